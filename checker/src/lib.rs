@@ -1,0 +1,5 @@
+//! Histories, verdicts, numbers, plots and reports: what was observed, and what it proves.
+//!
+//! This crate is pure. It starts nothing and reads no clock: a history goes in, a verdict comes out.
+
+pub mod history;

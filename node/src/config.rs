@@ -1,0 +1,178 @@
+//! What a node is told before it starts: who it is, who the others are, and how it should behave.
+
+use crate::flaw::Flaw;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration file of one node process (JSON), as `bench node --config FILE` reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NodeConfig {
+    /// This node's name; it must stand in `members`.
+    pub name: String,
+    /// Address to listen on; loopback unless somebody says otherwise.
+    pub listen: SocketAddr,
+    /// Folder of its log; made if it is not there.
+    pub data: PathBuf,
+    /// Seed of its backoff jitter.
+    pub seed: u64,
+    /// Every node of the cluster in the same order everywhere, with the addresses at which *this* node
+    /// reaches them (a proxy's, where the bench has put one in between).
+    pub members: Vec<Member>,
+    /// How the protocol behaves.
+    #[serde(default)]
+    pub paxos: PaxosOptions,
+}
+
+/// One node of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Member {
+    /// Its name, for example `n1`.
+    pub name: String,
+    /// Where to reach it.
+    pub address: SocketAddr,
+    /// The roles it hosts.
+    pub roles: BTreeSet<Role>,
+}
+
+/// A role of the paper that a node can host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Applies decided commands to its copy of the store, and answers clients.
+    Replica,
+    /// Proposes commands with its scouts and commanders.
+    Leader,
+    /// Promises ballots and accepts pvalues: the fault-tolerant memory.
+    Acceptor,
+}
+
+/// The options of the protocol: the section `[cluster.paxos]` of a spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PaxosOptions {
+    /// Whether leaders compete for every slot or watch the active one.
+    pub leadership: Leadership,
+    /// What a preempted leader does before it tries again.
+    pub backoff: Backoff,
+    /// WINDOW of the paper: how many slots may be proposed beyond the last applied one.
+    pub window: u64,
+    /// How reads are answered when the request does not say.
+    pub read: Read,
+    /// Known mistakes to make, by name; for testing the bench itself.
+    #[serde(deserialize_with = "one_or_many")]
+    pub flaw: Vec<Flaw>,
+    /// How often an unanswered message is sent again.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub resend: Duration,
+    /// `monitor`: how often the active leader is pinged.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub ping: Duration,
+    /// `monitor`: how long the active leader may be silent before it is preempted.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub patience: Duration,
+    /// How long a client's command may stay undecided before the node answers "unknown".
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub deadline: Duration,
+}
+
+impl Default for PaxosOptions {
+    fn default() -> Self {
+        Self {
+            leadership: Leadership::Monitor,
+            backoff: Backoff::default(),
+            window: 1_000,
+            read: Read::Log,
+            flaw: Vec::new(),
+            resend: Duration::from_millis(200),
+            ping: Duration::from_millis(30),
+            patience: Duration::from_millis(150),
+            deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Whether leaders compete or take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leadership {
+    /// Every leader always tries to be the active one (section 2; livelock is possible).
+    Compete,
+    /// A preempted leader watches the active one, and takes over when it falls silent (section 3).
+    Monitor,
+}
+
+/// How long a preempted leader waits before its next scout: the policy and its numbers; fields that a policy does not use keep their defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Backoff {
+    /// The policy.
+    pub kind: BackoffKind,
+    /// First wait; `aimd` never goes below it.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub base: Duration,
+    /// Longest wait.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub max: Duration,
+    /// Whether the wait is drawn evenly from half of it to all of it.
+    pub jitter: bool,
+    /// `aimd`: what the wait is multiplied by when preempted.
+    pub factor: f64,
+    /// `aimd`: what is subtracted when adopted.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub step: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            kind: BackoffKind::Exponential,
+            base: Duration::from_millis(10),
+            max: Duration::from_secs(2),
+            jitter: true,
+            factor: 2.0,
+            step: Duration::from_millis(10),
+        }
+    }
+}
+
+/// The backoff policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackoffKind {
+    /// Try again at once.
+    None,
+    /// `base * 2^failed_attempts`, at most `max`; the count starts again when the leader is adopted.
+    Exponential,
+    /// Multiply the wait by `factor` when preempted, subtract `step` when adopted.
+    Aimd,
+}
+
+/// How a read is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Read {
+    /// Through a slot of its own, like any command. Linearizable.
+    Log,
+    /// From the replica's own state. Stale by design; exists to be caught.
+    Local,
+}
+
+/// Accepts `flaw = "name"` and `flaw = ["name", …]`.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Flaw>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    let names = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(name) => vec![name],
+        OneOrMany::Many(names) => names,
+    };
+    names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
+}
