@@ -6,6 +6,12 @@
 
 mod event;
 mod operation;
+mod pair;
+mod read;
+mod write;
 
 pub use event::{Event, Header, Kind, Phase, Process, Recorder};
 pub use operation::{Operation, Outcome};
+pub use pair::{PairError, pair};
+pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
+pub use write::{write_event, write_header};

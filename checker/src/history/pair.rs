@@ -1,0 +1,216 @@
+//! Pairs events into operations, process by process.
+
+use super::{Event, Kind, Operation, Outcome, Process};
+use rustc_hash::FxHashMap;
+
+/// Why the events are not a history: a process did what no process can do.
+///
+/// `event` is the place in the order of events, from 0; in a file of ours it stands on line `event + 2`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PairError {
+    /// A process began an operation while it still had one open.
+    #[error(
+        "event {event}: process {process} invokes {f} although its operation of event {open} is still open; \
+         a process has at most one operation open"
+    )]
+    Busy {
+        /// The second invocation.
+        event: usize,
+        /// Whose.
+        process: u64,
+        /// What it invoked.
+        f: String,
+        /// The invocation that is open.
+        open: usize,
+    },
+    /// A process completed an operation it never began.
+    #[error("event {event}: process {process} completes {f}, but has no operation open")]
+    NothingOpen {
+        /// The completion.
+        event: usize,
+        /// Whose.
+        process: u64,
+        /// What it claims to complete.
+        f: String,
+    },
+    /// A process completed another operation than the one it began.
+    #[error(
+        "event {event}: process {process} completes {completed}, but its open operation (event {open}) is {begun}"
+    )]
+    Mismatch {
+        /// The completion.
+        event: usize,
+        /// Whose.
+        process: u64,
+        /// What it completes: function and key.
+        completed: String,
+        /// The invocation that is open.
+        open: usize,
+        /// What was begun: function and key.
+        begun: String,
+    },
+    /// A process acted again after one of its operations ended `info`.
+    #[error(
+        "event {event}: process {process} acts again after its operation ended info at event {ended}; \
+         its client should go on under a new process number"
+    )]
+    AfterInfo {
+        /// The event that must not be.
+        event: usize,
+        /// Whose.
+        process: u64,
+        /// Where its last operation ended.
+        ended: usize,
+    },
+}
+
+/// What a process is doing.
+enum Doing {
+    Nothing,
+    /// Holds the place of the operation among the operations.
+    Open(usize),
+    /// Holds the place of the event that ended it.
+    Ended(usize),
+}
+
+/// Pairs invocations with completions. Operations come in the order of their invocations; an invocation
+/// without a completion is an operation of unknown outcome. Events of the nemesis are skipped.
+pub fn pair(events: &[Event]) -> Result<Vec<Operation>, PairError> {
+    let mut operations: Vec<Operation> = Vec::with_capacity(events.len() / 2 + 1);
+    let mut processes: FxHashMap<u64, Doing> = FxHashMap::default();
+    for (place, event) in events.iter().enumerate() {
+        let Process::Client(process) = event.process else { continue };
+        let doing = processes.entry(process).or_insert(Doing::Nothing);
+        match (&*doing, event.kind) {
+            (Doing::Ended(ended), _) => {
+                return Err(PairError::AfterInfo { event: place, process, ended: *ended });
+            }
+            (Doing::Open(open), Kind::Invoke) => {
+                let open = operations[*open].invoked;
+                return Err(PairError::Busy { event: place, process, f: event.f.clone(), open });
+            }
+            (Doing::Nothing, Kind::Invoke) => {
+                *doing = Doing::Open(operations.len());
+                operations.push(begin(place, process, event));
+            }
+            (Doing::Nothing, Kind::Ok | Kind::Fail | Kind::Info) => {
+                return Err(PairError::NothingOpen { event: place, process, f: event.f.clone() });
+            }
+            (Doing::Open(open), Kind::Ok | Kind::Fail | Kind::Info) => {
+                complete(&mut operations[*open], place, event)?;
+                *doing = if event.kind == Kind::Info { Doing::Ended(place) } else { Doing::Nothing };
+            }
+        }
+    }
+    Ok(operations)
+}
+
+fn begin(place: usize, process: u64, event: &Event) -> Operation {
+    Operation {
+        process,
+        client: event.client,
+        f: event.f.clone(),
+        key: event.key.clone(),
+        argument: event.value.clone(),
+        outcome: Outcome::Info { error: None },
+        invoked: place,
+        completed: None,
+        intended_ns: event.intended,
+        invoked_ns: event.time,
+        completed_ns: None,
+        node: event.node.clone(),
+        phase: event.phase,
+    }
+}
+
+fn complete(operation: &mut Operation, place: usize, event: &Event) -> Result<(), PairError> {
+    let same_key = event.key.is_none() || event.key == operation.key;
+    if event.f != operation.f || !same_key {
+        return Err(PairError::Mismatch {
+            event: place,
+            process: operation.process,
+            completed: name(&event.f, event.key.as_deref()),
+            open: operation.invoked,
+            begun: name(&operation.f, operation.key.as_deref()),
+        });
+    }
+    operation.completed_ns = Some(event.time);
+    operation.completed = (event.kind != Kind::Info).then_some(place);
+    operation.outcome = match event.kind {
+        Kind::Ok => Outcome::Ok(event.value.clone()),
+        Kind::Fail => Outcome::Fail { error: event.error.clone(), actual: event.actual.clone() },
+        Kind::Info | Kind::Invoke => Outcome::Info { error: event.error.clone() },
+    };
+    Ok(())
+}
+
+fn name(f: &str, key: Option<&str>) -> String {
+    match key {
+        Some(key) => format!("{f} of {key}"),
+        None => f.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(process: u64, kind: Kind, f: &str) -> Event {
+        Event::new(Process::Client(process), kind, f)
+    }
+
+    #[test]
+    fn operations_come_in_the_order_of_their_invocations() {
+        let mut events = vec![
+            event(0, Kind::Invoke, "write"),
+            event(1, Kind::Invoke, "read"),
+            Event::new(Process::Nemesis, Kind::Info, "kill"),
+            event(1, Kind::Ok, "read"),
+            event(0, Kind::Fail, "write"),
+            event(1, Kind::Invoke, "read"),
+            event(2, Kind::Invoke, "write"),
+            event(2, Kind::Info, "write"),
+        ];
+        for (time, event) in events.iter_mut().enumerate() {
+            event.time = time as u64 * 10;
+        }
+        events[3].value = json!(7);
+        events[4].error = Some("unavailable".into());
+        events[7].error = Some("timeout".into());
+        let operations = pair(&events).unwrap();
+        let places: Vec<_> = operations.iter().map(|o| (o.process, o.invoked, o.completed)).collect();
+        assert_eq!(places, [(0, 0, Some(4)), (1, 1, Some(3)), (1, 5, None), (2, 6, None)]);
+        assert_eq!(operations[0].outcome, Outcome::Fail { error: Some("unavailable".into()), actual: None });
+        assert_eq!(operations[1].outcome, Outcome::Ok(json!(7)));
+        assert_eq!(operations[2].outcome, Outcome::Info { error: None });
+        assert_eq!(operations[3].outcome, Outcome::Info { error: Some("timeout".into()) });
+        let ends: Vec<_> = operations.iter().map(|o| o.completed_ns).collect();
+        assert_eq!(ends, [Some(40), Some(30), None, Some(70)]);
+    }
+
+    #[test]
+    fn a_process_has_at_most_one_operation_open() {
+        let error = pair(&[event(4, Kind::Invoke, "read"), event(4, Kind::Invoke, "read")]).unwrap_err();
+        assert_eq!(error, PairError::Busy { event: 1, process: 4, f: "read".into(), open: 0 });
+    }
+
+    #[test]
+    fn a_completion_needs_its_own_invocation() {
+        let error = pair(&[event(4, Kind::Ok, "read")]).unwrap_err();
+        assert!(matches!(error, PairError::NothingOpen { event: 0, process: 4, .. }));
+        let error = pair(&[event(4, Kind::Invoke, "read"), event(4, Kind::Ok, "write")]).unwrap_err();
+        assert!(matches!(error, PairError::Mismatch { event: 1, .. }));
+        let mut other = event(4, Kind::Ok, "read");
+        other.key = Some("k2".into());
+        let error = pair(&[event(4, Kind::Invoke, "read"), other]).unwrap_err();
+        assert!(error.to_string().contains("read of k2"), "{error}");
+    }
+
+    #[test]
+    fn a_process_is_over_after_an_unknown_outcome() {
+        let events =
+            [event(4, Kind::Invoke, "read"), event(4, Kind::Info, "read"), event(4, Kind::Invoke, "read")];
+        assert_eq!(pair(&events).unwrap_err(), PairError::AfterInfo { event: 2, process: 4, ended: 1 });
+    }
+}
