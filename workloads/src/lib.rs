@@ -1,1 +1,31 @@
-//! See the package description; the parts follow.
+//! Experiments: load that is generated from a seed and sent to a system under test.
+//!
+//! A [`LoadSpec`] says what the clients do. A [`Session`] carries it out, phase by phase, and tells a
+//! [`Recorder`](checker::history::Recorder) everything that happens. One table, [`outcome`], decides what
+//! became of an operation. This crate does not know what a fault is.
+
+mod adapter;
+mod arrivals;
+mod client;
+mod connection;
+mod generator;
+mod operation;
+pub mod outcome;
+mod paxos;
+mod phase;
+mod progress;
+mod seed;
+mod serving;
+mod session;
+mod spec;
+
+pub use adapter::{Adapter, CommandName};
+pub use generator::{Choices, Draft, Generator};
+pub use operation::{Function, Operation};
+pub use paxos::PaxosHttp;
+pub use progress::Progress;
+pub use seed::client_seeds;
+pub use serving::{PROBE_KEY, ServeError};
+pub use session::{FinalReport, PhaseReport, Session, Target};
+pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
+pub use tokio_util::sync::CancellationToken;

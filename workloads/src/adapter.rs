@@ -1,0 +1,30 @@
+//! The seam to the system under test: an operation becomes a request, an answer gets its meaning.
+
+use crate::operation::Operation;
+use crate::outcome::Answer;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::HeaderValue;
+use hyper::{Request, StatusCode};
+
+/// The name of a command: a system that knows such names applies the same name once.
+#[derive(Debug, Clone)]
+pub struct CommandName {
+    /// The client id: unique to one process number of one run.
+    pub client: HeaderValue,
+    /// Grows with each operation of the client.
+    pub sequence: u64,
+}
+
+/// Speaks the protocol of one system over HTTP.
+///
+/// It decides nothing about outcomes: it says what an answer says, and
+/// [`ending`](crate::outcome::ending) says what follows.
+pub trait Adapter: Send + Sync {
+    /// The request that asks for the operation. `host` is the address of the node it goes to.
+    fn request(&self, operation: &Operation, name: &CommandName, host: &HeaderValue) -> Request<Full<Bytes>>;
+
+    /// What an answer to that request says. Whatever is not certain is
+    /// [`Unlisted`](Answer::Unlisted) or [`Unreadable`](Answer::Unreadable).
+    fn answer(&self, operation: &Operation, status: StatusCode, body: &[u8]) -> Answer;
+}

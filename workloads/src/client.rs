@@ -1,0 +1,252 @@
+//! A client: a logical thread of operations, with at most one of them open.
+
+use crate::adapter::{Adapter, CommandName};
+use crate::connection::{Connection, NoAnswer};
+use crate::generator::Generator;
+use crate::operation::{Function, Operation};
+use crate::outcome::{Ending, Happened, ending};
+use crate::progress::Progress;
+use crate::session::Target;
+use checker::history::{Event, Kind, Outcome, Phase, Process, Recorder};
+use hyper::header::HeaderValue;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What all clients of a session share.
+pub(crate) struct Shared {
+    pub(crate) targets: Vec<Target>,
+    /// The `host` header of each target.
+    pub(crate) hosts: Vec<HeaderValue>,
+    pub(crate) clients: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) adapter: Box<dyn Adapter>,
+    pub(crate) recorder: Arc<dyn Recorder>,
+    pub(crate) progress: Arc<Progress>,
+    /// Unique to this session; the first part of every client id.
+    pub(crate) name: String,
+}
+
+impl Shared {
+    /// A client id, unique to this session by what follows its name.
+    pub(crate) fn command_name(&self, who: impl std::fmt::Display) -> CommandName {
+        let client = HeaderValue::try_from(format!("{}-{who}", self.name))
+            .expect("a session's name is made of letters that a header may have");
+        CommandName { client, sequence: 0 }
+    }
+}
+
+/// When an operation belongs in a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct When {
+    pub(crate) phase: Phase,
+    /// When it was due, in nanoseconds since the run's start (open loop).
+    pub(crate) intended: Option<u64>,
+}
+
+/// Resolves when the run is interrupted; stays resolved.
+pub(crate) type Interrupt<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
+
+/// One client.
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+    generator: Generator,
+    number: u32,
+    process: u64,
+    name: CommandName,
+    target: usize,
+    connection: Option<Connection>,
+    /// The value last seen under each key, by the key's number.
+    observed: HashMap<u32, Value>,
+}
+
+impl Client {
+    /// The client with this number; it begins at the replica that falls to it.
+    pub(crate) fn new(shared: Arc<Shared>, generator: Generator, number: u32) -> Self {
+        Self {
+            generator,
+            number,
+            process: u64::from(number),
+            name: shared.command_name(number),
+            target: number as usize % shared.targets.len(),
+            connection: None,
+            observed: HashMap::new(),
+            shared,
+        }
+    }
+
+    /// Its number, from 0.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Draws the next operation and carries it out at the client's present replica; after an error the
+    /// client goes to the next one. Says whether it did.
+    pub(crate) async fn next_operation(&mut self, when: When, interrupt: Interrupt<'_>) -> bool {
+        let draft = self.generator.next().expect("a generator never ends");
+        let operation = draft.operation(self.observed.get(&draft.key).unwrap_or(&Value::Null));
+        let Ending { outcome, move_on } = self.perform(&operation, when, interrupt).await;
+        self.observe(draft.key, &operation, outcome);
+        if move_on {
+            self.turn_to((self.target + 1) % self.shared.targets.len());
+        }
+        move_on
+    }
+
+    /// Goes to another replica; stays connected if it is there already.
+    pub(crate) fn turn_to(&mut self, target: usize) {
+        if target != self.target {
+            self.target = target;
+            self.connection = None;
+        }
+    }
+
+    /// Carries out one operation at the client's present replica, and records it.
+    pub(crate) async fn perform(
+        &mut self,
+        operation: &Operation,
+        when: When,
+        interrupt: Interrupt<'_>,
+    ) -> Ending {
+        let shared = Arc::clone(&self.shared);
+        shared.progress.begin();
+        shared.recorder.record(self.invocation(operation, when));
+        let mut sent = false;
+        let happened = tokio::select! {
+            biased;
+            () = interrupt => None,
+            answered = timeout(shared.timeout, self.exchange(operation, &mut sent)) => Some(answered),
+        };
+        let happened = match (happened, sent) {
+            (Some(Ok(happened)), _) => happened,
+            (Some(Err(_)), true) => Happened::Timeout,
+            (Some(Err(_)), false) => Happened::ConnectTimeout,
+            (None, true) => Happened::Cancelled,
+            (None, false) => Happened::NotSent,
+        };
+        let ending = ending(operation, happened);
+        shared.recorder.record(self.completion(operation, &ending.outcome));
+        shared.progress.end(&ending.outcome);
+        match ending.outcome {
+            Outcome::Info { .. } => self.become_another(),
+            Outcome::Ok(_) | Outcome::Fail { .. } => {}
+        }
+        ending
+    }
+
+    /// After an unknown outcome: a new process number, a new client id, and no connection on which the
+    /// old answer could still arrive.
+    fn become_another(&mut self) {
+        self.process += u64::from(self.shared.clients);
+        self.name = self.shared.command_name(self.process);
+        self.connection = None;
+    }
+
+    /// Sends the request, on a new connection if there is none. `sent` becomes true before bytes may leave.
+    async fn exchange(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
+        let shared = &*self.shared;
+        self.name.sequence += 1;
+        let mut request = shared.adapter.request(operation, &self.name, &shared.hosts[self.target]);
+        loop {
+            let (mut connection, fresh) = match self.connection.take() {
+                Some(connection) => (connection, false),
+                None => match Connection::open(shared.targets[self.target].address).await {
+                    Ok(connection) => (connection, true),
+                    Err(happened) => return happened,
+                },
+            };
+            *sent = true;
+            match connection.exchange(request).await {
+                Ok((status, body)) => {
+                    self.connection = Some(connection);
+                    return Happened::Answered(shared.adapter.answer(operation, status, &body));
+                }
+                Err(NoAnswer::Broken(happened)) => return happened,
+                Err(NoAnswer::NotSent(_)) if fresh => return Happened::NotSent,
+                // The node closed the idle connection; nothing left, so this is no second attempt.
+                Err(NoAnswer::NotSent(returned)) => {
+                    *sent = false;
+                    request = *returned;
+                }
+            }
+        }
+    }
+
+    /// Remembers what the outcome says the key holds.
+    fn observe(&mut self, key: u32, operation: &Operation, outcome: Outcome) {
+        let value = match (outcome, operation.function) {
+            (Outcome::Ok(value), Function::Read | Function::Get) => value,
+            (Outcome::Ok(_), Function::Write | Function::Put) => operation.argument.clone(),
+            (Outcome::Ok(_), Function::Cas) => operation.argument[1].clone(),
+            (Outcome::Ok(_), Function::Delete) => Value::Null,
+            (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => actual,
+            // An append tells nothing of what was there before.
+            (Outcome::Ok(_), Function::Append) | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => return,
+        };
+        self.observed.insert(key, value);
+    }
+
+    /// The event that begins an operation.
+    fn invocation(&self, operation: &Operation, when: When) -> Event {
+        Event {
+            client: Some(self.number),
+            node: Some(self.shared.targets[self.target].name.clone()),
+            intended: when.intended,
+            phase: Some(when.phase),
+            ..self.event(Kind::Invoke, operation, operation.argument.clone())
+        }
+    }
+
+    /// The event that ends an operation.
+    fn completion(&self, operation: &Operation, outcome: &Outcome) -> Event {
+        match outcome {
+            Outcome::Ok(result) => self.event(Kind::Ok, operation, result.clone()),
+            Outcome::Fail { error, actual } => Event {
+                error: error.clone(),
+                actual: actual.clone(),
+                ..self.event(Kind::Fail, operation, operation.argument.clone())
+            },
+            Outcome::Info { error } => Event {
+                error: error.clone(),
+                ..self.event(Kind::Info, operation, operation.argument.clone())
+            },
+        }
+    }
+
+    /// An event of this client's present process.
+    fn event(&self, kind: Kind, operation: &Operation, value: Value) -> Event {
+        Event {
+            key: Some(operation.key.clone()),
+            value,
+            ..Event::new(Process::Client(self.process), kind, operation.function.name())
+        }
+    }
+}
+
+/// One request outside of every history: waits for an answer at most `limit`.
+pub(crate) async fn probe(
+    shared: &Shared,
+    target: usize,
+    operation: &Operation,
+    name: &CommandName,
+    limit: Duration,
+) -> Happened {
+    let address: SocketAddr = shared.targets[target].address;
+    let exchange = async {
+        let mut connection = match Connection::open(address).await {
+            Ok(connection) => connection,
+            Err(happened) => return happened,
+        };
+        match connection.exchange(shared.adapter.request(operation, name, &shared.hosts[target])).await {
+            Ok((status, body)) => Happened::Answered(shared.adapter.answer(operation, status, &body)),
+            Err(NoAnswer::Broken(happened)) => happened,
+            Err(NoAnswer::NotSent(_)) => Happened::NotSent,
+        }
+    };
+    timeout(limit, exchange).await.unwrap_or(Happened::Timeout)
+}

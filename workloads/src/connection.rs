@@ -1,0 +1,103 @@
+//! One HTTP/1.1 connection that is kept open between operations.
+
+use crate::outcome::Happened;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+/// Largest answer that is read, in bytes.
+const BODY_MAX: usize = 16 << 20;
+
+/// An open connection; dropping it closes the socket at once.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: AbortHandle,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// The connection had ended before a byte of this request was written.
+    NotSent(Box<Request<Full<Bytes>>>),
+    /// The exchange broke after bytes may have left.
+    Broken(Happened),
+}
+
+impl Connection {
+    /// Connects; no byte of a request is sent.
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Happened> {
+        let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => Happened::Refused,
+            _ => Happened::Unreachable,
+        })?;
+        stream.set_nodelay(true).map_err(|_| Happened::Unreachable)?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Happened::Unreachable)?;
+        let driver = tokio::spawn(async move {
+            // What goes wrong here also ends the exchange that is open, and is judged there.
+            drop(connection.await);
+        });
+        Ok(Self { sender, driver: driver.abort_handle() })
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), NoAnswer> {
+        if self.sender.ready().await.is_err() {
+            return Err(NoAnswer::NotSent(Box::new(request)));
+        }
+        match self.sender.try_send_request(request).await {
+            Ok(response) => read(response).await.map_err(NoAnswer::Broken),
+            // hyper hands a request back only if it had not begun to write it.
+            Err(mut error) => Err(match error.take_message() {
+                Some(request) => NoAnswer::NotSent(Box::new(request)),
+                None => NoAnswer::Broken(broken(error.error())),
+            }),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Reads the body of an answer.
+async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), Happened> {
+    let status = response.status();
+    match Limited::new(response.into_body(), BODY_MAX).collect().await {
+        Ok(body) => Ok((status, body.to_bytes())),
+        Err(error) => Err(error.downcast_ref::<hyper::Error>().map_or(Happened::Garbled, broken)),
+    }
+}
+
+/// What happened when an exchange ended with this error.
+fn broken(error: &hyper::Error) -> Happened {
+    if error.is_parse() {
+        return Happened::Garbled;
+    }
+    if error.is_incomplete_message() {
+        return Happened::Closed;
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => return Happened::Reset,
+            Some(io::ErrorKind::UnexpectedEof) => return Happened::Closed,
+            Some(_) | None => source = cause.source(),
+        }
+    }
+    Happened::Broken
+}

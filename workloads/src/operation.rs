@@ -1,0 +1,67 @@
+//! One operation as a client means it, before any system's protocol.
+
+use serde_json::Value;
+use std::fmt;
+
+/// What an operation does; the `f` of a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Function {
+    /// Register: the value of a key.
+    Read,
+    /// Register: sets a key.
+    Write,
+    /// Sets a key if it holds the expected value (both workloads).
+    Cas,
+    /// Store: the value of a key.
+    Get,
+    /// Store: sets a key.
+    Put,
+    /// Store: removes a key; done as well if it was not there.
+    Delete,
+    /// Store: adds text at the end of a key's value; an absent key counts as empty.
+    Append,
+}
+
+impl Function {
+    /// Every function of every workload.
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Write, Self::Cas, Self::Get, Self::Put, Self::Delete, Self::Append];
+
+    /// Its name in histories and mixes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Cas => "cas",
+            Self::Get => "get",
+            Self::Put => "put",
+            Self::Delete => "delete",
+            Self::Append => "append",
+        }
+    }
+
+    /// Whether its result is the value of the key, and it changes nothing.
+    pub fn is_read(self) -> bool {
+        match self {
+            Self::Read | Self::Get => true,
+            Self::Write | Self::Cas | Self::Put | Self::Delete | Self::Append => false,
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One operation, ready to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// What it does.
+    pub function: Function,
+    /// The key it does it to.
+    pub key: String,
+    /// What with, in the shape of a history's `value`: null for reads and deletes, `[from, to]` for a `cas`.
+    pub argument: Value,
+}

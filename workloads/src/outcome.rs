@@ -1,0 +1,115 @@
+//! The one table that says what became of an operation, from what happened to its request.
+//!
+//! The rule behind it: `ok` and `fail` need proof. Where the request may have reached the system and no
+//! definite answer came back, nobody knows; and so it is with everything the table does not list.
+
+use crate::operation::{Function, Operation};
+use checker::history::Outcome;
+use serde_json::Value;
+
+/// What happened to the request of an operation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happened {
+    /// The connection was refused.
+    Refused,
+    /// The operation's time ran out before there was a connection.
+    ConnectTimeout,
+    /// There was no connection for another reason.
+    Unreachable,
+    /// The connection ended before a byte of the request was written.
+    NotSent,
+    /// The time ran out after bytes may have left.
+    Timeout,
+    /// The connection was reset after bytes may have left.
+    Reset,
+    /// The connection ended before the answer was complete.
+    Closed,
+    /// What came back is not HTTP.
+    Garbled,
+    /// The exchange broke in another way after bytes may have left.
+    Broken,
+    /// The run was interrupted after bytes may have left.
+    Cancelled,
+    /// An answer came back.
+    Answered(Answer),
+}
+
+/// What an answer says, in no system's words; an [`Adapter`](crate::Adapter) translates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The operation was applied.
+    Applied,
+    /// The key holds this value; null: it is absent.
+    Value(Value),
+    /// A `cas` was refused because the key holds this value; null: it is absent.
+    Precondition(Value),
+    /// It certainly was not applied and never will be.
+    NotApplied,
+    /// The request itself was refused, as malformed or too large.
+    Rejected,
+    /// The body is not what such an answer has.
+    Unreadable,
+    /// An HTTP status to which the system gives no definite meaning for this operation.
+    Unlisted(u16),
+}
+
+/// What became of an operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// As the history has it.
+    pub outcome: Outcome,
+    /// Whether the client should go to another replica.
+    pub move_on: bool,
+}
+
+/// What became of an operation to whose request this happened.
+pub fn ending(operation: &Operation, happened: Happened) -> Ending {
+    match happened {
+        Happened::Refused => fail("connection-refused"),
+        Happened::ConnectTimeout => fail("connect-timeout"),
+        Happened::Unreachable => fail("unreachable"),
+        Happened::NotSent => fail("not-sent"),
+        Happened::Timeout => info("timeout"),
+        Happened::Reset => info("reset"),
+        Happened::Closed => info("closed"),
+        Happened::Garbled => info("garbled"),
+        Happened::Broken => info("broken"),
+        Happened::Cancelled => info("cancelled"),
+        Happened::Answered(answer) => answered(operation, answer),
+    }
+}
+
+/// The part of the table for answers.
+fn answered(operation: &Operation, answer: Answer) -> Ending {
+    use Function::{Append, Cas, Delete, Get, Put, Read, Write};
+    match (answer, operation.function) {
+        (Answer::Applied, Write | Cas | Put | Delete | Append) => ok(operation.argument.clone()),
+        (Answer::Value(value), Read | Get) => ok(value),
+        (Answer::Precondition(actual), Cas) => Ending {
+            outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
+            move_on: false,
+        },
+        (Answer::Applied, Read | Get)
+        | (Answer::Value(_), Write | Cas | Put | Delete | Append)
+        | (Answer::Precondition(_), Read | Write | Get | Put | Delete | Append) => info("unexpected"),
+        (Answer::NotApplied, _) => fail("unavailable"),
+        (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
+        (Answer::Unreadable, _) => info("garbled"),
+        (Answer::Unlisted(status), _) => info(&format!("http-{status}")),
+    }
+}
+
+/// It happened.
+fn ok(result: Value) -> Ending {
+    Ending { outcome: Outcome::Ok(result), move_on: false }
+}
+
+/// It certainly did not happen.
+fn fail(error: &str) -> Ending {
+    Ending { outcome: Outcome::Fail { error: Some(error.to_owned()), actual: None }, move_on: true }
+}
+
+/// Nobody knows.
+fn info(error: &str) -> Ending {
+    Ending { outcome: Outcome::Info { error: Some(error.to_owned()) }, move_on: true }
+}

@@ -1,0 +1,86 @@
+//! Waiting until the system serves, outside of every history.
+
+use crate::client::{Shared, probe};
+use crate::operation::Operation;
+use crate::outcome::ending;
+use crate::spec::Workload;
+use checker::history::Outcome;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+/// The key that is written to see whether the system serves; no workload has it.
+pub const PROBE_KEY: &str = "bench-probe";
+
+/// How long to wait before the next attempt.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Why the system does not serve.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServeError {
+    /// These replicas do not accept connections.
+    #[error("no connection to {} in {after:?}; what they printed may say why", .nodes.join(", "))]
+    NotListening {
+        /// How long it was tried.
+        after: Duration,
+        /// Their names.
+        nodes: Vec<String>,
+    },
+    /// They listen, but no write was applied.
+    #[error("no replica applied a write in {after:?}; the last attempt ended with \"{last}\"")]
+    NotServing {
+        /// How long it was tried.
+        after: Duration,
+        /// What the last attempt ended with, in one word of the outcome table.
+        last: String,
+    },
+}
+
+/// Returns when every replica accepts connections and one of them has applied a write.
+pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -> Result<(), ServeError> {
+    let start = Instant::now();
+    let left = || limit.saturating_sub(start.elapsed()).min(shared.timeout);
+    let mut silent: Vec<_> = shared.targets.iter().collect();
+    loop {
+        let mut still_silent = Vec::new();
+        for target in silent {
+            let connected = timeout(left(), TcpStream::connect(target.address)).await;
+            if !matches!(connected, Ok(Ok(_))) {
+                still_silent.push(target);
+            }
+        }
+        silent = still_silent;
+        if silent.is_empty() {
+            break;
+        }
+        if start.elapsed() >= limit {
+            let nodes = silent.into_iter().map(|target| target.name.clone()).collect();
+            return Err(ServeError::NotListening { after: limit, nodes });
+        }
+        sleep(RETRY).await;
+    }
+    for (attempt, target) in (0_u64..).zip((0..shared.targets.len()).cycle()) {
+        let operation = write(workload, attempt);
+        let name = shared.command_name(format_args!("probe{attempt}"));
+        let happened = probe(shared, target, &operation, &name, left()).await;
+        let last = match ending(&operation, happened).outcome {
+            Outcome::Ok(_) => break,
+            Outcome::Fail { error, .. } | Outcome::Info { error } => error.unwrap_or_default(),
+        };
+        if start.elapsed() >= limit {
+            return Err(ServeError::NotServing { after: limit, last });
+        }
+        sleep(RETRY).await;
+    }
+    Ok(())
+}
+
+/// A write to the probe's key.
+fn write(workload: Workload, number: u64) -> Operation {
+    let argument = match workload {
+        Workload::Register => json!(number),
+        Workload::Kv => json!(number.to_string()),
+    };
+    Operation { function: workload.writing(), key: PROBE_KEY.to_owned(), argument }
+}

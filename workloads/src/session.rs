@@ -1,0 +1,244 @@
+//! A session: all clients of one run, phase by phase.
+
+use crate::adapter::Adapter;
+use crate::arrivals::{DueTimes, Pacer};
+use crate::client::{Client, Shared};
+use crate::generator::{Choices, Generator};
+use crate::paxos::PaxosHttp;
+use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, shares};
+use crate::progress::Progress;
+use crate::seed;
+use crate::serving::{self, ServeError};
+use crate::spec::{LoadSpec, SpecError};
+use checker::history::{Phase, Recorder};
+use hyper::header::HeaderValue;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A node that takes operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its name in the history.
+    pub name: String,
+    /// Where it listens for clients.
+    pub address: SocketAddr,
+}
+
+/// What a phase came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseReport {
+    /// Which phase.
+    pub phase: Phase,
+    /// Its start, in nanoseconds since the run's start.
+    pub start_ns: u64,
+    /// Its end: no operation was begun after it. Operations that were open then still completed.
+    pub end_ns: u64,
+    /// Operations that were due before its end but never sent (open loop).
+    pub unsent: u64,
+    /// Whether it was cancelled before its time was over.
+    pub cancelled: bool,
+}
+
+/// What the final reads came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalReport {
+    /// Their start, in nanoseconds since the run's start.
+    pub start_ns: u64,
+    /// Their end, in nanoseconds since the run's start.
+    pub end_ns: u64,
+    /// How many pairs of key and replica were read.
+    pub read: u64,
+    /// The pairs that could not be read, as key and name of the replica.
+    pub missing: Vec<(String, String)>,
+    /// Whether they were cancelled.
+    pub cancelled: bool,
+}
+
+/// All clients of one run of one variant. Phases are run one after the other, each as often as wanted.
+///
+/// The futures of its methods must be driven to their end: cancel a phase with its token instead of
+/// dropping its future. They need a tokio runtime with time and I/O.
+pub struct Session {
+    spec: LoadSpec,
+    seed: u64,
+    shared: Arc<Shared>,
+    clients: Vec<Client>,
+    runs: u64,
+}
+
+/// A name that no other session has: it keeps the commands of two runs on one cluster apart.
+fn unique_name() -> String {
+    static SESSIONS: AtomicU64 = AtomicU64::new(0);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let session = SESSIONS.fetch_add(1, Ordering::Relaxed);
+    format!("{time:x}-{:x}-{session:x}", std::process::id())
+}
+
+impl Session {
+    /// The clients of this load, each with its own stream of operations, against the bench's own store.
+    ///
+    /// Targets are the replicas; client `n` begins at target `n mod targets`. The error is that of
+    /// [`LoadSpec::validate`].
+    ///
+    /// # Panics
+    /// If there is no target.
+    pub fn new(
+        spec: LoadSpec,
+        seed: u64,
+        targets: Vec<Target>,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<Self, SpecError> {
+        let adapter = Box::new(PaxosHttp::new(spec.workload));
+        Self::with_adapter(spec, seed, targets, recorder, adapter)
+    }
+
+    /// The same against another system.
+    ///
+    /// # Panics
+    /// If there is no target.
+    pub fn with_adapter(
+        spec: LoadSpec,
+        seed: u64,
+        targets: Vec<Target>,
+        recorder: Arc<dyn Recorder>,
+        adapter: Box<dyn Adapter>,
+    ) -> Result<Self, SpecError> {
+        assert!(!targets.is_empty(), "a load needs a replica to send to");
+        let choices = Arc::new(Choices::new(&spec)?);
+        let host = |target: &Target| {
+            HeaderValue::try_from(target.address.to_string())
+                .expect("an address is made of letters that a header may have")
+        };
+        let shared = Arc::new(Shared {
+            hosts: targets.iter().map(host).collect(),
+            targets,
+            clients: spec.clients,
+            timeout: spec.timeout,
+            adapter,
+            recorder,
+            progress: Arc::default(),
+            name: unique_name(),
+        });
+        let client = |(number, seed)| {
+            let generator = Generator::new(Arc::clone(&choices), number, seed);
+            Client::new(Arc::clone(&shared), generator, number)
+        };
+        let clients = (0..).zip(seed::client_seeds(seed, spec.clients)).map(client).collect();
+        Ok(Self { spec, seed, shared, clients, runs: 0 })
+    }
+
+    /// Live counters over all phases.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.shared.progress)
+    }
+
+    /// Waits until every replica accepts connections and one of them has applied a write to
+    /// [`PROBE_KEY`](crate::PROBE_KEY), outside of the history and of the workload's keys.
+    pub async fn wait_until_serving(&self, limit: Duration) -> Result<(), ServeError> {
+        serving::wait(&self.shared, self.spec.workload, limit).await
+    }
+
+    /// Runs load for this long, or until it is cancelled; then waits for the operations that are still
+    /// open, which takes at most the timeout of one. When it is cancelled, they end at once as unknown.
+    ///
+    /// Errors if the system gives us no thread to pace an open loop.
+    ///
+    /// # Panics
+    /// If an earlier future of this session was dropped before its end.
+    pub async fn run(
+        &mut self,
+        phase: Phase,
+        duration: Duration,
+        cancel: &CancellationToken,
+    ) -> io::Result<PhaseReport> {
+        self.assert_whole();
+        let (start, start_ns) = (Instant::now(), self.shared.recorder.now_ns());
+        let until = start + duration;
+        let (pacer, queues) = match self.spec.rate {
+            Some(rate) => {
+                let rng = seed::arrivals(self.seed, self.runs);
+                let times = DueTimes::new(self.spec.arrivals, rate, rng);
+                let (pacer, queues) = Pacer::start(start, duration, times, self.spec.clients)?;
+                (Some(pacer), queues.into_iter().map(Some).collect())
+            }
+            None => (None, self.clients.iter().map(|_| None).collect::<Vec<_>>()),
+        };
+        self.runs += 1;
+        let mut tasks = JoinSet::new();
+        for (mut client, queue) in self.clients.drain(..).zip(queues) {
+            let cancel = cancel.clone();
+            tasks.spawn(async move {
+                let unsent = match queue {
+                    Some(queue) => open_loop(&mut client, phase, start_ns, until, queue, &cancel).await,
+                    None => {
+                        closed_loop(&mut client, phase, until, &cancel).await;
+                        0
+                    }
+                };
+                (client, unsent)
+            });
+        }
+        let unsent = self.gather(tasks).await.into_iter().sum();
+        drop(pacer);
+        let planned_ns = start_ns + nanoseconds(duration);
+        let end_ns =
+            if cancel.is_cancelled() { planned_ns.min(self.shared.recorder.now_ns()) } else { planned_ns };
+        Ok(PhaseReport { phase, start_ns, end_ns, unsent, cancelled: end_ns < planned_ns })
+    }
+
+    /// Reads every key through every replica. Each read is tried again, as an operation of its own, until
+    /// it is answered; a replica that answers nothing for 5 s is given up.
+    ///
+    /// # Panics
+    /// If an earlier future of this session was dropped before its end.
+    pub async fn final_reads(&mut self, cancel: &CancellationToken) -> FinalReport {
+        self.assert_whole();
+        let start_ns = self.shared.recorder.now_ns();
+        let (workload, targets) = (self.spec.workload, self.shared.targets.len());
+        let mut tasks = JoinSet::new();
+        for (number, mut client) in (0..).zip(self.clients.drain(..)) {
+            let shares = shares(number, self.spec.clients, targets, self.spec.keys);
+            let cancel = cancel.clone();
+            tasks.spawn(async move {
+                let reads = final_reads(&mut client, workload, shares, &cancel).await;
+                (client, reads)
+            });
+        }
+        let reads = self.gather(tasks).await;
+        let name =
+            |(key, target): (u32, usize)| (LoadSpec::key_name(key), self.shared.targets[target].name.clone());
+        FinalReport {
+            start_ns,
+            end_ns: self.shared.recorder.now_ns(),
+            read: reads.iter().map(|reads| reads.read).sum(),
+            missing: reads.into_iter().flat_map(|reads| reads.missing).map(name).collect(),
+            cancelled: cancel.is_cancelled(),
+        }
+    }
+
+    /// Waits for all clients and takes them back, in their order.
+    async fn gather<T: 'static>(&mut self, mut tasks: JoinSet<(Client, T)>) -> Vec<T> {
+        let mut results = Vec::new();
+        while let Some(joined) = tasks.join_next().await {
+            match joined {
+                Ok((client, result)) => {
+                    self.clients.push(client);
+                    results.push(result);
+                }
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        self.clients.sort_by_key(Client::number);
+        results
+    }
+
+    /// Our own mistake would be to drop a phase half-way: its clients are then gone.
+    fn assert_whole(&self) {
+        assert_eq!(self.clients.len(), self.spec.clients as usize, "a phase was dropped before its end");
+    }
+}

@@ -1,0 +1,301 @@
+//! The section `[load]` of a spec: which operations, how many, how fast, from how many clients.
+
+use crate::operation::Function;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Most clients a load may have; each is a connection of its own.
+const CLIENTS_MAX: u32 = 10_000;
+/// Most keys a load may have.
+const KEYS_MAX: u32 = 1_000_000;
+/// Lowest rate in operations a second.
+const RATE_MIN: f64 = 0.001;
+/// Highest rate in operations a second; the pacer and the history would not keep up with more.
+const RATE_MAX: f64 = 1_000_000.0;
+/// Longest duration of one phase.
+const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What the clients do: the section `[load]` of a spec. Every key has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct LoadSpec {
+    /// Which operations there are and what they mean.
+    pub workload: Workload,
+    /// How many logical threads of operations; each has at most one operation open.
+    pub clients: u32,
+    /// Operations a second over all clients (open loop). Absent: each client sends its next operation
+    /// as soon as the last one ended (closed loop).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// Open loop: how the moments at which operations are due are spread.
+    pub arrivals: Arrivals,
+    /// How long the phase `load` lasts.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub duration: Duration,
+    /// How long load runs before that; not in the statistics. May be 0.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub warmup: Duration,
+    /// How long load runs on after everything was healed. May be 0.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub recovery: Duration,
+    /// How long an operation may take from its sending; then its outcome is unknown.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub timeout: Duration,
+    /// How many keys there are, named `k1`, `k2`, ….
+    pub keys: u32,
+    /// How the keys are drawn.
+    pub key_distribution: KeyDistribution,
+    /// Weight of each function, by name; a function that is not named is not used. Absent: the
+    /// workload's own mix, see [`Workload::default_mix`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<BTreeMap<String, u32>>,
+    /// Operations a second that must have succeeded, or the run proves nothing.
+    pub minimum_rate: f64,
+    /// Whether every written value is written once in the whole run, so that a read tells which write it saw.
+    pub unique_values: bool,
+    /// Without unique values: how many different values are written, `0` to `values - 1`; 5 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<u32>,
+}
+
+impl Default for LoadSpec {
+    fn default() -> Self {
+        Self {
+            workload: Workload::Register,
+            clients: 10,
+            rate: None,
+            arrivals: Arrivals::Even,
+            duration: Duration::from_secs(10),
+            warmup: Duration::from_secs(1),
+            recovery: Duration::from_secs(3),
+            timeout: Duration::from_secs(1),
+            keys: 8,
+            key_distribution: KeyDistribution::Uniform,
+            mix: None,
+            minimum_rate: 1.0,
+            unique_values: true,
+            values: None,
+        }
+    }
+}
+
+/// Which operations there are and what they mean. The name is also the name of the checker's model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Workload {
+    /// Registers of integers, one for each key: `read`, `write`, `cas`.
+    Register,
+    /// Strings under keys: `get`, `put`, `delete`, `cas`, `append`.
+    Kv,
+}
+
+impl Workload {
+    /// Every workload there is.
+    pub const ALL: [Self; 2] = [Self::Register, Self::Kv];
+
+    /// Names that have a meaning but no code yet.
+    const NOT_BUILT: [&str; 6] = ["set", "counter", "append", "bank", "queue", "lock"];
+
+    /// Its name in specs, and the name of the model that judges it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Kv => "kv",
+        }
+    }
+
+    /// What it is, in one line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Register => "registers of integers: read, write, cas (compare and set)",
+            Self::Kv => "strings under keys: get, put, delete, cas, and append where the mix names it",
+        }
+    }
+
+    /// The functions a mix may name.
+    pub fn functions(self) -> &'static [Function] {
+        match self {
+            Self::Register => &[Function::Read, Function::Write, Function::Cas],
+            Self::Kv => &[Function::Get, Function::Put, Function::Delete, Function::Cas, Function::Append],
+        }
+    }
+
+    /// The weights of a spec without a mix.
+    pub fn default_mix(self) -> &'static [(Function, u32)] {
+        match self {
+            Self::Register => &[(Function::Read, 4), (Function::Write, 4), (Function::Cas, 2)],
+            Self::Kv => &[(Function::Get, 4), (Function::Put, 3), (Function::Delete, 1), (Function::Cas, 2)],
+        }
+    }
+
+    /// The function that reads one key.
+    pub fn reading(self) -> Function {
+        match self {
+            Self::Register => Function::Read,
+            Self::Kv => Function::Get,
+        }
+    }
+
+    /// The function that writes one key unconditionally.
+    pub fn writing(self) -> Function {
+        match self {
+            Self::Register => Function::Write,
+            Self::Kv => Function::Put,
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Workload {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let built = Self::ALL.map(Self::name).join(" and ");
+        match Self::ALL.into_iter().find(|workload| workload.name() == name) {
+            Some(workload) => Ok(workload),
+            None if Self::NOT_BUILT.contains(&name) => {
+                Err(format!("workload \"{name}\" is not built yet; this version has {built}"))
+            }
+            None => Err(format!("unknown workload \"{name}\"; there are {built}")),
+        }
+    }
+}
+
+impl Serialize for Workload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Workload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How the moments at which operations of an open loop are due are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrivals {
+    /// One every `1 / rate` seconds.
+    Even,
+    /// With independent exponential gaps of that mean, as from many users who do not know each other.
+    Poisson,
+}
+
+/// How the keys are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyDistribution {
+    /// Each key as often as any other.
+    Uniform,
+    /// Key number `n` with weight `1 / n`: few keys get most of the operations.
+    Zipf,
+}
+
+/// A value of the section that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct SpecError {
+    /// The key inside the section, for example `clients` or `mix.raed`.
+    pub field: String,
+    /// What is wrong with it and what it could be.
+    pub message: String,
+}
+
+/// The error of a field unless its condition holds.
+fn require(holds: bool, field: &str, message: impl FnOnce() -> String) -> Result<(), SpecError> {
+    if holds { Ok(()) } else { Err(SpecError { field: field.to_owned(), message: message() }) }
+}
+
+impl LoadSpec {
+    /// Refuses values that cannot be meant: no clients, a rate of 0, weights that are all 0, ….
+    pub fn validate(&self) -> Result<(), SpecError> {
+        require((1..=CLIENTS_MAX).contains(&self.clients), "clients", || {
+            format!("{} clients; it should be 1 to {CLIENTS_MAX}", self.clients)
+        })?;
+        require((1..=KEYS_MAX).contains(&self.keys), "keys", || {
+            format!("{} keys; it should be 1 to {KEYS_MAX}", self.keys)
+        })?;
+        self.validate_rate()?;
+        for (field, duration, least) in [
+            ("duration", self.duration, Duration::from_millis(1)),
+            ("warmup", self.warmup, Duration::ZERO),
+            ("recovery", self.recovery, Duration::ZERO),
+            ("timeout", self.timeout, Duration::from_millis(1)),
+        ] {
+            require(duration >= least && duration <= DURATION_MAX, field, || {
+                let least = if least.is_zero() { "0s" } else { "1ms" };
+                format!("{duration:?} is out of range; it should be {least} to 7d")
+            })?;
+        }
+        require(!self.unique_values || self.values.is_none(), "values", || {
+            "only has a meaning with unique-values = false; remove it or set that".to_owned()
+        })?;
+        require(self.values != Some(0), "values", || "there must be at least 1".to_owned())?;
+        self.weights().map(drop)
+    }
+
+    /// The part of [`LoadSpec::validate`] about operations a second.
+    fn validate_rate(&self) -> Result<(), SpecError> {
+        if let Some(rate) = self.rate {
+            require((RATE_MIN..=RATE_MAX).contains(&rate), "rate", || {
+                format!(
+                    "{rate} operations a second; it should be {RATE_MIN} to {RATE_MAX}, or absent for a \
+                     closed loop"
+                )
+            })?;
+        }
+        require(self.rate.is_some() || self.arrivals == Arrivals::Even, "arrivals", || {
+            "only has a meaning with a rate; remove it or give one".to_owned()
+        })?;
+        require(self.minimum_rate >= 0.0 && self.minimum_rate.is_finite(), "minimum-rate", || {
+            format!("{} operations a second; it should be 0 or more", self.minimum_rate)
+        })?;
+        let reachable = self.rate.is_none_or(|rate| self.minimum_rate <= rate);
+        require(reachable, "minimum-rate", || {
+            format!("{} is above the rate, so the run could never prove anything", self.minimum_rate)
+        })
+    }
+
+    /// The functions of the mix with their weights; those with weight 0 are left out.
+    pub fn weights(&self) -> Result<Vec<(Function, u32)>, SpecError> {
+        let Some(mix) = &self.mix else {
+            return Ok(self.workload.default_mix().to_vec());
+        };
+        let functions = self.workload.functions();
+        for name in mix.keys() {
+            require(
+                functions.iter().any(|function| function.name() == name),
+                &format!("mix.{name}"),
+                || {
+                    let names: Vec<_> = functions.iter().map(|function| function.name()).collect();
+                    format!(
+                        "the workload {} has no such function; it has {}",
+                        self.workload,
+                        names.join(", ")
+                    )
+                },
+            )?;
+        }
+        let weight = |function: Function| mix.get(function.name()).copied().unwrap_or(0);
+        let weights: Vec<_> =
+            functions.iter().map(|&f| (f, weight(f))).filter(|&(_, weight)| weight > 0).collect();
+        require(!weights.is_empty(), "mix", || {
+            "no function has a weight above 0, so there is nothing to do".to_owned()
+        })?;
+        Ok(weights)
+    }
+
+    /// The name of the key with this number, counted from 0: `k1` is the first.
+    pub fn key_name(number: u32) -> String {
+        format!("k{}", u64::from(number) + 1)
+    }
+}
