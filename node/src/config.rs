@@ -1,10 +1,12 @@
 //! What a node is told before it starts: who it is, who the others are, and how it should behave.
 
+#![allow(clippy::disallowed_methods, reason = "a configuration is read before the node begins")]
+
 use crate::flaw::Flaw;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The configuration file of one node process (JSON), as `bench node --config FILE` reads it.
@@ -25,6 +27,14 @@ pub struct NodeConfig {
     /// How the protocol behaves.
     #[serde(default)]
     pub paxos: PaxosOptions,
+}
+
+impl NodeConfig {
+    /// Reads a configuration file; the error names the file and the place in it.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
 }
 
 /// One node of the cluster.
@@ -93,6 +103,34 @@ impl Default for PaxosOptions {
             patience: Duration::from_millis(150),
             deadline: Duration::from_secs(10),
         }
+    }
+}
+
+impl PaxosOptions {
+    /// Says what is impossible about the values, beginning with the option's name.
+    pub fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("resend", self.resend),
+            ("ping", self.ping),
+            ("patience", self.patience),
+            ("deadline", self.deadline),
+        ];
+        if let Some((name, _)) = positive.into_iter().find(|(_, duration)| duration.is_zero()) {
+            return Err(format!("{name}: 0 would never end; give a duration such as \"100ms\""));
+        }
+        if self.window == 0 {
+            return Err("window: 0 would let nothing be proposed; give at least 1".to_owned());
+        }
+        if !(1.0..=1000.0).contains(&self.backoff.factor) {
+            return Err(format!("backoff.factor: {} must be from 1 to 1000", self.backoff.factor));
+        }
+        if self.backoff.max < self.backoff.base {
+            return Err("backoff.max: it is below backoff.base".to_owned());
+        }
+        if self.patience <= self.ping {
+            return Err("patience: it must be longer than ping, or every answer comes too late".to_owned());
+        }
+        Ok(())
     }
 }
 

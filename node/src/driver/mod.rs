@@ -1,0 +1,351 @@
+//! The driver: one loop that feeds the roles, makes what they save durable, and only then lets them speak.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that owns the clock"
+)]
+
+mod outbox;
+
+use crate::config::{NodeConfig, Read, Role};
+use crate::flaw::Flaw;
+use crate::log::{Log, LogError, LogWriter, Recovered, Synced};
+use crate::paxos::acceptor::Acceptor;
+use crate::paxos::leader::Leader;
+use crate::paxos::message::{Command, Decided, Message, NodeId, Roster, Slot};
+use crate::paxos::replica::Replica;
+use crate::paxos::step::{Record, Step, Ticket};
+use crate::status::{Recovery, Status};
+use crate::store::Answer;
+use crate::transport::Peers;
+use outbox::Outbox;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Inputs handled before the outputs of all of them leave together.
+const TURN: usize = 1024;
+
+/// The flaw `acceptor-answers-before-write`: how much later the record follows.
+const LATE: Duration = Duration::from_millis(700);
+
+/// What a client's request comes to.
+#[derive(Debug)]
+pub enum Reply {
+    /// The command was applied in this slot, with this answer.
+    Applied(Answer, Slot),
+    /// It was not proposed, and never will be.
+    Refused(&'static str),
+}
+
+/// What reaches the driver from outside.
+#[derive(Debug)]
+pub enum Input {
+    /// A client's command.
+    Request {
+        /// The command.
+        command: Command,
+        /// How a read is to be answered; by the node's own option if none.
+        read: Option<Read>,
+        /// Where the answer goes. A command that stays undecided is never answered.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// Messages of another node.
+    Frame {
+        /// The node.
+        from: NodeId,
+        /// Its messages, in order.
+        messages: Vec<Message>,
+    },
+    /// The log has synced, or has failed for good.
+    Synced(Result<Synced, LogError>),
+    /// Somebody wants to know how the node is.
+    Status(oneshot::Sender<Status>),
+    /// Somebody wants the decisions of slots from one (inclusive) to another (exclusive), and the next
+    /// slot to be applied.
+    Decisions(Slot, Slot, oneshot::Sender<(Vec<Decided>, Slot)>),
+}
+
+/// The roles of one node, and all that stands between them and the world.
+pub struct Driver {
+    config: NodeConfig,
+    me: NodeId,
+    started: Instant,
+    acceptor: Option<Acceptor>,
+    leader: Option<Leader>,
+    replica: Option<Replica>,
+    outbox: Outbox,
+    log: LogWriter,
+    log_bytes: u64,
+    syncs: u64,
+    local: VecDeque<Message>,
+    waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
+    next_ticket: u64,
+    recovery: Recovery,
+    late: VecDeque<(Duration, Vec<Record>)>,
+}
+
+impl Driver {
+    /// Builds the roles from what the log holds.
+    pub fn new(
+        config: NodeConfig,
+        roster: &Roster,
+        started: Instant,
+        log: (Log, Recovered),
+        peers: Peers,
+        inbox: mpsc::UnboundedSender<Input>,
+    ) -> Self {
+        let (log, recovered) = log;
+        let recovery_started = Instant::now();
+        let hosts = |role| config.members[usize::from(roster.me.0)].roles.contains(&role);
+        let options = &config.paxos;
+        let mut acceptor = Acceptor::default();
+        let mut replica = Replica::new(roster.clone(), options.clone());
+        let mut round = 0;
+        let mut recovery = Recovery {
+            restarted: recovered.existed,
+            records: recovered.records.len() as u64,
+            bytes: recovered.bytes,
+            torn_bytes: recovered.torn_bytes,
+            ..Recovery::default()
+        };
+        for record in recovered.records {
+            match record {
+                Record::Promise(ballot) => acceptor.recover_promise(ballot),
+                Record::Accepted(pvalue) => acceptor.recover_accepted(pvalue),
+                Record::Round(used) => round = used.max(round),
+                Record::Decided { slot, command } => {
+                    let accepted = || acceptor.accepted(slot).map(|(_, command)| command.clone());
+                    let command =
+                        command.or_else(accepted).expect("a short record follows the pvalue it means");
+                    replica.recover(slot, command);
+                    recovery.decisions_from_log += 1;
+                }
+            }
+        }
+        if options.flaw.contains(&Flaw::AcceptorForgetsPromise) {
+            acceptor.forget_promise();
+        }
+        let leader = Leader::new(roster.clone(), options.clone(), config.seed, round);
+        recovery.log_seconds =
+            recovery_started.duration_since(started).as_secs_f64() + recovery_started.elapsed().as_secs_f64();
+        let log_bytes = log.bytes();
+        Self {
+            acceptor: hosts(Role::Acceptor).then_some(acceptor),
+            leader: hosts(Role::Leader).then_some(leader),
+            replica: hosts(Role::Replica).then_some(replica),
+            outbox: Outbox::new(roster.me, peers),
+            log: LogWriter::start(log, move |synced| {
+                // The driver only goes away when the process ends.
+                let _ = inbox.send(Input::Synced(synced));
+            }),
+            me: roster.me,
+            started,
+            config,
+            log_bytes,
+            syncs: 0,
+            local: VecDeque::new(),
+            waiting: HashMap::new(),
+            next_ticket: 0,
+            recovery,
+            late: VecDeque::new(),
+        }
+    }
+
+    /// What it brought back from its log.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Runs until the log fails, or everybody who could send an input has gone.
+    pub async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Input>) -> Result<(), LogError> {
+        let mut inputs = Vec::with_capacity(TURN);
+        loop {
+            let wake = self.started + self.wake();
+            tokio::select! {
+                biased;
+                received = inbox.recv_many(&mut inputs, TURN) => if received == 0 { return Ok(()) },
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+            let now = self.started.elapsed();
+            for input in inputs.drain(..) {
+                self.input(now, input)?;
+                self.deliver_local(now);
+            }
+            self.tick(now);
+            self.deliver_local(now);
+            self.outbox.flush(now, &self.log, self.replica.as_ref().map_or(1, Replica::slot_out));
+        }
+    }
+
+    /// The time of the next thing to do, and never so far off that a clock could not hold it.
+    fn wake(&self) -> Duration {
+        let hour = self.started.elapsed() + Duration::from_secs(3600);
+        let leader = self.leader.as_ref().map_or(hour, Leader::wake);
+        let replica = self.replica.as_ref().map_or(hour, Replica::wake);
+        let late = self.late.front().map_or(hour, |(due, _)| *due);
+        leader.min(replica).min(late).min(self.outbox.wake()).min(hour)
+    }
+
+    fn input(&mut self, now: Duration, input: Input) -> Result<(), LogError> {
+        match input {
+            Input::Request { command, read, reply } => self.request(now, command, read, reply),
+            Input::Frame { from, messages } => {
+                for message in messages {
+                    self.message(now, from, message);
+                }
+            }
+            Input::Synced(synced) => {
+                let Synced { number, log_bytes } = synced?;
+                self.log_bytes = log_bytes;
+                self.syncs += 1;
+                let stored = self.outbox.synced(number, &mut self.local, &mut self.waiting);
+                if let (Some(replica), Some(stored)) = (&mut self.replica, stored) {
+                    replica.stored(stored);
+                }
+            }
+            Input::Status(reply) => {
+                let _ = reply.send(self.status());
+            }
+            Input::Decisions(from, to, reply) => {
+                let answer = self.replica.as_ref().map_or((Vec::new(), 1), |replica| {
+                    (replica.applied(from, to).collect(), replica.slot_out())
+                });
+                let _ = reply.send(answer);
+            }
+        }
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        now: Duration,
+        command: Command,
+        read: Option<Read>,
+        reply: oneshot::Sender<Reply>,
+    ) {
+        let Some(replica) = &mut self.replica else {
+            let _ = reply.send(Reply::Refused("this node hosts no replica"));
+            return;
+        };
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let mut step = Step::default();
+        if replica.request(now, ticket, command, read, &mut step) {
+            self.waiting.insert(ticket, reply);
+            self.carry_out(now, Role::Replica, step);
+        } else {
+            let _ = reply.send(Reply::Refused("too many commands wait for a slot"));
+        }
+    }
+
+    /// Hands a message to the roles it is for; some are for two.
+    fn message(&mut self, now: Duration, from: NodeId, message: Message) {
+        let (acceptor, leader, replica) = match &message {
+            Message::P1a { .. } | Message::P2a(_) => (true, false, false),
+            Message::Propose(_)
+            | Message::P1b { .. }
+            | Message::P2b { .. }
+            | Message::Ping
+            | Message::Pong { .. } => (false, true, false),
+            Message::Decision(_) | Message::Learn { .. } | Message::Learned { .. } => (false, false, true),
+            Message::Progress { .. } => (false, true, true),
+        };
+        if let (true, Some(role)) = (replica, &mut self.replica) {
+            let mut step = Step::default();
+            role.handle(now, from, message.clone(), &mut step);
+            self.carry_out(now, Role::Replica, step);
+        }
+        if let (true, Some(role)) = (acceptor, &mut self.acceptor) {
+            let mut step = Step::default();
+            role.handle(from, message, &mut step);
+            self.carry_out(now, Role::Acceptor, step);
+        } else if let (true, Some(role)) = (leader, &mut self.leader) {
+            let mut step = Step::default();
+            role.handle(now, from, message, &mut step);
+            self.carry_out(now, Role::Leader, step);
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        if let Some(leader) = &mut self.leader {
+            let mut step = Step::default();
+            leader.tick(now, &mut step);
+            self.carry_out(now, Role::Leader, step);
+        }
+        if let Some(replica) = &mut self.replica {
+            let mut step = Step::default();
+            replica.tick(now, &mut step);
+            self.carry_out(now, Role::Replica, step);
+        }
+        while self.late.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, records)) = self.late.pop_front() {
+                self.outbox.note(now, records);
+            }
+        }
+    }
+
+    /// Does what a role wants done, in the one order that is safe.
+    fn carry_out(&mut self, now: Duration, role: Role, mut step: Step) {
+        let early = role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeWrite);
+        if early && !step.save.is_empty() {
+            self.late.push_back((now + LATE, std::mem::take(&mut step.save)));
+        }
+        let notes = std::mem::take(&mut step.note).into_iter().map(|record| self.shorten(record)).collect();
+        self.outbox.note(now, notes);
+        self.outbox.carry_out(role, step, &mut self.local, &mut self.waiting);
+    }
+
+    /// Leaves a decision's command out of its record if the acceptor's own record has it.
+    fn shorten(&self, record: Record) -> Record {
+        if let Record::Decided { slot, command: Some(command) } = &record
+            && let Some(acceptor) = &self.acceptor
+            && !self.has(Flaw::AcceptorAnswersBeforeWrite)
+            && acceptor.accepted(*slot).is_some_and(|(_, accepted)| accepted == command)
+        {
+            return Record::Decided { slot: *slot, command: None };
+        }
+        record
+    }
+
+    fn deliver_local(&mut self, now: Duration) {
+        while let Some(message) = self.local.pop_front() {
+            self.message(now, self.me, message);
+        }
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.config.paxos.flaw.contains(&flaw)
+    }
+
+    fn status(&self) -> Status {
+        let leader = self.leader.as_ref();
+        let replica = self.replica.as_ref();
+        let promised = self.acceptor.as_ref().and_then(Acceptor::promised);
+        let highest = leader.and_then(Leader::highest).max(promised);
+        let (decisions_from_peers, level) = replica.map_or((0, None), Replica::caught_up);
+        Status {
+            name: self.config.name.clone(),
+            pid: std::process::id(),
+            roles: self.config.members[usize::from(self.me.0)].roles.clone(),
+            flaws: self.config.paxos.flaw.clone(),
+            active: leader.is_some_and(Leader::is_active),
+            round: leader.map_or(0, Leader::round),
+            leader: highest.map(|ballot| self.config.members[usize::from(ballot.leader.0)].name.clone()),
+            slot_in: replica.map_or(1, Replica::slot_in),
+            slot_out: replica.map_or(1, Replica::slot_out),
+            preemptions: leader.map_or(0, |leader| leader.preemptions),
+            adoptions: leader.map_or(0, |leader| leader.adoptions),
+            backoff_ms: leader
+                .map_or(0, |leader| u64::try_from(leader.backoff().as_millis()).unwrap_or(u64::MAX)),
+            recovery: Recovery {
+                decisions_from_peers,
+                level_seconds: level.map(|level| level.as_secs_f64()),
+                ..self.recovery.clone()
+            },
+            log_bytes: self.log_bytes,
+            syncs: self.syncs,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the roles have said and may not yet be heard: held until the log has synced what it depends on.
+
+use super::Reply;
+use crate::config::Role;
+use crate::log::LogWriter;
+use crate::paxos::message::{Message, NodeId, Slot};
+use crate::paxos::step::{Record, Step, Ticket};
+use crate::store::Answer;
+use crate::transport::Peers;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long records that nothing waits for are kept back, in the hope that they can share a sync.
+const NOTES_WAIT: Duration = Duration::from_millis(5);
+
+/// Something that leaves a role.
+enum Output {
+    Send(NodeId, Message),
+    Answer(Ticket, Answer, Slot),
+}
+
+/// The outputs of one role that wait for the log.
+#[derive(Default)]
+struct Held {
+    /// The number of the last batch with a record of this role.
+    depends: u64,
+    outputs: VecDeque<(u64, Output)>,
+}
+
+/// Records on their way to the log, and outputs that wait for them.
+pub(super) struct Outbox {
+    me: NodeId,
+    peers: Peers,
+    records: Vec<Record>,
+    must_sync: bool,
+    notes_since: Option<Duration>,
+    /// The number that the records of this turn will have.
+    number: u64,
+    synced: u64,
+    held: [Held; 3],
+    /// For each batch under way, the slot below which all decisions are in it or in earlier ones.
+    stored: VecDeque<(u64, Slot)>,
+}
+
+impl Outbox {
+    pub(super) fn new(me: NodeId, peers: Peers) -> Self {
+        Self {
+            me,
+            peers,
+            records: Vec::new(),
+            must_sync: false,
+            notes_since: None,
+            number: 1,
+            synced: 0,
+            held: Default::default(),
+            stored: VecDeque::new(),
+        }
+    }
+
+    /// Takes records that nothing waits for.
+    pub(super) fn note(&mut self, now: Duration, records: Vec<Record>) {
+        if !records.is_empty() {
+            self.records.extend(records);
+            self.notes_since.get_or_insert(now);
+        }
+    }
+
+    /// Takes a role's step: what it saves goes to the log, what it says waits until that is durable.
+    pub(super) fn carry_out(
+        &mut self,
+        role: Role,
+        step: Step,
+        local: &mut VecDeque<Message>,
+        waiting: &mut HashMap<Ticket, oneshot::Sender<Reply>>,
+    ) {
+        let role = role as usize;
+        if !step.save.is_empty() {
+            self.records.extend(step.save);
+            self.must_sync = true;
+            self.held[role].depends = self.number;
+        }
+        let depends = self.held[role].depends;
+        let sends = step.send.into_iter().map(|(to, message)| Output::Send(to, message));
+        let answers =
+            step.answer.into_iter().map(|(ticket, answer, slot)| Output::Answer(ticket, answer, slot));
+        for output in sends.chain(answers) {
+            if depends > self.synced {
+                self.held[role].outputs.push_back((depends, output));
+            } else {
+                self.release(output, local, waiting);
+            }
+        }
+    }
+
+    fn release(
+        &mut self,
+        output: Output,
+        local: &mut VecDeque<Message>,
+        waiting: &mut HashMap<Ticket, oneshot::Sender<Reply>>,
+    ) {
+        match output {
+            Output::Send(to, message) if to == self.me => local.push_back(message),
+            Output::Send(to, message) => self.peers.push(to, message),
+            Output::Answer(ticket, answer, slot) => {
+                if let Some(reply) = waiting.remove(&ticket) {
+                    // A client that no longer waits has been told "unknown" already.
+                    let _ = reply.send(Reply::Applied(answer, slot));
+                }
+            }
+        }
+    }
+
+    /// The log has synced up to `number`: releases what waited, and returns the slot below which all decisions are on disk.
+    pub(super) fn synced(
+        &mut self,
+        number: u64,
+        local: &mut VecDeque<Message>,
+        waiting: &mut HashMap<Ticket, oneshot::Sender<Reply>>,
+    ) -> Option<Slot> {
+        self.synced = number;
+        for role in 0..self.held.len() {
+            while let Some((_, output)) =
+                self.held[role].outputs.pop_front_if(|(depends, _)| *depends <= number)
+            {
+                self.release(output, local, waiting);
+            }
+        }
+        let mut stored = None;
+        while let Some((_, slot)) = self.stored.pop_front_if(|(batch, _)| *batch <= number) {
+            stored = Some(slot);
+        }
+        stored
+    }
+
+    /// When [`flush`](Self::flush) has notes to write that nothing else takes along.
+    pub(super) fn wake(&self) -> Duration {
+        self.notes_since.map_or(Duration::MAX, |since| since + NOTES_WAIT)
+    }
+
+    /// The end of a turn: hands the records to the log and the messages to the connections.
+    pub(super) fn flush(&mut self, now: Duration, log: &LogWriter, slot_out: Slot) {
+        if self.must_sync || self.wake() <= now {
+            log.append(self.number, std::mem::take(&mut self.records));
+            self.stored.push_back((self.number, slot_out));
+            self.number += 1;
+            self.must_sync = false;
+            self.notes_since = None;
+        }
+        self.peers.flush();
+    }
+}

@@ -1,0 +1,164 @@
+//! `/kv/{key}`: one operation on one key.
+
+use super::Server;
+use super::respond::{Failure, json, query};
+use crate::config::Read;
+use crate::driver::{Input, Reply};
+use crate::paxos::message::Command;
+use crate::store::{Answer, Operation};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
+
+/// Bytes of a request's body, at most.
+const BODY_MAX: usize = 1 << 20;
+
+/// Bytes of a key, at most.
+const KEY_MAX: usize = 1024;
+
+/// Bytes of a client's name, at most.
+const CLIENT_MAX: usize = 64;
+
+/// What a path behind `/kv/` asks for.
+#[derive(Clone, Copy)]
+enum Action {
+    Plain,
+    Cas,
+    Append,
+    Incr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cas {
+    from: Option<String>,
+    to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Incr {
+    by: i64,
+}
+
+/// Answers a request for `/kv/` and `rest`.
+pub(super) async fn answer(
+    server: &Server,
+    rest: &str,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Failure> {
+    let (key, action) = target(rest)?;
+    let read = read(request.uri().query().unwrap_or_default())?;
+    let method = request.method().clone();
+    let (client, sequence) = name(server, request.headers())?;
+    let body = body(request.into_body()).await?;
+    let operation = operation(&method, action, key, body)?;
+    let (reply, answer) = oneshot::channel();
+    let command = Command { client, sequence, operation };
+    server.inbox.send(Input::Request { command, read, reply }).map_err(|_| Failure::stopping())?;
+    match tokio::time::timeout(server.deadline, answer).await {
+        Ok(Ok(Reply::Applied(answer, slot))) => respond(answer, slot),
+        Ok(Ok(Reply::Refused(why))) => Err(Failure::refused(why)),
+        Ok(Err(_)) => Err(Failure::stopping()),
+        Err(_) => Err(Failure::undecided(server.deadline.as_secs_f64())),
+    }
+}
+
+fn target(rest: &str) -> Result<(String, Action), Failure> {
+    let (key, action) = match rest.split_once('/') {
+        None => (rest, Action::Plain),
+        Some((key, "cas")) => (key, Action::Cas),
+        Some((key, "append")) => (key, Action::Append),
+        Some((key, "incr")) => (key, Action::Incr),
+        Some(_) => return Err(Failure::not_found(&format!("/kv/{rest}"))),
+    };
+    let key = percent_decode_str(key).decode_utf8().map_err(|_| Failure::bad("the key is not UTF-8"))?;
+    match key.len() {
+        0 => Err(Failure::bad("the key is empty; ask for /kv/{key}")),
+        1..=KEY_MAX => Ok((key.into_owned(), action)),
+        _ => Err(Failure::bad(format!("the key may have {KEY_MAX} bytes at most"))),
+    }
+}
+
+fn read(parameters: &str) -> Result<Option<Read>, Failure> {
+    match query(parameters, "read") {
+        None => Ok(None),
+        Some("log") => Ok(Some(Read::Log)),
+        Some("local") => Ok(Some(Read::Local)),
+        Some(other) => Err(Failure::bad(format!("read={other} is not known; reads are log and local"))),
+    }
+}
+
+/// The command's name: the client's own, or one that nobody else has.
+fn name(server: &Server, headers: &HeaderMap) -> Result<(String, u64), Failure> {
+    let Some(client) = headers.get("x-client-id") else {
+        let (node, count) = &server.anonymous;
+        return Ok((format!("{node}-{}", count.fetch_add(1, Ordering::Relaxed)), 1));
+    };
+    let client = client.to_str().ok().filter(|client| (1..=CLIENT_MAX).contains(&client.len()));
+    let client = client
+        .ok_or_else(|| Failure::bad(format!("x-client-id must be 1 to {CLIENT_MAX} bytes of ASCII")))?;
+    let sequence = headers.get("x-sequence").and_then(|value| value.to_str().ok()?.parse().ok());
+    let sequence =
+        sequence.ok_or_else(|| Failure::bad("x-client-id goes with x-sequence, a number that rises"))?;
+    Ok((client.to_owned(), sequence))
+}
+
+async fn body(body: Incoming) -> Result<String, Failure> {
+    let collected = Limited::new(body, BODY_MAX).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Failure::too_large(BODY_MAX)
+        } else {
+            Failure::bad(format!("the body did not arrive: {error}"))
+        }
+    })?;
+    String::from_utf8(collected.to_bytes().into()).map_err(|error| {
+        Failure::bad(format!("the body is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+    })
+}
+
+fn operation(method: &Method, action: Action, key: String, body: String) -> Result<Operation, Failure> {
+    match (method, action) {
+        (&Method::GET, Action::Plain) => Ok(Operation::Get { key }),
+        (&Method::PUT, Action::Plain) => Ok(Operation::Put { key, value: body }),
+        (&Method::DELETE, Action::Plain) => Ok(Operation::Delete { key }),
+        (&Method::POST, Action::Cas) => {
+            let Cas { from, to } = parse(&body, r#"{"from": "1", "to": "2"}, where from may be null"#)?;
+            Ok(Operation::Cas { key, from, to })
+        }
+        (&Method::POST, Action::Append) => Ok(Operation::Append { key, value: body }),
+        (&Method::POST, Action::Incr) => {
+            let Incr { by } = parse(&body, r#"{"by": 1}"#)?;
+            Ok(Operation::Incr { key, by })
+        }
+        (_, Action::Plain) => Err(Failure::method("GET, PUT, DELETE")),
+        (_, Action::Cas | Action::Append | Action::Incr) => Err(Failure::method("POST")),
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(body: &'a str, expected: &str) -> Result<T, Failure> {
+    serde_json::from_str(body)
+        .map_err(|error| Failure::bad(format!("the body should be {expected}: {error}")))
+}
+
+fn respond(answer: Answer, slot: u64) -> Result<Response<Full<Bytes>>, Failure> {
+    Ok(match answer {
+        Answer::Done => json(StatusCode::OK, &json!({ "applied": true, "slot": slot })),
+        Answer::Value(None) => json(StatusCode::NOT_FOUND, &json!({ "value": null, "slot": slot })),
+        Answer::Value(value) => json(StatusCode::OK, &json!({ "value": value, "slot": slot })),
+        Answer::Absent => {
+            json(StatusCode::NOT_FOUND, &json!({ "applied": true, "existed": false, "slot": slot }))
+        }
+        Answer::Differs(actual) => json(StatusCode::CONFLICT, &json!({ "actual": actual, "slot": slot })),
+        Answer::NotANumber(actual) => {
+            let error = "the value is not a number, or the sum is too large for 64 bits";
+            json(StatusCode::CONFLICT, &json!({ "error": error, "actual": actual, "slot": slot }))
+        }
+        Answer::Forgotten => return Err(Failure::forgotten()),
+    })
+}

@@ -1,0 +1,160 @@
+//! The node's HTTP interface: clients' operations, status, decisions, metrics, and the way in for other nodes.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that owns the sockets"
+)]
+
+mod kv;
+mod metrics;
+mod respond;
+
+use crate::driver::Input;
+use crate::paxos::message::NodeId;
+use crate::status::Status;
+use crate::transport::{self, FROM, PROTOCOL};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, UPGRADE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use respond::{Failure, json};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+/// What every connection of the server shares.
+pub struct Server {
+    /// The way to the driver.
+    pub inbox: mpsc::UnboundedSender<Input>,
+    /// The members by name.
+    pub members: HashMap<String, NodeId>,
+    /// How long a command may stay undecided before the client is told "unknown".
+    pub deadline: Duration,
+    /// Names for the commands of clients that give none: this node's name, and a count.
+    pub anonymous: (String, AtomicU64),
+}
+
+/// Decisions in one response, at most.
+const DECISIONS_MAX: u64 = 10_000;
+
+/// How long a client may take to send its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Accepts connections for ever.
+    pub async fn serve(self, listener: TcpListener) {
+        let server = Arc::new(self);
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    // Without it the answer is only later, so an error does not matter.
+                    let _ = stream.set_nodelay(true);
+                    let server = Arc::clone(&server);
+                    tokio::spawn(async move {
+                        let service = service_fn(|request| {
+                            let server = Arc::clone(&server);
+                            async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
+                        });
+                        let mut builder = hyper::server::conn::http1::Builder::new();
+                        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(64);
+                        // A client that goes away in the middle is no news to anybody.
+                        let _ = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+                    });
+                }
+                Err(error) => {
+                    eprintln!("cannot accept a connection: {error}; trying again");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.route(request).await.unwrap_or_else(Failure::into_response)
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Failure> {
+        let path = request.uri().path().to_owned();
+        match path.as_str() {
+            "/status" => {
+                only(&request, &Method::GET, "GET")?;
+                Ok(json(StatusCode::OK, &self.status().await?))
+            }
+            "/metrics" => {
+                only(&request, &Method::GET, "GET")?;
+                Ok(metrics::respond(&self.status().await?))
+            }
+            "/decisions" => {
+                only(&request, &Method::GET, "GET")?;
+                self.decisions(request.uri().query().unwrap_or_default()).await
+            }
+            "/paxos" => self.upgrade(request),
+            _ => match path.strip_prefix("/kv/") {
+                Some(rest) => kv::answer(self, rest, request).await,
+                None => Err(Failure::not_found(&path)),
+            },
+        }
+    }
+
+    async fn status(&self) -> Result<Status, Failure> {
+        let (reply, status) = oneshot::channel();
+        self.inbox.send(Input::Status(reply)).map_err(|_| Failure::stopping())?;
+        status.await.map_err(|_| Failure::stopping())
+    }
+
+    async fn decisions(&self, query: &str) -> Result<Response<Full<Bytes>>, Failure> {
+        let slot = |name: &str, otherwise: u64| {
+            let value = respond::query(query, name);
+            value.map_or(Ok(otherwise), |value| {
+                value
+                    .parse()
+                    .map_err(|_| Failure::bad(format!("{name}={value} is not a slot; slots are 1, 2, 3, …")))
+            })
+        };
+        let from = slot("from", 1)?.max(1);
+        let to = slot("to", u64::MAX)?.min(from.saturating_add(DECISIONS_MAX));
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(Input::Decisions(from, to, reply)).map_err(|_| Failure::stopping())?;
+        let (decisions, slot_out) = answer.await.map_err(|_| Failure::stopping())?;
+        let next = from + decisions.len() as u64;
+        Ok(json(
+            StatusCode::OK,
+            &json!({ "from": from, "next": next, "slot_out": slot_out, "decisions": decisions }),
+        ))
+    }
+
+    /// Another node dials in: from here on the connection carries frames.
+    fn upgrade(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Failure> {
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        if header(UPGRADE.as_str()) != Some(PROTOCOL) {
+            return Err(Failure::bad(format!("/paxos is for nodes, which ask for `Upgrade: {PROTOCOL}`")));
+        }
+        let from = header(FROM).and_then(|name| self.members.get(name)).copied();
+        let from =
+            from.ok_or_else(|| Failure::bad(format!("the header {FROM} must name a member of the cluster")))?;
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                // The other node dials again when the connection breaks.
+                let _ = transport::receive(from, upgraded, inbox).await;
+            }
+        });
+        Response::builder()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header(CONNECTION, "upgrade")
+            .header(UPGRADE, PROTOCOL)
+            .body(Full::default())
+            .map_err(|error| Failure::bad(error.to_string()))
+    }
+}
+
+fn only(request: &Request<Incoming>, method: &Method, allow: &'static str) -> Result<(), Failure> {
+    if request.method() == method { Ok(()) } else { Err(Failure::method(allow)) }
+}

@@ -1,0 +1,98 @@
+//! Responses: JSON bodies, and failures that say whether the command can still happen.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use serde_json::json;
+
+/// A request that comes to nothing, or to nobody knows what.
+#[derive(Debug)]
+pub(super) struct Failure {
+    status: StatusCode,
+    error: String,
+    /// False if the command certainly was not, and will not be, proposed; none if nobody knows.
+    applied: Option<bool>,
+    allow: Option<&'static str>,
+}
+
+impl Failure {
+    fn definite(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, error: error.into(), applied: Some(false), allow: None }
+    }
+
+    /// The request does not parse.
+    pub(super) fn bad(error: impl Into<String>) -> Self {
+        Self::definite(StatusCode::BAD_REQUEST, error)
+    }
+
+    /// The request is too large.
+    pub(super) fn too_large(limit: usize) -> Self {
+        Self::definite(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have {limit} bytes at most"))
+    }
+
+    /// There is nothing at this path.
+    pub(super) fn not_found(path: &str) -> Self {
+        Self::definite(StatusCode::NOT_FOUND, format!("there is nothing at {path}"))
+    }
+
+    /// The path knows other methods.
+    pub(super) fn method(allow: &'static str) -> Self {
+        let failure = Self::definite(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allow}"));
+        Self { allow: Some(allow), ..failure }
+    }
+
+    /// The node will not propose the command.
+    pub(super) fn refused(why: &str) -> Self {
+        Self::definite(StatusCode::SERVICE_UNAVAILABLE, why)
+    }
+
+    /// The node ends.
+    pub(super) fn stopping() -> Self {
+        Self { applied: None, ..Self::definite(StatusCode::INTERNAL_SERVER_ERROR, "the node is stopping") }
+    }
+
+    /// The command may or may not happen yet.
+    pub(super) fn undecided(seconds: f64) -> Self {
+        let error = format!("undecided after {seconds} s; the command may still be applied");
+        Self { applied: None, ..Self::definite(StatusCode::GATEWAY_TIMEOUT, error) }
+    }
+
+    /// A later command of the same client was applied, so the result of this one is gone.
+    pub(super) fn forgotten() -> Self {
+        let error = "a later command of this client was applied; the result of this one is no longer known";
+        Self { applied: None, ..Self::definite(StatusCode::GONE, error) }
+    }
+
+    /// The response that says so.
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let body = match self.applied {
+            Some(applied) => json!({ "error": self.error, "applied": applied }),
+            None => json!({ "error": self.error }),
+        };
+        let mut response = json(self.status, &body);
+        if let Some(allow) = self.allow {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}
+
+/// A response with a JSON body.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
+    let body = serde_json::to_vec(body).expect("bodies are made of types that JSON can hold");
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The value of a query parameter.
+pub(super) fn query<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}

@@ -1,0 +1,130 @@
+//! The log as a whole: what is written is read back, torn tails are cut, damage is refused.
+
+use super::*;
+use crate::paxos::message::{Ballot, Command, NodeId, PValue};
+use crate::store::Operation;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+fn record(slot: u64) -> Record {
+    let operation = Operation::Put { key: "k".into(), value: "x".repeat(100) };
+    let command = Arc::new(Command { client: "c".into(), sequence: slot, operation });
+    Record::Accepted(PValue { ballot: Ballot { round: 1, leader: NodeId(0) }, slot, command })
+}
+
+fn write(folder: &Path, slots: std::ops::Range<u64>) {
+    let (mut log, _) = Log::open(folder).unwrap();
+    for slot in slots {
+        log.append(&[record(slot)]).unwrap();
+    }
+}
+
+fn read(folder: &Path) -> Recovered {
+    Log::open(folder).unwrap().1
+}
+
+fn end_of_first_segment(folder: &Path) -> (PathBuf, u64) {
+    let (log, _) = Log::open(folder).unwrap();
+    (folder.join("00000001.log"), log.segment.used())
+}
+
+#[test]
+fn records_survive_a_restart_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!read(folder.path()).existed);
+    write(folder.path(), 1..4);
+    write(folder.path(), 4..6);
+    let recovered = read(folder.path());
+    assert!(recovered.existed);
+    assert_eq!(recovered.records, (1..6).map(record).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_longer_than_a_segment_goes_on_in_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let many: Vec<_> = (1..20_000).map(record).collect();
+    for chunk in many.chunks(1_000) {
+        log.append(chunk).unwrap();
+    }
+    log.append(&many).unwrap();
+    let more: Vec<_> = (0..4).flat_map(|_| many.clone()).collect();
+    log.append(&more).unwrap();
+    drop(log);
+    assert!(segment::list(folder.path()).unwrap().len() >= 2, "the test must cross a segment");
+    let recovered = read(folder.path());
+    assert_eq!(recovered.records.len(), 6 * many.len());
+    write(folder.path(), 7..8);
+    assert_eq!(read(folder.path()).records.len(), 6 * many.len() + 1);
+}
+
+#[test]
+fn a_torn_last_frame_is_cut_off_and_the_log_goes_on_behind_the_good_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1..4);
+    let (path, end) = end_of_first_segment(folder.path());
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0; 40], end - 40).unwrap();
+    let recovered = read(folder.path());
+    assert_eq!(recovered.records, [record(1), record(2)]);
+    assert!(recovered.torn_bytes > 0);
+    write(folder.path(), 9..10);
+    let recovered = read(folder.path());
+    assert_eq!(recovered.records, [record(1), record(2), record(9)]);
+    assert_eq!(recovered.torn_bytes, 0);
+}
+
+#[test]
+fn damage_before_the_last_frame_is_refused_with_the_place_and_the_file_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1..4);
+    let (path, _) = end_of_first_segment(folder.path());
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xff], 60).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = Log::open(folder.path()).unwrap_err();
+    assert!(matches!(error, LogError::Damaged { offset: 32, .. }), "{error}");
+    assert!(error.to_string().contains("00000001.log"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_missing_segment_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let many: Vec<_> = (1..40_000).map(record).collect();
+    log.append(&many).unwrap();
+    log.append(&many).unwrap();
+    drop(log);
+    std::fs::remove_file(folder.path().join("00000001.log")).unwrap();
+    let error = Log::open(folder.path()).unwrap_err();
+    assert!(matches!(error, LogError::Damaged { offset: 0, .. }), "{error}");
+}
+
+#[test]
+fn two_nodes_cannot_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Log::open(folder.path()).unwrap();
+    assert!(matches!(Log::open(folder.path()), Err(LogError::InUse { .. })));
+    drop(first);
+    assert!(Log::open(folder.path()).is_ok());
+}
+
+#[test]
+fn one_sync_covers_all_that_came_while_the_last_one_ran() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(folder.path()).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let writer = LogWriter::start(log, move |synced| tell.send(synced.unwrap()).unwrap());
+    for number in 1..=200 {
+        writer.append(number, vec![record(number)]);
+    }
+    let mut syncs = 0;
+    while told.recv().unwrap().number < 200 {
+        syncs += 1;
+    }
+    assert!(syncs < 199, "200 batches took {syncs} syncs");
+    drop(writer);
+    while told.recv().is_ok() {}
+    assert_eq!(read(folder.path()).records.len(), 200);
+}

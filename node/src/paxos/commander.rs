@@ -1,0 +1,55 @@
+//! The commander (section 2.3): gets one pvalue accepted by a majority of acceptors.
+
+use super::message::{Ballot, Command, NodeId, NodeSet, PValue, Slot};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One leader's attempt to have one pvalue chosen.
+#[derive(Debug)]
+pub struct Commander {
+    pvalue: PValue,
+    accepted: NodeSet,
+    /// When it began, to tell a leader that gets nothing accepted.
+    pub(super) since: Duration,
+    /// When the silent acceptors are asked again.
+    pub(super) again: Duration,
+}
+
+/// What became of a commander after an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Commanded {
+    /// It waits for more answers.
+    Waiting,
+    /// A majority accepted: the pvalue is chosen.
+    Chosen,
+    /// An acceptor has promised a higher ballot.
+    Preempted(Ballot),
+}
+
+impl Commander {
+    /// A commander for a command in a slot, under a ballot.
+    pub fn new(ballot: Ballot, slot: Slot, command: Arc<Command>, since: Duration, again: Duration) -> Self {
+        Self { pvalue: PValue { ballot, slot, command }, accepted: NodeSet::default(), since, again }
+    }
+
+    /// What it wants accepted.
+    pub fn pvalue(&self) -> &PValue {
+        &self.pvalue
+    }
+
+    /// Whether this acceptor has accepted.
+    pub fn has_answer_of(&self, acceptor: NodeId) -> bool {
+        self.accepted.contains(acceptor)
+    }
+
+    /// Handles an acceptor's `P2b`; `quorum` acceptances choose the pvalue.
+    pub fn answered(&mut self, acceptor: NodeId, promised: Ballot, quorum: usize) -> Commanded {
+        if promised > self.pvalue.ballot {
+            return Commanded::Preempted(promised);
+        }
+        if promised == self.pvalue.ballot {
+            self.accepted.insert(acceptor);
+        }
+        if self.accepted.len() >= quorum { Commanded::Chosen } else { Commanded::Waiting }
+    }
+}

@@ -1,0 +1,341 @@
+//! The leader (section 2.3): proposes under a ballot of its own, with scouts and commanders.
+
+use super::backoff::Backoff;
+use super::commander::{Commanded, Commander};
+use super::message::{Ballot, Command, Decided, Message, NodeId, PValue, Roster, Slot};
+use super::scout::{Scout, Scouted};
+use super::step::{Record, Step};
+use crate::config::{Leadership, PaxosOptions};
+use crate::flaw::Flaw;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the leader does at the moment.
+#[derive(Debug)]
+enum State {
+    /// It has not begun, or was preempted: it tries again at this time.
+    Waiting(Duration),
+    /// Its scout asks for promises.
+    Scouting(Scout),
+    /// Its ballot is adopted.
+    Active,
+    /// It watches the leader that preempted it (`monitor`).
+    Watching(Watch),
+}
+
+/// What a passive leader knows of the one it watches.
+#[derive(Debug)]
+struct Watch {
+    leader: NodeId,
+    /// Silence beyond this time makes the watcher try for itself.
+    until: Duration,
+    /// The latest `until` that a leader which tries, and does not lead, can ask for.
+    limit: Duration,
+    next_ping: Duration,
+}
+
+/// A proposal, and whether its slot is known to be decided.
+#[derive(Debug)]
+struct Proposal {
+    command: Arc<Command>,
+    decided: bool,
+}
+
+/// A leader with its scout, its commanders, and what it does about other leaders.
+#[derive(Debug)]
+pub struct Leader {
+    roster: Roster,
+    options: PaxosOptions,
+    round: u64,
+    highest: Option<Ballot>,
+    state: State,
+    proposals: BTreeMap<Slot, Proposal>,
+    commanders: BTreeMap<Slot, Commander>,
+    backoff: Backoff,
+    /// The next slot of each replica, as it last said.
+    progress: BTreeMap<NodeId, Slot>,
+    quorum: usize,
+    /// How often it was preempted, since the process began.
+    pub preemptions: u64,
+    /// How often it was adopted, since the process began.
+    pub adoptions: u64,
+}
+
+impl Leader {
+    /// A leader that used rounds up to `round` in earlier lives; it begins with its first [`tick`](Self::tick).
+    pub fn new(roster: Roster, options: PaxosOptions, seed: u64, round: u64) -> Self {
+        let acceptors = roster.acceptors.len();
+        let minority = options.flaw.contains(&Flaw::CommanderMinorityQuorum);
+        let quorum = if minority { (acceptors / 2).max(1) } else { acceptors / 2 + 1 };
+        Self {
+            backoff: Backoff::new(options.backoff, seed),
+            roster,
+            options,
+            round,
+            highest: None,
+            state: State::Waiting(Duration::ZERO),
+            proposals: BTreeMap::new(),
+            commanders: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            quorum,
+            preemptions: 0,
+            adoptions: 0,
+        }
+    }
+
+    /// Whether its ballot is adopted, and it has not been preempted since.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Active)
+    }
+
+    /// The round of its ballot.
+    pub fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// The highest ballot it has seen, its own included.
+    pub fn highest(&self) -> Option<Ballot> {
+        self.highest
+    }
+
+    /// What it would wait if it were preempted now, without jitter.
+    pub fn backoff(&self) -> Duration {
+        self.backoff.wait()
+    }
+
+    fn ballot(&self) -> Ballot {
+        Ballot { round: self.round, leader: self.roster.me }
+    }
+
+    /// Every slot below is applied, and on disk, at so many replicas that one of them survives (section 4.2).
+    fn floor(&self) -> Slot {
+        let mut progress: Vec<_> = self.progress.values().copied().collect();
+        progress.sort_unstable_by(|a, b| b.cmp(a));
+        let failures = self.roster.replicas.len().saturating_sub(1).div_ceil(2);
+        progress.get(failures).copied().unwrap_or(1)
+    }
+
+    /// Handles a message from a replica, an acceptor, or another leader.
+    pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
+        match message {
+            Message::Propose(proposal) => self.propose(now, from, proposal, step),
+            Message::P1b { scout, promised, accepted } => {
+                self.scouted(now, from, (scout, promised), accepted, step)
+            }
+            Message::P2b { commander, slot, promised } => {
+                self.commanded(now, from, (commander, promised), slot, step)
+            }
+            Message::Progress { slot_out } => self.progressed(from, slot_out),
+            Message::Ping => step.send.push((from, self.pong(now))),
+            Message::Pong { leads, tries } => self.watched(now, from, leads, tries),
+            Message::P1a { .. }
+            | Message::P2a(_)
+            | Message::Decision(_)
+            | Message::Learn { .. }
+            | Message::Learned { .. } => {}
+        }
+    }
+
+    fn propose(&mut self, now: Duration, from: NodeId, proposal: Decided, step: &mut Step) {
+        let Decided { slot, command } = proposal;
+        if slot < self.floor() {
+            return;
+        }
+        if let Some(known) = self.proposals.get(&slot) {
+            if known.decided {
+                let command = Arc::clone(&known.command);
+                step.send.push((from, Message::Decision(PValue { ballot: self.ballot(), slot, command })));
+            }
+            return;
+        }
+        self.proposals.insert(slot, Proposal { command: Arc::clone(&command), decided: false });
+        if self.is_active() {
+            self.command(now, slot, command, step);
+        }
+    }
+
+    fn command(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
+        let commander = Commander::new(self.ballot(), slot, command, now, now + self.options.resend);
+        step.broadcast(&self.roster.acceptors, &Message::P2a(commander.pvalue().clone()));
+        self.commanders.insert(slot, commander);
+    }
+
+    /// Sends a scout with a round above every ballot it has seen, and above its own earlier ones.
+    fn scout(&mut self, now: Duration, step: &mut Step) {
+        self.round = self.highest.map_or(0, |highest| highest.round).max(self.round) + 1;
+        self.highest = Some(self.ballot());
+        step.save.push(Record::Round(self.round));
+        let scout = Scout::new(self.ballot(), self.floor(), now + self.options.resend);
+        step.broadcast(&self.roster.acceptors, &scout.request());
+        self.state = State::Scouting(scout);
+    }
+
+    fn scouted(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        (ballot, promised): (Ballot, Ballot),
+        accepted: Vec<PValue>,
+        step: &mut Step,
+    ) {
+        if ballot != self.ballot() {
+            return;
+        }
+        let outcome = match &mut self.state {
+            State::Scouting(scout) => scout.answered(from, promised, accepted, self.quorum),
+            State::Active if promised > ballot => Scouted::Preempted(promised),
+            State::Waiting(_) | State::Active | State::Watching(_) => Scouted::Waiting,
+        };
+        match outcome {
+            Scouted::Waiting => {}
+            Scouted::Preempted(by) => self.preempted(now, by, step),
+            Scouted::Adopted(pvalues) => self.adopted(now, pvalues, step),
+        }
+    }
+
+    /// Takes over what may have been chosen under earlier ballots (L2), then proposes all that is undecided.
+    fn adopted(&mut self, now: Duration, pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>, step: &mut Step) {
+        self.state = State::Active;
+        self.adoptions += 1;
+        self.backoff.adopted();
+        let floor = self.floor();
+        if !self.options.flaw.contains(&Flaw::ScoutIgnoresPvalues) {
+            for (slot, (_, command)) in pvalues.into_iter().filter(|(slot, _)| *slot >= floor) {
+                let proposal = self
+                    .proposals
+                    .entry(slot)
+                    .or_insert_with(|| Proposal { command: Arc::clone(&command), decided: false });
+                proposal.command = command;
+            }
+        }
+        let undecided = self.proposals.range(floor..).filter(|(_, proposal)| !proposal.decided);
+        let undecided: Vec<_> =
+            undecided.map(|(&slot, proposal)| (slot, Arc::clone(&proposal.command))).collect();
+        for (slot, command) in undecided {
+            self.command(now, slot, command, step);
+        }
+    }
+
+    fn commanded(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        (ballot, promised): (Ballot, Ballot),
+        slot: Slot,
+        step: &mut Step,
+    ) {
+        if ballot != self.ballot() || !self.is_active() {
+            return;
+        }
+        let Some(commander) = self.commanders.get_mut(&slot) else {
+            if promised > ballot {
+                self.preempted(now, promised, step);
+            }
+            return;
+        };
+        match commander.answered(from, promised, self.quorum) {
+            Commanded::Waiting => {}
+            Commanded::Preempted(by) => self.preempted(now, by, step),
+            Commanded::Chosen => {
+                let decision = Message::Decision(commander.pvalue().clone());
+                self.commanders.remove(&slot);
+                if let Some(proposal) = self.proposals.get_mut(&slot) {
+                    proposal.decided = true;
+                }
+                step.broadcast(&self.roster.replicas, &decision);
+            }
+        }
+    }
+
+    fn preempted(&mut self, now: Duration, by: Ballot, step: &mut Step) {
+        self.highest = self.highest.max(Some(by));
+        self.commanders.clear();
+        self.preemptions += 1;
+        let wait = self.backoff.preempted();
+        match self.options.leadership {
+            Leadership::Compete if wait.is_zero() => self.scout(now, step),
+            Leadership::Compete => self.state = State::Waiting(now + wait),
+            Leadership::Monitor => {
+                let until = now + self.options.patience + wait;
+                self.state = State::Watching(Watch {
+                    leader: by.leader,
+                    until,
+                    limit: until + self.options.patience,
+                    next_ping: now,
+                });
+            }
+        }
+    }
+
+    fn pong(&self, now: Duration) -> Message {
+        let stuck = |commander: &Commander| now > commander.since + 4 * self.options.patience;
+        let leads = self.is_active() && !self.commanders.values().next().is_some_and(stuck);
+        let tries = matches!(self.state, State::Scouting(_) | State::Waiting(_));
+        Message::Pong { leads, tries }
+    }
+
+    fn watched(&mut self, now: Duration, from: NodeId, leads: bool, tries: bool) {
+        let patience = self.options.patience;
+        if let State::Watching(watch) = &mut self.state
+            && watch.leader == from
+        {
+            if leads {
+                watch.until = now + patience;
+                watch.limit = watch.until + patience;
+            } else if tries {
+                watch.until = (now + patience).min(watch.limit).max(watch.until);
+            }
+        }
+    }
+
+    fn progressed(&mut self, from: NodeId, slot_out: Slot) {
+        let known = self.progress.entry(from).or_insert(1);
+        *known = slot_out.max(*known);
+        let floor = self.floor();
+        if self.proposals.first_key_value().is_some_and(|(&slot, _)| slot < floor) {
+            self.proposals = self.proposals.split_off(&floor);
+            self.commanders = self.commanders.split_off(&floor);
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do next.
+    pub fn wake(&self) -> Duration {
+        match &self.state {
+            State::Waiting(until) => *until,
+            State::Scouting(scout) => scout.again,
+            State::Active => {
+                self.commanders.values().map(|commander| commander.again).min().unwrap_or(Duration::MAX)
+            }
+            State::Watching(watch) => watch.until.min(watch.next_ping),
+        }
+    }
+
+    /// Does what is due: begins to scout, asks silent acceptors again, pings.
+    pub fn tick(&mut self, now: Duration, step: &mut Step) {
+        let again = now + self.options.resend;
+        match &mut self.state {
+            State::Waiting(until) if *until <= now => self.scout(now, step),
+            State::Watching(watch) if watch.until <= now => self.scout(now, step),
+            State::Watching(watch) if watch.next_ping <= now => {
+                watch.next_ping = now + self.options.ping;
+                step.send.push((watch.leader, Message::Ping));
+            }
+            State::Scouting(scout) if scout.again <= now => {
+                scout.again = again;
+                let silent = self.roster.acceptors.iter().filter(|&&acceptor| !scout.has_answer_of(acceptor));
+                step.send.extend(silent.map(|&acceptor| (acceptor, scout.request())));
+            }
+            State::Active => {
+                for commander in self.commanders.values_mut().filter(|commander| commander.again <= now) {
+                    commander.again = again;
+                    let silent =
+                        self.roster.acceptors.iter().filter(|&&acceptor| !commander.has_answer_of(acceptor));
+                    let request = || Message::P2a(commander.pvalue().clone());
+                    step.send.extend(silent.map(|&acceptor| (acceptor, request())));
+                }
+            }
+            State::Waiting(_) | State::Watching(_) | State::Scouting(_) => {}
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What the roles say to each other: ballots, slots, commands, pvalues, messages.
+
+use crate::config::{Member, Role};
+use crate::store::Operation;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A node's place in the list of members, the same on every node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NodeId(pub u8);
+
+/// A place in the sequence of commands; the first is 1.
+pub type Slot = u64;
+
+/// A ballot number: pairs of a round and a leader, ordered; ⊥ of the paper is `None::<Ballot>`, before all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ballot {
+    /// The round, raised by a leader that was preempted.
+    pub round: u64,
+    /// The leader whose ballot it is.
+    pub leader: NodeId,
+}
+
+/// A client's command, named by the client so that a retry is known for what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Command {
+    /// The client's name; empty for the no-op that fills a gap.
+    pub client: String,
+    /// Its number among the client's commands, rising.
+    pub sequence: u64,
+    /// What to do.
+    pub operation: Operation,
+}
+
+impl Command {
+    /// Its size in memory and on the wire, roughly, in bytes.
+    pub fn size(&self) -> usize {
+        let operation = match &self.operation {
+            Operation::Nothing => 0,
+            Operation::Get { key } | Operation::Delete { key } => key.len(),
+            Operation::Put { key, value } | Operation::Append { key, value } => key.len() + value.len(),
+            Operation::Cas { key, from, to } => key.len() + from.as_ref().map_or(0, String::len) + to.len(),
+            Operation::Incr { key, .. } => key.len() + 8,
+        };
+        self.client.len() + operation + 32
+    }
+
+    /// The command that does nothing, with which a replica closes a gap nobody else fills.
+    pub fn no_op() -> Self {
+        Self { client: String::new(), sequence: 0, operation: Operation::Nothing }
+    }
+}
+
+/// What an acceptor accepts: a command for a slot, under a ballot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PValue {
+    /// The ballot it was proposed under.
+    pub ballot: Ballot,
+    /// The slot it is for.
+    pub slot: Slot,
+    /// The command.
+    pub command: Arc<Command>,
+}
+
+/// A command that was chosen for a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The slot.
+    pub slot: Slot,
+    /// The command.
+    pub command: Arc<Command>,
+}
+
+/// One message between roles; the table in the [module](super) says who sends it to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// A replica proposes a command for a slot.
+    Propose(Decided),
+    /// A scout asks for a promise.
+    P1a {
+        /// The ballot to be promised.
+        ballot: Ballot,
+        /// The first slot whose pvalue matters to the leader.
+        from: Slot,
+    },
+    /// An acceptor answers a scout.
+    P1b {
+        /// The ballot of the scout that is answered.
+        scout: Ballot,
+        /// The ballot the acceptor has promised.
+        promised: Ballot,
+        /// The highest pvalue of each slot from `from` on; empty when the promise is not the scout's.
+        accepted: Vec<PValue>,
+    },
+    /// A commander asks for acceptance.
+    P2a(PValue),
+    /// An acceptor answers a commander.
+    P2b {
+        /// The ballot of the commander that is answered.
+        commander: Ballot,
+        /// Its slot.
+        slot: Slot,
+        /// The ballot the acceptor has promised.
+        promised: Ballot,
+    },
+    /// A pvalue was chosen.
+    Decision(PValue),
+    /// A replica has applied, and has on disk, every slot below this one.
+    Progress {
+        /// Its next slot to apply.
+        slot_out: Slot,
+    },
+    /// A replica asks another for decisions.
+    Learn {
+        /// The first slot it lacks.
+        from: Slot,
+    },
+    /// The answer: decisions from a slot on, as many as fit.
+    Learned {
+        /// Decisions in the order of their slots, without a gap.
+        decisions: Vec<Decided>,
+        /// The answering replica's next slot to apply.
+        slot_out: Slot,
+    },
+    /// A leader asks the one it watches for a sign of life.
+    Ping,
+    /// The sign of life.
+    Pong {
+        /// Whether the sender leads, and gets its proposals accepted.
+        leads: bool,
+        /// Whether it is trying to become the leader.
+        tries: bool,
+    },
+}
+
+/// Who is who: the members of the cluster by role.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    /// This node.
+    pub me: NodeId,
+    /// The nodes that host a replica.
+    pub replicas: Vec<NodeId>,
+    /// The nodes that host a leader.
+    pub leaders: Vec<NodeId>,
+    /// The nodes that host an acceptor.
+    pub acceptors: Vec<NodeId>,
+}
+
+impl Roster {
+    /// The roster of `members` as the member called `me` sees it; none if there is no such member, or
+    /// more members than a [`NodeId`] can tell apart.
+    pub fn new(members: &[Member], me: &str) -> Option<Self> {
+        u8::try_from(members.len()).ok()?;
+        let ids = || (0..=u8::MAX).map(NodeId).zip(members);
+        let with =
+            |role| ids().filter(|(_, member)| member.roles.contains(&role)).map(|(id, _)| id).collect();
+        let me = ids().find(|(_, member)| member.name == me)?.0;
+        Some(Self {
+            me,
+            replicas: with(Role::Replica),
+            leaders: with(Role::Leader),
+            acceptors: with(Role::Acceptor),
+        })
+    }
+}
+
+/// A set of nodes, for counting answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NodeSet([u128; 2]);
+
+impl NodeSet {
+    /// Adds a node; false if it was there.
+    pub fn insert(&mut self, node: NodeId) -> bool {
+        let (word, bit) = (usize::from(node.0 >> 7), 1 << (node.0 & 127));
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    /// Whether the node is in it.
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.0[usize::from(node.0 >> 7)] & (1 << (node.0 & 127)) != 0
+    }
+
+    /// How many nodes are in it.
+    pub fn len(&self) -> usize {
+        (self.0[0].count_ones() + self.0[1].count_ones()) as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0 == [0, 0]
+    }
+}

@@ -1,0 +1,36 @@
+//! The roles of "Paxos Made Moderately Complex" as pure state machines.
+//!
+//! A client's command enters at a [`Replica`](replica::Replica), which gives it the next free *slot* and proposes the pair to
+//! every leader. A [`Leader`](leader::Leader) that has been *adopted* by a majority of acceptors with its *ballot* (the work of
+//! its [`Scout`](scout::Scout)) has each proposal accepted by a majority (the work of a [`Commander`](commander::Commander) per slot),
+//! and tells the replicas the *decision*. Replicas apply decisions in the order of their slots. Whoever meets a ballot
+//! higher than its own is *preempted*.
+//!
+//! | message | from → to | meaning |
+//! |---|---|---|
+//! | `Propose` | replica → leaders | please decide this command for this slot |
+//! | `P1a` | scout → acceptors | promise my ballot, and tell me what you accepted from this slot on |
+//! | `P1b` | acceptor → scout | my promise, and for each slot the pvalue with the highest ballot |
+//! | `P2a` | commander → acceptors | accept this pvalue |
+//! | `P2b` | acceptor → commander | the ballot I have promised: yours if I accepted |
+//! | `Decision` | commander → replicas | this command is chosen for this slot |
+//! | `Progress` | replica → leaders, replicas | everything below this slot is applied, and safe on my disk |
+//! | `Learn`, `Learned` | replica ↔ replica | catch-up: decisions from a slot on |
+//! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
+//!
+//! A role is a function: its state, the time and an input give a [`Step`](step::Step), which says what must be saved, what may be
+//! sent once that is durable, and what a client may be told. It knows no clock, no file, no socket and no chance of its own.
+//!
+//! Messages may be lost, repeated and reordered, so whoever waits for an answer asks again after a while, which the
+//! paper leaves to the network. Acceptors keep only the highest pvalue of each slot (section 4.1), and are asked only for slots that
+//! not every surviving replica has on disk (section 4.2). Left out: reconfiguration, leases, quorum reads, and the removal of old
+//! pvalues and decisions from memory.
+
+pub mod acceptor;
+pub mod backoff;
+pub mod commander;
+pub mod leader;
+pub mod message;
+pub mod replica;
+pub mod scout;
+pub mod step;

@@ -1,0 +1,72 @@
+//! The scout (section 2.3): gets a ballot adopted by a majority of acceptors.
+
+use super::message::{Ballot, Command, Message, NodeId, NodeSet, PValue, Slot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One leader's attempt to have one ballot adopted.
+#[derive(Debug)]
+pub struct Scout {
+    ballot: Ballot,
+    from: Slot,
+    answered: NodeSet,
+    pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
+    /// When the silent acceptors are asked again.
+    pub(super) again: Duration,
+}
+
+/// What became of a scout after an answer.
+#[derive(Debug)]
+pub enum Scouted {
+    /// It waits for more answers.
+    Waiting,
+    /// A majority promised the ballot; these are the pvalues with the highest ballot of each slot.
+    Adopted(BTreeMap<Slot, (Ballot, Arc<Command>)>),
+    /// An acceptor has promised a higher ballot.
+    Preempted(Ballot),
+}
+
+impl Scout {
+    /// A scout for `ballot` that cares for slots from `from` on.
+    pub fn new(ballot: Ballot, from: Slot, again: Duration) -> Self {
+        Self { ballot, from, answered: NodeSet::default(), pvalues: BTreeMap::new(), again }
+    }
+
+    /// Its request, to be sent to every acceptor.
+    pub fn request(&self) -> Message {
+        Message::P1a { ballot: self.ballot, from: self.from }
+    }
+
+    /// Whether this acceptor has answered.
+    pub fn has_answer_of(&self, acceptor: NodeId) -> bool {
+        self.answered.contains(acceptor)
+    }
+
+    /// Handles an acceptor's `P1b`; `quorum` promises make the ballot adopted.
+    pub fn answered(
+        &mut self,
+        acceptor: NodeId,
+        promised: Ballot,
+        accepted: Vec<PValue>,
+        quorum: usize,
+    ) -> Scouted {
+        if promised > self.ballot {
+            return Scouted::Preempted(promised);
+        }
+        if promised < self.ballot || !self.answered.insert(acceptor) {
+            return Scouted::Waiting;
+        }
+        for PValue { ballot, slot, command } in accepted {
+            let known = self.pvalues.get(&slot).map(|(known, _)| *known);
+            if known < Some(ballot) {
+                self.pvalues.insert(slot, (ballot, command));
+            }
+        }
+        if self.answered.len() >= quorum {
+            Scouted::Adopted(std::mem::take(&mut self.pvalues))
+        } else {
+            Scouted::Waiting
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A node as a process: from its configuration to its end.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that starts everything"
+)]
+
+use crate::config::NodeConfig;
+use crate::driver::Driver;
+use crate::http::Server;
+use crate::log::{Log, LogError};
+use crate::paxos::message::Roster;
+use crate::transport::Peers;
+use std::io::Read as _;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+/// Why a node could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration contradicts itself.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another process using the port?")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The process could not be set up.
+    #[error("cannot {action}: {source}")]
+    Setup {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The process that started this one has ended.
+    #[error("the process that started this node (pid {0}) is gone")]
+    Orphaned(u32),
+}
+
+/// Runs a node until it fails or is told to stop (SIGTERM). With `parent`, it also ends when that process does.
+pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
+    let started = Instant::now();
+    if let Some(parent) = parent {
+        die_with(parent)?;
+    }
+    config.paxos.check().map_err(NodeError::Config)?;
+    let roster = Roster::new(&config.members, &config.name)
+        .ok_or_else(|| NodeError::Config(format!("{} is not one of at most 255 members", config.name)))?;
+    if !config.paxos.flaw.is_empty() && !config.listen.ip().is_loopback() {
+        return Err(NodeError::Config(format!(
+            "a node with flaws listens on loopback only, not on {}",
+            config.listen
+        )));
+    }
+    for flaw in &config.paxos.flaw {
+        eprintln!("WARNING: this node has the flaw {flaw}: {}", flaw.sentence());
+    }
+    let log = Log::open(&config.data)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
+        let address = config.listen;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })?;
+        let (inbox, inputs) = mpsc::unbounded_channel();
+        let addresses: Vec<_> = config.members.iter().map(|member| member.address).collect();
+        let peers = Peers::dial(&config.name, roster.me, &addresses);
+        let names = config
+            .members
+            .iter()
+            .zip(0..)
+            .map(|(member, id)| (member.name.clone(), crate::paxos::message::NodeId(id)));
+        let server = Server {
+            inbox: inbox.clone(),
+            members: names.collect(),
+            deadline: config.paxos.deadline,
+            anonymous: (format!("{}-{}-{}", config.name, std::process::id(), config.seed), AtomicU64::new(1)),
+        };
+        let driver = Driver::new(config, &roster, started, log, peers, inbox);
+        say_recovery(&driver, address);
+        tokio::spawn(server.serve(listener));
+        tokio::select! {
+            ended = driver.run(inputs) => ended.map_err(NodeError::Log),
+            stopped = terminated() => stopped,
+        }
+    })
+}
+
+fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {
+    let recovery = driver.recovery();
+    if recovery.torn_bytes > 0 {
+        println!("cut {} bytes of a torn last record off the log", recovery.torn_bytes);
+    }
+    if recovery.restarted {
+        println!(
+            "recovered {} decisions from {} records ({} bytes) of its own log in {:.3} s",
+            recovery.decisions_from_log, recovery.records, recovery.bytes, recovery.log_seconds
+        );
+    }
+    println!("listening on {address}");
+}
+
+async fn terminated() -> Result<(), NodeError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signals = signal(SignalKind::terminate())
+        .map_err(|source| NodeError::Setup { action: "listen for SIGTERM", source })?;
+    signals.recv().await;
+    Ok(())
+}
+
+/// Ends this process when its parent does: by the kernel where it can (Linux), and when the pipe that the
+/// parent holds as our standard input is closed.
+fn die_with(parent: u32) -> Result<(), NodeError> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| NodeError::Setup { action: "ask to die with the parent", source: error.into() })?;
+    let actual = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    if actual != i32::try_from(parent).ok() {
+        return Err(NodeError::Orphaned(parent));
+    }
+    std::thread::spawn(move || {
+        let mut nothing = [0; 64];
+        while std::io::stdin().read(&mut nothing).is_ok_and(|read| read > 0) {}
+        eprintln!("error: {}", NodeError::Orphaned(parent));
+        std::process::exit(4);
+    });
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The replicated state machine: a map from text to text, with each client's last result.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a command does to the store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// Nothing: fills a gap in the sequence of slots.
+    Nothing,
+    /// Reads a key.
+    Get {
+        /// The key.
+        key: String,
+    },
+    /// Sets a key.
+    Put {
+        /// The key.
+        key: String,
+        /// Its new value.
+        value: String,
+    },
+    /// Removes a key.
+    Delete {
+        /// The key.
+        key: String,
+    },
+    /// Sets a key if it has a certain value, or (`from` is none) if it is absent.
+    Cas {
+        /// The key.
+        key: String,
+        /// The value it must have.
+        from: Option<String>,
+        /// Its new value.
+        to: String,
+    },
+    /// Adds text to the end of a key's value; an absent key counts as empty.
+    Append {
+        /// The key.
+        key: String,
+        /// What is added.
+        value: String,
+    },
+    /// Adds to a key's number; an absent key counts as 0.
+    Incr {
+        /// The key.
+        key: String,
+        /// What is added; may be negative.
+        by: i64,
+    },
+}
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It was done.
+    Done,
+    /// The key's value, or none if it is absent.
+    Value(Option<String>),
+    /// The key to be deleted was absent.
+    Absent,
+    /// The compare-and-set found another value (or none).
+    Differs(Option<String>),
+    /// The value is not a number, or the sum does not fit one.
+    NotANumber(String),
+    /// The client has since named a later command; the result of this one is forgotten.
+    Forgotten,
+}
+
+/// The number and the result of a client's last command.
+#[derive(Debug)]
+struct Session {
+    sequence: u64,
+    answer: Answer,
+}
+
+/// A copy of the store, as one replica has it.
+#[derive(Debug, Default)]
+pub struct Store {
+    values: BTreeMap<String, String>,
+    sessions: BTreeMap<String, Session>,
+}
+
+impl Store {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&String> {
+        self.values.get(key)
+    }
+
+    /// The result of a command that was applied before; none if it was not.
+    pub fn result(&self, client: &str, sequence: u64) -> Option<Answer> {
+        let session = self.sessions.get(client)?;
+        match sequence.cmp(&session.sequence) {
+            std::cmp::Ordering::Less => Some(Answer::Forgotten),
+            std::cmp::Ordering::Equal => Some(session.answer.clone()),
+            std::cmp::Ordering::Greater => None,
+        }
+    }
+
+    /// Keeps the result of a client's command, so that a retry is answered and not applied.
+    pub fn remember(&mut self, client: &str, sequence: u64, answer: Answer) {
+        self.sessions.insert(client.to_owned(), Session { sequence, answer });
+    }
+
+    /// Applies an operation.
+    pub fn apply(&mut self, operation: &Operation) -> Answer {
+        match operation {
+            Operation::Nothing => Answer::Done,
+            Operation::Get { key } => Answer::Value(self.values.get(key).cloned()),
+            Operation::Put { key, value } => {
+                self.values.insert(key.clone(), value.clone());
+                Answer::Done
+            }
+            Operation::Delete { key } => self.values.remove(key).map_or(Answer::Absent, |_| Answer::Done),
+            Operation::Cas { key, from, to } => {
+                let actual = self.values.get(key);
+                if actual != from.as_ref() {
+                    return Answer::Differs(actual.cloned());
+                }
+                self.values.insert(key.clone(), to.clone());
+                Answer::Done
+            }
+            Operation::Append { key, value } => {
+                self.values.entry(key.clone()).or_default().push_str(value);
+                Answer::Done
+            }
+            Operation::Incr { key, by } => self.increment(key, *by),
+        }
+    }
+
+    fn increment(&mut self, key: &str, by: i64) -> Answer {
+        let old = self.values.get(key).map_or("0", String::as_str);
+        let Some(sum) = old.parse::<i64>().ok().and_then(|old| old.checked_add(by)) else {
+            return Answer::NotANumber(old.to_owned());
+        };
+        self.values.insert(key.to_owned(), sum.to_string());
+        Answer::Value(Some(sum.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_operation_does_what_it_says() {
+        let mut store = Store::default();
+        let key = || "k".to_owned();
+        let mut apply = |operation| store.apply(&operation);
+        assert_eq!(apply(Operation::Get { key: key() }), Answer::Value(None));
+        assert_eq!(apply(Operation::Cas { key: key(), from: None, to: "1".into() }), Answer::Done);
+        let cas = Operation::Cas { key: key(), from: None, to: "2".into() };
+        assert_eq!(apply(cas), Answer::Differs(Some("1".into())));
+        assert_eq!(apply(Operation::Incr { key: key(), by: -3 }), Answer::Value(Some("-2".into())));
+        assert_eq!(apply(Operation::Append { key: key(), value: "x".into() }), Answer::Done);
+        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber("-2x".into()));
+        assert_eq!(apply(Operation::Delete { key: key() }), Answer::Done);
+        assert_eq!(apply(Operation::Delete { key: key() }), Answer::Absent);
+        assert_eq!(apply(Operation::Put { key: key(), value: i64::MAX.to_string() }), Answer::Done);
+        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber(i64::MAX.to_string()));
+    }
+
+    #[test]
+    fn a_retry_gets_the_first_result_and_an_older_one_is_told_so() {
+        let mut store = Store::default();
+        store.remember("c", 2, Answer::Done);
+        assert_eq!(store.result("c", 2), Some(Answer::Done));
+        assert_eq!(store.result("c", 1), Some(Answer::Forgotten));
+        assert_eq!(store.result("c", 3), None);
+        assert_eq!(store.result("d", 1), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! Connections between nodes: an HTTP request upgraded to a stream of frames, one way, with many messages in each.
+//!
+//! A node sends on the connections it dials and receives on those it accepts, so a link has a direction. What
+//! cannot be sent is dropped: the roles ask again.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that owns the sockets"
+)]
+
+use crate::driver::Input;
+use crate::paxos::message::{Message, NodeId};
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::header::{CONNECTION, UPGRADE};
+use hyper::upgrade::Upgraded;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// The protocol's name in the `Upgrade` header.
+pub const PROTOCOL: &str = "bench-paxos";
+
+/// The header that says which node dials.
+pub const FROM: &str = "x-node";
+
+/// Frames that may wait for a slow or stalled connection before new ones are dropped.
+const QUEUE: usize = 1024;
+
+/// The largest frame that is read; a larger one means the stream is not ours.
+const FRAME_MAX: usize = 256 << 20;
+
+/// How long to wait before dialling again; it doubles from the first to the second.
+const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
+
+/// Messages to the other nodes, collected over a turn.
+pub struct Peers {
+    peers: Vec<Option<Peer>>,
+}
+
+struct Peer {
+    messages: Vec<Message>,
+    frames: mpsc::Sender<Bytes>,
+}
+
+impl Peers {
+    /// Starts a task per other node that keeps a connection to it. `addresses` are in the order of node ids.
+    pub fn dial(name: &str, me: NodeId, addresses: &[SocketAddr]) -> Self {
+        let dial = |(place, &address): (usize, &SocketAddr)| {
+            (place != usize::from(me.0)).then(|| {
+                let (frames, queue) = mpsc::channel(QUEUE);
+                tokio::spawn(keep_sending(name.to_owned(), address, queue));
+                Peer { messages: Vec::new(), frames }
+            })
+        };
+        Self { peers: addresses.iter().enumerate().map(dial).collect() }
+    }
+
+    /// Adds a message to the next frame for a node.
+    pub fn push(&mut self, to: NodeId, message: Message) {
+        if let Some(Some(peer)) = self.peers.get_mut(usize::from(to.0)) {
+            peer.messages.push(message);
+        }
+    }
+
+    /// Hands the collected messages to the connections, a frame for each node.
+    pub fn flush(&mut self) {
+        for peer in self.peers.iter_mut().flatten().filter(|peer| !peer.messages.is_empty()) {
+            let payload = postcard::to_extend(&peer.messages, vec![0; 4]);
+            let mut frame = payload.expect("messages are made of types that postcard can write");
+            peer.messages.clear();
+            let length = u32::try_from(frame.len() - 4).expect("a turn's messages are far below 4 GiB");
+            frame[..4].copy_from_slice(&length.to_le_bytes());
+            // A full queue means a stalled connection; the network loses messages too.
+            let _ = peer.frames.try_send(frame.into());
+        }
+    }
+}
+
+async fn keep_sending(name: String, address: SocketAddr, mut queue: mpsc::Receiver<Bytes>) {
+    let mut pause = REDIAL.0;
+    loop {
+        if let Ok(stream) = connect(&name, address).await {
+            pause = REDIAL.0;
+            while queue.try_recv().is_ok() {}
+            if send_all(stream, &mut queue).await {
+                return;
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(REDIAL.1);
+    }
+}
+
+async fn connect(name: &str, address: SocketAddr) -> io::Result<TokioIo<Upgraded>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(connection.with_upgrades());
+    let request = Request::get("/paxos")
+        .header(hyper::header::HOST, address.to_string())
+        .header(CONNECTION, "upgrade")
+        .header(UPGRADE, PROTOCOL)
+        .header(FROM, name)
+        .body(Empty::<Bytes>::new())
+        .map_err(io::Error::other)?;
+    let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(io::Error::other(format!("{address} answered {}", response.status())));
+    }
+    hyper::upgrade::on(response).await.map(TokioIo::new).map_err(io::Error::other)
+}
+
+/// Sends frames until the connection ends (false) or the node does (true).
+async fn send_all(stream: TokioIo<Upgraded>, queue: &mut mpsc::Receiver<Bytes>) -> bool {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut nothing = [0; 16];
+    loop {
+        let frame = tokio::select! {
+            frame = queue.recv() => frame,
+            _ = reader.read(&mut nothing) => return false,
+        };
+        let Some(frame) = frame else { return true };
+        let sent = tokio::select! {
+            sent = writer.write_all(&frame) => sent.is_ok(),
+            _ = reader.read(&mut nothing) => false,
+        };
+        if !sent || writer.flush().await.is_err() {
+            return false;
+        }
+    }
+}
+
+/// Reads frames of one node until its connection ends, and hands them to the driver.
+pub async fn receive(
+    from: NodeId,
+    upgraded: Upgraded,
+    inbox: mpsc::UnboundedSender<Input>,
+) -> io::Result<()> {
+    let mut stream = tokio::io::BufReader::with_capacity(64 << 10, TokioIo::new(upgraded));
+    let mut frame = Vec::new();
+    loop {
+        let length = stream.read_u32_le().await? as usize;
+        if length > FRAME_MAX {
+            return Err(io::Error::other("a frame of an impossible length"));
+        }
+        frame.resize(length, 0);
+        stream.read_exact(&mut frame).await?;
+        let messages = postcard::from_bytes(&frame).map_err(io::Error::other)?;
+        if inbox.send(Input::Frame { from, messages }).is_err() {
+            return Ok(());
+        }
+    }
+}
