@@ -134,3 +134,95 @@ impl Draft {
         Operation { function: self.function, key: LoadSpec::key_name(self.key), argument }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::client_seeds;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, HashSet};
+
+    fn drafts(spec: &LoadSpec, seed: u64, client: u32) -> Generator {
+        let choices = Arc::new(Choices::new(spec).expect("the spec is possible"));
+        Generator::new(choices, client, client_seeds(seed, spec.clients)[client as usize])
+    }
+
+    fn any_spec() -> impl Strategy<Value = LoadSpec> {
+        (prop::sample::select(&Workload::ALL[..]), 1_u32..8, 1_u32..40, any::<bool>()).prop_map(
+            |(workload, clients, keys, zipf)| LoadSpec {
+                workload,
+                clients,
+                keys,
+                key_distribution: if zipf { KeyDistribution::Zipf } else { KeyDistribution::Uniform },
+                ..LoadSpec::default()
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn one_seed_gives_one_stream_and_another_gives_another(spec in any_spec(), seed: u64) {
+            let first: Vec<_> = drafts(&spec, seed, 0).take(60).collect();
+            let again: Vec<_> = drafts(&spec, seed, 0).take(60).collect();
+            let other: Vec<_> = drafts(&spec, seed ^ 1, 0).take(60).collect();
+            prop_assert_eq!(&first, &again);
+            prop_assert_ne!(&first, &other);
+        }
+
+        #[test]
+        fn no_number_is_drawn_twice_in_a_run(spec in any_spec(), seed: u64) {
+            let mut numbers = HashSet::new();
+            for client in 0..spec.clients {
+                for draft in drafts(&spec, seed, client).take(100) {
+                    prop_assert!(draft.key < spec.keys);
+                    prop_assert!(numbers.insert(draft.number), "{} twice", draft.number);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn functions_come_as_often_as_the_mix_says() {
+        let mut counts = BTreeMap::new();
+        for draft in drafts(&LoadSpec::default(), 3, 0).take(10_000) {
+            *counts.entry(draft.function).or_insert(0_u32) += 1;
+        }
+        assert!((3_800..4_200).contains(&counts[&Function::Read]), "{counts:?}");
+        assert!((3_800..4_200).contains(&counts[&Function::Write]), "{counts:?}");
+        assert!((1_800..2_200).contains(&counts[&Function::Cas]), "{counts:?}");
+    }
+
+    #[test]
+    fn zipf_prefers_the_first_keys_and_uniform_none() {
+        let share = |key_distribution| {
+            let spec = LoadSpec { key_distribution, keys: 10, ..LoadSpec::default() };
+            drafts(&spec, 5, 0).take(10_000).filter(|draft| draft.key == 0).count()
+        };
+        let (zipf, uniform) = (share(KeyDistribution::Zipf), share(KeyDistribution::Uniform));
+        assert!((3_100..3_750).contains(&zipf), "1 / 2.93 of 10,000 expected, got {zipf}");
+        assert!((850..1_150).contains(&uniform), "a tenth of 10,000 expected, got {uniform}");
+    }
+
+    #[test]
+    fn without_unique_values_the_domain_is_small_and_all_of_it_is_used() {
+        let spec = LoadSpec { unique_values: false, values: Some(3), ..LoadSpec::default() };
+        let numbers: HashSet<_> = drafts(&spec, 5, 0).take(100).map(|draft| draft.number).collect();
+        assert_eq!(numbers, HashSet::from([0, 1, 2]));
+    }
+
+    #[test]
+    fn arguments_have_the_shape_of_their_function() {
+        let draft = |workload, function| Draft { function, key: 2, number: 9, workload };
+        let argument = |workload, function| draft(workload, function).operation(&json!("was")).argument;
+        let (register, kv) = (Workload::Register, Workload::Kv);
+        assert_eq!(argument(register, Function::Read), Value::Null);
+        assert_eq!(argument(register, Function::Write), json!(9));
+        assert_eq!(argument(register, Function::Cas), json!(["was", 9]));
+        assert_eq!(argument(kv, Function::Get), Value::Null);
+        assert_eq!(argument(kv, Function::Put), json!("9"));
+        assert_eq!(argument(kv, Function::Delete), Value::Null);
+        assert_eq!(argument(kv, Function::Cas), json!(["was", "9"]));
+        assert_eq!(argument(kv, Function::Append), json!(",9"));
+        assert_eq!(draft(kv, Function::Get).operation(&Value::Null).key, "k3");
+    }
+}

@@ -113,3 +113,73 @@ fn fail(error: &str) -> Ending {
 fn info(error: &str) -> Ending {
     Ending { outcome: Outcome::Info { error: Some(error.to_owned()) }, move_on: true }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use checker::history::Kind;
+    use serde_json::json;
+
+    fn operation(function: Function) -> Operation {
+        let argument = if function.is_read() { Value::Null } else { json!([1, 2]) };
+        Operation { function, key: "k1".to_owned(), argument }
+    }
+
+    /// What the table says, as kind, error and whether the client moves on.
+    fn row(function: Function, happened: &Happened) -> (Kind, Option<String>, bool) {
+        let Ending { outcome, move_on } = ending(&operation(function), happened.clone());
+        let error = match &outcome {
+            Outcome::Ok(_) => None,
+            Outcome::Fail { error, .. } | Outcome::Info { error } => error.clone(),
+        };
+        (outcome.kind(), error, move_on)
+    }
+
+    #[test]
+    fn what_happened_to_the_connection_means_the_same_for_every_function() {
+        for (happened, kind, error) in [
+            (Happened::Refused, Kind::Fail, "connection-refused"),
+            (Happened::ConnectTimeout, Kind::Fail, "connect-timeout"),
+            (Happened::Unreachable, Kind::Fail, "unreachable"),
+            (Happened::NotSent, Kind::Fail, "not-sent"),
+            (Happened::Timeout, Kind::Info, "timeout"),
+            (Happened::Reset, Kind::Info, "reset"),
+            (Happened::Closed, Kind::Info, "closed"),
+            (Happened::Garbled, Kind::Info, "garbled"),
+            (Happened::Broken, Kind::Info, "broken"),
+            (Happened::Cancelled, Kind::Info, "cancelled"),
+        ] {
+            for function in Function::ALL {
+                assert_eq!(row(function, &happened), (kind, Some(error.to_owned()), true), "{function}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_definite_only_where_it_fits_the_function() {
+        for function in Function::ALL {
+            let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
+            let row = |answer| row(function, &Happened::Answered(answer));
+            let ok = || (Kind::Ok, None, false);
+            let read = function.is_read();
+            assert_eq!(row(Answer::Applied), if read { unexpected() } else { ok() }, "{function}");
+            assert_eq!(row(Answer::Value(json!(3))), if read { ok() } else { unexpected() }, "{function}");
+            let refused = (Kind::Fail, Some("precondition".to_owned()), false);
+            let expected = if function == Function::Cas { refused } else { unexpected() };
+            assert_eq!(row(Answer::Precondition(Value::Null)), expected, "{function}");
+            assert_eq!(row(Answer::NotApplied), (Kind::Fail, Some("unavailable".to_owned()), true));
+            assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));
+            assert_eq!(row(Answer::Unreadable), (Kind::Info, Some("garbled".to_owned()), true));
+            assert_eq!(row(Answer::Unlisted(500)), (Kind::Info, Some("http-500".to_owned()), true));
+        }
+    }
+
+    #[test]
+    fn results_are_the_value_read_or_what_was_asked_for() {
+        let outcome = |function, answer| ending(&operation(function), Happened::Answered(answer)).outcome;
+        assert_eq!(outcome(Function::Read, Answer::Value(json!(3))), Outcome::Ok(json!(3)));
+        assert_eq!(outcome(Function::Write, Answer::Applied), Outcome::Ok(json!([1, 2])));
+        let failed = outcome(Function::Cas, Answer::Precondition(Value::Null));
+        assert!(matches!(failed, Outcome::Fail { actual: Some(Value::Null), .. }), "{failed:?}");
+    }
+}

@@ -100,7 +100,6 @@ impl Adapter for PaxosHttp {
             return Answer::Unreadable;
         };
         let applied = answer.get("applied").and_then(Value::as_bool);
-        let decided = applied == Some(true) || answer.contains_key("slot");
         match status {
             StatusCode::OK if function.is_read() => {
                 self.field(&mut answer, "value").map_or(Answer::Unreadable, Answer::Value)
@@ -111,12 +110,105 @@ impl Adapter for PaxosHttp {
                 Some(Value::Null) => Answer::Value(Value::Null),
                 Some(_) | None => Answer::Unreadable,
             },
-            StatusCode::NOT_FOUND if function == Function::Delete && decided => Answer::Applied,
+            StatusCode::NOT_FOUND if function == Function::Delete && applied == Some(true) => Answer::Applied,
             StatusCode::CONFLICT if function == Function::Cas => {
                 self.field(&mut answer, "actual").map_or(Answer::Unreadable, Answer::Precondition)
             }
             StatusCode::SERVICE_UNAVAILABLE if applied == Some(false) => Answer::NotApplied,
             other => Answer::Unlisted(other.as_u16()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(function: Function) -> Operation {
+        let argument = if function == Function::Cas { json!([1, 2]) } else { json!(2) };
+        Operation { function, key: "k1".to_owned(), argument }
+    }
+
+    fn answer(function: Function, status: u16, body: &str) -> Answer {
+        let status = StatusCode::from_u16(status).expect("a status");
+        PaxosHttp::new(Workload::Register).answer(&operation(function), status, body.as_bytes())
+    }
+
+    #[test]
+    fn requests_are_those_of_the_interface() {
+        let name = CommandName { client: HeaderValue::from_static("run-3"), sequence: 8 };
+        let host = HeaderValue::from_static("127.0.0.1:1");
+        for (function, method, path) in [
+            (Function::Read, "GET", "/kv/k1"),
+            (Function::Get, "GET", "/kv/k1"),
+            (Function::Write, "PUT", "/kv/k1"),
+            (Function::Put, "PUT", "/kv/k1"),
+            (Function::Delete, "DELETE", "/kv/k1"),
+            (Function::Cas, "POST", "/kv/k1/cas"),
+            (Function::Append, "POST", "/kv/k1/append"),
+        ] {
+            let adapter = PaxosHttp::new(Workload::Kv);
+            let request = adapter.request(&operation(function), &name, &host);
+            assert_eq!((request.method().as_str(), request.uri().path()), (method, path));
+            assert_eq!(request.headers()["x-client-id"], "run-3");
+            assert_eq!(request.headers()["x-sequence"], "8");
+            assert_eq!(request.headers()["host"], "127.0.0.1:1");
+        }
+    }
+
+    #[test]
+    fn every_function_and_status_has_its_meaning_and_none_is_guessed() {
+        let body = r#"{"applied":true,"slot":4,"value":"7","actual":"7"}"#;
+        for function in Function::ALL {
+            for status in 100..1000 {
+                let expected = match (status, function) {
+                    (200, Function::Read | Function::Get) => Answer::Value(json!(7)),
+                    (200, _) | (404, Function::Delete) => Answer::Applied,
+                    (404, Function::Read | Function::Get) => Answer::Unreadable,
+                    (409, Function::Cas) => Answer::Precondition(json!(7)),
+                    (400 | 413, _) => Answer::Rejected,
+                    (other, _) => Answer::Unlisted(other),
+                };
+                assert_eq!(answer(function, status, body), expected, "{function} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_absent_key_is_a_definite_read_of_null_only_if_the_body_says_so() {
+        let absent = r#"{"value":null,"slot":4}"#;
+        assert_eq!(answer(Function::Read, 404, absent), Answer::Value(Value::Null));
+        assert_eq!(answer(Function::Read, 404, "{}"), Answer::Unreadable);
+        assert_eq!(answer(Function::Read, 404, "Not Found"), Answer::Unreadable);
+        assert_eq!(answer(Function::Delete, 404, "{}"), Answer::Unlisted(404));
+        assert_eq!(answer(Function::Cas, 409, r#"{"actual":null}"#), Answer::Precondition(Value::Null));
+    }
+
+    #[test]
+    fn unavailable_is_definite_only_if_the_body_says_so() {
+        assert_eq!(answer(Function::Write, 503, r#"{"applied":false}"#), Answer::NotApplied);
+        for body in ["{}", r#"{"applied":true}"#, r#"{"applied":"false"}"#] {
+            assert_eq!(answer(Function::Write, 503, body), Answer::Unlisted(503), "{body}");
+        }
+        assert_eq!(answer(Function::Write, 503, "busy"), Answer::Unreadable);
+    }
+
+    #[test]
+    fn bodies_that_make_no_sense_are_unreadable() {
+        for body in ["", "[]", "{", "null", r#"{"value":17}"#, r#"{"other":"17"}"#] {
+            assert_eq!(answer(Function::Read, 200, body), Answer::Unreadable, "{body}");
+        }
+        assert_eq!(answer(Function::Cas, 409, "{}"), Answer::Unreadable);
+        assert_eq!(answer(Function::Write, 200, r#"{"applied":false}"#), Answer::Unlisted(200));
+    }
+
+    #[test]
+    fn texts_become_integers_only_for_registers_and_only_if_they_are_ours() {
+        let value = |workload, text: &str| PaxosHttp::new(workload).value(text.to_owned());
+        assert_eq!(value(Workload::Register, "-17"), json!(-17));
+        for text in ["007", "+1", "1.5", "", "99999999999999999999"] {
+            assert_eq!(value(Workload::Register, text), json!(text));
+        }
+        assert_eq!(value(Workload::Kv, "17"), json!("17"));
     }
 }

@@ -6,6 +6,7 @@ use crate::outcome::ending;
 use crate::spec::Workload;
 use checker::history::Outcome;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -28,12 +29,12 @@ pub enum ServeError {
         nodes: Vec<String>,
     },
     /// They listen, but no write was applied.
-    #[error("no replica applied a write in {after:?}; the last attempt ended with \"{last}\"")]
+    #[error("no replica applied a write in {after:?}; attempts ended with {}", .errors.join(", "))]
     NotServing {
         /// How long it was tried.
         after: Duration,
-        /// What the last attempt ended with, in one word of the outcome table.
-        last: String,
+        /// What the attempts ended with, each in one word of the outcome table.
+        errors: Vec<String>,
     },
 }
 
@@ -60,16 +61,17 @@ pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -
         }
         sleep(RETRY).await;
     }
+    let mut errors = BTreeSet::new();
     for (attempt, target) in (0_u64..).zip((0..shared.targets.len()).cycle()) {
         let operation = write(workload, attempt);
         let name = shared.command_name(format_args!("probe{attempt}"));
         let happened = probe(shared, target, &operation, &name, left()).await;
-        let last = match ending(&operation, happened).outcome {
+        match ending(&operation, happened).outcome {
             Outcome::Ok(_) => break,
-            Outcome::Fail { error, .. } | Outcome::Info { error } => error.unwrap_or_default(),
-        };
+            Outcome::Fail { error, .. } | Outcome::Info { error } => errors.extend(error),
+        }
         if start.elapsed() >= limit {
-            return Err(ServeError::NotServing { after: limit, last });
+            return Err(ServeError::NotServing { after: limit, errors: errors.into_iter().collect() });
         }
         sleep(RETRY).await;
     }

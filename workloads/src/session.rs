@@ -173,12 +173,11 @@ impl Session {
         for (mut client, queue) in self.clients.drain(..).zip(queues) {
             let cancel = cancel.clone();
             tasks.spawn(async move {
-                let unsent = match queue {
-                    Some(queue) => open_loop(&mut client, phase, start_ns, until, queue, &cancel).await,
-                    None => {
-                        closed_loop(&mut client, phase, until, &cancel).await;
-                        0
-                    }
+                let unsent = if let Some(queue) = queue {
+                    open_loop(&mut client, phase, start_ns, until, queue, &cancel).await
+                } else {
+                    closed_loop(&mut client, phase, until, &cancel).await;
+                    0
                 };
                 (client, unsent)
             });

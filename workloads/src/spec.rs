@@ -233,7 +233,7 @@ impl LoadSpec {
         ] {
             require(duration >= least && duration <= DURATION_MAX, field, || {
                 let least = if least.is_zero() { "0s" } else { "1ms" };
-                format!("{duration:?} is out of range; it should be {least} to 7d")
+                format!("{duration:?} is out of range; it should be {least} to 168h")
             })?;
         }
         require(!self.unique_values || self.values.is_none(), "values", || {
@@ -297,5 +297,90 @@ impl LoadSpec {
     /// The name of the key with this number, counted from 0: `k1` is the first.
     pub fn key_name(number: u32) -> String {
         format!("k{}", u64::from(number) + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> LoadSpec {
+        toml::from_str(text).expect("the text is a load section")
+    }
+
+    #[test]
+    fn a_section_is_read_with_units_and_defaults() {
+        let spec = parse(
+            r#"
+            workload = "kv"
+            rate = 500
+            duration = "1m 30s"
+            timeout = "250ms"
+            mix = { get = 3, append = 1 }
+            key-distribution = "zipf"
+            arrivals = "poisson"
+            minimum-rate = 20
+            "#,
+        );
+        assert_eq!(spec.workload, Workload::Kv);
+        assert_eq!(spec.rate, Some(500.0));
+        assert_eq!(spec.duration, Duration::from_secs(90));
+        assert_eq!(spec.timeout, Duration::from_millis(250));
+        assert_eq!(spec.weights().unwrap(), [(Function::Get, 3), (Function::Append, 1)]);
+        assert_eq!((spec.clients, spec.warmup), (10, Duration::from_secs(1)));
+        assert_eq!(spec.validate(), Ok(()));
+        assert_eq!(parse(&toml::to_string(&spec).unwrap()), spec);
+        assert_eq!(parse("").validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_by_name() {
+        let error = toml::from_str::<LoadSpec>("client = 3").unwrap_err().to_string();
+        assert!(error.contains("unknown field `client`"), "{error}");
+    }
+
+    #[test]
+    fn a_workload_that_is_not_built_yet_is_told_apart_from_one_that_nobody_knows() {
+        let error = |name: &str| {
+            toml::from_str::<LoadSpec>(&format!("workload = \"{name}\"")).unwrap_err().to_string()
+        };
+        assert!(error("bank").contains("\"bank\" is not built yet; this version has register and kv"));
+        assert!(error("bnak").contains("unknown workload \"bnak\"; there are register and kv"));
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_refused_with_their_field() {
+        for (text, field) in [
+            ("clients = 0", "clients"),
+            ("clients = 10001", "clients"),
+            ("keys = 0", "keys"),
+            ("rate = 0", "rate"),
+            ("rate = -5.0", "rate"),
+            ("rate = nan", "rate"),
+            ("rate = inf", "rate"),
+            ("arrivals = \"poisson\"", "arrivals"),
+            ("duration = \"0s\"", "duration"),
+            ("duration = \"169h\"", "duration"),
+            ("timeout = \"0s\"", "timeout"),
+            ("minimum-rate = -1", "minimum-rate"),
+            ("rate = 10\nminimum-rate = 11", "minimum-rate"),
+            ("values = 5", "values"),
+            ("unique-values = false\nvalues = 0", "values"),
+            ("mix = { read = 0, write = 0 }", "mix"),
+            ("mix = {}", "mix"),
+            ("mix = { raed = 1 }", "mix.raed"),
+            ("mix = { get = 1 }", "mix.get"),
+        ] {
+            let error = parse(text).validate().expect_err(text);
+            assert_eq!(error.field, field, "{text}: {error}");
+        }
+        for text in [
+            "warmup = \"0s\"",
+            "recovery = \"0s\"",
+            "unique-values = false\nvalues = 2",
+            "rate = 0.5\nminimum-rate = 0",
+        ] {
+            assert_eq!(parse(text).validate(), Ok(()), "{text}");
+        }
     }
 }
