@@ -1,0 +1,111 @@
+//! An exact search over configurations, event by event, for any history of one value.
+//!
+//! This is just-in-time linearization (Lowe, "Testing for linearizability", CCPE 2017) with the smallest
+//! set of configurations that stands for all of them. Observations that fit are absorbed at once. An update
+//! that had a chance to be hidden right before a write no longer has to be seen. Operations of unknown
+//! outcome that do the same are counted, not named. So memory grows with concurrency and not with length.
+
+mod config;
+mod mask;
+mod plan;
+mod search;
+mod slots;
+
+use super::{
+    Limits,
+    budget::{Budget, Stop},
+    object::{Action, Op},
+    values::Values,
+};
+use plan::Plan;
+use search::Search;
+
+pub(super) use plan::drop_useless;
+
+/// How much of the search space one pass looks at.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    /// Configurations kept for each value.
+    beam: usize,
+    /// Operations of unknown outcome used for one completion.
+    unknowns: u32,
+    /// Whether those are used only where nothing else helps.
+    lazy: bool,
+}
+
+/// Each pass is wider than the one before; the last one looks at everything.
+const LEVELS: [Level; 5] = [
+    Level { beam: 8, unknowns: 2, lazy: true },
+    Level { beam: 32, unknowns: 3, lazy: true },
+    Level { beam: 64, unknowns: 1, lazy: false },
+    Level { beam: 512, unknowns: 2, lazy: false },
+    Level { beam: usize::MAX, unknowns: u32::MAX, lazy: false },
+];
+
+/// What the search found.
+#[derive(Debug)]
+pub(super) enum Found {
+    Linearizable,
+    Stuck(Stuck),
+    /// It stopped early; the operations that completed before this moment are linearizable.
+    Unknown {
+        why: Stop,
+        sound_until: u32,
+    },
+}
+
+/// The moment at which no configuration was left.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    /// The operation that cannot complete.
+    pub(super) op: Op,
+    /// The values that were possible right before, in no order.
+    pub(super) values: Vec<u32>,
+    /// The operations that were open, `op` among them.
+    pub(super) open: Vec<Open>,
+    /// Actions of unknown outcome that could have been used.
+    pub(super) unknown: Vec<Action>,
+}
+
+/// An open operation at the moment the search was stuck.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) op: Op,
+    /// Whether it could still have been seen to happen, in some configuration.
+    pub(super) waiting: bool,
+}
+
+/// Searches one key, whose operations come in order of invocation. With `forget`, values that stop
+/// mattering are merged: faster, but [`Stuck`] cannot name them.
+pub(super) fn search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>, forget: bool) -> Found {
+    let plan = Plan::new(values, ops, forget);
+    match plan.live {
+        0..=64 => widen::<1>(values, &plan, limits),
+        65..=128 => widen::<2>(values, &plan, limits),
+        129..=512 => widen::<8>(values, &plan, limits),
+        513..=4096 => widen::<64>(values, &plan, limits),
+        open => Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 },
+    }
+}
+
+fn widen<const W: usize>(values: &Values<'_>, plan: &Plan, limits: &Limits<'_>) -> Found {
+    let mut budget = Budget::new(limits);
+    let mut sound_until = 0;
+    for level in LEVELS {
+        let mut search = Search::<W>::new(values, plan, level, &mut budget);
+        match search.run() {
+            Ok(None) => return Found::Linearizable,
+            Ok(Some(op)) => {
+                sound_until = sound_until.max(search.now);
+                if !search.cut {
+                    return Found::Stuck(search.stuck(op));
+                }
+            }
+            Err(why) => {
+                let sound_until = sound_until.max(search.now);
+                return Found::Unknown { why, sound_until };
+            }
+        }
+    }
+    unreachable!("the last pass cuts nothing")
+}

@@ -1,0 +1,182 @@
+//! The operations that are open, each in a slot that is used again after it completed.
+
+use super::super::{
+    object::{Action, Op},
+    values::{UNOBSERVED, Values},
+};
+use super::{config::Config, mask::Mask};
+
+/// The open operations, and what they do to a configuration.
+#[derive(Debug)]
+pub(super) struct Slots<'a, const W: usize> {
+    values: &'a Values<'a>,
+    /// By slot: what the operation does. Only meaningful where `open` has the slot.
+    actions: Vec<Action>,
+    completed: Vec<u32>,
+    /// By slot: the operation's place in the plan.
+    ops: Vec<u32>,
+    /// By slot: the open operations that do the same and complete earlier. They are always used first.
+    seniors: Vec<Mask<W>>,
+    pub(super) open: Mask<W>,
+    pub(super) observations: Mask<W>,
+    writes: Mask<W>,
+    appends: Mask<W>,
+    /// By value: whether nobody looks for it any more.
+    expired: Vec<bool>,
+}
+
+impl<'a, const W: usize> Slots<'a, W> {
+    pub(super) fn new(values: &'a Values<'a>) -> Self {
+        Self {
+            values,
+            actions: Vec::new(),
+            completed: Vec::new(),
+            ops: Vec::new(),
+            seniors: Vec::new(),
+            open: Mask::EMPTY,
+            observations: Mask::EMPTY,
+            writes: Mask::EMPTY,
+            appends: Mask::EMPTY,
+            expired: vec![false; values.len()],
+        }
+    }
+
+    /// Opens an operation; none if every slot is taken.
+    pub(super) fn open(&mut self, number: u32, op: &Op) -> Option<usize> {
+        let slot = self.open.first_free()?;
+        if slot == self.actions.len() {
+            self.actions.push(op.action);
+            self.completed.push(0);
+            self.ops.push(0);
+            self.seniors.push(Mask::EMPTY);
+        }
+        self.actions[slot] = op.action;
+        self.completed[slot] = op.completed;
+        self.ops[slot] = number;
+        self.seniors[slot] = Mask::EMPTY;
+        if !op.action.is_observation() {
+            for other in self.open.slots() {
+                if self.actions[other] == op.action {
+                    if self.completed[other] < op.completed {
+                        self.seniors[slot].set(other);
+                    } else {
+                        self.seniors[other].set(slot);
+                    }
+                }
+            }
+        }
+        self.open.set(slot);
+        match op.action {
+            Action::Read(_) | Action::Not(_) => self.observations.set(slot),
+            Action::Write(_) => self.writes.set(slot),
+            Action::Append(_) => self.appends.set(slot),
+            Action::Cas(..) => {}
+        }
+        Some(slot)
+    }
+
+    pub(super) fn close(&mut self, slot: usize) {
+        for mask in [&mut self.open, &mut self.observations, &mut self.writes, &mut self.appends] {
+            mask.clear(slot);
+        }
+        for senior in &mut self.seniors {
+            senior.clear(slot);
+        }
+    }
+
+    /// The slot of an open operation.
+    pub(super) fn find(&self, number: u32) -> usize {
+        self.open
+            .slots()
+            .find(|&slot| self.ops[slot] == number)
+            .expect("an operation completes after its invocation")
+    }
+
+    /// The place in the plan of the operation in a slot.
+    pub(super) fn op(&self, slot: usize) -> u32 {
+        self.ops[slot]
+    }
+
+    pub(super) fn action(&self, slot: usize) -> Action {
+        self.actions[slot]
+    }
+
+    /// Whether an operation that does the same should be used before the one in `slot`.
+    pub(super) fn has_senior(&self, slot: usize, config: &Config<W>) -> bool {
+        // An append that may have been hidden is no substitute for one that must still happen.
+        let pool = if self.appends.has(slot) && config.must.has(slot) { &config.must } else { &config.avail };
+        self.seniors[slot].meets(pool)
+    }
+
+    /// Merges a value with all others that nobody looks for any more.
+    pub(super) fn expire(&mut self, value: u32) {
+        self.expired[value as usize] = true;
+    }
+
+    pub(super) fn apply(&self, state: u32, action: Action) -> Option<u32> {
+        action.apply(state, self.values).map(|value| self.merged(value))
+    }
+
+    /// The value, or the one that stands for all that nobody looks for.
+    pub(super) fn merged(&self, value: u32) -> u32 {
+        if self.expired.get(value as usize).is_some_and(|&expired| expired) { UNOBSERVED } else { value }
+    }
+
+    /// Enters an operation that was just opened into a configuration.
+    pub(super) fn enter(&self, slot: usize, config: &mut Config<W>) {
+        let action = self.actions[slot];
+        if !action.is_observation() {
+            config.avail.set(slot);
+        }
+        if self.apply(config.state, action) != Some(config.state) {
+            config.must.set(slot);
+        }
+    }
+
+    /// The configuration after an enabled update, and whether an observation was absorbed by it.
+    pub(super) fn update(
+        &self,
+        config: &Config<W>,
+        action: Action,
+        slot: Option<usize>,
+    ) -> Option<(Config<W>, bool)> {
+        let mut next = config.clone();
+        next.state = self.apply(config.state, action)?;
+        if let Some(slot) = slot {
+            next.must.clear(slot);
+            next.avail.clear(slot);
+        }
+        if matches!(action, Action::Write(_)) {
+            // Writes and appends that are open may have happened right before, where nobody saw them.
+            next.must = next.must.minus(&self.writes).minus(&self.appends);
+        }
+        let waiting = next.must.both(&self.observations);
+        self.absorb(&mut next);
+        let absorbed = waiting != next.must.both(&self.observations);
+        Some((next, absorbed))
+    }
+
+    /// Takes what changes nothing out of `must`: it may happen here.
+    pub(super) fn absorb(&self, config: &mut Config<W>) {
+        for slot in config.must.slots() {
+            if self.apply(config.state, self.actions[slot]) == Some(config.state) {
+                config.must.clear(slot);
+            }
+        }
+    }
+
+    /// Whether an open update needs the configuration's very value.
+    pub(super) fn builds_on(&self, config: &Config<W>) -> bool {
+        config.avail.meets(&self.appends)
+            || config.avail.slots().any(|slot| needs(self.actions[slot], config.state))
+    }
+}
+
+/// Whether an update does something else, or nothing, from other values.
+pub(super) fn needs(action: Action, state: u32) -> bool {
+    match action {
+        Action::Cas(from, _) => from == state,
+        Action::Append(_) => true,
+        Action::Read(_) | Action::Not(_) | Action::Write(_) => false,
+    }
+}

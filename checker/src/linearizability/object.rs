@@ -1,0 +1,60 @@
+//! The object behind registers and key-value stores: one value, seen and changed by a few actions.
+
+use super::values::Values;
+
+/// The completion of an operation that never completes.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// What one operation does to the value. Values are numbers given by [`Values`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    /// Finds this value.
+    Read(u32),
+    /// Finds any other value.
+    Not(u32),
+    /// Leaves this value, whatever was there.
+    Write(u32),
+    /// Finds the first value and leaves the second, which differs.
+    Cas(u32, u32),
+    /// Adds this suffix, numbered by [`Values`].
+    Append(u32),
+}
+
+impl Action {
+    /// Whether it changes nothing.
+    pub(super) fn is_observation(self) -> bool {
+        match self {
+            Self::Read(_) | Self::Not(_) => true,
+            Self::Write(_) | Self::Cas(..) | Self::Append(_) => false,
+        }
+    }
+
+    /// The value afterwards; none where the action cannot happen.
+    pub(super) fn apply(self, value: u32, values: &Values) -> Option<u32> {
+        match self {
+            Self::Read(found) => (value == found).then_some(value),
+            Self::Not(missed) => (value != missed).then_some(value),
+            Self::Write(written) => Some(written),
+            Self::Cas(from, to) => (value == from).then_some(to),
+            Self::Append(suffix) => Some(values.append(value, suffix)),
+        }
+    }
+}
+
+/// One operation on one key. Times are places in the order of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Op {
+    pub(super) action: Action,
+    pub(super) invoked: u32,
+    /// [`NEVER`] where it may not have happened.
+    pub(super) completed: u32,
+    /// Its place in the caller's operations.
+    pub(super) origin: u32,
+}
+
+impl Op {
+    /// Whether it certainly happened.
+    pub(super) fn certain(&self) -> bool {
+        self.completed != NEVER
+    }
+}

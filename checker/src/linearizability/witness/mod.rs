@@ -1,0 +1,65 @@
+//! Makes a witness out of an operation that cannot complete.
+
+mod shrink;
+mod words;
+
+use super::{
+    Limits, Model, Pending, Witness,
+    encode::{Names, encode},
+    frontier::{Found, Stuck, search},
+    keys::Key,
+    object::{NEVER, Op},
+};
+use crate::history::Operation;
+use words::Words;
+
+/// Explains why the operation `last` of a key, the earliest of its kind, cannot complete.
+pub(super) fn explain(
+    operations: &[Operation],
+    key: &Key<'_>,
+    model: Model,
+    last: &Op,
+    limits: &Limits<'_>,
+) -> Witness {
+    let (values, ops) = encode(operations, &key.places, model, Names::All)
+        .expect("an operation that was understood once is understood again");
+    let core = shrink::shrink(&values, until(&ops, last.completed), limits);
+    let stuck = match search(&values, &core, limits, false) {
+        Found::Stuck(stuck) => Some(stuck),
+        // Time may be up by now. The verdict stands; only its explanation is shorter.
+        Found::Unknown { .. } | Found::Linearizable => None,
+    };
+    let words = Words { operations, values: &values, key: key.name };
+    // Of several that completed at the same time, the part that is left may blame another one.
+    let last = stuck.as_ref().map_or(last, |stuck| &stuck.op);
+    witness(&words, key, last, &core, stuck.as_ref())
+}
+
+fn witness(words: &Words<'_>, key: &Key<'_>, last: &Op, core: &[Op], stuck: Option<&Stuck>) -> Witness {
+    let pending = stuck.map_or_else(Vec::new, |stuck| {
+        let mut open: Vec<_> = stuck.open.iter().collect();
+        open.sort_by_key(|open| open.op.invoked);
+        open.iter()
+            .map(|open| Pending { operation: open.op.origin as usize, why: words.why_not(open, stuck) })
+            .collect()
+    });
+    Witness {
+        key: key.name.map(str::to_owned),
+        operation: last.origin as usize,
+        operations: core.iter().map(|op| op.origin as usize).collect(),
+        values: stuck.map_or_else(Vec::new, |stuck| words.values(&stuck.values)),
+        pending,
+        summary: words.summary(last, core.len(), stuck),
+        other_keys: Vec::new(),
+    }
+}
+
+/// The history as it stood when the completion at `event` came in: what was open then may or may not have
+/// happened, and what was invoked later does not exist.
+fn until(ops: &[Op], event: u32) -> Vec<Op> {
+    ops.iter()
+        .filter(|op| op.invoked <= event)
+        .filter(|op| op.completed <= event || !op.action.is_observation())
+        .map(|op| if op.completed <= event { *op } else { Op { completed: NEVER, ..*op } })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! Looks for the smallest part of an impossible history that is still impossible.
+//!
+//! Every step only loosens the history: an observation is forgotten, a completed update becomes one that
+//! may or may not have happened, an update that may have happened and helps nobody goes. Whatever was
+//! linearizable stays linearizable, so what is left proves the whole history impossible.
+
+use super::super::{
+    Limits,
+    frontier::drop_useless,
+    method::{Decision, decide},
+    object::{NEVER, Op},
+    values::Values,
+};
+
+/// Checks made at most, and operations looked at in all of them together.
+const CHECKS: usize = 2_000;
+const OPERATIONS: usize = 8_000_000;
+/// Configurations a single check may hold; a part that needs more is not worth its smallness.
+const CONFIGURATIONS: usize = 20_000;
+/// The first guess at how many of the latest operations are to blame.
+const FIRST_WINDOW: usize = 8;
+
+struct Shrinker<'a> {
+    values: &'a Values<'a>,
+    limits: Limits<'a>,
+    checks: usize,
+    operations: usize,
+}
+
+/// A part of `ops` that is impossible by itself, in order of invocation. `ops` must be impossible.
+pub(super) fn shrink(values: &Values<'_>, ops: Vec<Op>, limits: &Limits<'_>) -> Vec<Op> {
+    let limits = Limits { configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
+    let mut shrinker = Shrinker { values, limits, checks: CHECKS, operations: OPERATIONS };
+    let mut core = shrinker.latest(ops);
+    let mut chunk = core.len().div_ceil(2).max(1);
+    loop {
+        let before = core.len();
+        core = shrinker.without_chunks(core, chunk);
+        if chunk > 1 {
+            chunk = chunk.div_ceil(2);
+        } else if core.len() == before || shrinker.spent() {
+            return core;
+        }
+    }
+}
+
+impl Shrinker<'_> {
+    fn spent(&self) -> bool {
+        self.checks == 0 || self.operations == 0
+    }
+
+    /// Whether a loosened history is still impossible, as far as the budget can tell.
+    fn impossible(&mut self, ops: &[Op]) -> bool {
+        if self.spent() {
+            return false;
+        }
+        self.checks -= 1;
+        self.operations = self.operations.saturating_sub(ops.len());
+        matches!(decide(self.values, ops, &self.limits), Decision::Impossible(_))
+    }
+
+    /// The latest few operations to complete, with what is needed of the others.
+    fn latest(&mut self, ops: Vec<Op>) -> Vec<Op> {
+        let mut completions: Vec<u32> = ops.iter().filter(|op| op.certain()).map(|op| op.completed).collect();
+        completions.sort_unstable_by(|a, b| b.cmp(a));
+        let mut window = FIRST_WINDOW;
+        while let Some(&oldest) = completions.get(window) {
+            let part = self.loosened(&ops, |op| op.certain() && op.completed <= oldest);
+            if self.impossible(&part) {
+                return part;
+            }
+            window *= 2;
+        }
+        ops
+    }
+
+    fn without_chunks(&mut self, mut core: Vec<Op>, chunk: usize) -> Vec<Op> {
+        // From the end: what is old is most often needed only through what is young.
+        let mut end = core.len();
+        while end > 0 && !self.spent() {
+            let start = end.saturating_sub(chunk);
+            let chosen: Vec<u32> =
+                core[start..end].iter().filter(|op| op.certain()).map(|op| op.origin).collect();
+            if !chosen.is_empty() {
+                let part = self.loosened(&core, |op| chosen.contains(&op.origin));
+                if self.impossible(&part) {
+                    core = part;
+                }
+            }
+            end = start.min(core.len());
+        }
+        core
+    }
+
+    /// The history with the chosen operations loosened.
+    fn loosened(&self, ops: &[Op], chosen: impl Fn(&Op) -> bool) -> Vec<Op> {
+        let mut part: Vec<Op> = ops
+            .iter()
+            .filter(|op| !(op.action.is_observation() && chosen(op)))
+            .map(|op| if chosen(op) { Op { completed: NEVER, ..*op } } else { *op })
+            .collect();
+        drop_useless(self.values, &mut part);
+        part
+    }
+}

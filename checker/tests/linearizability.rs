@@ -1,0 +1,133 @@
+//! The checker against a brute-force oracle, on many small histories of every model.
+
+mod support;
+
+use checker::history::Operation;
+use checker::linearizability::{Limits, Model, Verdict, Witness, check};
+use support::{
+    generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, bend, coarsen, sound},
+    oracle::linearizable,
+};
+
+fn pick<T: Copy>(list: &[T], number: u64) -> T {
+    list[usize::try_from(number % list.len() as u64).expect("a list is short")]
+}
+
+/// Small histories that are full of trouble.
+fn small(functions: &'static [&'static str], seed: u64) -> Shape {
+    Shape {
+        functions,
+        operations: pick(&[3, 4, 5, 6, 7, 8, 9], seed),
+        processes: pick(&[1, 2, 3, 4], seed / 7),
+        values: pick(&[0, 1, 2, 3], seed / 28),
+        keys: if seed.is_multiple_of(11) { 2 } else { 1 },
+        info: pick(&[0, 20, 40], seed / 112),
+        fail: pick(&[0, 10], seed / 336),
+        silent: pick(&[0, 50, 100], seed / 672),
+    }
+}
+
+/// A sound history, or a bent one, or one with ties, by seed.
+fn history(functions: &'static [&'static str], seed: u64) -> Vec<Operation> {
+    let mut operations = sound(&small(functions, seed), seed);
+    if !seed.is_multiple_of(4) {
+        bend(&mut operations, seed);
+    }
+    if seed.is_multiple_of(5) {
+        coarsen(&mut operations, pick(&[2, 3], seed / 5));
+    }
+    operations
+}
+
+/// Compares the checker with the oracle; how many histories were valid and how many were not.
+fn compare(functions: &'static [&'static str], model: Model, seeds: std::ops::Range<u64>) -> [u64; 2] {
+    let mut counts = [0, 0];
+    for seed in seeds {
+        let operations = history(functions, seed);
+        let expected = linearizable(&operations, model);
+        match check(&operations, model, &Limits::DEFAULT) {
+            Verdict::Valid { operations: counted, .. } => {
+                assert_eq!(counted, operations.len());
+                assert!(expected, "seed {seed} is valid only for the checker: {operations:#?}");
+            }
+            Verdict::Invalid(witness) => {
+                assert!(!expected, "seed {seed} is invalid only for the checker: {operations:#?}");
+                if seed % 8 == 1 {
+                    assert_witness(&operations, model, &witness, seed);
+                }
+            }
+            Verdict::Unknown { reason } => panic!("seed {seed}: {reason}"),
+        }
+        counts[usize::from(!expected)] += 1;
+    }
+    counts
+}
+
+/// The witness must stand by itself, and its operation must be the first that cannot complete.
+fn assert_witness(operations: &[Operation], model: Model, witness: &Witness, seed: u64) {
+    let part: Vec<Operation> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+    assert!(!linearizable(&part, model), "seed {seed}: the witness proves nothing: {part:#?}");
+    assert!(witness.operations.contains(&witness.operation), "seed {seed}: {witness:?}");
+    assert!(
+        witness.pending.iter().any(|pending| pending.operation == witness.operation),
+        "seed {seed}: {witness:?}"
+    );
+    let completed = operations[witness.operation].completed.expect("it completed");
+    let earlier: Vec<Operation> = operations
+        .iter()
+        .filter(|operation| operation.invoked <= completed)
+        .map(|operation| {
+            let mut operation = operation.clone();
+            if operation.completed.is_some_and(|event| event >= completed) {
+                operation.completed = None;
+                operation.outcome = checker::history::Outcome::Info { error: None };
+            }
+            operation
+        })
+        .collect();
+    assert!(
+        linearizable(&earlier, model),
+        "seed {seed}: an earlier operation could not complete: {witness:?}"
+    );
+}
+
+fn assert_both_kinds(counts: [u64; 2]) {
+    let all = counts[0] + counts[1];
+    assert!(counts.iter().all(|&count| count * 20 > all), "one kind is too rare to prove much: {counts:?}");
+}
+
+const QUICK: u64 = 50_000;
+
+#[test]
+fn registers_agree_with_brute_force() {
+    assert_both_kinds(compare(REGISTER, Model::Register, 0..QUICK));
+}
+
+#[test]
+fn registers_with_compare_and_set_agree_with_brute_force() {
+    assert_both_kinds(compare(CAS_REGISTER, Model::CasRegister, 0..QUICK));
+}
+
+#[test]
+fn key_value_stores_agree_with_brute_force() {
+    assert_both_kinds(compare(KV, Model::Kv, 0..QUICK));
+}
+
+#[test]
+fn appends_agree_with_brute_force() {
+    assert_both_kinds(compare(APPENDS, Model::Kv, 0..QUICK));
+}
+
+#[test]
+#[ignore = "ten million histories: about ten minutes in release"]
+fn ten_million_histories_agree_with_brute_force() {
+    let part = 2_500_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            compare(REGISTER, Model::Register, QUICK..QUICK + part);
+            compare(KV, Model::Kv, QUICK..QUICK + part);
+        });
+        compare(CAS_REGISTER, Model::CasRegister, QUICK..QUICK + part);
+        compare(APPENDS, Model::Kv, QUICK..QUICK + part);
+    });
+}
