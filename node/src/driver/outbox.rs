@@ -126,11 +126,8 @@ impl Outbox {
                 self.release(output, local, waiting);
             }
         }
-        let mut stored = None;
-        while let Some((_, slot)) = self.stored.pop_front_if(|(batch, _)| *batch <= number) {
-            stored = Some(slot);
-        }
-        stored
+        let written = self.stored.partition_point(|(batch, _)| *batch <= number);
+        self.stored.drain(..written).last().map(|(_, slot)| slot)
     }
 
     /// When [`flush`](Self::flush) has notes to write that nothing else takes along.

@@ -27,7 +27,8 @@ enum State {
 /// What a passive leader knows of the one it watches.
 #[derive(Debug)]
 struct Watch {
-    leader: NodeId,
+    /// None after a restart, when it asks every leader whether it leads.
+    leader: Option<NodeId>,
     /// Silence beyond this time makes the watcher try for itself.
     until: Duration,
     /// The latest `until` that a leader which tries, and does not lead, can ask for.
@@ -64,17 +65,26 @@ pub struct Leader {
 
 impl Leader {
     /// A leader that used rounds up to `round` in earlier lives; it begins with its first [`tick`](Self::tick).
+    /// A restarted one that monitors looks for somebody who leads before it tries for itself.
     pub fn new(roster: Roster, options: PaxosOptions, seed: u64, round: u64) -> Self {
         let acceptors = roster.acceptors.len();
         let minority = options.flaw.contains(&Flaw::CommanderMinorityQuorum);
         let quorum = if minority { (acceptors / 2).max(1) } else { acceptors / 2 + 1 };
+        let looks_first = round > 0 && options.leadership == Leadership::Monitor;
+        let watch = Watch {
+            leader: None,
+            until: 2 * options.patience,
+            limit: 2 * options.patience,
+            next_ping: Duration::ZERO,
+        };
+        let state = if looks_first { State::Watching(watch) } else { State::Waiting(Duration::ZERO) };
         Self {
             backoff: Backoff::new(options.backoff, seed),
             roster,
             options,
             round,
             highest: None,
-            state: State::Waiting(Duration::ZERO),
+            state,
             proposals: BTreeMap::new(),
             commanders: BTreeMap::new(),
             progress: BTreeMap::new(),
@@ -259,7 +269,7 @@ impl Leader {
             Leadership::Monitor => {
                 let until = now + self.options.patience + wait;
                 self.state = State::Watching(Watch {
-                    leader: by.leader,
+                    leader: Some(by.leader),
                     until,
                     limit: until + self.options.patience,
                     next_ping: now,
@@ -278,9 +288,10 @@ impl Leader {
     fn watched(&mut self, now: Duration, from: NodeId, leads: bool, tries: bool) {
         let patience = self.options.patience;
         if let State::Watching(watch) = &mut self.state
-            && watch.leader == from
+            && (watch.leader == Some(from) || watch.leader.is_none() && leads)
         {
             if leads {
+                watch.leader = Some(from);
                 watch.until = now + patience;
                 watch.limit = watch.until + patience;
             } else if tries {
@@ -319,7 +330,9 @@ impl Leader {
             State::Watching(watch) if watch.until <= now => self.scout(now, step),
             State::Watching(watch) if watch.next_ping <= now => {
                 watch.next_ping = now + self.options.ping;
-                step.send.push((watch.leader, Message::Ping));
+                let others = self.roster.leaders.iter().filter(|&&leader| leader != self.roster.me);
+                let asked = others.filter(|&&leader| watch.leader.is_none_or(|watched| watched == leader));
+                step.send.extend(asked.map(|&leader| (leader, Message::Ping)));
             }
             State::Scouting(scout) if scout.again <= now => {
                 scout.again = again;
