@@ -120,14 +120,15 @@ impl Outbox {
     ) -> Option<Slot> {
         self.synced = number;
         for role in 0..self.held.len() {
-            while let Some((_, output)) =
-                self.held[role].outputs.pop_front_if(|(depends, _)| *depends <= number)
-            {
+            let outputs = &mut self.held[role].outputs;
+            let free = outputs.partition_point(|(depends, _)| *depends <= number);
+            let free: Vec<_> = outputs.drain(..free).collect();
+            for (_, output) in free {
                 self.release(output, local, waiting);
             }
         }
         let written = self.stored.partition_point(|(batch, _)| *batch <= number);
-        self.stored.drain(..written).last().map(|(_, slot)| slot)
+        self.stored.drain(..written).next_back().map(|(_, slot)| slot)
     }
 
     /// When [`flush`](Self::flush) has notes to write that nothing else takes along.

@@ -32,7 +32,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, LogError> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("log") => paths.push(path),
             Some("making") => {
-                std::fs::remove_file(&path).map_err(failed(&path, "remove the unfinished segment"))?
+                std::fs::remove_file(&path).map_err(failed(&path, "remove the unfinished segment"))?;
             }
             Some(_) | None => {}
         }

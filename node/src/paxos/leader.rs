@@ -131,10 +131,10 @@ impl Leader {
         match message {
             Message::Propose(proposal) => self.propose(now, from, proposal, step),
             Message::P1b { scout, promised, accepted } => {
-                self.scouted(now, from, (scout, promised), accepted, step)
+                self.scouted(now, from, (scout, promised), accepted, step);
             }
             Message::P2b { commander, slot, promised } => {
-                self.commanded(now, from, (commander, promised), slot, step)
+                self.commanded(now, from, (commander, promised), slot, step);
             }
             Message::Progress { slot_out } => self.progressed(from, slot_out),
             Message::Ping => step.send.push((from, self.pong(now))),

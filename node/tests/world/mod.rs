@@ -1,5 +1,7 @@
 //! A cluster in virtual time, with everything that can go wrong between its nodes and on their disks.
 
+#![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+
 use node::config::{Member, PaxosOptions, Role};
 use node::flaw::Flaw;
 use node::paxos::acceptor::Acceptor;
@@ -16,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
-const FAULTS_END: Duration = Duration::from_millis(3_000);
-const END: Duration = Duration::from_millis(8_000);
+const FAULTS_END: Duration = Duration::from_secs(3);
+const END: Duration = Duration::from_secs(8);
 
 /// What became of a run.
 pub(super) enum Outcome {
@@ -166,7 +168,7 @@ impl World {
                 break;
             }
             self.now = time;
-            self.happen(event);
+            self.happen(&event);
         }
         if self.broken.is_none() {
             self.check_calls();
@@ -180,12 +182,12 @@ impl World {
         }
     }
 
-    fn happen(&mut self, event: Event) {
-        match event {
+    fn happen(&mut self, event: &Event) {
+        match *event {
             Event::Deliver { to, from, number } => {
                 let message = self.messages.remove(&number).unwrap();
                 if self.nodes[to].up && !self.cut[from * self.nodes.len() + to] {
-                    self.message(to, from, message);
+                    self.message(to, from, &message);
                 }
             }
             Event::Synced { node, life, batch } => self.synced(node, life, batch),
@@ -202,8 +204,13 @@ impl World {
         }
     }
 
-    fn message(&mut self, to: usize, from: usize, message: Message) {
-        let now = self.now - self.nodes[to].began;
+    /// How long ago a node's process began: its clock.
+    fn age(&self, place: usize) -> Duration {
+        self.now.saturating_sub(self.nodes[place].began)
+    }
+
+    fn message(&mut self, to: usize, from: usize, message: &Message) {
+        let now = self.age(to);
         let from = NodeId(u8::try_from(from).unwrap());
         let node = &mut self.nodes[to];
         for role in 0..3 {
@@ -219,8 +226,8 @@ impl World {
     }
 
     fn tick(&mut self, place: usize) {
+        let now = self.age(place);
         let node = &mut self.nodes[place];
-        let now = self.now - node.began;
         let mut step = Step::default();
         node.leader.tick(now, &mut step);
         Self::keep(node, step);
@@ -313,7 +320,7 @@ impl World {
     /// A client calls one replica, and sometimes a second one with the same command.
     fn client(&mut self) {
         let pause = self.milliseconds(1..12);
-        if self.now + pause < END - Duration::from_secs(1) {
+        if self.now + pause + Duration::from_secs(1) < END {
             self.at(self.now + pause, Event::Client);
         }
         let call = self.calls.len() as u64;
@@ -324,6 +331,7 @@ impl World {
         let asked = if self.chance.random_range(0..4) == 0 { 2 } else { 1 };
         for copy in 0..asked {
             let place = self.chance.random_range(0..self.nodes.len());
+            let now = self.age(place);
             let node = &mut self.nodes[place];
             if !node.up {
                 continue;
@@ -332,7 +340,6 @@ impl World {
             let command = Command { client: format!("c{call}"), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
             self.tickets.insert((place, node.life, ticket), call);
-            let now = self.now - node.began;
             assert!(node.replica.request(now, ticket, command, None, &mut step));
             Self::keep(node, step);
             self.carry_on(place);
@@ -355,9 +362,9 @@ impl World {
                 }
             }
             1 => {
-                let side: Vec<bool> = (0..size).map(|_| self.chance.random_range(0..2) == 0).collect();
+                let halves: Vec<bool> = (0..size).map(|_| self.chance.random_range(0..2) == 0).collect();
                 for link in 0..size * size {
-                    self.cut[link] = side[link / size] != side[link % size];
+                    self.cut[link] = halves[link / size] != halves[link % size];
                 }
             }
             _ => self.cut.fill(false),
@@ -414,7 +421,7 @@ impl World {
 
     /// Long after the last fault every call to a living node is answered.
     fn check_service(&mut self) {
-        let late = self.calls.values().filter(|call| call.began > END - Duration::from_secs(2));
+        let late = self.calls.values().filter(|call| call.began + Duration::from_secs(2) > END);
         let (answered, all) =
             late.fold((0, 0), |(answered, all), call| (answered + u32::from(call.ended.is_some()), all + 1));
         if answered < all {
