@@ -27,7 +27,7 @@ pub(super) struct Plan {
     pub(super) class_of: Vec<u32>,
     /// Operations of unknown outcome that do the same are of one class.
     pub(super) classes: Vec<Action>,
-    /// Values and when they stop mattering, earliest first: from then on nobody looks for them.
+    /// Values and the moment from which nobody looks for them any more, earliest first.
     pub(super) expiries: Vec<(u32, u32)>,
     /// The most operations open at once.
     pub(super) live: usize,
@@ -97,10 +97,10 @@ pub(in super::super) fn drop_useless(values: &Values, ops: &mut Vec<Op>) {
     ops.retain(|op| uses.matters(op));
 }
 
-/// By value: the last moment at which an operation may look for it.
+/// By value: the first moment at which no operation looks for it any more; 0 if none ever does.
 struct LastUses {
     by_value: Vec<u32>,
-    /// The last moment at which any value other than a certain one may be looked for.
+    /// The same for operations that look for any value other than a certain one.
     any: u32,
 }
 
@@ -115,7 +115,7 @@ impl LastUses {
         for op in ops {
             match op.action {
                 Action::Read(value) => uses.look(value, op.completed),
-                Action::Not(_) => uses.any = uses.any.max(op.completed),
+                Action::Not(_) => uses.any = uses.any.max(op.completed.saturating_add(1)),
                 Action::Cas(from, _) if op.certain() => uses.look(from, op.completed),
                 Action::Cas(from, to) => chains.entry(to).or_default().push(from),
                 Action::Write(_) | Action::Append(_) => {}
@@ -138,7 +138,7 @@ impl LastUses {
     fn look(&mut self, value: u32, time: u32) {
         // The value nobody ever holds has no entry.
         if let Some(last) = self.by_value.get_mut(value as usize) {
-            *last = time.max(*last);
+            *last = time.saturating_add(1).max(*last);
         }
     }
 
@@ -149,7 +149,7 @@ impl LastUses {
     fn matters(&self, op: &Op) -> bool {
         op.certain()
             || match op.action {
-                Action::Write(to) | Action::Cas(_, to) => self.until(to) >= op.invoked,
+                Action::Write(to) | Action::Cas(_, to) => self.until(to) > op.invoked,
                 Action::Append(_) => true,
                 Action::Read(_) | Action::Not(_) => false,
             }

@@ -113,8 +113,8 @@ impl<'a, 'b, const W: usize> Search<'a, 'b, W> {
     /// that could only have left those.
     fn expire(&mut self) {
         let mut changed = false;
-        while let Some(&(last, value)) = self.plan.expiries.get(self.expired)
-            && last < self.now
+        while let Some(&(end, value)) = self.plan.expiries.get(self.expired)
+            && end <= self.now
         {
             self.expired += 1;
             self.slots.expire(value);

@@ -11,6 +11,7 @@ use super::{
     object::{NEVER, Op},
 };
 use crate::history::Operation;
+use rustc_hash::FxHashSet;
 use words::Words;
 
 /// Explains why the operation `last` of a key, the earliest of its kind, cannot complete.
@@ -23,7 +24,8 @@ pub(super) fn explain(
 ) -> Witness {
     let (values, ops) = encode(operations, &key.places, model, Names::All)
         .expect("an operation that was understood once is understood again");
-    let core = shrink::shrink(&values, until(&ops, last.completed), limits);
+    let prefix = until(&ops, last.completed);
+    let core = restored(&shrink::shrink(&values, prefix.clone(), limits), &prefix);
     let stuck = match search(&values, &core, limits, false) {
         Found::Stuck(stuck) => Some(stuck),
         // Time may be up by now. The verdict stands; only its explanation is shorter.
@@ -52,6 +54,13 @@ fn witness(words: &Words<'_>, key: &Key<'_>, last: &Op, core: &[Op], stuck: Opti
         summary: words.summary(last, core.len(), stuck),
         other_keys: Vec::new(),
     }
+}
+
+/// The operations of the part with the completions they had before it was loosened. Nothing becomes possible
+/// by that, and a person need not wonder where the completions went.
+fn restored(part: &[Op], whole: &[Op]) -> Vec<Op> {
+    let kept: FxHashSet<u32> = part.iter().map(|op| op.origin).collect();
+    whole.iter().filter(|op| kept.contains(&op.origin)).copied().collect()
 }
 
 /// The history as it stood when the completion at `event` came in: what was open then may or may not have

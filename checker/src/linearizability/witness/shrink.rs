@@ -11,6 +11,7 @@ use super::super::{
     object::{NEVER, Op},
     values::Values,
 };
+use rustc_hash::FxHashSet;
 
 /// Checks made at most, and operations looked at in all of them together.
 const CHECKS: usize = 2_000;
@@ -79,7 +80,7 @@ impl Shrinker<'_> {
         let mut end = core.len();
         while end > 0 && !self.spent() {
             let start = end.saturating_sub(chunk);
-            let chosen: Vec<u32> =
+            let chosen: FxHashSet<u32> =
                 core[start..end].iter().filter(|op| op.certain()).map(|op| op.origin).collect();
             if !chosen.is_empty() {
                 let part = self.loosened(&core, |op| chosen.contains(&op.origin));

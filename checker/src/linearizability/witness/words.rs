@@ -90,10 +90,11 @@ impl Words<'_> {
     /// The whole story.
     pub(super) fn summary(&self, last: &Op, part: usize, stuck: Option<&Stuck>) -> String {
         let place = self.key.map_or_else(String::new, |key| format!("On key {key}, "));
-        let mut story = format!(
-            "{place}{} cannot have happened as it did, in whatever order the {part} operations of the witness are put.",
-            self.name(last)
-        );
+        let order = match part {
+            1 => "nothing in the history before it explains that".to_owned(),
+            part => format!("no order of the {part} operations of the witness explains that"),
+        };
+        let mut story = format!("{place}{} cannot have happened as it did: {order}.", self.name(last));
         if let Some(stuck) = stuck {
             story.push_str(" Possible values when it completed: ");
             story.push_str(&self.list(&stuck.values));

@@ -1,0 +1,127 @@
+//! Large, wide and hopeless histories: what stays exact, what stays small, and what becomes unknown.
+
+mod support;
+
+use checker::history::{Operation, Outcome};
+use checker::linearizability::{Limits, Model, Verdict, check};
+use serde_json::{Value, json};
+use support::generate::{CAS_REGISTER, KV, REGISTER, Shape, sound};
+
+fn shape(functions: &'static [&'static str]) -> Shape {
+    Shape { functions, operations: 2_000, processes: 8, values: 5, keys: 1, info: 2, fail: 2, silent: 30 }
+}
+
+fn operation(f: &str, argument: Value, result: Value, invoked: usize, completed: usize) -> Operation {
+    Operation {
+        process: 0,
+        client: None,
+        f: f.into(),
+        key: None,
+        argument,
+        outcome: Outcome::Ok(result),
+        invoked,
+        completed: Some(completed),
+        intended_ns: None,
+        invoked_ns: 0,
+        completed_ns: None,
+        node: None,
+        phase: None,
+    }
+}
+
+/// So many writes open at once, and a read that finds one of them after all completed.
+fn wide(writes: usize, found: usize) -> Vec<Operation> {
+    let mut operations: Vec<Operation> =
+        (0..writes).map(|i| operation("write", json!(i), json!(i), i, writes + i)).collect();
+    operations.push(operation("read", Value::Null, json!(found), 2 * writes, 2 * writes + 1));
+    operations
+}
+
+#[test]
+fn more_open_operations_than_a_machine_word_has_bits_are_still_decided() {
+    for writes in [63, 64, 65, 128, 129, 300, 600] {
+        let valid = check(&wide(writes, writes / 2), Model::Register, &Limits::DEFAULT);
+        assert!(matches!(valid, Verdict::Valid { .. }), "{writes} writes: {valid:?}");
+        let invalid = check(&wide(writes, writes), Model::Register, &Limits::DEFAULT);
+        assert!(matches!(invalid, Verdict::Invalid(_)), "{writes} writes: {invalid:?}");
+    }
+}
+
+#[test]
+fn large_sound_histories_are_valid_and_their_configurations_few() {
+    let limits = Limits { configurations: 5_000, ..Limits::DEFAULT };
+    for (functions, model) in
+        [(REGISTER, Model::Register), (CAS_REGISTER, Model::CasRegister), (KV, Model::Kv)]
+    {
+        for seed in 0..4 {
+            let operations = sound(&shape(functions), seed);
+            let verdict = check(&operations, model, &limits);
+            assert_eq!(verdict, Verdict::Valid { keys: 1, operations: 2_000 }, "{model}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn configurations_follow_concurrency_and_not_length() {
+    let limits = Limits { configurations: 300, ..Limits::DEFAULT };
+    for operations in [1_000, 20_000] {
+        let shape = Shape { operations, processes: 5, info: 0, ..shape(CAS_REGISTER) };
+        let verdict = check(&sound(&shape, 1), Model::CasRegister, &limits);
+        assert_eq!(verdict, Verdict::Valid { keys: 1, operations });
+    }
+}
+
+#[test]
+fn a_stale_read_in_a_large_history_has_a_small_witness() {
+    for (values, most) in [(0, 4), (5, 16)] {
+        let mut operations = sound(&Shape { values, ..shape(REGISTER) }, 7);
+        let stale =
+            operations.iter().rposition(|operation| matches!(&operation.outcome, Outcome::Ok(_))).unwrap();
+        let completed = operations[stale].completed.unwrap();
+        operations.push(operation("read", Value::Null, Value::Null, completed + 10_000, completed + 10_001));
+        let Verdict::Invalid(witness) = check(&operations, Model::Register, &Limits::DEFAULT) else {
+            panic!("the last read finds nothing where something was written")
+        };
+        assert_eq!(witness.operation, operations.len() - 1);
+        assert!(witness.operations.len() <= most, "{values} values: {witness:#?}");
+        let part: Vec<_> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+        assert!(matches!(check(&part, Model::Register, &Limits::DEFAULT), Verdict::Invalid(_)));
+    }
+}
+
+#[test]
+fn when_time_is_up_the_verdict_is_unknown_and_says_so() {
+    let operations = sound(&shape(CAS_REGISTER), 1);
+    let verdict = check(&operations, Model::CasRegister, &Limits { stop: &|| true, ..Limits::DEFAULT });
+    let Verdict::Unknown { reason } = verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("time was up"), "{reason}");
+}
+
+#[test]
+fn when_memory_is_up_the_verdict_is_unknown_and_says_how_far_it_came() {
+    let operations = sound(&shape(CAS_REGISTER), 1);
+    let verdict = check(&operations, Model::CasRegister, &Limits { configurations: 3, ..Limits::DEFAULT });
+    let Verdict::Unknown { reason } = verdict else { panic!("{verdict:?}") };
+    assert!(
+        reason.contains("more than 3 configurations") && reason.contains("of 2000 operations"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn threads_change_nothing_but_the_time() {
+    let many = Shape { keys: 40, ..shape(CAS_REGISTER) };
+    for broken in [None, Some(1_990)] {
+        let mut operations = sound(&many, 3);
+        if let Some(place) = broken {
+            let end = operations.iter().filter_map(|operation| operation.completed).max().unwrap();
+            let mut read = operation("read", Value::Null, json!("nobody wrote this"), end + 1, end + 2);
+            read.key.clone_from(&operations[place].key);
+            operations.push(read);
+        }
+        let one = check(&operations, Model::CasRegister, &Limits::DEFAULT);
+        let four = check(&operations, Model::CasRegister, &Limits { threads: 4, ..Limits::DEFAULT });
+        assert_eq!(one, four);
+        assert_eq!(matches!(one, Verdict::Invalid(_)), broken.is_some(), "{one:?}");
+    }
+}
