@@ -1,0 +1,121 @@
+//! What is wrong with a link: any number of faults at a time, and what they come to together.
+
+use crate::spec::Delay;
+use std::collections::BTreeMap;
+
+/// Who holds a fault: the fault's number in the plan; 0 for what was done by hand.
+pub type Claim = u32;
+
+/// One thing that is wrong with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// Connections are accepted and nothing passes; what was sent is kept.
+    Stall,
+    /// Open connections are reset, and so is whatever is dialled.
+    Refuse,
+    /// Each chunk takes longer, on top of what the link takes anyway.
+    Delay(Delay),
+    /// At most so many bytes a second, in each direction.
+    Rate(u64),
+}
+
+/// What a link does to bytes, all its faults taken together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) stalled: bool,
+    pub(super) refused: bool,
+    pub(super) delay: Delay,
+    pub(super) rate: Option<u64>,
+    /// Goes up each time the open connections are to be reset.
+    pub(super) resets: u64,
+}
+
+/// The faults that are on a link, by who holds them.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    base: Delay,
+    held: BTreeMap<Claim, LinkFault>,
+    resets: u64,
+}
+
+impl Faults {
+    pub(super) fn new(base: Delay) -> Self {
+        Self { base, held: BTreeMap::new(), resets: 0 }
+    }
+
+    pub(super) fn apply(&mut self, claim: Claim, fault: LinkFault) {
+        self.held.insert(claim, fault);
+        if fault == LinkFault::Refuse {
+            self.reset();
+        }
+    }
+
+    pub(super) fn release(&mut self, claim: Claim) -> bool {
+        self.held.remove(&claim).is_some()
+    }
+
+    pub(super) fn release_all(&mut self) -> bool {
+        let any = !self.held.is_empty();
+        self.held.clear();
+        any
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.resets += 1;
+    }
+
+    /// Cut if any fault cuts it, delayed by the sum of all delays, as slow as the slowest.
+    pub(super) fn condition(&self) -> Condition {
+        let mut condition = Condition { delay: self.base, resets: self.resets, ..Condition::default() };
+        for fault in self.held.values() {
+            match *fault {
+                LinkFault::Stall => condition.stalled = true,
+                LinkFault::Refuse => condition.refused = true,
+                LinkFault::Delay(delay) => {
+                    condition.delay.mean += delay.mean;
+                    condition.delay.jitter += delay.jitter;
+                }
+                LinkFault::Rate(rate) => {
+                    condition.rate = Some(condition.rate.map_or(rate, |other| other.min(rate)).max(1));
+                }
+            }
+        }
+        condition
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn delay(ms: u64) -> LinkFault {
+        LinkFault::Delay(Delay { mean: Duration::from_millis(ms), jitter: Duration::ZERO })
+    }
+
+    #[test]
+    fn a_link_stays_cut_until_the_last_fault_that_cuts_it_is_healed() {
+        let mut faults = Faults::default();
+        faults.apply(1, LinkFault::Stall);
+        faults.apply(2, LinkFault::Stall);
+        assert!(faults.release(1));
+        assert!(faults.condition().stalled);
+        assert!(faults.release(2));
+        assert_eq!(faults.condition(), Condition::default());
+        assert!(!faults.release(2));
+    }
+
+    #[test]
+    fn delays_add_up_and_the_lowest_rate_wins() {
+        let base = Delay { mean: Duration::from_millis(5), jitter: Duration::from_millis(1) };
+        let mut faults = Faults::new(base);
+        for (claim, fault) in
+            [delay(10), delay(20), LinkFault::Rate(900), LinkFault::Rate(100)].into_iter().enumerate()
+        {
+            faults.apply(u32::try_from(claim).unwrap(), fault);
+        }
+        let condition = faults.condition();
+        assert_eq!(condition.delay.mean, Duration::from_millis(35));
+        assert_eq!((condition.delay.jitter, condition.rate), (base.jitter, Some(100)));
+    }
+}

@@ -1,0 +1,235 @@
+//! What a plan promises: the same seed gives the same plan, and nothing in it would hit nobody.
+
+use super::*;
+use crate::partition::Link;
+use crate::spec::{ByteRate, Shape, Target};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn cluster(n: usize) -> Topology {
+    Topology::new((1..=n).map(|i| (format!("n{i}"), ["replica", "leader", "acceptor"])))
+}
+
+fn options(seed: u64) -> PlanOptions {
+    PlanOptions { mode: Mode::Proxy, duration: Duration::from_secs(20), seed }
+}
+
+fn spec(json: serde_json::Value) -> FaultSpec {
+    serde_json::from_value(json).unwrap()
+}
+
+fn one(json: serde_json::Value, n: usize) -> Result<PlannedFault, PlanError> {
+    plan(&[spec(json)], &cluster(n), &options(7)).map(|mut planned| planned.remove(0))
+}
+
+fn refused(json: serde_json::Value, n: usize) -> PlanError {
+    one(json, n).unwrap_err()
+}
+
+fn links(fault: &PlannedFault, n: usize) -> Vec<Link> {
+    fault.scope.resolve(&cluster(n), Some("n1")).unwrap().links
+}
+
+#[test]
+fn a_plan_is_written_as_plan_json_wants_it() {
+    let fault = one(json!({"kind": "kill", "target": "leader", "at": "3s", "for": "2s"}), 3).unwrap();
+    let expected = json!({"fault": 1, "kind": "kill", "label": "kill leader", "target": "leader", "nodes": null,
+        "start": 3_000_000_000_u64, "end": 5_000_000_000_u64});
+    assert_eq!(serde_json::to_value(&fault).unwrap(), expected);
+    assert_eq!(fault.label_with(&["n2".into()]), "kill leader (n2)");
+}
+
+#[test]
+fn a_drawn_target_is_in_the_plan_and_its_label() {
+    let fault =
+        one(json!({"kind": "pause", "target": "random-replica", "at": "1s", "for": "1s"}), 3).unwrap();
+    let node = fault.nodes.clone().unwrap().remove(0);
+    assert_eq!(fault.label, format!("pause random-replica ({node})"));
+    assert_eq!(fault.label_with(&[node]), fault.label);
+}
+
+#[test]
+fn a_fault_without_an_end_lasts_until_the_load_ends() {
+    let fault = one(json!({"kind": "kill", "target": "n2", "at": "3s"}), 3).unwrap();
+    assert_eq!((fault.end, fault.label.as_str()), (20_000_000_000, "kill n2"));
+}
+
+#[test]
+fn a_fault_that_comes_again_does_so_until_the_load_ends() {
+    let specs =
+        [spec(json!({"kind": "kill", "target": "random", "every": "5s", "for": "2s", "jitter": "1s"}))];
+    let planned = plan(&specs, &cluster(5), &options(7)).unwrap();
+    assert_eq!(planned.len(), 3);
+    for (fault, tick) in planned.iter().zip([5, 10, 15]) {
+        let tick = tick * 1_000_000_000;
+        assert!((tick..=tick + 1_000_000_000).contains(&fault.start));
+        assert_eq!(fault.end - fault.start, 2_000_000_000);
+    }
+}
+
+#[test]
+fn shapes_cut_as_many_links_as_they_should() {
+    let cuts = |shape: Shape, n: usize| {
+        let fault = one(json!({"kind": "partition", "shape": shape, "at": "1s"}), n).unwrap();
+        links(&fault, n).len()
+    };
+    assert_eq!(cuts(Shape::Halves, 5), 12);
+    assert_eq!(cuts(Shape::Halves, 4), 8);
+    assert_eq!(cuts(Shape::One, 5), 8);
+    assert_eq!(cuts(Shape::Minority, 4), 6);
+    assert_eq!(cuts(Shape::Majority, 4), 6);
+    assert_eq!(cuts(Shape::Leader, 5), 8);
+    assert_eq!(cuts(Shape::Bridge, 5), 8);
+    assert_eq!(cuts(Shape::MajorityRing, 5), 10);
+}
+
+#[test]
+fn a_partition_may_be_given_by_hand_or_by_whom_to_cut_off() {
+    let by_hand = one(json!({"kind": "partition", "groups": [["n1"], ["n2", "n3"]], "at": "1s"}), 4).unwrap();
+    assert_eq!((by_hand.label.as_str(), links(&by_hand, 4).len()), ("partition n1 | n2 n3", 4));
+    let cut_off = one(json!({"kind": "partition", "target": ["n1", "n2"], "at": "1s"}), 4).unwrap();
+    assert_eq!(links(&cut_off, 4).len(), 8);
+}
+
+#[test]
+fn one_way_cuts_only_what_is_dialled_from_there() {
+    let fault = one(json!({"kind": "one-way", "from": "n1", "to": ["n2"], "at": "1s"}), 3).unwrap();
+    assert_eq!(links(&fault, 3), [Link::new("n1", "n2")]);
+    assert_eq!(fault.label, "one-way n1→n2");
+    let fault = one(json!({"kind": "one-way", "from": "leader", "at": "1s"}), 3).unwrap();
+    assert_eq!((links(&fault, 3).len(), fault.label.as_str(), fault.nodes), (2, "one-way leader→all", None));
+    for seed in 0..20 {
+        let specs = [spec(json!({"kind": "one-way", "from": "random", "to": "random", "at": "1s"}))];
+        assert!(plan(&specs, &cluster(2), &options(seed)).is_ok());
+    }
+}
+
+#[test]
+fn whatever_would_select_nobody_or_cut_nothing_is_refused_with_its_field() {
+    let cases = [
+        (json!({"kind": "partition", "shape": "halves", "at": "1s"}), 1, "shape"),
+        (json!({"kind": "partition", "shape": "minority", "at": "1s"}), 2, "shape"),
+        (json!({"kind": "partition", "shape": "bridge", "at": "1s"}), 2, "shape"),
+        (json!({"kind": "partition", "shape": "majority-ring", "at": "1s"}), 3, "shape"),
+        (json!({"kind": "partition", "groups": [["n1"]], "at": "1s"}), 3, "groups"),
+        (json!({"kind": "partition", "groups": [["n1"], []], "at": "1s"}), 3, "groups"),
+        (json!({"kind": "partition", "groups": [["n1"], ["n1", "n2"]], "at": "1s"}), 3, "groups"),
+        (json!({"kind": "partition", "target": "all", "at": "1s"}), 3, "target"),
+        (json!({"kind": "partition", "at": "1s"}), 3, "shape"),
+        (json!({"kind": "kill", "target": "minority", "at": "1s"}), 2, "target"),
+        (json!({"kind": "kill", "target": [], "at": "1s"}), 2, "target"),
+        (json!({"kind": "kill", "at": "1s"}), 2, "target"),
+        (json!({"kind": "kill", "target": "n9", "at": "1s"}), 3, "target"),
+        (json!({"kind": "delay", "delay": "1ms", "at": "1s"}), 1, "target"),
+        (json!({"kind": "delay", "delay": "0s", "at": "1s"}), 3, "delay"),
+        (json!({"kind": "delay", "delay": {"mean": "1ms", "jitter": "2ms"}, "at": "1s"}), 3, "delay"),
+        (json!({"kind": "rate", "rate": 0, "at": "1s"}), 3, "rate"),
+        (json!({"kind": "one-way", "from": "n1", "to": "n1", "at": "1s"}), 3, "to"),
+        (json!({"kind": "one-way", "target": "n1", "at": "1s"}), 3, "target"),
+        (json!({"kind": "kill", "target": "n1", "shape": "one", "at": "1s"}), 3, "shape"),
+        (json!({"kind": "power-loss", "target": "n1", "at": "1s"}), 3, "kind"),
+    ];
+    for (json, n, field) in cases {
+        let error = refused(json.clone(), n);
+        assert_eq!(error.field, field, "{json}: {error}");
+    }
+}
+
+#[test]
+fn times_that_make_no_fault_are_refused_with_their_field() {
+    let cases = [
+        (json!({}), "at"),
+        (json!({"at": "20s"}), "at"),
+        (json!({"at": "1s", "for": "0s"}), "for"),
+        (json!({"at": "1s", "for": "30s"}), "for"),
+        (json!({"at": "1s", "jitter": "1s"}), "jitter"),
+        (json!({"every": "5s"}), "for"),
+        (json!({"every": "5s", "for": "4s", "jitter": "1s"}), "for"),
+        (json!({"every": "1ms", "for": "1us"}), "every"),
+        (json!({"every": "19s", "for": "2s"}), "every"),
+    ];
+    for (mut json, field) in cases {
+        json["kind"] = "kill".into();
+        json["target"] = "n1".into();
+        let error = refused(json.clone(), 3);
+        assert_eq!(error.field, field, "{json}: {error}");
+    }
+    assert_eq!(refused(json!({"kind": "reset", "at": "1s", "for": "1s"}), 3).field, "for");
+}
+
+#[test]
+fn an_error_names_the_fault_and_the_way_out() {
+    let specs = [
+        spec(json!({"kind": "kill", "target": "n1", "at": "1s"})),
+        spec(json!({"kind": "partition", "shape": "majority-ring", "at": "1s"})),
+    ];
+    let error = plan(&specs, &cluster(3), &options(7)).unwrap_err();
+    assert_eq!(error.index, 1);
+    assert!(
+        error.to_string().starts_with("fault 2: `shape`: `majority-ring` needs at least 4 nodes"),
+        "{error}"
+    );
+    let host = PlanOptions { mode: Mode::Host, ..options(7) };
+    let error = plan(&specs, &cluster(5), &host).unwrap_err();
+    assert!(error.reason.contains("network = \"proxy\""), "{error}");
+}
+
+#[test]
+fn the_leader_must_be_a_node() {
+    let fault = one(json!({"kind": "kill", "target": "leader", "at": "1s"}), 3).unwrap();
+    assert!(fault.scope.resolve(&cluster(3), Some("n9")).unwrap_err().contains("no node"));
+    assert!(fault.scope.resolve(&cluster(3), None).unwrap_err().contains("nobody led"));
+}
+
+fn any_spec() -> impl Strategy<Value = FaultSpec> {
+    let kinds = prop::sample::select(vec![Kind::Kill, Kind::Pause, Kind::Partition, Kind::Delay, Kind::Rate]);
+    let shapes = prop::sample::select(vec![Shape::Halves, Shape::One, Shape::Bridge, Shape::MajorityRing]);
+    (kinds, shapes, 1..8_u64, 0..500_u64).prop_map(|(kind, shape, every, jitter)| {
+        let mut spec = FaultSpec::new(kind);
+        spec.every = Some(Duration::from_secs(every));
+        spec.lasts = Some(Duration::from_millis(400));
+        spec.jitter = Some(Duration::from_millis(jitter));
+        match kind {
+            Kind::Partition => spec.shape = Some(shape),
+            Kind::Delay => {
+                spec.delay = Some(Delay { mean: Duration::from_millis(5), jitter: Duration::ZERO })
+            }
+            Kind::Rate => spec.rate = Some(ByteRate(1000)),
+            _ => {}
+        }
+        if kind != Kind::Partition {
+            spec.target = Some(Target::Word("random".to_owned()));
+        }
+        spec
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_same_seed_gives_the_same_plan(specs in prop::collection::vec(any_spec(), 1..5), seed in any::<u64>()) {
+        let first = plan(&specs, &cluster(5), &options(seed)).unwrap();
+        prop_assert_eq!(&first, &plan(&specs, &cluster(5), &options(seed)).unwrap());
+        for (place, fault) in first.iter().enumerate() {
+            prop_assert_eq!(fault.fault as usize, place + 1);
+            prop_assert!(fault.start < fault.end && fault.end <= 20_000_000_000);
+            prop_assert!(!fault.nodes.as_ref().unwrap().is_empty());
+        }
+        prop_assert!(first.is_sorted_by_key(|fault| fault.start));
+    }
+
+    #[test]
+    fn different_seeds_differ_somewhere(specs in prop::collection::vec(any_spec(), 1..5), seed in any::<u64>()) {
+        let plans: Vec<_> = (0..40).map(|n| plan(&specs, &cluster(5), &options(seed.wrapping_add(n))).unwrap()).collect();
+        prop_assert!(plans.iter().any(|other| *other != plans[0]));
+    }
+
+    #[test]
+    fn a_fault_that_is_added_does_not_change_what_the_others_draw(a in any_spec(), b in any_spec(), seed in any::<u64>()) {
+        prop_assume!(!matches!(a.kind, Kind::Kill | Kind::Pause));
+        let alone = plan(std::slice::from_ref(&a), &cluster(5), &options(seed)).unwrap();
+        let both = plan(&[a, b], &cluster(5), &options(seed)).unwrap();
+        for fault in alone {
+            prop_assert!(both.iter().any(|other| (other.start, &other.label) == (fault.start, &fault.label)));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! When a fault comes: once, or again and again, always wholly within the load.
+
+use super::Refusal;
+use crate::spec::FaultSpec;
+use crate::vocabulary::Kind;
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use std::time::Duration;
+
+/// Faults that come closer together than this would be one long fault.
+const CLOSEST: Duration = Duration::from_millis(10);
+
+/// The starts and ends of a fault, in nanoseconds since the start of the load.
+pub(super) fn times(
+    spec: &FaultSpec,
+    duration: Duration,
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<(u64, u64)>, Refusal> {
+    check(spec, duration)?;
+    let Some(every) = spec.every else {
+        let at = spec.at.ok_or_else(|| Refusal::new("at", "say when: at = \"3s\" or every = \"5s\""))?;
+        let lasts = if over_at_once(spec) { Duration::ZERO } else { spec.lasts.unwrap_or(duration - at) };
+        if lasts > duration - at {
+            let reason = format!(
+                "it would end {:?} after the start of a load of {duration:?}; make it shorter, or leave it out to \
+                 heal it when the load ends",
+                at + lasts
+            );
+            return Err(Refusal::new("for", reason));
+        }
+        return Ok(vec![(ns(at), ns(at + lasts))]);
+    };
+
+    let lasts = spec.lasts.unwrap_or_default();
+    let jitter = ns(spec.jitter.unwrap_or_default());
+    let mut times = Vec::new();
+    let mut tick = spec.at.unwrap_or(every);
+    while tick + lasts <= duration {
+        let start = ns(tick) + rng.random_range(0..=jitter);
+        if start + ns(lasts) <= ns(duration) {
+            times.push((start, start + ns(lasts)));
+        }
+        tick += every;
+    }
+    if times.is_empty() {
+        let reason =
+            format!("it never comes within a load of {duration:?}; make it shorter, or the load longer");
+        return Err(Refusal::new("every", reason));
+    }
+    Ok(times)
+}
+
+fn over_at_once(spec: &FaultSpec) -> bool {
+    spec.kind == Kind::Reset
+}
+
+fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
+    if spec.at.is_some_and(|at| at >= duration) {
+        let reason = format!("it must be before the end of the load ({duration:?} after its start)");
+        return Err(Refusal::new("at", reason));
+    }
+    if over_at_once(spec) && spec.lasts.is_some() {
+        return Err(Refusal::new("for", format!("`{}` is over at once; leave it out", spec.kind)));
+    }
+    if spec.lasts.is_some_and(|lasts| lasts.is_zero()) {
+        return Err(Refusal::new("for", "a fault that lasts no time is no fault"));
+    }
+    let Some(every) = spec.every else {
+        return match spec.jitter {
+            Some(_) => Err(Refusal::new("jitter", "it belongs to `every`, which is not there")),
+            None => Ok(()),
+        };
+    };
+    if every < CLOSEST {
+        return Err(Refusal::new("every", format!("it must be at least {CLOSEST:?}")));
+    }
+    if spec.lasts.is_none() && !over_at_once(spec) {
+        return Err(Refusal::new("for", "a fault that comes again needs an end, for example for = \"2s\""));
+    }
+    if spec.lasts.unwrap_or_default() + spec.jitter.unwrap_or_default() >= every {
+        let reason = format!(
+            "with `jitter` it must be shorter than `every` ({every:?}), or the fault would meet itself"
+        );
+        return Err(Refusal::new("for", reason));
+    }
+    Ok(())
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

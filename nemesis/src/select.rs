@@ -1,0 +1,226 @@
+//! Turns the words of a target into nodes. Whoever cannot be found, or would be nobody, is refused here.
+
+use crate::partition::majority;
+use crate::spec::Target;
+use crate::topology::{Topology, nearest};
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+use std::collections::BTreeSet;
+
+/// The nodes a fault names: fixed by the plan, or the leader, who is only found when it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ends {
+    /// These nodes.
+    Nodes(Vec<String>),
+    /// Whoever leads when the fault starts.
+    Leader,
+}
+
+impl Ends {
+    /// The nodes, given who leads; an error where nobody does.
+    pub(crate) fn resolve(&self, leader: Option<&str>) -> Result<Vec<String>, String> {
+        match (self, leader) {
+            (Self::Nodes(names), _) => Ok(names.clone()),
+            (Self::Leader, Some(leader)) => Ok(vec![leader.to_owned()]),
+            (Self::Leader, None) => Err("nobody led when the fault was to start".to_owned()),
+        }
+    }
+}
+
+const WORDS: [&str; 5] = ["random", "all", "minority", "majority", "leader"];
+
+/// How many of a pool.
+#[derive(Clone, Copy)]
+enum Amount {
+    One,
+    Minority,
+    Majority,
+    All,
+}
+
+impl Amount {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "random" | "any" => Some(Self::One),
+            "minority" => Some(Self::Minority),
+            "majority" => Some(Self::Majority),
+            "all" => Some(Self::All),
+            _ => None,
+        }
+    }
+
+    fn of(self, pool: usize) -> usize {
+        match self {
+            Self::One => pool.min(1),
+            Self::Minority => pool.saturating_sub(1) / 2,
+            Self::Majority if pool == 0 => 0,
+            Self::Majority => majority(pool),
+            Self::All => pool,
+        }
+    }
+}
+
+/// Selects the nodes a target speaks of. Draws prefer nodes that are not `busy`, where there are enough of them.
+pub(crate) fn select(
+    target: &Target,
+    topology: &Topology,
+    rng: &mut ChaCha8Rng,
+    busy: &BTreeSet<String>,
+) -> Result<Ends, String> {
+    match target {
+        Target::Nodes(names) => by_name(names, topology).map(Ends::Nodes),
+        Target::Word(word) if topology.contains(word) => Ok(Ends::Nodes(vec![word.clone()])),
+        Target::Word(word) if word == "leader" => {
+            let roles = topology.roles();
+            if roles.is_empty() || roles.contains("leader") {
+                Ok(Ends::Leader)
+            } else {
+                Err("no node has the role `leader`".to_owned())
+            }
+        }
+        Target::Word(word) => {
+            let (amount, pool) = pool(word, topology)?;
+            let count = amount.of(pool.len());
+            if count == 0 {
+                return Err(format!("`{word}` of {} is nobody", nodes(pool.len())));
+            }
+            let mut order = pool.clone();
+            order.shuffle(rng);
+            order.sort_by_key(|name| busy.contains(*name));
+            order.truncate(count);
+            let chosen = pool.into_iter().filter(|name| order.contains(name));
+            Ok(Ends::Nodes(chosen.map(str::to_owned).collect()))
+        }
+    }
+}
+
+/// Checks a list of names: somebody, everybody known, nobody twice.
+pub(crate) fn by_name(names: &[String], topology: &Topology) -> Result<Vec<String>, String> {
+    if names.is_empty() {
+        return Err("the list names nobody".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !topology.contains(name) {
+            return Err(unknown(name, topology.names()));
+        }
+        if !seen.insert(name) {
+            return Err(format!("`{name}` is named twice"));
+        }
+    }
+    Ok(names.to_vec())
+}
+
+/// `1 node`, `2 nodes`.
+pub(crate) fn nodes(count: usize) -> String {
+    if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") }
+}
+
+/// Reads `random`, `minority`, …, a role, and both together: `random-replica`, `majority-acceptors`.
+fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>), String> {
+    if let Some(amount) = Amount::parse(word) {
+        return Ok((amount, topology.names().collect()));
+    }
+    let (amount, role) = match word.split_once('-') {
+        Some((first, rest)) if Amount::parse(first).is_some() => (Amount::parse(first), rest),
+        Some(_) | None => (None, word),
+    };
+    for name in [role, role.strip_suffix('s').unwrap_or(role)] {
+        let found = topology.with_role(name);
+        if !found.is_empty() {
+            return Ok((amount.unwrap_or(Amount::One), found));
+        }
+    }
+    let mut known: Vec<String> = topology.names().map(str::to_owned).collect();
+    known.extend(WORDS.map(str::to_owned));
+    for role in topology.roles() {
+        known.push(role.to_owned());
+        known.extend(
+            ["random", "any", "all", "minority", "majority"].map(|amount| format!("{amount}-{role}")),
+        );
+    }
+    Err(unknown(word, known.iter().map(String::as_str)))
+}
+
+fn unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(word, known.clone()) {
+        Some(meant) => format!("there is no node, role or target `{word}`; did you mean `{meant}`?"),
+        None => {
+            let known: Vec<_> = known.take(16).collect();
+            format!("there is no node, role or target `{word}`; there are {}", known.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    fn split_roles() -> Topology {
+        Topology::new([
+            ("r1", ["replica"]),
+            ("r2", ["replica"]),
+            ("l1", ["leader"]),
+            ("l2", ["leader"]),
+            ("a1", ["acceptor"]),
+            ("a2", ["acceptor"]),
+            ("a3", ["acceptor"]),
+        ])
+    }
+
+    fn pick(word: &str) -> Result<Ends, String> {
+        select(&word.into(), &split_roles(), &mut ChaCha8Rng::seed_from_u64(7), &BTreeSet::new())
+    }
+
+    fn names(word: &str) -> Vec<String> {
+        match pick(word) {
+            Ok(Ends::Nodes(names)) => names,
+            other => panic!("{word}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn words_roles_and_both_together_select_as_many_as_they_say() {
+        let sizes = [
+            ("r1", 1),
+            ("random", 1),
+            ("minority", 3),
+            ("majority", 4),
+            ("all", 7),
+            ("replica", 1),
+            ("random-replica", 1),
+            ("any-leader", 1),
+            ("minority-acceptors", 1),
+            ("all-acceptors", 3),
+        ];
+        for (word, size) in sizes {
+            assert_eq!(names(word).len(), size, "{word}");
+        }
+        assert!(names("random-acceptor")[0].starts_with('a'));
+        assert_eq!(pick("leader"), Ok(Ends::Leader));
+    }
+
+    #[test]
+    fn nobody_is_refused() {
+        let error = pick("minority-replicas").unwrap_err();
+        assert_eq!(error, "`minority-replicas` of 2 nodes is nobody");
+    }
+
+    #[test]
+    fn an_unknown_word_gets_the_nearest_one() {
+        assert!(pick("randm-replica").unwrap_err().contains("did you mean `random-replica`"));
+        assert!(pick("r7").unwrap_err().contains("did you mean `r1`"));
+        assert!(pick("everything-there-is").unwrap_err().contains("there are r1"));
+    }
+
+    #[test]
+    fn draws_prefer_nodes_that_no_other_fault_holds() {
+        let busy = BTreeSet::from(["r1".to_owned()]);
+        for seed in 0..20 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let got = select(&"replica".into(), &split_roles(), &mut rng, &busy);
+            assert_eq!(got, Ok(Ends::Nodes(vec!["r2".to_owned()])));
+        }
+    }
+}

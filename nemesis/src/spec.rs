@@ -1,0 +1,375 @@
+//! A fault as it stands in a spec: `[[fault]]` of TOML, or what the command line makes of its flags.
+
+use crate::vocabulary::Kind;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+use std::time::Duration;
+
+/// One `[[fault]]`. Which fields a kind takes is checked when it is planned, so that the reason can be given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FaultSpec {
+    /// What happens.
+    pub kind: Kind,
+    /// Whom it happens to. For `delay`, `rate` and `reset`: the nodes whose links it hits; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// When it starts, since the start of the load; with `every`: when it starts first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub at: Option<Duration>,
+    /// It comes again and again, this long from start to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub every: Option<Duration>,
+    /// With `every`: each start is later by an even draw from nothing to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub jitter: Option<Duration>,
+    /// How long it lasts before it is healed; until the load ends when left out.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub lasts: Option<Duration>,
+    /// `partition`: a named way to divide the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// `partition`: the groups between which all links are cut. A node in no group keeps all its links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Vec<String>>>,
+    /// `one-way`: the nodes whose connections are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Target>,
+    /// `one-way`: the nodes they were dialled to; all the others when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Target>,
+    /// `partition` and `one-way`: what a cut link does with connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<CutManner>,
+    /// `delay`: how much longer each chunk of bytes takes, each way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Delay>,
+    /// `rate`: what a link carries at most, in each direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<ByteRate>,
+}
+
+impl FaultSpec {
+    /// A fault of this kind with nothing else set.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            target: None,
+            at: None,
+            every: None,
+            jitter: None,
+            lasts: None,
+            shape: None,
+            groups: None,
+            from: None,
+            to: None,
+            how: None,
+            delay: None,
+            rate: None,
+        }
+    }
+}
+
+/// Named ways to divide a cluster. Who falls on which side is drawn from the seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Two halves, the smaller one first; of an even number no side has a majority.
+    Halves,
+    /// One node alone.
+    One,
+    /// A smallest majority, cut off from the others.
+    Majority,
+    /// A largest minority, cut off from the others.
+    Minority,
+    /// The node that leads when the fault starts, alone.
+    Leader,
+    /// Two halves that only one node of the second half can both reach.
+    Bridge,
+    /// Every node sees a majority, and no one sees everybody; at least four nodes.
+    MajorityRing,
+}
+
+impl Shape {
+    /// Its word in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Halves => "halves",
+            Self::One => "one",
+            Self::Majority => "majority",
+            Self::Minority => "minority",
+            Self::Leader => "leader",
+            Self::Bridge => "bridge",
+            Self::MajorityRing => "majority-ring",
+        }
+    }
+}
+
+/// What a cut link does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CutManner {
+    /// Accepts, passes nothing and keeps what was sent until it is healed: what TCP makes of a dead cable.
+    #[default]
+    Stall,
+    /// Resets what is open and whatever is dialled: what a firewall that rejects does.
+    Refuse,
+}
+
+/// Whom a fault hits: a word (a node's name, `leader`, `random-replica`, `minority`, …) or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A node's name, a role, or a word such as `random`, `all` or `leader`.
+    Word(String),
+    /// These nodes, by name.
+    Nodes(Vec<String>),
+}
+
+impl From<&str> for Target {
+    fn from(word: &str) -> Self {
+        Self::Word(word.to_owned())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Nodes(names) => f.write_str(&names.join(" ")),
+        }
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::Nodes(names) => names.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrNames;
+        impl<'de> Visitor<'de> for WordOrNames {
+            type Value = Target;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a target such as \"n1\" or \"random\", or a list of node names")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Target, E> {
+                Ok(Target::Word(word.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Target, A::Error> {
+                let mut all = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    all.push(name);
+                }
+                Ok(Target::Nodes(all))
+            }
+        }
+        deserializer.deserialize_any(WordOrNames)
+    }
+}
+
+/// How much longer a chunk takes: `mean` ± an even draw of at most `jitter`. In specs also just the mean, `"50ms"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Delay {
+    /// The mean.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub mean: Duration,
+    /// The largest deviation from the mean; at most the mean.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub jitter: Duration,
+}
+
+impl Delay {
+    /// The shortest delay it can draw.
+    pub fn shortest(self) -> Duration {
+        self.mean.saturating_sub(self.jitter)
+    }
+
+    /// The longest delay it can draw.
+    pub fn longest(self) -> Duration {
+        self.mean + self.jitter
+    }
+
+    /// Whether it delays nothing at all.
+    pub fn is_zero(self) -> bool {
+        self.mean.is_zero() && self.jitter.is_zero()
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.mean)?;
+        if !self.jitter.is_zero() {
+            write!(f, " ± {:?}", self.jitter)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Delay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+            mean: Duration,
+            #[serde(default)]
+            #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+            jitter: Duration,
+        }
+        struct MeanOrTable;
+        impl<'de> Visitor<'de> for MeanOrTable {
+            type Value = Delay;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a delay such as \"50ms\" or { mean = \"50ms\", jitter = \"10ms\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, mean: &str) -> Result<Delay, E> {
+                let mean: jiff::SignedDuration = mean.parse().map_err(E::custom)?;
+                let mean = Duration::try_from(mean).map_err(E::custom)?;
+                Ok(Delay { mean, jitter: Duration::ZERO })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Delay, A::Error> {
+                let Table { mean, jitter } = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(Delay { mean, jitter })
+            }
+        }
+        deserializer.deserialize_any(MeanOrTable)
+    }
+}
+
+/// `[cluster.links]`: what every link between nodes is like when no fault touches it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Links {
+    /// What each chunk of bytes takes, each way.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub delay: Duration,
+    /// The largest deviation from it; at most the delay.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub jitter: Duration,
+}
+
+impl From<Links> for Delay {
+    fn from(links: Links) -> Self {
+        Self { mean: links.delay, jitter: links.jitter }
+    }
+}
+
+/// Bytes a second. In specs a size such as `"64KiB"` (1024 bytes each), `"1MB"` (1000 each) or a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteRate(pub u64);
+
+const UNITS: [(&str, u64); 6] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+];
+
+impl fmt::Display for ByteRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        match whole {
+            Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
+impl Serialize for ByteRate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteRate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SizeOrNumber;
+        impl Visitor<'_> for SizeOrNumber {
+            type Value = ByteRate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes a second, such as \"64KiB\", \"1MB\" or 65536")
+            }
+
+            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteRate, E> {
+                Ok(ByteRate(bytes))
+            }
+
+            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteRate, E> {
+                let bytes = u64::try_from(bytes);
+                bytes.map(ByteRate).map_err(|_| E::custom("bytes a second cannot be negative"))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteRate, E> {
+                let text = text.trim().trim_end_matches("/s");
+                let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
+                let (number, size) = unit.unwrap_or((text.trim_end_matches('B'), 1));
+                let number: Option<u64> = number.trim().parse().ok();
+                let bytes = number.and_then(|number| number.checked_mul(size));
+                bytes.map(ByteRate).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(SizeOrNumber)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<FaultSpec, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn a_spec_is_read_and_written_without_loss() {
+        let json = r#"{"kind":"delay","target":["n1","n2"],"every":"5s","jitter":"500ms","for":"2s",
+            "delay":{"mean":"50ms","jitter":"10ms"}}"#;
+        let spec = read(json).unwrap();
+        assert_eq!(spec.lasts, Some(Duration::from_secs(2)));
+        assert_eq!(spec.target, Some(Target::Nodes(vec!["n1".into(), "n2".into()])));
+        let written = serde_json::to_string(&spec).unwrap();
+        assert_eq!(read(&written).unwrap(), spec);
+    }
+
+    #[test]
+    fn a_delay_may_be_just_its_mean() {
+        let spec = read(r#"{"kind":"delay","delay":"50ms"}"#).unwrap();
+        assert_eq!(spec.delay, Some(Delay { mean: Duration::from_millis(50), jitter: Duration::ZERO }));
+    }
+
+    #[test]
+    fn rates_are_sizes_with_units() {
+        for (text, bytes) in
+            [("\"64KiB\"", 65_536), ("\"1MB/s\"", 1_000_000), ("\"500B\"", 500), ("700", 700)]
+        {
+            assert_eq!(serde_json::from_str::<ByteRate>(text).unwrap(), ByteRate(bytes), "{text}");
+        }
+        assert!(serde_json::from_str::<ByteRate>("\"fast\"").is_err());
+        assert_eq!(ByteRate(65_536).to_string(), "64KiB");
+    }
+
+    #[test]
+    fn unknown_keys_and_kinds_are_refused() {
+        assert!(read(r#"{"kind":"kill","taget":"n1"}"#).unwrap_err().to_string().contains("taget"));
+        assert!(read(r#"{"kind":"kil"}"#).unwrap_err().to_string().contains("did you mean `kill`"));
+    }
+}

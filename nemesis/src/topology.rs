@@ -1,0 +1,66 @@
+//! Who is in the cluster: names and role labels, and nothing of what they mean.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The nodes of a cluster, in the order in which they are listed everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Topology {
+    /// The nodes. Names are unique.
+    pub nodes: Vec<NodeInfo>,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NodeInfo {
+    /// Its name, for example `n1`.
+    pub name: String,
+    /// Plain words for what it does, for example `replica`. Targets such as `random-replica` select by them.
+    #[serde(default)]
+    pub roles: BTreeSet<String>,
+}
+
+impl Topology {
+    /// A cluster of these nodes, each `(name, roles)`.
+    pub fn new<N: Into<String>, R: Into<String>>(
+        nodes: impl IntoIterator<Item = (N, impl IntoIterator<Item = R>)>,
+    ) -> Self {
+        let nodes = nodes.into_iter().map(|(name, roles)| NodeInfo {
+            name: name.into(),
+            roles: roles.into_iter().map(Into::into).collect(),
+        });
+        Self { nodes: nodes.collect() }
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.nodes.iter().map(|node| node.name.as_str())
+    }
+
+    /// Whether there is a node of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.names().any(|other| other == name)
+    }
+
+    /// The names of the nodes that have this role, in order.
+    pub fn with_role(&self, role: &str) -> Vec<&str> {
+        self.nodes.iter().filter(|node| node.roles.contains(role)).map(|node| node.name.as_str()).collect()
+    }
+
+    /// Every role that some node has.
+    pub fn roles(&self) -> BTreeSet<&str> {
+        self.nodes.iter().flat_map(|node| node.roles.iter().map(String::as_str)).collect()
+    }
+}
+
+/// The candidate most like `word`, if any is like it enough to be what was meant.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}

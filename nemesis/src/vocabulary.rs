@@ -1,0 +1,283 @@
+//! Every fault the bench has a word for, what it needs, and whether this build can do it.
+
+use crate::network::Mode;
+use crate::topology::nearest;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The kind of a fault: the word after `kind =` in a spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// SIGKILL, then a restart on the same data.
+    Kill,
+    /// SIGSTOP, then SIGCONT.
+    Pause,
+    /// Paused on a duty cycle.
+    Slow,
+    /// SIGTERM, then a restart.
+    Stop,
+    /// Killed, then restarted with an empty disk.
+    LoseNode,
+    /// Links between groups of nodes are cut in both directions.
+    Partition,
+    /// Links are cut in one dialling direction.
+    OneWay,
+    /// Loss, duplication, reordering or corruption of packets.
+    Flaky,
+    /// Messages take longer.
+    Delay,
+    /// Links carry fewer bytes a second.
+    Rate,
+    /// Open connections are reset.
+    Reset,
+    /// Links are cut one by one and healed in another order.
+    Swizzle,
+    /// Killed, and what was not synced is gone.
+    PowerLoss,
+    /// The last write is half there.
+    TornWrite,
+    /// Bits of the data folder are flipped.
+    BitFlip,
+    /// The end of a file is cut off.
+    Truncate,
+    /// No space is left.
+    Full,
+    /// Syncs take longer.
+    SlowSync,
+    /// Syncs fail.
+    SyncError,
+    /// The wall clock jumps.
+    Jump,
+    /// The wall clock runs at another speed.
+    Drift,
+    /// The wall clock jumps to and fro.
+    Strobe,
+    /// The wall clock stands still.
+    Freeze,
+    /// Members are added, removed or replaced.
+    Reconfigure,
+    /// All nodes are restarted at once.
+    RestartAll,
+    /// All nodes are restarted one after another.
+    RollingRestart,
+    /// Two nodes restart with each other's disks.
+    DiskSwap,
+}
+
+/// What a fault acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Processes.
+    Process,
+    /// Links between nodes.
+    Network,
+    /// Data folders.
+    Disk,
+    /// The nodes' clocks.
+    Clock,
+    /// The cluster as a whole.
+    Cluster,
+}
+
+/// A line of the vocabulary, for `bench list` and `bench doctor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The kind.
+    pub kind: Kind,
+    /// Its word in specs.
+    pub name: &'static str,
+    /// What it acts on.
+    pub family: Family,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// What shows that it took effect.
+    pub evidence: &'static str,
+    /// The network modes in which this build can do it.
+    pub modes: &'static [Mode],
+    /// What it needs that this build does not have; empty where `modes` is not.
+    pub missing: &'static str,
+}
+
+const ANY: &[Mode] = &[Mode::Proxy, Mode::Host];
+const LINKS: &[Mode] = &[Mode::Proxy];
+const LAB: &str = "it needs the lab network, which this build does not have";
+const DISK: &str = "it needs the bench's own file system, which this build does not have";
+const CLOCK: &str = "it needs clocks that the bench can shift, which this build does not have";
+const LATER: &str = "this build does not have it";
+
+const fn can(
+    kind: Kind,
+    name: &'static str,
+    family: Family,
+    about: &'static str,
+    evidence: &'static str,
+    modes: &'static [Mode],
+) -> Entry {
+    Entry { kind, name, family, about, evidence, modes, missing: "" }
+}
+
+const fn cannot(
+    kind: Kind,
+    name: &'static str,
+    family: Family,
+    about: &'static str,
+    evidence: &'static str,
+    missing: &'static str,
+) -> Entry {
+    Entry { kind, name, family, about, evidence, modes: &[], missing }
+}
+
+#[rustfmt::skip]
+static VOCABULARY: [Entry; 27] = {
+    use Family::{Clock, Cluster, Disk, Network, Process};
+    const FRAMES: &str = "frames touched by the rule, per directed link";
+    const BYTES: &str = "bytes before and after";
+    const READ_BACK: &str = "the node's own clock read back";
+    const PIDS: &str = "the old process ended; new pid and incarnation";
+    [
+        can(Kind::Kill, "kill", Process, "SIGKILL; restarted on the same data at the end", PIDS, ANY),
+        can(Kind::Pause, "pause", Process, "SIGSTOP; SIGCONT at the end", "state T of every thread", ANY),
+        cannot(Kind::Slow, "slow", Process, "paused on a duty cycle", "states read back", LATER),
+        cannot(Kind::Stop, "stop", Process, "SIGTERM; restarted at the end", PIDS, LATER),
+        cannot(Kind::LoseNode, "lose-node", Process, "killed; restarted with an empty disk", PIDS, LATER),
+        can(Kind::Partition, "partition", Network, "links between groups of nodes are cut", "a probe through a cut link gets no answer; chunks held", LINKS),
+        can(Kind::OneWay, "one-way", Network, "links are cut in one dialling direction", "a probe through a cut link gets no answer; chunks held", LINKS),
+        cannot(Kind::Flaky, "flaky", Network, "packets are lost, doubled, reordered or corrupted", FRAMES, LAB),
+        can(Kind::Delay, "delay", Network, "messages take longer", "how long a probe took; chunks delayed", LINKS),
+        can(Kind::Rate, "rate", Network, "links carry fewer bytes a second", "how long a probe took; chunks delayed", LINKS),
+        can(Kind::Reset, "reset", Network, "open connections are closed with RST", "connections reset", LINKS),
+        cannot(Kind::Swizzle, "swizzle", Network, "links are cut one by one and healed in another order", FRAMES, LATER),
+        cannot(Kind::PowerLoss, "power-loss", Disk, "killed, and what was not synced is gone", BYTES, DISK),
+        cannot(Kind::TornWrite, "torn-write", Disk, "killed, and the last write is half there", BYTES, DISK),
+        cannot(Kind::BitFlip, "bit-flip", Disk, "bits of stored data are flipped", BYTES, DISK),
+        cannot(Kind::Truncate, "truncate", Disk, "the end of a file is cut off", BYTES, DISK),
+        cannot(Kind::Full, "full", Disk, "no space is left", "errors handed out", DISK),
+        cannot(Kind::SlowSync, "slow-sync", Disk, "syncs take longer", "syncs delayed", DISK),
+        cannot(Kind::SyncError, "sync-error", Disk, "syncs fail", "errors handed out", DISK),
+        cannot(Kind::Jump, "jump", Clock, "the wall clock jumps", READ_BACK, CLOCK),
+        cannot(Kind::Drift, "drift", Clock, "the wall clock runs at another speed", READ_BACK, CLOCK),
+        cannot(Kind::Strobe, "strobe", Clock, "the wall clock jumps to and fro", READ_BACK, CLOCK),
+        cannot(Kind::Freeze, "freeze", Clock, "the wall clock stands still", READ_BACK, CLOCK),
+        cannot(Kind::Reconfigure, "reconfigure", Cluster, "members are added, removed or replaced", "the configuration read back", LATER),
+        cannot(Kind::RestartAll, "restart-all", Cluster, "all nodes are restarted at once; `kill` with target = \"all\" is close", PIDS, LATER),
+        cannot(Kind::RollingRestart, "rolling-restart", Cluster, "all nodes are restarted one after another", PIDS, LATER),
+        cannot(Kind::DiskSwap, "disk-swap", Cluster, "two nodes restart with each other's disks", PIDS, LATER),
+    ]
+};
+
+/// Words that people use for a kind that has another name.
+const ALIASES: &[(&str, Kind)] = &[
+    ("loss", Kind::Flaky),
+    ("duplicate", Kind::Flaky),
+    ("reorder", Kind::Flaky),
+    ("corrupt", Kind::Flaky),
+    ("clock-jump", Kind::Jump),
+    ("clock-drift", Kind::Drift),
+    ("clock-strobe", Kind::Strobe),
+    ("clock-freeze", Kind::Freeze),
+];
+
+/// Every fault there is a word for, by family.
+pub fn vocabulary() -> &'static [Entry] {
+    &VOCABULARY
+}
+
+impl Kind {
+    /// Its line of the vocabulary.
+    pub fn entry(self) -> &'static Entry {
+        VOCABULARY.iter().find(|entry| entry.kind == self).expect("every kind has a line in the vocabulary")
+    }
+
+    /// Its word in specs, for example `one-way`.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Whether this build can do it in this mode; otherwise why not, as a sentence that goes on after "`kind`: ".
+    pub(crate) fn available(self, mode: Mode) -> Result<(), String> {
+        let entry = self.entry();
+        if entry.modes.contains(&mode) {
+            return Ok(());
+        }
+        if entry.modes.is_empty() {
+            return Err(format!("`{}` cannot be injected: {}", entry.name, entry.missing));
+        }
+        let modes: Vec<_> = entry.modes.iter().map(|mode| format!("network = \"{mode}\"")).collect();
+        Err(format!(
+            "`{}` cannot be injected with network = \"{mode}\"; it needs {}",
+            entry.name,
+            modes.join(" or ")
+        ))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        if let Some(entry) = VOCABULARY.iter().find(|entry| entry.name == word) {
+            return Ok(entry.kind);
+        }
+        if let Some((_, kind)) = ALIASES.iter().find(|(alias, _)| *alias == word) {
+            return Ok(*kind);
+        }
+        let known = || VOCABULARY.iter().map(|entry| entry.name);
+        Err(match nearest(word, known()) {
+            Some(meant) => format!("there is no fault `{word}`; did you mean `{meant}`?"),
+            None => {
+                format!("there is no fault `{word}`; there are {}", known().collect::<Vec<_>>().join(", "))
+            }
+        })
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_vocabulary_is_usable_or_says_what_is_missing() {
+        for entry in vocabulary() {
+            assert_eq!(entry.name.parse(), Ok(entry.kind));
+            assert_eq!(entry.modes.is_empty(), !entry.missing.is_empty(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_kind_gets_the_nearest_one() {
+        let error = "partion".parse::<Kind>().unwrap_err();
+        assert!(error.contains("did you mean `partition`"), "{error}");
+    }
+
+    #[test]
+    fn a_word_of_packets_is_refused_because_it_needs_the_lab() {
+        let reason = "loss".parse::<Kind>().unwrap().available(Mode::Proxy).unwrap_err();
+        assert!(reason.contains("lab network"), "{reason}");
+    }
+
+    #[test]
+    fn network_faults_are_refused_where_there_is_no_network_between_the_nodes() {
+        let reason = Kind::Partition.available(Mode::Host).unwrap_err();
+        assert!(reason.contains("network = \"proxy\""), "{reason}");
+        assert_eq!(Kind::Kill.available(Mode::Host), Ok(()));
+    }
+}
