@@ -53,7 +53,7 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Decisions it had in its own log.
     pub decisions_from_log: u64,
-    /// Decisions it fetched from other replicas until it was level.
+    /// Decisions it learned from other nodes until it was level.
     pub decisions_from_peers: u64,
     /// Seconds spent reading its own log.
     pub log_seconds: f64,

@@ -32,7 +32,7 @@ struct CatchUp {
     next: Duration,
     /// Since when the replica has lagged behind without applying anything.
     lagging_since: Option<Duration>,
-    /// Decisions that other replicas sent until it was level.
+    /// Decisions it learned from others until it was level, by an answer or from a leader that proposed them again.
     from_peers: u64,
     /// When it was level with a replica that answered.
     level_at: Option<Duration>,
@@ -92,7 +92,7 @@ impl Replica {
         self.slot_out
     }
 
-    /// Decisions that other replicas sent until it was level, and when (since the process began) that was.
+    /// Decisions it learned from others until it was level, and when (since the process began) that was.
     pub fn caught_up(&self) -> (u64, Option<Duration>) {
         (self.catch_up.from_peers, self.catch_up.level_at)
     }
@@ -212,6 +212,9 @@ impl Replica {
                 step.note.push(Record::Decided { slot, command: Some(command) });
             }
         }
+        if self.catch_up.level_at.is_none() {
+            self.catch_up.from_peers += new;
+        }
         if self.apply_decided(step) {
             self.catch_up.lagging_since = None;
         }
@@ -288,11 +291,8 @@ impl Replica {
     ) {
         let taught = self.decided(now, decisions, step);
         self.heard(from, slot_out);
-        if self.catch_up.level_at.is_none() {
-            self.catch_up.from_peers += taught;
-            if self.slot_out >= slot_out {
-                self.catch_up.level_at = Some(now);
-            }
+        if self.catch_up.level_at.is_none() && self.slot_out >= slot_out {
+            self.catch_up.level_at = Some(now);
         }
         if slot_out > self.slot_out && taught > 0 {
             step.send.push((from, Message::Learn { from: self.slot_out }));

@@ -1,0 +1,250 @@
+//! Real node processes: a cluster that serves, nodes that come back from their logs, and starts that must be refused.
+
+#![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+
+use node::config::{Member, NodeConfig, PaxosOptions, Role};
+use node::status::Status;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+/// A loopback network of its own for each cluster of each test process, so that no port is ever taken.
+fn network() -> [u8; 3] {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [high, low, ..] = std::process::id().to_be_bytes()[2..] else { unreachable!("a u32 has four bytes") };
+    [127, 1 + high % 250, low.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(37))]
+}
+
+struct Cluster {
+    folder: tempfile::TempDir,
+    members: Vec<Member>,
+    nodes: Vec<Option<Child>>,
+}
+
+impl Cluster {
+    fn new(size: u8) -> Self {
+        let [a, b, c] = network();
+        let member = |place: u8| Member {
+            name: format!("n{place}"),
+            address: SocketAddr::new(IpAddr::from([a, b, c, place]), 7000),
+            roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
+        };
+        let members: Vec<_> = (1..=size).map(member).collect();
+        Self { folder: tempfile::tempdir().unwrap(), nodes: members.iter().map(|_| None).collect(), members }
+    }
+
+    fn started(size: u8) -> Self {
+        let mut cluster = Self::new(size);
+        for place in 0..usize::from(size) {
+            cluster.start(place);
+        }
+        cluster
+    }
+
+    fn data(&self, place: usize) -> PathBuf {
+        self.folder.path().join(&self.members[place].name)
+    }
+
+    fn command(&self, place: usize) -> Command {
+        let Member { name, address, .. } = self.members[place].clone();
+        let config = NodeConfig {
+            listen: address,
+            data: self.data(place),
+            seed: place as u64,
+            members: self.members.clone(),
+            paxos: PaxosOptions::default(),
+            name,
+        };
+        let path = self.folder.path().join(format!("{}.json", config.name));
+        std::fs::write(&path, serde_json::to_vec(&config).unwrap()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command.arg("--config").arg(path).args(["--parent", &std::process::id().to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn start(&mut self, place: usize) {
+        self.nodes[place] = Some(self.command(place).spawn().unwrap());
+        self.eventually("listens", |cluster| cluster.ask(place, "GET", "/status", "").is_some());
+    }
+
+    fn kill(&mut self, place: usize) {
+        let mut node = self.nodes[place].take().unwrap();
+        node.kill().unwrap();
+        node.wait().unwrap();
+    }
+
+    /// Starts a node that should refuse, and returns what it said.
+    fn refused(&self, place: usize) -> Output {
+        let mut child = self.command(place).spawn().unwrap();
+        let _open = child.stdin.take();
+        child.wait_with_output().unwrap()
+    }
+
+    /// Sends one request; none if nobody listens.
+    fn ask(&self, place: usize, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.members[place].address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: n\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    fn put(&self, place: usize, key: &str, value: &str) {
+        let (status, body) = self.ask(place, "PUT", &format!("/kv/{key}"), value).unwrap();
+        assert_eq!(status, 200, "{body}");
+    }
+
+    fn status(&self, place: usize) -> Status {
+        serde_json::from_str(&self.ask(place, "GET", "/status", "").unwrap().1).unwrap()
+    }
+
+    fn eventually(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !condition(self) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}: not after 30 s");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in self.nodes.iter_mut().flatten() {
+            let _ = node.kill();
+            let _ = node.wait();
+        }
+    }
+}
+
+fn first_segment(folder: &Path) -> std::fs::File {
+    std::fs::OpenOptions::new().write(true).read(true).open(folder.join("00000001.log")).unwrap()
+}
+
+#[test]
+fn every_operation_is_answered_through_every_node() {
+    let cluster = Cluster::started(3);
+    let ask = |place, method, path, body| {
+        let (status, body) = cluster.ask(place, method, path, body).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        (status, body)
+    };
+    assert_eq!(ask(0, "GET", "/kv/a", "").0, 404);
+    assert_eq!(ask(0, "PUT", "/kv/a", "1").0, 200);
+    assert_eq!(ask(1, "GET", "/kv/a", "").1["value"], "1");
+    assert_eq!(ask(2, "POST", "/kv/a/cas", r#"{"from":"1","to":"2"}"#).0, 200);
+    let (status, body) = ask(2, "POST", "/kv/a/cas", r#"{"from":null,"to":"3"}"#);
+    assert_eq!((status, &body["actual"]), (409, &"2".into()));
+    assert_eq!(ask(0, "POST", "/kv/a/append", "0").0, 200);
+    assert_eq!(ask(1, "POST", "/kv/a/incr", r#"{"by":-15}"#).1["value"], "5");
+    assert_eq!(ask(1, "DELETE", "/kv/a", "").0, 200);
+    assert_eq!(ask(0, "DELETE", "/kv/a", "").0, 404);
+    let many = "x".repeat((1 << 20) + 1);
+    for (method, path, body, status) in [
+        ("PUT", "/kv/", "1", 400),
+        ("PUT", "/kv/a", many.as_str(), 413),
+        ("POST", "/kv/a/cas", "{", 400),
+        ("POST", "/kv/a/cas", r#"{"to":"2","form":"1"}"#, 400),
+        ("GET", "/kv/a?read=stale", "", 400),
+        ("PATCH", "/kv/a", "", 405),
+        ("GET", "/nothing", "", 404),
+        ("GET", "/paxos", "", 400),
+    ] {
+        assert_eq!(ask(0, method, path, body).0, status, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_killed_node_gets_its_decisions_back_from_its_log_and_the_rest_from_its_peers() {
+    let mut cluster = Cluster::started(3);
+    for value in 0..20 {
+        cluster.put(0, "a", &value.to_string());
+    }
+    let seen = |cluster: &Cluster| cluster.status(1).slot_out;
+    cluster.eventually("n2 has it all", |cluster| seen(cluster) == cluster.status(0).slot_out);
+    let before = seen(&cluster);
+    std::thread::sleep(Duration::from_millis(50));
+    cluster.kill(1);
+    for value in 20..50 {
+        cluster.put(0, "a", &value.to_string());
+    }
+    cluster.start(1);
+    cluster.eventually("n2 is level", |cluster| cluster.status(1).recovery.level_seconds.is_some());
+    let Status { recovery, slot_out, .. } = cluster.status(1);
+    assert!(recovery.restarted);
+    assert_eq!(recovery.decisions_from_log, before - 1, "{recovery:?}");
+    assert!(recovery.decisions_from_peers >= 30, "{recovery:?}");
+    assert!(slot_out >= before + 30);
+    let decisions = |place| cluster.ask(place, "GET", &format!("/decisions?to={slot_out}"), "").unwrap().1;
+    let parsed =
+        |place| serde_json::from_str::<serde_json::Value>(&decisions(place)).unwrap()["decisions"].clone();
+    assert_eq!(parsed(0), parsed(1));
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_all_nodes_are_killed_at_once() {
+    let mut cluster = Cluster::started(3);
+    for round in 0..3 {
+        for key in 0..10 {
+            cluster.put(key % 3, &format!("k{key}"), &format!("{round}"));
+        }
+        (0..3).for_each(|place| cluster.kill(place));
+        (0..3).for_each(|place| cluster.start(place));
+        for key in 0..10 {
+            let (status, body) = cluster.ask(key % 3, "GET", &format!("/kv/k{key}"), "").unwrap();
+            assert_eq!(status, 200, "{body}");
+            assert!(body.contains(&format!("\"value\":\"{round}\"")), "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_torn_record_is_cut_off_aloud_and_damage_is_refused_with_file_and_offset() {
+    let mut cluster = Cluster::started(1);
+    for value in 0..5 {
+        cluster.put(0, "a", &value.to_string());
+    }
+    let folder = cluster.data(0);
+    cluster.kill(0);
+    let used = {
+        let bytes = std::fs::read(folder.join("00000001.log")).unwrap();
+        bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1
+    };
+    first_segment(&folder).write_all_at(&[0], used - 1).unwrap();
+    cluster.start(0);
+    assert!(cluster.status(0).recovery.torn_bytes > 0);
+    cluster.kill(0);
+    first_segment(&folder).write_all_at(&[0xff; 4], 50).unwrap();
+    let output = cluster.refused(0);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("00000001.log") && said.contains("damaged at byte 32"), "{said}");
+}
+
+#[test]
+fn a_port_in_use_is_said_with_the_address() {
+    let cluster = Cluster::new(1);
+    let _taken = std::net::TcpListener::bind(cluster.members[0].address).unwrap();
+    let output = cluster.refused(0);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains(&cluster.members[0].address.to_string()), "{said}");
+}
+
+#[test]
+fn a_node_ends_when_the_pipe_of_its_parent_is_closed() {
+    let mut cluster = Cluster::started(1);
+    let node = cluster.nodes[0].as_mut().unwrap();
+    drop(node.stdin.take());
+    assert_eq!(node.wait().unwrap().code(), Some(4));
+}
