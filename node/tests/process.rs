@@ -1,6 +1,7 @@
 //! Real node processes: a cluster that serves, nodes that come back from their logs, and starts that must be refused.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this test is about processes")]
 
 use node::config::{Member, NodeConfig, PaxosOptions, Role};
 use node::status::Status;
