@@ -4,7 +4,7 @@ use crate::adapter::{Adapter, CommandName};
 use crate::connection::{Connection, NoAnswer};
 use crate::generator::Generator;
 use crate::operation::{Function, Operation};
-use crate::outcome::{Ending, Happened, ending};
+use crate::outcome::{Answer, Ending, Happened, ending};
 use crate::progress::Progress;
 use crate::session::Target;
 use checker::history::{Event, Kind, Outcome, Phase, Process, Recorder};
@@ -16,7 +16,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+
+/// With `retry`: the rest after an attempt that ended at once, so that a refusing node is not hammered.
+const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
 /// What all clients of a session share.
 pub(crate) struct Shared {
@@ -25,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) hosts: Vec<HeaderValue>,
     pub(crate) clients: u32,
     pub(crate) timeout: Duration,
+    /// After how long an unanswered command is sent again, to the next replica and under the same name.
+    pub(crate) retry: Option<Duration>,
     pub(crate) adapter: Box<dyn Adapter>,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) progress: Arc<Progress>,
@@ -147,10 +152,30 @@ impl Client {
         self.connection = None;
     }
 
-    /// Sends the request, on a new connection if there is none. `sent` becomes true before bytes may leave.
+    /// Sends the command; with `retry` again and again, each time to the next replica, until one of them
+    /// gives an answer that is true of the command and not just of this attempt.
     async fn exchange(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
-        let shared = &*self.shared;
         self.name.sequence += 1;
+        let Some(pause) = self.shared.retry else { return self.attempt(operation, sent).await };
+        loop {
+            let maybe_applied = *sent;
+            match timeout(pause, self.attempt(operation, sent)).await {
+                Ok(Happened::Answered(answer)) if answer.is_last_word(maybe_applied) => {
+                    return Happened::Answered(answer);
+                }
+                Ok(Happened::Answered(Answer::NotApplied)) => *sent = maybe_applied,
+                Ok(_) | Err(_) => {}
+            }
+            self.connection = None;
+            self.target = (self.target + 1) % self.shared.targets.len();
+            sleep(pause.min(ERROR_PAUSE)).await;
+        }
+    }
+
+    /// Sends the request once, on a new connection if there is none. `sent` becomes true before bytes may leave.
+    async fn attempt(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
+        let shared = &*self.shared;
+        let before = *sent;
         let mut request = shared.adapter.request(operation, &self.name, &shared.hosts[self.target]);
         loop {
             let (mut connection, fresh) = match self.connection.take() {
@@ -167,10 +192,12 @@ impl Client {
                     return Happened::Answered(shared.adapter.answer(operation, status, &body));
                 }
                 Err(NoAnswer::Broken(happened)) => return happened,
-                Err(NoAnswer::NotSent(_)) if fresh => return Happened::NotSent,
                 // The node closed the idle connection; nothing left, so this is no second attempt.
                 Err(NoAnswer::NotSent(returned)) => {
-                    *sent = false;
+                    *sent = before;
+                    if fresh {
+                        return Happened::NotSent;
+                    }
                     request = *returned;
                 }
             }

@@ -53,6 +53,18 @@ pub enum Answer {
     Unlisted(u16),
 }
 
+impl Answer {
+    /// Whether it settles the command even if earlier attempts under the same name may have been applied:
+    /// a store that knows the name answers those with the first result.
+    pub(crate) fn is_last_word(&self, maybe_applied: bool) -> bool {
+        match self {
+            Self::Applied | Self::Value(_) | Self::Precondition(_) => true,
+            Self::Rejected => !maybe_applied,
+            Self::NotApplied | Self::Unreadable | Self::Unlisted(_) => false,
+        }
+    }
+}
+
 /// What became of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {

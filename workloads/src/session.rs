@@ -119,6 +119,7 @@ impl Session {
             targets,
             clients: spec.clients,
             timeout: spec.timeout,
+            retry: spec.retry,
             adapter,
             recorder,
             progress: Arc::default(),

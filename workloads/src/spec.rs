@@ -44,6 +44,13 @@ pub struct LoadSpec {
     /// How long an operation may take from its sending; then its outcome is unknown.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub timeout: Duration,
+    /// After how long an unanswered command is sent again, to the next replica and under the same name, so
+    /// that a sound store applies it once. Absent: every operation is sent once.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+    )]
+    pub retry: Option<Duration>,
     /// How many keys there are, named `k1`, `k2`, ….
     pub keys: u32,
     /// How the keys are drawn.
@@ -72,6 +79,7 @@ impl Default for LoadSpec {
             warmup: Duration::from_secs(1),
             recovery: Duration::from_secs(3),
             timeout: Duration::from_secs(1),
+            retry: None,
             keys: 8,
             key_distribution: KeyDistribution::Uniform,
             mix: None,
@@ -236,6 +244,13 @@ impl LoadSpec {
                 format!("{duration:?} is out of range; it should be {least} to 168h")
             })?;
         }
+        require(self.retry.is_none_or(|retry| !retry.is_zero() && retry < self.timeout), "retry", || {
+            format!(
+                "{:?} must be above 0 and below the timeout of {:?}",
+                self.retry.unwrap_or_default(),
+                self.timeout
+            )
+        })?;
         require(!self.unique_values || self.values.is_none(), "values", || {
             "only has a meaning with unique-values = false; remove it or set that".to_owned()
         })?;

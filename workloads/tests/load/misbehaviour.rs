@@ -55,6 +55,20 @@ async fn a_connection_that_ends_before_the_answer_leaves_the_outcome_unknown() {
 }
 
 #[tokio::test]
+async fn with_retry_the_same_command_is_sent_again_and_the_operation_has_one_outcome() {
+    let retry = Some(Duration::from_millis(200));
+    for act in [Act::Close, Act::Silence] {
+        let spec = LoadSpec { timeout: Duration::from_secs(30), retry, ..only("write") };
+        let (operations, server) = first(act, spec).await;
+        assert_eq!(ending(&operations[0]), (Kind::Ok, None));
+        let seen = server.seen();
+        let name = |number: usize| (&seen[number].client_id, seen[number].sequence, &seen[number].body);
+        assert_eq!(name(0), name(1), "the retry goes by the same name");
+        assert_ne!(name(1), name(2));
+    }
+}
+
+#[tokio::test]
 async fn a_read_without_an_answer_is_unknown_too() {
     let (operations, _server) = first(Act::Close, only("read")).await;
     assert_eq!(ending(&operations[0]), (Kind::Info, Some("closed")));
