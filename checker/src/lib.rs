@@ -6,3 +6,7 @@ pub mod agreement;
 pub mod history;
 pub mod linearizability;
 pub mod results;
+
+// Tests in here share the generator of histories with the tests outside, which name the crate.
+#[cfg(test)]
+extern crate self as checker;

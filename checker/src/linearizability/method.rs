@@ -4,7 +4,8 @@ use super::{
     Limits,
     budget::Stop,
     frontier::{self, Found},
-    object::Op,
+    object::{NEVER, Op},
+    registers::{by_zones, refuted},
     values::Values,
 };
 
@@ -23,7 +24,23 @@ pub(super) enum Decision {
 
 /// Decides one key, whose operations come in order of invocation.
 pub(super) fn decide(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
-    by_search(values, ops, limits)
+    if (limits.stop)() {
+        return Decision::Unknown { why: Stop::Time, sound_until: 0 };
+    }
+    match by_zones(values, ops) {
+        Some(true) => Decision::Linearizable,
+        Some(false) => Decision::Impossible(earliest(ops, |part| by_zones(values, part) == Some(false))),
+        None if refuted(values, ops) => refined(values, ops, limits),
+        None => by_search(values, ops, limits),
+    }
+}
+
+/// Whether a key is impossible, without saying where. Cheaper than [`decide`].
+pub(super) fn impossible(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> bool {
+    match by_zones(values, ops) {
+        Some(linearizable) => !linearizable,
+        None => refuted(values, ops) || matches!(by_search(values, ops, limits), Decision::Impossible(_)),
+    }
 }
 
 fn by_search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
@@ -32,4 +49,37 @@ fn by_search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
         Found::Stuck(stuck) => Decision::Impossible(stuck.op),
         Found::Unknown { why, sound_until } => Decision::Unknown { why, sound_until },
     }
+}
+
+/// Configurations the search may hold where the verdict is known and only its place is in question.
+const CONFIGURATIONS_FOR_THE_PLACE: usize = 20_000;
+
+/// The refuter may blame a later completion than the search would, but never gives up: the search gets a
+/// small chance on what lies before.
+fn refined(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
+    let refuted = earliest(ops, |part| refuted(values, part));
+    let limits =
+        Limits { configurations: CONFIGURATIONS_FOR_THE_PLACE.min(limits.configurations), ..*limits };
+    match by_search(values, &until(ops, refuted.completed), &limits) {
+        Decision::Impossible(op) => Decision::Impossible(op),
+        Decision::Linearizable | Decision::Unknown { .. } => Decision::Impossible(refuted),
+    }
+}
+
+/// The operation with whose completion a history becomes impossible, by halving. The whole must be.
+fn earliest(ops: &[Op], impossible: impl Fn(&[Op]) -> bool) -> Op {
+    let mut completions: Vec<&Op> = ops.iter().filter(|op| op.certain()).collect();
+    completions.sort_unstable_by_key(|op| op.completed);
+    let first = completions.partition_point(|op| !impossible(&until(ops, op.completed)));
+    **completions.get(first).or(completions.last()).expect("a history without completions is linearizable")
+}
+
+/// The history as it stood when the completion at `event` came in: what was open then may or may not have
+/// happened, and what was invoked later does not exist.
+pub(super) fn until(ops: &[Op], event: u32) -> Vec<Op> {
+    ops.iter()
+        .filter(|op| op.invoked <= event)
+        .filter(|op| op.completed <= event || !op.action.is_observation())
+        .map(|op| if op.completed <= event { *op } else { Op { completed: NEVER, ..*op } })
+        .collect()
 }

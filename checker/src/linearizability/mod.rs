@@ -30,6 +30,9 @@ mod keys;
 mod method;
 mod model;
 mod object;
+mod registers;
+#[cfg(test)]
+mod tests;
 mod values;
 mod verdict;
 mod witness;

@@ -8,7 +8,8 @@ use super::{
     encode::{Names, encode},
     frontier::{Found, Stuck, search},
     keys::Key,
-    object::{NEVER, Op},
+    method::until,
+    object::Op,
 };
 use crate::history::Operation;
 use rustc_hash::FxHashSet;
@@ -61,14 +62,4 @@ fn witness(words: &Words<'_>, key: &Key<'_>, last: &Op, core: &[Op], stuck: Opti
 fn restored(part: &[Op], whole: &[Op]) -> Vec<Op> {
     let kept: FxHashSet<u32> = part.iter().map(|op| op.origin).collect();
     whole.iter().filter(|op| kept.contains(&op.origin)).copied().collect()
-}
-
-/// The history as it stood when the completion at `event` came in: what was open then may or may not have
-/// happened, and what was invoked later does not exist.
-fn until(ops: &[Op], event: u32) -> Vec<Op> {
-    ops.iter()
-        .filter(|op| op.invoked <= event)
-        .filter(|op| op.completed <= event || !op.action.is_observation())
-        .map(|op| if op.completed <= event { *op } else { Op { completed: NEVER, ..*op } })
-        .collect()
 }

@@ -7,7 +7,7 @@
 use super::super::{
     Limits,
     frontier::drop_useless,
-    method::{Decision, decide},
+    method,
     object::{NEVER, Op},
     values::Values,
 };
@@ -57,7 +57,7 @@ impl Shrinker<'_> {
         }
         self.checks -= 1;
         self.operations = self.operations.saturating_sub(ops.len());
-        matches!(decide(self.values, ops, &self.limits), Decision::Impossible(_))
+        method::impossible(self.values, ops, &self.limits)
     }
 
     /// The latest few operations to complete, with what is needed of the others.

@@ -1,0 +1,71 @@
+//! Refutes registers of any kind, log-linear: wrong never, silent often.
+//!
+//! A value that only one operation can have produced held at most once, without a break. All that certainly
+//! found it lie in that time, so between the earliest completion and the latest invocation among them nothing
+//! else can have happened.
+
+use super::{
+    super::{
+        object::{Action, Op},
+        values::{IMPOSSIBLE, Values},
+    },
+    Cluster, START, Span, around, clusters, disjoint,
+};
+
+/// Whether the operations of one key certainly are not linearizable. False says nothing.
+pub(in super::super) fn refuted(values: &Values<'_>, ops: &[Op]) -> bool {
+    if values.is_text() {
+        return false;
+    }
+    let clusters = clusters(values, ops);
+    if ops.iter().any(|op| op.action == Action::Read(IMPOSSIBLE)) {
+        return true;
+    }
+    let mut spans = Vec::new();
+    for (cluster, value) in clusters.iter().zip(0..) {
+        if cluster.found && cluster.producers == 0 {
+            return true;
+        }
+        if cluster.found && cluster.producers == 1 {
+            match span(cluster, ops) {
+                None => return true,
+                Some(span) if span.is_forward() => spans.push((span, value)),
+                Some(_) => {}
+            }
+        }
+    }
+    let Some(spans) = disjoint(spans) else { return true };
+    ops.iter().filter(|op| op.certain()).any(|op| {
+        let mut inner = Span::NOTHING;
+        inner.add(op);
+        around(&spans, inner).is_some_and(|(_, value)| contradicts(op.action, value))
+    })
+}
+
+/// From the earliest completion to the latest invocation of what certainly happened to a value; none if that
+/// contradicts itself.
+fn span(cluster: &Cluster, ops: &[Op]) -> Option<Span> {
+    let mut span = Span { low: START, high: START };
+    if let Some(producer) = cluster.producer {
+        span = Span::NOTHING;
+        span.add(&ops[producer as usize]);
+    }
+    let mut members = cluster.reads;
+    if let Some(consumer) = cluster.consumer {
+        members.add(&ops[consumer as usize]);
+    }
+    if members.low < span.high || cluster.consumers > 1 {
+        return None;
+    }
+    span.join(members);
+    Some(span)
+}
+
+/// Whether an operation cannot happen while the value holds and goes on holding.
+fn contradicts(action: Action, value: u32) -> bool {
+    match action {
+        Action::Read(found) => found != value,
+        Action::Not(missed) => missed == value,
+        Action::Write(_) | Action::Cas(..) | Action::Append(_) => true,
+    }
+}

@@ -1,0 +1,79 @@
+//! The methods against each other, on histories too large for brute force.
+
+#[path = "../../tests/support/generate.rs"]
+#[allow(dead_code, reason = "other test programs use the rest")]
+mod generate;
+
+use super::{
+    Limits, Model,
+    encode::{Names, encode},
+    frontier::{Found, search},
+    keys::split,
+    registers::{by_zones, refuted},
+};
+use crate::history::Operation;
+use generate::{CAS_REGISTER, REGISTER, Shape, bend, coarsen, sound};
+
+/// What each method says of one key: zones, the refuter, and the search with and without forgetting.
+#[derive(Debug)]
+struct Said {
+    zones: Option<bool>,
+    refuted: bool,
+    search: bool,
+    place_agrees: bool,
+}
+
+fn ask(operations: &[Operation]) -> Said {
+    let keys = split(operations);
+    let encoded = |names| encode(operations, &keys[0].places, Model::CasRegister, names).unwrap();
+    let (values, ops) = encoded(Names::Observed);
+    let (all, all_ops) = encoded(Names::All);
+    let forgetful = search(&values, &ops, &Limits::DEFAULT, true);
+    let careful = search(&all, &all_ops, &Limits::DEFAULT, false);
+    let place = |found: &Found| match found {
+        Found::Linearizable => None,
+        Found::Stuck(stuck) => Some(stuck.op.completed),
+        Found::Unknown { why, .. } => panic!("{why}"),
+    };
+    Said {
+        zones: by_zones(&values, &ops),
+        refuted: refuted(&values, &ops),
+        search: place(&forgetful).is_none(),
+        place_agrees: place(&forgetful) == place(&careful),
+    }
+}
+
+#[test]
+fn the_methods_agree_on_larger_histories() {
+    let (mut by_zone, mut by_refuter, mut invalid) = ([0, 0], 0, 0);
+    for seed in 0..6_000 {
+        let shape = Shape {
+            functions: if seed % 2 == 0 { REGISTER } else { CAS_REGISTER },
+            operations: 10 + usize::try_from(seed % 50).unwrap(),
+            processes: 2 + usize::try_from(seed % 5).unwrap(),
+            values: if seed % 3 == 0 { 4 } else { 0 },
+            keys: 1,
+            info: [0, 5, 10][usize::try_from(seed / 7 % 3).unwrap()],
+            fail: 5,
+            silent: if seed % 5 == 0 { 50 } else { 0 },
+        };
+        let mut operations = sound(&shape, seed);
+        if seed % 4 != 0 {
+            bend(&mut operations, seed);
+        }
+        if seed % 6 == 0 {
+            coarsen(&mut operations, 2);
+        }
+        let said = ask(&operations);
+        assert!(said.place_agrees, "seed {seed}: {said:?} {operations:#?}");
+        assert!(!(said.refuted && said.search), "seed {seed}: the refuter is wrong: {operations:#?}");
+        if let Some(zones) = said.zones {
+            assert_eq!(zones, said.search, "seed {seed}: the zones are wrong: {operations:#?}");
+            by_zone[usize::from(zones)] += 1;
+        }
+        by_refuter += u32::from(said.refuted);
+        invalid += u32::from(!said.search);
+    }
+    assert!(by_zone.iter().all(|&count| count > 500), "the zones decided too few: {by_zone:?}");
+    assert!(by_refuter * 2 > invalid, "the refuter found {by_refuter} of {invalid}");
+}
