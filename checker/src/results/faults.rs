@@ -1,0 +1,142 @@
+//! Each fault of the plan, joined with what the nemesis wrote into the history about it.
+
+use super::plan::FaultPlan;
+use crate::history::{Event, Process};
+use serde::{Deserialize, Serialize};
+
+/// A fault: planned, and what became of it. Times are nanoseconds since the run's start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FaultRecord {
+    /// Its number in the plan.
+    pub fault: u32,
+    /// The word of the vocabulary, for example `kill`.
+    pub kind: String,
+    /// What people read on plots, for example `kill leader (n2)`.
+    pub label: String,
+    /// Whom it was aimed at, in the words of the spec.
+    pub target: String,
+    /// The nodes it hit, or should have hit.
+    pub nodes: Vec<String>,
+    /// When it should have started; none while the load never began.
+    pub planned_start_ns: Option<u64>,
+    /// When it should have been healed.
+    pub planned_end_ns: Option<u64>,
+    /// When it started; none if it never did.
+    pub start_ns: Option<u64>,
+    /// When it was healed; none if it never was.
+    pub end_ns: Option<u64>,
+    /// What proves that it took effect, from its start.
+    pub evidence: Vec<String>,
+    /// What was noted when it was healed.
+    pub healed: Vec<String>,
+}
+
+impl FaultRecord {
+    /// Whether it started and left evidence.
+    pub fn took_effect(&self) -> bool {
+        self.start_ns.is_some() && !self.evidence.is_empty()
+    }
+
+    /// Whether it was in force at a time.
+    pub(crate) fn in_force(&self, time_ns: u64) -> bool {
+        let started = self.start_ns.is_some_and(|start| start <= time_ns);
+        started && self.end_ns.is_none_or(|end| time_ns < end)
+    }
+}
+
+/// What the nemesis puts into the `value` of its events.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Note {
+    fault: Option<u32>,
+    event: String,
+    targets: Vec<String>,
+    evidence: Vec<String>,
+    label: Option<String>,
+}
+
+fn notes(events: &[Event]) -> impl Iterator<Item = (&Event, Note)> {
+    events
+        .iter()
+        .filter(|event| event.process == Process::Nemesis)
+        .map(|event| (event, Note::deserialize(&event.value).unwrap_or_default()))
+}
+
+/// One record per planned fault, then one per fault of the history that nobody planned.
+pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u64>) -> Vec<FaultRecord> {
+    let mut records: Vec<FaultRecord> = plan
+        .iter()
+        .map(|fault| FaultRecord {
+            fault: fault.fault,
+            kind: fault.kind.clone(),
+            label: fault.label.clone(),
+            target: fault.target.clone(),
+            nodes: fault.nodes.clone().unwrap_or_default(),
+            planned_start_ns: load_start.map(|start| start + fault.start),
+            planned_end_ns: load_start.map(|start| start + fault.end),
+            start_ns: None,
+            end_ns: None,
+            evidence: Vec::new(),
+            healed: Vec::new(),
+        })
+        .collect();
+    for (event, note) in notes(events) {
+        let Some(number) = note.fault else { continue };
+        let place = records.iter().position(|record| record.fault == number).unwrap_or_else(|| {
+            records.push(unplanned(number, event));
+            records.len() - 1
+        });
+        let record = &mut records[place];
+        match note.event.as_str() {
+            "start" => {
+                record.start_ns.get_or_insert(event.time);
+                record.evidence.extend(note.evidence);
+                if let Some(label) = note.label {
+                    record.label = label;
+                }
+                if !note.targets.is_empty() {
+                    record.nodes = note.targets;
+                }
+            }
+            "end" => {
+                record.end_ns = Some(event.time);
+                record.healed.extend(note.evidence);
+            }
+            _ => {}
+        }
+    }
+    records
+}
+
+fn unplanned(fault: u32, event: &Event) -> FaultRecord {
+    FaultRecord {
+        fault,
+        kind: event.f.clone(),
+        label: event.f.clone(),
+        target: String::new(),
+        nodes: Vec::new(),
+        planned_start_ns: None,
+        planned_end_ns: None,
+        start_ns: None,
+        end_ns: None,
+        evidence: Vec::new(),
+        healed: Vec::new(),
+    }
+}
+
+/// Every node that ended though nobody killed it, in a sentence.
+pub(crate) fn exits(events: &[Event]) -> Vec<String> {
+    notes(events)
+        .filter(|(event, note)| event.f == "exit" || note.event == "exit")
+        .map(|(event, note)| {
+            let who = if note.targets.is_empty() { "a node".to_owned() } else { note.targets.join(", ") };
+            let how = note.evidence.join("; ");
+            let seconds = event.time as f64 / 1e9;
+            if how.is_empty() {
+                format!("{who} ended by itself at {seconds:.3} s")
+            } else {
+                format!("{who} ended by itself at {seconds:.3} s: {how}")
+            }
+        })
+        .collect()
+}

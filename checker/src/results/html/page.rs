@@ -1,0 +1,64 @@
+//! What is the same on every report: the style, the captions, how to read it.
+
+/// Captions of the pictures, in their order.
+pub(super) const CAPTIONS: [&str; 4] = [
+    "Latency of each operation against the time it was due; faults shaded and named",
+    "Operations that came back a second, by outcome",
+    "Share of the operations due that were answered within a time, variants over one another",
+    "Decisions, preemptions and adoptions a second, and the times in which nothing was decided",
+];
+
+/// The style sheet, for light and dark.
+pub(super) const STYLE: &str = "
+:root{color-scheme:light dark;--ground:#fff;--soft:#f4f6f8;--line:#dde2e7;--text:#17202a;--grey:#54606c;
+--valid:#00734f;--invalid:#b3261e;--unknown:#8a5a00;--failed:#6b2fa0}
+@media(prefers-color-scheme:dark){:root{--ground:#14181d;--soft:#1c2229;--line:#343c46;--text:#e6eaee;--grey:#a4afba;
+--valid:#5fd3a5;--invalid:#ff8a80;--unknown:#ffc166;--failed:#cda4ff}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--text);font:16px/1.55 system-ui,-apple-system,'Segoe UI',sans-serif}
+main{max-width:1080px;margin:0 auto;padding:32px 24px 64px}
+.spec{margin:0;color:var(--grey);font-size:14px;letter-spacing:.04em;text-transform:uppercase}
+h1{font-size:26px;line-height:1.35;margin:6px 0 12px;font-weight:600}
+h2{font-size:20px;margin:44px 0 12px;padding-bottom:6px;border-bottom:1px solid var(--line)}
+h3{font-size:16px;margin:24px 0 8px}
+.badge{display:inline-block;padding:2px 12px;border-radius:6px;color:var(--ground);font-size:20px;vertical-align:2px;margin-right:6px}
+.valid .badge,.badge.valid{background:var(--valid)}.invalid .badge,.badge.invalid{background:var(--invalid)}
+.unknown .badge,.badge.unknown{background:var(--unknown)}.failed .badge,.badge.failed{background:var(--failed)}
+.badge.small{font-size:13px;padding:0 8px;vertical-align:0;margin:0}
+.about{color:var(--grey);margin:0 0 8px}
+.reading{border-left:4px solid var(--line);padding:4px 0 4px 16px;margin:16px 0;font-size:17px}
+.wide{overflow-x:auto;margin-bottom:20px}
+table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
+th,td{padding:7px 8px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap}
+th{color:var(--grey);font-weight:600;white-space:normal;vertical-align:bottom}
+th:first-child,td:first-child,td.left,th.left{text-align:left}
+td.prose{white-space:normal;text-align:left;min-width:220px}
+figure{margin:20px 0 28px}
+img{width:100%;height:auto;border:1px solid var(--line);border-radius:8px;background:#fff}
+figcaption{color:var(--grey);font-size:14px;margin-top:4px}
+ul.evidence{margin:4px 0 0;padding-left:20px;color:var(--grey);font-size:14px;overflow-wrap:anywhere}
+.check{margin:10px 0;padding:10px 14px;background:var(--soft);border-radius:8px}
+.check p{margin:0}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;font-size:15px}
+dt{color:var(--grey)}dd{margin:0;overflow-wrap:anywhere}
+code{font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
+";
+
+/// How to read the page. Holds nothing of a run.
+pub(super) const HOW_TO_READ: &str = "<section><h2>How to read this</h2><dl>
+<dt>valid</dt><dd>Every promise was kept, the load was real, and every planned fault left evidence that it took effect.</dd>
+<dt>invalid</dt><dd>A promise was broken. The check that says so names the operations.</dd>
+<dt>unknown</dt><dd>There is not enough evidence: the load was too small, a fault did not take effect, or a search gave up.</dd>
+<dt>failed</dt><dd>The bench itself could not do its work; nothing is said about the system.</dd>
+<dt>ok, fail, info</dt><dd>It happened; it certainly did not happen; nobody knows. Counts, rates and quantiles are about operations
+begun in the phases load and recovery.</dd>
+<dt>latency</dt><dd>From when an operation was due (open loop) or sent (closed loop) to its answer. Quantiles in the table are over
+answered operations: ok, and compare-and-set that was refused because of the value. The curve counts all operations due, so it ends
+where answers end.</dd>
+<dt>outage</dt><dd>The longest time without an ok that touches the time from a fault's start until the next fault after its heal.</dd>
+<dt>recovered</dt><dd>From then on, for half a second, at least 80 % as many ok a second as before the first fault. It is shown from the
+fault's start; the table of variants shows it from the heal, where 0 means that it did not need the heal.</dd>
+<dt>backlog drained</dt><dd>From then on every operation was sent at most 100 ms after it was due (open loop only).</dd>
+<dt>decided, preemptions, adoptions</dt><dd>What the nodes count, as sampled: slots applied by the furthest replica, leaders preempted by a
+higher ballot, leaders adopted by a majority.</dd>
+</dl></section>";

@@ -1,0 +1,234 @@
+//! The parts of the page that are made of a run's figures.
+
+use super::{escape, sign};
+use crate::results::outages::Outage;
+use crate::results::sentences::{rate, seconds};
+use crate::results::verdict::{Answer, RunVerdict, VariantVerdict, grouped};
+use std::fmt::Write;
+
+fn badge(answer: Answer) -> String {
+    let word = answer.word();
+    format!("<span class=\"badge small {word}\">{} {word}</span>", sign(answer))
+}
+
+fn row(html: &mut String, cells: &[String]) {
+    html.push_str("<tr>");
+    for cell in cells {
+        let _ = write!(html, "<td>{cell}</td>");
+    }
+    html.push_str("</tr>");
+}
+
+fn header(html: &mut String, columns: &[&str]) {
+    html.push_str("<div class=\"wide\"><table><thead><tr>");
+    for column in columns {
+        let class = if matches!(*column, "variant" | "evidence") { " class=\"left\"" } else { "" };
+        let _ = write!(html, "<th{class}>{column}</th>");
+    }
+    html.push_str("</tr></thead><tbody>");
+}
+
+const END: &str = "</tbody></table></div>";
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+fn time(value: Option<f64>) -> String {
+    value.map_or_else(dash, |value| escape(&seconds(value)))
+}
+
+/// The table of variants.
+pub(super) fn variants(verdict: &RunVerdict) -> String {
+    let mut html = "<section><h2>Figures</h2>".to_owned();
+    header(
+        &mut html,
+        &[
+            "variant",
+            "verdict",
+            "operations",
+            "ok",
+            "fail",
+            "info",
+            "unsent",
+            "ok/s",
+            "p50",
+            "p90",
+            "p99",
+            "p99.9",
+            "max",
+        ],
+    );
+    for variant in &verdict.variants {
+        let summary = &variant.summary;
+        let latency = |pick: fn(&crate::results::Quantiles) -> f64| {
+            time(summary.latency.as_ref().map(|quantiles| pick(quantiles) / 1e3))
+        };
+        row(
+            &mut html,
+            &[
+                escape(&variant.variant),
+                badge(variant.answer),
+                grouped(summary.counts.all()),
+                grouped(summary.counts.ok),
+                grouped(summary.counts.fail),
+                grouped(summary.counts.info),
+                grouped(summary.unsent),
+                summary.throughput_per_s.map_or_else(dash, rate),
+                latency(|quantiles| quantiles.p50_ms),
+                latency(|quantiles| quantiles.p90_ms),
+                latency(|quantiles| quantiles.p99_ms),
+                latency(|quantiles| quantiles.p999_ms),
+                latency(|quantiles| quantiles.max_ms),
+            ],
+        );
+    }
+    html.push_str(END);
+    html.push_str(&protocol(verdict));
+    html.push_str("</section>");
+    html
+}
+
+fn protocol(verdict: &RunVerdict) -> String {
+    let mut html = String::new();
+    let columns = [
+        "variant",
+        "decided",
+        "decided/s",
+        "preemptions",
+        "preemptions/s",
+        "adoptions",
+        "adoptions/s",
+        "longest without a decision",
+        "longest outage",
+        "recovered after the heal",
+    ];
+    header(&mut html, &columns);
+    for variant in &verdict.variants {
+        let summary = &variant.summary;
+        let figures = summary.protocol.as_ref();
+        row(
+            &mut html,
+            &[
+                escape(&variant.variant),
+                figures.map_or_else(dash, |figures| grouped(figures.decided)),
+                figures.map_or_else(dash, |figures| rate(figures.decided_per_s)),
+                figures.map_or_else(dash, |figures| grouped(figures.preemptions)),
+                figures.map_or_else(dash, |figures| rate(figures.preemptions_per_s)),
+                figures.map_or_else(dash, |figures| grouped(figures.adoptions)),
+                figures.map_or_else(dash, |figures| rate(figures.adoptions_per_s)),
+                time(figures.map(|figures| figures.longest_without_decision_s)),
+                time(summary.longest_outage_s),
+                time(summary.time_to_recover_s),
+            ],
+        );
+    }
+    html.push_str(END);
+    html
+}
+
+/// The table of faults.
+pub(super) fn faults(verdict: &RunVerdict) -> String {
+    let mut html = "<section><h2>Faults</h2>".to_owned();
+    if verdict.variants.iter().all(|variant| variant.faults.is_empty()) {
+        html.push_str("<p>None was planned.</p></section>");
+        return html;
+    }
+    let columns = [
+        "fault",
+        "variant",
+        "start",
+        "healed",
+        "outage",
+        "recovered",
+        "backlog drained",
+        "first error",
+        "evidence",
+    ];
+    header(&mut html, &columns);
+    for variant in &verdict.variants {
+        fault_rows(&mut html, variant);
+    }
+    html.push_str(END);
+    html.push_str(
+        "<p class=\"about\">Start and heal are times since the run's start; recovery, backlog and first error are counted from \
+         the fault's start.</p></section>",
+    );
+    html
+}
+
+fn fault_rows(html: &mut String, variant: &VariantVerdict) {
+    for fault in &variant.faults {
+        let outage = variant.outages.iter().find(|outage| outage.fault == fault.fault);
+        let since_start = |pick: fn(&Outage) -> Option<u64>| {
+            let moment = outage.and_then(pick)?;
+            Some(moment.saturating_sub(fault.start_ns?) as f64 / 1e9)
+        };
+        let moment = |ns: Option<u64>| ns.map_or_else(dash, |ns| format!("{:.2} s", ns as f64 / 1e9));
+        let evidence = if fault.evidence.is_empty() {
+            format!("{} none", badge(Answer::Unknown))
+        } else {
+            escape(&fault.evidence.join("; "))
+        };
+        let _ = write!(
+            html,
+            "<tr><td>{}. {}</td><td class=\"left\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"prose\">{evidence}</td></tr>",
+            fault.fault,
+            escape(&fault.label),
+            escape(&variant.variant),
+            moment(fault.start_ns),
+            moment(fault.end_ns),
+            time(outage.and_then(|outage| outage.outage_ns).map(|ns| ns as f64 / 1e9)),
+            time(since_start(|outage| outage.recovered_ns)),
+            time(since_start(|outage| outage.backlog_drained_ns)),
+            time(since_start(|outage| outage.first_error_ns)),
+        );
+    }
+}
+
+/// Every check of every variant with its evidence.
+pub(super) fn checks(verdict: &RunVerdict) -> String {
+    let mut html = "<section><h2>Checks</h2>".to_owned();
+    for variant in &verdict.variants {
+        let _ = write!(html, "<h3>{} {}</h3>", escape(&variant.variant), badge(variant.answer));
+        for check in &variant.checks {
+            let _ = write!(
+                html,
+                "<div class=\"check\"><p>{} <strong>{}</strong>: {}</p>",
+                badge(check.answer),
+                escape(check.name),
+                escape(&check.reason)
+            );
+            if !check.evidence.is_empty() {
+                html.push_str("<ul class=\"evidence\">");
+                for line in &check.evidence {
+                    let _ = write!(html, "<li>{}</li>", escape(line));
+                }
+                html.push_str("</ul>");
+            }
+            html.push_str("</div>");
+        }
+    }
+    html.push_str("</section>");
+    html
+}
+
+/// Where the run came from and how to do it again.
+pub(super) fn origin(verdict: &RunVerdict, dir: &str) -> String {
+    let spec = format!("{dir}/spec.toml");
+    format!(
+        "<section><h2>Origin</h2><dl><dt>spec</dt><dd>{}</dd><dt>seed</dt><dd>{}</dd><dt>started</dt><dd>{}</dd>\
+         <dt>machine</dt><dd>{}</dd><dt>versions</dt><dd>bench {}, judged by checker {}</dd>\
+         <dt>do it again</dt><dd><code>bench run {} --seed {}</code></dd>\
+         <dt>judge it again</dt><dd><code>bench report {}</code></dd></dl></section>",
+        escape(&verdict.spec),
+        verdict.seed,
+        escape(&verdict.started),
+        escape(&verdict.machine),
+        escape(&verdict.bench),
+        escape(&verdict.checker),
+        escape(&spec),
+        verdict.seed,
+        escape(dir),
+    )
+}

@@ -1,0 +1,139 @@
+//! From a run's folder to its answer: reads what a run left, judges it, and writes tables, pictures and a page.
+//!
+//! Everything is made from the files of the folder, so that a run that was killed is reported like one that
+//! came to its end. What is in which file is said in `results/README.md`.
+
+mod agreement;
+mod checks;
+mod csv_files;
+mod faults;
+mod files;
+mod html;
+mod linearizable;
+mod observed;
+mod outages;
+mod plan;
+mod plot;
+mod samples;
+mod sentences;
+mod statistics;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use csv_files::{FAULTS_COLUMNS, OPERATIONS_COLUMNS, OUTAGES_COLUMNS, SUMMARY_COLUMNS};
+pub use faults::FaultRecord;
+pub use files::ResultsError;
+pub use outages::Outage;
+pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
+pub use plot::PICTURES;
+pub use samples::{Sample, read_samples};
+pub use sentences::two_sentences;
+pub use statistics::{Counts, ProtocolFigures, Quantiles, Summary};
+pub use verdict::{Answer, Check, RunVerdict, VariantVerdict};
+
+use observed::Observed;
+use std::path::Path;
+use std::time::Duration;
+
+/// Starts a deadline: called with the time a search may take when it begins, it returns what says whether
+/// that time is up. This crate reads no clock itself.
+pub type Deadline<'a> = &'a dyn Fn(Duration) -> Box<dyn Fn() -> bool + Sync>;
+
+/// Judges the run in a folder and writes `operations.csv`, `faults.csv` and `outages.csv` of each variant,
+/// `summary.csv`, `verdict.json`, the [`PICTURES`] and `report.html`. Each file appears whole or not at all.
+///
+/// What the run did not come to is missing from the answer, which is then unknown at best. A variant whose
+/// files cannot be read is `failed`; an error is returned only if there is no plan or nothing can be written.
+pub fn judge(dir: &Path, deadline: Deadline<'_>) -> Result<RunVerdict, ResultsError> {
+    let plan = Plan::read(dir)?;
+    let mut observed = Vec::with_capacity(plan.variants.len());
+    let mut variants = Vec::with_capacity(plan.variants.len());
+    for variant in &plan.variants {
+        let folder = dir.join(&variant.name);
+        let (seen, unreadable) = match Observed::read(&folder, variant) {
+            Ok(seen) => (seen, None),
+            Err(error) => (Observed::new(variant.clone(), None, None, &[]), Some(error)),
+        };
+        let mut verdict = judge_variant(&folder, &seen, deadline)?;
+        if let Some(error) = unreadable {
+            let check = Check::new("files", Answer::Failed, format!("{error}"));
+            verdict.checks.insert(0, check);
+            verdict.answer = Answer::Failed;
+        }
+        if seen.history {
+            csv_files::operations(&folder.join("operations.csv"), &seen)?;
+            csv_files::faults(&folder.join("faults.csv"), &verdict.faults)?;
+            csv_files::outages(&folder.join("outages.csv"), &verdict.outages)?;
+        }
+        observed.push(seen);
+        variants.push(verdict);
+    }
+    let verdict = combine(&plan, variants);
+    write(dir, &plan, &observed, &verdict)?;
+    Ok(verdict)
+}
+
+fn judge_variant(
+    folder: &Path,
+    observed: &Observed,
+    deadline: Deadline<'_>,
+) -> Result<VariantVerdict, ResultsError> {
+    let outages = outages::outages(observed);
+    let summary = Summary::new(observed, &outages);
+    let mut checks = Vec::new();
+    if observed.plan.check.linearizable {
+        let stop = deadline(observed.plan.check.timeout);
+        checks.push(linearizable::check(observed, &*stop));
+    }
+    if observed.plan.check.agreement {
+        checks.push(agreement::check(folder, observed)?);
+    }
+    checks.push(checks::processes(observed));
+    checks.extend(checks::liveness(observed));
+    checks.push(checks::faults(observed));
+    checks.push(checks::load(observed, &summary));
+    checks.push(checks::complete(observed));
+    Ok(VariantVerdict {
+        variant: observed.plan.name.clone(),
+        answer: Answer::combined(checks.iter().map(|check| check.answer)),
+        checks,
+        summary,
+        faults: observed.faults.clone(),
+        outages,
+        notes: observed.notes.clone(),
+    })
+}
+
+fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
+    let answer = Answer::combined(variants.iter().map(|variant| variant.answer));
+    let reading =
+        if sentences::differ_in_backoff(plan) { sentences::two_sentences_of(&variants) } else { None };
+    RunVerdict {
+        answer,
+        sentence: verdict::sentence(answer, &variants),
+        reading,
+        spec: plan.spec.clone(),
+        about: plan.about.clone(),
+        seed: plan.seed,
+        started: plan.started.clone(),
+        machine: plan.machine.clone(),
+        bench: plan.bench.clone(),
+        checker: env!("CARGO_PKG_VERSION").to_owned(),
+        variants,
+    }
+}
+
+fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -> Result<(), ResultsError> {
+    csv_files::summary(&dir.join("summary.csv"), &verdict.variants)?;
+    let mut json = serde_json::to_vec_pretty(verdict).expect("a verdict has only text keys and plain values");
+    json.push(b'\n');
+    files::write_whole(&dir.join("verdict.json"), &json)?;
+    let pictures = plot::pictures(plan, observed);
+    for (name, png) in &pictures {
+        files::write_whole(&dir.join(name), png)?;
+    }
+    let page = html::report(verdict, &pictures, &dir.display().to_string());
+    files::write_whole(&dir.join("report.html"), page.as_bytes())
+}

@@ -1,0 +1,208 @@
+//! `backoff.png`: what competing leaders do to each other and what gets decided, variants over one another.
+//!
+//! Three panels share the time axis: decisions, preemptions and adoptions a second, with the mean of each
+//! variant beside them. Below, one bar per variant is dark wherever nothing was decided.
+
+use super::canvas::{Anchor, Canvas, Pen, Rect, fitted, text_width};
+use super::frame::{self, Area, Sign};
+use super::scale::{Scale, duration};
+use super::style::{ASIDE, AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PROSE, WIDTH, fault, variant};
+use super::{bin_ns, origin, pixels, time_axis, variant_title};
+use crate::history::Phase;
+use crate::results::observed::{Observed, Window};
+use crate::results::plan::Plan;
+use crate::results::samples::{Growth, Protocol, rates, total};
+use crate::results::sentences::{rate, seconds};
+
+const LEFT: f64 = 150.0;
+const RIGHT: f64 = 1260.0;
+const BARS_LEFT: f64 = 1330.0;
+const BARS_RIGHT: f64 = 1752.0;
+/// A time without a decision counts as standing still from here on.
+const STILL_NS: u64 = 500_000_000;
+
+/// One panel: its title, and which counter it shows.
+type Counter = (&'static str, fn(&Protocol) -> &Vec<Growth>);
+
+const COUNTERS: [Counter; 3] = [
+    ("Decisions per second", |protocol| &protocol.decisions),
+    ("Preemptions per second", |protocol| &protocol.preemptions),
+    ("Adoptions per second", |protocol| &protocol.adoptions),
+];
+
+pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
+    let legend: Vec<_> = variants
+        .iter()
+        .enumerate()
+        .map(|(place, observed)| (Sign::Line(variant(place)), variant_title(plan, observed)))
+        .collect();
+    let sentence = "What the leaders did to each other, and what was decided meanwhile. On the right: the mean of load and recovery.";
+    let top = frame::head_height(&legend);
+    let (height, gap) = (300.0, 128.0);
+    let row = 52.0;
+    let bars_top = top + 3.0 * (height + gap) + 76.0;
+    let bottom = bars_top + row * variants.len().max(1) as f64;
+    let mut canvas = Canvas::new(WIDTH, pixels(bottom + 104.0));
+    frame::head(&mut canvas, "Competing leaders", &origin(plan), sentence, &legend);
+    let x = time_axis(variants);
+    for (place, counter) in COUNTERS.iter().enumerate() {
+        let panel_top = top + 88.0 + place as f64 * (height + gap);
+        let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height };
+        panel(&mut canvas, rect, x, variants, counter);
+        means(&mut canvas, rect, plan, variants, counter);
+    }
+    let rect = Rect { left: LEFT, top: bars_top, width: RIGHT - LEFT, height: bottom - bars_top };
+    stillness(&mut canvas, rect, x, row, variants);
+    canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 80.0, Anchor::Middle, PROSE, frame::TIME);
+    canvas.png()
+}
+
+fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (title, growths): &Counter) {
+    let Scale::Linear(from, to) = x else { return };
+    let bin = bin_ns(to - from, 60.0).max(200_000_000);
+    let lines: Vec<Vec<f64>> =
+        variants.iter().map(|observed| rates(growths(&observed.protocol), run(observed), bin)).collect();
+    let highest = lines.iter().flatten().copied().fold(0.0, f64::max);
+    let area = Area { rect, x, y: Scale::from_zero(highest * 1.02) };
+    canvas.text(MARGIN, rect.top - 44.0, Anchor::Left, HEADING, title);
+    frame::axes(canvas, &area, 4.0);
+    surroundings(canvas, &area, variants);
+    frame::x_labels(canvas, &area);
+    for (place, (observed, line)) in variants.iter().zip(&lines).enumerate() {
+        let start = run(observed).start;
+        let middle = |bin_number: usize| observed.axis_seconds(start + bin_number as u64 * bin + bin / 2);
+        let points: Vec<_> =
+            line.iter().enumerate().map(|(number, rate)| area.point(middle(number), *rate)).collect();
+        canvas.path(&points, 4.5, variant(place));
+    }
+    if !variants.iter().any(|observed| observed.protocol.any) {
+        frame::nothing(canvas, &area, "no node said anything of this");
+    }
+}
+
+/// The whole time of a variant, from its first phase to its last.
+fn run(observed: &Observed) -> Window {
+    let start = observed.phases.iter().map(|span| span.start).min().unwrap_or(0);
+    Window { start, end: observed.phases.iter().map(|span| span.end).max().unwrap_or(0) }
+}
+
+/// Phases and faults behind the lines. Variants share the plan, so those of the first that ran stand for all.
+fn surroundings(canvas: &mut Canvas, area: &Area, variants: &[Observed]) {
+    let Some(observed) = variants.iter().find(|observed| !observed.phases.is_empty()) else { return };
+    for span in observed.phases.iter().filter(|span| span.phase != Phase::Load) {
+        let (from, to) =
+            (area.px(observed.axis_seconds(span.start)), area.px(observed.axis_seconds(span.end)));
+        canvas.fill(Rect { left: from, width: to - from, ..area.rect }, ASIDE);
+        let name = match span.phase {
+            Phase::Warmup => "warm-up",
+            Phase::Load => "load",
+            Phase::Recovery => "recovery",
+            Phase::Final => "final",
+        };
+        if text_width(LABEL, name) + 8.0 < to - from {
+            canvas.text(f64::midpoint(from, to), area.rect.top - 8.0, Anchor::Middle, LABEL, name);
+        }
+    }
+    let mut free_from = f64::MIN;
+    for record in &observed.faults {
+        let Some(start) = record.start_ns else { continue };
+        let from = area.px(observed.axis_seconds(start));
+        let to = area.px(observed.axis_seconds(record.end_ns.unwrap_or_else(|| run(observed).end)));
+        let width = (to - from).max(3.0);
+        canvas.fill(Rect { left: from, width, ..area.rect }, fault(&record.kind).faded(0.16));
+        let pen = Pen { ink: DARK, ..LABEL };
+        let half = text_width(pen, &record.kind) / 2.0;
+        let middle = f64::midpoint(from, to);
+        if middle - half > free_from && middle + half < area.rect.right() {
+            canvas.text(middle, area.rect.top - 8.0, Anchor::Middle, pen, &record.kind);
+            free_from = middle + half + 16.0;
+        }
+    }
+}
+
+/// The mean of each variant as a bar with its figure, on one scale.
+fn means(canvas: &mut Canvas, rect: Rect, plan: &Plan, variants: &[Observed], (_, growths): &Counter) {
+    let means: Vec<Option<f64>> = variants
+        .iter()
+        .map(|observed| {
+            let measured = observed.measured();
+            let known = observed.protocol.any && !measured.is_empty();
+            known.then(|| total(growths(&observed.protocol), measured) / measured.seconds())
+        })
+        .collect();
+    let highest = means.iter().flatten().copied().fold(0.0, f64::max).max(1e-9);
+    let row = (rect.height / variants.len().max(1) as f64).min(100.0);
+    let room = BARS_RIGHT - BARS_LEFT - 120.0;
+    let first = rect.top + (rect.height - row * variants.len() as f64) / 2.0;
+    canvas.line((BARS_LEFT, rect.top), (BARS_LEFT, rect.bottom()), 2.0, AXIS);
+    for (place, (observed, mean)) in variants.iter().zip(&means).enumerate() {
+        let top = first + place as f64 * row;
+        let tall = row >= 84.0;
+        let bar_top = if tall { top + 36.0 } else { top + row * 0.2 };
+        let bar = Rect {
+            left: BARS_LEFT,
+            top: bar_top,
+            width: (mean.unwrap_or(0.0) / highest * room).max(if mean.is_some_and(|mean| mean > 0.0) {
+                3.0
+            } else {
+                0.0
+            }),
+            height: if tall { 44.0 } else { row * 0.6 },
+        };
+        if tall {
+            let name = fitted(LABEL, &variant_title(plan, observed), BARS_RIGHT - BARS_LEFT - 12.0);
+            canvas.text(BARS_LEFT + 10.0, top + 26.0, Anchor::Left, LABEL, &name);
+        }
+        canvas.fill(bar, variant(place));
+        let figure = mean.map_or_else(|| "–".to_owned(), rate);
+        canvas.text(bar.right() + 12.0, bar.top + bar.height / 2.0 + 9.0, Anchor::Left, FIGURE, &figure);
+    }
+}
+
+/// One bar per variant along the time axis, dark where nothing was decided, and its longest such time.
+fn stillness(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, variants: &[Observed]) {
+    let title = format!("Dark: nothing decided for {} or longer", duration(STILL_NS as f64 / 1e9));
+    canvas.text(MARGIN, rect.top - 24.0, Anchor::Left, HEADING, &title);
+    canvas.text(BARS_LEFT, rect.top - 24.0, Anchor::Left, PROSE, "longest · share of the time");
+    let area = Area { rect, x, y: Scale::Linear(0.0, 1.0) };
+    for (place, observed) in variants.iter().enumerate() {
+        let top = rect.top + place as f64 * row + 5.0;
+        let height = row - 10.0;
+        let span = |canvas: &mut Canvas, from: u64, to: u64, ink| {
+            let (from, to) = (area.px(observed.axis_seconds(from)), area.px(observed.axis_seconds(to)));
+            canvas.fill(Rect { left: from, top, width: (to - from).max(2.0), height }, ink);
+        };
+        canvas.fill(Rect { left: MARGIN, top, width: 34.0, height }, variant(place));
+        let measured = observed.measured();
+        if !observed.protocol.any || measured.is_empty() {
+            canvas.text(LEFT, top + 30.0, Anchor::Left, LABEL, "not sampled");
+            continue;
+        }
+        span(canvas, measured.start, measured.end, variant(place).faded(0.22));
+        let mut still = 0;
+        for (from, to) in standstills(&observed.protocol, measured) {
+            span(canvas, from, to, DARK);
+            still += to - from;
+        }
+        let longest = observed.protocol.longest_without_decision(measured).unwrap_or(0);
+        let share = 100.0 * still as f64 / measured.length() as f64;
+        let figure = format!("{} · {share:.0} %", seconds(longest as f64 / 1e9));
+        canvas.text(BARS_LEFT, top + 31.0, Anchor::Left, FIGURE, &figure);
+    }
+    canvas.line((rect.left, rect.bottom()), (rect.right(), rect.bottom()), 1.5, GRID);
+    frame::x_labels(canvas, &area);
+}
+
+/// The times of at least half a second in which no sample saw a new decision.
+fn standstills(protocol: &Protocol, window: Window) -> Vec<(u64, u64)> {
+    let mut last = window.start;
+    let mut found = Vec::new();
+    let seen = protocol.decisions.iter().map(|growth| growth.to_ns);
+    for time in seen.filter(|time| window.holds(*time)).chain([window.end]) {
+        if time - last >= STILL_NS {
+            found.push((last, time));
+        }
+        last = time;
+    }
+    found
+}

@@ -1,0 +1,105 @@
+//! The pictures of a run, drawn from what was observed.
+
+mod backoff;
+mod canvas;
+mod cdf;
+mod frame;
+mod latency;
+mod scale;
+mod style;
+mod throughput;
+
+use super::observed::Observed;
+use super::plan::Plan;
+use canvas::Rect;
+use frame::Strip;
+use scale::Scale;
+use style::{PLOT_LEFT, PLOT_RIGHT};
+
+/// The pictures, by the names of their files and in the order in which a page shows them.
+pub const PICTURES: [&str; 4] = ["latency.png", "throughput.png", "latency-cdf.png", "backoff.png"];
+
+/// Draws all pictures of a run: the name of each file and the PNG.
+pub(crate) fn pictures(plan: &Plan, variants: &[Observed]) -> [(&'static str, Vec<u8>); 4] {
+    let [latency, throughput, cdf, backoff] = PICTURES;
+    [
+        (latency, latency::picture(plan, variants)),
+        (throughput, throughput::picture(plan, variants)),
+        (cdf, cdf::picture(plan, variants)),
+        (backoff, backoff::picture(plan, variants)),
+    ]
+}
+
+/// Which run a picture is of, for its upper right corner.
+fn origin(plan: &Plan) -> String {
+    format!("{} · seed {} · {}", plan.spec, plan.seed, plan.started.replace('T', " "))
+}
+
+/// The title of a variant; the only variant of a run goes by the name of its spec.
+fn variant_title(plan: &Plan, observed: &Observed) -> String {
+    if plan.variants.len() == 1 { plan.spec.clone() } else { super::sentences::title(observed) }
+}
+
+/// One time axis for all variants, in seconds since the load of each began.
+fn time_axis(variants: &[Observed]) -> Scale {
+    let ran = variants.iter().filter(|observed| !observed.phases.is_empty());
+    let (mut from, mut to) = (0.0_f64, 0.0_f64);
+    for observed in ran {
+        for span in &observed.phases {
+            from = from.min(observed.axis_seconds(span.start));
+            to = to.max(observed.axis_seconds(span.end));
+        }
+    }
+    if to <= from { Scale::Linear(0.0, 1.0) } else { Scale::Linear(from, to) }
+}
+
+/// How high a panel is when there are so many of them.
+fn panel_height(count: usize) -> f64 {
+    match count {
+        0 | 1 => 620.0,
+        2 => 460.0,
+        3 => 390.0,
+        4 => 340.0,
+        _ => 300.0,
+    }
+}
+
+/// The room of one panel against time, from top to bottom: heading, rows of phases and faults, data, labels.
+struct Slot<'a> {
+    observed: &'a Observed,
+    strip: Strip<'a>,
+    heading: f64,
+    rect: Rect,
+}
+
+/// Gives each variant its room below `top`. Returns the rooms and where they end.
+fn slots(variants: &[Observed], x: Scale, top: f64) -> (Vec<Slot<'_>>, f64) {
+    let height = panel_height(variants.len());
+    let mut y = top;
+    let mut slots = Vec::new();
+    for observed in variants {
+        let strip = Strip::new(observed, x);
+        let heading = y + 44.0;
+        let plot = heading + 22.0 + strip.height();
+        let rect = Rect { left: PLOT_LEFT, top: plot, width: PLOT_RIGHT - PLOT_LEFT, height };
+        slots.push(Slot { observed, strip, heading, rect });
+        y = plot + height + 58.0;
+    }
+    (slots, y)
+}
+
+/// A height in whole pixels.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a height is positive and small")]
+fn pixels(height: f64) -> u32 {
+    height.ceil() as u32
+}
+
+/// A round width of bins, in nanoseconds, that cuts a time into about so many.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least a millisecond, at most days"
+)]
+fn bin_ns(seconds: f64, bins: f64) -> u64 {
+    (scale::nice_step((seconds / bins).max(0.001)) * 1e9).round() as u64
+}

@@ -1,0 +1,204 @@
+//! The figures of a variant: counts, throughput, latency quantiles, and what the protocol did.
+//!
+//! All are about operations *invoked* in the phases load and recovery. Latency is the time from when an
+//! operation was due (open loop) or sent (closed loop) to its answer; operations without an answer have none.
+
+use super::observed::{Observed, answered, latency_ns};
+use super::outages::Outage;
+use super::samples::total;
+use crate::history::{Operation, Outcome, Phase};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Operations of one kind by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// It happened.
+    pub ok: u64,
+    /// It certainly did not happen.
+    pub fail: u64,
+    /// Nobody knows, also when the history ends before it completed.
+    pub info: u64,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn all(self) -> u64 {
+        self.ok + self.fail + self.info
+    }
+
+    fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Ok(_) => self.ok += 1,
+            Outcome::Fail { .. } => self.fail += 1,
+            Outcome::Info { .. } => self.info += 1,
+        }
+    }
+}
+
+/// Quantiles of the latency of all answered operations, in milliseconds. Answered is what was `ok`, and a
+/// compare-and-set whose precondition did not hold. Each is exact to three digits.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// Half of the answers came within this.
+    pub p50_ms: f64,
+    /// Nine of ten came within this.
+    pub p90_ms: f64,
+    /// 99 of 100 came within this.
+    pub p99_ms: f64,
+    /// 999 of 1,000 came within this.
+    pub p999_ms: f64,
+    /// The slowest answer.
+    pub max_ms: f64,
+}
+
+/// What the nodes counted in the phases load and recovery, by their samples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ProtocolFigures {
+    /// Slots decided and applied by the furthest replica (no-ops included).
+    pub decided: u64,
+    /// The same a second.
+    pub decided_per_s: f64,
+    /// Leaders preempted by a higher ballot.
+    pub preemptions: u64,
+    /// The same a second.
+    pub preemptions_per_s: f64,
+    /// Leaders adopted by a majority.
+    pub adoptions: u64,
+    /// The same a second.
+    pub adoptions_per_s: f64,
+    /// The longest time in which no sample saw a new decision, in seconds.
+    pub longest_without_decision_s: f64,
+}
+
+/// The figures of one variant: a row of `summary.csv`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// By outcome, over all kinds.
+    pub counts: Counts,
+    /// By outcome, for each kind of operation.
+    pub by_function: BTreeMap<String, Counts>,
+    /// Operations that were due and never sent.
+    pub unsent: u64,
+    /// Seconds of the phases load and recovery.
+    pub seconds: f64,
+    /// `ok` operations a second; none if no time was measured.
+    pub throughput_per_s: Option<f64>,
+    /// `ok` operations a second in the phase load alone.
+    pub load_throughput_per_s: Option<f64>,
+    /// Operations that were answered.
+    pub answered: u64,
+    /// Latency of those; none if there were none.
+    pub latency: Option<Quantiles>,
+    /// What the protocol did; none if no node was sampled.
+    pub protocol: Option<ProtocolFigures>,
+    /// The longest outage of any fault, in seconds; none without a fault.
+    pub longest_outage_s: Option<f64>,
+    /// Over all faults, the longest time from the heal to the recovery, in seconds: 0 where the service had
+    /// recovered before the heal. None if there was no fault or one was not recovered from.
+    pub time_to_recover_s: Option<f64>,
+}
+
+impl Summary {
+    pub(crate) fn new(observed: &Observed, outages: &[Outage]) -> Self {
+        let measured = observed.measured();
+        let seconds = measured.seconds();
+        let mut counts = Counts::default();
+        let mut by_function: BTreeMap<String, Counts> = BTreeMap::new();
+        let (mut answers, mut in_load) = (0, 0);
+        for operation in observed.measured_operations() {
+            counts.add(&operation.outcome);
+            if let Some(counts) = by_function.get_mut(&operation.f) {
+                counts.add(&operation.outcome);
+            } else {
+                by_function.entry(operation.f.clone()).or_default().add(&operation.outcome);
+            }
+            answers += u64::from(answered(&operation.outcome));
+            in_load += u64::from(operation.phase != Some(Phase::Recovery) && is_ok(operation));
+        }
+        let per_second = |count: u64, seconds: f64| (seconds > 0.0).then(|| count as f64 / seconds);
+        let load_seconds = observed.phase(Phase::Load).map_or(0.0, super::observed::Window::seconds);
+        Self {
+            counts,
+            by_function,
+            unsent: observed.load.as_ref().map_or(0, |load| load.unsent),
+            seconds,
+            throughput_per_s: per_second(counts.ok, seconds),
+            load_throughput_per_s: per_second(in_load, load_seconds),
+            answered: answers,
+            latency: quantiles(&latencies(observed)),
+            protocol: protocol(observed),
+            longest_outage_s: outages.iter().filter_map(|outage| outage.outage_ns).max().map(to_seconds),
+            time_to_recover_s: time_to_recover(observed, outages),
+        }
+    }
+}
+
+fn is_ok(operation: &Operation) -> bool {
+    matches!(operation.outcome, Outcome::Ok(_))
+}
+
+fn to_seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// The latencies of all answered operations of the measured phases.
+pub(crate) fn latencies(observed: &Observed) -> Histogram<u64> {
+    let open_loop = observed.plan.rate.is_some();
+    let mut histogram = Histogram::new(3).expect("three digits are a precision that hdrhistogram allows");
+    for operation in observed.measured_operations().filter(|operation| answered(&operation.outcome)) {
+        if let Some(latency) = latency_ns(operation, open_loop) {
+            histogram.record(latency).expect("the histogram grows by itself");
+        }
+    }
+    histogram
+}
+
+fn quantiles(latencies: &Histogram<u64>) -> Option<Quantiles> {
+    if latencies.is_empty() {
+        return None;
+    }
+    let at = |quantile: f64| latencies.value_at_quantile(quantile) as f64 / 1e6;
+    Some(Quantiles {
+        p50_ms: at(0.5),
+        p90_ms: at(0.9),
+        p99_ms: at(0.99),
+        p999_ms: at(0.999),
+        max_ms: latencies.max() as f64 / 1e6,
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counters are small and never negative"
+)]
+fn protocol(observed: &Observed) -> Option<ProtocolFigures> {
+    let window = observed.measured();
+    let longest = observed.protocol.longest_without_decision(window)?;
+    let seconds = window.seconds();
+    let decided = total(&observed.protocol.decisions, window);
+    let preemptions = total(&observed.protocol.preemptions, window);
+    let adoptions = total(&observed.protocol.adoptions, window);
+    Some(ProtocolFigures {
+        decided: decided.round() as u64,
+        decided_per_s: decided / seconds,
+        preemptions: preemptions.round() as u64,
+        preemptions_per_s: preemptions / seconds,
+        adoptions: adoptions.round() as u64,
+        adoptions_per_s: adoptions / seconds,
+        longest_without_decision_s: to_seconds(longest),
+    })
+}
+
+fn time_to_recover(observed: &Observed, outages: &[Outage]) -> Option<f64> {
+    let mut longest = None;
+    for outage in outages {
+        let fault = observed.faults.iter().find(|fault| fault.fault == outage.fault)?;
+        let healed = fault.end_ns?;
+        let time = to_seconds(outage.recovered_ns?.saturating_sub(healed));
+        longest = Some(longest.map_or(time, |longest: f64| longest.max(time)));
+    }
+    longest
+}

@@ -1,0 +1,192 @@
+//! Whole folders in, files out.
+
+use super::fixture::{Made, SECOND, backoff_study, plan, write_run};
+use super::{no_deadline, *};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+fn judged(variants: &[Made]) -> (tempfile::TempDir, RunVerdict) {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", variants);
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    (dir, verdict)
+}
+
+fn small(name: &'static str) -> Made {
+    Made { rate: 60.0, load: 4 * SECOND, kills: vec![(SECOND, 2 * SECOND)], ..Made::sound(name) }
+}
+
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.lines().count() > 0 && text.ends_with("\r\n"), "RFC 4180 ends lines with CR LF");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+/// Width, height, and whether there is anything but one colour.
+fn decoded(path: &Path) -> (u32, u32, bool) {
+    let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(path).unwrap()));
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let first = &pixels[..3];
+    (info.width, info.height, pixels.chunks(3).any(|pixel| pixel != first))
+}
+
+#[test]
+fn a_run_leaves_every_table_with_the_columns_that_were_promised() {
+    let (dir, verdict) = judged(&[small("main")]);
+    assert_eq!(verdict.answer, Answer::Valid, "{:?}", verdict.complaints());
+    let main = dir.path().join("main");
+    let header = |path: &Path| rows(path)[0].join(",");
+    assert_eq!(
+        header(&main.join("operations.csv")),
+        "index,client,process,f,key,argument,result,outcome,error,intended_ns,invoked_ns,completed_ns,node,phase,faults"
+    );
+    assert_eq!(
+        header(&main.join("faults.csv")),
+        "fault,kind,label,target,nodes,planned_start_ns,planned_end_ns,start_ns,end_ns,took_effect,evidence"
+    );
+    assert_eq!(
+        header(&main.join("outages.csv")),
+        "fault,kind,label,first_error_ns,last_ok_before_ns,first_ok_after_ns,outage_ns,recovered_ns,backlog_drained_ns"
+    );
+    assert_eq!(
+        header(&dir.path().join("summary.csv")),
+        "variant,verdict,operations,ok,fail,info,unsent,throughput_per_s,p50_ms,p90_ms,p99_ms,p999_ms,max_ms,decided,\
+         decided_per_s,preemptions,preemptions_per_s,adoptions,adoptions_per_s,longest_without_decision_s,\
+         longest_outage_s,time_to_recover_s"
+    );
+    let operations = rows(&main.join("operations.csv"));
+    assert!(operations[1..].iter().any(|row| row[14] == "1"), "some operation met the fault");
+    let faults = rows(&main.join("faults.csv"));
+    assert_eq!(faults[1][..5], ["1", "kill", "kill leader (n2)", "leader", "n2"]);
+    assert_eq!(faults[1][9..], ["true", "pid 4711 ended by signal 9"]);
+}
+
+#[test]
+fn pictures_decode_have_the_right_width_and_are_not_blank() {
+    let never_ran = Made { kills: vec![], ..small("never-ran") };
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("a"), small("b"), never_ran]);
+    fs::remove_dir_all(dir.path().join("never-ran")).unwrap();
+    judge(dir.path(), &no_deadline).unwrap();
+    for name in PICTURES {
+        let (width, height, drawn) = decoded(&dir.path().join(name));
+        assert_eq!(width, 1800, "{name}");
+        assert!((900..6000).contains(&height) && drawn, "{name} is {height} high");
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere_and_runs_no_script() {
+    let (dir, _) =
+        judged(&backoff_study().map(|made| Made { rate: 40.0, load: 3 * SECOND, kills: vec![], ..made }));
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    for forbidden in ["http:", "https:", "<script", "<link", "@import", "url(", "src=\"/", "javascript:"] {
+        assert!(!page.contains(forbidden), "the page has {forbidden}");
+    }
+    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 4);
+    assert!(page.contains("prefers-color-scheme:dark"));
+    assert!(page.contains("bench run"));
+}
+
+#[test]
+fn a_hostile_name_stays_text() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    let mut plan = plan("<script>alert(1)</script>", &[small("main")]);
+    plan.about = "\"><img src=x onerror=alert(1)>".into();
+    plan.variants[0].faults[0].label = "<b>never</b>".into();
+    plan.variants[0].faults[0].fault = 9;
+    fs::write(dir.path().join("plan.json"), serde_json::to_vec(&plan).unwrap()).unwrap();
+    judge(dir.path(), &no_deadline).unwrap();
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(!page.contains("<script>") && !page.contains("<img src=x") && !page.contains("<b>never"));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page.contains("&lt;b&gt;never&lt;/b&gt;"));
+}
+
+#[test]
+fn a_read_that_nothing_explains_makes_the_run_invalid_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    let path = dir.path().join("main/history.jsonl");
+    let mut history = fs::read_to_string(&path).unwrap();
+    let last: u64 = history
+        .lines()
+        .last()
+        .and_then(|line| line.strip_prefix("{\"time\":")?.split_once(',')?.0.parse().ok())
+        .unwrap();
+    for (offset, kind, process, f, value) in [
+        (1, "invoke", 90_001, "write", "17"),
+        (2, "ok", 90_001, "write", "17"),
+        (3, "invoke", 90_002, "read", "null"),
+        (4, "ok", 90_002, "read", "99"),
+    ] {
+        let time = last + offset;
+        writeln!(
+            history,
+            "{{\"time\":{time},\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"key\":\"stale\",\"value\":{value}}}"
+        )
+        .unwrap();
+    }
+    fs::write(&path, history).unwrap();
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    assert_eq!(verdict.answer, Answer::Invalid);
+    assert!(verdict.sentence.contains("read stale → 99"), "{}", verdict.sentence);
+    let (variant, check) = verdict.complaints()[0];
+    assert_eq!((variant, check.name), ("main", "linearizable"));
+    assert!(
+        check.evidence.iter().any(|line| line.contains("read stale → 99") && line.starts_with("operation "))
+    );
+    assert!(fs::read_to_string(dir.path().join("verdict.json")).unwrap().contains("\"answer\": \"invalid\""));
+    assert_eq!(rows(&dir.path().join("summary.csv"))[1][1], "invalid");
+}
+
+#[test]
+fn an_interrupted_run_is_judged_from_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main"), small("second")]);
+    fs::remove_file(dir.path().join("main/load.json")).unwrap();
+    fs::remove_dir_all(dir.path().join("main/nodes")).unwrap();
+    fs::remove_dir_all(dir.path().join("second")).unwrap();
+    let path = dir.path().join("main/history.jsonl");
+    let history = fs::read(&path).unwrap();
+    fs::write(&path, &history[..history.len() / 2]).unwrap();
+    let samples = fs::read(dir.path().join("main/samples.csv")).unwrap();
+    fs::write(dir.path().join("main/samples.csv"), &samples[..samples.len() / 2]).unwrap();
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    assert_eq!(verdict.answer, Answer::Unknown);
+    assert!(verdict.variants[0].summary.counts.ok > 10);
+    let complete = verdict.variants[1].checks.iter().find(|check| check.name == "complete").unwrap();
+    assert_eq!(complete.reason, "this variant never ran");
+    assert!(dir.path().join("report.html").exists() && !dir.path().join("second").exists());
+}
+
+#[test]
+fn a_history_that_is_none_makes_its_variant_failed_and_names_the_line() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    let path = dir.path().join("main/history.jsonl");
+    let broken = fs::read_to_string(&path).unwrap().replacen("\"type\":\"ok\"", "\"type\":\"oh\"", 1);
+    fs::write(&path, broken).unwrap();
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    assert_eq!(verdict.answer, Answer::Failed);
+    assert!(verdict.sentence.contains("history.jsonl: line "), "{}", verdict.sentence);
+}
+
+#[test]
+fn replicas_that_decided_differently_make_the_run_invalid() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    let path = dir.path().join("main/nodes/n2/decisions.jsonl");
+    let other = fs::read_to_string(&path).unwrap().replacen("\"sequence\":7}", "\"sequence\":8}", 1);
+    fs::write(&path, other).unwrap();
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    assert_eq!(verdict.answer, Answer::Invalid);
+    let (_, check) = verdict.complaints()[0];
+    assert_eq!(check.name, "agreement");
+    assert!(check.evidence[0].starts_with("slot 7: n1 and n3"), "{:?}", check.evidence);
+}

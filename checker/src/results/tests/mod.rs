@@ -1,0 +1,13 @@
+//! The report of whole run folders: figures, files, pictures, page.
+
+mod figures;
+mod fixture;
+mod folders;
+mod gallery;
+mod words;
+
+use super::*;
+
+fn no_deadline(_: Duration) -> Box<dyn Fn() -> bool + Sync> {
+    Box::new(|| false)
+}

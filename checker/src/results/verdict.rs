@@ -1,0 +1,176 @@
+//! The answer of a run: per check, per variant, and combined.
+
+use super::faults::FaultRecord;
+use super::outages::Outage;
+use super::statistics::Summary;
+use serde::{Deserialize, Serialize};
+
+/// What a check, a variant or a run says. The order is the order of combination: the greatest wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Every promise was kept, and enough happened to say so.
+    Valid,
+    /// There is not enough evidence, or the search gave up.
+    Unknown,
+    /// The bench itself failed.
+    Failed,
+    /// A promise was broken.
+    Invalid,
+}
+
+impl Answer {
+    /// The word that files and people use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// Invalid beats failed beats unknown beats valid. Nothing at all is unknown.
+    pub fn combined(answers: impl IntoIterator<Item = Self>) -> Self {
+        answers.into_iter().max().unwrap_or(Self::Unknown)
+    }
+}
+
+/// One check: what it says and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name: `linearizable`, `agreement`, `load`, `faults`, `processes`, `liveness` or `complete`.
+    pub name: &'static str,
+    /// What it says.
+    pub answer: Answer,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What shows it, a line each: violated operations, figures, places.
+    pub evidence: Vec<String>,
+}
+
+impl Check {
+    pub(crate) fn new(name: &'static str, answer: Answer, reason: impl Into<String>) -> Self {
+        Self { name, answer, reason: reason.into(), evidence: Vec::new() }
+    }
+
+    pub(crate) fn with(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+}
+
+/// The answer about one variant, with its figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VariantVerdict {
+    /// Its name.
+    pub variant: String,
+    /// The combined answer.
+    pub answer: Answer,
+    /// Every check.
+    pub checks: Vec<Check>,
+    /// The figures of `summary.csv`.
+    pub summary: Summary,
+    /// Each fault and what became of it.
+    pub faults: Vec<FaultRecord>,
+    /// What each fault cost.
+    pub outages: Vec<Outage>,
+    /// What is odd about the files it was judged from.
+    pub notes: Vec<String>,
+}
+
+/// The answer of a whole run: `verdict.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunVerdict {
+    /// The combined answer.
+    pub answer: Answer,
+    /// The answer in one plain sentence.
+    pub sentence: String,
+    /// What the pictures show, where variants compete with each other (see
+    /// [`two_sentences`](super::two_sentences)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<String>,
+    /// Name of the spec.
+    pub spec: String,
+    /// What the spec is for.
+    pub about: String,
+    /// The seed.
+    pub seed: u64,
+    /// When it began, in UTC (RFC 3339).
+    pub started: String,
+    /// The machine it ran on.
+    pub machine: String,
+    /// Version of the bench that ran it.
+    pub bench: String,
+    /// Version of the checker that judged it.
+    pub checker: String,
+    /// Each variant, in the order of the plan.
+    pub variants: Vec<VariantVerdict>,
+}
+
+impl RunVerdict {
+    /// The checks that are not valid, each with the name of its variant, worst first.
+    pub fn complaints(&self) -> Vec<(&str, &Check)> {
+        let mut all: Vec<_> = self
+            .variants
+            .iter()
+            .flat_map(|variant| variant.checks.iter().map(|check| (variant.variant.as_str(), check)))
+            .filter(|(_, check)| check.answer != Answer::Valid)
+            .collect();
+        all.sort_by_key(|(_, check)| std::cmp::Reverse(check.answer));
+        all
+    }
+}
+
+/// The answer in one plain sentence.
+pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict]) -> String {
+    let operations: u64 = variants.iter().map(|variant| variant.summary.counts.all()).sum();
+    let faults =
+        variants.iter().flat_map(|variant| &variant.faults).filter(|fault| fault.took_effect()).count();
+    let worst = variants.iter().find_map(|variant| {
+        let check = variant.checks.iter().find(|check| check.answer == answer)?;
+        Some((variant, check))
+    });
+    let why = worst.map_or_else(
+        || "nothing was recorded.".to_owned(),
+        |(variant, check)| {
+            if variants.len() > 1 {
+                format!("{}: {} ({}).", check.name, check.reason, variant.variant)
+            } else {
+                format!("{}: {}.", check.name, check.reason)
+            }
+        },
+    );
+    let under = format!("{} and {}", many(operations, "operation"), many(faults as u64, "fault"));
+    match answer {
+        Answer::Valid => format!("Valid: the system kept its promises under {under} that took effect."),
+        Answer::Invalid => format!("Invalid: a promise was broken. {}", upper_first(&why)),
+        Answer::Unknown => format!("Unknown: the run does not prove enough. {}", upper_first(&why)),
+        Answer::Failed => format!("Failed: the bench itself could not do its work. {}", upper_first(&why)),
+    }
+}
+
+/// The text with a capital letter at its beginning.
+pub(crate) fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A count with its noun: `1 fault`, `12,345 operations`.
+pub(crate) fn many(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
+/// A number with commas between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
