@@ -48,7 +48,7 @@ impl Flaw {
     /// One sentence about it.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::AcceptorForgetsPromise => "an acceptor forgets its promise and what it accepted on restart",
+            Self::AcceptorForgetsPromise => "an acceptor forgets its promise on restart",
             Self::CommanderMinorityQuorum => "fewer than half of the acceptors count as a quorum",
             Self::ScoutIgnoresPvalues => "a scout ignores the pvalues it was told",
             Self::ReplicaReadsOwnState => "a replica answers reads from its own state",
