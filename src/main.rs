@@ -1,2 +1,35 @@
 //! The `bench` command.
-fn main() {}
+
+mod cli;
+mod commands;
+mod exit;
+mod failure;
+mod recorder;
+mod run;
+mod spec;
+mod systems;
+mod terminal;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Nemesis(arguments) => commands::nemesis::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
+        Command::List => Ok(commands::list::run()),
+        Command::Doctor => commands::doctor::run(),
+        Command::Completions { shell } => commands::completions::run(shell),
+        Command::Node(arguments) => commands::node::run(&arguments),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}

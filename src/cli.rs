@@ -1,0 +1,156 @@
+//! The command line: what can be asked of the bench.
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// A fault-injection test bench for replicated systems.
+///
+/// Starts real node processes, pushes concurrent commands at them, hurts them on a schedule, and proves
+/// from the recorded history whether the system kept its promise.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bench",
+    version,
+    after_help = "\
+Exit codes: 0 valid, 1 a promise was broken, 2 wrong usage or a bad spec, 3 unknown, 4 the bench itself
+failed, 130 interrupted (the results are written)."
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one experiment with all its variants
+    Run(Run),
+    /// Inject chosen faults into a standard load, told as a story in five phases
+    Nemesis(Nemesis),
+    /// Judge a history, or every history of a run
+    Check(Check),
+    /// Make tables, pictures and report of a run again from its files
+    Report(Report),
+    /// List the specs, workloads, faults, flaws and checks there are
+    List,
+    /// Say which faults this machine can inject, and what the others need
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Be one node of a cluster (the bench starts these itself)
+    Node(Node),
+}
+
+/// What `run` and `nemesis` have in common.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunOptions {
+    /// Seed of everything that is left to chance; drawn and printed if not given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Replace a value of the spec, for example --set load.rate=500 (again for more; lists count from 1)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Write the results to this folder, which must be empty or absent
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Print one machine-readable summary on standard output, everything else on standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The spec: a TOML file, or the name of a built-in one (see `bench list`)
+    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
+    pub spec: PathBuf,
+    /// The options every run has.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// `bench nemesis`.
+#[derive(Debug, Args)]
+pub(crate) struct Nemesis {
+    /// The faults.
+    #[command(flatten)]
+    pub faults: FaultFlags,
+    /// The options every run has.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// The faults of `bench nemesis`; several may be given, at least one must be.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag on the command line")]
+#[group(id = "faults", required = true, multiple = true)]
+#[command(next_help_heading = "Faults (at least one)")]
+pub(crate) struct FaultFlags {
+    /// End a replica with kill -9, and start it again on the same data
+    #[arg(long, group = "faults")]
+    pub kill_replica: bool,
+    /// End the active leader with kill -9, and start it again
+    #[arg(long, group = "faults")]
+    pub kill_leader: bool,
+    /// End an acceptor with kill -9, and start it again
+    #[arg(long, group = "faults")]
+    pub kill_acceptor: bool,
+    /// Stop a replica (SIGSTOP), and let it go on later
+    #[arg(long, group = "faults")]
+    pub pause_replica: bool,
+    /// Cut the network between the nodes, for example halves, one or leader
+    #[arg(long, group = "faults", value_name = "KIND")]
+    pub partition: Option<String>,
+}
+
+/// `bench check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A history.jsonl, or the folder of a run or of one of its variants; unfinished ones too
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub file: PathBuf,
+    /// Judge by this model instead of the one the history names
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The folder of a run
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// Print one machine-readable summary on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench node`.
+#[derive(Debug, Args)]
+pub(crate) struct Node {
+    /// The node's configuration (JSON)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+    /// End when the process with this id ends
+    #[arg(long, value_name = "PID")]
+    pub parent: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,54 @@
+//! `bench doctor`: which faults this machine and this build can inject, and what the others need.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
+use nemesis::{Entry, Network};
+use std::net::TcpListener;
+
+/// Prints the table.
+///
+/// # Errors
+/// When not even a loopback port can be had, so that nothing at all could run.
+pub(crate) fn run() -> Result<Exit, Failure> {
+    let screen = Screen::new(false);
+    screen.line(&format!("{STRONG}machine{STRONG:#}  {}", crate::run::machine::describe()));
+    TcpListener::bind("127.0.0.1:0").map_err(|error| {
+        Failure::bench("127.0.0.1", format!("no port can be opened on loopback: {error}"))
+            .help("the nodes and the proxies between them need loopback; allow it in this container")
+    })?;
+    screen.line(&format!("{STRONG}network{STRONG:#}"));
+    for network in [Network::Proxy, Network::Host, Network::Lab] {
+        let name = match network {
+            Network::Auto => "auto",
+            Network::Proxy => "proxy",
+            Network::Host => "host",
+            Network::Lab => "lab",
+        };
+        match network.choose() {
+            Ok(_) => screen.line(&format!("  {GOOD}yes{GOOD:#}  {name}")),
+            Err(error) => screen.line(&format!("  {BAD}no{BAD:#}   {name}  {FAINT}{error}{FAINT:#}")),
+        }
+    }
+    screen.line(&format!("{STRONG}faults{STRONG:#}"));
+    let (can, cannot): (Vec<&Entry>, Vec<&Entry>) =
+        nemesis::vocabulary().iter().partition(|entry| !entry.modes.is_empty());
+    let width = nemesis::vocabulary().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    for entry in can {
+        let modes: Vec<String> = entry.modes.iter().map(ToString::to_string).collect();
+        screen.line(&format!(
+            "  {GOOD}yes{GOOD:#}  {:width$}  {} {FAINT}(network {}; evidence: {}){FAINT:#}",
+            entry.name,
+            entry.about,
+            modes.join(" or "),
+            entry.evidence
+        ));
+    }
+    for entry in cannot {
+        screen.line(&format!(
+            "  {BAD}no{BAD:#}   {:width$}  {} {FAINT}({}){FAINT:#}",
+            entry.name, entry.about, entry.missing
+        ));
+    }
+    Ok(Exit::Valid)
+}

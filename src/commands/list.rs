@@ -1,0 +1,89 @@
+//! `bench list`: the specs, systems, workloads, faults, flaws and checks there are, a line each.
+
+use crate::exit::Exit;
+use crate::spec::sections::System;
+use crate::spec::source::BUILT_IN;
+use crate::terminal::{FAINT, STRONG, Screen};
+use node::flaw::Flaw;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use workloads::Workload;
+
+/// What every run is checked for, in the words of verdicts.
+const CHECKS: [(&str, &str); 7] = [
+    (
+        "linearizable",
+        "every key's operations fit an order in which each takes effect at once ([check] linearizable)",
+    ),
+    ("agreement", "the replicas decided the same command for each slot ([check] agreement)"),
+    ("load", "each kind of operation succeeded, and enough of them ([load] minimum-rate); else unknown"),
+    ("faults", "every planned fault has evidence that it took effect; else unknown"),
+    ("processes", "no node ended unless the bench killed it"),
+    ("liveness", "the system served again after everything was healed"),
+    ("complete", "the run came to its end; else unknown"),
+];
+
+/// Prints the lists. A file that is no spec is left out.
+pub(crate) fn run() -> Exit {
+    let screen = Screen::new(false);
+    let specs = specs();
+    let rows = specs.iter().map(|(path, about)| (path.as_str(), about.clone()));
+    section(&screen, "specs (bench run SPEC)", rows);
+    section(
+        &screen,
+        "systems",
+        [(System::Paxos.name(), "the bench's own replicated key-value store".to_owned())],
+    );
+    section(&screen, "workloads", Workload::ALL.map(|w| (w.name(), w.about().to_owned())));
+    let faults = nemesis::vocabulary().iter().filter(|entry| !entry.modes.is_empty());
+    section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));
+    let flaws = Flaw::ALL.into_iter().map(|flaw| (flaw.name(), flaw.sentence().to_owned()));
+    section(&screen, "flaws (--set cluster.paxos.flaw=NAME)", flaws);
+    section(&screen, "checks", CHECKS.map(|(name, about)| (name, about.to_owned())));
+    let missing = nemesis::vocabulary().iter().filter(|entry| entry.modes.is_empty()).count();
+    screen.line(&format!(
+        "{FAINT}{missing} more faults have a name but cannot be injected: bench doctor{FAINT:#}"
+    ));
+    Exit::Valid
+}
+
+/// The built-in specs, and those in the folder `workloads` here; a file comes before the built-in one.
+fn specs() -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, String> =
+        BUILT_IN.iter().filter_map(|spec| Some((spec.path.to_owned(), about(spec.text)?))).collect();
+    let mut folders = vec![PathBuf::from("workloads")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Some(about) = spec_at(&path) {
+                found.insert(path.display().to_string(), about);
+            }
+        }
+    }
+    found
+}
+
+fn spec_at(path: &Path) -> Option<String> {
+    path.extension().filter(|ending| *ending == "toml")?;
+    about(&std::fs::read_to_string(path).ok()?)
+}
+
+/// What a spec says it is for; none if the text is no spec.
+fn about(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    table.get("load")?;
+    table.get("name")?;
+    Some(table.get("about").and_then(toml::Value::as_str).unwrap_or_default().to_owned())
+}
+
+fn section<'a>(screen: &Screen, title: &str, rows: impl IntoIterator<Item = (&'a str, String)>) {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    screen.line(&format!("{STRONG}{title}{STRONG:#}"));
+    for (name, about) in rows {
+        screen.line(&format!("  {name:width$}  {about}"));
+    }
+    screen.line("");
+}

@@ -1,0 +1,10 @@
+//! One file per subcommand; each returns how the command ends.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod list;
+pub(crate) mod nemesis;
+pub(crate) mod node;
+pub(crate) mod report;
+pub(crate) mod run;

@@ -1,0 +1,19 @@
+//! `bench run`: one experiment with all its variants.
+
+use crate::cli::Run;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::run::{self, Telling};
+use crate::spec;
+use crate::spec::source;
+use crate::terminal::Screen;
+
+/// Reads the spec, runs it, judges it.
+///
+/// # Errors
+/// When the spec is wrong (exit code 2), or the bench cannot do its work (4).
+pub(crate) fn run(arguments: &Run) -> Result<Exit, Failure> {
+    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.sets)?;
+    let screen = Screen::new(arguments.options.json);
+    run::run(&loaded, &arguments.options, &screen, Telling::Lines)
+}

@@ -1,0 +1,73 @@
+//! What the command says when it cannot go on: the place, what is wrong there, and the remedy.
+
+use crate::exit::Exit;
+use anstyle::{AnsiColor, Style};
+use std::fmt::Write as _;
+
+/// A reason to stop, with everything a person needs to act on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// How the command ends.
+    pub exit: Exit,
+    /// Where: a file with line and column, an argument, a node.
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+    /// The lines of a file that show it, already laid out.
+    pub excerpt: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// Wrong usage: exit code 2.
+    pub(crate) fn usage(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, place, what)
+    }
+
+    /// The bench could not do its work: exit code 4.
+    pub(crate) fn bench(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, place, what)
+    }
+
+    fn new(exit: Exit, place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { exit, place: place.into(), what: what.into(), excerpt: None, help: None }
+    }
+
+    /// The same with a remedy.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// An I/O error at a path, exit code 4.
+    pub(crate) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let failure = Self::bench(path.display().to_string(), error.to_string());
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => failure.help("choose another folder with --out DIR"),
+            std::io::ErrorKind::StorageFull => failure.help("make room on this disk, or use --out DIR"),
+            _ => failure,
+        }
+    }
+
+    /// The message in lines, with colours as escape codes (the stream strips them where they do not belong).
+    pub(crate) fn render(&self) -> String {
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+        let green = Style::new().fg_color(Some(AnsiColor::Green.into())).bold();
+        let mut text = format!("{red}error:{red:#} {}: {}\n", self.place, self.what);
+        if let Some(excerpt) = &self.excerpt {
+            text.push_str(excerpt);
+        }
+        if let Some(help) = &self.help {
+            // A `String` takes every write.
+            let _ = writeln!(text, "{green}help:{green:#} {help}");
+        }
+        text
+    }
+
+    /// Prints it on standard error.
+    pub(crate) fn print(&self) {
+        anstream::eprint!("{}", self.render());
+    }
+}

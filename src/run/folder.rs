@@ -1,0 +1,115 @@
+//! The folder of a run: where it is, what is written into it before the start, and the link to the latest.
+
+use crate::failure::Failure;
+use checker::results::Plan;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Where results go if nobody says otherwise, under the folder the bench was started in.
+const RESULTS: &str = "results";
+
+/// The folder of one run.
+#[derive(Debug, Clone)]
+pub(crate) struct RunFolder {
+    /// Its path.
+    pub path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder: `out`, which must be empty or absent, or one named after spec, time and seed.
+    ///
+    /// # Errors
+    /// When `out` holds something already (exit code 2), or the folder cannot be made (4).
+    pub(crate) fn create(
+        out: Option<&Path>,
+        spec: &str,
+        started: Timestamp,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        let path = if let Some(out) = out {
+            if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
+                let what = "the folder is not empty, and results are never written over";
+                return Err(Failure::usage(out.display().to_string(), what).help("choose another --out"));
+            }
+            out.to_owned()
+        } else {
+            let time = started.strftime("%Y%m%dT%H%M%SZ");
+            free(&Path::new(RESULTS).join(spec).join(format!("{time}-{seed}")))
+        };
+        fs::create_dir_all(&path).map_err(|error| Failure::io(&path, &error))?;
+        let path = fs::canonicalize(&path).map_err(|error| Failure::io(&path, &error))?;
+        let folder = Self { path };
+        if out.is_none() {
+            folder.link_latest()?;
+        }
+        Ok(folder)
+    }
+
+    /// Writes `spec.toml` and `plan.json`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn write_intent(&self, spec: &str, plan: &Plan) -> Result<(), Failure> {
+        let path = self.path.join("spec.toml");
+        fs::write(&path, spec).map_err(|error| Failure::io(&path, &error))?;
+        write_json(&self.path.join("plan.json"), plan)
+    }
+
+    /// The folder of a variant, made if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn variant(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.path.join(name);
+        fs::create_dir_all(&path).map_err(|error| Failure::io(&path, &error))?;
+        Ok(path)
+    }
+
+    /// Its path as people like to read it: relative where it lies under the present folder.
+    pub(crate) fn shown(&self) -> PathBuf {
+        let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
+        self.path.strip_prefix(&here).map_or_else(|_| self.path.clone(), Path::to_owned)
+    }
+
+    /// Points `results/latest` here. A folder or file of that name, which is not ours, is left alone.
+    fn link_latest(&self) -> Result<(), Failure> {
+        let link = Path::new(RESULTS).join("latest");
+        match fs::symlink_metadata(&link) {
+            Ok(there) if !there.is_symlink() => return Ok(()),
+            Ok(_) => fs::remove_file(&link).map_err(|error| Failure::io(&link, &error))?,
+            Err(_) => {}
+        }
+        let results = fs::canonicalize(RESULTS).map_err(|error| Failure::io(Path::new(RESULTS), &error))?;
+        let target = self.path.strip_prefix(&results).unwrap_or(&self.path);
+        match std::os::unix::fs::symlink(target, &link) {
+            // Another bench was faster; its run is the latest.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            other => other.map_err(|error| Failure::io(&link, &error)),
+        }
+    }
+}
+
+/// The path, or the first of `path-2`, `path-3`, … that is not there yet.
+fn free(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut candidate = path.to_owned();
+    let mut number = 1;
+    while candidate.exists() {
+        number += 1;
+        candidate = path.with_file_name(format!("{name}-{number}"));
+    }
+    candidate
+}
+
+/// Writes a value as JSON for people: one field a line.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string_pretty(value).expect("our own types can be written as JSON");
+    text.push('\n');
+    fs::write(path, text).map_err(|error| Failure::io(path, &error))
+}

@@ -1,0 +1,70 @@
+//! From the files of a run to its verdict, and from the verdict to the exit code.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use checker::results::{Answer, RunVerdict};
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The folder of the run that `path` is, or is a variant of.
+///
+/// # Errors
+/// When there is no plan of a run there.
+pub(crate) fn run_folder(path: &Path) -> Result<PathBuf, Failure> {
+    [Some(path), path.parent()]
+        .into_iter()
+        .flatten()
+        .find(|folder| folder.join("plan.json").is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| {
+            Failure::usage(path.display().to_string(), "this is not the folder of a run: it has no plan.json")
+                .help("give a folder such as results/latest")
+        })
+}
+
+/// Judges the files of a run, and writes its tables, pictures and report.
+///
+/// # Errors
+/// When a file cannot be read or written, or is not what it should be.
+pub(crate) fn judge(folder: &Path) -> Result<RunVerdict, Failure> {
+    checker::results::judge(folder, &deadline)
+        .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))
+}
+
+/// Says, from now on, whether this much time is over.
+pub(crate) fn deadline(limit: Duration) -> Box<dyn Fn() -> bool + Sync> {
+    let begun = Instant::now();
+    Box::new(move || begun.elapsed() >= limit)
+}
+
+/// The exit code of an answer.
+pub(crate) fn exit_of(answer: Answer) -> Exit {
+    match answer {
+        Answer::Valid => Exit::Valid,
+        Answer::Unknown => Exit::Unknown,
+        Answer::Failed => Exit::Failed,
+        Answer::Invalid => Exit::Invalid,
+    }
+}
+
+/// Prints the one machine-readable summary on standard output.
+///
+/// # Errors
+/// When standard output does not take it.
+pub(crate) fn print_json(verdict: &RunVerdict, folder: &Path, exit: Exit) -> Result<(), Failure> {
+    let mut summary = serde_json::to_value(verdict).expect("our own types can be written as JSON");
+    summary["exit"] = json!(exit.code());
+    summary["folder"] = json!(folder);
+    print_value(&summary)
+}
+
+/// Prints one JSON value and a line feed on standard output.
+///
+/// # Errors
+/// When standard output does not take it.
+pub(crate) fn print_value(value: &serde_json::Value) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{value}")
+        .map_err(|error| Failure::bench("standard output", error.to_string()))
+}

@@ -1,0 +1,157 @@
+//! A run: the plan, the folder, each variant in turn, the verdict, and the exit code.
+
+mod folder;
+mod interrupt;
+pub(crate) mod judge;
+pub(crate) mod machine;
+mod phases;
+mod plan;
+mod variant;
+
+use crate::cli::RunOptions;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::spec::Loaded;
+use crate::terminal::{BAD, DOUBT, FAINT, STRONG, Screen, summary};
+use checker::results::{Answer, RunVerdict};
+use folder::RunFolder;
+use jiff::Timestamp;
+use variant::VariantRun;
+
+/// How a run is told while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// A line per phase and fault.
+    Lines,
+    /// The story of a recovery in five phases.
+    Story,
+}
+
+/// How the variants came to their end.
+struct Ended {
+    interrupted: bool,
+    failure: Option<Failure>,
+}
+
+/// Runs every experiment of a spec and judges them.
+///
+/// # Errors
+/// When the bench could not do its work (exit code 4); what there is was judged all the same.
+pub(crate) fn run(
+    loaded: &Loaded,
+    options: &RunOptions,
+    screen: &Screen,
+    telling: Telling,
+) -> Result<Exit, Failure> {
+    // Short enough to be typed again; JSON readers take integers of up to 53 bits.
+    let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let started = Timestamp::now();
+    let decided = plan::decide(loaded, seed, started)?;
+    let folder = RunFolder::create(options.out.as_deref(), &loaded.spec.name, started, seed)?;
+    folder.write_intent(&loaded.text, &decided.plan)?;
+    let shown = folder.shown();
+    screen.line(&format!("{STRONG}{}{STRONG:#}  seed {seed}  {}", loaded.spec.name, shown.display()));
+    if !loaded.spec.about.is_empty() {
+        screen.line(&format!("{FAINT}{}{FAINT:#}", loaded.spec.about));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
+    let ended = runtime.block_on(variants(loaded, &decided, &folder, screen, telling))?;
+    screen.live("judging".to_owned());
+    let verdict = judge::judge(&folder.path);
+    screen.clear();
+    conclude(&verdict?, ended, &folder, options, screen, telling)
+}
+
+async fn variants(
+    loaded: &Loaded,
+    decided: &plan::Decided,
+    folder: &RunFolder,
+    screen: &Screen,
+    telling: Telling,
+) -> Result<Ended, Failure> {
+    let interrupt = interrupt::listen(screen)?;
+    for ((experiment, plan), faults) in
+        loaded.experiments.iter().zip(&decided.plan.variants).zip(&decided.faults)
+    {
+        if loaded.experiments.len() > 1 {
+            screen.line(&format!("{STRONG}{}{STRONG:#}", experiment.variant));
+        }
+        let run = VariantRun {
+            experiment,
+            plan,
+            faults,
+            header: decided.header(plan),
+            folder: folder.variant(&plan.name)?,
+            screen,
+            interrupt: &interrupt,
+            telling,
+        };
+        if let Err(failure) = run.run().await {
+            return Ok(Ended { interrupted: interrupt.is_cancelled(), failure: Some(failure) });
+        }
+        if interrupt.is_cancelled() {
+            break;
+        }
+    }
+    Ok(Ended { interrupted: interrupt.is_cancelled(), failure: None })
+}
+
+/// Says what came of it, and gives the exit code.
+fn conclude(
+    verdict: &RunVerdict,
+    ended: Ended,
+    folder: &RunFolder,
+    options: &RunOptions,
+    screen: &Screen,
+    telling: Telling,
+) -> Result<Exit, Failure> {
+    let ran = verdict.variants.iter().any(|variant| variant.summary.counts.all() > 0);
+    if ran || ended.failure.is_none() {
+        summary::print(screen, verdict, &folder.shown());
+    }
+    if telling == Telling::Story && ran {
+        proof(screen, verdict);
+    }
+    let mut exit = judge::exit_of(verdict.answer);
+    if let Some(failure) = &ended.failure {
+        exit = exit.worse(failure.exit);
+    }
+    if ended.interrupted {
+        screen.line(&format!(
+            "{DOUBT}Interrupted.{DOUBT:#} The results up to then are in {}",
+            folder.shown().display()
+        ));
+        exit = exit.worse(Exit::Interrupted);
+    }
+    if options.json {
+        judge::print_json(verdict, &folder.path, exit)?;
+    }
+    if let Some(failure) = ended.failure {
+        failure.print();
+    }
+    Ok(exit)
+}
+
+/// The two checks that prove a recovery, also when they are valid.
+fn proof(screen: &Screen, verdict: &RunVerdict) {
+    screen.line("");
+    screen.line(&format!("{STRONG}The proof{STRONG:#}"));
+    for variant in &verdict.variants {
+        for check in variant.checks.iter().filter(|check| ["linearizable", "agreement"].contains(&check.name))
+        {
+            let style = summary::style(check.answer);
+            screen.line(&format!(
+                "  {style}{}{style:#}  {}: {}",
+                check.answer.word(),
+                check.name,
+                check.reason
+            ));
+        }
+    }
+    if verdict.answer == Answer::Invalid {
+        screen.line(&format!("  {BAD}The evidence stands above and in verdict.json.{BAD:#}"));
+    }
+}

@@ -1,0 +1,54 @@
+//! What happened when: the phases of a variant for `load.json`, and everything worth telling for the teller.
+
+use crate::failure::Failure;
+use crate::recorder::FileRecorder;
+use crate::run::folder::write_json;
+use crate::terminal::teller::{Moment, What};
+use checker::history::{Phase, Recorder};
+use checker::results::{Load, PhaseSpan};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Sends moments to the teller, with the run's clock and its counts.
+#[derive(Clone)]
+pub(crate) struct Herald {
+    recorder: Arc<FileRecorder>,
+    moments: UnboundedSender<Moment>,
+}
+
+impl Herald {
+    /// For this recorder and teller.
+    pub(crate) fn new(recorder: Arc<FileRecorder>, moments: UnboundedSender<Moment>) -> Self {
+        Self { recorder, moments }
+    }
+
+    /// Tells that something happens now.
+    pub(crate) fn tell(&self, what: What) {
+        let moment = Moment { time_ns: self.recorder.now_ns(), tally: self.recorder.tally(), what };
+        // A teller that is gone has nobody to tell it to.
+        let _ = self.moments.send(moment);
+    }
+}
+
+/// Collects what `load.json` will say.
+#[derive(Debug, Default)]
+pub(crate) struct PhaseLog(Mutex<Load>);
+
+impl PhaseLog {
+    /// A phase is over.
+    pub(crate) fn ended(&self, phase: Phase, start: u64, end: u64, unsent: u64) {
+        let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        load.phases.push(PhaseSpan { phase, start, end });
+        load.unsent += unsent;
+    }
+
+    /// Writes `load.json` into the folder of the variant.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(self, folder: &Path, complete: bool, failure: Option<String>) -> Result<(), Failure> {
+        let load = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        write_json(&folder.join("load.json"), &Load { complete, failure, ..load })
+    }
+}

@@ -1,0 +1,147 @@
+//! Decides everything about a run before it starts, and writes it down as a plan.
+
+use super::machine;
+use crate::failure::Failure;
+use crate::spec::sections::{Linearizable, role_name};
+use crate::spec::{Experiment, Loaded};
+use checker::history::{FORMAT_VERSION, Header};
+use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
+use jiff::Timestamp;
+use nemesis::PlannedFault;
+use node::config::{Backoff, BackoffKind, Role};
+use std::time::Duration;
+
+/// A plan, and the faults of each variant with what the nemesis needs to inject them.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// What `plan.json` says.
+    pub plan: Plan,
+    /// For each variant of the plan, its faults.
+    pub faults: Vec<Vec<PlannedFault>>,
+}
+
+impl Decided {
+    /// The first line of a variant's history.
+    pub(crate) fn header(&self, variant: &VariantPlan) -> Header {
+        Header {
+            history: FORMAT_VERSION,
+            spec: self.plan.spec.clone(),
+            variant: variant.name.clone(),
+            model: variant.model.clone(),
+            seed: self.plan.seed,
+            started: self.plan.started.clone(),
+        }
+    }
+}
+
+/// Decides every experiment of a spec from the seed. All variants get the same seed: they differ in what they
+/// set and in nothing else.
+///
+/// # Errors
+/// When a fault cannot be planned, with its line.
+pub(crate) fn decide(loaded: &Loaded, seed: u64, started: Timestamp) -> Result<Decided, Failure> {
+    let mut variants = Vec::new();
+    let mut faults = Vec::new();
+    for experiment in &loaded.experiments {
+        let planned = experiment.plan_faults(seed)?;
+        variants.push(variant(experiment, seed, &planned)?);
+        faults.push(planned);
+    }
+    let plan = Plan {
+        bench: env!("CARGO_PKG_VERSION").to_owned(),
+        spec: loaded.spec.name.clone(),
+        about: loaded.spec.about.clone(),
+        seed,
+        started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        machine: machine::describe(),
+        variants,
+    };
+    Ok(Decided { plan, faults })
+}
+
+fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Result<VariantPlan, Failure> {
+    let spec = &experiment.spec;
+    let nodes = spec.cluster.planned_nodes();
+    let (linearizable, timeout) = match spec.check.linearizable {
+        Linearizable::Within(timeout) => (true, timeout),
+        Linearizable::Off => (false, Duration::ZERO),
+    };
+    Ok(VariantPlan {
+        name: experiment.variant.clone(),
+        model: spec.load.workload.name().to_owned(),
+        system: spec.cluster.system.name().to_owned(),
+        network: experiment.mode()?.to_string(),
+        replicas: nodes
+            .iter()
+            .filter(|node| node.roles.contains(&Role::Replica))
+            .map(|node| node.name.clone())
+            .collect(),
+        nodes: nodes.into_iter().map(|node| node.name).collect(),
+        clients: spec.load.clients,
+        rate: spec.load.rate,
+        minimum_rate: spec.load.minimum_rate,
+        keys: spec.load.keys,
+        client_seeds: workloads::client_seeds(seed, spec.load.clients),
+        backoff: Some(in_words(&spec.cluster.paxos.backoff)),
+        check: CheckPlan { linearizable, timeout, agreement: spec.check.agreement },
+        faults: faults.iter().map(fault).collect(),
+    })
+}
+
+fn fault(planned: &PlannedFault) -> FaultPlan {
+    FaultPlan {
+        fault: planned.fault,
+        kind: planned.kind.name().to_owned(),
+        label: planned.label.clone(),
+        target: planned.target.clone(),
+        nodes: planned.nodes.clone(),
+        start: planned.start,
+        end: planned.end,
+    }
+}
+
+/// A backoff policy in words: `none`, `exponential, 10ms to 2s`.
+fn in_words(backoff: &Backoff) -> String {
+    let jitter = if backoff.jitter { ", jittered" } else { "" };
+    match backoff.kind {
+        BackoffKind::None => "none".to_owned(),
+        BackoffKind::Exponential => {
+            format!("exponential, {:?} to {:?}{jitter}", backoff.base, backoff.max)
+        }
+        BackoffKind::Aimd => format!(
+            "aimd, times {} up, {:?} down, {:?} to {:?}{jitter}",
+            backoff.factor, backoff.step, backoff.base, backoff.max
+        ),
+    }
+}
+
+impl Experiment {
+    /// The cluster as the nemesis sees it.
+    pub(crate) fn topology(&self) -> nemesis::Topology {
+        let nodes = self.spec.cluster.planned_nodes().into_iter();
+        nemesis::Topology::new(
+            nodes.map(|node| (node.name, node.roles.into_iter().map(role_name).collect::<Vec<_>>())),
+        )
+    }
+
+    /// The network mode it runs in.
+    ///
+    /// # Errors
+    /// When this build cannot give what the spec asks for.
+    pub(crate) fn mode(&self) -> Result<nemesis::Mode, Failure> {
+        let network = self.spec.cluster.network;
+        network.choose().map_err(|error| self.complaint("cluster.network", &error.to_string()))
+    }
+
+    /// Its faults with everything decided.
+    ///
+    /// # Errors
+    /// When one cannot be meant, with its line.
+    pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
+        let options = nemesis::PlanOptions { mode: self.mode()?, duration: self.spec.load.duration, seed };
+        nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
+            let field = format!("fault.{}.{}", error.index + 1, error.field);
+            self.complaint(&field, &error.reason)
+        })
+    }
+}

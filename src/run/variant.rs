@@ -1,0 +1,274 @@
+//! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
+
+use super::Telling;
+use super::phases::{Herald, PhaseLog};
+use crate::failure::Failure;
+use crate::recorder::FileRecorder;
+use crate::spec::Experiment;
+use crate::systems::decisions;
+use crate::systems::paxos::{Leaders, PaxosCluster, lab_failure};
+use crate::systems::samples::Sampler;
+use crate::terminal::progress::Progress;
+use crate::terminal::story::Story;
+use crate::terminal::teller::{FaultMoment, Moment, What, tell};
+use crate::terminal::{Screen, human};
+use checker::history::{Header, Phase, Recorder};
+use checker::results::VariantPlan;
+use nemesis::{Exit, PlannedFault};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use workloads::{PhaseReport, ServeError, Session};
+
+/// How long the cluster may take until it has applied a first write.
+const SERVE_WITHIN: Duration = Duration::from_secs(10);
+/// Lines of a node's output that go into the evidence of its unexpected end.
+const LAST_WORDS: usize = 3;
+
+/// One variant, ready to run.
+pub(crate) struct VariantRun<'a> {
+    /// What is run.
+    pub(crate) experiment: &'a Experiment,
+    /// What was decided about it.
+    pub(crate) plan: &'a VariantPlan,
+    /// Its faults.
+    pub(crate) faults: &'a [PlannedFault],
+    /// The first line of its history.
+    pub(crate) header: Header,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// Where people read.
+    pub(crate) screen: &'a Screen,
+    /// Cancelled by Ctrl-C.
+    pub(crate) interrupt: &'a CancellationToken,
+    /// How it is told.
+    pub(crate) telling: Telling,
+}
+
+impl VariantRun<'_> {
+    /// Runs it to its end, to the first failure or to the interruption. Whatever happens, the cluster is stopped
+    /// and the history and `load.json` are written.
+    ///
+    /// # Errors
+    /// When the bench could not do its work.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let (moments, heard) = unbounded_channel();
+        let watcher_moments = moments.clone();
+        let watcher = move |event: &checker::history::Event, tally| {
+            if let Some(fault) = FaultMoment::read(event) {
+                let moment = Moment { time_ns: event.time, tally, what: What::Fault(fault) };
+                // A teller that is gone has nobody to tell it to.
+                let _ = watcher_moments.send(moment);
+            }
+        };
+        let path = self.folder.join("history.jsonl");
+        let recorder = FileRecorder::create(&path, &self.header, Some(Box::new(watcher)))
+            .map_err(|error| Failure::io(&path, &error))?;
+        let herald = Herald::new(Arc::clone(&recorder), moments);
+        let log = PhaseLog::default();
+        let outcome = self.with_cluster(&recorder, &herald, heard, &log).await;
+        let written = recorder.finish().map_err(|error| Failure::io(&path, &error));
+        let outcome = outcome.and(written);
+        let complete = outcome.is_ok() && !self.interrupt.is_cancelled();
+        let failure = outcome.as_ref().err().map(|failure| format!("{}: {}", failure.place, failure.what));
+        log.write(&self.folder, complete, failure)?;
+        outcome
+    }
+
+    async fn with_cluster(
+        &self,
+        recorder: &Arc<FileRecorder>,
+        herald: &Herald,
+        heard: UnboundedReceiver<Moment>,
+        log: &PhaseLog,
+    ) -> Result<(), Failure> {
+        let progress = Progress::default();
+        progress.variant(&format!("{}/{}", self.header.spec, self.header.variant));
+        let _drawing = progress.draw(self.screen, recorder);
+        let begun = Instant::now();
+        let cluster = PaxosCluster::start(self.experiment, &self.folder, self.header.seed).await?;
+        let story = match self.telling {
+            Telling::Lines => None,
+            Telling::Story => Some(Story::new(&cluster.nodes, self.interrupt.clone())),
+        };
+        let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
+        let outcome = self.with_load(&cluster, recorder, herald, log, begun).await;
+        let stopped = cluster.stop().await;
+        herald.tell(What::Over);
+        // The teller only panics with a mistake of our own, which must not hide the outcome.
+        let _ = teller.await;
+        outcome.and(stopped)
+    }
+
+    async fn with_load(
+        &self,
+        cluster: &PaxosCluster,
+        recorder: &Arc<FileRecorder>,
+        herald: &Herald,
+        log: &PhaseLog,
+        begun: Instant,
+    ) -> Result<(), Failure> {
+        let load = self.experiment.spec.load.clone();
+        let shared: Arc<dyn Recorder> = Arc::clone(recorder) as Arc<dyn Recorder>;
+        let mut session = Session::new(load, self.header.seed, cluster.targets(), shared)
+            .map_err(|error| self.experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+        let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
+        tokio::select! {
+            // A node that ends at its start is the reason why the cluster does not serve.
+            biased;
+            Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
+            () = self.interrupt.cancelled() => return Ok(()),
+            served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, herald, begun)?,
+        }
+        let path = self.folder.join("samples.csv");
+        let sampler = Sampler::start(&path, &cluster.nodes, recorder.start())
+            .map_err(|error| Failure::io(&path, &error))?;
+        let outcome = tokio::select! {
+            never = record_exits(&mut exits, cluster, recorder) => match never {},
+            outcome = self.phases(cluster, &mut session, recorder, herald, log) => outcome,
+        };
+        if outcome.is_ok() {
+            self.decisions(cluster, herald).await;
+        }
+        let sampled = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
+        outcome.and(sampled)
+    }
+
+    /// Says how the start went; a cluster that listens but decides nothing is a result, not a failure.
+    fn served(&self, served: Result<(), ServeError>, herald: &Herald, begun: Instant) -> Result<(), Failure> {
+        let nodes = self.plan.nodes.len();
+        match served {
+            Ok(()) => {
+                let took = human(begun.elapsed());
+                herald.tell(What::Note(format!(
+                    "{nodes} nodes serve after {took} (network {})",
+                    self.plan.network
+                )));
+                Ok(())
+            }
+            Err(error @ ServeError::NotServing { .. }) => {
+                herald.tell(What::Note(format!("{nodes} nodes are up, but {error}; going on")));
+                Ok(())
+            }
+            Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())
+                .help(format!("what the nodes printed is in {}", self.folder.join("nodes").display()))),
+        }
+    }
+
+    async fn phases(
+        &self,
+        cluster: &PaxosCluster,
+        session: &mut Session,
+        recorder: &Arc<FileRecorder>,
+        herald: &Herald,
+        log: &PhaseLog,
+    ) -> Result<(), Failure> {
+        let load = &self.experiment.spec.load;
+        self.phase(session, Phase::Warmup, load.warmup, herald, log).await?;
+        if !self.interrupt.is_cancelled() {
+            let (loaded, injected) = tokio::join!(
+                self.phase(session, Phase::Load, load.duration, herald, log),
+                self.inject(cluster, recorder)
+            );
+            // Healed in any case: the fault that failed may be one of several.
+            let healed = cluster.lab.heal_all().await.map_err(|error| lab_failure(&error));
+            loaded.and(healed.map(drop))?;
+            injected?;
+        }
+        if !self.interrupt.is_cancelled() {
+            self.phase(session, Phase::Recovery, load.recovery, herald, log).await?;
+        }
+        if !self.interrupt.is_cancelled() {
+            herald.tell(What::Began(Phase::Final, None));
+            let report = session.final_reads(self.interrupt).await;
+            log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
+            if !report.missing.is_empty() && !report.cancelled {
+                let count = report.missing.len();
+                herald.tell(What::Note(format!("{count} final reads got no answer")));
+            }
+            herald.tell(What::Ended(Phase::Final));
+        }
+        Ok(())
+    }
+
+    /// Carries out the planned faults; all are healed when this returns, also after an interruption.
+    async fn inject(&self, cluster: &PaxosCluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
+        let directory = Arc::new(Leaders(cluster.nodes.clone()));
+        let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
+        let lab = Arc::clone(&cluster.lab);
+        let records =
+            nemesis::run(self.faults, lab, directory, shared, Instant::now(), self.interrupt.cancelled())
+                .await;
+        match records.iter().find(|record| record.started.is_some() && !record.healed) {
+            None => Ok(()),
+            Some(record) => {
+                let notes = record.notes.join("; ");
+                Err(Failure::bench(
+                    format!("fault {}, {}", record.fault, record.label),
+                    format!("it was not healed: {notes}"),
+                ))
+            }
+        }
+    }
+
+    /// One phase of load; nothing if it is to last no time.
+    async fn phase(
+        &self,
+        session: &mut Session,
+        phase: Phase,
+        length: Duration,
+        herald: &Herald,
+        log: &PhaseLog,
+    ) -> Result<(), Failure> {
+        if length.is_zero() {
+            return Ok(());
+        }
+        herald.tell(What::Began(phase, Some(length)));
+        let PhaseReport { start_ns, end_ns, unsent, .. } =
+            session
+                .run(phase, length, self.interrupt)
+                .await
+                .map_err(|error| Failure::bench("load", error.to_string()))?;
+        log.ended(phase, start_ns, end_ns, unsent);
+        herald.tell(What::Ended(phase));
+        Ok(())
+    }
+
+    /// What every replica says was decided, for the check of agreement.
+    async fn decisions(&self, cluster: &PaxosCluster, herald: &Herald) {
+        let level = decisions::wait_until_level(&cluster.replicas, self.interrupt).await;
+        let mut counts = Vec::new();
+        for (name, address) in &cluster.replicas {
+            let path = self.folder.join("nodes").join(name).join("decisions.jsonl");
+            match decisions::fetch(*address, &path).await {
+                Ok(count) => counts.push(format!("{name} {count}")),
+                Err(error) => {
+                    herald.tell(What::Note(format!("the decisions of {name} are missing: {error}")))
+                }
+            }
+        }
+        let level = if level { "" } else { " (the replicas are not level)" };
+        herald.tell(What::Note(format!("slots decided: {}{level}", counts.join(", "))));
+    }
+}
+
+/// Records the ends of nodes that nobody killed, with the last words of each. Never returns.
+async fn record_exits(
+    exits: &mut UnboundedReceiver<Exit>,
+    cluster: &PaxosCluster,
+    recorder: &Arc<FileRecorder>,
+) -> std::convert::Infallible {
+    while let Some(exit) = exits.recv().await {
+        let mut event = exit.event();
+        if let Some(evidence) = event.value.get_mut("evidence").and_then(Value::as_array_mut) {
+            let words = cluster.last_words(&exit.node);
+            let last = words.len().saturating_sub(LAST_WORDS);
+            evidence.extend(words[last..].iter().map(|line| json!(format!("it printed: {line}"))));
+        }
+        recorder.record(event);
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,146 @@
+//! Turns what a parser says of a spec into a reason and a remedy with the nearest valid word.
+
+/// A complaint about one entry, in words for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Explained {
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// The word that is wrong, to be looked for in the text, and what it is.
+    pub word: Option<Word>,
+}
+
+/// The word a message is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// An unknown key.
+    Key(String),
+    /// A text value that is none of the valid ones.
+    Value(String),
+    /// A key that is not there.
+    Missing(String),
+}
+
+/// Reads a message of serde, toml or one of our own crates.
+pub(crate) fn explain(message: &str) -> Explained {
+    let message = message.trim().lines().next().unwrap_or_default();
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        let (word, valid) = word_and_choices(rest);
+        return Explained {
+            reason: format!("unknown key \"{word}\""),
+            help: Some(choices("keys", &word, &valid)),
+            word: Some(Word::Key(word)),
+        };
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant `") {
+        let (word, valid) = word_and_choices(rest);
+        return Explained {
+            reason: format!("there is no \"{word}\" here"),
+            help: Some(choices("choices", &word, &valid)),
+            word: Some(Word::Value(word)),
+        };
+    }
+    if let Some(rest) = message.strip_prefix("missing field `") {
+        let word = rest.split('`').next().unwrap_or_default().to_owned();
+        return Explained {
+            reason: format!("the key \"{word}\" is missing"),
+            help: Some(format!("add a line {word} = …; the specs in workloads/ show each key")),
+            word: Some(Word::Missing(word)),
+        };
+    }
+    // What jiff says of a duration it cannot read.
+    if message.contains("\"friendly\"") {
+        let why = message.split_once("format: ").map_or(message, |(_, why)| why);
+        return Explained {
+            reason: format!("this is not a duration: {why}"),
+            help: Some("write a number and a unit, for example \"250ms\", \"2s\" or \"1m 30s\"".to_owned()),
+            word: None,
+        };
+    }
+    own(message)
+}
+
+/// Our own crates say what is wrong, then what could be: `there is no flaw "x"; the flaws are a, b`.
+pub(crate) fn own(message: &str) -> Explained {
+    let Some((reason, remedy)) = message.split_once("; ") else {
+        return Explained { reason: message.to_owned(), help: None, word: quoted(message).map(Word::Value) };
+    };
+    let word = quoted(reason);
+    let near = word.as_deref().filter(|_| !remedy.contains("did you mean")).and_then(|word| {
+        let (_, list) = [" are ", " has "].iter().find_map(|verb| remedy.split_once(verb))?;
+        nearest(word, list.split([',', ' ']).map(|w| w.trim_matches(|c: char| !c.is_alphanumeric())))
+    });
+    let help = match near {
+        Some(near) => format!("did you mean \"{near}\"? {remedy}"),
+        None => remedy.to_owned(),
+    };
+    Explained { reason: reason.to_owned(), help: Some(help), word: word.map(Word::Value) }
+}
+
+/// The first word in quotation marks or backquotes.
+fn quoted(text: &str) -> Option<String> {
+    text.split(['"', '`']).nth(1).filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
+/// From serde: ``x`, expected one of `a`, `b` ``.
+fn word_and_choices(rest: &str) -> (String, Vec<String>) {
+    let mut quoted = rest.split('`').step_by(2).map(str::to_owned);
+    let word = quoted.next().unwrap_or_default();
+    let valid = rest.split('`').skip(2).step_by(2).map(str::to_owned).collect();
+    (word, valid)
+}
+
+/// The nearest of the valid words first, then all of them.
+pub(crate) fn choices(what: &str, word: &str, valid: &[String]) -> String {
+    if valid.is_empty() {
+        return format!("there are no {what} here");
+    }
+    let list = valid.join(", ");
+    match nearest(word, valid.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean \"{near}\"? The {what} here: {list}"),
+        None => format!("the {what} here: {list}"),
+    }
+}
+
+/// The valid word that is most like `word`, if one is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, valid: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    valid
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Word, explain};
+
+    #[test]
+    fn an_unknown_key_gets_the_nearest_valid_one() {
+        let found = explain("unknown field `leadershp`, expected one of `leadership`, `backoff`, `window`");
+        assert_eq!(found.word, Some(Word::Key("leadershp".into())));
+        assert!(found.help.unwrap().starts_with("did you mean \"leadership\"?"));
+    }
+
+    #[test]
+    fn an_unknown_flaw_gets_the_nearest_valid_one() {
+        let found =
+            explain("there is no flaw \"comander-minority\"; the flaws are a-b, commander-minority-quorum");
+        assert_eq!(found.reason, "there is no flaw \"comander-minority\"");
+        assert!(found.help.unwrap().contains("\"commander-minority-quorum\"?"));
+    }
+
+    #[test]
+    fn a_remedy_that_is_said_already_is_kept() {
+        let found = explain("there is no fault `kil`; did you mean `kill`?");
+        assert_eq!(found.help.unwrap(), "did you mean `kill`?");
+        assert_eq!(found.word, Some(Word::Value("kil".into())));
+    }
+
+    #[test]
+    fn a_word_like_no_other_gets_the_list_alone() {
+        let found = explain("unknown variant `xyzzy`, expected `kill` or `pause`");
+        assert_eq!(found.help.unwrap(), "the choices here: kill, pause");
+    }
+}

@@ -1,0 +1,158 @@
+//! A spec with its overrides: read as a whole, and every complaint brought back to the line that caused it.
+
+use super::document::{Document, Part};
+use super::explain::{Explained, Word, explain};
+use super::overrides::{Origin, Override};
+use super::path::{KeyPath, Step};
+use super::sections::Spec;
+use crate::failure::Failure;
+use toml::Table;
+
+/// The table of a spec after its overrides, which remembers where each value came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Merged {
+    document: Document,
+    table: Table,
+    overrides: Vec<Override>,
+}
+
+impl Merged {
+    /// Parses the text.
+    ///
+    /// # Errors
+    /// When it is not TOML, with the place.
+    pub(crate) fn parse(document: Document) -> Result<Self, Failure> {
+        match toml::from_str::<Table>(&document.text) {
+            Ok(table) => Ok(Self { document, table, overrides: Vec::new() }),
+            Err(error) => {
+                let Some(span) = error.span() else {
+                    return Err(Failure::usage(document.name, error.message()));
+                };
+                let mut failure = Failure::usage(document.place(&span), error.message())
+                    .help("specs are TOML (https://toml.io); text and durations stand in quotation marks");
+                failure.excerpt = Some(document.excerpt(&span));
+                Err(failure)
+            }
+        }
+    }
+
+    /// Puts overrides on top.
+    ///
+    /// # Errors
+    /// When one reaches into something that has no such place.
+    pub(crate) fn with(mut self, overrides: Vec<Override>) -> Result<Self, Failure> {
+        for one in overrides {
+            if let Err(reason) = one.apply(&mut self.table) {
+                let (place, excerpt) = self.place_of_override(&one);
+                let mut failure = Failure::usage(place, reason)
+                    .help("keys are those of the spec, for example load.rate or fault.1.at");
+                failure.excerpt = excerpt;
+                return Err(failure);
+            }
+            self.overrides.push(one);
+        }
+        Ok(self)
+    }
+
+    /// The overrides on top, in order.
+    pub(crate) fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
+    /// The text with its overrides: the original where there are none.
+    pub(crate) fn text(&self) -> String {
+        if self.overrides.is_empty() {
+            return self.document.text.clone();
+        }
+        let list: Vec<String> = self.overrides.iter().map(|one| format!("#   {}", one.written)).collect();
+        let list = list.join("\n");
+        let body = toml::to_string_pretty(&self.table).expect("what was read as TOML can be written as TOML");
+        format!("# {} with these values set on the command line:\n{list}\n\n{body}", self.document.name)
+    }
+
+    /// Reads it as a spec.
+    ///
+    /// # Errors
+    /// The first unknown key or impossible value, with its place and the nearest valid word.
+    pub(crate) fn read(&self) -> Result<Spec, Failure> {
+        serde_path_to_error::deserialize(self.table.clone()).map_err(|error| {
+            let path = KeyPath::from_serde(error.path());
+            let explained = explain(error.inner().message());
+            self.explained(&path, explained)
+        })
+    }
+
+    /// A complaint about the value at `path`.
+    pub(crate) fn complaint(
+        &self,
+        path: &KeyPath,
+        reason: impl Into<String>,
+        help: Option<String>,
+    ) -> Failure {
+        self.explained(path, Explained { reason: reason.into(), help, word: None })
+    }
+
+    /// A complaint in the words of [`explain`](super::explain).
+    pub(crate) fn explained(&self, path: &KeyPath, explained: Explained) -> Failure {
+        let (path, part) = self.narrow(path, explained.word.as_ref());
+        let (place, excerpt) = match self.overrides.iter().rev().find(|o| o.path.holds(&path)) {
+            Some(one) => self.place_of_override(one),
+            None => match self.document.locate(&path, part) {
+                Some(span) => (self.document.place(&span), Some(self.document.excerpt(&span))),
+                None => (self.document.name.clone(), None),
+            },
+        };
+        let mut failure = Failure::usage(place, explained.reason);
+        failure.help = explained.help;
+        failure.excerpt = excerpt;
+        failure
+    }
+
+    /// The entry that is meant: serde stops at the table around it where it buffers.
+    fn narrow(&self, path: &KeyPath, word: Option<&Word>) -> (KeyPath, Part) {
+        match word {
+            None => (path.clone(), Part::Value),
+            Some(Word::Missing(_)) => (path.clone(), Part::Key),
+            Some(Word::Key(key)) => {
+                if path.0.last() == Some(&Step::Key(key.clone())) {
+                    return (path.clone(), Part::Key);
+                }
+                let of_override = self
+                    .overrides
+                    .iter()
+                    .find(|o| path.holds(&o.path) && o.path.0.contains(&Step::Key(key.clone())))
+                    .map(|o| o.path.clone());
+                let found = of_override.or_else(|| self.document.find(path, key, Part::Key));
+                (found.unwrap_or_else(|| path.clone()), Part::Key)
+            }
+            Some(Word::Value(value)) => {
+                let of_override = self
+                    .overrides
+                    .iter()
+                    .find(|o| path.holds(&o.path) && o.value.as_str() == Some(value))
+                    .map(|o| o.path.clone());
+                let found = of_override.or_else(|| self.document.find(path, value, Part::Value));
+                (found.unwrap_or_else(|| path.clone()), Part::Value)
+            }
+        }
+    }
+
+    fn place_of_override(&self, one: &Override) -> (String, Option<String>) {
+        match one.origin {
+            Origin::CommandLine => (format!("--set {}", one.written), None),
+            Origin::Variant(index) => {
+                let set = KeyPath::default().key("variant").item(index).key("set");
+                let mut nested = set.clone();
+                nested.0.extend(one.path.0.iter().cloned());
+                let span = [set.key(&one.written), nested]
+                    .iter()
+                    .find_map(|path| self.document.locate_exactly(path, Part::Key))
+                    .or_else(|| self.document.locate(&set, Part::Key));
+                match span {
+                    Some(span) => (self.document.place(&span), Some(self.document.excerpt(&span))),
+                    None => (self.document.name.clone(), None),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Specs: TOML experiments, read with their overrides into something that can run, or refused with the place.
+
+mod document;
+pub(crate) mod explain;
+mod merged;
+mod overrides;
+mod path;
+pub(crate) mod sections;
+pub(crate) mod source;
+mod validate;
+
+pub(crate) use document::Document;
+pub(crate) use sections::Spec;
+
+use crate::failure::Failure;
+use merged::Merged;
+use overrides::Override;
+use path::KeyPath;
+
+/// The name of the only experiment of a spec without variants.
+pub(crate) const ONLY_VARIANT: &str = "main";
+
+/// A spec that is fit to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    /// The spec with the overrides of the command line.
+    pub spec: Spec,
+    /// Its text with those overrides.
+    pub text: String,
+    /// What is run, one after another: the variants, or the spec itself.
+    pub experiments: Vec<Experiment>,
+}
+
+/// A spec with the overrides of one variant, and where its values came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Experiment {
+    /// Name of the variant.
+    pub variant: String,
+    /// What is run.
+    pub spec: Spec,
+    merged: Merged,
+}
+
+/// Reads a spec and everything that is set on top of it.
+///
+/// # Errors
+/// The first thing that is wrong, with its place and a remedy; exit code 2.
+pub(crate) fn load(document: Document, sets: &[String]) -> Result<Loaded, Failure> {
+    let overrides = sets
+        .iter()
+        .map(|argument| {
+            Override::parse(argument).map_err(|reason| Failure::usage(format!("--set {argument}"), reason))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let base = Merged::parse(document)?.with(overrides)?;
+    let spec = base.read()?;
+    validate::names(&base, &spec)?;
+    let experiments = if spec.variants.is_empty() {
+        vec![Experiment { variant: ONLY_VARIANT.to_owned(), spec: spec.clone(), merged: base.clone() }]
+    } else {
+        refuse_lost_overrides(&base, &spec)?;
+        (0..spec.variants.len()).map(|index| variant(&base, &spec, index)).collect::<Result<_, _>>()?
+    };
+    for experiment in &experiments {
+        validate::experiment(experiment)?;
+    }
+    Ok(Loaded { text: base.text(), spec, experiments })
+}
+
+fn variant(base: &Merged, spec: &Spec, index: usize) -> Result<Experiment, Failure> {
+    let variant = &spec.variants[index];
+    let place = || KeyPath::default().key("variant").item(index).key("set");
+    let set =
+        Override::of_variant(index, &variant.set).map_err(|reason| base.complaint(&place(), reason, None))?;
+    let merged = base.clone().with(set)?;
+    Ok(Experiment { variant: variant.name.clone(), spec: merged.read()?, merged })
+}
+
+/// A `--set` that every variant sets again would silently do nothing.
+fn refuse_lost_overrides(base: &Merged, spec: &Spec) -> Result<(), Failure> {
+    for one in base.overrides() {
+        let lost = spec.variants.iter().enumerate().all(|(index, variant)| {
+            Override::of_variant(index, &variant.set)
+                .is_ok_and(|set| set.iter().any(|other| other.path.holds(&one.path)))
+        });
+        if lost {
+            return Err(Failure::usage(
+                format!("--set {}", one.written),
+                "this would have no effect, because every variant of the spec sets it again",
+            )
+            .help("change the variant itself, for example --set 'variant.1.set={…}', or copy the spec"));
+        }
+    }
+    Ok(())
+}
+
+impl Experiment {
+    /// A complaint about the value at a dotted path, with the line it came from.
+    pub(crate) fn complaint(&self, dotted: &str, message: &str) -> Failure {
+        let path = KeyPath::parse(dotted).unwrap_or_default();
+        self.merged.explained(&path, explain::own(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, load};
+    use crate::exit::Exit;
+    use node::config::BackoffKind;
+
+    const GOOD: &str = r#"name = "t"
+[cluster]
+nodes = 3
+[cluster.paxos]
+leadership = "compete"
+[load]
+rate = 50
+[[fault]]
+kind = "kill"
+target = "n1"
+at = "1s"
+for = "1s"
+[[variant]]
+name = "off"
+set = { "cluster.paxos.backoff.kind" = "none" }
+[[variant]]
+name = "on"
+set.cluster.paxos.backoff.kind = "exponential"
+"#;
+
+    fn complaint(change: impl Fn(&str) -> String, sets: &[&str]) -> String {
+        let document = Document { name: "t.toml".into(), text: change(GOOD) };
+        let sets: Vec<String> = sets.iter().map(|&s| s.to_owned()).collect();
+        let failure = load(document, &sets).expect_err("this spec must be refused");
+        assert_eq!(failure.exit, Exit::Usage);
+        format!("{}: {}\n{}", failure.place, failure.what, failure.help.unwrap_or_default())
+    }
+
+    #[test]
+    fn variants_are_the_spec_with_their_own_values() {
+        let loaded = load(Document { name: "t.toml".into(), text: GOOD.into() }, &[]).unwrap();
+        let kinds: Vec<_> = loaded
+            .experiments
+            .iter()
+            .map(|e| (e.variant.as_str(), e.spec.cluster.paxos.backoff.kind))
+            .collect();
+        assert_eq!(kinds, [("off", BackoffKind::None), ("on", BackoffKind::Exponential)]);
+        assert_eq!(loaded.text, GOOD);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_its_line_and_the_nearest_key() {
+        let text = complaint(|good| good.replace("leadership", "leadershp"), &[]);
+        assert!(text.starts_with("t.toml:5:1: unknown key \"leadershp\""), "{text}");
+        assert!(text.contains("did you mean \"leadership\"?"), "{text}");
+    }
+
+    #[test]
+    fn a_misspelt_key_in_the_second_table_of_a_list_is_found_there() {
+        let text = complaint(|good| good.replace("target", "taget"), &[]);
+        assert!(text.starts_with("t.toml:10:1: unknown key \"taget\""), "{text}");
+    }
+
+    #[test]
+    fn a_misspelt_word_is_named_with_its_line_and_the_nearest_word() {
+        let text = complaint(|good| good.replace("\"compete\"", "\"competee\""), &[]);
+        assert!(text.starts_with("t.toml:5:14: there is no \"competee\" here"), "{text}");
+        let text = complaint(|good| good.replace("\"kill\"", "\"kil\""), &[]);
+        assert!(text.starts_with("t.toml:9:8: "), "{text}");
+        assert!(text.contains("did you mean `kill`"), "{text}");
+    }
+
+    #[test]
+    fn a_bad_duration_gets_examples() {
+        let text = complaint(|good| good.replace("at = \"1s\"", "at = \"soon\""), &[]);
+        assert!(text.starts_with("t.toml:11:6: this is not a duration"), "{text}");
+        assert!(text.contains("\"250ms\""), "{text}");
+    }
+
+    #[test]
+    fn an_override_of_an_unknown_path_names_the_override_and_the_nearest_key() {
+        let text = complaint(str::to_owned, &["cluster.paxos.windw=3"]);
+        assert!(text.starts_with("--set cluster.paxos.windw=3: unknown key \"windw\""), "{text}");
+        assert!(text.contains("did you mean \"window\"?"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_flaw_names_the_override_and_the_nearest_flaw() {
+        let text = complaint(str::to_owned, &["cluster.paxos.flaw=scout-ignores-pvalue"]);
+        assert!(text.starts_with("--set cluster.paxos.flaw=scout-ignores-pvalue"), "{text}");
+        assert!(text.contains("did you mean \"scout-ignores-pvalues\"?"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_value_of_a_variant_is_shown_where_the_variant_sets_it() {
+        let text = complaint(|good| good.replace("\"none\" }", "\"nome\" }"), &[]);
+        assert!(text.starts_with("t.toml:15:"), "{text}");
+        assert!(text.contains("did you mean \"none\"?"), "{text}");
+        let text = complaint(|good| good.replace("= \"exponential\"", "= \"exponentiel\""), &[]);
+        assert!(text.starts_with("t.toml:18:"), "{text}");
+    }
+
+    #[test]
+    fn a_value_that_no_section_can_mean_is_shown_with_its_line() {
+        let text = complaint(|good| good.replace("rate = 50", "rate = -1"), &[]);
+        assert!(text.starts_with("t.toml:7:8: "), "{text}");
+        let text = complaint(|good| good.replace("nodes = 3", "nodes = 0"), &[]);
+        assert!(text.starts_with("t.toml:3:9: "), "{text}");
+    }
+
+    #[test]
+    fn an_impossible_target_is_shown_with_its_line() {
+        let text = complaint(|good| good.replace("\"n1\"", "\"n7\""), &[]);
+        assert!(text.starts_with("t.toml:10:10: "), "{text}");
+    }
+
+    #[test]
+    fn an_override_that_every_variant_undoes_is_refused() {
+        let text = complaint(str::to_owned, &["cluster.paxos.backoff.kind=aimd"]);
+        assert!(text.contains("no effect"), "{text}");
+    }
+
+    #[test]
+    fn a_text_that_is_not_toml_is_shown_with_its_place() {
+        let text = complaint(|good| good.replace("rate = 50", "rate = = 50"), &[]);
+        assert!(text.starts_with("t.toml:7:"), "{text}");
+    }
+}

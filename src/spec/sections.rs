@@ -1,0 +1,248 @@
+//! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates they speak of.
+
+use nemesis::{FaultSpec, Links, Network};
+use node::config::{PaxosOptions, Role};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+use workloads::LoadSpec;
+
+/// A whole spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Spec {
+    /// Its name, and that of the folder its results go to.
+    pub name: String,
+    /// What it is for, in a sentence or two.
+    #[serde(default)]
+    pub about: String,
+    /// The system under test.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// What the clients do.
+    pub load: LoadSpec,
+    /// What is done to the system.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<FaultSpec>,
+    /// The same experiment with other values, one after another.
+    #[serde(default, rename = "variant")]
+    pub variants: Vec<Variant>,
+    /// What is checked beyond what always is.
+    #[serde(default)]
+    pub check: Check,
+}
+
+/// `[cluster]`: the system under test and where it runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Cluster {
+    /// Which system.
+    pub system: System,
+    /// How many nodes, each with every role; 3 where neither this nor `roles` is given.
+    pub nodes: Option<u32>,
+    /// Nodes with one role each, instead of `nodes`.
+    pub roles: Option<Roles>,
+    /// How the nodes are connected.
+    pub network: Network,
+    /// The first of the ports the cluster listens on; free ones are looked for where it is absent.
+    pub base_port: Option<u16>,
+    /// What every link between nodes is like when no fault touches it.
+    pub links: Links,
+    /// How the protocol behaves.
+    pub paxos: PaxosOptions,
+}
+
+/// The systems that can be tested.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum System {
+    /// The bench's own replicated store.
+    #[default]
+    Paxos,
+}
+
+impl System {
+    /// Its name in specs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Paxos => "paxos",
+        }
+    }
+}
+
+impl Serialize for System {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for System {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match name.as_str() {
+            "paxos" => Ok(Self::Paxos),
+            "etcd" | "redis" | "zookeeper" | "command" => Err(de::Error::custom(format!(
+                "this version cannot run the system \"{name}\" yet; the systems are paxos"
+            ))),
+            _ => Err(de::Error::custom(format!("there is no system \"{name}\"; the systems are paxos"))),
+        }
+    }
+}
+
+/// How many nodes there are of each role, where each node has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Roles {
+    /// `r1`, `r2`, …
+    pub replicas: u32,
+    /// `l1`, `l2`, …
+    pub leaders: u32,
+    /// `a1`, `a2`, …
+    pub acceptors: u32,
+}
+
+/// A node of the cluster as the spec describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedNode {
+    /// Its name.
+    pub name: String,
+    /// Its roles.
+    pub roles: BTreeSet<Role>,
+}
+
+impl Cluster {
+    /// How many nodes with every role, where there is no `roles`.
+    pub(crate) fn node_count(&self) -> u32 {
+        self.nodes.unwrap_or(3)
+    }
+
+    /// The nodes in the order in which they are listed everywhere.
+    pub(crate) fn planned_nodes(&self) -> Vec<PlannedNode> {
+        let Some(roles) = self.roles else {
+            let all = BTreeSet::from([Role::Replica, Role::Leader, Role::Acceptor]);
+            return (1..=self.node_count())
+                .map(|number| PlannedNode { name: format!("n{number}"), roles: all.clone() })
+                .collect();
+        };
+        [
+            ("r", roles.replicas, Role::Replica),
+            ("l", roles.leaders, Role::Leader),
+            ("a", roles.acceptors, Role::Acceptor),
+        ]
+        .into_iter()
+        .flat_map(|(letter, count, role)| {
+            (1..=count).map(move |number| PlannedNode {
+                name: format!("{letter}{number}"),
+                roles: BTreeSet::from([role]),
+            })
+        })
+        .collect()
+    }
+}
+
+/// The name of a role in topologies and targets.
+pub(crate) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Replica => "replica",
+        Role::Leader => "leader",
+        Role::Acceptor => "acceptor",
+    }
+}
+
+/// `[[variant]]`: the same experiment with other values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Variant {
+    /// Its name, and that of its folder.
+    pub name: String,
+    /// Dotted keys and the values they get.
+    #[serde(default)]
+    pub set: toml::Table,
+}
+
+/// `[check]`: what is checked beyond what always is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Check {
+    /// Whether the history must be linearizable, and how long that search may take.
+    pub linearizable: Linearizable,
+    /// Whether the replicas' decisions must agree slot by slot.
+    pub agreement: bool,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self { linearizable: Linearizable::default(), agreement: true }
+    }
+}
+
+/// `linearizable = { timeout = "60s" }`, or `linearizable = false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Linearizable {
+    /// Not checked.
+    Off,
+    /// Checked, with this much time before the answer is unknown.
+    Within(Duration),
+}
+
+impl Default for Linearizable {
+    fn default() -> Self {
+        Self::Within(Duration::from_secs(60))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Timeout {
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    timeout: Duration,
+}
+
+impl Serialize for Linearizable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Off => serializer.serialize_bool(false),
+            Self::Within(timeout) => Timeout { timeout }.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Linearizable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FalseOrTimeout;
+        impl<'de> Visitor<'de> for FalseOrTimeout {
+            type Value = Linearizable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false or { timeout = \"60s\" }")
+            }
+
+            fn visit_bool<E: de::Error>(self, checked: bool) -> Result<Linearizable, E> {
+                Ok(if checked { Linearizable::default() } else { Linearizable::Off })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Linearizable, A::Error> {
+                let Timeout { timeout } = Timeout::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(Linearizable::Within(timeout))
+            }
+        }
+        deserializer.deserialize_any(FalseOrTimeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cluster;
+
+    #[test]
+    fn nodes_are_named_after_their_roles_where_each_has_one() {
+        let names = |toml: &str| -> Vec<String> {
+            let cluster: Cluster = toml::from_str(toml).unwrap();
+            cluster.planned_nodes().into_iter().map(|node| node.name).collect()
+        };
+        assert_eq!(names("nodes = 2"), ["n1", "n2"]);
+        let roles = "roles = { replicas = 2, leaders = 1, acceptors = 3 }";
+        assert_eq!(names(roles), ["r1", "r2", "l1", "a1", "a2", "a3"]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Where specs come from: files, and those built into the binary so that they work in any folder.
+
+use super::{Document, explain};
+use crate::failure::Failure;
+use std::path::Path;
+
+/// A spec inside the binary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BuiltIn {
+    /// Its path in the repository, by which it can be named anywhere.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! built_in {
+    ($($path:literal),* $(,)?) => {
+        &[$(BuiltIn { path: $path, text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path)) }),*]
+    };
+}
+
+/// The specs inside the binary.
+pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
+    "workloads/smoke.toml",
+    "workloads/backoff.toml",
+    "workloads/recovery.toml",
+    "workloads/partition.toml",
+    "workloads/flaws/acceptor-answers-before-write.toml",
+    "workloads/flaws/acceptor-forgets-promise.toml",
+    "workloads/flaws/commander-minority-quorum.toml",
+    "workloads/flaws/replica-applies-twice.toml",
+    "workloads/flaws/replica-reads-own-state.toml",
+    "workloads/flaws/scout-ignores-pvalues.toml",
+];
+
+/// What `bench nemesis` runs.
+pub(crate) const RECOVERY: &str = "workloads/recovery.toml";
+
+impl BuiltIn {
+    /// The last part of its path without the ending, for example `smoke`.
+    pub(crate) fn name(&self) -> &'static str {
+        let file = self.path.rsplit('/').next().unwrap_or(self.path);
+        file.strip_suffix(".toml").unwrap_or(file)
+    }
+
+    /// Its text with its path as the name for messages.
+    pub(crate) fn document(&self) -> Document {
+        Document { name: self.path.to_owned(), text: self.text.to_owned() }
+    }
+}
+
+/// The built-in spec with this path or name.
+pub(crate) fn built_in(name: &str) -> Option<&'static BuiltIn> {
+    BUILT_IN.iter().find(|spec| spec.path == name || spec.name() == name)
+}
+
+/// The spec that was asked for: a file, or a built-in one by path or name.
+///
+/// # Errors
+/// When there is neither, with the nearest name there is.
+pub(crate) fn open(path: &Path) -> Result<Document, Failure> {
+    let name = path.display().to_string();
+    let read_error = match std::fs::read_to_string(path) {
+        Ok(text) => return Ok(Document { name, text }),
+        Err(error) => error,
+    };
+    if let Some(spec) = built_in(&name) {
+        return Ok(spec.document());
+    }
+    if read_error.kind() != std::io::ErrorKind::NotFound {
+        return Err(Failure::usage(name, format!("the spec cannot be read: {read_error}")));
+    }
+    let wanted = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let near = explain::nearest(&wanted, BUILT_IN.iter().map(BuiltIn::name)).and_then(built_in);
+    let help = match near {
+        Some(near) => format!("did you mean {}? `bench list` shows all specs", near.path),
+        None => "`bench list` shows all specs".to_owned(),
+    };
+    Err(Failure::usage(name, "there is no such file, and no built-in spec of this name").help(help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUILT_IN, built_in, open};
+    use crate::spec::load;
+    use std::path::Path;
+
+    #[test]
+    fn every_built_in_spec_is_fit_to_run_and_named_after_its_file() {
+        for spec in BUILT_IN {
+            let loaded = load(spec.document(), &[]).unwrap_or_else(|failure| panic!("{}", failure.render()));
+            assert_eq!(loaded.spec.name, spec.name(), "{}", spec.path);
+            assert!(!loaded.spec.about.is_empty(), "{} says what it is for", spec.path);
+        }
+    }
+
+    #[test]
+    fn every_flaw_has_a_spec_that_brings_it_out() {
+        for flaw in node::flaw::Flaw::ALL {
+            let spec = built_in(&format!("workloads/flaws/{flaw}.toml")).expect("a spec for the flaw");
+            let set = [format!("cluster.paxos.flaw={flaw}")];
+            load(spec.document(), &set).unwrap_or_else(|failure| panic!("{}", failure.render()));
+        }
+    }
+
+    #[test]
+    fn a_missing_file_gets_the_nearest_spec() {
+        let failure = open(Path::new("workloads/somke.toml")).unwrap_err();
+        assert!(failure.help.unwrap().contains("workloads/smoke.toml"));
+    }
+}

@@ -1,0 +1,111 @@
+//! What a spec must also hold beyond its types; each complaint is brought back to its line.
+
+use super::merged::Merged;
+use super::path::KeyPath;
+use super::sections::{Cluster, Spec};
+use super::{Experiment, ONLY_VARIANT};
+use crate::failure::Failure;
+use nemesis::Mode;
+use node::config::Role;
+use std::collections::BTreeSet;
+
+/// More nodes than this on one machine measure the machine.
+const NODES_MAX: u32 = 50;
+
+/// The names of the spec and of its variants, which become folders.
+pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
+    let fit = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 64
+            && !name.starts_with('-')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let check = |path: &KeyPath, name: &str| {
+        if fit(name) {
+            return Ok(());
+        }
+        let help = "a name becomes a folder: use letters, digits, - and _, at most 64 of them";
+        Err(merged.complaint(path, format!("\"{name}\" cannot be used as a name"), Some(help.to_owned())))
+    };
+    check(&KeyPath::default().key("name"), &spec.name)?;
+    let mut seen = BTreeSet::new();
+    for (index, variant) in spec.variants.iter().enumerate() {
+        let path = KeyPath::default().key("variant").item(index).key("name");
+        check(&path, &variant.name)?;
+        if !seen.insert(variant.name.as_str()) {
+            let help =
+                format!("give each variant a name of its own (without variants it is \"{ONLY_VARIANT}\")");
+            let what = format!("there are two variants named \"{}\"", variant.name);
+            return Err(merged.complaint(&path, what, Some(help)));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that can be known of one experiment before it starts.
+pub(crate) fn experiment(experiment: &Experiment) -> Result<(), Failure> {
+    let cluster = &experiment.spec.cluster;
+    nodes(experiment, cluster)?;
+    links(experiment, cluster, experiment.mode()?)?;
+    paxos(experiment, cluster)?;
+    experiment
+        .spec
+        .load
+        .validate()
+        .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+    // The seed decides who is hit and when, not whether a fault is possible.
+    experiment.plan_faults(0).map(drop)
+}
+
+fn nodes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    if cluster.roles.is_some() && cluster.nodes.is_some() {
+        return Err(experiment.complaint(
+            "cluster.nodes",
+            "there are both nodes and roles; remove one: nodes = 3 hosts every role on each of three nodes",
+        ));
+    }
+    let planned = cluster.planned_nodes();
+    let field = if cluster.roles.is_some() { "cluster.roles" } else { "cluster.nodes" };
+    for role in [Role::Replica, Role::Leader, Role::Acceptor] {
+        if !planned.iter().any(|node| node.roles.contains(&role)) {
+            let name = super::sections::role_name(role);
+            return Err(
+                experiment.complaint(field, &format!("no node is a {name}; there must be at least one"))
+            );
+        }
+    }
+    if planned.len() > NODES_MAX as usize {
+        let what = format!("{} nodes are too many for one machine; at most {NODES_MAX}", planned.len());
+        return Err(experiment.complaint(field, &what));
+    }
+    Ok(())
+}
+
+fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), Failure> {
+    let links = cluster.links;
+    if links.jitter > links.delay {
+        let what = format!(
+            "the jitter of {:?} is larger than the delay of {:?}; it should be at most the delay",
+            links.jitter, links.delay
+        );
+        return Err(experiment.complaint("cluster.links.jitter", &what));
+    }
+    if mode == Mode::Host && !links.delay.is_zero() {
+        let what = "links have no delay with network = \"host\"; use network = \"proxy\" or remove it";
+        return Err(experiment.complaint("cluster.links.delay", what));
+    }
+    if let Some(port) = cluster.base_port
+        && !(1024..=64_000).contains(&port)
+    {
+        let what = format!("{port} is no port to begin at; it should be 1024 to 64000");
+        return Err(experiment.complaint("cluster.base-port", &what));
+    }
+    Ok(())
+}
+
+fn paxos(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    cluster.paxos.check().map_err(|message| match message.split_once(": ") {
+        Some((field, what)) => experiment.complaint(&format!("cluster.paxos.{field}"), what),
+        None => experiment.complaint("cluster.paxos", &message),
+    })
+}

@@ -1,0 +1,109 @@
+//! A small HTTP client for what nodes say of themselves: one kept connection per node, a deadline per request.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// The largest answer that is read; ten thousand decisions of ordinary values are far below it.
+const LARGEST_BODY: usize = 256 << 20;
+
+/// Why a node gave no answer that could be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    /// It did not answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// It could not be reached.
+    #[error("cannot be reached: {0}")]
+    Unreachable(#[from] std::io::Error),
+    /// The connection broke, or what came over it was not HTTP.
+    #[error("the connection failed: {0}")]
+    Http(#[from] hyper::Error),
+    /// It answered with an error.
+    #[error("it answered {status}: {body}")]
+    Refused {
+        /// The status of the answer.
+        status: StatusCode,
+        /// The beginning of its body.
+        body: String,
+    },
+    /// The body was too long or broke off.
+    #[error("its answer could not be read: {0}")]
+    Body(String),
+    /// The body is not the JSON it should be.
+    #[error("its answer is not what it should be: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Asks one node. Reconnects when the connection is lost, as it is with each restart of the node.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    address: SocketAddr,
+    connection: Option<SendRequest<Empty<Bytes>>>,
+}
+
+impl Asker {
+    /// For the node that listens on `address`; connects with the first request.
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, connection: None }
+    }
+
+    /// `GET path`, parsed as JSON.
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<T, AskError> {
+        let answer = match tokio::time::timeout(timeout, self.request(path)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(AskError::Timeout(timeout)),
+        };
+        if answer.is_err() {
+            // A late answer on this connection would be taken for that of the next request.
+            self.connection = None;
+        }
+        Ok(serde_json::from_slice(&answer?)?)
+    }
+
+    async fn request(&mut self, path: &str) -> Result<Bytes, AskError> {
+        let mut sender = match self.connection.take().filter(|sender| !sender.is_closed()) {
+            Some(sender) => sender,
+            None => self.connect().await?,
+        };
+        let request = Request::get(path)
+            .header(header::HOST, self.address.to_string())
+            .body(Empty::new())
+            .expect("a path of our own and an address make a request");
+        sender.ready().await?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), LARGEST_BODY)
+            .collect()
+            .await
+            .map_err(|error| AskError::Body(error.to_string()))?
+            .to_bytes();
+        self.connection = Some(sender);
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let body = String::from_utf8_lossy(&body).chars().take(200).collect();
+        Err(AskError::Refused { status, body })
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, AskError> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            // Its end is seen by the sender, which then reports it as closed.
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+}

@@ -1,0 +1,114 @@
+//! What a person sees while a run goes on: lines, and one live line below them on a terminal.
+
+pub(crate) mod progress;
+pub(crate) mod story;
+pub(crate) mod summary;
+pub(crate) mod teller;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Text that is right.
+pub(crate) const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
+/// Text that is wrong.
+pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
+/// Text that needs a look.
+pub(crate) const DOUBT: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))).bold();
+/// Headings.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// Text of less weight.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// Where lines go. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    /// Lines go to standard error, because standard output is for the machine.
+    to_stderr: bool,
+    live: Option<Arc<ProgressBar>>,
+}
+
+impl Screen {
+    /// With `json`, standard output is kept for one summary and lines go to standard error.
+    pub(crate) fn new(json: bool) -> Self {
+        let stream_is_terminal =
+            if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+        let live = (stream_is_terminal && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let template = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+                "{spinner} {wide_msg}"
+            } else {
+                "{spinner:.cyan} {wide_msg}"
+            };
+            bar.set_style(
+                ProgressStyle::with_template(template).expect("the template of the live line is well formed"),
+            );
+            Arc::new(bar)
+        });
+        Self { to_stderr: json, live }
+    }
+
+    /// Whether there is a live line.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Prints one or more lines. Colours are left out where they do not belong.
+    pub(crate) fn line(&self, text: &str) {
+        let print = || {
+            // A closed pipe is no reason to lose a run.
+            if self.to_stderr {
+                let _ = writeln!(anstream::stderr(), "{text}");
+            } else {
+                let _ = writeln!(anstream::stdout(), "{text}");
+            }
+        };
+        match &self.live {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Replaces the live line, where there is one.
+    pub(crate) fn live(&self, text: String) {
+        if let Some(bar) = &self.live {
+            bar.set_message(text);
+            bar.tick();
+        }
+    }
+
+    /// Takes the live line away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.live {
+            bar.set_message("");
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A duration for people: `0.42 s`, `12.3 s`, `85 ms`.
+pub(crate) fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.1 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else if seconds < 10.0 {
+        format!("{seconds:.2} s")
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+    use std::time::Duration;
+
+    #[test]
+    fn durations_are_short_and_have_units() {
+        assert_eq!(human(Duration::from_millis(85)), "85 ms");
+        assert_eq!(human(Duration::from_millis(1_234)), "1.23 s");
+        assert_eq!(human(Duration::from_secs(61)), "61.0 s");
+    }
+}

@@ -1,0 +1,100 @@
+//! The state behind the live line: the phase, how far it is, the operations, and the faults in force.
+
+use super::{Screen, human};
+use crate::recorder::{FileRecorder, Tally};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often the live line is drawn.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// What the live line shows. Cheap to clone; all clones show the same.
+#[derive(Clone, Default)]
+pub(crate) struct Progress(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    variant: String,
+    phase: Option<(String, Instant, Option<Duration>)>,
+    faults: BTreeMap<u64, String>,
+}
+
+impl Progress {
+    /// Says which variant runs now.
+    pub(crate) fn variant(&self, name: &str) {
+        self.with(|state| name.clone_into(&mut state.variant));
+    }
+
+    /// Says which phase begins now, and how long it should last if that is known.
+    pub(crate) fn phase(&self, name: &str, length: Option<Duration>) {
+        self.with(|state| state.phase = Some((name.to_owned(), Instant::now(), length)));
+    }
+
+    /// A fault is in force from now on.
+    pub(crate) fn fault_began(&self, number: u64, label: &str) {
+        self.with(|state| drop(state.faults.insert(number, label.to_owned())));
+    }
+
+    /// A fault is healed.
+    pub(crate) fn fault_ended(&self, number: u64) {
+        self.with(|state| drop(state.faults.remove(&number)));
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The live line with these figures.
+    fn text(&self, tally: Tally, per_second: f64) -> String {
+        self.with(|state| {
+            let phase = match &state.phase {
+                None => "starting".to_owned(),
+                Some((name, since, None)) => format!("{name} {}", human(since.elapsed())),
+                Some((name, since, Some(length))) => {
+                    format!("{name} {:.0}/{:.0} s", since.elapsed().as_secs_f64(), length.as_secs_f64())
+                }
+            };
+            let faults: Vec<&str> = state.faults.values().map(String::as_str).collect();
+            let faults =
+                if faults.is_empty() { String::new() } else { format!(" · now: {}", faults.join(", ")) };
+            format!(
+                "{} · {phase} · {per_second:.0} ops/s · ok {} fail {} info {}{faults}",
+                state.variant, tally.ok, tally.fail, tally.info
+            )
+        })
+    }
+
+    /// Draws the live line until the returned guard is dropped. Does nothing where there is no live line.
+    pub(crate) fn draw(&self, screen: &Screen, recorder: &Arc<FileRecorder>) -> Drawing {
+        if !screen.is_live() {
+            return Drawing(None);
+        }
+        let (progress, screen, recorder) = (self.clone(), screen.clone(), Arc::clone(recorder));
+        Drawing(Some(tokio::spawn(async move {
+            let mut tick = tokio::time::interval(REDRAW);
+            let mut before = recorder.tally();
+            let mut rate = 0.0;
+            loop {
+                tick.tick().await;
+                let tally = recorder.tally();
+                let now = tally.since(before).total() as f64 / REDRAW.as_secs_f64();
+                // Smoothed, so that the figure can be read.
+                rate = 0.7 * rate + 0.3 * now;
+                before = tally;
+                screen.live(progress.text(tally, rate));
+            }
+        })))
+    }
+}
+
+/// The live line is drawn as long as this exists.
+pub(crate) struct Drawing(Option<tokio::task::JoinHandle<()>>);
+
+impl Drop for Drawing {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The end of a run for people: figures per variant, the verdict in words, and where the pictures are.
+
+use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
+use anstyle::Style;
+use checker::results::{Answer, RunVerdict, VariantVerdict};
+use comfy_table::{CellAlignment, Table, presets};
+use std::path::Path;
+
+/// Lines of evidence shown of one check; the rest is in the report.
+const EVIDENCE_SHOWN: usize = 16;
+
+/// What people open first.
+const PICTURES: [&str; 5] =
+    ["latency.png", "throughput.png", "latency-cdf.png", "backoff.png", "report.html"];
+
+/// Prints it all.
+pub(crate) fn print(screen: &Screen, verdict: &RunVerdict, folder: &Path) {
+    screen.line("");
+    screen.line(&table(&verdict.variants));
+    screen.line("");
+    if let Some(reading) = &verdict.reading {
+        screen.line(reading);
+        screen.line("");
+    }
+    say_verdict(screen, verdict);
+    let there: Vec<_> = PICTURES.iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect();
+    if !there.is_empty() {
+        screen.line("");
+        for path in there {
+            screen.line(&format!("  {}", path.display()));
+        }
+    }
+}
+
+/// The verdict in one sentence, and each check that is not valid with its evidence.
+pub(crate) fn say_verdict(screen: &Screen, verdict: &RunVerdict) {
+    let style = style(verdict.answer);
+    screen.line(&format!("{style}{}{style:#}", verdict.sentence));
+    for (variant, check) in verdict.complaints() {
+        say_check(screen, variant, check.name, check.answer, &check.reason, &check.evidence);
+    }
+}
+
+/// One check with its evidence.
+pub(crate) fn say_check(
+    screen: &Screen,
+    of: &str,
+    name: &str,
+    answer: Answer,
+    reason: &str,
+    evidence: &[String],
+) {
+    let style = style(answer);
+    screen.line(&format!("  {style}{}{style:#}  {of}: {name}: {reason}", answer.word()));
+    for line in evidence.iter().take(EVIDENCE_SHOWN) {
+        screen.line(&format!("      {line}"));
+    }
+    if let Some(more) = evidence.len().checked_sub(EVIDENCE_SHOWN).filter(|more| *more > 0) {
+        screen.line(&format!("      {FAINT}and {more} more lines in verdict.json{FAINT:#}"));
+    }
+}
+
+/// The colour of an answer.
+pub(crate) fn style(answer: Answer) -> Style {
+    match answer {
+        Answer::Valid => GOOD,
+        Answer::Unknown => DOUBT,
+        Answer::Invalid | Answer::Failed => BAD,
+    }
+}
+
+fn table(variants: &[VariantVerdict]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let protocol = variants.iter().any(|variant| variant.summary.protocol.is_some());
+    let mut header = vec!["variant", "verdict", "ok", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
+    if protocol {
+        header.extend(["decided/s", "preempted/s", "adopted/s", "longest gap s"]);
+    }
+    header.push("outage s");
+    table.set_header(header);
+    for variant in variants {
+        table.add_row(row(variant, protocol));
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let text = table.to_string();
+    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    if let Some(first) = lines.first_mut() {
+        *first = format!("{STRONG}{first}{STRONG:#}");
+    }
+    lines.join("\n")
+}
+
+fn row(variant: &VariantVerdict, protocol: bool) -> Vec<String> {
+    let summary = &variant.summary;
+    let number = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    let mut row = vec![
+        variant.variant.clone(),
+        variant.answer.word().to_owned(),
+        summary.counts.ok.to_string(),
+        summary.counts.fail.to_string(),
+        summary.counts.info.to_string(),
+        number(summary.throughput_per_s, 1),
+        number(summary.latency.map(|latency| latency.p50_ms), 2),
+        number(summary.latency.map(|latency| latency.p99_ms), 2),
+        number(summary.latency.map(|latency| latency.max_ms), 1),
+    ];
+    if protocol {
+        let figures = summary.protocol.as_ref();
+        row.push(number(figures.map(|f| f.decided_per_s), 1));
+        row.push(number(figures.map(|f| f.preemptions_per_s), 1));
+        row.push(number(figures.map(|f| f.adoptions_per_s), 1));
+        row.push(number(figures.map(|f| f.longest_without_decision_s), 2));
+    }
+    row.push(number(summary.longest_outage_s, 2));
+    row
+}

@@ -1,0 +1,187 @@
+//! Tells what happens in a run, as it happens: phases, faults, and what they came to.
+
+use super::progress::Progress;
+use super::story::Story;
+use super::{FAINT, STRONG, Screen, human};
+use crate::recorder::Tally;
+use checker::history::{Event, Phase};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Something worth telling, with the run's clock and its counts at that moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    /// Nanoseconds since the run's start.
+    pub time_ns: u64,
+    /// Operations completed so far.
+    pub tally: Tally,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// A phase begins, to last this long; none where nobody knows.
+    Began(Phase, Option<Duration>),
+    /// A phase is over.
+    Ended(Phase),
+    /// The nemesis recorded something.
+    Fault(FaultMoment),
+    /// Something else in words.
+    Note(String),
+    /// There is nothing more to tell.
+    Over,
+}
+
+/// A record of the nemesis.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultMoment {
+    /// The fault's number; none for an exit of a node that nobody killed.
+    pub fault: Option<u64>,
+    /// Its kind.
+    pub kind: String,
+    /// Whether it starts, ends, or is an exit.
+    pub stage: Stage,
+    /// What people call it.
+    pub label: String,
+    /// The nodes it hits.
+    pub targets: Vec<String>,
+    /// What shows that it took effect.
+    pub evidence: Vec<String>,
+    /// What a reader should know besides.
+    pub note: Option<String>,
+}
+
+/// Where in its life a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is in force from now on.
+    Start,
+    /// It is healed.
+    End,
+    /// A node ended though nobody killed it.
+    Exit,
+}
+
+impl FaultMoment {
+    /// Reads an event of the nemesis; none if it is something else.
+    pub(crate) fn read(event: &Event) -> Option<Self> {
+        let texts = |name: &str| -> Vec<String> {
+            let list = event.value.get(name).and_then(Value::as_array);
+            list.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        };
+        let stage = match event.value.get("event")?.as_str()? {
+            "start" => Stage::Start,
+            "end" => Stage::End,
+            "exit" => Stage::Exit,
+            _ => return None,
+        };
+        let targets = texts("targets");
+        let label = event.value.get("label").and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            fault: event.value.get("fault").and_then(Value::as_u64),
+            kind: event.f.clone(),
+            stage,
+            label: label.unwrap_or_else(|| format!("{} {}", event.f, targets.join(" "))),
+            targets,
+            evidence: texts("evidence"),
+            note: event.value.get("note").and_then(Value::as_str).map(str::to_owned),
+        })
+    }
+
+    /// The evidence and the note in one line.
+    pub(crate) fn shown(&self) -> String {
+        let evidence =
+            if self.evidence.is_empty() { "no evidence".to_owned() } else { self.evidence.join("; ") };
+        match &self.note {
+            Some(note) => format!("{evidence} ({note})"),
+            None => evidence,
+        }
+    }
+}
+
+/// The name of a phase for people.
+pub(crate) fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Warmup => "warm-up",
+        Phase::Load => "load",
+        Phase::Recovery => "recovery",
+        Phase::Final => "final reads",
+    }
+}
+
+/// Tells moments until the last, in lines or as the story of a recovery.
+pub(crate) async fn tell(
+    screen: Screen,
+    progress: Progress,
+    mut moments: UnboundedReceiver<Moment>,
+    mut story: Option<Story>,
+) {
+    let mut load_start = 0;
+    while let Some(moment) = moments.recv().await {
+        if let What::Over = moment.what {
+            return;
+        }
+        follow(&progress, &moment.what);
+        if let What::Began(Phase::Load, _) = moment.what {
+            load_start = moment.time_ns;
+        }
+        match &mut story {
+            Some(story) => story.tell(&screen, &moment).await,
+            None => plain(&screen, &moment, load_start),
+        }
+    }
+}
+
+/// Keeps the live line up to date.
+fn follow(progress: &Progress, what: &What) {
+    match what {
+        What::Began(phase, length) => progress.phase(phase_name(*phase), *length),
+        What::Fault(fault) => match (fault.stage, fault.fault) {
+            (Stage::Start, Some(number)) => progress.fault_began(number, &fault.label),
+            (Stage::End, Some(number)) => progress.fault_ended(number),
+            (Stage::Exit, _) | (_, None) => {}
+        },
+        What::Ended(_) | What::Note(_) | What::Over => {}
+    }
+}
+
+fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
+    match &moment.what {
+        What::Began(phase, Some(length)) => {
+            screen.line(&format!("  {STRONG}{}{STRONG:#} {}", phase_name(*phase), human(*length)));
+        }
+        What::Began(phase, None) => screen.line(&format!("  {STRONG}{}{STRONG:#}", phase_name(*phase))),
+        What::Ended(_) | What::Over => {}
+        What::Fault(fault) => {
+            let seconds = moment.time_ns.saturating_sub(load_start) as f64 / 1e9;
+            let what = match fault.stage {
+                Stage::Start => fault.label.clone(),
+                Stage::End => format!("healed: {}", fault.label),
+                Stage::Exit => format!("{} ended though nobody killed it", fault.targets.join(" ")),
+            };
+            screen.line(&format!("    {seconds:6.2} s  {what}  {FAINT}{}{FAINT:#}", fault.shown()));
+        }
+        What::Note(text) => screen.line(&format!("  {text}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FaultMoment, Stage};
+    use checker::history::{Event, Kind, Process};
+    use serde_json::json;
+
+    #[test]
+    fn a_record_of_the_nemesis_is_read_with_label_targets_and_evidence() {
+        let mut event = Event::new(Process::Nemesis, Kind::Info, "kill");
+        event.value = json!({"fault": 2, "event": "start", "targets": ["n2"], "planned": 5,
+            "evidence": ["pid 7 ended by signal 9"], "label": "kill leader (n2)"});
+        let fault = FaultMoment::read(&event).unwrap();
+        assert_eq!(fault.stage, Stage::Start);
+        assert_eq!((fault.fault, fault.label.as_str()), (Some(2), "kill leader (n2)"));
+        assert_eq!(fault.shown(), "pid 7 ended by signal 9");
+    }
+}
