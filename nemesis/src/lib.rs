@@ -1,20 +1,28 @@
 //! Faults on real processes, planned from a seed and recorded with evidence.
 //!
 //! The way of a fault: a [`FaultSpec`] is read from a spec; [`plan()`] decides everything about it from the
-//! seed before the run; a runner starts and ends it on the lab that holds the processes and the links
+//! seed before the run; [`run`] starts and ends it on the [`Lab`] that holds the processes and the links
 //! between them; and each start and end is written to the history with the evidence that it took effect.
 
+mod lab;
 mod network;
 mod partition;
 mod plan;
+mod process;
+mod runner;
 mod select;
 mod spec;
 mod topology;
 mod vocabulary;
 
-pub use network::{LinkFault, Mode, Network, NetworkError};
+pub use lab::{Lab, LabConfig, LabError};
+pub use network::{
+    Claim, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortError, Probe, ProxyError,
+};
 pub use partition::Link;
 pub use plan::{Action, Hit, PlanError, PlanOptions, PlannedFault, Scope, plan};
+pub use process::{Effect, Exit, ProcessCommand, ProcessError};
+pub use runner::{Directory, FaultRecord, run};
 pub use select::Ends;
 pub use spec::{ByteRate, CutManner, Delay, FaultSpec, Links, Shape, Target};
 pub use topology::{NodeInfo, Topology};

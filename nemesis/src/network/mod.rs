@@ -3,9 +3,13 @@
 //! `proxy` lives in its folder here; the namespaces of `lab` get a folder beside it. `host` needs no code: it
 //! is plain loopback.
 
+mod ports;
 mod proxy;
 
-pub use proxy::LinkFault;
+pub(crate) use ports::PortBlock;
+pub use ports::PortError;
+pub use proxy::{Claim, LinkCounters, LinkFault, LinkSummary, Probe, ProxyError};
+pub(crate) use proxy::{Proxies, probe};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

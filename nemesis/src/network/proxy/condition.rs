@@ -26,6 +26,8 @@ pub(super) struct Condition {
     pub(super) refused: bool,
     pub(super) delay: Delay,
     pub(super) rate: Option<u64>,
+    /// Whether a fault delays or slows it, beyond what the link takes anyway.
+    pub(super) slowed: bool,
     /// Goes up each time the open connections are to be reset.
     pub(super) resets: u64,
 }
@@ -60,6 +62,10 @@ impl Faults {
         any
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn reset(&mut self) {
         self.resets += 1;
     }
@@ -72,10 +78,12 @@ impl Faults {
                 LinkFault::Stall => condition.stalled = true,
                 LinkFault::Refuse => condition.refused = true,
                 LinkFault::Delay(delay) => {
+                    condition.slowed = true;
                     condition.delay.mean += delay.mean;
                     condition.delay.jitter += delay.jitter;
                 }
                 LinkFault::Rate(rate) => {
+                    condition.slowed = true;
                     condition.rate = Some(condition.rate.map_or(rate, |other| other.min(rate)).max(1));
                 }
             }

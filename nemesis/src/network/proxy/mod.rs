@@ -1,5 +1,133 @@
 //! One TCP proxy per directed link, all on loopback.
+//!
+//! The link `n1→n2` is what `n1` dials to `n2`: `n1` is told the proxy's address instead of `n2`'s. Bytes that come
+//! back on such a connection belong to the same link. A cut of `n1→n2` stalls both directions of what `n1` dialled,
+//! and leaves alone what `n2` dialled; a delay of `n1→n2` delays both directions too.
 
 mod condition;
+mod connection;
+mod counters;
+mod link;
+mod probe;
+mod pump;
 
-pub use condition::LinkFault;
+pub use condition::{Claim, LinkFault};
+pub use counters::{LinkCounters, LinkSummary};
+pub use probe::Probe;
+pub(crate) use probe::probe;
+
+use crate::partition::Link;
+use crate::spec::Delay;
+use link::LinkState;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+/// A proxy could not listen.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy of {link} cannot listen on port {port} of 127.0.0.1: {source}")]
+pub struct ProxyError {
+    link: Link,
+    port: u16,
+    source: io::Error,
+}
+
+/// All proxies of a cluster. They end, and so do their connections, when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Proxies {
+    proxies: BTreeMap<Link, Proxy>,
+}
+
+#[derive(Debug)]
+struct Proxy {
+    address: SocketAddr,
+    state: Arc<LinkState>,
+    task: AbortHandle,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Proxies {
+    /// Starts a proxy on this port for a link that leads to `upstream`. Needs a tokio runtime.
+    pub(crate) async fn add(
+        &mut self,
+        link: Link,
+        port: u16,
+        upstream: SocketAddr,
+        base: Delay,
+        seed: u64,
+    ) -> Result<(), ProxyError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(|source| ProxyError { link: link.clone(), port, source })?;
+        let address =
+            listener.local_addr().map_err(|source| ProxyError { link: link.clone(), port, source })?;
+        let state = Arc::new(LinkState::new(upstream, base, seed, self.proxies.len() as u64));
+        let task = tokio::spawn(connection::accept(listener, Arc::clone(&state))).abort_handle();
+        self.proxies.insert(link, Proxy { address, state, task });
+        Ok(())
+    }
+
+    fn get(&self, link: &Link) -> &Proxy {
+        self.proxies.get(link).unwrap_or_else(|| panic!("there is no link {link}"))
+    }
+
+    /// Where `link.from` dials `link.to`.
+    pub(crate) fn address(&self, link: &Link) -> SocketAddr {
+        self.get(link).address
+    }
+
+    /// Puts a fault on a link; it stays until its claim is released.
+    pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
+        self.get(link).state.change(|faults| faults.apply(claim, fault));
+    }
+
+    /// Takes a claim's fault off a link; false if there was none.
+    pub(crate) fn release(&self, link: &Link, claim: Claim) -> bool {
+        self.get(link).state.change(|faults| faults.release(claim))
+    }
+
+    /// Takes every fault off every link, and says which links had any.
+    pub(crate) fn release_all(&self) -> Vec<Link> {
+        let had = self.proxies.iter().filter(|(_, proxy)| proxy.state.change(condition::Faults::release_all));
+        had.map(|(link, _)| link.clone()).collect()
+    }
+
+    /// How many faults are on the link.
+    pub(crate) fn faults_on(&self, link: &Link) -> usize {
+        self.get(link).state.faults_on()
+    }
+
+    /// Resets the open connections of a link, and says how many were.
+    pub(crate) async fn reset(&self, link: &Link) -> u64 {
+        self.get(link).state.reset().await
+    }
+
+    /// What the link has carried so far.
+    pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
+        self.get(link).state.counters.read()
+    }
+
+    /// Sends `request` over the link as `link.from` would; it does not count in the link's counters.
+    pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
+        let proxy = self.get(link);
+        probe(proxy.address, request, patience, |port| proxy.state.expect_probe(port)).await
+    }
+
+    /// Every link, with its counters.
+    pub(crate) fn summary(&self) -> Vec<LinkSummary> {
+        let all = self.proxies.iter();
+        all.map(|(link, proxy)| LinkSummary { link: link.clone(), counters: proxy.state.counters.read() })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

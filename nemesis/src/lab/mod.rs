@@ -1,0 +1,315 @@
+//! The lab: a cluster's processes and the links between them, under the bench's control.
+//!
+//! Everything a fault does is an action here, held by a *claim* (the fault's number). What several faults hold is
+//! only over when the last of them lets go, so faults may overlap as they like.
+
+use crate::network::{
+    Claim, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortBlock, PortError, Probe,
+    Proxies, ProxyError, probe,
+};
+use crate::partition::Link;
+use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
+use crate::spec::{Delay, Links};
+use crate::topology::Topology;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// How long killed processes may take to be gone. One that waits for a disk cannot die sooner.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a lab is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabConfig {
+    /// The network that was asked for.
+    pub network: Network,
+    /// The nodes.
+    pub topology: Topology,
+    /// What every link between them is like.
+    pub links: Links,
+    /// The first of the ports to use; found when left out.
+    pub base_port: Option<u16>,
+    /// Seed of the links' jitter.
+    pub seed: u64,
+    /// A request that every node answers at once, as raw bytes. It is the proof that a link is cut or healed; without
+    /// it there is only what the links counted.
+    pub probe: Option<Vec<u8>>,
+}
+
+/// Why the lab could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The network cannot be had.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// There are no ports.
+    #[error(transparent)]
+    Ports(#[from] PortError),
+    /// A proxy could not listen.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// A process could not be started or reached.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The thread that starts processes could not be started.
+    #[error("no thread could be started: {0}")]
+    Thread(io::Error),
+    /// The cluster has more nodes than this network has ports for.
+    #[error("{nodes} nodes are too many for one machine's ports; use fewer, or network = \"host\"")]
+    TooManyNodes {
+        /// How many.
+        nodes: usize,
+    },
+    /// The links are to be delayed where there is nothing between the nodes.
+    #[error(
+        "[cluster.links] needs network = \"proxy\"; with network = \"host\" nothing is between the nodes"
+    )]
+    PlainLinks,
+    /// Processes did not die when they were killed.
+    #[error("still alive after SIGKILL: {}; they wait for a disk or a debugger", nodes.join(", "))]
+    StillAlive {
+        /// The nodes.
+        nodes: Vec<String>,
+    },
+}
+
+/// A running lab. It ends when dropped: links, connections, and every process it started.
+#[derive(Debug)]
+pub struct Lab {
+    mode: Mode,
+    topology: Topology,
+    base: Delay,
+    probe: Option<Vec<u8>>,
+    nodes: BTreeMap<String, Node>,
+    proxies: Proxies,
+    spawner: Spawner,
+    exits: Mutex<Option<UnboundedReceiver<Exit>>>,
+    _ports: PortBlock,
+}
+
+#[derive(Debug)]
+struct Node {
+    listen: SocketAddr,
+    process: tokio::sync::Mutex<NodeProcess>,
+}
+
+impl Lab {
+    /// Takes the ports and starts the proxies. Starts no node yet: each needs addresses that are only known now.
+    pub async fn start(config: LabConfig) -> Result<Self, LabError> {
+        let mode = config.network.choose()?;
+        let base = Delay::from(config.links);
+        if mode == Mode::Host && !base.is_zero() {
+            return Err(LabError::PlainLinks);
+        }
+        let count = config.topology.nodes.len();
+        let too_many = || LabError::TooManyNodes { nodes: count };
+        let links = match mode {
+            Mode::Proxy => count.saturating_mul(count - count.min(1)),
+            Mode::Host => 0,
+        };
+        // Past this a block would not fit below the ports that the kernel hands out.
+        let ports =
+            u16::try_from(count + links).ok().filter(|ports| *ports <= 10_000).ok_or_else(too_many)?;
+        let block = match config.base_port {
+            Some(base_port) => PortBlock::at(base_port, ports)?,
+            None => PortBlock::find(ports)?,
+        };
+        let mut free = (0..ports).map(|index| block.port(index));
+        let mut next_port = || free.next().expect("as many ports were taken as are needed");
+
+        let (exit_sender, exits) = unbounded_channel();
+        let mut nodes = BTreeMap::new();
+        for name in config.topology.names() {
+            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
+            let process = tokio::sync::Mutex::new(NodeProcess::new(name, exit_sender.clone()));
+            nodes.insert(name.to_owned(), Node { listen, process });
+        }
+        let mut proxies = Proxies::default();
+        if mode == Mode::Proxy {
+            for from in config.topology.names() {
+                for to in config.topology.names().filter(|to| *to != from) {
+                    let upstream = nodes[to].listen;
+                    proxies.add(Link::new(from, to), next_port(), upstream, base, config.seed).await?;
+                }
+            }
+        }
+        Ok(Self {
+            mode,
+            topology: config.topology,
+            base,
+            probe: config.probe,
+            nodes,
+            proxies,
+            spawner: Spawner::start().map_err(LabError::Thread)?,
+            exits: Mutex::new(Some(exits)),
+            _ports: block,
+        })
+    }
+
+    /// The network it has.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Its nodes.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// What every link takes when no fault touches it.
+    pub fn base_delay(&self) -> Delay {
+        self.base
+    }
+
+    /// Where a node listens, and where clients reach it.
+    ///
+    /// # Panics
+    /// If there is no such node; so do all methods that take a node or a link.
+    pub fn listen_address(&self, node: &str) -> SocketAddr {
+        self.node(node).listen
+    }
+
+    /// Where `from` is told that `to` is.
+    pub fn peer_address(&self, from: &str, to: &str) -> SocketAddr {
+        match self.mode {
+            Mode::Proxy if from != to => self.proxies.address(&Link::new(from, to)),
+            Mode::Proxy | Mode::Host => self.listen_address(to),
+        }
+    }
+
+    fn node(&self, name: &str) -> &Node {
+        self.nodes.get(name).unwrap_or_else(|| panic!("there is no node {name}"))
+    }
+
+    /// The ends of processes that nobody killed, as they happen. The first caller gets them.
+    pub fn take_exits(&self) -> Option<UnboundedReceiver<Exit>> {
+        self.exits.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Starts a node's process and gives its id.
+    pub async fn spawn(&self, node: &str, command: ProcessCommand) -> Result<u32, LabError> {
+        Ok(self.node(node).process.lock().await.spawn(command, &self.spawner).await?)
+    }
+
+    /// The process id of a node, if it lives.
+    pub async fn pid(&self, node: &str) -> Option<u32> {
+        self.node(node).process.lock().await.pid()
+    }
+
+    /// Whether a node lives and no fault pauses it.
+    pub async fn could_answer(&self, node: &str) -> bool {
+        self.node(node).process.lock().await.could_answer()
+    }
+
+    /// SIGKILL. The node stays down until every claim on it has ended in a [`restart`](Self::restart).
+    pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        Ok(self.node(node).process.lock().await.kill(claim).await?)
+    }
+
+    /// Lets go of a kill, and starts the node again on the same data if no other fault holds it down.
+    pub async fn restart(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        Ok(self.node(node).process.lock().await.restart(claim, &self.spawner).await?)
+    }
+
+    /// SIGSTOP. The node stands still until every claim on it has ended in a [`resume`](Self::resume).
+    pub async fn pause(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        Ok(self.node(node).process.lock().await.pause(claim).await?)
+    }
+
+    /// Lets go of a pause, and lets the node go on if no other fault pauses it.
+    pub async fn resume(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        Ok(self.node(node).process.lock().await.resume(claim).await?)
+    }
+
+    /// Puts a fault on a link; it stays until the claim is [released](Self::release).
+    pub fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
+        self.proxies.apply(link, claim, fault);
+    }
+
+    /// Takes a claim's fault off a link; false if there was none.
+    pub fn release(&self, link: &Link, claim: Claim) -> bool {
+        self.proxies.release(link, claim)
+    }
+
+    /// How many faults are on a link.
+    pub fn faults_on(&self, link: &Link) -> usize {
+        self.proxies.faults_on(link)
+    }
+
+    /// Resets the open connections of a link, and says how many there were.
+    pub async fn reset(&self, link: &Link) -> u64 {
+        self.proxies.reset(link).await
+    }
+
+    /// What a link has carried so far.
+    pub fn counters(&self, link: &Link) -> LinkCounters {
+        self.proxies.counters(link)
+    }
+
+    /// Every link with what it has carried so far; none with `network = "host"`.
+    pub fn links(&self) -> Vec<LinkSummary> {
+        self.proxies.summary()
+    }
+
+    /// Sends the probe over a link, as the node at its start would; none if the lab was given no probe.
+    pub async fn probe(&self, link: &Link, patience: Duration) -> Option<Probe> {
+        Some(self.proxies.probe(link, self.probe.as_deref()?, patience).await)
+    }
+
+    /// Sends the probe to a node directly, as a client would; none if the lab was given no probe.
+    pub async fn probe_node(&self, node: &str, patience: Duration) -> Option<Probe> {
+        Some(probe(self.listen_address(node), self.probe.as_deref()?, patience, |_| ()).await)
+    }
+
+    /// Takes every fault off: links first, then pauses, then kills. Says what there was to heal.
+    pub async fn heal_all(&self) -> Result<Vec<String>, LabError> {
+        let mut healed: Vec<String> =
+            self.proxies.release_all().iter().map(|link| format!("{link} healed")).collect();
+        let mut first_error = None;
+        for (name, node) in &self.nodes {
+            let mut process = node.process.lock().await;
+            let (down, still) = process.claims();
+            for claim in still {
+                match process.resume(claim).await {
+                    Ok(effect) => healed.extend(effect.evidence.iter().map(|seen| format!("{name}: {seen}"))),
+                    Err(error) => first_error = first_error.or(Some(error)),
+                }
+            }
+            for claim in down {
+                match process.restart(claim, &self.spawner).await {
+                    Ok(effect) => healed.extend(effect.evidence.iter().map(|seen| format!("{name}: {seen}"))),
+                    Err(error) => first_error = first_error.or(Some(error)),
+                }
+            }
+        }
+        first_error.map_or(Ok(healed), |error| Err(error.into()))
+    }
+
+    /// Kills every process and makes sure that none is left. Dropping the lab does the same, without an answer.
+    pub async fn stop(&self) -> Result<(), LabError> {
+        for node in self.nodes.values() {
+            node.process.lock().await.order_end();
+        }
+        let mut alive = Vec::new();
+        for (name, node) in &self.nodes {
+            if !node.process.lock().await.ended(END_PATIENCE).await {
+                alive.push(name.clone());
+            }
+        }
+        if alive.is_empty() { Ok(()) } else { Err(LabError::StillAlive { nodes: alive }) }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for node in self.nodes.values_mut() {
+            node.process.get_mut().order_end();
+        }
+        for node in self.nodes.values_mut() {
+            node.process.get_mut().ended_within(END_PATIENCE);
+        }
+    }
+}

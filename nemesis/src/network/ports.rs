@@ -1,0 +1,173 @@
+//! Ports that two benches never share and that no outgoing connection takes by accident.
+//!
+//! Ports come in cells of 16 below the kernel's range for outgoing connections. The first port of each cell is
+//! bound and held as a guard for as long as the block lives; the 15 behind it are for use. All on 127.0.0.1.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+
+const CELL: u16 = 16;
+const USABLE: u16 = CELL - 1;
+/// Where the search for a free block begins; what is below comes last.
+const FIRST_CHOICE: u16 = 20_480;
+const LOWEST: u16 = 10_240;
+/// Where Linux and macOS begin to hand out ports, at the earliest, unless somebody changed it.
+const EPHEMERAL: u16 = 32_768;
+
+/// Ports on 127.0.0.1 that belong to one bench.
+#[derive(Debug)]
+pub(crate) struct PortBlock {
+    first: u16,
+    ports: u16,
+    _guards: Vec<TcpListener>,
+}
+
+/// Why there are no ports.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Somebody has a port of the block that was asked for.
+    #[error(
+        "port {port} of 127.0.0.1 cannot be had ({source}); see who listens there (`ss -ltnp sport = :{port}`), or \
+         choose another base-port, or leave it out and a free block is found"
+    )]
+    InUse {
+        /// The port.
+        port: u16,
+        /// What bind said.
+        source: io::Error,
+    },
+    /// The block would go past the last port.
+    #[error("{ports} ports from base-port {base} on go past 65535; choose a base-port of at most {highest}")]
+    TooHigh {
+        /// The base port that was asked for.
+        base: u16,
+        /// How many ports are needed.
+        ports: u16,
+        /// The highest base port that would do.
+        highest: u16,
+    },
+    /// Every block is taken.
+    #[error(
+        "no {ports} free ports in a row between {lowest} and {end} on 127.0.0.1; end other benches, or set base-port"
+    )]
+    NoneFree {
+        /// How many ports are needed.
+        ports: u16,
+        /// Where the search began.
+        lowest: u16,
+        /// Where it ended.
+        end: u16,
+    },
+}
+
+impl PortBlock {
+    /// Finds a free block of `ports` usable ports and holds its guards. Every port of it could be bound just now.
+    pub(crate) fn find(ports: u16) -> Result<Self, PortError> {
+        let (lowest, end) = range();
+        let span = span(ports);
+        let last = u32::from(end).saturating_sub(span);
+        let steps = (u32::from(lowest)..=last).step_by(usize::from(CELL));
+        let (below, above): (Vec<_>, Vec<_>) = steps.partition(|first| *first < u32::from(FIRST_CHOICE));
+        for first in above.into_iter().chain(below) {
+            if let Some(Ok(block)) = u16::try_from(first).ok().map(|first| Self::take(first, ports)) {
+                return Ok(block);
+            }
+        }
+        Err(PortError::NoneFree { ports, lowest, end })
+    }
+
+    /// Takes the block that begins at `base`, which becomes its first guard.
+    pub(crate) fn at(base: u16, ports: u16) -> Result<Self, PortError> {
+        let highest = 65_536 - span(ports);
+        if u32::from(base) > highest {
+            let highest = u16::try_from(highest).unwrap_or_default();
+            return Err(PortError::TooHigh { base, ports, highest });
+        }
+        Self::take(base, ports)
+    }
+
+    fn take(first: u16, ports: u16) -> Result<Self, PortError> {
+        let cells = ports.div_ceil(USABLE).max(1);
+        let guards = (0..cells).map(|cell| bind(first + cell * CELL)).collect::<Result<_, _>>()?;
+        let block = Self { first, ports, _guards: guards };
+        for index in 0..ports {
+            bind(block.port(index))?;
+        }
+        Ok(block)
+    }
+
+    /// The usable port of this index.
+    ///
+    /// # Panics
+    /// If the block has fewer ports.
+    pub(crate) fn port(&self, index: u16) -> u16 {
+        assert!(index < self.ports, "the block has {} ports, and number {index} was asked for", self.ports);
+        self.first + index / USABLE * CELL + 1 + index % USABLE
+    }
+}
+
+/// How many ports a block spans, guards included.
+fn span(ports: u16) -> u32 {
+    u32::from(ports.div_ceil(USABLE).max(1)) * u32::from(CELL)
+}
+
+fn bind(port: u16) -> Result<TcpListener, PortError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| PortError::InUse { port, source })
+}
+
+/// Where to look for blocks: below the ports the kernel hands out, or above them where they begin very low.
+fn range() -> (u16, u16) {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let bounds: Vec<u16> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    match bounds[..] {
+        [low, high] if low < LOWEST + 1024 => (high.saturating_add(1).next_multiple_of(CELL), u16::MAX),
+        [low, _] => (LOWEST, low.min(EPHEMERAL)),
+        _ => (LOWEST, EPHEMERAL),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_blocks_never_share_a_port_whatever_their_sizes() {
+        let a = PortBlock::find(40).unwrap();
+        let b = PortBlock::find(7).unwrap();
+        let ports = |block: &PortBlock| (0..block.ports).map(|index| block.port(index)).collect::<Vec<_>>();
+        assert!(ports(&a).iter().all(|port| !ports(&b).contains(port)));
+    }
+
+    #[test]
+    fn the_guard_of_a_block_keeps_others_out_until_it_is_dropped() {
+        let block = PortBlock::find(20).unwrap();
+        let second_cell = block.first + CELL;
+        let error = PortBlock::at(second_cell, 1).unwrap_err();
+        assert!(matches!(error, PortError::InUse { port, .. } if port == second_cell));
+        drop(block);
+        assert!(PortBlock::at(second_cell, 1).is_ok());
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_with_the_remedy() {
+        let block = PortBlock::find(3).unwrap();
+        let (base, port) = (block.first, block.port(1));
+        drop(block);
+        let _somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let error = PortBlock::at(base, 3).unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("base-port"), "{error}");
+    }
+
+    #[test]
+    fn blocks_stay_out_of_the_ports_that_the_kernel_hands_out() {
+        let block = PortBlock::find(30).unwrap();
+        let (lowest, end) = range();
+        assert!((0..30).all(|index| (lowest..end).contains(&block.port(index))));
+    }
+
+    #[test]
+    fn a_block_that_goes_past_the_last_port_is_refused() {
+        let error = PortBlock::at(65_530, 20).unwrap_err().to_string();
+        assert!(error.contains("at most 65504"), "{error}");
+    }
+}

@@ -1,0 +1,91 @@
+//! One proxied connection, from the accept to the last byte or the reset.
+
+use super::link::{Lane, LinkState};
+use super::pump::Pump;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::condition::Condition;
+
+/// Accepts until it is dropped, which ends every connection too.
+pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>) {
+    let mut connections = JoinSet::new();
+    let mut number = 0;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, peer)) => {
+                    number += 1;
+                    connections.spawn(serve(client, peer, Arc::clone(&link), number));
+                }
+                // Too many open files, most likely: the next one that closes makes room.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+async fn serve(mut client: TcpStream, peer: SocketAddr, link: Arc<LinkState>, number: u64) {
+    let counted = !link.is_probe(peer.port());
+    let condition = link.condition();
+    let at_first = *condition.borrow();
+    if at_first.refused {
+        link.counters.refused.fetch_add(u64::from(counted), Relaxed);
+        abort(&client);
+        return;
+    }
+    let open = counted.then(|| link.opened());
+    let mut upstream = None;
+    let ended = tokio::select! {
+        ended = relay(&mut client, &mut upstream, &link, number, counted) => ended,
+        () = reset_ordered(condition, at_first.resets) => {
+            link.counters.reset.fetch_add(u64::from(counted), Relaxed);
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+    };
+    if ended.is_err() {
+        abort(&client);
+        upstream.iter().for_each(abort);
+    }
+    drop(open);
+}
+
+/// Makes the close of a socket a reset.
+fn abort(stream: &TcpStream) {
+    // It fails only on a socket that is reset already.
+    let _ = stream.set_zero_linger();
+}
+
+async fn reset_ordered(mut condition: watch::Receiver<Condition>, seen: u64) {
+    // An error means that the link is gone, and the whole task with it.
+    let _ = condition.wait_for(|condition| condition.resets != seen).await;
+}
+
+/// Passes bytes both ways until both sides have ended. An error ends both sides with a reset.
+async fn relay(
+    client: &mut TcpStream,
+    upstream: &mut Option<TcpStream>,
+    link: &LinkState,
+    number: u64,
+    counted: bool,
+) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let (from_client, to_client) = client.split();
+    let mut forward = Pump::new(link, Lane::Forward, number, counted);
+    let Some(from_client) = forward.before_dialling(from_client).await else {
+        return Ok(());
+    };
+    let stream = upstream.insert(TcpStream::connect(link.upstream).await?);
+    stream.set_nodelay(true)?;
+    let (from_upstream, to_upstream) = stream.split();
+    let backward = Pump::new(link, Lane::Backward, number, counted);
+    tokio::try_join!(forward.run(from_client, to_upstream), backward.run(from_upstream, to_client))?;
+    Ok(())
+}

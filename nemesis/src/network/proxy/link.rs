@@ -1,0 +1,138 @@
+//! The state of one directed link, shared by its connections and by whoever puts faults on it.
+
+use super::condition::{Condition, Faults};
+use super::counters::Counters;
+use crate::spec::Delay;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long a reset waits for the connections to be gone before it counts them.
+const RESET_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The two directions of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// From the node that dialled.
+    Forward,
+    /// Back to it.
+    Backward,
+}
+
+/// One directed link.
+#[derive(Debug)]
+pub(super) struct LinkState {
+    pub(super) upstream: SocketAddr,
+    pub(super) counters: Counters,
+    condition: watch::Sender<Condition>,
+    faults: Mutex<Faults>,
+    /// For each direction, when the link has sent all that was given to it, at its rate.
+    free_at: [Mutex<Instant>; 2],
+    /// Local ports of probes on their way here.
+    probes: Mutex<BTreeSet<u16>>,
+    seed: u64,
+    number: u64,
+}
+
+impl LinkState {
+    pub(super) fn new(upstream: SocketAddr, base: Delay, seed: u64, number: u64) -> Self {
+        let faults = Faults::new(base);
+        let now = Instant::now();
+        Self {
+            upstream,
+            counters: Counters::default(),
+            condition: watch::Sender::new(faults.condition()),
+            faults: Mutex::new(faults),
+            free_at: [Mutex::new(now), Mutex::new(now)],
+            probes: Mutex::default(),
+            seed,
+            number,
+        }
+    }
+
+    /// Changes the faults and tells the connections.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> T {
+        let mut faults = lock(&self.faults);
+        let result = change(&mut faults);
+        let condition = faults.condition();
+        if condition.rate != self.condition.borrow().rate {
+            for lane in &self.free_at {
+                *lock(lane) = Instant::now();
+            }
+        }
+        self.condition.send_replace(condition);
+        result
+    }
+
+    pub(super) fn faults_on(&self) -> usize {
+        lock(&self.faults).count()
+    }
+
+    pub(super) fn condition(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
+    }
+
+    /// Resets what is open now. Counts the connections that were, when they are gone.
+    pub(super) async fn reset(&self) -> u64 {
+        let before = self.counters.read();
+        self.change(Faults::reset);
+        let deadline = Instant::now() + RESET_PATIENCE;
+        loop {
+            let reset = self.counters.read().reset - before.reset;
+            if reset >= before.open || Instant::now() >= deadline {
+                return reset;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// When `bytes` have left at this rate, after all that was given to the link before them.
+    pub(super) fn leave(&self, lane: Lane, bytes: usize, rate: u64, now: Instant) -> Instant {
+        let mut free_at = lock(&self.free_at[lane as usize]);
+        *free_at = (*free_at).max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
+        *free_at
+    }
+
+    /// The source of a connection's jitter: the same for the same seed, link, connection and direction.
+    pub(super) fn chance(&self, connection: u64, lane: Lane) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(self.number << 40 | connection << 1 | lane as u64);
+        rng
+    }
+
+    /// Announces a probe from this local port.
+    pub(super) fn expect_probe(&self, port: u16) {
+        lock(&self.probes).insert(port);
+    }
+
+    /// Whether the connection from this port is a probe.
+    pub(super) fn is_probe(&self, port: u16) -> bool {
+        lock(&self.probes).remove(&port)
+    }
+
+    pub(super) fn opened(&self) -> OpenConnection<'_> {
+        self.counters.connections.fetch_add(1, Relaxed);
+        self.counters.open.fetch_add(1, Relaxed);
+        OpenConnection(self)
+    }
+}
+
+/// Counts a connection as open for as long as it lives.
+pub(super) struct OpenConnection<'a>(&'a LinkState);
+
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.0.counters.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// None of the locked sections can leave a value half changed, so a panic elsewhere is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

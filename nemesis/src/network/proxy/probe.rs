@@ -1,0 +1,57 @@
+//! Asks whether anybody answers at an address, to prove that a fault is in force or over.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::Instant;
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// An answer began to come.
+    Answered {
+        /// How long after the connection was dialled.
+        after: Duration,
+        /// Bytes of the answer's first part.
+        bytes: usize,
+    },
+    /// Nothing came for all this time.
+    Silent(Duration),
+    /// The connection was refused, reset or closed without an answer.
+    Refused,
+}
+
+impl Probe {
+    /// Whether there was an answer.
+    pub fn answered(self) -> bool {
+        matches!(self, Self::Answered { .. })
+    }
+}
+
+/// Dials, sends `request`, and waits this long for the first byte of an answer. `announce` gets the local port
+/// before the connection is dialled.
+pub(crate) async fn probe(
+    address: SocketAddr,
+    request: &[u8],
+    patience: Duration,
+    announce: impl FnOnce(u16),
+) -> Probe {
+    let started = Instant::now();
+    let ask = async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        announce(socket.local_addr()?.port());
+        let mut stream = socket.connect(address).await?;
+        // The reset at the end leaves nothing behind: no port that waits, no bytes in a proxy that holds them.
+        stream.set_zero_linger()?;
+        stream.set_nodelay(true)?;
+        stream.write_all(request).await?;
+        stream.read(&mut [0; 4096]).await
+    };
+    match tokio::time::timeout(patience, ask).await {
+        Ok(Ok(0) | Err(_)) => Probe::Refused,
+        Ok(Ok(bytes)) => Probe::Answered { after: started.elapsed(), bytes },
+        Err(_) => Probe::Silent(patience),
+    }
+}

@@ -1,0 +1,254 @@
+//! One direction of a connection: reads, keeps each chunk until it is due, writes. Order is always kept.
+//!
+//! Reading goes on while chunks wait, so a delay costs time and not bandwidth. What waits is bounded; past the bound
+//! the sender is held back as by any slow receiver.
+
+use super::condition::Condition;
+use super::counters::add;
+use super::link::{Lane, LinkState};
+use crate::spec::Delay;
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// What one read takes at most.
+const CHUNK: usize = 32 * 1024;
+/// What waits at most in one direction of one connection.
+const KEEP: usize = 4 * 1024 * 1024;
+/// At a limited rate, chunks and what waits are so much smaller that bytes come steadily.
+const PIECES_A_SECOND: u64 = 50;
+
+/// Bytes that are due together.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    bytes: usize,
+    due: Instant,
+}
+
+/// How the reading side ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    Closed,
+    Broken,
+}
+
+/// One direction of a connection.
+pub(super) struct Pump<'a> {
+    link: &'a LinkState,
+    lane: Lane,
+    watch: watch::Receiver<Condition>,
+    condition: Condition,
+    chance: ChaCha8Rng,
+    counted: bool,
+    buffer: Box<[u8]>,
+    /// All bytes that wait: first `ready` ones that are due, then those of `marks`.
+    queue: VecDeque<u8>,
+    marks: VecDeque<Mark>,
+    ready: usize,
+    last_due: Instant,
+    end: End,
+}
+
+impl<'a> Pump<'a> {
+    pub(super) fn new(link: &'a LinkState, lane: Lane, connection: u64, counted: bool) -> Self {
+        let watch = link.condition();
+        let condition = *watch.borrow();
+        Self {
+            link,
+            lane,
+            watch,
+            condition,
+            chance: link.chance(connection, lane),
+            counted,
+            buffer: vec![0; CHUNK].into_boxed_slice(),
+            queue: VecDeque::new(),
+            marks: VecDeque::new(),
+            ready: 0,
+            last_due: Instant::now(),
+            end: End::Open,
+        }
+    }
+
+    /// Waits as long as a handshake takes on this link, and for as long as it is cut, when what the dialling side
+    /// sends is kept. None if it hung up while the link was cut: its SYN would never have got through.
+    pub(super) async fn before_dialling<'r>(&mut self, mut reader: ReadHalf<'r>) -> Option<ReadHalf<'r>> {
+        let dial_at = Instant::now() + self.draw() + self.draw();
+        loop {
+            self.refresh();
+            let stalled = self.condition.stalled;
+            if !stalled && Instant::now() >= dial_at {
+                return Some(reader);
+            }
+            let limit = self.limit();
+            tokio::select! {
+                changed = self.watch.changed() => {
+                    changed.ok()?;
+                    self.update();
+                }
+                read = reader.read(&mut self.buffer[..limit]), if stalled && self.may_read() => {
+                    self.took(read);
+                    if self.end != End::Open {
+                        return None;
+                    }
+                }
+                () = sleep_until(dial_at), if !stalled => {}
+            }
+        }
+    }
+
+    /// Passes everything on until the reading side has ended; then ends the writing side in the same way.
+    pub(super) async fn run(mut self, mut reader: ReadHalf<'_>, mut writer: WriteHalf<'_>) -> io::Result<()> {
+        loop {
+            self.refresh();
+            self.ripen(Instant::now());
+            let stalled = self.condition.stalled;
+            if !stalled && self.ready == 0 && self.marks.is_empty() {
+                match self.end {
+                    End::Open => {}
+                    End::Closed => return writer.shutdown().await,
+                    End::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
+                }
+            }
+            let may_read = self.may_read();
+            let may_write = !stalled && self.ready > 0;
+            let wake = self.marks.front().map(|mark| mark.due).filter(|_| !stalled && self.ready == 0);
+            let limit = self.limit();
+            let front = self.queue.as_slices().0;
+            let due = &front[..front.len().min(self.ready)];
+            tokio::select! {
+                biased;
+                changed = self.watch.changed() => {
+                    changed.map_err(|_| io::Error::from(io::ErrorKind::ConnectionReset))?;
+                    self.update();
+                }
+                written = writer.write(due), if may_write => {
+                    let written = written?;
+                    self.ready -= written;
+                    self.queue.drain(..written);
+                }
+                read = reader.read(&mut self.buffer[..limit]), if may_read => {
+                    if !self.passed_at_once(&read, &writer) {
+                        self.took(read);
+                    }
+                }
+                () = sleep_until(wake.unwrap_or(self.last_due)), if wake.is_some() => {}
+            }
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        let keep = self
+            .condition
+            .rate
+            .map_or(KEEP, |rate| usize::try_from(rate / 4).unwrap_or(KEEP).clamp(CHUNK / 2, KEEP));
+        self.end == End::Open && self.queue.len() < keep
+    }
+
+    fn limit(&self) -> usize {
+        let piece = self.condition.rate.map(|rate| usize::try_from(rate / PIECES_A_SECOND).unwrap_or(CHUNK));
+        piece.map_or(CHUNK, |piece| piece.clamp(256, CHUNK))
+    }
+
+    /// Writes a chunk straight on where nothing is wrong and nothing waits; what the socket does not take waits.
+    fn passed_at_once(&mut self, read: &io::Result<usize>, writer: &WriteHalf<'_>) -> bool {
+        let plain =
+            self.condition.delay.is_zero() && self.condition.rate.is_none() && !self.condition.stalled;
+        let changed = self.watch.has_changed().unwrap_or(true);
+        let Ok(length @ 1..) = *read else { return false };
+        if !plain || changed || !self.queue.is_empty() {
+            return false;
+        }
+        let Ok(written) = writer.try_write(&self.buffer[..length]) else { return false };
+        self.queue.extend(&self.buffer[written..length]);
+        self.ready = length - written;
+        self.count(length);
+        true
+    }
+
+    fn count(&self, length: usize) {
+        if !self.counted {
+            return;
+        }
+        let counters = &self.link.counters;
+        add(&counters.chunks, &counters.bytes, length);
+        if self.condition.stalled {
+            add(&counters.held_chunks, &counters.held_bytes, length);
+        }
+        if self.condition.slowed {
+            add(&counters.delayed_chunks, &counters.delayed_bytes, length);
+        }
+    }
+
+    /// Puts what was read at the end of the queue; the end of the stream waits its turn like any chunk.
+    fn took(&mut self, read: io::Result<usize>) {
+        self.refresh();
+        let length = match read {
+            Ok(0) => {
+                self.end = End::Closed;
+                0
+            }
+            Ok(length) => length,
+            Err(_) => {
+                self.end = End::Broken;
+                0
+            }
+        };
+        if length > 0 {
+            self.count(length);
+        }
+        let now = Instant::now();
+        let sent = match self.condition.rate {
+            Some(rate) => self.link.leave(self.lane, length, rate, now),
+            None => now,
+        };
+        self.last_due = self.last_due.max(sent + self.draw());
+        self.queue.extend(&self.buffer[..length]);
+        match self.marks.back_mut() {
+            Some(last) if last.due == self.last_due => last.bytes += length,
+            Some(_) | None => self.marks.push_back(Mark { bytes: length, due: self.last_due }),
+        }
+    }
+
+    /// Moves what is due by now to the ready bytes.
+    fn ripen(&mut self, now: Instant) {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.due <= now) {
+            self.ready += mark.bytes;
+            self.marks.pop_front();
+        }
+    }
+
+    /// Takes note of a change, if there was one.
+    fn refresh(&mut self) {
+        if self.watch.has_changed().unwrap_or(false) {
+            self.update();
+        }
+    }
+
+    /// Nothing waits longer than the link now takes, so a healed delay ends at once.
+    fn update(&mut self) {
+        self.condition = *self.watch.borrow_and_update();
+        if self.condition.rate.is_none() {
+            let latest = Instant::now() + self.condition.delay.longest();
+            self.last_due = self.last_due.min(latest);
+            for mark in &mut self.marks {
+                mark.due = mark.due.min(latest);
+            }
+        }
+    }
+
+    fn draw(&mut self) -> Duration {
+        let Delay { mean, jitter } = self.condition.delay;
+        let width = u64::try_from(2 * jitter.as_nanos()).unwrap_or(u64::MAX);
+        if width == 0 {
+            return mean;
+        }
+        mean.saturating_sub(jitter) + Duration::from_nanos(self.chance.random_range(0..=width))
+    }
+}

@@ -1,0 +1,242 @@
+//! What TCP through a proxy lives through: nothing lost or reordered by a cut, nothing early under a delay.
+
+use super::*;
+use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+fn link() -> Link {
+    Link::new("n1", "n2")
+}
+
+fn delay(ms: u64) -> Delay {
+    Delay { mean: Duration::from_millis(ms), jitter: Duration::ZERO }
+}
+
+/// A server that sends back what it gets, and ends a connection when its client has.
+async fn echo_server() -> (SocketAddr, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            connections.spawn(async move {
+                let (mut reader, mut writer) = stream.split();
+                let _ = tokio::io::copy(&mut reader, &mut writer).await;
+            });
+        }
+    });
+    (address, task)
+}
+
+/// A proxy in front of `upstream`.
+async fn proxy_to(upstream: SocketAddr, base: Delay) -> Proxies {
+    let mut proxies = Proxies::default();
+    proxies.add(link(), 0, upstream, base, 7).await.unwrap();
+    proxies
+}
+
+async fn dial(proxies: &Proxies) -> TcpStream {
+    let stream = TcpStream::connect(proxies.address(&link())).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+async fn echoed(stream: &mut TcpStream, text: &[u8]) {
+    stream.write_all(text).await.unwrap();
+    expect(stream, text).await;
+}
+
+async fn expect(stream: &mut TcpStream, text: &[u8]) {
+    let mut answer = vec![0; text.len()];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert!(answer == text, "the bytes that came back are not those that were sent");
+}
+
+/// Waits until the link's counters are as they should be.
+async fn until(proxies: &Proxies, wanted: impl Fn(LinkCounters) -> bool) {
+    let look = async {
+        while !wanted(proxies.counters(&link())) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), look).await.expect("the counters never got there");
+}
+
+#[tokio::test]
+async fn a_sound_link_passes_bytes_both_ways_and_the_end_of_the_stream() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    echoed(&mut stream, b"hello").await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+    until(&proxies, |counters| counters.open == 0).await;
+    let counters = proxies.counters(&link());
+    assert_eq!((counters.connections, counters.bytes, counters.held_chunks), (1, 10, 0));
+}
+
+#[tokio::test]
+async fn a_large_stream_comes_through_whole_and_in_order() {
+    let (server, _task) = echo_server().await;
+    let proxies =
+        proxy_to(server, Delay { mean: Duration::from_millis(3), jitter: Duration::from_millis(3) }).await;
+    let (mut reader, mut writer) = dial(&proxies).await.into_split();
+    let sent: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let expected = sent.clone();
+    let sending = tokio::spawn(async move {
+        writer.write_all(&sent).await.unwrap();
+        writer.shutdown().await.unwrap();
+    });
+    let mut got = Vec::new();
+    reader.read_to_end(&mut got).await.unwrap();
+    sending.await.unwrap();
+    assert!(got == expected, "{} bytes came back, and they differ", got.len());
+}
+
+#[tokio::test]
+async fn a_stalled_link_holds_bytes_and_gives_them_in_order_when_healed() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    echoed(&mut stream, b"before").await;
+    proxies.apply(&link(), 1, LinkFault::Stall);
+    stream.write_all(b"one ").await.unwrap();
+    until(&proxies, |counters| counters.held_bytes == 4).await;
+    stream.write_all(b"two").await.unwrap();
+    until(&proxies, |counters| counters.held_bytes == 7).await;
+    assert_eq!(proxies.counters(&link()).held_chunks, 2);
+    let mut byte = [0];
+    let nothing = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
+    assert!(nothing.is_err(), "something came through a cut link");
+    assert!(proxies.release(&link(), 1));
+    expect(&mut stream, b"one two").await;
+}
+
+#[tokio::test]
+async fn a_connection_made_while_the_link_is_cut_works_once_it_is_healed() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    proxies.apply(&link(), 1, LinkFault::Stall);
+    let mut stream = dial(&proxies).await;
+    stream.write_all(b"patience").await.unwrap();
+    until(&proxies, |counters| counters.held_bytes == 8).await;
+    proxies.release(&link(), 1);
+    expect(&mut stream, b"patience").await;
+}
+
+#[tokio::test]
+async fn a_cut_link_hides_that_the_node_behind_it_died() {
+    let (server, task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    echoed(&mut stream, b"before").await;
+    proxies.apply(&link(), 1, LinkFault::Stall);
+    task.abort();
+    let mut byte = [0];
+    let nothing = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
+    assert!(nothing.is_err(), "the end of the connection came through a cut link");
+    proxies.release(&link(), 1);
+    assert!(matches!(stream.read(&mut byte).await, Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn what_is_dialled_to_a_dead_node_is_closed_at_once() {
+    let (server, task) = echo_server().await;
+    task.abort();
+    let _ = task.await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    assert!(matches!(stream.read(&mut [0]).await, Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn a_delayed_chunk_is_never_early_and_a_healed_delay_is_over_at_once() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    echoed(&mut stream, b"warm").await;
+    proxies.apply(&link(), 1, LinkFault::Delay(delay(30)));
+    let started = Instant::now();
+    echoed(&mut stream, b"slow").await;
+    assert!(started.elapsed() >= Duration::from_millis(60), "{:?}", started.elapsed());
+    assert_eq!(proxies.counters(&link()).delayed_chunks, 2);
+
+    proxies.release(&link(), 1);
+    proxies.apply(&link(), 2, LinkFault::Delay(delay(3_600_000)));
+    stream.write_all(b"an hour").await.unwrap();
+    until(&proxies, |counters| counters.delayed_chunks == 3).await;
+    proxies.release(&link(), 2);
+    expect(&mut stream, b"an hour").await;
+}
+
+#[tokio::test]
+async fn a_delay_does_not_limit_a_link_to_one_chunk_per_delay() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, delay(100)).await;
+    let (mut reader, mut writer) = dial(&proxies).await.into_split();
+    let started = Instant::now();
+    let sending = tokio::spawn(async move {
+        for _ in 0..200 {
+            writer.write_all(&[7; 100]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let mut got = vec![0; 20_000];
+    reader.read_exact(&mut got).await.unwrap();
+    sending.await.unwrap();
+    // One chunk at a time would take 200 × 200 ms = 40 s.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_limited_link_carries_no_more_than_its_rate() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    proxies.apply(&link(), 1, LinkFault::Rate(100_000));
+    let mut stream = dial(&proxies).await;
+    let started = Instant::now();
+    echoed(&mut stream, &[9; 20_000]).await;
+    assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
+    assert!(proxies.counters(&link()).delayed_chunks > 10);
+}
+
+#[tokio::test]
+async fn a_reset_ends_open_connections_with_an_error_and_spares_new_ones() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    echoed(&mut stream, b"before").await;
+    assert_eq!(proxies.reset(&link()).await, 1);
+    let error = stream.read(&mut [0]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    echoed(&mut dial(&proxies).await, b"after").await;
+}
+
+#[tokio::test]
+async fn a_refused_link_resets_what_is_open_and_what_is_dialled() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    let mut stream = dial(&proxies).await;
+    echoed(&mut stream, b"before").await;
+    proxies.apply(&link(), 1, LinkFault::Refuse);
+    assert!(stream.read(&mut [0]).await.is_err());
+    assert!(dial(&proxies).await.read(&mut [0]).await.is_err());
+    until(&proxies, |counters| counters.refused == 1 && counters.reset == 1).await;
+    proxies.release(&link(), 1);
+    echoed(&mut dial(&proxies).await, b"after").await;
+}
+
+#[tokio::test]
+async fn a_probe_tells_silence_from_an_answer_and_does_not_count() {
+    let (server, _task) = echo_server().await;
+    let proxies = proxy_to(server, Delay::default()).await;
+    assert!(proxies.probe(&link(), b"ping", Duration::from_secs(5)).await.answered());
+    proxies.apply(&link(), 1, LinkFault::Stall);
+    let patience = Duration::from_millis(50);
+    assert_eq!(proxies.probe(&link(), b"ping", patience).await, Probe::Silent(patience));
+    proxies.apply(&link(), 2, LinkFault::Refuse);
+    assert_eq!(proxies.probe(&link(), b"ping", Duration::from_secs(5)).await, Probe::Refused);
+    assert_eq!(proxies.counters(&link()), LinkCounters::default());
+}

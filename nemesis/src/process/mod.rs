@@ -1,0 +1,107 @@
+//! Node processes: started, hurt and watched as real processes of the operating system.
+
+mod child;
+mod node;
+mod spawner;
+mod state;
+
+pub use node::Effect;
+pub(crate) use node::NodeProcess;
+pub(crate) use spawner::Spawner;
+
+use checker::history::{Event, Kind, Process};
+use serde_json::json;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// How to start a node's process. It is started the same way again after a kill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables set on top of the bench's own environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// The file to which standard output and standard error are appended.
+    pub output: PathBuf,
+}
+
+/// A node's process ended although nobody killed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// The node.
+    pub node: String,
+    /// The process id it had.
+    pub pid: u32,
+    /// Which start of the node it was, from 1.
+    pub incarnation: u32,
+    /// How it ended, for example `exit code 101` or `signal 11`.
+    pub how: String,
+}
+
+impl Exit {
+    /// The event for the history.
+    pub fn event(&self) -> Event {
+        let mut event = Event::new(Process::Nemesis, Kind::Info, "exit");
+        event.value = json!({
+            "event": "exit",
+            "targets": [self.node],
+            "evidence": [self.how],
+            "pid": self.pid,
+            "incarnation": self.incarnation,
+        });
+        event
+    }
+}
+
+/// A process could not be started or reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program did not start.
+    #[error("{node}: `{program}` could not be started: {source}")]
+    Spawn {
+        /// The node.
+        node: String,
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The node was to be restarted, and was never started.
+    #[error("{node} cannot be restarted: it was never started")]
+    NeverStarted {
+        /// The node.
+        node: String,
+    },
+    /// The node was to be started while it runs.
+    #[error("{node} runs already, as pid {pid}")]
+    Running {
+        /// The node.
+        node: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A signal could not be sent.
+    #[error("{node}: pid {pid} could not be signalled: {source}")]
+    Signal {
+        /// The node.
+        node: String,
+        /// Its process id.
+        pid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// `signal 9`, `exit code 101`.
+pub(crate) fn how_it_ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("signal {signal}"),
+        (None, Some(code)) => format!("exit code {code}"),
+        (None, None) => status.to_string(),
+    }
+}

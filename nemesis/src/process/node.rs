@@ -1,0 +1,210 @@
+//! A node's process over all its incarnations, and the faults that hold it down or still.
+//!
+//! Faults may overlap: a node is down while any fault holds it down, and still while any holds it still. A node that
+//! comes back during a pause is stopped again at once.
+
+use super::child::Running;
+use super::{Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
+use crate::network::Claim;
+use rustix::process::Signal;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What an action did: evidence that it took effect, or why there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// What was observed, for people; empty if the action had no effect.
+    pub evidence: Vec<String>,
+    /// What a reader should know besides.
+    pub note: Option<String>,
+}
+
+impl Effect {
+    pub(crate) fn seen(evidence: impl Into<String>) -> Self {
+        Self { evidence: vec![evidence.into()], note: None }
+    }
+
+    pub(crate) fn none(note: impl Into<String>) -> Self {
+        Self { evidence: Vec::new(), note: Some(note.into()) }
+    }
+}
+
+/// The process of one node.
+#[derive(Debug)]
+pub(crate) struct NodeProcess {
+    node: String,
+    command: Option<ProcessCommand>,
+    running: Option<Running>,
+    incarnation: u32,
+    down: BTreeSet<Claim>,
+    still: BTreeSet<Claim>,
+    exits: UnboundedSender<Exit>,
+}
+
+impl NodeProcess {
+    pub(crate) fn new(node: &str, exits: UnboundedSender<Exit>) -> Self {
+        Self {
+            node: node.to_owned(),
+            command: None,
+            running: None,
+            incarnation: 0,
+            down: BTreeSet::new(),
+            still: BTreeSet::new(),
+            exits,
+        }
+    }
+
+    /// Its process, if it lives.
+    fn alive(&self) -> Option<&Running> {
+        self.running.as_ref().filter(|running| running.status().is_none())
+    }
+
+    /// Its process id, if it lives.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.alive().map(|running| running.pid)
+    }
+
+    /// Whether it lives and no fault holds it still: whether it could answer.
+    pub(crate) fn could_answer(&self) -> bool {
+        self.alive().is_some() && self.still.is_empty()
+    }
+
+    /// The faults that hold it down, and those that hold it still.
+    pub(crate) fn claims(&self) -> (Vec<Claim>, Vec<Claim>) {
+        (self.down.iter().copied().collect(), self.still.iter().copied().collect())
+    }
+
+    /// Starts it for the first time, or again with another command.
+    pub(crate) async fn spawn(
+        &mut self,
+        command: ProcessCommand,
+        spawner: &Spawner,
+    ) -> Result<u32, ProcessError> {
+        if let Some(running) = self.alive() {
+            return Err(ProcessError::Running { node: self.node.clone(), pid: running.pid });
+        }
+        self.command = Some(command);
+        self.start(spawner).await
+    }
+
+    async fn start(&mut self, spawner: &Spawner) -> Result<u32, ProcessError> {
+        let Some(command) = self.command.clone() else {
+            return Err(ProcessError::NeverStarted { node: self.node.clone() });
+        };
+        let program = command.program.clone();
+        let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
+        let incarnation = self.incarnation + 1;
+        let started = spawner.spawn(command).await;
+        let started =
+            started.and_then(|child| Running::watch(child, &self.node, incarnation, self.exits.clone()));
+        let running = started.map_err(failed)?;
+        let pid = running.pid;
+        self.incarnation = incarnation;
+        self.running = Some(running);
+        Ok(pid)
+    }
+
+    /// SIGKILL for a fault, and waits until it is gone.
+    pub(crate) async fn kill(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
+        let held = !self.down.is_empty();
+        self.down.insert(claim);
+        let node = &self.node;
+        let Some(running) = &mut self.running else {
+            return Ok(Effect::none(format!("{node} was never started")));
+        };
+        let pid = running.pid;
+        if let Some(status) = running.status() {
+            let how = how_it_ended(status);
+            return Ok(if held {
+                Effect::seen(format!("{node} was down already: pid {pid} ended by {how}"))
+            } else {
+                Effect::none(format!("{node} had ended by itself: pid {pid}, {how}"))
+            });
+        }
+        let signalled = running.signal(Signal::KILL);
+        signalled.map_err(|source| ProcessError::Signal { node: node.clone(), pid, source })?;
+        Ok(match running.ended().await {
+            Some(status) => Effect::seen(format!("pid {pid} ended by {}", how_it_ended(status))),
+            None => Effect::none(format!("{node}: pid {pid} is gone, and nobody knows how it ended")),
+        })
+    }
+
+    /// Ends a fault's hold, and starts the node again if no other fault holds it down.
+    pub(crate) async fn restart(&mut self, claim: Claim, spawner: &Spawner) -> Result<Effect, ProcessError> {
+        self.down.remove(&claim);
+        if let Some(other) = self.down.first() {
+            return Ok(Effect::seen(format!("{} stays down until fault {other} ends", self.node)));
+        }
+        if let Some(running) = self.alive() {
+            return Ok(Effect::seen(format!("{} runs, as pid {}", self.node, running.pid)));
+        }
+        let pid = self.start(spawner).await?;
+        let mut effect = Effect::seen(format!("new pid {pid} (incarnation {})", self.incarnation));
+        if !self.still.is_empty() {
+            let stopped = self.stop_signal().await?;
+            effect.evidence.extend(stopped.evidence);
+            effect.note = stopped.note;
+        }
+        Ok(effect)
+    }
+
+    /// SIGSTOP for a fault, and waits until every thread stands.
+    pub(crate) async fn pause(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
+        self.still.insert(claim);
+        self.stop_signal().await
+    }
+
+    async fn stop_signal(&self) -> Result<Effect, ProcessError> {
+        let Some(running) = self.alive() else {
+            return Ok(Effect::none(format!("{} was down, so there was nothing to pause", self.node)));
+        };
+        self.signal(running, Signal::STOP)?;
+        Ok(match running.is_stopped(true).await {
+            Ok(seen) => Effect::seen(seen),
+            Err(seen) => Effect::none(format!("{}: {seen}", self.node)),
+        })
+    }
+
+    /// Ends a fault's hold, and lets the process go on if no other fault holds it still.
+    pub(crate) async fn resume(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
+        self.still.remove(&claim);
+        if let Some(other) = self.still.first() {
+            return Ok(Effect::seen(format!("{} stays paused until fault {other} ends", self.node)));
+        }
+        let Some(running) = self.alive() else {
+            return Ok(Effect::seen(format!("{} is down, so there was nothing to resume", self.node)));
+        };
+        self.signal(running, Signal::CONT)?;
+        Ok(match running.is_stopped(false).await {
+            Ok(seen) => Effect::seen(seen),
+            Err(seen) => Effect::none(format!("{}: {seen}", self.node)),
+        })
+    }
+
+    fn signal(&self, running: &Running, signal: Signal) -> Result<bool, ProcessError> {
+        let sent = running.signal(signal);
+        sent.map_err(|source| ProcessError::Signal { node: self.node.clone(), pid: running.pid, source })
+    }
+
+    /// Ends it for good, whatever holds it.
+    pub(crate) fn order_end(&self) {
+        if let Some(running) = self.alive() {
+            // It fails only if the process has ended in between.
+            let _ = running.signal(Signal::KILL);
+        }
+    }
+
+    /// Waits until it has ended; false if it has not after this long.
+    pub(crate) async fn ended(&mut self, patience: Duration) -> bool {
+        match &mut self.running {
+            Some(running) => tokio::time::timeout(patience, running.ended()).await.is_ok(),
+            None => true,
+        }
+    }
+
+    /// Waits without a runtime until it has ended; false if it has not after this long.
+    pub(crate) fn ended_within(&self, patience: Duration) -> bool {
+        self.running.as_ref().is_none_or(|running| running.ended_within(patience))
+    }
+}

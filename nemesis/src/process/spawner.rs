@@ -1,0 +1,69 @@
+//! The one thread that starts all processes of a lab.
+//!
+//! A process that asked to die with its parent (`PR_SET_PDEATHSIG`) dies when the *thread* that started it ends, so
+//! this thread lives as long as the lab. A runtime's worker or a short-lived thread would kill healthy nodes.
+
+use super::ProcessCommand;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+
+struct Request {
+    command: ProcessCommand,
+    reply: oneshot::Sender<io::Result<Child>>,
+}
+
+/// The way to the spawner thread, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Spawner {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Spawner {
+    /// Starts the thread.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (requests, inbox) = mpsc::channel::<Request>();
+        std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
+            for Request { command, reply } in inbox {
+                if let Err(Ok(child)) = reply.send(spawn(&command)) {
+                    abandon(child);
+                }
+            }
+        })?;
+        Ok(Self { requests })
+    }
+
+    /// Starts a process in a group of its own, with a pipe to its standard input that the bench holds open.
+    pub(crate) async fn spawn(&self, command: ProcessCommand) -> io::Result<Child> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(Request { command, reply })
+            .expect("the spawner thread lives as long as its handle");
+        answer.await.expect("the spawner thread answers every request")
+    }
+}
+
+fn spawn(command: &ProcessCommand) -> io::Result<Child> {
+    let output = OpenOptions::new().create(true).append(true).open(&command.output);
+    let output = output.map_err(|error| {
+        io::Error::new(error.kind(), format!("its output file {}: {error}", command.output.display()))
+    })?;
+    Command::new(&command.program)
+        .args(&command.args)
+        .envs(command.env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0)
+        .spawn()
+}
+
+/// Ends a process that nobody waits for any more.
+fn abandon(mut child: Child) {
+    // Both fail only if it has ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}

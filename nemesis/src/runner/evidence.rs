@@ -1,0 +1,240 @@
+//! Proves that faults on links are in force, and that they are over.
+//!
+//! A cut link is asked for an answer that must not come; the proof counts only where the node at its other end lives
+//! and is not paused, or its silence would prove nothing.
+
+use super::act::Before;
+use crate::lab::Lab;
+use crate::network::{LinkCounters, LinkFault, Probe};
+use crate::partition::Link;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the silence of a cut link is listened to.
+const SILENCE: Duration = Duration::from_millis(100);
+/// How long an answer over a delayed or slowed link is waited for.
+const SLOWNESS: Duration = Duration::from_millis(400);
+/// How long a healed link may take to answer.
+const HEALING: Duration = Duration::from_secs(2);
+
+/// What was seen, and whether it is all there was to see.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Proof {
+    pub(super) evidence: Vec<String>,
+    pub(super) notes: Vec<String>,
+    pub(super) complete: bool,
+}
+
+/// Proves that a fault is in force on links that had carried `before`.
+pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Proof {
+    let base = lab.base_delay().longest() * 4;
+    let patience = match fault {
+        LinkFault::Stall | LinkFault::Refuse => SILENCE + base,
+        LinkFault::Delay(delay) => base + (delay.longest() * 5).min(SLOWNESS),
+        LinkFault::Rate(_) => base + SLOWNESS,
+    };
+    let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
+    let asked = all(before.keys().map(|link| ask(lab, link, patience, cut))).await;
+    if asked.iter().all(|asked| matches!(asked, Asked::NoUse(_))) {
+        // What the nodes themselves send in the meantime is the only evidence there can be.
+        tokio::time::sleep(SILENCE).await;
+    }
+    let mut silent = Vec::new();
+    let mut proof = Proof { complete: true, ..Proof::default() };
+    for (link, answer) in before.keys().zip(asked) {
+        match (fault, answer) {
+            (_, Asked::NoUse(reason)) => proof.notes.push(format!("{link} was not asked: {reason}")),
+            (LinkFault::Stall, Asked::Probe(Probe::Silent(_)))
+            | (LinkFault::Refuse, Asked::Probe(Probe::Refused)) => silent.push(link.to_string()),
+            (LinkFault::Stall | LinkFault::Refuse, Asked::Probe(other)) => {
+                proof.complete = false;
+                proof.notes.push(format!("a probe through {link} was not held back: {other:?}"));
+            }
+            (LinkFault::Delay(delay), Asked::Probe(Probe::Answered { after, .. })) => {
+                if after >= delay.shortest() * 2 {
+                    proof.evidence.push(format!("a probe through {link} was answered after {}", ms(after)));
+                }
+            }
+            (LinkFault::Rate(rate), Asked::Probe(Probe::Answered { after, bytes })) => {
+                if after.as_secs_f64() >= bytes as f64 / rate as f64 {
+                    let time = ms(after);
+                    proof.evidence.push(format!("a probe through {link} got {bytes} bytes after {time}"));
+                }
+            }
+            (LinkFault::Delay(_) | LinkFault::Rate(_), Asked::Probe(Probe::Silent(_))) => {
+                proof.evidence.push(format!("a probe through {link} got no answer in {}", ms(patience)));
+            }
+            (LinkFault::Delay(_) | LinkFault::Rate(_), Asked::Probe(Probe::Refused)) => {
+                proof.notes.push(format!("a probe through {link} was refused"));
+            }
+        }
+    }
+    if !silent.is_empty() {
+        let links = silent.join(", ");
+        proof.evidence.push(match fault {
+            LinkFault::Refuse => format!("a probe was refused on {links}"),
+            LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_) => {
+                format!("a probe got no answer in {} on {links}", ms(patience))
+            }
+        });
+    }
+    let carried = carried(lab, fault, before);
+    proof.evidence.extend(carried);
+    proof
+}
+
+/// What the links held, refused or delayed since the fault started, a line for each link that did.
+pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &Before) -> Vec<String> {
+    let line = |(link, before): (&Link, &LinkCounters)| {
+        let since = lab.counters(link) - *before;
+        let (chunks, bytes, word) = match fault {
+            LinkFault::Stall => (since.held_chunks, since.held_bytes, "held"),
+            LinkFault::Delay(_) | LinkFault::Rate(_) => {
+                (since.delayed_chunks, since.delayed_bytes, "delayed")
+            }
+            LinkFault::Refuse => {
+                let (reset, refused) = (since.reset, since.refused);
+                let line = format!("{link}: {} reset, {refused} refused", count(reset, "connection"));
+                return (reset + refused > 0).then_some(line);
+            }
+        };
+        (chunks > 0).then(|| format!("{link}: {} ({}) {word}", count(chunks, "chunk"), count(bytes, "byte")))
+    };
+    before.iter().filter_map(line).collect()
+}
+
+/// What the reset of connections shows.
+pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
+    let hit = reset.iter().filter(|(_, connections)| *connections > 0);
+    let line =
+        |(link, connections): &(&Link, u64)| format!("{link}: {} reset", count(*connections, "connection"));
+    let evidence: Vec<_> = hit.map(line).collect();
+    let note = evidence.is_empty().then(|| "no connection was open on these links".to_owned());
+    Proof { complete: !evidence.is_empty(), evidence, notes: note.into_iter().collect() }
+}
+
+/// Makes sure that links answer again, where no other fault is in the way.
+pub(super) async fn of_healing(lab: &Lab, fault: LinkFault, links: &[Link]) -> Proof {
+    let checked = all(links.iter().map(|link| answers_again(lab, link))).await;
+    let mut proof = Proof { complete: true, ..Proof::default() };
+    let mut answered = Vec::new();
+    for (link, checked) in links.iter().zip(checked) {
+        match checked {
+            Ok(()) => answered.push(link.to_string()),
+            Err(Unproven::NotAsked(reason)) => proof.notes.push(format!("{link} was not asked: {reason}")),
+            Err(Unproven::NoAnswer) => {
+                proof.complete = false;
+                proof.notes.push(format!("{link} gave no answer within {HEALING:?} of being healed"));
+            }
+        }
+    }
+    if !answered.is_empty() {
+        let what = match fault {
+            LinkFault::Stall | LinkFault::Refuse => "answers again",
+            LinkFault::Delay(_) | LinkFault::Rate(_) => "answers as before",
+        };
+        proof.evidence.push(format!("a probe {what} on {}", answered.join(", ")));
+    }
+    proof
+}
+
+enum Unproven {
+    NotAsked(String),
+    NoAnswer,
+}
+
+async fn answers_again(lab: &Lab, link: &Link) -> Result<(), Unproven> {
+    let deadline = Instant::now() + HEALING;
+    let patience = SLOWNESS + lab.base_delay().longest() * 4;
+    loop {
+        if lab.faults_on(link) > 0 {
+            return Err(Unproven::NotAsked("another fault is on it".to_owned()));
+        }
+        match ask(lab, link, patience, false).await {
+            Asked::NoUse(reason) => return Err(Unproven::NotAsked(reason)),
+            Asked::Probe(Probe::Answered { .. }) => return Ok(()),
+            Asked::Probe(Probe::Silent(_) | Probe::Refused) if Instant::now() >= deadline => {
+                return Err(Unproven::NoAnswer);
+            }
+            Asked::Probe(Probe::Silent(_)) => {}
+            Asked::Probe(Probe::Refused) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+enum Asked {
+    Probe(Probe),
+    NoUse(String),
+}
+
+/// Probes a link if the node at its end could answer, before and after. What other faults do to the link matters
+/// unless it is to be `cut`.
+async fn ask(lab: &Lab, link: &Link, patience: Duration, cut: bool) -> Asked {
+    let unable = || Asked::NoUse(format!("{} is down or paused", link.to));
+    if !cut && lab.faults_on(link) > 1 {
+        return Asked::NoUse("another fault is on it".to_owned());
+    }
+    if !lab.could_answer(&link.to).await {
+        return unable();
+    }
+    let Some(probe) = lab.probe(link, patience).await else {
+        return Asked::NoUse("the lab was given no probe".to_owned());
+    };
+    if !probe.answered() && !lab.could_answer(&link.to).await {
+        return unable();
+    }
+    Asked::Probe(probe)
+}
+
+/// Polls all futures at the same time and gives what they gave, in their order.
+pub(super) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut waiting = false;
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *output = Some(value),
+                    Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    outputs.into_iter().map(|output| output.expect("every future has given its output")).collect()
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+/// `1 chunk`, `5,120 bytes`.
+fn count(number: u64, word: &str) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_written_for_people() {
+        assert_eq!(count(1, "chunk"), "1 chunk");
+        assert_eq!(count(5_120, "byte"), "5,120 bytes");
+        assert_eq!(count(1_234_567, "byte"), "1,234,567 bytes");
+        assert_eq!(count(0, "byte"), "0 bytes");
+    }
+}

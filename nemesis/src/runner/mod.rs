@@ -1,0 +1,257 @@
+//! Carries out a plan: starts and ends each fault at its time, proves both, records both, and heals whatever happens.
+
+mod act;
+mod evidence;
+
+use crate::lab::Lab;
+use crate::plan::{Hit, PlannedFault};
+use crate::vocabulary::Kind;
+use checker::history::{Event, Kind as EventKind, Process, Recorder};
+use serde::Serialize;
+use serde_json::json;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Knows who leads. Asked when a fault on the leader starts, and again for a moment if nobody seems to.
+pub trait Directory: Send + Sync {
+    /// The name of the node that leads now.
+    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>>;
+}
+
+/// What became of a planned fault.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FaultRecord {
+    /// Its number in the plan.
+    pub fault: u32,
+    /// What happened.
+    pub kind: Kind,
+    /// What people read, with the nodes that were found: `kill leader (n2)`.
+    pub label: String,
+    /// The nodes it hit.
+    pub nodes: Vec<String>,
+    /// When it was in force, in nanoseconds since the run's start; none if it never was.
+    pub started: Option<u64>,
+    /// When it was healed, in nanoseconds since the run's start; none if it never started.
+    pub ended: Option<u64>,
+    /// What proves that it took effect; empty if nothing does.
+    pub evidence: Vec<String>,
+    /// What was seen when it was healed.
+    pub healing: Vec<String>,
+    /// Whether the healing was seen to work.
+    pub healed: bool,
+    /// What a reader should know besides, such as why there is no evidence.
+    pub notes: Vec<String>,
+}
+
+/// What every task of a run needs.
+struct Stage {
+    lab: Arc<Lab>,
+    directory: Arc<dyn Directory>,
+    recorder: Arc<dyn Recorder>,
+    /// When the load started, in nanoseconds since the run's start.
+    load_start_ns: u64,
+}
+
+/// A planned fault and how far it has come.
+struct Turn {
+    fault: PlannedFault,
+    state: State,
+    record: Option<FaultRecord>,
+}
+
+enum State {
+    Waiting,
+    Starting { end_is_due: bool },
+    InForce(Hit, act::Before),
+    Ending,
+    Over,
+}
+
+/// What a task has done to the fault of this place in the plan.
+enum Done {
+    Started(usize, act::Started),
+    Ended(usize, FaultRecord),
+}
+
+/// Runs the faults of a plan, and returns when all of them are over, in the order of the plan.
+///
+/// `load_start` is when the phase `load` began. When `cancel` completes, no further fault starts and those in force
+/// are healed, the last one first. The nodes' processes must have been started.
+pub async fn run(
+    plan: &[PlannedFault],
+    lab: Arc<Lab>,
+    directory: Arc<dyn Directory>,
+    recorder: Arc<dyn Recorder>,
+    load_start: Instant,
+    cancel: impl Future<Output = ()>,
+) -> Vec<FaultRecord> {
+    let since_start = u64::try_from(load_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let load_start_ns = recorder.now_ns().saturating_sub(since_start);
+    let stage = Arc::new(Stage { lab, directory, recorder, load_start_ns });
+    let mut show = Show::new(stage, plan);
+    let mut due = due(plan).into_iter().peekable();
+    let mut cancel = pin!(cancel);
+    loop {
+        let next = due.peek().copied();
+        if next.is_none() && show.tasks.is_empty() {
+            break;
+        }
+        let at =
+            tokio::time::Instant::from_std(load_start + Duration::from_nanos(next.map_or(0, |next| next.0)));
+        tokio::select! {
+            () = &mut cancel => break,
+            Some(done) = show.tasks.join_next(), if !show.tasks.is_empty() => show.hear(done),
+            () = tokio::time::sleep_until(at), if next.is_some() => {
+                if let Some((_, what, place)) = due.next() {
+                    show.go_on(what, place);
+                }
+            }
+        }
+    }
+    show.close().await
+}
+
+/// What is due, sorted; ends come before starts at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    End,
+    Start,
+}
+
+fn due(plan: &[PlannedFault]) -> Vec<(u64, Due, usize)> {
+    let both = |(place, fault): (usize, &PlannedFault)| {
+        [(fault.start, Due::Start, place), (fault.end, Due::End, place)]
+    };
+    let mut due: Vec<_> = plan.iter().enumerate().flat_map(both).collect();
+    due.sort_unstable();
+    due
+}
+
+/// The run in progress.
+struct Show {
+    stage: Arc<Stage>,
+    turns: Vec<Turn>,
+    tasks: JoinSet<Done>,
+    /// Places of the faults that took hold, in the order in which they did.
+    order: Vec<usize>,
+}
+
+impl Show {
+    fn new(stage: Arc<Stage>, plan: &[PlannedFault]) -> Self {
+        let turns =
+            plan.iter().map(|fault| Turn { fault: fault.clone(), state: State::Waiting, record: None });
+        Self { stage, turns: turns.collect(), tasks: JoinSet::new(), order: Vec::new() }
+    }
+
+    fn go_on(&mut self, what: Due, place: usize) {
+        let turn = &mut self.turns[place];
+        match (what, &mut turn.state) {
+            (Due::Start, State::Waiting) => {
+                turn.state = State::Starting { end_is_due: turn.fault.start == turn.fault.end };
+                let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
+                self.tasks.spawn(async move { Done::Started(place, act::start(&stage, &fault).await) });
+            }
+            (Due::End, State::Starting { end_is_due }) => *end_is_due = true,
+            (Due::End, State::InForce(..)) => self.end(place),
+            // The end of a fault that is over at once comes before its start, which has taken note of it.
+            (Due::End, State::Waiting | State::Ending | State::Over)
+            | (Due::Start, State::Starting { .. } | State::InForce(..) | State::Ending | State::Over) => {}
+        }
+    }
+
+    fn end(&mut self, place: usize) {
+        let turn = &mut self.turns[place];
+        let State::InForce(hit, before) = std::mem::replace(&mut turn.state, State::Ending) else {
+            unreachable!("only a fault in force is ended");
+        };
+        let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
+        let record = turn.record.clone().expect("a fault in force has a record");
+        self.tasks
+            .spawn(async move { Done::Ended(place, act::end(&stage, &fault, &hit, &before, record).await) });
+    }
+
+    fn hear(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(Done::Started(place, started)) => {
+                let turn = &mut self.turns[place];
+                let end_is_due = matches!(turn.state, State::Starting { end_is_due: true });
+                turn.record = Some(started.record);
+                let Some((hit, before)) = started.in_force else {
+                    turn.state = State::Over;
+                    return;
+                };
+                turn.state = State::InForce(hit, before);
+                self.order.push(place);
+                if end_is_due {
+                    self.end(place);
+                }
+            }
+            Ok(Done::Ended(place, record)) => {
+                self.turns[place].state = State::Over;
+                self.turns[place].record = Some(record);
+            }
+            Err(error) => assert!(!error.is_panic(), "a fault's task panicked: {error}"),
+        }
+    }
+
+    /// Lets what was begun finish, heals what is in force, the last one first, and makes sure that nothing is left.
+    async fn close(mut self) -> Vec<FaultRecord> {
+        while let Some(done) = self.tasks.join_next().await {
+            self.hear(done);
+        }
+        for place in std::mem::take(&mut self.order).into_iter().rev() {
+            if matches!(self.turns[place].state, State::InForce(..)) {
+                self.end(place);
+                while let Some(done) = self.tasks.join_next().await {
+                    self.hear(done);
+                }
+            }
+        }
+        let left = self.stage.lab.heal_all().await;
+        let mut records: Vec<_> = self.turns.into_iter().filter_map(|turn| turn.record).collect();
+        if let (Some(last), Err(error)) = (records.last_mut(), left) {
+            last.healed = false;
+            last.notes.push(format!("not everything could be healed: {error}"));
+        }
+        records
+    }
+}
+
+impl Stage {
+    /// Writes the start or the end of a fault to the history.
+    fn record(&self, fault: &PlannedFault, record: &FaultRecord, moment: Moment, at: u64) {
+        let (name, planned, evidence) = match moment {
+            Moment::Start => ("start", fault.start, &record.evidence),
+            Moment::End => ("end", fault.end, &record.healing),
+        };
+        let mut value = json!({
+            "fault": fault.fault,
+            "event": name,
+            "targets": record.nodes,
+            "planned": self.load_start_ns + planned,
+            "at": at,
+            "evidence": evidence,
+            "label": record.label,
+        });
+        if !record.notes.is_empty() {
+            value["note"] = record.notes.join("; ").into();
+        }
+        if moment == Moment::End {
+            value["healed"] = record.healed.into();
+        }
+        let mut event = Event::new(Process::Nemesis, EventKind::Info, fault.kind.name());
+        event.value = value;
+        self.recorder.record(event);
+    }
+}
+
+/// Which event of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Start,
+    End,
+}
