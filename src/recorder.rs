@@ -32,6 +32,7 @@ pub(crate) struct FileRecorder {
 struct Counts {
     ok: AtomicU64,
     fail: AtomicU64,
+    precondition: AtomicU64,
     info: AtomicU64,
 }
 
@@ -42,6 +43,8 @@ pub(crate) struct Tally {
     pub ok: u64,
     /// They certainly did not happen.
     pub fail: u64,
+    /// Those of them that were answered all the same: a compare-and-set that found another value.
+    pub precondition: u64,
     /// Nobody knows.
     pub info: u64,
 }
@@ -55,7 +58,12 @@ impl Tally {
     /// What came since `before`.
     #[must_use]
     pub(crate) fn since(self, before: Self) -> Self {
-        Self { ok: self.ok - before.ok, fail: self.fail - before.fail, info: self.info - before.info }
+        Self {
+            ok: self.ok - before.ok,
+            fail: self.fail - before.fail,
+            precondition: self.precondition - before.precondition,
+            info: self.info - before.info,
+        }
     }
 }
 
@@ -92,6 +100,7 @@ impl FileRecorder {
         Tally {
             ok: self.counts.ok.load(Ordering::Relaxed),
             fail: self.counts.fail.load(Ordering::Relaxed),
+            precondition: self.counts.precondition.load(Ordering::Relaxed),
             info: self.counts.info.load(Ordering::Relaxed),
         }
     }
@@ -120,6 +129,9 @@ impl FileRecorder {
             (Process::Client(_), Kind::Info) => &self.counts.info,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if event.error.as_deref() == Some("precondition") {
+            self.counts.precondition.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

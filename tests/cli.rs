@@ -1,5 +1,7 @@
 //! Wrong input ends with exit code 2, the place and the remedy, before anything is started.
 
+#![allow(clippy::unwrap_used, reason = "it is a test from the first line to the last")]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The rules of the house that a machine can keep: arrows between crates, file headers, lengths, paths in README.
 
+#![allow(clippy::unwrap_used, reason = "it is a test from the first line to the last")]
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

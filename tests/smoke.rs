@@ -1,6 +1,7 @@
 //! Real runs of a short spec: what they leave behind, and what is left when they are killed or interrupted.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "it is a test from the first line to the last")]
 
 mod support;
 

@@ -56,12 +56,12 @@ impl VariantRun<'_> {
     /// When the bench could not do its work.
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let (moments, heard) = unbounded_channel();
-        let watcher_moments = moments.clone();
+        let told = moments.clone();
         let watcher = move |event: &checker::history::Event, tally| {
             if let Some(fault) = FaultMoment::read(event) {
                 let moment = Moment { time_ns: event.time, tally, what: What::Fault(fault) };
                 // A teller that is gone has nobody to tell it to.
-                let _ = watcher_moments.send(moment);
+                let _ = told.send(moment);
             }
         };
         let path = self.folder.join("history.jsonl");
@@ -133,8 +133,8 @@ impl VariantRun<'_> {
         if outcome.is_ok() {
             self.decisions(cluster, herald).await;
         }
-        let sampled = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
-        outcome.and(sampled)
+        let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
+        outcome.and(written)
     }
 
     /// Says how the start went; a cluster that listens but decides nothing is a result, not a failure.
@@ -246,7 +246,7 @@ impl VariantRun<'_> {
             match decisions::fetch(*address, &path).await {
                 Ok(count) => counts.push(format!("{name} {count}")),
                 Err(error) => {
-                    herald.tell(What::Note(format!("the decisions of {name} are missing: {error}")))
+                    herald.tell(What::Note(format!("the decisions of {name} are missing: {error}")));
                 }
             }
         }

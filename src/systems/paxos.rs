@@ -104,7 +104,8 @@ impl PaxosCluster {
         let path = output_path(&self.folder, &exit.node);
         let mut failure = Failure::bench(format!("node {}", exit.node), what)
             .help(format!("everything it printed is in {}", path.display()));
-        failure.excerpt = Some(words.iter().map(|line| format!("   | {line}\n")).collect());
+        let words: Vec<String> = words.iter().map(|line| format!("   | {line}\n")).collect();
+        failure.excerpt = Some(words.concat());
         failure
     }
 

@@ -105,9 +105,11 @@ impl Story {
         let tally = moment.tally.since(before);
         let seconds = (moment.time_ns.saturating_sub(since_ns)) as f64 / 1e9;
         let rate = if seconds > 0.0 { tally.ok as f64 / seconds } else { 0.0 };
+        let refused = tally.fail.saturating_sub(tally.precondition);
         format!(
-            "{} commands succeeded in {seconds:.1} s ({rate:.0} a second), {} failed, {} of unknown outcome",
-            tally.ok, tally.fail, tally.info
+            "{} commands succeeded in {seconds:.1} s ({rate:.0} a second), {} compare-and-sets found another value, \
+             {refused} failed, {} of unknown outcome",
+            tally.ok, tally.precondition, tally.info
         )
     }
 
@@ -186,16 +188,14 @@ fn heading(screen: &Screen, number: u8, title: &str, figures: &str) {
     screen.line(&format!("  {STRONG}{number} {title}{STRONG:#}\n     {figures}"));
 }
 
-/// How far each node is, in one line.
+/// How far each node is that answers, in one line.
 fn levels(statuses: &BTreeMap<String, Option<Status>>) -> String {
     let nodes: Vec<String> = statuses
         .iter()
-        .map(|(name, status)| match status {
-            None => format!("{name} silent"),
-            Some(status) => {
-                let leads = if status.active { ", leads" } else { "" };
-                format!("{name} {}{leads}", status.slot_out - 1)
-            }
+        .filter_map(|(name, status)| {
+            let status = status.as_ref()?;
+            let leads = if status.active { " (leads)" } else { "" };
+            Some(format!("{name} {}{leads}", status.slot_out - 1))
         })
         .collect();
     format!("{FAINT}slots applied: {}{FAINT:#}", nodes.join(" · "))

@@ -9,6 +9,9 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// Letters of evidence that are shown; a cut of many links has thousands.
+const SHOWN: usize = 140;
+
 /// Something worth telling, with the run's clock and its counts at that moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
@@ -91,14 +94,19 @@ impl FaultMoment {
         })
     }
 
-    /// The evidence and the note in one line.
+    /// The evidence in one line; what is cut off stands in the history and in the report. Without evidence, why.
     pub(crate) fn shown(&self) -> String {
-        let evidence =
-            if self.evidence.is_empty() { "no evidence".to_owned() } else { self.evidence.join("; ") };
-        match &self.note {
-            Some(note) => format!("{evidence} ({note})"),
-            None => evidence,
+        let text = match (self.evidence.is_empty(), &self.note) {
+            (false, _) => self.evidence.join("; "),
+            (true, Some(note)) => format!("no evidence: {note}"),
+            (true, None) => "no evidence".to_owned(),
+        };
+        if text.chars().count() <= SHOWN {
+            return text;
         }
+        let mut text: String = text.chars().take(SHOWN).collect();
+        text.push('…');
+        text
     }
 }
 
