@@ -31,6 +31,9 @@ impl fmt::Display for Stop {
 /// How often a search looks at the deadline, in steps.
 const STEPS_BETWEEN_LOOKS: u32 = 1024;
 
+/// Comparisons of configurations that take as long as a step.
+const COMPARISONS_PER_STEP: usize = 64;
+
 /// Counts the steps of one search.
 #[derive(Debug)]
 pub(super) struct Budget<'a> {
@@ -44,9 +47,10 @@ impl<'a> Budget<'a> {
         Self { limits, steps: STEPS_BETWEEN_LOOKS - 1 }
     }
 
-    /// Counts a step of a search that holds `held` configurations.
-    pub(super) fn step(&mut self, held: usize) -> Result<(), Stop> {
-        self.steps += 1;
+    /// Counts a step of a search that holds `held` configurations, and compares with `compared` of them.
+    pub(super) fn step(&mut self, held: usize, compared: usize) -> Result<(), Stop> {
+        let comparisons = u32::try_from(compared / COMPARISONS_PER_STEP).unwrap_or(STEPS_BETWEEN_LOOKS);
+        self.steps = self.steps.saturating_add(1).saturating_add(comparisons);
         if self.steps >= STEPS_BETWEEN_LOOKS {
             self.steps = 0;
             if (self.limits.stop)() {

@@ -8,6 +8,7 @@ use super::{
     registers::{by_zones, refuted},
     values::Values,
 };
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What is known about one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +52,19 @@ fn by_search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
     }
 }
 
-/// Configurations the search may hold where the verdict is known and only its place is in question.
-const CONFIGURATIONS_FOR_THE_PLACE: usize = 20_000;
+/// What the search may spend where the verdict is known and only its place is in question: configurations
+/// held, and looks at the deadline.
+const CONFIGURATIONS_FOR_THE_PLACE: usize = 5_000;
+const LOOKS_FOR_THE_PLACE: u32 = 200;
 
 /// The refuter may blame a later completion than the search would, but never gives up: the search gets a
 /// small chance on what lies before.
 fn refined(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
     let refuted = earliest(ops, |part| refuted(values, part));
-    let limits =
-        Limits { configurations: CONFIGURATIONS_FOR_THE_PLACE.min(limits.configurations), ..*limits };
+    let looks = AtomicU32::new(0);
+    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS_FOR_THE_PLACE || (limits.stop)();
+    let configurations = CONFIGURATIONS_FOR_THE_PLACE.min(limits.configurations);
+    let limits = Limits { stop: &stop, configurations, ..*limits };
     match by_search(values, &until(ops, refuted.completed), &limits) {
         Decision::Impossible(op) => Decision::Impossible(op),
         Decision::Linearizable | Decision::Unknown { .. } => Decision::Impossible(refuted),

@@ -120,6 +120,31 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// The text that is one byte shorter; the absent value for the empty text. None for values that are
+    /// not text.
+    pub(super) fn shorter(&self, value: usize) -> Option<usize> {
+        match self {
+            Self::Text(trie) if value != ABSENT as usize => Some(trie.nodes[value].0 as usize),
+            Self::Text(_) | Self::Plain(_) => None,
+        }
+    }
+
+    /// Whether a text ends with a suffix.
+    pub(super) fn ends_with(&self, value: u32, suffix: u32) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Text(trie) => {
+                let mut node = value;
+                trie.suffixes[suffix as usize].bytes().rev().all(|byte| {
+                    let (parent, last) = trie.nodes[node as usize];
+                    let matches = node > EMPTY_TEXT && last == byte;
+                    node = parent;
+                    matches
+                })
+            }
+        }
+    }
+
     /// The value for people.
     pub(super) fn show(&self, value: u32) -> String {
         match (value, self) {

@@ -86,6 +86,7 @@ fn begin(
     let f = *shape.functions.choose(rng).expect("there are functions");
     let argument = match f {
         "read" | "get" | "delete" => Value::Null,
+        "append" if shape.values == 0 => json!(format!("{},", values[0])),
         "append" => json!(char::from(b'a' + u8::try_from(values[0] % 26).expect("a letter")).to_string()),
         "cas" => {
             let guess = match rng.random_range(0..8) {

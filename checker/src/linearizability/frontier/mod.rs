@@ -10,6 +10,7 @@ mod mask;
 mod plan;
 mod search;
 mod slots;
+mod uses;
 
 use super::{
     Limits,

@@ -4,6 +4,7 @@ use super::super::{
     object::{Action, NEVER, Op},
     values::Values,
 };
+use super::uses::LastUses;
 use rustc_hash::FxHashMap;
 
 /// Stands for "no class": the operation certainly happened.
@@ -17,6 +18,15 @@ pub(super) struct Step {
     pub(super) completes: bool,
 }
 
+/// Something that nobody looks for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Expiry {
+    /// A value.
+    Value(u32),
+    /// What a class of operations of unknown outcome leaves.
+    Class(u32),
+}
+
 /// The events of one key, prepared.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -27,8 +37,8 @@ pub(super) struct Plan {
     pub(super) class_of: Vec<u32>,
     /// Operations of unknown outcome that do the same are of one class.
     pub(super) classes: Vec<Action>,
-    /// Values and the moment from which nobody looks for them any more, earliest first.
-    pub(super) expiries: Vec<(u32, u32)>,
+    /// What stops mattering, and the moment from which it does, earliest first.
+    pub(super) expiries: Vec<(u32, Expiry)>,
     /// The most operations open at once.
     pub(super) live: usize,
 }
@@ -36,7 +46,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Prepares the operations of one key, in order of invocation. With `forget`, values that stop
     /// mattering are merged, which loses their names.
-    pub(super) fn new(values: &Values, ops: &[Op], forget: bool) -> Self {
+    pub(super) fn new(values: &Values<'_>, ops: &[Op], forget: bool) -> Self {
         let uses = LastUses::new(values, ops);
         let ops: Vec<Op> = ops.iter().filter(|op| uses.matters(op)).copied().collect();
         let mut numbers: FxHashMap<Action, u32> = FxHashMap::default();
@@ -54,7 +64,15 @@ impl Plan {
         }
         let steps = order(&ops);
         let live = most_open(&steps, &class_of);
-        let expiries = if forget { uses.expiries() } else { Vec::new() };
+        let mut expiries = Vec::new();
+        if forget {
+            expiries.extend(uses.ends().map(|(end, value)| (end, Expiry::Value(value))));
+            expiries.extend(
+                classes.iter().zip(0..).map(|(&action, class)| (uses.end(action), Expiry::Class(class))),
+            );
+            expiries.retain(|&(end, _)| end != NEVER);
+            expiries.sort_unstable();
+        }
         Self { ops, steps, class_of, classes, expiries, live }
     }
 
@@ -92,76 +110,11 @@ fn most_open(steps: &[Step], class_of: &[u32]) -> usize {
 }
 
 /// Drops the operations of unknown outcome that cannot help anybody.
-pub(in super::super) fn drop_useless(values: &Values, ops: &mut Vec<Op>) {
+pub(in super::super) fn drop_useless(values: &Values<'_>, ops: &mut Vec<Op>) {
     let uses = LastUses::new(values, ops);
-    ops.retain(|op| uses.matters(op));
-}
-
-/// By value: the first moment at which no operation looks for it any more; 0 if none ever does.
-struct LastUses {
-    by_value: Vec<u32>,
-    /// The same for operations that look for any value other than a certain one.
-    any: u32,
-}
-
-impl LastUses {
-    fn new(values: &Values, ops: &[Op]) -> Self {
-        let mut uses = Self { by_value: vec![0; values.len()], any: 0 };
-        if values.is_text() {
-            uses.any = NEVER;
-            return uses;
-        }
-        let mut chains: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-        for op in ops {
-            match op.action {
-                Action::Read(value) => uses.look(value, op.completed),
-                Action::Not(_) => uses.any = uses.any.max(op.completed.saturating_add(1)),
-                Action::Cas(from, _) if op.certain() => uses.look(from, op.completed),
-                Action::Cas(from, to) => chains.entry(to).or_default().push(from),
-                Action::Write(_) | Action::Append(_) => {}
-            }
-        }
-        // A compare-and-set that may have happened looks for its old value as long as its new one matters.
-        let mut open: Vec<u32> = chains.keys().copied().collect();
-        while let Some(to) = open.pop() {
-            let until = uses.until(to);
-            for &from in chains.get(&to).map_or(&[][..], Vec::as_slice) {
-                if uses.by_value.get(from as usize).is_some_and(|&known| known < until) {
-                    uses.by_value[from as usize] = until;
-                    open.push(from);
-                }
-            }
-        }
-        uses
-    }
-
-    fn look(&mut self, value: u32, time: u32) {
-        // The value nobody ever holds has no entry.
-        if let Some(last) = self.by_value.get_mut(value as usize) {
-            *last = time.saturating_add(1).max(*last);
-        }
-    }
-
-    fn until(&self, value: u32) -> u32 {
-        self.by_value.get(value as usize).copied().unwrap_or(0).max(self.any)
-    }
-
-    fn matters(&self, op: &Op) -> bool {
-        op.certain()
-            || match op.action {
-                Action::Write(to) | Action::Cas(_, to) => self.until(to) > op.invoked,
-                Action::Append(_) => true,
-                Action::Read(_) | Action::Not(_) => false,
-            }
-    }
-
-    fn expiries(&self) -> Vec<(u32, u32)> {
-        let mut expiries: Vec<_> =
-            (0..).zip(&self.by_value).map(|(value, &last)| (last.max(self.any), value)).collect();
-        expiries.retain(|&(last, _)| last != NEVER);
-        expiries.sort_unstable();
-        expiries
-    }
+    let matters: Vec<bool> = ops.iter().map(|op| uses.matters(op)).collect();
+    let mut matters = matters.into_iter();
+    ops.retain(|_| matters.next().unwrap_or(true));
 }
 
 fn place(index: usize) -> u32 {

@@ -8,7 +8,7 @@ use super::super::{
 use super::{
     Level, Open, Stuck,
     config::{Antichain, Config},
-    plan::{NO_CLASS, Plan},
+    plan::{Expiry, NO_CLASS, Plan},
     slots::{Slots, needs},
 };
 use rustc_hash::FxHashSet;
@@ -77,7 +77,7 @@ impl<'a, 'b, const W: usize> Search<'a, 'b, W> {
     pub(super) fn run(&mut self) -> Result<Option<u32>, Stop> {
         for &step in &self.plan.steps {
             self.now = self.plan.time(step);
-            self.budget.step(self.frontier.len())?;
+            self.budget.step(self.frontier.len(), 0)?;
             self.expire();
             if step.completes {
                 let slot = self.slots.find(step.op);
@@ -113,17 +113,19 @@ impl<'a, 'b, const W: usize> Search<'a, 'b, W> {
     /// that could only have left those.
     fn expire(&mut self) {
         let mut changed = false;
-        while let Some(&(end, value)) = self.plan.expiries.get(self.expired)
+        while let Some(&(end, expiry)) = self.plan.expiries.get(self.expired)
             && end <= self.now
         {
             self.expired += 1;
-            self.slots.expire(value);
-            changed |= self.frontier.iter().any(|config| config.state == value);
-            let classes = &self.plan.classes;
-            let dead = |class: &u32| matches!(classes[*class as usize], Action::Write(to) | Action::Cas(_, to) if to == value);
-            if self.active.iter().any(dead) {
-                changed |= self.frontier.iter().any(|config| !config.used.is_empty());
-                self.active.retain(|class| !dead(class));
+            match expiry {
+                Expiry::Value(value) => {
+                    self.slots.expire(value);
+                    changed |= self.frontier.iter().any(|config| config.state == value);
+                }
+                Expiry::Class(class) => {
+                    self.active.retain(|&other| other != class);
+                    changed |= self.frontier.iter().any(|config| config.used(class) > 0);
+                }
             }
         }
         if changed {
@@ -147,6 +149,10 @@ impl<'a, 'b, const W: usize> Search<'a, 'b, W> {
         self.visited.clear();
         let mut result = Ok(());
         for config in frontier.iter() {
+            result = self.budget.step(frontier.len() + self.next.len(), self.next.len());
+            if result.is_err() {
+                break;
+            }
             let passes = !config.must.has(slot);
             if passes {
                 self.next.insert(config.clone().without(slot));
@@ -200,7 +206,8 @@ impl<'a, 'b, const W: usize> Search<'a, 'b, W> {
         let visits = self.level.beam.saturating_mul(VISITS_PER_KEPT);
         self.stack.push(Node { config: config.clone(), idle: false, unknowns: 0 });
         while let Some(node) = self.stack.pop() {
-            if let Err(stop) = self.budget.step(held + self.next.len() + self.visited.len()) {
+            let held = held + self.next.len() + self.visited.len();
+            if let Err(stop) = self.budget.step(held, self.next.len()) {
                 self.stack.clear();
                 return Err(stop);
             }

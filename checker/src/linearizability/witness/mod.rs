@@ -13,7 +13,13 @@ use super::{
 };
 use crate::history::Operation;
 use rustc_hash::FxHashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use words::Words;
+
+/// Looks at the deadline, every thousand steps or so, that a witness may take: a few seconds.
+const LOOKS: u32 = 2_000;
+/// Configurations a search for it may hold; a part that needs more is not worth its smallness.
+const CONFIGURATIONS: usize = 5_000;
 
 /// Explains why the operation `last` of a key, the earliest of its kind, cannot complete.
 pub(super) fn explain(
@@ -25,6 +31,10 @@ pub(super) fn explain(
 ) -> Witness {
     let (values, ops) = encode(operations, &key.places, model, Names::All)
         .expect("an operation that was understood once is understood again");
+    let looks = AtomicU32::new(0);
+    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS || (limits.stop)();
+    let limits =
+        &Limits { stop: &stop, configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
     let prefix = until(&ops, last.completed);
     let core = restored(&shrink::shrink(&values, prefix.clone(), limits), &prefix);
     let stuck = match search(&values, &core, limits, false) {

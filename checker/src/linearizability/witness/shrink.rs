@@ -16,8 +16,6 @@ use rustc_hash::FxHashSet;
 /// Checks made at most, and operations looked at in all of them together.
 const CHECKS: usize = 2_000;
 const OPERATIONS: usize = 8_000_000;
-/// Configurations a single check may hold; a part that needs more is not worth its smallness.
-const CONFIGURATIONS: usize = 20_000;
 /// The first guess at how many of the latest operations are to blame.
 const FIRST_WINDOW: usize = 8;
 
@@ -28,10 +26,10 @@ struct Shrinker<'a> {
     operations: usize,
 }
 
-/// A part of `ops` that is impossible by itself, in order of invocation. `ops` must be impossible.
+/// A part of `ops` that is impossible by itself, in order of invocation. `ops` must be impossible; `limits`
+/// are for all the work together.
 pub(super) fn shrink(values: &Values<'_>, ops: Vec<Op>, limits: &Limits<'_>) -> Vec<Op> {
-    let limits = Limits { configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
-    let mut shrinker = Shrinker { values, limits, checks: CHECKS, operations: OPERATIONS };
+    let mut shrinker = Shrinker { values, limits: *limits, checks: CHECKS, operations: OPERATIONS };
     let mut core = shrinker.latest(ops);
     let mut chunk = core.len().div_ceil(2).max(1);
     loop {
@@ -60,17 +58,26 @@ impl Shrinker<'_> {
         method::impossible(self.values, ops, &self.limits)
     }
 
-    /// The latest few operations to complete, with what is needed of the others.
+    /// The latest few operations to complete, with what is needed of the others. Of observations the last
+    /// one alone is tried first: each further one drags in whatever may have left what it found.
     fn latest(&mut self, ops: Vec<Op>) -> Vec<Op> {
         let mut completions: Vec<u32> = ops.iter().filter(|op| op.certain()).map(|op| op.completed).collect();
         completions.sort_unstable_by(|a, b| b.cmp(a));
-        let mut window = FIRST_WINDOW;
-        while let Some(&oldest) = completions.get(window) {
-            let part = self.loosened(&ops, |op| op.certain() && op.completed <= oldest);
-            if self.impossible(&part) {
-                return part;
+        let Some(&last) = completions.first() else { return ops };
+        for observations in [false, true] {
+            let mut window = FIRST_WINDOW;
+            while window / 2 < completions.len() {
+                let oldest = completions.get(window).copied();
+                let part = self.loosened(&ops, |op| {
+                    let old = oldest.is_some_and(|oldest| op.completed <= oldest);
+                    let extra = op.action.is_observation() && op.completed != last && !observations;
+                    op.certain() && (old || extra)
+                });
+                if self.impossible(&part) {
+                    return part;
+                }
+                window *= 2;
             }
-            window *= 2;
         }
         ops
     }
