@@ -15,6 +15,9 @@ mod spec;
 mod topology;
 mod vocabulary;
 
+#[cfg(test)]
+mod pretend;
+
 pub use lab::{Lab, LabConfig, LabError};
 pub use network::{
     Claim, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortError, Probe, ProxyError,

@@ -143,13 +143,11 @@ fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>)
 }
 
 fn unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(word, known.clone()) {
-        Some(meant) => format!("there is no node, role or target `{word}`; did you mean `{meant}`?"),
-        None => {
-            let known: Vec<_> = known.take(16).collect();
-            format!("there is no node, role or target `{word}`; there are {}", known.join(", "))
-        }
+    if let Some(meant) = nearest(word, known.clone()) {
+        return format!("there is no node, role or target `{word}`; did you mean `{meant}`?");
     }
+    let known: Vec<_> = known.take(16).collect();
+    format!("there is no node, role or target `{word}`; there are {}", known.join(", "))
 }
 
 #[cfg(test)]

@@ -313,3 +313,6 @@ impl Drop for Lab {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

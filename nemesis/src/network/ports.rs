@@ -139,23 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_of_a_block_keeps_others_out_until_it_is_dropped() {
+    fn the_guard_of_every_cell_keeps_others_out() {
         let block = PortBlock::find(20).unwrap();
-        let second_cell = block.first + CELL;
-        let error = PortBlock::at(second_cell, 1).unwrap_err();
-        assert!(matches!(error, PortError::InUse { port, .. } if port == second_cell));
-        drop(block);
-        assert!(PortBlock::at(second_cell, 1).is_ok());
+        for guard in [block.first, block.first + CELL] {
+            let error = PortBlock::at(guard, 1).unwrap_err();
+            assert!(matches!(error, PortError::InUse { port, .. } if port == guard), "{error}");
+        }
     }
 
     #[test]
     fn a_port_in_use_is_named_with_the_remedy() {
-        let block = PortBlock::find(3).unwrap();
-        let (base, port) = (block.first, block.port(1));
-        drop(block);
-        let _somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-        let error = PortBlock::at(base, 3).unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("base-port"), "{error}");
+        let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = somebody.local_addr().unwrap().port();
+        let error = PortBlock::at(port, 3).unwrap_err().to_string();
+        assert!(error.contains(&format!("port {port} ")) && error.contains("base-port"), "{error}");
     }
 
     #[test]

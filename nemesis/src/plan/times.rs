@@ -19,8 +19,9 @@ pub(super) fn times(
     check(spec, duration)?;
     let Some(every) = spec.every else {
         let at = spec.at.ok_or_else(|| Refusal::new("at", "say when: at = \"3s\" or every = \"5s\""))?;
-        let lasts = if over_at_once(spec) { Duration::ZERO } else { spec.lasts.unwrap_or(duration - at) };
-        if lasts > duration - at {
+        let left = duration.saturating_sub(at);
+        let lasts = if over_at_once(spec) { Duration::ZERO } else { spec.lasts.unwrap_or(left) };
+        if lasts > left {
             let reason = format!(
                 "it would end {:?} after the start of a load of {duration:?}; make it shorter, or leave it out to \
                  heal it when the load ends",

@@ -2,6 +2,10 @@
 
 use std::io;
 
+/// What the system says of a thread that is gone (ESRCH).
+#[cfg(target_os = "linux")]
+const NO_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
+
 /// The state letters of every thread of a process, as in the third field of `/proc/PID/stat`.
 #[cfg(target_os = "linux")]
 pub(super) fn states(pid: u32) -> io::Result<Vec<char>> {
@@ -9,8 +13,9 @@ pub(super) fn states(pid: u32) -> io::Result<Vec<char>> {
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         match std::fs::read_to_string(task?.path().join("stat")) {
             Ok(stat) => states.extend(after_name(&stat)),
-            // The thread ended in between.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // The thread ended before its file was opened, or before it was read.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(NO_PROCESS) => {}
             Err(error) => return Err(error),
         }
     }

@@ -42,48 +42,58 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Pr
         // What the nodes themselves send in the meantime is the only evidence there can be.
         tokio::time::sleep(SILENCE).await;
     }
-    let mut silent = Vec::new();
-    let mut proof = Proof { complete: true, ..Proof::default() };
-    for (link, answer) in before.keys().zip(asked) {
-        match (fault, answer) {
-            (_, Asked::NoUse(reason)) => proof.notes.push(format!("{link} was not asked: {reason}")),
-            (LinkFault::Stall, Asked::Probe(Probe::Silent(_)))
-            | (LinkFault::Refuse, Asked::Probe(Probe::Refused)) => silent.push(link.to_string()),
-            (LinkFault::Stall | LinkFault::Refuse, Asked::Probe(other)) => {
-                proof.complete = false;
-                proof.notes.push(format!("a probe through {link} was not held back: {other:?}"));
-            }
-            (LinkFault::Delay(delay), Asked::Probe(Probe::Answered { after, .. })) => {
-                if after >= delay.shortest() * 2 {
-                    proof.evidence.push(format!("a probe through {link} was answered after {}", ms(after)));
-                }
-            }
-            (LinkFault::Rate(rate), Asked::Probe(Probe::Answered { after, bytes })) => {
-                if after.as_secs_f64() >= bytes as f64 / rate as f64 {
-                    let time = ms(after);
-                    proof.evidence.push(format!("a probe through {link} got {bytes} bytes after {time}"));
-                }
-            }
-            (LinkFault::Delay(_) | LinkFault::Rate(_), Asked::Probe(Probe::Silent(_))) => {
-                proof.evidence.push(format!("a probe through {link} got no answer in {}", ms(patience)));
-            }
-            (LinkFault::Delay(_) | LinkFault::Rate(_), Asked::Probe(Probe::Refused)) => {
-                proof.notes.push(format!("a probe through {link} was refused"));
-            }
+    let mut told = Lines::default();
+    let mut noted = Lines::default();
+    for (link, asked) in before.keys().zip(asked) {
+        match asked {
+            Asked::NoUse(reason) => noted.add(format!("not asked, as {reason}"), link),
+            Asked::Probe(probe) => match judge(fault, probe) {
+                Ok(seen) => told.add(seen, link),
+                Err(seen) => noted.add(seen, link),
+            },
         }
     }
-    if !silent.is_empty() {
-        let links = silent.join(", ");
-        proof.evidence.push(match fault {
-            LinkFault::Refuse => format!("a probe was refused on {links}"),
-            LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_) => {
-                format!("a probe got no answer in {} on {links}", ms(patience))
-            }
-        });
-    }
-    let carried = carried(lab, fault, before);
-    proof.evidence.extend(carried);
+    let mut proof = Proof { complete: true, evidence: told.lines(), notes: noted.lines() };
+    proof.evidence.extend(carried(lab, fault, before));
     proof
+}
+
+/// Whether what became of a probe shows that the fault is in force; in words either way.
+fn judge(fault: LinkFault, probe: Probe) -> Result<String, String> {
+    let seen = match probe {
+        Probe::Silent(patience) => format!("a probe got no answer in {}", ms(patience)),
+        Probe::Refused => "a probe was refused".to_owned(),
+        Probe::Answered { after, bytes } => format!("a probe got {bytes} bytes after {}", ms(after)),
+    };
+    let in_force = match (fault, probe) {
+        (LinkFault::Delay(delay), Probe::Answered { after, .. }) => after >= delay.shortest() * 2,
+        (LinkFault::Rate(rate), Probe::Answered { after, bytes }) => {
+            after.as_secs_f64() >= bytes as f64 / rate as f64
+        }
+        (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Silent(_))
+        | (LinkFault::Refuse, Probe::Refused) => true,
+        (LinkFault::Stall | LinkFault::Refuse, Probe::Answered { .. })
+        | (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Refused)
+        | (LinkFault::Refuse, Probe::Silent(_)) => false,
+    };
+    if in_force { Ok(seen) } else { Err(format!("no proof, as {seen}")) }
+}
+
+/// What was seen, each with the links on which it was, in the order in which it was seen first.
+#[derive(Default)]
+struct Lines(Vec<(String, Vec<String>)>);
+
+impl Lines {
+    fn add(&mut self, seen: String, link: &Link) {
+        match self.0.iter_mut().find(|(other, _)| *other == seen) {
+            Some((_, links)) => links.push(link.to_string()),
+            None => self.0.push((seen, vec![link.to_string()])),
+        }
+    }
+
+    fn lines(self) -> Vec<String> {
+        self.0.into_iter().map(|(seen, links)| format!("{}: {seen}", links.join(", "))).collect()
+    }
 }
 
 /// What the links held, refused or delayed since the fault started, a line for each link that did.
@@ -119,26 +129,24 @@ pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
 /// Makes sure that links answer again, where no other fault is in the way.
 pub(super) async fn of_healing(lab: &Lab, fault: LinkFault, links: &[Link]) -> Proof {
     let checked = all(links.iter().map(|link| answers_again(lab, link))).await;
-    let mut proof = Proof { complete: true, ..Proof::default() };
-    let mut answered = Vec::new();
+    let again = match fault {
+        LinkFault::Stall | LinkFault::Refuse => "a probe is answered again",
+        LinkFault::Delay(_) | LinkFault::Rate(_) => "a probe is answered",
+    };
+    let mut told = Lines::default();
+    let mut noted = Lines::default();
+    let mut complete = true;
     for (link, checked) in links.iter().zip(checked) {
         match checked {
-            Ok(()) => answered.push(link.to_string()),
-            Err(Unproven::NotAsked(reason)) => proof.notes.push(format!("{link} was not asked: {reason}")),
+            Ok(()) => told.add(again.to_owned(), link),
+            Err(Unproven::NotAsked(reason)) => noted.add(format!("not asked, as {reason}"), link),
             Err(Unproven::NoAnswer) => {
-                proof.complete = false;
-                proof.notes.push(format!("{link} gave no answer within {HEALING:?} of being healed"));
+                complete = false;
+                noted.add(format!("no answer within {HEALING:?} of being healed"), link);
             }
         }
     }
-    if !answered.is_empty() {
-        let what = match fault {
-            LinkFault::Stall | LinkFault::Refuse => "answers again",
-            LinkFault::Delay(_) | LinkFault::Rate(_) => "answers as before",
-        };
-        proof.evidence.push(format!("a probe {what} on {}", answered.join(", ")));
-    }
-    proof
+    Proof { complete, evidence: told.lines(), notes: noted.lines() }
 }
 
 enum Unproven {

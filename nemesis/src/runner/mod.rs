@@ -255,3 +255,6 @@ enum Moment {
     Start,
     End,
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,7 +93,7 @@ impl<'a> Pump<'a> {
                     self.update();
                 }
                 read = reader.read(&mut self.buffer[..limit]), if stalled && self.may_read() => {
-                    self.took(read);
+                    self.took(&read);
                     if self.end != End::Open {
                         return None;
                     }
@@ -135,7 +135,7 @@ impl<'a> Pump<'a> {
                 }
                 read = reader.read(&mut self.buffer[..limit]), if may_read => {
                     if !self.passed_at_once(&read, &writer) {
-                        self.took(read);
+                        self.took(&read);
                     }
                 }
                 () = sleep_until(wake.unwrap_or(self.last_due)), if wake.is_some() => {}
@@ -187,18 +187,13 @@ impl<'a> Pump<'a> {
     }
 
     /// Puts what was read at the end of the queue; the end of the stream waits its turn like any chunk.
-    fn took(&mut self, read: io::Result<usize>) {
+    fn took(&mut self, read: &io::Result<usize>) {
         self.refresh();
-        let length = match read {
-            Ok(0) => {
-                self.end = End::Closed;
-                0
-            }
-            Ok(length) => length,
-            Err(_) => {
-                self.end = End::Broken;
-                0
-            }
+        let length = *read.as_ref().unwrap_or(&0);
+        self.end = match read {
+            Ok(0) => End::Closed,
+            Ok(_) => End::Open,
+            Err(_) => End::Broken,
         };
         if length > 0 {
             self.count(length);

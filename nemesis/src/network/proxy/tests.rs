@@ -197,7 +197,7 @@ async fn a_limited_link_carries_no_more_than_its_rate() {
     proxies.apply(&link(), 1, LinkFault::Rate(100_000));
     let mut stream = dial(&proxies).await;
     let started = Instant::now();
-    echoed(&mut stream, &[9; 20_000]).await;
+    echoed(&mut stream, &vec![9; 20_000]).await;
     assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
     assert!(proxies.counters(&link()).delayed_chunks > 10);
 }

@@ -1,0 +1,211 @@
+//! What the lab promises of processes and addresses, with real processes.
+
+use super::*;
+use crate::pretend::{answers, empty_lab, lab_of, node, shell};
+use std::net::TcpListener;
+use tokio::net::TcpStream;
+
+fn sleeper(folder: &std::path::Path) -> ProcessCommand {
+    shell("echo started; exec sleep 1000", folder)
+}
+
+/// Whether a process is there and is more than a zombie that its adopter has not reaped yet.
+#[cfg(target_os = "linux")]
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.rsplit_once(") ").unwrap().1.starts_with(['Z', 'X']))
+}
+
+#[tokio::test]
+async fn a_killed_node_comes_back_under_a_new_pid_and_goes_on_with_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    let pid = lab.spawn("n1", sleeper(folder.path())).await.unwrap();
+    let output = || std::fs::read_to_string(folder.path().join("output.log")).unwrap();
+    while output() != "started\n" {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let killed = lab.kill("n1", 1).await.unwrap();
+    assert_eq!(killed, Effect::seen(format!("pid {pid} ended by signal 9")));
+    assert_eq!(lab.pid("n1").await, None);
+    let back = lab.restart("n1", 1).await.unwrap();
+    let new_pid = lab.pid("n1").await.unwrap();
+    assert_ne!(new_pid, pid);
+    assert_eq!(back, Effect::seen(format!("new pid {new_pid} (incarnation 2)")));
+    while output() != "started\nstarted\n" {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    lab.stop().await.unwrap();
+    assert_eq!(lab.pid("n1").await, None);
+}
+
+#[tokio::test]
+async fn a_paused_node_is_seen_to_stand_still_and_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab_of(1, Network::Host, folder.path()).await;
+    let paused = lab.pause("n1", 1).await.unwrap();
+    assert!(paused.evidence[0].starts_with("state T in "), "{paused:?}");
+    assert!(!lab.could_answer("n1").await);
+    let patience = Duration::from_millis(50);
+    assert_eq!(lab.probe_node("n1", patience).await, Some(Probe::Silent(patience)));
+    let resumed = lab.resume("n1", 1).await.unwrap();
+    assert!(resumed.evidence[0].starts_with("state "), "{resumed:?}");
+    assert!(!resumed.evidence[0].starts_with("state T"), "{resumed:?}");
+    answers(&lab, "n1").await;
+}
+
+#[tokio::test]
+async fn overlapping_faults_hold_a_node_until_the_last_of_them_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab_of(1, Network::Host, folder.path()).await;
+    lab.kill("n1", 1).await.unwrap();
+    assert!(lab.kill("n1", 2).await.unwrap().evidence[0].contains("was down already"));
+    assert!(lab.restart("n1", 1).await.unwrap().evidence[0].contains("stays down until fault 2"));
+    assert_eq!(lab.pid("n1").await, None);
+    lab.restart("n1", 2).await.unwrap();
+    answers(&lab, "n1").await;
+    lab.pause("n1", 3).await.unwrap();
+    lab.pause("n1", 4).await.unwrap();
+    lab.resume("n1", 3).await.unwrap();
+    assert!(!lab.could_answer("n1").await);
+    lab.resume("n1", 4).await.unwrap();
+    answers(&lab, "n1").await;
+}
+
+#[tokio::test]
+async fn a_paused_node_can_be_killed_and_comes_back_paused() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab_of(1, Network::Host, folder.path()).await;
+    lab.pause("n1", 1).await.unwrap();
+    assert!(lab.kill("n1", 2).await.unwrap().evidence[0].ends_with("ended by signal 9"));
+    let back = lab.restart("n1", 2).await.unwrap();
+    assert!(back.evidence[1].starts_with("state T in "), "{back:?}");
+    lab.resume("n1", 1).await.unwrap();
+    answers(&lab, "n1").await;
+}
+
+#[tokio::test]
+async fn a_dead_node_gives_no_evidence_of_a_pause_or_a_kill_and_may_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    let mut exits = lab.take_exits().unwrap();
+    lab.spawn("n1", shell("exit 7", folder.path())).await.unwrap();
+    exits.recv().await.unwrap();
+    for effect in [lab.pause("n1", 1).await.unwrap(), lab.kill("n1", 2).await.unwrap()] {
+        assert!(effect.evidence.is_empty() && effect.note.is_some(), "{effect:?}");
+    }
+    assert!(lab.resume("n1", 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(2, Network::Host).await;
+    let mut exits = lab.take_exits().unwrap();
+    assert!(lab.take_exits().is_none());
+    lab.spawn("n1", sleeper(folder.path())).await.unwrap();
+    lab.kill("n1", 1).await.unwrap();
+    let pid = lab.spawn("n2", shell("exit 101", folder.path())).await.unwrap();
+    let exit = exits.recv().await.unwrap();
+    let expected = Exit { node: "n2".to_owned(), pid, incarnation: 1, how: "exit code 101".to_owned() };
+    assert_eq!(exit, expected);
+    let event = exit.event();
+    assert_eq!((event.f.as_str(), &event.value["evidence"][0]), ("exit", &"exit code 101".into()));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(2, Network::Proxy).await;
+    let pid = lab.spawn("n1", shell("sleep 1000 & echo $!; wait", folder.path())).await.unwrap();
+    let paused = lab.spawn("n2", sleeper(folder.path())).await.unwrap();
+    lab.pause("n2", 1).await.unwrap();
+    let output = folder.path().join("output.log");
+    let grandchild: u32 = loop {
+        let text = std::fs::read_to_string(&output).unwrap();
+        if let Some(pid) = text.lines().find_map(|line| line.parse().ok()) {
+            break pid;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    assert!(lives(pid) && lives(paused) && lives(grandchild));
+    drop(lab);
+    assert!(!lives(pid) && !lives(paused));
+    while lives(grandchild) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_wants_to_die_with_its_parent_outlives_the_thread_that_asked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = std::sync::Arc::new(empty_lab(1, Network::Host).await);
+    let (theirs, command) = (std::sync::Arc::clone(&lab), node(&lab, "n1", folder.path()));
+    let runtime = tokio::runtime::Handle::current();
+    let asking = std::thread::spawn(move || runtime.block_on(theirs.spawn("n1", command)));
+    while !asking.is_finished() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let pid = asking.join().unwrap().unwrap();
+    answers(&lab, "n1").await;
+    assert_eq!(lab.pid("n1").await, Some(pid));
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named_with_its_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    let command = ProcessCommand { program: "/no/such/program".into(), ..sleeper(folder.path()) };
+    let error = lab.spawn("n1", command).await.unwrap_err().to_string();
+    assert!(error.contains("n1") && error.contains("/no/such/program"), "{error}");
+    let error = lab.restart("n1", 1).await.unwrap_err().to_string();
+    assert!(error.contains("/no/such/program"), "{error}");
+}
+
+#[tokio::test]
+async fn peers_are_reached_through_proxies_and_clients_reach_nodes_directly() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab_of(2, Network::Auto, folder.path()).await;
+    assert_eq!(lab.mode(), Mode::Proxy);
+    assert_ne!(lab.peer_address("n1", "n2"), lab.listen_address("n2"));
+    assert_eq!(lab.peer_address("n1", "n1"), lab.listen_address("n1"));
+    let link = Link::new("n1", "n2");
+    lab.apply(&link, 1, LinkFault::Stall);
+    let patience = Duration::from_millis(50);
+    assert_eq!(lab.probe(&link, patience).await, Some(Probe::Silent(patience)));
+    assert!(lab.probe(&Link::new("n2", "n1"), Duration::from_secs(5)).await.unwrap().answered());
+    answers(&lab, "n2").await;
+    assert_eq!(lab.heal_all().await.unwrap(), ["n1→n2 healed"]);
+    assert!(lab.probe(&link, Duration::from_secs(5)).await.unwrap().answered());
+}
+
+#[tokio::test]
+async fn a_connection_through_a_proxy_ends_when_the_node_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab_of(2, Network::Proxy, folder.path()).await;
+    let mut stream = TcpStream::connect(lab.peer_address("n1", "n2")).await.unwrap();
+    let mut byte = [7];
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &byte).await.unwrap();
+    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut byte).await.unwrap();
+    lab.kill("n2", 1).await.unwrap();
+    assert!(matches!(tokio::io::AsyncReadExt::read(&mut stream, &mut byte).await, Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn a_chosen_port_in_use_is_refused_with_the_remedy() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = LabConfig {
+        network: Network::Host,
+        topology: Topology::new([("n1", ["replica"])]),
+        links: Links::default(),
+        base_port: Some(taken.local_addr().unwrap().port()),
+        seed: 7,
+        probe: None,
+    };
+    let error = Lab::start(config.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("base-port"), "{error}");
+    let links = Links { delay: Duration::from_millis(1), jitter: Duration::ZERO };
+    let error = Lab::start(LabConfig { base_port: None, links, ..config }).await.unwrap_err();
+    assert!(matches!(error, LabError::PlainLinks));
+}

@@ -1,0 +1,207 @@
+//! Whole plans on real processes: every fault hits, is recorded, and is healed.
+
+use super::*;
+use crate::network::{Mode, Network};
+use crate::plan::{PlanOptions, plan};
+use crate::pretend::{answers, lab_of};
+use crate::spec::FaultSpec;
+use serde_json::Value;
+use std::sync::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Keeps events in memory, on a clock that began when it was made.
+struct Notes {
+    began: Instant,
+    events: Mutex<Vec<Event>>,
+}
+
+impl Notes {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { began: Instant::now(), events: Mutex::default() })
+    }
+
+    /// The values of the events of this name, in order.
+    fn values(&self, name: &str) -> Vec<Value> {
+        let events = self.events.lock().unwrap();
+        events.iter().map(|event| event.value.clone()).filter(|value| value["event"] == name).collect()
+    }
+}
+
+impl Recorder for Notes {
+    fn record(&self, mut event: Event) -> u64 {
+        let mut events = self.events.lock().unwrap();
+        event.time = self.now_ns();
+        let time = event.time;
+        events.push(event);
+        time
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap()
+    }
+}
+
+/// A directory that always gives the same answer.
+struct Leader(Option<&'static str>);
+
+impl Directory for Leader {
+    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
+        Box::pin(async { self.0.map(str::to_owned) })
+    }
+}
+
+fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
+    let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
+    let options = PlanOptions { mode: Mode::Proxy, duration: Duration::from_secs(60), seed: 7 };
+    plan(&specs, lab.topology(), &options).unwrap()
+}
+
+async fn carry_out(
+    specs: Value,
+    lab: &Arc<Lab>,
+    leader: Option<&'static str>,
+    notes: &Arc<Notes>,
+) -> Vec<FaultRecord> {
+    let planned = faults(specs, lab);
+    let (lab, recorder) = (Arc::clone(lab), Arc::clone(notes) as Arc<dyn Recorder>);
+    run(&planned, lab, Arc::new(Leader(leader)), recorder, Instant::now(), std::future::pending()).await
+}
+
+async fn all_answer(lab: &Lab) {
+    for name in lab.topology().names() {
+        answers(lab, name).await;
+        for other in lab.topology().names().filter(|other| *other != name) {
+            let link = crate::partition::Link::new(name, other);
+            assert!(lab.probe(&link, Duration::from_secs(5)).await.unwrap().answered(), "{link}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let notes = Notes::new();
+    let specs = serde_json::json!([
+        {"kind": "kill", "target": "leader", "at": "0s", "for": "100ms"},
+        {"kind": "pause", "target": "n3", "at": "400ms", "for": "100ms"},
+        {"kind": "partition", "shape": "halves", "at": "600ms", "for": "150ms"},
+        {"kind": "one-way", "from": "n1", "to": "n3", "at": "900ms", "for": "150ms"},
+        {"kind": "one-way", "from": "n2", "to": "n3", "how": "refuse", "at": "1200ms", "for": "50ms"},
+        {"kind": "delay", "delay": "20ms", "at": "1500ms", "for": "200ms"},
+        {"kind": "rate", "rate": "1kB", "target": "n2", "at": "1900ms", "for": "100ms"},
+    ]);
+    let records = carry_out(specs, &lab, Some("n2"), &notes).await;
+    assert_eq!(records.len(), 7);
+    for record in &records {
+        assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
+        assert!(record.started.unwrap() < record.ended.unwrap());
+    }
+    assert_eq!(
+        (records[0].label.as_str(), &records[0].nodes[..]),
+        ("kill leader (n2)", &["n2".to_owned()][..])
+    );
+    assert!(records[0].healing[0].contains("incarnation 2"), "{:?}", records[0]);
+    let (starts, ends) = (notes.values("start"), notes.values("end"));
+    assert_eq!((starts.len(), ends.len()), (7, 7));
+    assert!(starts.iter().all(|value| value["evidence"].as_array().is_some_and(|lines| !lines.is_empty())));
+    assert_eq!(starts[0]["targets"], serde_json::json!(["n2"]));
+    assert!(starts[1]["planned"].as_u64().unwrap() >= 400_000_000);
+    all_answer(&lab).await;
+}
+
+#[tokio::test]
+async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_hit() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let mut stream = tokio::net::TcpStream::connect(lab.peer_address("n1", "n2")).await.unwrap();
+    stream.write_all(b"before").await.unwrap();
+    stream.read_exact(&mut [0; 6]).await.unwrap();
+    let talking = tokio::spawn(async move {
+        let (mut reader, mut writer) = stream.split();
+        let say = async {
+            loop {
+                if writer.write_all(b"hello").await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let hear = async { while matches!(reader.read(&mut [0; 64]).await, Ok(1..)) {} };
+        tokio::join!(say, hear)
+    });
+    let specs = serde_json::json!([
+        {"kind": "partition", "target": "n1", "at": "0s", "for": "200ms"},
+        {"kind": "reset", "at": "500ms"},
+    ]);
+    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let held = records[0].healing.iter().find(|line| line.ends_with("held")).unwrap();
+    assert!(held.starts_with("n1→n2: ") && held.contains("chunks"), "{held}");
+    assert_eq!(records[1].evidence, ["n1→n2: 1 connection reset"]);
+    talking.await.unwrap();
+}
+
+#[tokio::test]
+async fn faults_that_overlap_on_the_same_node_and_links_are_all_healed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let specs = serde_json::json!([
+        {"kind": "partition", "target": "n1", "at": "0s", "for": "400ms"},
+        {"kind": "partition", "groups": [["n1", "n2"], ["n3"]], "at": "150ms", "for": "500ms"},
+        {"kind": "pause", "target": "n2", "at": "100ms", "for": "400ms"},
+        {"kind": "kill", "target": "n2", "at": "200ms", "for": "200ms"},
+        {"kind": "delay", "delay": "5ms", "at": "300ms", "for": "100ms"},
+    ]);
+    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    assert!(records.iter().all(|record| record.healed), "{records:#?}");
+    assert!(records[1].evidence[0].starts_with("state T"), "{records:#?}");
+    all_answer(&lab).await;
+}
+
+#[tokio::test]
+async fn a_fault_on_a_leader_that_nobody_is_has_no_evidence_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let notes = Notes::new();
+    let specs = serde_json::json!([{"kind": "kill", "target": "leader", "at": "0s", "for": "50ms"}]);
+    let records = carry_out(specs, &lab, None, &notes).await;
+    assert!(records[0].evidence.is_empty() && records[0].notes[0].contains("nobody led"), "{records:?}");
+    let start = &notes.values("start")[0];
+    assert_eq!(start["evidence"], serde_json::json!([]));
+    assert!(start["note"].as_str().unwrap().contains("nobody led"));
+    all_answer(&lab).await;
+}
+
+#[tokio::test]
+async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let notes = Notes::new();
+    let planned = faults(
+        serde_json::json!([
+            {"kind": "kill", "target": "n1", "at": "0s", "for": "50s"},
+            {"kind": "pause", "target": "n2", "at": "10ms", "for": "50s"},
+            {"kind": "partition", "target": "n3", "at": "20ms", "for": "50s"},
+            {"kind": "kill", "target": "n3", "at": "55s"},
+        ]),
+        &lab,
+    );
+    let watched = Arc::clone(&notes);
+    let all_three = async move {
+        while watched.values("start").len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;
+    let began = Instant::now();
+    let records = run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, began, all_three).await;
+    assert_eq!(records.len(), 3);
+    assert!(records.iter().all(|record| record.healed && record.ended.is_some()), "{records:#?}");
+    let ends: Vec<_> = notes.values("end").iter().map(|value| value["fault"].as_u64().unwrap()).collect();
+    let mut last_first: Vec<_> = notes.values("start").iter().map(|v| v["fault"].as_u64().unwrap()).collect();
+    last_first.reverse();
+    assert_eq!(ends, last_first);
+    assert!(began.elapsed() < Duration::from_secs(40));
+    all_answer(&lab).await;
+    lab.stop().await.unwrap();
+}
