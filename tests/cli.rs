@@ -142,3 +142,47 @@ fn list_and_doctor_and_completions_answer() {
     let completions = output(folder.path(), &["completions", "bash"]);
     assert!(stdout(&completions).contains("_bench"));
 }
+
+/// A write, and a read after it that finds nothing; the last line may be cut off.
+fn write_history(folder: &Path, last_line: &str) {
+    let text = format!(
+        "{}\n{}\n{}\n{}\n{last_line}",
+        r#"{"history":1,"spec":"t","variant":"main","model":"register","seed":1,"started":"2026-11-23T10:00:00Z"}"#,
+        r#"{"time":1,"process":0,"type":"invoke","f":"write","key":"k1","value":17}"#,
+        r#"{"time":2,"process":0,"type":"ok","f":"write","key":"k1","value":17}"#,
+        r#"{"time":3,"process":1,"type":"invoke","f":"read","key":"k1"}"#,
+    );
+    std::fs::write(folder.join("history.jsonl"), text).unwrap();
+}
+
+#[test]
+fn a_history_with_a_lost_write_is_invalid_and_the_operation_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write_history(
+        folder.path(),
+        "{\"time\":4,\"process\":1,\"type\":\"ok\",\"f\":\"read\",\"key\":\"k1\",\"value\":null}\n",
+    );
+    let check = output(folder.path(), &["check", "history.jsonl"]);
+    assert_eq!(check.status.code(), Some(1), "{}", stderr(&check));
+    assert!(stdout(&check).contains("read k1"), "{}", stdout(&check));
+    let check = output(folder.path(), &["check", "history.jsonl", "--json"]);
+    let verdict: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!((&verdict["answer"], &verdict["exit"]), (&"invalid".into(), &1.into()));
+}
+
+#[test]
+fn a_history_whose_last_line_is_cut_off_is_judged_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write_history(folder.path(), "{\"time\":4,\"process\":1,\"type\":\"ok\",\"f\":\"re");
+    let check = output(folder.path(), &["check", "history.jsonl"]);
+    assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
+    assert!(stdout(&check).contains("cut off"), "{}", stdout(&check));
+}
+
+#[test]
+fn an_unknown_model_is_wrong_usage_with_the_nearest_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write_history(folder.path(), "");
+    let text = refused(folder.path(), &["check", "history.jsonl", "--model", "registre"]);
+    assert!(text.contains("did you mean \"register\"?"), "{text}");
+}

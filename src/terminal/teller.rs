@@ -43,6 +43,8 @@ pub(crate) enum What {
 pub(crate) struct FaultMoment {
     /// The fault's number; none for an exit of a node that nobody killed.
     pub fault: Option<u64>,
+    /// When it happened, in nanoseconds since the run's start: evidence takes its time after that.
+    pub at_ns: u64,
     /// Its kind.
     pub kind: String,
     /// Whether it starts, ends, or is an exit.
@@ -85,6 +87,7 @@ impl FaultMoment {
         let label = event.value.get("label").and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             fault: event.value.get("fault").and_then(Value::as_u64),
+            at_ns: event.value.get("at").and_then(Value::as_u64).unwrap_or(event.time),
             kind: event.f.clone(),
             stage,
             label: label.unwrap_or_else(|| format!("{} {}", event.f, targets.join(" "))),
@@ -164,7 +167,7 @@ fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
         What::Began(phase, None) => screen.line(&format!("  {STRONG}{}{STRONG:#}", phase_name(*phase))),
         What::Ended(_) | What::Over => {}
         What::Fault(fault) => {
-            let seconds = moment.time_ns.saturating_sub(load_start) as f64 / 1e9;
+            let seconds = fault.at_ns.saturating_sub(load_start) as f64 / 1e9;
             let what = match fault.stage {
                 Stage::Start => fault.label.clone(),
                 Stage::End => format!("healed: {}", fault.label),
