@@ -9,6 +9,7 @@ use crate::vocabulary::Kind;
 use checker::history::{Event, Kind as EventKind, Process, Recorder};
 use serde::Serialize;
 use serde_json::json;
+use std::any::Any;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -97,7 +98,7 @@ pub async fn run(
     let mut cancel = pin!(cancel);
     loop {
         let next = due.peek().copied();
-        if next.is_none() && show.tasks.is_empty() {
+        if show.broken.is_some() || next.is_none() && show.tasks.is_empty() {
             break;
         }
         let at =
@@ -138,13 +139,15 @@ struct Show {
     tasks: JoinSet<Done>,
     /// Places of the faults that took hold, in the order in which they did.
     order: Vec<usize>,
+    /// A mistake of our own in one of the tasks; it goes on once everything is healed.
+    broken: Option<Box<dyn Any + Send>>,
 }
 
 impl Show {
     fn new(stage: Arc<Stage>, plan: &[PlannedFault]) -> Self {
         let turns =
             plan.iter().map(|fault| Turn { fault: fault.clone(), state: State::Waiting, record: None });
-        Self { stage, turns: turns.collect(), tasks: JoinSet::new(), order: Vec::new() }
+        Self { stage, turns: turns.collect(), tasks: JoinSet::new(), order: Vec::new(), broken: None }
     }
 
     fn go_on(&mut self, what: Due, place: usize) {
@@ -194,7 +197,7 @@ impl Show {
                 self.turns[place].state = State::Over;
                 self.turns[place].record = Some(record);
             }
-            Err(error) => assert!(!error.is_panic(), "a fault's task panicked: {error}"),
+            Err(error) => self.broken = error.try_into_panic().ok(),
         }
     }
 
@@ -212,6 +215,9 @@ impl Show {
             }
         }
         let left = self.stage.lab.heal_all().await;
+        if let Some(broken) = self.broken {
+            std::panic::resume_unwind(broken);
+        }
         let mut records: Vec<_> = self.turns.into_iter().filter_map(|turn| turn.record).collect();
         if let (Some(last), Err(error)) = (records.last_mut(), left) {
             last.healed = false;
