@@ -10,3 +10,8 @@ pub mod results;
 // Tests in here share the generator of histories with the tests outside, which name the crate.
 #[cfg(test)]
 extern crate self as checker;
+
+/// Keeps the example in the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
