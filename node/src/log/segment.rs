@@ -1,4 +1,4 @@
-//! Segments: files of a fixed size, written with zeros ahead of use, so that a sync need not write metadata.
+//! Segments: files whose size is set when they are made, written with zeros ahead of use, so that a sync need not write metadata.
 
 use super::{LogError, failed};
 use std::fs::{File, OpenOptions};
@@ -10,8 +10,9 @@ pub(super) const HEADER: usize = 32;
 
 const MAGIC: &[u8; 8] = b"benchlg1";
 
-/// Bytes of a segment; one frame that does not fit gets a larger one.
-const SEGMENT: usize = 8 << 20;
+/// Bytes of the first segment, and of a late one: each has twice the size of the one before, up to the second, so
+/// that a short run leaves a small folder. One frame that does not fit gets a larger segment.
+const SIZES: (usize, usize) = (256 << 10, 8 << 20);
 
 /// The file that is being written.
 #[derive(Debug)]
@@ -75,7 +76,8 @@ impl Segment {
     ) -> Result<Self, LogError> {
         let path = folder.join(format!("{index:08}.log"));
         let making = path.with_extension("making");
-        let size = SEGMENT.max(HEADER + frame);
+        let doubled = SIZES.0 << index.clamp(1, 16) >> 1;
+        let size = doubled.min(SIZES.1).max(HEADER + frame);
         let mut bytes = vec![0; size];
         bytes[..HEADER].copy_from_slice(&encode_header(index, first_frame));
         let file = File::create(&making).map_err(failed(&making, "make the segment"))?;
