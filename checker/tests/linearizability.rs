@@ -119,7 +119,7 @@ fn appends_agree_with_brute_force() {
 }
 
 #[test]
-#[ignore = "ten million histories: about ten minutes in release"]
+#[ignore = "ten million histories: about a minute in release"]
 fn ten_million_histories_agree_with_brute_force() {
     let part = 2_500_000;
     std::thread::scope(|scope| {

@@ -11,8 +11,9 @@ use super::{
     keys::split,
     registers::{by_zones, refuted},
 };
-use crate::history::Operation;
+use crate::history::{Operation, Outcome};
 use generate::{CAS_REGISTER, REGISTER, Shape, bend, coarsen, sound};
+use serde_json::{Value, json};
 
 /// What each method says of one key: zones, the refuter, and the search with and without forgetting.
 #[derive(Debug)]
@@ -76,4 +77,48 @@ fn the_methods_agree_on_larger_histories() {
     }
     assert!(by_zone.iter().all(|&count| count > 500), "the zones decided too few: {by_zone:?}");
     assert!(by_refuter * 2 > invalid, "the refuter found {by_refuter} of {invalid}");
+}
+
+/// An operation of process 0, after all those before it.
+fn then(operations: &mut Vec<Operation>, f: &str, argument: Value, outcome: Outcome) {
+    let event = operations.len() * 2;
+    operations.push(Operation {
+        process: 0,
+        client: None,
+        f: f.into(),
+        key: None,
+        argument,
+        outcome,
+        invoked: event,
+        completed: Some(event + 1),
+        intended_ns: None,
+        invoked_ns: 0,
+        completed_ns: None,
+        node: None,
+        phase: None,
+    });
+}
+
+#[test]
+fn the_refuter_finds_each_kind_of_contradiction_inside_a_value_that_held() {
+    let silent = Outcome::Fail { error: Some("precondition".into()), actual: None };
+    let inside = [
+        ("write", json!(2), Outcome::Ok(json!(2)), true),
+        ("cas", json!([1, 2]), Outcome::Ok(Value::Null), true),
+        ("cas", json!([null, 2]), Outcome::Ok(Value::Null), true),
+        ("read", Value::Null, Outcome::Ok(json!(null)), true),
+        ("cas", json!([1, 2]), silent.clone(), true),
+        ("cas", json!([5, 2]), silent, false),
+        ("read", Value::Null, Outcome::Ok(json!(1)), false),
+    ];
+    for (f, argument, outcome, contradicts) in inside {
+        let mut operations = Vec::new();
+        then(&mut operations, "write", json!(1), Outcome::Ok(json!(1)));
+        then(&mut operations, f, argument, outcome);
+        then(&mut operations, "read", Value::Null, Outcome::Ok(json!(1)));
+        let keys = split(&operations);
+        let (values, ops) =
+            encode(&operations, &keys[0].places, Model::CasRegister, Names::Observed).unwrap();
+        assert_eq!(refuted(&values, &ops), contradicts, "{operations:#?}");
+    }
 }
