@@ -1,6 +1,7 @@
 //! What every variant is checked for beyond linearizability and agreement: that enough happened, that the
 //! faults took effect, that no node died by itself, and that the system served again.
 
+use super::evidence::brief;
 use super::faults::FaultRecord;
 use super::observed::Observed;
 use super::statistics::Summary;
@@ -37,8 +38,12 @@ pub(crate) fn load(observed: &Observed, summary: &Summary) -> Check {
         succeeded.entry(&operation.f).and_modify(|seen| *seen |= ok).or_insert(ok);
     }
     let counts = summary.by_function.iter().map(|(f, counts)| {
-        let [ok, fail, info] = [counts.ok, counts.fail, counts.info].map(grouped);
-        format!("{f}: {ok} ok, {fail} fail, {info} info")
+        let [ok, fail, info] = [counts.ok, counts.failed(), counts.info].map(grouped);
+        let refused = match counts.refused {
+            0 => String::new(),
+            refused => format!("{} refused (found another value), ", grouped(refused)),
+        };
+        format!("{f}: {ok} ok, {refused}{fail} fail, {info} info")
     });
     let counts: Vec<String> = counts.collect();
     let never: Vec<&str> = succeeded.iter().filter(|(_, ok)| !**ok).map(|(f, _)| *f).collect();
@@ -69,7 +74,7 @@ pub(crate) fn faults(observed: &Observed) -> Check {
         let what = match (fault.start_ns, fault.evidence.is_empty()) {
             (None, _) => "never started".to_owned(),
             (Some(_), true) => "started, but nothing shows that it took effect".to_owned(),
-            (Some(_), false) => fault.evidence.join("; "),
+            (Some(_), false) => brief(&fault.evidence),
         };
         format!("fault {}, {}: {what}", fault.fault, fault.label)
     });

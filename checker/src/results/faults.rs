@@ -53,6 +53,9 @@ struct Note {
     targets: Vec<String>,
     evidence: Vec<String>,
     label: Option<String>,
+    /// When it happened, in nanoseconds since the run's start. The event itself comes later: its evidence
+    /// took time to gather.
+    at: Option<u64>,
 }
 
 fn notes(events: &[Event]) -> impl Iterator<Item = (&Event, Note)> {
@@ -86,10 +89,11 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             records.push(unplanned(number, event));
             records.len() - 1
         });
+        let at = note.at.unwrap_or(event.time).min(event.time);
         let record = &mut records[place];
         match note.event.as_str() {
             "start" => {
-                record.start_ns.get_or_insert(event.time);
+                record.start_ns.get_or_insert(at);
                 record.evidence.extend(note.evidence);
                 if let Some(label) = note.label {
                     record.label = label;
@@ -99,7 +103,7 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
                 }
             }
             "end" => {
-                record.end_ns = Some(event.time);
+                record.end_ns = Some(at);
                 record.healed.extend(note.evidence);
             }
             _ => {}

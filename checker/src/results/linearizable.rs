@@ -1,6 +1,7 @@
 //! The check for linearizability, and its witness in words.
 
 use super::observed::Observed;
+use super::plainly;
 use super::sentences::seconds;
 use super::verdict::{Answer, Check, many};
 use crate::history::{Operation, Outcome};
@@ -32,11 +33,11 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
         }
         Verdict::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason),
         Verdict::Invalid(witness) => {
-            let reason = format!(
-                "{}no order of the operations explains {}",
-                witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} ")),
-                in_short(&operations[witness.operation])
-            );
+            let reason = plainly::violation(&witness, operations).unwrap_or_else(|| {
+                let on = witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} "));
+                let odd = in_short(&operations[witness.operation]);
+                format!("{on}no order of the operations explains {odd}")
+            });
             Check::new(NAME, Answer::Invalid, reason).with(evidence(&witness, operations))
         }
     }

@@ -6,12 +6,14 @@
 mod agreement;
 mod checks;
 mod csv_files;
+mod evidence;
 mod faults;
 mod files;
 mod html;
 mod linearizable;
 mod observed;
 mod outages;
+mod plainly;
 mod plan;
 mod plot;
 mod samples;
@@ -23,6 +25,7 @@ mod verdict;
 mod tests;
 
 pub use csv_files::{FAULTS_COLUMNS, OPERATIONS_COLUMNS, OUTAGES_COLUMNS, SUMMARY_COLUMNS};
+pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
 pub use outages::Outage;
@@ -97,6 +100,7 @@ fn judge_variant(
     checks.push(checks::complete(observed));
     Ok(VariantVerdict {
         variant: observed.plan.name.clone(),
+        backoff: observed.plan.backoff.clone(),
         answer: Answer::combined(checks.iter().map(|check| check.answer)),
         checks,
         summary,
@@ -134,6 +138,6 @@ fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -
     for (name, png) in &pictures {
         files::write_whole(&dir.join(name), png)?;
     }
-    let page = html::report(verdict, &pictures, &dir.display().to_string());
+    let page = html::report(verdict, &pictures);
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

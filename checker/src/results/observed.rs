@@ -147,6 +147,23 @@ impl Observed {
             .filter(|operation| matches!(operation.phase, Some(Phase::Load | Phase::Recovery) | None))
     }
 
+    /// The phases that pictures show: all but the final reads, a burst that nobody asked for at that rate.
+    pub(crate) fn shown_phases(&self) -> impl Iterator<Item = &PhaseSpan> {
+        self.phases.iter().filter(|span| span.phase != Phase::Final)
+    }
+
+    /// The operations that pictures show, by the same rule.
+    pub(crate) fn shown_operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().filter(|operation| operation.phase != Some(Phase::Final))
+    }
+
+    /// Operations of the phases load and recovery that were due and never sent.
+    pub(crate) fn unsent(&self) -> u64 {
+        let Some(load) = &self.load else { return 0 };
+        let aside = load.phases.iter().filter(|span| matches!(span.phase, Phase::Warmup | Phase::Final));
+        load.unsent.saturating_sub(aside.map(|span| span.unsent).sum())
+    }
+
     /// Nanoseconds since the start of the load turned into a place on an axis of seconds.
     pub(crate) fn axis_seconds(&self, time_ns: u64) -> f64 {
         (time_ns as f64 - self.measured().start as f64) / 1e9
@@ -161,13 +178,36 @@ pub(crate) fn due_ns(operation: &Operation, open_loop: bool) -> u64 {
     }
 }
 
+/// How an operation ended, as readers tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// It happened.
+    Ok,
+    /// A compare-and-set that found another value: an answer, though nothing happened.
+    Refused,
+    /// Nobody knows.
+    Info,
+    /// It certainly did not happen.
+    Fail,
+}
+
+impl Class {
+    /// The class of an outcome.
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Ok(_) => Self::Ok,
+            Outcome::Fail { error, actual } => {
+                let refused = actual.is_some() || error.as_deref() == Some("precondition");
+                if refused { Self::Refused } else { Self::Fail }
+            }
+            Outcome::Info { .. } => Self::Info,
+        }
+    }
+}
+
 /// Whether the system answered: it did what was asked, or said what stood in the way of a compare-and-set.
 pub(crate) fn answered(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Ok(_) => true,
-        Outcome::Fail { actual, .. } => actual.is_some(),
-        Outcome::Info { .. } => false,
-    }
+    matches!(Class::of(outcome), Class::Ok | Class::Refused)
 }
 
 /// The latency of an operation in nanoseconds; none while it has not come back.
@@ -191,7 +231,7 @@ fn phases_of(operations: &[Operation]) -> Vec<PhaseSpan> {
                 span.start = span.start.min(start);
                 span.end = span.end.max(end);
             }
-            None => phases.push(PhaseSpan { phase, start, end }),
+            None => phases.push(PhaseSpan { phase, start, end, unsent: 0 }),
         }
     }
     phases.sort_by_key(|span| span.start);

@@ -126,6 +126,9 @@ pub struct PhaseSpan {
     pub start: u64,
     /// Its end.
     pub end: u64,
+    /// Operations of the open loop that were due in it and never sent; 0 where that was not written down.
+    #[serde(default)]
+    pub unsent: u64,
 }
 
 impl Plan {

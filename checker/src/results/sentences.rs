@@ -1,9 +1,8 @@
 //! What the pictures of competing variants show, in two sentences made of measured figures only.
 
-use super::observed::Observed;
 use super::statistics::ProtocolFigures;
 use super::verdict::{RunVerdict, VariantVerdict, grouped};
-use super::{plan::Plan, statistics::Quantiles};
+use super::{plan::Plan, plan::VariantPlan, statistics::Quantiles};
 
 /// Two sentences on what a reader sees when the variants of a run differ in backoff: the first compares
 /// preemptions with decisions, the second what the clients got. None if there are fewer than two variants
@@ -72,14 +71,15 @@ fn second(measured: &[(&VariantVerdict, &ProtocolFigures)]) -> String {
         .iter()
         .map(|(variant, _)| {
             let summary = &variant.summary;
-            let share = 100.0 * summary.counts.ok as f64 / (summary.counts.all() as f64).max(1.0);
+            let due = summary.counts.all() + summary.unsent;
+            let share = 100.0 * summary.answered as f64 / (due as f64).max(1.0);
             let p99 = summary.latency.as_ref().map_or_else(
                 || "no latency to speak of".to_owned(),
                 |Quantiles { p99_ms, .. }| format!("99 % of the answers within {}", seconds(p99_ms / 1e3)),
             );
             let throughput = rate(summary.throughput_per_s.unwrap_or(0.0));
             format!(
-                "{throughput} ok operations a second with {} ({share:.0} % of those sent, {p99})",
+                "{throughput} ok operations a second with {} ({share:.0} % of what was due was answered, {p99})",
                 variant.variant
             )
         })
@@ -130,12 +130,12 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// The name people read for a variant: its own, with how its leaders wait where that is known.
-pub(crate) fn title(observed: &Observed) -> String {
-    match &observed.plan.backoff {
-        Some(backoff) if !observed.plan.name.contains(backoff.as_str()) => {
-            format!("{} (backoff {backoff})", observed.plan.name)
-        }
-        Some(_) | None => observed.plan.name.clone(),
+/// What sets a variant apart, beside its name: how its leaders wait, where the variants differ in that.
+pub(crate) fn detail(plan: &Plan, variant: &VariantPlan) -> Option<String> {
+    let backoff = variant.backoff.as_ref().filter(|_| plan.variants.len() > 1 && differ_in_backoff(plan))?;
+    match backoff.strip_prefix(variant.name.as_str()) {
+        Some("") => None,
+        Some(rest) if rest.starts_with(", ") => Some(rest[2..].to_owned()),
+        Some(_) | None => Some(format!("backoff {backoff}")),
     }
 }

@@ -3,7 +3,7 @@
 //! All are about operations *invoked* in the phases load and recovery. Latency is the time from when an
 //! operation was due (open loop) or sent (closed loop) to its answer; operations without an answer have none.
 
-use super::observed::{Observed, answered, latency_ns};
+use super::observed::{Class, Observed, answered, latency_ns};
 use super::outages::Outage;
 use super::samples::total;
 use crate::history::{Operation, Outcome, Phase};
@@ -16,8 +16,10 @@ use std::collections::BTreeMap;
 pub struct Counts {
     /// It happened.
     pub ok: u64,
-    /// It certainly did not happen.
+    /// It certainly did not happen; `refused` is part of it.
     pub fail: u64,
+    /// Compare-and-sets that found another value: they were answered, though nothing happened.
+    pub refused: u64,
     /// Nobody knows, also when the history ends before it completed.
     pub info: u64,
 }
@@ -28,11 +30,20 @@ impl Counts {
         self.ok + self.fail + self.info
     }
 
+    /// Those that failed without an answer to what was asked.
+    pub fn failed(self) -> u64 {
+        self.fail - self.refused
+    }
+
     fn add(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Ok(_) => self.ok += 1,
-            Outcome::Fail { .. } => self.fail += 1,
-            Outcome::Info { .. } => self.info += 1,
+        match Class::of(outcome) {
+            Class::Ok => self.ok += 1,
+            Class::Refused => {
+                self.fail += 1;
+                self.refused += 1;
+            }
+            Class::Fail => self.fail += 1,
+            Class::Info => self.info += 1,
         }
     }
 }
@@ -79,7 +90,7 @@ pub struct Summary {
     pub counts: Counts,
     /// By outcome, for each kind of operation.
     pub by_function: BTreeMap<String, Counts>,
-    /// Operations that were due and never sent.
+    /// Operations of the phases load and recovery that were due and never sent.
     pub unsent: u64,
     /// Seconds of the phases load and recovery.
     pub seconds: f64,
@@ -122,7 +133,7 @@ impl Summary {
         Self {
             counts,
             by_function,
-            unsent: observed.load.as_ref().map_or(0, |load| load.unsent),
+            unsent: observed.unsent(),
             seconds,
             throughput_per_s: per_second(counts.ok, seconds),
             load_throughput_per_s: per_second(in_load, load_seconds),

@@ -65,6 +65,9 @@ impl Check {
 pub struct VariantVerdict {
     /// Its name.
     pub variant: String,
+    /// How competing leaders wait, in words, where the plan says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<String>,
     /// The combined answer.
     pub answer: Answer,
     /// Every check.
@@ -134,17 +137,20 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict]) -> String {
     let why = worst.map_or_else(
         || "nothing was recorded.".to_owned(),
         |(variant, check)| {
-            if variants.len() > 1 {
-                format!("{}: {} ({}).", check.name, check.reason, variant.variant)
-            } else {
-                format!("{}: {}.", check.name, check.reason)
-            }
+            // Of a broken promise the reason says all in a reader's words; elsewhere it needs its subject.
+            let of = if answer == Answer::Invalid { String::new() } else { format!("{}: ", check.name) };
+            let place = if variants.len() > 1 { format!(" ({})", variant.variant) } else { String::new() };
+            format!("{of}{}{place}.", check.reason)
         },
     );
-    let under = format!("{} and {}", many(operations, "operation"), many(faults as u64, "fault"));
+    let under = match faults {
+        0 => format!("{}, without a fault", many(operations, "operation")),
+        1 => format!("{} and a fault that took effect", many(operations, "operation")),
+        faults => format!("{} and {faults} faults that took effect", many(operations, "operation")),
+    };
     match answer {
-        Answer::Valid => format!("Valid: the system kept its promises under {under} that took effect."),
-        Answer::Invalid => format!("Invalid: a promise was broken. {}", upper_first(&why)),
+        Answer::Valid => format!("Valid: the system kept its promises under {under}."),
+        Answer::Invalid => format!("Invalid: {why}"),
         Answer::Unknown => format!("Unknown: the run does not prove enough. {}", upper_first(&why)),
         Answer::Failed => format!("Failed: the bench itself could not do its work. {}", upper_first(&why)),
     }

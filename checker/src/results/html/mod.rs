@@ -42,8 +42,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The page. `pictures` are PNG files in the order of [`PICTURES`].
-pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 4], dir: &str) -> String {
+/// The page. `pictures` are PNG files in the order of [`PICTURES`]; where leaders compete, the last comes first.
+pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 4]) -> String {
     let mut html = String::with_capacity(pictures.iter().map(|(_, png)| png.len() * 4 / 3 + 2000).sum());
     let spec = escape(&verdict.spec);
     let word = verdict.answer.word();
@@ -70,7 +70,11 @@ pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 
     html.push_str("</header>");
     html.push_str(&tables::variants(verdict));
     html.push_str("<section><h2>Pictures</h2>");
-    for ((name, png), what) in pictures.iter().zip(page::CAPTIONS) {
+    let mut shown: Vec<_> = pictures.iter().zip(page::CAPTIONS).collect();
+    if leaders_compete(verdict) {
+        shown.rotate_right(1);
+    }
+    for ((name, png), what) in shown {
         debug_assert!(PICTURES.contains(name), "a picture nobody announced");
         let _ = write!(
             html,
@@ -82,9 +86,17 @@ pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 
     html.push_str(&tables::faults(verdict));
     html.push_str(&tables::checks(verdict));
     html.push_str(page::HOW_TO_READ);
-    html.push_str(&tables::origin(verdict, dir));
+    html.push_str(&tables::origin(verdict));
     html.push_str("</main></body></html>\n");
     html
+}
+
+/// Whether preemption is what the run is about: its variants differ in backoff and somebody was preempted, or
+/// there was a preemption for each ten decisions.
+fn leaders_compete(verdict: &RunVerdict) -> bool {
+    let figures = verdict.variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
+    verdict.reading.is_some() && tables::differ_in_backoff(verdict)
+        || figures.into_iter().any(|figures| figures.preemptions * 10 > figures.decided)
 }
 
 /// The sentence without its first word, which stands beside it as a badge.

@@ -40,6 +40,7 @@ ul.evidence{margin:4px 0 0;padding-left:20px;color:var(--grey);font-size:14px;ov
 .check{margin:10px 0;padding:10px 14px;background:var(--soft);border-radius:8px}
 .check p{margin:0}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;font-size:15px}
+summary{cursor:pointer}
 dt{color:var(--grey)}dd{margin:0;overflow-wrap:anywhere}
 code{font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
 ";
@@ -50,10 +51,11 @@ pub(super) const HOW_TO_READ: &str = "<section><h2>How to read this</h2><dl>
 <dt>invalid</dt><dd>A promise was broken. The check that says so names the operations.</dd>
 <dt>unknown</dt><dd>There is not enough evidence: the load was too small, a fault did not take effect, or a search gave up.</dd>
 <dt>failed</dt><dd>The bench itself could not do its work; nothing is said about the system.</dd>
-<dt>ok, fail, info</dt><dd>It happened; it certainly did not happen; nobody knows. Counts, rates and quantiles are about operations
+<dt>ok, refused, fail, info</dt><dd>It happened; a compare-and-set found another value, which is an answer; it certainly did not
+happen; nobody knows. Files count what was refused within fail. Counts, rates and quantiles are about operations
 begun in the phases load and recovery.</dd>
 <dt>latency</dt><dd>From when an operation was due (open loop) or sent (closed loop) to its answer. Quantiles in the table are over
-answered operations: ok, and compare-and-set that was refused because of the value. The curve counts all operations due, so it ends
+answered operations: ok and refused. The curve counts all operations due, so it ends
 where answers end.</dd>
 <dt>outage</dt><dd>The longest time without an ok that touches the time from a fault's start until the next fault after its heal.</dd>
 <dt>recovered</dt><dd>From then on, for half a second, at least 80 % as many ok a second as before the first fault. It is shown from the

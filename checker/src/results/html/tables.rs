@@ -1,6 +1,7 @@
 //! The parts of the page that are made of a run's figures.
 
 use super::{escape, sign};
+use crate::results::evidence::brief;
 use crate::results::outages::Outage;
 use crate::results::sentences::{rate, seconds};
 use crate::results::verdict::{Answer, RunVerdict, VariantVerdict, grouped};
@@ -48,6 +49,7 @@ pub(super) fn variants(verdict: &RunVerdict) -> String {
             "verdict",
             "operations",
             "ok",
+            "refused",
             "fail",
             "info",
             "unsent",
@@ -71,7 +73,8 @@ pub(super) fn variants(verdict: &RunVerdict) -> String {
                 badge(variant.answer),
                 grouped(summary.counts.all()),
                 grouped(summary.counts.ok),
-                grouped(summary.counts.fail),
+                grouped(summary.counts.refused),
+                grouped(summary.counts.failed()),
                 grouped(summary.counts.info),
                 grouped(summary.unsent),
                 summary.throughput_per_s.map_or_else(dash, rate),
@@ -85,7 +88,27 @@ pub(super) fn variants(verdict: &RunVerdict) -> String {
     }
     html.push_str(END);
     html.push_str(&protocol(verdict));
+    html.push_str(&backoffs(verdict));
     html.push_str("</section>");
+    html
+}
+
+/// Whether the variants differ in how their leaders wait.
+pub(super) fn differ_in_backoff(verdict: &RunVerdict) -> bool {
+    verdict.variants.windows(2).any(|pair| pair[0].backoff != pair[1].backoff)
+}
+
+/// How the leaders of each variant wait, where the variants differ in that.
+fn backoffs(verdict: &RunVerdict) -> String {
+    if !differ_in_backoff(verdict) {
+        return String::new();
+    }
+    let mut html = "<dl>".to_owned();
+    for variant in &verdict.variants {
+        let backoff = variant.backoff.as_deref().unwrap_or("not said");
+        let _ = write!(html, "<dt>{}</dt><dd>backoff: {}</dd>", escape(&variant.variant), escape(backoff));
+    }
+    html.push_str("</dl>");
     html
 }
 
@@ -168,7 +191,7 @@ fn fault_rows(html: &mut String, variant: &VariantVerdict) {
         let evidence = if fault.evidence.is_empty() {
             format!("{} none", badge(Answer::Unknown))
         } else {
-            escape(&fault.evidence.join("; "))
+            folded(&fault.evidence)
         };
         let _ = write!(
             html,
@@ -184,6 +207,20 @@ fn fault_rows(html: &mut String, variant: &VariantVerdict) {
             time(since_start(|outage| outage.first_error_ns)),
         );
     }
+}
+
+/// The essential of some evidence, which unfolds to all of it where there is more.
+fn folded(evidence: &[String]) -> String {
+    let few = brief(evidence);
+    if few == evidence.join("; ") {
+        return escape(&few);
+    }
+    let mut html = format!("<details><summary>{}</summary><ul class=\"evidence\">", escape(&few));
+    for line in evidence {
+        let _ = write!(html, "<li>{}</li>", escape(line));
+    }
+    html.push_str("</ul></details>");
+    html
 }
 
 /// Every check of every variant with its evidence.
@@ -213,22 +250,19 @@ pub(super) fn checks(verdict: &RunVerdict) -> String {
     html
 }
 
-/// Where the run came from and how to do it again.
-pub(super) fn origin(verdict: &RunVerdict, dir: &str) -> String {
-    let spec = format!("{dir}/spec.toml");
+/// Where the run came from and how to do it again, wherever its folder is now.
+pub(super) fn origin(verdict: &RunVerdict) -> String {
     format!(
         "<section><h2>Origin</h2><dl><dt>spec</dt><dd>{}</dd><dt>seed</dt><dd>{}</dd><dt>started</dt><dd>{}</dd>\
          <dt>machine</dt><dd>{}</dd><dt>versions</dt><dd>bench {}, judged by checker {}</dd>\
-         <dt>do it again</dt><dd><code>bench run {} --seed {}</code></dd>\
-         <dt>judge it again</dt><dd><code>bench report {}</code></dd></dl></section>",
+         <dt>do it again</dt><dd><code>bench run spec.toml --seed {}</code>, in this folder</dd>\
+         <dt>judge it again</dt><dd><code>bench report .</code>, in this folder</dd></dl></section>",
         escape(&verdict.spec),
         verdict.seed,
         escape(&verdict.started),
         escape(&verdict.machine),
         escape(&verdict.bench),
         escape(&verdict.checker),
-        escape(&spec),
         verdict.seed,
-        escape(dir),
     )
 }

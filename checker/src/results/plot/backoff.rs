@@ -7,12 +7,12 @@ use super::canvas::{Anchor, Canvas, Pen, Rect, fitted, text_width};
 use super::frame::{self, Area, Sign};
 use super::scale::{Scale, duration};
 use super::style::{ASIDE, AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PROSE, WIDTH, fault, variant};
-use super::{bin_ns, origin, pixels, time_axis, variant_title};
+use super::{bin_ns, origin, pixels, time_axis, variant_name};
 use crate::history::Phase;
 use crate::results::observed::{Observed, Window};
 use crate::results::plan::Plan;
 use crate::results::samples::{Growth, Protocol, rates, total};
-use crate::results::sentences::{rate, seconds};
+use crate::results::sentences::{detail, rate, seconds};
 
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = 1260.0;
@@ -34,7 +34,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     let legend: Vec<_> = variants
         .iter()
         .enumerate()
-        .map(|(place, observed)| (Sign::Line(variant(place)), variant_title(plan, observed)))
+        .map(|(place, observed)| (Sign::Line(variant(place)), named(plan, observed)))
         .collect();
     let sentence = "What the leaders did to each other, and what was decided meanwhile. On the right: the mean of load and recovery.";
     let top = frame::head_height(&legend);
@@ -60,10 +60,16 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
 fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (title, growths): &Counter) {
     let Scale::Linear(from, to) = x else { return };
     let bin = bin_ns(to - from, 60.0).max(200_000_000);
-    let lines: Vec<Vec<f64>> =
-        variants.iter().map(|observed| rates(growths(&observed.protocol), run(observed), bin)).collect();
-    let highest = lines.iter().flatten().copied().fold(0.0, f64::max);
-    let area = Area { rect, x, y: Scale::from_zero(highest * 1.02) };
+    let lines: Vec<Vec<f64>> = variants
+        .iter()
+        .map(|observed| rates(growths(&observed.protocol), whole_bins(run(observed), bin), bin))
+        .collect();
+    let in_warmup =
+        |observed: &Observed| observed.measured().start.saturating_sub(run(observed).start).div_ceil(bin);
+    let highest = variants.iter().zip(&lines).flat_map(|(observed, line)| {
+        line.iter().skip(usize::try_from(in_warmup(observed)).unwrap_or(0)).copied()
+    });
+    let area = Area { rect, x, y: Scale::from_zero(highest.fold(0.0, f64::max) * 1.02) };
     canvas.text(MARGIN, rect.top - 44.0, Anchor::Left, HEADING, title);
     frame::axes(canvas, &area, 4.0);
     surroundings(canvas, &area, variants);
@@ -80,16 +86,28 @@ fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (titl
     }
 }
 
-/// The whole time of a variant, from its first phase to its last.
+/// The name of a variant with what sets it apart; that stands in the legend alone.
+fn named(plan: &Plan, observed: &Observed) -> String {
+    let name = variant_name(plan, observed);
+    detail(plan, &observed.plan).map_or_else(|| name.to_owned(), |detail| format!("{name} ({detail})"))
+}
+
+/// The time without a last bin that would be less than half as wide as the others: its rate would be chance.
+fn whole_bins(time: Window, bin: u64) -> Window {
+    let rest = time.length() % bin;
+    if rest < bin / 2 { Window { end: time.end - rest, ..time } } else { time }
+}
+
+/// The whole time of a variant that is shown.
 fn run(observed: &Observed) -> Window {
-    let start = observed.phases.iter().map(|span| span.start).min().unwrap_or(0);
-    Window { start, end: observed.phases.iter().map(|span| span.end).max().unwrap_or(0) }
+    let start = observed.shown_phases().map(|span| span.start).min().unwrap_or(0);
+    Window { start, end: observed.shown_phases().map(|span| span.end).max().unwrap_or(0) }
 }
 
 /// Phases and faults behind the lines. Variants share the plan, so those of the first that ran stand for all.
 fn surroundings(canvas: &mut Canvas, area: &Area, variants: &[Observed]) {
     let Some(observed) = variants.iter().find(|observed| !observed.phases.is_empty()) else { return };
-    for span in observed.phases.iter().filter(|span| span.phase != Phase::Load) {
+    for span in observed.shown_phases().filter(|span| span.phase != Phase::Load) {
         let (from, to) =
             (area.px(observed.axis_seconds(span.start)), area.px(observed.axis_seconds(span.end)));
         canvas.fill(Rect { left: from, width: to - from, ..area.rect }, ASIDE);
@@ -150,7 +168,7 @@ fn means(canvas: &mut Canvas, rect: Rect, plan: &Plan, variants: &[Observed], (_
             height: if tall { 44.0 } else { row * 0.6 },
         };
         if tall {
-            let name = fitted(LABEL, &variant_title(plan, observed), BARS_RIGHT - BARS_LEFT - 12.0);
+            let name = fitted(LABEL, variant_name(plan, observed), BARS_RIGHT - BARS_LEFT - 12.0);
             canvas.text(BARS_LEFT + 10.0, top + 26.0, Anchor::Left, LABEL, &name);
         }
         canvas.fill(bar, variant(place));

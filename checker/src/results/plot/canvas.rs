@@ -169,15 +169,22 @@ impl Canvas {
 
     /// A filled circle.
     pub(crate) fn dot(&mut self, centre: (f64, f64), radius: f64, ink: Ink) {
+        self.ring(centre, radius, radius, ink);
+    }
+
+    /// A circle whose line is so wide, inwards from its radius.
+    pub(crate) fn ring(&mut self, centre: (f64, f64), radius: f64, line: f64, ink: Ink) {
         let scale = f64::from(OVERSAMPLING);
         let (size_x, size_y) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
         let (x, y, radius) = (centre.0 * scale, centre.1 * scale, radius * scale);
+        let hole = radius - line * scale;
         let (left, right) = (whole(x - radius).max(0), whole(x + radius).min(whole(f64::from(size_x)) - 1));
         let (top, bottom) = (whole(y - radius).max(0), whole(y + radius).min(whole(f64::from(size_y)) - 1));
         for row in top..=bottom {
             for column in left..=right {
                 let distance = (f64::from(column) + 0.5 - x).hypot(f64::from(row) + 0.5 - y);
-                let cover = (radius + 0.5 - distance).clamp(0.0, 1.0);
+                let inside = if hole > 0.0 { (hole + 0.5 - distance).clamp(0.0, 1.0) } else { 0.0 };
+                let cover = (radius + 0.5 - distance).clamp(0.0, 1.0) - inside;
                 if cover > 0.0 {
                     let (row, column) = (row.unsigned_abs() as usize, column.unsigned_abs() as usize);
                     let place = 3 * (row * size_x as usize + column);

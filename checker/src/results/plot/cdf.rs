@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Ink, Rect};
 use super::frame::{self, Area, Sign};
 use super::scale::Scale;
 use super::style::{PLOT_LEFT, PLOT_RIGHT, WHITE, WIDTH, variant};
-use super::{origin, pixels, variant_title};
+use super::{origin, pixels, variant_name};
 use crate::results::observed::Observed;
 use crate::results::plan::Plan;
 use crate::results::sentences::seconds;
@@ -41,7 +41,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
         .zip(&curves)
         .enumerate()
         .map(|(place, (observed, curve))| {
-            (Sign::Line(variant(place)), format!("{}: {}", variant_title(plan, observed), figures(curve)))
+            (Sign::Line(variant(place)), format!("{}: {}", variant_name(plan, observed), figures(curve)))
         })
         .collect();
     let sentence = "The share of all operations due that were answered within a time. A ring marks where a curve ends short of all.";
@@ -76,8 +76,7 @@ fn curve(observed: &Observed) -> Curve {
             ((step.value_iterated_to() as f64 / 1e9).max(1e-6), until)
         })
         .collect();
-    let unsent = observed.load.as_ref().map_or(0, |load| load.unsent);
-    Curve { steps, due: observed.measured_operations().count() as u64 + unsent }
+    Curve { steps, due: observed.measured_operations().count() as u64 + observed.unsent() }
 }
 
 fn figures(curve: &Curve) -> String {

@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Ink, Pen, Rect, fitted, text_width};
 use super::scale::Scale;
 use super::style::{
     ASIDE, AXIS, DARK, FINE_GRID, GREY, GRID, HEADING, LABEL, MARGIN, PLOT_LEFT, PLOT_RIGHT, PROSE, TITLE,
-    fault,
+    WHITE, fault,
 };
 use crate::history::Phase;
 use crate::results::faults::FaultRecord;
@@ -43,6 +43,8 @@ impl Area {
 pub(crate) enum Sign {
     /// A point.
     Dot(Ink),
+    /// A hollow point.
+    Ring(Ink),
     /// A triangle.
     Triangle(Ink),
     /// A cross.
@@ -93,6 +95,7 @@ fn legend_places(legend: &[Entry]) -> Vec<(f64, f64, &Entry)> {
 fn draw_sign(canvas: &mut Canvas, x: f64, y: f64, sign: Sign) {
     match sign {
         Sign::Dot(ink) => canvas.dot((x, y), 8.0, ink),
+        Sign::Ring(ink) => canvas.ring((x, y), 8.0, 3.0, ink),
         Sign::Triangle(ink) => triangle(canvas, (x, y), 9.0, ink),
         Sign::Cross(ink) => cross(canvas, (x, y), 8.0, ink),
         Sign::Line(ink) => canvas.line((x - 18.0, y), (x + 18.0, y), 6.0, ink),
@@ -164,12 +167,37 @@ pub(crate) fn x_title(canvas: &mut Canvas, y: f64, text: &str) {
     canvas.text(f64::midpoint(PLOT_LEFT, PLOT_RIGHT), y, Anchor::Middle, PROSE, text);
 }
 
-/// The title of a panel on the left, its figures on the right.
-pub(crate) fn heading(canvas: &mut Canvas, baseline: f64, title: &str, figures: &str) {
-    let figures_width = text_width(PROSE, figures);
-    let room = PLOT_RIGHT - MARGIN - figures_width - 40.0;
-    canvas.text(MARGIN, baseline, Anchor::Left, HEADING, &fitted(HEADING, title, room));
+/// The title of a panel on the left, in lighter letters what sets it apart if that fits, its figures on the right.
+pub(crate) fn heading(canvas: &mut Canvas, baseline: f64, title: &str, detail: Option<&str>, figures: &str) {
+    let room = PLOT_RIGHT - MARGIN - text_width(PROSE, figures) - 40.0;
+    let title = fitted(HEADING, title, room);
+    canvas.text(MARGIN, baseline, Anchor::Left, HEADING, &title);
     canvas.text(PLOT_RIGHT, baseline, Anchor::Right, PROSE, figures);
+    let used = text_width(HEADING, &title) + 18.0;
+    if let Some(detail) = detail.filter(|detail| used + text_width(LABEL, detail) <= room) {
+        canvas.text(MARGIN + used, baseline, Anchor::Left, LABEL, detail);
+    }
+}
+
+/// A place where nothing is because nothing was asked: hatched, with the reason if there is room for it.
+pub(crate) fn hatched(canvas: &mut Canvas, rect: Rect, reason: &str) {
+    let ink = GREY.faded(0.2);
+    let mut foot = rect.left - rect.height;
+    while foot < rect.right() {
+        let along = |share: f64| (foot + rect.height * share, rect.bottom() - rect.height * share);
+        let from = ((rect.left - foot) / rect.height).max(0.0);
+        let to = ((rect.right() - foot) / rect.height).min(1.0);
+        if from < to {
+            canvas.line(along(from), along(to), 2.0, ink);
+        }
+        foot += 22.0;
+    }
+    let width = text_width(LABEL, reason) + 24.0;
+    if width <= rect.width {
+        let (x, y) = (rect.left + rect.width / 2.0, rect.top + rect.height / 2.0);
+        canvas.fill(Rect { left: x - width / 2.0, top: y - 20.0, width, height: 40.0 }, WHITE);
+        canvas.text(x, y + 9.0, Anchor::Middle, LABEL, reason);
+    }
 }
 
 /// A sentence in the middle of an area that has no data.
@@ -205,7 +233,7 @@ impl<'a> Strip<'a> {
             observed.faults.iter().filter(|fault| fault.start_ns.is_some()).collect();
         faults.sort_by_key(|fault| fault.start_ns);
         let place = |time: u64| PLOT_LEFT + x.place(observed.axis_seconds(time)) * (PLOT_RIGHT - PLOT_LEFT);
-        let end_of_time = observed.phases.last().map_or(0, |span| span.end);
+        let end_of_time = observed.shown_phases().last().map_or(0, |span| span.end);
         let spans: Vec<_> = faults
             .into_iter()
             .map(|fault| {
@@ -259,7 +287,7 @@ impl<'a> Strip<'a> {
     }
 
     fn draw_phases(&self, canvas: &mut Canvas, area: &Area, top: f64) {
-        for span in &self.observed.phases {
+        for span in self.observed.shown_phases() {
             let from = area.px(self.observed.axis_seconds(span.start));
             let to = area.px(self.observed.axis_seconds(span.end));
             if to - from < 1.0 {

@@ -1,14 +1,14 @@
 //! `latency.png`: each operation against the time it was due, with the quantiles of each window.
 
-use super::canvas::{Canvas, Ink};
+use super::canvas::{Canvas, Ink, Rect};
 use super::frame::{self, Area, Sign};
 use super::scale::Scale;
-use super::style::{FAIL, INFO, MEDIAN, OK, TAIL, WHITE, WIDTH};
-use super::{bin_ns, origin, pixels, slots, time_axis, variant_title};
-use crate::history::{Kind, Operation};
-use crate::results::observed::{Observed, answered, due_ns, latency_ns};
+use super::style::{FAIL, INFO, MEDIAN, OK, REFUSED, TAIL, WHITE, WIDTH};
+use super::{bin_ns, origin, outcomes, pixels, slots, time_axis, variant_name};
+use crate::history::Operation;
+use crate::results::observed::{Class, Observed, answered, due_ns, latency_ns};
 use crate::results::plan::Plan;
-use crate::results::sentences::seconds;
+use crate::results::sentences::{detail, seconds};
 use crate::results::statistics::latencies;
 use crate::results::verdict::grouped;
 use rustc_hash::FxHashMap;
@@ -23,13 +23,14 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     let since = if open_loop { "when it was due" } else { "when it was sent" };
     let sentence =
         format!("One point per operation: {since}, and how long it took from then until it came back.");
-    let legend = [
-        (Sign::Dot(OK), "ok".to_owned()),
-        (Sign::Triangle(INFO), "info (outcome unknown)".to_owned()),
-        (Sign::Cross(FAIL), "fail (did not happen)".to_owned()),
-        (Sign::Line(MEDIAN), "p50 of each window".to_owned()),
-        (Sign::Line(TAIL), "p99".to_owned()),
-    ];
+    let mut legend = outcomes(variants, |class| match class {
+        Class::Ok => Sign::Dot(OK),
+        Class::Refused => Sign::Ring(REFUSED),
+        Class::Info => Sign::Triangle(INFO),
+        Class::Fail => Sign::Cross(FAIL),
+    });
+    legend.push((Sign::Line(MEDIAN), "p50 of each window".to_owned()));
+    legend.push((Sign::Line(TAIL), "p99".to_owned()));
     let x = time_axis(variants);
     let y = latency_axis(variants);
     let (slots, end) = slots(variants, x, frame::head_height(&legend));
@@ -37,27 +38,13 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     frame::head(&mut canvas, "Latency", &origin(plan), &sentence, &legend);
     for slot in slots {
         let area = Area { rect: slot.rect, x, y };
-        frame::heading(
-            &mut canvas,
-            slot.heading,
-            &variant_title(plan, slot.observed),
-            &figures(slot.observed),
-        );
+        let (name, detail) = (variant_name(plan, slot.observed), detail(plan, &slot.observed.plan));
+        frame::heading(&mut canvas, slot.heading, name, detail.as_deref(), &figures(slot.observed));
         frame::axes(&mut canvas, &area, 6.0);
         frame::y_title(&mut canvas, &area, "latency");
         slot.strip.draw(&mut canvas, &area);
-        let [ok, info, fail] = cells(&area, slot.observed);
-        draw_ok(&mut canvas, &ok);
-        for (quantile, ink) in [(0.5, MEDIAN), (0.99, TAIL)] {
-            draw_quantile(&mut canvas, &area, slot.observed, quantile, ink);
-        }
-        // The rare outcomes come last, so that nothing hides them.
-        for (point, _) in &info {
-            frame::triangle(&mut canvas, *point, radius(&info), INFO.faded(0.85));
-        }
-        for (point, _) in &fail {
-            frame::cross(&mut canvas, *point, radius(&fail), FAIL.faded(0.85));
-        }
+        draw_unsent(&mut canvas, &area, slot.observed);
+        draw_points(&mut canvas, &area, slot.observed);
         frame::x_labels(&mut canvas, &area);
         if slot.observed.operations.is_empty() {
             frame::nothing(&mut canvas, &area, "no operation was recorded");
@@ -74,19 +61,24 @@ fn figures(observed: &Observed) -> String {
     }
     let at = |quantile| seconds(latencies.value_at_quantile(quantile) as f64 / 1e9);
     let answers = grouped(latencies.len());
+    let unsent = match observed.unsent() {
+        0 => String::new(),
+        unsent => format!(" · {} never sent", grouped(unsent)),
+    };
     format!(
-        "{answers} answers · p50 {} · p99 {} · max {}",
+        "{answers} answers · p50 {} · p99 {} · max {}{unsent}",
         at(0.5),
         at(0.99),
         seconds(latencies.max() as f64 / 1e9)
     )
 }
 
+/// From the fastest to the slowest operation of load and recovery: a slow warm-up does not squeeze the rest.
 fn latency_axis(variants: &[Observed]) -> Scale {
     let (mut min, mut max) = (f64::MAX, 0.0_f64);
     for observed in variants {
         let open_loop = observed.plan.rate.is_some();
-        for operation in &observed.operations {
+        for operation in observed.measured_operations() {
             if let Some(latency) = latency_ns(operation, open_loop) {
                 let latency = (latency as f64 / 1e9).max(1e-6);
                 (min, max) = (min.min(latency), max.max(latency));
@@ -105,19 +97,23 @@ fn place(observed: &Observed, operation: &Operation) -> Option<(f64, f64)> {
 /// The middle of a cell, and how many operations are in it.
 type Cell = ((f64, f64), u32);
 
-/// The operations by outcome (ok, info, fail), those of one cell as one: however many there are, the picture
-/// stays as fast and as legible.
-fn cells(area: &Area, observed: &Observed) -> [Vec<Cell>; 3] {
-    let mut cells: [FxHashMap<(u32, u32), u32>; 3] = Default::default();
-    for operation in &observed.operations {
+/// The operations by class, those of one cell as one: however many there are, the picture stays as fast and as
+/// legible. What lies beyond the axis is left out.
+fn cells(area: &Area, observed: &Observed) -> [Vec<Cell>; 4] {
+    let mut cells: [FxHashMap<(u32, u32), u32>; 4] = Default::default();
+    for operation in observed.shown_operations() {
         let Some((due, latency)) = place(observed, operation) else { continue };
-        let kind = match operation.outcome.kind() {
-            Kind::Ok => 0,
-            Kind::Info | Kind::Invoke => 1,
-            Kind::Fail => 2,
+        if !area.y.holds(latency) {
+            continue;
+        }
+        let class = match Class::of(&operation.outcome) {
+            Class::Ok => 0,
+            Class::Refused => 1,
+            Class::Info => 2,
+            Class::Fail => 3,
         };
         let (x, y) = area.point(due, latency);
-        *cells[kind].entry((pixels(x / CELL), pixels(y / CELL))).or_insert(0) += 1;
+        *cells[class].entry((pixels(x / CELL), pixels(y / CELL))).or_insert(0) += 1;
     }
     cells.map(|cells| {
         let mut cells: Vec<_> = cells.into_iter().collect();
@@ -125,6 +121,43 @@ fn cells(area: &Area, observed: &Observed) -> [Vec<Cell>; 3] {
         let middle = |cell: u32| (f64::from(cell) - 0.5) * CELL;
         cells.into_iter().map(|((column, row), count)| ((middle(column), middle(row)), count)).collect()
     })
+}
+
+/// Hatches the times after the last operation that was sent of what was due in a phase.
+fn draw_unsent(canvas: &mut Canvas, area: &Area, observed: &Observed) {
+    for span in observed.shown_phases().filter(|span| span.unsent > 0) {
+        let sent = observed.operations.iter().filter(|operation| operation.phase == Some(span.phase));
+        let last = sent.filter_map(|operation| operation.intended_ns).max().unwrap_or(span.start);
+        let left = area.px(observed.axis_seconds(last));
+        let width = area.px(observed.axis_seconds(span.end)) - left;
+        if width >= 12.0 {
+            let reason = format!("due, but never sent: {}", grouped(span.unsent));
+            frame::hatched(canvas, Rect { left, width, ..area.rect }, &reason);
+        }
+    }
+}
+
+/// Draws points and quantiles. The rare outcomes come last, so that nothing hides them.
+fn draw_points(canvas: &mut Canvas, area: &Area, observed: &Observed) {
+    let [ok, refused, info, fail] = cells(area, observed);
+    draw_ok(canvas, &ok);
+    for (point, _) in &refused {
+        // Rings beside rings would be a grey wall.
+        if refused.len() > 1500 {
+            canvas.dot(*point, 1.9, REFUSED.faded(0.4));
+        } else {
+            canvas.ring(*point, 5.0, 1.6, REFUSED.faded(0.75));
+        }
+    }
+    for (quantile, ink) in [(0.5, MEDIAN), (0.99, TAIL)] {
+        draw_quantile(canvas, area, observed, quantile, ink);
+    }
+    for (point, _) in &info {
+        frame::triangle(canvas, *point, radius(&info), INFO.faded(0.85));
+    }
+    for (point, _) in &fail {
+        frame::cross(canvas, *point, radius(&fail), FAIL.faded(0.85));
+    }
 }
 
 /// Signs get smaller where there are very many of them.
@@ -148,7 +181,7 @@ fn draw_quantile(canvas: &mut Canvas, area: &Area, observed: &Observed, quantile
     let Scale::Linear(from, to) = area.x else { return };
     let bin = bin_ns(to - from, 60.0) as f64 / 1e9;
     let mut windows: FxHashMap<u32, Vec<f64>> = FxHashMap::default();
-    for operation in observed.operations.iter().filter(|operation| answered(&operation.outcome)) {
+    for operation in observed.shown_operations().filter(|operation| answered(&operation.outcome)) {
         if let Some((due, latency)) = place(observed, operation) {
             windows.entry(pixels((due - from) / bin)).or_default().push(latency);
         }

@@ -9,10 +9,10 @@ mod scale;
 mod style;
 mod throughput;
 
-use super::observed::Observed;
+use super::observed::{Class, Observed};
 use super::plan::Plan;
 use canvas::Rect;
-use frame::Strip;
+use frame::{Sign, Strip};
 use scale::Scale;
 use style::{PLOT_LEFT, PLOT_RIGHT};
 
@@ -35,17 +35,42 @@ fn origin(plan: &Plan) -> String {
     format!("{} · seed {} · {}", plan.spec, plan.seed, plan.started.replace('T', " "))
 }
 
-/// The title of a variant; the only variant of a run goes by the name of its spec.
-fn variant_title(plan: &Plan, observed: &Observed) -> String {
-    if plan.variants.len() == 1 { plan.spec.clone() } else { super::sentences::title(observed) }
+/// The name of a variant; the only variant of a run goes by the name of its spec.
+fn variant_name<'a>(plan: &'a Plan, observed: &'a Observed) -> &'a str {
+    if plan.variants.len() == 1 { &plan.spec } else { &observed.plan.name }
 }
 
-/// One time axis for all variants, in seconds since the load of each began.
+/// The classes of operations in the order of legends and figures, each with its word.
+const CLASSES: [(Class, &str); 4] =
+    [(Class::Ok, "ok"), (Class::Refused, "refused"), (Class::Info, "info"), (Class::Fail, "fail")];
+
+/// The entries of a legend for the classes of operations that there are.
+fn outcomes(variants: &[Observed], sign: fn(Class) -> Sign) -> Vec<frame::Entry> {
+    let there = |wanted: Class| {
+        let mut all = variants.iter().flat_map(Observed::shown_operations);
+        all.any(|operation| Class::of(&operation.outcome) == wanted)
+    };
+    CLASSES
+        .into_iter()
+        .filter(|(class, _)| *class == Class::Ok || there(*class))
+        .map(|(class, word)| {
+            let meaning = match class {
+                Class::Ok => "",
+                Class::Refused => " (compare-and-set found another value)",
+                Class::Info => " (outcome unknown)",
+                Class::Fail => " (did not happen)",
+            };
+            (sign(class), format!("{word}{meaning}"))
+        })
+        .collect()
+}
+
+/// One time axis for all variants, in seconds since the load of each began. The final reads are not on it.
 fn time_axis(variants: &[Observed]) -> Scale {
     let ran = variants.iter().filter(|observed| !observed.phases.is_empty());
     let (mut from, mut to) = (0.0_f64, 0.0_f64);
     for observed in ran {
-        for span in &observed.phases {
+        for span in observed.shown_phases() {
             from = from.min(observed.axis_seconds(span.start));
             to = to.max(observed.axis_seconds(span.end));
         }

@@ -49,6 +49,14 @@ impl Scale {
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
     }
 
+    /// Whether a value lies on the axis, not beyond its ends.
+    pub(crate) fn holds(self, value: f64) -> bool {
+        match self {
+            Self::Linear(from, to) | Self::Duration(from, to) => (from..=to).contains(&value),
+            Self::Nines(nines) => (0.0..=1.0 - 10_f64.powf(-nines)).contains(&value),
+        }
+    }
+
     /// The ticks, about `wanted` of them with a label.
     pub(crate) fn ticks(self, wanted: f64) -> Vec<Tick> {
         match self {

@@ -28,6 +28,8 @@ pub(crate) const WHITE: Ink = Ink(255, 255, 255, 1.0);
 
 /// Operations that happened.
 pub(crate) const OK: Ink = Ink(58, 134, 200, 1.0);
+/// Compare-and-sets that found another value: calm, for that is an answer.
+pub(crate) const REFUSED: Ink = Ink(104, 126, 150, 1.0);
 /// Operations of unknown outcome.
 pub(crate) const INFO: Ink = Ink(232, 145, 0, 1.0);
 /// Operations that certainly did not happen.

@@ -3,47 +3,48 @@
 use super::canvas::{Canvas, Ink, Rect};
 use super::frame::{self, Area, Sign};
 use super::scale::{Scale, duration};
-use super::style::{DARK, FAIL, INFO, OK, WIDTH};
-use super::{bin_ns, origin, pixels, slots, time_axis, variant_title};
-use crate::history::Kind;
-use crate::results::observed::Observed;
+use super::style::{DARK, FAIL, INFO, OK, REFUSED, WIDTH};
+use super::{CLASSES, bin_ns, origin, outcomes, pixels, slots, time_axis, variant_name};
+use crate::results::observed::{Class, Observed};
 use crate::results::plan::Plan;
-use crate::results::sentences::rate;
+use crate::results::sentences::{detail, rate};
 
 /// Completions a second of one variant in bins along the axis, by outcome.
+#[derive(Default)]
 struct Rates {
     ok: Vec<f64>,
+    /// Answers: what was ok and what was refused, together.
+    answered: Vec<f64>,
     info: Vec<f64>,
     fail: Vec<f64>,
+    /// Where the shown time of the variant ends on the axis.
+    end: f64,
 }
 
 pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     let x = time_axis(variants);
     let bin = width_of_bins(variants, x);
     let sentence = format!("Operations that came back a second, in windows of {}.", duration(bin));
-    let mut legend = vec![
-        (Sign::Field(OK.faded(0.55)), "ok".to_owned()),
-        (Sign::Line(INFO), "info (outcome unknown)".to_owned()),
-        (Sign::Line(FAIL), "fail (did not happen)".to_owned()),
-    ];
+    let mut legend = outcomes(variants, |class| match class {
+        Class::Ok => Sign::Field(OK.faded(0.55)),
+        Class::Refused => Sign::Field(REFUSED.faded(0.3)),
+        Class::Info => Sign::Line(INFO),
+        Class::Fail => Sign::Line(FAIL),
+    });
     if variants.iter().any(|observed| observed.plan.rate.is_some()) {
         legend.push((Sign::Dashes(DARK), "asked for".to_owned()));
     }
     let all: Vec<Rates> = variants.iter().map(|observed| rates(observed, x, bin)).collect();
     let asked = variants.iter().filter_map(|observed| observed.plan.rate);
-    let highest = all.iter().flat_map(|rates| rates.ok.iter().chain(&rates.info).chain(&rates.fail)).copied();
+    let highest = variants.iter().zip(&all).map(|(observed, rates)| rates.highest(observed, x, bin));
     let y = Scale::from_zero(highest.chain(asked).fold(0.0, f64::max) * 1.02);
     let (slots, end) = slots(variants, x, frame::head_height(&legend));
     let mut canvas = Canvas::new(WIDTH, pixels(end + 66.0));
     frame::head(&mut canvas, "Throughput", &origin(plan), &sentence, &legend);
     for (slot, rates) in slots.iter().zip(&all) {
         let area = Area { rect: slot.rect, x, y };
-        frame::heading(
-            &mut canvas,
-            slot.heading,
-            &variant_title(plan, slot.observed),
-            &figures(slot.observed),
-        );
+        let (name, detail) = (variant_name(plan, slot.observed), detail(plan, &slot.observed.plan));
+        frame::heading(&mut canvas, slot.heading, name, detail.as_deref(), &figures(slot.observed));
         frame::axes(&mut canvas, &area, 5.0);
         frame::y_title(&mut canvas, &area, "per second");
         slot.strip.draw(&mut canvas, &area);
@@ -57,21 +58,31 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     canvas.png()
 }
 
-fn figures(observed: &Observed) -> String {
-    let (mut ok, mut others) = (0_u32, 0_u32);
-    for operation in observed.measured_operations() {
-        let counter = if operation.outcome.kind() == Kind::Ok { &mut ok } else { &mut others };
-        *counter += 1;
+impl Rates {
+    /// The highest rate in a window of load or recovery. The warm-up does not set the scale.
+    fn highest(&self, observed: &Observed, x: Scale, bin: f64) -> f64 {
+        let Scale::Linear(from, _) = x else { return 0.0 };
+        let load = observed.axis_seconds(observed.measured().start);
+        let first = pixels(((load - from) / bin).max(0.0)) as usize;
+        let lines = [&self.answered, &self.info, &self.fail];
+        lines.into_iter().flat_map(|line| line.iter().skip(first)).copied().fold(0.0, f64::max)
     }
+}
+
+/// The mean rate of each class that there is.
+fn figures(observed: &Observed) -> String {
     let measured = observed.measured().seconds();
     if measured <= 0.0 {
         return String::new();
     }
-    format!(
-        "{} ok/s on average · {} not ok/s",
-        rate(f64::from(ok) / measured),
-        rate(f64::from(others) / measured)
-    )
+    let figure = |(class, word): (Class, &str)| {
+        let of = observed.measured_operations().filter(|operation| Class::of(&operation.outcome) == class);
+        let count = of.count();
+        let shown = class == Class::Ok || count > 0;
+        shown.then(|| format!("{} {word}/s", rate(count as f64 / measured)))
+    };
+    let figures: Vec<String> = CLASSES.into_iter().filter_map(figure).collect();
+    format!("on average {}", figures.join(" · "))
 }
 
 /// Windows wide enough for about ten operations, but at least twenty of them on the axis, at most a hundred.
@@ -82,21 +93,34 @@ fn width_of_bins(variants: &[Observed], x: Scale) -> f64 {
     bin_ns(to - from, bins) as f64 / 1e9
 }
 
+/// Counts completions. A last window of less than half the width is left out: its rate would be chance.
 fn rates(observed: &Observed, x: Scale, bin: f64) -> Rates {
-    let Scale::Linear(from, to) = x else { return Rates { ok: vec![], info: vec![], fail: vec![] } };
-    let bins = pixels((to - from) / bin) as usize;
-    let mut rates = Rates { ok: vec![0.0; bins], info: vec![0.0; bins], fail: vec![0.0; bins] };
-    for operation in &observed.operations {
+    let Scale::Linear(from, to) = x else { return Rates::default() };
+    let end =
+        observed.shown_phases().map(|span| observed.axis_seconds(span.end)).fold(from, f64::max).min(to);
+    let none = vec![0.0; pixels((end - from) / bin - 0.5) as usize];
+    let mut rates = Rates { ok: none.clone(), answered: none.clone(), info: none.clone(), fail: none, end };
+    for operation in observed.shown_operations() {
         let Some(completed) = operation.completed_ns else { continue };
-        let place = ((observed.axis_seconds(completed) - from) / bin).floor();
-        let counts = match operation.outcome.kind() {
-            Kind::Ok => &mut rates.ok,
-            Kind::Info | Kind::Invoke => &mut rates.info,
-            Kind::Fail => &mut rates.fail,
+        let completed = observed.axis_seconds(completed);
+        if completed < from || completed >= end {
+            continue;
+        }
+        let place = ((completed - from) / bin).floor();
+        let share = 1.0 / (end - (from + place * bin)).min(bin);
+        let count = |line: &mut Vec<f64>| {
+            if let Some(rate) = line.get_mut(pixels(place) as usize) {
+                *rate += share;
+            }
         };
-        if let Some(count) = counts.get_mut(pixels(place.max(0.0)) as usize) {
-            let start = from + place * bin;
-            *count += 1.0 / (to - start).min(bin).max(bin * 0.2);
+        match Class::of(&operation.outcome) {
+            Class::Ok => {
+                count(&mut rates.ok);
+                count(&mut rates.answered);
+            }
+            Class::Refused => count(&mut rates.answered),
+            Class::Info => count(&mut rates.info),
+            Class::Fail => count(&mut rates.fail),
         }
     }
     rates
@@ -104,12 +128,20 @@ fn rates(observed: &Observed, x: Scale, bin: f64) -> Rates {
 
 fn draw(canvas: &mut Canvas, area: &Area, observed: &Observed, rates: &Rates, bin: f64) {
     let ground = area.rect.bottom();
-    for pair in steps(area, &rates.ok, bin).chunks_exact(2) {
-        let ((left, top), (right, _)) = (pair[0], pair[1]);
-        canvas.fill(Rect { left, top, width: right - left, height: ground - top }, OK.faded(0.28));
+    let line = |heights: &[f64]| steps(area, heights, bin, rates.end);
+    let (ok, answered) = (line(&rates.ok), line(&rates.answered));
+    for (ok, answered) in ok.chunks_exact(2).zip(answered.chunks_exact(2)) {
+        let ((left, ok), (right, _), top) = (ok[0], ok[1], answered[0].1);
+        let width = right - left;
+        canvas.fill(Rect { left, top: ok, width, height: ground - ok }, OK.faded(0.28));
+        canvas.fill(Rect { left, top, width, height: ok - top }, REFUSED.faded(0.22));
     }
-    for (rates, ink) in [(&rates.ok, OK), (&rates.info, INFO), (&rates.fail, FAIL)] {
-        draw_line(canvas, &steps(area, rates, bin), ground, ink);
+    if rates.ok != rates.answered {
+        canvas.path(&answered, 1.5, REFUSED);
+    }
+    draw_line(canvas, &ok, ground, OK);
+    for (heights, ink) in [(&rates.info, INFO), (&rates.fail, FAIL)] {
+        draw_line(canvas, &line(heights), ground, ink);
     }
     draw_asked(canvas, area, observed, DARK);
 }
@@ -131,10 +163,10 @@ fn draw_asked(canvas: &mut Canvas, area: &Area, observed: &Observed, ink: Ink) {
     }
 }
 
-/// The corners of a line that stays level within each bin.
-fn steps(area: &Area, rates: &[f64], bin: f64) -> Vec<(f64, f64)> {
-    let Scale::Linear(from, to) = area.x else { return Vec::new() };
-    let corner = |place: usize, rate: f64| area.point((from + place as f64 * bin).min(to), rate);
+/// The corners of a line that stays level within each bin, up to the end of what is shown of the variant.
+fn steps(area: &Area, rates: &[f64], bin: f64, end: f64) -> Vec<(f64, f64)> {
+    let Scale::Linear(from, _) = area.x else { return Vec::new() };
+    let corner = |place: usize, rate: f64| area.point((from + place as f64 * bin).min(end), rate);
     rates
         .iter()
         .enumerate()

@@ -2,7 +2,7 @@
 
 use super::Answer::{Invalid, Unknown, Valid};
 use super::fixture::{MS, Made, SECOND, plan};
-use crate::history::{Event, Kind, Phase, Process, pair};
+use crate::history::{Event, Kind, Outcome, Phase, Process, pair};
 use crate::results::observed::{Observed, ReadHistory, Window};
 use crate::results::samples::{Protocol, Sample, rates, total};
 use crate::results::*;
@@ -32,8 +32,12 @@ fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load>) -> Obser
 }
 
 fn load(spans: &[(Phase, u64, u64)]) -> Load {
-    let span =
-        |&(phase, start, end): &(Phase, u64, u64)| PhaseSpan { phase, start: start * MS, end: end * MS };
+    let span = |&(phase, start, end): &(Phase, u64, u64)| PhaseSpan {
+        phase,
+        start: start * MS,
+        end: end * MS,
+        unsent: 0,
+    };
     Load { phases: spans.iter().map(span).collect(), unsent: 0, complete: true, failure: None }
 }
 
@@ -63,7 +67,7 @@ fn latency_counts_from_when_an_operation_was_due_and_only_in_load_and_recovery()
     ];
     let observed = observed(&operations, vec![], Some(load(&spans)));
     let summary = Summary::new(&observed, &[]);
-    assert_eq!(summary.counts, Counts { ok: 3, fail: 1, info: 1 });
+    assert_eq!(summary.counts, Counts { ok: 3, fail: 1, refused: 0, info: 1 });
     assert_eq!(summary.answered, 3);
     assert!((summary.seconds - 1.5).abs() < 1e-9);
     assert!((summary.throughput_per_s.unwrap() - 2.0).abs() < 1e-9);
@@ -71,6 +75,31 @@ fn latency_counts_from_when_an_operation_was_due_and_only_in_load_and_recovery()
     let latency = summary.latency.unwrap();
     assert!((latency.p50_ms - 4.0).abs() < 0.01, "of 3, 4 and 50 ms the middle one: {latency:?}");
     assert!((latency.max_ms - 50.0).abs() < 0.1, "due at 110, back at 160: {latency:?}");
+}
+
+#[test]
+fn a_refused_compare_and_set_is_an_answer_and_what_was_due_in_the_warm_up_is_nobodys() {
+    let mut observed = observed(&[(Phase::Load, 100, 100, Some(104), Kind::Fail); 3], vec![], None);
+    let fail = |error: &str, actual| Outcome::Fail { error: Some(error.into()), actual };
+    observed.operations[0].outcome = fail("precondition", Some(Value::Null));
+    observed.operations[1].outcome = fail("precondition", None);
+    observed.operations[2].outcome = fail("unavailable", None);
+    let mut load = load(&[(Phase::Warmup, 0, 50), (Phase::Load, 50, 1100)]);
+    (load.unsent, load.phases[0].unsent, load.phases[1].unsent) = (12, 5, 7);
+    observed.load = Some(load);
+    let summary = Summary::new(&observed, &[]);
+    assert_eq!(summary.counts, Counts { ok: 0, fail: 3, refused: 2, info: 0 });
+    assert_eq!((summary.counts.failed(), summary.answered, summary.unsent), (1, 2, 7));
+}
+
+#[test]
+fn a_fault_is_in_force_from_when_it_happened_not_from_when_its_evidence_was_there() {
+    let mut nemesis = [note(620, "start", &["silent"]), note(950, "end", &[])];
+    nemesis[0].value["at"] = json!(500 * MS);
+    nemesis[1].value["at"] = json!(900 * MS);
+    let observed = observed(&[(Phase::Load, 0, 0, Some(5), Kind::Ok)], nemesis.to_vec(), None);
+    let fault = &observed.faults[0];
+    assert_eq!((fault.start_ns, fault.end_ns), (Some(500 * MS), Some(900 * MS)));
 }
 
 #[test]

@@ -126,6 +126,7 @@ fn write_variant(folder: &Path, spec: &str, made: &Made, plan: &VariantPlan) {
             phase: *phase,
             start: if place == 0 { 0 } else { ends[place - 1] },
             end: ends[place],
+            unsent: 0,
         })
         .collect();
     let events = events(made, &spans);

@@ -93,6 +93,38 @@ fn the_page_needs_nothing_from_elsewhere_and_runs_no_script() {
 }
 
 #[test]
+fn a_folder_that_was_moved_is_reported_like_before_and_names_no_place() {
+    let (dir, _) = judged(&[small("main")]);
+    let written =
+        |root: &Path| ["report.html", "verdict.json"].map(|name| fs::read(root.join(name)).unwrap());
+    let before = written(dir.path());
+    let place = dir.path().to_str().unwrap();
+    assert!(before.iter().all(|file| !String::from_utf8_lossy(file).contains(place)));
+    let other = tempfile::tempdir().unwrap();
+    let moved = other.path().join("moved");
+    fs::rename(dir.path(), &moved).unwrap();
+    judge(&moved, &no_deadline).unwrap();
+    assert!(before == written(&moved));
+}
+
+#[test]
+fn long_evidence_is_folded_and_the_whole_of_it_is_on_the_page_and_in_the_table() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    let path = dir.path().join("main/history.jsonl");
+    let cut = "\"n1→n2, n2→n1: a probe got no answer in 100.0 ms\",\"n1→n2: 1 chunk (9 bytes) held\"";
+    let history = fs::read_to_string(&path).unwrap().replacen("\"pid 4711 ended by signal 9\"", cut, 1);
+    fs::write(&path, history).unwrap();
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains("<details><summary>probes unanswered on 2 links; 1 chunk held</summary>"));
+    assert!(page.contains("<li>n1→n2: 1 chunk (9 bytes) held</li>"));
+    assert!(rows(&dir.path().join("main/faults.csv"))[1][10].ends_with("n1→n2: 1 chunk (9 bytes) held"));
+    let check = verdict.variants[0].checks.iter().find(|check| check.name == "faults").unwrap();
+    assert!(check.evidence[0].ends_with(": probes unanswered on 2 links; 1 chunk held"), "{check:?}");
+}
+
+#[test]
 fn a_hostile_name_stays_text() {
     let dir = tempfile::tempdir().unwrap();
     write_run(dir.path(), "backoff", &[small("main")]);
@@ -135,7 +167,7 @@ fn a_read_that_nothing_explains_makes_the_run_invalid_and_is_named() {
     fs::write(&path, history).unwrap();
     let verdict = judge(dir.path(), &no_deadline).unwrap();
     assert_eq!(verdict.answer, Answer::Invalid);
-    assert!(verdict.sentence.contains("read stale → 99"), "{}", verdict.sentence);
+    assert_eq!(verdict.sentence, "Invalid: a read of stale returned 99, which nobody had written.");
     let (variant, check) = verdict.complaints()[0];
     assert_eq!((variant, check.name), ("main", "linearizable"));
     assert!(

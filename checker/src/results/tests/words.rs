@@ -1,7 +1,10 @@
 //! Plans read and written, answers combined, and sentences that claim what was measured and no more.
 
-use super::fixture::{Made, SECOND, backoff_study, write_run};
+use super::fixture::{Made, SECOND, backoff_study, plan, write_run};
 use super::{no_deadline, *};
+use crate::history::{Operation, Outcome};
+use crate::linearizability::{self, Limits, Model, Verdict};
+use serde_json::{Value, json};
 
 #[test]
 fn a_plan_is_read_as_the_contract_writes_it() {
@@ -59,4 +62,80 @@ fn there_is_nothing_to_say_where_leaders_never_compete() {
         assert_eq!(variant.summary.protocol.unwrap().preemptions, 0);
     }
     assert_eq!(two_sentences(&quiet), None);
+}
+
+#[test]
+fn a_detail_does_not_repeat_the_name_and_is_only_there_where_variants_differ() {
+    let variants = [("none", "none"), ("aimd", "aimd, 10ms down"), ("slow", "exponential, 1s")];
+    let made = variants.map(|(name, backoff)| Made { backoff: Some(backoff), ..Made::sound(name) });
+    let plan_of = |made: &[Made]| plan("backoff", made);
+    let study = plan_of(&made);
+    let details: Vec<_> = study.variants.iter().map(|variant| sentences::detail(&study, variant)).collect();
+    assert_eq!(details, [None, Some("10ms down".to_owned()), Some("backoff exponential, 1s".to_owned())]);
+    let one = plan_of(&made[1..2]);
+    assert_eq!(sentences::detail(&one, &one.variants[0]), None);
+}
+
+/// Operations one after the other, each of a client and a node of its own; all of them succeed.
+fn in_turn(operations: &[(&str, Value, Value)]) -> Vec<Operation> {
+    let one = |(place, (f, argument, result)): (usize, &(&str, Value, Value))| Operation {
+        process: place as u64,
+        client: None,
+        f: (*f).to_owned(),
+        key: Some("k1".into()),
+        argument: argument.clone(),
+        outcome: Outcome::Ok(result.clone()),
+        invoked: 2 * place,
+        completed: Some(2 * place + 1),
+        intended_ns: None,
+        invoked_ns: 2 * place as u64,
+        completed_ns: Some(2 * place as u64 + 1),
+        node: Some(format!("n{place}")),
+        phase: None,
+    };
+    operations.iter().enumerate().map(one).collect()
+}
+
+fn violation(operations: &[(&str, Value, Value)]) -> String {
+    let operations = in_turn(operations);
+    let Verdict::Invalid(witness) = linearizability::check(&operations, Model::Kv, &Limits::DEFAULT) else {
+        panic!("these operations fit no order")
+    };
+    plainly::violation(&witness, &operations).unwrap()
+}
+
+#[test]
+fn a_violation_is_told_in_one_sentence_of_a_readers_words() {
+    let write = |value: i64| ("write", json!(value), json!(value));
+    let read = |value: Value| ("read", Value::Null, value);
+    let cas = |from: i64, to: i64| ("cas", json!([from, to]), json!([from, to]));
+    assert_eq!(
+        violation(&[write(121), write(454), read(json!(454)), read(json!(121))]),
+        "a read of k1 through n3 returned 121 although 454 had been read before it"
+    );
+    assert_eq!(
+        violation(&[write(638), write(920), read(json!(638))]),
+        "a read of k1 through n2 returned 638 although 920 had been written before it"
+    );
+    assert_eq!(
+        violation(&[write(17), read(Value::Null)]),
+        "a read of k1 through n1 returned nothing although 17 had been written before it"
+    );
+    assert_eq!(
+        violation(&[write(327), write(310), cas(327, 333)]),
+        "a compare-and-set of k1 through n2 from 327 to 333 succeeded although 310 had been written before it"
+    );
+    assert_eq!(
+        violation(&[write(404), cas(404, 401), cas(404, 411)]),
+        "two compare-and-sets of k1 from 404 succeeded, to 401 through n1 and to 411 through n2"
+    );
+    assert_eq!(
+        violation(&[write(1), read(json!(99))]),
+        "a read of k1 through n1 returned 99, which nobody had written"
+    );
+    let append = |text: &str| ("append", json!(text), json!(text));
+    assert_eq!(
+        violation(&[append(",15"), append(",21"), ("get", Value::Null, json!(",15,15,21"))]),
+        "a read of k1 through n2 returned \",15,15,21\", which is more than had been appended until then"
+    );
 }
