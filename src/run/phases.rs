@@ -39,7 +39,7 @@ impl PhaseLog {
     /// A phase is over.
     pub(crate) fn ended(&self, phase: Phase, start: u64, end: u64, unsent: u64) {
         let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        load.phases.push(PhaseSpan { phase, start, end });
+        load.phases.push(PhaseSpan { phase, start, end, unsent });
         load.unsent += unsent;
     }
 

@@ -59,8 +59,12 @@ impl Progress {
             let faults =
                 if faults.is_empty() { String::new() } else { format!(" · now: {}", faults.join(", ")) };
             format!(
-                "{} · {phase} · {per_second:.0} ops/s · ok {} fail {} info {}{faults}",
-                state.variant, tally.ok, tally.fail, tally.info
+                "{} · {phase} · {per_second:.0} ops/s · ok {} refused {} fail {} info {}{faults}",
+                state.variant,
+                tally.ok,
+                tally.precondition,
+                tally.fail.saturating_sub(tally.precondition),
+                tally.info
             )
         })
     }

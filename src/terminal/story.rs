@@ -7,6 +7,7 @@ use crate::systems::http::Asker;
 use checker::history::Phase;
 use node::status::Status;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -105,12 +106,18 @@ impl Story {
         let tally = moment.tally.since(before);
         let seconds = (moment.time_ns.saturating_sub(since_ns)) as f64 / 1e9;
         let rate = if seconds > 0.0 { tally.ok as f64 / seconds } else { 0.0 };
-        let refused = tally.fail.saturating_sub(tally.precondition);
-        format!(
-            "{} commands succeeded in {seconds:.1} s ({rate:.0} a second), {} compare-and-sets found another value, \
-             {refused} failed, {} of unknown outcome",
-            tally.ok, tally.precondition, tally.info
-        )
+        let mut text = format!("{} commands succeeded in {seconds:.1} s ({rate:.0} a second)", tally.ok);
+        let failed = tally.fail.saturating_sub(tally.precondition);
+        for (count, what) in [
+            (tally.precondition, "compare-and-sets found another value"),
+            (failed, "failed"),
+            (tally.info, "of unknown outcome"),
+        ] {
+            if count > 0 {
+                let _ = write!(text, ", {count} {what}");
+            }
+        }
+        text
     }
 
     async fn ask(&self, name: &str) -> Option<Status> {

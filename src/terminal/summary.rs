@@ -73,7 +73,8 @@ fn table(variants: &[VariantVerdict]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let protocol = variants.iter().any(|variant| variant.summary.protocol.is_some());
-    let mut header = vec!["variant", "verdict", "ok", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
+    let mut header =
+        vec!["variant", "verdict", "ok", "refused", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
     if protocol {
         header.extend(["decided/s", "preempted/s", "adopted/s", "longest gap s"]);
     }
@@ -102,7 +103,8 @@ fn row(variant: &VariantVerdict, protocol: bool) -> Vec<String> {
         variant.variant.clone(),
         variant.answer.word().to_owned(),
         summary.counts.ok.to_string(),
-        summary.counts.fail.to_string(),
+        summary.counts.refused.to_string(),
+        summary.counts.failed().to_string(),
         summary.counts.info.to_string(),
         number(summary.throughput_per_s, 1),
         number(summary.latency.map(|latency| latency.p50_ms), 2),

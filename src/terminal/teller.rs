@@ -5,12 +5,13 @@ use super::story::Story;
 use super::{FAINT, STRONG, Screen, human};
 use crate::recorder::Tally;
 use checker::history::{Event, Phase};
+use checker::results::brief_evidence;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// Letters of evidence that are shown; a cut of many links has thousands.
-const SHOWN: usize = 140;
+/// Letters of evidence that are shown of one fault.
+const SHOWN: usize = 90;
 
 /// Something worth telling, with the run's clock and its counts at that moment.
 #[derive(Debug, Clone)]
@@ -97,19 +98,22 @@ impl FaultMoment {
         })
     }
 
-    /// The evidence in one line; what is cut off stands in the history and in the report. Without evidence, why.
+    /// The essential of the evidence in one line, and where the rest is. Without evidence, why.
     pub(crate) fn shown(&self) -> String {
         let text = match (self.evidence.is_empty(), &self.note) {
-            (false, _) => self.evidence.join("; "),
+            (false, _) => brief_evidence(&self.evidence),
             (true, Some(note)) => format!("no evidence: {note}"),
             (true, None) => "no evidence".to_owned(),
         };
-        if text.chars().count() <= SHOWN {
+        let all = self.evidence.is_empty() || text == self.evidence.join("; ");
+        let short = text.chars().count() <= SHOWN;
+        if short && all {
             return text;
         }
-        let mut text: String = text.chars().take(SHOWN).collect();
-        text.push('…');
-        text
+        let mut shown: String = text.chars().take(SHOWN).collect();
+        shown.push_str(if short { "" } else { "…" });
+        let file = if self.stage == Stage::Start { "faults.csv" } else { "history.jsonl" };
+        format!("{shown} (all of it in {file})")
     }
 }
 
