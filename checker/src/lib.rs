@@ -3,6 +3,7 @@
 //! This crate is pure. It starts nothing and reads no clock: a history goes in, a verdict comes out.
 
 pub mod agreement;
+pub mod formats;
 pub mod history;
 pub mod linearizability;
 pub mod results;

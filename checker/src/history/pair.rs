@@ -64,6 +64,18 @@ pub enum PairError {
     },
 }
 
+impl PairError {
+    /// The place of the event that cannot be, from 0.
+    pub fn event(&self) -> usize {
+        match self {
+            Self::Busy { event, .. }
+            | Self::NothingOpen { event, .. }
+            | Self::Mismatch { event, .. }
+            | Self::AfterInfo { event, .. } => *event,
+        }
+    }
+}
+
 /// What a process is doing.
 enum Doing {
     Nothing,

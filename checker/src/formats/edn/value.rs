@@ -1,0 +1,105 @@
+//! EDN as the JSON values of a history.
+//!
+//! Keywords become text with their colon, so that `:a` and `"a"` stay apart, except where they are names: keys of maps, and
+//! the first of each micro-operation, as in `[[:append 3 1] [:r 3 nil]]`. Keys of maps that are numbers become
+//! text. Sets become arrays in order. Ratios and decimals become text.
+
+use super::super::exact;
+use super::Edn;
+use serde_json::{Map, Value};
+
+/// The value behind a form, or which number or symbol has none.
+pub(in super::super) fn to_value(form: Edn<'_>) -> Result<Value, String> {
+    Ok(match form {
+        Edn::Nil => Value::Null,
+        Edn::Bool(truth) => Value::Bool(truth),
+        Edn::Int(number) => Value::from(number),
+        Edn::Float(float) => Value::from(exact::finite(float)?),
+        Edn::Number(text) => number(text)?,
+        Edn::Text(text) => Value::String(text.into_owned()),
+        Edn::Keyword(name) => Value::String(format!(":{name}")),
+        Edn::Symbol(name) => Value::String(name.to_owned()),
+        Edn::Vector(items) => array(items)?,
+        Edn::Set(items) => {
+            let Value::Array(mut items) = array(items)? else { return Ok(Value::Null) };
+            items.sort_by_cached_key(order);
+            Value::Array(items)
+        }
+        Edn::Map(entries) => object(entries)?,
+    })
+}
+
+/// An order for sets, in which numbers come by size.
+fn order(value: &Value) -> (Option<i64>, String) {
+    (value.as_i64(), if value.is_i64() { String::new() } else { value.to_string() })
+}
+
+fn number(text: &str) -> Result<Value, String> {
+    if let Ok(number) = text.strip_suffix('N').unwrap_or(text).parse::<u64>() {
+        return Ok(Value::from(number));
+    }
+    let kept_as_text = text.contains('/') || text.ends_with('M');
+    if kept_as_text {
+        return Ok(Value::from(text));
+    }
+    if let Some(hex) = text.strip_prefix("0x")
+        && let Ok(number) = u64::from_str_radix(hex, 16)
+    {
+        return Ok(Value::from(number));
+    }
+    Err(if text.starts_with("##") {
+        format!("{text} cannot be a value")
+    } else {
+        format!(
+            "the number {} does not fit: integers go from -2^63 to 2^64-1; write it as a string",
+            shortened(text)
+        )
+    })
+}
+
+fn shortened(text: &str) -> String {
+    if text.len() <= 40 { text.to_owned() } else { format!("{}… ({} digits)", &text[..30], text.len()) }
+}
+
+fn array(items: Vec<Edn<'_>>) -> Result<Value, String> {
+    let steps = !items.is_empty() && items.iter().all(is_step);
+    let mut values = Vec::with_capacity(items.len());
+    for item in items {
+        values.push(if steps { step(item)? } else { to_value(item)? });
+    }
+    Ok(Value::Array(values))
+}
+
+/// Whether a form is like `[:append 3 1]`.
+fn is_step(form: &Edn<'_>) -> bool {
+    matches!(form, Edn::Vector(items) if items.len() > 1 && matches!(items[0], Edn::Keyword(_)))
+}
+
+fn step(form: Edn<'_>) -> Result<Value, String> {
+    let Edn::Vector(items) = form else { return to_value(form) };
+    let mut values = Vec::with_capacity(items.len());
+    for (place, item) in items.into_iter().enumerate() {
+        values.push(match item {
+            Edn::Keyword(name) if place == 0 => Value::String(name.into_owned()),
+            other => to_value(other)?,
+        });
+    }
+    Ok(Value::Array(values))
+}
+
+fn object(entries: Vec<(Edn<'_>, Edn<'_>)>) -> Result<Value, String> {
+    let mut object = Map::new();
+    for (key, value) in entries {
+        let key = match key {
+            Edn::Keyword(name) | Edn::Text(name) => name.into_owned(),
+            Edn::Int(number) => number.to_string(),
+            other => to_value(other)?.to_string(),
+        };
+        let value = to_value(value)?;
+        if object.contains_key(&key) {
+            return Err(format!("two keys of one map are both {key:?}"));
+        }
+        object.insert(key, value);
+    }
+    Ok(Value::Object(object))
+}

@@ -1,0 +1,17 @@
+//! What a user can say about a file instead of having it guessed.
+
+use super::{FailedCas, Format};
+
+/// What to take as given when reading; everything is guessed by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The format.
+    pub format: Option<Format>,
+    /// The model's name, which is passed through.
+    pub model: Option<String>,
+    /// Whether values of Jepsen's forms are a key and a value (`jepsen.independent`). By default they are where
+    /// every operation's value is a pair and some of them could be nothing else.
+    pub independent: Option<bool>,
+    /// What a failed compare-and-set means; by default what the format means by it.
+    pub failed_cas: Option<FailedCas>,
+}

@@ -1,0 +1,61 @@
+//! Reads the JSON of elle-cli: an array of operations, or one object after the other.
+
+use super::super::{draft::Draft, fault::Fault};
+use super::{note_others, raw::Raw};
+
+pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes);
+    let mut others = 0;
+    let mut at = blank(bytes, if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 });
+    let opened = (bytes.get(at) == Some(&b'[')).then_some(at);
+    if opened.is_some() {
+        at = blank(bytes, at + 1);
+    }
+    let mut first = true;
+    loop {
+        match (bytes.get(at), opened) {
+            (None, None) => break,
+            (None, Some(opened)) => {
+                return Err(Fault::at(opened, "no bracket closes the array that begins here"));
+            }
+            (Some(b']'), Some(_)) => {
+                let end = blank(bytes, at + 1);
+                if end < bytes.len() {
+                    return Err(Fault::at(end, "the file goes on after the array of operations"));
+                }
+                break;
+            }
+            (Some(b','), Some(_)) if !first => at = blank(bytes, at + 1),
+            (Some(_), Some(_)) if !first => {
+                return Err(Fault::at(at, "here should be a comma or the end of the array"));
+            }
+            (Some(_), _) => {}
+        }
+        first = false;
+        if bytes.get(at) != Some(&b'{') {
+            return Err(Fault::at(
+                at,
+                "here should be the object of an operation, such as {\"type\":\"invoke\",…}",
+            ));
+        }
+        let mut objects = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Raw>();
+        let raw = match objects.next() {
+            Some(Ok(raw)) => raw,
+            Some(Err(error)) => return Err(Fault::json(at, &bytes[at..], &error)),
+            None => break,
+        };
+        let length = objects.byte_offset();
+        match raw.event().map_err(|message| Fault::at(at, message))? {
+            Some((event, time)) => draft.push(at, event, time),
+            None => others += 1,
+        }
+        at = blank(bytes, at + length);
+    }
+    note_others(&mut draft, others);
+    Ok(draft)
+}
+
+/// The first place from here on that is not white space.
+fn blank(bytes: &[u8], from: usize) -> usize {
+    from + bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}

@@ -1,0 +1,187 @@
+//! The objects of `operations.json`, in their present and their older form (etcd `tests/robustness/model/types.go`).
+
+use serde::Deserialize;
+
+/// One operation.
+#[derive(Debug, Deserialize)]
+pub(super) struct Entry {
+    #[serde(rename = "ClientId", alias = "ClientID")]
+    pub(super) client: u64,
+    #[serde(rename = "Input")]
+    pub(super) input: Request,
+    #[serde(rename = "Call")]
+    pub(super) call: i64,
+    #[serde(rename = "Output")]
+    pub(super) output: Response,
+    #[serde(rename = "Return")]
+    pub(super) end: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Request {
+    #[serde(rename = "Type")]
+    pub(super) kind: String,
+    pub(super) range: Option<Range>,
+    pub(super) txn: Option<Txn>,
+    pub(super) lease_revoke: Option<Lease>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Lease {
+    #[serde(rename = "LeaseID")]
+    pub(super) id: i64,
+}
+
+/// One key, or all from `start` up to `end`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Range {
+    pub(super) start: String,
+    pub(super) end: String,
+    pub(super) revision: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Txn {
+    pub(super) conditions: Option<Vec<Condition>>,
+    pub(super) operations_on_success: Option<Vec<Step>>,
+    pub(super) operations_on_failure: Option<Vec<Step>>,
+}
+
+/// The key was last changed at this revision; 0: it is absent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Condition {
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) expected_revision: i64,
+    #[serde(default)]
+    pub(super) expected_version: i64,
+}
+
+/// A step of a transaction. Older files have the key and the value beside the type.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Step {
+    #[serde(rename = "Type")]
+    kind: String,
+    range: Option<Range>,
+    put: Option<Put>,
+    delete: Option<Delete>,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    with_prefix: bool,
+    #[serde(default)]
+    value: Text,
+    #[serde(rename = "LeaseID", default)]
+    lease: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Put {
+    key: String,
+    value: Text,
+    #[serde(rename = "LeaseID")]
+    lease: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Delete {
+    key: String,
+}
+
+/// A text, or the hash of one of 20 bytes and more.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Text {
+    pub(super) value: String,
+    pub(super) hash: u32,
+}
+
+/// What a step does.
+pub(super) enum Does<'a> {
+    Get(&'a str),
+    List,
+    Put { key: &'a str, value: &'a Text, lease: i64 },
+    Delete(&'a str),
+}
+
+impl Step {
+    pub(super) fn does(&self) -> Result<Does<'_>, String> {
+        let kind = self.kind.as_str();
+        match (kind, &self.range, &self.put, &self.delete) {
+            ("range-operation", Some(range), ..) if range.end.is_empty() => Ok(Does::Get(&range.start)),
+            ("range-operation", Some(_), ..) => Ok(Does::List),
+            ("put-operation", _, Some(put), _) => {
+                Ok(Does::Put { key: &put.key, value: &put.value, lease: put.lease })
+            }
+            ("delete-operation", .., Some(delete)) => Ok(Does::Delete(&delete.key)),
+            ("range", ..) if self.with_prefix => Ok(Does::List),
+            ("range", ..) => Ok(Does::Get(&self.key)),
+            ("put", ..) => Ok(Does::Put { key: &self.key, value: &self.value, lease: self.lease }),
+            ("delete", ..) => Ok(Does::Delete(&self.key)),
+            _ => Err(format!(
+                "a step of the transaction has the type {kind:?}, which is not known or lacks its fields"
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Response {
+    pub(super) range: Option<Found>,
+    pub(super) txn: Option<TxnResponse>,
+    #[serde(default)]
+    pub(super) revision: i64,
+    error: Option<String>,
+    client_error: Option<String>,
+    /// It took effect, but nobody saw the answer.
+    #[serde(default, alias = "PartialResponse")]
+    persisted: bool,
+}
+
+impl Response {
+    /// Whether the client got an answer.
+    pub(super) fn answered(&self) -> bool {
+        let failed = self.error.as_deref().is_some_and(|error| !error.is_empty());
+        !failed && !self.persisted && (self.range.is_some() || self.txn.is_some())
+    }
+
+    /// Whether a read was answered from an old revision, or refused because of one.
+    pub(super) fn stale(&self) -> bool {
+        self.revision < 0 || self.client_error.as_deref().is_some_and(|error| !error.is_empty())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TxnResponse {
+    #[serde(default)]
+    pub(super) failure: bool,
+    pub(super) results: Option<Vec<Found>>,
+}
+
+/// What a read found, or a delete removed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Found {
+    #[serde(rename = "KVs")]
+    pub(super) entries: Option<Vec<KeyValue>>,
+    #[serde(rename = "Deleted", default)]
+    pub(super) deleted: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct KeyValue {
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) value: Text,
+    #[serde(default)]
+    pub(super) mod_revision: i64,
+}

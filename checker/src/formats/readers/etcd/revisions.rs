@@ -1,0 +1,109 @@
+//! What a first pass over the file learns: which value a key had at which revision, and which keys hang on a lease.
+
+use super::request::{Does, Entry, Step, Text};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Texts of this many bytes and more may stand there as their hash.
+const HASHED_FROM: usize = 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Revisions {
+    values: FxHashMap<(String, i64), Text>,
+    lease_keys: FxHashMap<i64, BTreeSet<String>>,
+    /// Whether some texts stand there as their hashes.
+    hashes: bool,
+    /// Keys that had two values at one revision.
+    conflicting: FxHashSet<(String, i64)>,
+}
+
+impl Revisions {
+    pub(super) fn learn(&mut self, entry: &Entry) {
+        let output = &entry.output;
+        if let Some(found) = &output.range {
+            self.learn_entries(found.entries.iter().flatten());
+        }
+        for found in output.txn.iter().flat_map(|txn| txn.results.iter().flatten()) {
+            self.learn_entries(found.entries.iter().flatten());
+        }
+        let Some(txn) = &entry.input.txn else { return };
+        let succeeded = output.answered() && output.txn.as_ref().is_some_and(|txn| !txn.failure);
+        for step in txn.operations_on_success.iter().flatten() {
+            self.learn_step(step, succeeded.then_some(output.revision));
+        }
+        for step in txn.operations_on_failure.iter().flatten() {
+            let failed = output.answered() && !succeeded;
+            self.learn_step(step, failed.then_some(output.revision));
+        }
+    }
+
+    fn learn_entries<'a>(&mut self, entries: impl Iterator<Item = &'a super::request::KeyValue>) {
+        for entry in entries {
+            self.hashes |= entry.value.hash != 0;
+            self.insert(&entry.key, entry.mod_revision, &entry.value);
+        }
+    }
+
+    fn learn_step(&mut self, step: &Step, revision: Option<i64>) {
+        let Ok(Does::Put { key, value, lease }) = step.does() else { return };
+        self.hashes |= value.hash != 0;
+        if lease != 0 {
+            self.lease_keys.entry(lease).or_default().insert(key.to_owned());
+        }
+        if let Some(revision) = revision {
+            self.insert(key, revision, value);
+        }
+    }
+
+    fn insert(&mut self, key: &str, revision: i64, value: &Text) {
+        if revision <= 0 {
+            return;
+        }
+        let place = (key.to_owned(), revision);
+        match self.values.get(&place) {
+            None => {
+                self.values.insert(place, value.clone());
+            }
+            // The store contradicts itself: that is for the verdict to say, by the reads alone.
+            Some(known) if hash(known) != hash(value) => {
+                self.conflicting.insert(place);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The value a key had when it was last changed at this revision: null for 0, none where nobody saw it.
+    pub(super) fn value_at(&self, key: &str, revision: i64) -> Option<Value> {
+        if revision == 0 {
+            return Some(Value::Null);
+        }
+        let place = (key.to_owned(), revision);
+        if self.conflicting.contains(&place) {
+            return None;
+        }
+        self.values.get(&place).map(|text| self.text(text))
+    }
+
+    /// Keys that were put with this lease.
+    pub(super) fn keys_of(&self, lease: i64) -> impl Iterator<Item = &String> {
+        self.lease_keys.get(&lease).into_iter().flatten()
+    }
+
+    /// A text as a value. Where a file has hashes, long texts are hashed as well, so that equal ones stay equal.
+    pub(super) fn text(&self, text: &Text) -> Value {
+        if text.hash != 0 || (self.hashes && text.value.len() >= HASHED_FROM) {
+            Value::from(format!("fnv1a:{:08x}", hash(text)))
+        } else {
+            Value::from(text.value.as_str())
+        }
+    }
+}
+
+/// The hash that stands for a text: FNV-1a of 32 bits.
+fn hash(text: &Text) -> u32 {
+    if text.hash != 0 {
+        return text.hash;
+    }
+    text.value.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}

@@ -1,0 +1,36 @@
+//! One reader a format; each gives the events as the file has them.
+
+mod csv;
+mod edn;
+mod elle;
+mod etcd;
+mod history;
+mod kv;
+mod log;
+mod raw;
+
+pub(super) use log::is_log_line;
+
+use super::{Format, draft::Draft, fault::Fault};
+
+/// Reads a file that is known to be in a format.
+pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Draft<'_>, Fault> {
+    match format {
+        Format::History => history::read(bytes),
+        Format::OperationsCsv => csv::read(bytes),
+        Format::JepsenEdn => edn::read(bytes),
+        Format::JepsenLog => log::read(bytes),
+        Format::PorcupineKv => kv::read(bytes),
+        Format::ElleJson => elle::read(bytes),
+        Format::EtcdJson => etcd::read(bytes),
+    }
+}
+
+/// The note for events that no client did.
+fn note_others(draft: &mut Draft<'_>, others: usize) {
+    draft.count_note(
+        others,
+        "event of the nemesis, or of another process that is no client, was left out",
+        "events of the nemesis, or of other processes that are no clients, were left out",
+    );
+}

@@ -1,0 +1,129 @@
+//! One event in Jepsen's terms, whichever notation it was written in.
+
+use super::super::{exact, independent};
+use crate::history::{Event, Kind, Phase, Process};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// The fields of an operation map. Others are passed over. Text of a keyword has its colon.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Raw {
+    #[serde(rename = "type")]
+    pub(super) kind: Value,
+    pub(super) process: Value,
+    pub(super) f: Value,
+    pub(super) value: Value,
+    pub(super) key: Value,
+    pub(super) time: Value,
+    pub(super) error: Value,
+    #[serde(deserialize_with = "present")]
+    pub(super) actual: Option<Value>,
+    pub(super) client: Value,
+    pub(super) node: Value,
+    pub(super) intended: Value,
+    pub(super) phase: Value,
+}
+
+/// Keeps `"actual": null` apart from no `actual` at all.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl Raw {
+    /// Where the value of this field goes; none for a field that is not needed.
+    pub(super) fn field(&mut self, name: &str) -> Option<&mut Value> {
+        Some(match name {
+            "type" => &mut self.kind,
+            "process" => &mut self.process,
+            "f" => &mut self.f,
+            "value" => &mut self.value,
+            "key" => &mut self.key,
+            "time" => &mut self.time,
+            "error" => &mut self.error,
+            "actual" => self.actual.insert(Value::Null),
+            "client" => &mut self.client,
+            "node" => &mut self.node,
+            "intended" => &mut self.intended,
+            "phase" => &mut self.phase,
+            _ => return None,
+        })
+    }
+
+    /// The event and its time, if it has one; none for an event of the nemesis or the like.
+    pub(super) fn event(self) -> Result<Option<(Event, Option<u64>)>, String> {
+        let process = match self.process {
+            Value::String(_) => return Ok(None),
+            Value::Null => return Err("this operation has no process".to_owned()),
+            process => process.as_u64().ok_or_else(|| {
+                format!("the process {process} should be a number from 0 on, or a name such as nemesis")
+            })?,
+        };
+        let kind = kind(&self.kind)?;
+        let f = match &self.f {
+            // Transactions often come without.
+            Value::Null => "txn".to_owned(),
+            Value::String(name) => bare(name).to_owned(),
+            other => return Err(format!("the f {other} should be a name, such as read")),
+        };
+        exact::check(&self.value)?;
+        let mut event = Event::new(Process::Client(process), kind, f);
+        event.key = Some(&self.key).filter(|key| !key.is_null()).map(independent::text);
+        event.value = self.value;
+        event.error = match self.error {
+            Value::Null => None,
+            Value::String(name) => Some(bare(&name).to_owned()),
+            other => Some(other.to_string()),
+        };
+        match kind {
+            Kind::Invoke => {
+                event.client = self.client.as_u64().and_then(|client| u32::try_from(client).ok());
+                event.node = self.node.as_str().map(|name| bare(name).to_owned());
+                event.intended = self.intended.as_u64();
+                event.phase = self.phase.as_str().and_then(phase);
+            }
+            Kind::Fail | Kind::Info => error_from_value(&mut event),
+            Kind::Ok => {}
+        }
+        if let Some(actual) = self.actual.filter(|_| kind == Kind::Fail) {
+            exact::check(&actual)?;
+            event.actual = Some(actual);
+        }
+        Ok(Some((event, time(&self.time))))
+    }
+}
+
+/// Older files have the reason in place of the value, as a keyword: `:info :write :timed-out`.
+fn error_from_value(event: &mut Event) {
+    let reason = event.value.as_str().and_then(|text| text.strip_prefix(':'));
+    if let (None, Some(reason)) = (&event.error, reason) {
+        event.error = Some(reason.to_owned());
+        event.value = Value::Null;
+    }
+}
+
+/// A name without the colon of a keyword.
+fn bare(name: &str) -> &str {
+    name.strip_prefix(':').unwrap_or(name)
+}
+
+fn kind(kind: &Value) -> Result<Kind, String> {
+    match kind.as_str().map(bare) {
+        Some("invoke") => Ok(Kind::Invoke),
+        Some("ok") => Ok(Kind::Ok),
+        Some("fail") => Ok(Kind::Fail),
+        Some("info") => Ok(Kind::Info),
+        Some(_) | None if kind.is_null() => Err("this operation has no type".to_owned()),
+        Some(_) | None => Err(format!("the type {kind} should be invoke, ok, fail or info")),
+    }
+}
+
+fn phase(name: &str) -> Option<Phase> {
+    Phase::deserialize(Value::from(bare(name))).ok()
+}
+
+/// Nanoseconds; what lies before the start counts as the start.
+fn time(time: &Value) -> Option<u64> {
+    let number = time.as_number()?;
+    number.as_u64().or_else(|| number.as_i64().map(|_| 0))
+}
