@@ -36,6 +36,8 @@ pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, Results
     let mut silent = Vec::new();
     for replica in &observed.plan.replicas {
         match read(&folder.join("nodes").join(replica).join("decisions.jsonl"))? {
+            // A file is empty where the replica could not be asked.
+            Some(slots) if slots.is_empty() => silent.push(replica.as_str()),
             Some(slots) => said.push(Decisions { node: replica.clone(), slots }),
             None => silent.push(replica.as_str()),
         }
@@ -52,8 +54,10 @@ pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, Results
         }
         Agreement::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason).with(counts),
         Agreement::Valid { .. } if !silent.is_empty() => {
-            let reason =
-                format!("nothing is known of what {} decided: no decisions.jsonl", silent.join(" and "));
+            let reason = format!(
+                "nothing is known of what {} decided: no decisions.jsonl, or an empty one",
+                silent.join(" and ")
+            );
             Check::new(NAME, Answer::Unknown, reason).with(counts)
         }
         Agreement::Valid { compared, decided } => {

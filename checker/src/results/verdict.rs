@@ -131,14 +131,17 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict]) -> String {
     let faults =
         variants.iter().flat_map(|variant| &variant.faults).filter(|fault| fault.took_effect()).count();
     let worst = variants.iter().find_map(|variant| {
-        let check = variant.checks.iter().find(|check| check.answer == answer)?;
+        // That a run was interrupted explains whatever else is unknown.
+        let (last, others) = variant.checks.split_last()?;
+        let check = [last].into_iter().chain(others).find(|check| check.answer == answer)?;
         Some((variant, check))
     });
     let why = worst.map_or_else(
         || "nothing was recorded.".to_owned(),
         |(variant, check)| {
-            // Of a broken promise the reason says all in a reader's words; elsewhere it needs its subject.
-            let of = if answer == Answer::Invalid { String::new() } else { format!("{}: ", check.name) };
+            // Elsewhere than here the reason needs its subject to be understood.
+            let clear = answer == Answer::Invalid || check.name == "complete";
+            let of = if clear { String::new() } else { format!("{}: ", check.name) };
             let place = if variants.len() > 1 { format!(" ({})", variant.variant) } else { String::new() };
             format!("{of}{}{place}.", check.reason)
         },

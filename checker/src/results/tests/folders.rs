@@ -191,6 +191,7 @@ fn an_interrupted_run_is_judged_from_what_is_there() {
     fs::write(dir.path().join("main/samples.csv"), &samples[..samples.len() / 2]).unwrap();
     let verdict = judge(dir.path(), &no_deadline).unwrap();
     assert_eq!(verdict.answer, Answer::Unknown);
+    assert!(verdict.sentence.contains("it was interrupted (main)"), "{}", verdict.sentence);
     assert!(verdict.variants[0].summary.counts.ok > 10);
     let complete = verdict.variants[1].checks.iter().find(|check| check.name == "complete").unwrap();
     assert_eq!(complete.reason, "this variant never ran");
@@ -221,4 +222,15 @@ fn replicas_that_decided_differently_make_the_run_invalid() {
     let (_, check) = verdict.complaints()[0];
     assert_eq!(check.name, "agreement");
     assert!(check.evidence[0].starts_with("slot 7: n1 and n3"), "{:?}", check.evidence);
+}
+
+#[test]
+fn a_replica_that_could_not_be_asked_leaves_agreement_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    fs::write(dir.path().join("main/nodes/n2/decisions.jsonl"), "").unwrap();
+    let verdict = judge(dir.path(), &no_deadline).unwrap();
+    assert_eq!(verdict.answer, Answer::Unknown);
+    let (_, check) = verdict.complaints()[0];
+    assert!(check.name == "agreement" && check.reason.contains("what n2 decided"), "{check:?}");
 }
