@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 const LEVEL_WITHIN: Duration = Duration::from_secs(10);
 /// How often a node is asked meanwhile.
 const POLL: Duration = Duration::from_millis(10);
+/// What is said of compare-and-sets that were refused, after their number.
+const COMPARED: &str = "compare-and-sets found another value";
+const COMPARED_ONE: &str = "compare-and-set found another value";
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
@@ -109,7 +112,7 @@ impl Story {
         let mut text = format!("{} commands succeeded in {seconds:.1} s ({rate:.0} a second)", tally.ok);
         let failed = tally.fail.saturating_sub(tally.precondition);
         for (count, what) in [
-            (tally.precondition, "compare-and-sets found another value"),
+            (tally.precondition, if tally.precondition == 1 { COMPARED_ONE } else { COMPARED }),
             (failed, "failed"),
             (tally.info, "of unknown outcome"),
         ] {

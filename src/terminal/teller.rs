@@ -112,7 +112,8 @@ impl FaultMoment {
         }
         let mut shown: String = text.chars().take(SHOWN).collect();
         shown.push_str(if short { "" } else { "…" });
-        let file = if self.stage == Stage::Start { "faults.csv" } else { "history.jsonl" };
+        let in_table = self.stage == Stage::Start && !self.evidence.is_empty();
+        let file = if in_table { "faults.csv" } else { "history.jsonl" };
         format!("{shown} (all of it in {file})")
     }
 }
@@ -198,5 +199,19 @@ mod tests {
         assert_eq!(fault.stage, Stage::Start);
         assert_eq!((fault.fault, fault.label.as_str()), (Some(2), "kill leader (n2)"));
         assert_eq!(fault.shown(), "pid 7 ended by signal 9");
+    }
+
+    #[test]
+    fn long_evidence_is_shortened_and_the_file_with_all_of_it_is_named() {
+        let mut event = Event::new(Process::Nemesis, Kind::Info, "partition");
+        let evidence =
+            ["n1→n2, n2→n1: a probe got no answer in 100.0 ms", "n1→n2: 31 chunks (90 bytes) held"];
+        event.value = json!({"fault": 1, "event": "start", "targets": ["n2"], "evidence": evidence});
+        let mut fault = FaultMoment::read(&event).unwrap();
+        let text = "probes unanswered on 2 links; 31 chunks held (all of it in faults.csv)";
+        assert_eq!(fault.shown(), text);
+        fault.stage = Stage::End;
+        fault.evidence = vec!["word ".repeat(40)];
+        assert!(fault.shown().ends_with("word word … (all of it in history.jsonl)"), "{}", fault.shown());
     }
 }
