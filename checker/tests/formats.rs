@@ -381,6 +381,35 @@ fn deep_nesting_and_huge_numbers_are_refused_clearly() {
 }
 
 #[test]
+fn a_file_that_would_take_too_much_memory_is_refused_with_the_place_where_it_does() {
+    let options = Options { memory: Some(1 << 20), ..Options::default() };
+    let edn =
+        |inside: &str| format!("{{:type :ok, :process 0, :f :read, :value [{}]}}", inside.repeat(20_000));
+    let json = |inside: &str| {
+        format!(r#"[{{"type":"ok","process":0,"f":"read","value":[{}0]}}]"#, inside.repeat(20_000))
+    };
+    let csv = format!(
+        "f,process,outcome,invoked_ns,completed_ns,result\nr,0,ok,1,2,\"[{}0]\"",
+        "[0],".repeat(40_000)
+    );
+    let files = [
+        ("a.edn", edn("{1 1}")),
+        ("a.edn", edn("[0]")),
+        ("a.edn", edn("0 ")),
+        ("a.json", json("{\"a\":0},")),
+    ];
+    for (name, text) in files.iter().chain(&[("a.json", json("[[0]],")), ("a.csv", csv)]) {
+        let error = read(text.as_bytes(), name, &options).unwrap_err();
+        assert!(error.message.contains("more than 1 MiB of memory") && error.line > 0, "{name}: {error}");
+        read(text.as_bytes(), name, &Options::default()).unwrap();
+    }
+    let discarded = "{:type :ok :process 0 :f :read}".to_owned() + &"#_[0] ".repeat(40_000);
+    read(discarded.as_bytes(), "a.edn", &options).unwrap();
+    let many = "{:type :ok :process 0 :f :read}".repeat(20_000);
+    assert!(read(many.as_bytes(), "a.edn", &options).unwrap_err().message.contains("more than 1 MiB"));
+}
+
+#[test]
 fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
     let enqueue = b"{:type :invoke, :process 0, :f :enqueue, :value 1}";
     let queue = read(enqueue, "", &Options::default()).unwrap();

@@ -180,7 +180,12 @@ fn changed_files_never_panic_for_a_long_time() {
     let end = Instant::now() + Duration::from_secs(seconds);
     let (mut cases, mut accepted) = (0_u64, 0_u64);
     for round in seed.. {
-        let config = Config { cases: 1000, rng_seed: RngSeed::Fixed(round), ..Config::default() };
+        let config = Config {
+            cases: 1000,
+            rng_seed: RngSeed::Fixed(round),
+            failure_persistence: None,
+            ..Config::default()
+        };
         let mut runner = TestRunner::new(config);
         let inputs =
             prop_oneof![6 => mutated(), 2 => pieces(), 1 => proptest::collection::vec(any::<u8>(), 0..400)];

@@ -1,6 +1,9 @@
 //! What a reader builds up: events in the order of the file, the lines they stand on, and notes.
 
-use super::fault::newlines;
+use super::{
+    budget::Budget,
+    fault::{Fault, newlines},
+};
 use crate::history::{Event, Header};
 
 /// A history while it is read.
@@ -15,19 +18,21 @@ pub(super) struct Draft<'a> {
     pub(super) notes: Vec<String>,
     /// How many events had times before the event above them.
     times_raised: usize,
+    pub(super) budget: Budget,
     bytes: &'a [u8],
     counted_to: usize,
     line: u32,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8], budget: Budget) -> Self {
         Self {
             header: None,
             events: Vec::new(),
             lines: Vec::new(),
             notes: Vec::new(),
             times_raised: 0,
+            budget,
             bytes,
             counted_to: 0,
             line: 1,
@@ -43,10 +48,9 @@ impl<'a> Draft<'a> {
         self.line
     }
 
-    /// Adds the event that stands at `offset`. Its order is that of the file; a time before the last event's is
-    /// raised to it, and a missing one is the next nanosecond.
-    pub(super) fn push(&mut self, offset: usize, mut event: Event, time: Option<u64>) {
-        let line = self.line_of(offset);
+    /// Adds the event that stands at `offset`. Its order is that of the file; a time before the last event's
+    /// is raised to it, and a missing one is the next nanosecond.
+    pub(super) fn push(&mut self, offset: usize, mut event: Event, time: Option<u64>) -> Result<(), Fault> {
         let last = self.events.last().map(|event| event.time);
         event.time = match (time, last) {
             (Some(time), Some(last)) if time < last => {
@@ -57,15 +61,18 @@ impl<'a> Draft<'a> {
             (None, Some(last)) => last.saturating_add(1),
             (None, None) => 0,
         };
-        self.push_at(line, event);
+        self.push_as_is(offset, event)
     }
 
-    /// Adds an event as it is.
-    pub(super) fn push_at(&mut self, line: u32, event: Event) {
+    /// Adds the event that stands at `offset` with the time it has.
+    pub(super) fn push_as_is(&mut self, offset: usize, event: Event) -> Result<(), Fault> {
+        self.budget.spend_event(offset, &event)?;
+        let line = self.line_of(offset);
         grow(&mut self.events);
         grow(&mut self.lines);
         self.events.push(event);
         self.lines.push(line);
+        Ok(())
     }
 
     /// Adds a note about `count` things, unless there are none.

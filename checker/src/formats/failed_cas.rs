@@ -6,8 +6,8 @@ use crate::history::{Event, Kind};
 /// What a failed compare-and-set says about the value that was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailedCas {
-    /// Only what the event says: with the error `precondition` the value differed, otherwise it did not happen
-    /// and says nothing. The meaning of our own formats and of Jepsen's.
+    /// Only what the event says: with the error `precondition` the value differed, otherwise it did not
+    /// happen and says nothing. The meaning of our own formats and of Jepsen's.
     AsSaid,
     /// It did not happen, and says nothing.
     DidNotHappen,

@@ -1,64 +1,80 @@
-//! Turns operations with two times into events in one order.
+//! Brings operations with two times into one order of events.
 //!
-//! Intervals are closed: at equal times invocations come before completions, so that such operations count as concurrent.
+//! Intervals are closed: at equal times invocations come before completions, so that such operations count as
+//! concurrent.
 
 use super::{draft::Draft, fault::Fault, processes::Fresh};
 use crate::history::{Event, Kind, Process};
 use rustc_hash::FxHashMap;
 
-/// One operation: its invocation, and its completion if there is one. Times are those of the events.
-#[derive(Debug)]
-pub(super) struct Interval {
-    pub(super) line: u32,
-    pub(super) begin: Event,
-    pub(super) end: Option<Event>,
+/// Where an event goes: by time, invocations first, then by operation.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    time: u64,
+    completes: bool,
+    operation: usize,
+    place: usize,
 }
 
-/// An end of an interval: time, whether it is the completion, and which interval.
-type Edge = (u64, bool, usize);
+/// Orders the events of a draft, in which each completion stands right behind its invocation. A process that
+/// would be busy, or had ended, gets a new number.
+pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
+    let mut operation = 0;
+    let mut keys: Vec<Key> = Vec::with_capacity(draft.events.len());
+    for (place, event) in draft.events.iter().enumerate() {
+        let completes = event.kind != Kind::Invoke;
+        operation += usize::from(!completes);
+        keys.push(Key { time: event.time, completes, operation, place });
+    }
+    keys.sort_unstable();
+    reorder(&mut draft.events, &mut draft.lines, &keys);
+    assign_processes(&mut draft.events, &keys)
+}
 
-/// Adds all events in the order of their times. A process that would be busy, or had ended, gets a new number.
-pub(super) fn settle(draft: &mut Draft<'_>, mut intervals: Vec<Interval>) -> Result<(), Fault> {
-    let mut edges: Vec<Edge> = Vec::with_capacity(intervals.len() * 2);
-    for (place, interval) in intervals.iter().enumerate() {
-        edges.push((interval.begin.time, false, place));
-        if let Some(end) = &interval.end {
-            edges.push((end.time, true, place));
+/// Puts the item that was at `keys[i].place` to place `i`, within the vectors.
+fn reorder(events: &mut [Event], lines: &mut [u32], keys: &[Key]) {
+    let mut moved = vec![false; keys.len()];
+    for start in 0..keys.len() {
+        let mut to = start;
+        while !std::mem::replace(&mut moved[to], true) {
+            let from = keys[to].place;
+            if from == start {
+                break;
+            }
+            events.swap(to, from);
+            lines.swap(to, from);
+            to = from;
         }
     }
-    edges.sort_unstable();
-    let mut fresh = Fresh::after(intervals.iter().map(|interval| interval.begin.process));
+}
+
+fn assign_processes(events: &mut [Event], keys: &[Key]) -> Result<(), Fault> {
+    let mut fresh = Fresh::after(events.iter().map(|event| event.process));
+    // By original process: its present number, and whether that is busy or ended.
     let mut current: FxHashMap<Process, (Process, bool)> = FxHashMap::default();
-    draft.events.reserve_exact(edges.len());
-    draft.lines.reserve_exact(edges.len());
-    for (_, completes, place) in edges {
-        let interval = &mut intervals[place];
-        let event = if completes {
-            let Some(mut end) = interval.end.take() else { continue };
-            let original = std::mem::replace(&mut end.process, interval.begin.process);
-            if let Some((process, busy)) = current.get_mut(&original)
-                && *process == end.process
-            {
-                *busy = end.kind == Kind::Info;
+    // The numbers of operations that run under another one than their own.
+    let mut others: FxHashMap<usize, Process> = FxHashMap::default();
+    for (event, key) in events.iter_mut().zip(keys) {
+        let original = event.process;
+        let (present, busy) = current.entry(original).or_insert((original, false));
+        if key.completes {
+            event.process = others.remove(&key.operation).unwrap_or(original);
+            if event.process == *present {
+                *busy = event.kind == Kind::Info;
             }
-            end
-        } else {
-            let original = interval.begin.process;
-            let (process, busy) = current.entry(original).or_insert((original, false));
-            if *busy {
-                *process = Process::Client(fresh.next()?);
-            }
-            *busy = true;
-            if let (Process::Client(number), None) = (original, interval.begin.client)
-                && *process != original
-            {
-                interval.begin.client = u32::try_from(number).ok();
-            }
-            let taken = Event::new(*process, Kind::Invoke, String::new());
-            Event { process: *process, ..std::mem::replace(&mut interval.begin, taken) }
-        };
-        let line = interval.line;
-        draft.push_at(line, event);
+            continue;
+        }
+        if *busy {
+            *present = Process::Client(fresh.next()?);
+        }
+        *busy = true;
+        event.process = *present;
+        if let Process::Client(number) = original
+            && *present != original
+        {
+            others.insert(key.operation, *present);
+            event.client = event.client.or(u32::try_from(number).ok());
+        }
     }
     Ok(())
 }

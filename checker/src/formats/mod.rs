@@ -1,8 +1,8 @@
 //! Reads and writes the history formats of the field.
 //!
-//! [`read`] takes a whole file and gives the same [`Event`]s for every format; [`write`] goes the other way and refuses
-//! by name what a format cannot express. Formats are found by looking at the file, models by the operations in
-//! it, and what was guessed is said in [`Read::notes`].
+//! [`read`] takes a whole file and gives the same [`Event`]s for every format; [`write`] goes the other way
+//! and refuses by name what a format cannot express. Formats are found by looking at the file, models by the
+//! operations in it, and what was guessed is said in [`Read::notes`].
 //!
 //! ```
 //! use checker::formats::{Format, Options, read, write};
@@ -18,9 +18,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What readers build is bounded by the size of the file: structures nest at most [`MAX_DEPTH`] deep, time is
-//! linear, and numbers that could not be kept exactly are refused.
+//! What readers build is bounded: structures nest at most [`MAX_DEPTH`] deep, memory stays below ten times
+//! the file and 64 MiB or what [`Options::memory`] says, and numbers that could not be kept exactly are
+//! refused.
 
+mod budget;
 mod draft;
 mod edn;
 mod exact;
@@ -29,6 +31,7 @@ mod fault;
 mod format;
 mod independent;
 mod intervals;
+mod json;
 mod model;
 mod options;
 mod processes;
@@ -47,6 +50,7 @@ pub use result::Read;
 pub use writers::WriteError;
 
 use crate::history::{Event, Header};
+use budget::Budget;
 
 /// Reads a whole file. `name` is the file's name; its extension decides only where the content does not.
 pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadError> {
@@ -54,7 +58,8 @@ pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadErr
         Some(format) => (format, None),
         None => sniff::format(bytes, name).map_err(|fault| fault.locate(bytes))?,
     };
-    let draft = readers::read(format, bytes).map_err(|fault| fault.locate(bytes))?;
+    let budget = Budget::new(bytes.len(), options.memory);
+    let draft = readers::read(format, bytes, budget).map_err(|fault| fault.locate(bytes))?;
     result::finish(draft, format, how, options).map_err(|fault| fault.locate(bytes))
 }
 

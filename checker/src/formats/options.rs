@@ -9,9 +9,11 @@ pub struct Options {
     pub format: Option<Format>,
     /// The model's name, which is passed through.
     pub model: Option<String>,
-    /// Whether values of Jepsen's forms are a key and a value (`jepsen.independent`). By default they are where
-    /// every operation's value is a pair and some of them could be nothing else.
+    /// Whether values of Jepsen's forms are a key and a value (`jepsen.independent`). By default they are
+    /// where every operation's value is a pair and some of them could be nothing else.
     pub independent: Option<bool>,
     /// What a failed compare-and-set means; by default what the format means by it.
     pub failed_cas: Option<FailedCas>,
+    /// How much memory the history may take, in bytes; by default ten times the file and 64 MiB.
+    pub memory: Option<usize>,
 }

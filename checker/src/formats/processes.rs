@@ -9,7 +9,8 @@ struct Now {
     ended: bool,
 }
 
-/// Renumbers the processes of a draft where they act again after an `info`. The old number stays as the client.
+/// Renumbers the processes of a draft where they act again after an `info`. The old number stays as the
+/// client.
 pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
     let mut free = Fresh::after(draft.events.iter().map(|event| event.process));
     let mut processes: FxHashMap<u64, Now> = FxHashMap::default();

@@ -11,7 +11,8 @@ use crate::history::{Event, FORMAT_VERSION, Header, Kind, Operation, pair};
 pub struct Read {
     /// The format it is in.
     pub format: Format,
-    /// What the events belong to; made up where the file does not say (spec `converted`, seed 0, the year 1970).
+    /// What the events belong to; made up where the file does not say (spec `converted`, seed 0, the year
+    /// 1970).
     pub header: Header,
     /// The events in their order. Times never decrease; where a file has none they count the events.
     pub events: Vec<Event>,

@@ -1,24 +1,36 @@
 //! Reads forms, one after the other, in linear time and to a bounded depth.
 
-use super::super::fault::Fault;
+use super::super::{
+    budget::{self, Budget},
+    fault::Fault,
+};
 use super::{Edn, lex};
 use std::borrow::Cow;
 
 /// How deep vectors, maps, tags and the like may nest, in EDN; JSON has the same bound.
 pub const MAX_DEPTH: usize = 127;
 
+/// What a form takes: itself, twice while a vector grows, and the slot and block of the value made of it.
+const FORM: usize = 2 * size_of::<Edn<'_>>() + budget::array(1);
+
 /// A place in a text, from which forms are read.
 #[derive(Debug)]
 pub(in super::super) struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// What the present form may take.
+    budget: Budget,
 }
 
 impl<'a> Parser<'a> {
     /// Starts at the beginning. Bytes that are not UTF-8 are an error with their place.
     pub(in super::super) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } }),
+            Ok(text) => Ok(Self {
+                text,
+                at: if text.starts_with('\u{feff}') { 3 } else { 0 },
+                budget: Budget::new(bytes.len(), None),
+            }),
             Err(error) => Err(Fault::at(error.valid_up_to(), "this is not UTF-8")),
         }
     }
@@ -42,6 +54,12 @@ impl<'a> Parser<'a> {
         self.blank(0)
     }
 
+    /// The next form, which may take this much memory, with the value that is made of it.
+    pub(in super::super) fn form_within(&mut self, budget: Budget) -> Result<Edn<'a>, Fault> {
+        self.budget = budget;
+        self.nested(0)
+    }
+
     /// The next form.
     pub(in super::super) fn form(&mut self) -> Result<Edn<'a>, Fault> {
         self.nested(0)
@@ -56,7 +74,9 @@ impl<'a> Parser<'a> {
                 }
                 b'#' if self.text[self.at..].starts_with("#_") => {
                     self.at += 2;
+                    let before = self.budget;
                     self.nested(depth + 1)?;
+                    self.budget = before;
                 }
                 _ if byte.is_ascii_whitespace() => self.at += 1,
                 _ => break,
@@ -72,6 +92,7 @@ impl<'a> Parser<'a> {
         }
         self.blank(depth)?;
         let start = self.at;
+        self.spend(start, FORM)?;
         let Some(byte) = self.peek() else {
             return Err(Fault::at(start, "the file ends where a form should be"));
         };
@@ -90,6 +111,10 @@ impl<'a> Parser<'a> {
             }
             _ => self.atom(),
         }
+    }
+
+    fn spend(&mut self, start: usize, bytes: usize) -> Result<(), Fault> {
+        self.budget.spend(bytes).map_err(|message| Fault::at(start, message))
     }
 
     fn items(&mut self, close: u8, depth: usize) -> Result<Vec<Edn<'a>>, Fault> {
@@ -120,6 +145,7 @@ impl<'a> Parser<'a> {
         if items.len() % 2 == 1 {
             return Err(Fault::at(start, "the last key of this map has no value"));
         }
+        self.spend(start, budget::map(items.len() / 2))?;
         let mut entries = Vec::with_capacity(items.len() / 2);
         let mut items = items.into_iter();
         while let (Some(key), Some(value)) = (items.next(), items.next()) {
@@ -163,6 +189,7 @@ impl<'a> Parser<'a> {
                 b'"' => {
                     self.at = start + 1 + end + 1;
                     let raw = &self.text[start + 1..=start + end];
+                    self.spend(start, raw.len())?;
                     return lex::unescape(raw)
                         .map_err(|(place, message)| Fault::at(start + 1 + place, message));
                 }

@@ -1,8 +1,8 @@
 //! EDN as the JSON values of a history.
 //!
-//! Keywords become text with their colon, so that `:a` and `"a"` stay apart, except where they are names: keys of maps, and
-//! the first of each micro-operation, as in `[[:append 3 1] [:r 3 nil]]`. Keys of maps that are numbers become
-//! text. Sets become arrays in order. Ratios and decimals become text.
+//! Keywords become text with their colon, so that `:a` and `"a"` stay apart, except where they are names:
+//! keys of maps, and the first of each micro-operation, as in `[[:append 3 1] [:r 3 nil]]`. Keys of maps that
+//! are numbers become text. Sets become arrays in order. Ratios and decimals become text.
 
 use super::super::exact;
 use super::Edn;

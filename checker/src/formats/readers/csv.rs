@@ -1,31 +1,28 @@
 //! Reads our own `operations.csv`. Columns are found by their names.
 
-use super::super::{
-    draft::Draft,
-    exact,
-    fault::Fault,
-    intervals::{self, Interval},
-};
+use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals, json};
 use crate::history::{Event, Kind, Phase, Process};
 use csv::{ErrorKind, StringRecord};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
-    let mut draft = Draft::new(bytes);
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes, budget);
     let mut table = csv::ReaderBuilder::new().from_reader(bytes);
     let header = table.headers().map_err(|error| fault(&error))?;
     let columns = Columns::find(header)?;
-    let mut intervals = Vec::new();
     let mut record = StringRecord::new();
     while table.read_record(&mut record).map_err(|error| fault(&error))? {
         let offset = record.position().map_or(0, |place| usize::try_from(place.byte()).unwrap_or(0));
-        let row = Row { bytes, offset: skip_newlines(bytes, offset), record: &record, columns: &columns };
-        let line = draft.line_of(row.offset);
+        let offset = skip_newlines(bytes, offset);
+        let row = Row { bytes, offset, record: &record, columns: &columns, budget: draft.budget };
         let (begin, end) = row.events()?;
-        intervals.push(Interval { line, begin, end });
+        draft.push_as_is(offset, begin)?;
+        if let Some(end) = end {
+            draft.push_as_is(offset, end)?;
+        }
     }
-    intervals::settle(&mut draft, intervals)?;
+    intervals::settle(&mut draft)?;
     Ok(draft)
 }
 
@@ -94,6 +91,7 @@ struct Row<'a> {
     offset: usize,
     record: &'a StringRecord,
     columns: &'a Columns,
+    budget: Budget,
 }
 
 impl Row<'_> {
@@ -167,9 +165,8 @@ impl Row<'_> {
 
     fn json(&self, column: Option<usize>) -> Result<Option<Value>, Fault> {
         let (Some(column), Some(text)) = (column, self.text(column)) else { return Ok(None) };
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| self.fault(column, &format!("this is not JSON: {error}")))?;
-        exact::check(&value).map_err(|message| self.fault(column, &message))?;
+        let value = json::value(text, self.budget)
+            .map_err(|error| self.fault(column, &format!("this is no JSON for a value: {error}")))?;
         Ok(Some(value))
     }
 

@@ -1,14 +1,15 @@
 //! Reads Jepsen's and Knossos' EDN: one map a line, or one vector or list of maps.
 
 use super::super::{
+    budget::Budget,
     draft::Draft,
     edn::{Edn, Parser, to_value},
     fault::Fault,
 };
 use super::{note_others, raw::Raw};
 
-pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
-    let mut draft = Draft::new(bytes);
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes, budget);
     let mut parser = Parser::new(bytes)?;
     let mut others = 0;
     parser.skip_blank()?;
@@ -36,10 +37,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
             }
             (Some(_), _) => {}
         }
-        let form = parser.form()?;
+        let form = parser.form_within(draft.budget)?;
         let event = raw(form).and_then(Raw::event).map_err(|message| Fault::at(offset, message))?;
         match event {
-            Some((event, time)) => draft.push(offset, event, time),
+            Some((event, time)) => draft.push(offset, event, time)?,
             None => others += 1,
         }
     }

@@ -1,10 +1,11 @@
 //! Reads the JSON of elle-cli: an array of operations, or one object after the other.
 
-use super::super::{draft::Draft, fault::Fault};
-use super::{note_others, raw::Raw};
+use super::super::{budget::Budget, draft::Draft, fault::Fault};
+use super::{note_others, raw::RawObject};
+use serde::de::{DeserializeSeed, IgnoredAny};
 
-pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
-    let mut draft = Draft::new(bytes);
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes, budget);
     let mut others = 0;
     let mut at = blank(bytes, if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 });
     let opened = (bytes.get(at) == Some(&b'[')).then_some(at);
@@ -38,15 +39,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
                 "here should be the object of an operation, such as {\"type\":\"invoke\",…}",
             ));
         }
-        let mut objects = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Raw>();
-        let raw = match objects.next() {
-            Some(Ok(raw)) => raw,
-            Some(Err(error)) => return Err(Fault::json(at, &bytes[at..], &error)),
-            None => break,
-        };
-        let length = objects.byte_offset();
+        let mut left = draft.budget;
+        let mut json = serde_json::Deserializer::from_slice(&bytes[at..]);
+        let raw = RawObject(&mut left)
+            .deserialize(&mut json)
+            .map_err(|error| Fault::json(at, &bytes[at..], &error))?;
+        let length = json.into_iter::<IgnoredAny>().byte_offset();
         match raw.event().map_err(|message| Fault::at(at, message))? {
-            Some((event, time)) => draft.push(at, event, time),
+            Some((event, time)) => draft.push(at, event, time)?,
             None => others += 1,
         }
         at = blank(bytes, at + length);

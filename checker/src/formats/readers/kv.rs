@@ -1,15 +1,16 @@
 //! Reads Porcupine's key-value lines: `{:process 9, :type :invoke, :f :append, :key "0", :value "x 9 0 y"}`.
 //!
-//! There a key that was never written holds the empty text, so that empty and absent are the same: both are null here.
+//! There a key that was never written holds the empty text, so that empty and absent are the same: both are
+//! null here.
 
-use super::super::{draft::Draft, fault::Fault};
+use super::super::{budget::Budget, draft::Draft, fault::Fault};
 use super::edn;
 use crate::history::{Event, Kind, Process};
 use rustc_hash::FxHashSet;
 use serde_json::Value;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
-    let mut draft = edn::read(bytes)?;
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = edn::read(bytes, budget)?;
     let missing = draft.events.iter().position(|event| event.kind == Kind::Invoke && event.key.is_none());
     if let Some(place) = missing {
         return Err(Fault::line(draft.lines[place] as usize, 1, "this operation has no :key"));

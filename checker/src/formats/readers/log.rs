@@ -4,6 +4,7 @@
 //! have happened, the register starts empty, and `nil` is a value.
 
 use super::super::{
+    budget::Budget,
     draft::Draft,
     edn::{Edn, Parser, to_value},
     fault::Fault,
@@ -12,8 +13,8 @@ use super::{note_others, raw::Raw};
 use crate::history::Kind;
 use serde_json::Value;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
-    let mut draft = Draft::new(bytes);
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes, budget);
     let (mut others, mut noise, mut timeouts) = (0, 0, 0);
     let mut offset = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -30,7 +31,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
                             event.kind = Kind::Info;
                             timeouts += 1;
                         }
-                        draft.push(offset, event, None);
+                        draft.push(offset, event, None)?;
                     }
                 }
             }

@@ -11,18 +11,18 @@ mod raw;
 
 pub(super) use log::is_log_line;
 
-use super::{Format, draft::Draft, fault::Fault};
+use super::{Format, budget::Budget, draft::Draft, fault::Fault};
 
 /// Reads a file that is known to be in a format.
-pub(super) fn read(format: Format, bytes: &[u8]) -> Result<Draft<'_>, Fault> {
+pub(super) fn read(format: Format, bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     match format {
-        Format::History => history::read(bytes),
-        Format::OperationsCsv => csv::read(bytes),
-        Format::JepsenEdn => edn::read(bytes),
-        Format::JepsenLog => log::read(bytes),
-        Format::PorcupineKv => kv::read(bytes),
-        Format::ElleJson => elle::read(bytes),
-        Format::EtcdJson => etcd::read(bytes),
+        Format::History => history::read(bytes, budget),
+        Format::OperationsCsv => csv::read(bytes, budget),
+        Format::JepsenEdn => edn::read(bytes, budget),
+        Format::JepsenLog => log::read(bytes, budget),
+        Format::PorcupineKv => kv::read(bytes, budget),
+        Format::ElleJson => elle::read(bytes, budget),
+        Format::EtcdJson => etcd::read(bytes, budget),
     }
 }
 

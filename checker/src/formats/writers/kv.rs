@@ -21,7 +21,9 @@ fn line(out: &mut String, told: &Told<'_>, texts: &mut Texts) -> Result<(), Refu
     let refuse = |message: String| Err(Refusal::at(told.place, message));
     let Some(key) = &operation.key else { return refuse("every operation needs a key".to_owned()) };
     let invokes = told.event.kind == Kind::Invoke;
-    let happened = matches!(operation.outcome, Outcome::Ok(_) | Outcome::Info { .. });
+    let failed = matches!(operation.outcome, Outcome::Fail { .. });
+    let differed =
+        matches!(&operation.outcome, Outcome::Fail { error: Some(error), .. } if error == "precondition");
     let read = found(operation).or(match &operation.outcome {
         Outcome::Ok(value) if matches!(operation.f.as_str(), "read" | "get") => Some(value),
         Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => None,
@@ -31,11 +33,8 @@ fn line(out: &mut String, told: &Told<'_>, texts: &mut Texts) -> Result<(), Refu
         (_, Some(Value::Null)) => ("get", Value::from("")),
         (_, Some(value)) => ("get", Value::from(full(told.place, texts, value)?)),
         ("read" | "get", None) => return Ok(()),
-        ("cas", None) if matches!(&operation.outcome, Outcome::Fail { error, .. } if error.as_deref() != Some("precondition")) =>
-        {
-            return Ok(());
-        }
-        ("put" | "write" | "append", None) if !happened => return Ok(()),
+        ("cas", None) if failed && !differed => return Ok(()),
+        ("put" | "write" | "append", None) if failed => return Ok(()),
         ("put" | "write", None) => ("put", Value::from(full(told.place, texts, &operation.argument)?)),
         ("append", None) => ("append", Value::from(texts.text(told.place, &operation.argument)?)),
         (other, None) => return refuse(format!("it has get, put and append, but no {other}")),

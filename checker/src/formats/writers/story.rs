@@ -35,7 +35,8 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// Whether the values of a history are pairs of key and value in the forms of Jepsen: keys are all or nothing.
+/// Whether the values of a history are pairs of key and value in the forms of Jepsen: keys are all or
+/// nothing.
 pub(super) fn keyed(events: &[Event]) -> Result<bool, Refusal> {
     let mut invocations = events
         .iter()

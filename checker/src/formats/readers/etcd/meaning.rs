@@ -1,7 +1,7 @@
 //! What an operation of etcd says about single keys.
 //!
-//! Linearizability is local: a transaction over several keys says at least what its parts say. A condition on a
-//! revision is a condition on the value the key had then, where somebody saw it.
+//! Linearizability is local: a transaction over several keys says at least what its parts say. A condition on
+//! a revision is a condition on the value the key had then, where somebody saw it.
 
 use super::super::super::draft::Draft;
 use super::request::{Does, Entry, Found, Step, Txn};

@@ -1,34 +1,29 @@
 //! Reads `operations.json` of etcd's robustness tests: one object an operation, one after the other.
 //!
-//! Files of all clients of a run belong together: their bytes one after the other are one history. What a store of
-//! keys and texts cannot say is weakened, never strengthened, and noted: an invalid verdict stays right.
+//! Files of all clients of a run belong together: their bytes one after the other are one history. What a
+//! store of keys and texts cannot say is weakened, never strengthened, and noted: an invalid verdict stays
+//! right.
 
 mod meaning;
 mod request;
 mod revisions;
 
-use super::super::{
-    draft::Draft,
-    fault::Fault,
-    intervals::{self, Interval},
-};
+use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals};
 use crate::history::{Event, Kind, Process};
 use meaning::{Left, Part, Parts};
 use request::Entry;
 use revisions::Revisions;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
-    let mut draft = Draft::new(bytes);
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes, budget);
     let mut revisions = Revisions::default();
     each(bytes, |_, entry| {
         revisions.learn(&entry);
         Ok(())
     })?;
-    let mut intervals = Vec::new();
     let mut left = Left::default();
     let mut clients: Vec<u64> = Vec::new();
     each(bytes, |offset, entry| {
-        let line = draft.line_of(offset);
         let times = Times::of(&entry).map_err(|message| Fault::at(offset, message))?;
         let client = entry.client;
         if clients.last() != Some(&client) {
@@ -37,10 +32,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Draft<'_>, Fault> {
         let mut parts = Parts::default();
         meaning::parts(&entry, &revisions, &mut parts, &mut left)
             .map_err(|message| Fault::at(offset, message))?;
-        intervals.extend(parts.0.into_iter().map(|part| interval(line, client, &times, part)));
-        Ok(())
+        parts.0.into_iter().try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
-    intervals::settle(&mut draft, intervals)?;
+    intervals::settle(&mut draft)?;
     left.note(&mut draft);
     clients.sort_unstable();
     clients.dedup();
@@ -87,7 +81,7 @@ impl Times {
     }
 }
 
-fn interval(line: u32, client: u64, times: &Times, part: Part) -> Interval {
+fn push(draft: &mut Draft<'_>, offset: usize, client: u64, times: &Times, part: Part) -> Result<(), Fault> {
     let process = Process::Client(client);
     let mut begin = Event::new(process, Kind::Invoke, part.f);
     begin.time = times.call;
@@ -95,11 +89,12 @@ fn interval(line: u32, client: u64, times: &Times, part: Part) -> Interval {
     begin.value = part.argument;
     begin.client = u32::try_from(client).ok();
     let end = times.end.filter(|_| part.kind != Kind::Info).map(|time| {
-        let mut end = Event::new(process, part.kind, begin.f.clone());
+        let mut end = Event::new(process, part.kind, part.f);
         end.time = time;
         end.key.clone_from(&begin.key);
         end.value = part.result;
         end
     });
-    Interval { line, begin, end }
+    draft.push_as_is(offset, begin)?;
+    end.map_or(Ok(()), |end| draft.push_as_is(offset, end))
 }

@@ -1,4 +1,5 @@
-//! The objects of `operations.json`, in their present and their older form (etcd `tests/robustness/model/types.go`).
+//! The objects of `operations.json`, in their present and their older form (etcd
+//! `tests/robustness/model/types.go`).
 
 use serde::Deserialize;
 

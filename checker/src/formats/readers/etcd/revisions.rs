@@ -1,4 +1,5 @@
-//! What a first pass over the file learns: which value a key had at which revision, and which keys hang on a lease.
+//! What a first pass over the file learns: which value a key had at which revision, and which keys hang on a
+//! lease.
 
 use super::request::{Does, Entry, Step, Text};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -90,7 +91,8 @@ impl Revisions {
         self.lease_keys.get(&lease).into_iter().flatten()
     }
 
-    /// A text as a value. Where a file has hashes, long texts are hashed as well, so that equal ones stay equal.
+    /// A text as a value. Where a file has hashes, long texts are hashed as well, so that equal ones stay
+    /// equal.
     pub(super) fn text(&self, text: &Text) -> Value {
         if text.hash != 0 || (self.hashes && text.value.len() >= HASHED_FROM) {
             Value::from(format!("fnv1a:{:08x}", hash(text)))
