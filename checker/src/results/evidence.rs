@@ -11,7 +11,7 @@ const PROBES: [(&str, &str); 5] = [
     ("a probe got", "probes answered late"),
 ];
 /// Words that come after a count.
-const NOUNS: [&str; 3] = ["chunk", "byte", "connection"];
+const NOUNS: [&str; 4] = ["chunk", "frame", "byte", "connection"];
 
 /// What was seen on links, over all lines that differ in nothing but their numbers.
 struct Seen {
@@ -46,7 +46,7 @@ pub fn brief(evidence: &[String]) -> String {
 }
 
 fn in_words(seen: &Seen) -> String {
-    if seen.pattern.starts_with('#') {
+    if !seen.sums.is_empty() {
         return filled(&seen.pattern, &seen.sums);
     }
     let links = if seen.links == 1 { "1 link".to_owned() } else { format!("{} links", seen.links) };
@@ -74,11 +74,13 @@ fn pattern(text: &str) -> (String, Vec<u64>) {
     }
     let mut numbers = Vec::new();
     let words = text.split(' ').map(|word| {
+        let (word, comma) = word.strip_suffix(',').map_or((word, ""), |word| (word, ","));
         if let Ok(number) = word.replace(',', "").parse() {
             numbers.push(number);
-            return "#";
+            return format!("#{comma}");
         }
-        NOUNS.into_iter().find(|noun| word.strip_suffix('s') == Some(noun)).unwrap_or(word)
+        let noun = NOUNS.into_iter().find(|noun| word.strip_suffix('s') == Some(noun));
+        format!("{}{comma}", noun.unwrap_or(word))
     });
     let pattern = words.collect::<Vec<_>>().join(" ");
     (pattern, numbers)
@@ -87,14 +89,15 @@ fn pattern(text: &str) -> (String, Vec<u64>) {
 fn filled(pattern: &str, numbers: &[u64]) -> String {
     let mut numbers = numbers.iter();
     let mut many = false;
-    let words = pattern.split(' ').map(|word| match word {
-        "#" => {
+    let words = pattern.split(' ').map(|word| {
+        let (word, comma) = word.strip_suffix(',').map_or((word, ""), |word| (word, ","));
+        if word == "#" {
             let number = numbers.next().copied().unwrap_or(0);
             many = number != 1;
-            grouped(number)
+            return format!("{}{comma}", grouped(number));
         }
-        noun if many && NOUNS.contains(&noun) => format!("{noun}s"),
-        word => word.to_owned(),
+        let plural = if many && NOUNS.contains(&word) { "s" } else { "" };
+        format!("{word}{plural}{comma}")
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -120,6 +123,8 @@ mod tests {
         assert_eq!(of(&reset), "3 connections reset");
         let refused = ["n1→n3: 1 connection reset, 4 refused", "n1→n3: a probe was refused"];
         assert_eq!(of(&refused), "1 connection reset, 4 refused; probes refused on 1 link");
+        let flaky = ["n1→n3: of 1 frame, 0 lost, 1 doubled", "n3→n1: of 1,200 frames, 30 lost, 2 doubled"];
+        assert_eq!(of(&flaky), "of 1,201 frames, 30 lost, 3 doubled");
     }
 
     #[test]
