@@ -20,6 +20,10 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Valid, Self::Invalid, Self::Usage, Self::Unknown, Self::Failed, Self::Interrupted];
+
     /// The number the process ends with.
     pub(crate) fn code(self) -> u8 {
         match self {

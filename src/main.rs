@@ -15,6 +15,9 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(part_of_a_lab) = nemesis::lab_entry() {
+        return part_of_a_lab;
+    }
     let result = match Cli::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Nemesis(arguments) => commands::nemesis::run(&arguments),

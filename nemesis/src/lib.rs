@@ -4,6 +4,8 @@
 //! seed before the run; [`run`] starts and ends it on the [`Lab`] that holds the processes and the links
 //! between them; and each start and end is written to the history with the evidence that it took effect.
 
+mod delay;
+mod flaky;
 mod lab;
 mod network;
 mod partition;
@@ -18,15 +20,17 @@ mod vocabulary;
 #[cfg(test)]
 mod pretend;
 
+pub use flaky::{Flaky, Share};
 pub use lab::{Lab, LabConfig, LabError};
 pub use network::{
-    Claim, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortError, Probe, ProxyError,
+    CLIENTS, Claim, EnterError, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Mode,
+    Network, NetworkError, PortError, Probe, ProxyError, enter_lab, inside_lab, lab_entry, probe_lab,
 };
 pub use partition::Link;
 pub use plan::{Action, Hit, PlanError, PlanOptions, PlannedFault, Scope, plan};
 pub use process::{Effect, Exit, ProcessCommand, ProcessError};
 pub use runner::{Directory, FaultRecord, run};
 pub use select::Ends;
-pub use spec::{ByteRate, CutManner, Delay, FaultSpec, Links, Shape, Target};
+pub use spec::{ByteRate, CutManner, Delay, Distribution, FaultSpec, Links, Shape, Target};
 pub use topology::{NodeInfo, Topology};
 pub use vocabulary::{Entry, Family, Kind, vocabulary};

@@ -61,7 +61,15 @@ pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
 pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
     let topology = Topology::new((1..=n).map(|i| (format!("n{i}"), ["replica", "leader"])));
     let probe = Some(b"anybody there?".to_vec());
-    let config = LabConfig { network, topology, links: Links::default(), base_port: None, seed: 7, probe };
+    let config = LabConfig {
+        network,
+        topology,
+        links: Links::default(),
+        base_port: None,
+        tcp_rto_max: None,
+        seed: 7,
+        probe,
+    };
     Lab::start(config).await.unwrap()
 }
 

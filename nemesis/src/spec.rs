@@ -1,7 +1,9 @@
 //! A fault as it stands in a spec: `[[fault]]` of TOML, or what the command line makes of its flags.
 
+pub use crate::delay::{Delay, Distribution};
+use crate::flaky::{Flaky, Share};
 use crate::vocabulary::Kind;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
@@ -52,6 +54,21 @@ pub struct FaultSpec {
     /// `rate`: what a link carries at most, in each direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<ByteRate>,
+    /// `flaky`: the share of frames that never arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Share>,
+    /// `flaky`: the share that arrives twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate: Option<Share>,
+    /// `flaky`: the share that arrives 1 to 10 ms late, so that others overtake it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reorder: Option<Share>,
+    /// `flaky`: the share in which a bit is flipped, which its checksum gives away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrupt: Option<Share>,
+    /// `flaky`: the share in which a bit is flipped that the program reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub garble: Option<Share>,
 }
 
 impl FaultSpec {
@@ -71,6 +88,22 @@ impl FaultSpec {
             how: None,
             delay: None,
             rate: None,
+            loss: None,
+            duplicate: None,
+            reorder: None,
+            corrupt: None,
+            garble: None,
+        }
+    }
+
+    /// What `flaky` does to frames.
+    pub fn flaky(&self) -> Flaky {
+        Flaky {
+            loss: self.loss.unwrap_or_default(),
+            duplicate: self.duplicate.unwrap_or_default(),
+            reorder: self.reorder.unwrap_or_default(),
+            corrupt: self.corrupt.unwrap_or_default(),
+            garble: self.garble.unwrap_or_default(),
         }
     }
 }
@@ -114,10 +147,10 @@ impl Shape {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CutManner {
-    /// Accepts, passes nothing and keeps what was sent until it is healed: what TCP makes of a dead cable.
+    /// Passes nothing, like a dead cable. With network = "proxy" it accepts, and keeps what was sent until it is healed.
     #[default]
     Stall,
-    /// Resets what is open and whatever is dialled: what a firewall that rejects does.
+    /// Answers with resets whatever is sent or dialled: what a firewall that rejects does.
     Refuse,
 }
 
@@ -180,78 +213,6 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-/// How much longer a chunk takes: `mean` ± an even draw of at most `jitter`. In specs also just the mean, `"50ms"`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Delay {
-    /// The mean.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub mean: Duration,
-    /// The largest deviation from the mean; at most the mean.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub jitter: Duration,
-}
-
-impl Delay {
-    /// The shortest delay it can draw.
-    pub fn shortest(self) -> Duration {
-        self.mean.saturating_sub(self.jitter)
-    }
-
-    /// The longest delay it can draw.
-    pub fn longest(self) -> Duration {
-        self.mean + self.jitter
-    }
-
-    /// Whether it delays nothing at all.
-    pub fn is_zero(self) -> bool {
-        self.mean.is_zero() && self.jitter.is_zero()
-    }
-}
-
-impl fmt::Display for Delay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.mean)?;
-        if !self.jitter.is_zero() {
-            write!(f, " ± {:?}", self.jitter)?;
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Delay {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Table {
-            #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-            mean: Duration,
-            #[serde(default)]
-            #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-            jitter: Duration,
-        }
-        struct MeanOrTable;
-        impl<'de> Visitor<'de> for MeanOrTable {
-            type Value = Delay;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a delay such as \"50ms\" or { mean = \"50ms\", jitter = \"10ms\" }")
-            }
-
-            fn visit_str<E: de::Error>(self, mean: &str) -> Result<Delay, E> {
-                let mean: jiff::SignedDuration = mean.parse().map_err(E::custom)?;
-                let mean = Duration::try_from(mean).map_err(E::custom)?;
-                Ok(Delay { mean, jitter: Duration::ZERO })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Delay, A::Error> {
-                let Table { mean, jitter } = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Delay { mean, jitter })
-            }
-        }
-        deserializer.deserialize_any(MeanOrTable)
-    }
-}
-
 /// `[cluster.links]`: what every link between nodes is like when no fault touches it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -266,7 +227,7 @@ pub struct Links {
 
 impl From<Links> for Delay {
     fn from(links: Links) -> Self {
-        Self { mean: links.delay, jitter: links.jitter }
+        Self { mean: links.delay, jitter: links.jitter, ..Self::default() }
     }
 }
 
@@ -353,7 +314,7 @@ mod tests {
     #[test]
     fn a_delay_may_be_just_its_mean() {
         let spec = read(r#"{"kind":"delay","delay":"50ms"}"#).unwrap();
-        assert_eq!(spec.delay, Some(Delay { mean: Duration::from_millis(50), jitter: Duration::ZERO }));
+        assert_eq!(spec.delay, Some(Delay { mean: Duration::from_millis(50), ..Delay::default() }));
     }
 
     #[test]

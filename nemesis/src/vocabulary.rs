@@ -21,7 +21,7 @@ pub enum Kind {
     LoseNode,
     /// Links between groups of nodes are cut in both directions.
     Partition,
-    /// Links are cut in one dialling direction.
+    /// Links are cut in one direction: of dialling with proxies, of packets in a lab.
     OneWay,
     /// Loss, duplication, reordering or corruption of packets.
     Flaky,
@@ -99,9 +99,9 @@ pub struct Entry {
     pub missing: &'static str,
 }
 
-const ANY: &[Mode] = &[Mode::Proxy, Mode::Host];
-const LINKS: &[Mode] = &[Mode::Proxy];
-const LAB: &str = "it needs the lab network, which this build does not have";
+const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host];
+const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy];
+const FRAMES: &[Mode] = &[Mode::Lab];
 const DISK: &str = "it needs the bench's own file system, which this build does not have";
 const CLOCK: &str = "it needs clocks that the bench can shift, which this build does not have";
 const LATER: &str = "this build does not have it";
@@ -131,7 +131,7 @@ const fn cannot(
 #[rustfmt::skip]
 static VOCABULARY: [Entry; 27] = {
     use Family::{Clock, Cluster, Disk, Network, Process};
-    const FRAMES: &str = "frames touched by the rule, per directed link";
+    const STRUCK: &str = "frames touched by the rule, per directed link";
     const BYTES: &str = "bytes before and after";
     const READ_BACK: &str = "the node's own clock read back";
     const PIDS: &str = "the old process ended; new pid and incarnation";
@@ -141,13 +141,13 @@ static VOCABULARY: [Entry; 27] = {
         cannot(Kind::Slow, "slow", Process, "paused on a duty cycle", "states read back", LATER),
         cannot(Kind::Stop, "stop", Process, "SIGTERM; restarted at the end", PIDS, LATER),
         cannot(Kind::LoseNode, "lose-node", Process, "killed; restarted with an empty disk", PIDS, LATER),
-        can(Kind::Partition, "partition", Network, "links between groups of nodes are cut", "a probe through a cut link gets no answer; chunks held", LINKS),
-        can(Kind::OneWay, "one-way", Network, "links are cut in one dialling direction", "a probe through a cut link gets no answer; chunks held", LINKS),
-        cannot(Kind::Flaky, "flaky", Network, "packets are lost, doubled, reordered or corrupted", FRAMES, LAB),
-        can(Kind::Delay, "delay", Network, "messages take longer", "how long a probe took; chunks delayed", LINKS),
-        can(Kind::Rate, "rate", Network, "links carry fewer bytes a second", "how long a probe took; chunks delayed", LINKS),
+        can(Kind::Partition, "partition", Network, "links between groups of nodes are cut", "a probe through a cut link gets no answer; chunks held or frames dropped", LINKS),
+        can(Kind::OneWay, "one-way", Network, "links are cut in one direction", "a probe through a cut link gets no answer; chunks held or frames dropped", LINKS),
+        can(Kind::Flaky, "flaky", Network, "packets are lost, doubled, reordered or corrupted", STRUCK, FRAMES),
+        can(Kind::Delay, "delay", Network, "messages take longer", "how long a probe took; chunks or frames delayed", LINKS),
+        can(Kind::Rate, "rate", Network, "links carry fewer bytes a second", "how long a probe took; chunks or frames delayed", LINKS),
         can(Kind::Reset, "reset", Network, "open connections are closed with RST", "connections reset", LINKS),
-        cannot(Kind::Swizzle, "swizzle", Network, "links are cut one by one and healed in another order", FRAMES, LATER),
+        cannot(Kind::Swizzle, "swizzle", Network, "links are cut one by one and healed in another order", STRUCK, LATER),
         cannot(Kind::PowerLoss, "power-loss", Disk, "killed, and what was not synced is gone", BYTES, DISK),
         cannot(Kind::TornWrite, "torn-write", Disk, "killed, and the last write is half there", BYTES, DISK),
         cannot(Kind::BitFlip, "bit-flip", Disk, "bits of stored data are flipped", BYTES, DISK),
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_word_of_packets_is_refused_because_it_needs_the_lab() {
         let reason = "loss".parse::<Kind>().unwrap().available(Mode::Proxy).unwrap_err();
-        assert!(reason.contains("lab network"), "{reason}");
+        assert!(reason.contains("network = \"lab\""), "{reason}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
             .help("the nodes and the proxies between them need loopback; allow it in this container")
     })?;
     screen.line(&format!("{STRONG}network{STRONG:#}"));
-    for network in [Network::Proxy, Network::Host, Network::Lab] {
+    for network in [Network::Lab, Network::Proxy, Network::Host] {
         let name = match network {
             Network::Auto => "auto",
             Network::Proxy => "proxy",
@@ -28,6 +28,16 @@ pub(crate) fn run() -> Result<Exit, Failure> {
         match network.choose() {
             Ok(_) => screen.line(&format!("  {GOOD}yes{GOOD:#}  {name}")),
             Err(error) => screen.line(&format!("  {BAD}no{BAD:#}   {name}  {FAINT}{error}{FAINT:#}")),
+        }
+    }
+    screen.line(&format!("{STRONG}lab{STRONG:#}  {FAINT}tried just now in a process of its own{FAINT:#}"));
+    for probe in nemesis::probe_lab() {
+        match probe.outcome {
+            Ok(()) => screen.line(&format!("  {GOOD}yes{GOOD:#}  {:10}  {}", probe.name, probe.about)),
+            Err(reason) => screen.line(&format!(
+                "  {BAD}no{BAD:#}   {:10}  {}  {FAINT}{reason}{FAINT:#}",
+                probe.name, probe.about
+            )),
         }
     }
     screen.line(&format!("{STRONG}faults{STRONG:#}"));

@@ -3,6 +3,7 @@
 mod folder;
 mod interrupt;
 pub(crate) mod judge;
+mod lab;
 pub(crate) mod machine;
 mod phases;
 mod plan;
@@ -43,6 +44,9 @@ pub(crate) fn run(
     screen: &Screen,
     telling: Telling,
 ) -> Result<Exit, Failure> {
+    if lab::is_needed(loaded)? {
+        return lab::enter();
+    }
     // Short enough to be typed again; JSON readers take integers of up to 53 bits.
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let started = Timestamp::now();

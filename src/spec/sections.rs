@@ -48,6 +48,10 @@ pub(crate) struct Cluster {
     pub network: Network,
     /// The first of the ports the cluster listens on; free ones are looked for where it is absent.
     pub base_port: Option<u16>,
+    /// With network = "lab": the longest that TCP waits before it sends again; the kernel's two minutes where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub tcp_rto_max: Option<Duration>,
     /// What every link between nodes is like when no fault touches it.
     pub links: Links,
     /// How the protocol behaves.

@@ -91,8 +91,19 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
         return Err(experiment.complaint("cluster.links.jitter", &what));
     }
     if mode == Mode::Host && !links.delay.is_zero() {
-        let what = "links have no delay with network = \"host\"; use network = \"proxy\" or remove it";
+        let what =
+            "links have no delay with network = \"host\"; use network = \"proxy\" or \"lab\", or remove it";
         return Err(experiment.complaint("cluster.links.delay", what));
+    }
+    if let Some(wait) = cluster.tcp_rto_max {
+        if mode != Mode::Lab {
+            let what = "only nodes with a network of their own have it; it needs network = \"lab\"";
+            return Err(experiment.complaint("cluster.tcp-rto-max", what));
+        }
+        if !(1..=120).contains(&wait.as_secs()) {
+            let what = format!("{wait:?} is none that the kernel takes; it should be 1s to 120s");
+            return Err(experiment.complaint("cluster.tcp-rto-max", &what));
+        }
     }
     if let Some(port) = cluster.base_port
         && !(1024..=64_000).contains(&port)

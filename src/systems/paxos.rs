@@ -44,6 +44,7 @@ impl PaxosCluster {
             topology: experiment.topology(),
             links: cluster.links,
             base_port: cluster.base_port,
+            tcp_rto_max: cluster.tcp_rto_max,
             seed,
             probe: Some(PROBE.to_vec()),
         };

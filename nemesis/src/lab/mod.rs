@@ -4,8 +4,8 @@
 //! only over when the last of them lets go, so faults may overlap as they like.
 
 use crate::network::{
-    Claim, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortBlock, PortError, Probe,
-    Proxies, ProxyError, probe,
+    Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
+    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, inside_lab, probe,
 };
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
@@ -30,9 +30,12 @@ pub struct LabConfig {
     pub topology: Topology,
     /// What every link between them is like.
     pub links: Links,
-    /// The first of the ports to use; found when left out.
+    /// The first of the ports to use; found when left out. Mode `lab`: the port of every node.
     pub base_port: Option<u16>,
-    /// Seed of the links' jitter.
+    /// Mode `lab`: the longest that TCP waits before it sends again, at least a second; the kernel's two minutes when
+    /// left out.
+    pub tcp_rto_max: Option<Duration>,
+    /// Seed of all that the links leave to chance.
     pub seed: u64,
     /// A request that every node answers at once, as raw bytes. It is the proof that a link is cut or healed; without
     /// it there is only what the links counted.
@@ -51,6 +54,14 @@ pub enum LabError {
     /// A proxy could not listen.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The network of a lab could not be made.
+    #[error(transparent)]
+    Switch(#[from] LabNetworkError),
+    /// A lab was to be made outside of its namespaces.
+    #[error(
+        "a lab is made inside its namespaces only; the program begins with lab_entry and goes on with enter_lab"
+    )]
+    Outside,
     /// A process could not be started or reached.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -65,7 +76,7 @@ pub enum LabError {
     },
     /// The links are to be delayed where there is nothing between the nodes.
     #[error(
-        "[cluster.links] needs network = \"proxy\"; with network = \"host\" nothing is between the nodes"
+        "[cluster.links] needs network = \"proxy\" or \"lab\"; with network = \"host\" nothing is between the nodes"
     )]
     PlainLinks,
     /// Processes did not die when they were killed.
@@ -84,10 +95,11 @@ pub struct Lab {
     base: Delay,
     probe: Option<Vec<u8>>,
     nodes: BTreeMap<String, Node>,
-    proxies: Proxies,
+    wires: Wires,
     spawner: Spawner,
     exits: Mutex<Option<UnboundedReceiver<Exit>>>,
-    _ports: PortBlock,
+    /// None where every node has all ports for itself.
+    _ports: Option<PortBlock>,
 }
 
 #[derive(Debug)]
@@ -97,55 +109,34 @@ struct Node {
 }
 
 impl Lab {
-    /// Takes the ports and starts the proxies. Starts no node yet: each needs addresses that are only known now.
+    /// Takes the ports and makes the links. Starts no node yet: each needs addresses that are only known now.
     pub async fn start(config: LabConfig) -> Result<Self, LabError> {
         let mode = config.network.choose()?;
         let base = Delay::from(config.links);
         if mode == Mode::Host && !base.is_zero() {
             return Err(LabError::PlainLinks);
         }
-        let count = config.topology.nodes.len();
-        let too_many = || LabError::TooManyNodes { nodes: count };
-        let links = match mode {
-            Mode::Proxy => count.saturating_mul(count - count.min(1)),
-            Mode::Host => 0,
+        let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
+        let (wires, addresses, ports) = match mode {
+            Mode::Lab => switched(&config, names.clone(), base).await?,
+            Mode::Proxy | Mode::Host => on_loopback(&config, mode, base).await?,
         };
-        // Past this a block would not fit below the ports that the kernel hands out.
-        let ports =
-            u16::try_from(count + links).ok().filter(|ports| *ports <= 10_000).ok_or_else(too_many)?;
-        let block = match config.base_port {
-            Some(base_port) => PortBlock::at(base_port, ports)?,
-            None => PortBlock::find(ports)?,
-        };
-        let mut free = (0..ports).map(|index| block.port(index));
-        let mut next_port = || free.next().expect("as many ports were taken as are needed");
-
         let (exit_sender, exits) = unbounded_channel();
-        let mut nodes = BTreeMap::new();
-        for name in config.topology.names() {
-            let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
-            let process = tokio::sync::Mutex::new(NodeProcess::new(name, exit_sender.clone()));
-            nodes.insert(name.to_owned(), Node { listen, process });
-        }
-        let mut proxies = Proxies::default();
-        if mode == Mode::Proxy {
-            for from in config.topology.names() {
-                for to in config.topology.names().filter(|to| *to != from) {
-                    let upstream = nodes[to].listen;
-                    proxies.add(Link::new(from, to), next_port(), upstream, base, config.seed).await?;
-                }
-            }
-        }
+        let node = |(name, listen): (String, SocketAddr)| {
+            let process = NodeProcess::new(&name, wires.namespace(&name), exit_sender.clone());
+            (name, Node { listen, process: tokio::sync::Mutex::new(process) })
+        };
+        let nodes = names.into_iter().zip(addresses).map(node).collect();
         Ok(Self {
             mode,
             topology: config.topology,
             base,
             probe: config.probe,
             nodes,
-            proxies,
+            wires,
             spawner: Spawner::start().map_err(LabError::Thread)?,
             exits: Mutex::new(Some(exits)),
-            _ports: block,
+            _ports: ports,
         })
     }
 
@@ -174,10 +165,8 @@ impl Lab {
 
     /// Where `from` is told that `to` is.
     pub fn peer_address(&self, from: &str, to: &str) -> SocketAddr {
-        match self.mode {
-            Mode::Proxy if from != to => self.proxies.address(&Link::new(from, to)),
-            Mode::Proxy | Mode::Host => self.listen_address(to),
-        }
+        let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to)) };
+        detour.unwrap_or_else(|| self.listen_address(to))
     }
 
     fn node(&self, name: &str) -> &Node {
@@ -226,37 +215,42 @@ impl Lab {
 
     /// Puts a fault on a link; it stays until the claim is [released](Self::release).
     pub fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
-        self.proxies.apply(link, claim, fault);
+        self.wires.apply(link, claim, fault);
     }
 
     /// Takes a claim's fault off a link; false if there was none.
     pub fn release(&self, link: &Link, claim: Claim) -> bool {
-        self.proxies.release(link, claim)
+        self.wires.release(link, claim)
     }
 
     /// How many faults are on a link.
     pub fn faults_on(&self, link: &Link) -> usize {
-        self.proxies.faults_on(link)
+        self.wires.faults_on(link)
     }
 
     /// Resets the open connections of a link, and says how many there were.
     pub async fn reset(&self, link: &Link) -> u64 {
-        self.proxies.reset(link).await
+        self.wires.reset(link).await
     }
 
     /// What a link has carried so far.
     pub fn counters(&self, link: &Link) -> LinkCounters {
-        self.proxies.counters(link)
+        self.wires.counters(link)
     }
 
     /// Every link with what it has carried so far; none with `network = "host"`.
     pub fn links(&self) -> Vec<LinkSummary> {
-        self.proxies.summary()
+        self.wires.summary()
     }
 
     /// Sends the probe over a link, as the node at its start would; none if the lab was given no probe.
     pub async fn probe(&self, link: &Link, patience: Duration) -> Option<Probe> {
-        Some(self.proxies.probe(link, self.probe.as_deref()?, patience).await)
+        Some(self.wires.probe(link, self.probe.as_deref()?, patience).await)
+    }
+
+    /// Keeps a link busy with so many small datagrams that nobody reads, so that a fault on it shows.
+    pub(crate) fn exercise(&self, link: &Link, datagrams: u32) -> io::Result<()> {
+        self.wires.exercise(link, datagrams)
     }
 
     /// Sends the probe to a node directly, as a client would; none if the lab was given no probe.
@@ -267,7 +261,7 @@ impl Lab {
     /// Takes every fault off: links first, then pauses, then kills. Says what there was to heal.
     pub async fn heal_all(&self) -> Result<Vec<String>, LabError> {
         let mut healed: Vec<String> =
-            self.proxies.release_all().iter().map(|link| format!("{link} healed")).collect();
+            self.wires.release_all().iter().map(|link| format!("{link} healed")).collect();
         let mut first_error = None;
         for (name, node) in &self.nodes {
             let mut process = node.process.lock().await;
@@ -301,6 +295,56 @@ impl Lab {
         }
         if alive.is_empty() { Ok(()) } else { Err(LabError::StillAlive { nodes: alive }) }
     }
+}
+
+/// The links, where each node listens, and what holds the ports.
+type Made = (Wires, Vec<SocketAddr>, Option<PortBlock>);
+
+/// A network of the lab's own, in the namespaces that this process is in.
+async fn switched(config: &LabConfig, nodes: Vec<String>, base: Delay) -> Result<Made, LabError> {
+    if !inside_lab() {
+        return Err(LabError::Outside);
+    }
+    if nodes.len() > NODES_MAX {
+        return Err(LabError::TooManyNodes { nodes: nodes.len() });
+    }
+    let plan =
+        Plan { nodes, base, seed: config.seed, port: config.base_port, tcp_rto_max: config.tcp_rto_max };
+    let made = tokio::task::spawn_blocking(move || {
+        let network = LabNetwork::start(&plan)?;
+        let addresses = plan.nodes.iter().map(|node| network.address(node)).collect();
+        Ok::<_, LabNetworkError>((network, addresses))
+    });
+    let (network, addresses) =
+        made.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    Ok((Wires::Switch(network), addresses, None))
+}
+
+/// Ports on loopback, with a proxy in each directed link if the mode says so.
+async fn on_loopback(config: &LabConfig, mode: Mode, base: Delay) -> Result<Made, LabError> {
+    let count = config.topology.nodes.len();
+    let links = if mode == Mode::Proxy { count.saturating_mul(count - count.min(1)) } else { 0 };
+    // Past this a block would not fit below the ports that the kernel hands out.
+    let ports = u16::try_from(count + links).ok().filter(|ports| *ports <= 10_000);
+    let ports = ports.ok_or(LabError::TooManyNodes { nodes: count })?;
+    let block = match config.base_port {
+        Some(base_port) => PortBlock::at(base_port, ports)?,
+        None => PortBlock::find(ports)?,
+    };
+    let mut free = (0..ports).map(|index| block.port(index));
+    let mut next_port = || free.next().expect("as many ports were taken as are needed");
+    let addresses: Vec<SocketAddr> =
+        (0..count).map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()))).collect();
+    if mode == Mode::Host {
+        return Ok((Wires::Plain, addresses, Some(block)));
+    }
+    let mut proxies = Proxies::default();
+    for from in config.topology.names() {
+        for (to, upstream) in config.topology.names().zip(&addresses).filter(|(to, _)| *to != from) {
+            proxies.add(Link::new(from, to), next_port(), *upstream, base, config.seed).await?;
+        }
+    }
+    Ok((Wires::Proxies(proxies), addresses, Some(block)))
 }
 
 impl Drop for Lab {

@@ -1,15 +1,24 @@
 //! The links between the nodes: the modes there are, and the one this machine and build can do.
 //!
-//! `proxy` lives in its folder here; the namespaces of `lab` get a folder beside it. `host` needs no code: it
-//! is plain loopback.
+//! `proxy` and `lab` live in their folders here. `host` needs no code: it is plain loopback.
 
+mod condition;
+mod counters;
+#[cfg_attr(not(target_os = "linux"), path = "no_lab.rs")]
+mod lab;
 mod ports;
 mod proxy;
+mod wires;
 
+pub use condition::{Claim, LinkFault};
+pub use counters::{LinkCounters, LinkSummary};
+pub use lab::{CLIENTS, EnterError, LabNetworkError, LabProbe, enter_lab, inside_lab, lab_entry, probe_lab};
+pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan};
 pub(crate) use ports::PortBlock;
 pub use ports::PortError;
-pub use proxy::{Claim, LinkCounters, LinkFault, LinkSummary, Probe, ProxyError};
+pub use proxy::{Probe, ProxyError};
 pub(crate) use proxy::{Proxies, probe};
+pub(crate) use wires::Wires;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -33,6 +42,8 @@ pub enum Network {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
+    /// Every node has a network of its own, and every frame goes through a switch of the bench.
+    Lab,
     /// Every directed link goes through a TCP proxy of the bench.
     Proxy,
     /// Nodes reach each other directly; there are no network faults.
@@ -42,21 +53,22 @@ pub enum Mode {
 /// Why a network cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
-    /// `network = "lab"`.
+    /// `network = "lab"`, and it cannot be made here.
     #[error(
-        "network = \"lab\" is not in this build; use network = \"proxy\" (or \"auto\"), which can cut, delay and \
-         slow links but not lose, double or reorder packets"
+        "network = \"lab\" cannot be had: {0}; network = \"proxy\" works everywhere, and can cut, delay and slow \
+         links but not lose, double or reorder packets"
     )]
-    NoLab,
+    NoLab(String),
 }
 
 impl Network {
-    /// The mode that this build can give for what was asked.
+    /// The mode that this machine can give for what was asked. For a lab that is tried, once, in a child process, by
+    /// a program that begins with [`lab_entry`].
     pub fn choose(self) -> Result<Mode, NetworkError> {
         match self {
             Self::Auto | Self::Proxy => Ok(Mode::Proxy),
             Self::Host => Ok(Mode::Host),
-            Self::Lab => Err(NetworkError::NoLab),
+            Self::Lab => lab::can_be_made().map(|()| Mode::Lab).map_err(NetworkError::NoLab),
         }
     }
 }
@@ -64,6 +76,7 @@ impl Network {
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Lab => "lab",
             Self::Proxy => "proxy",
             Self::Host => "host",
         })
@@ -75,7 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lab_is_refused_with_the_remedy_and_auto_takes_proxies() {
+    fn a_lab_that_cannot_be_made_is_refused_with_the_remedy_and_auto_takes_proxies() {
+        // This program does not begin with `lab_entry`, so it cannot be started again inside one.
         assert_eq!(Network::Auto.choose(), Ok(Mode::Proxy));
         let error = Network::Lab.choose().unwrap_err().to_string();
         assert!(error.contains("network = \"proxy\""), "{error}");

@@ -172,6 +172,7 @@ fn action(spec: &FaultSpec) -> Action {
         Kind::Reset => Action::Reset,
         Kind::Delay => Action::Links(LinkFault::Delay(spec.delay.unwrap_or_default())),
         Kind::Rate => Action::Links(LinkFault::Rate(spec.rate.map_or(1, |rate| rate.0))),
+        Kind::Flaky => Action::Links(LinkFault::Flaky(spec.flaky())),
         Kind::Partition | Kind::OneWay => Action::Links(match spec.how.unwrap_or_default() {
             CutManner::Stall => LinkFault::Stall,
             CutManner::Refuse => LinkFault::Refuse,
@@ -179,7 +180,6 @@ fn action(spec: &FaultSpec) -> Action {
         Kind::Slow
         | Kind::Stop
         | Kind::LoseNode
-        | Kind::Flaky
         | Kind::Swizzle
         | Kind::PowerLoss
         | Kind::TornWrite
@@ -204,7 +204,7 @@ fn action(spec: &FaultSpec) -> Action {
 /// Refuses what this mode cannot do, keys the kind does not take, and numbers that make no fault.
 fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
     spec.kind.available(mode).map_err(|reason| Refusal::new("kind", reason))?;
-    let keys: [(&'static str, bool, &[Kind]); 8] = [
+    let keys: [(&'static str, bool, &[Kind]); 13] = [
         ("target", spec.target.is_some() && spec.kind == Kind::OneWay, &[]),
         ("shape", spec.shape.is_some(), &[Kind::Partition]),
         ("groups", spec.groups.is_some(), &[Kind::Partition]),
@@ -213,6 +213,11 @@ fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
         ("how", spec.how.is_some(), &[Kind::Partition, Kind::OneWay]),
         ("delay", spec.delay.is_some(), &[Kind::Delay]),
         ("rate", spec.rate.is_some(), &[Kind::Rate]),
+        ("loss", spec.loss.is_some(), &[Kind::Flaky]),
+        ("duplicate", spec.duplicate.is_some(), &[Kind::Flaky]),
+        ("reorder", spec.reorder.is_some(), &[Kind::Flaky]),
+        ("corrupt", spec.corrupt.is_some(), &[Kind::Flaky]),
+        ("garble", spec.garble.is_some(), &[Kind::Flaky]),
     ];
     for (key, given, kinds) in keys {
         if given && !kinds.contains(&spec.kind) {
@@ -227,6 +232,10 @@ fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
         (Kind::Rate, _, Some(rate)) if rate.0 == 0 => {
             Err(Refusal::new("rate", "no bytes at all is a partition; use kind = \"partition\""))
         }
+        (Kind::Flaky, _, _) if spec.flaky().is_nothing() => Err(Refusal::new(
+            "loss",
+            "say what happens to which share of the packets: loss, duplicate, reorder, corrupt or garble = \"1%\"",
+        )),
         (_, _, _) => Ok(()),
     }
 }

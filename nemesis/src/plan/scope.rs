@@ -116,12 +116,13 @@ pub(super) fn aim(
             one_way(spec, topology, rng)
         }
         Action::Links(LinkFault::Stall | LinkFault::Refuse) => partition(spec, topology, rng),
-        Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_)) | Action::Reset => {
+        Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_)) | Action::Reset => {
             let target = spec.target.clone().unwrap_or_else(|| "all".into());
             let ends = choose("target", &target, topology, rng, busy)?;
             let words = match (spec.delay, spec.rate) {
                 (Some(delay), _) => format!("delay {delay} on"),
                 (None, Some(rate)) => format!("rate {rate}/s on"),
+                (None, None) if spec.kind == Kind::Flaky => format!("{} on", spec.flaky()),
                 (None, None) => spec.kind.name().to_owned(),
             };
             aimed(topology, "target", &words, &target.to_string(), Scope::Around(ends))

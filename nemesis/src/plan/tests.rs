@@ -192,7 +192,7 @@ fn any_spec() -> impl Strategy<Value = FaultSpec> {
         match kind {
             Kind::Partition => spec.shape = Some(shape),
             Kind::Delay => {
-                spec.delay = Some(Delay { mean: Duration::from_millis(5), jitter: Duration::ZERO });
+                spec.delay = Some(Delay { mean: Duration::from_millis(5), ..Delay::default() });
             }
             Kind::Rate => spec.rate = Some(ByteRate(1000)),
             _ => {}

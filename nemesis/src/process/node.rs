@@ -5,7 +5,7 @@
 
 use super::child::Running;
 use super::{Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
-use crate::network::Claim;
+use crate::network::{Claim, Namespace};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,6 +34,8 @@ impl Effect {
 #[derive(Debug)]
 pub(crate) struct NodeProcess {
     node: String,
+    /// The network it runs in, if it has one of its own.
+    namespace: Option<Namespace>,
     command: Option<ProcessCommand>,
     running: Option<Running>,
     incarnation: u32,
@@ -43,9 +45,10 @@ pub(crate) struct NodeProcess {
 }
 
 impl NodeProcess {
-    pub(crate) fn new(node: &str, exits: UnboundedSender<Exit>) -> Self {
+    pub(crate) fn new(node: &str, namespace: Option<Namespace>, exits: UnboundedSender<Exit>) -> Self {
         Self {
             node: node.to_owned(),
+            namespace,
             command: None,
             running: None,
             incarnation: 0,
@@ -95,7 +98,7 @@ impl NodeProcess {
         let program = command.program.clone();
         let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
         let incarnation = self.incarnation + 1;
-        let started = spawner.spawn(command).await;
+        let started = spawner.spawn(command, self.namespace.clone()).await;
         let started =
             started.and_then(|child| Running::watch(child, &self.node, incarnation, self.exits.clone()));
         let running = started.map_err(failed)?;

@@ -4,6 +4,7 @@
 //! this thread lives as long as the lab. A runtime's worker or a short-lived thread would kill healthy nodes.
 
 use super::ProcessCommand;
+use crate::network::Namespace;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 
 struct Request {
     command: ProcessCommand,
+    namespace: Option<Namespace>,
     reply: oneshot::Sender<io::Result<Child>>,
 }
 
@@ -27,8 +29,12 @@ impl Spawner {
     pub(crate) fn start() -> io::Result<Self> {
         let (requests, inbox) = mpsc::channel::<Request>();
         std::thread::Builder::new().name("spawner".to_owned()).spawn(move || {
-            for Request { command, reply } in inbox {
-                if let Err(Ok(child)) = reply.send(spawn(&command)) {
+            for Request { command, namespace, reply } in inbox {
+                let spawned = match namespace {
+                    Some(namespace) => spawn_inside(&command, &namespace),
+                    None => spawn(&command),
+                };
+                if let Err(Ok(child)) = reply.send(spawned) {
                     abandon(child);
                 }
             }
@@ -37,13 +43,27 @@ impl Spawner {
     }
 
     /// Starts a process in a group of its own, with a pipe to its standard input that the bench holds open.
-    pub(crate) async fn spawn(&self, command: ProcessCommand) -> io::Result<Child> {
+    /// It is in the network of the bench, or in the one it is given.
+    pub(crate) async fn spawn(
+        &self,
+        command: ProcessCommand,
+        namespace: Option<Namespace>,
+    ) -> io::Result<Child> {
         let (reply, answer) = oneshot::channel();
         self.requests
-            .send(Request { command, reply })
+            .send(Request { command, namespace, reply })
             .expect("the spawner thread lives as long as its handle");
         answer.await.expect("the spawner thread answers every request")
     }
+}
+
+/// A process is in the network of the thread that starts it.
+fn spawn_inside(command: &ProcessCommand, namespace: &Namespace) -> io::Result<Child> {
+    let own = Namespace::current()?;
+    namespace.enter()?;
+    let spawned = spawn(command);
+    own.enter()?;
+    spawned
 }
 
 fn spawn(command: &ProcessCommand) -> io::Result<Child> {

@@ -5,7 +5,7 @@
 
 use super::act::Before;
 use crate::lab::Lab;
-use crate::network::{LinkCounters, LinkFault, Probe};
+use crate::network::{LinkCounters, LinkFault, Mode, Probe};
 use crate::partition::Link;
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +17,9 @@ use tokio::time::Instant;
 const SILENCE: Duration = Duration::from_millis(100);
 /// How long an answer over a delayed or slowed link is waited for.
 const SLOWNESS: Duration = Duration::from_millis(400);
+/// How long a flaky link is kept busy until a frame was struck on it, and how many frames it gets at a time.
+const BUSY: Duration = Duration::from_secs(1);
+const BURST: u32 = 100;
 /// How long a healed link may take to answer.
 const HEALING: Duration = Duration::from_secs(2);
 
@@ -30,11 +33,14 @@ pub(super) struct Proof {
 
 /// Proves that a fault is in force on links that had carried `before`.
 pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Proof {
+    if matches!(fault, LinkFault::Flaky(_)) {
+        return of_flaky(lab, fault, before).await;
+    }
     let base = lab.base_delay().longest() * 4;
     let patience = match fault {
         LinkFault::Stall | LinkFault::Refuse => SILENCE + base,
         LinkFault::Delay(delay) => base + (delay.longest() * 5).min(SLOWNESS),
-        LinkFault::Rate(_) => base + SLOWNESS,
+        LinkFault::Rate(_) | LinkFault::Flaky(_) => base + SLOWNESS,
     };
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
     let asked = all(before.keys().map(|link| ask(lab, link, patience, cut))).await;
@@ -58,6 +64,35 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Pr
     proof
 }
 
+/// Sends frames over flaky links until at least one was struck on each, or time is up.
+async fn of_flaky(lab: &Lab, fault: LinkFault, before: &Before) -> Proof {
+    let deadline = Instant::now() + BUSY;
+    let quiet = |link: &Link, before: &LinkCounters| !struck(lab.counters(link) - *before);
+    loop {
+        for (link, _) in before.iter().filter(|(link, before)| quiet(link, before)) {
+            if let Err(error) = lab.exercise(link, BURST) {
+                return Proof {
+                    notes: vec![format!("{link}: no frames could be sent: {error}")],
+                    ..Proof::default()
+                };
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if Instant::now() >= deadline || !before.iter().any(|(link, before)| quiet(link, before)) {
+            break;
+        }
+    }
+    let mut noted = Lines::default();
+    for (link, _) in before.iter().filter(|(link, before)| quiet(link, before)) {
+        noted.add(format!("nothing was struck within {BUSY:?}"), link);
+    }
+    Proof { evidence: carried(lab, fault, before), notes: noted.lines(), complete: true }
+}
+
+fn struck(since: LinkCounters) -> bool {
+    since.lost + since.duplicated + since.reordered + since.corrupted > 0
+}
+
 /// Whether what became of a probe shows that the fault is in force; in words either way.
 fn judge(fault: LinkFault, probe: Probe) -> Result<String, String> {
     let seen = match probe {
@@ -72,7 +107,9 @@ fn judge(fault: LinkFault, probe: Probe) -> Result<String, String> {
         }
         (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Silent(_))
         | (LinkFault::Refuse, Probe::Refused) => true,
-        (LinkFault::Stall | LinkFault::Refuse, Probe::Answered { .. })
+        // A probe may come through a flaky link or not; only what the link counted proves anything.
+        (LinkFault::Flaky(_), Probe::Answered { .. } | Probe::Silent(_) | Probe::Refused)
+        | (LinkFault::Stall | LinkFault::Refuse, Probe::Answered { .. })
         | (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Refused)
         | (LinkFault::Refuse, Probe::Silent(_)) => false,
     };
@@ -98,9 +135,32 @@ impl Lines {
 
 /// What the links held, refused or delayed since the fault started, a line for each link that did.
 pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &Before) -> Vec<String> {
+    let piece = if lab.mode() == Mode::Lab { "frame" } else { "chunk" };
     let line = |(link, before): (&Link, &LinkCounters)| {
         let since = lab.counters(link) - *before;
         let (chunks, bytes, word) = match fault {
+            LinkFault::Stall if since.dropped > 0 => {
+                let (frames, bytes) = (count(since.dropped, "frame"), count(since.dropped_bytes, "byte"));
+                return Some(format!("{link}: {frames} ({bytes}) dropped"));
+            }
+            LinkFault::Refuse if since.dropped > 0 => {
+                return Some(format!(
+                    "{link}: {} dropped and answered with a reset",
+                    count(since.dropped, "frame")
+                ));
+            }
+            LinkFault::Flaky(_) => {
+                let words = [
+                    (since.lost, "lost"),
+                    (since.duplicated, "doubled"),
+                    (since.reordered, "reordered"),
+                    (since.corrupted, "corrupted"),
+                ];
+                let words = words.iter().filter(|(number, _)| *number > 0);
+                let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
+                let line = format!("{link}: of {}, {}", count(since.chunks, "frame"), words.join(", "));
+                return struck(since).then_some(line);
+            }
             LinkFault::Stall => (since.held_chunks, since.held_bytes, "held"),
             LinkFault::Delay(_) | LinkFault::Rate(_) => {
                 (since.delayed_chunks, since.delayed_bytes, "delayed")
@@ -111,7 +171,7 @@ pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &Before) -> Vec<Strin
                 return (reset + refused > 0).then_some(line);
             }
         };
-        (chunks > 0).then(|| format!("{link}: {} ({}) {word}", count(chunks, "chunk"), count(bytes, "byte")))
+        (chunks > 0).then(|| format!("{link}: {} ({}) {word}", count(chunks, piece), count(bytes, "byte")))
     };
     before.iter().filter_map(line).collect()
 }
@@ -131,7 +191,7 @@ pub(super) async fn of_healing(lab: &Lab, fault: LinkFault, links: &[Link]) -> P
     let checked = all(links.iter().map(|link| answers_again(lab, link))).await;
     let again = match fault {
         LinkFault::Stall | LinkFault::Refuse => "a probe is answered again",
-        LinkFault::Delay(_) | LinkFault::Rate(_) => "a probe is answered",
+        LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_) => "a probe is answered",
     };
     let mut told = Lines::default();
     let mut noted = Lines::default();

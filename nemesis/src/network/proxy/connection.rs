@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::condition::Condition;
+use crate::network::condition::Condition;
 
 /// Accepts until it is dropped, which ends every connection too.
 pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>) {

@@ -1,7 +1,7 @@
 //! The state of one directed link, shared by its connections and by whoever puts faults on it.
 
-use super::condition::{Condition, Faults};
-use super::counters::Counters;
+use crate::network::condition::{Condition, Faults};
+use crate::network::counters::Counters;
 use crate::spec::Delay;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;

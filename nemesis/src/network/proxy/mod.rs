@@ -4,18 +4,16 @@
 //! back on such a connection belong to the same link. A cut of `n1→n2` stalls both directions of what `n1` dialled,
 //! and leaves alone what `n2` dialled; a delay of `n1→n2` delays both directions too.
 
-mod condition;
 mod connection;
-mod counters;
 mod link;
 mod probe;
 mod pump;
 
-pub use condition::{Claim, LinkFault};
-pub use counters::{LinkCounters, LinkSummary};
 pub use probe::Probe;
-pub(crate) use probe::probe;
+pub(crate) use probe::{probe, probe_with};
 
+use crate::network::condition::{Claim, Faults, LinkFault};
+use crate::network::counters::{LinkCounters, LinkSummary};
 use crate::partition::Link;
 use crate::spec::Delay;
 use link::LinkState;
@@ -96,7 +94,7 @@ impl Proxies {
 
     /// Takes every fault off every link, and says which links had any.
     pub(crate) fn release_all(&self) -> Vec<Link> {
-        let had = self.proxies.iter().filter(|(_, proxy)| proxy.state.change(condition::Faults::release_all));
+        let had = self.proxies.iter().filter(|(_, proxy)| proxy.state.change(Faults::release_all));
         had.map(|(link, _)| link.clone()).collect()
     }
 

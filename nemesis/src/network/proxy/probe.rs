@@ -1,5 +1,6 @@
 //! Asks whether anybody answers at an address, to prove that a fault is in force or over.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,11 +38,29 @@ pub(crate) async fn probe(
     patience: Duration,
     announce: impl FnOnce(u16),
 ) -> Probe {
+    let socket = || {
+        let socket = TcpSocket::new_v4()?;
+        if address.ip().is_loopback() {
+            socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        }
+        announce(socket.local_addr()?.port());
+        io::Result::Ok(socket)
+    };
+    match socket() {
+        Ok(socket) => probe_with(socket, address, request, patience).await,
+        Err(_) => Probe::Refused,
+    }
+}
+
+/// The same from a socket that was made elsewhere, such as in another network.
+pub(crate) async fn probe_with(
+    socket: TcpSocket,
+    address: SocketAddr,
+    request: &[u8],
+    patience: Duration,
+) -> Probe {
     let started = Instant::now();
     let ask = async {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
-        announce(socket.local_addr()?.port());
         let mut stream = socket.connect(address).await?;
         // The reset at the end leaves nothing behind: no port that waits, no bytes in a proxy that holds them.
         stream.set_zero_linger()?;

@@ -3,11 +3,9 @@
 //! Reading goes on while chunks wait, so a delay costs time and not bandwidth. What waits is bounded; past the bound
 //! the sender is held back as by any slow receiver.
 
-use super::condition::Condition;
-use super::counters::add;
 use super::link::{Lane, LinkState};
-use crate::spec::Delay;
-use rand::RngExt;
+use crate::network::condition::Condition;
+use crate::network::counters::add;
 use rand::rngs::ChaCha8Rng;
 use std::collections::VecDeque;
 use std::io;
@@ -239,11 +237,6 @@ impl<'a> Pump<'a> {
     }
 
     fn draw(&mut self) -> Duration {
-        let Delay { mean, jitter } = self.condition.delay;
-        let width = u64::try_from(2 * jitter.as_nanos()).unwrap_or(u64::MAX);
-        if width == 0 {
-            return mean;
-        }
-        mean.saturating_sub(jitter) + Duration::from_nanos(self.chance.random_range(0..=width))
+        self.condition.delay.draw(&mut self.chance)
     }
 }

@@ -10,7 +10,7 @@ fn link() -> Link {
 }
 
 fn delay(ms: u64) -> Delay {
-    Delay { mean: Duration::from_millis(ms), jitter: Duration::ZERO }
+    Delay { mean: Duration::from_millis(ms), ..Delay::default() }
 }
 
 /// A server that sends back what it gets, and ends a connection when its client has.
@@ -80,8 +80,11 @@ async fn a_sound_link_passes_bytes_both_ways_and_the_end_of_the_stream() {
 #[tokio::test]
 async fn a_large_stream_comes_through_whole_and_in_order() {
     let (server, _task) = echo_server().await;
-    let proxies =
-        proxy_to(server, Delay { mean: Duration::from_millis(3), jitter: Duration::from_millis(3) }).await;
+    let proxies = proxy_to(
+        server,
+        Delay { mean: Duration::from_millis(3), jitter: Duration::from_millis(3), ..Delay::default() },
+    )
+    .await;
     let (mut reader, mut writer) = dial(&proxies).await.into_split();
     let sent: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let expected = sent.clone();

@@ -5,7 +5,8 @@ use serde::Serialize;
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a directed link did since it was made. A chunk is what one read of a socket gave.
+/// What a directed link did since it was made. A chunk is what one read of a
+/// socket gave to a proxy, and a frame in mode `lab`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LinkCounters {
@@ -29,6 +30,20 @@ pub struct LinkCounters {
     pub refused: u64,
     /// Open connections that were reset by a fault.
     pub reset: u64,
+    /// Frames that were dropped because the link was cut (mode `lab`).
+    pub dropped: u64,
+    /// Bytes of them.
+    pub dropped_bytes: u64,
+    /// Frames that a flaky link lost.
+    pub lost: u64,
+    /// Frames that it doubled.
+    pub duplicated: u64,
+    /// Frames that others overtook.
+    pub reordered: u64,
+    /// Frames in which a bit was flipped.
+    pub corrupted: u64,
+    /// Frames that would have waited too long at the link's rate, and were dropped.
+    pub overflowed: u64,
 }
 
 /// A link and what it did.
@@ -56,27 +71,41 @@ impl Sub for LinkCounters {
             delayed_bytes: self.delayed_bytes - earlier.delayed_bytes,
             refused: self.refused - earlier.refused,
             reset: self.reset - earlier.reset,
+            dropped: self.dropped - earlier.dropped,
+            dropped_bytes: self.dropped_bytes - earlier.dropped_bytes,
+            lost: self.lost - earlier.lost,
+            duplicated: self.duplicated - earlier.duplicated,
+            reordered: self.reordered - earlier.reordered,
+            corrupted: self.corrupted - earlier.corrupted,
+            overflowed: self.overflowed - earlier.overflowed,
         }
     }
 }
 
 /// The counters as the connections write them.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) connections: AtomicU64,
-    pub(super) open: AtomicU64,
-    pub(super) chunks: AtomicU64,
-    pub(super) bytes: AtomicU64,
-    pub(super) held_chunks: AtomicU64,
-    pub(super) held_bytes: AtomicU64,
-    pub(super) delayed_chunks: AtomicU64,
-    pub(super) delayed_bytes: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) reset: AtomicU64,
+pub(in crate::network) struct Counters {
+    pub(in crate::network) connections: AtomicU64,
+    pub(in crate::network) open: AtomicU64,
+    pub(in crate::network) chunks: AtomicU64,
+    pub(in crate::network) bytes: AtomicU64,
+    pub(in crate::network) held_chunks: AtomicU64,
+    pub(in crate::network) held_bytes: AtomicU64,
+    pub(in crate::network) delayed_chunks: AtomicU64,
+    pub(in crate::network) delayed_bytes: AtomicU64,
+    pub(in crate::network) refused: AtomicU64,
+    pub(in crate::network) reset: AtomicU64,
+    pub(in crate::network) dropped: AtomicU64,
+    pub(in crate::network) dropped_bytes: AtomicU64,
+    pub(in crate::network) lost: AtomicU64,
+    pub(in crate::network) duplicated: AtomicU64,
+    pub(in crate::network) reordered: AtomicU64,
+    pub(in crate::network) corrupted: AtomicU64,
+    pub(in crate::network) overflowed: AtomicU64,
 }
 
 impl Counters {
-    pub(super) fn read(&self) -> LinkCounters {
+    pub(in crate::network) fn read(&self) -> LinkCounters {
         LinkCounters {
             connections: self.connections.load(Relaxed),
             open: self.open.load(Relaxed),
@@ -88,12 +117,19 @@ impl Counters {
             delayed_bytes: self.delayed_bytes.load(Relaxed),
             refused: self.refused.load(Relaxed),
             reset: self.reset.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            dropped_bytes: self.dropped_bytes.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            duplicated: self.duplicated.load(Relaxed),
+            reordered: self.reordered.load(Relaxed),
+            corrupted: self.corrupted.load(Relaxed),
+            overflowed: self.overflowed.load(Relaxed),
         }
     }
 }
 
 /// Adds one chunk of this length.
-pub(super) fn add(chunks: &AtomicU64, bytes: &AtomicU64, length: usize) {
+pub(in crate::network) fn add(chunks: &AtomicU64, bytes: &AtomicU64, length: usize) {
     chunks.fetch_add(1, Relaxed);
     bytes.fetch_add(length as u64, Relaxed);
 }

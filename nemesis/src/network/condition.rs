@@ -1,6 +1,7 @@
-//! What is wrong with a link: any number of faults at a time, and what they come to together.
+//! What is wrong with a link: any number of faults at a time, and what they come to together. Pure.
 
-use crate::spec::Delay;
+use crate::delay::Delay;
+use crate::flaky::Flaky;
 use std::collections::BTreeMap;
 
 /// Who holds a fault: the fault's number in the plan; 0 for what was done by hand.
@@ -9,69 +10,76 @@ pub type Claim = u32;
 /// One thing that is wrong with a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkFault {
-    /// Connections are accepted and nothing passes; what was sent is kept.
+    /// Nothing passes. A proxy accepts connections and keeps what was sent; a switch drops the frames.
     Stall,
     /// Open connections are reset, and so is whatever is dialled.
     Refuse,
-    /// Each chunk takes longer, on top of what the link takes anyway.
+    /// Each chunk or frame takes longer, on top of what the link takes anyway.
     Delay(Delay),
     /// At most so many bytes a second, in each direction.
     Rate(u64),
+    /// Frames are lost, doubled, reordered or corrupted; only in mode `lab`, where there are frames.
+    Flaky(Flaky),
 }
 
 /// What a link does to bytes, all its faults taken together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Condition {
-    pub(super) stalled: bool,
-    pub(super) refused: bool,
-    pub(super) delay: Delay,
-    pub(super) rate: Option<u64>,
+pub(in crate::network) struct Condition {
+    pub(in crate::network) stalled: bool,
+    pub(in crate::network) refused: bool,
+    pub(in crate::network) delay: Delay,
+    pub(in crate::network) rate: Option<u64>,
+    pub(in crate::network) flaky: Flaky,
     /// Whether a fault delays or slows it, beyond what the link takes anyway.
-    pub(super) slowed: bool,
+    pub(in crate::network) slowed: bool,
     /// Goes up each time the open connections are to be reset.
-    pub(super) resets: u64,
+    pub(in crate::network) resets: u64,
 }
 
 /// The faults that are on a link, by who holds them.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(in crate::network) struct Faults {
     base: Delay,
     held: BTreeMap<Claim, LinkFault>,
     resets: u64,
 }
 
 impl Faults {
-    pub(super) fn new(base: Delay) -> Self {
+    pub(in crate::network) fn new(base: Delay) -> Self {
         Self { base, held: BTreeMap::new(), resets: 0 }
     }
 
-    pub(super) fn apply(&mut self, claim: Claim, fault: LinkFault) {
+    pub(in crate::network) fn apply(&mut self, claim: Claim, fault: LinkFault) {
         self.held.insert(claim, fault);
         if fault == LinkFault::Refuse {
             self.reset();
         }
     }
 
-    pub(super) fn release(&mut self, claim: Claim) -> bool {
+    pub(in crate::network) fn release(&mut self, claim: Claim) -> bool {
         self.held.remove(&claim).is_some()
     }
 
-    pub(super) fn release_all(&mut self) -> bool {
+    pub(in crate::network) fn release_all(&mut self) -> bool {
         let any = !self.held.is_empty();
         self.held.clear();
         any
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::network) fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+        self.held.keys().copied()
+    }
+
+    pub(in crate::network) fn count(&self) -> usize {
         self.held.len()
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(in crate::network) fn reset(&mut self) {
         self.resets += 1;
     }
 
     /// Cut if any fault cuts it, delayed by the sum of all delays, as slow as the slowest.
-    pub(super) fn condition(&self) -> Condition {
+    pub(in crate::network) fn condition(&self) -> Condition {
         let mut condition = Condition { delay: self.base, resets: self.resets, ..Condition::default() };
         for fault in self.held.values() {
             match *fault {
@@ -81,11 +89,13 @@ impl Faults {
                     condition.slowed = true;
                     condition.delay.mean += delay.mean;
                     condition.delay.jitter += delay.jitter;
+                    condition.delay.distribution = delay.distribution;
                 }
                 LinkFault::Rate(rate) => {
                     condition.slowed = true;
                     condition.rate = Some(condition.rate.map_or(rate, |other| other.min(rate)).max(1));
                 }
+                LinkFault::Flaky(flaky) => condition.flaky = condition.flaky.and(flaky),
             }
         }
         condition
@@ -98,7 +108,7 @@ mod tests {
     use std::time::Duration;
 
     fn delay(ms: u64) -> LinkFault {
-        LinkFault::Delay(Delay { mean: Duration::from_millis(ms), jitter: Duration::ZERO })
+        LinkFault::Delay(Delay { mean: Duration::from_millis(ms), ..Delay::default() })
     }
 
     #[test]
@@ -115,7 +125,8 @@ mod tests {
 
     #[test]
     fn delays_add_up_and_the_lowest_rate_wins() {
-        let base = Delay { mean: Duration::from_millis(5), jitter: Duration::from_millis(1) };
+        let base =
+            Delay { mean: Duration::from_millis(5), jitter: Duration::from_millis(1), ..Delay::default() };
         let mut faults = Faults::new(base);
         for (claim, fault) in
             [delay(10), delay(20), LinkFault::Rate(900), LinkFault::Rate(100)].into_iter().enumerate()

@@ -1,0 +1,160 @@
+//! The re-execution: the bench starts itself again as the first process of new namespaces, and waits for it.
+//!
+//! The outer process stays as it is: it passes signals on and ends with the exit code of the inner one. When it is
+//! killed, the kernel kills the first process of the namespaces, and with it everything in them.
+
+use super::sys::{self, Launch, Launched, Step};
+use super::{init, probes};
+use rustix::process::{Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The variable that tells a process which part it plays.
+pub(super) const STAGE: &str = "BENCH_LAB";
+/// The first process of the lab.
+pub(super) const INIT: &str = "init";
+/// The bench inside.
+pub(super) const INSIDE: &str = "inside";
+/// The first process of a lab that is only made to see whether it can be.
+pub(super) const PROBE: &str = "probe";
+
+/// Whether this program calls [`lab_entry`] first. One that does not must never be started again for a lab.
+static WIRED: AtomicBool = AtomicBool::new(false);
+
+/// The lab could not be made, or it did not end by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// It could not be made.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It was ended from outside.
+    #[error("the lab was ended by {0}; what it had written is on disk")]
+    Ended(String),
+    /// Something about the outer process failed.
+    #[error("the lab cannot be waited for: {0}")]
+    Outer(#[from] io::Error),
+}
+
+/// To be called before anything else in `main`. In the processes that a lab is made of it does what they are for and
+/// gives the exit code; in any other, and in the bench inside, it gives nothing.
+pub fn lab_entry() -> Option<ExitCode> {
+    play_part().map(ExitCode::from)
+}
+
+/// Does what this process of a lab is for, and gives the exit code; nothing in any other process.
+pub(super) fn play_part() -> Option<u8> {
+    WIRED.store(true, Relaxed);
+    match std::env::var(STAGE).as_deref() {
+        Ok(INIT) => Some(init::run()),
+        Ok(PROBE) => Some(probes::inside()),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// Whether this process runs inside a lab.
+pub fn inside_lab() -> bool {
+    std::env::var(STAGE).is_ok_and(|stage| stage == INSIDE)
+}
+
+/// Starts this program again, with the same arguments, inside a lab; gives its exit code when it ends. Interruptions
+/// are passed on. Needs no privileges. Starts a runtime of its own, so there must be none.
+pub fn enter_lab() -> Result<u8, EnterError> {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let launched = start(INIT, &args, false).map_err(EnterError::Forbidden)?;
+    wait(&launched)
+}
+
+/// Starts this program as the first process of new namespaces. The error is a sentence with the remedy.
+pub(super) fn start(stage: &str, args: &[OsString], capture: bool) -> Result<Launched, String> {
+    if !WIRED.load(Relaxed) {
+        return Err(
+            "this program cannot be started again inside a lab (it does not call lab_entry)".to_owned()
+        );
+    }
+    let root = rustix::process::geteuid().is_root();
+    let launch = |new_user| sys::launch(&description(stage, args, capture, new_user));
+    let launched = match launch(!root) {
+        // Root of a container, which has not the rights of root: a user namespace may still be had.
+        Err((Step::Namespaces, error)) if root && error.kind() == io::ErrorKind::PermissionDenied => {
+            launch(true)
+        }
+        other => other,
+    };
+    launched.map_err(|(step, error)| reason(step, &error))
+}
+
+fn description(stage: &str, args: &[OsString], capture: bool, new_user: bool) -> Launch {
+    let text =
+        |text: &OsStr| CString::new(text.as_bytes()).expect("arguments and variables have no zero bytes");
+    let own = std::env::vars_os().filter(|(name, _)| name != STAGE);
+    let own = own.map(|(name, value)| [name, value].join(OsStr::new("=")));
+    let stage = OsString::from(format!("{STAGE}={stage}"));
+    Launch {
+        program: c"/proc/self/exe".to_owned(),
+        args: std::env::args_os().take(1).chain(args.iter().cloned()).map(|arg| text(&arg)).collect(),
+        env: own.chain([stage]).map(|pair| CString::new(pair.into_vec()).unwrap_or_default()).collect(),
+        new_user,
+        capture,
+    }
+}
+
+/// Why the system did not let a lab be made, and what would help.
+fn reason(step: Step, error: &io::Error) -> String {
+    match (step, error.raw_os_error()) {
+        (Step::Namespaces, Some(libc::ENOSPC | libc::EUSERS)) => format!(
+            "user namespaces are switched off here ({error}); `sysctl -w user.max_user_namespaces=10000` as root allows them"
+        ),
+        (Step::Namespaces, Some(libc::EPERM)) => format!(
+            "namespaces are forbidden here ({error}), as in containers; start the container with `--security-opt \
+             seccomp=unconfined`, or on old Debian set `sysctl -w kernel.unprivileged_userns_clone=1`"
+        ),
+        (Step::UserMap, _) => format!(
+            "a user namespace has no rights here ({error}), as on Ubuntu 24.04; `sysctl -w \
+             kernel.apparmor_restrict_unprivileged_userns=0` as root gives them"
+        ),
+        (Step::Namespaces, _) => format!("no namespaces can be made ({error})"),
+        (Step::Start, _) => format!("this program cannot be started again ({error})"),
+    }
+}
+
+/// Waits for the lab's end and passes interruptions on to it.
+pub(super) fn wait(launched: &Launched) -> Result<u8, EnterError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let pid = launched.pid;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut end = tokio::task::spawn_blocking(move || {
+            loop {
+                match waitpid(Some(pid), WaitOptions::empty()) {
+                    Ok(Some((_, status))) => return Ok(status),
+                    Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(io::Error::from(error)),
+                }
+            }
+        });
+        loop {
+            let signal = tokio::select! {
+                end = &mut end => return exit_code(end.map_err(io::Error::other)??),
+                _ = interrupt.recv() => Signal::INT,
+                _ = terminate.recv() => Signal::TERM,
+                _ = hang_up.recv() => Signal::TERM,
+            };
+            // The lab's processes are a group of their own, so that a terminal's Ctrl-C comes only this way, once.
+            let _ = kill_process_group(pid, signal);
+        }
+    })
+}
+
+fn exit_code(status: WaitStatus) -> Result<u8, EnterError> {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ok(u8::try_from(code).unwrap_or(u8::MAX)),
+        (None, Some(signal)) => Err(EnterError::Ended(format!("signal {signal}"))),
+        (None, None) => Err(EnterError::Ended("something that is no signal".to_owned())),
+    }
+}

@@ -1,0 +1,347 @@
+//! A network of the bench's own: one namespace per node, and a switch in the bench between them.
+//!
+//! Port `i` of the switch is the node of that place, and the last port is the bench itself, whose clients are called
+//! [`CLIENTS`] as the end of a link. Everything is held by open descriptors and ends with them.
+
+mod connections;
+mod enter;
+mod frame;
+mod init;
+mod lane;
+mod namespace;
+mod netlink;
+mod probes;
+mod switch;
+mod sys;
+
+pub use enter::{EnterError, enter_lab, inside_lab, lab_entry};
+pub(crate) use namespace::Namespace;
+pub(super) use probes::can_be_made;
+pub use probes::{LabProbe, probe_lab};
+
+use super::condition::{Claim, Faults, LinkFault};
+use super::counters::{LinkCounters, LinkSummary};
+use super::proxy::{Probe, probe_with};
+use crate::delay::Delay;
+use crate::partition::Link;
+use lane::Lane;
+use netlink::{End, LOOPBACK, Netlink};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use switch::{Control, Fabric, Order, Switch};
+
+/// What the clients are called as the end of a link.
+pub const CLIENTS: &str = "clients";
+
+/// Where every node listens, at its own address.
+const PORT: u16 = 8000;
+/// The port to which datagrams go that nobody reads.
+const DISCARD: u16 = 9;
+const PREFIX: u8 = 24;
+/// What the cable to the switch is called inside each network.
+const INTERFACE: &str = "lab0";
+/// As many as there are addresses for.
+pub(crate) const NODES_MAX: usize = 200;
+/// Where names are looked up; a private file of the lab.
+const HOSTS: &str = "/etc/hosts";
+
+/// Something about the lab's network could not be done.
+#[derive(Debug, thiserror::Error)]
+#[error("the lab's network: {what}: {source}")]
+pub struct LabNetworkError {
+    what: String,
+    source: io::Error,
+}
+
+fn failed<'a>(what: impl Into<String> + 'a) -> impl FnOnce(io::Error) -> LabNetworkError + 'a {
+    move |source| LabNetworkError { what: what.into(), source }
+}
+
+/// What the network is made of.
+pub(crate) struct Plan {
+    pub(crate) nodes: Vec<String>,
+    pub(crate) base: Delay,
+    pub(crate) seed: u64,
+    /// The port at which every node listens.
+    pub(crate) port: Option<u16>,
+    /// The longest that TCP waits before it sends again.
+    pub(crate) tcp_rto_max: Option<Duration>,
+}
+
+/// The running network. It ends when dropped.
+#[derive(Debug)]
+pub(crate) struct LabNetwork {
+    /// The nodes, and the clients last.
+    names: Vec<String>,
+    namespaces: Vec<Namespace>,
+    port: u16,
+    fabric: Arc<Fabric>,
+    /// None only while it is being dropped.
+    control: Option<Control>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LabNetwork {
+    /// Makes the namespaces, the interfaces and the switch. Blocks for some milliseconds.
+    pub(crate) fn start(plan: &Plan) -> Result<Self, LabNetworkError> {
+        let (ready, answer) = std::sync::mpsc::channel();
+        let nodes = plan.nodes.len();
+        let base = plan.base;
+        let fabric = Arc::new(Fabric::new(nodes + 1, |from, to| {
+            let base = if from < nodes && to < nodes { base } else { Delay::default() };
+            Lane::new(base, plan.seed, (from * 256 + to) as u64)
+        }));
+        let theirs = Arc::clone(&fabric);
+        let rto = plan.tcp_rto_max;
+        let builder = std::thread::Builder::new().name("switch".to_owned());
+        let work = move || {
+            // Whoever waits for the answer does so until it comes.
+            match build(&theirs, nodes, rto) {
+                Ok((switch, control, namespaces, interface)) => {
+                    let _ = ready.send(Ok((control, namespaces)));
+                    if let Err(error) = switch.run() {
+                        eprintln!("the lab's switch failed: {error}");
+                    }
+                    interface.remove();
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        };
+        let thread = builder.spawn(work).map_err(failed("the thread of the switch"))?;
+        let answer = answer.recv().expect("the thread answers before it does anything else");
+        let (control, namespaces) = answer?;
+        let mut names = plan.nodes.clone();
+        names.push(CLIENTS.to_owned());
+        let network = Self {
+            names,
+            namespaces,
+            port: plan.port.unwrap_or(PORT),
+            fabric,
+            control: Some(control),
+            thread: Some(thread),
+        };
+        network.write_hosts()?;
+        Ok(network)
+    }
+
+    fn write_hosts(&self) -> Result<(), LabNetworkError> {
+        let own = (0..self.names.len()).map(|place| format!("{} {}\n", address(place), self.names[place]));
+        let text = format!("127.0.0.1 localhost\n{}", own.collect::<String>());
+        std::fs::write(HOSTS, text).map_err(failed(HOSTS))
+    }
+
+    /// Where a node listens.
+    pub(crate) fn address(&self, node: &str) -> SocketAddr {
+        (address(self.place(node)), self.port).into()
+    }
+
+    /// The network in which a node's processes are started.
+    pub(crate) fn namespace(&self, node: &str) -> Namespace {
+        self.namespaces[self.place(node)].clone()
+    }
+
+    fn place(&self, name: &str) -> usize {
+        let place = self.names.iter().position(|own| own == name);
+        place.unwrap_or_else(|| panic!("there is no node {name}"))
+    }
+
+    fn ends(&self, link: &Link) -> (usize, usize) {
+        (self.place(&link.from), self.place(&link.to))
+    }
+
+    fn lane(&self, link: &Link) -> &Lane {
+        let (from, to) = self.ends(link);
+        self.fabric.lane(from, to)
+    }
+
+    fn control(&self) -> &Control {
+        self.control.as_ref().expect("the switch runs until the network is dropped")
+    }
+
+    fn change<T>(&self, link: &Link, change: impl FnOnce(&mut Faults) -> T) -> T {
+        let (from, to) = self.ends(link);
+        let (result, latest) = self.fabric.lane(from, to).change(self.fabric.now(), change);
+        self.control().order(Order::Hurry { from, to, latest });
+        result
+    }
+
+    /// Puts a fault on a directed link; it stays until its claim is released.
+    pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
+        self.change(link, |faults| faults.apply(claim, fault));
+    }
+
+    /// Takes a claim's fault off a link; false if there was none.
+    pub(crate) fn release(&self, link: &Link, claim: Claim) -> bool {
+        self.change(link, |faults| faults.release(claim))
+    }
+
+    /// Takes every fault off every link, and says which links had any.
+    pub(crate) fn release_all(&self) -> Vec<Link> {
+        let had = |link: &Link| self.change(link, Faults::release_all);
+        self.links().into_iter().filter(had).collect()
+    }
+
+    /// How many faults are in the way of a request over a link and its answer.
+    pub(crate) fn faults_on(&self, link: &Link) -> usize {
+        let back = Link::new(&*link.to, &*link.from);
+        let claims = |link| self.lane(link).with_faults(|faults| faults.claims().collect::<Vec<_>>());
+        claims(link).into_iter().chain(claims(&back)).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Resets the connections that `link.from` dialled to `link.to`, and says how many were open.
+    pub(crate) async fn reset(&self, link: &Link) -> u64 {
+        let (from, to) = self.ends(link);
+        let (answer, count) = tokio::sync::oneshot::channel();
+        self.control().order(Order::Reset { from, to, answer });
+        let count = count.await.unwrap_or(0);
+        self.lane(link).counters.reset.fetch_add(count, Relaxed);
+        count
+    }
+
+    /// What the link has carried so far.
+    pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
+        self.lane(link).counters.read()
+    }
+
+    fn links(&self) -> Vec<Link> {
+        let pairs = self.names.iter().flat_map(|from| self.names.iter().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| from != to).map(|(from, to)| Link::new(from, to)).collect()
+    }
+
+    /// Every link, those of the clients too, with its counters.
+    pub(crate) fn summary(&self) -> Vec<LinkSummary> {
+        let all = self.links().into_iter();
+        all.map(|link| LinkSummary { counters: self.counters(&link), link }).collect()
+    }
+
+    /// Sends `request` to `link.to` as a process of `link.from` would.
+    pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
+        let (from, to) = self.ends(link);
+        let own = SocketAddr::from((address(from), 0));
+        let socket = self.namespaces[from].inside(|| {
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            socket.bind(own)?;
+            Ok(socket)
+        });
+        match socket {
+            Ok(socket) => probe_with(socket, (address(to), self.port).into(), request, patience).await,
+            Err(_) => Probe::Refused,
+        }
+    }
+
+    /// Sends datagrams over a link that nobody reads, so that a fault on it shows in its counters.
+    pub(crate) fn exercise(&self, link: &Link, datagrams: u32) -> io::Result<()> {
+        let (from, to) = self.ends(link);
+        self.namespaces[from].inside(|| {
+            let socket = UdpSocket::bind((address(from), 0))?;
+            for _ in 0..datagrams {
+                // It is refused once the other kernel has said that nobody reads there.
+                let _ = socket.send_to(&[0; 32], (address(to), DISCARD));
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Drop for LabNetwork {
+    fn drop(&mut self) {
+        drop(self.control.take());
+        if let Some(thread) = self.thread.take() {
+            // It only panics with a mistake of our own, which it has printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The address of the node or of the clients at this place.
+fn address(place: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 117, 0, u8::try_from(place + 1).expect("there are at most 200 nodes"))
+}
+
+/// The interface by which the bench itself hangs on the switch; gone when it is removed, for the next lab to use.
+struct OwnInterface {
+    hub: Netlink,
+    index: u32,
+}
+
+impl OwnInterface {
+    fn remove(&self) {
+        // It goes with the namespace of the hub in any case, only later.
+        let _ = self.hub.remove(self.index);
+    }
+}
+
+type Built = (Switch, Control, Vec<Namespace>, OwnInterface);
+
+/// Makes everything on the calling thread, which is in the network of the hub from then on.
+fn build(fabric: &Arc<Fabric>, nodes: usize, rto: Option<Duration>) -> Result<Built, LabNetworkError> {
+    let own = Namespace::current().map_err(failed("the bench's own namespace"))?;
+    let mut namespaces = Vec::new();
+    for _ in 0..nodes {
+        namespaces.push(Namespace::create().map_err(failed("a namespace of a node"))?);
+    }
+    namespaces.push(own);
+    Namespace::create().map_err(failed("the namespace of the switch"))?;
+    let hub = Netlink::open().map_err(failed("netlink"))?;
+    let mut interfaces = Vec::new();
+    for (place, namespace) in namespaces.iter().enumerate() {
+        let make = || {
+            let name = format!("port{place}");
+            let mut inner = frame::mac(place);
+            inner[1] = 0xbd;
+            let here = End { name: &name, mac: inner };
+            let there = End { name: INTERFACE, mac: frame::mac(place) };
+            hub.add_pair(&here, &there, namespace.fd())?;
+            let index = Netlink::index(&name)?;
+            hub.up(index)?;
+            namespace.inside(|| settle(place, nodes + 1, rto))?;
+            Ok(index)
+        };
+        let who = if place < nodes {
+            format!("the cable of node {}", place + 1)
+        } else {
+            "the cable of the clients".to_owned()
+        };
+        interfaces.push(make().map_err(failed(who))?);
+    }
+    for (index, namespace) in interfaces.iter().zip(&namespaces) {
+        let both = hub.wait_until_running(*index).and_then(|()| {
+            namespace.inside(|| {
+                let inside = Netlink::open()?;
+                inside.wait_until_running(Netlink::index(INTERFACE)?)
+            })
+        });
+        both.map_err(failed("a cable that carries packets"))?;
+    }
+    let (switch, control) =
+        Switch::open(Arc::clone(fabric), &interfaces, nodes).map_err(failed("the switch"))?;
+    let index = *interfaces.last().expect("the clients have an interface");
+    Ok((switch, control, namespaces, OwnInterface { hub, index }))
+}
+
+/// Sets up the inside of a node's network, on a thread that is in it.
+fn settle(place: usize, ports: usize, rto: Option<Duration>) -> io::Result<()> {
+    let netlink = Netlink::open()?;
+    let index = Netlink::index(INTERFACE)?;
+    netlink.up(LOOPBACK)?;
+    netlink.add_address(index, address(place), PREFIX)?;
+    netlink.up(index)?;
+    for other in (0..ports).filter(|other| *other != place) {
+        netlink.add_neighbour(index, address(other), frame::mac(other))?;
+    }
+    if let Some(rto) = rto {
+        let path = "/proc/sys/net/ipv4/tcp_rto_max_ms";
+        std::fs::write(path, rto.as_millis().to_string()).map_err(|error| {
+            io::Error::new(error.kind(), format!("tcp-rto-max ({path}): {error}; it needs Linux 6.15"))
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Finds out by doing, in a child process, whether a lab can be made here: up to a packet that went through it.
+
+use super::enter::{self, PROBE};
+use super::{LabNetwork, Plan, address, init};
+use crate::delay::Delay;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::net::UdpSocket;
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long the child may take; it needs some 30 ms.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PACKET: Duration = Duration::from_secs(2);
+/// What stands in front of each line that the child says.
+const MARK: &str = "lab-probe\t";
+const NAMES: [(&str, &str); 4] = [
+    ("namespaces", "user, process, mount and network namespaces, with rights in them"),
+    ("mounts", "a private /proc and /etc/hosts"),
+    ("network", "a network namespace per node, joined by virtual cables"),
+    ("packets", "one packet through the switch and out again"),
+];
+
+/// One thing that a lab needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabProbe {
+    /// What it is called.
+    pub name: &'static str,
+    /// What was tried.
+    pub about: &'static str,
+    /// Whether it worked; if not, why, and what would help.
+    pub outcome: Result<(), String>,
+}
+
+/// Tries, once in the life of this process, everything that a lab needs. Inside a lab everything is there.
+pub fn probe_lab() -> Vec<LabProbe> {
+    static FOUND: OnceLock<Vec<LabProbe>> = OnceLock::new();
+    if enter::inside_lab() {
+        return table(|_| Ok(()));
+    }
+    FOUND.get_or_init(|| ask_a_child(&[])).clone()
+}
+
+/// Whether a lab can be made; otherwise the first thing that is missing.
+pub(in crate::network) fn can_be_made() -> Result<(), String> {
+    first_missing(probe_lab()).map_or(Ok(()), Err)
+}
+
+/// What the first probe that failed says.
+pub(super) fn first_missing(probes: Vec<LabProbe>) -> Option<String> {
+    probes.into_iter().find_map(|probe| {
+        let reason = probe.outcome.err()?;
+        Some(if probe.name == NAMES[0].0 { reason } else { format!("{}: {reason}", probe.about) })
+    })
+}
+
+fn table(outcome: impl Fn(&str) -> Result<(), String>) -> Vec<LabProbe> {
+    NAMES.map(|(name, about)| LabProbe { name, about, outcome: outcome(name) }).to_vec()
+}
+
+/// Starts this program with these arguments to try everything.
+pub(super) fn ask_a_child(args: &[OsString]) -> Vec<LabProbe> {
+    match in_a_child(args) {
+        Ok(said) => read(&said),
+        Err(reason) => table(|name| match name {
+            "namespaces" => Err(reason.clone()),
+            _ => Err("not tried".to_owned()),
+        }),
+    }
+}
+
+/// What the child said. It is killed when it takes too long.
+fn in_a_child(args: &[OsString]) -> Result<String, String> {
+    let launched = enter::start(PROBE, args, true)?;
+    let (sender, receiver) = mpsc::channel();
+    let mut stdout = launched.stdout.expect("its output was asked for");
+    let reader = std::thread::Builder::new().name("probe".to_owned()).spawn(move || {
+        let mut said = String::new();
+        let read = stdout.read_to_string(&mut said);
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(read.map(|_| said));
+    });
+    let said = reader.map_err(|error| error.to_string()).and_then(|_| {
+        let said = receiver.recv_timeout(PATIENCE);
+        said.map_err(|_| format!("the probe gave no answer within {PATIENCE:?}"))
+    });
+    // It fails only where the child has ended, as it should have.
+    let _ = rustix::process::kill_process(launched.pid, rustix::process::Signal::KILL);
+    let _ = rustix::process::waitpid(Some(launched.pid), rustix::process::WaitOptions::empty());
+    said?.map_err(|error| error.to_string())
+}
+
+/// Reads what the child said; what it did not come to was not tried.
+fn read(said: &str) -> Vec<LabProbe> {
+    let lines: Vec<_> = said.lines().filter_map(|line| line.split_once(MARK)?.1.split_once('\t')).collect();
+    table(|name| match lines.iter().find(|(said, _)| *said == name) {
+        Some((_, "ok")) => Ok(()),
+        Some((_, error)) => Err((*error).to_owned()),
+        None => Err("not tried".to_owned()),
+    })
+}
+
+/// What the child does: each step in turn, said aloud, until one fails.
+pub(super) fn inside() -> u8 {
+    let say = |name: &str, outcome: &Result<(), String>| {
+        let said = outcome.as_ref().map_or_else(String::as_str, |()| "ok");
+        println!("\n{MARK}{name}\t{}", said.replace(['\n', '\t'], " "));
+    };
+    say("namespaces", &Ok(()));
+    let mounted = init::end_with_the_outer_process().and_then(|()| init::mounts());
+    let mounted = mounted.map_err(|error| error.to_string());
+    say("mounts", &mounted);
+    if mounted.is_err() {
+        return 1;
+    }
+    let plan =
+        Plan { nodes: vec!["n1".to_owned()], base: Delay::default(), seed: 0, port: None, tcp_rto_max: None };
+    let network = LabNetwork::start(&plan).map_err(|error| error.to_string());
+    say("network", &network.as_ref().map(drop).map_err(Clone::clone));
+    let Ok(network) = network else { return 1 };
+    let packet = pass_a_packet(&network, 1).map_err(|error| error.to_string());
+    say("packets", &packet);
+    u8::from(packet.is_err())
+}
+
+/// From the clients to n1 and back; the clients come after this many nodes.
+pub(super) fn pass_a_packet(network: &LabNetwork, nodes: usize) -> io::Result<()> {
+    let there = network.namespace("n1").inside(|| UdpSocket::bind((address(0), 0)))?;
+    there.set_read_timeout(Some(PACKET))?;
+    let here = UdpSocket::bind((address(nodes), 0))?;
+    here.set_read_timeout(Some(PACKET))?;
+    here.send_to(b"ping", there.local_addr()?)?;
+    let (_, from) = there.recv_from(&mut [0; 8])?;
+    there.send_to(b"pong", from)?;
+    here.recv_from(&mut [0; 8]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_child_did_not_come_to_was_not_tried() {
+        let found = read("running 1 test\nlab-probe\tnamespaces\tok\nlab-probe\tmounts\tno such thing\n");
+        let outcomes: Vec<_> = found.iter().map(|probe| probe.outcome.clone()).collect();
+        let not_tried = || Err("not tried".to_owned());
+        assert_eq!(outcomes, [Ok(()), Err("no such thing".to_owned()), not_tried(), not_tried()]);
+    }
+}

@@ -1,0 +1,304 @@
+//! The switch: one thread that moves every frame of the cluster from port to port, late, twice, damaged or not at all.
+
+use super::connections::Connections;
+use super::frame;
+use super::lane::{Fate, Lane, Nanos};
+use super::sys;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with, sockopt,
+};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// The largest frame: 64 KiB of IP, and what stands before it.
+const LARGEST: usize = 66_000;
+/// Frames taken from a port before the others get their turn.
+const TURN: usize = 64;
+/// Bytes that may wait in the kernel for the switch, and for the interface.
+const SOCKET_BUFFER: usize = 32 << 20;
+
+/// All directed links of the switch.
+#[derive(Debug)]
+pub(super) struct Fabric {
+    lanes: Vec<Lane>,
+    ports: usize,
+    start: Instant,
+}
+
+impl Fabric {
+    /// The links between so many ports, each made from where it begins and ends.
+    pub(super) fn new(ports: usize, lane: impl Fn(usize, usize) -> Lane) -> Self {
+        let lanes = (0..ports * ports).map(|number| lane(number / ports, number % ports)).collect();
+        Self { lanes, ports, start: Instant::now() }
+    }
+
+    pub(super) fn lane(&self, from: usize, to: usize) -> &Lane {
+        &self.lanes[from * self.ports + to]
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        u64::try_from(self.start.elapsed().as_nanos()).expect("no switch runs for five centuries")
+    }
+}
+
+/// What can be asked of the switch while it runs.
+pub(super) enum Order {
+    /// What waits on this link is due at this time at the latest.
+    Hurry { from: usize, to: usize, latest: Nanos },
+    /// The connections that one port dialled to another are reset; the answer is how many.
+    Reset { from: usize, to: usize, answer: tokio::sync::oneshot::Sender<u64> },
+}
+
+/// The way to a running switch, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// None only while it is being dropped.
+    orders: Option<mpsc::Sender<Order>>,
+    bell: OwnedFd,
+}
+
+impl Control {
+    pub(super) fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // A switch that is gone has nothing to hurry and nothing to reset.
+            let _ = orders.send(order);
+        }
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // It only fails when it has rung more often than anybody can count.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        self.ring();
+    }
+}
+
+/// A frame on its way. The number keeps frames in order that are due at the same time.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    due: Nanos,
+    number: u64,
+    from: usize,
+    to: usize,
+    frame: Vec<u8>,
+}
+
+/// What the thread works with.
+pub(super) struct Switch {
+    fabric: std::sync::Arc<Fabric>,
+    ports: Vec<OwnedFd>,
+    /// Connections are followed between the ports below this one only: those of nodes.
+    nodes: usize,
+    epoll: OwnedFd,
+    bell: OwnedFd,
+    inbox: mpsc::Receiver<Order>,
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    /// How many frames wait on each link: one that must not be overtaken waits behind them.
+    queued: Vec<u32>,
+    number: u64,
+    connections: Connections,
+}
+
+impl Switch {
+    /// Opens a socket on each interface, in the network of the calling thread.
+    pub(super) fn open(
+        fabric: std::sync::Arc<Fabric>,
+        interfaces: &[u32],
+        nodes: usize,
+    ) -> io::Result<(Self, Control)> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let (orders, inbox) = mpsc::channel();
+        let control = Control { orders: Some(orders), bell: bell.try_clone()? };
+        let mut ports = Vec::new();
+        for (port, index) in interfaces.iter().enumerate() {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let socket = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
+            sys::listen_to_interface(&socket, *index)?;
+            enlarge(&socket);
+            let data = epoll::EventData::new_u64(port as u64);
+            epoll::add(&epoll, &socket, data, epoll::EventFlags::IN)?;
+            ports.push(socket);
+        }
+        epoll::add(&epoll, &bell, epoll::EventData::new_u64(ports.len() as u64), epoll::EventFlags::IN)?;
+        let queued = vec![0; ports.len() * ports.len()];
+        let switch = Self {
+            fabric,
+            ports,
+            nodes,
+            epoll,
+            bell,
+            inbox,
+            waiting: BinaryHeap::new(),
+            queued,
+            number: 0,
+            connections: Connections::default(),
+        };
+        Ok((switch, control))
+    }
+
+    /// Moves frames until its [`Control`] is dropped, or the kernel takes the sockets away.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut buffer = vec![0; LARGEST];
+        loop {
+            let mut events =
+                [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 64];
+            let timeout = self.timeout();
+            let ready = match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+                Ok(ready) => ready,
+                Err(rustix::io::Errno::INTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            for event in &events[..ready] {
+                let data = event.data;
+                let port = usize::try_from(data.u64()).expect("it was a port number when it was stored");
+                if port == self.ports.len() {
+                    if !self.obey() {
+                        return Ok(());
+                    }
+                } else {
+                    self.drain(port, &mut buffer)?;
+                }
+            }
+            self.send_due();
+        }
+    }
+
+    fn timeout(&self) -> Option<Timespec> {
+        let Reverse(next) = self.waiting.peek()?;
+        let wait = Duration::from_nanos(next.due.saturating_sub(self.fabric.now()));
+        // The kernel takes longer waits ill, and an hour is as good as for ever.
+        Timespec::try_from(wait.min(Duration::from_secs(3600))).ok()
+    }
+
+    /// Carries out what was ordered; false when nobody can order anything any more.
+    fn obey(&mut self) -> bool {
+        // It is only a bell: how often it rang does not matter.
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Order::Hurry { from, to, latest }) => self.hurry(from, to, latest),
+                Ok(Order::Reset { from, to, answer }) => {
+                    let (resets, count) = self.connections.reset(from, to);
+                    for reset in resets {
+                        let _ = send(&self.ports[reset.port], &reset.frame, SendFlags::DONTWAIT);
+                    }
+                    // Whoever asked may have been cancelled.
+                    let _ = answer.send(count);
+                }
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn hurry(&mut self, from: usize, to: usize, latest: Nanos) {
+        let mut waiting = std::mem::take(&mut self.waiting).into_vec();
+        for Reverse(frame) in &mut waiting {
+            if (frame.from, frame.to) == (from, to) {
+                frame.due = frame.due.min(latest);
+            }
+        }
+        self.waiting = waiting.into();
+    }
+
+    fn drain(&mut self, port: usize, buffer: &mut [u8]) -> io::Result<()> {
+        for _ in 0..TURN {
+            match recv(&self.ports[port], &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((length, _)) => self.take(port, &mut buffer[..length]),
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                // A frame that was lost on its way to the switch, or an interface that is being removed.
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::NOBUFS | rustix::io::Errno::NETDOWN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, from: usize, frame: &mut [u8]) {
+        let Some(to) = frame::destination(frame, self.ports.len()).filter(|to| *to != from) else { return };
+        if from < self.nodes
+            && to < self.nodes
+            && let Some(answer) = self.connections.see(from, to, frame)
+        {
+            let _ = send(&self.ports[answer.port], &answer.frame, SendFlags::DONTWAIT);
+            return;
+        }
+        if self.fabric.lane(from, to).wants_segments()
+            && let Some(segments) = frame::split(frame)
+        {
+            for mut segment in segments {
+                self.pass(from, to, &mut segment);
+            }
+        } else {
+            self.pass(from, to, frame);
+        }
+    }
+
+    fn pass(&mut self, from: usize, to: usize, frame: &mut [u8]) {
+        let now = self.fabric.now();
+        let sent = match self.fabric.lane(from, to).judge(frame::length(frame), now) {
+            Fate::Gone => return,
+            Fate::Refused => {
+                if let Some(answer) = frame::refusal(frame) {
+                    let _ = send(&self.ports[from], &answer, SendFlags::DONTWAIT);
+                }
+                return;
+            }
+            Fate::Sent(sent) => sent,
+        };
+        if let Some(draw) = sent.corrupt {
+            frame::corrupt(frame, draw);
+        }
+        if let Some(draw) = sent.garble {
+            frame::garble(frame, draw);
+        }
+        for _ in 0..=u8::from(sent.twice) {
+            if sent.due <= now && self.queued[from * self.ports.len() + to] == 0 {
+                self.send(from, to, frame);
+            } else {
+                self.queued[from * self.ports.len() + to] += 1;
+                self.number += 1;
+                let frame = frame.to_vec();
+                self.waiting.push(Reverse(Waiting { due: sent.due, number: self.number, from, to, frame }));
+            }
+        }
+    }
+
+    fn send_due(&mut self) {
+        let now = self.fabric.now();
+        while self.waiting.peek().is_some_and(|Reverse(next)| next.due <= now) {
+            let Some(Reverse(next)) = self.waiting.pop() else { return };
+            self.queued[next.from * self.ports.len() + next.to] -= 1;
+            self.send(next.from, next.to, &next.frame);
+        }
+    }
+
+    /// What the interface does not take is lost, as on any wire, and counted.
+    fn send(&self, from: usize, to: usize, frame: &[u8]) {
+        if send(&self.ports[to], frame, SendFlags::DONTWAIT).is_err() {
+            self.fabric.lane(from, to).counters.overflowed.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// As much room as the kernel gives: more than its limit for a process that may, its limit otherwise.
+fn enlarge(socket: impl AsFd) {
+    let socket = socket.as_fd();
+    if sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER).is_err() {
+        let _ = sockopt::set_socket_recv_buffer_size(socket, SOCKET_BUFFER);
+    }
+    let _ = sockopt::set_socket_send_buffer_size(socket, SOCKET_BUFFER);
+}

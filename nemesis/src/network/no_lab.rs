@@ -1,0 +1,140 @@
+//! What stands in for the lab's network where the system has no namespaces: nothing, said politely.
+
+use super::condition::{Claim, LinkFault};
+use super::counters::{LinkCounters, LinkSummary};
+use super::proxy::Probe;
+use crate::delay::Delay;
+use crate::partition::Link;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const REASON: &str = "network namespaces are a thing of Linux";
+
+/// What the clients are called as the end of a link.
+pub const CLIENTS: &str = "clients";
+pub(crate) const NODES_MAX: usize = 200;
+
+/// The lab could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{REASON}")]
+pub struct EnterError;
+
+/// Something about the lab's network could not be done.
+#[derive(Debug, thiserror::Error)]
+#[error("{REASON}")]
+pub struct LabNetworkError;
+
+/// One thing that a lab needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabProbe {
+    /// What it is called.
+    pub name: &'static str,
+    /// What was tried.
+    pub about: &'static str,
+    /// Whether it worked; if not, why, and what would help.
+    pub outcome: Result<(), String>,
+}
+
+/// To be called before anything else in `main`; there is nothing to do here.
+pub fn lab_entry() -> Option<ExitCode> {
+    None
+}
+
+/// Whether this process runs inside a lab: never.
+pub fn inside_lab() -> bool {
+    false
+}
+
+/// Refuses.
+pub fn enter_lab() -> Result<u8, EnterError> {
+    Err(EnterError)
+}
+
+/// What is missing.
+pub fn probe_lab() -> Vec<LabProbe> {
+    let outcome = Err(REASON.to_owned());
+    vec![LabProbe { name: "namespaces", about: "user, process, mount and network namespaces", outcome }]
+}
+
+pub(super) fn can_be_made() -> Result<(), String> {
+    Err(REASON.to_owned())
+}
+
+/// There is none.
+#[derive(Debug, Clone)]
+pub(crate) enum Namespace {}
+
+impl Namespace {
+    pub(crate) fn current() -> io::Result<Self> {
+        Err(io::Error::other(REASON))
+    }
+
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        match *self {}
+    }
+}
+
+pub(crate) struct Plan {
+    pub(crate) nodes: Vec<String>,
+    pub(crate) base: Delay,
+    pub(crate) seed: u64,
+    pub(crate) port: Option<u16>,
+    pub(crate) tcp_rto_max: Option<Duration>,
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum LabNetwork {}
+
+impl LabNetwork {
+    pub(crate) fn start(plan: &Plan) -> Result<Self, LabNetworkError> {
+        let Plan { nodes: _, base: _, seed: _, port: _, tcp_rto_max: _ } = plan;
+        Err(LabNetworkError)
+    }
+
+    pub(crate) fn address(&self, _: &str) -> SocketAddr {
+        match *self {}
+    }
+
+    pub(crate) fn namespace(&self, _: &str) -> Namespace {
+        match *self {}
+    }
+
+    pub(crate) fn apply(&self, _: &Link, _: Claim, _: LinkFault) {
+        match *self {}
+    }
+
+    pub(crate) fn release(&self, _: &Link, _: Claim) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn release_all(&self) -> Vec<Link> {
+        match *self {}
+    }
+
+    pub(crate) fn faults_on(&self, _: &Link) -> usize {
+        match *self {}
+    }
+
+    pub(crate) async fn reset(&self, _: &Link) -> u64 {
+        match *self {}
+    }
+
+    pub(crate) fn counters(&self, _: &Link) -> LinkCounters {
+        match *self {}
+    }
+
+    pub(crate) fn summary(&self) -> Vec<LinkSummary> {
+        match *self {}
+    }
+
+    pub(crate) async fn probe(&self, _: &Link, _: &[u8], _: Duration) -> Probe {
+        match *self {}
+    }
+
+    pub(crate) fn exercise(&self, _: &Link, _: u32) -> io::Result<()> {
+        match *self {}
+    }
+}

@@ -1,0 +1,120 @@
+//! What is between the nodes of a lab: nothing, proxies, or a switch. One set of words for all of them.
+
+use super::condition::{Claim, LinkFault};
+use super::counters::{LinkCounters, LinkSummary};
+use super::lab::{LabNetwork, Namespace};
+use super::proxy::{Probe, Proxies};
+use crate::partition::Link;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What is between the nodes.
+#[derive(Debug)]
+pub(crate) enum Wires {
+    /// Loopback and nothing else.
+    Plain,
+    /// A proxy in each directed link.
+    Proxies(Proxies),
+    /// A network of the bench's own.
+    Switch(LabNetwork),
+}
+
+const PLAIN: &str = "with network = \"host\" there is no link to do anything to";
+
+impl Wires {
+    /// Where `link.from` dials `link.to`, if that is elsewhere than where `link.to` listens.
+    pub(crate) fn detour(&self, link: &Link) -> Option<SocketAddr> {
+        match self {
+            Self::Proxies(proxies) => Some(proxies.address(link)),
+            Self::Plain | Self::Switch(_) => None,
+        }
+    }
+
+    /// The network that a node's processes are started in, if it has one of its own.
+    pub(crate) fn namespace(&self, node: &str) -> Option<Namespace> {
+        match self {
+            Self::Switch(network) => Some(network.namespace(node)),
+            Self::Plain | Self::Proxies(_) => None,
+        }
+    }
+
+    /// Puts a fault on a link.
+    pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
+        match self {
+            Self::Plain => panic!("{PLAIN}"),
+            Self::Proxies(proxies) => proxies.apply(link, claim, fault),
+            Self::Switch(network) => network.apply(link, claim, fault),
+        }
+    }
+
+    /// Takes a claim's fault off a link; false if there was none.
+    pub(crate) fn release(&self, link: &Link, claim: Claim) -> bool {
+        match self {
+            Self::Plain => panic!("{PLAIN}"),
+            Self::Proxies(proxies) => proxies.release(link, claim),
+            Self::Switch(network) => network.release(link, claim),
+        }
+    }
+
+    /// Takes every fault off every link, and says which had any.
+    pub(crate) fn release_all(&self) -> Vec<Link> {
+        match self {
+            Self::Plain => Vec::new(),
+            Self::Proxies(proxies) => proxies.release_all(),
+            Self::Switch(network) => network.release_all(),
+        }
+    }
+
+    /// How many faults are in the way of a request over a link and of its answer.
+    pub(crate) fn faults_on(&self, link: &Link) -> usize {
+        match self {
+            Self::Plain => panic!("{PLAIN}"),
+            Self::Proxies(proxies) => proxies.faults_on(link),
+            Self::Switch(network) => network.faults_on(link),
+        }
+    }
+
+    /// Resets the open connections of a link, and says how many there were.
+    pub(crate) async fn reset(&self, link: &Link) -> u64 {
+        match self {
+            Self::Plain => panic!("{PLAIN}"),
+            Self::Proxies(proxies) => proxies.reset(link).await,
+            Self::Switch(network) => network.reset(link).await,
+        }
+    }
+
+    /// What a link has carried so far.
+    pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
+        match self {
+            Self::Plain => panic!("{PLAIN}"),
+            Self::Proxies(proxies) => proxies.counters(link),
+            Self::Switch(network) => network.counters(link),
+        }
+    }
+
+    /// Every link with what it has carried.
+    pub(crate) fn summary(&self) -> Vec<LinkSummary> {
+        match self {
+            Self::Plain => Vec::new(),
+            Self::Proxies(proxies) => proxies.summary(),
+            Self::Switch(network) => network.summary(),
+        }
+    }
+
+    /// Sends a request over a link as `link.from` would.
+    pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
+        match self {
+            Self::Plain => panic!("{PLAIN}"),
+            Self::Proxies(proxies) => proxies.probe(link, request, patience).await,
+            Self::Switch(network) => network.probe(link, request, patience).await,
+        }
+    }
+
+    /// Keeps a link busy with small datagrams that nobody reads. Proxies carry none.
+    pub(crate) fn exercise(&self, link: &Link, datagrams: u32) -> std::io::Result<()> {
+        match self {
+            Self::Plain | Self::Proxies(_) => Ok(()),
+            Self::Switch(network) => network.exercise(link, datagrams),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! A run with network = "lab" happens in a second process of the bench, inside namespaces that end with it.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::spec::Loaded;
+use nemesis::Mode;
+
+/// Whether an experiment needs a lab and this process is not in one.
+///
+/// # Errors
+/// When a lab cannot be had.
+pub(super) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
+    let mut needed = false;
+    for experiment in &loaded.experiments {
+        needed |= experiment.mode()? == Mode::Lab;
+    }
+    Ok(needed && !nemesis::inside_lab())
+}
+
+/// Runs this command again inside a lab, and ends as it does.
+///
+/// # Errors
+/// When the lab cannot be made, or was ended from outside.
+pub(super) fn enter() -> Result<Exit, Failure> {
+    let code = nemesis::enter_lab().map_err(|error| Failure::bench("lab", error.to_string()))?;
+    Exit::ALL.into_iter().find(|exit| exit.code() == code).ok_or_else(|| {
+        Failure::bench(
+            "lab",
+            format!("the bench inside ended with code {code}; what it had written is on disk"),
+        )
+    })
+}
