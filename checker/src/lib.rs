@@ -7,6 +7,7 @@ pub mod formats;
 pub mod history;
 pub mod linearizability;
 pub mod results;
+pub mod transactions;
 
 // Tests in here share the generator of histories with the tests outside, which name the crate.
 #[cfg(test)]

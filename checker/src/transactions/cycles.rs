@@ -1,0 +1,356 @@
+//! Looks in each tangle of transactions for the shortest cycle of each kind that excludes something.
+
+use super::anomaly::{Cycle, Name, Order};
+use super::components::{Components, components};
+use super::consistency::Excluded;
+use super::graph::{Graph, Link, Node, kind};
+use super::parse::{NONE, small};
+use super::path::{Goal, Ground, Hop, Purse, Walker, never_twice};
+use rustc_hash::FxHashMap;
+
+/// An edge between two transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Edge {
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) kind: u8,
+    pub(super) why: u32,
+}
+
+/// Reports every cycle found, as edges that follow each other; false if time was up before the end.
+///
+/// Complete where it matters: a model is excluded by the cycles reported exactly when it is by any cycle.
+/// Which cycle, and that it is the shortest, may give way to limits in tangles of millions of edges.
+pub(super) fn find(
+    graph: &Graph,
+    stop: &(dyn Fn() -> bool + Sync),
+    report: &mut dyn FnMut(Name, &[Edge]),
+) -> bool {
+    let mut purse = Purse::new(stop);
+    let whole = components(graph, u8::MAX);
+    let mut places = vec![NONE; graph.len()];
+    for tangle in &whole.tangles {
+        if purse.stopped {
+            return false;
+        }
+        let mut part = Part::new(graph, &whole, tangle, &mut places, report);
+        for order in [Order::Data, Order::Process, Order::RealTime] {
+            part.look(order, &mut purse);
+        }
+    }
+    !purse.stopped
+}
+
+/// The kinds of edges that count under an order.
+#[derive(Debug, Clone, Copy)]
+struct Kinds {
+    /// The order's own.
+    extra: u8,
+    rw: u8,
+}
+
+impl Kinds {
+    fn of(order: Order) -> Self {
+        match order {
+            Order::Data => Self { extra: 0, rw: kind::RW },
+            Order::Process => Self { extra: kind::PROCESS, rw: kind::RW },
+            Order::RealTime => Self { extra: kind::REAL_TIME, rw: kind::ANY_RW },
+        }
+    }
+
+    fn writes(self) -> u8 {
+        kind::WW | self.extra
+    }
+
+    fn forward(self) -> u8 {
+        kind::WW | kind::WR | self.extra
+    }
+
+    fn all(self) -> u8 {
+        self.forward() | self.rw
+    }
+}
+
+/// One tangle as a graph of its own.
+struct Part<'r> {
+    graph: Graph,
+    /// By node: its number in the whole graph.
+    outside: Vec<u32>,
+    walker: Walker,
+    /// A node of each cycle reported, its order, and what it excludes.
+    found: Vec<(u32, Order, Excluded)>,
+    report: &'r mut dyn FnMut(Name, &[Edge]),
+}
+
+impl<'r> Part<'r> {
+    fn new(
+        whole: &Graph,
+        components: &Components,
+        tangle: &[u32],
+        places: &mut [u32],
+        report: &'r mut dyn FnMut(Name, &[Edge]),
+    ) -> Self {
+        let mut outside = tangle.to_vec();
+        outside.sort_unstable();
+        for (place, node) in outside.iter().enumerate() {
+            places[*node as usize] = small(place);
+        }
+        let places = &*places;
+        let edges = outside.iter().enumerate().flat_map(|(place, node)| {
+            let inside = whole.links(*node).iter().filter(|link| components.together(*node, link.to));
+            inside.map(move |link| (small(place), Link { to: places[link.to as usize], ..*link }))
+        });
+        let nodes = outside.iter().map(|node| whole.nodes[*node as usize]).collect();
+        let graph = Graph::new(nodes, edges);
+        let walker = Walker::new(graph.len());
+        Self { graph, outside, walker, found: Vec::new(), report }
+    }
+
+    fn look(&mut self, order: Order, purse: &mut Purse<'_>) {
+        let kinds = Kinds::of(order);
+        self.look_for_one_kind(order, Cycle::G0, kind::WW, kinds.writes(), purse);
+        self.look_for_one_kind(order, Cycle::G1c, kind::WR, kinds.forward(), purse);
+        let all = components(&self.graph, kinds.all());
+        if all.tangles.is_empty() || purse.stopped {
+            return;
+        }
+        let covered = self.covered(order, &all);
+        let open = |cycle: Cycle, node: u32| {
+            let covered = covered.get(&all.of[node as usize]).copied().unwrap_or_default();
+            !covered.covers(Name::Cycle(cycle, order).excludes())
+        };
+        let mut without_single = self.look_for_single(kinds, &all, &|node| open(Cycle::GSingle, node), purse);
+        without_single.retain(|tangle| open(Cycle::GNonadjacent, all.tangles[*tangle][0]));
+        if !without_single.is_empty() {
+            let wanted: Vec<u32> =
+                without_single.iter().map(|tangle| all.of[all.tangles[*tangle][0] as usize]).collect();
+            self.look_for_nonadjacent(kinds, &all, &wanted, purse);
+        }
+        for tangle in all.tangles.iter().filter(|tangle| open(Cycle::G2Item, tangle[0])) {
+            self.look_for_two_in_a_row(kinds, &all, tangle, purse);
+        }
+    }
+
+    /// G0 and G1c: any edge of the kind that lies within a component closes to a cycle.
+    fn look_for_one_kind(&mut self, order: Order, cycle: Cycle, first: u8, mask: u8, purse: &mut Purse<'_>) {
+        let components = components(&self.graph, mask);
+        let covered = self.covered(order, &components);
+        let excludes = Name::Cycle(cycle, order).excludes();
+        for tangle in &components.tangles {
+            if covered.get(&components.of[tangle[0] as usize]).is_some_and(|covered| covered.covers(excludes))
+            {
+                continue;
+            }
+            let ground = Ground { mask, within: &components.of, above: None };
+            let closing = Closing { first, over: u8::MAX, certain: true };
+            self.look_for_shortest(tangle, closing, &ground, purse);
+        }
+    }
+
+    /// Returns the tangles that have no G-single, or none that was found.
+    fn look_for_single(
+        &mut self,
+        kinds: Kinds,
+        all: &Components,
+        open: &dyn Fn(u32) -> bool,
+        purse: &mut Purse<'_>,
+    ) -> Vec<usize> {
+        let forward = components(&self.graph, kinds.forward());
+        let mut without = Vec::new();
+        for (place, tangle) in all.tangles.iter().enumerate() {
+            let ground = Ground { mask: kinds.forward(), within: &all.of, above: Some(&forward.of) };
+            let closing = Closing { first: kinds.rw, over: u8::MAX, certain: false };
+            if open(tangle[0]) && !self.look_for_shortest(tangle, closing, &ground, purse) {
+                without.push(place);
+            }
+        }
+        without
+    }
+
+    /// A cycle in which no two `rw` edges follow each other exists exactly where one exists in the doubled
+    /// graph; from one that visits a transaction twice, a shorter one can be taken.
+    fn look_for_nonadjacent(
+        &mut self,
+        kinds: Kinds,
+        all: &Components,
+        wanted: &[u32],
+        purse: &mut Purse<'_>,
+    ) {
+        let doubled = never_twice(&self.graph, kinds.forward(), kinds.rw);
+        let components = components(&doubled, u8::MAX);
+        let mut walker = Walker::new(doubled.len());
+        for tangle in &components.tangles {
+            if !wanted.contains(&all.of[tangle[0] as usize / 2]) {
+                continue;
+            }
+            let ground = Ground { mask: kinds.all(), within: &components.of, above: None };
+            let closing = Closing { first: kinds.rw, over: u8::MAX, certain: true };
+            if let Some(way) = shortest(&doubled, &mut walker, tangle, closing, &ground, purse) {
+                let mut edges = edges(&doubled, &way);
+                for edge in &mut edges {
+                    (edge.from, edge.to) = (edge.from / 2, edge.to / 2);
+                }
+                self.found(simple(edges));
+            }
+        }
+    }
+
+    /// A G2-item proper has two `rw` edges in a row. Where nothing else was found, any cycle is one.
+    fn look_for_two_in_a_row(
+        &mut self,
+        kinds: Kinds,
+        all: &Components,
+        tangle: &[u32],
+        purse: &mut Purse<'_>,
+    ) {
+        let ground = Ground { mask: kinds.all(), within: &all.of, above: None };
+        let closing = Closing { first: kinds.rw, over: kinds.rw, certain: false };
+        if !self.look_for_shortest(tangle, closing, &ground, purse)
+            && !self.found.iter().any(|(node, ..)| all.together(*node, tangle[0]))
+        {
+            let closing = Closing { over: u8::MAX, certain: true, ..closing };
+            self.look_for_shortest(tangle, closing, &ground, purse);
+        }
+    }
+
+    fn look_for_shortest(
+        &mut self,
+        tangle: &[u32],
+        closing: Closing,
+        ground: &Ground<'_>,
+        purse: &mut Purse<'_>,
+    ) -> bool {
+        let way = shortest(&self.graph, &mut self.walker, tangle, closing, ground, purse);
+        if let Some(way) = &way {
+            self.found(edges(&self.graph, way));
+        }
+        way.is_some()
+    }
+
+    fn found(&mut self, mut cycle: Vec<Edge>) {
+        let name @ Name::Cycle(_, order) = classify(&cycle) else { return };
+        self.found.push((cycle[0].from, order, name.excludes()));
+        for edge in &mut cycle {
+            (edge.from, edge.to) = (self.outside[edge.from as usize], self.outside[edge.to as usize]);
+        }
+        let first = (0..cycle.len()).min_by_key(|place| cycle[*place].from).unwrap_or(0);
+        cycle.rotate_left(first);
+        (self.report)(name, &cycle);
+    }
+
+    /// By component: what cycles that need less order exclude already. A cycle that excludes no more than
+    /// these is their shadow.
+    fn covered(&self, order: Order, components: &Components) -> FxHashMap<u32, Excluded> {
+        let mut covered: FxHashMap<u32, Excluded> = FxHashMap::default();
+        for (node, _, excluded) in self.found.iter().filter(|(_, found, _)| *found < order) {
+            let all = covered.entry(components.of[*node as usize]).or_default();
+            *all = all.with(*excluded);
+        }
+        covered
+    }
+}
+
+/// How a cycle may close.
+#[derive(Debug, Clone, Copy)]
+struct Closing {
+    /// The kinds of its first edge.
+    first: u8,
+    /// The kinds of its last edge.
+    over: u8,
+    /// Whether every first edge within the component closes.
+    certain: bool,
+}
+
+/// The shortest cycle that begins with an edge among the nodes.
+fn shortest(
+    graph: &Graph,
+    walker: &mut Walker,
+    tangle: &[u32],
+    closing: Closing,
+    ground: &Ground<'_>,
+    purse: &mut Purse<'_>,
+) -> Option<Vec<Hop>> {
+    let mut best: Option<Vec<Hop>> = None;
+    let mut limit = u32::MAX;
+    purse.refill(closing.certain);
+    for from in tangle {
+        for place in graph.range(*from) {
+            let link = graph.link(place);
+            let inside = ground.within[link.to as usize] == ground.within[*from as usize];
+            let returns = ground.above.is_none_or(|order| order[link.to as usize] >= order[*from as usize]);
+            if link.kind & closing.first == 0 || !inside || !returns {
+                continue;
+            }
+            let goal = Goal { node: *from, over: closing.over };
+            if let Some(way) = walker.shortest(graph, link.to, goal, ground, limit, purse) {
+                if best.is_none() {
+                    purse.refill(false);
+                }
+                limit = small(way.iter().filter(|hop| graph.link(hop.1).kind != kind::PASS).count());
+                best = Some(std::iter::once((*from, place)).chain(way).collect());
+            }
+            if limit <= 1 || purse.empty() {
+                return best;
+            }
+        }
+    }
+    best
+}
+
+/// A way as edges between transactions, without the helper nodes.
+fn edges(graph: &Graph, way: &[Hop]) -> Vec<Edge> {
+    let mut edges: Vec<Edge> = Vec::new();
+    let mut passing = false;
+    for (from, place) in way {
+        let link = graph.link(*place);
+        match edges.last_mut() {
+            Some(last) if passing => last.to = link.to,
+            Some(_) | None => edges.push(Edge { from: *from, to: link.to, kind: link.kind, why: link.why }),
+        }
+        passing = graph.nodes[link.to as usize] != Node::Transaction;
+    }
+    edges
+}
+
+/// Takes detours out of a closed way without two `rw` edges in a row, so that it visits nobody twice. Of the
+/// two parts at a crossing at least one has no two in a row either.
+fn simple(mut edges: Vec<Edge>) -> Vec<Edge> {
+    'shorten: loop {
+        let mut seen: FxHashMap<u32, usize> = FxHashMap::default();
+        for place in 0..edges.len() {
+            if let Some(before) = seen.insert(edges[place].from, place) {
+                let detour: Vec<Edge> = edges.drain(before..place).collect();
+                if two_in_a_row(&edges) {
+                    edges = detour;
+                }
+                continue 'shorten;
+            }
+        }
+        return edges;
+    }
+}
+
+fn two_in_a_row(cycle: &[Edge]) -> bool {
+    let is_rw = |place: usize| cycle[place % cycle.len()].kind & kind::ANY_RW != 0;
+    (0..cycle.len()).any(|place| is_rw(place) && is_rw(place + 1))
+}
+
+fn classify(cycle: &[Edge]) -> Name {
+    let kinds = cycle.iter().fold(0, |kinds, edge| kinds | edge.kind);
+    let missed = cycle.iter().filter(|edge| edge.kind & kind::ANY_RW != 0).count();
+    let order = if kinds & (kind::REAL_TIME | kind::RW_IN_TIME) != 0 {
+        Order::RealTime
+    } else if kinds & kind::PROCESS != 0 {
+        Order::Process
+    } else {
+        Order::Data
+    };
+    let cycle = match missed {
+        0 if kinds & kind::WR == 0 => Cycle::G0,
+        0 => Cycle::G1c,
+        1 => Cycle::GSingle,
+        _ if two_in_a_row(cycle) => Cycle::G2Item,
+        _ => Cycle::GNonadjacent,
+    };
+    Name::Cycle(cycle, order)
+}

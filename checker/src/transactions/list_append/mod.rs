@@ -1,0 +1,85 @@
+//! Transactions that append to lists and read them: each read shows the order of the appends before it.
+
+mod depend;
+mod order;
+mod within;
+mod words;
+
+use super::cycles;
+use super::findings::Findings;
+use super::parse::{Access, NONE, Transactions};
+use serde_json::Value;
+
+/// The lists, and what of them all reads agree on.
+#[derive(Debug)]
+struct Lists<'a> {
+    transactions: Transactions<'a>,
+    /// By key: the appends in the order in which all reads show them. Appends that are not in it came later.
+    order: Vec<Vec<u32>>,
+    /// By element: its position in the order of its key, or [`NONE`].
+    position: Vec<u32>,
+    /// By step: how much of the order a read saw; [`NONE`] where it contradicts others, or is no read.
+    version: Vec<u32>,
+    /// By transaction: whether it certainly happened.
+    live: Vec<bool>,
+}
+
+/// Finds what is wrong; false if time was up before the end.
+pub(super) fn check(
+    transactions: Transactions<'_>,
+    findings: &mut Findings,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> (bool, Option<String>) {
+    let lists = order::establish(transactions, findings);
+    if stop() {
+        return (false, None);
+    }
+    within::look(&lists, findings);
+    if stop() {
+        return (false, None);
+    }
+    let graph = depend::graph(&lists);
+    let finished = cycles::find(&graph, stop, &mut |name, edges| {
+        findings.add_cycle(&lists.transactions, name, edges, &|edge, from, to| {
+            words::because(&lists, edge, from, to)
+        });
+    });
+    (finished, lists.transactions.ambiguity())
+}
+
+/// What a read saw: null is the empty list.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+impl<'a> Lists<'a> {
+    fn writer(&self, element: u32) -> u32 {
+        self.transactions.writer(element)
+    }
+
+    fn is_live(&self, txn: u32) -> bool {
+        txn != NONE && self.live[txn as usize]
+    }
+
+    /// The last element a read saw that somebody else wrote, and `counts` accepts.
+    fn last_foreign(&self, reader: u32, step: usize, counts: impl Fn(u32) -> bool) -> Option<u32> {
+        let at = &self.transactions.steps[step];
+        let Access::Read(value) = at.access else { return None };
+        let fits = |element: &u32| self.writer(*element) != reader && counts(*element);
+        let order = &self.order[at.key as usize];
+        let version = self.version[step];
+        if version != NONE && version as usize <= order.len() {
+            return order[..version as usize].iter().copied().rev().find(fits);
+        }
+        let elements = list(value).iter().rev().filter_map(|value| self.transactions.element(at.key, value));
+        elements.into_iter().find(fits)
+    }
+
+    fn steps(&self, txn: u32) -> std::ops::Range<usize> {
+        self.transactions.txns[txn as usize].steps.clone()
+    }
+
+    fn value(&self, element: u32) -> &'a Value {
+        self.transactions.elements[element as usize].value
+    }
+}

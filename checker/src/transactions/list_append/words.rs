@@ -1,0 +1,72 @@
+//! Says why one transaction precedes another.
+
+use super::super::cycles::Edge;
+use super::super::graph::kind;
+use super::super::parse::{Access, NONE, brief};
+use super::Lists;
+
+/// Why the transaction called `a` precedes the one called `b`.
+pub(super) fn because(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
+    match edge.kind {
+        kind::WW => written_after(lists, edge, a, b),
+        kind::WR => {
+            let key =
+                brief(lists.transactions.keys[lists.transactions.elements[edge.why as usize].key as usize]);
+            let value = brief(lists.value(edge.why));
+            format!("{b} read {value} in key {key}, which {a} appended")
+        }
+        _ => missed(lists, edge, a, b),
+    }
+}
+
+fn written_after(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
+    let key = lists.transactions.elements[edge.why as usize].key;
+    let position = lists.position[edge.why as usize];
+    let before = own(lists, edge.from, key)
+        .filter(|element| lists.position[*element as usize] < position)
+        .max_by_key(|element| lists.position[*element as usize]);
+    let (key, value) = (brief(lists.transactions.keys[key as usize]), brief(lists.value(edge.why)));
+    let before = before.map_or_else(|| "its own".to_owned(), |element| brief(lists.value(element)));
+    if position == NONE {
+        format!(
+            "{a} appended {before} to key {key}, where it was read, and {b} appended {value}, which no read shows up to there"
+        )
+    } else {
+        format!("{b} appended {value} to key {key} after {a} had appended {before}")
+    }
+}
+
+fn missed(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
+    let key = edge.why;
+    let mut written: Vec<u32> = own(lists, edge.to, key).collect();
+    written.sort_by_key(|element| lists.position[*element as usize]);
+    let order = lists.order[key as usize].len();
+    let read = lists.steps(edge.from).find_map(|place| {
+        let step = &lists.transactions.steps[place];
+        let Access::Read(value) = step.access else { return None };
+        let version = lists.version[place];
+        if step.key != key || version as usize > order {
+            return None;
+        }
+        let missing = written.iter().find(|element| lists.position[**element as usize] >= version)?;
+        Some((value, *missing))
+    });
+    let key = brief(lists.transactions.keys[key as usize]);
+    match read {
+        Some((list, missing)) => {
+            let (list, missing) = (brief(list), brief(lists.value(missing)));
+            format!("{a} read key {key} as {list}, without {missing}, which {b} appended")
+        }
+        None => format!("{a} read key {key} without what {b} appended to it"),
+    }
+}
+
+/// The appends of a transaction to a key.
+fn own<'l>(lists: &'l Lists<'_>, txn: u32, key: u32) -> impl Iterator<Item = u32> + 'l {
+    lists.transactions.steps_of(txn).iter().filter(move |step| step.key == key).filter_map(|step| match step
+        .access
+    {
+        Access::Write(element) => Some(element),
+        Access::Read(_) => None,
+    })
+}

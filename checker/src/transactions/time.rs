@@ -1,0 +1,58 @@
+//! The orders beside the data: each process's own, and real time.
+
+use super::graph::{Builder, Node, kind};
+use super::parse::{Fate, Transactions, small};
+use rustc_hash::FxHashMap;
+
+/// Adds both orders among the transactions that may have happened.
+pub(super) fn add(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
+    by_process(graph, transactions, live);
+    by_real_time(graph, transactions, live);
+}
+
+fn by_process(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
+    let mut by_invocation: Vec<u32> = (0..small(live.len())).filter(|txn| live[*txn as usize]).collect();
+    by_invocation.sort_by_key(|txn| transactions.txns[*txn as usize].invoked);
+    let mut last: FxHashMap<u64, u32> = FxHashMap::default();
+    for txn in by_invocation {
+        let this = &transactions.txns[txn as usize];
+        let before = last.insert(this.process, txn);
+        if let Some(before) = before.filter(|before| transactions.fate(*before) == Fate::Committed) {
+            graph.edge(before, txn, kind::PROCESS, 0);
+        }
+    }
+}
+
+/// One chain of moments: a completion leads into the present moment, an invocation comes out of it. The next
+/// completion after an invocation begins a new moment.
+fn by_real_time(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
+    // At equal places the invocation comes first: such transactions are concurrent.
+    let mut events: Vec<(usize, bool, u32)> = Vec::with_capacity(2 * live.len());
+    for (place, txn) in transactions.txns.iter().enumerate().filter(|(place, _)| live[*place]) {
+        events.push((txn.invoked, false, small(place)));
+        if txn.completed != usize::MAX {
+            events.push((txn.completed, true, small(place)));
+        }
+    }
+    events.sort_unstable();
+    let mut moment: Option<u32> = None;
+    let mut used = false;
+    for (_, completes, txn) in events {
+        match (completes, moment) {
+            (true, Some(now)) if !used => graph.edge(txn, now, kind::REAL_TIME, 0),
+            (true, before) => {
+                let now = graph.helper(Node::Moment);
+                if let Some(before) = before {
+                    graph.edge(before, now, kind::PASS, 0);
+                }
+                graph.edge(txn, now, kind::REAL_TIME, 0);
+                (moment, used) = (Some(now), false);
+            }
+            (false, Some(now)) => {
+                graph.edge(now, txn, kind::PASS, 0);
+                used = true;
+            }
+            (false, None) => {}
+        }
+    }
+}

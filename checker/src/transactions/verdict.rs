@@ -1,0 +1,133 @@
+//! What goes into a check of transactions beside the history, and what comes out of it.
+
+use super::anomaly::Name;
+use super::consistency::Consistency;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What the micro-operations of the transactions do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workload {
+    /// `["append", key, value]` adds to the end of a list, `["r", key, list]` reads it whole.
+    ListAppend,
+    /// `["w", key, value]` replaces a value, `["r", key, value]` reads it; null before the first write.
+    RwRegister,
+}
+
+/// What to check, and when to give up.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// What the micro-operations do.
+    pub workload: Workload,
+    /// The model that decides between valid and invalid.
+    pub model: Consistency,
+    /// Says that time is up. Asked often; this crate reads no clock.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Options<'static> {
+    /// Strict serializability, no deadline.
+    pub fn new(workload: Workload) -> Self {
+        Self { workload, model: Consistency::StrictSerializable, stop: &|| false }
+    }
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("workload", &self.workload)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a history satisfies the model that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing in it contradicts the model.
+    Valid,
+    /// An anomaly in it excludes the model.
+    Invalid,
+    /// It could not be decided; [`Verdict::unsure`] says why.
+    Unknown,
+}
+
+/// One thing that is wrong with a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anomaly {
+    /// Its name.
+    pub name: Name,
+    /// The operations it concerns, by their places in the slice that was checked. T1, T2, … in the words are
+    /// these, in this order.
+    pub operations: Vec<usize>,
+    /// What happened, in one sentence.
+    pub summary: String,
+    /// The operations one by one and, of a cycle, each of its edges with its reason.
+    pub explanation: Vec<String>,
+}
+
+/// What a history says about the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the model that was asked for holds.
+    pub answer: Answer,
+    /// The model that was asked for.
+    pub model: Consistency,
+    /// How many operations were judged, of every outcome.
+    pub transactions: usize,
+    /// How many keys they touched.
+    pub keys: usize,
+    /// The anomalies found, the worst first; of each name the first few.
+    pub anomalies: Vec<Anomaly>,
+    /// How often each anomaly was found. Of cycles, one is looked for in each tangle of transactions.
+    pub counts: BTreeMap<Name, usize>,
+    /// The models that the anomalies exclude, weaker ones first.
+    pub excluded: Vec<Consistency>,
+    /// The weakest of these; the others follow from them.
+    pub weakest_excluded: Vec<Consistency>,
+    /// Why not everything could be looked at; none if it was.
+    pub unsure: Option<String>,
+}
+
+impl Verdict {
+    /// Why the answer is what it is, in one sentence.
+    pub fn reason(&self) -> String {
+        let found = |forbidden: bool| {
+            let names =
+                self.counts.iter().filter(|(name, _)| name.excludes().contains(self.model) == forbidden);
+            names.map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>().join(", ")
+        };
+        match (self.answer, &self.unsure) {
+            (Answer::Invalid, _) => {
+                let weakest: Vec<_> = self.weakest_excluded.iter().map(|model| model.name()).collect();
+                let also = if weakest == [self.model.name()] {
+                    String::new()
+                } else {
+                    format!("; what is excluded begins at {}", weakest.join(" and "))
+                };
+                format!("the transactions are not {}: {}{also}", self.model, found(true))
+            }
+            (Answer::Unknown, unsure) => unsure.clone().unwrap_or_else(|| "nothing was decided".to_owned()),
+            (Answer::Valid, _) => {
+                let over = format!("{} transactions on {} keys", self.transactions, self.keys);
+                let allowed = found(false);
+                if allowed.is_empty() {
+                    format!("{over} show no anomaly")
+                } else {
+                    format!("{over} show no anomaly that {} forbids, only {allowed}", self.model)
+                }
+            }
+        }
+    }
+
+    /// What shows it, a line each.
+    pub fn evidence(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for anomaly in &self.anomalies {
+            lines.push(format!("{}: {}", anomaly.name, anomaly.summary));
+            lines.extend(anomaly.explanation.iter().cloned());
+        }
+        lines.extend(self.unsure.iter().filter(|_| self.answer == Answer::Invalid).cloned());
+        lines
+    }
+}

@@ -1,0 +1,9 @@
+//! Transactions: every anomaly by name, databases that are sound or flawed, and brute force.
+
+mod arbitrary;
+#[path = "../support/database.rs"]
+mod database;
+mod named;
+mod oracle;
+mod simulated;
+mod written;
