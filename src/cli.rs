@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A fault-injection test bench for replicated systems.
 ///
@@ -29,8 +30,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Inject chosen faults into a standard load, told as a story in five phases
     Nemesis(Nemesis),
-    /// Judge a history, or every history of a run
+    /// Judge histories of any format, or every history of a run
     Check(Check),
+    /// Write a history in another format
+    Convert(Convert),
     /// Make tables, pictures and report of a run again from its files
     Report(Report),
     /// List the specs, workloads, faults, flaws and checks there are
@@ -111,15 +114,77 @@ pub(crate) struct FaultFlags {
 /// `bench check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// A history.jsonl, or the folder of a run or of one of its variants; unfinished ones too
-    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
-    pub file: PathBuf,
-    /// Judge by this model instead of the one the history names
-    #[arg(long, value_name = "MODEL")]
-    pub model: Option<String>,
+    /// Histories, folders of them, or the folder of a run or of one of its variants; unfinished ones too
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath, required = true)]
+    pub files: Vec<PathBuf>,
+    /// How to read them.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How long the search may take for each file, for example 30s; beyond it the answer is unknown
+    #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
+    pub timeout: Duration,
     /// Print the verdict as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What may be said about a history file instead of having it guessed.
+#[derive(Debug, Args)]
+pub(crate) struct Reading {
+    /// Judge by this model instead of the one the history names or its operations suggest
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The file's format: history, operations-csv, jepsen-edn, jepsen-log, porcupine-kv, elle-json or
+    /// etcd-json; found by looking if not given
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Every value is a key and a value, as in Jepsen's independent tests
+    #[arg(long)]
+    pub independent: bool,
+    /// What a failed compare-and-set says; by default what the format means by it
+    #[arg(long, value_name = "MEANING")]
+    pub failed_cas: Option<FailedCasMeaning>,
+}
+
+/// What a failed compare-and-set says.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum FailedCasMeaning {
+    /// Only that it did not happen
+    DidNotHappen,
+    /// That the value differed
+    ValueDiffered,
+}
+
+impl From<FailedCasMeaning> for checker::formats::FailedCas {
+    fn from(meaning: FailedCasMeaning) -> Self {
+        match meaning {
+            FailedCasMeaning::DidNotHappen => Self::DidNotHappen,
+            FailedCasMeaning::ValueDiffered => Self::ValueDiffered,
+        }
+    }
+}
+
+/// A duration as specs write it.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    duration.try_into().map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// `bench convert`.
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// A history of any format
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Where to write it; to standard output if not given
+    #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// The format to write: the names of --format
+    #[arg(long, value_name = "FORMAT")]
+    pub to: String,
+    /// How to read it.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// `bench report`.

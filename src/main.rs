@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Nemesis(arguments) => commands::nemesis::run(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::List => Ok(commands::list::run()),
         Command::Doctor => commands::doctor::run(),

@@ -1,172 +1,203 @@
-//! `bench check`: a verdict on a history file, or on every history of a run.
+//! `bench check`: a verdict on history files of any format, or on every history of a run.
 
-use crate::cli::Check;
+use super::judged::{Judged, judge};
+use crate::cli::{Check, Reading};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::judge;
+use crate::run::judge as run_judge;
 use crate::spec::explain;
 use crate::terminal::{FAINT, Screen, summary};
-use checker::history::{History, Operation, Outcome, pair, read_jsonl};
-use checker::linearizability::{self, Limits, Model, Verdict, Witness};
-use checker::results::Answer;
-use serde_json::json;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
-use std::time::Duration;
+use checker::formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
+use checker::history::{Operation, pair, read_jsonl};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
-/// How long the search may take; a run's folder says this itself.
-const TIMEOUT: Duration = Duration::from_secs(120);
-/// Configurations a search may hold at once; one takes about 100 bytes.
-const CONFIGURATIONS: usize = 4_000_000;
-
-/// Judges a file or a folder.
+/// Judges files and folders.
 ///
 /// # Errors
-/// When there is nothing to judge, or it is not a history (exit code 2).
+/// When there is nothing to judge, or something is not a history (exit code 2).
 pub(crate) fn run(arguments: &Check) -> Result<Exit, Failure> {
-    let path = &arguments.file;
-    let place = path.display().to_string();
-    if !path.exists() {
-        return Err(Failure::usage(place, "there is no such file or folder")
-            .help("give a history.jsonl, or the folder of a run such as results/latest"));
+    if let [folder] = arguments.files.as_slice()
+        && folder.is_dir()
+        && run_judge::run_folder(folder).is_ok_and(|run| run == *folder)
+    {
+        return whole_run(arguments, folder);
     }
-    if path.is_dir() && !path.join("history.jsonl").is_file() {
-        if arguments.model.is_some() {
-            return Err(Failure::usage("--model", "a run's folder says its models itself")
-                .help("give one history.jsonl to judge it by another model"));
-        }
-        return whole_run(arguments);
+    let files = files(&arguments.files)?;
+    let screen = Screen::new(arguments.json);
+    let mut worst = Exit::Valid;
+    let mut rows = Vec::new();
+    for file in &files {
+        let (exit, row) = one_file(arguments, &screen, file, files.len() == 1)?;
+        worst = worst.worse(exit);
+        rows.push(row);
     }
-    let file = if path.is_dir() { path.join("history.jsonl") } else { path.clone() };
-    one_file(arguments, &file)
+    if arguments.json {
+        let one = files.len() == 1;
+        run_judge::print_value(&if one {
+            rows.remove(0)
+        } else {
+            json!({ "exit": worst.code(), "files": rows })
+        })?;
+    }
+    Ok(worst)
 }
 
 /// Every check of every variant, as after the run.
-fn whole_run(arguments: &Check) -> Result<Exit, Failure> {
+fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
+    if arguments.reading.model.is_some() || arguments.reading.format.is_some() {
+        return Err(Failure::usage("--model, --format", "a run's folder says both itself")
+            .help("give one history.jsonl to judge it by another model"));
+    }
     let screen = Screen::new(arguments.json);
-    let folder = judge::run_folder(&arguments.file)?;
-    let verdict = judge::judge(&folder)?;
+    let verdict = run_judge::judge(folder)?;
     summary::say_verdict(&screen, &verdict);
-    let exit = judge::exit_of(verdict.answer);
+    let exit = run_judge::exit_of(verdict.answer);
     if arguments.json {
-        judge::print_json(&verdict, &folder, exit)?;
+        run_judge::print_json(&verdict, folder, exit)?;
     }
     Ok(exit)
 }
 
-/// Linearizability of one history.
-fn one_file(arguments: &Check, path: &Path) -> Result<Exit, Failure> {
-    let screen = Screen::new(arguments.json);
+/// The files that are meant: a folder means its history, or else all files in it.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.exists() {
+            return Err(Failure::usage(path.display().to_string(), "there is no such file or folder")
+                .help("give a history.jsonl, or the folder of a run such as results/latest"));
+        }
+        let history = path.join("history.jsonl");
+        if !path.is_dir() {
+            files.push(path.clone());
+        } else if history.is_file() {
+            files.push(history);
+        } else {
+            let entries = std::fs::read_dir(path).map_err(|error| Failure::io(path, &error))?;
+            let mut inside: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+            inside.retain(|path| path.is_file());
+            inside.sort();
+            if inside.is_empty() {
+                return Err(Failure::usage(path.display().to_string(), "there is no file in this folder"));
+            }
+            files.extend(inside);
+        }
+    }
+    Ok(files)
+}
+
+/// Judges one file; `alone` tells all there is to tell, otherwise a line.
+fn one_file(arguments: &Check, screen: &Screen, path: &Path, alone: bool) -> Result<(Exit, Value), Failure> {
     let place = path.display().to_string();
-    let file =
-        File::open(path).map_err(|error| Failure::usage(&place, format!("cannot be read: {error}")))?;
-    let history = read_jsonl(BufReader::new(file)).map_err(|error| {
-        Failure::usage(&place, error.to_string()).help("results/README.md says what a history looks like")
-    })?;
-    let operations = pair(&history.events).map_err(|error| Failure::usage(&place, error.to_string()))?;
-    let model = model(arguments, &history, &place)?;
-    let stop = judge::deadline(TIMEOUT);
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, threads };
-    let verdict = linearizability::check(&operations, model, &limits);
-    let told = Told::new(&verdict, &operations, model);
-    let exit = judge::exit_of(told.answer);
-    if history.unfinished {
-        screen.line(&format!(
-            "{FAINT}the last line is cut off, as a killed bench leaves it; it is left out{FAINT:#}"
-        ));
+    let History { name, format, model, operations, notes, unfinished } = read(path, &arguments.reading)?;
+    let said_by = if arguments.reading.model.is_some() { "--model" } else { place.as_str() };
+    let Judged { check, answer, reason, evidence } = judge(&operations, &model, said_by, arguments.timeout)?;
+    let exit = run_judge::exit_of(answer);
+    if alone {
+        for note in &notes {
+            screen.line(&format!("{FAINT}{note}{FAINT:#}"));
+        }
     }
-    summary::say_check(
-        &screen,
-        &history.header.spec,
-        "linearizable",
-        told.answer,
-        &told.reason,
-        &told.evidence,
-    );
-    if arguments.json {
-        judge::print_value(&json!({
-            "answer": told.answer,
-            "exit": exit.code(),
-            "check": "linearizable",
-            "model": model.name(),
-            "reason": told.reason,
-            "evidence": told.evidence,
-            "operations": operations.len(),
-            "unfinished": history.unfinished,
-            "file": path,
-        }))?;
-    }
-    Ok(exit)
+    let title = if alone { &name } else { &place };
+    summary::say_check(screen, title, check, answer, &reason, if alone { &evidence } else { &[] });
+    let row = json!({
+        "answer": answer,
+        "exit": exit.code(),
+        "check": check,
+        "model": model,
+        "format": format.name(),
+        "reason": reason,
+        "evidence": evidence,
+        "notes": notes,
+        "operations": operations.len(),
+        "unfinished": unfinished,
+        "file": path,
+    });
+    Ok((exit, row))
 }
 
-fn model(arguments: &Check, history: &History, place: &str) -> Result<Model, Failure> {
-    let (name, place) = match &arguments.model {
-        Some(name) => (name.as_str(), "--model"),
-        None => (history.header.model.as_str(), place),
-    };
-    name.parse().map_err(|error: linearizability::UnknownModel| {
-        let explained = explain::own(&error.to_string());
-        let mut failure = Failure::usage(place, explained.reason);
-        failure.help = explained.help;
-        failure
+/// A history that was read, ready to be judged.
+struct History {
+    name: String,
+    format: Format,
+    model: String,
+    operations: Vec<Operation>,
+    notes: Vec<String>,
+    unfinished: bool,
+}
+
+fn read(path: &Path, reading: &Reading) -> Result<History, Failure> {
+    let place = path.display().to_string();
+    let bytes =
+        std::fs::read(path).map_err(|error| Failure::usage(&place, format!("cannot be read: {error}")))?;
+    let options = options(reading)?;
+    let ours = options.format.is_none_or(|format| format == Format::History);
+    // Our own reader also takes what a killed bench has left.
+    if ours
+        && options.failed_cas.is_none()
+        && let Ok(history) = read_jsonl(bytes.as_slice())
+    {
+        let operations = pair(&history.events).map_err(|error| Failure::usage(&place, error.to_string()))?;
+        let cut = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
+        return Ok(History {
+            name: history.header.spec,
+            format: Format::History,
+            model: reading.model.clone().unwrap_or(history.header.model),
+            operations,
+            notes: if history.unfinished { vec![cut] } else { Vec::new() },
+            unfinished: history.unfinished,
+        });
+    }
+    let read = foreign(&place, &bytes, &options)?;
+    let model = read.model().map_err(|error| Failure::usage(&place, error.message))?.to_owned();
+    let operations = read.operations().map_err(|error| at(&place, &error))?;
+    let name = path.file_stem().map_or_else(|| place.clone(), |stem| stem.to_string_lossy().into_owned());
+    let mut notes = vec![format!("read as {}: {}", read.format, read.format.about())];
+    notes.extend(read.notes);
+    Ok(History { name, format: read.format, model, operations, notes, unfinished: false })
+}
+
+/// Reads a file of any format.
+///
+/// # Errors
+/// When it does not parse, with line and column.
+pub(super) fn foreign(place: &str, bytes: &[u8], options: &Options) -> Result<Read, Failure> {
+    formats::read(bytes, place, options).map_err(|error| {
+        at(place, &error).help("formats: `bench check --help`; results/README.md says what ours looks like")
     })
 }
 
-/// A verdict in words.
-struct Told {
-    answer: Answer,
-    reason: String,
-    evidence: Vec<String>,
-}
-
-impl Told {
-    fn new(verdict: &Verdict, operations: &[Operation], model: Model) -> Self {
-        match verdict {
-            Verdict::Valid { keys, operations } => Self {
-                answer: Answer::Valid,
-                reason: format!("{operations} operations on {keys} keys fit one order ({model})"),
-                evidence: Vec::new(),
-            },
-            Verdict::Unknown { reason } => {
-                Self { answer: Answer::Unknown, reason: reason.clone(), evidence: Vec::new() }
-            }
-            Verdict::Invalid(witness) => Self {
-                answer: Answer::Invalid,
-                reason: format!("no order of the operations explains them ({model})"),
-                evidence: evidence(witness, operations),
-            },
-        }
+fn at(place: &str, error: &formats::ReadError) -> Failure {
+    if error.line == 0 {
+        Failure::usage(place, &error.message)
+    } else {
+        Failure::usage(format!("{place}:{}:{}", error.line, error.column), &error.message)
     }
 }
 
-fn evidence(witness: &Witness, operations: &[Operation]) -> Vec<String> {
-    let mut lines = vec![witness.summary.clone()];
-    lines.extend(witness.operations.iter().map(|&place| {
-        let mark = if place == witness.operation { " ← cannot be explained" } else { "" };
-        format!("operation {place}: {}{mark}", in_words(&operations[place]))
-    }));
-    lines.extend(witness.pending.iter().map(|p| format!("operation {}: {}", p.operation, p.why)));
-    lines
+/// What the command line says about a file.
+///
+/// # Errors
+/// When it names no format.
+pub(super) fn options(reading: &Reading) -> Result<Options, Failure> {
+    let format = reading.format.as_deref().map(|name| parse_format("--format", name)).transpose()?;
+    Ok(Options {
+        format,
+        model: reading.model.clone(),
+        independent: reading.independent.then_some(true),
+        failed_cas: reading.failed_cas.map(FailedCas::from),
+    })
 }
 
-/// An operation with who, where and when.
-fn in_words(operation: &Operation) -> String {
-    let result = match &operation.outcome {
-        Outcome::Ok(value) => format!("ok {value}"),
-        Outcome::Fail { actual: Some(actual), .. } => format!("fail, found {actual}"),
-        Outcome::Fail { actual: None, .. } => "fail".to_owned(),
-        Outcome::Info { .. } => "unknown".to_owned(),
-    };
-    let end =
-        operation.completed_ns.map_or_else(|| "…".to_owned(), |end| format!("{:.6} s", end as f64 / 1e9));
-    format!(
-        "process {} {} {} {}: {result}, {:.6} s to {end}",
-        operation.process,
-        operation.f,
-        operation.key.as_deref().unwrap_or(""),
-        operation.argument,
-        operation.invoked_ns as f64 / 1e9,
-    )
+/// A format by its name.
+///
+/// # Errors
+/// When there is none of this name.
+pub(super) fn parse_format(argument: &str, name: &str) -> Result<Format, Failure> {
+    name.parse().map_err(|error: UnknownFormat| {
+        let explained = explain::own(&error.to_string());
+        let mut failure = Failure::usage(argument, explained.reason);
+        failure.help = explained.help;
+        failure
+    })
 }

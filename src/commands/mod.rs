@@ -2,7 +2,9 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod doctor;
+mod judged;
 pub(crate) mod list;
 pub(crate) mod nemesis;
 pub(crate) mod node;

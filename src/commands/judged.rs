@@ -1,0 +1,94 @@
+//! A verdict on the operations of a history in words, by whichever checker knows the model.
+
+use crate::failure::Failure;
+use crate::run::judge;
+use crate::spec::explain;
+use checker::history::{Operation, Outcome};
+use checker::linearizability::{self, Limits, Model, UnknownModel, Verdict, Witness};
+use checker::results::Answer;
+use std::time::Duration;
+
+/// Configurations a search may hold at once; one takes about 100 bytes.
+const CONFIGURATIONS: usize = 4_000_000;
+
+/// A verdict in words.
+pub(super) struct Judged {
+    /// The check that was made.
+    pub(super) check: &'static str,
+    pub(super) answer: Answer,
+    pub(super) reason: String,
+    pub(super) evidence: Vec<String>,
+}
+
+/// Judges operations by the model of this name, which `place` has named.
+///
+/// # Errors
+/// When no checker knows the model.
+pub(super) fn judge(
+    operations: &[Operation],
+    model: &str,
+    place: &str,
+    timeout: Duration,
+) -> Result<Judged, Failure> {
+    let model: Model = model.parse().map_err(|error: UnknownModel| {
+        let explained = explain::own(&error.to_string());
+        let mut failure = Failure::usage(place, explained.reason);
+        failure.help = explained.help;
+        failure
+    })?;
+    let stop = judge::deadline(timeout);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, threads };
+    Ok(Judged::linearizable(&linearizability::check(operations, model, &limits), operations, model))
+}
+
+impl Judged {
+    fn linearizable(verdict: &Verdict, operations: &[Operation], model: Model) -> Self {
+        let (answer, reason, evidence) = match verdict {
+            Verdict::Valid { keys, operations } => {
+                let keys = if *keys == 1 { "one key".to_owned() } else { format!("{keys} keys") };
+                (
+                    Answer::Valid,
+                    format!("{operations} operations on {keys} fit one order ({model})"),
+                    Vec::new(),
+                )
+            }
+            Verdict::Unknown { reason } => (Answer::Unknown, reason.clone(), Vec::new()),
+            Verdict::Invalid(witness) => {
+                let reason = format!("no order of the operations explains them ({model})");
+                (Answer::Invalid, reason, evidence(witness, operations))
+            }
+        };
+        Self { check: "linearizable", answer, reason, evidence }
+    }
+}
+
+fn evidence(witness: &Witness, operations: &[Operation]) -> Vec<String> {
+    let mut lines = vec![witness.summary.clone()];
+    lines.extend(witness.operations.iter().map(|&place| {
+        let mark = if place == witness.operation { " ← cannot be explained" } else { "" };
+        format!("operation {place}: {}{mark}", in_words(&operations[place]))
+    }));
+    lines.extend(witness.pending.iter().map(|p| format!("operation {}: {}", p.operation, p.why)));
+    lines
+}
+
+/// An operation with who, where and when.
+fn in_words(operation: &Operation) -> String {
+    let result = match &operation.outcome {
+        Outcome::Ok(value) => format!("ok {value}"),
+        Outcome::Fail { actual: Some(actual), .. } => format!("fail, found {actual}"),
+        Outcome::Fail { actual: None, .. } => "fail".to_owned(),
+        Outcome::Info { .. } => "unknown".to_owned(),
+    };
+    let end =
+        operation.completed_ns.map_or_else(|| "…".to_owned(), |end| format!("{:.6} s", end as f64 / 1e9));
+    format!(
+        "process {} {} {} {}: {result}, {:.6} s to {end}",
+        operation.process,
+        operation.f,
+        operation.key.as_deref().unwrap_or(""),
+        operation.argument,
+        operation.invoked_ns as f64 / 1e9,
+    )
+}
