@@ -141,6 +141,10 @@ pub(crate) struct Reading {
     /// Every value is a key and a value, as in Jepsen's independent tests
     #[arg(long)]
     pub independent: bool,
+    /// How much memory reading and searching may take, for example 2GiB; beyond it the file is refused, or
+    /// the answer unknown
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<usize>,
     /// What a failed compare-and-set says; by default what the format means by it
     #[arg(long, value_name = "MEANING")]
     pub failed_cas: Option<FailedCasMeaning>,
@@ -168,6 +172,20 @@ impl From<FailedCasMeaning> for checker::formats::FailedCas {
 fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     duration.try_into().map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// A number of bytes, with or without a unit.
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        other => return Err(format!("there is no unit \"{other}\"; use KiB, MiB or GiB, as in 512MiB")),
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "write a size such as 512MiB".to_owned())
 }
 
 /// `bench convert`.

@@ -1,6 +1,6 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
-use super::judged::{Judged, judge};
+use super::judged::{Bounds, Judged, judge};
 use crate::cli::{Check, Reading};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -91,7 +91,8 @@ fn one_file(arguments: &Check, screen: &Screen, path: &Path, alone: bool) -> Res
     let place = path.display().to_string();
     let History { name, format, model, operations, notes, unfinished } = read(path, &arguments.reading)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { place.as_str() };
-    let Judged { check, answer, reason, evidence } = judge(&operations, &model, said_by, arguments.timeout)?;
+    let bounds = Bounds { timeout: arguments.timeout, memory: arguments.reading.memory };
+    let Judged { check, answer, reason, evidence } = judge(&operations, &model, said_by, &bounds)?;
     let exit = run_judge::exit_of(answer);
     if alone {
         for note in &notes {
@@ -186,6 +187,7 @@ pub(super) fn options(reading: &Reading) -> Result<Options, Failure> {
         model: reading.model.clone(),
         independent: reading.independent.then_some(true),
         failed_cas: reading.failed_cas.map(FailedCas::from),
+        memory: reading.memory,
     })
 }
 

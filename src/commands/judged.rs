@@ -8,8 +8,17 @@ use checker::linearizability::{self, Limits, Model, UnknownModel, Verdict, Witne
 use checker::results::Answer;
 use std::time::Duration;
 
-/// Configurations a search may hold at once; one takes about 100 bytes.
-const CONFIGURATIONS: usize = 4_000_000;
+/// What one configuration of a search takes in memory, in bytes, roughly.
+const CONFIGURATION: usize = 100;
+/// What a search may take in memory unless somebody says otherwise, in bytes.
+const MEMORY: usize = 400_000_000;
+
+/// How much a search may take.
+pub(super) struct Bounds {
+    pub(super) timeout: Duration,
+    /// In bytes; a usual amount if none.
+    pub(super) memory: Option<usize>,
+}
 
 /// A verdict in words.
 pub(super) struct Judged {
@@ -28,7 +37,7 @@ pub(super) fn judge(
     operations: &[Operation],
     model: &str,
     place: &str,
-    timeout: Duration,
+    bounds: &Bounds,
 ) -> Result<Judged, Failure> {
     let model: Model = model.parse().map_err(|error: UnknownModel| {
         let explained = explain::own(&error.to_string());
@@ -36,9 +45,10 @@ pub(super) fn judge(
         failure.help = explained.help;
         failure
     })?;
-    let stop = judge::deadline(timeout);
+    let stop = judge::deadline(bounds.timeout);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, threads };
+    let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
+    let limits = Limits { stop: &*stop, configurations, threads };
     Ok(Judged::linearizable(&linearizability::check(operations, model, &limits), operations, model))
 }
 
