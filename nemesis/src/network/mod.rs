@@ -12,6 +12,8 @@ mod wires;
 
 pub use condition::{Claim, LinkFault};
 pub use counters::{LinkCounters, LinkSummary};
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use lab::tests::inside as inside_a_lab_of_its_own;
 pub use lab::{CLIENTS, EnterError, LabNetworkError, LabProbe, enter_lab, inside_lab, lab_entry, probe_lab};
 pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan};
 pub(crate) use ports::PortBlock;

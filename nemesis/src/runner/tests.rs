@@ -1,7 +1,7 @@
 //! Whole plans on real processes: every fault hits, is recorded, and is healed.
 
 use super::*;
-use crate::network::{Mode, Network};
+use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
 use crate::pretend::{answers, lab_of};
 use crate::spec::FaultSpec;
@@ -52,7 +52,7 @@ impl Directory for Leader {
 
 fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
-    let options = PlanOptions { mode: Mode::Proxy, duration: Duration::from_secs(60), seed: 7 };
+    let options = PlanOptions { mode: lab.mode(), duration: Duration::from_secs(60), seed: 7 };
     plan(&specs, lab.topology(), &options).unwrap()
 }
 
@@ -75,6 +75,47 @@ async fn all_answer(lab: &Lab) {
             assert!(lab.probe(&link, Duration::from_secs(5)).await.unwrap().answered(), "{link}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
+    let test = "runner::tests::every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed";
+    if !crate::network::inside_a_lab_of_its_own(test) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Arc::new(lab_of(4, Network::Lab, folder.path()).await);
+        let notes = Notes::new();
+        let specs = serde_json::json!([
+            {"kind": "kill", "target": "leader", "at": "0s", "for": "100ms"},
+            {"kind": "pause", "target": "n3", "at": "400ms", "for": "100ms"},
+            {"kind": "partition", "shape": "majority-ring", "at": "600ms", "for": "150ms"},
+            {"kind": "one-way", "from": "n1", "to": "n3", "at": "900ms", "for": "150ms"},
+            {"kind": "partition", "target": "n2", "how": "refuse", "at": "1200ms", "for": "50ms"},
+            {"kind": "delay", "delay": {"mean": "20ms", "jitter": "5ms", "distribution": "pareto"},
+             "at": "1500ms", "for": "200ms"},
+            {"kind": "rate", "rate": "1kB", "target": "n2", "at": "1900ms", "for": "100ms"},
+            {"kind": "flaky", "loss": "5%", "duplicate": 0.05, "at": "3s", "for": "100ms"},
+            {"kind": "one-way", "from": "n4", "to": "n1", "at": "4500ms", "for": "300ms"},
+            {"kind": "one-way", "from": "n1", "to": "n4", "at": "4600ms", "for": "300ms"},
+        ]);
+        let records = carry_out(specs, &lab, Some("n2"), &notes).await;
+        assert_eq!(records.len(), 10);
+        for record in &records {
+            assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
+            println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
+        }
+        let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
+        assert!(
+            told(2, "dropped") && told(3, "n1→n3: ") && told(5, "delayed") && told(7, "lost"),
+            "{records:#?}"
+        );
+        all_answer(&lab).await;
+        lab.stop().await.unwrap();
+    });
 }
 
 #[tokio::test]

@@ -344,4 +344,4 @@ fn settle(place: usize, ports: usize, rto: Option<Duration>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

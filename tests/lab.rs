@@ -1,0 +1,226 @@
+//! Real runs with network = "lab": as whoever runs the tests and as a user without rights, killed at any moment, and
+//! where no lab can be made.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "it is a test from the first line to the last")]
+
+mod support;
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use support::{bench, load_events, output, stderr, stdout, wait_for_exit, wait_until, write_spec};
+
+/// The variable by which every process of a test is known, wherever it has gone.
+const MARK: &str = "BENCH_TEST_MARK";
+/// Nobody.
+const USER: u32 = 54_321;
+const FAULTS: &str = "[[fault]]\nkind = \"partition\"\nshape = \"one\"\nat = \"200ms\"\nfor = \"400ms\"\n\
+    [[fault]]\nkind = \"flaky\"\nloss = \"5%\"\nreorder = \"5%\"\nat = \"900ms\"\nfor = \"400ms\"\n\
+    [[fault]]\nkind = \"delay\"\ndelay = \"10ms\"\nat = \"1500ms\"\nfor = \"300ms\"\n\
+    [[fault]]\nkind = \"kill\"\ntarget = \"n2\"\nat = \"2s\"\nfor = \"300ms\"\n";
+const LAB: [&str; 2] = ["--set", "cluster.network=lab"];
+
+/// Whether a lab can be made here; says which test is skipped and why otherwise.
+fn possible(test: &str) -> bool {
+    let said = stdout(&output(Path::new("/"), &["doctor"]));
+    let reasons: Vec<_> = said.lines().filter(|line| line.contains("no   lab")).collect();
+    assert!(reasons.is_empty() || std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reasons:?}");
+    if !reasons.is_empty() {
+        eprintln!("skipped {test}: {reasons:?}");
+    }
+    reasons.is_empty()
+}
+
+/// The processes that have this mark, with their part in the lab and whether they are the bench itself.
+fn marked(mark: &Path) -> Vec<(u32, String, bool)> {
+    let wanted = format!("{MARK}={}", mark.display());
+    let read = |pid: u32, file: &str| {
+        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        bytes
+            .split(|byte| *byte == 0)
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect::<Vec<_>>()
+    };
+    let pids = std::fs::read_dir("/proc").unwrap();
+    pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter_map(|pid| {
+            let env = read(pid, "environ");
+            env.contains(&wanted).then_some(())?;
+            let part = env.iter().find_map(|pair| pair.strip_prefix("BENCH_LAB=")).unwrap_or("outer");
+            Some((pid, part.to_owned(), read(pid, "cmdline").iter().any(|argument| argument == "run")))
+        })
+        .collect()
+}
+
+/// Interfaces and mounts as this process sees them: none of a lab may ever be among them.
+fn surroundings() -> (BTreeSet<String>, String) {
+    let interfaces = std::fs::read_to_string("/proc/self/net/dev").unwrap();
+    let names = interfaces.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()));
+    (names.collect(), std::fs::read_to_string("/proc/self/mounts").unwrap())
+}
+
+fn start(folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = bench(folder);
+    command.args(arguments).args(LAB).env(MARK, folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    // It may have ended by itself a moment ago.
+    let _ = kill_process(pid, signal);
+}
+
+/// Makes sure that a run's faults all took effect and that its verdict is valid.
+fn proves_itself(out: &Path, faults: usize) {
+    let table = std::fs::read_to_string(out.join("main/faults.csv")).unwrap();
+    assert_eq!(table.matches(",true,").count(), faults, "{table}");
+    let plan = std::fs::read_to_string(out.join("plan.json")).unwrap();
+    assert!(plan.contains("\"network\": \"lab\""), "{plan}");
+}
+
+#[test]
+fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
+    if !possible("a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "3s", FAULTS);
+    let before = surroundings();
+    let mut command = bench(folder.path());
+    command.args(["run", "short.toml", "--seed", "7", "--out", "out"]).args(LAB).env(MARK, folder.path());
+    let run = command.output().unwrap();
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(said.contains("(network lab)"), "{said}");
+    proves_itself(&folder.path().join("out"), 4);
+    assert_eq!(marked(folder.path()), []);
+    assert_eq!(surroundings(), before);
+}
+
+#[test]
+fn a_user_without_any_rights_runs_the_same_lab() {
+    let test = "a_user_without_any_rights_runs_the_same_lab";
+    if !possible(test) {
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped {test}: only root can become another user; every other test here shows the same");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path();
+    let program = own.join("bench");
+    std::fs::copy(env!("CARGO_BIN_EXE_bench"), &program).unwrap();
+    write_spec(own, "3s", FAULTS);
+    std::fs::set_permissions(own, std::fs::Permissions::from_mode(0o755)).unwrap();
+    chown(own, Some(USER), Some(USER)).unwrap();
+    let user = USER.to_string();
+    let run = Command::new("setpriv")
+        .args([
+            "--reuid",
+            &user,
+            "--regid",
+            &user,
+            "--clear-groups",
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+        ])
+        .arg(&program)
+        .args(["run", "short.toml", "--seed", "7", "--out", "out"])
+        .args(LAB)
+        .env("NO_COLOR", "1")
+        .env(MARK, own)
+        .current_dir(own)
+        .stdin(Stdio::null())
+        .output();
+    let Ok(run) = run else {
+        eprintln!("skipped {test}: there is no setpriv");
+        return;
+    };
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    proves_itself(&own.join("out"), 4);
+    assert_eq!(marked(own), []);
+}
+
+#[test]
+fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read() {
+    if !possible("a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read") {
+        return;
+    }
+    let rounds = std::env::var("BENCH_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
+    let mut chance = ChaCha8Rng::seed_from_u64(7);
+    let before = surroundings();
+    let mut killed = BTreeSet::new();
+    let mut histories = 0;
+    for round in 0..rounds {
+        let folder = tempfile::tempdir().unwrap();
+        write_spec(folder.path(), "60s", FAULTS);
+        let mut child = start(folder.path(), &["run", "short.toml", "--seed", "3", "--out", "out"]);
+        std::thread::sleep(Duration::from_millis(chance.random_range(0..2_500)));
+        let wanted = ["outer", "init", "inside"][round % 3];
+        let all = marked(folder.path());
+        let victim = all.iter().find(|(_, part, bench)| part == wanted && *bench);
+        killed.extend(victim.map(|_| wanted));
+        signal(victim.map_or(child.id(), |(pid, _, _)| *pid), Signal::KILL);
+        let code = wait_for_exit(&mut child);
+        assert!(code.is_none() || code == Some(4), "{wanted}: exit code {code:?}");
+        wait_until("every process of the lab is gone", || marked(folder.path()).is_empty());
+        assert_eq!(surroundings(), before);
+        let history = folder.path().join("out/main/history.jsonl");
+        if load_events(&history) > 10 {
+            histories += 1;
+            let check = output(folder.path(), &["check", history.to_str().unwrap()]);
+            assert!(matches!(check.status.code(), Some(0 | 3)), "{}{}", stdout(&check), stderr(&check));
+        }
+    }
+    assert!(killed.len() == 3 && histories > 0, "killed {killed:?}, {histories} histories");
+}
+
+#[test]
+fn an_interrupted_lab_heals_writes_its_results_and_ends_with_130() {
+    if !possible("an_interrupted_lab_heals_writes_its_results_and_ends_with_130") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "60s", "");
+    let mut child = start(folder.path(), &["run", "short.toml", "--seed", "3", "--out", "out"]);
+    let out = folder.path().join("out");
+    wait_until("the load begins", || load_events(&out.join("main/history.jsonl")) > 20);
+    signal(child.id(), Signal::INT);
+    assert_eq!(wait_for_exit(&mut child), Some(130));
+    assert!(out.join("verdict.json").exists());
+    assert_eq!(marked(folder.path()), []);
+}
+
+#[test]
+fn where_namespaces_are_switched_off_a_lab_is_refused_with_the_reason_and_proxies_do() {
+    let test = "where_namespaces_are_switched_off_a_lab_is_refused_with_the_reason_and_proxies_do";
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
+        exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
+    let forbidden = |arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-Ur", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_bench")]).args(arguments);
+        command.current_dir(folder.path()).env("NO_COLOR", "1").stdin(Stdio::null()).output()
+    };
+    let Some(doctor) = forbidden(&["doctor"]).ok().filter(|doctor| doctor.status.success()) else {
+        eprintln!("skipped {test}: namespaces cannot be switched off here");
+        return;
+    };
+    assert!(stdout(&doctor).contains("no   lab"), "{}", stdout(&doctor));
+    let refused = forbidden(&["run", "short.toml", LAB[0], LAB[1]]).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    let said = stderr(&refused);
+    assert!(said.contains("max_user_namespaces") && said.contains("network = \"proxy\""), "{said}");
+    let run = forbidden(&["run", "short.toml", "--out", "out"]).unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
+}
