@@ -120,6 +120,10 @@ pub(crate) struct Check {
     /// How to read them.
     #[command(flatten)]
     pub reading: Reading,
+    /// What transactions must fit, for example serializable or snapshot-isolation; strict-serializable if
+    /// not given
+    #[arg(long, value_name = "MODEL")]
+    pub consistency: Option<String>,
     /// How long the search may take for each file, for example 30s; beyond it the answer is unknown
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub timeout: Duration,

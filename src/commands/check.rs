@@ -9,6 +9,7 @@ use crate::spec::explain;
 use crate::terminal::{FAINT, Screen, summary};
 use checker::formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use checker::history::{Operation, pair, read_jsonl};
+use checker::transactions::{Consistency, UnknownConsistency};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -91,7 +92,11 @@ fn one_file(arguments: &Check, screen: &Screen, path: &Path, alone: bool) -> Res
     let place = path.display().to_string();
     let History { name, format, model, operations, notes, unfinished } = read(path, &arguments.reading)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { place.as_str() };
-    let bounds = Bounds { timeout: arguments.timeout, memory: arguments.reading.memory };
+    let bounds = Bounds {
+        timeout: arguments.timeout,
+        memory: arguments.reading.memory,
+        consistency: consistency(arguments)?,
+    };
     let Judged { check, answer, reason, evidence } = judge(&operations, &model, said_by, &bounds)?;
     let exit = run_judge::exit_of(answer);
     if alone {
@@ -115,6 +120,17 @@ fn one_file(arguments: &Check, screen: &Screen, path: &Path, alone: bool) -> Res
         "file": path,
     });
     Ok((exit, row))
+}
+
+/// The consistency model that was asked for.
+fn consistency(arguments: &Check) -> Result<Option<Consistency>, Failure> {
+    let parsed = arguments.consistency.as_deref().map(str::parse).transpose();
+    parsed.map_err(|error: UnknownConsistency| {
+        let explained = explain::own(&error.to_string());
+        let mut failure = Failure::usage("--consistency", explained.reason);
+        failure.help = explained.help;
+        failure
+    })
 }
 
 /// A history that was read, ready to be judged.

@@ -6,6 +6,7 @@ use crate::spec::explain;
 use checker::history::{Operation, Outcome};
 use checker::linearizability::{self, Limits, Model, UnknownModel, Verdict, Witness};
 use checker::results::Answer;
+use checker::transactions::{self, Consistency, Options, Workload};
 use std::time::Duration;
 
 /// What one configuration of a search takes in memory, in bytes, roughly.
@@ -18,7 +19,13 @@ pub(super) struct Bounds {
     pub(super) timeout: Duration,
     /// In bytes; a usual amount if none.
     pub(super) memory: Option<usize>,
+    /// What transactions must fit; strict serializability if none.
+    pub(super) consistency: Option<Consistency>,
 }
+
+/// The models of transactions, by the name of their workload.
+const TRANSACTIONS: [(&str, Workload); 2] =
+    [("list-append", Workload::ListAppend), ("rw-register", Workload::RwRegister)];
 
 /// A verdict in words.
 pub(super) struct Judged {
@@ -39,13 +46,21 @@ pub(super) fn judge(
     place: &str,
     bounds: &Bounds,
 ) -> Result<Judged, Failure> {
-    let model: Model = model.parse().map_err(|error: UnknownModel| {
-        let explained = explain::own(&error.to_string());
+    let stop = judge::deadline(bounds.timeout);
+    if let Some((_, workload)) = TRANSACTIONS.into_iter().find(|(name, _)| *name == model) {
+        let options = Options::new(workload);
+        let consistency = bounds.consistency.unwrap_or(options.model);
+        let options = Options { model: consistency, stop: &*stop, ..options };
+        return Ok(Judged::transactional(&transactions::check(operations, &options)));
+    }
+    let model: Model = model.parse().map_err(|_: UnknownModel| {
+        let models = Model::ALL.into_iter().map(Model::name).chain(TRANSACTIONS.map(|(name, _)| name));
+        let models = models.collect::<Vec<_>>().join(", ");
+        let explained = explain::own(&format!("there is no model \"{model}\"; models are {models}"));
         let mut failure = Failure::usage(place, explained.reason);
         failure.help = explained.help;
         failure
     })?;
-    let stop = judge::deadline(bounds.timeout);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
     let limits = Limits { stop: &*stop, configurations, threads };
@@ -70,6 +85,15 @@ impl Judged {
             }
         };
         Self { check: "linearizable", answer, reason, evidence }
+    }
+
+    fn transactional(verdict: &transactions::Verdict) -> Self {
+        let answer = match verdict.answer {
+            transactions::Answer::Valid => Answer::Valid,
+            transactions::Answer::Invalid => Answer::Invalid,
+            transactions::Answer::Unknown => Answer::Unknown,
+        };
+        Self { check: "transactions", answer, reason: verdict.reason(), evidence: verdict.evidence() }
     }
 }
 
