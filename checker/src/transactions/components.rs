@@ -1,6 +1,6 @@
 //! Strongly connected components, after Tarjan, without recursion.
 
-use super::graph::{Graph, kind};
+use super::graph::{Graph, Node, kind};
 use super::parse::{NONE, small};
 
 /// Which nodes reach each other over the edges allowed.
@@ -16,6 +16,20 @@ impl Components {
     pub(super) fn together(&self, a: u32, b: u32) -> bool {
         self.of[a as usize] == self.of[b as usize]
     }
+
+    /// By node: a number that no way over the edges allowed ever raises, and that is as low as can be for
+    /// helpers that no such edge leads into.
+    pub(super) fn ranks(&self, graph: &Graph) -> Vec<u32> {
+        let mut ranks = self.of.clone();
+        // A helper's children come behind it, or are transactions.
+        for node in (0..small(graph.len())).rev() {
+            if graph.nodes[node as usize] == Node::Writers {
+                let children = graph.links(node).iter().map(|link| ranks[link.to as usize]);
+                ranks[node as usize] = children.max().unwrap_or(0);
+            }
+        }
+        ranks
+    }
 }
 
 /// The components over edges of the kinds in `mask`; edges out of helper nodes are always allowed.
@@ -30,7 +44,10 @@ pub(super) fn components(graph: &Graph, mask: u8) -> Components {
         next_index: 0,
         next_component: 0,
     };
-    for root in 0..small(graph.len()) {
+    // Late transactions first, then helpers: so the numbers go roughly back in time.
+    let nodes = 0..small(graph.len());
+    let is_helper = |node: &u32| graph.nodes[*node as usize] != Node::Transaction;
+    for root in nodes.clone().rev().filter(|node| !is_helper(node)).chain(nodes.filter(is_helper)) {
         if search.index[root as usize] == NONE {
             search.from(root);
         }

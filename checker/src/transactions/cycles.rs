@@ -71,14 +71,32 @@ impl Kinds {
     }
 }
 
+/// A cycle that was reported.
+struct Reported {
+    /// One of its nodes.
+    node: u32,
+    order: Order,
+    excludes: Excluded,
+    length: u32,
+}
+
+/// What the cycles reported in a component exclude, and the length of the shortest.
+#[derive(Debug, Clone, Copy)]
+struct Covered {
+    excludes: Excluded,
+    shortest: u32,
+}
+
+/// A cycle of so many transactions is easy to follow.
+const SHORT: u32 = 8;
+
 /// One tangle as a graph of its own.
 struct Part<'r> {
     graph: Graph,
     /// By node: its number in the whole graph.
     outside: Vec<u32>,
     walker: Walker,
-    /// A node of each cycle reported, its order, and what it excludes.
-    found: Vec<(u32, Order, Excluded)>,
+    found: Vec<Reported>,
     report: &'r mut dyn FnMut(Name, &[Edge]),
 }
 
@@ -114,77 +132,62 @@ impl<'r> Part<'r> {
         if all.tangles.is_empty() || purse.stopped {
             return;
         }
-        let covered = self.covered(order, &all);
-        let open = |cycle: Cycle, node: u32| {
-            let covered = covered.get(&all.of[node as usize]).copied().unwrap_or_default();
-            !covered.covers(Name::Cycle(cycle, order).excludes())
-        };
-        let mut without_single = self.look_for_single(kinds, &all, &|node| open(Cycle::GSingle, node), purse);
-        without_single.retain(|tangle| open(Cycle::GNonadjacent, all.tangles[*tangle][0]));
-        if !without_single.is_empty() {
-            let wanted: Vec<u32> =
-                without_single.iter().map(|tangle| all.of[all.tangles[*tangle][0] as usize]).collect();
-            self.look_for_nonadjacent(kinds, &all, &wanted, purse);
-        }
-        for tangle in all.tangles.iter().filter(|tangle| open(Cycle::G2Item, tangle[0])) {
-            self.look_for_two_in_a_row(kinds, &all, tangle, purse);
+        self.look_for_single(order, &all, purse);
+        self.look_for_nonadjacent(order, &all, purse);
+        let limits = self.limits(Name::Cycle(Cycle::G2Item, order), &all);
+        for (tangle, limit) in all.tangles.iter().zip(limits) {
+            self.look_for_two_in_a_row(kinds, &all, tangle, limit, purse);
         }
     }
 
     /// G0 and G1c: any edge of the kind that lies within a component closes to a cycle.
     fn look_for_one_kind(&mut self, order: Order, cycle: Cycle, first: u8, mask: u8, purse: &mut Purse<'_>) {
         let components = components(&self.graph, mask);
-        let covered = self.covered(order, &components);
-        let excludes = Name::Cycle(cycle, order).excludes();
-        for tangle in &components.tangles {
-            if covered.get(&components.of[tangle[0] as usize]).is_some_and(|covered| covered.covers(excludes))
-            {
-                continue;
-            }
+        let limits = self.limits(Name::Cycle(cycle, order), &components);
+        for (tangle, limit) in components.tangles.iter().zip(limits) {
             let ground = Ground { mask, within: &components.of, above: None };
-            let closing = Closing { first, over: u8::MAX, certain: true };
+            let closing = Closing { first, over: u8::MAX, certain: true, limit };
             self.look_for_shortest(tangle, closing, &ground, purse);
         }
     }
 
-    /// Returns the tangles that have no G-single, or none that was found.
-    fn look_for_single(
-        &mut self,
-        kinds: Kinds,
-        all: &Components,
-        open: &dyn Fn(u32) -> bool,
-        purse: &mut Purse<'_>,
-    ) -> Vec<usize> {
-        let forward = components(&self.graph, kinds.forward());
-        let mut without = Vec::new();
-        for (place, tangle) in all.tangles.iter().enumerate() {
-            let ground = Ground { mask: kinds.forward(), within: &all.of, above: Some(&forward.of) };
-            let closing = Closing { first: kinds.rw, over: u8::MAX, certain: false };
-            if open(tangle[0]) && !self.look_for_shortest(tangle, closing, &ground, purse) {
-                without.push(place);
-            }
+    fn look_for_single(&mut self, order: Order, all: &Components, purse: &mut Purse<'_>) {
+        let kinds = Kinds::of(order);
+        let ranks = components(&self.graph, kinds.forward()).ranks(&self.graph);
+        let limits = self.limits(Name::Cycle(Cycle::GSingle, order), all);
+        for (tangle, limit) in all.tangles.iter().zip(limits) {
+            let ground = Ground { mask: kinds.forward(), within: &all.of, above: Some(&ranks) };
+            let closing = Closing { first: kinds.rw, over: u8::MAX, certain: false, limit };
+            self.look_for_shortest(tangle, closing, &ground, purse);
         }
-        without
     }
 
     /// A cycle in which no two `rw` edges follow each other exists exactly where one exists in the doubled
     /// graph; from one that visits a transaction twice, a shorter one can be taken.
-    fn look_for_nonadjacent(
-        &mut self,
-        kinds: Kinds,
-        all: &Components,
-        wanted: &[u32],
-        purse: &mut Purse<'_>,
-    ) {
+    fn look_for_nonadjacent(&mut self, order: Order, all: &Components, purse: &mut Purse<'_>) {
+        let limits = self.limits(Name::Cycle(Cycle::GNonadjacent, order), all);
+        let mut wanted: FxHashMap<u32, u32> = FxHashMap::default();
+        for (tangle, limit) in all.tangles.iter().zip(limits).filter(|(_, limit)| *limit > 0) {
+            let single = |found: &Reported| {
+                found.order == order
+                    && all.together(found.node, tangle[0])
+                    && Name::Cycle(Cycle::GSingle, order).excludes() == found.excludes
+            };
+            if !self.found.iter().any(single) {
+                wanted.insert(all.of[tangle[0] as usize], limit);
+            }
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let kinds = Kinds::of(order);
         let doubled = never_twice(&self.graph, kinds.forward(), kinds.rw);
         let components = components(&doubled, u8::MAX);
         let mut walker = Walker::new(doubled.len());
         for tangle in &components.tangles {
-            if !wanted.contains(&all.of[tangle[0] as usize / 2]) {
-                continue;
-            }
+            let Some(limit) = wanted.get(&all.of[tangle[0] as usize / 2]) else { continue };
             let ground = Ground { mask: kinds.all(), within: &components.of, above: None };
-            let closing = Closing { first: kinds.rw, over: u8::MAX, certain: true };
+            let closing = Closing { first: kinds.rw, over: u8::MAX, certain: true, limit: *limit };
             if let Some(way) = shortest(&doubled, &mut walker, tangle, closing, &ground, purse) {
                 let mut edges = edges(&doubled, &way);
                 for edge in &mut edges {
@@ -201,12 +204,13 @@ impl<'r> Part<'r> {
         kinds: Kinds,
         all: &Components,
         tangle: &[u32],
+        limit: u32,
         purse: &mut Purse<'_>,
     ) {
         let ground = Ground { mask: kinds.all(), within: &all.of, above: None };
-        let closing = Closing { first: kinds.rw, over: kinds.rw, certain: false };
+        let closing = Closing { first: kinds.rw, over: kinds.rw, certain: false, limit };
         if !self.look_for_shortest(tangle, closing, &ground, purse)
-            && !self.found.iter().any(|(node, ..)| all.together(*node, tangle[0]))
+            && !self.found.iter().any(|found| all.together(found.node, tangle[0]))
         {
             let closing = Closing { over: u8::MAX, certain: true, ..closing };
             self.look_for_shortest(tangle, closing, &ground, purse);
@@ -228,8 +232,10 @@ impl<'r> Part<'r> {
     }
 
     fn found(&mut self, mut cycle: Vec<Edge>) {
-        let name @ Name::Cycle(_, order) = classify(&cycle) else { return };
-        self.found.push((cycle[0].from, order, name.excludes()));
+        let (kind, order) = classify(&cycle);
+        let name = Name::Cycle(kind, order);
+        let length = small(cycle.len());
+        self.found.push(Reported { node: cycle[0].from, order, excludes: name.excludes(), length });
         for edge in &mut cycle {
             (edge.from, edge.to) = (self.outside[edge.from as usize], self.outside[edge.to as usize]);
         }
@@ -238,15 +244,27 @@ impl<'r> Part<'r> {
         (self.report)(name, &cycle);
     }
 
-    /// By component: what cycles that need less order exclude already. A cycle that excludes no more than
-    /// these is their shadow.
-    fn covered(&self, order: Order, components: &Components) -> FxHashMap<u32, Excluded> {
-        let mut covered: FxHashMap<u32, Excluded> = FxHashMap::default();
-        for (node, _, excluded) in self.found.iter().filter(|(_, found, _)| *found < order) {
-            let all = covered.entry(components.of[*node as usize]).or_default();
-            *all = all.with(*excluded);
+    /// For each tangle: how long a cycle of the name may be to be worth reporting. Of the data, every kind
+    /// is. With the other orders, a cycle that excludes no more than those reported already is their shadow:
+    /// of use only if they are long and it is shorter.
+    fn limits(&self, name: Name, components: &Components) -> Vec<u32> {
+        let Name::Cycle(_, order) = name else { return Vec::new() };
+        let mut covered: FxHashMap<u32, Covered> = FxHashMap::default();
+        let before = |found: &&Reported| order > Order::Data && found.order <= order;
+        for found in self.found.iter().filter(before) {
+            let nothing = Covered { excludes: Excluded::default(), shortest: u32::MAX };
+            let all = covered.entry(components.of[found.node as usize]).or_insert(nothing);
+            all.excludes = all.excludes.with(found.excludes);
+            all.shortest = all.shortest.min(found.length);
         }
-        covered
+        let limit = |tangle: &Vec<u32>| match covered.get(&components.of[tangle[0] as usize]) {
+            Some(covered) if covered.excludes.covers(name.excludes()) => match covered.shortest {
+                0..=SHORT => 0,
+                shortest => shortest - 1,
+            },
+            Some(_) | None => u32::MAX,
+        };
+        components.tangles.iter().map(limit).collect()
     }
 }
 
@@ -259,6 +277,8 @@ struct Closing {
     over: u8,
     /// Whether every first edge within the component closes.
     certain: bool,
+    /// Its length must not be greater; no limit is `u32::MAX`.
+    limit: u32,
 }
 
 /// The shortest cycle that begins with an edge among the nodes.
@@ -271,8 +291,12 @@ fn shortest(
     purse: &mut Purse<'_>,
 ) -> Option<Vec<Hop>> {
     let mut best: Option<Vec<Hop>> = None;
-    let mut limit = u32::MAX;
-    purse.refill(closing.certain);
+    // The way back is one edge shorter than the cycle, and must be shorter than the limit.
+    let mut limit = closing.limit;
+    if limit == 0 {
+        return None;
+    }
+    purse.refill(closing.certain && limit == u32::MAX);
     for from in tangle {
         for place in graph.range(*from) {
             let link = graph.link(place);
@@ -335,7 +359,7 @@ fn two_in_a_row(cycle: &[Edge]) -> bool {
     (0..cycle.len()).any(|place| is_rw(place) && is_rw(place + 1))
 }
 
-fn classify(cycle: &[Edge]) -> Name {
+fn classify(cycle: &[Edge]) -> (Cycle, Order) {
     let kinds = cycle.iter().fold(0, |kinds, edge| kinds | edge.kind);
     let missed = cycle.iter().filter(|edge| edge.kind & kind::ANY_RW != 0).count();
     let order = if kinds & (kind::REAL_TIME | kind::RW_IN_TIME) != 0 {
@@ -352,5 +376,5 @@ fn classify(cycle: &[Edge]) -> Name {
         _ if two_in_a_row(cycle) => Cycle::G2Item,
         _ => Cycle::GNonadjacent,
     };
-    Name::Cycle(cycle, order)
+    (cycle, order)
 }

@@ -228,6 +228,27 @@ fn the_shortest_cycle_is_shown() {
 }
 
 #[test]
+fn a_short_cycle_is_shown_beside_a_long_one_that_excludes_more() {
+    // Process 1 hands on what it wrote through twenty others to the one whose read misses it.
+    let mut lines = vec!["p1 0..1 append x 1".to_owned(), "p1 2..3 append y 0".to_owned()];
+    lines.extend((1..=20).map(|place| {
+        let seen: Vec<String> = (0..place).map(|number: usize| number.to_string()).collect();
+        format!("{}..{} r y [{}]; append y {place}", 4 * place, 4 * place + 1, seen.join(" "))
+    }));
+    lines.push("90..91 r y [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20]; r x []".to_owned());
+    let verdict = judge(Workload::ListAppend, &lines.join("\n"));
+    assert_eq!(
+        names(&verdict),
+        ["G-single-process", "G-single-realtime"],
+        "{}",
+        verdict.evidence().join("\n")
+    );
+    let lengths: Vec<_> = verdict.anomalies.iter().map(|anomaly| anomaly.operations.len()).collect();
+    assert_eq!(lengths, [23, 2]);
+    assert_eq!(verdict.weakest_excluded, [Consistency::StrongSessionSnapshotIsolation]);
+}
+
+#[test]
 fn what_is_no_transaction_makes_the_answer_unknown() {
     let cases = [
         (Workload::ListAppend, "w x 1", "\"append\""),
