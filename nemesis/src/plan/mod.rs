@@ -8,7 +8,7 @@ mod times;
 
 pub use scope::{Hit, Scope};
 
-use crate::network::{LinkFault, Mode};
+use crate::network::{CLIENTS, LinkFault, Mode};
 use crate::spec::{CutManner, Delay, FaultSpec};
 use crate::topology::Topology;
 use crate::vocabulary::Kind;
@@ -204,6 +204,11 @@ fn action(spec: &FaultSpec) -> Action {
 /// Refuses what this mode cannot do, keys the kind does not take, and numbers that make no fault.
 fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
     spec.kind.available(mode).map_err(|reason| Refusal::new("kind", reason))?;
+    let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
+    if clients && mode != Mode::Lab {
+        let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
+        return Err(Refusal::new("groups", reason));
+    }
     let keys: [(&'static str, bool, &[Kind]); 13] = [
         ("target", spec.target.is_some() && spec.kind == Kind::OneWay, &[]),
         ("shape", spec.shape.is_some(), &[Kind::Partition]),

@@ -1,7 +1,7 @@
 //! Whom a fault hits: nodes, and the directed links between them.
 
 use super::{Refusal, action};
-use crate::network::LinkFault;
+use crate::network::{CLIENTS, LinkFault};
 use crate::partition::{Link, between_groups, bridge, halves, majority, majority_ring};
 use crate::plan::Action;
 use crate::select::{Ends, by_name, select};
@@ -266,7 +266,11 @@ fn explicit(groups: &[Vec<String>], topology: &Topology) -> Result<Aim, Refusal>
     if groups.iter().any(Vec::is_empty) {
         return Err(refuse("one of them is empty".to_owned()));
     }
-    let everybody = by_name(&groups.concat(), topology).map_err(refuse)?;
+    let (clients, named): (Vec<_>, Vec<_>) = groups.concat().into_iter().partition(|name| name == CLIENTS);
+    if clients.len() > 1 {
+        return Err(refuse(format!("`{CLIENTS}` stands in two of them")));
+    }
+    let everybody = by_name(&named, topology).map_err(refuse)?;
     let sides: Vec<Vec<&str>> =
         groups.iter().map(|group| group.iter().map(String::as_str).collect()).collect();
     let mut aim = cut("groups", &sides, everybody, between_groups(&sides));

@@ -233,3 +233,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn clients_may_be_cut_off_in_a_lab_and_only_there() {
+    let mut spec = FaultSpec::new(Kind::Partition);
+    spec.at = Some(Duration::from_secs(1));
+    spec.groups = Some(vec![vec!["clients".to_owned(), "n1".to_owned()], vec!["n2".to_owned()]]);
+    let topology = Topology::new((1..=3).map(|i| (format!("n{i}"), ["replica"])));
+    let options = |mode| PlanOptions { mode, duration: Duration::from_secs(10), seed: 7 };
+    let planned = plan(&[spec.clone()], &topology, &options(Mode::Lab)).unwrap();
+    assert_eq!(planned[0].nodes, Some(vec!["n1".to_owned(), "n2".to_owned()]));
+    let Scope::Links(links) = &planned[0].scope else { panic!("{:?}", planned[0].scope) };
+    let links: Vec<_> = links.iter().map(ToString::to_string).collect();
+    assert_eq!(links, ["clients→n2", "n1→n2", "n2→clients", "n2→n1"]);
+    let refused = plan(&[spec], &topology, &options(Mode::Proxy)).unwrap_err().to_string();
+    assert!(refused.contains("network = \"lab\""), "{refused}");
+}

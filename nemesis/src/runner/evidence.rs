@@ -5,7 +5,7 @@
 
 use super::act::Before;
 use crate::lab::Lab;
-use crate::network::{LinkCounters, LinkFault, Mode, Probe};
+use crate::network::{CLIENTS, LinkCounters, LinkFault, Mode, Probe};
 use crate::partition::Link;
 use std::future::Future;
 use std::pin::Pin;
@@ -244,6 +244,9 @@ async fn ask(lab: &Lab, link: &Link, patience: Duration, cut: bool) -> Asked {
     let unable = || Asked::NoUse(format!("{} is down or paused", link.to));
     if !cut && lab.faults_on(link) > 1 {
         return Asked::NoUse("another fault is on it".to_owned());
+    }
+    if link.to == CLIENTS {
+        return Asked::NoUse("clients answer nobody".to_owned());
     }
     if !lab.could_answer(&link.to).await {
         return unable();

@@ -99,18 +99,23 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
              "at": "1500ms", "for": "200ms"},
             {"kind": "rate", "rate": "1kB", "target": "n2", "at": "1900ms", "for": "100ms"},
             {"kind": "flaky", "loss": "5%", "duplicate": 0.05, "at": "3s", "for": "100ms"},
+            {"kind": "partition", "groups": [["clients", "n1"], ["n2"]], "at": "4200ms", "for": "200ms"},
             {"kind": "one-way", "from": "n4", "to": "n1", "at": "4500ms", "for": "300ms"},
             {"kind": "one-way", "from": "n1", "to": "n4", "at": "4600ms", "for": "300ms"},
         ]);
         let records = carry_out(specs, &lab, Some("n2"), &notes).await;
-        assert_eq!(records.len(), 10);
+        assert_eq!(records.len(), 11);
         for record in &records {
             assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
             println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
         }
         let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
         assert!(
-            told(2, "dropped") && told(3, "n1→n3: ") && told(5, "delayed") && told(7, "lost"),
+            told(2, "dropped")
+                && told(3, "n1→n3: ")
+                && told(5, "delayed")
+                && told(7, "lost")
+                && told(8, "clients→n2: "),
             "{records:#?}"
         );
         all_answer(&lab).await;

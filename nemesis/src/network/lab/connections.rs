@@ -43,7 +43,7 @@ impl Connections {
         let backward = Name { from: to, to: from, from_port: segment.to_port, to_port: segment.from_port };
         if segment.dials {
             if self.0.len() >= REMEMBERED {
-                self.0.retain(|_, connection| connection.ended == [false; 2]);
+                self.0.retain(|_, connection| connection.ended == [false; 2] && !connection.reset);
             }
             self.0.insert(forward, Connection::default());
         }

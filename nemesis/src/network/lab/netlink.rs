@@ -64,6 +64,25 @@ impl Netlink {
         self.ask(message)
     }
 
+    /// Makes a bridge of the kernel's own, to compare the switch with.
+    #[cfg(test)]
+    pub(super) fn add_bridge(&self, name: &str) -> io::Result<()> {
+        let mut message = Message::new(NEWLINK, REQUEST_ACK | CREATE);
+        message.link(0, 0);
+        message.attribute(3, format!("{name}\0").as_bytes());
+        message.nest(18, |info| info.attribute(1, b"bridge"));
+        self.ask(message)
+    }
+
+    /// Plugs an interface into a bridge.
+    #[cfg(test)]
+    pub(super) fn plug(&self, index: u32, bridge: u32) -> io::Result<()> {
+        let mut message = Message::new(NEWLINK, REQUEST_ACK);
+        message.link(index, 0);
+        message.attribute(10, &bridge.to_ne_bytes());
+        self.ask(message)
+    }
+
     /// Switches an interface on.
     pub(super) fn up(&self, index: u32) -> io::Result<()> {
         let mut message = Message::new(NEWLINK, REQUEST_ACK);
