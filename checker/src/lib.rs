@@ -3,6 +3,8 @@
 //! This crate is pure. It starts nothing and reads no clock: a history goes in, a verdict comes out.
 
 pub mod agreement;
+pub mod certificate;
+pub mod follow;
 pub mod formats;
 pub mod history;
 pub mod linearizability;

@@ -2,8 +2,9 @@
 //!
 //! The field `spec` of a file's header says in a sentence why it has its verdict.
 
+use checker::certificate::confirm;
 use checker::history::{Operation, pair, read_jsonl};
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::linearizability::{Limits, Model, Verdict, check_certified};
 use std::{fs, io::BufReader, path::Path};
 
 /// Reads all histories of a folder and hands out name, operations, model and verdict of each.
@@ -22,7 +23,11 @@ fn each(folder: &str, mut judge: impl FnMut(&str, &[Operation], Verdict)) {
         assert!(history.header.spec.ends_with('.'), "{name} does not say why in a sentence");
         let model: Model = history.header.model.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
         let operations = pair(&history.events).unwrap_or_else(|error| panic!("{name}: {error}"));
-        judge(&name, &operations, check(&operations, model, &Limits::DEFAULT));
+        let (verdict, order) = check_certified(&operations, model, &Limits::DEFAULT);
+        if let Some(order) = order {
+            assert_eq!(confirm(&operations, model, &order), Ok(()), "{name}");
+        }
+        judge(&name, &operations, verdict);
     }
 }
 

@@ -2,8 +2,9 @@
 
 mod support;
 
+use checker::certificate::confirm;
 use checker::history::{Operation, Outcome};
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::linearizability::{Limits, Model, Verdict, check, check_certified};
 use serde_json::{Value, json};
 use support::generate::{CAS_REGISTER, KV, REGISTER, Shape, sound};
 
@@ -86,6 +87,30 @@ fn a_stale_read_in_a_large_history_has_a_small_witness() {
         assert!(witness.operations.len() <= most, "{values} values: {witness:#?}");
         let part: Vec<_> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
         assert!(matches!(check(&part, Model::Register, &Limits::DEFAULT), Verdict::Invalid(_)));
+    }
+}
+
+#[test]
+fn large_and_wide_histories_have_orders_that_are_confirmed() {
+    let mut all = vec![(wide(70, 20), Model::Register), (wide(140, 20), Model::Register)];
+    let hard: &[(&[&str], Model, usize, u64, u32)] = &[
+        (REGISTER, Model::Register, 100, 0, 5),
+        (REGISTER, Model::Register, 30, 5, 0),
+        (CAS_REGISTER, Model::CasRegister, 100, 0, 5),
+        (CAS_REGISTER, Model::CasRegister, 10, 5, 0),
+        (CAS_REGISTER, Model::CasRegister, 5, 5, 2),
+        (KV, Model::Kv, 6, 0, 1),
+        (KV, Model::Kv, 6, 5, 0),
+    ];
+    for &(functions, model, processes, values, info) in hard {
+        for seed in 0..3 {
+            all.push((sound(&Shape { processes, values, info, ..shape(functions) }, seed), model));
+        }
+    }
+    for (operations, model) in all {
+        let (verdict, order) = check_certified(&operations, model, &Limits::DEFAULT);
+        assert_eq!(verdict, Verdict::Valid { keys: 1, operations: operations.len() });
+        assert_eq!(confirm(&operations, model, &order.expect("it is valid")), Ok(()));
     }
 }
 

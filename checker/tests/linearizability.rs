@@ -2,8 +2,9 @@
 
 mod support;
 
+use checker::certificate::{Mismatch, confirm};
 use checker::history::Operation;
-use checker::linearizability::{Limits, Model, Verdict, Witness, check};
+use checker::linearizability::{Limits, Model, Verdict, Witness, check_certified};
 use support::{
     generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, bend, coarsen, sound},
     oracle::linearizable,
@@ -45,12 +46,18 @@ fn compare(functions: &'static [&'static str], model: Model, seeds: std::ops::Ra
     for seed in seeds {
         let operations = history(functions, seed);
         let expected = linearizable(&operations, model);
-        match check(&operations, model, &Limits::DEFAULT) {
+        let (verdict, order) = check_certified(&operations, model, &Limits::DEFAULT);
+        match verdict {
             Verdict::Valid { operations: counted, .. } => {
                 assert_eq!(counted, operations.len());
                 assert!(expected, "seed {seed} is valid only for the checker: {operations:#?}");
+                let order = order.expect("a valid verdict has an order");
+                if let Err(mismatch) = confirm(&operations, model, &order) {
+                    panic!("seed {seed}: {mismatch}: {order:?} {operations:#?}");
+                }
             }
             Verdict::Invalid(witness) => {
+                assert_eq!(order, None);
                 assert!(!expected, "seed {seed} is invalid only for the checker: {operations:#?}");
                 if seed % 8 == 1 {
                     assert_witness(&operations, model, &witness, seed);
@@ -116,6 +123,40 @@ fn key_value_stores_agree_with_brute_force() {
 #[test]
 fn appends_agree_with_brute_force() {
     assert_both_kinds(compare(APPENDS, Model::Kv, 0..QUICK));
+}
+
+#[test]
+fn a_wrong_order_is_not_confirmed() {
+    let mut found = [0; 4];
+    for seed in 0..20_000 {
+        let operations = history(CAS_REGISTER, seed);
+        let (_, order) = check_certified(&operations, Model::CasRegister, &Limits::DEFAULT);
+        let Some(order) = order.filter(|order| order.orders[0].len() > 2) else { continue };
+        let mut shorter = order.clone();
+        let lost = shorter.orders[0].pop().expect("it has a last operation");
+        let mut longer = order.clone();
+        longer.orders[0].push(lost);
+        assert_eq!(confirm(&operations, Model::CasRegister, &longer), Err(Mismatch::Twice(lost)));
+        let mut swapped = order.clone();
+        swapped.orders[0].reverse();
+        for wrong in [shorter, swapped] {
+            match confirm(&operations, Model::CasRegister, &wrong) {
+                Ok(()) => found[3] += 1,
+                Err(Mismatch::Missing(operation)) => {
+                    assert_eq!(operation, lost as usize);
+                    found[0] += 1;
+                }
+                Err(Mismatch::Time { operation, after }) => {
+                    let [late, early] = [operation, after].map(|place| &operations[place as usize]);
+                    assert!(late.completed.is_some_and(|completed| completed < early.invoked));
+                    found[1] += 1;
+                }
+                Err(Mismatch::Result { .. }) => found[2] += 1,
+                Err(mismatch) => panic!("seed {seed}: {mismatch}"),
+            }
+        }
+    }
+    assert!(found[..3].iter().all(|&count| count > 500), "too few mismatches of a kind: {found:?}");
 }
 
 #[test]

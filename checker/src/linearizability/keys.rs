@@ -3,7 +3,7 @@
 use super::{
     Limits, Model,
     encode::{Names, encode},
-    method::{Decision, decide},
+    method::{Decision, decide, decide_and_order},
 };
 use crate::history::Operation;
 use rustc_hash::FxHashMap;
@@ -35,21 +35,32 @@ pub(super) fn split(operations: &[Operation]) -> Vec<Key<'_>> {
     keys
 }
 
-/// Decides every key, the largest first. The error says which operation is not understood.
+/// What became of a key, and where it is linearizable and somebody asked, in which order. The error says
+/// which operation is not understood.
+pub(super) type Decided = Result<(Decision, Vec<u32>), String>;
+
+/// Decides every key, the largest first; with `ordered`, says in which order as well.
 pub(super) fn decide_all(
     operations: &[Operation],
     keys: &[Key<'_>],
     model: Model,
     limits: &Limits<'_>,
-) -> Vec<Result<Decision, String>> {
+    ordered: bool,
+) -> Vec<Decided> {
     let mut largest_first: Vec<usize> = (0..keys.len()).collect();
     largest_first.sort_by_key(|&key| std::cmp::Reverse(keys[key].places.len()));
     let taken = AtomicUsize::new(0);
     let work = || {
         let mut decided = Vec::new();
         while let Some(&key) = largest_first.get(taken.fetch_add(1, Ordering::Relaxed)) {
-            let decision = encode(operations, &keys[key].places, model, Names::Observed)
-                .map(|(values, ops)| decide(&values, &ops, limits));
+            let decision =
+                encode(operations, &keys[key].places, model, Names::Observed).map(|(values, ops)| {
+                    if ordered {
+                        decide_and_order(&values, &ops, limits)
+                    } else {
+                        (decide(&values, &ops, limits), Vec::new())
+                    }
+                });
             decided.push((key, decision));
         }
         decided

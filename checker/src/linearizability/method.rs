@@ -5,7 +5,7 @@ use super::{
     budget::Stop,
     frontier::{self, Found},
     object::{NEVER, Op},
-    registers::{by_zones, refuted},
+    registers::{by_zones, refuted, zone_order},
     values::Values,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,6 +36,21 @@ pub(super) fn decide(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> De
     }
 }
 
+/// Decides one key as [`decide`] does; where it is linearizable, also in which order, by origin.
+pub(super) fn decide_and_order(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> (Decision, Vec<u32>) {
+    if (limits.stop)() {
+        return (Decision::Unknown { why: Stop::Time, sound_until: 0 }, Vec::new());
+    }
+    match by_zones(values, ops) {
+        Some(true) => (Decision::Linearizable, zone_order(values, ops)),
+        None if !refuted(values, ops) => {
+            let (found, order) = frontier::search_for_order(values, ops, limits);
+            (decision(found), order.unwrap_or_default())
+        }
+        Some(false) | None => (decide(values, ops, limits), Vec::new()),
+    }
+}
+
 /// Whether a key is impossible, without saying where. Cheaper than [`decide`].
 pub(super) fn impossible(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> bool {
     match by_zones(values, ops) {
@@ -45,7 +60,11 @@ pub(super) fn impossible(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -
 }
 
 fn by_search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
-    match frontier::search(values, ops, limits, true) {
+    decision(frontier::search(values, ops, limits, true))
+}
+
+fn decision(found: Found) -> Decision {
+    match found {
         Found::Linearizable => Decision::Linearizable,
         Found::Stuck(stuck) => Decision::Impossible(stuck.op),
         Found::Unknown { why, sound_until } => Decision::Unknown { why, sound_until },

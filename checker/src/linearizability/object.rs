@@ -3,11 +3,11 @@
 use super::values::Values;
 
 /// The completion of an operation that never completes.
-pub(super) const NEVER: u32 = u32::MAX;
+pub(crate) const NEVER: u32 = u32::MAX;
 
 /// What one operation does to the value. Values are numbers given by [`Values`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Finds this value.
     Read(u32),
     /// Finds any other value.
@@ -43,13 +43,13 @@ impl Action {
 
 /// One operation on one key. Times are places in the order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Op {
-    pub(super) action: Action,
-    pub(super) invoked: u32,
+pub(crate) struct Op {
+    pub(crate) action: Action,
+    pub(crate) invoked: u32,
     /// [`NEVER`] where it may not have happened.
-    pub(super) completed: u32,
+    pub(crate) completed: u32,
     /// Its place in the caller's operations.
-    pub(super) origin: u32,
+    pub(crate) origin: u32,
 }
 
 impl Op {

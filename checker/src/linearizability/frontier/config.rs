@@ -1,11 +1,12 @@
 //! Configurations, and the smallest set of them that stands for all.
 
-use super::mask::Mask;
+use super::{mask::Mask, path::Path};
 use rustc_hash::FxHashMap;
+use std::hash::{Hash, Hasher};
 
 /// One way the operations so far may have happened, as far as the future can tell.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Config<const W: usize> {
+#[derive(Debug, Clone)]
+pub(super) struct Config<const W: usize, P> {
     /// The value.
     pub(super) state: u32,
     /// Open operations that still have to happen before they complete.
@@ -15,12 +16,31 @@ pub(super) struct Config<const W: usize> {
     pub(super) avail: Mask<W>,
     /// How many operations of unknown outcome were used, by class, in the order of classes.
     pub(super) used: Vec<(u32, u32)>,
+    /// How it came about. Equal configurations may have come about differently.
+    pub(super) path: P,
 }
 
-impl<const W: usize> Config<W> {
+impl<const W: usize, P> PartialEq for Config<W, P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state
+            && self.must == other.must
+            && self.avail == other.avail
+            && self.used == other.used
+    }
+}
+
+impl<const W: usize, P> Eq for Config<W, P> {}
+
+impl<const W: usize, P> Hash for Config<W, P> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.state, self.must, self.avail, &self.used).hash(hasher);
+    }
+}
+
+impl<const W: usize, P: Path> Config<W, P> {
     /// The key before everything.
     pub(super) fn initial(state: u32) -> Self {
-        Self { state, must: Mask::EMPTY, avail: Mask::EMPTY, used: Vec::new() }
+        Self { state, must: Mask::EMPTY, avail: Mask::EMPTY, used: Vec::new(), path: P::default() }
     }
 
     /// Whether everything the other one can still become, this one can become as well.
@@ -58,14 +78,14 @@ impl<const W: usize> Config<W> {
 
 /// Configurations of which none dominates another, by state.
 #[derive(Debug)]
-pub(super) struct Antichain<const W: usize> {
+pub(super) struct Antichain<const W: usize, P> {
     places: FxHashMap<u32, usize>,
     /// Only the first `places.len()` are in use; the others keep their memory.
-    buckets: Vec<Vec<Config<W>>>,
+    buckets: Vec<Vec<Config<W, P>>>,
     len: usize,
 }
 
-impl<const W: usize> Antichain<W> {
+impl<const W: usize, P: Path> Antichain<W, P> {
     pub(super) fn new() -> Self {
         Self { places: FxHashMap::default(), buckets: Vec::new(), len: 0 }
     }
@@ -86,17 +106,17 @@ impl<const W: usize> Antichain<W> {
         self.len = 0;
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Config<W>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Config<W, P>> {
         self.buckets[..self.places.len()].iter().flatten()
     }
 
     /// For changes that alter all configurations of a state alike.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Config<W>> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Config<W, P>> {
         self.buckets[..self.places.len()].iter_mut().flatten()
     }
 
     /// Takes all configurations out.
-    pub(super) fn take(&mut self) -> Vec<Config<W>> {
+    pub(super) fn take(&mut self) -> Vec<Config<W, P>> {
         let all = self.buckets[..self.places.len()].iter_mut().flat_map(std::mem::take).collect();
         self.places.clear();
         self.len = 0;
@@ -104,7 +124,7 @@ impl<const W: usize> Antichain<W> {
     }
 
     /// Adds a configuration unless one that is here dominates it, and drops those it dominates.
-    pub(super) fn insert(&mut self, config: Config<W>) {
+    pub(super) fn insert(&mut self, config: Config<W, P>) {
         let next = self.places.len();
         let place = *self.places.entry(config.state).or_insert(next);
         if place == self.buckets.len() {

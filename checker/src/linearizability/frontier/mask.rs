@@ -7,6 +7,13 @@ pub(super) struct Mask<const W: usize>([u64; W]);
 impl<const W: usize> Mask<W> {
     pub(super) const EMPTY: Self = Self([0; W]);
 
+    /// The same slots in a wider set.
+    pub(super) fn widened<const V: usize>(self) -> Mask<V> {
+        let mut words = [0; V];
+        words[..W].copy_from_slice(&self.0);
+        Mask(words)
+    }
+
     pub(super) fn has(&self, slot: usize) -> bool {
         self.0[slot / 64] & (1 << (slot % 64)) != 0
     }

@@ -6,8 +6,11 @@
 //! outcome that do the same are counted, not named. So memory grows with concurrency and not with length.
 
 mod config;
+mod live;
 mod mask;
+mod path;
 mod plan;
+mod replay;
 mod search;
 mod slots;
 mod uses;
@@ -18,9 +21,11 @@ use super::{
     object::{Action, Op},
     values::Values,
 };
+use path::{Path, Trail};
 use plan::Plan;
 use search::Search;
 
+pub(crate) use live::{Halt, LiveSearch};
 pub(super) use plan::drop_useless;
 
 /// How much of the search space one pass looks at.
@@ -81,30 +86,60 @@ pub(super) struct Open {
 pub(super) fn search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>, forget: bool) -> Found {
     let plan = Plan::new(values, ops, forget);
     match plan.live {
-        0..=64 => widen::<1>(values, &plan, limits),
-        65..=128 => widen::<2>(values, &plan, limits),
-        129..=512 => widen::<8>(values, &plan, limits),
-        513..=4096 => widen::<64>(values, &plan, limits),
+        0..=64 => widen::<1, ()>(values, &plan, limits).0,
+        65..=128 => widen::<2, ()>(values, &plan, limits).0,
+        129..=512 => widen::<8, ()>(values, &plan, limits).0,
+        513..=4096 => widen::<64, ()>(values, &plan, limits).0,
         open => Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 },
     }
 }
 
-fn widen<const W: usize>(values: &Values<'_>, plan: &Plan, limits: &Limits<'_>) -> Found {
+/// The same search, and where the key is linearizable, an order of its operations, by origin. It takes
+/// about 40 bytes more for each operation.
+pub(super) fn search_for_order(
+    values: &Values<'_>,
+    ops: &[Op],
+    limits: &Limits<'_>,
+) -> (Found, Option<Vec<u32>>) {
+    fn ordered<const W: usize>(
+        values: &Values<'_>,
+        plan: &Plan,
+        limits: &Limits<'_>,
+    ) -> (Found, Option<Vec<u32>>) {
+        let (found, trail) = widen::<W, Trail>(values, plan, limits);
+        (found, trail.map(|trail| replay::order::<W>(values, plan, &trail.taken())))
+    }
+    let plan = Plan::new(values, ops, true);
+    match plan.live {
+        0..=64 => ordered::<1>(values, &plan, limits),
+        65..=128 => ordered::<2>(values, &plan, limits),
+        129..=512 => ordered::<8>(values, &plan, limits),
+        513..=4096 => ordered::<64>(values, &plan, limits),
+        open => (Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
+    }
+}
+
+/// Searches in wider and wider passes; how the last configuration came about, if one is left.
+fn widen<const W: usize, P: Path>(
+    values: &Values<'_>,
+    plan: &Plan,
+    limits: &Limits<'_>,
+) -> (Found, Option<P>) {
     let mut budget = Budget::new(limits);
     let mut sound_until = 0;
     for level in LEVELS {
-        let mut search = Search::<W>::new(values, plan, level, &mut budget);
-        match search.run() {
-            Ok(None) => return Found::Linearizable,
+        let mut search = Search::<W, P>::new(values, &plan.classes, level);
+        match search.run(plan, &mut budget) {
+            Ok(None) => return (Found::Linearizable, search.path().cloned()),
             Ok(Some(op)) => {
                 sound_until = sound_until.max(search.now);
                 if !search.cut {
-                    return Found::Stuck(search.stuck(op));
+                    return (Found::Stuck(search.stuck(op)), None);
                 }
             }
             Err(why) => {
                 let sound_until = sound_until.max(search.now);
-                return Found::Unknown { why, sound_until };
+                return (Found::Unknown { why, sound_until }, None);
             }
         }
     }

@@ -4,17 +4,16 @@ use super::super::{
     object::{Action, Op},
     values::{UNOBSERVED, Values},
 };
-use super::{config::Config, mask::Mask};
+use super::{config::Config, mask::Mask, path::Path};
 
 /// The open operations, and what they do to a configuration.
 #[derive(Debug)]
 pub(super) struct Slots<'a, const W: usize> {
     values: &'a Values<'a>,
-    /// By slot: what the operation does. Only meaningful where `open` has the slot.
-    actions: Vec<Action>,
-    completed: Vec<u32>,
-    /// By slot: the operation's place in the plan.
-    ops: Vec<u32>,
+    /// By slot: the operation. Only meaningful where `open` has the slot.
+    ops: Vec<Op>,
+    /// By slot: the operation's number.
+    numbers: Vec<u32>,
     /// By slot: the open operations that do the same and complete earlier. They are always used first.
     seniors: Vec<Mask<W>>,
     pub(super) open: Mask<W>,
@@ -29,9 +28,8 @@ impl<'a, const W: usize> Slots<'a, W> {
     pub(super) fn new(values: &'a Values<'a>) -> Self {
         Self {
             values,
-            actions: Vec::new(),
-            completed: Vec::new(),
             ops: Vec::new(),
+            numbers: Vec::new(),
             seniors: Vec::new(),
             open: Mask::EMPTY,
             observations: Mask::EMPTY,
@@ -41,23 +39,36 @@ impl<'a, const W: usize> Slots<'a, W> {
         }
     }
 
+    /// The same operations in the same slots, with room for more.
+    pub(super) fn widened<const V: usize>(self) -> Slots<'a, V> {
+        Slots {
+            values: self.values,
+            ops: self.ops,
+            numbers: self.numbers,
+            seniors: self.seniors.into_iter().map(Mask::widened).collect(),
+            open: self.open.widened(),
+            observations: self.observations.widened(),
+            writes: self.writes.widened(),
+            appends: self.appends.widened(),
+            expired: self.expired,
+        }
+    }
+
     /// Opens an operation; none if every slot is taken.
     pub(super) fn open(&mut self, number: u32, op: &Op) -> Option<usize> {
         let slot = self.open.first_free()?;
-        if slot == self.actions.len() {
-            self.actions.push(op.action);
-            self.completed.push(0);
-            self.ops.push(0);
+        if slot == self.ops.len() {
+            self.ops.push(*op);
+            self.numbers.push(number);
             self.seniors.push(Mask::EMPTY);
         }
-        self.actions[slot] = op.action;
-        self.completed[slot] = op.completed;
-        self.ops[slot] = number;
+        self.ops[slot] = *op;
+        self.numbers[slot] = number;
         self.seniors[slot] = Mask::EMPTY;
         if !op.action.is_observation() {
             for other in self.open.slots() {
-                if self.actions[other] == op.action {
-                    if self.completed[other] < op.completed {
+                if self.action(other) == op.action {
+                    if self.ops[other].completed < op.completed {
                         self.seniors[slot].set(other);
                     } else {
                         self.seniors[other].set(slot);
@@ -88,21 +99,26 @@ impl<'a, const W: usize> Slots<'a, W> {
     pub(super) fn find(&self, number: u32) -> usize {
         self.open
             .slots()
-            .find(|&slot| self.ops[slot] == number)
+            .find(|&slot| self.numbers[slot] == number)
             .expect("an operation completes after its invocation")
     }
 
-    /// The place in the plan of the operation in a slot.
-    pub(super) fn op(&self, slot: usize) -> u32 {
-        self.ops[slot]
+    /// The operation in a slot.
+    pub(super) fn op(&self, slot: usize) -> &Op {
+        &self.ops[slot]
+    }
+
+    /// The number of the operation in a slot.
+    pub(super) fn number(&self, slot: usize) -> u32 {
+        self.numbers[slot]
     }
 
     pub(super) fn action(&self, slot: usize) -> Action {
-        self.actions[slot]
+        self.ops[slot].action
     }
 
     /// Whether an operation that does the same should be used before the one in `slot`.
-    pub(super) fn has_senior(&self, slot: usize, config: &Config<W>) -> bool {
+    pub(super) fn has_senior<P>(&self, slot: usize, config: &Config<W, P>) -> bool {
         // An append that may have been hidden is no substitute for one that must still happen.
         let pool = if self.appends.has(slot) && config.must.has(slot) { &config.must } else { &config.avail };
         self.seniors[slot].meets(pool)
@@ -123,8 +139,8 @@ impl<'a, const W: usize> Slots<'a, W> {
     }
 
     /// Enters an operation that was just opened into a configuration.
-    pub(super) fn enter(&self, slot: usize, config: &mut Config<W>) {
-        let action = self.actions[slot];
+    pub(super) fn enter<P>(&self, slot: usize, config: &mut Config<W, P>) {
+        let action = self.action(slot);
         if !action.is_observation() {
             config.avail.set(slot);
         }
@@ -134,12 +150,12 @@ impl<'a, const W: usize> Slots<'a, W> {
     }
 
     /// The configuration after an enabled update, and whether an observation was absorbed by it.
-    pub(super) fn update(
+    pub(super) fn update<P: Path>(
         &self,
-        config: &Config<W>,
+        config: &Config<W, P>,
         action: Action,
         slot: Option<usize>,
-    ) -> Option<(Config<W>, bool)> {
+    ) -> Option<(Config<W, P>, bool)> {
         let mut next = config.clone();
         next.state = self.apply(config.state, action)?;
         if let Some(slot) = slot {
@@ -157,18 +173,18 @@ impl<'a, const W: usize> Slots<'a, W> {
     }
 
     /// Takes what changes nothing out of `must`: it may happen here.
-    pub(super) fn absorb(&self, config: &mut Config<W>) {
+    pub(super) fn absorb<P>(&self, config: &mut Config<W, P>) {
         for slot in config.must.slots() {
-            if self.apply(config.state, self.actions[slot]) == Some(config.state) {
+            if self.apply(config.state, self.action(slot)) == Some(config.state) {
                 config.must.clear(slot);
             }
         }
     }
 
     /// Whether an open update needs the configuration's very value.
-    pub(super) fn builds_on(&self, config: &Config<W>) -> bool {
+    pub(super) fn builds_on<P>(&self, config: &Config<W, P>) -> bool {
         config.avail.meets(&self.appends)
-            || config.avail.slots().any(|slot| needs(self.actions[slot], config.state))
+            || config.avail.slots().any(|slot| needs(self.action(slot), config.state))
     }
 }
 

@@ -1,8 +1,13 @@
 //! Methods for values that were produced once: what is known of each such value, near-linear in the history.
 
+mod live;
+mod order;
 mod refuter;
+mod tree;
 mod zones;
 
+pub(crate) use live::{Contradiction, LiveZones, Repeated, Token};
+pub(super) use order::zone_order;
 pub(super) use refuter::refuted;
 pub(super) use zones::by_zones;
 

@@ -17,6 +17,12 @@ use super::{
 /// Whether the operations of one key, in order of invocation, are linearizable; none where the method does
 /// not apply.
 pub(in super::super) fn by_zones(values: &Values<'_>, ops: &[Op]) -> Option<bool> {
+    let mut clusters = applicable(values, ops)?;
+    Some(linearizable(&mut clusters, ops))
+}
+
+/// What the operations say of each observed value; none where the method does not apply.
+pub(super) fn applicable(values: &Values<'_>, ops: &[Op]) -> Option<Vec<Cluster>> {
     if values.is_text() || ops.iter().any(|op| matches!(op.action, Action::Not(_))) {
         return None;
     }
@@ -26,10 +32,7 @@ pub(in super::super) fn by_zones(values: &Values<'_>, ops: &[Op]) -> Option<bool
         clusters[ABSENT as usize].producers = 1;
         clusters[ABSENT as usize].producer = None;
     }
-    if clusters.iter().any(|cluster| cluster.producers > 1) {
-        return None;
-    }
-    Some(linearizable(&mut clusters, ops))
+    (!clusters.iter().any(|cluster| cluster.producers > 1)).then_some(clusters)
 }
 
 fn consumes(op: &Op, value: u32) -> bool {
@@ -44,45 +47,58 @@ fn linearizable(clusters: &mut [Cluster], ops: &[Op]) -> bool {
     if clusters.iter().any(|cluster| cluster.consumers > 1 || (cluster.found && cluster.producers == 0)) {
         return false;
     }
-    let mut chained = 0;
     let (mut forward, mut backward) = (Vec::new(), Vec::new());
-    let mut place = |block: Option<Block>| {
+    let consistent = blocks(clusters, ops, |_, span| {
+        if span.is_forward() {
+            forward.push((span, 0));
+        } else {
+            backward.push(span);
+        }
+    });
+    consistent
+        && disjoint(forward)
+            .is_some_and(|forward| backward.iter().all(|span| around(&forward, *span).is_none()))
+}
+
+/// Names every block by the write it starts with (none for the initial value) and says where it lies; false
+/// if one of them contradicts itself.
+pub(super) fn blocks(clusters: &[Cluster], ops: &[Op], mut each: impl FnMut(Option<u32>, Span)) -> bool {
+    let mut chained = 0;
+    let mut place = |start: Option<u32>, block: Option<Block>| {
         let Some(block) = block else { return false };
         chained += block.chained;
-        if block.span.is_forward() {
-            forward.push((block.span, 0));
-        } else {
-            backward.push(block.span);
-        }
+        each(start, block.span);
         true
     };
     let initial = Span { low: START, high: START };
-    if !place(Block::follow(initial, Some(&clusters[ABSENT as usize]), clusters, ops)) {
+    if !place(None, Block::follow(initial, Some(&clusters[ABSENT as usize]), clusters, ops)) {
         return false;
     }
-    for op in ops {
+    for (op, start) in ops.iter().zip(0..) {
         let Action::Write(to) = op.action else { continue };
-        let cluster = clusters.get(to as usize).filter(|cluster| cluster.producer.is_some());
+        let cluster = written(clusters, start, to);
         if !op.certain() && !cluster.is_some_and(|cluster| cluster.found) {
             continue;
         }
         let mut span = Span::NOTHING;
         span.add(op);
-        if !place(Block::follow(span, cluster, clusters, ops)) {
+        if !place(Some(start), Block::follow(span, cluster, clusters, ops)) {
             return false;
         }
     }
     let happened: u32 = clusters.iter().map(|cluster| cluster.consumers).sum();
-    if chained != happened {
-        // The others form circles, which start from nothing.
-        return false;
-    }
-    disjoint(forward).is_some_and(|forward| backward.iter().all(|span| around(&forward, *span).is_none()))
+    // The others would form circles, which start from nothing.
+    chained == happened
+}
+
+/// The cluster of the value that the operation at this place left, if somebody looks for it.
+pub(super) fn written(clusters: &[Cluster], place: u32, value: u32) -> Option<&Cluster> {
+    clusters.get(value as usize).filter(|cluster| cluster.producer == Some(place))
 }
 
 /// Finds out which compare-and-sets of unknown outcome happened: those whose new value was found, by an
 /// operation that certainly happened or by another one of them that did.
-fn settle(clusters: &mut [Cluster], ops: &[Op]) {
+pub(super) fn settle(clusters: &mut [Cluster], ops: &[Op]) {
     let mut found: Vec<u32> =
         (0..).zip(clusters.iter()).filter(|(_, cluster)| cluster.found).map(|(value, _)| value).collect();
     while let Some(value) = found.pop() {
@@ -126,7 +142,7 @@ impl Block {
             let Action::Cas(_, to) = op.action else {
                 unreachable!("only a compare-and-set consumes a value")
             };
-            cluster = clusters.get(to as usize).filter(|cluster| cluster.producer == Some(consumer));
+            cluster = written(clusters, consumer, to);
         }
         Some(block)
     }

@@ -1,0 +1,168 @@
+//! Confirms a valid verdict: reads an order of operations and sees for itself that it explains everything.
+//!
+//! This is the second opinion on [`check_certified`](crate::linearizability::check_certified). It shares no
+//! code with the methods that found the order, is short enough to be read at one sitting, and takes time in
+//! proportion to the history.
+
+use crate::{
+    history::{Operation, Outcome},
+    linearizability::Model,
+};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// For each key an order of its operations, by their place in the slice that was checked. Linearizability
+/// is local (Herlihy and Wing 1990), so the orders of different keys need not fit together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linearization {
+    /// One order a key, in no order of keys. Operations of unknown outcome that are left out never happened.
+    pub orders: Vec<Vec<u32>>,
+}
+
+/// The first thing in an order that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// An order names what is not an operation, or has no effect and no result: it failed, or its read is unknown.
+    #[error("the order names operation {0}, which does not exist or cannot have happened")]
+    Nothing(u32),
+    /// An operation stands twice in the orders.
+    #[error("operation {0} stands twice in the order")]
+    Twice(u32),
+    /// An order contains operations of different keys, or a key has two orders.
+    #[error("operation {0} does not belong to the key of its order")]
+    Key(u32),
+    /// An operation stands after one that was invoked only when it was over already.
+    #[error(
+        "operation {operation} had completed before operation {after}, which the order puts first, was invoked"
+    )]
+    Time {
+        /// The operation that stands too late.
+        operation: u32,
+        /// One that stands before it.
+        after: u32,
+    },
+    /// An operation cannot have had its result where it stands.
+    #[error("operation {operation} cannot have its result where the value is {value}")]
+    Result {
+        /// The operation.
+        operation: u32,
+        /// The value where it stands.
+        value: Value,
+    },
+    /// An operation that happened stands nowhere.
+    #[error("operation {0} happened, but the order leaves it out")]
+    Missing(usize),
+}
+
+/// Whether each order respects real time and explains every result of its key, each key starting absent, and
+/// whether every operation that happened is in one. Linear in the history; operations may come in any order.
+///
+/// # Errors
+/// The first mismatch found.
+pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -> Result<(), Mismatch> {
+    let keyed = model == Model::Kv;
+    let texts: HashSet<_> =
+        operations.iter().filter(|o| keyed && o.f == "append").map(|o| o.key.as_deref()).collect();
+    let mut seen = vec![false; operations.len()];
+    let mut keys: HashMap<Option<&str>, usize> = HashMap::new();
+    for (order, number) in orders.orders.iter().zip(0..) {
+        let mut value = Value::Null;
+        let mut latest: Option<(usize, u32)> = None;
+        for &place in order {
+            let operation = operations.get(place as usize).ok_or(Mismatch::Nothing(place))?;
+            let key = operation.key.as_deref();
+            if !may_happen(operation) {
+                return Err(Mismatch::Nothing(place));
+            }
+            if std::mem::replace(&mut seen[place as usize], true) {
+                return Err(Mismatch::Twice(place));
+            }
+            if *keys.entry(key).or_insert(number) != number {
+                return Err(Mismatch::Key(place));
+            }
+            if let Some((invoked, after)) = latest
+                && must_happen(operation)
+                && operation.completed.is_some_and(|completed| completed < invoked)
+            {
+                return Err(Mismatch::Time { operation: place, after });
+            }
+            if latest.is_none_or(|(invoked, _)| invoked < operation.invoked) {
+                latest = Some((operation.invoked, place));
+            }
+            if !step(operation, &mut value, texts.contains(&key)) {
+                return Err(Mismatch::Result { operation: place, value });
+            }
+        }
+    }
+    match operations.iter().zip(&seen).position(|(operation, seen)| !seen && must_happen(operation)) {
+        Some(missing) => Err(Mismatch::Missing(missing)),
+        None => Ok(()),
+    }
+}
+
+/// Whether it can have had an effect or a result. A failed compare-and-set whose precondition did not hold
+/// is a result.
+fn may_happen(operation: &Operation) -> bool {
+    match &operation.outcome {
+        Outcome::Ok(_) => true,
+        Outcome::Info { .. } => !matches!(operation.f.as_str(), "read" | "get"),
+        Outcome::Fail { error, actual } => {
+            operation.f == "cas" && (actual.is_some() || error.as_deref() == Some("precondition"))
+        }
+    }
+}
+
+fn must_happen(operation: &Operation) -> bool {
+    let info = matches!(operation.outcome, Outcome::Info { .. });
+    !info && operation.completed.is_some() && may_happen(operation)
+}
+
+/// Lets an operation happen; whether it can have had its result there. With `text`, values are compared as text.
+fn step(operation: &Operation, value: &mut Value, text: bool) -> bool {
+    let argument = &operation.argument;
+    match (operation.f.as_str(), &operation.outcome) {
+        ("read" | "get", Outcome::Ok(found)) => same(value, found, text),
+        ("write" | "put", _) => {
+            value.clone_from(argument);
+            true
+        }
+        ("delete", _) => {
+            *value = Value::Null;
+            true
+        }
+        ("append", _) => {
+            let mut longer = if value.is_null() { String::new() } else { string(value.take()) };
+            longer.push_str(&string(argument.clone()));
+            *value = Value::String(longer);
+            true
+        }
+        ("cas", outcome) => match (argument.get(0), argument.get(1), outcome) {
+            (Some(from), Some(to), Outcome::Ok(_) | Outcome::Info { .. }) => {
+                let fits = same(value, from, text);
+                value.clone_from(to);
+                fits
+            }
+            (Some(from), Some(_), Outcome::Fail { actual, .. }) => {
+                !same(value, from, text) && actual.as_ref().is_none_or(|found| same(value, found, text))
+            }
+            (None, _, _) | (_, None, _) => false,
+        },
+        (_, _) => false,
+    }
+}
+
+fn same(a: &Value, b: &Value, text: bool) -> bool {
+    if let (Value::String(a), Value::String(b)) = (a, b) {
+        return a == b;
+    }
+    a == b || (text && !a.is_null() && !b.is_null() && string(a.clone()) == string(b.clone()))
+}
+
+fn string(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            other.to_string()
+        }
+    }
+}
