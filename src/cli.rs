@@ -124,6 +124,9 @@ pub(crate) struct Check {
     /// not given
     #[arg(long, value_name = "MODEL")]
     pub consistency: Option<String>,
+    /// Have an order that proves a valid verdict confirmed by a separate verifier
+    #[arg(long)]
+    pub certify: bool,
     /// How long the search may take for each file, for example 30s; beyond it the answer is unknown
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub timeout: Duration,

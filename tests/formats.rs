@@ -26,7 +26,8 @@ fn foreign_histories_are_judged_and_what_was_guessed_is_said() {
     assert!(said.contains("jepsen-log") && said.contains("cas-register"), "{said}");
     let said = check(folder.path(), &[&corpus("independent.edn")], 0);
     assert!(said.contains("[key value]"), "{said}");
-    let said = check(folder.path(), &[&corpus("kv.txt")], 0);
+    let said = check(folder.path(), &["--certify", &corpus("kv.txt")], 0);
+    assert!(said.contains("confirms"), "{said}");
     assert!(said.contains("porcupine-kv"), "{said}");
 }
 

@@ -96,6 +96,7 @@ fn one_file(arguments: &Check, screen: &Screen, path: &Path, alone: bool) -> Res
         timeout: arguments.timeout,
         memory: arguments.reading.memory,
         consistency: consistency(arguments)?,
+        certify: arguments.certify,
     };
     let Judged { check, answer, reason, evidence } = judge(&operations, &model, said_by, &bounds)?;
     let exit = run_judge::exit_of(answer);

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::run::judge;
 use crate::spec::explain;
+use checker::certificate::confirm;
 use checker::history::{Operation, Outcome};
 use checker::linearizability::{self, Limits, Model, UnknownModel, Verdict, Witness};
 use checker::results::Answer;
@@ -21,6 +22,8 @@ pub(super) struct Bounds {
     pub(super) memory: Option<usize>,
     /// What transactions must fit; strict serializability if none.
     pub(super) consistency: Option<Consistency>,
+    /// Whether a separate verifier must confirm what is valid.
+    pub(super) certify: bool,
 }
 
 /// The models of transactions, by the name of their workload.
@@ -64,7 +67,25 @@ pub(super) fn judge(
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
     let limits = Limits { stop: &*stop, configurations, threads };
-    Ok(Judged::linearizable(&linearizability::check(operations, model, &limits), operations, model))
+    if !bounds.certify {
+        return Ok(Judged::linearizable(
+            &linearizability::check(operations, model, &limits),
+            operations,
+            model,
+        ));
+    }
+    let (verdict, orders) = linearizability::check_certified(operations, model, &limits);
+    let mut judged = Judged::linearizable(&verdict, operations, model);
+    if let Some(orders) = orders {
+        match confirm(operations, model, &orders) {
+            Ok(()) => judged.reason.push_str("; a separate verifier confirms the order"),
+            Err(mismatch) => {
+                judged.answer = Answer::Unknown;
+                judged.reason = format!("the order that was found is not confirmed: {mismatch}");
+            }
+        }
+    }
+    Ok(judged)
 }
 
 impl Judged {
