@@ -4,6 +4,7 @@
 
 pub mod agreement;
 pub mod certificate;
+pub mod elements;
 pub mod follow;
 pub mod formats;
 pub mod history;

@@ -1,0 +1,242 @@
+//! What a check writes down while it looks, and how that becomes a verdict.
+
+use super::kind::Kind;
+use super::verdict::{Answer, Class, Finding, Latencies, Verdict};
+use super::words;
+use crate::history::{Operation, Outcome};
+use serde_json::Value;
+
+/// Doubts that are written out; there may be one for every operation.
+const DOUBTS_SHOWN: usize = 8;
+
+/// The notes of one check over all keys.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    pub(super) operations: &'a [Operation],
+    kind: Kind,
+    key: Option<&'a str>,
+    findings: Vec<Finding>,
+    counts: Vec<(&'static str, u64)>,
+    taken: Vec<(&'static str, Vec<u64>)>,
+    doubts: Vec<String>,
+    hidden_doubts: u64,
+    /// Where the doubts about the present key begin.
+    doubts_of_key: usize,
+    /// Operations that are not understood on the present key, by reason: the first, and how many.
+    misread: Vec<(&'static str, usize, u64)>,
+    notes: Vec<String>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(kind: Kind, operations: &'a [Operation]) -> Self {
+        Self {
+            operations,
+            kind,
+            key: None,
+            findings: Vec::new(),
+            counts: Vec::new(),
+            taken: Vec::new(),
+            doubts: Vec::new(),
+            hidden_doubts: 0,
+            doubts_of_key: 0,
+            misread: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Everything from here on concerns this key.
+    pub(super) fn turn_to(&mut self, key: Option<&'a str>) {
+        self.settle_misread();
+        self.doubts_of_key = self.doubts.len();
+        self.key = key;
+    }
+
+    /// The promise is broken.
+    pub(super) fn breaks(&mut self, class: Class, value: &Value, operations: Vec<usize>, text: String) {
+        self.find(class, true, value, operations, text);
+    }
+
+    /// Worth knowing, but allowed.
+    pub(super) fn remarks(&mut self, class: Class, value: &Value, operations: Vec<usize>, text: String) {
+        self.find(class, false, value, operations, text);
+    }
+
+    pub(super) fn find(
+        &mut self,
+        class: Class,
+        breaks: bool,
+        value: &Value,
+        operations: Vec<usize>,
+        text: String,
+    ) {
+        let key = self.key.map(str::to_owned);
+        self.findings.push(Finding { class, breaks, key, value: value.clone(), operations, text });
+    }
+
+    /// Adds to a figure; with 0, it is at least listed.
+    pub(super) fn count(&mut self, name: &'static str, more: usize) {
+        match self.counts.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, count)) => *count += more as u64,
+            None => self.counts.push((name, more as u64)),
+        }
+    }
+
+    /// Something took so many nanoseconds.
+    pub(super) fn took(&mut self, name: &'static str, ns: u64) {
+        match self.taken.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, all)) => all.push(ns),
+            None => self.taken.push((name, vec![ns])),
+        }
+    }
+
+    /// The history does not say whether the promise was kept, and why.
+    pub(super) fn doubt(&mut self, text: impl Into<String>) {
+        if self.doubts.len() == DOUBTS_SHOWN {
+            self.hidden_doubts += 1;
+        } else {
+            self.doubts.push(self.on_key(text.into()));
+        }
+    }
+
+    /// An operation says what this check cannot read.
+    pub(super) fn misread(&mut self, place: usize, why: &'static str) {
+        match self.misread.iter_mut().find(|(other, ..)| *other == why) {
+            Some((_, _, count)) => *count += 1,
+            None => self.misread.push((why, place, 1)),
+        }
+    }
+
+    /// Where an operation completed and with what, if it is acknowledged.
+    pub(super) fn acknowledged(&mut self, place: usize) -> Option<(usize, &'a Value)> {
+        let operations: &'a [Operation] = self.operations;
+        let operation = &operations[place];
+        match (&operation.outcome, operation.completed) {
+            (Outcome::Ok(value), Some(completed)) => Some((completed, value)),
+            (Outcome::Ok(_), None) => {
+                self.misread(place, "it is ok, but has no place where it completed");
+                None
+            }
+            (Outcome::Fail { .. } | Outcome::Info { .. }, _) => None,
+        }
+    }
+
+    /// An operation whose function this check has no meaning for; harmless if it certainly did not happen.
+    pub(super) fn stranger(&mut self, place: usize) {
+        if !failed(&self.operations[place]) {
+            self.misread(place, "this check has no meaning for its function");
+        }
+    }
+
+    /// Something to be said beside.
+    pub(super) fn note(&mut self, text: String) {
+        if self.notes.len() < DOUBTS_SHOWN {
+            let text = self.on_key(text);
+            self.notes.push(text);
+        }
+    }
+
+    fn on_key(&self, text: String) -> String {
+        match self.key {
+            Some(key) => format!("on key {key}, {text}"),
+            None => text,
+        }
+    }
+
+    /// Puts what was not understood before the key's other doubts, which may well follow from it.
+    fn settle_misread(&mut self) {
+        for (why, place, count) in std::mem::take(&mut self.misread).into_iter().rev() {
+            let odd = words::in_short(&self.operations[place]);
+            let more = match count {
+                1 => String::new(),
+                2 => "; so is another".to_owned(),
+                more => format!("; so are {} more", more - 1),
+            };
+            let text = self.on_key(format!("operation {place} ({odd}) is not understood: {why}{more}"));
+            self.doubts.insert(self.doubts_of_key, text);
+            if self.doubts.len() > DOUBTS_SHOWN {
+                self.doubts.pop();
+                self.hidden_doubts += 1;
+            }
+        }
+    }
+
+    pub(super) fn close(mut self) -> Verdict {
+        self.settle_misread();
+        if self.operations.is_empty() {
+            self.doubts.push("no operation was recorded".to_owned());
+        }
+        self.findings.sort_by_key(|finding| (!finding.breaks, finding.class));
+        let broken = self.findings.partition_point(|finding| finding.breaks);
+        let (answer, reason) = if broken > 0 {
+            (Answer::Invalid, complaint(&self.findings[..broken]))
+        } else if let Some(doubt) = self.doubts.first() {
+            (Answer::Unknown, doubt.clone())
+        } else {
+            (Answer::Valid, self.praise())
+        };
+        // The first doubt is the reason already.
+        let said = usize::from(answer == Answer::Unknown);
+        let mut notes: Vec<String> = self.doubts.split_off(said.min(self.doubts.len()));
+        if self.hidden_doubts > 0 {
+            notes.push(format!("and {} more of the like", self.hidden_doubts));
+        }
+        notes.append(&mut self.notes);
+        let latencies = self.taken.into_iter().filter_map(|(name, taken)| Latencies::of(name, taken));
+        Verdict {
+            kind: self.kind,
+            answer,
+            reason,
+            findings: self.findings,
+            counts: self.counts,
+            latencies: latencies.collect(),
+            notes,
+        }
+    }
+
+    /// What a valid history showed.
+    fn praise(&self) -> String {
+        let count =
+            |name: &str| self.counts.iter().find(|(other, _)| *other == name).map_or(0, |(_, count)| *count);
+        let many = |name: &str, noun: &str| words::counted(count(name), noun, &format!("{noun}s"));
+        match self.kind {
+            Kind::Set => format!(
+                "the final reads have all that was acknowledged before them, and {} in all",
+                many("ok", "element")
+            ),
+            Kind::SetFull => format!(
+                "none of {} was lost; {} stayed in all reads, {} of them late",
+                many("attempted", "element"),
+                count("stable"),
+                count("stale")
+            ),
+            Kind::Counter => format!("{} within what the adds allow", many("reads", "read")),
+            Kind::GCounter | Kind::PnCounter => {
+                format!("{} with one value, which the adds allow", many("final reads", "final read"))
+            }
+            Kind::Queue => format!("{} came from an enqueue", many("dequeued", "element")),
+            Kind::TotalQueue => {
+                format!("all of {} came out again", many("acknowledged", "acknowledged element"))
+            }
+            Kind::UniqueIds => format!("{}, none of them twice", many("acknowledged", "id")),
+            Kind::Bank => format!("{} with the right total", many("reads", "read")),
+        }
+    }
+}
+
+/// Whether an operation certainly did not happen.
+pub(super) fn failed(operation: &Operation) -> bool {
+    matches!(operation.outcome, Outcome::Fail { .. })
+}
+
+/// How much of what is broken, and the first of it.
+fn complaint(findings: &[Finding]) -> String {
+    let groups = findings.chunk_by(|a, b| a.class == b.class).map(|group| {
+        let (one, many) = group[0].class.nouns();
+        words::counted(group.len() as u64, one, many)
+    });
+    let counts = groups.collect::<Vec<_>>().join(", ");
+    let first = &findings[0];
+    let key = first.key.as_ref().map_or_else(String::new, |key| format!("on key {key}, "));
+    let but_one = if findings.len() > 1 { "for one, " } else { "" };
+    format!("{counts}: {but_one}{key}{}", first.text)
+}

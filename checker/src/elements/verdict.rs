@@ -1,0 +1,179 @@
+//! What a check of elements says: the answer, what it found, and figures.
+
+use super::{kind::Kind, words};
+use crate::history::Operation;
+use serde::Serialize;
+use serde_json::Value;
+
+/// So many findings of a class are written out as evidence.
+const SHOWN: usize = 5;
+/// So many operations of a finding are written out.
+const OPERATIONS_SHOWN: usize = 4;
+
+/// What a check says. The greatest wins where answers are combined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// The promise was kept, as far as this check looks.
+    Valid,
+    /// The history does not say.
+    Unknown,
+    /// The promise was broken.
+    Invalid,
+}
+
+/// What became of an element, an account or a read that is worth a line. [`Kind`] defines them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// It should be there and is not.
+    Lost,
+    /// It is there although nobody put it there.
+    Unexpected,
+    /// It is there more often than it was put there.
+    Duplicated,
+    /// It was missing for a while after it was known to be there.
+    Stale,
+    /// No read says anything certain about it.
+    NeverRead,
+    /// It is there although nobody acknowledged it.
+    Recovered,
+    /// A read outside what the adds allow.
+    OutOfBounds,
+    /// A final read that is no sum of the adds.
+    Unacceptable,
+    /// A final read that differs from another.
+    Disagreeing,
+    /// An account there is not.
+    UnexpectedKey,
+    /// An account that holds nothing, not even zero.
+    NilBalance,
+    /// Balances that do not add up.
+    WrongTotal,
+    /// An account that holds less than nothing.
+    NegativeBalance,
+}
+
+impl Class {
+    /// What one of it is called, and many.
+    pub(super) fn nouns(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Lost => ("lost element", "lost elements"),
+            Self::Unexpected => ("unexpected element", "unexpected elements"),
+            Self::Duplicated => ("duplicated element", "duplicated elements"),
+            Self::Stale => ("stale element", "stale elements"),
+            Self::NeverRead => ("element never read", "elements never read"),
+            Self::Recovered => ("recovered element", "recovered elements"),
+            Self::OutOfBounds => ("read out of bounds", "reads out of bounds"),
+            Self::Unacceptable => ("unacceptable final read", "unacceptable final reads"),
+            Self::Disagreeing => ("disagreeing final read", "disagreeing final reads"),
+            Self::UnexpectedKey => ("read of an unexpected account", "reads of unexpected accounts"),
+            Self::NilBalance => ("read without a balance", "reads without a balance"),
+            Self::WrongTotal => ("read with a wrong total", "reads with a wrong total"),
+            Self::NegativeBalance => ("read of a negative balance", "reads of negative balances"),
+        }
+    }
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    pub class: Class,
+    /// Whether it makes the history invalid; otherwise it is only worth knowing.
+    pub breaks: bool,
+    /// The key it concerns; none where the history has no keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The element, or the value that was read.
+    pub value: Value,
+    /// The operations that show it, by their places in the slice that was checked.
+    pub operations: Vec<usize>,
+    /// What happened, in words.
+    pub text: String,
+}
+
+/// How long something took, over all elements it happened to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Latencies {
+    /// What took so long, as in `visible` or `lost`.
+    pub name: &'static str,
+    /// Elements it happened to; at least 1.
+    pub elements: usize,
+    /// Nanoseconds at the quantiles 0, 0.5, 0.95, 0.99 and 1; the value at rank ⌊n·q⌋ counted from 0, or the
+    /// last.
+    pub quantiles_ns: [u64; 5],
+}
+
+impl Latencies {
+    /// The quantiles that are kept.
+    pub const QUANTILES: [f64; 5] = [0.0, 0.5, 0.95, 0.99, 1.0];
+
+    pub(super) fn of(name: &'static str, mut taken: Vec<u64>) -> Option<Self> {
+        taken.sort_unstable();
+        let last = taken.len().checked_sub(1)?;
+        // In whole percent, so that no rounding of floats decides which element it is.
+        let at = |percent: usize| taken[(taken.len() * percent / 100).min(last)];
+        let quantiles_ns = [at(0), at(50), at(95), at(99), at(100)];
+        Some(Self { name, elements: taken.len(), quantiles_ns })
+    }
+}
+
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// What was checked.
+    pub kind: Kind,
+    /// What it says.
+    pub answer: Answer,
+    /// Why, in one sentence without its full stop.
+    pub reason: String,
+    /// Everything found, of all keys: what makes the history invalid first, then by class.
+    pub findings: Vec<Finding>,
+    /// Figures by name, summed over all keys, in the order in which the check counts them.
+    pub counts: Vec<(&'static str, u64)>,
+    /// How long things took, where the check measures it.
+    pub latencies: Vec<Latencies>,
+    /// What is not known and why, and what else is worth saying, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Verdict {
+    /// A figure by its name.
+    pub fn count(&self, name: &str) -> Option<u64> {
+        self.counts.iter().find(|(other, _)| *other == name).map(|(_, count)| *count)
+    }
+
+    /// All of it in lines for people: findings with their operations, a few of each class, then figures. `operations` is the
+    /// slice that was checked.
+    pub fn evidence(&self, operations: &[Operation]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for group in self.findings.chunk_by(|a, b| (a.breaks, a.class) == (b.breaks, b.class)) {
+            for finding in group.iter().take(SHOWN) {
+                let key = finding.key.as_ref().map_or_else(String::new, |key| format!("on key {key}, "));
+                lines.push(format!("{key}{}", finding.text));
+                let named = finding.operations.iter().take(OPERATIONS_SHOWN);
+                lines.extend(named.filter_map(|place| {
+                    Some(format!("operation {place}: {}", words::in_words(operations.get(*place)?)))
+                }));
+            }
+            if let Some(hidden) = group.len().checked_sub(SHOWN).filter(|hidden| *hidden > 0) {
+                let (one, many) = group[0].class.nouns();
+                lines.push(format!("and {}", words::counted(hidden as u64, one, many)));
+            }
+        }
+        lines.extend(self.notes.iter().cloned());
+        let counts: Vec<String> = self.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        if !counts.is_empty() {
+            lines.push(counts.join(", "));
+        }
+        lines.extend(self.latencies.iter().map(|latencies| {
+            let [min, median, p95, p99, max] = latencies.quantiles_ns.map(words::duration);
+            format!(
+                "time to {}: {min} at least, {median} median, {p95} at 95 %, {p99} at 99 %, {max} at most",
+                latencies.name
+            )
+        }));
+        lines
+    }
+}

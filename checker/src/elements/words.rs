@@ -1,0 +1,104 @@
+//! Operations, values and times in words.
+
+use crate::history::{Operation, Outcome};
+use serde_json::Value;
+
+/// Items of a list that are shown.
+const ITEMS_SHOWN: usize = 6;
+/// Letters of a value that are shown.
+const LETTERS_SHOWN: usize = 60;
+
+/// A count with its noun: `1 lost element`, `7 lost elements`.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A value, shortened where it is long.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Array(items) if items.len() > ITEMS_SHOWN => {
+            let first: Vec<String> = items.iter().take(ITEMS_SHOWN).map(shown).collect();
+            format!("[{}, … {} in all]", first.join(","), items.len())
+        }
+        Value::Object(_) | Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            shortened(&value.to_string())
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LETTERS_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// An operation with its result: `add 5 → ok`, `read → [1,2]`.
+pub(super) fn in_short(operation: &Operation) -> String {
+    let key = operation.key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
+    let argument = match &operation.argument {
+        Value::Null => String::new(),
+        value => format!(" {}", shown(value)),
+    };
+    let why = |error: &Option<String>| {
+        error.as_ref().map_or_else(String::new, |error| format!(" ({})", shortened(error)))
+    };
+    let result = match &operation.outcome {
+        Outcome::Ok(value) if operation.argument.is_null() => shown(value),
+        Outcome::Ok(_) => "ok".to_owned(),
+        Outcome::Fail { error, .. } => format!("failed{}", why(error)),
+        Outcome::Info { error } => format!("unknown{}", why(error)),
+    };
+    format!("{}{key}{argument} → {result}", operation.f)
+}
+
+/// An operation with who, where and when.
+pub(super) fn in_words(operation: &Operation) -> String {
+    let who = operation
+        .client
+        .map_or_else(|| format!("process {}", operation.process), |client| format!("client {client}"));
+    let node = operation.node.as_ref().map_or_else(String::new, |node| format!(" on {node}"));
+    let start = operation.invoked_ns as f64 / 1e9;
+    let time = operation.completed_ns.map_or_else(
+        || format!("from {start:.6} s, never completed"),
+        |end| {
+            let took = duration(end.saturating_sub(operation.invoked_ns));
+            format!("from {start:.6} s to {:.6} s ({took})", end as f64 / 1e9)
+        },
+    );
+    format!("{who}: {}{node}, {time}", in_short(operation))
+}
+
+/// A time as people read it: `850 µs`, `4.2 ms`, `1.35 s`.
+pub(super) fn duration(ns: u64) -> String {
+    let value = ns as f64;
+    match ns {
+        0 => "0 s".to_owned(),
+        1..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{:.0} µs", value / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} ms", value / 1e6),
+        1_000_000_000.. => format!("{:.2} s", value / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn long_values_are_shortened_where_a_letter_ends() {
+        assert_eq!(shown(&json!([1, 2, 3])), "[1,2,3]");
+        assert_eq!(shown(&json!([1, 2, 3, 4, 5, 6, 7])), "[1,2,3,4,5,6, … 7 in all]");
+        let long = shown(&json!("ü".repeat(100)));
+        assert!(long.ends_with('…') && long.chars().count() == LETTERS_SHOWN + 1, "{long}");
+        assert_eq!(shown(&Value::Null), "nothing");
+    }
+
+    #[test]
+    fn times_have_the_unit_that_fits() {
+        let words = [0, 999, 1_000, 1_500_000, 2_345_000_000].map(duration);
+        assert_eq!(words, ["0 s", "999 ns", "1 µs", "1.5 ms", "2.35 s"]);
+    }
+}

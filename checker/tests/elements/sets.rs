@@ -1,0 +1,220 @@
+//! Sets, worked by hand.
+
+use super::script::{assert_says, begin, fail, final_read, history, info, ok, one_by_one, the, values};
+use checker::elements::{Answer, Class, Kind, Options, check, check_with};
+use serde_json::{Value, json};
+
+const LINEARIZABLE: fn() -> Options = || Options { linearizable: true, ..Options::default() };
+
+fn add(element: i64) -> (&'static str, Value, Value) {
+    ("add", json!(element), json!(element))
+}
+
+fn read(elements: Value) -> (&'static str, Value, Value) {
+    ("read", Value::Null, elements)
+}
+
+#[test]
+fn a_set_that_kept_everything_is_valid() {
+    let operations = one_by_one(&[add(1), add(2), read(json!([2, 1]))]);
+    let verdict = check(Kind::Set, &operations);
+    assert_says(&verdict, Answer::Valid, "2 elements in all");
+    assert_eq!((verdict.count("acknowledged"), verdict.count("ok")), (Some(2), Some(2)));
+    assert_says(&check_with(Kind::SetFull, &operations, &LINEARIZABLE()), Answer::Valid, "0 of them late");
+}
+
+#[test]
+fn an_acknowledged_element_that_the_final_read_lacks_is_lost() {
+    let operations = one_by_one(&[add(1), add(2), read(json!([1, 2])), read(json!([1]))]);
+    let verdict = check(Kind::Set, &operations);
+    assert_says(&verdict, Answer::Invalid, "1 lost element: element 2 is lost");
+    assert_eq!(the(&verdict, Class::Lost), [1, 3]);
+    let evidence = verdict.evidence(&operations);
+    assert_eq!(evidence[1], "operation 1: process 1: add 2 → ok, from 0.002000 s to 0.003000 s (1.0 ms)");
+    assert_eq!(evidence[2], "operation 3: process 3: read → [1], from 0.006000 s to 0.007000 s (1.0 ms)");
+    let verdict = check(Kind::SetFull, &operations);
+    assert_says(&verdict, Answer::Invalid, "operation 2 was the last to read it");
+    assert_eq!(the(&verdict, Class::Lost), [1, 2, 3]);
+    // Known at 3 ms, last read from 4 ms on.
+    let lost = verdict.latencies.iter().find(|latencies| latencies.name == "be lost").unwrap();
+    assert_eq!(lost.quantiles_ns, [1_000_001; 5]);
+}
+
+#[test]
+fn every_read_of_the_phase_final_must_have_what_was_acknowledged() {
+    let operations = history([
+        begin(0, "add", 7),
+        ok(0, 7),
+        final_read(0),
+        final_read(1),
+        ok(0, json!([])),
+        ok(1, json!([7])),
+        begin(0, "read", Value::Null),
+        ok(0, json!([7])),
+    ]);
+    assert_eq!(the(&check(Kind::Set, &operations), Class::Lost), [0, 1]);
+}
+
+#[test]
+fn an_add_that_ends_during_the_final_read_may_be_missing() {
+    let operations = history([
+        begin(0, "add", 1),
+        ok(0, 1),
+        begin(0, "add", 2),
+        begin(1, "read", Value::Null),
+        ok(0, 2),
+        ok(1, json!([1])),
+    ]);
+    assert_says(&check(Kind::Set, &operations), Answer::Valid, "");
+}
+
+#[test]
+fn elements_nobody_added_are_unexpected_for_three_reasons() {
+    let operations = history([
+        begin(0, "add", 1),
+        fail(0, "unavailable"),
+        begin(1, "read", Value::Null),
+        ok(1, json!([1, 2, 3])),
+        begin(0, "add", 3),
+        ok(0, 3),
+        begin(0, "add", 4),
+        ok(0, 4),
+        begin(1, "read", Value::Null),
+        ok(1, json!([1, 2, 3, 4])),
+    ]);
+    let verdict = check(Kind::SetFull, &operations);
+    assert_says(&verdict, Answer::Invalid, "3 unexpected elements");
+    assert_eq!(values(&verdict, Class::Unexpected), [json!(1), json!(2), json!(3)]);
+    let texts: Vec<&str> = verdict.findings.iter().map(|finding| finding.text.as_str()).collect();
+    assert!(texts[0].ends_with("although every add of it failed"), "{texts:?}");
+    assert!(texts[1].ends_with("before anybody added it"), "{texts:?}");
+    assert!(texts[2].ends_with("although nobody added it"), "{texts:?}");
+    // The final read alone sees 3 after it was added.
+    assert_eq!(values(&check(Kind::Set, &operations), Class::Unexpected), [json!(1), json!(2)]);
+}
+
+#[test]
+fn an_unacknowledged_element_that_is_there_was_recovered() {
+    let operations = history([
+        begin(0, "add", 1),
+        info(0),
+        begin(1, "add", 2),
+        ok(1, 2),
+        begin(1, "read", Value::Null),
+        ok(1, json!([1, 2])),
+    ]);
+    let verdict = check(Kind::Set, &operations);
+    assert_says(&verdict, Answer::Valid, "");
+    assert_eq!((the(&verdict, Class::Recovered), verdict.count("recovered")), ([0, 2].as_slice(), Some(1)));
+}
+
+#[test]
+fn a_set_without_a_read_or_without_anything_owed_is_unknown() {
+    assert_says(&check(Kind::Set, &one_by_one(&[add(1)])), Answer::Unknown, "never read");
+    assert_says(
+        &check(Kind::Set, &one_by_one(&[read(json!([]))])),
+        Answer::Unknown,
+        "nothing had to be in it",
+    );
+    assert_says(&check(Kind::SetFull, &one_by_one(&[add(1)])), Answer::Unknown, "nothing is proven");
+    for kind in Kind::ALL {
+        assert_says(&check(kind, &[]), Answer::Unknown, "no operation was recorded");
+    }
+}
+
+#[test]
+fn an_element_that_takes_a_while_to_show_up_is_stale_and_only_that() {
+    let operations = one_by_one(&[add(1), read(json!([])), read(json!([1]))]);
+    let verdict = check(Kind::SetFull, &operations);
+    assert_says(&verdict, Answer::Valid, "1 of them late");
+    assert_eq!(the(&verdict, Class::Stale), [0, 1]);
+    // Known at 1 ms, missed by the read that began at 2 ms.
+    assert_eq!((verdict.latencies[0].elements, verdict.latencies[0].quantiles_ns), (1, [1_000_001; 5]));
+    let strict = check_with(Kind::SetFull, &operations, &LINEARIZABLE());
+    assert_says(&strict, Answer::Invalid, "element 1 was stale: known since operation 0, but operation 1");
+}
+
+#[test]
+fn a_read_that_began_before_the_add_ended_may_miss_it() {
+    let operations = history([
+        begin(0, "add", 1),
+        begin(1, "read", Value::Null),
+        ok(0, 1),
+        ok(1, json!([])),
+        begin(1, "read", Value::Null),
+        ok(1, json!([1])),
+    ]);
+    assert_says(&check_with(Kind::SetFull, &operations, &LINEARIZABLE()), Answer::Valid, "");
+}
+
+#[test]
+fn what_one_read_saw_every_later_read_must_see() {
+    let operations = history([
+        begin(0, "add", 1),
+        begin(1, "read", Value::Null),
+        ok(1, json!([1])),
+        begin(1, "read", Value::Null),
+        ok(1, json!([])),
+        begin(1, "read", Value::Null),
+        ok(1, json!([1])),
+        ok(0, 1),
+    ]);
+    let verdict = check_with(Kind::SetFull, &operations, &LINEARIZABLE());
+    assert_eq!(the(&verdict, Class::Stale), [1, 2]);
+}
+
+#[test]
+fn an_element_missed_only_around_its_add_was_never_read() {
+    let operations = history([
+        begin(0, "add", 1),
+        begin(1, "read", Value::Null),
+        ok(0, 1),
+        ok(1, json!([])),
+        begin(0, "add", 2),
+        info(0),
+    ]);
+    let verdict = check(Kind::SetFull, &operations);
+    assert_eq!(values(&verdict, Class::NeverRead), [json!(1), json!(2)]);
+    assert_eq!(verdict.answer, Answer::Unknown);
+}
+
+#[test]
+fn an_element_twice_in_one_read_is_duplicated() {
+    let operations = one_by_one(&[add(1), add(2), read(json!([1, 2, 1, 1])), read(json!([1, 2, 2, 1]))]);
+    let verdict = check(Kind::SetFull, &operations);
+    assert_says(
+        &verdict,
+        Answer::Invalid,
+        "2 duplicated elements: for one, operation 2 read element 1 3 times",
+    );
+    assert_eq!(values(&verdict, Class::Duplicated), [json!(1), json!(2)]);
+    assert_says(&check(Kind::Set, &operations), Answer::Valid, "");
+}
+
+#[test]
+fn each_key_is_a_set_of_its_own() {
+    let mut operations = one_by_one(&[add(1), read(json!([1])), add(1), read(json!([]))]);
+    for (place, key) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
+        operations[place].key = Some(key.to_owned());
+    }
+    let verdict = check(Kind::Set, &operations);
+    assert_says(&verdict, Answer::Invalid, "1 lost element: on key b, element 1 is lost");
+    assert_eq!(verdict.findings[0].key.as_deref(), Some("b"));
+    assert_eq!(verdict.count("acknowledged"), Some(2));
+    assert!(verdict.evidence(&operations)[0].starts_with("on key b, "));
+}
+
+#[test]
+fn what_is_not_understood_makes_a_sound_history_unknown_and_a_broken_one_no_better() {
+    let strange = ("remove", json!(1), json!(null));
+    let sound = one_by_one(&[add(1), read(json!([1])), strange.clone(), strange.clone(), read(json!([1]))]);
+    let verdict = check(Kind::Set, &sound);
+    assert_says(&verdict, Answer::Unknown, "operation 2 (remove 1 → ok) is not understood");
+    assert!(verdict.reason.ends_with("so is another"), "{}", verdict.reason);
+    let broken = one_by_one(&[add(1), add(2), strange, read(json!([1]))]);
+    let verdict = check(Kind::Set, &broken);
+    assert_says(&verdict, Answer::Invalid, "element 2 is lost");
+    assert!(verdict.notes[0].contains("not understood"), "{verdict:#?}");
+    let number = one_by_one(&[add(1), read(json!(1))]);
+    assert_says(&check(Kind::Set, &number), Answer::Unknown, "should be read as a list");
+}
