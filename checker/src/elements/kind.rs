@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 /// What the elements of a history promise. *Element* is a value that was added, enqueued or generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A set that only grows: `add` an element, `read` a list of all.
+    /// A set that only grows: `add` (or `broadcast`) an element, `read` a list of all.
     ///
     /// *Final reads* are the acknowledged reads of the phase `final`; without any, the acknowledged read that completed last.
     /// - *lost* (invalid): an add was acknowledged before a final read was invoked, and that read does not have the element.
@@ -17,7 +17,7 @@ pub enum Kind {
     /// which looks at the last read only, does not forgive an add that completes after it, and takes failed adds
     /// for possible ones.
     Set,
-    /// A set that only grows, judged by every read: `add` an element, `read` a list of all.
+    /// A set that only grows, judged by every read: `add` (or `broadcast`) an element, `read` a list of all.
     ///
     /// The adds of an element are those that did not fail; it *exists* from the first invocation of one. Only acknowledged
     /// reads that complete after that count for it. It is *known* from the first completion of an acknowledged add of it or

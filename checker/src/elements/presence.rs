@@ -64,8 +64,10 @@ pub(super) fn gather<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> (Elements<'a
         let ended =
             |event| Moment { event, ns: operation.completed_ns.unwrap_or(operation.invoked_ns), place };
         match operation.f.as_str() {
-            "add" if operation.argument.is_null() => ledger.misread(place, "an add needs an element"),
-            "add" => {
+            "add" | "broadcast" if operation.argument.is_null() => {
+                ledger.misread(place, "an add needs an element");
+            }
+            "add" | "broadcast" => {
                 let element = elements.number(&operation.argument);
                 let element = &mut elements.all[element];
                 if failed(operation) {

@@ -21,6 +21,8 @@ fn a_set_that_kept_everything_is_valid() {
     assert_says(&verdict, Answer::Valid, "2 elements in all");
     assert_eq!((verdict.count("acknowledged"), verdict.count("ok")), (Some(2), Some(2)));
     assert_says(&check_with(Kind::SetFull, &operations, &LINEARIZABLE()), Answer::Valid, "0 of them late");
+    let broadcast = one_by_one(&[("broadcast", json!(1), Value::Null), read(json!([1]))]);
+    assert_says(&check(Kind::SetFull, &broadcast), Answer::Valid, "1 stayed");
 }
 
 #[test]
