@@ -64,6 +64,16 @@ fn transactions_are_judged_by_the_consistency_that_is_asked_for() {
 }
 
 #[test]
+fn a_lost_element_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let edn = "{:type :invoke, :f :add, :value 7, :process 0}\n{:type :ok, :f :add, :value 7, :process 0}\n\
+               {:type :invoke, :f :read, :value nil, :process 1}\n{:type :ok, :f :read, :value [], :process 1}\n";
+    std::fs::write(folder.path().join("set.edn"), edn).unwrap();
+    let said = check(folder.path(), &["set.edn", "--model", "set"], 1);
+    assert!(said.contains('7') && said.contains("lost"), "{said}");
+}
+
+#[test]
 fn a_converted_history_gets_the_same_answer() {
     let folder = tempfile::tempdir().unwrap();
     let register = corpus("register.edn");

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::run::judge;
 use crate::spec::explain;
 use checker::certificate::confirm;
+use checker::elements::{self, Kind};
 use checker::history::{Operation, Outcome};
 use checker::linearizability::{self, Limits, Model, UnknownModel, Verdict, Witness};
 use checker::results::Answer;
@@ -56,8 +57,12 @@ pub(super) fn judge(
         let options = Options { model: consistency, stop: &*stop, ..options };
         return Ok(Judged::transactional(&transactions::check(operations, &options)));
     }
+    if let Ok(kind) = model.parse::<Kind>() {
+        return Ok(Judged::elements(&elements::check(kind, operations), operations));
+    }
     let model: Model = model.parse().map_err(|_: UnknownModel| {
         let models = Model::ALL.into_iter().map(Model::name).chain(TRANSACTIONS.map(|(name, _)| name));
+        let models = models.chain(Kind::ALL.map(Kind::name));
         let models = models.collect::<Vec<_>>().join(", ");
         let explained = explain::own(&format!("there is no model \"{model}\"; models are {models}"));
         let mut failure = Failure::usage(place, explained.reason);
@@ -106,6 +111,16 @@ impl Judged {
             }
         };
         Self { check: "linearizable", answer, reason, evidence }
+    }
+
+    fn elements(verdict: &elements::Verdict, operations: &[Operation]) -> Self {
+        let answer = match verdict.answer {
+            elements::Answer::Valid => Answer::Valid,
+            elements::Answer::Invalid => Answer::Invalid,
+            elements::Answer::Unknown => Answer::Unknown,
+        };
+        let evidence = verdict.evidence(operations);
+        Self { check: verdict.kind.name(), answer, reason: verdict.reason.clone(), evidence }
     }
 
     fn transactional(verdict: &transactions::Verdict) -> Self {

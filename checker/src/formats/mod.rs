@@ -1,6 +1,6 @@
 //! Reads and writes the history formats of the field.
 //!
-//! [`read`] takes a whole file and gives the same [`Event`]s for every format; [`write`] goes the other way
+//! [`read`] takes a whole file and gives the same [`Event`]s for every format; [`write()`] goes the other way
 //! and refuses by name what a format cannot express. Formats are found by looking at the file, models by the
 //! operations in it, and what was guessed is said in [`Read::notes`].
 //!
