@@ -4,10 +4,13 @@
 //! code with the methods that found the order, is short enough to be read at one sitting, and takes time in
 //! proportion to the history.
 
+mod objects;
+
 use crate::{
     history::{Operation, Outcome},
     linearizability::Model,
 };
+use objects::Object;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -61,12 +64,18 @@ pub enum Mismatch {
 /// The first mismatch found.
 pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -> Result<(), Mismatch> {
     let keyed = model == Model::Kv;
+    let single = matches!(model, Model::Register | Model::CasRegister | Model::Kv);
+    let may_happen = if single { may_happen } else { objects::may_happen };
+    let must_happen = |operation: &Operation| {
+        let info = matches!(operation.outcome, Outcome::Info { .. });
+        !info && operation.completed.is_some() && may_happen(operation)
+    };
     let texts: HashSet<_> =
         operations.iter().filter(|o| keyed && o.f == "append").map(|o| o.key.as_deref()).collect();
     let mut seen = vec![false; operations.len()];
     let mut keys: HashMap<Option<&str>, usize> = HashMap::new();
     for (order, number) in orders.orders.iter().zip(0..) {
-        let mut value = Value::Null;
+        let (mut value, mut object) = (Value::Null, Object::new(model));
         let mut latest: Option<(usize, u32)> = None;
         for &place in order {
             let operation = operations.get(place as usize).ok_or(Mismatch::Nothing(place))?;
@@ -89,8 +98,11 @@ pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -
             if latest.is_none_or(|(invoked, _)| invoked < operation.invoked) {
                 latest = Some((operation.invoked, place));
             }
-            if !step(operation, &mut value, texts.contains(&key)) {
+            if single && !step(operation, &mut value, texts.contains(&key)) {
                 return Err(Mismatch::Result { operation: place, value });
+            }
+            if !single && !object.step(operation) {
+                return Err(Mismatch::Result { operation: place, value: object.show() });
             }
         }
     }
@@ -110,11 +122,6 @@ fn may_happen(operation: &Operation) -> bool {
             operation.f == "cas" && (actual.is_some() || error.as_deref() == Some("precondition"))
         }
     }
-}
-
-fn must_happen(operation: &Operation) -> bool {
-    let info = matches!(operation.outcome, Outcome::Info { .. });
-    !info && operation.completed.is_some() && may_happen(operation)
 }
 
 /// Lets an operation happen; whether it can have had its result there. With `text`, values are compared as text.

@@ -166,3 +166,22 @@ fn a_long_history_with_unique_values_is_followed_and_its_one_stale_read_found_at
         assert_eq!((counts.valid, counts.violations, counts.later), (1, 1, 0), "{counts:?}");
     }
 }
+
+#[test]
+fn a_model_that_is_no_register_is_left_to_the_end() {
+    for model in Model::ALL {
+        let mut follower = Follower::new(model);
+        let mut read = Event::new(Process::Client(0), Kind::Invoke, "read");
+        follower.push(&read);
+        read.kind = Kind::Ok;
+        read.value = serde_json::json!([1]);
+        follower.push(&read);
+        let progress = follower.finish();
+        if matches!(model, Model::Register | Model::CasRegister | Model::Kv) {
+            assert!(matches!(progress, Progress::Violation(_)), "{model}: {progress:?}");
+        } else {
+            let Progress::Lost { reason, .. } = progress else { panic!("{model}: {progress:?}") };
+            assert!(reason.contains("at the end only"), "{model}: {reason}");
+        }
+    }
+}

@@ -44,7 +44,18 @@ pub(super) enum Effect<'a> {
 impl Begun {
     /// The error says why it cannot be followed.
     pub(super) fn new(event: &Event, model: Model) -> Result<Self, String> {
-        let keyed = model == Model::Kv;
+        let keyed = match model {
+            Model::Register | Model::CasRegister => false,
+            Model::Kv => true,
+            Model::MultiRegister
+            | Model::Mutex
+            | Model::Set
+            | Model::Counter
+            | Model::FifoQueue
+            | Model::UnorderedQueue
+            | Model::Stack
+            | Model::PriorityQueue => return Err(format!("the model {model} is judged at the end only")),
+        };
         match event.f.as_str() {
             "read" | "get" => Ok(Self::Read),
             "write" | "put" => Ok(Self::Write(event.value.clone())),

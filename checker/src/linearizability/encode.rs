@@ -2,6 +2,7 @@
 
 use super::{
     Model,
+    call::moment,
     object::{Action, NEVER, Op},
     values::{IMPOSSIBLE, Values},
 };
@@ -100,6 +101,14 @@ fn meaning(place: u32, operation: &Operation, model: Model) -> Result<Meaning<'_
     let keyed = match model {
         Model::Register | Model::CasRegister => false,
         Model::Kv => true,
+        Model::MultiRegister
+        | Model::Mutex
+        | Model::Set
+        | Model::Counter
+        | Model::FifoQueue
+        | Model::UnorderedQueue
+        | Model::Stack
+        | Model::PriorityQueue => unreachable!("these models hold more than one value a key"),
     };
     let happened = !matches!(operation.outcome, Outcome::Fail { .. });
     let update = |meaning| if happened { meaning } else { Meaning::Nothing };
@@ -136,11 +145,4 @@ fn cas<'a>(from: &'a Value, to: &'a Value, outcome: &'a Outcome) -> Meaning<'a> 
         Outcome::Fail { error: Some(error), actual: None } if error == "precondition" => Meaning::Not(from),
         Outcome::Fail { .. } => Meaning::Nothing,
     }
-}
-
-fn moment(event: usize) -> u32 {
-    u32::try_from(event)
-        .ok()
-        .filter(|&event| event < NEVER)
-        .expect("a history has fewer than four billion events")
 }

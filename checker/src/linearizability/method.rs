@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What is known about one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(super) enum Decision<O = Op> {
     Linearizable,
     /// The earliest operation that cannot complete.
-    Impossible(Op),
+    Impossible(O),
     /// It stopped early; the operations that completed before this moment are linearizable.
     Unknown {
         why: Stop,

@@ -24,13 +24,19 @@
 //! ```
 
 mod budget;
+mod call;
+mod depth_first;
+mod distinct;
 mod encode;
 mod frontier;
+mod judge;
 mod keys;
 mod method;
 mod model;
 mod object;
+mod objects;
 mod registers;
+mod specification;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -41,12 +47,12 @@ pub(crate) use frontier::{Halt, LiveSearch};
 pub(crate) use object::{Action, NEVER, Op};
 pub(crate) use registers::{Contradiction, LiveZones, Repeated, Token};
 
+pub use judge::check_against;
 pub use model::{Model, UnknownModel};
+pub use specification::Specification;
 pub use verdict::{Limits, Pending, Verdict, Witness};
 
 use crate::{certificate::Linearization, history::Operation};
-use keys::Key;
-use method::Decision;
 
 /// Whether the operations are linearizable under the model, each key starting absent.
 ///
@@ -59,62 +65,31 @@ pub fn check(operations: &[Operation], model: Model, limits: &Limits<'_>) -> Ver
 
 /// The same check, and with a valid verdict an order of the operations of each key that explains every
 /// result, for [`confirm`](crate::certificate::confirm). It takes up to twice as long, and about 40 bytes
-/// more for each operation.
+/// more for each operation. None where the limits did not suffice to find the order too.
 pub fn check_certified(
     operations: &[Operation],
     model: Model,
     limits: &Limits<'_>,
 ) -> (Verdict, Option<Linearization>) {
     let (verdict, orders) = judge(operations, model, limits, true);
-    let valid = matches!(verdict, Verdict::Valid { .. });
-    (verdict, valid.then_some(Linearization { orders }))
+    (verdict, orders.map(|orders| Linearization { orders }))
 }
 
-fn judge(
-    operations: &[Operation],
-    model: Model,
-    limits: &Limits<'_>,
-    ordered: bool,
-) -> (Verdict, Vec<Vec<u32>>) {
+/// A verdict, and if it is valid and somebody asked, an order for each key.
+type Judged = (Verdict, Option<Vec<Vec<u32>>>);
+
+fn judge(operations: &[Operation], model: Model, limits: &Limits<'_>, ordered: bool) -> Judged {
     let keys = keys::split(operations);
-    let decisions = keys::decide_all(operations, &keys, model, limits, ordered);
-    let mut orders = Vec::new();
-    let mut impossible = Vec::new();
-    let mut reasons = Vec::new();
-    for (key, decision) in keys.iter().zip(decisions) {
-        match decision {
-            Ok((Decision::Linearizable, order)) => orders.push(order),
-            Ok((Decision::Impossible(op), _)) => impossible.push((op, key)),
-            Ok((Decision::Unknown { why, sound_until }, _)) => {
-                reasons.push(unknown(operations, key, &why.to_string(), sound_until));
-            }
-            Err(reason) => reasons.push(reason),
-        }
+    let judge = judge::Judge { operations, keys: &keys, limits, ordered };
+    match model {
+        Model::Register | Model::CasRegister | Model::Kv => judge.values(model),
+        Model::MultiRegister => judge.subjects(|places| objects::MultiRegister::encode(operations, places)),
+        Model::Mutex => judge.specified(&objects::Mutex),
+        Model::Set => judge.subjects(|places| objects::Set::encode(operations, places)),
+        Model::Counter => judge.specified(&objects::Counter),
+        Model::FifoQueue => judge.container(objects::Discipline::Fifo),
+        Model::UnorderedQueue => judge.container(objects::Discipline::Unordered),
+        Model::Stack => judge.container(objects::Discipline::Stack),
+        Model::PriorityQueue => judge.container(objects::Discipline::Priority),
     }
-    impossible.sort_by_key(|(op, _)| op.completed);
-    if let [(op, key), others @ ..] = impossible.as_slice() {
-        let mut witness = witness::explain(operations, key, model, op, limits);
-        witness.other_keys = others.iter().map(|(_, key)| key.name.map(str::to_owned)).collect();
-        return (Verdict::Invalid(Box::new(witness)), Vec::new());
-    }
-    let verdict = match reasons.as_slice() {
-        [] => Verdict::Valid { keys: keys.len(), operations: operations.len() },
-        [reason] => Verdict::Unknown { reason: reason.clone() },
-        [reason, others @ ..] => {
-            Verdict::Unknown { reason: format!("{reason}; {} more keys are undecided", others.len()) }
-        }
-    };
-    (verdict, orders)
-}
-
-fn unknown(operations: &[Operation], key: &Key<'_>, why: &str, sound_until: u32) -> String {
-    let decided = key
-        .places
-        .iter()
-        .filter(|&&place| {
-            operations[place as usize].completed.is_some_and(|event| event < sound_until as usize)
-        })
-        .count();
-    let of = key.name.map_or_else(String::new, |name| format!("key {name}: "));
-    format!("{of}{why}; the first {decided} of {} operations to complete are linearizable", key.places.len())
 }

@@ -4,8 +4,10 @@ use std::{fmt, str::FromStr};
 
 /// What the system promises to be, key by key.
 ///
-/// Every key starts absent (null). Values are compared as JSON; on a key that is appended to they are
-/// compared as text, because a store of text cannot tell `17` from `"17"`.
+/// Every key starts empty (absent, null, 0, free). Values are compared as JSON; on a key that is appended to
+/// they are compared as text, because a store of text cannot tell `17` from `"17"`. An operation whose result
+/// is null found nothing where its table entry says so. An operation that failed did not happen; but one
+/// that failed with the error `precondition` saw that it could not happen, where that is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Model {
     /// `read` and `write`; `cas` is understood as well.
@@ -14,11 +16,44 @@ pub enum Model {
     CasRegister,
     /// `get`, `put`, `delete`, `cas`, `append`, and the names of a register.
     Kv,
+    /// `txn` of several reads and writes at once: `[["r", key, null], ["w", key, value], …]`, answered by the
+    /// same list with the values read filled in. The keys inside are registers of one object.
+    MultiRegister,
+    /// `acquire` and `release`. With the error `precondition` it was held, or free.
+    Mutex,
+    /// `add x` and `remove x`, whose results may say whether they changed anything (`true` or `false`);
+    /// `contains x` → `true` or `false`; `read` → the list of all elements, in any order.
+    Set,
+    /// `add n` (may be negative), `incr` and `decr` (by `n`, or 1 if null), `add-and-get n` → the new value,
+    /// and `read` → the value. Numbers are integers.
+    Counter,
+    /// `enqueue x` and `dequeue` → the oldest element; `peek` → the same, which stays. Null, or the error
+    /// `precondition`, if there is none.
+    FifoQueue,
+    /// `enqueue x` and `dequeue` → any element, `peek` → the same; null as above.
+    UnorderedQueue,
+    /// `push x` and `pop` → the youngest element, `peek` → the same; null as above.
+    Stack,
+    /// `enqueue x` and `dequeue` → the largest element, `peek` → the same; null as above. Numbers are less
+    /// than strings; strings are compared byte by byte.
+    PriorityQueue,
 }
 
 impl Model {
     /// Every model, in the order in which help texts list them.
-    pub const ALL: [Self; 3] = [Self::Register, Self::CasRegister, Self::Kv];
+    pub const ALL: [Self; 11] = [
+        Self::Register,
+        Self::CasRegister,
+        Self::Kv,
+        Self::MultiRegister,
+        Self::Mutex,
+        Self::Set,
+        Self::Counter,
+        Self::FifoQueue,
+        Self::UnorderedQueue,
+        Self::Stack,
+        Self::PriorityQueue,
+    ];
 
     /// Its name in the header of a history.
     pub fn name(self) -> &'static str {
@@ -26,6 +61,14 @@ impl Model {
             Self::Register => "register",
             Self::CasRegister => "cas-register",
             Self::Kv => "kv",
+            Self::MultiRegister => "multi-register",
+            Self::Mutex => "mutex",
+            Self::Set => "set",
+            Self::Counter => "counter",
+            Self::FifoQueue => "fifo-queue",
+            Self::UnorderedQueue => "unordered-queue",
+            Self::Stack => "stack",
+            Self::PriorityQueue => "priority-queue",
         }
     }
 }
@@ -38,8 +81,14 @@ impl fmt::Display for Model {
 
 /// A name that is no model's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no model \"{0}\"; models are register, cas-register and kv")]
+#[error("there is no model \"{0}\"; models are {names}", names = names())]
 pub struct UnknownModel(String);
+
+fn names() -> String {
+    let mut names: Vec<&str> = Model::ALL.into_iter().map(Model::name).collect();
+    let last = names.pop().expect("there are models");
+    format!("{} and {last}", names.join(", "))
+}
 
 impl FromStr for Model {
     type Err = UnknownModel;

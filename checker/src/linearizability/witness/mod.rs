@@ -1,7 +1,10 @@
 //! Makes a witness out of an operation that cannot complete.
 
+mod calls;
 mod shrink;
 mod words;
+
+pub(super) use calls::explain_calls;
 
 use super::{
     Limits, Model, Pending, Witness,
@@ -42,7 +45,7 @@ pub(super) fn explain(
         // Time may be up by now. The verdict stands; only its explanation is shorter.
         Found::Unknown { .. } | Found::Linearizable => None,
     };
-    let words = Words { operations, values: &values, key: key.name };
+    let words = Words { operations, values: &values, key: key.name.as_deref() };
     // Of several that completed at the same time, the part that is left may blame another one.
     let last = stuck.as_ref().map_or(last, |stuck| &stuck.op);
     witness(&words, key, last, &core, stuck.as_ref())
@@ -57,7 +60,7 @@ fn witness(words: &Words<'_>, key: &Key<'_>, last: &Op, core: &[Op], stuck: Opti
             .collect()
     });
     Witness {
-        key: key.name.map(str::to_owned),
+        key: key.name.as_deref().map(str::to_owned),
         operation: last.origin as usize,
         operations: core.iter().map(|op| op.origin as usize).collect(),
         values: stuck.map_or_else(Vec::new, |stuck| words.values(&stuck.values)),

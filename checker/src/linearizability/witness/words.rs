@@ -16,26 +16,34 @@ pub(super) struct Words<'a> {
     pub(super) key: Option<&'a str>,
 }
 
+/// An operation as a person would write it: `write 3 (process 4, events 17–18)`.
+pub(super) fn named(operation: &Operation) -> String {
+    let what = match &operation.outcome {
+        Outcome::Ok(value) if operation.argument.is_null() && operation.f != "delete" => {
+            format!("{} → {value}", operation.f)
+        }
+        Outcome::Ok(value) if value != &operation.argument && !value.is_null() => {
+            format!("{} {} → {value}", operation.f, operation.argument)
+        }
+        Outcome::Fail { actual: Some(actual), .. } => {
+            format!("{} {} → {actual} instead", operation.f, operation.argument)
+        }
+        Outcome::Fail { .. } => format!("{} {} → precondition failed", operation.f, operation.argument),
+        Outcome::Ok(_) | Outcome::Info { .. } if operation.argument.is_null() => operation.f.clone(),
+        Outcome::Ok(_) | Outcome::Info { .. } => format!("{} {}", operation.f, operation.argument),
+    };
+    let end = operation.completed.map_or_else(|| "…".to_owned(), |event| event.to_string());
+    format!("{what} (process {}, events {}–{end})", operation.process, operation.invoked)
+}
+
 impl Words<'_> {
     pub(super) fn values(&self, values: &[u32]) -> Vec<String> {
         values.iter().map(|&value| self.values.show(value)).collect()
     }
 
-    /// The operation as a person would write it: `write 3 (process 4)`.
+    /// The operation as a person would write it.
     fn name(&self, op: &Op) -> String {
-        let operation = &self.operations[op.origin as usize];
-        let what = match &operation.outcome {
-            Outcome::Ok(value) if operation.argument.is_null() && operation.f != "delete" => {
-                format!("{} → {value}", operation.f)
-            }
-            Outcome::Fail { actual: Some(actual), .. } => {
-                format!("{} {} → {actual} instead", operation.f, operation.argument)
-            }
-            Outcome::Fail { .. } => format!("{} {} → precondition failed", operation.f, operation.argument),
-            Outcome::Ok(_) | Outcome::Info { .. } if operation.argument.is_null() => operation.f.clone(),
-            Outcome::Ok(_) | Outcome::Info { .. } => format!("{} {}", operation.f, operation.argument),
-        };
-        format!("{what} (process {}, events {}–{})", operation.process, op.invoked, op.completed)
+        named(&self.operations[op.origin as usize])
     }
 
     fn list(&self, values: &[u32]) -> String {

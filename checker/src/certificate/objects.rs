@@ -1,0 +1,204 @@
+//! What the objects that hold more than one value do, one operation after another.
+
+use crate::{
+    history::{Operation, Outcome},
+    linearizability::Model,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+/// An object of one key, empty at first.
+pub(super) struct Object {
+    model: Model,
+    /// Oldest first, of a queue or a stack.
+    line: VecDeque<Value>,
+    /// How often each is inside, of containers without a line.
+    bag: BTreeMap<Priority, usize>,
+    set: HashSet<Value>,
+    registers: HashMap<Value, Value>,
+    number: i64,
+    held: bool,
+}
+
+/// Integers before strings before everything else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Priority {
+    Integer(i128),
+    Text(String),
+    Other(String),
+}
+
+impl Priority {
+    fn of(value: &Value) -> Self {
+        match (value.as_i64(), value.as_u64(), value.as_str()) {
+            (Some(integer), _, _) => Self::Integer(integer.into()),
+            (None, Some(integer), _) => Self::Integer(integer.into()),
+            (None, None, Some(text)) => Self::Text(text.to_owned()),
+            (None, None, None) => Self::Other(value.to_string()),
+        }
+    }
+}
+
+/// Whether it can have had an effect or a result. What failed because of what it found tells that.
+pub(super) fn may_happen(operation: &Operation) -> bool {
+    let f = operation.f.as_str();
+    match &operation.outcome {
+        Outcome::Ok(_) => true,
+        Outcome::Info { .. } => !matches!(f, "read" | "get" | "contains" | "peek"),
+        Outcome::Fail { error, .. } => {
+            error.as_deref() == Some("precondition")
+                && matches!(
+                    f,
+                    "acquire" | "lock" | "release" | "unlock" | "dequeue" | "pop" | "poll" | "peek"
+                )
+        }
+    }
+}
+
+impl Object {
+    pub(super) fn new(model: Model) -> Self {
+        Self {
+            model,
+            line: VecDeque::new(),
+            bag: BTreeMap::new(),
+            set: HashSet::new(),
+            registers: HashMap::new(),
+            number: 0,
+            held: false,
+        }
+    }
+
+    /// Lets an operation happen; whether it can have had its result there.
+    pub(super) fn step(&mut self, operation: &Operation) -> bool {
+        let result = match &operation.outcome {
+            Outcome::Ok(result) => Some(result),
+            Outcome::Fail { .. } => Some(&Value::Null),
+            Outcome::Info { .. } => None,
+        };
+        let failed = matches!(operation.outcome, Outcome::Fail { .. });
+        let (f, argument) = (operation.f.as_str(), &operation.argument);
+        match self.model {
+            Model::Mutex => {
+                let acquires = matches!(f, "acquire" | "lock");
+                let could = self.held != acquires;
+                self.held = if failed { self.held } else { acquires };
+                could != failed
+            }
+            Model::Counter => self.count(f, argument, result),
+            Model::MultiRegister => self.transact(result.unwrap_or(argument), result.is_some()),
+            Model::Set => self.look_up(f, argument, result),
+            Model::FifoQueue | Model::Stack | Model::UnorderedQueue | Model::PriorityQueue => match f {
+                "enqueue" | "push" | "add" | "insert" => {
+                    self.put(argument);
+                    true
+                }
+                _ => self.take(result, f != "peek"),
+            },
+            Model::Register | Model::CasRegister | Model::Kv => false,
+        }
+    }
+
+    /// What it holds, for people.
+    pub(super) fn show(&self) -> Value {
+        match self.model {
+            Model::Mutex => Value::from(self.held),
+            Model::Counter => Value::from(self.number),
+            Model::MultiRegister => Value::from(format!("{:?}", self.registers)),
+            Model::Set => self.set.iter().cloned().collect(),
+            Model::FifoQueue | Model::Stack => self.line.iter().cloned().collect(),
+            Model::UnorderedQueue | Model::PriorityQueue => Value::from(format!("{:?}", self.bag)),
+            Model::Register | Model::CasRegister | Model::Kv => Value::Null,
+        }
+    }
+
+    fn count(&mut self, f: &str, argument: &Value, result: Option<&Value>) -> bool {
+        let by = argument.as_i64().unwrap_or(1);
+        let (by, shown) = match f {
+            "read" | "get" => (0, true),
+            "decr" => (-by, false),
+            "add-and-get" => (by, true),
+            _ => (by, false),
+        };
+        self.number += by;
+        !shown || result.is_none_or(|result| result.as_i64() == Some(self.number))
+    }
+
+    fn transact(&mut self, parts: &Value, answered: bool) -> bool {
+        parts.as_array().into_iter().flatten().all(|part| {
+            let [kind, register, value] = [&part[0], &part[1], &part[2]];
+            if kind == "w" {
+                self.registers.insert(register.clone(), value.clone());
+                return true;
+            }
+            !answered || self.registers.get(register).unwrap_or(&Value::Null) == value
+        })
+    }
+
+    fn look_up(&mut self, f: &str, argument: &Value, result: Option<&Value>) -> bool {
+        let said = result.and_then(Value::as_bool);
+        match f {
+            "add" | "insert" => {
+                let new = self.set.insert(argument.clone());
+                said.is_none_or(|said| said == new)
+            }
+            "remove" | "delete" => {
+                let old = self.set.remove(argument);
+                said.is_none_or(|said| said == old)
+            }
+            "contains" => said == Some(self.set.contains(argument)),
+            _ => {
+                let all: HashSet<&Value> = result.and_then(Value::as_array).into_iter().flatten().collect();
+                all.len() == self.set.len() && all.into_iter().all(|element| self.set.contains(element))
+            }
+        }
+    }
+
+    fn put(&mut self, element: &Value) {
+        match self.model {
+            Model::FifoQueue | Model::Stack => self.line.push_back(element.clone()),
+            _ => *self.bag.entry(Priority::of(element)).or_default() += 1,
+        }
+    }
+
+    /// Takes an element or looks at it; none as a result stands for whichever it is.
+    fn take(&mut self, result: Option<&Value>, away: bool) -> bool {
+        if result == Some(&Value::Null) {
+            return self.line.is_empty() && self.bag.is_empty();
+        }
+        let line = match self.model {
+            Model::FifoQueue => self.line.front(),
+            Model::Stack => self.line.back(),
+            _ => return self.take_from_bag(result.map(Priority::of), away),
+        };
+        if line.is_none() || result.is_some_and(|result| line != Some(result)) {
+            return false;
+        }
+        if away && self.model == Model::Stack {
+            self.line.pop_back();
+        } else if away {
+            self.line.pop_front();
+        }
+        true
+    }
+
+    fn take_from_bag(&mut self, result: Option<Priority>, away: bool) -> bool {
+        let largest = self.bag.keys().next_back();
+        let element = match result {
+            Some(element) if self.model == Model::PriorityQueue && largest != Some(&element) => return false,
+            Some(element) => element,
+            None => match largest {
+                Some(largest) if self.model == Model::PriorityQueue => largest.clone(),
+                // Any element may leave an unordered container, so nobody could say which.
+                Some(_) | None => return false,
+            },
+        };
+        let Some(count) = self.bag.get_mut(&element) else { return false };
+        if away {
+            *count -= 1;
+            if *count == 0 {
+                self.bag.remove(&element);
+            }
+        }
+        true
+    }
+}

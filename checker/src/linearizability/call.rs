@@ -1,0 +1,47 @@
+//! One operation as the general methods see it: an action and the time in which it may have happened.
+
+use super::object::NEVER;
+use crate::history::{Operation, Outcome};
+
+/// An action that happened between two moments, or may have happened after one. Times are places in the
+/// order of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Call<A> {
+    pub(super) action: A,
+    pub(super) invoked: u32,
+    /// [`NEVER`] where it may not have happened.
+    pub(super) completed: u32,
+    /// Its place in the caller's operations.
+    pub(super) origin: u32,
+}
+
+impl<A> Call<A> {
+    /// An operation with the action behind it.
+    pub(super) fn new(action: A, operation: &Operation, origin: u32) -> Self {
+        let completed = match operation.outcome {
+            Outcome::Ok(_) | Outcome::Fail { .. } => operation.completed.map_or(NEVER, moment),
+            Outcome::Info { .. } => NEVER,
+        };
+        Self { action, invoked: moment(operation.invoked), completed, origin }
+    }
+
+    /// Whether it certainly happened.
+    pub(super) fn certain(&self) -> bool {
+        self.completed != NEVER
+    }
+}
+
+impl<A: Clone> Call<A> {
+    /// The same action, but it may not have happened.
+    pub(super) fn loosened(&self) -> Self {
+        Self { completed: NEVER, ..self.clone() }
+    }
+}
+
+/// An event's place in the order.
+pub(super) fn moment(event: usize) -> u32 {
+    u32::try_from(event)
+        .ok()
+        .filter(|&event| event < NEVER)
+        .expect("a history has fewer than four billion events")
+}

@@ -1,0 +1,197 @@
+//! A depth-first search with memory for any object, after Wing and Gong (JPDC 1993) and Lowe (CCPE 2017).
+//!
+//! What is in the order is kept as a mark and one bit for each operation open there, so that memory for a
+//! configuration follows concurrency and not length. Pure operations are absorbed as soon as they fit;
+//! of several equal actions only the one that completes first is tried; those of unknown outcome are
+//! counted and tried last. Keys are exact: there is no fingerprint that could collide.
+
+mod memory;
+mod object;
+mod plan;
+mod search;
+
+pub(super) use object::{Interned, Object, Steps, count};
+
+use super::{
+    Limits,
+    budget::{Budget, Stop},
+    call::Call,
+};
+use plan::Plan;
+use search::Search;
+use std::hash::Hash;
+
+/// One kind of object, with what is known of one key of it.
+pub(super) trait Subject {
+    /// What an operation does.
+    type Action: Clone + Eq + Hash;
+    /// The object as the search wants it.
+    type Object<'a>: Object
+    where
+        Self: 'a;
+
+    /// Whether the action never changes a state.
+    fn is_pure(&self, action: &Self::Action) -> bool;
+    /// The object for a history of these calls. With [`Ahead::Yes`] it may use that it knows them all.
+    fn object<'a>(&'a self, classes: &Classes<'a, Self::Action>, ahead: Ahead) -> Self::Object<'a>;
+    /// A faster answer than the search's, where there is one.
+    fn quick(&self, calls: &[Call<Self::Action>], limits: &Limits<'_>) -> Option<bool> {
+        let _ = (calls, limits);
+        None
+    }
+    /// An order for what [`quick`](Self::quick) says is linearizable, by origin; none where only a search
+    /// can tell.
+    fn quick_order(&self, calls: &[Call<Self::Action>], limits: &Limits<'_>) -> Option<Vec<u32>> {
+        let _ = (calls, limits);
+        None
+    }
+    /// Whether the state before an action and the operation alone tell the state after it.
+    fn tells(&self, action: &Self::Action) -> bool {
+        let _ = action;
+        true
+    }
+    /// Which calls belong together: without all calls of one group, what was linearizable still is.
+    fn group(&self, action: &Self::Action) -> Option<u32> {
+        let _ = action;
+        None
+    }
+    /// Whether a witness gets small by loosening calls: where each state only depends on a few of them.
+    fn loosens(&self) -> bool {
+        false
+    }
+    /// Drops calls that may not have happened and that help nobody: without them, what was linearizable
+    /// still is, and the other way round.
+    fn drop_useless(&self, calls: &mut Vec<Call<Self::Action>>) {
+        calls.retain(|call| call.certain() || !self.is_pure(&call.action));
+    }
+}
+
+/// Whether an object leaves out states from which what is left of the history cannot be explained. That is
+/// faster, but the search may get stuck before the operation that is to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead {
+    Yes,
+    No,
+}
+
+/// The calls of a history by their actions: equal ones have one class.
+#[derive(Debug)]
+pub(super) struct Classes<'a, A> {
+    /// By class.
+    pub(super) actions: &'a [A],
+    /// By class: how many operations certainly happened, and how many may have.
+    pub(super) counts: Vec<(u32, u32)>,
+}
+
+/// What the search found.
+#[derive(Debug)]
+pub(super) enum Found {
+    Linearizable,
+    Stuck(Stuck),
+    /// It stopped early; the operations that completed before this moment are linearizable.
+    Unknown {
+        why: Stop,
+        sound_until: u32,
+    },
+}
+
+/// The farthest the search came.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    /// Whether it came as far as any order does; false with an object that looks ahead.
+    pub(super) exact: bool,
+    /// The call that cannot complete, as a place in the calls.
+    pub(super) call: usize,
+    /// Some of the states that were possible right before, for people.
+    pub(super) states: Vec<String>,
+    /// The certain calls that were open there, as places in the calls.
+    pub(super) open: Vec<(usize, Hope)>,
+}
+
+/// What an open call could still do where the search was stuck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hope {
+    /// It is in every order that is left.
+    Placed,
+    /// It cannot have had its result in any of the states.
+    Blocked,
+    /// It can come next.
+    Free,
+}
+
+/// Searches one key, whose calls come in order of invocation.
+pub(super) fn search<S: Subject>(
+    subject: &S,
+    calls: &[Call<S::Action>],
+    limits: &Limits<'_>,
+    ahead: Ahead,
+) -> Found {
+    search_by(subject, calls, limits, ahead).0
+}
+
+/// The same, and where it is linearizable in which order, by origin.
+pub(super) fn search_for_order<S: Subject>(
+    subject: &S,
+    calls: &[Call<S::Action>],
+    limits: &Limits<'_>,
+) -> (Found, Option<Vec<u32>>) {
+    let (found, places) = search_by(subject, calls, limits, Ahead::Yes);
+    // A reader of the order could not follow it where an action does not tell what it did.
+    let told = |places: &Vec<u32>| places.iter().all(|&place| subject.tells(&calls[place as usize].action));
+    let origins = |places: Vec<u32>| places.iter().map(|&place| calls[place as usize].origin).collect();
+    (found, places.filter(told).map(origins))
+}
+
+/// What was found, and the order if there is one, as places in the calls.
+type Searched = (Found, Option<Vec<u32>>);
+
+fn search_by<S: Subject>(
+    subject: &S,
+    calls: &[Call<S::Action>],
+    limits: &Limits<'_>,
+    ahead: Ahead,
+) -> Searched {
+    let (actions, classes) = plan::classes(calls);
+    let mut counts = vec![(0, 0); actions.len()];
+    for (call, &class) in calls.iter().zip(&classes) {
+        let (certain, optional) = &mut counts[class as usize];
+        *(if call.certain() { certain } else { optional }) += 1;
+    }
+    let pure = actions.iter().map(|action| subject.is_pure(action)).collect();
+    let plan = Plan::new(calls, &classes, pure);
+    let object = subject.object(&Classes { actions: &actions, counts }, ahead);
+    match plan.live {
+        0..=64 => run::<_, _, 1>(&plan, object, calls, limits),
+        65..=128 => run::<_, _, 2>(&plan, object, calls, limits),
+        129..=512 => run::<_, _, 8>(&plan, object, calls, limits),
+        513..=4096 => run::<_, _, 64>(&plan, object, calls, limits),
+        open => (Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
+    }
+}
+
+fn run<A, O: Object, const W: usize>(
+    plan: &Plan,
+    object: O,
+    calls: &[Call<A>],
+    limits: &Limits<'_>,
+) -> Searched {
+    let looks_ahead = object.looks_ahead();
+    let mut search = Search::<O, W>::new(plan, object);
+    let found = search.run(&mut Budget::new(limits));
+    let place = |rank: u32| plan.places[rank as usize] as usize;
+    let found = match found {
+        Ok(true) => return (Found::Linearizable, Some(search.order())),
+        Ok(false) => Found::Stuck(Stuck {
+            exact: !looks_ahead,
+            call: place(search.deepest),
+            states: search.states(),
+            open: search.open().into_iter().map(|(rank, hope)| (place(rank), hope)).collect(),
+        }),
+        Err(why) => {
+            let known = !looks_ahead && !plan.places.is_empty();
+            let sound_until = if known { calls[place(search.deepest)].completed } else { 0 };
+            Found::Unknown { why, sound_until }
+        }
+    };
+    (found, None)
+}

@@ -1,0 +1,92 @@
+//! Near-linear methods for containers whose elements differ: each is added once and removed at most once.
+//!
+//! After Lee and Mathur, "Efficient decrease-and-conquer linearizability monitoring" (OOPSLA 2025), and
+//! Abdulla and others, "Efficient Linearizability Monitoring" (PLDI 2025). All of them look at the time
+//! in which an element is certainly inside: after its add completed, and before its removal was invoked.
+
+mod growing;
+mod lives;
+mod order;
+mod priority;
+mod queue;
+mod set;
+mod stab;
+mod stack;
+
+pub(super) use growing::{growing_set, growing_set_order};
+pub(super) use order::container_order;
+pub(super) use set::{set, set_order};
+
+use super::{
+    call::Call,
+    objects::{ContainerAction, Discipline},
+};
+use lives::{Life, Lives};
+
+/// What the calls say of the elements.
+enum Read<T> {
+    /// Something contradicts itself.
+    Impossible,
+    /// They are not distinct enough, or of another kind.
+    Ambiguous,
+    Distinct(T),
+}
+
+/// Whether a container is linearizable; none if its elements are not distinct enough to say. Elements are
+/// numbered below `count`, in their order.
+pub(super) fn container(
+    discipline: Discipline,
+    count: usize,
+    calls: &[Call<ContainerAction>],
+) -> Option<bool> {
+    let lives = match lives::read(count, calls) {
+        Read::Impossible => return Some(false),
+        Read::Ambiguous => return None,
+        Read::Distinct(lives) => lives,
+    };
+    // Removals of unknown elements may never have happened.
+    if linearizable(discipline, &lives) {
+        return Some(true);
+    }
+    match lives.first_take {
+        None => Some(false),
+        // As if there were as many of them as anybody could need.
+        Some(first) => (!linearizable(discipline, &lives.taken_since(first))).then_some(false),
+    }
+}
+
+fn linearizable(discipline: Discipline, lives: &Lives) -> bool {
+    empties_fit(lives)
+        && match discipline {
+            Discipline::Unordered => true,
+            Discipline::Fifo => queue::linearizable(&lives.elements),
+            Discipline::Priority => priority::linearizable(&lives.elements),
+            Discipline::Stack => stack::linearizable(&lives.elements),
+        }
+}
+
+/// Whether each operation that found nothing has an instant at which nothing was certainly inside.
+fn empties_fit(lives: &Lives) -> bool {
+    if lives.empties.is_empty() {
+        return true;
+    }
+    let merged = inside_merged(&lives.elements);
+    lives.empties.iter().all(|&(invoked, completed)| {
+        let before = merged.partition_point(|&(start, _)| start < invoked);
+        merged[..before].last().is_none_or(|&(_, end)| completed >= end)
+    })
+}
+
+/// When something is certainly inside, as intervals that exclude both ends and do not overlap, in order.
+fn inside_merged(elements: &[Life]) -> Vec<(u32, u32)> {
+    let mut inside: Vec<(u32, u32)> = elements.iter().filter_map(Life::inside).collect();
+    inside.sort_unstable();
+    let mut merged: Vec<(u32, u32)> = Vec::new();
+    for (start, end) in inside {
+        match merged.last_mut() {
+            Some(last) if start < last.1 => last.1 = last.1.max(end),
+            Some(_) | None => merged.push((start, end)),
+        }
+    }
+    merged
+}

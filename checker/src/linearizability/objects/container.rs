@@ -1,0 +1,258 @@
+//! Queues and stacks: elements go in, and a discipline says which comes out.
+
+use super::super::{
+    Limits,
+    call::Call,
+    depth_first::{Ahead, Classes, Interned, Steps, Subject},
+    distinct,
+};
+use super::{not_known, numbers::Numbers, refused};
+use crate::history::{Operation, Outcome};
+use serde_json::Value;
+
+/// Which element comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Discipline {
+    /// The oldest.
+    Fifo,
+    /// Any.
+    Unordered,
+    /// The youngest.
+    Stack,
+    /// The largest.
+    Priority,
+}
+
+/// What an operation does. Elements are numbered in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in super::super) enum ContainerAction {
+    Add(u32),
+    Remove(u32),
+    /// Removes whichever element it is; only of unknown outcome.
+    Take,
+    /// Finds the element that would come out, which stays.
+    Peek(u32),
+    /// Finds nothing.
+    Empty,
+}
+
+/// One container and what its elements are called.
+pub(in super::super) struct Container<'a> {
+    discipline: Discipline,
+    numbers: Numbers<'a>,
+}
+
+/// An operation whose element has no number yet.
+enum Meaning<'a> {
+    Add(&'a Value),
+    Remove(&'a Value),
+    Peek(&'a Value),
+    Take,
+    Empty,
+}
+
+impl<'a> Container<'a> {
+    /// The calls of one key. The error says which operation is not understood.
+    pub(in super::super) fn encode(
+        discipline: Discipline,
+        operations: &'a [Operation],
+        places: &[u32],
+    ) -> Result<(Self, Vec<Call<ContainerAction>>), String> {
+        let mut meanings = Vec::with_capacity(places.len());
+        let mut elements = Vec::with_capacity(places.len());
+        for &place in places {
+            let operation = &operations[place as usize];
+            let meaning = meaning(operation, discipline).map_err(|why| {
+                format!("operation {place} (event {}) is not understood: {why}", operation.invoked)
+            })?;
+            if let Some(Meaning::Add(element) | Meaning::Remove(element) | Meaning::Peek(element)) = meaning {
+                elements.push(element);
+            }
+            meanings.extend(meaning.map(|meaning| (meaning, place)));
+        }
+        let (numbers, list) = Numbers::of(&elements);
+        let mut list = list.into_iter();
+        let mut next = || list.next().expect("each element of the list has a number");
+        let calls = meanings.into_iter().map(|(meaning, place)| {
+            let action = match meaning {
+                Meaning::Add(_) => ContainerAction::Add(next()),
+                Meaning::Remove(_) => ContainerAction::Remove(next()),
+                Meaning::Peek(_) => ContainerAction::Peek(next()),
+                Meaning::Take => ContainerAction::Take,
+                Meaning::Empty => ContainerAction::Empty,
+            };
+            Call::new(action, &operations[place as usize], place)
+        });
+        let calls = calls.collect();
+        Ok((Self { discipline, numbers }, calls))
+    }
+
+    /// Where the element that comes out lies in a state; none if it may be any.
+    fn next_out(&self, state: &[u32]) -> Option<usize> {
+        match self.discipline {
+            Discipline::Fifo => Some(0),
+            Discipline::Stack | Discipline::Priority => Some(state.len().saturating_sub(1)),
+            Discipline::Unordered => None,
+        }
+    }
+
+    /// Where an element lies, if it may come out.
+    fn find(&self, state: &[u32], element: u32) -> Option<usize> {
+        match self.next_out(state) {
+            Some(place) => (state.get(place) == Some(&element)).then_some(place),
+            None => state.binary_search(&element).ok(),
+        }
+    }
+}
+
+fn meaning<'a>(operation: &'a Operation, discipline: Discipline) -> Result<Option<Meaning<'a>>, String> {
+    let found = |meaning: fn(&'a Value) -> Meaning<'a>| match &operation.outcome {
+        Outcome::Ok(Value::Null) => Ok(Some(Meaning::Empty)),
+        Outcome::Ok(element) => Ok(Some(meaning(element_of(element, discipline)?))),
+        outcome @ Outcome::Fail { .. } => Ok(refused(outcome).then_some(Meaning::Empty)),
+        Outcome::Info { .. } => Ok(None),
+    };
+    match operation.f.as_str() {
+        "enqueue" | "push" | "add" | "insert" => match &operation.outcome {
+            Outcome::Fail { .. } => Ok(None),
+            Outcome::Ok(_) | Outcome::Info { .. } if operation.argument.is_null() => {
+                Err("null is no element".to_owned())
+            }
+            Outcome::Ok(_) | Outcome::Info { .. } => {
+                Ok(Some(Meaning::Add(element_of(&operation.argument, discipline)?)))
+            }
+        },
+        "dequeue" | "pop" | "poll" => match &operation.outcome {
+            Outcome::Info { .. } => Ok(Some(Meaning::Take)),
+            Outcome::Ok(_) | Outcome::Fail { .. } => found(Meaning::Remove),
+        },
+        "peek" => found(Meaning::Peek),
+        other => Err(not_known(other, "enqueue or push, dequeue or pop, and peek")),
+    }
+}
+
+/// An element that the discipline can handle.
+fn element_of(element: &Value, discipline: Discipline) -> Result<&Value, String> {
+    let ordered = element.is_i64() || element.is_u64() || element.is_string();
+    if discipline == Discipline::Priority && !ordered {
+        return Err(format!("{element} has no place in an order of integers and strings"));
+    }
+    Ok(element)
+}
+
+impl Subject for Container<'_> {
+    type Action = ContainerAction;
+    type Object<'a>
+        = Interned<'a, Self>
+    where
+        Self: 'a;
+
+    fn is_pure(&self, action: &ContainerAction) -> bool {
+        match action {
+            ContainerAction::Peek(_) | ContainerAction::Empty => true,
+            ContainerAction::Add(_) | ContainerAction::Remove(_) | ContainerAction::Take => false,
+        }
+    }
+
+    fn object<'a>(&'a self, classes: &Classes<'a, ContainerAction>, _: Ahead) -> Interned<'a, Self> {
+        Interned::new(self, classes.actions)
+    }
+
+    fn loosens(&self) -> bool {
+        true
+    }
+
+    fn quick(&self, calls: &[Call<ContainerAction>], _: &Limits<'_>) -> Option<bool> {
+        distinct::container(self.discipline, self.numbers.count(), calls)
+    }
+
+    fn quick_order(&self, calls: &[Call<ContainerAction>], _: &Limits<'_>) -> Option<Vec<u32>> {
+        distinct::container_order(self.discipline, self.numbers.count(), calls)
+    }
+
+    fn group(&self, action: &ContainerAction) -> Option<u32> {
+        match *action {
+            ContainerAction::Add(element)
+            | ContainerAction::Remove(element)
+            | ContainerAction::Peek(element) => Some(element),
+            ContainerAction::Take | ContainerAction::Empty => None,
+        }
+    }
+
+    fn tells(&self, action: &ContainerAction) -> bool {
+        *action != ContainerAction::Take || self.discipline != Discipline::Unordered
+    }
+
+    fn drop_useless(&self, calls: &mut Vec<Call<ContainerAction>>) {
+        let mut left = vec![false; self.numbers.count()];
+        for call in calls.iter() {
+            match call.action {
+                ContainerAction::Remove(element) | ContainerAction::Peek(element) => {
+                    left[element as usize] |= call.certain();
+                }
+                ContainerAction::Add(_) | ContainerAction::Take | ContainerAction::Empty => {}
+            }
+        }
+        // An element that nobody certainly found may be taken never to have been there, if its add may.
+        calls.retain(|call| match call.action {
+            ContainerAction::Add(element) => call.certain() || left[element as usize],
+            ContainerAction::Peek(_) | ContainerAction::Empty => call.certain(),
+            ContainerAction::Remove(_) | ContainerAction::Take => true,
+        });
+        if !calls.iter().any(|call| matches!(call.action, ContainerAction::Add(_))) {
+            calls.retain(|call| call.action != ContainerAction::Take);
+        }
+    }
+}
+
+/// The elements: in the order in which they came, or sorted where that does not matter.
+impl Steps for Container<'_> {
+    type State = Box<[u32]>;
+    type Action = ContainerAction;
+
+    fn initial(&self) -> Box<[u32]> {
+        Box::default()
+    }
+
+    fn step(&self, state: &Box<[u32]>, action: &ContainerAction) -> impl IntoIterator<Item = Box<[u32]>> {
+        match *action {
+            ContainerAction::Add(element) => {
+                let place = match self.discipline {
+                    Discipline::Fifo | Discipline::Stack => state.len(),
+                    Discipline::Unordered | Discipline::Priority => {
+                        state.partition_point(|&other| other < element)
+                    }
+                };
+                vec![[&state[..place], &[element], &state[place..]].concat().into()]
+            }
+            ContainerAction::Remove(element) => {
+                self.find(state, element).map(|place| without(state, place)).into_iter().collect()
+            }
+            ContainerAction::Take if state.is_empty() => Vec::new(),
+            ContainerAction::Take => match self.next_out(state) {
+                Some(place) => vec![without(state, place)],
+                None => (0..state.len())
+                    .filter(|&place| place == 0 || state[place] != state[place - 1])
+                    .map(|place| without(state, place))
+                    .collect(),
+            },
+            ContainerAction::Peek(element) => {
+                self.find(state, element).map(|_| state.clone()).into_iter().collect()
+            }
+            ContainerAction::Empty if state.is_empty() => vec![state.clone()],
+            ContainerAction::Empty => Vec::new(),
+        }
+    }
+
+    fn bytes(&self, state: &Box<[u32]>) -> usize {
+        size_of_val(&**state)
+    }
+
+    fn show(&self, state: &Box<[u32]>) -> String {
+        self.numbers.show_all(state)
+    }
+}
+
+fn without(state: &[u32], place: usize) -> Box<[u32]> {
+    [&state[..place], &state[place + 1..]].concat().into()
+}

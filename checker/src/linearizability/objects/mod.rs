@@ -1,0 +1,27 @@
+//! The objects behind the built-in models that hold more than one value.
+
+mod container;
+mod counter;
+mod multi_register;
+mod mutex;
+mod numbers;
+mod set;
+
+pub(super) use container::{Container, ContainerAction, Discipline};
+pub(super) use counter::Counter;
+pub(super) use multi_register::MultiRegister;
+pub(super) use mutex::Mutex;
+pub(super) use set::{Set, SetAction};
+
+use super::Specification;
+use crate::history::Outcome;
+
+/// Whether an operation failed because of what it found, which makes it an observation.
+fn refused(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Fail { error: Some(error), .. } if error == "precondition")
+}
+
+/// Why a function is not understood.
+fn not_known(f: &str, known: &str) -> String {
+    format!("the model does not know {f:?}, only {known}")
+}
