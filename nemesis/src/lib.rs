@@ -5,6 +5,7 @@
 //! between them; and each start and end is written to the history with the evidence that it took effect.
 
 mod delay;
+mod disk;
 mod flaky;
 mod lab;
 mod network;
@@ -20,6 +21,7 @@ mod vocabulary;
 #[cfg(test)]
 mod pretend;
 
+pub use disk::{Damage, DamageError, Harm};
 pub use flaky::{Flaky, Share};
 pub use lab::{Lab, LabConfig, LabError};
 pub use network::{

@@ -44,6 +44,7 @@ pub(crate) fn node(lab: &Lab, name: &str, folder: &Path) -> ProcessCommand {
         args: ["pretend::pretend_node", "--exact", "--ignored", "--nocapture"].map(Into::into).to_vec(),
         env: vec![(ADDRESS.into(), lab.listen_address(name).to_string().into())],
         output: folder.join(format!("{name}.log")),
+        data: Some(folder.join(name)),
     }
 }
 
@@ -54,6 +55,7 @@ pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
         args: vec!["-c".into(), script.into()],
         env: Vec::new(),
         output: folder.join("output.log"),
+        data: Some(folder.join("data")),
     }
 }
 

@@ -69,6 +69,15 @@ pub struct FaultSpec {
     /// `flaky`: the share in which a bit is flipped that the program reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub garble: Option<Share>,
+    /// `bit-flip` and `truncate`: only files whose name contains this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// `bit-flip`: how many bits; one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
+    /// `truncate`: how many of the bytes in use are cut off; drawn when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 impl FaultSpec {
@@ -93,6 +102,9 @@ impl FaultSpec {
             reorder: None,
             corrupt: None,
             garble: None,
+            file: None,
+            bits: None,
+            bytes: None,
         }
     }
 

@@ -147,6 +147,7 @@ fn prepare(folder: &Path, config: &NodeConfig) -> Result<ProcessCommand, Failure
         args: vec!["node".into(), "--config".into(), path.into(), "--parent".into(), parent.into()],
         env: Vec::new(),
         output: output_path(folder, &config.name),
+        data: Some(config.data.clone()),
     })
 }
 

@@ -55,11 +55,9 @@ impl Story {
             What::Fault(fault) => match fault.stage {
                 Stage::Start => self.fault(screen, moment, fault).await,
                 Stage::End => self.way_back(screen, moment, fault).await,
-                Stage::Exit => screen.line(&format!(
-                    "  {BAD}{} ended though nobody killed it{BAD:#}: {}",
-                    fault.targets.join(" "),
-                    fault.shown()
-                )),
+                Stage::Exit => {
+                    screen.line(&format!("  {BAD}{}{BAD:#}: {}", fault.exit_in_words(), fault.shown()));
+                }
             },
             What::Note(text) => screen.line(&format!("  {text}")),
             What::Began(Phase::Warmup | Phase::Recovery | Phase::Final, _)
@@ -87,7 +85,9 @@ impl Story {
         }
         heading(screen, 4, &format!("the way back from: {}", fault.label), &fault.shown());
         for name in fault.targets.clone() {
-            let text = self.level_again(&name, fault.kind == "kill").await;
+            let text = self
+                .level_again(&name, matches!(fault.kind.as_str(), "kill" | "bit-flip" | "truncate"))
+                .await;
             screen.line(&format!("     {text}"));
         }
         self.chapter = 4;

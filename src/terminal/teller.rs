@@ -58,6 +58,8 @@ pub(crate) struct FaultMoment {
     pub evidence: Vec<String>,
     /// What a reader should know besides.
     pub note: Option<String>,
+    /// The fault that excuses a node's end.
+    pub excuse: Option<String>,
 }
 
 /// Where in its life a fault is.
@@ -95,7 +97,17 @@ impl FaultMoment {
             targets,
             evidence: texts("evidence"),
             note: event.value.get("note").and_then(Value::as_str).map(str::to_owned),
+            excuse: event.value.get("excuse").and_then(Value::as_str).map(str::to_owned),
         })
+    }
+
+    /// What to say of a node that ended.
+    pub(crate) fn exit_in_words(&self) -> String {
+        let who = self.targets.join(" ");
+        match &self.excuse {
+            Some(fault) => format!("{who} ended by itself, as it may after {fault}"),
+            None => format!("{who} ended though nobody killed it"),
+        }
     }
 
     /// The essential of the evidence in one line, and where the rest is. Without evidence, why.
@@ -176,7 +188,7 @@ fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
             let what = match fault.stage {
                 Stage::Start => fault.label.clone(),
                 Stage::End => format!("healed: {}", fault.label),
-                Stage::Exit => format!("{} ended though nobody killed it", fault.targets.join(" ")),
+                Stage::Exit => fault.exit_in_words(),
             };
             screen.line(&format!("    {seconds:6.2} s  {what}  {FAINT}{}{FAINT:#}", fault.shown()));
         }

@@ -56,6 +56,8 @@ struct Note {
     /// When it happened, in nanoseconds since the run's start. The event itself comes later: its evidence
     /// took time to gather.
     at: Option<u64>,
+    /// Why a node was free to end by itself, for example because its data had been damaged.
+    excuse: Option<String>,
 }
 
 fn notes(events: &[Event]) -> impl Iterator<Item = (&Event, Note)> {
@@ -128,10 +130,10 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
     }
 }
 
-/// Every node that ended though nobody killed it, in a sentence.
+/// Every node that ended though nobody killed it and no fault excuses it, in a sentence.
 pub(crate) fn exits(events: &[Event]) -> Vec<String> {
     notes(events)
-        .filter(|(event, note)| event.f == "exit" || note.event == "exit")
+        .filter(|(event, note)| (event.f == "exit" || note.event == "exit") && note.excuse.is_none())
         .map(|(event, note)| {
             let who = if note.targets.is_empty() { "a node".to_owned() } else { note.targets.join(", ") };
             let how = note.evidence.join("; ");

@@ -3,6 +3,8 @@
 //! Everything a fault does is an action here, held by a *claim* (the fault's number). What several faults hold is
 //! only over when the last of them lets go, so faults may overlap as they like.
 
+mod data;
+
 use crate::network::{
     Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
     NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, inside_lab, probe,
@@ -93,6 +95,7 @@ pub struct Lab {
     mode: Mode,
     topology: Topology,
     base: Delay,
+    seed: u64,
     probe: Option<Vec<u8>>,
     nodes: BTreeMap<String, Node>,
     wires: Wires,
@@ -131,6 +134,7 @@ impl Lab {
             mode,
             topology: config.topology,
             base,
+            seed: config.seed,
             probe: config.probe,
             nodes,
             wires,

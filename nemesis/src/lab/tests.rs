@@ -107,7 +107,8 @@ async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_no
     lab.kill("n1", 1).await.unwrap();
     let pid = lab.spawn("n2", shell("exit 101", folder.path())).await.unwrap();
     let exit = exits.recv().await.unwrap();
-    let expected = Exit { node: "n2".to_owned(), pid, incarnation: 1, how: "exit code 101".to_owned() };
+    let expected =
+        Exit { node: "n2".to_owned(), pid, incarnation: 1, how: "exit code 101".to_owned(), excuse: None };
     assert_eq!(exit, expected);
     let event = exit.event();
     assert_eq!((event.f.as_str(), &event.value["evidence"][0]), ("exit", &"exit code 101".into()));

@@ -8,6 +8,7 @@ mod times;
 
 pub use scope::{Hit, Scope};
 
+use crate::disk::{Damage, Harm};
 use crate::network::{CLIENTS, LinkFault, Mode};
 use crate::spec::{CutManner, Delay, FaultSpec};
 use crate::topology::Topology;
@@ -67,12 +68,14 @@ impl PlannedFault {
 }
 
 /// What a fault does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// SIGKILL at the start, restarted at the end.
     Kill,
     /// SIGSTOP at the start, SIGCONT at the end.
     Pause,
+    /// SIGKILL and damage to its files at the start, restarted at the end.
+    Damage(Damage),
     /// Something about links, from start to end.
     Links(LinkFault),
     /// Open connections are reset; over at once.
@@ -152,10 +155,10 @@ fn stream(seed: u64, number: usize) -> ChaCha8Rng {
 
 /// Nodes whose process another fault holds in this window. Drawing them would hide one fault behind the other.
 fn busy(kind: Kind, planned: &[PlannedFault], start: u64, end: u64) -> BTreeSet<String> {
-    if !matches!(kind, Kind::Kill | Kind::Pause) {
+    if !holds_process(kind) {
         return BTreeSet::new();
     }
-    let holds = |fault: &&PlannedFault| matches!(fault.action, Action::Kill | Action::Pause);
+    let holds = |fault: &&PlannedFault| holds_process(fault.kind);
     let overlaps = |fault: &&PlannedFault| fault.start <= end && start <= fault.end;
     planned
         .iter()
@@ -165,10 +168,19 @@ fn busy(kind: Kind, planned: &[PlannedFault], start: u64, end: u64) -> BTreeSet<
         .collect()
 }
 
+fn holds_process(kind: Kind) -> bool {
+    matches!(kind, Kind::Kill | Kind::Pause | Kind::BitFlip | Kind::Truncate)
+}
+
 fn action(spec: &FaultSpec) -> Action {
     match spec.kind {
         Kind::Kill => Action::Kill,
         Kind::Pause => Action::Pause,
+        Kind::BitFlip | Kind::Truncate => {
+            let flip = Harm::Flip { bits: spec.bits.unwrap_or(1) };
+            let harm = if spec.kind == Kind::BitFlip { flip } else { Harm::Cut { bytes: spec.bytes } };
+            Action::Damage(Damage { harm, file: spec.file.clone() })
+        }
         Kind::Reset => Action::Reset,
         Kind::Delay => Action::Links(LinkFault::Delay(spec.delay.unwrap_or_default())),
         Kind::Rate => Action::Links(LinkFault::Rate(spec.rate.map_or(1, |rate| rate.0))),
@@ -183,8 +195,6 @@ fn action(spec: &FaultSpec) -> Action {
         | Kind::Swizzle
         | Kind::PowerLoss
         | Kind::TornWrite
-        | Kind::BitFlip
-        | Kind::Truncate
         | Kind::Full
         | Kind::SlowSync
         | Kind::SyncError
@@ -209,7 +219,7 @@ fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
         let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
         return Err(Refusal::new("groups", reason));
     }
-    let keys: [(&'static str, bool, &[Kind]); 13] = [
+    let keys: [(&'static str, bool, &[Kind]); 16] = [
         ("target", spec.target.is_some() && spec.kind == Kind::OneWay, &[]),
         ("shape", spec.shape.is_some(), &[Kind::Partition]),
         ("groups", spec.groups.is_some(), &[Kind::Partition]),
@@ -223,12 +233,19 @@ fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
         ("reorder", spec.reorder.is_some(), &[Kind::Flaky]),
         ("corrupt", spec.corrupt.is_some(), &[Kind::Flaky]),
         ("garble", spec.garble.is_some(), &[Kind::Flaky]),
+        ("file", spec.file.is_some(), &[Kind::BitFlip, Kind::Truncate]),
+        ("bits", spec.bits.is_some(), &[Kind::BitFlip]),
+        ("bytes", spec.bytes.is_some(), &[Kind::Truncate]),
     ];
     for (key, given, kinds) in keys {
         if given && !kinds.contains(&spec.kind) {
             let hint = if key == "target" { "; it takes `from` and `to`" } else { "" };
             return Err(Refusal::new(key, format!("`{}` does not take it{hint}", spec.kind)));
         }
+    }
+    if spec.bits == Some(0) || spec.bytes == Some(0) {
+        let key = if spec.bits == Some(0) { "bits" } else { "bytes" };
+        return Err(Refusal::new(key, "none at all is no fault; give at least 1"));
     }
     match (spec.kind, spec.delay, spec.rate) {
         (Kind::Delay, None, _) => Err(Refusal::new("delay", "say how much, for example delay = \"50ms\"")),

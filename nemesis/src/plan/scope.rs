@@ -106,7 +106,7 @@ pub(super) fn aim(
     busy: &BTreeSet<String>,
 ) -> Result<Aim, Refusal> {
     match action(spec) {
-        Action::Kill | Action::Pause => {
+        Action::Kill | Action::Pause | Action::Damage(_) => {
             let example = || format!("say whom, for example target = \"{}\"", example(topology));
             let target = spec.target.clone().ok_or_else(|| Refusal::new("target", example()))?;
             let ends = choose("target", &target, topology, rng, busy)?;

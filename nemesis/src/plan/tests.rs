@@ -249,3 +249,21 @@ fn clients_may_be_cut_off_in_a_lab_and_only_there() {
     let refused = plan(&[spec], &topology, &options(Mode::Proxy)).unwrap_err().to_string();
     assert!(refused.contains("network = \"lab\""), "{refused}");
 }
+
+#[test]
+fn damage_takes_its_own_keys_and_refuses_none_at_all() {
+    let flip =
+        one(json!({"kind": "bit-flip", "target": "n2", "bits": 3, "file": "log", "at": "1s"}), 3).unwrap();
+    let harm = Harm::Flip { bits: 3 };
+    assert_eq!(flip.action, Action::Damage(Damage { harm, file: Some("log".to_owned()) }));
+    assert_eq!(flip.label, "bit-flip n2");
+    for (wrong, field) in [
+        (json!({"kind": "bit-flip", "target": "n2", "bits": 0, "at": "1s"}), "bits"),
+        (json!({"kind": "bit-flip", "target": "n2", "bytes": 7, "at": "1s"}), "bytes"),
+        (json!({"kind": "truncate", "target": "n2", "bytes": 0, "at": "1s"}), "bytes"),
+        (json!({"kind": "truncate", "at": "1s"}), "target"),
+        (json!({"kind": "kill", "file": "log", "target": "n2", "at": "1s"}), "file"),
+    ] {
+        assert_eq!(refused(wrong, 3).field, field);
+    }
+}

@@ -1,6 +1,6 @@
 //! One process from its start to its end: signals that cannot hit a stranger, and a thread that waits for it.
 
-use super::{Exit, how_it_ended, state};
+use super::{Excuses, Exit, how_it_ended, state};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -44,20 +44,22 @@ impl Running {
         node: &str,
         incarnation: u32,
         exits: UnboundedSender<Exit>,
+        excuses: Excuses,
     ) -> io::Result<Self> {
         let pid = child.id();
         let watched = Arc::new(Watched::default());
         let (publish, ended) = watch::channel(None);
         let stdin = child.stdin.take();
-        let exit = Exit { node: node.to_owned(), pid, incarnation, how: String::new() };
+        let exit = Exit { node: node.to_owned(), pid, incarnation, how: String::new(), excuse: None };
         let theirs = Arc::clone(&watched);
         let waiter = std::thread::Builder::new().name(format!("wait-{node}")).spawn(move || {
             let status = reap(&mut child, &theirs);
             if let Some(status) = status {
                 let ordered = lock(&theirs.shared).killed_by_us && status.signal() == Some(9);
                 if !ordered {
+                    let excuse = excuses.in_words();
                     // Nobody listening is fine: the lab is being stopped.
-                    let _ = exits.send(Exit { how: how_it_ended(status), ..exit });
+                    let _ = exits.send(Exit { how: how_it_ended(status), excuse, ..exit });
                 }
             }
             publish.send_replace(status);

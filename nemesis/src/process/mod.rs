@@ -1,10 +1,12 @@
 //! Node processes: started, hurt and watched as real processes of the operating system.
 
 mod child;
+mod excuse;
 mod node;
 mod spawner;
 mod state;
 
+pub(crate) use excuse::Excuses;
 pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub(crate) use spawner::Spawner;
@@ -27,6 +29,8 @@ pub struct ProcessCommand {
     pub env: Vec<(OsString, OsString)>,
     /// The file to which standard output and standard error are appended.
     pub output: PathBuf,
+    /// The folder of its data, which faults of the disk act on; none if nobody knows it.
+    pub data: Option<PathBuf>,
 }
 
 /// A node's process ended although nobody killed it.
@@ -40,6 +44,8 @@ pub struct Exit {
     pub incarnation: u32,
     /// How it ended, for example `exit code 101` or `signal 11`.
     pub how: String,
+    /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none if it had no reason.
+    pub excuse: Option<String>,
 }
 
 impl Exit {
@@ -53,6 +59,9 @@ impl Exit {
             "pid": self.pid,
             "incarnation": self.incarnation,
         });
+        if let Some(excuse) = &self.excuse {
+            event.value["excuse"] = excuse.as_str().into();
+        }
         event
     }
 }

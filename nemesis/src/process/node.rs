@@ -4,10 +4,11 @@
 //! comes back during a pause is stopped again at once.
 
 use super::child::Running;
-use super::{Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
+use super::{Excuses, Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
 use crate::network::{Claim, Namespace};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -42,6 +43,7 @@ pub(crate) struct NodeProcess {
     down: BTreeSet<Claim>,
     still: BTreeSet<Claim>,
     exits: UnboundedSender<Exit>,
+    excuses: Excuses,
 }
 
 impl NodeProcess {
@@ -55,6 +57,7 @@ impl NodeProcess {
             down: BTreeSet::new(),
             still: BTreeSet::new(),
             exits,
+            excuses: Excuses::default(),
         }
     }
 
@@ -99,13 +102,30 @@ impl NodeProcess {
         let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
         let incarnation = self.incarnation + 1;
         let started = spawner.spawn(command, self.namespace.clone()).await;
-        let started =
-            started.and_then(|child| Running::watch(child, &self.node, incarnation, self.exits.clone()));
+        let started = started.and_then(|child| {
+            Running::watch(child, &self.node, incarnation, self.exits.clone(), self.excuses.clone())
+        });
         let running = started.map_err(failed)?;
         let pid = running.pid;
         self.incarnation = incarnation;
         self.running = Some(running);
         Ok(pid)
+    }
+
+    /// The folder of its data, once it was started with one.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.command.as_ref()?.data.as_deref()
+    }
+
+    /// How it ended, if it ended and no fault holds it down.
+    pub(crate) fn ended_by_itself(&self) -> Option<String> {
+        let running = self.running.as_ref().filter(|_| self.down.is_empty())?;
+        running.status().map(how_it_ended)
+    }
+
+    /// From now on it may end by itself because of a fault, and nobody is to blame it.
+    pub(crate) fn excuse(&self, claim: Claim, kind: &str) {
+        self.excuses.add(claim, kind);
     }
 
     /// SIGKILL for a fault, and waits until it is gone.

@@ -34,7 +34,7 @@ pub(super) async fn start(stage: &Stage, fault: &PlannedFault) -> Started {
     let nodes = fault.nodes.clone().unwrap_or_else(|| found.nodes.clone());
     let before: Before = found.links.iter().map(|link| (link.clone(), stage.lab.counters(link))).collect();
     let claim = fault.fault;
-    let (at, proof) = match fault.action {
+    let (at, proof) = match &fault.action {
         Action::Kill => {
             let proof = each(&found.nodes, |node| stage.lab.kill(node, claim)).await;
             (stage.recorder.now_ns(), proof)
@@ -43,12 +43,16 @@ pub(super) async fn start(stage: &Stage, fault: &PlannedFault) -> Started {
             let proof = each(&found.nodes, |node| stage.lab.pause(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
+        Action::Damage(damage) => {
+            let proof = each(&found.nodes, |node| stage.lab.damage(node, claim, damage)).await;
+            (stage.recorder.now_ns(), proof)
+        }
         Action::Links(link_fault) => {
             for link in &found.links {
-                stage.lab.apply(link, claim, link_fault);
+                stage.lab.apply(link, claim, *link_fault);
             }
             let at = stage.recorder.now_ns();
-            (at, evidence::of_links(&stage.lab, link_fault, &before).await)
+            (at, evidence::of_links(&stage.lab, *link_fault, &before).await)
         }
         Action::Reset => {
             let mut reset = Vec::new();
@@ -83,7 +87,7 @@ pub(super) async fn end(
     mut record: FaultRecord,
 ) -> FaultRecord {
     let claim = fault.fault;
-    let (at, proof) = match fault.action {
+    let (at, proof) = match &fault.action {
         Action::Kill => {
             let proof = each(&hit.nodes, |node| stage.lab.restart(node, claim)).await;
             (stage.recorder.now_ns(), proof)
@@ -92,13 +96,17 @@ pub(super) async fn end(
             let proof = each(&hit.nodes, |node| stage.lab.resume(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
+        Action::Damage(_) => {
+            let proof = each(&hit.nodes, |node| stage.lab.restart_damaged(node, claim)).await;
+            (stage.recorder.now_ns(), proof)
+        }
         Action::Links(link_fault) => {
-            let carried = evidence::carried(&stage.lab, link_fault, before);
+            let carried = evidence::carried(&stage.lab, *link_fault, before);
             for link in hit.links.iter().rev() {
                 stage.lab.release(link, claim);
             }
             let at = stage.recorder.now_ns();
-            let mut proof = evidence::of_healing(&stage.lab, link_fault, &hit.links).await;
+            let mut proof = evidence::of_healing(&stage.lab, *link_fault, &hit.links).await;
             proof.evidence.splice(0..0, carried);
             (at, proof)
         }

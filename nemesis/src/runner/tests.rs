@@ -3,7 +3,7 @@
 use super::*;
 use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
-use crate::pretend::{answers, lab_of};
+use crate::pretend::{answers, empty_lab, lab_of, shell};
 use crate::spec::FaultSpec;
 use serde_json::Value;
 use std::sync::Mutex;
@@ -249,5 +249,31 @@ async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
     assert_eq!(ends, last_first);
     assert!(began.elapsed() < Duration::from_secs(40));
     all_answer(&lab).await;
+    lab.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn damaged_data_is_told_byte_by_byte_and_a_node_that_refuses_it_is_excused() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(empty_lab(1, Network::Host).await);
+    let mut exits = lab.take_exits().unwrap();
+    let data = folder.path().join("data");
+    let script = format!(
+        "cd {}; [ -f text ] || printf aaaaaaaa > text; [ $(cat text) = aaaaaaaa ] || exit 7; exec sleep 1000",
+        data.display()
+    );
+    std::fs::create_dir(&data).unwrap();
+    lab.spawn("n1", shell(&script, folder.path())).await.unwrap();
+    while std::fs::read(data.join("text")).unwrap_or_default().len() < 8 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let specs =
+        serde_json::json!([{"kind": "bit-flip", "file": "tex", "target": "n1", "at": "0s", "for": "50ms"}]);
+    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let record = &records[0];
+    assert!(record.evidence[1].contains("0x61 before, 0x"), "{record:#?}");
+    assert!(record.healed && record.healing[1] == "it ended by itself: exit code 7", "{record:#?}");
+    let exit = exits.recv().await.unwrap();
+    assert_eq!(exit.excuse.as_deref(), Some("fault 1 (bit-flip)"));
     lab.stop().await.unwrap();
 }

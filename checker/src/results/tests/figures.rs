@@ -199,6 +199,12 @@ fn answers(observed: &Observed) -> Vec<(&'static str, Answer)> {
         .collect()
 }
 
+fn exited_event() -> Event {
+    let mut exit = Event::new(Process::Nemesis, Kind::Info, "exit");
+    exit.value = json!({"event": "exit", "targets": ["n1"], "evidence": ["exit code 101"]});
+    exit
+}
+
 #[test]
 fn each_check_says_unknown_or_invalid_for_its_own_reason() {
     let spans = [(Phase::Load, 0, 1000), (Phase::Recovery, 1000, 2000)];
@@ -212,11 +218,13 @@ fn each_check_says_unknown_or_invalid_for_its_own_reason() {
     let no_evidence = vec![note(500, "start", &[])];
     assert_eq!(answers(&observed(&good, no_evidence, Some(load(&spans)))), all(Valid, Unknown, Valid, Valid));
     assert_eq!(answers(&observed(&good, vec![], Some(load(&spans)))), all(Valid, Unknown, Valid, Valid));
-    let mut exit = Event::new(Process::Nemesis, Kind::Info, "exit");
-    exit.value = json!({"event": "exit", "targets": ["n1"], "evidence": ["exit code 101"]});
-    let exited = observed(&good, [fault(), vec![exit]].concat(), Some(load(&spans)));
+    let exited = observed(&good, [fault(), vec![exited_event()]].concat(), Some(load(&spans)));
     assert_eq!(answers(&exited), all(Valid, Valid, Invalid, Valid));
     assert!(exited.exits[0].contains("n1") && exited.exits[0].contains("exit code 101"));
+    let mut excused = exited_event();
+    excused.value["excuse"] = json!("fault 1 (bit-flip)");
+    let excused = observed(&good, [fault(), vec![excused]].concat(), Some(load(&spans)));
+    assert_eq!(answers(&excused), all(Valid, Valid, Valid, Valid));
     let dead = [ok(Phase::Load, 10), (Phase::Recovery, 1500, 1500, Some(1900), Kind::Info)];
     assert_eq!(answers(&observed(&dead, fault(), Some(load(&spans)))), all(Valid, Valid, Valid, Invalid));
     let idle = [ok(Phase::Load, 10)];
