@@ -78,7 +78,7 @@ fn tell(element: &Element<'_>, story: &Story, linearizable: bool, ledger: &mut L
             let late = missed.map_or(0, |absent| late_by(known, absent));
             ledger.took("become visible", late);
             if let Some(absent) = missed {
-                stale(element, [known, absent], late, linearizable, ledger);
+                stale(element, [known, absent], linearizable, ledger);
             }
             1
         }
@@ -105,7 +105,6 @@ fn late_by(start: Moment, end: Moment) -> u64 {
 fn stale(
     element: &Element<'_>,
     [known, absent]: [Moment; 2],
-    late: u64,
     breaks: bool,
     ledger: &mut Ledger<'_>,
 ) {
@@ -115,7 +114,7 @@ fn stale(
         words::shown(element.value),
         known.place,
         absent.place,
-        words::duration(late - 1)
+        words::duration(absent.ns.saturating_sub(known.ns))
     );
     ledger.find(Class::Stale, breaks, element.value, vec![known.place, absent.place], text);
 }

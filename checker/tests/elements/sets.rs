@@ -220,3 +220,14 @@ fn what_is_not_understood_makes_a_sound_history_unknown_and_a_broken_one_no_bett
     let number = one_by_one(&[add(1), read(json!(1))]);
     assert_says(&check(Kind::Set, &number), Answer::Unknown, "should be read as a list");
 }
+
+#[test]
+fn a_clock_that_goes_back_does_not_hide_a_stale_read() {
+    let mut operations = one_by_one(&[add(1), read(json!([])), read(json!([1]))]);
+    for (operation, ns) in operations.iter_mut().zip([9_000_000, 1_000_000, 500_000]) {
+        (operation.invoked_ns, operation.completed_ns) = (ns, Some(ns + 10));
+    }
+    let verdict = check_with(Kind::SetFull, &operations, &LINEARIZABLE());
+    assert_says(&verdict, Answer::Invalid, "invoked 0 s later");
+    assert_eq!(the(&verdict, Class::Stale), [0, 1]);
+}
