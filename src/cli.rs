@@ -124,15 +124,39 @@ pub(crate) struct Check {
     /// not given
     #[arg(long, value_name = "MODEL")]
     pub consistency: Option<String>,
+    /// What else the model should know.
+    #[command(flatten)]
+    pub elements: Elements,
     /// Have an order that proves a valid verdict confirmed by a separate verifier
     #[arg(long)]
     pub certify: bool,
+    /// Say how the answer can be followed: of a valid history an order that explains every result, of an
+    /// invalid one a picture of the operations that contradict each other, and all the evidence
+    #[arg(long)]
+    pub explain: bool,
     /// How long the search may take for each file, for example 30s; beyond it the answer is unknown
     #[arg(long, value_name = "DURATION", default_value = "120s", value_parser = duration)]
     pub timeout: Duration,
     /// Print the verdict as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What checks of elements need to know beside the history.
+#[derive(Debug, Args)]
+pub(crate) struct Elements {
+    /// With --model set-full: an element that a read missed after it was known to be there is an error too
+    #[arg(long)]
+    pub linearizable: bool,
+    /// With --model bank: what all accounts hold together; without it, what most reads say
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub total: Option<i64>,
+    /// With --model bank: the names of all accounts; without it, those that transfers name and most reads have
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub accounts: Option<Vec<String>>,
+    /// With --model bank: an account may hold less than nothing
+    #[arg(long)]
+    pub negative_balances: bool,
 }
 
 /// What may be said about a history file instead of having it guessed.

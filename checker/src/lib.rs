@@ -8,9 +8,12 @@ pub mod elements;
 pub mod follow;
 pub mod formats;
 pub mod history;
+pub mod lanes;
 pub mod linearizability;
+pub mod promise;
 pub mod results;
 pub mod transactions;
+pub mod words;
 
 // Tests in here share the generator of histories with the tests outside, which name the crate.
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Small files of every format, with the events they hold.
 
 use checker::formats::{FailedCas, Format, Options, Read, read};
-use checker::history::{Event, Process};
+use checker::history::{Event, Phase, Process};
 use serde_json::json;
 
 /// A file in `tests/formats`, read without saying anything about it.
@@ -416,7 +416,8 @@ fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
     let error = queue.model().unwrap_err().to_string();
     assert_eq!(
         error,
-        "the operations fit more than one model; say --model fifo-queue or --model unordered-queue"
+        "the operations fit more than one model; say --model fifo-queue or --model unordered-queue or \
+         --model priority-queue or --model total-queue"
     );
     let said = Options { model: Some("fifo-queue".into()), ..Options::default() };
     assert_eq!(read(enqueue, "", &said).unwrap().model().unwrap(), "fifo-queue");
@@ -424,8 +425,13 @@ fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
     let error = odd.model().unwrap_err().to_string();
     assert!(error.contains("teleport") && error.contains("list-append"), "{error}");
     for (f, value, ok, model) in [
-        ("add", "1", "", "set or --model counter"),
+        ("add", "1", "", "set-full or --model counter-bounds"),
         ("read", "nil", "[1 2]", "register"),
+        ("broadcast", "1", "1", "set-full"),
+        ("decr", "1", "1", "counter-bounds"),
+        ("add-and-get", "1", "[1 1]", "counter"),
+        ("contains", "1", "true", "set"),
+        ("drain", "nil", "[1]", "total-queue"),
         ("push", "1", "1", "stack"),
         ("txn", "[[:w 1 2]]", "[[:w 1 2]]", "rw-register"),
         ("txn", "[[:read 1 nil]]", "[[:read 1 2]]", "multi-register"),
@@ -441,4 +447,14 @@ fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
         let found = read.model().map_or_else(|error| error.to_string(), str::to_owned);
         assert!(found.ends_with(model), "{f} {value}: {found}");
     }
+}
+
+#[test]
+fn what_jepsen_marks_as_final_is_of_the_phase_final() {
+    let edn = b"{:type :invoke, :process 0, :f :read, :value nil, :final? true}\n\
+                {:type :ok, :process 0, :f :read, :value [1], :final? true}\n\
+                {:type :invoke, :process 0, :f :read, :value nil, :final? false}\n";
+    let read = read(edn, "", &Options::default()).unwrap();
+    let phases: Vec<_> = read.events.iter().map(|event| event.phase).collect();
+    assert_eq!(phases, [Some(Phase::Final), None, None]);
 }

@@ -1,14 +1,17 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
-use super::judged::{Bounds, Judged, judge};
-use crate::cli::{Check, Reading};
+use super::file_table::FileTable;
+use super::judged::{Bounds, Judged, judge, promise};
+use crate::cli::{Check, Elements, Reading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::judge as run_judge;
 use crate::spec::explain;
 use crate::terminal::{FAINT, Screen, summary};
+use checker::elements::{self, Kind};
 use checker::formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use checker::history::{Operation, pair, read_jsonl};
+use checker::promise::Promise;
 use checker::transactions::{Consistency, UnknownConsistency};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -26,22 +29,90 @@ pub(crate) fn run(arguments: &Check) -> Result<Exit, Failure> {
     }
     let files = files(&arguments.files)?;
     let screen = Screen::new(arguments.json);
+    let bounds = bounds(arguments)?;
+    if let [file] = files.as_slice() {
+        let checked = one_file(arguments, &bounds, file)?;
+        checked.tell(&screen, arguments.explain);
+        if arguments.json {
+            run_judge::print_value(&checked.row())?;
+        }
+        return Ok(checked.exit());
+    }
+    many_files(arguments, &bounds, &screen, &files)
+}
+
+/// A table with a line for each file. One that cannot be read does not hide what the others say.
+fn many_files(
+    arguments: &Check,
+    bounds: &Bounds,
+    screen: &Screen,
+    files: &[PathBuf],
+) -> Result<Exit, Failure> {
     let mut worst = Exit::Valid;
-    let mut rows = Vec::new();
-    for file in &files {
-        let (exit, row) = one_file(arguments, &screen, file, files.len() == 1)?;
-        worst = worst.worse(exit);
-        rows.push(row);
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    let mut table = FileTable::default();
+    for file in files {
+        screen.live(file.display().to_string());
+        match one_file(arguments, bounds, file) {
+            Ok(checked) => {
+                worst = worst.worse(checked.exit());
+                table.add(&checked);
+                rows.push(checked.row());
+            }
+            Err(failure) => {
+                worst = worst.worse(failure.exit);
+                table.unreadable(file);
+                rows.push(json!({ "file": file, "exit": failure.exit.code(), "error": failure.what }));
+                failures.push(failure);
+            }
+        }
+    }
+    screen.clear();
+    table.print(screen);
+    for failure in &failures {
+        failure.print();
     }
     if arguments.json {
-        let one = files.len() == 1;
-        run_judge::print_value(&if one {
-            rows.remove(0)
-        } else {
-            json!({ "exit": worst.code(), "files": rows })
-        })?;
+        run_judge::print_value(&json!({ "exit": worst.code(), "files": rows }))?;
     }
     Ok(worst)
+}
+
+/// What the command line says of the checks to make.
+fn bounds(arguments: &Check) -> Result<Bounds, Failure> {
+    let elements = elements::Options {
+        linearizable: arguments.elements.linearizable,
+        accounts: arguments.elements.accounts.as_ref().map(|names| names.iter().cloned().collect()),
+        total: arguments.elements.total,
+        negative_balances: arguments.elements.negative_balances,
+    };
+    Ok(Bounds {
+        timeout: arguments.timeout,
+        memory: arguments.reading.memory,
+        consistency: consistency(arguments)?,
+        elements,
+        certify: arguments.certify,
+        explain: arguments.explain,
+    })
+}
+
+/// Refuses what the model does not know, instead of passing over it.
+fn refuse_strangers(arguments: &Check, promise: Promise) -> Result<(), Failure> {
+    let Elements { linearizable, total, accounts, negative_balances } = &arguments.elements;
+    let bank = Promise::Elements(Kind::Bank);
+    let transactional = matches!(promise, Promise::Transactions(_));
+    let asked = [
+        ("--linearizable", *linearizable, promise == Promise::Elements(Kind::SetFull), "set-full"),
+        ("--total", total.is_some(), promise == bank, "bank"),
+        ("--accounts", accounts.is_some(), promise == bank, "bank"),
+        ("--negative-balances", *negative_balances, promise == bank, "bank"),
+        ("--consistency", arguments.consistency.is_some(), transactional, "list-append or rw-register"),
+    ];
+    let stranger = asked.into_iter().find(|(_, said, known, _)| *said && !known);
+    stranger.map_or(Ok(()), |(option, .., models)| {
+        let what = format!("the model {promise} knows nothing of it");
+        Err(Failure::usage(option, what).help(format!("it belongs to --model {models}")))
+    })
 }
 
 /// Every check of every variant, as after the run.
@@ -87,40 +158,65 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Judges one file; `alone` tells all there is to tell, otherwise a line.
-fn one_file(arguments: &Check, screen: &Screen, path: &Path, alone: bool) -> Result<(Exit, Value), Failure> {
+/// A file that was judged.
+pub(super) struct Checked {
+    pub(super) file: PathBuf,
+    pub(super) history: History,
+    pub(super) promise: Promise,
+    pub(super) judged: Judged,
+}
+
+fn one_file(arguments: &Check, bounds: &Bounds, path: &Path) -> Result<Checked, Failure> {
     let place = path.display().to_string();
-    let History { name, format, model, operations, notes, unfinished } = read(path, &arguments.reading)?;
+    let history = read(path, &arguments.reading)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { place.as_str() };
-    let bounds = Bounds {
-        timeout: arguments.timeout,
-        memory: arguments.reading.memory,
-        consistency: consistency(arguments)?,
-        certify: arguments.certify,
-    };
-    let Judged { check, answer, reason, evidence } = judge(&operations, &model, said_by, &bounds)?;
-    let exit = run_judge::exit_of(answer);
-    if alone {
-        for note in &notes {
+    let promise = promise(&history.model, said_by)?;
+    refuse_strangers(arguments, promise)?;
+    let judged = judge(&history.operations, promise, bounds);
+    Ok(Checked { file: path.to_owned(), history, promise, judged })
+}
+
+impl Checked {
+    fn exit(&self) -> Exit {
+        run_judge::exit_of(self.judged.answer)
+    }
+
+    fn row(&self) -> Value {
+        let Self { file, history, judged, .. } = self;
+        let mut row = json!({
+            "answer": judged.answer,
+            "exit": self.exit().code(),
+            "check": judged.check,
+            "model": history.model,
+            "format": history.format.name(),
+            "reason": judged.reason,
+            "evidence": judged.evidence,
+            "notes": history.notes,
+            "operations": history.operations.len(),
+            "unfinished": history.unfinished,
+            "file": file,
+        });
+        if let Some(orders) = &judged.orders {
+            row["orders"] = orders.clone();
+        }
+        row
+    }
+
+    /// All there is to tell.
+    fn tell(&self, screen: &Screen, explain: bool) {
+        let Self { history, judged, .. } = self;
+        for note in &history.notes {
             screen.line(&format!("{FAINT}{note}{FAINT:#}"));
         }
+        summary::say_check(screen, &history.name, judged.check, judged.answer, &judged.reason);
+        if explain {
+            for line in judged.explanation.iter().chain(&judged.evidence) {
+                screen.line(&format!("      {line}"));
+            }
+        } else {
+            summary::say_evidence(screen, &judged.evidence, "--explain shows all");
+        }
     }
-    let title = if alone { &name } else { &place };
-    summary::say_check(screen, title, check, answer, &reason, if alone { &evidence } else { &[] });
-    let row = json!({
-        "answer": answer,
-        "exit": exit.code(),
-        "check": check,
-        "model": model,
-        "format": format.name(),
-        "reason": reason,
-        "evidence": evidence,
-        "notes": notes,
-        "operations": operations.len(),
-        "unfinished": unfinished,
-        "file": path,
-    });
-    Ok((exit, row))
 }
 
 /// The consistency model that was asked for.
@@ -135,11 +231,11 @@ fn consistency(arguments: &Check) -> Result<Option<Consistency>, Failure> {
 }
 
 /// A history that was read, ready to be judged.
-struct History {
+pub(super) struct History {
     name: String,
     format: Format,
     model: String,
-    operations: Vec<Operation>,
+    pub(super) operations: Vec<Operation>,
     notes: Vec<String>,
     unfinished: bool,
 }
@@ -170,9 +266,7 @@ fn read(path: &Path, reading: &Reading) -> Result<History, Failure> {
     let model = read.model().map_err(|error| Failure::usage(&place, error.message))?.to_owned();
     let operations = read.operations().map_err(|error| at(&place, &error))?;
     let name = path.file_stem().map_or_else(|| place.clone(), |stem| stem.to_string_lossy().into_owned());
-    let mut notes = vec![format!("read as {}: {}", read.format, read.format.about())];
-    notes.extend(read.notes);
-    Ok(History { name, format: read.format, model, operations, notes, unfinished: false })
+    Ok(History { name, format: read.format, model, operations, notes: read.notes, unfinished: false })
 }
 
 /// Reads a file of any format.

@@ -1,35 +1,45 @@
-//! A verdict on the operations of a history in words, by whichever checker knows the model.
+//! A verdict on the operations of a history in words, by whichever check knows the model.
 
 use crate::failure::Failure;
 use crate::run::judge;
 use crate::spec::explain;
-use checker::certificate::confirm;
+use checker::certificate::{Linearization, confirm};
 use checker::elements::{self, Kind};
-use checker::history::{Operation, Outcome};
-use checker::linearizability::{self, Limits, Model, UnknownModel, Verdict, Witness};
+use checker::history::Operation;
+use checker::lanes::lanes;
+use checker::linearizability::{self, Limits, Model, Verdict};
+use checker::promise::{Promise, UnknownPromise};
 use checker::results::Answer;
 use checker::transactions::{self, Consistency, Options, Workload};
+use checker::words;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What one configuration of a search takes in memory, in bytes, roughly.
 const CONFIGURATION: usize = 100;
 /// What a search may take in memory unless somebody says otherwise, in bytes.
 const MEMORY: usize = 400_000_000;
+/// Operations of a witness that are written out.
+const SHOWN: usize = 12;
+/// Operations that are drawn, and keys and operations of an order that are written out, where all is explained.
+const DRAWN: usize = 60;
+const KEYS_TOLD: usize = 10;
+const ORDER_TOLD: usize = 12;
 
-/// How much a search may take.
+/// How much a search may take, and how much is asked of the history.
 pub(super) struct Bounds {
     pub(super) timeout: Duration,
     /// In bytes; a usual amount if none.
     pub(super) memory: Option<usize>,
     /// What transactions must fit; strict serializability if none.
     pub(super) consistency: Option<Consistency>,
+    /// What the checks of elements need to know.
+    pub(super) elements: elements::Options,
     /// Whether a separate verifier must confirm what is valid.
     pub(super) certify: bool,
+    /// Whether to say how the answer can be followed.
+    pub(super) explain: bool,
 }
-
-/// The models of transactions, by the name of their workload.
-const TRANSACTIONS: [(&str, Workload); 2] =
-    [("list-append", Workload::ListAppend), ("rw-register", Workload::RwRegister)];
 
 /// A verdict in words.
 pub(super) struct Judged {
@@ -38,127 +48,162 @@ pub(super) struct Judged {
     pub(super) answer: Answer,
     pub(super) reason: String,
     pub(super) evidence: Vec<String>,
+    /// How it can be followed step by step, where that was asked for.
+    pub(super) explanation: Vec<String>,
+    /// The order of each key that proves a valid verdict, where that was asked for: places of operations.
+    pub(super) orders: Option<Value>,
 }
 
-/// Judges operations by the model of this name, which `place` has named.
+/// The model of this name, which `place` has named.
 ///
 /// # Errors
-/// When no checker knows the model.
-pub(super) fn judge(
-    operations: &[Operation],
-    model: &str,
-    place: &str,
-    bounds: &Bounds,
-) -> Result<Judged, Failure> {
-    let stop = judge::deadline(bounds.timeout);
-    if let Some((_, workload)) = TRANSACTIONS.into_iter().find(|(name, _)| *name == model) {
-        let options = Options::new(workload);
-        let consistency = bounds.consistency.unwrap_or(options.model);
-        let options = Options { model: consistency, stop: &*stop, ..options };
-        return Ok(Judged::transactional(&transactions::check(operations, &options)));
-    }
-    if let Ok(kind) = model.parse::<Kind>() {
-        return Ok(Judged::elements(&elements::check(kind, operations), operations));
-    }
-    let model: Model = model.parse().map_err(|_: UnknownModel| {
-        let models = Model::ALL.into_iter().map(Model::name).chain(TRANSACTIONS.map(|(name, _)| name));
-        let models = models.chain(Kind::ALL.map(Kind::name));
-        let models = models.collect::<Vec<_>>().join(", ");
-        let explained = explain::own(&format!("there is no model \"{model}\"; models are {models}"));
+/// When there is none.
+pub(super) fn promise(model: &str, place: &str) -> Result<Promise, Failure> {
+    model.parse().map_err(|error: UnknownPromise| {
+        let explained = explain::own(&error.to_string());
         let mut failure = Failure::usage(place, explained.reason);
         failure.help = explained.help;
         failure
-    })?;
+    })
+}
+
+/// Judges operations.
+pub(super) fn judge(operations: &[Operation], promise: Promise, bounds: &Bounds) -> Judged {
+    match promise {
+        Promise::Linearizable(model) => linearizable(operations, model, bounds),
+        Promise::Transactions(workload) => transactional(operations, workload, bounds),
+        Promise::Elements(kind) => by_elements(operations, kind, bounds),
+    }
+}
+
+fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Judged {
+    let stop = judge::deadline(bounds.timeout);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
     let limits = Limits { stop: &*stop, configurations, threads };
-    if !bounds.certify {
-        return Ok(Judged::linearizable(
-            &linearizability::check(operations, model, &limits),
-            operations,
-            model,
-        ));
-    }
-    let (verdict, orders) = linearizability::check_certified(operations, model, &limits);
-    let mut judged = Judged::linearizable(&verdict, operations, model);
-    if let Some(orders) = orders {
-        match confirm(operations, model, &orders) {
-            Ok(()) => judged.reason.push_str("; a separate verifier confirms the order"),
-            Err(mismatch) => {
-                judged.answer = Answer::Unknown;
-                judged.reason = format!("the order that was found is not confirmed: {mismatch}");
-            }
+    let (verdict, orders) = if bounds.certify || bounds.explain {
+        linearizability::check_certified(operations, model, &limits)
+    } else {
+        (linearizability::check(operations, model, &limits), None)
+    };
+    let mut judged = Judged::of_order(&verdict, operations, model, bounds.explain);
+    if let Some(orders) = orders.filter(|_| judged.answer == Answer::Valid) {
+        if bounds.certify {
+            judged.confirm(operations, model, &orders);
+        }
+        if bounds.explain {
+            judged.explanation = tell(&orders, operations);
+            judged.orders = Some(json!(orders.orders));
         }
     }
-    Ok(judged)
+    judged
+}
+
+fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) -> Judged {
+    let stop = judge::deadline(bounds.timeout);
+    let options = Options::new(workload);
+    let consistency = bounds.consistency.unwrap_or(options.model);
+    let verdict = transactions::check(operations, &Options { model: consistency, stop: &*stop, ..options });
+    let answer = match verdict.answer {
+        transactions::Answer::Valid => Answer::Valid,
+        transactions::Answer::Invalid => Answer::Invalid,
+        transactions::Answer::Unknown => Answer::Unknown,
+    };
+    let drawn = verdict.anomalies.first().filter(|_| bounds.explain);
+    let explanation = drawn.map_or_else(Vec::new, |anomaly| picture(operations, &anomaly.operations, None));
+    let evidence = verdict.evidence();
+    Judged { check: "transactions", answer, reason: verdict.reason(), evidence, explanation, orders: None }
+}
+
+fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> Judged {
+    let verdict = elements::check_with(kind, operations, &bounds.elements);
+    let answer = match verdict.answer {
+        elements::Answer::Valid => Answer::Valid,
+        elements::Answer::Invalid => Answer::Invalid,
+        elements::Answer::Unknown => Answer::Unknown,
+    };
+    let drawn = verdict.findings.first().filter(|_| bounds.explain);
+    Judged {
+        check: verdict.kind.name(),
+        answer,
+        evidence: verdict.evidence(operations),
+        explanation: drawn.map_or_else(Vec::new, |finding| picture(operations, &finding.operations, None)),
+        reason: verdict.reason,
+        orders: None,
+    }
 }
 
 impl Judged {
-    fn linearizable(verdict: &Verdict, operations: &[Operation], model: Model) -> Self {
-        let (answer, reason, evidence) = match verdict {
+    fn of_order(verdict: &Verdict, operations: &[Operation], model: Model, explain: bool) -> Self {
+        let (answer, reason, evidence, explanation) = match verdict {
             Verdict::Valid { keys, operations } => {
                 let keys = if *keys == 1 { "one key".to_owned() } else { format!("{keys} keys") };
+                let operations = words::counted(*operations as u64, "operation", "operations");
                 (
                     Answer::Valid,
-                    format!("{operations} operations on {keys} fit one order ({model})"),
+                    format!("{operations} on {keys} fit one order ({model})"),
+                    Vec::new(),
                     Vec::new(),
                 )
             }
-            Verdict::Unknown { reason } => (Answer::Unknown, reason.clone(), Vec::new()),
+            Verdict::Unknown { reason } => (Answer::Unknown, reason.clone(), Vec::new(), Vec::new()),
             Verdict::Invalid(witness) => {
-                let reason = format!("no order of the operations explains them ({model})");
-                (Answer::Invalid, reason, evidence(witness, operations))
+                let on = witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} "));
+                let odd = words::in_short(&operations[witness.operation]);
+                let reason = format!("{on}no order of the operations explains {odd} ({model})");
+                let shown = if explain { usize::MAX } else { SHOWN };
+                let explanation = if explain {
+                    picture(operations, &witness.operations, Some(witness.operation))
+                } else {
+                    Vec::new()
+                };
+                (Answer::Invalid, reason, witness.evidence(operations, shown), explanation)
             }
         };
-        Self { check: "linearizable", answer, reason, evidence }
+        Self { check: "linearizable", answer, reason, evidence, explanation, orders: None }
     }
 
-    fn elements(verdict: &elements::Verdict, operations: &[Operation]) -> Self {
-        let answer = match verdict.answer {
-            elements::Answer::Valid => Answer::Valid,
-            elements::Answer::Invalid => Answer::Invalid,
-            elements::Answer::Unknown => Answer::Unknown,
-        };
-        let evidence = verdict.evidence(operations);
-        Self { check: verdict.kind.name(), answer, reason: verdict.reason.clone(), evidence }
-    }
-
-    fn transactional(verdict: &transactions::Verdict) -> Self {
-        let answer = match verdict.answer {
-            transactions::Answer::Valid => Answer::Valid,
-            transactions::Answer::Invalid => Answer::Invalid,
-            transactions::Answer::Unknown => Answer::Unknown,
-        };
-        Self { check: "transactions", answer, reason: verdict.reason(), evidence: verdict.evidence() }
+    fn confirm(&mut self, operations: &[Operation], model: Model, orders: &Linearization) {
+        match confirm(operations, model, orders) {
+            Ok(()) => self.reason.push_str("; a separate verifier confirms the order"),
+            Err(mismatch) => {
+                self.answer = Answer::Unknown;
+                self.reason = format!("the order that was found is not confirmed: {mismatch}");
+            }
+        }
     }
 }
 
-fn evidence(witness: &Witness, operations: &[Operation]) -> Vec<String> {
-    let mut lines = vec![witness.summary.clone()];
-    lines.extend(witness.operations.iter().map(|&place| {
-        let mark = if place == witness.operation { " ← cannot be explained" } else { "" };
-        format!("operation {place}: {}{mark}", in_words(&operations[place]))
-    }));
-    lines.extend(witness.pending.iter().map(|p| format!("operation {}: {}", p.operation, p.why)));
+/// Operations side by side in the order of their events.
+fn picture(operations: &[Operation], places: &[usize], odd: Option<usize>) -> Vec<String> {
+    let drawn = &places[..places.len().min(DRAWN)];
+    let mut lines = vec!["in the order of their events (bars that overlap were concurrent):".to_owned()];
+    lines.extend(lanes(operations, drawn, odd));
+    if places.len() > drawn.len() {
+        lines.push(format!("and {} more", places.len() - drawn.len()));
+    }
     lines
 }
 
-/// An operation with who, where and when.
-fn in_words(operation: &Operation) -> String {
-    let result = match &operation.outcome {
-        Outcome::Ok(value) => format!("ok {value}"),
-        Outcome::Fail { actual: Some(actual), .. } => format!("fail, found {actual}"),
-        Outcome::Fail { actual: None, .. } => "fail".to_owned(),
-        Outcome::Info { .. } => "unknown".to_owned(),
-    };
-    let end =
-        operation.completed_ns.map_or_else(|| "…".to_owned(), |end| format!("{:.6} s", end as f64 / 1e9));
-    format!(
-        "process {} {} {} {}: {result}, {:.6} s to {end}",
-        operation.process,
-        operation.f,
-        operation.key.as_deref().unwrap_or(""),
-        operation.argument,
-        operation.invoked_ns as f64 / 1e9,
-    )
+/// The beginning of the order of each key.
+fn tell(orders: &Linearization, operations: &[Operation]) -> Vec<String> {
+    let told = orders.orders.iter().filter_map(|order| {
+        let first = operations.get(*order.first()? as usize)?;
+        let key =
+            first.key.as_ref().map_or_else(|| "an order".to_owned(), |key| format!("an order on key {key}"));
+        let shown = order.iter().take(ORDER_TOLD).map(|place| {
+            let operation = &operations[*place as usize];
+            words::in_short(operation)
+        });
+        let shown = shown.collect::<Vec<_>>().join("; ");
+        let more = order.len().saturating_sub(ORDER_TOLD);
+        let more =
+            if more > 0 { format!("; … {more} more, all of them with --json") } else { String::new() };
+        Some(format!("{key} that explains every result: {shown}{more}"))
+    });
+    let mut lines: Vec<String> = told.take(KEYS_TOLD).collect();
+    if let Some(more) = orders.orders.len().checked_sub(KEYS_TOLD).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more keys, all of them with --json"));
+    }
+    lines
 }

@@ -4,6 +4,7 @@ use crate::exit::Exit;
 use crate::spec::sections::System;
 use crate::spec::source::BUILT_IN;
 use crate::terminal::{FAINT, STRONG, Screen};
+use checker::promise::Promise;
 use node::flaw::Flaw;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,9 @@ pub(crate) fn run() -> Exit {
     section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));
     let flaws = Flaw::ALL.into_iter().map(|flaw| (flaw.name(), flaw.sentence().to_owned()));
     section(&screen, "flaws (--set cluster.paxos.flaw=NAME)", flaws);
-    section(&screen, "checks", CHECKS.map(|(name, about)| (name, about.to_owned())));
+    let models = Promise::all().map(|promise| (promise.name(), promise.about()));
+    section(&screen, "models (bench check FILE --model MODEL)", models);
+    section(&screen, "checks of a run", CHECKS.map(|(name, about)| (name, about.to_owned())));
     let missing = nemesis::vocabulary().iter().filter(|entry| entry.modes.is_empty()).count();
     screen.line(&format!(
         "{FAINT}{missing} more faults have a name but cannot be injected: bench doctor{FAINT:#}"

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod doctor;
+mod file_table;
 mod judged;
 pub(crate) mod list;
 pub(crate) mod nemesis;

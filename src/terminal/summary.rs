@@ -37,26 +37,24 @@ pub(crate) fn say_verdict(screen: &Screen, verdict: &RunVerdict) {
     let style = style(verdict.answer);
     screen.line(&format!("{style}{}{style:#}", verdict.sentence));
     for (variant, check) in verdict.complaints() {
-        say_check(screen, variant, check.name, check.answer, &check.reason, &check.evidence);
+        say_check(screen, variant, check.name, check.answer, &check.reason);
+        say_evidence(screen, &check.evidence, "verdict.json");
     }
 }
 
-/// One check with its evidence.
-pub(crate) fn say_check(
-    screen: &Screen,
-    of: &str,
-    name: &str,
-    answer: Answer,
-    reason: &str,
-    evidence: &[String],
-) {
+/// One check in a line.
+pub(crate) fn say_check(screen: &Screen, of: &str, name: &str, answer: Answer, reason: &str) {
     let style = style(answer);
     screen.line(&format!("  {style}{}{style:#}  {of}: {name}: {reason}", answer.word()));
+}
+
+/// The first lines of evidence, and where the rest is.
+pub(crate) fn say_evidence(screen: &Screen, evidence: &[String], rest: &str) {
     for line in evidence.iter().take(EVIDENCE_SHOWN) {
         screen.line(&format!("      {line}"));
     }
     if let Some(more) = evidence.len().checked_sub(EVIDENCE_SHOWN).filter(|more| *more > 0) {
-        screen.line(&format!("      {FAINT}and {more} more lines in verdict.json{FAINT:#}"));
+        screen.line(&format!("      {FAINT}and {more} more lines: {rest}{FAINT:#}"));
     }
 }
 

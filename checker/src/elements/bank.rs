@@ -2,7 +2,8 @@
 
 use super::ledger::{Ledger, failed};
 use super::verdict::Class;
-use super::{Options, values, words};
+use super::{Options, values};
+use crate::words;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 

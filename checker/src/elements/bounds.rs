@@ -3,7 +3,7 @@
 use super::counting::{Add, Read, gather};
 use super::ledger::Ledger;
 use super::verdict::Class;
-use super::words;
+use crate::words;
 
 /// What happens at a place in the order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

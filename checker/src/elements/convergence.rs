@@ -4,7 +4,7 @@ use super::counting::{Add, Read, gather};
 use super::ledger::Ledger;
 use super::sums::Sums;
 use super::verdict::Class;
-use super::words;
+use crate::words;
 
 pub(super) fn judge(own: &[usize], only_grows: bool, ledger: &mut Ledger<'_>) {
     let gathered = gather(own, ledger);

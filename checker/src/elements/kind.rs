@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 /// What the elements of a history promise. *Element* is a value that was added, enqueued or generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A set that only grows: `add` (or `broadcast`) an element, `read` a list of all.
+    /// A set that only grows, judged at its end: `add` (or `broadcast`) an element, `read` a list of all.
     ///
     /// *Final reads* are the acknowledged reads of the phase `final`; without any, the acknowledged read that completed last.
     /// - *lost* (invalid): an add was acknowledged before a final read was invoked, and that read does not have the element.
@@ -16,7 +16,7 @@ pub enum Kind {
     /// Unknown without a final read, or if no add was acknowledged before the last of them. Source: `checker.clj`, `set`;
     /// which looks at the last read only, does not forgive an add that completes after it, and takes failed adds
     /// for possible ones.
-    Set,
+    SetFinal,
     /// A set that only grows, judged by every read: `add` (or `broadcast`) an element, `read` a list of all.
     ///
     /// The adds of an element are those that did not fail; it *exists* from the first invocation of one. Only acknowledged
@@ -45,7 +45,7 @@ pub enum Kind {
     /// These are the least and the greatest value the counter can have had while the read was open. Values between them that
     /// no choice of adds gives, and reads that go back, are not looked for. Unknown if nothing was read. Source:
     /// `checker.clj`, `counter`; which knows no negative adds.
-    Counter,
+    CounterBounds,
     /// An eventually consistent counter that only grows: [`PnCounter`](Kind::PnCounter) without negative adds.
     GCounter,
     /// An eventually consistent counter: `add` (or `incr`, `decr`) and `read`.
@@ -105,9 +105,9 @@ pub enum Kind {
 impl Kind {
     /// Every kind, in the order in which help texts list them.
     pub const ALL: [Self; 9] = [
-        Self::Set,
+        Self::SetFinal,
         Self::SetFull,
-        Self::Counter,
+        Self::CounterBounds,
         Self::GCounter,
         Self::PnCounter,
         Self::Queue,
@@ -119,9 +119,9 @@ impl Kind {
     /// Its name in the header of a history and on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Set => "set",
+            Self::SetFinal => "set-final",
             Self::SetFull => "set-full",
-            Self::Counter => "counter",
+            Self::CounterBounds => "counter-bounds",
             Self::GCounter => "g-counter",
             Self::PnCounter => "pn-counter",
             Self::Queue => "queue",
@@ -134,11 +134,11 @@ impl Kind {
     /// What it checks, in one line.
     pub fn about(self) -> &'static str {
         match self {
-            Self::Set => "every acknowledged add is in the final read, and nothing that was never added",
+            Self::SetFinal => "every acknowledged add is in the final read, and nothing that was never added",
             Self::SetFull => {
                 "every element, once known, stays in all reads; how long each took to become visible"
             }
-            Self::Counter => "every read lies within what the adds around it allow",
+            Self::CounterBounds => "every read lies within what the adds around it allow",
             Self::GCounter => "final reads of a counter that only grows agree, on a sum the adds allow",
             Self::PnCounter => "final reads of a counter agree, on a sum the adds allow",
             Self::Queue => "nothing is dequeued that was not enqueued, or more often than it was",
@@ -164,7 +164,7 @@ impl Serialize for Kind {
 /// A name that is no kind's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no check of elements named \"{0}\"; they are set, set-full, counter, g-counter, pn-counter, queue, \
+    "there is no check of elements named \"{0}\"; they are set-final, set-full, counter-bounds, g-counter, pn-counter, queue, \
      total-queue, unique-ids and bank"
 )]
 pub struct UnknownKind(String);

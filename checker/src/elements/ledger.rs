@@ -2,8 +2,8 @@
 
 use super::kind::Kind;
 use super::verdict::{Answer, Class, Finding, Latencies, Verdict};
-use super::words;
 use crate::history::{Operation, Outcome};
+use crate::words;
 use serde_json::Value;
 
 /// Doubts that are written out; there may be one for every operation.
@@ -199,7 +199,7 @@ impl<'a> Ledger<'a> {
             |name: &str| self.counts.iter().find(|(other, _)| *other == name).map_or(0, |(_, count)| *count);
         let many = |name: &str, noun: &str| words::counted(count(name), noun, &format!("{noun}s"));
         match self.kind {
-            Kind::Set => format!(
+            Kind::SetFinal => format!(
                 "the final reads have all that was acknowledged before them, and {} in all",
                 many("ok", "element")
             ),
@@ -209,7 +209,7 @@ impl<'a> Ledger<'a> {
                 count("stable"),
                 count("stale")
             ),
-            Kind::Counter => format!("{} within what the adds allow", many("reads", "read")),
+            Kind::CounterBounds => format!("{} within what the adds allow", many("reads", "read")),
             Kind::GCounter | Kind::PnCounter => {
                 format!("{} with one value, which the adds allow", many("final reads", "final read"))
             }

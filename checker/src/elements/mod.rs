@@ -25,7 +25,7 @@
 //! {"time":4,"process":0,"type":"ok","f":"read","value":[]}
 //! "#;
 //! let operations = pair(&read_jsonl(file.as_bytes())?.events)?;
-//! let verdict = check(Kind::Set, &operations);
+//! let verdict = check(Kind::SetFinal, &operations);
 //! assert_eq!(verdict.answer, Answer::Invalid);
 //! assert_eq!((verdict.findings[0].class, verdict.findings[0].value.as_i64()), (Class::Lost, Some(7)));
 //! for line in verdict.evidence(&operations) {
@@ -50,7 +50,6 @@ mod total_queue;
 mod unique_ids;
 mod values;
 mod verdict;
-mod words;
 
 pub use kind::{Kind, UnknownKind};
 pub use verdict::{Answer, Class, Finding, Latencies, Verdict};
@@ -86,9 +85,9 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
     for (key, own) in by_key(operations) {
         ledger.turn_to(key);
         match kind {
-            Kind::Set => set::judge(&own, &mut ledger),
+            Kind::SetFinal => set::judge(&own, &mut ledger),
             Kind::SetFull => set_full::judge(&own, options.linearizable, &mut ledger),
-            Kind::Counter => bounds::judge(&own, &mut ledger),
+            Kind::CounterBounds => bounds::judge(&own, &mut ledger),
             Kind::GCounter => convergence::judge(&own, true, &mut ledger),
             Kind::PnCounter => convergence::judge(&own, false, &mut ledger),
             Kind::Queue => queue::judge(&own, &mut ledger),

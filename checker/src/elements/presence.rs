@@ -1,8 +1,9 @@
 //! Which elements were added to a set, and which reads have them.
 
 use super::ledger::{Ledger, failed};
-use super::{values, words};
+use super::values;
 use crate::history::Phase;
+use crate::words;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::queueing::{self, Element};
 use super::verdict::Class;
-use super::words;
+use crate::words;
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     let passage = queueing::gather(own, ledger);

@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::presence::{self, Element, Read};
 use super::verdict::Class;
-use super::words;
+use crate::words;
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     let (mut elements, reads) = presence::gather(own, ledger);

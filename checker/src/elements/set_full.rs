@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::presence::{self, Element, Moment, Read};
 use super::verdict::Class;
-use super::words;
+use crate::words;
 use std::collections::BTreeSet;
 
 /// What is known of one element.
@@ -102,12 +102,7 @@ fn late_by(start: Moment, end: Moment) -> u64 {
     end.ns.saturating_add(1).saturating_sub(start.ns)
 }
 
-fn stale(
-    element: &Element<'_>,
-    [known, absent]: [Moment; 2],
-    breaks: bool,
-    ledger: &mut Ledger<'_>,
-) {
+fn stale(element: &Element<'_>, [known, absent]: [Moment; 2], breaks: bool, ledger: &mut Ledger<'_>) {
     ledger.count("stale", 1);
     let text = format!(
         "element {} was stale: known since operation {}, but operation {}, invoked {} later, did not read it",

@@ -4,7 +4,7 @@ use super::ledger::Ledger;
 use super::queue;
 use super::queueing::{self, Element, Passage};
 use super::verdict::Class;
-use super::words;
+use crate::words;
 
 /// An element of which fewer copies came out than were acknowledged.
 struct Missing<'e, 'a> {

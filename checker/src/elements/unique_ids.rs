@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use super::verdict::Class;
-use super::words;
+use crate::words;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::cmp::Ordering;

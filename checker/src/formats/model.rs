@@ -2,26 +2,9 @@
 
 use super::fault::ReadError;
 use crate::history::{Event, Kind, Process};
+use crate::promise::Promise;
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// The models a guess may name.
-const MODELS: [&str; 14] = [
-    "register",
-    "cas-register",
-    "kv",
-    "multi-register",
-    "mutex",
-    "set",
-    "counter",
-    "fifo-queue",
-    "unordered-queue",
-    "stack",
-    "list-append",
-    "rw-register",
-    "bank",
-    "unique-ids",
-];
 
 /// How many names of operations a message lists.
 const NAMES_SHOWN: usize = 12;
@@ -52,16 +35,32 @@ impl ModelGuess {
             Self::Unknown(names) if names.is_empty() => {
                 format!(
                     "there are no operations to guess the model from; say --model with one of {}",
-                    MODELS.join(", ")
+                    models()
                 )
             }
             Self::Unknown(names) => format!(
                 "no model is known by the operations {}; say --model with one of {}",
                 names.join(", "),
-                MODELS.join(", ")
+                models()
             ),
         };
         Err(ReadError { line: 0, column: 0, message })
+    }
+}
+
+fn models() -> String {
+    Promise::all().map(Promise::name).collect::<Vec<_>>().join(", ")
+}
+
+/// Stricter models that the same operations fit. A guess never takes the stricter one: a system that
+/// promises less would be found broken.
+pub(super) fn stricter(model: &str) -> &'static [&'static str] {
+    match model {
+        "set-full" => &["set"],
+        "counter-bounds" => &["counter"],
+        "total-queue" => &["fifo-queue", "unordered-queue", "priority-queue"],
+        "rw-register" => &["multi-register"],
+        _ => &[],
     }
 }
 
@@ -123,18 +122,29 @@ impl Looks<'_> {
             "kv"
         } else if only(&["acquire", "release"]) || only(&["lock", "unlock"]) {
             "mutex"
-        } else if only(&["push", "pop"]) {
+        } else if only(&["push", "pop", "peek"]) {
             "stack"
         } else if only(&["read", "transfer"]) && some(&["transfer"]) {
             "bank"
         } else if only(&["generate"]) {
             "unique-ids"
+        } else if only(&["read", "broadcast"]) {
+            "set-full"
         } else if only(&["read", "add", "incr", "decr"]) {
             return self.additions(some(&["incr", "decr"]));
+        } else if only(&["read", "add", "incr", "decr", "add-and-get"]) {
+            "counter"
         } else if only(&["read", "add", "remove", "contains"]) {
             "set"
-        } else if only(&["enqueue", "dequeue", "drain"]) {
-            return ModelGuess::Several(vec!["fifo-queue", "unordered-queue"]);
+        } else if only(&["enqueue", "dequeue", "drain"]) && some(&["drain"]) {
+            "total-queue"
+        } else if only(&["enqueue", "dequeue", "peek"]) {
+            return ModelGuess::Several(vec![
+                "fifo-queue",
+                "unordered-queue",
+                "priority-queue",
+                "total-queue",
+            ]);
         } else {
             return ModelGuess::Unknown(
                 self.names.iter().take(NAMES_SHOWN).map(|name| (*name).to_owned()).collect(),
@@ -165,9 +175,9 @@ impl Looks<'_> {
 
     fn additions(&self, counts: bool) -> ModelGuess {
         match (counts || self.reads_numbers, self.reads_lists) {
-            (true, false) => ModelGuess::Plain("counter"),
-            (false, true) => ModelGuess::Plain("set"),
-            (true, true) | (false, false) => ModelGuess::Several(vec!["set", "counter"]),
+            (true, false) => ModelGuess::Plain("counter-bounds"),
+            (false, true) => ModelGuess::Plain("set-full"),
+            (true, true) | (false, false) => ModelGuess::Several(vec!["set-full", "counter-bounds"]),
         }
     }
 }

@@ -71,7 +71,12 @@ pub(super) fn finish(
         (None, None) => model::guess(&draft.events),
     };
     if let ModelGuess::Plain(name) = model {
-        draft.notes.push(format!("the model is taken to be {name}, by the names of the operations"));
+        let mut note = format!("the model is taken to be {name}, by the names of the operations");
+        let stricter = model::stricter(name);
+        if !stricter.is_empty() {
+            note = format!("{note}; --model {} asks for more", stricter.join(" or "));
+        }
+        draft.notes.push(note);
     }
     let header = draft.header.unwrap_or_else(|| Header {
         history: FORMAT_VERSION,

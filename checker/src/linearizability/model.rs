@@ -71,6 +71,23 @@ impl Model {
             Self::PriorityQueue => "priority-queue",
         }
     }
+
+    /// Its operations, in one line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Register => "read and write",
+            Self::CasRegister => "read, write and cas",
+            Self::Kv => "get, put, delete, cas and append",
+            Self::MultiRegister => "txn of reads and writes of several registers at once",
+            Self::Mutex => "acquire and release",
+            Self::Set => "add, remove, contains and read",
+            Self::Counter => "add, incr, decr, add-and-get and read",
+            Self::FifoQueue => "enqueue, dequeue and peek, the oldest first",
+            Self::UnorderedQueue => "enqueue, dequeue and peek, any first",
+            Self::Stack => "push, pop and peek, the youngest first",
+            Self::PriorityQueue => "enqueue, dequeue and peek, the largest first",
+        }
+    }
 }
 
 impl fmt::Display for Model {

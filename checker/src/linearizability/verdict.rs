@@ -1,5 +1,7 @@
 //! What goes into a check beside the history, and what comes out of it.
 
+use crate::history::Operation;
+use crate::words;
 use std::fmt;
 
 /// How long and how large a check may grow. Beyond it the verdict is [`Verdict::Unknown`].
@@ -63,6 +65,28 @@ pub struct Witness {
     pub summary: String,
     /// Other keys that are not linearizable either.
     pub other_keys: Vec<Option<String>>,
+}
+
+impl Witness {
+    /// All of it in lines for people, `shown` operations at most. `operations` is the slice that was checked.
+    pub fn evidence(&self, operations: &[Operation], shown: usize) -> Vec<String> {
+        let mut lines = vec![self.summary.clone()];
+        lines.extend(self.operations.iter().take(shown).map(|place| {
+            let mark = if *place == self.operation { " ← cannot be explained" } else { "" };
+            format!("operation {place}: {}{mark}", words::in_words(&operations[*place]))
+        }));
+        if let Some(hidden) = self.operations.len().checked_sub(shown).filter(|hidden| *hidden > 0) {
+            let hidden = words::counted(hidden as u64, "more operation belongs", "more operations belong");
+            lines.push(format!("{hidden} to it"));
+        }
+        let pending = self.pending.iter().take(shown);
+        lines.extend(pending.map(|pending| format!("operation {}: {}", pending.operation, pending.why)));
+        if !self.other_keys.is_empty() {
+            let keys = self.other_keys.iter().map(|key| key.as_deref().unwrap_or("(no key)"));
+            lines.push(format!("not linearizable either: {}", keys.collect::<Vec<_>>().join(", ")));
+        }
+        lines
+    }
 }
 
 /// An operation that was open at the moment nothing could come next.

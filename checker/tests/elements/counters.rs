@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 fn a_read_may_see_any_of_the_adds_around_it_and_must_see_those_before() {
     let around = |value: i64| {
         check(
-            Kind::Counter,
+            Kind::CounterBounds,
             &history([
                 begin(0, "add", 5),
                 ok(0, 5),
@@ -45,7 +45,7 @@ fn a_read_may_see_any_of_the_adds_around_it_and_must_see_those_before() {
 fn negative_adds_count_the_other_way_round() {
     let after = |value: i64| {
         check(
-            Kind::Counter,
+            Kind::CounterBounds,
             &history([
                 begin(0, "add", -3),
                 ok(0, -3),
@@ -68,13 +68,13 @@ fn negative_adds_count_the_other_way_round() {
 #[test]
 fn nothing_there_is_zero_and_no_read_is_no_answer() {
     let nothing = history([begin(0, "read", Value::Null), ok(0, Value::Null)]);
-    assert_says(&check(Kind::Counter, &nothing), Answer::Valid, "");
+    assert_says(&check(Kind::CounterBounds, &nothing), Answer::Valid, "");
     let late = history([begin(0, "add", 1), ok(0, 1), begin(0, "read", Value::Null), ok(0, Value::Null)]);
-    assert_says(&check(Kind::Counter, &late), Answer::Invalid, "read nothing where the adds allow 1:");
+    assert_says(&check(Kind::CounterBounds, &late), Answer::Invalid, "read nothing where the adds allow 1:");
     let unread = history([begin(0, "add", 1), ok(0, 1), begin(0, "read", Value::Null), info(0)]);
-    assert_says(&check(Kind::Counter, &unread), Answer::Unknown, "never read");
+    assert_says(&check(Kind::CounterBounds, &unread), Answer::Unknown, "never read");
     let odd = history([begin(0, "add", json!([1])), ok(0, 1), begin(0, "read", Value::Null), ok(0, 7)]);
-    assert_says(&check(Kind::Counter, &odd), Answer::Unknown, "should be a whole number");
+    assert_says(&check(Kind::CounterBounds, &odd), Answer::Unknown, "should be a whole number");
 }
 
 /// Adds of 10 and -1 that happened, of 5 and 7 that perhaps did, then two final reads.

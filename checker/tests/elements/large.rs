@@ -25,7 +25,7 @@ fn large(object: &mut impl Object, finals: bool) -> Vec<Operation> {
 #[test]
 fn counters_queues_ids_and_banks_of_hundreds_of_thousands_of_operations() {
     let counter = large(&mut Counter { deepest: 5, ..Counter::default() }, true);
-    assert_eq!(timed(Kind::Counter, &counter), Answer::Valid);
+    assert_eq!(timed(Kind::CounterBounds, &counter), Answer::Valid);
     assert_eq!(timed(Kind::PnCounter, &counter), Answer::Valid);
     let queue = large(&mut Queue::default(), false);
     assert_eq!(timed(Kind::Queue, &queue), Answer::Valid);
@@ -47,10 +47,10 @@ fn a_set_of_a_hundred_thousand_elements_and_reads_that_miss_most_of_them() {
     // Every read says of every element that it is lost, in a history of 200,000 operations.
     adds.extend((0..100_000).map(|_| ("read", Value::Null, json!([]))));
     let broken = one_by_one(&adds);
-    assert_eq!(timed(Kind::Set, &broken[..100_010]), Answer::Valid);
+    assert_eq!(timed(Kind::SetFinal, &broken[..100_010]), Answer::Valid);
     assert_eq!(timed(Kind::SetFull, &broken[..100_010]), Answer::Valid);
     assert_eq!(timed(Kind::SetFull, &broken), Answer::Invalid);
-    assert_eq!(check(Kind::Set, &broken).count("lost"), Some(100_000));
+    assert_eq!(check(Kind::SetFinal, &broken).count("lost"), Some(100_000));
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn set_full_says_what_its_definition_says() {
 #[test]
 fn set_says_what_its_definition_says() {
     let answers = many(30_000, with_finals, small_set, |operations| {
-        let (says, [lost, unexpected]) = (check(Kind::Set, operations), naive::set(operations));
+        let (says, [lost, unexpected]) = (check(Kind::SetFinal, operations), naive::set(operations));
         assert_eq!(elements(&says, Class::Lost), lost, "{operations:#?}\n{says:#?}");
         assert_eq!(elements(&says, Class::Unexpected), unexpected, "{operations:#?}\n{says:#?}");
         assert_eq!(says.answer == Answer::Invalid, !(lost.is_empty() && unexpected.is_empty()));
@@ -92,7 +92,7 @@ fn a_set_found_broken_has_no_order_that_explains_it() {
     let answers = many(6_000, shape, small_set, |operations| {
         let options = Options { linearizable: true, ..Options::default() };
         let full = check_with(Kind::SetFull, operations, &options);
-        let plain = check(Kind::Set, operations);
+        let plain = check(Kind::SetFinal, operations);
         for says in [&full, &plain] {
             if says.answer == Answer::Invalid {
                 assert!(!orders::explains(operations, orders::set), "{operations:#?}\n{says:#?}");
@@ -111,7 +111,7 @@ fn a_counter_is_out_of_bounds_where_no_choice_of_adds_reaches() {
         |_| SMALL,
         object,
         |operations| {
-            let says = check(Kind::Counter, operations);
+            let says = check(Kind::CounterBounds, operations);
             let wrong: BTreeSet<usize> = naive::bounds(operations)
                 .into_iter()
                 .filter(|(_, value, [low, high])| value < low || high < value)
@@ -130,7 +130,7 @@ fn a_counter_found_broken_has_no_order_that_explains_it() {
     let object = |_| Counter { deepest: 4, ..Counter::default() };
     let shape = |_| Shape { operations: 7, finals: true, ..SMALL };
     let answers = many(6_000, shape, object, |operations| {
-        let [bounds, finals] = [Kind::Counter, Kind::PnCounter].map(|kind| check(kind, operations));
+        let [bounds, finals] = [Kind::CounterBounds, Kind::PnCounter].map(|kind| check(kind, operations));
         let unacceptable =
             finals.count("final reads") == Some(2) && !values(&finals, Class::Unacceptable).is_empty();
         if bounds.answer == Answer::Invalid || unacceptable {
@@ -237,11 +237,11 @@ fn what_a_sound_object_did_is_never_found_broken() {
         .max()
         .unwrap()
     };
-    let sets = many(60, shape, small_set, |operations| sound(&[Kind::Set, Kind::SetFull], operations));
+    let sets = many(60, shape, small_set, |operations| sound(&[Kind::SetFinal, Kind::SetFull], operations));
     assert_eq!(sets, [60, 0, 0]);
     let growing = |_| Counter::default();
     let counters = many(60, shape, growing, |operations| {
-        sound(&[Kind::Counter, Kind::GCounter, Kind::PnCounter], operations)
+        sound(&[Kind::CounterBounds, Kind::GCounter, Kind::PnCounter], operations)
     });
     assert_eq!(counters, [60, 0, 0]);
     let shape = |_| Shape { finals: false, ..shape(0) };

@@ -17,7 +17,7 @@ fn read(elements: Value) -> (&'static str, Value, Value) {
 #[test]
 fn a_set_that_kept_everything_is_valid() {
     let operations = one_by_one(&[add(1), add(2), read(json!([2, 1]))]);
-    let verdict = check(Kind::Set, &operations);
+    let verdict = check(Kind::SetFinal, &operations);
     assert_says(&verdict, Answer::Valid, "2 elements in all");
     assert_eq!((verdict.count("acknowledged"), verdict.count("ok")), (Some(2), Some(2)));
     assert_says(&check_with(Kind::SetFull, &operations, &LINEARIZABLE()), Answer::Valid, "0 of them late");
@@ -28,7 +28,7 @@ fn a_set_that_kept_everything_is_valid() {
 #[test]
 fn an_acknowledged_element_that_the_final_read_lacks_is_lost() {
     let operations = one_by_one(&[add(1), add(2), read(json!([1, 2])), read(json!([1]))]);
-    let verdict = check(Kind::Set, &operations);
+    let verdict = check(Kind::SetFinal, &operations);
     assert_says(&verdict, Answer::Invalid, "1 lost element: element 2 is lost");
     assert_eq!(the(&verdict, Class::Lost), [1, 3]);
     let evidence = verdict.evidence(&operations);
@@ -54,7 +54,7 @@ fn every_read_of_the_phase_final_must_have_what_was_acknowledged() {
         begin(0, "read", Value::Null),
         ok(0, json!([7])),
     ]);
-    assert_eq!(the(&check(Kind::Set, &operations), Class::Lost), [0, 1]);
+    assert_eq!(the(&check(Kind::SetFinal, &operations), Class::Lost), [0, 1]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn an_add_that_ends_during_the_final_read_may_be_missing() {
         ok(0, 2),
         ok(1, json!([1])),
     ]);
-    assert_says(&check(Kind::Set, &operations), Answer::Valid, "");
+    assert_says(&check(Kind::SetFinal, &operations), Answer::Valid, "");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn elements_nobody_added_are_unexpected_for_three_reasons() {
     assert!(texts[1].ends_with("before anybody added it"), "{texts:?}");
     assert!(texts[2].ends_with("although nobody added it"), "{texts:?}");
     // The final read alone sees 3 after it was added.
-    assert_eq!(values(&check(Kind::Set, &operations), Class::Unexpected), [json!(1), json!(2)]);
+    assert_eq!(values(&check(Kind::SetFinal, &operations), Class::Unexpected), [json!(1), json!(2)]);
 }
 
 #[test]
@@ -105,16 +105,16 @@ fn an_unacknowledged_element_that_is_there_was_recovered() {
         begin(1, "read", Value::Null),
         ok(1, json!([1, 2])),
     ]);
-    let verdict = check(Kind::Set, &operations);
+    let verdict = check(Kind::SetFinal, &operations);
     assert_says(&verdict, Answer::Valid, "");
     assert_eq!((the(&verdict, Class::Recovered), verdict.count("recovered")), ([0, 2].as_slice(), Some(1)));
 }
 
 #[test]
 fn a_set_without_a_read_or_without_anything_owed_is_unknown() {
-    assert_says(&check(Kind::Set, &one_by_one(&[add(1)])), Answer::Unknown, "never read");
+    assert_says(&check(Kind::SetFinal, &one_by_one(&[add(1)])), Answer::Unknown, "never read");
     assert_says(
-        &check(Kind::Set, &one_by_one(&[read(json!([]))])),
+        &check(Kind::SetFinal, &one_by_one(&[read(json!([]))])),
         Answer::Unknown,
         "nothing had to be in it",
     );
@@ -190,7 +190,7 @@ fn an_element_twice_in_one_read_is_duplicated() {
         "2 duplicated elements: for one, operation 2 read element 1 3 times",
     );
     assert_eq!(values(&verdict, Class::Duplicated), [json!(1), json!(2)]);
-    assert_says(&check(Kind::Set, &operations), Answer::Valid, "");
+    assert_says(&check(Kind::SetFinal, &operations), Answer::Valid, "");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn each_key_is_a_set_of_its_own() {
     for (place, key) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
         operations[place].key = Some(key.to_owned());
     }
-    let verdict = check(Kind::Set, &operations);
+    let verdict = check(Kind::SetFinal, &operations);
     assert_says(&verdict, Answer::Invalid, "1 lost element: on key b, element 1 is lost");
     assert_eq!(verdict.findings[0].key.as_deref(), Some("b"));
     assert_eq!(verdict.count("acknowledged"), Some(2));
@@ -210,15 +210,15 @@ fn each_key_is_a_set_of_its_own() {
 fn what_is_not_understood_makes_a_sound_history_unknown_and_a_broken_one_no_better() {
     let strange = ("remove", json!(1), json!(null));
     let sound = one_by_one(&[add(1), read(json!([1])), strange.clone(), strange.clone(), read(json!([1]))]);
-    let verdict = check(Kind::Set, &sound);
+    let verdict = check(Kind::SetFinal, &sound);
     assert_says(&verdict, Answer::Unknown, "operation 2 (remove 1 → ok) is not understood");
     assert!(verdict.reason.ends_with("so is another"), "{}", verdict.reason);
     let broken = one_by_one(&[add(1), add(2), strange, read(json!([1]))]);
-    let verdict = check(Kind::Set, &broken);
+    let verdict = check(Kind::SetFinal, &broken);
     assert_says(&verdict, Answer::Invalid, "element 2 is lost");
     assert!(verdict.notes[0].contains("not understood"), "{verdict:#?}");
     let number = one_by_one(&[add(1), read(json!(1))]);
-    assert_says(&check(Kind::Set, &number), Answer::Unknown, "should be read as a list");
+    assert_says(&check(Kind::SetFinal, &number), Answer::Unknown, "should be read as a list");
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Raw {
     pub(super) node: Value,
     pub(super) intended: Value,
     pub(super) phase: Value,
+    /// Jepsen's mark of the reads after everything was healed.
+    pub(super) is_final: Value,
 }
 
 /// Reads the fields from a JSON object, as far as the budget goes.
@@ -72,6 +74,7 @@ impl Raw {
             "node" => &mut self.node,
             "intended" => &mut self.intended,
             "phase" => &mut self.phase,
+            "final?" => &mut self.is_final,
             _ => return None,
         })
     }
@@ -106,6 +109,9 @@ impl Raw {
                 event.node = self.node.as_str().map(|name| bare(name).to_owned());
                 event.intended = self.intended.as_u64();
                 event.phase = self.phase.as_str().and_then(phase);
+                if self.is_final == Value::Bool(true) {
+                    event.phase = Some(Phase::Final);
+                }
             }
             Kind::Fail | Kind::Info => error_from_value(&mut event),
             Kind::Ok => {}

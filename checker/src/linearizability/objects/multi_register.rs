@@ -141,8 +141,8 @@ fn parts(operation: &Operation) -> Result<Option<Vec<Part<'_>>>, String> {
     let parts =
         list.as_array().ok_or_else(wrong)?.iter().map(|part| match part.as_array().map(Vec::as_slice) {
             Some([Value::String(kind), register, value]) => match kind.as_str() {
-                "r" => Ok(Part::Read(register, answered.then_some(value))),
-                "w" => Ok(Part::Write(register, value)),
+                "r" | "read" => Ok(Part::Read(register, answered.then_some(value))),
+                "w" | "write" => Ok(Part::Write(register, value)),
                 _ => Err(wrong()),
             },
             _ => Err(wrong()),

@@ -1,4 +1,4 @@
-//! Operations, values and times in words.
+//! Operations, values and times in words: the same ones wherever a person reads them.
 
 use crate::history::{Operation, Outcome};
 use serde_json::Value;
@@ -9,12 +9,12 @@ const ITEMS_SHOWN: usize = 6;
 const LETTERS_SHOWN: usize = 60;
 
 /// A count with its noun: `1 lost element`, `7 lost elements`.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A value, shortened where it is long.
-pub(super) fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Array(items) if items.len() > ITEMS_SHOWN => {
@@ -35,30 +35,49 @@ fn shortened(text: &str) -> String {
 }
 
 /// An operation with its result: `add 5 → ok`, `read → [1,2]`.
-pub(super) fn in_short(operation: &Operation) -> String {
+pub fn in_short(operation: &Operation) -> String {
     let key = operation.key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
-    let argument = match &operation.argument {
-        Value::Null => String::new(),
-        value => format!(" {}", shown(value)),
+    let argument = match (&operation.argument, operation.f.as_str()) {
+        (Value::Null, _) => String::new(),
+        (Value::Array(parts), "cas") if parts.len() == 2 => {
+            format!(" from {} to {}", shown(&parts[0]), shown(&parts[1]))
+        }
+        (value, _) => format!(" {}", shown(value)),
     };
     let why = |error: &Option<String>| {
         error.as_ref().map_or_else(String::new, |error| format!(" ({})", shortened(error)))
     };
     let result = match &operation.outcome {
-        Outcome::Ok(value) if operation.argument.is_null() => shown(value),
+        Outcome::Ok(value) if tells_more(operation, value) => shown(value),
         Outcome::Ok(_) => "ok".to_owned(),
+        Outcome::Fail { actual: Some(actual), .. } => format!("failed, found {}", shown(actual)),
         Outcome::Fail { error, .. } => format!("failed{}", why(error)),
         Outcome::Info { error } => format!("unknown{}", why(error)),
     };
     format!("{}{key}{argument} → {result}", operation.f)
 }
 
+/// Whether a result says anything that the argument does not.
+fn tells_more(operation: &Operation, result: &Value) -> bool {
+    match operation.argument {
+        Value::Null => !matches!(operation.f.as_str(), "delete" | "acquire" | "release" | "lock" | "unlock"),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            !result.is_null() && *result != operation.argument
+        }
+    }
+}
+
 /// An operation with who, where and when.
-pub(super) fn in_words(operation: &Operation) -> String {
+pub fn in_words(operation: &Operation) -> String {
     let who = operation
         .client
         .map_or_else(|| format!("process {}", operation.process), |client| format!("client {client}"));
     let node = operation.node.as_ref().map_or_else(String::new, |node| format!(" on {node}"));
+    // Where a file has no times, they count the events.
+    if operation.invoked_ns == operation.invoked as u64 {
+        let end = operation.completed.map_or_else(|| "…".to_owned(), |event| event.to_string());
+        return format!("{who}: {}{node}, events {}–{end}", in_short(operation), operation.invoked);
+    }
     let start = operation.invoked_ns as f64 / 1e9;
     let time = operation.completed_ns.map_or_else(
         || format!("from {start:.6} s, never completed"),
@@ -71,7 +90,7 @@ pub(super) fn in_words(operation: &Operation) -> String {
 }
 
 /// A time as people read it: `850 µs`, `4.2 ms`, `1.35 s`.
-pub(super) fn duration(ns: u64) -> String {
+pub fn duration(ns: u64) -> String {
     let value = ns as f64;
     match ns {
         0 => "0 s".to_owned(),

@@ -1,0 +1,94 @@
+//! Every model a history can be judged by, by its name, and which check knows it.
+
+use crate::elements::Kind;
+use crate::linearizability::Model;
+use crate::transactions::Workload;
+use std::{fmt, str::FromStr};
+
+/// What a history is judged by. Each has a name of its own, as in `bench check --model NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    /// One order of all operations explains every result ([`linearizability`](crate::linearizability)).
+    Linearizable(Model),
+    /// No anomaly excludes the consistency asked for ([`transactions`](crate::transactions)).
+    Transactions(Workload),
+    /// Nothing was lost, and nothing came from nowhere ([`elements`](crate::elements)).
+    Elements(Kind),
+}
+
+const WORKLOADS: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
+
+impl Promise {
+    /// Every one there is, in the order in which help texts list them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let linearizable = Model::ALL.into_iter().map(Self::Linearizable);
+        linearizable
+            .chain(WORKLOADS.into_iter().map(Self::Transactions))
+            .chain(Kind::ALL.into_iter().map(Self::Elements))
+    }
+
+    /// Its name in the header of a history and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linearizable(model) => model.name(),
+            Self::Transactions(Workload::ListAppend) => "list-append",
+            Self::Transactions(Workload::RwRegister) => "rw-register",
+            Self::Elements(kind) => kind.name(),
+        }
+    }
+
+    /// What it asks for, in one line.
+    pub fn about(self) -> String {
+        match self {
+            Self::Linearizable(model) => format!("linearizable: {}", model.about()),
+            Self::Transactions(Workload::ListAppend) => {
+                "transactions of appends to lists and reads of them, by anomalies after Elle".to_owned()
+            }
+            Self::Transactions(Workload::RwRegister) => {
+                "transactions of writes and reads of registers, by anomalies after Elle".to_owned()
+            }
+            Self::Elements(kind) => kind.about().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no model's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no model \"{0}\"; models are {names}", names = names())]
+pub struct UnknownPromise(String);
+
+fn names() -> String {
+    Promise::all().map(Promise::name).collect::<Vec<_>>().join(", ")
+}
+
+impl FromStr for Promise {
+    type Err = UnknownPromise;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPromise> {
+        Self::all().find(|promise| promise.name() == name).ok_or_else(|| UnknownPromise(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_promises_share_a_name() {
+        let names: BTreeSet<&str> = Promise::all().map(Promise::name).collect();
+        assert_eq!(names.len(), Promise::all().count());
+        for promise in Promise::all() {
+            assert_eq!(promise.name().parse(), Ok(promise));
+            assert!(!promise.about().is_empty());
+        }
+        let error = "sets".parse::<Promise>().unwrap_err().to_string();
+        assert!(error.contains("set-full") && error.contains("list-append"), "{error}");
+    }
+}

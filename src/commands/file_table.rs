@@ -1,0 +1,82 @@
+//! The answers on many history files: a line each, and how many there are of each.
+
+use super::check::Checked;
+use crate::terminal::{BAD, STRONG, Screen, summary};
+use checker::results::Answer;
+use comfy_table::{CellAlignment, Table, presets};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The column of the counts of operations.
+const OPERATIONS: usize = 2;
+
+/// Collects the lines.
+#[derive(Default)]
+pub(super) struct FileTable {
+    rows: Vec<[String; 5]>,
+    /// The answer of each row; none if the file could not be read.
+    answers: Vec<Option<Answer>>,
+}
+
+impl FileTable {
+    /// A file that was judged.
+    pub(super) fn add(&mut self, checked: &Checked) {
+        self.rows.push([
+            checked.judged.answer.word().to_owned(),
+            checked.file.display().to_string(),
+            checked.history.operations.len().to_string(),
+            checked.promise.name().to_owned(),
+            checked.judged.reason.clone(),
+        ]);
+        self.answers.push(Some(checked.judged.answer));
+    }
+
+    /// A file that was not; why is said below the table.
+    pub(super) fn unreadable(&mut self, file: &Path) {
+        let [verdict, file] = ["unreadable".to_owned(), file.display().to_string()];
+        self.rows.push([verdict, file, String::new(), String::new(), String::new()]);
+        self.answers.push(None);
+    }
+
+    /// Prints it.
+    pub(super) fn print(&self, screen: &Screen) {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["verdict", "file", "operations", "model", "why"]);
+        for row in &self.rows {
+            table.add_row(row);
+        }
+        if let Some(column) = table.column_mut(OPERATIONS) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let text = table.to_string();
+        for (number, line) in text.lines().enumerate() {
+            let Some(row) = number.checked_sub(1) else {
+                screen.line(&format!("{STRONG}{}{STRONG:#}", line.trim_end()));
+                continue;
+            };
+            let style = self.answers.get(row).copied().flatten().map_or(BAD, summary::style);
+            let line = line.trim_end();
+            let end = line
+                .trim_start()
+                .find(' ')
+                .map_or(line.len(), |end| end + line.len() - line.trim_start().len());
+            screen.line(&format!("{style}{}{style:#}{}", &line[..end], &line[end..]));
+        }
+        screen.line(&self.counts());
+    }
+
+    fn counts(&self) -> String {
+        let mut text = format!("{} files", self.rows.len());
+        let answers = [Answer::Invalid, Answer::Failed, Answer::Unknown, Answer::Valid].map(Some);
+        for answer in answers.into_iter().chain([None]) {
+            let count = self.answers.iter().filter(|other| **other == answer).count();
+            if count > 0 {
+                let word = answer.map_or("unreadable", Answer::word);
+                // A `String` takes every write.
+                let _ = write!(text, ", {count} {word}");
+            }
+        }
+        text
+    }
+}
