@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the bench.
 
+use crate::flags::FaultFlags;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -86,29 +87,6 @@ pub(crate) struct Nemesis {
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
-}
-
-/// The faults of `bench nemesis`; several may be given, at least one must be.
-#[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag on the command line")]
-#[group(id = "faults", required = true, multiple = true)]
-#[command(next_help_heading = "Faults (at least one)")]
-pub(crate) struct FaultFlags {
-    /// End a replica with kill -9, and start it again on the same data
-    #[arg(long, group = "faults")]
-    pub kill_replica: bool,
-    /// End the active leader with kill -9, and start it again
-    #[arg(long, group = "faults")]
-    pub kill_leader: bool,
-    /// End an acceptor with kill -9, and start it again
-    #[arg(long, group = "faults")]
-    pub kill_acceptor: bool,
-    /// Stop a replica (SIGSTOP), and let it go on later
-    #[arg(long, group = "faults")]
-    pub pause_replica: bool,
-    /// Cut the network between the nodes, for example halves, one or leader
-    #[arg(long, group = "faults", value_name = "KIND")]
-    pub partition: Option<String>,
 }
 
 /// `bench check`.

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod exit;
 mod failure;
+mod flags;
 mod recorder;
 mod run;
 mod spec;

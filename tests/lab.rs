@@ -24,6 +24,7 @@ const FAULTS: &str = "[[fault]]\nkind = \"partition\"\nshape = \"one\"\nat = \"2
     [[fault]]\nkind = \"flaky\"\nloss = \"5%\"\nreorder = \"5%\"\nat = \"900ms\"\nfor = \"400ms\"\n\
     [[fault]]\nkind = \"delay\"\ndelay = \"10ms\"\nat = \"1500ms\"\nfor = \"300ms\"\n\
     [[fault]]\nkind = \"kill\"\ntarget = \"n2\"\nat = \"2s\"\nfor = \"300ms\"\n";
+/// For tests that must not fall back.
 const LAB: [&str; 2] = ["--set", "cluster.network=lab"];
 
 /// Whether a lab can be made here; says which test is skipped and why otherwise.
@@ -94,7 +95,8 @@ fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
     write_spec(folder.path(), "3s", FAULTS);
     let before = surroundings();
     let mut command = bench(folder.path());
-    command.args(["run", "short.toml", "--seed", "7", "--out", "out"]).args(LAB).env(MARK, folder.path());
+    // What the spec says nothing of is `auto`, which is a lab where one can be made.
+    command.args(["run", "short.toml", "--seed", "7", "--out", "out"]).env(MARK, folder.path());
     let run = command.output().unwrap();
     let said = format!("{}{}", stdout(&run), stderr(&run));
     assert_eq!(run.status.code(), Some(0), "{said}");
@@ -201,8 +203,8 @@ fn an_interrupted_lab_heals_writes_its_results_and_ends_with_130() {
 }
 
 #[test]
-fn where_namespaces_are_switched_off_a_lab_is_refused_with_the_reason_and_proxies_do() {
-    let test = "where_namespaces_are_switched_off_a_lab_is_refused_with_the_reason_and_proxies_do";
+fn where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is_refused() {
+    let test = "where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is_refused";
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
@@ -222,5 +224,11 @@ fn where_namespaces_are_switched_off_a_lab_is_refused_with_the_reason_and_proxie
     let said = stderr(&refused);
     assert!(said.contains("max_user_namespaces") && said.contains("network = \"proxy\""), "{said}");
     let run = forbidden(&["run", "short.toml", "--out", "out"]).unwrap();
-    assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("no lab here") && said.contains("max_user_namespaces"),
+        "it falls back aloud: {said}"
+    );
+    assert!(said.contains("(network proxy)"), "{said}");
 }

@@ -131,7 +131,9 @@ fn a_port_in_use_ends_the_run_with_4_and_says_so() {
     let port = taken.local_addr().unwrap().port();
     write_spec(folder.path(), "1s", "");
     let set = format!("cluster.base-port={port}");
-    let run = output(folder.path(), &["run", "short.toml", "--out", "out", "--set", &set]);
+    let proxy = ["--set", "cluster.network=proxy"];
+    let run = ["run", "short.toml", "--out", "out", "--set", &set, proxy[0], proxy[1]];
+    let run = output(folder.path(), &run);
     let said = stderr(&run);
     assert_eq!(run.status.code(), Some(4), "{said}");
     assert!(said.contains(&port.to_string()), "{said}");

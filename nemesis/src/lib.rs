@@ -29,7 +29,7 @@ pub use network::{
     Network, NetworkError, PortError, Probe, ProxyError, enter_lab, inside_lab, lab_entry, probe_lab,
 };
 pub use partition::Link;
-pub use plan::{Action, Hit, PlanError, PlanOptions, PlannedFault, Scope, plan};
+pub use plan::{Action, Duty, Hit, PlanError, PlanOptions, PlannedFault, Scope, plan};
 pub use process::{Effect, Exit, ProcessCommand, ProcessError};
 pub use runner::{Directory, FaultRecord, run};
 pub use select::Ends;

@@ -14,7 +14,8 @@ use std::time::Duration;
 pub struct FaultSpec {
     /// What happens.
     pub kind: Kind,
-    /// Whom it happens to. For `delay`, `rate` and `reset`: the nodes whose links it hits; all when left out.
+    /// Whom it happens to. For `delay`, `rate`, `reset`, `flaky` and `swizzle`: the nodes whose links it hits; all when
+    /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
     /// When it starts, since the start of the load; with `every`: when it starts first.
@@ -48,6 +49,13 @@ pub struct FaultSpec {
     /// `partition` and `one-way`: what a cut link does with connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<CutManner>,
+    /// `slow`: the share of the time for which it stands still; half when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub still: Option<Share>,
+    /// `slow`: how long it takes from one standstill to the next; 100 ms when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub period: Option<Duration>,
     /// `delay`: how much longer each chunk of bytes takes, each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
@@ -95,6 +103,8 @@ impl FaultSpec {
             from: None,
             to: None,
             how: None,
+            still: None,
+            period: None,
             delay: None,
             rate: None,
             loss: None,

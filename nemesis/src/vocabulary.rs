@@ -138,16 +138,16 @@ static VOCABULARY: [Entry; 27] = {
     [
         can(Kind::Kill, "kill", Process, "SIGKILL; restarted on the same data at the end", PIDS, ANY),
         can(Kind::Pause, "pause", Process, "SIGSTOP; SIGCONT at the end", "state T of every thread", ANY),
-        cannot(Kind::Slow, "slow", Process, "paused on a duty cycle", "states read back", LATER),
-        cannot(Kind::Stop, "stop", Process, "SIGTERM; restarted at the end", PIDS, LATER),
-        cannot(Kind::LoseNode, "lose-node", Process, "killed; restarted with an empty disk", PIDS, LATER),
+        can(Kind::Slow, "slow", Process, "paused and let go again and again, for a share of the time", "state T of every thread; how often and how long", ANY),
+        can(Kind::Stop, "stop", Process, "SIGTERM; restarted on the same data at the end", PIDS, ANY),
+        can(Kind::LoseNode, "lose-node", Process, "SIGKILL and its disk emptied; restarted at the end", "the old process ended; what was removed; new pid and incarnation", ANY),
         can(Kind::Partition, "partition", Network, "links between groups of nodes are cut", "a probe through a cut link gets no answer; chunks held or frames dropped", LINKS),
         can(Kind::OneWay, "one-way", Network, "links are cut in one direction", "a probe through a cut link gets no answer; chunks held or frames dropped", LINKS),
         can(Kind::Flaky, "flaky", Network, "packets are lost, doubled, reordered or corrupted", STRUCK, FRAMES),
         can(Kind::Delay, "delay", Network, "messages take longer", "how long a probe took; chunks or frames delayed", LINKS),
         can(Kind::Rate, "rate", Network, "links carry fewer bytes a second", "how long a probe took; chunks or frames delayed", LINKS),
         can(Kind::Reset, "reset", Network, "open connections are closed with RST", "connections reset", LINKS),
-        cannot(Kind::Swizzle, "swizzle", Network, "links are cut one by one and healed in another order", STRUCK, LATER),
+        can(Kind::Swizzle, "swizzle", Network, "links are cut one by one and healed in another order", "a probe through a cut link gets no answer; chunks held or frames dropped", LINKS),
         cannot(Kind::PowerLoss, "power-loss", Disk, "killed, and what was not synced is gone", BYTES, DISK),
         cannot(Kind::TornWrite, "torn-write", Disk, "killed, and the last write is half there", BYTES, DISK),
         can(Kind::BitFlip, "bit-flip", Disk, "killed, and bits of its data are flipped", BYTES, ANY),
@@ -160,8 +160,8 @@ static VOCABULARY: [Entry; 27] = {
         cannot(Kind::Strobe, "strobe", Clock, "the wall clock jumps to and fro", READ_BACK, CLOCK),
         cannot(Kind::Freeze, "freeze", Clock, "the wall clock stands still", READ_BACK, CLOCK),
         cannot(Kind::Reconfigure, "reconfigure", Cluster, "members are added, removed or replaced", "the configuration read back", LATER),
-        cannot(Kind::RestartAll, "restart-all", Cluster, "all nodes are restarted at once; `kill` with target = \"all\" is close", PIDS, LATER),
-        cannot(Kind::RollingRestart, "rolling-restart", Cluster, "all nodes are restarted one after another", PIDS, LATER),
+        can(Kind::RestartAll, "restart-all", Cluster, "SIGKILL to all nodes at once; restarted on the same data at the end", PIDS, ANY),
+        can(Kind::RollingRestart, "rolling-restart", Cluster, "SIGTERM to one node after another; each is back before the next", PIDS, ANY),
         cannot(Kind::DiskSwap, "disk-swap", Cluster, "two nodes restart with each other's disks", PIDS, LATER),
     ]
 };
@@ -192,6 +192,11 @@ impl Kind {
     /// Its word in specs, for example `one-way`.
     pub fn name(self) -> &'static str {
         self.entry().name
+    }
+
+    /// Whether it has no end: what it does is done when it has started.
+    pub fn is_over_at_once(self) -> bool {
+        self == Self::Reset
     }
 
     /// Whether this build can do it in this mode; otherwise why not, as a sentence that goes on after "`kind`: ".

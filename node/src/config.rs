@@ -17,6 +17,9 @@ pub struct NodeConfig {
     pub name: String,
     /// Address to listen on; loopback unless somebody says otherwise.
     pub listen: SocketAddr,
+    /// Whether that address is in a network which nothing outside can reach, as loopback is: a lab's.
+    #[serde(default)]
+    pub enclosed: bool,
     /// Folder of its log; made if it is not there.
     pub data: PathBuf,
     /// Seed of its backoff jitter.

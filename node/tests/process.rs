@@ -54,6 +54,7 @@ impl Cluster {
         let Member { name, address, .. } = self.members[place].clone();
         let config = NodeConfig {
             listen: address,
+            enclosed: false,
             data: self.data(place),
             seed: place as u64,
             members: self.members.clone(),

@@ -17,6 +17,7 @@ use crate::terminal::{BAD, DOUBT, FAINT, STRONG, Screen, summary};
 use checker::results::{Answer, RunVerdict};
 use folder::RunFolder;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use variant::VariantRun;
 
 /// How a run is told while it goes on.
@@ -57,6 +58,10 @@ pub(crate) fn run(
     screen.line(&format!("{STRONG}{}{STRONG:#}  seed {seed}  {}", loaded.spec.name, shown.display()));
     if !loaded.spec.about.is_empty() {
         screen.line(&format!("{FAINT}{}{FAINT:#}", loaded.spec.about));
+    }
+    let networks: BTreeSet<_> = loaded.experiments.iter().map(|one| one.spec.cluster.network).collect();
+    for reason in networks.into_iter().filter_map(nemesis::Network::fallback) {
+        screen.line(&format!("{DOUBT}no lab here, so network = \"proxy\"{DOUBT:#}: {reason}"));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

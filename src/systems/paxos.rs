@@ -4,7 +4,7 @@ use super::http::Asker;
 use super::output;
 use crate::failure::Failure;
 use crate::spec::Experiment;
-use nemesis::{Directory, Exit, Lab, LabConfig, LabError, ProcessCommand};
+use nemesis::{Directory, Exit, Lab, LabConfig, LabError, Mode, ProcessCommand};
 use node::config::{Member, NodeConfig, Role};
 use node::status::Status;
 use std::fs;
@@ -68,6 +68,7 @@ impl PaxosCluster {
             let config = NodeConfig {
                 name: node.name.clone(),
                 listen: lab.listen_address(&node.name),
+                enclosed: lab.mode() == Mode::Lab,
                 data: folder.join("nodes").join(&node.name).join("data"),
                 // Nodes that jitter alike would never get out of each other's way.
                 seed: seed.wrapping_mul(1_000).wrapping_add(number),

@@ -5,6 +5,7 @@ use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use crate::recorder::Tally;
 use crate::systems::http::Asker;
 use checker::history::Phase;
+use nemesis::{Family, Kind};
 use node::status::Status;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -85,9 +86,7 @@ impl Story {
         }
         heading(screen, 4, &format!("the way back from: {}", fault.label), &fault.shown());
         for name in fault.targets.clone() {
-            let text = self
-                .level_again(&name, matches!(fault.kind.as_str(), "kill" | "bit-flip" | "truncate"))
-                .await;
+            let text = self.level_again(&name, restarts(&fault.kind)).await;
             screen.line(&format!("     {text}"));
         }
         self.chapter = 4;
@@ -192,6 +191,17 @@ impl Story {
             }),
         )
     }
+}
+
+/// Whether a node comes back from a fault of this kind as a new process.
+fn restarts(kind: &str) -> bool {
+    let kind: Option<Kind> = kind.parse().ok();
+    kind.is_some_and(|kind| match kind.entry().family {
+        Family::Cluster => true,
+        Family::Process => !matches!(kind, Kind::Pause | Kind::Slow),
+        Family::Disk => !matches!(kind, Kind::Full | Kind::SlowSync | Kind::SyncError),
+        Family::Network | Family::Clock => false,
+    })
 }
 
 fn heading(screen: &Screen, number: u8, title: &str, figures: &str) {

@@ -36,6 +36,23 @@ impl Lab {
         Ok(effect)
     }
 
+    /// SIGKILL, and everything that the node has stored is removed. It stays down like a [killed](Self::kill) one.
+    pub async fn lose(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        let mut process = self.node(node).process.lock().await;
+        let mut effect = process.kill(claim).await?;
+        let Some(folder) = process.data().map(Path::to_owned) else {
+            return Ok(Effect::none(format!("nobody knows where {node} has its data")));
+        };
+        let done = tokio::task::spawn_blocking(move || disk::empty(&folder)).await;
+        match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(removed) => effect
+                .evidence
+                .push(format!("its data removed: {} bytes, files: {}", removed.bytes, removed.files)),
+            Err(error) => effect = Effect::none(format!("{node}: its data could not be removed: {error}")),
+        }
+        Ok(effect)
+    }
+
     /// What a fault leaves to chance on one node.
     fn chance(&self, node: &str, claim: Claim) -> ChaCha8Rng {
         let place = self.nodes.keys().position(|name| name == node).unwrap_or_default();

@@ -202,6 +202,11 @@ impl Lab {
         Ok(self.node(node).process.lock().await.kill(claim).await?)
     }
 
+    /// SIGTERM, and SIGKILL for one that does not go. The node stays down as after [`kill`](Self::kill).
+    pub async fn stop_node(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        Ok(self.node(node).process.lock().await.stop(claim).await?)
+    }
+
     /// Lets go of a kill, and starts the node again on the same data if no other fault holds it down.
     pub async fn restart(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
         Ok(self.node(node).process.lock().await.restart(claim, &self.spawner).await?)

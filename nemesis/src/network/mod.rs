@@ -26,10 +26,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// `network = …` of a spec: what was asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// The best that works here.
+    /// A lab where it can be made, proxies where not.
     #[default]
     Auto,
     /// Namespaces with a network of their own.
@@ -68,9 +68,18 @@ impl Network {
     /// a program that begins with [`lab_entry`].
     pub fn choose(self) -> Result<Mode, NetworkError> {
         match self {
+            Self::Auto if lab::can_be_made().is_ok() => Ok(Mode::Lab),
             Self::Auto | Self::Proxy => Ok(Mode::Proxy),
             Self::Host => Ok(Mode::Host),
             Self::Lab => lab::can_be_made().map(|()| Mode::Lab).map_err(NetworkError::NoLab),
+        }
+    }
+
+    /// Why it is not the lab, where it would be if one could be made: what whoever falls back has to say aloud.
+    pub fn fallback(self) -> Option<String> {
+        match self {
+            Self::Auto => lab::can_be_made().err(),
+            Self::Lab | Self::Proxy | Self::Host => None,
         }
     }
 }
@@ -93,6 +102,7 @@ mod tests {
     fn a_lab_that_cannot_be_made_is_refused_with_the_remedy_and_auto_takes_proxies() {
         // This program does not begin with `lab_entry`, so it cannot be started again inside one.
         assert_eq!(Network::Auto.choose(), Ok(Mode::Proxy));
+        assert!(Network::Auto.fallback().is_some_and(|reason| reason.contains("lab_entry")));
         let error = Network::Lab.choose().unwrap_err().to_string();
         assert!(error.contains("network = \"proxy\""), "{error}");
     }

@@ -3,18 +3,20 @@
 //! Each spec draws from two streams of its own (times, targets), so a fault that is added to a spec does not
 //! change what the others draw. Only who leads is left open.
 
+mod check;
 mod scope;
 mod times;
 
 pub use scope::{Hit, Scope};
 
 use crate::disk::{Damage, Harm};
-use crate::network::{CLIENTS, LinkFault, Mode};
-use crate::spec::{CutManner, Delay, FaultSpec};
+use crate::flaky::Share;
+use crate::network::{LinkFault, Mode};
+use crate::spec::{CutManner, FaultSpec};
 use crate::topology::Topology;
 use crate::vocabulary::Kind;
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -72,14 +74,62 @@ impl PlannedFault {
 pub enum Action {
     /// SIGKILL at the start, restarted at the end.
     Kill,
+    /// SIGTERM at the start, restarted at the end.
+    Stop,
+    /// SIGKILL at the start and everything it stored removed, restarted at the end.
+    LoseNode,
+    /// SIGTERM to one node after another, each restarted before the next.
+    Roll,
     /// SIGSTOP at the start, SIGCONT at the end.
     Pause,
     /// SIGKILL and damage to its files at the start, restarted at the end.
     Damage(Damage),
+    /// SIGSTOP and SIGCONT in turn, from start to end.
+    Slow(Duty),
     /// Something about links, from start to end.
     Links(LinkFault),
+    /// The links between two nodes after those between two others are cut, and healed in another order.
+    Swizzle {
+        /// Seed of both orders.
+        chance: u64,
+    },
     /// Open connections are reset; over at once.
     Reset,
+}
+
+/// How long something stands still and how long it goes on, in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duty {
+    /// How long it stands still.
+    pub still: Duration,
+    /// How long it goes on.
+    pub going: Duration,
+}
+
+impl Duty {
+    /// Half of the time where nothing is said, ten times a second.
+    fn of(spec: &FaultSpec) -> Self {
+        let period = spec.period.unwrap_or(Duration::from_millis(100));
+        let share = spec.still.unwrap_or(Share::of_millionths(500_000));
+        let still = period.mul_f64(f64::from(share.millionths()) / 1e6);
+        Self { still, going: period.saturating_sub(still) }
+    }
+}
+
+impl Action {
+    /// Whether it keeps processes from answering.
+    fn holds_processes(&self) -> bool {
+        match self {
+            Self::Kill
+            | Self::Stop
+            | Self::LoseNode
+            | Self::Roll
+            | Self::Pause
+            | Self::Damage(_)
+            | Self::Slow(_) => true,
+            Self::Links(_) | Self::Swizzle { .. } | Self::Reset => false,
+        }
+    }
 }
 
 /// Why a spec's faults were refused.
@@ -119,7 +169,7 @@ pub fn plan(
     let mut occurrences = Vec::new();
     let mut streams = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
-        check(spec, options.mode).map_err(|refusal| refusal.of(index))?;
+        check::check(spec, options.mode).map_err(|refusal| refusal.of(index))?;
         let times = times::times(spec, options.duration, &mut stream(options.seed, 2 * index));
         occurrences.extend(times.map_err(|refusal| refusal.of(index))?.into_iter().map(|when| (when, index)));
         streams.push(stream(options.seed, 2 * index + 1));
@@ -129,8 +179,9 @@ pub fn plan(
     let mut planned: Vec<PlannedFault> = Vec::new();
     for ((start, end), index) in occurrences {
         let spec = &specs[index];
-        let busy = busy(spec.kind, &planned, start, end);
-        let aim = scope::aim(spec, topology, &mut streams[index], &busy);
+        let action = action(spec, &mut streams[index]);
+        let busy = busy(&action, &planned, start, end);
+        let aim = scope::aim(spec, &action, topology, &mut streams[index], &busy);
         let aim = aim.map_err(|refusal| refusal.of(index))?;
         planned.push(PlannedFault {
             fault: u32::try_from(planned.len() + 1).expect("a plan has fewer than four billion faults"),
@@ -140,7 +191,7 @@ pub fn plan(
             nodes: aim.nodes,
             start,
             end,
-            action: action(spec),
+            action,
             scope: aim.scope,
         });
     }
@@ -154,33 +205,32 @@ fn stream(seed: u64, number: usize) -> ChaCha8Rng {
 }
 
 /// Nodes whose process another fault holds in this window. Drawing them would hide one fault behind the other.
-fn busy(kind: Kind, planned: &[PlannedFault], start: u64, end: u64) -> BTreeSet<String> {
-    if !holds_process(kind) {
+fn busy(action: &Action, planned: &[PlannedFault], start: u64, end: u64) -> BTreeSet<String> {
+    if !action.holds_processes() {
         return BTreeSet::new();
     }
-    let holds = |fault: &&PlannedFault| holds_process(fault.kind);
-    let overlaps = |fault: &&PlannedFault| fault.start <= end && start <= fault.end;
     planned
         .iter()
-        .filter(holds)
-        .filter(overlaps)
+        .filter(|fault| fault.action.holds_processes())
+        .filter(|fault| fault.start <= end && start <= fault.end)
         .flat_map(|fault| fault.nodes.clone().unwrap_or_default())
         .collect()
 }
 
-fn holds_process(kind: Kind) -> bool {
-    matches!(kind, Kind::Kill | Kind::Pause | Kind::BitFlip | Kind::Truncate)
-}
-
-fn action(spec: &FaultSpec) -> Action {
+fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
     match spec.kind {
-        Kind::Kill => Action::Kill,
+        Kind::Kill | Kind::RestartAll => Action::Kill,
+        Kind::Stop => Action::Stop,
+        Kind::LoseNode => Action::LoseNode,
+        Kind::RollingRestart => Action::Roll,
         Kind::Pause => Action::Pause,
         Kind::BitFlip | Kind::Truncate => {
             let flip = Harm::Flip { bits: spec.bits.unwrap_or(1) };
             let harm = if spec.kind == Kind::BitFlip { flip } else { Harm::Cut { bytes: spec.bytes } };
             Action::Damage(Damage { harm, file: spec.file.clone() })
         }
+        Kind::Slow => Action::Slow(Duty::of(spec)),
+        Kind::Swizzle => Action::Swizzle { chance: rng.random() },
         Kind::Reset => Action::Reset,
         Kind::Delay => Action::Links(LinkFault::Delay(spec.delay.unwrap_or_default())),
         Kind::Rate => Action::Links(LinkFault::Rate(spec.rate.map_or(1, |rate| rate.0))),
@@ -189,11 +239,7 @@ fn action(spec: &FaultSpec) -> Action {
             CutManner::Stall => LinkFault::Stall,
             CutManner::Refuse => LinkFault::Refuse,
         }),
-        Kind::Slow
-        | Kind::Stop
-        | Kind::LoseNode
-        | Kind::Swizzle
-        | Kind::PowerLoss
+        Kind::PowerLoss
         | Kind::TornWrite
         | Kind::Full
         | Kind::SlowSync
@@ -203,74 +249,10 @@ fn action(spec: &FaultSpec) -> Action {
         | Kind::Strobe
         | Kind::Freeze
         | Kind::Reconfigure
-        | Kind::RestartAll
-        | Kind::RollingRestart
         | Kind::DiskSwap => {
             unreachable!("a kind that no mode can do is refused before its action is asked for")
         }
     }
-}
-
-/// Refuses what this mode cannot do, keys the kind does not take, and numbers that make no fault.
-fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
-    spec.kind.available(mode).map_err(|reason| Refusal::new("kind", reason))?;
-    let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
-    if clients && mode != Mode::Lab {
-        let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
-        return Err(Refusal::new("groups", reason));
-    }
-    let keys: [(&'static str, bool, &[Kind]); 16] = [
-        ("target", spec.target.is_some() && spec.kind == Kind::OneWay, &[]),
-        ("shape", spec.shape.is_some(), &[Kind::Partition]),
-        ("groups", spec.groups.is_some(), &[Kind::Partition]),
-        ("from", spec.from.is_some(), &[Kind::OneWay]),
-        ("to", spec.to.is_some(), &[Kind::OneWay]),
-        ("how", spec.how.is_some(), &[Kind::Partition, Kind::OneWay]),
-        ("delay", spec.delay.is_some(), &[Kind::Delay]),
-        ("rate", spec.rate.is_some(), &[Kind::Rate]),
-        ("loss", spec.loss.is_some(), &[Kind::Flaky]),
-        ("duplicate", spec.duplicate.is_some(), &[Kind::Flaky]),
-        ("reorder", spec.reorder.is_some(), &[Kind::Flaky]),
-        ("corrupt", spec.corrupt.is_some(), &[Kind::Flaky]),
-        ("garble", spec.garble.is_some(), &[Kind::Flaky]),
-        ("file", spec.file.is_some(), &[Kind::BitFlip, Kind::Truncate]),
-        ("bits", spec.bits.is_some(), &[Kind::BitFlip]),
-        ("bytes", spec.bytes.is_some(), &[Kind::Truncate]),
-    ];
-    for (key, given, kinds) in keys {
-        if given && !kinds.contains(&spec.kind) {
-            let hint = if key == "target" { "; it takes `from` and `to`" } else { "" };
-            return Err(Refusal::new(key, format!("`{}` does not take it{hint}", spec.kind)));
-        }
-    }
-    if spec.bits == Some(0) || spec.bytes == Some(0) {
-        let key = if spec.bits == Some(0) { "bits" } else { "bytes" };
-        return Err(Refusal::new(key, "none at all is no fault; give at least 1"));
-    }
-    match (spec.kind, spec.delay, spec.rate) {
-        (Kind::Delay, None, _) => Err(Refusal::new("delay", "say how much, for example delay = \"50ms\"")),
-        (Kind::Delay, Some(delay), _) => check_delay(delay),
-        (Kind::Rate, _, None) => Err(Refusal::new("rate", "say how much, for example rate = \"64KiB\"")),
-        (Kind::Rate, _, Some(rate)) if rate.0 == 0 => {
-            Err(Refusal::new("rate", "no bytes at all is a partition; use kind = \"partition\""))
-        }
-        (Kind::Flaky, _, _) if spec.flaky().is_nothing() => Err(Refusal::new(
-            "loss",
-            "say what happens to which share of the packets: loss, duplicate, reorder, corrupt or garble = \"1%\"",
-        )),
-        (_, _, _) => Ok(()),
-    }
-}
-
-fn check_delay(delay: Delay) -> Result<(), Refusal> {
-    if delay.is_zero() {
-        return Err(Refusal::new("delay", "a delay of nothing is no fault"));
-    }
-    if delay.jitter > delay.mean {
-        let reason = format!("its jitter ({:?}) must not exceed its mean ({:?})", delay.jitter, delay.mean);
-        return Err(Refusal::new("delay", reason));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

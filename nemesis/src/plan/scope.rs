@@ -1,6 +1,6 @@
 //! Whom a fault hits: nodes, and the directed links between them.
 
-use super::{Refusal, action};
+use super::Refusal;
 use crate::network::{CLIENTS, LinkFault};
 use crate::partition::{Link, between_groups, bridge, halves, majority, majority_ring};
 use crate::plan::Action;
@@ -101,12 +101,22 @@ pub(super) struct Aim {
 /// Draws whom the fault hits this time.
 pub(super) fn aim(
     spec: &FaultSpec,
+    action: &Action,
     topology: &Topology,
     rng: &mut ChaCha8Rng,
     busy: &BTreeSet<String>,
 ) -> Result<Aim, Refusal> {
-    match action(spec) {
-        Action::Kill | Action::Pause | Action::Damage(_) => {
+    match action {
+        Action::Kill | Action::Roll if matches!(spec.kind, Kind::RestartAll | Kind::RollingRestart) => {
+            Ok(everybody(spec.kind, topology))
+        }
+        Action::Kill
+        | Action::Stop
+        | Action::LoseNode
+        | Action::Roll
+        | Action::Pause
+        | Action::Damage(_)
+        | Action::Slow(_) => {
             let example = || format!("say whom, for example target = \"{}\"", example(topology));
             let target = spec.target.clone().ok_or_else(|| Refusal::new("target", example()))?;
             let ends = choose("target", &target, topology, rng, busy)?;
@@ -116,7 +126,9 @@ pub(super) fn aim(
             one_way(spec, topology, rng)
         }
         Action::Links(LinkFault::Stall | LinkFault::Refuse) => partition(spec, topology, rng),
-        Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_)) | Action::Reset => {
+        Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_))
+        | Action::Swizzle { .. }
+        | Action::Reset => {
             let target = spec.target.clone().unwrap_or_else(|| "all".into());
             let ends = choose("target", &target, topology, rng, busy)?;
             let words = match (spec.delay, spec.rate) {
@@ -127,6 +139,17 @@ pub(super) fn aim(
             };
             aimed(topology, "target", &words, &target.to_string(), Scope::Around(ends))
         }
+    }
+}
+
+/// A fault of the whole cluster is called by its kind alone.
+fn everybody(kind: Kind, topology: &Topology) -> Aim {
+    let nodes: Vec<String> = topology.names().map(str::to_owned).collect();
+    Aim {
+        label: kind.name().to_owned(),
+        target: "all".to_owned(),
+        nodes: Some(nodes.clone()),
+        scope: Scope::Processes(Ends::Nodes(nodes)),
     }
 }
 

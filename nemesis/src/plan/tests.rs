@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::partition::Link;
-use crate::spec::{ByteRate, Shape, Target};
+use crate::spec::{ByteRate, Delay, Shape, Target};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -127,6 +127,11 @@ fn whatever_would_select_nobody_or_cut_nothing_is_refused_with_its_field() {
         (json!({"kind": "one-way", "from": "n1", "to": "n1", "at": "1s"}), 3, "to"),
         (json!({"kind": "one-way", "target": "n1", "at": "1s"}), 3, "target"),
         (json!({"kind": "kill", "target": "n1", "shape": "one", "at": "1s"}), 3, "shape"),
+        (json!({"kind": "restart-all", "target": "n1", "at": "1s"}), 3, "target"),
+        (json!({"kind": "slow", "target": "n1", "still": "100%", "at": "1s"}), 3, "still"),
+        (json!({"kind": "slow", "target": "n1", "period": "1ms", "at": "1s"}), 3, "still"),
+        (json!({"kind": "kill", "target": "n1", "period": "1s", "at": "1s"}), 3, "period"),
+        (json!({"kind": "swizzle", "target": "n1", "at": "1s"}), 1, "target"),
         (json!({"kind": "power-loss", "target": "n1", "at": "1s"}), 3, "kind"),
     ];
     for (json, n, field) in cases {

@@ -2,7 +2,6 @@
 
 use super::Refusal;
 use crate::spec::FaultSpec;
-use crate::vocabulary::Kind;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use std::time::Duration;
@@ -20,7 +19,7 @@ pub(super) fn times(
     let Some(every) = spec.every else {
         let at = spec.at.ok_or_else(|| Refusal::new("at", "say when: at = \"3s\" or every = \"5s\""))?;
         let left = duration.saturating_sub(at);
-        let lasts = if over_at_once(spec) { Duration::ZERO } else { spec.lasts.unwrap_or(left) };
+        let lasts = if spec.kind.is_over_at_once() { Duration::ZERO } else { spec.lasts.unwrap_or(left) };
         if lasts > left {
             let reason = format!(
                 "it would end {:?} after the start of a load of {duration:?}; make it shorter, or leave it out to \
@@ -51,16 +50,12 @@ pub(super) fn times(
     Ok(times)
 }
 
-fn over_at_once(spec: &FaultSpec) -> bool {
-    spec.kind == Kind::Reset
-}
-
 fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
     if spec.at.is_some_and(|at| at >= duration) {
         let reason = format!("it must be before the end of the load ({duration:?} after its start)");
         return Err(Refusal::new("at", reason));
     }
-    if over_at_once(spec) && spec.lasts.is_some() {
+    if spec.kind.is_over_at_once() && spec.lasts.is_some() {
         return Err(Refusal::new("for", format!("`{}` is over at once; leave it out", spec.kind)));
     }
     if spec.lasts.is_some_and(|lasts| lasts.is_zero()) {
@@ -75,7 +70,7 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
     if every < CLOSEST {
         return Err(Refusal::new("every", format!("it must be at least {CLOSEST:?}")));
     }
-    if spec.lasts.is_none() && !over_at_once(spec) {
+    if spec.lasts.is_none() && !spec.kind.is_over_at_once() {
         return Err(Refusal::new("for", "a fault that comes again needs an end, for example for = \"2s\""));
     }
     if spec.lasts.unwrap_or_default() + spec.jitter.unwrap_or_default() >= every {

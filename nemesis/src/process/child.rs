@@ -35,6 +35,8 @@ struct Shared {
     /// Set under the lock in which the process is reaped: while it is none, the id is still ours.
     status: Option<ExitStatus>,
     killed_by_us: bool,
+    /// Whoever is asked to end may end as it likes.
+    asked_to_end: bool,
 }
 
 impl Running {
@@ -55,7 +57,9 @@ impl Running {
         let waiter = std::thread::Builder::new().name(format!("wait-{node}")).spawn(move || {
             let status = reap(&mut child, &theirs);
             if let Some(status) = status {
-                let ordered = lock(&theirs.shared).killed_by_us && status.signal() == Some(9);
+                let shared = lock(&theirs.shared);
+                let ordered = shared.asked_to_end || shared.killed_by_us && status.signal() == Some(9);
+                drop(shared);
                 if !ordered {
                     let excuse = excuses.in_words();
                     // Nobody listening is fine: the lab is being stopped.
@@ -84,6 +88,7 @@ impl Running {
             return Ok(false);
         }
         shared.killed_by_us |= signal == Signal::KILL;
+        shared.asked_to_end |= signal == Signal::TERM;
         kill_process_group(rustix_pid(self.pid), signal)?;
         Ok(true)
     }

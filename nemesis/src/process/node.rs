@@ -12,6 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
+/// How long a process may take to end when it is asked to, before it is killed.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
 /// What an action did: evidence that it took effect, or why there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effect {
@@ -130,6 +133,15 @@ impl NodeProcess {
 
     /// SIGKILL for a fault, and waits until it is gone.
     pub(crate) async fn kill(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
+        self.bring_down(claim, Signal::KILL).await
+    }
+
+    /// SIGTERM for a fault, and waits until it is gone; SIGKILL if it does not go.
+    pub(crate) async fn stop(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
+        self.bring_down(claim, Signal::TERM).await
+    }
+
+    async fn bring_down(&mut self, claim: Claim, signal: Signal) -> Result<Effect, ProcessError> {
         let held = !self.down.is_empty();
         self.down.insert(claim);
         let node = &self.node;
@@ -145,11 +157,22 @@ impl NodeProcess {
                 Effect::none(format!("{node} had ended by itself: pid {pid}, {how}"))
             });
         }
-        let signalled = running.signal(Signal::KILL);
-        signalled.map_err(|source| ProcessError::Signal { node: node.clone(), pid, source })?;
-        Ok(match running.ended().await {
-            Some(status) => Effect::seen(format!("pid {pid} ended by {}", how_it_ended(status))),
-            None => Effect::none(format!("{node}: pid {pid} is gone, and nobody knows how it ended")),
+        let failed = |source| ProcessError::Signal { node: node.clone(), pid, source };
+        running.signal(signal).map_err(failed)?;
+        let mut insisted = None;
+        if signal != Signal::KILL && tokio::time::timeout(STOP_PATIENCE, running.ended()).await.is_err() {
+            insisted =
+                Some(format!("{node} did not end within {STOP_PATIENCE:?} of SIGTERM, and was killed"));
+            running.signal(Signal::KILL).map_err(failed)?;
+        }
+        let ended = running.ended().await;
+        let unknown = || format!("{node}: pid {pid} is gone, and nobody knows how it ended");
+        Ok(match ended {
+            Some(status) => Effect {
+                note: insisted,
+                ..Effect::seen(format!("pid {pid} ended by {}", how_it_ended(status)))
+            },
+            None => Effect::none(insisted.unwrap_or_else(unknown)),
         })
     }
 

@@ -1,13 +1,15 @@
 //! Starts and ends one fault on the lab.
 
 use super::evidence::{self, Proof};
+use super::going::{self, Going};
 use super::{FaultRecord, Moment, Stage};
-use crate::network::LinkCounters;
+use crate::network::{Claim, LinkCounters, LinkFault};
 use crate::partition::Link;
 use crate::plan::{Action, Hit, PlannedFault};
 use crate::process::Effect;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,50 +20,29 @@ const LEADER_PAUSE: Duration = Duration::from_millis(20);
 /// What the links had carried when the fault started.
 pub(super) type Before = BTreeMap<Link, LinkCounters>;
 
+/// A fault between its start and its end.
+pub(super) struct InForce {
+    hit: Hit,
+    before: Before,
+    going: Option<Going>,
+}
+
 /// What came of starting a fault.
 pub(super) struct Started {
     pub(super) record: FaultRecord,
     /// What must be healed; none if there was nothing to hit, and the fault is over.
-    pub(super) in_force: Option<(Hit, Before)>,
+    pub(super) in_force: Option<InForce>,
 }
 
 /// Starts a fault, proves it and records it.
-pub(super) async fn start(stage: &Stage, fault: &PlannedFault) -> Started {
+pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault) -> Started {
     let found = match find(stage, fault).await {
         Ok(hit) => hit,
         Err(reason) => return nothing_to_hit(stage, fault, reason),
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| found.nodes.clone());
     let before: Before = found.links.iter().map(|link| (link.clone(), stage.lab.counters(link))).collect();
-    let claim = fault.fault;
-    let (at, proof) = match &fault.action {
-        Action::Kill => {
-            let proof = each(&found.nodes, |node| stage.lab.kill(node, claim)).await;
-            (stage.recorder.now_ns(), proof)
-        }
-        Action::Pause => {
-            let proof = each(&found.nodes, |node| stage.lab.pause(node, claim)).await;
-            (stage.recorder.now_ns(), proof)
-        }
-        Action::Damage(damage) => {
-            let proof = each(&found.nodes, |node| stage.lab.damage(node, claim, damage)).await;
-            (stage.recorder.now_ns(), proof)
-        }
-        Action::Links(link_fault) => {
-            for link in &found.links {
-                stage.lab.apply(link, claim, *link_fault);
-            }
-            let at = stage.recorder.now_ns();
-            (at, evidence::of_links(&stage.lab, *link_fault, &before).await)
-        }
-        Action::Reset => {
-            let mut reset = Vec::new();
-            for link in &found.links {
-                reset.push((link, stage.lab.reset(link).await));
-            }
-            (stage.recorder.now_ns(), evidence::of_resets(&reset))
-        }
-    };
+    let (at, proof, going) = begin(stage, fault, &found, &before).await;
     let record = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,
@@ -75,52 +56,116 @@ pub(super) async fn start(stage: &Stage, fault: &PlannedFault) -> Started {
         notes: proof.notes,
     };
     stage.record(fault, &record, Moment::Start, at);
-    Started { record, in_force: Some((found, before)) }
+    Started { record, in_force: Some(InForce { hit: found, before, going }) }
+}
+
+/// Puts a fault in force; gives when it was, the proof, and what goes on until it ends.
+async fn begin(
+    stage: &Arc<Stage>,
+    fault: &PlannedFault,
+    found: &Hit,
+    before: &Before,
+) -> (u64, Proof, Option<Going>) {
+    let claim = fault.fault;
+    let nodes = &found.nodes;
+    let length = Duration::from_nanos(fault.end - fault.start);
+    let began = Instant::now();
+    let mut going = None;
+    let proof = match &fault.action {
+        Action::Kill => each(nodes, |node| stage.lab.kill(node, claim)).await,
+        Action::Stop => each(nodes, |node| stage.lab.stop_node(node, claim)).await,
+        Action::LoseNode => each(nodes, |node| stage.lab.lose(node, claim)).await,
+        Action::Pause => each(nodes, |node| stage.lab.pause(node, claim)).await,
+        Action::Damage(damage) => each(nodes, |node| stage.lab.damage(node, claim, damage)).await,
+        Action::Slow(duty) => {
+            let proof = each(nodes, |node| stage.lab.pause(node, claim)).await;
+            going = Some(Going::slow(stage, nodes, claim, *duty));
+            proof
+        }
+        Action::Roll => {
+            let mut proof = Proof { complete: true, ..Proof::default() };
+            let seen = each(&nodes[..1], |node| stage.lab.stop_node(node, claim)).await;
+            proof.add(&nodes[0], seen);
+            going = Some(Going::roll(stage, nodes, claim, began, length));
+            proof
+        }
+        Action::Links(link_fault) => {
+            for link in &found.links {
+                stage.lab.apply(link, claim, *link_fault);
+            }
+            let at = stage.recorder.now_ns();
+            return (at, evidence::of_links(&stage.lab, *link_fault, before).await, None);
+        }
+        Action::Swizzle { chance } => {
+            let pairs = going::pairs(&found.links, *chance);
+            let (at, proof) = going::first_cut(stage, &pairs, claim, before).await;
+            return (at, proof, Some(Going::swizzle(stage, pairs, claim, began, length, *chance)));
+        }
+        Action::Reset => {
+            let mut reset = Vec::new();
+            for link in &found.links {
+                reset.push((link, stage.lab.reset(link).await));
+            }
+            evidence::of_resets(&reset)
+        }
+    };
+    (stage.recorder.now_ns(), proof, going)
 }
 
 /// Ends a fault, makes sure that it is over and records it.
 pub(super) async fn end(
     stage: &Stage,
     fault: &PlannedFault,
-    hit: &Hit,
-    before: &Before,
+    in_force: InForce,
     mut record: FaultRecord,
 ) -> FaultRecord {
+    let InForce { hit, before, going } = in_force;
+    let went_on = match going {
+        Some(going) => going.finish().await,
+        None => Proof { complete: true, ..Proof::default() },
+    };
     let claim = fault.fault;
     let (at, proof) = match &fault.action {
-        Action::Kill => {
+        Action::Kill | Action::Stop | Action::LoseNode => {
             let proof = each(&hit.nodes, |node| stage.lab.restart(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
-        Action::Pause => {
+        Action::Pause | Action::Slow(_) => {
             let proof = each(&hit.nodes, |node| stage.lab.resume(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
+        // The last node came back before the end of what went on.
+        Action::Roll => (stage.recorder.now_ns(), Proof { complete: true, ..Proof::default() }),
         Action::Damage(_) => {
             let proof = each(&hit.nodes, |node| stage.lab.restart_damaged(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
-        Action::Links(link_fault) => {
-            let carried = evidence::carried(&stage.lab, *link_fault, before);
-            for link in hit.links.iter().rev() {
-                stage.lab.release(link, claim);
-            }
-            let at = stage.recorder.now_ns();
-            let mut proof = evidence::of_healing(&stage.lab, *link_fault, &hit.links).await;
-            proof.evidence.splice(0..0, carried);
-            (at, proof)
-        }
+        Action::Links(link_fault) => heal(stage, claim, &hit, &before, *link_fault).await,
+        Action::Swizzle { .. } => heal(stage, claim, &hit, &before, LinkFault::Stall).await,
         Action::Reset => {
             let note = "connections may be made anew at once".to_owned();
             (stage.recorder.now_ns(), Proof { evidence: vec![note], notes: Vec::new(), complete: true })
         }
     };
+    record.healed = proof.complete && went_on.complete;
+    record.healing = [went_on.evidence, proof.evidence].concat();
+    record.notes.extend(went_on.notes);
     record.ended = Some(at);
-    record.healed = proof.complete;
-    record.healing = proof.evidence;
     record.notes.extend(proof.notes);
     stage.record(fault, &record, Moment::End, at);
     record
+}
+
+/// Takes a fault off the links and makes sure that they carry bytes again.
+async fn heal(stage: &Stage, claim: Claim, hit: &Hit, before: &Before, fault: LinkFault) -> (u64, Proof) {
+    let carried = evidence::carried(&stage.lab, fault, before);
+    for link in hit.links.iter().rev() {
+        stage.lab.release(link, claim);
+    }
+    let at = stage.recorder.now_ns();
+    let mut proof = evidence::of_healing(&stage.lab, fault, &hit.links).await;
+    proof.evidence.splice(0..0, carried);
+    (at, proof)
 }
 
 /// Finds whom the fault hits, and waits a moment for a leader where it needs one.
@@ -162,7 +207,7 @@ fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String) -> Starte
 }
 
 /// Does something to each of the nodes at the same time and puts what was seen together, in their order.
-async fn each<'a, F, A>(nodes: &'a [String], action: A) -> Proof
+pub(super) async fn each<'a, F, A>(nodes: &'a [String], action: A) -> Proof
 where
     F: Future<Output = Result<Effect, crate::lab::LabError>>,
     A: Fn(&'a str) -> F,

@@ -31,6 +31,15 @@ pub(super) struct Proof {
     pub(super) complete: bool,
 }
 
+impl Proof {
+    /// Adds what was seen of one node.
+    pub(super) fn add(&mut self, node: &str, seen: Self) {
+        self.complete &= seen.complete;
+        self.evidence.extend(seen.evidence.into_iter().map(|line| format!("{node}: {line}")));
+        self.notes.extend(seen.notes);
+    }
+}
+
 /// Proves that a fault is in force on links that had carried `before`.
 pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Proof {
     if matches!(fault, LinkFault::Flaky(_)) {

@@ -2,9 +2,10 @@
 
 mod act;
 mod evidence;
+mod going;
 
 use crate::lab::Lab;
-use crate::plan::{Hit, PlannedFault};
+use crate::plan::PlannedFault;
 use crate::vocabulary::Kind;
 use checker::history::{Event, Kind as EventKind, Process, Recorder};
 use serde::Serialize;
@@ -67,7 +68,7 @@ struct Turn {
 enum State {
     Waiting,
     Starting { end_is_due: bool },
-    InForce(Hit, act::Before),
+    InForce(act::InForce),
     Ending,
     Over,
 }
@@ -168,13 +169,12 @@ impl Show {
 
     fn end(&mut self, place: usize) {
         let turn = &mut self.turns[place];
-        let State::InForce(hit, before) = std::mem::replace(&mut turn.state, State::Ending) else {
+        let State::InForce(in_force) = std::mem::replace(&mut turn.state, State::Ending) else {
             unreachable!("only a fault in force is ended");
         };
         let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
         let record = turn.record.clone().expect("a fault in force has a record");
-        self.tasks
-            .spawn(async move { Done::Ended(place, act::end(&stage, &fault, &hit, &before, record).await) });
+        self.tasks.spawn(async move { Done::Ended(place, act::end(&stage, &fault, in_force, record).await) });
     }
 
     fn hear(&mut self, done: Result<Done, tokio::task::JoinError>) {
@@ -183,11 +183,11 @@ impl Show {
                 let turn = &mut self.turns[place];
                 let end_is_due = matches!(turn.state, State::Starting { end_is_due: true });
                 turn.record = Some(started.record);
-                let Some((hit, before)) = started.in_force else {
+                let Some(in_force) = started.in_force else {
                     turn.state = State::Over;
                     return;
                 };
-                turn.state = State::InForce(hit, before);
+                turn.state = State::InForce(in_force);
                 self.order.push(place);
                 if end_is_due {
                     self.end(place);

@@ -157,6 +157,39 @@ async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
 }
 
 #[tokio::test]
+async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing_hurt() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    std::fs::create_dir(folder.path().join("n2")).unwrap();
+    std::fs::write(folder.path().join("n2/log"), b"all it knew").unwrap();
+    let specs = serde_json::json!([
+        {"kind": "slow", "target": "n1", "still": "30%", "period": "50ms", "at": "0s", "for": "400ms"},
+        {"kind": "stop", "target": "n3", "at": "500ms", "for": "100ms"},
+        {"kind": "lose-node", "target": "n2", "at": "800ms", "for": "100ms"},
+        {"kind": "rolling-restart", "at": "1100ms", "for": "900ms"},
+        {"kind": "restart-all", "at": "2200ms", "for": "100ms"},
+        {"kind": "swizzle", "at": "2600ms", "for": "600ms"},
+    ]);
+    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    for record in &records {
+        assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
+    }
+    let told = |place: usize, word: &str| {
+        let record: &FaultRecord = &records[place];
+        record.evidence.iter().chain(&record.healing).any(|line| line.contains(word))
+    };
+    assert!(told(0, "stood still") && !told(0, "stood still 1 time"), "{records:#?}");
+    assert!(told(1, "signal 15") && told(1, "incarnation 2"), "{records:#?}");
+    assert!(told(2, "its data removed: 11 bytes, files: 1"), "{records:#?}");
+    assert_eq!(std::fs::read_dir(folder.path().join("n2")).unwrap().count(), 0);
+    assert!(["n1: new pid", "n2: new pid", "n3: new pid"].iter().all(|word| told(3, word)), "{records:#?}");
+    assert_eq!(records[4].evidence.len(), 3, "{records:#?}");
+    assert!(told(5, "healed one by one: "), "{records:#?}");
+    all_answer(&lab).await;
+    assert!(lab.take_exits().unwrap().try_recv().is_err(), "who was told to end did not end by itself");
+}
+
+#[tokio::test]
 async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_hit() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);

@@ -66,12 +66,11 @@ pub(crate) fn variant(place: usize) -> Ink {
 /// The colour of a kind of fault.
 pub(crate) fn fault(kind: &str) -> Ink {
     match kind {
-        "kill" | "stop" | "lose-node" | "power-loss" | "torn-write" | "bit-flip" | "truncate" => {
-            Ink(206, 72, 60, 1.0)
-        }
+        "kill" | "stop" | "lose-node" | "restart-all" | "rolling-restart" | "power-loss" | "torn-write"
+        | "bit-flip" | "truncate" => Ink(206, 72, 60, 1.0),
         "pause" | "slow" => Ink(112, 102, 190, 1.0),
-        "partition" | "one-way" | "isolate" | "cut" => Ink(198, 150, 20, 1.0),
-        "delay" | "rate" | "flaky" | "reset" | "stall" => Ink(30, 140, 140, 1.0),
+        "partition" | "one-way" | "swizzle" => Ink(198, 150, 20, 1.0),
+        "delay" | "rate" | "flaky" | "reset" => Ink(30, 140, 140, 1.0),
         _ => Ink(110, 118, 128, 1.0),
     }
 }

@@ -1,0 +1,96 @@
+//! Refuses faults that make no sense before anything is drawn for them.
+
+use super::{Duty, Refusal};
+use crate::network::{CLIENTS, Mode};
+use crate::spec::{Delay, FaultSpec};
+use crate::vocabulary::Kind;
+use std::time::Duration;
+
+/// A process cannot be seen to stop and go on faster than this.
+const SHORTEST_TURN: Duration = Duration::from_millis(1);
+
+/// Refuses what this mode cannot do, keys the kind does not take, and numbers that make no fault.
+pub(super) fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
+    spec.kind.available(mode).map_err(|reason| Refusal::new("kind", reason))?;
+    let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
+    if clients && mode != Mode::Lab {
+        let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
+        return Err(Refusal::new("groups", reason));
+    }
+    let keys: [(&'static str, bool, &[Kind]); 18] = [
+        ("target", spec.target.is_some() && takes_no_target(spec.kind), &[]),
+        ("shape", spec.shape.is_some(), &[Kind::Partition]),
+        ("groups", spec.groups.is_some(), &[Kind::Partition]),
+        ("from", spec.from.is_some(), &[Kind::OneWay]),
+        ("to", spec.to.is_some(), &[Kind::OneWay]),
+        ("how", spec.how.is_some(), &[Kind::Partition, Kind::OneWay]),
+        ("still", spec.still.is_some(), &[Kind::Slow]),
+        ("period", spec.period.is_some(), &[Kind::Slow]),
+        ("delay", spec.delay.is_some(), &[Kind::Delay]),
+        ("rate", spec.rate.is_some(), &[Kind::Rate]),
+        ("loss", spec.loss.is_some(), &[Kind::Flaky]),
+        ("duplicate", spec.duplicate.is_some(), &[Kind::Flaky]),
+        ("reorder", spec.reorder.is_some(), &[Kind::Flaky]),
+        ("corrupt", spec.corrupt.is_some(), &[Kind::Flaky]),
+        ("garble", spec.garble.is_some(), &[Kind::Flaky]),
+        ("file", spec.file.is_some(), &[Kind::BitFlip, Kind::Truncate]),
+        ("bits", spec.bits.is_some(), &[Kind::BitFlip]),
+        ("bytes", spec.bytes.is_some(), &[Kind::Truncate]),
+    ];
+    for (key, given, kinds) in keys {
+        if given && !kinds.contains(&spec.kind) {
+            let hint = match (key, spec.kind) {
+                ("target", Kind::OneWay) => "; it takes `from` and `to`",
+                ("target", _) => "; it is about all nodes",
+                (_, _) => "",
+            };
+            return Err(Refusal::new(key, format!("`{}` does not take it{hint}", spec.kind)));
+        }
+    }
+    if spec.bits == Some(0) || spec.bytes == Some(0) {
+        let key = if spec.bits == Some(0) { "bits" } else { "bytes" };
+        return Err(Refusal::new(key, "none at all is no fault; give at least 1"));
+    }
+    match (spec.kind, spec.delay, spec.rate) {
+        (Kind::Delay, None, _) => Err(Refusal::new("delay", "say how much, for example delay = \"50ms\"")),
+        (Kind::Delay, Some(delay), _) => check_delay(delay),
+        (Kind::Rate, _, None) => Err(Refusal::new("rate", "say how much, for example rate = \"64KiB\"")),
+        (Kind::Rate, _, Some(rate)) if rate.0 == 0 => {
+            Err(Refusal::new("rate", "no bytes at all is a partition; use kind = \"partition\""))
+        }
+        (Kind::Slow, _, _) => check_duty(Duty::of(spec)),
+        (Kind::Flaky, _, _) if spec.flaky().is_nothing() => Err(Refusal::new(
+            "loss",
+            "say what happens to which share of the packets: loss, duplicate, reorder, corrupt or garble = \"1%\"",
+        )),
+        (_, _, _) => Ok(()),
+    }
+}
+
+fn takes_no_target(kind: Kind) -> bool {
+    matches!(kind, Kind::OneWay | Kind::RestartAll | Kind::RollingRestart)
+}
+
+fn check_duty(duty: Duty) -> Result<(), Refusal> {
+    if duty.still < SHORTEST_TURN {
+        let reason =
+            format!("it would stand still for {:?} at a time; it should be at least 1 ms", duty.still);
+        return Err(Refusal::new("still", reason));
+    }
+    if duty.going < SHORTEST_TURN {
+        let reason = format!("it would go on for {:?} at a time; use kind = \"pause\" for that", duty.going);
+        return Err(Refusal::new("still", reason));
+    }
+    Ok(())
+}
+
+fn check_delay(delay: Delay) -> Result<(), Refusal> {
+    if delay.is_zero() {
+        return Err(Refusal::new("delay", "a delay of nothing is no fault"));
+    }
+    if delay.jitter > delay.mean {
+        let reason = format!("its jitter ({:?}) must not exceed its mean ({:?})", delay.jitter, delay.mean);
+        return Err(Refusal::new("delay", reason));
+    }
+    Ok(())
+}
