@@ -68,18 +68,24 @@ impl Tally {
 }
 
 impl FileRecorder {
-    /// Starts the run's clock and a new history file with its header line.
+    /// Starts the run's clock and a new history file with its header line. What was written is passed on to the
+    /// `follower`, in order.
     ///
     /// # Errors
     /// When the file or the writing thread cannot be made.
-    pub(crate) fn create(path: &Path, header: &Header, watcher: Option<Watcher>) -> io::Result<Arc<Self>> {
+    pub(crate) fn create(
+        path: &Path,
+        header: &Header,
+        watcher: Option<Watcher>,
+        follower: Option<Sender<Event>>,
+    ) -> io::Result<Arc<Self>> {
         let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
         write_header(&mut file, header)?;
         file.flush()?;
         let (sender, receiver) = channel();
         let writer = std::thread::Builder::new()
             .name("history".to_owned())
-            .spawn(move || write_events(&receiver, file))?;
+            .spawn(move || write_events(&receiver, file, follower.as_ref()))?;
         Ok(Arc::new(Self {
             start: Instant::now(),
             queue: Mutex::new(Some(sender)),
@@ -158,7 +164,11 @@ impl Recorder for FileRecorder {
     }
 }
 
-fn write_events(receiver: &Receiver<Event>, mut file: BufWriter<File>) -> io::Result<()> {
+fn write_events(
+    receiver: &Receiver<Event>,
+    mut file: BufWriter<File>,
+    follower: Option<&Sender<Event>>,
+) -> io::Result<()> {
     let mut flushed = Instant::now();
     let mut dirty = false;
     loop {
@@ -167,6 +177,10 @@ fn write_events(receiver: &Receiver<Event>, mut file: BufWriter<File>) -> io::Re
             Ok(event) => {
                 write_event(&mut file, &event)?;
                 dirty = true;
+                if let Some(follower) = follower {
+                    // A follower that has found what it looks for takes no more.
+                    let _ = follower.send(event);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
@@ -205,7 +219,7 @@ mod tests {
     fn events_of_many_threads_stand_in_the_file_in_the_order_of_their_stamps() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
-        let recorder = FileRecorder::create(&path, &header(), None).unwrap();
+        let recorder = FileRecorder::create(&path, &header(), None, None).unwrap();
         std::thread::scope(|scope| {
             for process in 0..4 {
                 let recorder = &recorder;
@@ -230,7 +244,7 @@ mod tests {
     fn an_event_reaches_the_file_without_anybody_asking() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
-        let recorder = FileRecorder::create(&path, &header(), None).unwrap();
+        let recorder = FileRecorder::create(&path, &header(), None, None).unwrap();
         recorder.record(Event::new(Process::Client(1), Kind::Invoke, "read"));
         let begun = Instant::now();
         while std::fs::read_to_string(&path).unwrap().lines().count() < 2 {

@@ -8,6 +8,7 @@ pub(crate) mod machine;
 mod phases;
 mod plan;
 mod variant;
+mod watch;
 
 use crate::cli::RunOptions;
 use crate::exit::Exit;
@@ -95,7 +96,7 @@ async fn variants(
             header: decided.header(plan),
             folder: folder.variant(&plan.name)?,
             screen,
-            interrupt: &interrupt,
+            halt: interrupt.child_token(),
             telling,
         };
         if let Err(failure) = run.run().await {

@@ -31,6 +31,17 @@ impl Herald {
     }
 }
 
+/// How a variant came to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// Every phase was run to its end.
+    pub(crate) complete: bool,
+    /// The violation at which it was stopped.
+    pub(crate) stopped: Option<String>,
+    /// Why the bench itself failed.
+    pub(crate) failure: Option<String>,
+}
+
 /// Collects what `load.json` will say.
 #[derive(Debug, Default)]
 pub(crate) struct PhaseLog(Mutex<Load>);
@@ -47,8 +58,9 @@ impl PhaseLog {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn write(self, folder: &Path, complete: bool, failure: Option<String>) -> Result<(), Failure> {
+    pub(crate) fn write(self, folder: &Path, ending: Ending) -> Result<(), Failure> {
+        let Ending { complete, stopped, failure } = ending;
         let load = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        write_json(&folder.join("load.json"), &Load { complete, failure, ..load })
+        write_json(&folder.join("load.json"), &Load { complete, stopped, failure, ..load })
     }
 }

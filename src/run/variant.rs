@@ -1,7 +1,8 @@
 //! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
 
 use super::Telling;
-use super::phases::{Herald, PhaseLog};
+use super::phases::{Ending, Herald, PhaseLog};
+use super::watch::{Watch, Watching};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
@@ -12,14 +13,16 @@ use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::teller::{FaultMoment, Moment, What, tell};
 use crate::terminal::{Screen, human};
-use checker::history::{Header, Phase, Recorder};
+use checker::history::{Event, Header, Phase, Recorder};
 use checker::results::VariantPlan;
 use nemesis::{Exit, PlannedFault};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use workloads::{PhaseReport, ServeError, Session};
 
@@ -42,8 +45,8 @@ pub(crate) struct VariantRun<'a> {
     pub(crate) folder: PathBuf,
     /// Where people read.
     pub(crate) screen: &'a Screen,
-    /// Cancelled by Ctrl-C.
-    pub(crate) interrupt: &'a CancellationToken,
+    /// Cancelled by Ctrl-C, and at the first violation.
+    pub(crate) halt: CancellationToken,
     /// How it is told.
     pub(crate) telling: Telling,
 }
@@ -65,17 +68,42 @@ impl VariantRun<'_> {
             }
         };
         let path = self.folder.join("history.jsonl");
-        let recorder = FileRecorder::create(&path, &self.header, Some(Box::new(watcher)))
+        let progress = Progress::default();
+        let (follower, watch) =
+            self.watch(&path, &moments, &progress).map_err(|error| Failure::io(&path, &error))?.unzip();
+        let recorder = FileRecorder::create(&path, &self.header, Some(Box::new(watcher)), follower)
             .map_err(|error| Failure::io(&path, &error))?;
         let herald = Herald::new(Arc::clone(&recorder), moments);
         let log = PhaseLog::default();
-        let outcome = self.with_cluster(&recorder, &herald, heard, &log).await;
+        let outcome = self.with_cluster(&recorder, &herald, heard, &log, progress).await;
         let written = recorder.finish().map_err(|error| Failure::io(&path, &error));
         let outcome = outcome.and(written);
-        let complete = outcome.is_ok() && !self.interrupt.is_cancelled();
+        let stopped = watch.and_then(Watch::finish);
+        let complete = outcome.is_ok() && !self.halt.is_cancelled();
         let failure = outcome.as_ref().err().map(|failure| format!("{}: {}", failure.place, failure.what));
-        log.write(&self.folder, complete, failure)?;
+        log.write(&self.folder, Ending { complete, stopped, failure })?;
         outcome
+    }
+
+    /// Follows the history while it grows, where it must be linearizable.
+    fn watch(
+        &self,
+        file: &Path,
+        moments: &UnboundedSender<Moment>,
+        progress: &Progress,
+    ) -> io::Result<Option<(Sender<Event>, Watch)>> {
+        let check = &self.experiment.spec.check;
+        let Some(model) = self.plan.model.parse().ok().filter(|_| self.plan.check.linearizable) else {
+            return Ok(None);
+        };
+        let watching = Watching {
+            model,
+            file: file.to_owned(),
+            halt: check.stop_at_violation.then(|| self.halt.clone()),
+            moments: moments.clone(),
+            progress: progress.clone(),
+        };
+        Watch::start(watching).map(Some)
     }
 
     async fn with_cluster(
@@ -84,15 +112,15 @@ impl VariantRun<'_> {
         herald: &Herald,
         heard: UnboundedReceiver<Moment>,
         log: &PhaseLog,
+        progress: Progress,
     ) -> Result<(), Failure> {
-        let progress = Progress::default();
         progress.variant(&format!("{}/{}", self.header.spec, self.header.variant));
         let _drawing = progress.draw(self.screen, recorder);
         let begun = Instant::now();
         let cluster = PaxosCluster::start(self.experiment, &self.folder, self.header.seed).await?;
         let story = match self.telling {
             Telling::Lines => None,
-            Telling::Story => Some(Story::new(&cluster.nodes, self.interrupt.clone())),
+            Telling::Story => Some(Story::new(&cluster.nodes, self.halt.clone())),
         };
         let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
         let outcome = self.with_load(&cluster, recorder, herald, log, begun).await;
@@ -120,7 +148,7 @@ impl VariantRun<'_> {
             // A node that ends at its start is the reason why the cluster does not serve.
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
-            () = self.interrupt.cancelled() => return Ok(()),
+            () = self.halt.cancelled() => return Ok(()),
             served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, herald, begun)?,
         }
         let path = self.folder.join("samples.csv");
@@ -168,7 +196,7 @@ impl VariantRun<'_> {
     ) -> Result<(), Failure> {
         let load = &self.experiment.spec.load;
         self.phase(session, Phase::Warmup, load.warmup, herald, log).await?;
-        if !self.interrupt.is_cancelled() {
+        if !self.halt.is_cancelled() {
             let (loaded, injected) = tokio::join!(
                 self.phase(session, Phase::Load, load.duration, herald, log),
                 self.inject(cluster, recorder)
@@ -178,12 +206,12 @@ impl VariantRun<'_> {
             loaded.and(healed.map(drop))?;
             injected?;
         }
-        if !self.interrupt.is_cancelled() {
+        if !self.halt.is_cancelled() {
             self.phase(session, Phase::Recovery, load.recovery, herald, log).await?;
         }
-        if !self.interrupt.is_cancelled() {
+        if !self.halt.is_cancelled() {
             herald.tell(What::Began(Phase::Final, None));
-            let report = session.final_reads(self.interrupt).await;
+            let report = session.final_reads(&self.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
             if !report.missing.is_empty() && !report.cancelled {
                 let count = report.missing.len();
@@ -200,8 +228,7 @@ impl VariantRun<'_> {
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let lab = Arc::clone(&cluster.lab);
         let records =
-            nemesis::run(self.faults, lab, directory, shared, Instant::now(), self.interrupt.cancelled())
-                .await;
+            nemesis::run(self.faults, lab, directory, shared, Instant::now(), self.halt.cancelled()).await;
         match records.iter().find(|record| record.started.is_some() && !record.healed) {
             None => Ok(()),
             Some(record) => {
@@ -227,11 +254,10 @@ impl VariantRun<'_> {
             return Ok(());
         }
         herald.tell(What::Began(phase, Some(length)));
-        let PhaseReport { start_ns, end_ns, unsent, .. } =
-            session
-                .run(phase, length, self.interrupt)
-                .await
-                .map_err(|error| Failure::bench("load", error.to_string()))?;
+        let PhaseReport { start_ns, end_ns, unsent, .. } = session
+            .run(phase, length, &self.halt)
+            .await
+            .map_err(|error| Failure::bench("load", error.to_string()))?;
         log.ended(phase, start_ns, end_ns, unsent);
         herald.tell(What::Ended(phase));
         Ok(())
@@ -239,7 +265,7 @@ impl VariantRun<'_> {
 
     /// What every replica says was decided, for the check of agreement.
     async fn decisions(&self, cluster: &PaxosCluster, herald: &Herald) {
-        let level = decisions::wait_until_level(&cluster.replicas, self.interrupt).await;
+        let level = decisions::wait_until_level(&cluster.replicas, &self.halt).await;
         let mut counts = Vec::new();
         for (name, address) in &cluster.replicas {
             let path = self.folder.join("nodes").join(name).join("decisions.jsonl");

@@ -173,11 +173,13 @@ pub(crate) struct Check {
     pub linearizable: Linearizable,
     /// Whether the replicas' decisions must agree slot by slot.
     pub agreement: bool,
+    /// Whether a variant ends as soon as its history is not linearizable.
+    pub stop_at_violation: bool,
 }
 
 impl Default for Check {
     fn default() -> Self {
-        Self { linearizable: Linearizable::default(), agreement: true }
+        Self { linearizable: Linearizable::default(), agreement: true, stop_at_violation: true }
     }
 }
 

@@ -18,6 +18,8 @@ struct State {
     variant: String,
     phase: Option<(String, Instant, Option<Duration>)>,
     faults: BTreeMap<u64, String>,
+    /// What completed before is linearizable, in nanoseconds since the run's start.
+    valid_until_ns: Option<u64>,
 }
 
 impl Progress {
@@ -41,6 +43,11 @@ impl Progress {
         self.with(|state| drop(state.faults.remove(&number)));
     }
 
+    /// The history was followed this far and is valid so far.
+    pub(crate) fn valid_until(&self, ns: u64) {
+        self.with(|state| state.valid_until_ns = Some(ns));
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -58,8 +65,11 @@ impl Progress {
             let faults: Vec<&str> = state.faults.values().map(String::as_str).collect();
             let faults =
                 if faults.is_empty() { String::new() } else { format!(" · now: {}", faults.join(", ")) };
+            let valid = state
+                .valid_until_ns
+                .map_or_else(String::new, |ns| format!(" · valid up to {:.1} s", ns as f64 / 1e9));
             format!(
-                "{} · {phase} · {per_second:.0} ops/s · ok {} refused {} fail {} info {}{faults}",
+                "{} · {phase} · {per_second:.0} ops/s · ok {} refused {} fail {} info {}{valid}{faults}",
                 state.variant,
                 tally.ok,
                 tally.precondition,

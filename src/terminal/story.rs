@@ -60,6 +60,7 @@ impl Story {
                     screen.line(&format!("  {BAD}{}{BAD:#}: {}", fault.exit_in_words(), fault.shown()));
                 }
             },
+            What::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
             What::Note(text) => screen.line(&format!("  {text}")),
             What::Began(Phase::Warmup | Phase::Recovery | Phase::Final, _)
             | What::Ended(Phase::Warmup | Phase::Load | Phase::Final)

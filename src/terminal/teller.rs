@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::story::Story;
-use super::{FAINT, STRONG, Screen, human};
+use super::{BAD, FAINT, STRONG, Screen, human};
 use crate::recorder::Tally;
 use checker::history::{Event, Phase};
 use checker::results::brief_evidence;
@@ -33,6 +33,8 @@ pub(crate) enum What {
     Ended(Phase),
     /// The nemesis recorded something.
     Fault(FaultMoment),
+    /// The history is broken, in words.
+    Broken(String),
     /// Something else in words.
     Note(String),
     /// There is nothing more to tell.
@@ -172,7 +174,7 @@ fn follow(progress: &Progress, what: &What) {
             (Stage::End, Some(number)) => progress.fault_ended(number),
             (Stage::Exit, _) | (_, None) => {}
         },
-        What::Ended(_) | What::Note(_) | What::Over => {}
+        What::Ended(_) | What::Broken(_) | What::Note(_) | What::Over => {}
     }
 }
 
@@ -192,6 +194,7 @@ fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
             };
             screen.line(&format!("    {seconds:6.2} s  {what}  {FAINT}{}{FAINT:#}", fault.shown()));
         }
+        What::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
         What::Note(text) => screen.line(&format!("  {text}")),
     }
 }

@@ -4,6 +4,7 @@
 use super::evidence::brief;
 use super::faults::FaultRecord;
 use super::observed::Observed;
+use super::plan::Load;
 use super::statistics::Summary;
 use super::verdict::{Answer, Check, grouped, many};
 use crate::history::{Operation, Outcome, Phase};
@@ -17,6 +18,11 @@ pub(crate) fn complete(observed: &Observed) -> Check {
             let why = load.failure.clone().unwrap_or_default();
             Check::new(NAME, Answer::Failed, format!("the bench failed in this variant: {why}"))
         }
+        Some(Load { stopped: Some(why), .. }) => Check::new(
+            NAME,
+            Answer::Unknown,
+            format!("the variant was stopped at its first violation: {why}"),
+        ),
         Some(load) if load.complete => Check::new(NAME, Answer::Valid, "every phase was run to its end"),
         Some(_) => Check::new(NAME, Answer::Unknown, "the run was interrupted before its end"),
         None if observed.history => Check::new(

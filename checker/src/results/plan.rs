@@ -111,6 +111,9 @@ pub struct Load {
     pub unsent: u64,
     /// False when the variant was interrupted.
     pub complete: bool,
+    /// Why the variant was ended before its time, if it was: the violation that was found while it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     /// Why the bench itself failed in this variant, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,

@@ -38,7 +38,7 @@ fn load(spans: &[(Phase, u64, u64)]) -> Load {
         end: end * MS,
         unsent: 0,
     };
-    Load { phases: spans.iter().map(span).collect(), unsent: 0, complete: true, failure: None }
+    Load { phases: spans.iter().map(span).collect(), complete: true, ..Load::default() }
 }
 
 fn note(time: u64, event: &str, evidence: &[&str]) -> Event {

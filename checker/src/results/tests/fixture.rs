@@ -144,7 +144,7 @@ fn write_variant(folder: &Path, spec: &str, made: &Made, plan: &VariantPlan) {
         write_event(&mut file, event).unwrap();
     }
     std::fs::write(folder.join("history.jsonl"), file).unwrap();
-    let load = Load { phases: spans.clone(), unsent: 0, complete: true, failure: None };
+    let load = Load { phases: spans.clone(), complete: true, ..Load::default() };
     std::fs::write(folder.join("load.json"), serde_json::to_vec(&load).unwrap()).unwrap();
     std::fs::write(folder.join("samples.csv"), samples(made, &spans)).unwrap();
     for node in &plan.nodes {

@@ -1,0 +1,267 @@
+//! Follows a variant's history while it is recorded, and stops the variant at its first violation.
+
+use crate::run::judge::deadline;
+use crate::terminal::progress::Progress;
+use crate::terminal::teller::{Moment, What};
+use checker::follow::{Follower, Progress as Followed, Violation};
+use checker::history::{Event, pair, read_jsonl};
+use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::words;
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+/// How often the live line learns how far the history was followed.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+/// How long the file may take to contain an event that was seen.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+/// How long a suspicion may be searched for an order that explains it after all.
+const SEARCH_WITHIN: Duration = Duration::from_secs(10);
+/// Configurations such a search may hold; one takes about 100 bytes.
+const CONFIGURATIONS: usize = 1_000_000;
+
+/// What a watch needs to know, and whom it tells.
+pub(crate) struct Watching {
+    /// What the history must be.
+    pub(crate) model: Model,
+    /// The history's file.
+    pub(crate) file: PathBuf,
+    /// Cancelled at the first violation; none to go on.
+    pub(crate) halt: Option<CancellationToken>,
+    /// Where to tell of it.
+    pub(crate) moments: UnboundedSender<Moment>,
+    /// Where to show how far it came.
+    pub(crate) progress: Progress,
+}
+
+/// A thread that follows.
+pub(crate) struct Watch(JoinHandle<Option<String>>);
+
+impl Watch {
+    /// Starts following the events that are sent, until the sender is dropped.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub(crate) fn start(watching: Watching) -> io::Result<(Sender<Event>, Self)> {
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("follower".to_owned())
+            .spawn(move || watching.follow(&receiver))?;
+        Ok((sender, Self(thread)))
+    }
+
+    /// Why the variant was stopped, if it was. Waits for the thread; the recorder must have been finished.
+    pub(crate) fn finish(self) -> Option<String> {
+        self.0.join().expect("following a history does not panic")
+    }
+}
+
+impl Watching {
+    fn follow(&self, events: &Receiver<Event>) -> Option<String> {
+        let mut follower = Follower::new(self.model);
+        let mut told = Instant::now();
+        loop {
+            let event = match events.recv_timeout(TELL_EVERY) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return None,
+            };
+            if let Some(event) = &event
+                && !follower.push(event)
+            {
+                break self.found(&follower.progress(), event);
+            }
+            if told.elapsed() >= TELL_EVERY {
+                if let Followed::Valid { until_ns } = follower.progress() {
+                    self.progress.valid_until(until_ns);
+                }
+                told = Instant::now();
+            }
+        }
+    }
+
+    /// What to make of the end of following.
+    fn found(&self, found: &Followed, last: &Event) -> Option<String> {
+        let violation = match found {
+            Followed::Valid { .. } => return None,
+            Followed::Lost { until_ns, .. } => {
+                self.progress.valid_until(*until_ns);
+                return None;
+            }
+            Followed::Violation(violation) => violation,
+            Followed::Suspicion(violation) => {
+                if !self.is_confirmed(violation) {
+                    return None;
+                }
+                violation
+            }
+        };
+        if let Some(halt) = &self.halt {
+            halt.cancel();
+        }
+        let seconds = violation.time_ns as f64 / 1e9;
+        let on = violation.key.as_ref().map_or_else(String::new, |key| format!(" on key {key}"));
+        let odd = if last.time == violation.time_ns { told(last) } else { String::new() };
+        let text = format!("no order of the operations{on} explains what completed at {seconds:.3} s{odd}");
+        let what = if self.halt.is_some() {
+            format!("{text}; the variant stops here (--set check.stop-at-violation=false goes on)")
+        } else {
+            text.clone()
+        };
+        let moment = Moment {
+            time_ns: violation.time_ns,
+            tally: crate::recorder::Tally::default(),
+            what: What::Broken(what),
+        };
+        // A teller that is gone has nobody to tell it to.
+        let _ = self.moments.send(moment);
+        self.halt.is_some().then_some(text)
+    }
+
+    /// Whether the history up to a violation that is not certain is invalid.
+    fn is_confirmed(&self, violation: &Violation) -> bool {
+        let begun = Instant::now();
+        let mut events = loop {
+            let bytes = std::fs::read(&self.file).unwrap_or_default();
+            match read_jsonl(bytes.as_slice()) {
+                Ok(history) if history.events.len() > violation.event => break history.events,
+                Ok(_) | Err(_) if begun.elapsed() > WRITTEN_WITHIN => return false,
+                Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        events.truncate(violation.event + 1);
+        let Ok(operations) = pair(&events) else { return false };
+        let stop = deadline(SEARCH_WITHIN);
+        let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, threads: 1 };
+        matches!(check(&operations, self.model, &limits), Verdict::Invalid(_))
+    }
+}
+
+/// What completed, in brackets.
+fn told(event: &Event) -> String {
+    match &event.value {
+        Value::Null if event.f == "read" || event.f == "get" => format!(" ({} → nothing)", event.f),
+        Value::Null => format!(" ({})", event.f),
+        value => format!(" ({} → {})", event.f, words::shown(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Watch, Watching};
+    use crate::terminal::progress::Progress;
+    use crate::terminal::teller::What;
+    use checker::history::{Event, Header, Kind, Process, write_event, write_header};
+    use checker::linearizability::Model;
+    use serde_json::{Value, json};
+    use std::path::Path;
+    use tokio::sync::mpsc::unbounded_channel;
+    use tokio_util::sync::CancellationToken;
+
+    fn event(time: u64, process: u64, kind: Kind, f: &str, value: Value) -> Event {
+        let mut event = Event::new(Process::Client(process), kind, f);
+        (event.time, event.value) = (time, value);
+        event
+    }
+
+    /// Follows these events, and says why the variant was stopped, whether it was, and what was told.
+    fn followed(file: &Path, events: &[Event], stop: bool) -> (Option<String>, bool, Vec<String>) {
+        let halt = CancellationToken::new();
+        let (moments, mut heard) = unbounded_channel();
+        let watching = Watching {
+            model: Model::CasRegister,
+            file: file.to_owned(),
+            halt: stop.then(|| halt.clone()),
+            moments,
+            progress: Progress::default(),
+        };
+        let (sender, watch) = Watch::start(watching).unwrap();
+        for event in events {
+            // Fails once the watch has ended, as the recorder's would.
+            let _ = sender.send(event.clone());
+        }
+        drop(sender);
+        let why = watch.finish();
+        let mut told = Vec::new();
+        while let Ok(moment) = heard.try_recv() {
+            if let What::Broken(text) = moment.what {
+                told.push(text);
+            }
+        }
+        (why, halt.is_cancelled(), told)
+    }
+
+    fn stale() -> Vec<Event> {
+        vec![
+            event(1, 0, Kind::Invoke, "write", json!(1)),
+            event(2, 0, Kind::Ok, "write", json!(1)),
+            event(3, 1, Kind::Invoke, "read", Value::Null),
+            event(2_500_000_000, 1, Kind::Ok, "read", Value::Null),
+        ]
+    }
+
+    #[test]
+    fn a_violation_stops_the_variant_and_is_told() {
+        let (why, halted, told) = followed(Path::new("nowhere"), &stale(), true);
+        let expected = "no order of the operations explains what completed at 2.500 s (read → nothing)";
+        assert_eq!((why.as_deref(), halted), (Some(expected), true));
+        assert!(told[0].contains("stop-at-violation=false"), "{told:?}");
+    }
+
+    #[test]
+    fn who_wants_to_go_on_is_told_all_the_same() {
+        let (why, halted, told) = followed(Path::new("nowhere"), &stale(), false);
+        assert_eq!((why, halted, told.len()), (None, false, 1));
+    }
+
+    #[test]
+    fn a_sound_history_stops_nothing() {
+        let (why, halted, told) = followed(Path::new("nowhere"), &stale()[..3], true);
+        assert_eq!((why, halted, told.len()), (None, false, 0));
+    }
+
+    /// Many writes of few values, all open at once, and a read of what nobody wrote.
+    #[test]
+    fn a_suspicion_stops_the_variant_only_once_a_search_has_confirmed_it() {
+        let mut events = Vec::new();
+        for process in 0..12 {
+            events.push(event(
+                process,
+                process,
+                Kind::Invoke,
+                "cas",
+                json!([process % 3, (process + 1) % 3]),
+            ));
+        }
+        events.push(event(20, 20, Kind::Invoke, "write", json!(0)));
+        events.push(event(21, 20, Kind::Ok, "write", json!(0)));
+        events.push(event(22, 20, Kind::Invoke, "read", Value::Null));
+        events.push(event(23, 20, Kind::Ok, "read", json!(7)));
+        for process in 0..12 {
+            events.push(event(30 + process, process, Kind::Info, "cas", Value::Null));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("history.jsonl");
+        let mut bytes = Vec::new();
+        let header = Header {
+            history: 1,
+            spec: "t".into(),
+            variant: "main".into(),
+            model: "cas-register".into(),
+            seed: 1,
+            started: "2026-01-01T00:00:00Z".into(),
+        };
+        write_header(&mut bytes, &header).unwrap();
+        for event in &events {
+            write_event(&mut bytes, event).unwrap();
+        }
+        std::fs::write(&file, bytes).unwrap();
+        let (why, halted, _) = followed(&file, &events, true);
+        assert!(halted && why.is_some_and(|why| why.contains("at 0.000 s")), "a value nobody wrote was read");
+    }
+}
