@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// The longest time an event stays in this process before the operating system has it.
 const FLUSH_EVERY: Duration = Duration::from_millis(20);
 
+/// How long events are gathered before they are written together.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// Called with each event of the nemesis and the counts so far, on the thread that recorded it.
 pub(crate) type Watcher = Box<dyn Fn(&Event, Tally) + Send + Sync>;
 
@@ -174,13 +177,17 @@ fn write_events(
     loop {
         let wait = FLUSH_EVERY.saturating_sub(flushed.elapsed());
         match receiver.recv_timeout(wait) {
-            Ok(event) => {
-                write_event(&mut file, &event)?;
-                dirty = true;
-                if let Some(follower) = follower {
-                    // A follower that has found what it looks for takes no more.
-                    let _ = follower.send(event);
+            Ok(first) => {
+                for event in std::iter::once(first).chain(receiver.try_iter()) {
+                    write_event(&mut file, &event)?;
+                    if let Some(follower) = follower {
+                        // A follower that has found what it looks for takes no more.
+                        let _ = follower.send(event);
+                    }
                 }
+                dirty = true;
+                // In batches: to be woken for each event would cost more than to write it.
+                std::thread::sleep(GATHER);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {

@@ -139,3 +139,20 @@ fn a_port_in_use_ends_the_run_with_4_and_says_so() {
     assert!(said.contains(&port.to_string()), "{said}");
     assert_eq!(processes_in(folder.path()), [0; 0], "no node may outlive the run");
 }
+
+#[test]
+fn a_run_stops_where_its_history_breaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads/flaws/replica-reads-own-state.toml");
+    let spec = spec.to_str().unwrap();
+    let flaw = "cluster.paxos.flaw=replica-reads-own-state";
+    let run = output(folder.path(), &["run", spec, "--seed", "11", "--out", "out", "--set", flaw]);
+    let said = stdout(&run);
+    assert_eq!(run.status.code(), Some(1), "{said}{}", stderr(&run));
+    assert!(said.contains("the variant stops here"), "{said}");
+    let load = std::fs::read(folder.path().join("out/main/load.json")).unwrap();
+    let load: serde_json::Value = serde_json::from_slice(&load).unwrap();
+    assert!(load["stopped"].is_string() && load["complete"] == false, "{load}");
+    let phases = load["phases"].as_array().unwrap();
+    assert!(phases.iter().all(|phase| phase["phase"] != "recovery"), "{load}");
+}

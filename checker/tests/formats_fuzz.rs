@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 
 /// Reads the bytes as what they look like and as every format. How many readings succeeded.
 fn all_readers(bytes: &[u8]) -> usize {
-    let formats = std::iter::once(None).chain(Format::ALL.map(Some));
+    readers(bytes, std::iter::once(None).chain(Format::ALL.map(Some)))
+}
+
+/// Reads the bytes as each of these formats. How many readings succeeded.
+fn readers(bytes: &[u8], formats: impl Iterator<Item = Option<Format>>) -> usize {
     let accepted = formats.filter(|&format| {
         let options = Options { format, ..Options::default() };
         match read(bytes, "history.edn", &options) {
@@ -169,7 +173,8 @@ fn the_files_that_are_changed_are_valid_to_begin_with() {
     assert!(corpus.iter().all(|file| all_readers(file) > 0));
 }
 
-/// `FUZZ_SECONDS=600 FUZZ_SEED=1 cargo test -p checker --test formats_fuzz -- --ignored --nocapture`.
+/// `FUZZ_SECONDS=600 FUZZ_SEED=1 FUZZ_FORMAT=jepsen-edn cargo test -p checker --test formats_fuzz -- --ignored --nocapture`;
+/// without a format, all of them.
 #[test]
 #[ignore = "takes as long as FUZZ_SECONDS says"]
 fn changed_files_never_panic_for_a_long_time() {
@@ -178,6 +183,8 @@ fn changed_files_never_panic_for_a_long_time() {
     };
     let (seconds, seed) = (number("FUZZ_SECONDS", 60), number("FUZZ_SEED", 1));
     let end = Instant::now() + Duration::from_secs(seconds);
+    let only: Option<Format> =
+        std::env::var("FUZZ_FORMAT").ok().map(|name| name.parse().expect("it should be a format"));
     let (mut cases, mut accepted) = (0_u64, 0_u64);
     for round in seed.. {
         let config = Config {
@@ -192,7 +199,9 @@ fn changed_files_never_panic_for_a_long_time() {
         let counts = std::cell::Cell::new((0, 0));
         runner
             .run(&inputs, |bytes| {
-                let readings = all_readers(&bytes) as u64;
+                let readings =
+                    only.map_or_else(|| all_readers(&bytes), |it| readers(&bytes, std::iter::once(Some(it))));
+                let readings = readings as u64;
                 counts.set((counts.get().0 + 1, counts.get().1 + readings));
                 Ok(())
             })

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
+/// How often the events that came in are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often the live line learns how far the history was followed.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// How long the file may take to contain an event that was seen.
@@ -66,15 +68,16 @@ impl Watching {
         let mut follower = Follower::new(self.model);
         let mut told = Instant::now();
         loop {
-            let event = match events.recv_timeout(TELL_EVERY) {
+            // In batches: to be woken for each event would cost more than to look at it.
+            std::thread::sleep(LOOK_EVERY);
+            let first = match events.recv_timeout(TELL_EVERY) {
                 Ok(event) => Some(event),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return None,
             };
-            if let Some(event) = &event
-                && !follower.push(event)
-            {
-                break self.found(&follower.progress(), event);
+            let mut batch = first.into_iter().chain(events.try_iter());
+            if let Some(last) = batch.find(|event| !follower.push(event)) {
+                return self.found(&follower.progress(), &last);
             }
             if told.elapsed() >= TELL_EVERY {
                 if let Followed::Valid { until_ns } = follower.progress() {
