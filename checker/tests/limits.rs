@@ -137,9 +137,11 @@ fn when_memory_is_up_the_verdict_is_unknown_and_says_how_far_it_came() {
 
 #[test]
 fn threads_change_nothing_but_the_time() {
-    let many = Shape { keys: 40, ..shape(CAS_REGISTER) };
-    for broken in [None, Some(1_990)] {
-        let mut operations = sound(&many, 3);
+    let few = Shape { keys: 40, ..shape(CAS_REGISTER) };
+    // Enough for threads to share the reading as well.
+    let many = Shape { operations: 120_000, processes: 4, info: 0, ..few.clone() };
+    for (shape, broken) in [(&few, None), (&few, Some(1_990)), (&many, None), (&many, Some(60_000))] {
+        let mut operations = sound(shape, 3);
         if let Some(place) = broken {
             let end = operations.iter().filter_map(|operation| operation.completed).max().unwrap();
             let mut read = operation("read", Value::Null, json!("nobody wrote this"), end + 1, end + 2);
@@ -150,5 +152,34 @@ fn threads_change_nothing_but_the_time() {
         let four = check(&operations, Model::CasRegister, &Limits { threads: 4, ..Limits::DEFAULT });
         assert_eq!(one, four);
         assert_eq!(matches!(one, Verdict::Invalid(_)), broken.is_some(), "{one:?}");
+        operations[shape.operations / 2].f = "dance".to_owned();
+        operations[shape.operations - 1].f = "sing".to_owned();
+        operations.truncate(shape.operations);
+        let one = check(&operations, Model::CasRegister, &Limits::DEFAULT);
+        let four = check(&operations, Model::CasRegister, &Limits { threads: 4, ..Limits::DEFAULT });
+        assert_eq!(one, four);
+        let Verdict::Unknown { reason } = one else { panic!("{one:?}") };
+        assert!(reason.contains("sing") || reason.contains("dance"), "{reason}");
+    }
+}
+
+#[test]
+fn text_that_grows_is_decided_the_same_on_every_thread() {
+    let shape = Shape { operations: 110_000, keys: 3_000, info: 0, ..shape(KV) };
+    let sound = sound(&shape, 3);
+    let mut stale = sound.clone();
+    let end = stale.iter().filter_map(|operation| operation.completed).max().unwrap();
+    let mut read = operation("get", Value::Null, json!("nobody wrote this"), end + 1, end + 2);
+    read.key.clone_from(&stale[0].key);
+    stale.push(read);
+    for (operations, valid) in [(sound, true), (stale, false)] {
+        let [one, four] = [1, 4].map(|threads| {
+            let limits = Limits { threads, ..Limits::DEFAULT };
+            let (verdict, order) = check_certified(&operations, Model::Kv, &limits);
+            let confirmed = order.map(|order| confirm(&operations, Model::Kv, &order));
+            assert_eq!(confirmed, valid.then_some(Ok(())), "{verdict:?}");
+            verdict
+        });
+        assert_eq!(one, four);
     }
 }

@@ -1,13 +1,11 @@
-//! Turns the operations of one key into actions on one value.
+//! Turns what the operations of one key say into actions on one value.
 
 use super::{
-    Model,
-    call::moment,
+    gather::{Meaning, Note, NotedKey},
+    marks::{Datum, Mark, Marks},
     object::{Action, NEVER, Op},
     values::{IMPOSSIBLE, Values},
 };
-use crate::history::{Operation, Outcome};
-use serde_json::Value;
 
 /// Which values keep a number of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,131 +16,97 @@ pub(super) enum Names {
     All,
 }
 
-/// An operation of a key, before its values have numbers.
-enum Meaning<'a> {
-    Nothing,
-    Read(&'a Value),
-    /// A compare-and-set from the first value found the second instead.
-    Found(&'a Value, &'a Value),
-    Not(&'a Value),
-    Write(&'a Value),
-    Cas(&'a Value, &'a Value),
-    Append(&'a Value),
-}
-
-/// Turns the operations of one key, given by their places, into actions in the order of invocation.
+/// Turns the notes of one key into actions in the order of invocation.
 /// The error says which operation is not understood.
 pub(super) fn encode<'a>(
-    operations: &'a [Operation],
-    places: &[u32],
-    model: Model,
+    key: &NotedKey<'a>,
+    marks: &[Marks<'a>],
     names: Names,
 ) -> Result<(Values<'a>, Vec<Op>), String> {
-    let mut meanings = Vec::with_capacity(places.len());
-    for &place in places {
-        meanings.push(meaning(place, &operations[place as usize], model)?);
+    if let Some(strange) = &key.strange {
+        return Err(strange.clone());
     }
-    let text = meanings.iter().any(|meaning| matches!(meaning, Meaning::Append(_)));
-    let mut values = Values::new(text);
-    for meaning in &meanings {
-        match meaning {
-            Meaning::Read(value) | Meaning::Not(value) | Meaning::Cas(value, _) => {
-                values.observe(value);
-            }
-            Meaning::Found(from, actual) => {
-                values.observe(from);
-                values.observe(actual);
-            }
-            Meaning::Nothing | Meaning::Write(_) | Meaning::Append(_) => {}
-        }
-    }
-    if names == Names::All {
-        for meaning in &meanings {
-            if let Meaning::Write(value) | Meaning::Cas(_, value) = meaning {
-                values.observe(value);
+    let values = number(key, marks, names);
+    let mut ops = Vec::with_capacity(key.len());
+    for (part, notes) in &key.notes {
+        for note in notes {
+            let action = action(note.meaning, &marks[*part], &values);
+            if note.completed != NEVER || !action.is_observation() {
+                let &Note { invoked, completed, origin, .. } = note;
+                ops.push(Op { action, invoked, completed, origin });
             }
         }
     }
-    let mut ops = Vec::with_capacity(meanings.len());
-    for (&place, meaning) in places.iter().zip(&meanings) {
-        let operation = &operations[place as usize];
-        let completed = match operation.outcome {
-            Outcome::Ok(_) | Outcome::Fail { .. } => operation.completed.map_or(NEVER, moment),
-            Outcome::Info { .. } => NEVER,
-        };
-        let Some(action) = action(meaning, &mut values) else { continue };
-        if completed != NEVER || !action.is_observation() {
-            ops.push(Op { action, invoked: moment(operation.invoked), completed, origin: place });
-        }
+    // Ours are in order already; those of other formats need not be.
+    if !ops.is_sorted_by_key(|op| op.invoked) {
+        ops.sort_by_key(|op| op.invoked);
     }
     Ok((values, ops))
 }
 
+/// Numbers the values of a key.
+fn number<'a>(key: &NotedKey<'a>, marks: &[Marks<'a>], names: Names) -> Values<'a> {
+    let all = || {
+        let notes = key.notes.iter().flat_map(|(part, notes)| notes.iter().map(|note| (*part, note.meaning)));
+        notes.map(|(part, meaning)| (&marks[part], meaning))
+    };
+    let appends = || {
+        all().filter_map(|(marks, meaning)| match meaning {
+            Meaning::Append(suffix) => Some(marks.datum(suffix)),
+            Meaning::Read(_)
+            | Meaning::Found(..)
+            | Meaning::Not(_)
+            | Meaning::Write(_)
+            | Meaning::Cas(..) => None,
+        })
+    };
+    let sought = all().flat_map(|(marks, meaning)| {
+        let pair: [Option<Mark>; 2] = match meaning {
+            Meaning::Read(value) | Meaning::Not(value) | Meaning::Cas(value, _) => [Some(value), None],
+            Meaning::Found(from, actual) => [Some(from), Some(actual)],
+            Meaning::Write(_) | Meaning::Append(_) => [None, None],
+        };
+        pair.into_iter().flatten().map(|mark| marks.datum(mark))
+    });
+    let left = all().filter(|_| names == Names::All).filter_map(|(marks, meaning)| match meaning {
+        Meaning::Write(value) | Meaning::Cas(_, value) => Some(marks.datum(value)),
+        Meaning::Read(_) | Meaning::Found(..) | Meaning::Not(_) | Meaning::Append(_) => None,
+    });
+    let observed = sought.chain(left);
+    if appends().next().is_some() {
+        return Values::text(observed, appends());
+    }
+    let largest = all().flat_map(|(marks, meaning)| small(marks, meaning)).max();
+    Values::plain(observed, largest, key.len())
+}
+
+/// The small integers an operation speaks of, as far as they may be looked for.
+fn small(marks: &Marks<'_>, meaning: Meaning) -> impl Iterator<Item = u32> {
+    let pair = match meaning {
+        Meaning::Read(a) | Meaning::Not(a) | Meaning::Write(a) | Meaning::Append(a) => [Some(a), None],
+        Meaning::Found(a, b) | Meaning::Cas(a, b) => [Some(a), Some(b)],
+    };
+    pair.into_iter().flatten().filter_map(|mark| match marks.datum(mark) {
+        Datum::Small(number) => Some(number),
+        Datum::Absent | Datum::Other(_) => None,
+    })
+}
+
 /// The action behind a meaning, once all values that are looked for have numbers.
-fn action<'a>(meaning: &Meaning<'a>, values: &mut Values<'a>) -> Option<Action> {
-    Some(match meaning {
-        Meaning::Nothing => return None,
-        Meaning::Read(value) => Action::Read(values.find(value)),
-        Meaning::Found(from, actual) => match (values.find(from), values.find(actual)) {
+fn action(meaning: Meaning, marks: &Marks<'_>, values: &Values<'_>) -> Action {
+    let find = |mark| values.find(marks.datum(mark));
+    match meaning {
+        Meaning::Read(value) => Action::Read(find(value)),
+        Meaning::Found(from, actual) => match (find(from), find(actual)) {
             (from, actual) if from == actual => Action::Read(IMPOSSIBLE),
             (_, actual) => Action::Read(actual),
         },
-        Meaning::Not(value) => Action::Not(values.find(value)),
-        Meaning::Write(value) => Action::Write(values.find(value)),
-        Meaning::Cas(from, to) => match (values.find(from), values.find(to)) {
+        Meaning::Not(value) => Action::Not(find(value)),
+        Meaning::Write(value) => Action::Write(find(value)),
+        Meaning::Cas(from, to) => match (find(from), find(to)) {
             (from, to) if from == to => Action::Read(from),
             (from, to) => Action::Cas(from, to),
         },
-        Meaning::Append(suffix) => Action::Append(values.suffix(suffix)),
-    })
-}
-
-fn meaning(place: u32, operation: &Operation, model: Model) -> Result<Meaning<'_>, String> {
-    let keyed = match model {
-        Model::Register | Model::CasRegister => false,
-        Model::Kv => true,
-        Model::MultiRegister
-        | Model::Mutex
-        | Model::Set
-        | Model::Counter
-        | Model::FifoQueue
-        | Model::UnorderedQueue
-        | Model::Stack
-        | Model::PriorityQueue => unreachable!("these models hold more than one value a key"),
-    };
-    let happened = !matches!(operation.outcome, Outcome::Fail { .. });
-    let update = |meaning| if happened { meaning } else { Meaning::Nothing };
-    Ok(match operation.f.as_str() {
-        "read" | "get" => match &operation.outcome {
-            Outcome::Ok(value) => Meaning::Read(value),
-            Outcome::Fail { .. } | Outcome::Info { .. } => Meaning::Nothing,
-        },
-        "write" | "put" => update(Meaning::Write(&operation.argument)),
-        "delete" if keyed => update(Meaning::Write(&Value::Null)),
-        "append" if keyed => update(Meaning::Append(&operation.argument)),
-        "cas" => {
-            let Some([from, to]) = operation.argument.as_array().map(Vec::as_slice) else {
-                return Err(format!(
-                    "the cas invoked at event {} has the value {}; it should be [from, to]",
-                    operation.invoked, operation.argument
-                ));
-            };
-            cas(from, to, &operation.outcome)
-        }
-        other => {
-            return Err(format!(
-                "operation {place} (event {}) is {other:?}, which the model {model} does not know",
-                operation.invoked
-            ));
-        }
-    })
-}
-
-fn cas<'a>(from: &'a Value, to: &'a Value, outcome: &'a Outcome) -> Meaning<'a> {
-    match outcome {
-        Outcome::Ok(_) | Outcome::Info { .. } => Meaning::Cas(from, to),
-        Outcome::Fail { actual: Some(actual), .. } => Meaning::Found(from, actual),
-        Outcome::Fail { error: Some(error), actual: None } if error == "precondition" => Meaning::Not(from),
-        Outcome::Fail { .. } => Meaning::Nothing,
+        Meaning::Append(suffix) => Action::Append(values.suffix(marks.datum(suffix))),
     }
 }

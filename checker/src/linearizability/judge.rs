@@ -6,9 +6,11 @@ use super::{
     call::Call,
     depth_first::{Ahead, Classes, Found, Interned, Steps, Subject, search, search_for_order},
     encode::{Names, encode},
-    keys::{Decided, Key, decide_all, split_by},
+    gather::{NotedKey, gather},
+    keys::{Decided, Key, split, split_by},
     method::{self, Decision},
     objects::{Container, Discipline},
+    side_by_side::side_by_side,
     witness,
 };
 use crate::history::Operation;
@@ -24,13 +26,12 @@ pub fn check_against<S: Specification>(
     limits: &Limits<'_>,
 ) -> Verdict {
     let keys = split_by(operations, |operation| specification.partition(operation));
-    Judge { operations, keys: &keys, limits, ordered: false }.specified(specification).0
+    Judge { operations, limits, ordered: false }.of_keys(&keys, encoder(operations, specification)).0
 }
 
 /// What there is to judge.
 pub(super) struct Judge<'a> {
     pub(super) operations: &'a [Operation],
-    pub(super) keys: &'a [Key<'a>],
     pub(super) limits: &'a Limits<'a>,
     /// Whether somebody wants to know the orders.
     pub(super) ordered: bool,
@@ -39,24 +40,32 @@ pub(super) struct Judge<'a> {
 impl Judge<'_> {
     /// Keys that hold one value each.
     pub(super) fn values(&self, model: Model) -> Judged {
-        let decisions = decide_all(self.keys, self.limits, |key| {
-            let (values, ops) = encode(self.operations, &key.places, model, Names::Observed)?;
+        let gathered = gather(self.operations, model, self.limits);
+        let sizes: Vec<usize> = gathered.keys.iter().map(NotedKey::len).collect();
+        let decisions = side_by_side(&sizes, self.limits.threads, |key| {
+            let (values, ops) = encode(&gathered.keys[key], &gathered.marks, Names::Observed)?;
             if self.ordered {
                 let (decision, order) = method::decide_and_order(&values, &ops, self.limits);
                 return Ok((decision, Some(order)));
             }
             Ok((method::decide(&values, &ops, self.limits), None))
         });
-        let explain = |key: &Key<'_>, op: &_| witness::explain(self.operations, key, model, op, self.limits);
-        self.conclude(decisions, |op| op.completed, explain)
+        let names: Vec<Option<&str>> = gathered.keys.iter().map(|key| key.name).collect();
+        let explain = |key: usize, op: &_| {
+            let (values, ops) = encode(&gathered.keys[key], &gathered.marks, Names::All)
+                .expect("an operation that was understood once is understood again");
+            witness::explain(self.operations, names[key], &values, &ops, op, self.limits)
+        };
+        let completions = |key: usize| -> Vec<Option<usize>> {
+            let of_key = self.operations.iter().filter(|operation| operation.key.as_deref() == names[key]);
+            of_key.map(|operation| operation.completed).collect()
+        };
+        self.conclude(&names, decisions, |op| op.completed, explain, completions)
     }
 
     /// Keys of a specification.
     pub(super) fn specified(&self, specification: &impl Specification) -> Judged {
-        self.subjects(|places| {
-            let action = |operation: &_| specification.action(operation);
-            Ok((Plain(specification), calls(self.operations, places, action)?))
-        })
+        self.subjects(encoder(self.operations, specification))
     }
 
     /// Keys that are queues or stacks of some kind.
@@ -65,12 +74,14 @@ impl Judge<'_> {
     }
 
     /// Keys of any kind. `encode` makes the calls of a key's places; its error says which is not understood.
-    pub(super) fn subjects<S: Subject>(
-        &self,
-        encode: impl Fn(&[u32]) -> Result<(S, Vec<Call<S::Action>>), String> + Sync,
-    ) -> Judged {
-        let decisions = decide_all(self.keys, self.limits, |key| {
-            let (subject, calls) = encode(&key.places)?;
+    pub(super) fn subjects<S: Subject>(&self, encode: impl Fn(&[u32]) -> Encoded<S> + Sync) -> Judged {
+        self.of_keys(&split(self.operations), encode)
+    }
+
+    fn of_keys<S: Subject>(&self, keys: &[Key<'_>], encode: impl Fn(&[u32]) -> Encoded<S> + Sync) -> Judged {
+        let sizes: Vec<usize> = keys.iter().map(|key| key.places.len()).collect();
+        let decisions = side_by_side(&sizes, self.limits.threads, |key| {
+            let (subject, calls) = encode(&keys[key].places)?;
             let (decision, order) = decide(&subject, &calls, self.limits, self.ordered);
             let decision = match decision {
                 Decision::Linearizable => Decision::Linearizable,
@@ -79,28 +90,32 @@ impl Judge<'_> {
             };
             Ok((decision, order))
         });
-        self.conclude(
-            decisions,
-            |&(completed, _)| completed,
-            |key, &blamed| {
-                let (subject, calls) =
-                    encode(&key.places).expect("an operation that was understood once is understood again");
-                witness::explain_calls(self.operations, key, &subject, &calls, blamed, self.limits)
-            },
-        )
+        let names: Vec<Option<&str>> = keys.iter().map(|key| key.name.as_deref()).collect();
+        let explain = |key: usize, &blamed: &_| {
+            let (subject, calls) =
+                encode(&keys[key].places).expect("an operation that was understood once is understood again");
+            witness::explain_calls(self.operations, names[key], &subject, &calls, blamed, self.limits)
+        };
+        let completions = |key: usize| -> Vec<Option<usize>> {
+            keys[key].places.iter().map(|&place| self.operations[place as usize].completed).collect()
+        };
+        self.conclude(&names, decisions, |&(completed, _)| completed, explain, completions)
     }
 
-    /// What the decisions of all keys come to. `completed` says when the operation to blame completed.
+    /// What the decisions of all keys come to. `completed` says when the operation to blame completed,
+    /// `completions` when each operation of a key did.
     fn conclude<O>(
         &self,
+        names: &[Option<&str>],
         decisions: Vec<Decided<O>>,
         completed: impl Fn(&O) -> u32,
-        explain: impl FnOnce(&Key<'_>, &O) -> Witness,
+        explain: impl FnOnce(usize, &O) -> Witness,
+        completions: impl Fn(usize) -> Vec<Option<usize>>,
     ) -> Judged {
         let mut orders = self.ordered.then(Vec::new);
         let mut impossible = Vec::new();
         let mut reasons = Vec::new();
-        for (key, decision) in self.keys.iter().zip(decisions) {
+        for (key, decision) in decisions.into_iter().enumerate() {
             match decision {
                 Ok((Decision::Linearizable, order)) => {
                     orders = orders.zip(order).map(|(mut orders, order)| {
@@ -110,20 +125,19 @@ impl Judge<'_> {
                 }
                 Ok((Decision::Impossible(op), _)) => impossible.push((op, key)),
                 Ok((Decision::Unknown { why, sound_until }, _)) => {
-                    reasons.push(unknown(self.operations, key, &why.to_string(), sound_until));
+                    reasons.push(unknown(names[key], &why.to_string(), &completions(key), sound_until));
                 }
                 Err(reason) => reasons.push(reason),
             }
         }
         impossible.sort_by_key(|(op, _)| completed(op));
         if let [(op, key), others @ ..] = impossible.as_slice() {
-            let mut witness = explain(key, op);
-            witness.other_keys =
-                others.iter().map(|(_, key)| key.name.as_deref().map(str::to_owned)).collect();
+            let mut witness = explain(*key, op);
+            witness.other_keys = others.iter().map(|&(_, key)| names[key].map(str::to_owned)).collect();
             return (Verdict::Invalid(Box::new(witness)), None);
         }
         match reasons.as_slice() {
-            [] => (Verdict::Valid { keys: self.keys.len(), operations: self.operations.len() }, orders),
+            [] => (Verdict::Valid { keys: names.len(), operations: self.operations.len() }, orders),
             [reason] => (Verdict::Unknown { reason: reason.clone() }, None),
             [reason, others @ ..] => {
                 let reason = format!("{reason}; {} more keys are undecided", others.len());
@@ -133,16 +147,11 @@ impl Judge<'_> {
     }
 }
 
-fn unknown(operations: &[Operation], key: &Key<'_>, why: &str, sound_until: u32) -> String {
-    let decided = key
-        .places
-        .iter()
-        .filter(|&&place| {
-            operations[place as usize].completed.is_some_and(|event| event < sound_until as usize)
-        })
-        .count();
-    let of = key.name.as_ref().map_or_else(String::new, |name| format!("key {name}: "));
-    format!("{of}{why}; the first {decided} of {} operations to complete are linearizable", key.places.len())
+fn unknown(name: Option<&str>, why: &str, completions: &[Option<usize>], sound_until: u32) -> String {
+    let sound = |completed: &&Option<usize>| completed.is_some_and(|event| event < sound_until as usize);
+    let decided = completions.iter().filter(sound).count();
+    let of = name.map_or_else(String::new, |name| format!("key {name}: "));
+    format!("{of}{why}; the first {decided} of {} operations to complete are linearizable", completions.len())
 }
 
 /// An object of which nothing is known but its specification.
@@ -182,6 +191,20 @@ impl<S: Specification> Steps for Plain<'_, S> {
 
     fn show(&self, state: &S::State) -> String {
         self.0.show(state)
+    }
+}
+
+/// One key of an object with its calls; the error says which operation is not understood.
+type Encoded<S> = Result<(S, Vec<Call<<S as Subject>::Action>>), String>;
+
+/// What makes the calls of places under a specification.
+fn encoder<'a, S: Specification>(
+    operations: &'a [Operation],
+    specification: &'a S,
+) -> impl Fn(&[u32]) -> Encoded<Plain<'a, S>> + Sync {
+    |places| {
+        let action = |operation: &_| specification.action(operation);
+        Ok((Plain(specification), calls(operations, places, action)?))
     }
 }
 

@@ -1,10 +1,9 @@
-//! Splits a history by key, and decides the keys side by side: linearizability is local (Herlihy and Wing 1990).
+//! Splits a history by key: linearizability is local (Herlihy and Wing 1990).
 
-use super::{Limits, method::Decision};
+use super::method::Decision;
 use crate::history::Operation;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The operations of one key, by their places, in order of invocation.
 #[derive(Debug)]
@@ -36,8 +35,9 @@ pub(super) fn split_by<'a>(
         };
         keys[number].places.push(place);
     }
-    for key in &mut keys {
-        // Ours are in order already; those of other formats need not be.
+    // Ours are in order already; those of other formats need not be.
+    let in_order = operations.is_sorted_by_key(|operation| operation.invoked);
+    for key in keys.iter_mut().filter(|_| !in_order) {
         key.places.sort_by_key(|&place| operations[place as usize].invoked);
     }
     keys
@@ -46,31 +46,3 @@ pub(super) fn split_by<'a>(
 /// What became of a key, and where it is linearizable and somebody asked, in which order. The error says
 /// which operation is not understood.
 pub(super) type Decided<O> = Result<(Decision<O>, Option<Vec<u32>>), String>;
-
-/// Decides every key, the largest first, several at the same time.
-pub(super) fn decide_all<D: Send>(
-    keys: &[Key<'_>],
-    limits: &Limits<'_>,
-    decide: impl Fn(&Key<'_>) -> D + Sync,
-) -> Vec<D> {
-    let mut largest_first: Vec<usize> = (0..keys.len()).collect();
-    largest_first.sort_by_key(|&key| std::cmp::Reverse(keys[key].places.len()));
-    let taken = AtomicUsize::new(0);
-    let work = || {
-        let mut decided = Vec::new();
-        while let Some(&key) = largest_first.get(taken.fetch_add(1, Ordering::Relaxed)) {
-            decided.push((key, decide(&keys[key])));
-        }
-        decided
-    };
-    let mut decided = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..limits.threads.min(keys.len())).map(|_| scope.spawn(work)).collect();
-        let mut decided = work();
-        for other in others {
-            decided.extend(other.join().expect("a search does not panic"));
-        }
-        decided
-    });
-    decided.sort_by_key(|&(key, _)| key);
-    decided.into_iter().map(|(_, decision)| decision).collect()
-}

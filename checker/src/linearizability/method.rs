@@ -5,7 +5,7 @@ use super::{
     budget::Stop,
     frontier::{self, Found},
     object::{NEVER, Op},
-    registers::{by_zones, refuted, zone_order},
+    registers::{REMEMBERED, by_zones, first_contradiction, refuted, zone_order},
     values::Values,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,7 +30,10 @@ pub(super) fn decide(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> De
     }
     match by_zones(values, ops) {
         Some(true) => Decision::Linearizable,
-        Some(false) => Decision::Impossible(earliest(ops, |part| by_zones(values, part) == Some(false))),
+        Some(false) => Decision::Impossible(
+            first_contradiction(values, ops, REMEMBERED)
+                .expect("what is impossible has a first contradiction"),
+        ),
         None if refuted(values, ops) => refined(values, ops, limits),
         None => by_search(values, ops, limits),
     }

@@ -29,16 +29,20 @@ mod depth_first;
 mod distinct;
 mod encode;
 mod frontier;
+mod gather;
 mod judge;
 mod keys;
+mod marks;
 mod method;
 mod model;
 mod object;
 mod objects;
 mod registers;
+mod side_by_side;
 mod specification;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod verdict;
 mod witness;
@@ -79,8 +83,7 @@ pub fn check_certified(
 type Judged = (Verdict, Option<Vec<Vec<u32>>>);
 
 fn judge(operations: &[Operation], model: Model, limits: &Limits<'_>, ordered: bool) -> Judged {
-    let keys = keys::split(operations);
-    let judge = judge::Judge { operations, keys: &keys, limits, ordered };
+    let judge = judge::Judge { operations, limits, ordered };
     match model {
         Model::Register | Model::CasRegister | Model::Kv => judge.values(model),
         Model::MultiRegister => judge.subjects(|places| objects::MultiRegister::encode(operations, places)),

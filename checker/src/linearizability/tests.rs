@@ -8,8 +8,8 @@ use super::{
     Limits, Model,
     encode::{Names, encode},
     frontier::{Found, search},
-    keys::split,
-    registers::{by_zones, refuted},
+    gather::gather,
+    registers::{REMEMBERED, by_zones, first_contradiction, refuted},
 };
 use crate::history::{Operation, Outcome};
 use generate::{CAS_REGISTER, REGISTER, Shape, bend, coarsen, sound};
@@ -25,8 +25,8 @@ struct Said {
 }
 
 fn ask(operations: &[Operation]) -> Said {
-    let keys = split(operations);
-    let encoded = |names| encode(operations, &keys[0].places, Model::CasRegister, names).unwrap();
+    let gathered = gather(operations, Model::CasRegister, &Limits::DEFAULT);
+    let encoded = |names| encode(&gathered.keys[0], &gathered.marks, names).unwrap();
     let (values, ops) = encoded(Names::Observed);
     let (all, all_ops) = encoded(Names::All);
     let forgetful = search(&values, &ops, &Limits::DEFAULT, true);
@@ -36,11 +36,16 @@ fn ask(operations: &[Operation]) -> Said {
         Found::Stuck(stuck) => Some(stuck.op.completed),
         Found::Unknown { why, .. } => panic!("{why}"),
     };
+    let zones = by_zones(&values, &ops);
+    // However eagerly zones forget, they name the operation that the search names.
+    let named =
+        [0, 10, REMEMBERED, usize::MAX].map(|remembered| first_contradiction(&values, &ops, remembered));
+    let named_agree = named.iter().all(|op| op.map(|op| op.completed) == place(&forgetful));
     Said {
-        zones: by_zones(&values, &ops),
+        zones,
         refuted: refuted(&values, &ops),
         search: place(&forgetful).is_none(),
-        place_agrees: place(&forgetful) == place(&careful),
+        place_agrees: place(&forgetful) == place(&careful) && (zones.is_none() || named_agree),
     }
 }
 
@@ -116,9 +121,8 @@ fn the_refuter_finds_each_kind_of_contradiction_inside_a_value_that_held() {
         then(&mut operations, "write", json!(1), Outcome::Ok(json!(1)));
         then(&mut operations, f, argument, outcome);
         then(&mut operations, "read", Value::Null, Outcome::Ok(json!(1)));
-        let keys = split(&operations);
-        let (values, ops) =
-            encode(&operations, &keys[0].places, Model::CasRegister, Names::Observed).unwrap();
+        let gathered = gather(&operations, Model::CasRegister, &Limits::DEFAULT);
+        let (values, ops) = encode(&gathered.keys[0], &gathered.marks, Names::Observed).unwrap();
         assert_eq!(refuted(&values, &ops), contradicts, "{operations:#?}");
     }
 }

@@ -1,5 +1,6 @@
 //! Numbers for values, so that operations are small and comparisons are cheap.
 
+use super::{marks::Datum, texts::Texts};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -17,42 +18,73 @@ pub(super) enum Values<'a> {
     /// Plain values, by number.
     Plain(Plain<'a>),
     /// Text that grows by appends.
-    Text(Trie<'a>),
+    Text(Suffixed<'a>),
 }
 
 /// Values that are only compared.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Plain<'a> {
-    numbers: FxHashMap<&'a Value, u32>,
-    shown: Vec<&'a Value>,
+    small: Small,
+    others: FxHashMap<&'a Value, u32>,
+    shown: Vec<Datum<'a>>,
 }
 
-/// All beginnings of the texts that are looked for. A text outside of it stays outside whatever is
-/// appended, so all those are [`UNOBSERVED`]: this keeps a value's size out of the search.
+/// The numbers of small integers.
 #[derive(Debug)]
-pub(super) struct Trie<'a> {
-    children: FxHashMap<(u32, u8), u32>,
-    /// Parent and last byte of each text; the first two stand for "absent" and "".
-    nodes: Vec<(u32, u8)>,
-    suffix_numbers: FxHashMap<Cow<'a, str>, u32>,
+enum Small {
+    /// By integer; 0 for those that have none.
+    Listed(Vec<u32>),
+    Hashed(FxHashMap<u32, u32>),
+}
+
+/// A list of all integers up to the largest may be so many times as long as the history.
+const LISTED_PER_NOTE: usize = 16;
+
+/// All texts that are looked for with their beginnings, and what is appended.
+#[derive(Debug)]
+pub(super) struct Suffixed<'a> {
+    texts: Texts<'a>,
+    numbers: FxHashMap<Cow<'a, str>, u32>,
     suffixes: Vec<Cow<'a, str>>,
 }
 
-const EMPTY_TEXT: u32 = 1;
-
 impl<'a> Values<'a> {
-    /// No values yet but the initial one.
-    pub(super) fn new(text: bool) -> Self {
-        if text {
-            Self::Text(Trie {
-                children: FxHashMap::default(),
-                nodes: vec![(ABSENT, 0), (ABSENT, 0)],
-                suffix_numbers: FxHashMap::default(),
-                suffixes: Vec::new(),
-            })
+    /// Values that are only compared, numbered in the order in which they first come. `largest` is the
+    /// largest small integer anywhere in a history of so many operations.
+    pub(super) fn plain(
+        observed: impl Iterator<Item = Datum<'a>>,
+        largest: Option<u32>,
+        operations: usize,
+    ) -> Self {
+        let list = largest.map_or(0, |largest| largest as usize + 1);
+        let small = if list <= LISTED_PER_NOTE * operations {
+            Small::Listed(vec![0; list])
         } else {
-            Self::Plain(Plain::default())
+            Small::Hashed(FxHashMap::with_capacity_and_hasher(operations, rustc_hash::FxBuildHasher))
+        };
+        let mut plain = Plain { small, others: FxHashMap::default(), shown: Vec::new() };
+        for datum in observed {
+            plain.observe(datum);
         }
+        Self::Plain(plain)
+    }
+
+    /// Values that are appended to, and what is appended.
+    pub(super) fn text(
+        observed: impl Iterator<Item = Datum<'a>>,
+        appended: impl Iterator<Item = Datum<'a>>,
+    ) -> Self {
+        let texts = Texts::new(observed.filter(|&datum| datum != Datum::Absent).map(Datum::text).collect());
+        let mut numbers = FxHashMap::default();
+        let mut suffixes = Vec::new();
+        for suffix in appended {
+            let text = suffix.text();
+            numbers.entry(text).or_insert_with_key(|text| {
+                suffixes.push(text.clone());
+                number(suffixes.len() - 1)
+            });
+        }
+        Self::Text(Suffixed { texts, numbers, suffixes })
     }
 
     /// Whether values grow by appends.
@@ -64,47 +96,24 @@ impl<'a> Values<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Plain(plain) => plain.shown.len() + 1,
-            Self::Text(trie) => trie.nodes.len(),
+            Self::Text(text) => text.texts.len(),
         }
     }
 
-    /// The number of a value that is looked for.
-    pub(super) fn observe(&mut self, value: &'a Value) -> u32 {
-        if value.is_null() {
-            return ABSENT;
-        }
-        match self {
-            Self::Plain(plain) => *plain.numbers.entry(value).or_insert_with(|| {
-                plain.shown.push(value);
-                number(plain.shown.len())
-            }),
-            Self::Text(trie) => trie.insert(text(value).as_bytes()),
-        }
-    }
-
-    /// The number of a value that is written: [`UNOBSERVED`] unless it was observed before this call.
-    pub(super) fn find(&self, value: &Value) -> u32 {
-        if value.is_null() {
-            return ABSENT;
-        }
-        match self {
-            Self::Plain(plain) => plain.numbers.get(value).copied().unwrap_or(UNOBSERVED),
-            Self::Text(trie) => trie.walk(EMPTY_TEXT, text(value).as_bytes()),
+    /// The number of a value; [`UNOBSERVED`] for those that nobody looks for.
+    pub(super) fn find(&self, datum: Datum<'_>) -> u32 {
+        match (self, datum) {
+            (_, Datum::Absent) => ABSENT,
+            (Self::Plain(plain), _) => plain.find(datum),
+            (Self::Text(text), _) => text.texts.find(datum.text().as_bytes()).unwrap_or(UNOBSERVED),
         }
     }
 
     /// The number of a suffix.
-    pub(super) fn suffix(&mut self, value: &'a Value) -> u32 {
+    pub(super) fn suffix(&self, datum: Datum<'_>) -> u32 {
         match self {
             Self::Plain(_) => unreachable!("appends are only encoded on a key with text values"),
-            Self::Text(trie) => {
-                let text = text(value);
-                let next = number(trie.suffixes.len());
-                *trie.suffix_numbers.entry(text.clone()).or_insert_with(|| {
-                    trie.suffixes.push(text);
-                    next
-                })
-            }
+            Self::Text(text) => text.numbers[&*datum.text()],
         }
     }
 
@@ -112,11 +121,10 @@ impl<'a> Values<'a> {
     pub(super) fn append(&self, value: u32, suffix: u32) -> u32 {
         match self {
             Self::Plain(_) => unreachable!("appends are only encoded on a key with text values"),
-            Self::Text(trie) => match value {
-                UNOBSERVED => UNOBSERVED,
-                ABSENT => trie.walk(EMPTY_TEXT, trie.suffixes[suffix as usize].as_bytes()),
-                _ => trie.walk(value, trie.suffixes[suffix as usize].as_bytes()),
-            },
+            Self::Text(_) if value == UNOBSERVED => UNOBSERVED,
+            Self::Text(Suffixed { texts, suffixes, .. }) => {
+                texts.longer(value, suffixes[suffix as usize].as_bytes()).unwrap_or(UNOBSERVED)
+            }
         }
     }
 
@@ -124,8 +132,8 @@ impl<'a> Values<'a> {
     /// not text.
     pub(super) fn shorter(&self, value: usize) -> Option<usize> {
         match self {
-            Self::Text(trie) if value != ABSENT as usize => Some(trie.nodes[value].0 as usize),
-            Self::Text(_) | Self::Plain(_) => None,
+            Self::Text(text) => text.texts.shorter(number(value)).map(|shorter| shorter as usize),
+            Self::Plain(_) => None,
         }
     }
 
@@ -133,14 +141,8 @@ impl<'a> Values<'a> {
     pub(super) fn ends_with(&self, value: u32, suffix: u32) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Text(trie) => {
-                let mut node = value;
-                trie.suffixes[suffix as usize].bytes().rev().all(|byte| {
-                    let (parent, last) = trie.nodes[node as usize];
-                    let matches = node > EMPTY_TEXT && last == byte;
-                    node = parent;
-                    matches
-                })
+            Self::Text(Suffixed { texts, suffixes, .. }) => {
+                texts.bytes(value).ends_with(suffixes[suffix as usize].as_bytes())
             }
         }
     }
@@ -151,54 +153,39 @@ impl<'a> Values<'a> {
             (ABSENT, _) => "absent".to_owned(),
             (UNOBSERVED, _) => "a value nobody observed".to_owned(),
             (IMPOSSIBLE, _) => "no value at all".to_owned(),
-            (_, Self::Plain(plain)) => plain.shown[value as usize - 1].to_string(),
-            (_, Self::Text(trie)) => trie.show(value),
+            (_, Self::Plain(plain)) => plain.shown[value as usize - 1].show(),
+            (_, Self::Text(text)) => format!("{:?}", String::from_utf8_lossy(text.texts.bytes(value))),
         }
     }
 }
 
-impl Trie<'_> {
-    fn insert(&mut self, text: &[u8]) -> u32 {
-        let mut node = EMPTY_TEXT;
-        for &byte in text {
-            node = *self.children.entry((node, byte)).or_insert_with(|| {
-                self.nodes.push((node, byte));
-                number(self.nodes.len() - 1)
-            });
+impl<'a> Plain<'a> {
+    fn observe(&mut self, datum: Datum<'a>) {
+        let next = number(self.shown.len() + 1);
+        let known = match datum {
+            Datum::Absent => return,
+            Datum::Small(integer) => match &mut self.small {
+                Small::Listed(numbers) => &mut numbers[integer as usize],
+                Small::Hashed(numbers) => numbers.entry(integer).or_insert(0),
+            },
+            Datum::Other(value) => self.others.entry(value).or_insert(0),
+        };
+        if *known == 0 {
+            *known = next;
+            self.shown.push(datum);
         }
-        node
     }
 
-    fn walk(&self, from: u32, text: &[u8]) -> u32 {
-        let mut node = from;
-        for &byte in text {
-            match self.children.get(&(node, byte)) {
-                Some(&next) => node = next,
-                None => return UNOBSERVED,
-            }
-        }
-        node
-    }
-
-    fn show(&self, value: u32) -> String {
-        let mut bytes = Vec::new();
-        let mut node = value;
-        while node > EMPTY_TEXT {
-            let (parent, byte) = self.nodes[node as usize];
-            bytes.push(byte);
-            node = parent;
-        }
-        bytes.reverse();
-        format!("{:?}", String::from_utf8_lossy(&bytes))
-    }
-}
-
-fn text(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Cow::Owned(value.to_string())
-        }
+    fn find(&self, datum: Datum<'_>) -> u32 {
+        let known = match datum {
+            Datum::Absent => return ABSENT,
+            Datum::Small(integer) => match &self.small {
+                Small::Listed(numbers) => numbers.get(integer as usize),
+                Small::Hashed(numbers) => numbers.get(&integer),
+            },
+            Datum::Other(value) => self.others.get(value),
+        };
+        known.copied().filter(|&known| known != 0).unwrap_or(UNOBSERVED)
     }
 }
 
@@ -216,24 +203,42 @@ mod tests {
 
     #[test]
     fn text_that_leaves_every_observed_text_is_unobserved_for_good() {
-        let (long, short, a, b, c) = (json!("17ab"), json!(17), json!("a"), json!("b"), json!("c"));
-        let mut values = Values::new(true);
-        let seen = values.observe(&long);
-        let (a, b, c) = (values.suffix(&a), values.suffix(&b), values.suffix(&c));
-        let start = values.find(&short);
+        let (long, a, b, c) = (json!("17ab"), json!("a"), json!("b"), json!("c"));
+        let [long, a, b, c] = [&long, &a, &b, &c].map(Datum::Other);
+        let values = Values::text([long].into_iter(), [a, b, c].into_iter());
+        let seen = values.find(long);
+        let [a, b, c] = [a, b, c].map(|suffix| values.suffix(suffix));
+        let start = values.find(Datum::Small(17));
         assert_eq!(values.append(values.append(start, a), b), seen);
         assert_eq!(values.append(values.append(start, c), b), UNOBSERVED);
         assert_eq!(values.show(seen), "\"17ab\"");
         assert_eq!(values.append(ABSENT, a), UNOBSERVED);
+        assert!(values.ends_with(seen, b) && !values.ends_with(seen, a));
     }
 
     #[test]
     fn plain_values_keep_numbers_and_strings_apart() {
-        let (number, string) = (json!(1), json!("1"));
-        let mut values = Values::new(false);
-        let seen = values.observe(&number);
-        assert_eq!(values.find(&json!(1)), seen);
-        assert_eq!(values.find(&string), UNOBSERVED);
-        assert_eq!(values.find(&Value::Null), ABSENT);
+        let string = json!("1");
+        for operations in [0, 1] {
+            let values = Values::plain([Datum::Small(1)].into_iter(), Some(1), operations);
+            assert_eq!(values.find(Datum::Small(1)), 1);
+            assert_eq!(values.find(Datum::Small(0)), UNOBSERVED);
+            assert_eq!(values.find(Datum::Other(&string)), UNOBSERVED);
+            assert_eq!(values.find(Datum::Absent), ABSENT);
+        }
+    }
+
+    #[test]
+    fn integers_have_one_number_each_however_they_are_kept() {
+        let all: Vec<u32> = (0..3_000_u32).map(|i| i * 7919 % 60_013).collect();
+        for operations in [6_000, 3_000] {
+            let observed = all.iter().chain(&all).map(|&integer| Datum::Small(integer));
+            let values = Values::plain(observed, all.iter().copied().max(), operations);
+            assert_eq!(values.len(), 3_001);
+            let numbers: Vec<u32> = all.iter().map(|&integer| values.find(Datum::Small(integer))).collect();
+            assert_eq!(numbers, (1..=3_000).collect::<Vec<u32>>());
+            assert_eq!(values.find(Datum::Small(60_014)), UNOBSERVED);
+            assert_eq!(values.show(2), "7919");
+        }
     }
 }

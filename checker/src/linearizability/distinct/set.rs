@@ -3,6 +3,7 @@
 use super::super::{
     Limits,
     call::Call,
+    marks::Datum,
     method::{Decision, decide, decide_and_order},
     object::{Action, NEVER, Op},
     objects::SetAction,
@@ -215,8 +216,8 @@ impl Element {
 fn registers(elements: &[Element], calls: &[Call<SetAction>]) -> (Values<'static>, Vec<Vec<Op>>) {
     const THERE: &Value = &Value::Bool(true);
     let mut registers: Vec<Vec<Op>> = vec![Vec::new(); elements.len()];
-    let mut values = Values::new(false);
-    let there = values.observe(THERE);
+    let values = Values::plain(std::iter::once(Datum::Other(THERE)), None, 0);
+    let there = values.find(Datum::Other(THERE));
     for call in calls {
         let Some(number) = element(&call.action).filter(|&n| !elements[n as usize].is_simple()) else {
             continue;

@@ -24,7 +24,7 @@ const COMPLETIONS_BETWEEN_LOOKS: u32 = 256;
 const UNKNOWNS: usize = 1_000;
 
 /// Plain values have no content of their own: whoever feeds the search gives them numbers.
-static PLAIN: LazyLock<Values<'static>> = LazyLock::new(|| Values::new(false));
+static PLAIN: LazyLock<Values<'static>> = LazyLock::new(|| Values::plain(std::iter::empty(), None, 0));
 
 /// Why it cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

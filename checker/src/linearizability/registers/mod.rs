@@ -1,11 +1,13 @@
 //! Methods for values that were produced once: what is known of each such value, near-linear in the history.
 
+mod first;
 mod live;
 mod order;
 mod refuter;
 mod tree;
 mod zones;
 
+pub(super) use first::{REMEMBERED, first_contradiction};
 pub(crate) use live::{Contradiction, LiveZones, Repeated, Token};
 pub(super) use order::zone_order;
 pub(super) use refuter::refuted;
@@ -13,32 +15,65 @@ pub(super) use zones::by_zones;
 
 use super::{
     object::{Action, Op},
-    values::{ABSENT, Values},
+    values::{ABSENT, IMPOSSIBLE, Values},
 };
 
 /// Before everything. Times of events are moved up by one to make room.
 const START: u32 = 0;
+
+/// Stands for no operation.
+const NOBODY: u32 = u32::MAX;
 
 /// The moment of an event, after [`START`].
 fn moment(event: u32) -> u32 {
     event.saturating_add(1)
 }
 
-/// What the operations of one key say of one value.
+/// What the operations of one key say of one value. Small, because there are as many as operations.
 #[derive(Debug, Clone, Copy)]
 struct Cluster {
-    /// Updates that may have left it; the initial value counts as one.
-    producers: u32,
-    /// The last of them, as a place in the operations; none for the initial value.
-    producer: Option<u32>,
-    /// Whether an operation that certainly happened found it.
-    found: bool,
+    /// The last update that may have left it, as a place in the operations, or [`NOBODY`].
+    producer: u32,
+    /// The last compare-and-set from it that certainly happened, or [`NOBODY`].
+    consumer: u32,
     /// The earliest completion and the latest invocation of the reads that found it.
     reads: Span,
-    /// Compare-and-sets from it that certainly happened.
-    consumers: u32,
-    /// The last of those, as a place in the operations.
-    consumer: Option<u32>,
+    /// How many may have left it, as far as two; the initial value counts as left once.
+    producers: u8,
+    /// How many compare-and-sets from it certainly happened, as far as two.
+    consumers: u8,
+    /// Whether an operation that certainly happened found it.
+    found: bool,
+}
+
+impl Cluster {
+    const NOTHING: Self = Self {
+        producer: NOBODY,
+        consumer: NOBODY,
+        reads: Span::NOTHING,
+        producers: 0,
+        consumers: 0,
+        found: false,
+    };
+
+    /// Notes who left it; none for the initial value.
+    fn produced(&mut self, producer: Option<u32>) {
+        self.producer = producer.unwrap_or(NOBODY);
+        self.producers = (self.producers + 1).min(2);
+    }
+
+    fn consumed(&mut self, consumer: u32) {
+        self.consumer = consumer;
+        self.consumers = (self.consumers + 1).min(2);
+    }
+
+    fn producer(&self) -> Option<u32> {
+        Some(self.producer).filter(|&place| place != NOBODY)
+    }
+
+    fn consumer(&self) -> Option<u32> {
+        Some(self.consumer).filter(|&place| place != NOBODY)
+    }
 }
 
 /// The earliest completion and the latest invocation of some operations.
@@ -51,8 +86,12 @@ struct Span {
 impl Span {
     const NOTHING: Self = Self { low: u32::MAX, high: START };
 
+    fn of(op: &Op) -> Self {
+        Self { low: moment(op.completed), high: moment(op.invoked) }
+    }
+
     fn add(&mut self, op: &Op) {
-        self.join(Self { low: moment(op.completed), high: moment(op.invoked) });
+        self.join(Self::of(op));
     }
 
     fn join(&mut self, other: Self) {
@@ -66,53 +105,122 @@ impl Span {
     }
 }
 
-/// What the operations say of each observed value, by its number. Values nobody looks for are left out.
-fn clusters(values: &Values<'_>, ops: &[Op]) -> Vec<Cluster> {
-    let nothing = Cluster {
-        producers: 0,
-        producer: None,
-        found: false,
-        reads: Span::NOTHING,
-        consumers: 0,
-        consumer: None,
-    };
-    let mut clusters = vec![nothing; values.len()];
-    clusters[ABSENT as usize].producers = 1;
+/// What the operations of one key say of its values.
+#[derive(Debug)]
+struct Survey {
+    /// By number of the observed value. Values nobody looks for are left out.
+    clusters: Vec<Cluster>,
+    /// The values that compare-and-sets of unknown outcome may have left.
+    maybe_left: Vec<u32>,
+    /// Whether a value other than the initial one was left more than once, or an operation found only that a
+    /// value was not there.
+    ambiguous: bool,
+    /// Whether an observation contradicts itself.
+    impossible: bool,
+    /// Whether anybody may have found the initial value.
+    initial_matters: bool,
+}
+
+/// What the operations say of each value.
+fn survey(values: &Values<'_>, ops: &[Op]) -> Survey {
+    let mut clusters = vec![Cluster::NOTHING; values.len()];
+    clusters[ABSENT as usize].produced(None);
+    let (mut ambiguous, mut impossible, mut initial_matters) = (false, false, false);
+    let mut maybe_left = Vec::new();
     for (op, place) in ops.iter().zip(0..) {
         let (from, to) = match op.action {
             Action::Read(value) => {
+                impossible |= value == IMPOSSIBLE;
+                initial_matters |= value == ABSENT;
                 if let Some(cluster) = clusters.get_mut(value as usize) {
                     cluster.found = true;
                     cluster.reads.add(op);
                 }
                 continue;
             }
-            Action::Not(_) | Action::Append(_) => continue,
+            Action::Not(_) => {
+                ambiguous = true;
+                continue;
+            }
+            Action::Append(_) => continue,
             Action::Write(to) => (None, to),
             Action::Cas(from, to) => (Some(from), to),
         };
         if let Some(cluster) = clusters.get_mut(to as usize) {
-            cluster.producers += 1;
-            cluster.producer = Some(place);
+            cluster.produced(Some(place));
+            ambiguous |= cluster.producers > 1 && to != ABSENT;
         }
-        if let Some(from) = from.filter(|_| op.certain()) {
-            let cluster = &mut clusters[from as usize];
-            cluster.found = true;
-            cluster.consumers += 1;
-            cluster.consumer = Some(place);
+        if let Some(from) = from {
+            initial_matters |= from == ABSENT;
+            if op.certain() {
+                let cluster = &mut clusters[from as usize];
+                cluster.found = true;
+                cluster.consumed(place);
+            } else if (to as usize) < clusters.len() {
+                maybe_left.push(to);
+            }
         }
     }
-    clusters
+    Survey { clusters, maybe_left, ambiguous, impossible, initial_matters }
 }
 
 /// Forward spans in order, or none if two of them overlap: then two values held at the same time.
-fn disjoint(mut spans: Vec<(Span, u32)>) -> Option<Vec<(Span, u32)>> {
-    spans.sort_unstable_by_key(|(span, _)| span.low);
+fn disjoint<T: Copy>(mut spans: Vec<(Span, T)>) -> Option<Vec<(Span, T)>> {
+    spans.sort_by_key(|(span, _)| span.low);
     spans.windows(2).all(|pair| pair[1].0.low >= pair[0].0.high).then_some(spans)
 }
 
-/// The span, of disjoint ones in order, that an operation lies inside of.
-fn around(spans: &[(Span, u32)], inner: Span) -> Option<(Span, u32)> {
-    let after = spans.partition_point(|(span, _)| span.low < inner.high);
-    spans[..after].last().copied().filter(|(span, _)| inner.low < span.high)
+/// Looks for the span, of disjoint ones in order, that something lies inside of. Fast where one question is
+/// about the same time as the last one.
+struct Around<'a, T> {
+    spans: &'a [(Span, T)],
+    /// The number of spans that began before the last question.
+    hint: usize,
+}
+
+impl<'a, T: Copy> Around<'a, T> {
+    fn new(spans: &'a [(Span, T)]) -> Self {
+        Self { spans, hint: 0 }
+    }
+
+    fn find(&mut self, inner: Span) -> Option<(Span, T)> {
+        let begun = |place: usize| self.spans[place].0.low < inner.high;
+        // In steps that double, away from the last answer, until the new one is between two bounds.
+        let (mut from, mut to, mut step) = (self.hint, self.hint, 1);
+        while from > 0 && !begun(from - 1) {
+            to = from - 1;
+            from = from.saturating_sub(step);
+            step *= 2;
+        }
+        while to < self.spans.len() && to >= self.hint && begun(to) {
+            from = to + 1;
+            to = (to + step).min(self.spans.len());
+            step *= 2;
+        }
+        let between = self.spans[from..to].partition_point(|(span, _)| span.low < inner.high);
+        self.hint = from + between;
+        self.spans[..self.hint].last().copied().filter(|(span, _)| inner.low < span.high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_span_around_is_found_from_wherever_the_last_question_was() {
+        let spans: Vec<(Span, u32)> =
+            (0..50).map(|place| (Span { low: 10 * place, high: 10 * place + 6 }, place)).collect();
+        let mut around = Around::new(&spans);
+        for number in 0..2_000_u32 {
+            let high = number * 7919 % 520;
+            let inner = Span { low: high + number % 9, high };
+            let expected = spans
+                .iter()
+                .rev()
+                .find(|(span, _)| span.low < inner.high)
+                .filter(|(s, _)| inner.low < s.high);
+            assert_eq!(around.find(inner), expected.copied(), "{inner:?}");
+        }
+    }
 }

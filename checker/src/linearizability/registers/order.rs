@@ -21,8 +21,9 @@ struct Reads {
 
 /// An order that explains every result, by origin. The key must be linearizable by its zones.
 pub(in super::super) fn zone_order(values: &Values<'_>, ops: &[Op]) -> Vec<u32> {
-    let mut clusters = applicable(values, ops).expect("a key that zones decided has zones");
-    settle(&mut clusters, ops);
+    let mut survey = applicable(values, ops).expect("a key that zones decided has zones");
+    settle(&mut survey, ops);
+    let clusters = survey.clusters;
     let mut placed = Vec::new();
     let consistent = blocks(&clusters, ops, |start, span| placed.push((start, span)));
     assert!(consistent, "a key that is linearizable has blocks without contradictions");
@@ -66,7 +67,7 @@ fn follow(start: Option<u32>, clusters: &[Cluster], ops: &[Op], reads: &Reads, o
             }
         };
         order.extend(reads.of(value).iter().map(|&place| ops[place as usize].origin));
-        producer = clusters[value as usize].consumer;
+        producer = clusters[value as usize].consumer();
         if producer.is_none() {
             return;
         }

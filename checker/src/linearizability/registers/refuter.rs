@@ -7,9 +7,9 @@
 use super::{
     super::{
         object::{Action, Op},
-        values::{IMPOSSIBLE, Values},
+        values::Values,
     },
-    Cluster, START, Span, around, clusters, disjoint,
+    Around, Cluster, START, Span, disjoint, survey,
 };
 
 /// Whether the operations of one key certainly are not linearizable. False says nothing.
@@ -17,12 +17,12 @@ pub(in super::super) fn refuted(values: &Values<'_>, ops: &[Op]) -> bool {
     if values.is_text() {
         return false;
     }
-    let clusters = clusters(values, ops);
-    if ops.iter().any(|op| op.action == Action::Read(IMPOSSIBLE)) {
+    let survey = survey(values, ops);
+    if survey.impossible {
         return true;
     }
     let mut spans = Vec::new();
-    for (cluster, value) in clusters.iter().zip(0..) {
+    for (cluster, value) in survey.clusters.iter().zip(0..) {
         if cluster.found && cluster.producers == 0 {
             return true;
         }
@@ -35,23 +35,21 @@ pub(in super::super) fn refuted(values: &Values<'_>, ops: &[Op]) -> bool {
         }
     }
     let Some(spans) = disjoint(spans) else { return true };
-    ops.iter().filter(|op| op.certain()).any(|op| {
-        let mut inner = Span::NOTHING;
-        inner.add(op);
-        around(&spans, inner).is_some_and(|(_, value)| contradicts(op.action, value))
-    })
+    let mut around = Around::new(&spans);
+    ops.iter()
+        .filter(|op| op.certain())
+        .any(|op| around.find(Span::of(op)).is_some_and(|(_, value)| contradicts(op.action, value)))
 }
 
 /// From the earliest completion to the latest invocation of what certainly happened to a value; none if that
 /// contradicts itself.
 fn span(cluster: &Cluster, ops: &[Op]) -> Option<Span> {
     let mut span = Span { low: START, high: START };
-    if let Some(producer) = cluster.producer {
-        span = Span::NOTHING;
-        span.add(&ops[producer as usize]);
+    if let Some(producer) = cluster.producer() {
+        span = Span::of(&ops[producer as usize]);
     }
     let mut members = cluster.reads;
-    if let Some(consumer) = cluster.consumer {
+    if let Some(consumer) = cluster.consumer() {
         members.add(&ops[consumer as usize]);
     }
     if members.low < span.high || cluster.consumers > 1 {

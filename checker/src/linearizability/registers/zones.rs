@@ -9,55 +9,53 @@
 use super::{
     super::{
         object::{Action, Op},
-        values::{ABSENT, IMPOSSIBLE, Values},
+        values::{ABSENT, Values},
     },
-    Cluster, START, Span, around, clusters, disjoint,
+    Around, Cluster, NOBODY, START, Span, Survey, disjoint, survey,
 };
 
 /// Whether the operations of one key, in order of invocation, are linearizable; none where the method does
 /// not apply.
 pub(in super::super) fn by_zones(values: &Values<'_>, ops: &[Op]) -> Option<bool> {
-    let mut clusters = applicable(values, ops)?;
-    Some(linearizable(&mut clusters, ops))
+    let mut survey = applicable(values, ops)?;
+    Some(!survey.impossible && linearizable(&mut survey, ops))
 }
 
 /// What the operations say of each observed value; none where the method does not apply.
-pub(super) fn applicable(values: &Values<'_>, ops: &[Op]) -> Option<Vec<Cluster>> {
-    if values.is_text() || ops.iter().any(|op| matches!(op.action, Action::Not(_))) {
+pub(super) fn applicable(values: &Values<'_>, ops: &[Op]) -> Option<Survey> {
+    if values.is_text() {
         return None;
     }
-    let mut clusters = clusters(values, ops);
-    if !clusters[ABSENT as usize].found && !ops.iter().any(|op| consumes(op, ABSENT)) {
+    let mut survey = survey(values, ops);
+    if !survey.initial_matters {
         // Nobody looks for it, so deletes are like any other write of an unobserved value.
-        clusters[ABSENT as usize].producers = 1;
-        clusters[ABSENT as usize].producer = None;
+        let initial = &mut survey.clusters[ABSENT as usize];
+        initial.producers = 1;
+        initial.producer = NOBODY;
     }
-    (!clusters.iter().any(|cluster| cluster.producers > 1)).then_some(clusters)
+    let ambiguous = survey.ambiguous || survey.clusters[ABSENT as usize].producers > 1;
+    (!ambiguous).then_some(survey)
 }
 
-fn consumes(op: &Op, value: u32) -> bool {
-    matches!(op.action, Action::Cas(from, _) if from == value)
-}
-
-fn linearizable(clusters: &mut [Cluster], ops: &[Op]) -> bool {
-    if ops.iter().any(|op| op.action == Action::Read(IMPOSSIBLE)) {
-        return false;
-    }
-    settle(clusters, ops);
+fn linearizable(survey: &mut Survey, ops: &[Op]) -> bool {
+    settle(survey, ops);
+    let clusters = &survey.clusters;
     if clusters.iter().any(|cluster| cluster.consumers > 1 || (cluster.found && cluster.producers == 0)) {
         return false;
     }
     let (mut forward, mut backward) = (Vec::new(), Vec::new());
     let consistent = blocks(clusters, ops, |_, span| {
         if span.is_forward() {
-            forward.push((span, 0));
+            forward.push((span, ()));
         } else {
             backward.push(span);
         }
     });
     consistent
-        && disjoint(forward)
-            .is_some_and(|forward| backward.iter().all(|span| around(&forward, *span).is_none()))
+        && disjoint(forward).is_some_and(|forward| {
+            let mut around = Around::new(&forward);
+            backward.iter().all(|span| around.find(*span).is_none())
+        })
 }
 
 /// Names every block by the write it starts with (none for the initial value) and says where it lies; false
@@ -80,36 +78,34 @@ pub(super) fn blocks(clusters: &[Cluster], ops: &[Op], mut each: impl FnMut(Opti
         if !op.certain() && !cluster.is_some_and(|cluster| cluster.found) {
             continue;
         }
-        let mut span = Span::NOTHING;
-        span.add(op);
-        if !place(Some(start), Block::follow(span, cluster, clusters, ops)) {
+        if !place(Some(start), Block::follow(Span::of(op), cluster, clusters, ops)) {
             return false;
         }
     }
-    let happened: u32 = clusters.iter().map(|cluster| cluster.consumers).sum();
+    let happened: u32 = clusters.iter().map(|cluster| u32::from(cluster.consumers)).sum();
     // The others would form circles, which start from nothing.
     chained == happened
 }
 
 /// The cluster of the value that the operation at this place left, if somebody looks for it.
 pub(super) fn written(clusters: &[Cluster], place: u32, value: u32) -> Option<&Cluster> {
-    clusters.get(value as usize).filter(|cluster| cluster.producer == Some(place))
+    clusters.get(value as usize).filter(|cluster| cluster.producer == place)
 }
 
 /// Finds out which compare-and-sets of unknown outcome happened: those whose new value was found, by an
 /// operation that certainly happened or by another one of them that did.
-pub(super) fn settle(clusters: &mut [Cluster], ops: &[Op]) {
+pub(super) fn settle(survey: &mut Survey, ops: &[Op]) {
+    let clusters = &mut survey.clusters;
     let mut found: Vec<u32> =
-        (0..).zip(clusters.iter()).filter(|(_, cluster)| cluster.found).map(|(value, _)| value).collect();
+        survey.maybe_left.iter().copied().filter(|&value| clusters[value as usize].found).collect();
     while let Some(value) = found.pop() {
-        let Some(producer) = clusters[value as usize].producer else { continue };
+        let Some(producer) = clusters[value as usize].producer() else { continue };
         let op = &ops[producer as usize];
         if let Action::Cas(from, _) = op.action
             && !op.certain()
         {
             let before = &mut clusters[from as usize];
-            before.consumers += 1;
-            before.consumer = Some(producer);
+            before.consumed(producer);
             if !before.found {
                 before.found = true;
                 found.push(from);
@@ -133,11 +129,9 @@ impl Block {
         let mut cluster = cluster;
         while let Some(current) = cluster {
             block.append(current.reads)?;
-            let Some(consumer) = current.consumer else { break };
+            let Some(consumer) = current.consumer() else { break };
             let op = &ops[consumer as usize];
-            let mut span = Span::NOTHING;
-            span.add(op);
-            block.append(span)?;
+            block.append(Span::of(op))?;
             block.chained += 1;
             let Action::Cas(_, to) = op.action else {
                 unreachable!("only a compare-and-set consumes a value")

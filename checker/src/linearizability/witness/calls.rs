@@ -5,7 +5,6 @@ use super::super::{
     call::Call,
     depth_first::{Ahead, Found, Hope, Stuck, Subject, search},
     judge::{impossible, until},
-    keys::Key,
 };
 use super::{LOOKS, words};
 use crate::history::Operation;
@@ -24,7 +23,7 @@ const STATES_NAMED: usize = 8;
 /// the earliest of its kind among the calls of a key.
 pub(in super::super) fn explain_calls<S: Subject>(
     operations: &[Operation],
-    key: &Key<'_>,
+    key: Option<&str>,
     subject: &S,
     calls: &[Call<S::Action>],
     (completed, origin): (u32, u32),
@@ -46,7 +45,7 @@ pub(in super::super) fn explain_calls<S: Subject>(
         (shrinker.latest(&prefix), shrinker.stuck(&prefix))
     };
     let core = restored(&part, &prefix);
-    let told = Told { operations, key: key.name.as_deref(), alone };
+    let told = Told { operations, key, alone };
     let (blamed, pending, values) = match &stuck {
         Some((calls, stuck)) => (calls[stuck.call].origin, pending(calls, stuck), stuck.states.clone()),
         // Time may be up by now. The verdict stands; only its explanation is shorter.
@@ -58,7 +57,7 @@ pub(in super::super) fn explain_calls<S: Subject>(
         part.sort_by_key(|&place| operations[place].invoked);
     }
     Witness {
-        key: key.name.as_deref().map(str::to_owned),
+        key: key.map(str::to_owned),
         operation: blamed as usize,
         summary: told.summary(blamed as usize, part.len(), &values),
         operations: part,

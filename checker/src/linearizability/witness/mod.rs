@@ -7,12 +7,11 @@ mod words;
 pub(super) use calls::explain_calls;
 
 use super::{
-    Limits, Model, Pending, Witness,
-    encode::{Names, encode},
+    Limits, Pending, Witness,
     frontier::{Found, Stuck, search},
-    keys::Key,
     method::until,
     object::Op,
+    values::Values,
 };
 use crate::history::Operation;
 use rustc_hash::FxHashSet;
@@ -24,34 +23,34 @@ const LOOKS: u32 = 2_000;
 /// Configurations a search for it may hold; a part that needs more is not worth its smallness.
 const CONFIGURATIONS: usize = 5_000;
 
-/// Explains why the operation `last` of a key, the earliest of its kind, cannot complete.
+/// Explains why the operation `last` of a key, the earliest of its kind, cannot complete. All values written
+/// must have names.
 pub(super) fn explain(
     operations: &[Operation],
-    key: &Key<'_>,
-    model: Model,
+    key: Option<&str>,
+    values: &Values<'_>,
+    ops: &[Op],
     last: &Op,
     limits: &Limits<'_>,
 ) -> Witness {
-    let (values, ops) = encode(operations, &key.places, model, Names::All)
-        .expect("an operation that was understood once is understood again");
     let looks = AtomicU32::new(0);
     let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS || (limits.stop)();
     let limits =
         &Limits { stop: &stop, configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
-    let prefix = until(&ops, last.completed);
-    let core = restored(&shrink::shrink(&values, prefix.clone(), limits), &prefix);
-    let stuck = match search(&values, &core, limits, false) {
+    let prefix = until(ops, last.completed);
+    let core = restored(&shrink::shrink(values, prefix.clone(), limits), &prefix);
+    let stuck = match search(values, &core, limits, false) {
         Found::Stuck(stuck) => Some(stuck),
         // Time may be up by now. The verdict stands; only its explanation is shorter.
         Found::Unknown { .. } | Found::Linearizable => None,
     };
-    let words = Words { operations, values: &values, key: key.name.as_deref() };
+    let words = Words { operations, values, key };
     // Of several that completed at the same time, the part that is left may blame another one.
     let last = stuck.as_ref().map_or(last, |stuck| &stuck.op);
-    witness(&words, key, last, &core, stuck.as_ref())
+    witness(&words, last, &core, stuck.as_ref())
 }
 
-fn witness(words: &Words<'_>, key: &Key<'_>, last: &Op, core: &[Op], stuck: Option<&Stuck>) -> Witness {
+fn witness(words: &Words<'_>, last: &Op, core: &[Op], stuck: Option<&Stuck>) -> Witness {
     let pending = stuck.map_or_else(Vec::new, |stuck| {
         let mut open: Vec<_> = stuck.open.iter().collect();
         open.sort_by_key(|open| open.op.invoked);
@@ -60,7 +59,7 @@ fn witness(words: &Words<'_>, key: &Key<'_>, last: &Op, core: &[Op], stuck: Opti
             .collect()
     });
     Witness {
-        key: key.name.as_deref().map(str::to_owned),
+        key: words.key.map(str::to_owned),
         operation: last.origin as usize,
         operations: core.iter().map(|op| op.origin as usize).collect(),
         values: stuck.map_or_else(Vec::new, |stuck| words.values(&stuck.values)),

@@ -8,7 +8,7 @@ use super::super::{
     Limits,
     frontier::drop_useless,
     method,
-    object::{NEVER, Op},
+    object::{Action, NEVER, Op},
     values::Values,
 };
 use rustc_hash::FxHashSet;
@@ -18,6 +18,22 @@ const CHECKS: usize = 2_000;
 const OPERATIONS: usize = 8_000_000;
 /// The first guess at how many of the latest operations are to blame.
 const FIRST_WINDOW: usize = 8;
+
+/// The value an operation finds.
+fn sought(op: &Op) -> Option<u32> {
+    match op.action {
+        Action::Read(value) | Action::Cas(value, _) => Some(value),
+        Action::Not(_) | Action::Write(_) | Action::Append(_) => None,
+    }
+}
+
+/// The value an operation leaves.
+fn left(op: &Op) -> Option<u32> {
+    match op.action {
+        Action::Write(value) | Action::Cas(_, value) => Some(value),
+        Action::Read(_) | Action::Not(_) | Action::Append(_) => None,
+    }
+}
 
 struct Shrinker<'a> {
     values: &'a Values<'a>,
@@ -64,12 +80,15 @@ impl Shrinker<'_> {
         let mut completions: Vec<u32> = ops.iter().filter(|op| op.certain()).map(|op| op.completed).collect();
         completions.sort_unstable_by(|a, b| b.cmp(a));
         let Some(&last) = completions.first() else { return ops };
+        let sought = ops.iter().find(|op| op.completed == last).and_then(sought);
         for observations in [false, true] {
             let mut window = FIRST_WINDOW;
             while window / 2 < completions.len() {
                 let oldest = completions.get(window).copied();
                 let part = self.loosened(&ops, |op| {
-                    let old = oldest.is_some_and(|oldest| op.completed <= oldest);
+                    // Who left what the last one found is to blame, however long ago.
+                    let left = sought.is_some() && sought == left(op);
+                    let old = !left && oldest.is_some_and(|oldest| op.completed <= oldest);
                     let extra = op.action.is_observation() && op.completed != last && !observations;
                     op.certain() && (old || extra)
                 });

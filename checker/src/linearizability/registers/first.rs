@@ -1,0 +1,89 @@
+//! Finds the moment at which a register became impossible, in one pass.
+
+use super::{
+    super::{
+        object::{Action, NEVER, Op},
+        values::{ABSENT, IMPOSSIBLE, UNOBSERVED, Values},
+    },
+    Contradiction, LiveZones, Repeated, Token,
+    zones::applicable,
+};
+
+/// What zones remember at least before they look for what can be forgotten.
+pub(in super::super) const REMEMBERED: usize = 64;
+
+/// The operation with whose completion a key becomes impossible, whose operations come in order of
+/// invocation; none if it is linearizable, or zones do not apply. `remembered` changes only what it costs.
+pub(in super::super) fn first_contradiction(
+    values: &Values<'_>,
+    ops: &[Op],
+    remembered: usize,
+) -> Option<Op> {
+    let mut pass = Pass {
+        ops,
+        zones: LiveZones::new(ABSENT),
+        tokens: vec![None; ops.len()],
+        initial_matters: applicable(values, ops)?.initial_matters,
+    };
+    let mut completions: Vec<u32> =
+        (0..).zip(ops).filter(|(_, op)| op.certain()).map(|(place, _)| place).collect();
+    completions.sort_by_key(|&place| ops[place as usize].completed);
+    let mut completions = completions.into_iter().peekable();
+    let (mut look, mut open) = (remembered, 0);
+    for place in 0..=ops.len() {
+        // Of equal times, invocations come first.
+        let now = ops.get(place).map_or(NEVER, |op| op.invoked);
+        while let Some(done) = completions.next_if(|&done| ops[done as usize].completed < now) {
+            if pass.complete(done as usize).is_err() {
+                return Some(ops[done as usize]);
+            }
+        }
+        if place < ops.len() {
+            pass.invoke(place).expect("no value is produced twice where zones apply");
+        }
+        if pass.zones.len() > look {
+            while ops.get(open).is_some_and(|op| !op.certain() || op.completed < now) {
+                open += 1;
+            }
+            pass.zones.forget(ops.get(open).map_or(now, |op| op.invoked.min(now)));
+            look = remembered + 2 * pass.zones.len();
+        }
+    }
+    None
+}
+
+struct Pass<'a> {
+    ops: &'a [Op],
+    zones: LiveZones<u32>,
+    /// By operation: what names it among the zones.
+    tokens: Vec<Option<Token>>,
+    initial_matters: bool,
+}
+
+impl Pass<'_> {
+    fn complete(&mut self, place: usize) -> Result<(), Contradiction> {
+        let op = &self.ops[place];
+        match (op.action, self.tokens[place]) {
+            (Action::Read(IMPOSSIBLE), _) => Err(Contradiction),
+            (Action::Read(value), _) => self.zones.read(&value, op.invoked, op.completed),
+            (_, Some(token)) => self.zones.happened(token, op.completed),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn invoke(&mut self, place: usize) -> Result<(), Repeated> {
+        let sought = |value| value != UNOBSERVED && (value != ABSENT || self.initial_matters);
+        let op = &self.ops[place];
+        let token = match op.action {
+            Action::Write(to) => self.zones.write(Some(to).filter(|&to| sought(to)), op.invoked)?,
+            Action::Cas(from, to) => self.zones.cas(from, Some(to).filter(|&to| sought(to)), op.invoked)?,
+            Action::Read(_) | Action::Not(_) | Action::Append(_) => return Ok(()),
+        };
+        if op.certain() {
+            self.tokens[place] = Some(token);
+        } else {
+            self.zones.unknown(token);
+        }
+        Ok(())
+    }
+}
