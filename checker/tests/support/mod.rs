@@ -5,3 +5,4 @@ pub(crate) mod generate;
 pub(crate) mod objects;
 pub(crate) mod objects_oracle;
 pub(crate) mod oracle;
+pub(crate) mod share;

@@ -5,5 +5,7 @@ mod arbitrary;
 mod database;
 mod named;
 mod oracle;
+#[path = "../support/share.rs"]
+mod share;
 mod simulated;
 mod written;
