@@ -88,6 +88,11 @@ pub struct PaxosOptions {
     /// `monitor`: how long the active leader may be silent before it is preempted.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub patience: Duration,
+    /// Bytes of decided commands that a replica keeps, for others that fall behind and for `/decisions`; it
+    /// hands its state to whoever needs older ones.
+    pub keep_bytes: u64,
+    /// Bytes of log after which a node takes a snapshot, and removes what the snapshot replaces.
+    pub snapshot_bytes: u64,
     /// How long a client's command may stay undecided before the node answers "unknown".
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub deadline: Duration,
@@ -104,6 +109,8 @@ impl Default for PaxosOptions {
             resend: Duration::from_millis(200),
             ping: Duration::from_millis(30),
             patience: Duration::from_millis(150),
+            keep_bytes: 32 << 20,
+            snapshot_bytes: 64 << 20,
             deadline: Duration::from_secs(10),
         }
     }
@@ -123,6 +130,12 @@ impl PaxosOptions {
         }
         if self.window == 0 {
             return Err("window: 0 would let nothing be proposed; give at least 1".to_owned());
+        }
+        if self.snapshot_bytes == 0 {
+            return Err(
+                "snapshot-bytes: 0 would take snapshots for ever; give a number of bytes such as 67108864"
+                    .to_owned(),
+            );
         }
         if !(1.0..=1000.0).contains(&self.backoff.factor) {
             return Err(format!("backoff.factor: {} must be from 1 to 1000", self.backoff.factor));

@@ -20,17 +20,50 @@ pub enum Flaw {
     ReplicaAppliesTwice,
     /// An acceptor answers before its record is written at all; the record follows much later.
     AcceptorAnswersBeforeWrite,
+    /// An acceptor answers while its record may still be lost with the power.
+    AcceptorAnswersBeforeSync,
+    /// An acceptor accepts whatever it is asked to, and says that it promised just that.
+    AcceptorAcceptsBelowPromise,
+    /// An acceptor collects slots that fewer than f + 1 replicas have on disk.
+    AcceptorCollectsEarly,
+    /// Of several pvalues for a slot, a scout takes the one with the lowest ballot.
+    ScoutTakesLowestBallot,
+    /// A leader begins with the round it used last again after a restart.
+    LeaderReusesBallot,
+    /// A replica skips slots whose decision it does not know yet.
+    ReplicaAppliesAcrossGap,
+    /// A replica answers from its present state when it proposes a command.
+    ReplicaAnswersOnPropose,
+    /// A replica counts slots as safe whose decisions it has not on disk.
+    ReplicaTellsProgressEarly,
+    /// A snapshot has the values, and no result of any client, so that a retry is applied again.
+    SnapshotForgetsResults,
+    /// A snapshot claims to have one slot more than it has.
+    SnapshotWrongSlot,
+    /// Segments are removed before the snapshot that replaces them is durable.
+    LogRemovesEarly,
 }
 
 impl Flaw {
     /// Every flaw there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 17] = [
         Self::AcceptorForgetsPromise,
         Self::CommanderMinorityQuorum,
         Self::ScoutIgnoresPvalues,
         Self::ReplicaReadsOwnState,
         Self::ReplicaAppliesTwice,
         Self::AcceptorAnswersBeforeWrite,
+        Self::AcceptorAnswersBeforeSync,
+        Self::AcceptorAcceptsBelowPromise,
+        Self::AcceptorCollectsEarly,
+        Self::ScoutTakesLowestBallot,
+        Self::LeaderReusesBallot,
+        Self::ReplicaAppliesAcrossGap,
+        Self::ReplicaAnswersOnPropose,
+        Self::ReplicaTellsProgressEarly,
+        Self::SnapshotForgetsResults,
+        Self::SnapshotWrongSlot,
+        Self::LogRemovesEarly,
     ];
 
     /// Its name on the command line and in specs.
@@ -42,6 +75,17 @@ impl Flaw {
             Self::ReplicaReadsOwnState => "replica-reads-own-state",
             Self::ReplicaAppliesTwice => "replica-applies-twice",
             Self::AcceptorAnswersBeforeWrite => "acceptor-answers-before-write",
+            Self::AcceptorAnswersBeforeSync => "acceptor-answers-before-sync",
+            Self::AcceptorAcceptsBelowPromise => "acceptor-accepts-below-promise",
+            Self::AcceptorCollectsEarly => "acceptor-collects-early",
+            Self::ScoutTakesLowestBallot => "scout-takes-lowest-ballot",
+            Self::LeaderReusesBallot => "leader-reuses-ballot",
+            Self::ReplicaAppliesAcrossGap => "replica-applies-across-gap",
+            Self::ReplicaAnswersOnPropose => "replica-answers-on-propose",
+            Self::ReplicaTellsProgressEarly => "replica-tells-progress-early",
+            Self::SnapshotForgetsResults => "snapshot-forgets-results",
+            Self::SnapshotWrongSlot => "snapshot-wrong-slot",
+            Self::LogRemovesEarly => "log-removes-early",
         }
     }
 
@@ -54,6 +98,47 @@ impl Flaw {
             Self::ReplicaReadsOwnState => "a replica answers reads from its own state",
             Self::ReplicaAppliesTwice => "a replica applies a command twice when it was decided twice",
             Self::AcceptorAnswersBeforeWrite => "an acceptor answers before its record is written at all",
+            Self::AcceptorAnswersBeforeSync => "an acceptor answers before its record is synced",
+            Self::AcceptorAcceptsBelowPromise => "an acceptor accepts pvalues below its promise",
+            Self::AcceptorCollectsEarly => "an acceptor forgets slots that only one replica has on disk",
+            Self::ScoutTakesLowestBallot => "a scout takes the pvalue with the lowest ballot",
+            Self::LeaderReusesBallot => "a leader reuses its last ballot after a restart",
+            Self::ReplicaAppliesAcrossGap => {
+                "a replica applies a later decision before an earlier one is known"
+            }
+            Self::ReplicaAnswersOnPropose => {
+                "a replica answers a client when it proposes, not when it applies"
+            }
+            Self::ReplicaTellsProgressEarly => "a replica tells its progress before it is on disk",
+            Self::SnapshotForgetsResults => "a snapshot leaves out the clients' last results",
+            Self::SnapshotWrongSlot => "a snapshot is taken under the wrong slot",
+            Self::LogRemovesEarly => {
+                "old segments are removed before the snapshot that replaces them is durable"
+            }
+        }
+    }
+
+    /// Whether it shows only when chance brings several things together, or when the power fails: the simulation
+    /// in virtual time provokes it for certain, and no spec of the bench does.
+    pub fn needs_simulation(self) -> bool {
+        match self {
+            Self::AcceptorForgetsPromise
+            | Self::CommanderMinorityQuorum
+            | Self::ScoutIgnoresPvalues
+            | Self::ReplicaReadsOwnState
+            | Self::ReplicaAppliesTwice
+            | Self::AcceptorAnswersBeforeWrite => false,
+            Self::AcceptorAnswersBeforeSync
+            | Self::AcceptorAcceptsBelowPromise
+            | Self::AcceptorCollectsEarly
+            | Self::ScoutTakesLowestBallot
+            | Self::LeaderReusesBallot
+            | Self::ReplicaAppliesAcrossGap
+            | Self::ReplicaAnswersOnPropose
+            | Self::ReplicaTellsProgressEarly
+            | Self::SnapshotForgetsResults
+            | Self::SnapshotWrongSlot
+            | Self::LogRemovesEarly => true,
         }
     }
 }

@@ -104,8 +104,13 @@ fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {
     }
     if recovery.restarted {
         println!(
-            "recovered {} decisions from {} records ({} bytes) of its own log in {:.3} s",
-            recovery.decisions_from_log, recovery.records, recovery.bytes, recovery.log_seconds
+            "recovered {} decisions from its snapshot ({} bytes) and {} from {} records ({} bytes) of its own log in {:.3} s",
+            recovery.decisions_from_snapshot,
+            recovery.snapshot_bytes,
+            recovery.decisions_from_log,
+            recovery.records,
+            recovery.bytes,
+            recovery.log_seconds
         );
     }
     println!("listening on {address}");

@@ -34,8 +34,16 @@ pub struct Status {
     pub backoff_ms: u64,
     /// What it brought back when it started.
     pub recovery: Recovery,
-    /// Bytes of its log on disk.
+    /// The first slot whose decision its replica keeps.
+    pub first_kept: u64,
+    /// The slots below this one its acceptor has forgotten, because enough replicas have them on disk.
+    pub collected: u64,
+    /// Bytes of its log on disk, without the snapshot.
     pub log_bytes: u64,
+    /// Bytes of its last snapshot, 0 without one.
+    pub snapshot_bytes: u64,
+    /// Snapshots since it started.
+    pub snapshots: u64,
     /// Syncs of its log since it started.
     pub syncs: u64,
 }
@@ -51,11 +59,19 @@ pub struct Recovery {
     pub bytes: u64,
     /// Bytes of a torn last record that were cut off.
     pub torn_bytes: u64,
-    /// Decisions it had in its own log.
+    /// Slots whose commands were in its own snapshot.
+    pub decisions_from_snapshot: u64,
+    /// Bytes of that snapshot.
+    pub snapshot_bytes: u64,
+    /// Decisions it had in its own log, beyond the snapshot.
     pub decisions_from_log: u64,
     /// Decisions it learned from other nodes until it was level.
     pub decisions_from_peers: u64,
-    /// Seconds spent reading its own log.
+    /// Slots whose commands were in a state that another node handed it until it was level.
+    pub slots_of_state_from_peers: u64,
+    /// Bytes of what came from other nodes until it was level, roughly.
+    pub bytes_from_peers: u64,
+    /// Seconds spent reading its own snapshot and log.
     pub log_seconds: f64,
     /// Seconds from the start of the process until it was level with the other replicas; none while it is not.
     pub level_seconds: Option<f64>,

@@ -1,7 +1,8 @@
 //! The replicated state machine: a map from text to text, with each client's last result.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// What a command does to the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub enum Operation {
 }
 
 /// What a client is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// It was done.
     Done,
@@ -68,18 +69,27 @@ pub enum Answer {
     Forgotten,
 }
 
+/// How many clients' last results are kept. When there are more, the one whose command is the oldest is
+/// forgotten, at the same command in every copy of the store.
+const CLIENTS_MAX: usize = 1 << 16;
+
 /// The number and the result of a client's last command.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Session {
     sequence: u64,
     answer: Answer,
+    /// The count of remembered commands when this one was.
+    age: u64,
 }
 
 /// A copy of the store, as one replica has it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Store {
     values: BTreeMap<String, String>,
-    sessions: BTreeMap<String, Session>,
+    sessions: BTreeMap<Arc<str>, Session>,
+    /// Clients by the age of their commands, the oldest first; an entry whose age is not the session's is void.
+    ages: VecDeque<(u64, Arc<str>)>,
+    remembered: u64,
 }
 
 impl Store {
@@ -100,7 +110,31 @@ impl Store {
 
     /// Keeps the result of a client's command, so that a retry is answered and not applied.
     pub fn remember(&mut self, client: &str, sequence: u64, answer: Answer) {
-        self.sessions.insert(client.to_owned(), Session { sequence, answer });
+        self.remembered += 1;
+        let age = self.remembered;
+        let session = Session { sequence, answer, age };
+        let client = match self.sessions.get_key_value(client) {
+            Some((client, _)) => Arc::clone(client),
+            None => Arc::from(client),
+        };
+        self.ages.push_back((age, Arc::clone(&client)));
+        self.sessions.insert(client, session);
+        while self.sessions.len() > CLIENTS_MAX {
+            let Some((age, client)) = self.ages.pop_front() else { break };
+            if self.sessions.get(&client).is_some_and(|session| session.age == age) {
+                self.sessions.remove(&client);
+            }
+        }
+        if self.ages.len() > 2 * self.sessions.len() + 1024 {
+            let sessions = &self.sessions;
+            self.ages.retain(|(age, client)| sessions.get(client).is_some_and(|it| it.age == *age));
+        }
+    }
+
+    /// The flaw `snapshot-forgets-results`: the same values, and no client's result.
+    #[must_use]
+    pub fn without_results(&self) -> Self {
+        Self { values: self.values.clone(), ..Self::default() }
     }
 
     /// Applies an operation.
@@ -169,5 +203,21 @@ mod tests {
         assert_eq!(store.result("c", 1), Some(Answer::Forgotten));
         assert_eq!(store.result("c", 3), None);
         assert_eq!(store.result("d", 1), None);
+    }
+
+    #[test]
+    fn results_of_the_longest_silent_clients_are_forgotten_and_of_no_others() {
+        let mut store = Store::default();
+        for sequence in 1..=3 {
+            store.remember("busy", sequence, Answer::Done);
+            for client in 0..CLIENTS_MAX / 2 {
+                store.remember(&format!("{sequence}-{client}"), 1, Answer::Done);
+            }
+        }
+        assert_eq!(store.sessions.len(), CLIENTS_MAX);
+        assert!(store.ages.len() <= 2 * CLIENTS_MAX + 1024);
+        assert_eq!(store.result("busy", 3), Some(Answer::Done));
+        assert_eq!(store.result("1-0", 1), None);
+        assert_eq!(store.result("3-0", 1), Some(Answer::Done));
     }
 }

@@ -24,6 +24,7 @@ struct Cluster {
     folder: tempfile::TempDir,
     members: Vec<Member>,
     nodes: Vec<Option<Child>>,
+    paxos: PaxosOptions,
 }
 
 impl Cluster {
@@ -35,11 +36,21 @@ impl Cluster {
             roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
         };
         let members: Vec<_> = (1..=size).map(member).collect();
-        Self { folder: tempfile::tempdir().unwrap(), nodes: members.iter().map(|_| None).collect(), members }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            nodes: members.iter().map(|_| None).collect(),
+            members,
+            paxos: PaxosOptions::default(),
+        }
     }
 
     fn started(size: u8) -> Self {
+        Self::started_with(size, PaxosOptions::default())
+    }
+
+    fn started_with(size: u8, paxos: PaxosOptions) -> Self {
         let mut cluster = Self::new(size);
+        cluster.paxos = paxos;
         for place in 0..usize::from(size) {
             cluster.start(place);
         }
@@ -58,7 +69,7 @@ impl Cluster {
             data: self.data(place),
             seed: place as u64,
             members: self.members.clone(),
-            paxos: PaxosOptions::default(),
+            paxos: self.paxos.clone(),
             name,
         };
         let path = self.folder.path().join(format!("{}.json", config.name));
@@ -191,6 +202,107 @@ fn a_killed_node_gets_its_decisions_back_from_its_log_and_the_rest_from_its_peer
     let parsed =
         |place| serde_json::from_str::<serde_json::Value>(&decisions(place)).unwrap()["decisions"].clone();
     assert_eq!(parsed(0), parsed(1));
+}
+
+/// Puts many values over a few connections at once; returns when all are acknowledged.
+fn put_many(address: SocketAddr, clients: usize, each: usize, bytes: usize) {
+    let client = |client: usize| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let value = "v".repeat(bytes);
+        let mut answer = [0; 1024];
+        for count in 0..each {
+            let request = format!(
+                "PUT /kv/{client}-{} HTTP/1.1\r\nhost: n\r\ncontent-length: {bytes}\r\n\r\n{value}",
+                count % 100
+            );
+            stream.write_all(request.as_bytes()).unwrap();
+            let read = stream.read(&mut answer).unwrap();
+            assert!(
+                answer[..read].starts_with(b"HTTP/1.1 200"),
+                "{}",
+                String::from_utf8_lossy(&answer[..read])
+            );
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..clients).for_each(|number| drop(scope.spawn(move || client(number))));
+    });
+}
+
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+}
+
+fn resident_bytes(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+fn small(keep_bytes: u64, snapshot_bytes: u64) -> PaxosOptions {
+    PaxosOptions { keep_bytes, snapshot_bytes, ..PaxosOptions::default() }
+}
+
+#[test]
+fn snapshots_replace_the_log_and_a_node_comes_back_from_its_own_or_is_handed_one() {
+    let mut cluster = Cluster::started_with(3, small(20_000, 100_000));
+    put_many(cluster.members[0].address, 4, 500, 100);
+    cluster.put(0, "a", "old");
+    let done = |cluster: &Cluster, place| {
+        let Status { snapshots, first_kept, collected, .. } = cluster.status(place);
+        snapshots > 0 && first_kept > 1000 && collected > 1000
+    };
+    cluster.eventually("all have forgotten the first slots", |it| (0..3).all(|place| done(it, place)));
+    let (status, body) = cluster.ask(1, "GET", "/decisions?from=1", "").unwrap();
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert!(status == 200 && body["first"].as_u64() > Some(1000) && body["first"] == body["from"], "{body}");
+    cluster.kill(1);
+    put_many(cluster.members[0].address, 4, 500, 100);
+    cluster.put(0, "a", "new");
+    cluster.start(1);
+    cluster.eventually("n2 is level", |cluster| cluster.status(1).recovery.level_seconds.is_some());
+    let Status { recovery, .. } = cluster.status(1);
+    assert!(recovery.decisions_from_snapshot > 1000 && recovery.snapshot_bytes > 0, "{recovery:?}");
+    assert!(recovery.slots_of_state_from_peers > 1000 && recovery.bytes_from_peers > 0, "{recovery:?}");
+    let (_, body) = cluster.ask(1, "GET", "/kv/a?read=local", "").unwrap();
+    assert!(body.contains("\"new\""), "{body}");
+    (0..3).for_each(|place| cluster.kill(place));
+    (0..3).for_each(|place| cluster.start(place));
+    let (_, body) = cluster.ask(1, "GET", "/kv/a", "").unwrap();
+    assert!(body.contains("\"new\""), "{body}");
+}
+
+/// Loads a cluster in rounds; after the first half neither the folders nor the memory may grow any more.
+fn stays_flat(rounds: usize, clients: usize, each: usize, options: PaxosOptions, limit: u64) {
+    let cluster = Cluster::started_with(3, options);
+    let mut seen = Vec::new();
+    for round in 0..rounds {
+        put_many(cluster.members[round % 3].address, clients, each, 100);
+        let disk = (0..3).map(|place| folder_bytes(&cluster.data(place))).max().unwrap();
+        let memory = (0..3).map(|place| resident_bytes(cluster.status(place).pid)).max().unwrap();
+        println!("{} commands: {disk} bytes on disk, {memory} in memory", (round + 1) * clients * each);
+        seen.push((disk, memory));
+    }
+    let most = |half: &[(u64, u64)]| {
+        (half.iter().map(|it| it.0).max().unwrap(), half.iter().map(|it| it.1).max().unwrap())
+    };
+    let (first, second) = seen.split_at(rounds / 2);
+    let ((disk_before, memory_before), (disk, memory)) = (most(first), most(second));
+    assert!(disk < disk_before + limit, "disk grew from {disk_before} to {disk} bytes");
+    assert!(memory < memory_before + limit, "memory grew from {memory_before} to {memory} bytes");
+}
+
+#[test]
+fn disk_and_memory_stay_bounded_under_load() {
+    stays_flat(6, 8, 300, small(100_000, 200_000), 3 << 20);
+}
+
+#[test]
+#[ignore = "takes minutes: run it with --release after a change to what is kept"]
+fn disk_and_memory_stay_bounded_over_ten_million_commands() {
+    stays_flat(20, 250, 2_000, PaxosOptions::default(), 100 << 20);
 }
 
 #[test]

@@ -8,7 +8,13 @@ use node::flaw::Flaw;
 use world::{Outcome, World};
 
 fn options(leadership: Leadership, flaws: &[Flaw]) -> PaxosOptions {
-    PaxosOptions { leadership, flaw: flaws.to_vec(), window: 20, ..PaxosOptions::default() }
+    PaxosOptions {
+        leadership,
+        flaw: flaws.to_vec(),
+        window: 20,
+        keep_bytes: 2_000,
+        ..PaxosOptions::default()
+    }
 }
 
 fn broken_promises(
@@ -16,10 +22,10 @@ fn broken_promises(
     seeds: std::ops::Range<u64>,
 ) -> impl Iterator<Item = (u64, String)> {
     let outcome = move |seed| match World::new(if seed % 2 == 0 { 5 } else { 3 }, options, seed).run() {
-        Outcome::Kept { decided } => {
+        Outcome::Kept { decided, snapshots, .. } => {
             assert!(
-                decided > 20,
-                "seed {seed}: only {decided} commands were decided; the test shows nothing"
+                decided > 20 && snapshots > 0,
+                "seed {seed}: {decided} commands decided, {snapshots} snapshots: that shows too little"
             );
             None
         }
@@ -31,6 +37,16 @@ fn broken_promises(
 #[test]
 fn a_monitored_cluster_keeps_every_promise_and_serves_again_after_the_faults() {
     assert_eq!(broken_promises(&options(Leadership::Monitor, &[]), 0..60).next(), None);
+}
+
+#[test]
+fn simulated_replicas_fall_so_far_behind_that_they_are_handed_the_state() {
+    let handed = |seed| match World::new(3, &options(Leadership::Monitor, &[]), seed).run() {
+        Outcome::Kept { transfers, .. } => transfers,
+        Outcome::Broken(why) => panic!("seed {seed}: {why}"),
+    };
+    let handed = (0..10).map(handed).filter(|&transfers| transfers > 0).count();
+    assert!(handed >= 3, "in {handed} of 10 clusters only");
 }
 
 #[test]
@@ -77,4 +93,59 @@ fn a_command_applied_twice_is_caught() {
 #[test]
 fn a_read_from_own_state_is_caught() {
     is_caught(Flaw::ReplicaReadsOwnState, Leadership::Monitor);
+}
+
+#[test]
+fn an_answer_before_the_sync_is_caught() {
+    is_caught(Flaw::AcceptorAnswersBeforeSync, Leadership::Compete);
+}
+
+#[test]
+fn accepting_below_the_promise_is_caught() {
+    is_caught(Flaw::AcceptorAcceptsBelowPromise, Leadership::Compete);
+}
+
+#[test]
+fn collecting_what_one_replica_has_is_caught() {
+    is_caught(Flaw::AcceptorCollectsEarly, Leadership::Monitor);
+}
+
+#[test]
+fn the_pvalue_with_the_lowest_ballot_is_caught() {
+    is_caught(Flaw::ScoutTakesLowestBallot, Leadership::Compete);
+}
+
+#[test]
+fn a_ballot_used_again_after_a_restart_is_caught() {
+    is_caught(Flaw::LeaderReusesBallot, Leadership::Compete);
+}
+
+#[test]
+fn applying_across_a_gap_is_caught() {
+    is_caught(Flaw::ReplicaAppliesAcrossGap, Leadership::Monitor);
+}
+
+#[test]
+fn an_answer_before_the_command_is_decided_is_caught() {
+    is_caught(Flaw::ReplicaAnswersOnPropose, Leadership::Monitor);
+}
+
+#[test]
+fn progress_told_before_it_is_on_disk_is_caught() {
+    is_caught(Flaw::ReplicaTellsProgressEarly, Leadership::Monitor);
+}
+
+#[test]
+fn a_snapshot_without_the_clients_results_is_caught() {
+    is_caught(Flaw::SnapshotForgetsResults, Leadership::Monitor);
+}
+
+#[test]
+fn a_snapshot_under_the_wrong_slot_is_caught() {
+    is_caught(Flaw::SnapshotWrongSlot, Leadership::Monitor);
+}
+
+#[test]
+fn segments_removed_before_the_snapshot_is_durable_is_caught() {
+    is_caught(Flaw::LogRemovesEarly, Leadership::Monitor);
 }

@@ -154,12 +154,15 @@ impl VariantRun<'_> {
         let path = self.folder.join("samples.csv");
         let sampler = Sampler::start(&path, &cluster.nodes, recorder.start())
             .map_err(|error| Failure::io(&path, &error))?;
+        let asked = if self.plan.check.agreement { &cluster.replicas[..] } else { &[] };
+        let gathering = decisions::Gathering::start(asked, &self.folder)
+            .map_err(|error| Failure::io(&self.folder, &error))?;
         let outcome = tokio::select! {
             never = record_exits(&mut exits, cluster, recorder) => match never {},
             outcome = self.phases(cluster, &mut session, recorder, herald, log) => outcome,
         };
         if outcome.is_ok() {
-            self.decisions(cluster, herald).await;
+            self.decisions(cluster, gathering, herald).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
         outcome.and(written)
@@ -264,17 +267,19 @@ impl VariantRun<'_> {
     }
 
     /// What every replica says was decided, for the check of agreement.
-    async fn decisions(&self, cluster: &PaxosCluster, herald: &Herald) {
+    async fn decisions(&self, cluster: &PaxosCluster, gathering: decisions::Gathering, herald: &Herald) {
         let level = decisions::wait_until_level(&cluster.replicas, &self.halt).await;
         let mut counts = Vec::new();
-        for (name, address) in &cluster.replicas {
-            let path = self.folder.join("nodes").join(name).join("decisions.jsonl");
-            match decisions::fetch(*address, &path).await {
+        for (name, count) in gathering.finish().await {
+            match count {
                 Ok(count) => counts.push(format!("{name} {count}")),
                 Err(error) => {
                     herald.tell(What::Note(format!("the decisions of {name} are missing: {error}")));
                 }
             }
+        }
+        if counts.is_empty() {
+            return;
         }
         let level = if level { "" } else { " (the replicas are not level)" };
         herald.tell(What::Note(format!("slots decided: {}{level}", counts.join(", "))));

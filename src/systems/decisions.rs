@@ -1,15 +1,21 @@
-//! What each replica says was decided, slot by slot, fetched after the load into `decisions.jsonl`.
+//! What each replica says was decided, slot by slot, gathered into `decisions.jsonl` while the load runs and after it.
+//!
+//! Replicas keep their last decisions only, so what they decide is fetched as they go; after the load all that they
+//! still keep is fetched again, and whatever they then say otherwise is written down too.
 
 use super::http::{AskError, Asker};
 use node::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long replicas may take to become level before what they have is fetched as it is.
 const LEVEL_WITHIN: Duration = Duration::from_secs(5);
@@ -17,12 +23,15 @@ const LEVEL_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 /// How long one page may take.
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
+/// How often a replica is asked for more while the load runs.
+const EVERY: Duration = Duration::from_millis(500);
 /// Slots a page holds at most; nodes give no more.
 const PAGE: u64 = 10_000;
 
 /// One page of `GET /decisions`.
 #[derive(Debug, Deserialize)]
 struct Page {
+    from: u64,
     next: u64,
     slot_out: u64,
     decisions: Vec<Decision>,
@@ -69,28 +78,95 @@ pub(crate) async fn wait_until_level(replicas: &[(String, SocketAddr)], cancel: 
     false
 }
 
-/// Fetches everything one replica has applied into a file, a line per slot. Returns how many slots.
-///
-/// # Errors
-/// When the node does not answer, or the file cannot be written.
-pub(crate) async fn fetch(address: SocketAddr, path: &Path) -> Result<u64, FetchError> {
-    let mut asker = Asker::new(address);
-    let mut file = BufWriter::new(File::create(path)?);
-    let (mut from, mut count) = (1, 0);
-    loop {
-        let page: Page =
-            asker.get(&format!("/decisions?from={from}&to={}", from + PAGE), PAGE_WITHIN).await?;
-        for Decision { slot, command } in &page.decisions {
-            serde_json::to_writer(&mut file, &json!({ "slot": slot, "command": command }))
-                .map_err(io::Error::from)?;
-            file.write_all(b"\n")?;
-            count += 1;
+/// Gathers what one replica says was decided.
+#[derive(Debug)]
+struct Gatherer {
+    asker: Asker,
+    file: BufWriter<File>,
+    /// A hash of the command that was written for each slot.
+    written: HashMap<u64, u64>,
+    next: u64,
+}
+
+impl Gatherer {
+    /// Fetches from `self.next` on until the replica has no more; returns how many slots are written in all.
+    async fn fetch(&mut self) -> Result<u64, FetchError> {
+        loop {
+            let from = self.next;
+            let path = format!("/decisions?from={from}&to={}", from + PAGE);
+            let page: Page = self.asker.get(&path, PAGE_WITHIN).await?;
+            for Decision { slot, command } in &page.decisions {
+                let line = format!("{}\n", json!({ "slot": slot, "command": command }));
+                let mut hasher = DefaultHasher::new();
+                line.hash(&mut hasher);
+                if self.written.insert(*slot, hasher.finish()) != Some(hasher.finish()) {
+                    self.file.write_all(line.as_bytes())?;
+                }
+            }
+            self.next = page.next.max(from);
+            // A page that leads no further would be asked for for ever.
+            if page.next >= page.slot_out || page.next <= page.from {
+                self.file.flush()?;
+                return Ok(self.written.len() as u64);
+            }
         }
-        // A page that leads no further would be asked for for ever.
-        if page.next >= page.slot_out || page.next <= from {
-            file.flush()?;
-            return Ok(count);
+    }
+
+    /// Fetches as the replica goes, until it is told to stop. A replica that does not answer is asked again.
+    async fn follow(mut self, stop: CancellationToken) -> Result<u64, FetchError> {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => break,
+            }
+            if let Err(error @ FetchError::Write(_)) = self.fetch().await {
+                return Err(error);
+            }
         }
-        from = page.next;
+        self.next = 1;
+        self.fetch().await
+    }
+}
+
+/// Gathers what all replicas say was decided, from its start until [`finish`](Self::finish).
+#[derive(Debug)]
+pub(crate) struct Gathering {
+    /// Ends the tasks when it is dropped.
+    stop: DropGuard,
+    tasks: Vec<(String, JoinHandle<Result<u64, FetchError>>)>,
+}
+
+impl Gathering {
+    /// Begins to gather into `folder/nodes/<name>/decisions.jsonl`.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub(crate) fn start(replicas: &[(String, SocketAddr)], folder: &Path) -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let mut tasks = Vec::new();
+        for (name, address) in replicas {
+            let path = folder.join("nodes").join(name).join("decisions.jsonl");
+            let gatherer = Gatherer {
+                asker: Asker::new(*address),
+                file: BufWriter::new(File::create(path)?),
+                written: HashMap::new(),
+                next: 1,
+            };
+            tasks.push((name.clone(), tokio::spawn(gatherer.follow(stop.clone()))));
+        }
+        Ok(Self { stop: stop.drop_guard(), tasks })
+    }
+
+    /// Fetches what is left, and returns for each replica how many slots it said were decided.
+    pub(crate) async fn finish(self) -> Vec<(String, Result<u64, FetchError>)> {
+        drop(self.stop);
+        let mut counts = Vec::new();
+        for (name, task) in self.tasks {
+            match task.await {
+                Ok(count) => counts.push((name, count)),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        counts
     }
 }

@@ -182,11 +182,11 @@ impl Story {
         format!(
             "{GOOD}{name} is level{GOOD:#} {:.2} s after its start: {} decisions from its own log ({} records, {} bytes, {:.3} s{torn}), {} from its peers{}",
             recovery.level_seconds.unwrap_or_default(),
-            recovery.decisions_from_log,
+            recovery.decisions_from_snapshot + recovery.decisions_from_log,
             recovery.records,
-            recovery.bytes,
+            recovery.snapshot_bytes + recovery.bytes,
             recovery.log_seconds,
-            recovery.decisions_from_peers,
+            recovery.decisions_from_peers + recovery.slots_of_state_from_peers,
             self.applied.get(name).map_or_else(String::new, |before| {
                 format!("; it had applied {} before the fault", before - 1)
             }),

@@ -7,19 +7,22 @@
 )]
 
 mod outbox;
+mod snapshots;
 
 use crate::config::{NodeConfig, Read, Role};
 use crate::flaw::Flaw;
-use crate::log::{Log, LogError, LogWriter, Recovered, Synced};
+use crate::log::{Log, LogError, LogWriter, Recovered, Told};
 use crate::paxos::acceptor::Acceptor;
 use crate::paxos::leader::Leader;
 use crate::paxos::message::{Command, Decided, Message, NodeId, Roster, Slot};
 use crate::paxos::replica::Replica;
+use crate::paxos::snapshot::Roles;
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::status::{Recovery, Status};
 use crate::store::Answer;
 use crate::transport::Peers;
 use outbox::Outbox;
+use snapshots::{Saved, Snapshots};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -58,13 +61,25 @@ pub enum Input {
         /// Its messages, in order.
         messages: Vec<Message>,
     },
-    /// The log has synced, or has failed for good.
-    Synced(Result<Synced, LogError>),
+    /// The log has done something, or has failed for good.
+    Log(Result<Told, LogError>),
+    /// A snapshot is durable, or could not be written.
+    Saved(Result<Saved, LogError>),
     /// Somebody wants to know how the node is.
     Status(oneshot::Sender<Status>),
-    /// Somebody wants the decisions of slots from one (inclusive) to another (exclusive), and the next
-    /// slot to be applied.
-    Decisions(Slot, Slot, oneshot::Sender<(Vec<Decided>, Slot)>),
+    /// Somebody wants the decisions of slots from one (inclusive) to another (exclusive).
+    Decisions(Slot, Slot, oneshot::Sender<Decisions>),
+}
+
+/// Decisions that a replica still keeps.
+#[derive(Debug)]
+pub struct Decisions {
+    /// The decisions, in the order of their slots.
+    pub decisions: Vec<Decided>,
+    /// The first slot whose decision is kept.
+    pub first: Slot,
+    /// The next slot to be applied.
+    pub slot_out: Slot,
 }
 
 /// The roles of one node, and all that stands between them and the world.
@@ -77,12 +92,15 @@ pub struct Driver {
     replica: Option<Replica>,
     outbox: Outbox,
     log: LogWriter,
+    snapshots: Snapshots,
     log_bytes: u64,
     syncs: u64,
     local: VecDeque<Message>,
     waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
     next_ticket: u64,
     recovery: Recovery,
+    /// Whether it has yet to say that it is level.
+    says_level: bool,
     late: VecDeque<(Duration, Vec<Record>)>,
 }
 
@@ -99,35 +117,19 @@ impl Driver {
         let (log, recovered) = log;
         let recovery_started = Instant::now();
         let hosts = |role| config.members[usize::from(roster.me.0)].roles.contains(&role);
-        let options = &config.paxos;
-        let mut acceptor = Acceptor::default();
-        let mut replica = Replica::new(roster.clone(), options.clone());
-        let mut round = 0;
         let mut recovery = Recovery {
             restarted: recovered.existed,
             records: recovered.records.len() as u64,
             bytes: recovered.bytes,
             torn_bytes: recovered.torn_bytes,
+            decisions_from_snapshot: recovered.snapshot.as_ref().map_or(0, |it| it.slot_out() - 1),
+            snapshot_bytes: recovered.snapshot_bytes,
             ..Recovery::default()
         };
-        for record in recovered.records {
-            match record {
-                Record::Promise(ballot) => acceptor.recover_promise(ballot),
-                Record::Accepted(pvalue) => acceptor.recover_accepted(pvalue),
-                Record::Round(used) => round = used.max(round),
-                Record::Decided { slot, command } => {
-                    let accepted = || acceptor.accepted(slot).map(|(_, command)| command.clone());
-                    let command =
-                        command.or_else(accepted).expect("a short record follows the pvalue it means");
-                    replica.recover(slot, command);
-                    recovery.decisions_from_log += 1;
-                }
-            }
-        }
-        if options.flaw.contains(&Flaw::AcceptorForgetsPromise) {
-            acceptor.forget_promise();
-        }
-        let leader = Leader::new(roster.clone(), options.clone(), config.seed, round);
+        let (roles, decisions) =
+            Roles::recover(roster, &config.paxos, config.seed, recovered.snapshot, recovered.records);
+        let Roles { acceptor, leader, replica } = roles;
+        recovery.decisions_from_log = decisions;
         recovery.log_seconds =
             recovery_started.duration_since(started).as_secs_f64() + recovery_started.elapsed().as_secs_f64();
         let log_bytes = log.bytes();
@@ -136,9 +138,15 @@ impl Driver {
             leader: hosts(Role::Leader).then_some(leader),
             replica: hosts(Role::Replica).then_some(replica),
             outbox: Outbox::new(roster.me, peers),
-            log: LogWriter::start(log, move |synced| {
+            snapshots: Snapshots::new(
+                log.folder().to_owned(),
+                config.paxos.snapshot_bytes,
+                recovery.snapshot_bytes,
+                inbox.clone(),
+            ),
+            log: LogWriter::start(log, move |told| {
                 // The driver only goes away when the process ends.
-                let _ = inbox.send(Input::Synced(synced));
+                let _ = inbox.send(Input::Log(told));
             }),
             me: roster.me,
             started,
@@ -148,6 +156,7 @@ impl Driver {
             local: VecDeque::new(),
             waiting: HashMap::new(),
             next_ticket: 0,
+            says_level: recovery.restarted,
             recovery,
             late: VecDeque::new(),
         }
@@ -175,7 +184,25 @@ impl Driver {
             }
             self.tick(now);
             self.deliver_local(now);
-            self.outbox.flush(now, &self.log, self.replica.as_ref().map_or(1, Replica::slot_out));
+            self.outbox.flush(now, &self.log, self.replica.as_ref().map_or(1, Replica::noted));
+            let wanted = self.replica.as_ref().is_some_and(Replica::wants_snapshot);
+            self.snapshots.consider(&self.log, self.log_bytes, wanted);
+            self.say_level();
+        }
+    }
+
+    /// Says, once after a restart, what it took to be level with the others.
+    fn say_level(&mut self) {
+        let Some(learned) = self.replica.as_ref().map(Replica::learned) else { return };
+        if let (true, Some(level)) = (self.says_level, learned.level_at) {
+            self.says_level = false;
+            println!(
+                "level with the other replicas {:.3} s after the start: {} decisions and the state of {} slots from them ({} bytes)",
+                level.as_secs_f64(),
+                learned.decisions,
+                learned.slots_of_state,
+                learned.bytes
+            );
         }
     }
 
@@ -196,8 +223,32 @@ impl Driver {
                     self.message(now, from, message);
                 }
             }
-            Input::Synced(synced) => {
-                let Synced { number, log_bytes } = synced?;
+            Input::Log(told) => self.told(told?),
+            Input::Saved(saved) => {
+                let slot_out = self.snapshots.saved(saved?, &self.log);
+                if let Some(replica) = &mut self.replica {
+                    replica.saved(slot_out);
+                }
+            }
+            Input::Status(reply) => {
+                let _ = reply.send(self.status());
+            }
+            Input::Decisions(from, to, reply) => {
+                let nothing = || Decisions { decisions: Vec::new(), first: 1, slot_out: 1 };
+                let answer = self.replica.as_ref().map_or_else(nothing, |replica| Decisions {
+                    decisions: replica.applied(from, to).collect(),
+                    first: replica.first(),
+                    slot_out: replica.slot_out(),
+                });
+                let _ = reply.send(answer);
+            }
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Synced { number, log_bytes } => {
                 self.log_bytes = log_bytes;
                 self.syncs += 1;
                 let stored = self.outbox.synced(number, &mut self.local, &mut self.waiting);
@@ -205,17 +256,16 @@ impl Driver {
                     replica.stored(stored);
                 }
             }
-            Input::Status(reply) => {
-                let _ = reply.send(self.status());
+            Told::Rotated(index) => {
+                let (acceptor, leader, replica) =
+                    (self.acceptor.as_ref(), self.leader.as_ref(), self.replica.as_ref());
+                self.snapshots.take(index, crate::paxos::snapshot::encode(acceptor, leader, replica));
+                if self.has(Flaw::LogRemovesEarly) {
+                    self.log.remove_before(index);
+                }
             }
-            Input::Decisions(from, to, reply) => {
-                let answer = self.replica.as_ref().map_or((Vec::new(), 1), |replica| {
-                    (replica.applied(from, to).collect(), replica.slot_out())
-                });
-                let _ = reply.send(answer);
-            }
+            Told::Removed(log_bytes) => self.log_bytes = log_bytes,
         }
-        Ok(())
     }
 
     fn request(
@@ -249,8 +299,12 @@ impl Driver {
             | Message::P2b { .. }
             | Message::Ping
             | Message::Pong { .. } => (false, true, false),
-            Message::Decision(_) | Message::Learn { .. } | Message::Learned { .. } => (false, false, true),
-            Message::Progress { .. } => (false, true, true),
+            Message::Decision(_)
+            | Message::Learn { .. }
+            | Message::Learned { .. }
+            | Message::State { .. }
+            | Message::Fetch { .. } => (false, false, true),
+            Message::Progress { .. } => (true, true, true),
         };
         if let (true, Some(role)) = (replica, &mut self.replica) {
             let mut step = Step::default();
@@ -259,9 +313,10 @@ impl Driver {
         }
         if let (true, Some(role)) = (acceptor, &mut self.acceptor) {
             let mut step = Step::default();
-            role.handle(from, message, &mut step);
+            role.handle(from, message.clone(), &mut step);
             self.carry_out(now, Role::Acceptor, step);
-        } else if let (true, Some(role)) = (leader, &mut self.leader) {
+        }
+        if let (true, Some(role)) = (leader, &mut self.leader) {
             let mut step = Step::default();
             role.handle(now, from, message, &mut step);
             self.carry_out(now, Role::Leader, step);
@@ -291,6 +346,9 @@ impl Driver {
         let early = role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeWrite);
         if early && !step.save.is_empty() {
             self.late.push_back((now + LATE, std::mem::take(&mut step.save)));
+        }
+        if role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeSync) {
+            self.outbox.note(now, std::mem::take(&mut step.save));
         }
         let notes = std::mem::take(&mut step.note).into_iter().map(|record| self.shorten(record)).collect();
         self.outbox.note(now, notes);
@@ -324,7 +382,7 @@ impl Driver {
         let replica = self.replica.as_ref();
         let promised = self.acceptor.as_ref().and_then(Acceptor::promised);
         let highest = leader.and_then(Leader::highest).max(promised);
-        let (decisions_from_peers, level) = replica.map_or((0, None), Replica::caught_up);
+        let learned = replica.map(Replica::learned).unwrap_or_default();
         Status {
             name: self.config.name.clone(),
             pid: std::process::id(),
@@ -340,11 +398,17 @@ impl Driver {
             backoff_ms: leader
                 .map_or(0, |leader| u64::try_from(leader.backoff().as_millis()).unwrap_or(u64::MAX)),
             recovery: Recovery {
-                decisions_from_peers,
-                level_seconds: level.map(|level| level.as_secs_f64()),
+                decisions_from_peers: learned.decisions,
+                slots_of_state_from_peers: learned.slots_of_state,
+                bytes_from_peers: learned.bytes,
+                level_seconds: learned.level_at.map(|level| level.as_secs_f64()),
                 ..self.recovery.clone()
             },
+            first_kept: replica.map_or(1, Replica::first),
+            collected: self.acceptor.as_ref().map_or(1, Acceptor::collected),
             log_bytes: self.log_bytes,
+            snapshot_bytes: self.snapshots.bytes(),
+            snapshots: self.snapshots.count(),
             syncs: self.syncs,
         }
     }

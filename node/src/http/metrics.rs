@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 /// The status as a response in Prometheus' text format.
 pub(super) fn respond(status: &Status) -> Response<Full<Bytes>> {
-    let rows: [(&str, &str, &str, f64); 8] = [
+    let rows: [(&str, &str, &str, f64); 11] = [
         (
             "bench_node_active",
             "gauge",
@@ -27,6 +27,9 @@ pub(super) fn respond(status: &Status) -> Response<Full<Bytes>> {
         ),
         ("bench_node_adoptions_total", "counter", "Times the leader was adopted.", status.adoptions as f64),
         ("bench_node_log_bytes", "gauge", "Bytes of the log in use.", status.log_bytes as f64),
+        ("bench_node_snapshot_bytes", "gauge", "Bytes of the last snapshot.", status.snapshot_bytes as f64),
+        ("bench_node_snapshots_total", "counter", "Snapshots taken.", status.snapshots as f64),
+        ("bench_node_collected", "gauge", "Slots below it are forgotten.", status.collected as f64),
         ("bench_node_syncs_total", "counter", "Syncs of the log.", status.syncs as f64),
     ];
     let mut text = String::new();

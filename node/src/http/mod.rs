@@ -10,7 +10,7 @@ mod kv;
 mod metrics;
 mod respond;
 
-use crate::driver::Input;
+use crate::driver::{Decisions, Input};
 use crate::paxos::message::NodeId;
 use crate::status::Status;
 use crate::transport::{self, FROM, PROTOCOL};
@@ -122,11 +122,13 @@ impl Server {
         let to = slot("to", u64::MAX)?.min(from.saturating_add(DECISIONS_MAX));
         let (reply, answer) = oneshot::channel();
         self.inbox.send(Input::Decisions(from, to, reply)).map_err(|_| Failure::stopping())?;
-        let (decisions, slot_out) = answer.await.map_err(|_| Failure::stopping())?;
+        let Decisions { decisions, first, slot_out } = answer.await.map_err(|_| Failure::stopping())?;
+        // What is no longer kept is passed over, aloud: `first` and `from` say so.
+        let from = from.max(first);
         let next = from + decisions.len() as u64;
         Ok(json(
             StatusCode::OK,
-            &json!({ "from": from, "next": next, "slot_out": slot_out, "decisions": decisions }),
+            &json!({ "first": first, "from": from, "next": next, "slot_out": slot_out, "decisions": decisions }),
         ))
     }
 

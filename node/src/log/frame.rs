@@ -22,11 +22,11 @@ pub(super) struct Scan {
 /// What stands behind the last good frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// Nothing but the zeros written ahead.
+    /// Nothing of this life of the file: zeros written ahead, or frames of a segment that it was before.
     Clean,
     /// A frame that was being written when the machine or the process died.
     Torn {
-        /// From its first to its last byte that is not zero.
+        /// Its length, as far as the file reaches.
         bytes: usize,
     },
     /// A broken frame, and a good one behind it.
@@ -54,17 +54,21 @@ fn checksum(number: u64, payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The payload of the good frame at `offset` whose number lies in `numbers`, if there is one.
-fn frame_at(bytes: &[u8], offset: usize, numbers: &Range<u64>) -> Option<Range<usize>> {
+/// Length, checksum and number in the header at `offset`, if the file reaches so far.
+fn header_at(bytes: &[u8], offset: usize) -> Option<(usize, u32, u64)> {
     let header = bytes.get(offset..offset + FRAME_HEADER)?;
     let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    let length = word(0) as usize;
-    let number = u64::from(word(8)) | u64::from(word(12)) << 32;
+    Some((word(0) as usize, word(4), u64::from(word(8)) | u64::from(word(12)) << 32))
+}
+
+/// The payload of the good frame at `offset` whose number lies in `numbers`, if there is one.
+fn frame_at(bytes: &[u8], offset: usize, numbers: &Range<u64>) -> Option<Range<usize>> {
+    let (length, sum, number) = header_at(bytes, offset)?;
     if length == 0 || !numbers.contains(&number) {
         return None;
     }
     let payload = offset + FRAME_HEADER..(offset + FRAME_HEADER).checked_add(length)?;
-    (checksum(number, bytes.get(payload.clone())?) == word(4)).then_some(payload)
+    (checksum(number, bytes.get(payload.clone())?) == sum).then_some(payload)
 }
 
 /// Reads the frames of a segment from `start` on; the first must have the number `first`.
@@ -83,10 +87,21 @@ pub(super) fn scan(bytes: &[u8], start: usize, first: u64) -> Scan {
         Some(last) => {
             let later = number + 1..number.saturating_add(NUMBERS_AHEAD);
             let good = (end + 1..=end + last).find(|&offset| frame_at(bytes, offset, &later).is_some());
-            good.map_or(Tail::Torn { bytes: last + 1 }, |good| Tail::Damaged { good })
+            good.map_or_else(|| torn(behind, number), |good| Tail::Damaged { good })
         }
     };
     Scan { frames, end, tail }
+}
+
+/// What stands behind the last good frame when no good one follows: only a header with the next number was
+/// written in this life of the file.
+fn torn(behind: &[u8], number: u64) -> Tail {
+    match header_at(behind, 0) {
+        Some((length, _, found)) if length > 0 && found == number => {
+            Tail::Torn { bytes: (FRAME_HEADER + length).min(behind.len()) }
+        }
+        Some(_) | None => Tail::Clean,
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +125,15 @@ mod tests {
             let scan = scan(&bytes, 0, 7);
             let read: Vec<_> = scan.frames.iter().map(|range| bytes[range.clone()].to_vec()).collect();
             prop_assert_eq!(read, payloads);
+            prop_assert_eq!(scan.tail, Tail::Clean);
+        }
+
+        #[test]
+        fn frames_of_an_earlier_life_of_the_file_are_nothing(payloads in payloads(), old in payloads()) {
+            let mut bytes = segment(&payloads, 0);
+            bytes.extend((1..7).zip(&old).flat_map(|(number, payload)| encode(number, payload)));
+            let scan = scan(&bytes, 0, 7);
+            prop_assert_eq!(scan.frames.len(), payloads.len());
             prop_assert_eq!(scan.tail, Tail::Clean);
         }
 

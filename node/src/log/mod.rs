@@ -4,6 +4,9 @@
 //! is synced. So after a crash at most the last frame can be broken: it is *torn*, nothing that left the node
 //! depended on it, and it is cut off. A broken frame with a good one behind it is *damage*: the node refuses
 //! to start, because an acceptor that forgets is not an acceptor.
+//!
+//! A snapshot bears the index of the first segment that it does not cover. It is written when that segment has been
+//! begun, so that a state taken then has all of the segments before; these are removed when it is durable.
 
 #![allow(
     clippy::disallowed_methods,
@@ -13,13 +16,16 @@
 
 mod frame;
 mod segment;
+mod snapshot;
 mod writer;
 
-pub use writer::{LogWriter, Synced};
+pub use snapshot::save as save_snapshot;
+pub use writer::{LogWriter, Told};
 
+use crate::paxos::snapshot::Snapshot;
 use crate::paxos::step::Record;
 use frame::{Scan, Tail};
-use segment::Segment;
+use segment::{HEADER, Listing, SIZES, Segment};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,7 +73,11 @@ fn failed<'a>(path: &'a Path, action: &'static str) -> impl FnOnce(io::Error) ->
 /// What was in the log when it was opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// Every record, in the order in which they were written.
+    /// The newest snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// Bytes of it.
+    pub snapshot_bytes: u64,
+    /// Every record since, in the order in which they were written.
     pub records: Vec<Record>,
     /// Bytes of the frames that hold them.
     pub bytes: u64,
@@ -77,6 +87,9 @@ pub struct Recovered {
     pub existed: bool,
 }
 
+/// Spare segments that are kept, at most.
+const SPARES: usize = 2;
+
 /// A log that was read, ready to be written on.
 #[derive(Debug)]
 pub struct Log {
@@ -84,8 +97,9 @@ pub struct Log {
     /// Holds the lock on the folder as long as the log lives.
     _lock: File,
     segment: Segment,
-    /// Bytes of all segments before the present one.
-    bytes_before: u64,
+    /// The segments before the present one: index, path, bytes in use.
+    earlier: Vec<(u64, PathBuf, u64)>,
+    spares: Vec<PathBuf>,
     next_frame: u64,
 }
 
@@ -95,28 +109,43 @@ impl Log {
         std::fs::create_dir_all(folder).map_err(failed(folder, "make the folder"))?;
         let lock = lock(folder)?;
         let mut recovered = Recovered::default();
-        let mut next_frame = 1;
-        let mut bytes_before = 0;
+        let Listing { mut segments, snapshots, spares } = segment::list(folder)?;
+        let first = read_snapshot(snapshots, &mut recovered)?;
+        for (_, path) in segments.extract_if(.., |(index, _)| *index < first) {
+            segment::remove(&path)?;
+        }
+        let mut next_frame = None;
+        let mut earlier = Vec::new();
         let mut last: Option<Segment> = None;
-        let paths = segment::list(folder)?;
-        for (place, path) in paths.iter().enumerate() {
-            bytes_before += last.as_ref().map_or(0, Segment::used);
-            let is_last = place + 1 == paths.len();
-            let segment = read_segment(path, place as u64 + 1, is_last, &mut next_frame, &mut recovered)?;
-            last = Some(segment);
+        let count = segments.len() as u64;
+        for ((_, path), index) in segments.iter().zip(first..) {
+            earlier.extend(last.take().map(|it| (it.index, it.path().to_owned(), it.used())));
+            let is_last = index + 1 == first + count;
+            last = Some(read_segment(path, index, is_last, &mut next_frame, &mut recovered)?);
         }
         recovered.existed = last.is_some();
+        let next_frame = next_frame.unwrap_or(1);
         let segment = match last {
             Some(segment) => segment,
-            None => Segment::create(folder, 1, next_frame, 0)?,
+            None if first == 1 => Segment::create(folder, 1, next_frame, SIZES.0, None)?,
+            None => {
+                let path = folder.join(format!("{first:08}.log"));
+                let reason = "the segment behind the snapshot is missing".to_owned();
+                return Err(LogError::Damaged { path, offset: 0, reason });
+            }
         };
-        let log = Self { folder: folder.to_owned(), _lock: lock, segment, bytes_before, next_frame };
+        let log = Self { folder: folder.to_owned(), _lock: lock, segment, earlier, spares, next_frame };
         Ok((log, recovered))
     }
 
-    /// Bytes in use on disk, without the zeros written ahead.
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Bytes in use in all segments, without what was written ahead.
     pub fn bytes(&self) -> u64 {
-        self.bytes_before + self.segment.used()
+        self.earlier.iter().map(|(_, _, used)| used).sum::<u64>() + self.segment.used()
     }
 
     /// Writes `records` as one frame and syncs it. After an error nothing may be written any more.
@@ -125,14 +154,60 @@ impl Log {
             postcard::to_stdvec(records).expect("records are made of types that postcard can write");
         let frame = frame::encode(self.next_frame, &payload);
         if !self.segment.fits(frame.len()) {
-            self.bytes_before += self.segment.used();
-            self.segment =
-                Segment::create(&self.folder, self.segment.index + 1, self.next_frame, frame.len())?;
+            let size = (2 * self.segment.size()).min(SIZES.1);
+            self.next_segment(size.max((HEADER + frame.len()) as u64))?;
         }
         self.segment.write(&frame)?;
         self.next_frame += 1;
         Ok(())
     }
+
+    fn next_segment(&mut self, size: u64) -> Result<(), LogError> {
+        let index = self.segment.index + 1;
+        let next = Segment::create(&self.folder, index, self.next_frame, size, self.spares.pop())?;
+        let full = std::mem::replace(&mut self.segment, next);
+        self.earlier.push((full.index, full.path().to_owned(), full.used()));
+        Ok(())
+    }
+
+    /// Begins a segment, unless the present one is empty, and returns its index: a snapshot of the state that
+    /// is taken from now on covers all segments before it.
+    fn rotate(&mut self) -> Result<u64, LogError> {
+        if !self.segment.is_empty() {
+            self.next_segment(self.segment.size().min(SIZES.1))?;
+        }
+        Ok(self.segment.index)
+    }
+
+    /// Removes the segments before `index`, and the snapshots that are older than the one which covers them.
+    fn remove_before(&mut self, index: u64) -> Result<(), LogError> {
+        for (_, path, _) in self.earlier.extract_if(.., |(earlier, _, _)| *earlier < index) {
+            let keep = self.spares.len() < SPARES;
+            self.spares.extend(Segment::retire(&path, keep)?);
+        }
+        for (older, path) in segment::list(&self.folder)?.snapshots {
+            if older < index {
+                segment::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the newest snapshot and removes older ones; returns the index of the first segment that is needed.
+fn read_snapshot(mut snapshots: Vec<(u64, PathBuf)>, recovered: &mut Recovered) -> Result<u64, LogError> {
+    let Some((index, path)) = snapshots.pop() else { return Ok(1) };
+    let payload = snapshot::read(&path, index)?;
+    recovered.snapshot_bytes = payload.len() as u64;
+    let snapshot = postcard::from_bytes(&payload).map_err(|error| {
+        let reason = format!("the checksum is right but the snapshot cannot be read ({error})");
+        LogError::Damaged { path, offset: 0, reason }
+    })?;
+    recovered.snapshot = Some(snapshot);
+    for (_, older) in snapshots {
+        segment::remove(&older)?;
+    }
+    Ok(index)
 }
 
 fn lock(folder: &Path) -> Result<File, LogError> {
@@ -150,21 +225,21 @@ fn read_segment(
     path: &Path,
     index: u64,
     is_last: bool,
-    next_frame: &mut u64,
+    next_frame: &mut Option<u64>,
     recovered: &mut Recovered,
 ) -> Result<Segment, LogError> {
     let damaged = |offset, reason: String| LogError::Damaged { path: path.to_owned(), offset, reason };
     let bytes = std::fs::read(path).map_err(failed(path, "read it"))?;
-    segment::check_header(&bytes, index, *next_frame).map_err(|reason| damaged(0, reason))?;
-    let Scan { frames, end, tail } = frame::scan(&bytes, segment::HEADER, *next_frame);
+    let first = segment::check_header(&bytes, index, *next_frame).map_err(|reason| damaged(0, reason))?;
+    let Scan { frames, end, tail } = frame::scan(&bytes, HEADER, first);
     for range in &frames {
         let records: Vec<Record> = postcard::from_bytes(&bytes[range.clone()]).map_err(|error| {
             damaged(range.start, format!("the checksum is right but the records cannot be read ({error})"))
         })?;
         recovered.records.extend(records);
     }
-    *next_frame += frames.len() as u64;
-    recovered.bytes += (end - segment::HEADER) as u64;
+    *next_frame = Some(first + frames.len() as u64);
+    recovered.bytes += (end - HEADER) as u64;
     let mut segment = Segment::open(path, index, end as u64)?;
     match tail {
         Tail::Clean => {}

@@ -10,9 +10,9 @@ pub(super) const HEADER: usize = 32;
 
 const MAGIC: &[u8; 8] = b"benchlg1";
 
-/// Bytes of the first segment, and of a late one: each has twice the size of the one before, up to the second, so
-/// that a short run leaves a small folder. One frame that does not fit gets a larger segment.
-const SIZES: (usize, usize) = (256 << 10, 8 << 20);
+/// Bytes of the first segment, and of a late one: each has twice the size of the one it continues, up to the second,
+/// so that a short run leaves a small folder. One frame that does not fit gets a larger segment.
+pub(super) const SIZES: (u64, u64) = (256 << 10, 8 << 20);
 
 /// The file that is being written.
 #[derive(Debug)]
@@ -25,35 +25,63 @@ pub(super) struct Segment {
     size: u64,
 }
 
-/// The paths of a folder's segments, in order. A segment whose making was cut short is removed.
-pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, LogError> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed(folder, "list the folder"))? {
-        let path = entry.map_err(failed(folder, "list the folder"))?.path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("log") => paths.push(path),
-            Some("making") => {
-                std::fs::remove_file(&path).map_err(failed(&path, "remove the unfinished segment"))?;
-            }
-            Some(_) | None => {}
-        }
-    }
-    paths.sort();
-    Ok(paths)
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Segments with their indices, in order.
+    pub(super) segments: Vec<(u64, PathBuf)>,
+    /// Snapshots with the index of the first segment that they do not cover, in order.
+    pub(super) snapshots: Vec<(u64, PathBuf)>,
+    /// Files that were segments, and may be again.
+    pub(super) spares: Vec<PathBuf>,
 }
 
-/// Says what is wrong with a segment's header, if anything is.
-pub(super) fn check_header(bytes: &[u8], index: u64, first_frame: u64) -> Result<(), String> {
+/// Lists a folder. Whatever was not finished is removed.
+pub(super) fn list(folder: &Path) -> Result<Listing, LogError> {
+    let mut listing = Listing::default();
+    for entry in std::fs::read_dir(folder).map_err(failed(folder, "list the folder"))? {
+        let path = entry.map_err(failed(folder, "list the folder"))?.path();
+        let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_owned);
+        let index = text(path.file_stem()).and_then(|stem| stem.parse::<u64>().ok());
+        match (text(path.extension()).as_deref(), index) {
+            (Some("log"), Some(index)) => listing.segments.push((index, path)),
+            (Some("snapshot"), Some(index)) => listing.snapshots.push((index, path)),
+            (Some("spare"), Some(_)) => listing.spares.push(path),
+            (Some("making"), _) => remove(&path)?,
+            (Some(_) | None, _) => {}
+        }
+    }
+    listing.segments.sort();
+    listing.snapshots.sort();
+    Ok(listing)
+}
+
+/// Removes a file.
+pub(super) fn remove(path: &Path) -> Result<(), LogError> {
+    std::fs::remove_file(path).map_err(failed(path, "remove it"))
+}
+
+/// Makes what was renamed in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), LogError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(failed(folder, "sync the folder"))
+}
+
+/// Says what is wrong with a segment's header, or the number of its first frame: `first_frame`, if that is known.
+pub(super) fn check_header(bytes: &[u8], index: u64, first_frame: Option<u64>) -> Result<u64, String> {
     let header = bytes.get(..HEADER).ok_or("the file is shorter than its header")?;
     if &header[..8] != MAGIC {
         return Err("this is not a segment of a log, or not of this version".to_owned());
     }
+    let first_frame = first_frame.unwrap_or_else(|| {
+        u64::from_le_bytes(header[16..24].try_into().expect("eight bytes are eight bytes"))
+    });
     if header != encode_header(index, first_frame) {
         return Err(format!(
             "the header does not say segment {index} from frame {first_frame} on; a segment is missing or broken"
         ));
     }
-    Ok(())
+    Ok(first_frame)
 }
 
 fn encode_header(index: u64, first_frame: u64) -> [u8; HEADER] {
@@ -66,27 +94,62 @@ fn encode_header(index: u64, first_frame: u64) -> [u8; HEADER] {
     header
 }
 
+/// Renames a spare segment for another use, or removes it if it has fewer bytes than are wanted.
+fn reuse(spare: &Path, making: &Path, size: u64) -> Result<Option<(File, u64)>, LogError> {
+    let has = spare.metadata().map_err(failed(spare, "read its size"))?.len();
+    if has < size {
+        remove(spare)?;
+        return Ok(None);
+    }
+    std::fs::rename(spare, making).map_err(failed(spare, "rename it"))?;
+    let file = OpenOptions::new().write(true).open(making);
+    Ok(Some((file.map_err(failed(making, "open it for writing"))?, has)))
+}
+
+/// Makes a file of zeros.
+fn write_ahead(making: &Path, size: u64) -> Result<(File, u64), LogError> {
+    let file = File::create(making).map_err(failed(making, "make the segment"))?;
+    let zeros = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+    file.write_all_at(&zeros, 0).map_err(failed(making, "write the segment ahead"))?;
+    Ok((file, size))
+}
+
 impl Segment {
-    /// Makes a segment beside its final name, syncs it, renames it, and syncs the folder.
+    /// Makes a segment beside its final name, of `size` bytes or from a spare one that has as many, syncs it, renames it,
+    /// and syncs the folder.
     pub(super) fn create(
         folder: &Path,
         index: u64,
         first_frame: u64,
-        frame: usize,
+        size: u64,
+        spare: Option<PathBuf>,
     ) -> Result<Self, LogError> {
         let path = folder.join(format!("{index:08}.log"));
         let making = path.with_extension("making");
-        let doubled = SIZES.0 << index.clamp(1, 16) >> 1;
-        let size = doubled.min(SIZES.1).max(HEADER + frame);
-        let mut bytes = vec![0; size];
-        bytes[..HEADER].copy_from_slice(&encode_header(index, first_frame));
-        let file = File::create(&making).map_err(failed(&making, "make the segment"))?;
-        file.write_all_at(&bytes, 0).map_err(failed(&making, "write the segment ahead"))?;
+        let spare = spare.map(|spare| reuse(&spare, &making, size)).transpose()?.flatten();
+        let (file, size) = spare.map_or_else(|| write_ahead(&making, size), Ok)?;
+        let header = encode_header(index, first_frame);
+        file.write_all_at(&header, 0).map_err(failed(&making, "write the segment's header"))?;
         file.sync_all().map_err(failed(&making, "sync it"))?;
         std::fs::rename(&making, &path).map_err(failed(&making, "rename it"))?;
-        let entry = File::open(folder).and_then(|folder| folder.sync_all());
-        entry.map_err(failed(folder, "sync the folder"))?;
-        Ok(Self { index, path, file, end: HEADER as u64, size: size as u64 })
+        sync_folder(folder)?;
+        Ok(Self { index, path, file, end: HEADER as u64, size })
+    }
+
+    /// Takes a file out of use; returns it as a spare one if `keep`.
+    pub(super) fn retire(path: &Path, keep: bool) -> Result<Option<PathBuf>, LogError> {
+        if !keep {
+            remove(path)?;
+            return Ok(None);
+        }
+        let spare = path.with_extension("spare");
+        std::fs::rename(path, &spare).map_err(failed(path, "rename it"))?;
+        Ok(Some(spare))
+    }
+
+    /// Bytes of the file.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 
     /// Opens a segment whose frames end at `end`.
@@ -94,6 +157,16 @@ impl Segment {
         let file = OpenOptions::new().write(true).open(path).map_err(failed(path, "open it for writing"))?;
         let size = file.metadata().map_err(failed(path, "read its size"))?.len();
         Ok(Self { index, path: path.to_owned(), file, end, size })
+    }
+
+    /// Its file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it has no frame yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.end == HEADER as u64
     }
 
     /// Bytes that hold something.

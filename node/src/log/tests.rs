@@ -51,7 +51,7 @@ fn a_log_longer_than_a_segment_goes_on_in_the_next() {
     let more: Vec<_> = (0..4).flat_map(|_| many.clone()).collect();
     log.append(&more).unwrap();
     drop(log);
-    assert!(segment::list(folder.path()).unwrap().len() >= 2, "the test must cross a segment");
+    assert!(segment::list(folder.path()).unwrap().segments.len() >= 2, "the test must cross a segment");
     let recovered = read(folder.path());
     assert_eq!(recovered.records.len(), 6 * many.len());
     write(folder.path(), 7..8);
@@ -115,16 +115,89 @@ fn one_sync_covers_all_that_came_while_the_last_one_ran() {
     let folder = tempfile::tempdir().unwrap();
     let (log, _) = Log::open(folder.path()).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
-    let writer = LogWriter::start(log, move |synced| tell.send(synced.unwrap()).unwrap());
+    let writer = LogWriter::start(log, move |did| tell.send(did.unwrap()).unwrap());
     for number in 1..=200 {
         writer.append(number, vec![record(number)]);
     }
     let mut syncs = 0;
-    while told.recv().unwrap().number < 200 {
+    while !matches!(told.recv().unwrap(), Told::Synced { number: 200, .. }) {
         syncs += 1;
     }
     assert!(syncs < 199, "200 batches took {syncs} syncs");
     drop(writer);
     while told.recv().is_ok() {}
     assert_eq!(read(folder.path()).records.len(), 200);
+}
+
+fn state(slot_out: u64) -> Vec<u8> {
+    let member = crate::config::Member {
+        name: "n1".into(),
+        address: ([127, 0, 0, 1], 1).into(),
+        roles: [crate::config::Role::Replica].into(),
+    };
+    let roster = crate::paxos::message::Roster::new(&[member], "n1").unwrap();
+    let mut replica = crate::paxos::replica::Replica::new(roster, crate::config::PaxosOptions::default());
+    for slot in 1..slot_out {
+        let Record::Accepted(PValue { command, .. }) = record(slot) else { unreachable!("it is a pvalue") };
+        replica.recover(slot, command);
+    }
+    crate::paxos::snapshot::encode(None, None, Some(&replica)).1
+}
+
+#[test]
+fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1..4);
+    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let mut names = Vec::new();
+    for round in 1..6_u64 {
+        let before = log.bytes();
+        log.append(&[record(round * 10)]).unwrap();
+        let index = log.rotate().unwrap();
+        save_snapshot(folder.path(), index, &state(round + 2)).unwrap();
+        log.append(&[record(round * 10 + 1)]).unwrap();
+        log.remove_before(index).unwrap();
+        assert!(log.bytes() <= before, "round {round}");
+        names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.len() <= 6, "{names:?}");
+    }
+    drop(log);
+    assert!(names.iter().any(|name| name.to_str().unwrap().contains("spare")), "{names:?}");
+    let recovered = read(folder.path());
+    assert_eq!(recovered.snapshot.unwrap().slot_out(), 7);
+    assert_eq!(recovered.records, [record(51)]);
+    write(folder.path(), 60..61);
+    assert_eq!(read(folder.path()).records, [record(51), record(60)]);
+}
+
+#[test]
+fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path()).unwrap();
+    (1..50).for_each(|slot| log.append(&[record(slot)]).unwrap());
+    let index = log.rotate().unwrap();
+    save_snapshot(folder.path(), index, &state(2)).unwrap();
+    log.remove_before(index).unwrap();
+    log.append(&[record(50)]).unwrap();
+    log.rotate().unwrap();
+    log.append(&[record(51)]).unwrap();
+    drop(log);
+    let recovered = read(folder.path());
+    assert_eq!(recovered.records, [record(50), record(51)]);
+    assert_eq!(recovered.torn_bytes, 0);
+}
+
+#[test]
+fn a_broken_snapshot_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path()).unwrap();
+    log.append(&[record(1)]).unwrap();
+    let index = log.rotate().unwrap();
+    save_snapshot(folder.path(), index, &state(2)).unwrap();
+    drop(log);
+    let path = folder.path().join("00000002.snapshot");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xff], 40).unwrap();
+    let error = Log::open(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("00000002.snapshot"), "{error}");
 }

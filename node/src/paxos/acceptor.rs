@@ -1,21 +1,44 @@
 //! The acceptor (section 2.2): the memory of the protocol.
 
-use super::message::{Ballot, Command, Message, NodeId, PValue, Slot};
+use super::message::{Ballot, Command, Message, NodeId, PValue, Roster, Slot};
+use super::progress::Progress;
 use super::step::{Record, Step};
+use crate::flaw::Flaw;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Promises ballots and accepts pvalues; keeps the highest pvalue of each slot (section 4.1).
-#[derive(Debug, Default)]
+/// Promises ballots and accepts pvalues; keeps the highest pvalue of each slot (section 4.1) that is not yet
+/// safe with enough replicas (section 4.2).
+#[derive(Debug)]
 pub struct Acceptor {
+    flaws: Vec<Flaw>,
     promised: Option<Ballot>,
     accepted: BTreeMap<Slot, (Ballot, Arc<Command>)>,
+    /// Every slot below is decided, safe with enough replicas, and forgotten here.
+    collected: Slot,
+    progress: Progress,
 }
 
 impl Acceptor {
+    /// An acceptor that has promised and accepted nothing.
+    pub fn new(roster: &Roster, flaws: &[Flaw]) -> Self {
+        Self {
+            flaws: flaws.to_vec(),
+            promised: None,
+            accepted: BTreeMap::new(),
+            collected: 1,
+            progress: Progress::new(roster.replicas.len()),
+        }
+    }
+
     /// The highest ballot it has promised.
     pub fn promised(&self) -> Option<Ballot> {
         self.promised
+    }
+
+    /// The slots below this one it has forgotten.
+    pub fn collected(&self) -> Slot {
+        self.collected
     }
 
     /// What it accepted for a slot, under which ballot.
@@ -23,16 +46,23 @@ impl Acceptor {
         self.accepted.get(&slot)
     }
 
-    /// Takes back, from the log, a promise it made.
+    /// Takes back a promise it made.
     pub fn recover_promise(&mut self, ballot: Ballot) {
         self.promised = self.promised.max(Some(ballot));
     }
 
-    /// Takes back, from the log, a pvalue it accepted (and the promise that this implies); later records
-    /// replace earlier ones.
+    /// Takes back a pvalue it accepted, and the promise that this implies; in any order, and more than once.
     pub fn recover_accepted(&mut self, pvalue: PValue) {
         self.recover_promise(pvalue.ballot);
-        self.accepted.insert(pvalue.slot, (pvalue.ballot, pvalue.command));
+        let known = self.accepted.get(&pvalue.slot).map(|(ballot, _)| *ballot);
+        if pvalue.slot >= self.collected && known < Some(pvalue.ballot) {
+            self.accepted.insert(pvalue.slot, (pvalue.ballot, pvalue.command));
+        }
+    }
+
+    /// Takes back that the slots below this one are collected.
+    pub fn recover_collected(&mut self, slot: Slot) {
+        self.collect(slot);
     }
 
     /// The flaw `acceptor-forgets-promise`: starts as if it had promised nothing.
@@ -40,20 +70,37 @@ impl Acceptor {
         self.promised = None;
     }
 
-    /// Handles a scout's or a commander's request.
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaws.contains(&flaw)
+    }
+
+    /// Handles a scout's or a commander's request, or a replica's progress.
     pub fn handle(&mut self, from: NodeId, message: Message, step: &mut Step) {
         match message {
             Message::P1a { ballot, from: slot } => self.promise(from, ballot, slot, step),
             Message::P2a(pvalue) => self.accept(from, pvalue, step),
+            Message::Progress { slot_out } => {
+                self.progress.heard(from, slot_out);
+                let early = self.has(Flaw::AcceptorCollectsEarly);
+                self.collect(if early { self.progress.known_to(1) } else { self.progress.floor() });
+            }
             Message::Propose(_)
             | Message::P1b { .. }
             | Message::P2b { .. }
             | Message::Decision(_)
-            | Message::Progress { .. }
             | Message::Learn { .. }
             | Message::Learned { .. }
+            | Message::State { .. }
+            | Message::Fetch { .. }
             | Message::Ping
             | Message::Pong { .. } => {}
+        }
+    }
+
+    fn collect(&mut self, floor: Slot) {
+        if floor > self.collected {
+            self.collected = floor;
+            self.accepted = self.accepted.split_off(&floor);
         }
     }
 
@@ -63,29 +110,37 @@ impl Acceptor {
             step.save.push(Record::Promise(ballot));
         }
         let promised = self.promised.unwrap_or(ballot);
-        let accepted = if promised == ballot { self.from(slot) } else { Vec::new() };
-        step.send.push((scout, Message::P1b { scout: ballot, promised, accepted }));
+        let accepted = if promised == ballot { self.pvalues(slot) } else { Vec::new() };
+        step.send
+            .push((scout, Message::P1b { scout: ballot, promised, collected: self.collected, accepted }));
     }
 
-    fn from(&self, slot: Slot) -> Vec<PValue> {
+    /// What it accepted for slots from this one on.
+    pub fn pvalues(&self, from: Slot) -> Vec<PValue> {
         let pvalue = |(&slot, (ballot, command)): (&Slot, &(Ballot, Arc<Command>))| PValue {
             ballot: *ballot,
             slot,
             command: Arc::clone(command),
         };
-        self.accepted.range(slot..).map(pvalue).collect()
+        self.accepted.range(from..).map(pvalue).collect()
     }
 
     /// A higher ballot than the promised one is promised on the way: its `P1a` may have been lost.
     fn accept(&mut self, commander: NodeId, pvalue: PValue, step: &mut Step) {
         let (ballot, slot) = (pvalue.ballot, pvalue.slot);
-        let promised = self.promised.map_or(ballot, |promised| promised.max(ballot));
-        self.promised = Some(promised);
-        if promised == ballot {
+        let before = self.promised.replace(self.promised.map_or(ballot, |promised| promised.max(ballot)));
+        let blind = self.has(Flaw::AcceptorAcceptsBelowPromise);
+        let promised = self.promised.filter(|_| !blind).unwrap_or(ballot);
+        if slot < self.collected {
+            // Whoever proposes for a collected slot can only propose what was decided there.
+            if before < Some(promised) {
+                step.save.push(Record::Promise(promised));
+            }
+        } else if promised == ballot {
             let known = self.accepted.get(&slot);
             if let Some((known, command)) = known.filter(|(known, _)| *known == ballot) {
-                assert_eq!(
-                    command, &pvalue.command,
+                assert!(
+                    !self.flaws.is_empty() || *command == pvalue.command,
                     "C1: one command for slot {slot} under ballot {known:?}"
                 );
             } else {

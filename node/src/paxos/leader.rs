@@ -3,6 +3,7 @@
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
 use super::message::{Ballot, Command, Decided, Message, NodeId, PValue, Roster, Slot};
+use super::progress::Progress;
 use super::scout::{Scout, Scouted};
 use super::step::{Record, Step};
 use crate::config::{Leadership, PaxosOptions};
@@ -54,8 +55,9 @@ pub struct Leader {
     proposals: BTreeMap<Slot, Proposal>,
     commanders: BTreeMap<Slot, Commander>,
     backoff: Backoff,
-    /// The next slot of each replica, as it last said.
-    progress: BTreeMap<NodeId, Slot>,
+    progress: Progress,
+    /// Every slot below was collected by an acceptor, and so is decided.
+    collected: Slot,
     quorum: usize,
     /// How often it was preempted, since the process began.
     pub preemptions: u64,
@@ -80,6 +82,8 @@ impl Leader {
         let state = if looks_first { State::Watching(watch) } else { State::Waiting(Duration::ZERO) };
         Self {
             backoff: Backoff::new(options.backoff, seed),
+            progress: Progress::new(roster.replicas.len()),
+            collected: 1,
             roster,
             options,
             round,
@@ -87,7 +91,6 @@ impl Leader {
             state,
             proposals: BTreeMap::new(),
             commanders: BTreeMap::new(),
-            progress: BTreeMap::new(),
             quorum,
             preemptions: 0,
             adoptions: 0,
@@ -118,20 +121,17 @@ impl Leader {
         Ballot { round: self.round, leader: self.roster.me }
     }
 
-    /// Every slot below is applied, and on disk, at so many replicas that one of them survives (section 4.2).
+    /// Every slot below is decided, and safe with so many replicas that nobody needs a leader for it (section 4.2).
     fn floor(&self) -> Slot {
-        let mut progress: Vec<_> = self.progress.values().copied().collect();
-        progress.sort_unstable_by(|a, b| b.cmp(a));
-        let failures = self.roster.replicas.len().saturating_sub(1).div_ceil(2);
-        progress.get(failures).copied().unwrap_or(1)
+        self.progress.floor().max(self.collected)
     }
 
     /// Handles a message from a replica, an acceptor, or another leader.
     pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
         match message {
             Message::Propose(proposal) => self.propose(now, from, proposal, step),
-            Message::P1b { scout, promised, accepted } => {
-                self.scouted(now, from, (scout, promised), accepted, step);
+            Message::P1b { scout, promised, collected, accepted } => {
+                self.scouted(now, from, (scout, promised), (collected, accepted), step);
             }
             Message::P2b { commander, slot, promised } => {
                 self.commanded(now, from, (commander, promised), slot, step);
@@ -143,7 +143,9 @@ impl Leader {
             | Message::P2a(_)
             | Message::Decision(_)
             | Message::Learn { .. }
-            | Message::Learned { .. } => {}
+            | Message::Learned { .. }
+            | Message::State { .. }
+            | Message::Fetch { .. } => {}
         }
     }
 
@@ -176,7 +178,8 @@ impl Leader {
         self.round = self.highest.map_or(0, |highest| highest.round).max(self.round) + 1;
         self.highest = Some(self.ballot());
         step.save.push(Record::Round(self.round));
-        let scout = Scout::new(self.ballot(), self.floor(), now + self.options.resend);
+        let mut scout = Scout::new(self.ballot(), self.floor(), now + self.options.resend);
+        scout.lowest = self.options.flaw.contains(&Flaw::ScoutTakesLowestBallot);
         step.broadcast(&self.roster.acceptors, &scout.request());
         self.state = State::Scouting(scout);
     }
@@ -186,7 +189,7 @@ impl Leader {
         now: Duration,
         from: NodeId,
         (ballot, promised): (Ballot, Ballot),
-        accepted: Vec<PValue>,
+        accepted: (Slot, Vec<PValue>),
         step: &mut Step,
     ) {
         if ballot != self.ballot() {
@@ -200,7 +203,11 @@ impl Leader {
         match outcome {
             Scouted::Waiting => {}
             Scouted::Preempted(by) => self.preempted(now, by, step),
-            Scouted::Adopted(pvalues) => self.adopted(now, pvalues, step),
+            Scouted::Adopted { collected, pvalues } => {
+                self.collected = self.collected.max(collected);
+                self.forget();
+                self.adopted(now, pvalues, step);
+            }
         }
     }
 
@@ -301,8 +308,12 @@ impl Leader {
     }
 
     fn progressed(&mut self, from: NodeId, slot_out: Slot) {
-        let known = self.progress.entry(from).or_insert(1);
-        *known = slot_out.max(*known);
+        self.progress.heard(from, slot_out);
+        self.forget();
+    }
+
+    /// Forgets proposals that nobody needs any more.
+    fn forget(&mut self) {
         let floor = self.floor();
         if self.proposals.first_key_value().is_some_and(|(&slot, _)| slot < floor) {
             self.proposals = self.proposals.split_off(&floor);

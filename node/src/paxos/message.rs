@@ -2,6 +2,7 @@
 
 use crate::config::{Member, Role};
 use crate::store::Operation;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -89,6 +90,9 @@ pub enum Message {
         scout: Ballot,
         /// The ballot the acceptor has promised.
         promised: Ballot,
+        /// The acceptor has forgotten the pvalues of slots below this one: they are decided, and safe
+        /// with enough replicas.
+        collected: Slot,
         /// The highest pvalue of each slot from `from` on; empty when the promise is not the scout's.
         accepted: Vec<PValue>,
     },
@@ -122,6 +126,24 @@ pub enum Message {
         /// The answering replica's next slot to apply.
         slot_out: Slot,
     },
+    /// The answer to a replica that lacks decisions which are no longer kept: a part of the state.
+    State {
+        /// Every slot below is in the state.
+        slot_out: Slot,
+        /// Where in the encoded state this part begins.
+        offset: u64,
+        /// Bytes of the whole encoded state.
+        total: u64,
+        /// The part.
+        part: Bytes,
+    },
+    /// A replica asks for the next part of a state.
+    Fetch {
+        /// Which state.
+        slot_out: Slot,
+        /// From where on.
+        offset: u64,
+    },
     /// A leader asks the one it watches for a sign of life.
     Ping,
     /// The sign of life.
@@ -144,6 +166,8 @@ pub struct Roster {
     pub leaders: Vec<NodeId>,
     /// The nodes that host an acceptor.
     pub acceptors: Vec<NodeId>,
+    /// All nodes.
+    pub everybody: Vec<NodeId>,
 }
 
 impl Roster {
@@ -160,6 +184,7 @@ impl Roster {
             replicas: with(Role::Replica),
             leaders: with(Role::Leader),
             acceptors: with(Role::Acceptor),
+            everybody: ids().map(|(id, _)| id).collect(),
         })
     }
 }

@@ -14,23 +14,30 @@
 //! | `P2a` | commander → acceptors | accept this pvalue |
 //! | `P2b` | acceptor → commander | the ballot I have promised: yours if I accepted |
 //! | `Decision` | commander → replicas | this command is chosen for this slot |
-//! | `Progress` | replica → leaders, replicas | everything below this slot is applied, and safe on my disk |
+//! | `Progress` | replica → everybody | everything below this slot is applied, and safe on my disk |
 //! | `Learn`, `Learned` | replica ↔ replica | catch-up: decisions from a slot on |
+//! | `Fetch`, `State` | replica ↔ replica | catch-up where those decisions are no longer kept: the state itself, in parts |
 //! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
 //!
 //! A role is a function: its state, the time and an input give a [`Step`](step::Step), which says what must be saved, what may be
 //! sent once that is durable, and what a client may be told. It knows no clock, no file, no socket and no chance of its own.
 //!
 //! Messages may be lost, repeated and reordered, so whoever waits for an answer asks again after a while, which the
-//! paper leaves to the network. Acceptors keep only the highest pvalue of each slot (section 4.1), and are asked only for slots that
-//! not every surviving replica has on disk (section 4.2). Left out: reconfiguration, leases, quorum reads, and the removal of old
-//! pvalues and decisions from memory.
+//! paper leaves to the network.
+//!
+//! Nothing grows for ever. Acceptors keep only the highest pvalue of each slot (section 4.1), and forget slots that f + 1 replicas
+//! have on disk; what they collected stands in `P1b`, so that no leader proposes anew for a slot whose decision is forgotten (section
+//! 4.2). Replicas keep their last decisions only, and hand their state to whoever lacks older ones. What a node must remember over a
+//! restart is a [`Snapshot`](snapshot::Snapshot) and the records written since. Left out: reconfiguration, leases and quorum reads.
 
 pub mod acceptor;
 pub mod backoff;
 pub mod commander;
 pub mod leader;
 pub mod message;
+pub mod progress;
 pub mod replica;
 pub mod scout;
+pub mod snapshot;
 pub mod step;
+mod transfer;

@@ -2,9 +2,11 @@
 
 use super::message::{Command, Decided, Message, NodeId, PValue, Roster, Slot};
 use super::step::{Record, Step, Ticket};
+use super::transfer::{Taken, Transfer};
 use crate::config::{PaxosOptions, Read};
 use crate::flaw::Flaw;
 use crate::store::{Answer, Operation, Store};
+use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,9 @@ use std::time::Duration;
 /// Decisions in one answer to a replica that catches up, at most; and their bytes, roughly.
 const LEARNED_MAX: usize = 2_000;
 const LEARNED_BYTES: usize = 1 << 20;
+
+/// Decisions so many windows beyond the next slot to apply are not taken up: they are asked for in their turn.
+const WINDOWS_AHEAD: u64 = 10;
 
 /// How many commands may wait for a slot before clients are turned away.
 const QUEUE_MAX: usize = 20_000;
@@ -23,6 +28,19 @@ struct Proposal {
     again: Duration,
 }
 
+/// What a replica got from others until it was level.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Learned {
+    /// Decisions, by an answer or from a leader that proposed them again.
+    pub decisions: u64,
+    /// Slots whose commands were in a state it was handed.
+    pub slots_of_state: u64,
+    /// Bytes of all that, roughly.
+    pub bytes: u64,
+    /// When it was level with a replica that answered, since the process began.
+    pub level_at: Option<Duration>,
+}
+
 /// What the replica knows of the others' progress, for catching up.
 #[derive(Debug, Default)]
 struct CatchUp {
@@ -32,10 +50,8 @@ struct CatchUp {
     next: Duration,
     /// Since when the replica has lagged behind without applying anything.
     lagging_since: Option<Duration>,
-    /// Decisions it learned from others until it was level, by an answer or from a leader that proposed them again.
-    from_peers: u64,
-    /// When it was level with a replica that answered.
-    level_at: Option<Duration>,
+    /// What it got from others until it was level.
+    learned: Learned,
 }
 
 /// A copy of the store that applies decided commands in the order of their slots.
@@ -48,10 +64,16 @@ pub struct Replica {
     slot_out: Slot,
     requests: VecDeque<Arc<Command>>,
     proposals: BTreeMap<Slot, Proposal>,
-    /// The decision of slot `i + 1` at index `i`.
-    decisions: Vec<Option<Arc<Command>>>,
+    /// The decision of slot `first + i` at index `i`; those applied longest ago are let go.
+    decisions: VecDeque<Option<Arc<Command>>>,
+    first: Slot,
+    /// Bytes of the applied commands that are kept.
+    kept_bytes: u64,
     waiting: BTreeMap<(String, u64), Vec<Ticket>>,
     catch_up: CatchUp,
+    transfer: Transfer,
+    /// After a state was taken over that is not on disk yet: up to where its own decisions reach, and the state.
+    unsaved: Option<(Slot, Slot)>,
     /// Every slot below is applied, and its decision is on disk.
     stored: Slot,
     next_progress: Duration,
@@ -73,7 +95,11 @@ impl Replica {
             slot_out: 1,
             requests: VecDeque::new(),
             proposals: BTreeMap::new(),
-            decisions: Vec::new(),
+            decisions: VecDeque::new(),
+            first: 1,
+            kept_bytes: 0,
+            transfer: Transfer::default(),
+            unsaved: None,
             waiting: BTreeMap::new(),
             catch_up: CatchUp::default(),
             stored: 1,
@@ -92,19 +118,51 @@ impl Replica {
         self.slot_out
     }
 
-    /// Decisions it learned from others until it was level, and when (since the process began) that was.
-    pub fn caught_up(&self) -> (u64, Option<Duration>) {
-        (self.catch_up.from_peers, self.catch_up.level_at)
+    /// What it got from others until it was level.
+    pub fn learned(&self) -> Learned {
+        self.catch_up.learned
     }
 
-    /// The applied commands of slots `from` to `to` (exclusive), in order.
+    /// The first slot whose decision is kept.
+    pub fn first(&self) -> Slot {
+        self.first
+    }
+
+    /// The kept commands that were applied in slots `from` to `to` (exclusive), in order.
     pub fn applied(&self, from: Slot, to: Slot) -> impl Iterator<Item = Decided> {
-        let index = |slot: Slot| usize::try_from(slot.clamp(1, self.slot_out) - 1).unwrap_or(usize::MAX);
-        let range = index(from)..index(to).max(index(from));
-        let first = from.max(1);
-        (first..).zip(&self.decisions[range]).filter_map(|(slot, command)| {
-            command.as_ref().map(|command| Decided { slot, command: Arc::clone(command) })
+        let from = from.clamp(self.first, self.slot_out.max(self.first));
+        let to = to.clamp(from, self.slot_out.max(from));
+        (from..to).filter_map(|slot| {
+            let command = Arc::clone(self.decision(slot)?);
+            Some(Decided { slot, command })
         })
+    }
+
+    /// The decisions it knows and has not applied.
+    pub(super) fn unapplied(&self) -> Vec<Decided> {
+        let decided = |slot| Some(Decided { slot, command: Arc::clone(self.decision(slot)?) });
+        (self.slot_out..self.end()).filter_map(decided).collect()
+    }
+
+    /// Its next slot, and the store with all slots below applied.
+    pub(super) fn state(&self) -> (Slot, &Store) {
+        (self.slot_out, &self.store)
+    }
+
+    /// The slot behind the last one whose decision it knows.
+    fn end(&self) -> Slot {
+        self.first + self.decisions.len() as Slot
+    }
+
+    /// Whether the decision of this slot is known, or was.
+    pub(super) fn knows(&self, slot: Slot) -> bool {
+        slot < self.slot_out || self.decision(slot).is_some()
+    }
+
+    /// Takes back, from a snapshot, the state before `slot_out`.
+    pub(super) fn restore(&mut self, slot_out: Slot, store: Store) {
+        self.replace(slot_out, store);
+        self.stored = slot_out;
     }
 
     /// Takes back, from the log, a decision it knew.
@@ -112,6 +170,24 @@ impl Replica {
         self.learn(slot, command);
         self.apply_decided(&mut Step::default());
         self.stored = self.slot_out;
+    }
+
+    /// Every decision below was handed over to be written, or is in a snapshot on disk.
+    pub fn noted(&self) -> Slot {
+        self.unsaved.map_or(self.slot_out, |(noted, _)| noted)
+    }
+
+    /// Whether it has taken over a state from another replica that no snapshot on disk holds.
+    pub fn wants_snapshot(&self) -> bool {
+        self.unsaved.is_some()
+    }
+
+    /// A snapshot that reaches to this slot is on disk.
+    pub fn saved(&mut self, slot_out: Slot) {
+        if self.unsaved.is_some_and(|(_, state)| state <= slot_out) {
+            self.unsaved = None;
+        }
+        self.stored(slot_out);
     }
 
     /// The decisions of all slots below this one are on disk now.
@@ -141,6 +217,9 @@ impl Replica {
         if self.requests.len() >= QUEUE_MAX {
             return false;
         }
+        if self.has(Flaw::ReplicaAnswersOnPropose) {
+            step.answer.push((ticket, self.store.clone().apply(&command.operation), self.slot_in()));
+        }
         let tickets = self.waiting.entry((command.client.clone(), command.sequence)).or_default();
         tickets.push(ticket);
         if tickets.len() == 1 {
@@ -150,7 +229,7 @@ impl Replica {
         true
     }
 
-    fn has(&self, flaw: Flaw) -> bool {
+    pub(super) fn has(&self, flaw: Flaw) -> bool {
         self.options.flaw.contains(&flaw)
     }
 
@@ -162,7 +241,7 @@ impl Replica {
     }
 
     fn decision(&self, slot: Slot) -> Option<&Arc<Command>> {
-        self.decisions.get(usize::try_from(slot - 1).ok()?)?.as_ref()
+        self.decisions.get(usize::try_from(slot.checked_sub(self.first)?).ok()?)?.as_ref()
     }
 
     /// Gives waiting commands the next free slots inside the window, and proposes them to every leader.
@@ -191,29 +270,43 @@ impl Replica {
             Message::Decision(PValue { slot, command, .. }) => {
                 self.decided(now, vec![Decided { slot, command }], step);
             }
-            Message::Learn { from: slot } => step.send.push((from, self.learned(slot))),
+            Message::Learn { from: slot } => {
+                let answer = self.teach(now, slot);
+                step.send.push((from, answer));
+            }
+            Message::Fetch { slot_out, offset } => {
+                let part = self.transfer.part(now, Some(slot_out), offset);
+                step.send.extend(part.map(|part| (from, part)));
+            }
+            Message::State { slot_out, offset, total, part } => {
+                self.handed(now, from, slot_out, (offset, total), &part, step);
+            }
             Message::Learned { decisions, slot_out } => self.taught(now, from, decisions, slot_out, step),
-            Message::Progress { slot_out } => self.heard(from, slot_out),
+            Message::Progress { slot_out } if from != self.roster.me => self.heard(from, slot_out),
             Message::Propose(_)
             | Message::P1a { .. }
             | Message::P1b { .. }
             | Message::P2a(_)
             | Message::P2b { .. }
+            | Message::Progress { .. }
             | Message::Ping
             | Message::Pong { .. } => {}
         }
     }
 
     fn decided(&mut self, now: Duration, decisions: Vec<Decided>, step: &mut Step) -> u64 {
-        let mut new = 0;
+        let (mut new, mut bytes) = (0, 0);
         for Decided { slot, command } in decisions {
             if self.learn(slot, Arc::clone(&command)) {
                 new += 1;
+                bytes += command.size() as u64;
                 step.note.push(Record::Decided { slot, command: Some(command) });
             }
         }
-        if self.catch_up.level_at.is_none() {
-            self.catch_up.from_peers += new;
+        let learned = &mut self.catch_up.learned;
+        if learned.level_at.is_none() {
+            learned.decisions += new;
+            learned.bytes += bytes;
         }
         if self.apply_decided(step) {
             self.catch_up.lagging_since = None;
@@ -222,9 +315,12 @@ impl Replica {
         new
     }
 
-    /// Notes a decision; false if it was known. R1: a slot has one decision.
+    /// Notes a decision; false if it was known, or is not wanted yet. R1: a slot has one decision.
     fn learn(&mut self, slot: Slot, command: Arc<Command>) -> bool {
-        let index = usize::try_from(slot - 1).unwrap_or(usize::MAX);
+        if slot < self.first || slot >= self.slot_out + WINDOWS_AHEAD * self.options.window {
+            return false;
+        }
+        let index = usize::try_from(slot - self.first).unwrap_or(usize::MAX);
         if index >= self.decisions.len() {
             self.decisions.resize(index + 1, None);
         }
@@ -243,6 +339,11 @@ impl Replica {
     /// Applies what is decided next, as far as there is no gap; whether there was anything.
     fn apply_decided(&mut self, step: &mut Step) -> bool {
         let before = self.slot_out;
+        if self.has(Flaw::ReplicaAppliesAcrossGap) {
+            while self.slot_out < self.end() && self.decision(self.slot_out).is_none() {
+                self.slot_out += 1;
+            }
+        }
         while let Some(command) = self.decision(self.slot_out).map(Arc::clone) {
             if let Some(proposal) = self.proposals.remove(&self.slot_out)
                 && proposal.command != command
@@ -252,7 +353,9 @@ impl Replica {
             }
             self.perform(&command, step);
             self.slot_out += 1;
+            self.kept_bytes += command.size() as u64;
         }
+        self.let_go();
         self.slot_out > before
     }
 
@@ -271,7 +374,28 @@ impl Replica {
         }
     }
 
-    fn learned(&self, from: Slot) -> Message {
+    /// Lets go of the decisions that were applied longest ago, when there are too many to keep.
+    fn let_go(&mut self) {
+        while self.kept_bytes > self.options.keep_bytes && self.first < self.slot_out {
+            let gone = self.decisions.pop_front().flatten();
+            self.kept_bytes -= gone.map_or(0, |command| command.size() as u64);
+            self.first += 1;
+        }
+    }
+
+    /// The answer to a replica that lacks this slot: decisions, or the state if they are gone.
+    fn teach(&mut self, now: Duration, from: Slot) -> Message {
+        if from < self.first {
+            let forgetful = self.has(Flaw::SnapshotForgetsResults);
+            let late = u64::from(self.has(Flaw::SnapshotWrongSlot));
+            let Self { slot_out, store, .. } = self;
+            return self.transfer.serve(now, self.first, || {
+                let forgetful = forgetful.then(|| store.without_results());
+                let bytes = postcard::to_stdvec(forgetful.as_ref().unwrap_or(store))
+                    .expect("the store is made of types that postcard can write");
+                (*slot_out + late, bytes)
+            });
+        }
         let mut bytes = 0;
         let fits = |decided: &Decided| {
             bytes += decided.command.size();
@@ -279,6 +403,63 @@ impl Replica {
         };
         let decisions = self.applied(from, self.slot_out).take(LEARNED_MAX).take_while(fits).collect();
         Message::Learned { decisions, slot_out: self.slot_out }
+    }
+
+    /// Takes a part of another replica's state, and takes the state over when it is whole.
+    fn handed(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        slot_out: Slot,
+        place: (u64, u64),
+        part: &Bytes,
+        step: &mut Step,
+    ) {
+        if slot_out <= self.slot_out {
+            return;
+        }
+        self.catch_up.next = now + self.options.resend;
+        match self.transfer.take(now, from, slot_out, place, part) {
+            Taken::Dropped => {}
+            Taken::Part => step.send.extend(self.transfer.question(now, Duration::MAX)),
+            Taken::Whole(slot_out, store, bytes) => {
+                let noted = self.noted();
+                let learned = &mut self.catch_up.learned;
+                if learned.level_at.is_none() {
+                    learned.slots_of_state += slot_out - self.slot_out;
+                    learned.bytes += bytes;
+                }
+                self.replace(slot_out, store);
+                self.unsaved = Some((noted, slot_out));
+                self.catch_up.lagging_since = None;
+                self.propose_elsewhere(step);
+                self.decided(now, Vec::new(), step);
+                step.send.push((from, Message::Learn { from: self.slot_out }));
+            }
+        }
+    }
+
+    /// Replaces the state by one in which the commands of all slots below `slot_out` are applied.
+    fn replace(&mut self, slot_out: Slot, store: Store) {
+        let known = usize::try_from(slot_out - self.first).unwrap_or(usize::MAX);
+        self.decisions.drain(..known.min(self.decisions.len()));
+        (self.first, self.slot_out, self.kept_bytes) = (slot_out, slot_out, 0);
+        self.store = store;
+    }
+
+    /// After a jump over slots: answers what was decided in one of them, and finds other slots for the rest.
+    fn propose_elsewhere(&mut self, step: &mut Step) {
+        let later = self.proposals.split_off(&self.slot_out);
+        for Proposal { command, .. } in std::mem::replace(&mut self.proposals, later).into_values().rev() {
+            if let Some(answer) = self.known_result(&command) {
+                let name = (command.client.clone(), command.sequence);
+                for ticket in self.waiting.remove(&name).unwrap_or_default() {
+                    step.answer.push((ticket, answer.clone(), self.slot_out - 1));
+                }
+            } else if command.operation != Operation::Nothing {
+                self.requests.push_front(command);
+            }
+        }
     }
 
     fn taught(
@@ -291,8 +472,8 @@ impl Replica {
     ) {
         let taught = self.decided(now, decisions, step);
         self.heard(from, slot_out);
-        if self.catch_up.level_at.is_none() && self.slot_out >= slot_out {
-            self.catch_up.level_at = Some(now);
+        if self.catch_up.learned.level_at.is_none() && self.slot_out >= slot_out {
+            self.catch_up.learned.level_at = Some(now);
         }
         if slot_out > self.slot_out && taught > 0 {
             step.send.push((from, Message::Learn { from: self.slot_out }));
@@ -309,7 +490,7 @@ impl Replica {
     pub fn wake(&self) -> Duration {
         let proposals = self.proposals.values().map(|proposal| proposal.again).min();
         let proposals = proposals.unwrap_or(Duration::MAX);
-        self.next_progress.min(self.catch_up.next).min(proposals)
+        self.next_progress.min(self.catch_up.next).min(proposals).min(self.transfer.wake())
     }
 
     /// Does what is due: tells its progress, asks for decisions it lacks, proposes again, closes gaps.
@@ -320,6 +501,7 @@ impl Replica {
             self.told = self.stored;
             self.tell_progress(step);
         }
+        self.transfer.tick(now);
         if self.catch_up.next <= now {
             self.catch_up.next = now + self.options.resend / 2;
             self.ask(now, step);
@@ -332,18 +514,20 @@ impl Replica {
     }
 
     fn tell_progress(&self, step: &mut Step) {
-        let message = Message::Progress { slot_out: self.stored };
-        step.broadcast(&self.roster.leaders, &message);
-        let elsewhere = |node: &&NodeId| !self.roster.leaders.contains(node) && **node != self.roster.me;
-        step.send.extend(self.roster.replicas.iter().filter(elsewhere).map(|&node| (node, message.clone())));
+        let told = if self.has(Flaw::ReplicaTellsProgressEarly) { self.slot_out } else { self.stored };
+        step.broadcast(&self.roster.everybody, &Message::Progress { slot_out: told });
     }
 
     /// Asks whoever is ahead; closes a gap with a no-op when nobody is, and nothing else is proposed for it.
     fn ask(&mut self, now: Duration, step: &mut Step) {
+        if let Some(question) = self.transfer.question(now, self.options.resend * 5) {
+            step.send.push(question);
+            return;
+        }
         let others = self.roster.replicas.iter().filter(|&&node| node != self.roster.me);
-        if self.catch_up.level_at.is_none() {
+        if self.catch_up.learned.level_at.is_none() {
             if self.roster.replicas.len() == 1 {
-                self.catch_up.level_at = Some(now);
+                self.catch_up.learned.level_at = Some(now);
             }
             let ask = Message::Learn { from: self.slot_out };
             step.send.extend(others.map(|&node| (node, ask.clone())));
@@ -351,7 +535,7 @@ impl Replica {
         }
         let ahead = self.catch_up.others.iter().max_by_key(|(_, slot_out)| **slot_out);
         let ahead = ahead.filter(|(_, slot_out)| **slot_out > self.slot_out).map(|(&node, _)| node);
-        let gap = self.decisions.len() as Slot >= self.slot_out;
+        let gap = self.end() > self.slot_out;
         if ahead.is_none() && !gap {
             self.catch_up.lagging_since = None;
             return;
@@ -368,8 +552,7 @@ impl Replica {
     }
 
     fn close_gap(&mut self, now: Duration, step: &mut Step) {
-        let end = self.decisions.len() as Slot;
-        for slot in self.slot_out..=end {
+        for slot in self.slot_out..self.end() {
             if self.decision(slot).is_none() && !self.proposals.contains_key(&slot) {
                 self.propose_for(now, slot, Arc::new(Command::no_op()), step);
             }

@@ -11,7 +11,10 @@ pub struct Scout {
     ballot: Ballot,
     from: Slot,
     answered: NodeSet,
+    collected: Slot,
     pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
+    /// The flaw `scout-takes-lowest-ballot`.
+    pub(super) lowest: bool,
     /// When the silent acceptors are asked again.
     pub(super) again: Duration,
 }
@@ -21,8 +24,13 @@ pub struct Scout {
 pub enum Scouted {
     /// It waits for more answers.
     Waiting,
-    /// A majority promised the ballot; these are the pvalues with the highest ballot of each slot.
-    Adopted(BTreeMap<Slot, (Ballot, Arc<Command>)>),
+    /// A majority promised the ballot.
+    Adopted {
+        /// No acceptor of the majority has collected this slot or a later one; everything below is decided.
+        collected: Slot,
+        /// The pvalues with the highest ballot of each slot.
+        pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
+    },
     /// An acceptor has promised a higher ballot.
     Preempted(Ballot),
 }
@@ -30,7 +38,15 @@ pub enum Scouted {
 impl Scout {
     /// A scout for `ballot` that cares for slots from `from` on.
     pub fn new(ballot: Ballot, from: Slot, again: Duration) -> Self {
-        Self { ballot, from, answered: NodeSet::default(), pvalues: BTreeMap::new(), again }
+        Self {
+            ballot,
+            from,
+            answered: NodeSet::default(),
+            collected: 1,
+            pvalues: BTreeMap::new(),
+            lowest: false,
+            again,
+        }
     }
 
     /// Its request, to be sent to every acceptor.
@@ -48,7 +64,7 @@ impl Scout {
         &mut self,
         acceptor: NodeId,
         promised: Ballot,
-        accepted: Vec<PValue>,
+        (collected, accepted): (Slot, Vec<PValue>),
         quorum: usize,
     ) -> Scouted {
         if promised > self.ballot {
@@ -57,14 +73,17 @@ impl Scout {
         if promised < self.ballot || !self.answered.insert(acceptor) {
             return Scouted::Waiting;
         }
+        self.collected = self.collected.max(collected);
         for PValue { ballot, slot, command } in accepted {
             let known = self.pvalues.get(&slot).map(|(known, _)| *known);
-            if known < Some(ballot) {
+            let better =
+                if self.lowest { known.is_none_or(|known| known > ballot) } else { known < Some(ballot) };
+            if better {
                 self.pvalues.insert(slot, (ballot, command));
             }
         }
         if self.answered.len() >= quorum {
-            Scouted::Adopted(std::mem::take(&mut self.pvalues))
+            Scouted::Adopted { collected: self.collected, pvalues: std::mem::take(&mut self.pvalues) }
         } else {
             Scouted::Waiting
         }

@@ -50,6 +50,7 @@ impl Runner for Stage {
             "deliver" => self.deliver(line, &mut output)?,
             "drop" => self.drop_some(line, &mut output)?,
             "tick" => self.tick(line, &mut output)?,
+            "stored" => self.stored(line, &mut output)?,
             "status" => self.status(&mut output),
             name => return Err(format!("there is no command {name}").into()),
         }
@@ -70,6 +71,7 @@ impl Stage {
             options.backoff.kind = BackoffKind::Exponential;
         }
         options.window = arguments.take_key("window").map_or(Ok(10), str::parse)?;
+        options.keep_bytes = arguments.take_key("keep").map_or(Ok(options.keep_bytes), str::parse)?;
         let mut members = Vec::new();
         for (letter, key, role) in [
             ("r", "replicas", Role::Replica),
@@ -88,7 +90,7 @@ impl Stage {
             let actor = match roles.first().unwrap() {
                 Role::Replica => Actor::Replica(Box::new(Replica::new(roster, options.clone()))),
                 Role::Leader => Actor::Leader(Box::new(Leader::new(roster, options.clone(), 1, 0))),
-                Role::Acceptor => Actor::Acceptor(Acceptor::default()),
+                Role::Acceptor => Actor::Acceptor(Acceptor::new(&roster, &[])),
             };
             self.actors.insert(name.clone(), actor);
         }
@@ -182,6 +184,24 @@ impl Stage {
         Ok(())
     }
 
+    /// `stored r1 at=200ms`: what it applied is on disk now, and it says so.
+    fn stored(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
+        let mut arguments = line.consume_args();
+        if let Some(at) = arguments.take_key("at") {
+            self.now = Duration::from_millis(at.trim_end_matches("ms").parse()?);
+        }
+        let name = arguments.next_pos().ok_or("stored REPLICA at=TIME")?;
+        let Some(Actor::Replica(replica)) = self.actors.get_mut(name) else {
+            return Err("no such replica".into());
+        };
+        let mut step = Step::default();
+        replica.stored(replica.slot_out());
+        replica.tick(self.now, &mut step);
+        step.send.retain(|(_, message)| matches!(message, Message::Progress { .. }));
+        self.carry_out(name, step, output);
+        Ok(())
+    }
+
     fn status(&self, output: &mut String) {
         for name in &self.names {
             let _ = match &self.actors[name] {
@@ -199,7 +219,10 @@ impl Stage {
                 ),
                 Actor::Acceptor(acceptor) => {
                     let promised = acceptor.promised().map_or("⊥".to_owned(), |ballot| self.ballot(ballot));
-                    writeln!(output, "{name} promised={promised}")
+                    let collected = acceptor.collected();
+                    let collected =
+                        if collected > 1 { format!(" collected={collected}") } else { String::new() };
+                    writeln!(output, "{name} promised={promised}{collected}")
                 }
             };
         }
@@ -251,9 +274,11 @@ impl Stage {
         let rest = match message {
             Message::Propose(Decided { slot, command }) => format!("slot {slot} {}", show_command(command)),
             Message::P1a { ballot, from } => format!("{} from slot {from}", self.ballot(*ballot)),
-            Message::P1b { promised, accepted, .. } => {
+            Message::P1b { promised, collected, accepted, .. } => {
                 let accepted: Vec<_> = accepted.iter().map(|pvalue| self.pvalue(pvalue)).collect();
-                format!("{} [{}]", self.ballot(*promised), accepted.join(", "))
+                let collected =
+                    if *collected > 1 { format!(" collected below {collected}") } else { String::new() };
+                format!("{}{collected} [{}]", self.ballot(*promised), accepted.join(", "))
             }
             Message::P2a(pvalue) | Message::Decision(pvalue) => self.pvalue(pvalue),
             Message::P2b { slot, promised, .. } => format!("{} slot {slot}", self.ballot(*promised)),
@@ -266,6 +291,10 @@ impl Stage {
                     .collect();
                 format!("[{}] next {slot_out}", decisions.join(", "))
             }
+            Message::State { slot_out, offset, part, total } => {
+                format!("before slot {slot_out}, bytes {offset} to {} of {total}", offset + part.len() as u64)
+            }
+            Message::Fetch { slot_out, offset } => format!("before slot {slot_out} from byte {offset}"),
             Message::Ping => String::new(),
             Message::Pong { leads, tries } => format!("leads={leads} tries={tries}"),
         };
@@ -284,6 +313,8 @@ fn kind_of(message: &Message) -> &'static str {
         Message::Progress { .. } => "progress",
         Message::Learn { .. } => "learn",
         Message::Learned { .. } => "learned",
+        Message::State { .. } => "state",
+        Message::Fetch { .. } => "fetch",
         Message::Ping => "ping",
         Message::Pong { .. } => "pong",
     }

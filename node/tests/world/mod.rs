@@ -4,10 +4,8 @@
 
 use node::config::{Member, PaxosOptions, Role};
 use node::flaw::Flaw;
-use node::paxos::acceptor::Acceptor;
-use node::paxos::leader::Leader;
-use node::paxos::message::{Command, Message, NodeId, Roster};
-use node::paxos::replica::Replica;
+use node::paxos::message::{Ballot, Command, Message, NodeId, Roster};
+use node::paxos::snapshot::{self, Roles};
 use node::paxos::step::{Record, Step, Ticket};
 use node::store::{Answer, Operation};
 use rand::rngs::ChaCha8Rng;
@@ -27,6 +25,10 @@ pub(super) enum Outcome {
     Kept {
         /// Commands that were decided.
         decided: u64,
+        /// Snapshots that were saved.
+        snapshots: u64,
+        /// States that were taken over from another replica.
+        transfers: u64,
     },
     /// Something did not.
     Broken(String),
@@ -37,27 +39,45 @@ pub(super) enum Outcome {
 enum Event {
     Deliver { to: usize, from: usize, number: u64 },
     Synced { node: usize, life: u32, batch: u64 },
+    Saved { node: usize, life: u32 },
     Tick { node: usize, life: u32 },
     Restart { node: usize },
+    PowerFails,
     Client,
     Fault,
 }
 
-/// Records that are not on disk yet, and what waits for them.
+/// Records that are not on disk yet, and what of their role waits for them.
 struct Batch {
     number: u64,
+    role: Option<Role>,
     records: Vec<Record>,
     step: Step,
+}
+
+/// What a node has on its disk.
+#[derive(Default)]
+struct Disk {
+    snapshot: Option<Vec<u8>>,
+    records: Vec<Record>,
+}
+
+/// A snapshot that is being written, what its state reaches to, and how many records it replaces.
+struct Saving {
+    bytes: Vec<u8>,
+    slot_out: u64,
+    replaces: usize,
 }
 
 struct Node {
     up: bool,
     life: u32,
     began: Duration,
-    acceptor: Acceptor,
-    leader: Leader,
-    replica: Replica,
-    disk: Vec<Record>,
+    roles: Roles,
+    disk: Disk,
+    saving: Option<Saving>,
+    /// The most progress it told anybody.
+    told: u64,
     unsynced: VecDeque<Batch>,
     next_batch: u64,
 }
@@ -82,32 +102,32 @@ pub(super) struct World {
     calls: BTreeMap<u64, Call>,
     tickets: BTreeMap<(usize, u32, Ticket), u64>,
     decided: BTreeMap<u64, Arc<Command>>,
+    /// No sync ends before this time.
+    disks_stall_until: Duration,
+    /// In which life of its leader each ballot was used.
+    ballots: BTreeMap<Ballot, u32>,
+    snapshots: u64,
+    transfers: u64,
     broken: Option<String>,
     chance: ChaCha8Rng,
 }
 
+/// Records on a disk before a snapshot is taken.
+const SNAPSHOT_AFTER: usize = 150;
+
 impl Node {
-    fn new(roster: &Roster, options: &PaxosOptions, life: u32, disk: Vec<Record>, now: Duration) -> Self {
-        let mut acceptor = Acceptor::default();
-        let mut replica = Replica::new(roster.clone(), options.clone());
-        let mut round = 0;
-        for record in disk.iter().cloned() {
-            match record {
-                Record::Promise(ballot) => acceptor.recover_promise(ballot),
-                Record::Accepted(pvalue) => acceptor.recover_accepted(pvalue),
-                Record::Round(used) => round = used.max(round),
-                Record::Decided { slot, command } => replica.recover(slot, command.unwrap()),
-            }
-        }
+    fn new(roster: &Roster, options: &PaxosOptions, life: u32, disk: Disk, now: Duration) -> Self {
         let seed = u64::from(roster.me.0) + 1000 * u64::from(life);
+        let snapshot = disk.snapshot.as_ref().map(|bytes| postcard::from_bytes(bytes).unwrap());
+        let (roles, _) = Roles::recover(roster, options, seed, snapshot, disk.records.clone());
         Self {
             up: true,
             life,
             began: now,
-            acceptor,
-            leader: Leader::new(roster.clone(), options.clone(), seed, round),
-            replica,
+            roles,
             disk,
+            saving: None,
+            told: 1,
             unsynced: VecDeque::new(),
             next_batch: 0,
         }
@@ -134,12 +154,16 @@ impl World {
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
             decided: BTreeMap::new(),
+            disks_stall_until: Duration::ZERO,
+            ballots: BTreeMap::new(),
+            snapshots: 0,
+            transfers: 0,
             broken: None,
             chance: ChaCha8Rng::seed_from_u64(seed),
             members,
         };
         for place in 0..size {
-            let node = Node::new(&world.roster(place), options, 0, Vec::new(), Duration::ZERO);
+            let node = Node::new(&world.roster(place), options, 0, Disk::default(), Duration::ZERO);
             world.nodes.push(node);
             world.at(MS, Event::Tick { node: place, life: 0 });
         }
@@ -178,7 +202,11 @@ impl World {
         }
         match self.broken {
             Some(why) => Outcome::Broken(why),
-            None => Outcome::Kept { decided: self.decided.len() as u64 },
+            None => Outcome::Kept {
+                decided: self.decided.len() as u64,
+                snapshots: self.snapshots,
+                transfers: self.transfers,
+            },
         }
     }
 
@@ -191,6 +219,7 @@ impl World {
                 }
             }
             Event::Synced { node, life, batch } => self.synced(node, life, batch),
+            Event::Saved { node, life } => self.saved(node, life),
             Event::Tick { node, life } => {
                 if self.nodes[node].up && self.nodes[node].life == life {
                     self.tick(node);
@@ -199,6 +228,7 @@ impl World {
                 }
             }
             Event::Restart { node } => self.restart(node),
+            Event::PowerFails => (0..self.nodes.len()).for_each(|place| self.crash(place)),
             Event::Client => self.client(),
             Event::Fault => self.fault(),
         }
@@ -212,37 +242,45 @@ impl World {
     fn message(&mut self, to: usize, from: usize, message: &Message) {
         let now = self.age(to);
         let from = NodeId(u8::try_from(from).unwrap());
-        let node = &mut self.nodes[to];
-        for role in 0..3 {
+        let wanted = self.nodes[to].roles.replica.wants_snapshot();
+        for role in [Role::Acceptor, Role::Leader, Role::Replica] {
+            let roles = &mut self.nodes[to].roles;
             let mut step = Step::default();
             match role {
-                0 => node.acceptor.handle(from, message.clone(), &mut step),
-                1 => node.leader.handle(now, from, message.clone(), &mut step),
-                _ => node.replica.handle(now, from, message.clone(), &mut step),
+                Role::Acceptor => roles.acceptor.handle(from, message.clone(), &mut step),
+                Role::Leader => roles.leader.handle(now, from, message.clone(), &mut step),
+                Role::Replica => roles.replica.handle(now, from, message.clone(), &mut step),
             }
-            Self::keep(node, step);
+            self.keep(to, role, step);
         }
+        self.transfers += u64::from(!wanted && self.nodes[to].roles.replica.wants_snapshot());
         self.carry_on(to);
+        self.check_collected(to);
     }
 
     fn tick(&mut self, place: usize) {
         let now = self.age(place);
-        let node = &mut self.nodes[place];
         let mut step = Step::default();
-        node.leader.tick(now, &mut step);
-        Self::keep(node, step);
+        self.nodes[place].roles.leader.tick(now, &mut step);
+        self.keep(place, Role::Leader, step);
         let mut step = Step::default();
-        node.replica.tick(now, &mut step);
-        Self::keep(node, step);
+        self.nodes[place].roles.replica.tick(now, &mut step);
+        self.keep(place, Role::Replica, step);
         self.carry_on(place);
     }
 
-    /// Queues a step: nothing of it is heard before its records, and all earlier ones, are on disk.
-    fn keep(node: &mut Node, mut step: Step) {
+    /// Queues a step: nothing of it is heard before its role's records, and all its earlier ones, are on disk.
+    fn keep(&mut self, place: usize, role: Role, mut step: Step) {
+        let node = &mut self.nodes[place];
+        let early = role == Role::Acceptor && self.options.flaw.contains(&Flaw::AcceptorAnswersBeforeSync);
+        let waits = !step.save.is_empty() || node.unsynced.iter().any(|batch| batch.role == Some(role));
         let mut records = std::mem::take(&mut step.save);
         records.append(&mut step.note);
+        let (role, step, now) =
+            if waits && !early { (Some(role), step, Step::default()) } else { (None, Step::default(), step) };
         node.next_batch += 1;
-        node.unsynced.push_back(Batch { number: node.next_batch, records, step });
+        node.unsynced.push_back(Batch { number: node.next_batch, role, records, step });
+        self.release(place, now);
     }
 
     /// Releases what waits for nothing, and starts a sync for the rest.
@@ -253,7 +291,8 @@ impl World {
         }
         self.note_decisions(place);
         if let Some(batch) = self.nodes[place].unsynced.back().map(|batch| batch.number) {
-            let pause = self.milliseconds(0..4);
+            let stalled = self.disks_stall_until.saturating_sub(self.now);
+            let pause = stalled + self.milliseconds(0..4);
             let life = self.nodes[place].life;
             self.at(self.now + pause, Event::Synced { node: place, life, batch });
         }
@@ -265,17 +304,72 @@ impl World {
         }
         while self.nodes[place].unsynced.front().is_some_and(|front| front.number <= batch) {
             let Batch { records, step, .. } = self.nodes[place].unsynced.pop_front().unwrap();
-            self.nodes[place].disk.extend(records);
+            self.nodes[place].disk.records.extend(records);
             self.release(place, step);
         }
         if self.nodes[place].unsynced.is_empty() {
-            let slot_out = self.nodes[place].replica.slot_out();
-            self.nodes[place].replica.stored(slot_out);
+            let noted = self.nodes[place].roles.replica.noted();
+            self.nodes[place].roles.replica.stored(noted);
+        }
+        self.consider_snapshot(place);
+    }
+
+    /// Takes a snapshot of the state as it is, which covers all that is on disk and more; it is durable later.
+    fn consider_snapshot(&mut self, place: usize) {
+        let node = &mut self.nodes[place];
+        let wanted = node.roles.replica.wants_snapshot() || node.disk.records.len() > SNAPSHOT_AFTER;
+        if node.saving.is_some() || !wanted {
+            return;
+        }
+        let Roles { acceptor, leader, replica } = &node.roles;
+        let (slot_out, bytes) = snapshot::encode(Some(acceptor), Some(leader), Some(replica));
+        let mut replaces = node.disk.records.len();
+        if self.options.flaw.contains(&Flaw::LogRemovesEarly) {
+            node.disk.records.clear();
+            replaces = 0;
+        }
+        node.saving = Some(Saving { bytes, slot_out, replaces });
+        let life = node.life;
+        let pause = self.milliseconds(1..40);
+        self.at(self.now + pause, Event::Saved { node: place, life });
+    }
+
+    fn saved(&mut self, place: usize, life: u32) {
+        let node = &mut self.nodes[place];
+        if !node.up || node.life != life {
+            return;
+        }
+        let Saving { bytes, slot_out, replaces } = node.saving.take().unwrap();
+        node.disk.snapshot = Some(bytes);
+        node.disk.records.drain(..replaces);
+        node.roles.replica.saved(slot_out);
+        self.snapshots += 1;
+    }
+
+    /// What an acceptor has forgotten, one replica more than may fail must have told to have on disk.
+    fn check_collected(&mut self, place: usize) {
+        let collected = self.nodes[place].roles.acceptor.collected();
+        let safe = self.nodes.iter().filter(|node| node.told >= collected).count();
+        if safe < self.nodes.len() / 2 + 1 && collected > 1 {
+            self.broken =
+                Some(format!("slots below {collected} were collected, and {safe} replicas have them"));
         }
     }
 
     fn release(&mut self, place: usize, step: Step) {
         for (to, message) in step.send {
+            match &message {
+                Message::Progress { slot_out } => {
+                    self.nodes[place].told = self.nodes[place].told.max(*slot_out);
+                }
+                Message::P1a { ballot, .. } => {
+                    let life = self.nodes[place].life;
+                    if *self.ballots.entry(*ballot).or_insert(life) != life {
+                        self.broken = Some(format!("{ballot:?} was used in two lives of its leader"));
+                    }
+                }
+                _ => {}
+            }
             let to = usize::from(to.0);
             let copies = if to == place || self.now > FAULTS_END {
                 1
@@ -306,7 +400,7 @@ impl World {
 
     /// Every replica's decisions must agree with every other's, for ever.
     fn note_decisions(&mut self, place: usize) {
-        let replica = &self.nodes[place].replica;
+        let replica = &self.nodes[place].roles.replica;
         let from = replica.slot_out().saturating_sub(40);
         let applied: Vec<_> = replica.applied(from, replica.slot_out()).collect();
         for decided in applied {
@@ -340,8 +434,8 @@ impl World {
             let command = Command { client: format!("c{call}"), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
             self.tickets.insert((place, node.life, ticket), call);
-            assert!(node.replica.request(now, ticket, command, None, &mut step));
-            Self::keep(node, step);
+            assert!(node.roles.replica.request(now, ticket, command, None, &mut step));
+            self.keep(place, Role::Replica, step);
             self.carry_on(place);
         }
     }
@@ -352,16 +446,16 @@ impl World {
             self.cut.fill(false);
             return;
         }
-        match self.chance.random_range(0..3) {
+        match self.chance.random_range(0..9) {
             0 => {
-                let place = self.chance.random_range(0..size);
-                if self.nodes[place].up {
-                    self.crash(place);
-                    let pause = self.milliseconds(20..400);
-                    self.at(self.now + pause, Event::Restart { node: place });
-                }
+                self.disks_stall_until = self.now + 30 * MS;
+                self.at(self.now + 25 * MS, Event::PowerFails);
             }
-            1 => {
+            1 | 2 => {
+                let place = self.chance.random_range(0..size);
+                self.crash(place);
+            }
+            3..6 => {
                 let halves: Vec<bool> = (0..size).map(|_| self.chance.random_range(0..2) == 0).collect();
                 for link in 0..size * size {
                     self.cut[link] = halves[link / size] != halves[link % size];
@@ -373,23 +467,32 @@ impl World {
         self.at(self.now + pause, Event::Fault);
     }
 
-    /// What was not synced is gone, but for a part of it that happened to reach the disk.
+    /// What was not synced is gone, but for a part of it that happened to reach the disk. It starts again soon.
     fn crash(&mut self, place: usize) {
         let node = &mut self.nodes[place];
+        if !node.up {
+            return;
+        }
         node.up = false;
         let lucky = self.chance.random_range(0..=node.unsynced.len());
         let kept: Vec<_> = node.unsynced.drain(..).take(lucky).collect();
-        node.disk.extend(kept.into_iter().flat_map(|batch| batch.records));
+        node.disk.records.extend(kept.into_iter().flat_map(|batch| batch.records));
+        let pause = self.milliseconds(20..400);
+        self.at(self.now + pause, Event::Restart { node: place });
     }
 
     fn restart(&mut self, place: usize) {
         let roster = self.roster(place);
         let old = &mut self.nodes[place];
         let disk = std::mem::take(&mut old.disk);
-        let life = old.life + 1;
+        let (life, told) = (old.life + 1, old.told);
         *old = Node::new(&roster, &self.options, life, disk, self.now);
-        if self.options.flaw.contains(&Flaw::AcceptorForgetsPromise) {
-            self.nodes[place].acceptor.forget_promise();
+        old.told = told;
+        let has = old.roles.replica.slot_out();
+        if has < told {
+            self.broken = Some(format!(
+                "n{place} said it had all slots below {told} on disk, and has those below {has}"
+            ));
         }
         self.at(self.now + MS, Event::Tick { node: place, life });
     }

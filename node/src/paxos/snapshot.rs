@@ -1,0 +1,127 @@
+//! A snapshot: all that a node must remember, so that the records written before it can be thrown away.
+
+use super::acceptor::Acceptor;
+use super::leader::Leader;
+use super::message::{Ballot, Decided, PValue, Roster, Slot};
+use super::replica::Replica;
+use super::step::Record;
+use crate::config::PaxosOptions;
+use crate::flaw::Flaw;
+use crate::store::Store;
+use serde::{Deserialize, Serialize};
+
+/// The memory of a node's roles. Encoded it is the same whether it owns the store or borrows it.
+///
+/// It may be taken at any time, also when the newest records are not on disk yet: recovering a record that a
+/// snapshot covers already changes nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Snapshot<S = Store> {
+    /// What the acceptor promised.
+    pub(super) promised: Option<Ballot>,
+    /// The slots below it the acceptor has forgotten.
+    pub(super) collected: Slot,
+    /// What it accepted for the others.
+    pub(super) accepted: Vec<PValue>,
+    /// The last round the leader used.
+    pub(super) round: u64,
+    /// The commands of all slots below are applied to the store.
+    pub(super) slot_out: Slot,
+    /// The store, with the clients' last results.
+    pub(super) store: S,
+    /// Decisions the replica knows and has not applied.
+    pub(super) decisions: Vec<Decided>,
+}
+
+impl<S> Snapshot<S> {
+    /// The commands of all slots below are in the state.
+    pub fn slot_out(&self) -> Slot {
+        self.slot_out
+    }
+}
+
+/// The three roles of a node; those it does not host stay idle.
+#[derive(Debug)]
+pub struct Roles {
+    /// The acceptor.
+    pub acceptor: Acceptor,
+    /// The leader.
+    pub leader: Leader,
+    /// The replica.
+    pub replica: Replica,
+}
+
+impl Roles {
+    /// The roles as they were when the last of `records` was written, those since `snapshot` or since ever.
+    ///
+    /// Also returns how many of the records are decisions that the snapshot does not cover.
+    pub fn recover(
+        roster: &Roster,
+        options: &PaxosOptions,
+        seed: u64,
+        snapshot: Option<Snapshot>,
+        records: Vec<Record>,
+    ) -> (Self, u64) {
+        let mut acceptor = Acceptor::new(roster, &options.flaw);
+        let mut replica = Replica::new(roster.clone(), options.clone());
+        let (mut round, mut decisions) = (0, 0);
+        if let Some(snapshot) = snapshot {
+            snapshot.promised.into_iter().for_each(|ballot| acceptor.recover_promise(ballot));
+            acceptor.recover_collected(snapshot.collected);
+            snapshot.accepted.into_iter().for_each(|pvalue| acceptor.recover_accepted(pvalue));
+            round = snapshot.round;
+            replica.restore(snapshot.slot_out, snapshot.store);
+            for Decided { slot, command } in snapshot.decisions {
+                replica.recover(slot, command);
+            }
+        }
+        for record in records {
+            match record {
+                Record::Promise(ballot) => acceptor.recover_promise(ballot),
+                Record::Accepted(pvalue) => acceptor.recover_accepted(pvalue),
+                Record::Round(used) => round = used.max(round),
+                Record::Decided { slot, .. } if replica.knows(slot) => {}
+                Record::Decided { slot, command } => {
+                    let accepted = || acceptor.accepted(slot).map(|(_, command)| command.clone());
+                    let command =
+                        command.or_else(accepted).expect("a short record follows the pvalue it means");
+                    replica.recover(slot, command);
+                    decisions += 1;
+                }
+            }
+        }
+        if options.flaw.contains(&Flaw::AcceptorForgetsPromise) {
+            acceptor.forget_promise();
+        }
+        if options.flaw.contains(&Flaw::LeaderReusesBallot) {
+            round = round.saturating_sub(1);
+        }
+        let leader = Leader::new(roster.clone(), options.clone(), seed, round);
+        (Self { acceptor, leader, replica }, decisions)
+    }
+}
+
+/// The snapshot of a node's roles, encoded; those it does not host are none. Also says from which slot on the
+/// decisions are not in it.
+pub fn encode(
+    acceptor: Option<&Acceptor>,
+    leader: Option<&Leader>,
+    replica: Option<&Replica>,
+) -> (Slot, Vec<u8>) {
+    let nothing = Store::default();
+    let (slot_out, store) = replica.map_or((1, &nothing), Replica::state);
+    let (forgets, late) = replica.map_or((false, false), |replica| {
+        (replica.has(Flaw::SnapshotForgetsResults), replica.has(Flaw::SnapshotWrongSlot))
+    });
+    let forgetful = forgets.then(|| store.without_results());
+    let snapshot = Snapshot {
+        promised: acceptor.and_then(Acceptor::promised),
+        collected: acceptor.map_or(1, Acceptor::collected),
+        accepted: acceptor.map_or_else(Vec::new, |acceptor| acceptor.pvalues(1)),
+        round: leader.map_or(0, Leader::round),
+        slot_out: slot_out + u64::from(late),
+        store: forgetful.as_ref().unwrap_or(store),
+        decisions: replica.map_or_else(Vec::new, Replica::unapplied),
+    };
+    let bytes = postcard::to_stdvec(&snapshot).expect("snapshots are made of types that postcard can write");
+    (slot_out, bytes)
+}

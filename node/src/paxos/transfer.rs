@@ -1,0 +1,117 @@
+//! State transfer: a replica whose missing decisions nobody keeps any more gets the state itself, in parts.
+
+use super::message::{Message, NodeId, Slot};
+use crate::store::Store;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Bytes of the state in one message.
+const PART: u64 = 1 << 20;
+
+/// How long an encoded state is kept for the next question.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// What stands between two replicas that transfer a state; each may be on both sides.
+#[derive(Debug, Default)]
+pub(super) struct Transfer {
+    /// The state that is handed out, and until when.
+    serving: Option<(Slot, Bytes, Duration)>,
+    incoming: Option<Incoming>,
+}
+
+/// What became of a part.
+pub(super) enum Taken {
+    /// It is not of the state that is coming.
+    Dropped,
+    /// There is more to come.
+    Part,
+    /// It was the last one: the state, which slots it covers, and its size in bytes.
+    Whole(Slot, Store, u64),
+}
+
+#[derive(Debug)]
+struct Incoming {
+    from: NodeId,
+    slot_out: Slot,
+    bytes: Vec<u8>,
+    since: Duration,
+}
+
+impl Transfer {
+    /// The first part of a state that reaches at least to `least`; `encode` makes a new one if need be.
+    pub(super) fn serve(
+        &mut self,
+        now: Duration,
+        least: Slot,
+        encode: impl FnOnce() -> (Slot, Vec<u8>),
+    ) -> Message {
+        if self.serving.as_ref().is_none_or(|(slot_out, ..)| *slot_out < least) {
+            let (slot_out, bytes) = encode();
+            self.serving = Some((slot_out, bytes.into(), now + KEPT));
+        }
+        self.part(now, None, 0).expect("there is a state to serve")
+    }
+
+    /// A part of the state that reaches to `slot_out` (of any if none); the first part of the present one if
+    /// it is another.
+    pub(super) fn part(&mut self, now: Duration, wanted: Option<Slot>, offset: u64) -> Option<Message> {
+        let (slot_out, bytes, until) = self.serving.as_mut()?;
+        *until = now + KEPT;
+        let total = bytes.len() as u64;
+        let offset = if wanted.is_none_or(|wanted| wanted == *slot_out) { offset.min(total) } else { 0 };
+        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let part = bytes.slice(place(offset)..place((offset + PART).min(total)));
+        Some(Message::State { slot_out: *slot_out, offset, total, part })
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(super) fn wake(&self) -> Duration {
+        self.serving.as_ref().map_or(Duration::MAX, |(_, _, until)| *until)
+    }
+
+    /// Lets go of a state that nobody has asked for in a while.
+    pub(super) fn tick(&mut self, now: Duration) {
+        if self.wake() <= now {
+            self.serving = None;
+        }
+    }
+
+    /// The question for the next part, if a state is coming that has made progress within `patience`.
+    pub(super) fn question(&mut self, now: Duration, patience: Duration) -> Option<(NodeId, Message)> {
+        if self.incoming.as_ref().is_some_and(|incoming| incoming.since.saturating_add(patience) < now) {
+            self.incoming = None;
+        }
+        let Incoming { from, slot_out, bytes, .. } = self.incoming.as_ref()?;
+        Some((*from, Message::Fetch { slot_out: *slot_out, offset: bytes.len() as u64 }))
+    }
+
+    /// Takes a part, unless it belongs to another transfer than the one under way.
+    pub(super) fn take(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        slot_out: Slot,
+        (offset, total): (u64, u64),
+        part: &Bytes,
+    ) -> Taken {
+        let fresh = self.incoming.as_ref().is_none_or(|it| it.from == from && it.slot_out != slot_out);
+        if fresh && offset == 0 {
+            self.incoming = Some(Incoming { from, slot_out, bytes: Vec::new(), since: now });
+        }
+        let Some(incoming) = self.incoming.as_mut() else { return Taken::Dropped };
+        if (incoming.from, incoming.slot_out, incoming.bytes.len() as u64) != (from, slot_out, offset) {
+            return Taken::Dropped;
+        }
+        incoming.bytes.extend_from_slice(part);
+        incoming.since = now;
+        if (incoming.bytes.len() as u64) < total {
+            return Taken::Part;
+        }
+        let bytes = std::mem::take(&mut incoming.bytes);
+        self.incoming = None;
+        match postcard::from_bytes(&bytes) {
+            Ok(store) => Taken::Whole(slot_out, store, bytes.len() as u64),
+            Err(_) => Taken::Dropped,
+        }
+    }
+}
