@@ -14,7 +14,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::{bench, load_events, output, stderr, stdout, wait_for_exit, wait_until, write_spec};
+use support::{
+    bench, lab_possible, load_events, output, stderr, stdout, wait_for_exit, wait_until, write_spec,
+};
 
 /// The variable by which every process of a test is known, wherever it has gone.
 const MARK: &str = "BENCH_TEST_MARK";
@@ -26,17 +28,6 @@ const FAULTS: &str = "[[fault]]\nkind = \"partition\"\nshape = \"one\"\nat = \"2
     [[fault]]\nkind = \"kill\"\ntarget = \"n2\"\nat = \"2s\"\nfor = \"300ms\"\n";
 /// For tests that must not fall back.
 const LAB: [&str; 2] = ["--set", "cluster.network=lab"];
-
-/// Whether a lab can be made here; says which test is skipped and why otherwise.
-fn possible(test: &str) -> bool {
-    let said = stdout(&output(Path::new("/"), &["doctor"]));
-    let reasons: Vec<_> = said.lines().filter(|line| line.contains("no   lab")).collect();
-    assert!(reasons.is_empty() || std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reasons:?}");
-    if !reasons.is_empty() {
-        eprintln!("skipped {test}: {reasons:?}");
-    }
-    reasons.is_empty()
-}
 
 /// The processes that have this mark, with their part in the lab and whether they are the bench itself.
 fn marked(mark: &Path) -> Vec<(u32, String, bool)> {
@@ -88,7 +79,7 @@ fn proves_itself(out: &Path, faults: usize) {
 
 #[test]
 fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
-    if !possible("a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect") {
+    if !lab_possible("a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -109,7 +100,7 @@ fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
 #[test]
 fn a_user_without_any_rights_runs_the_same_lab() {
     let test = "a_user_without_any_rights_runs_the_same_lab";
-    if !possible(test) {
+    if !lab_possible(test) {
         return;
     }
     if !rustix::process::geteuid().is_root() {
@@ -154,7 +145,7 @@ fn a_user_without_any_rights_runs_the_same_lab() {
 
 #[test]
 fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read() {
-    if !possible("a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read") {
+    if !lab_possible("a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read") {
         return;
     }
     let rounds = std::env::var("BENCH_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
@@ -188,7 +179,7 @@ fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_r
 
 #[test]
 fn an_interrupted_lab_heals_writes_its_results_and_ends_with_130() {
-    if !possible("an_interrupted_lab_heals_writes_its_results_and_ends_with_130") {
+    if !lab_possible("an_interrupted_lab_heals_writes_its_results_and_ends_with_130") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

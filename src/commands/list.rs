@@ -30,11 +30,7 @@ pub(crate) fn run() -> Exit {
     let specs = specs();
     let rows = specs.iter().map(|(path, about)| (path.as_str(), about.clone()));
     section(&screen, "specs (bench run SPEC)", rows);
-    section(
-        &screen,
-        "systems",
-        [(System::Paxos.name(), "the bench's own replicated key-value store".to_owned())],
-    );
+    section(&screen, "systems", System::ALL.map(|system| (system.name(), system.about().to_owned())));
     section(&screen, "workloads", Workload::ALL.map(|w| (w.name(), w.about().to_owned())));
     let faults = nemesis::vocabulary().iter().filter(|entry| !entry.modes.is_empty());
     section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));

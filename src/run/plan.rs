@@ -2,7 +2,7 @@
 
 use super::machine;
 use crate::failure::Failure;
-use crate::spec::sections::{Linearizable, role_name};
+use crate::spec::sections::{Linearizable, System, role_name};
 use crate::spec::{Experiment, Loaded};
 use checker::history::{FORMAT_VERSION, Header};
 use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
@@ -62,6 +62,8 @@ pub(crate) fn decide(loaded: &Loaded, seed: u64, started: Timestamp) -> Result<D
 fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Result<VariantPlan, Failure> {
     let spec = &experiment.spec;
     let nodes = spec.cluster.planned_nodes();
+    // No other system tells what it decided, or how its leaders wait.
+    let own = spec.cluster.system == System::Paxos;
     let (linearizable, timeout) = match spec.check.linearizable {
         Linearizable::Within(timeout) => (true, timeout),
         Linearizable::Off => (false, Duration::ZERO),
@@ -82,8 +84,8 @@ fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Resul
         minimum_rate: spec.load.minimum_rate,
         keys: spec.load.keys,
         client_seeds: workloads::client_seeds(seed, spec.load.clients),
-        backoff: Some(in_words(&spec.cluster.paxos.backoff)),
-        check: CheckPlan { linearizable, timeout, agreement: spec.check.agreement },
+        backoff: own.then(|| in_words(&spec.cluster.paxos.backoff)),
+        check: CheckPlan { linearizable, timeout, agreement: own && spec.check.agreement },
         faults: faults.iter().map(fault).collect(),
     })
 }

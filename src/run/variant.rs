@@ -6,8 +6,10 @@ use super::watch::{Watch, Watching};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
+use crate::spec::sections::System;
+use crate::systems::cluster::{Cluster, lab_failure};
 use crate::systems::decisions;
-use crate::systems::paxos::{Leaders, PaxosCluster, lab_failure};
+use crate::systems::observe::Leaders;
 use crate::systems::samples::Sampler;
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
@@ -117,7 +119,7 @@ impl VariantRun<'_> {
         progress.variant(&format!("{}/{}", self.header.spec, self.header.variant));
         let _drawing = progress.draw(self.screen, recorder);
         let begun = Instant::now();
-        let cluster = PaxosCluster::start(self.experiment, &self.folder, self.header.seed).await?;
+        let cluster = Cluster::start(self.experiment, &self.folder, self.header.seed).await?;
         let story = match self.telling {
             Telling::Lines => None,
             Telling::Story => Some(Story::new(&cluster.nodes, self.halt.clone())),
@@ -133,7 +135,7 @@ impl VariantRun<'_> {
 
     async fn with_load(
         &self,
-        cluster: &PaxosCluster,
+        cluster: &Cluster,
         recorder: &Arc<FileRecorder>,
         herald: &Herald,
         log: &PhaseLog,
@@ -141,8 +143,11 @@ impl VariantRun<'_> {
     ) -> Result<(), Failure> {
         let load = self.experiment.spec.load.clone();
         let shared: Arc<dyn Recorder> = Arc::clone(recorder) as Arc<dyn Recorder>;
-        let mut session = Session::new(load, self.header.seed, cluster.targets(), shared)
-            .map_err(|error| self.experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+        let adapter = cluster.api.adapter(load.workload);
+        let mut session = Session::with_adapter(load, self.header.seed, cluster.targets(), shared, adapter)
+            .map_err(|error| {
+            self.experiment.complaint(&format!("load.{}", error.field), &error.message)
+        })?;
         let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
         tokio::select! {
             // A node that ends at its start is the reason why the cluster does not serve.
@@ -152,7 +157,7 @@ impl VariantRun<'_> {
             served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, herald, begun)?,
         }
         let path = self.folder.join("samples.csv");
-        let sampler = Sampler::start(&path, &cluster.nodes, recorder.start())
+        let sampler = Sampler::start(&path, cluster.watched(), recorder.start())
             .map_err(|error| Failure::io(&path, &error))?;
         let asked = if self.plan.check.agreement { &cluster.replicas[..] } else { &[] };
         let gathering = decisions::Gathering::start(asked, &self.folder)
@@ -161,7 +166,7 @@ impl VariantRun<'_> {
             never = record_exits(&mut exits, cluster, recorder) => match never {},
             outcome = self.phases(cluster, &mut session, recorder, herald, log) => outcome,
         };
-        if outcome.is_ok() {
+        if outcome.is_ok() && cluster.system == System::Paxos {
             self.decisions(cluster, gathering, herald).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
@@ -191,7 +196,7 @@ impl VariantRun<'_> {
 
     async fn phases(
         &self,
-        cluster: &PaxosCluster,
+        cluster: &Cluster,
         session: &mut Session,
         recorder: &Arc<FileRecorder>,
         herald: &Herald,
@@ -226,8 +231,8 @@ impl VariantRun<'_> {
     }
 
     /// Carries out the planned faults; all are healed when this returns, also after an interruption.
-    async fn inject(&self, cluster: &PaxosCluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
-        let directory = Arc::new(Leaders(cluster.nodes.clone()));
+    async fn inject(&self, cluster: &Cluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
+        let directory = Arc::new(Leaders(cluster.watched()));
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let lab = Arc::clone(&cluster.lab);
         let records =
@@ -267,7 +272,7 @@ impl VariantRun<'_> {
     }
 
     /// What every replica says was decided, for the check of agreement.
-    async fn decisions(&self, cluster: &PaxosCluster, gathering: decisions::Gathering, herald: &Herald) {
+    async fn decisions(&self, cluster: &Cluster, gathering: decisions::Gathering, herald: &Herald) {
         let level = decisions::wait_until_level(&cluster.replicas, &self.halt).await;
         let mut counts = Vec::new();
         for (name, count) in gathering.finish().await {
@@ -289,7 +294,7 @@ impl VariantRun<'_> {
 /// Records the ends of nodes that nobody killed, with the last words of each. Never returns.
 async fn record_exits(
     exits: &mut UnboundedReceiver<Exit>,
-    cluster: &PaxosCluster,
+    cluster: &Cluster,
     recorder: &Arc<FileRecorder>,
 ) -> std::convert::Infallible {
     while let Some(exit) = exits.recv().await {

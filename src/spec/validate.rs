@@ -2,11 +2,12 @@
 
 use super::merged::Merged;
 use super::path::KeyPath;
-use super::sections::{Cluster, Spec};
+use super::sections::{Cluster, Spec, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
+use crate::systems::foreign;
 use nemesis::Mode;
-use node::config::Role;
+use node::config::{PaxosOptions, Role};
 use std::collections::BTreeSet;
 
 /// More nodes than this on one machine measure the machine.
@@ -47,7 +48,10 @@ pub(crate) fn experiment(experiment: &Experiment) -> Result<(), Failure> {
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
     links(experiment, cluster, experiment.mode()?)?;
-    paxos(experiment, cluster)?;
+    match cluster.system {
+        System::Paxos => paxos(experiment, cluster)?,
+        System::Etcd | System::Command => foreign(experiment, cluster, experiment.mode()?)?,
+    }
     experiment
         .spec
         .load
@@ -66,9 +70,13 @@ fn nodes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     }
     let planned = cluster.planned_nodes();
     let field = if cluster.roles.is_some() { "cluster.roles" } else { "cluster.nodes" };
-    for role in [Role::Replica, Role::Leader, Role::Acceptor] {
-        if !planned.iter().any(|node| node.roles.contains(&role)) {
-            let name = super::sections::role_name(role);
+    let roles: &[Role] = match cluster.system {
+        System::Paxos => &[Role::Replica, Role::Leader, Role::Acceptor],
+        System::Etcd | System::Command => &[],
+    };
+    for role in roles {
+        if !planned.iter().any(|node| node.roles.contains(role)) {
+            let name = super::sections::role_name(*role);
             return Err(
                 experiment.complaint(field, &format!("no node is a {name}; there must be at least one"))
             );
@@ -114,7 +122,49 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
     Ok(())
 }
 
+/// What a system that is not the bench's own must have and cannot have.
+fn foreign(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), Failure> {
+    let name = cluster.system.name();
+    let complain = |key: &str, what: String| Err(experiment.complaint(&format!("cluster.{key}"), &what));
+    if cluster.roles.is_some() {
+        return complain("roles", format!("the nodes of {name} have no roles of their own; use nodes = 3"));
+    }
+    if cluster.paxos != PaxosOptions::default() {
+        return complain(
+            "paxos",
+            format!("it belongs to the system paxos and means nothing to {name}; remove it"),
+        );
+    }
+    if cluster.system == System::Etcd && cluster.api.is_some() {
+        return complain("api", "etcd speaks its own; remove it".to_owned());
+    }
+    if cluster.system == System::Etcd && mode != Mode::Lab {
+        let what = format!(
+            "the members of etcd speak to each other at ports that no proxy knows; it needs network = \"lab\", and \
+             this is \"{mode}\""
+        );
+        return complain("network", what);
+    }
+    if let Some(word) = foreign::unknown_word(cluster) {
+        return complain("args", format!("there is no {word}; it could be {}", foreign::WORDS));
+    }
+    foreign::program(cluster).map(drop).or_else(|reason| complain("program", reason))?;
+    cluster
+        .api()
+        .check(&experiment.spec.load)
+        .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))
+}
+
 fn paxos(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    let given = [
+        ("program", cluster.program.is_some()),
+        ("args", !cluster.args.is_empty()),
+        ("api", cluster.api.is_some()),
+    ];
+    if let Some((key, _)) = given.into_iter().find(|(_, given)| *given) {
+        let what = "the bench starts nodes of its own here; it needs system = \"command\" or \"etcd\"";
+        return Err(experiment.complaint(&format!("cluster.{key}"), what));
+    }
     cluster.paxos.check().map_err(|message| match message.split_once(": ") {
         Some((field, what)) => experiment.complaint(&format!("cluster.paxos.{field}"), what),
         None => experiment.complaint("cluster.paxos", &message),

@@ -1,7 +1,7 @@
 //! A small HTTP client for what nodes say of themselves: one kept connection per node, a deadline per request.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -45,7 +45,7 @@ pub(crate) enum AskError {
 #[derive(Debug)]
 pub(crate) struct Asker {
     address: SocketAddr,
-    connection: Option<SendRequest<Empty<Bytes>>>,
+    connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Asker {
@@ -60,7 +60,30 @@ impl Asker {
         path: &str,
         timeout: Duration,
     ) -> Result<T, AskError> {
-        let answer = match tokio::time::timeout(timeout, self.request(path)).await {
+        self.ask(Request::get(path), "", timeout).await
+    }
+
+    /// `POST path` with a body of JSON, parsed as JSON.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &'static str,
+        timeout: Duration,
+    ) -> Result<T, AskError> {
+        self.ask(Request::post(path).header(header::CONTENT_TYPE, "application/json"), body, timeout).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &mut self,
+        request: hyper::http::request::Builder,
+        body: &'static str,
+        timeout: Duration,
+    ) -> Result<T, AskError> {
+        let request = request
+            .header(header::HOST, self.address.to_string())
+            .body(Full::new(Bytes::from_static(body.as_bytes())))
+            .expect("a path of our own and an address make a request");
+        let answer = match tokio::time::timeout(timeout, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(AskError::Timeout(timeout)),
         };
@@ -71,15 +94,11 @@ impl Asker {
         Ok(serde_json::from_slice(&answer?)?)
     }
 
-    async fn request(&mut self, path: &str) -> Result<Bytes, AskError> {
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, AskError> {
         let mut sender = match self.connection.take().filter(|sender| !sender.is_closed()) {
             Some(sender) => sender,
             None => self.connect().await?,
         };
-        let request = Request::get(path)
-            .header(header::HOST, self.address.to_string())
-            .body(Empty::new())
-            .expect("a path of our own and an address make a request");
         sender.ready().await?;
         let response = sender.send_request(request).await?;
         let status = response.status();
@@ -96,7 +115,7 @@ impl Asker {
         Err(AskError::Refused { status, body })
     }
 
-    async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, AskError> {
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, AskError> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;

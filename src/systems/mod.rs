@@ -1,7 +1,10 @@
 //! The systems under test: how each is started, watched, asked and stopped.
 
+pub(crate) mod cluster;
 pub(crate) mod decisions;
+pub(crate) mod foreign;
 pub(crate) mod http;
+pub(crate) mod observe;
 pub(crate) mod output;
-pub(crate) mod paxos;
+mod paxos;
 pub(crate) mod samples;

@@ -1,11 +1,9 @@
 //! Asks every node for its status many times a second, and writes the answers into `samples.csv`.
 
-use super::http::Asker;
-use node::status::Status;
+use super::observe::{Observation, Watched};
 use serde::Serialize;
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -36,21 +34,23 @@ struct Row {
 }
 
 impl Row {
-    fn new(time_ns: u64, node: &str, status: Option<&Status>) -> Self {
+    fn new(time_ns: u64, node: &str, seen: Option<Observation>) -> Self {
+        let up = seen.is_some();
+        let seen = seen.unwrap_or_default();
         Self {
             time_ns,
             node: node.to_owned(),
-            up: status.is_some(),
-            pid: status.map(|s| s.pid),
-            active: status.map(|s| s.active),
-            round: status.map(|s| s.round),
-            leader: status.and_then(|s| s.leader.clone()),
-            slot_in: status.map(|s| s.slot_in),
-            slot_out: status.map(|s| s.slot_out),
-            preemptions: status.map(|s| s.preemptions),
-            adoptions: status.map(|s| s.adoptions),
-            backoff_ms: status.map(|s| s.backoff_ms),
-            log_bytes: status.map(|s| s.log_bytes),
+            up,
+            pid: seen.pid,
+            active: seen.active,
+            round: seen.round,
+            leader: seen.leader,
+            slot_in: seen.slot_in,
+            slot_out: seen.slot_out,
+            preemptions: seen.preemptions,
+            adoptions: seen.adoptions,
+            backoff_ms: seen.backoff_ms,
+            log_bytes: seen.log_bytes,
         }
     }
 }
@@ -67,12 +67,12 @@ impl Sampler {
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub(crate) fn start(path: &Path, nodes: &[(String, SocketAddr)], start: Instant) -> io::Result<Self> {
+    pub(crate) fn start(path: &Path, nodes: Vec<Watched>, start: Instant) -> io::Result<Self> {
         let file = File::create(path)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut askers = JoinSet::new();
-        for (name, address) in nodes {
-            askers.spawn(ask(name.clone(), *address, start, sender.clone()));
+        for node in nodes {
+            askers.spawn(ask(node, start, sender.clone()));
         }
         Ok(Self { askers, writer: tokio::spawn(write(file, receiver)) })
     }
@@ -87,15 +87,14 @@ impl Sampler {
     }
 }
 
-async fn ask(name: String, address: SocketAddr, start: Instant, rows: mpsc::UnboundedSender<Row>) {
-    let mut asker = Asker::new(address);
+async fn ask(mut node: Watched, start: Instant, rows: mpsc::UnboundedSender<Row>) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
         let time_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let status = asker.get::<Status>("/status", PATIENCE).await.ok();
-        let row = Row::new(time_ns, &name, status.as_ref());
+        let seen = node.observe(PATIENCE).await;
+        let row = Row::new(time_ns, &node.name, seen);
         if rows.send(row).is_err() {
             return;
         }

@@ -88,3 +88,14 @@ pub(crate) fn load_events(history: &Path) -> usize {
     let text = std::fs::read_to_string(history).unwrap_or_default();
     text.lines().filter(|line| line.contains("\"phase\":\"load\"")).count()
 }
+
+/// Whether a lab can be made here; says which test is skipped and why otherwise.
+pub(crate) fn lab_possible(test: &str) -> bool {
+    let said = stdout(&output(Path::new("/"), &["doctor"]));
+    let reasons: Vec<_> = said.lines().filter(|line| line.contains("no   lab")).collect();
+    assert!(reasons.is_empty() || std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reasons:?}");
+    if !reasons.is_empty() {
+        eprintln!("skipped {test}: {reasons:?}");
+    }
+    reasons.is_empty()
+}

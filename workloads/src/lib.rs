@@ -5,9 +5,11 @@
 //! became of an operation. This crate does not know what a fault is.
 
 mod adapter;
+mod api;
 mod arrivals;
 mod client;
 mod connection;
+mod etcd;
 mod generator;
 mod operation;
 pub mod outcome;
@@ -20,6 +22,8 @@ mod session;
 mod spec;
 
 pub use adapter::{Adapter, CommandName};
+pub use api::Api;
+pub use etcd::EtcdHttp;
 pub use generator::{Choices, Draft, Generator};
 pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;

@@ -27,31 +27,31 @@ impl PaxosHttp {
         Self { workload }
     }
 
-    /// A text of the store as a value of the history.
-    ///
-    /// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
-    fn value(self, text: String) -> Value {
-        match self.workload {
-            Workload::Register => match text.parse::<i64>() {
-                Ok(number) if number.to_string() == text => json!(number),
-                Ok(_) | Err(_) => Value::String(text),
-            },
-            Workload::Kv => Value::String(text),
-        }
-    }
-
     /// The value under `name` in an answer: a text or null. None if it is absent or something else.
     fn field(self, answer: &mut Map<String, Value>, name: &str) -> Option<Value> {
         match answer.remove(name)? {
             Value::Null => Some(Value::Null),
-            Value::String(text) => Some(self.value(text)),
+            Value::String(text) => Some(value(self.workload, text)),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }
 }
 
+/// A text of the store as a value of the history.
+///
+/// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
+pub(crate) fn value(workload: Workload, text: String) -> Value {
+    match workload {
+        Workload::Register => match text.parse::<i64>() {
+            Ok(number) if number.to_string() == text => json!(number),
+            Ok(_) | Err(_) => Value::String(text),
+        },
+        Workload::Kv => Value::String(text),
+    }
+}
+
 /// A value of the history as a text of the store.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn texts_become_integers_only_for_registers_and_only_if_they_are_ours() {
-        let value = |workload, text: &str| PaxosHttp::new(workload).value(text.to_owned());
+        let value = |workload, text: &str| super::value(workload, text.to_owned());
         assert_eq!(value(Workload::Register, "-17"), json!(-17));
         for text in ["007", "+1", "1.5", "", "99999999999999999999"] {
             assert_eq!(value(Workload::Register, text), json!(text));

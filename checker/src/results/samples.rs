@@ -159,7 +159,8 @@ impl Protocol {
 /// The sum of the growth that was seen inside the window. Growth across its beginning counts by the share
 /// of time inside.
 pub(crate) fn total(growths: &[Growth], window: Window) -> f64 {
-    growths.iter().map(|growth| share(growth, window.start, window.end)).sum()
+    // The sum of nothing is negative zero, which nobody wants to read.
+    growths.iter().map(|growth| share(growth, window.start, window.end)).sum::<f64>() + 0.0
 }
 
 /// Growth a second in bins of the window, spread evenly between the two samples that saw it.

@@ -1,0 +1,136 @@
+//! A cluster of any system under test: its node processes in a lab, started, addressed and stopped.
+
+use super::observe::Watched;
+use super::{foreign, output, paxos};
+use crate::failure::Failure;
+use crate::spec::Experiment;
+use crate::spec::sections::{PlannedNode, System};
+use nemesis::{Exit, Lab, LabConfig, LabError};
+use node::config::Role;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use workloads::Api;
+
+/// A cluster of node processes, all started.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    /// The processes and the links between them.
+    pub(crate) lab: Arc<Lab>,
+    /// Every node with the address it listens on.
+    pub(crate) nodes: Vec<(String, SocketAddr)>,
+    /// Those that clients talk to: for the bench's own store, those that host a replica.
+    pub(crate) replicas: Vec<(String, SocketAddr)>,
+    /// Which system it is.
+    pub(crate) system: System,
+    /// What its clients speak.
+    pub(crate) api: Api,
+    folder: PathBuf,
+}
+
+impl Cluster {
+    /// Makes the lab and starts every node in `folder/nodes/<name>`. Does not wait until they serve.
+    ///
+    /// # Errors
+    /// When the network cannot be had or a process does not start.
+    pub(crate) async fn start(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
+        let cluster = &experiment.spec.cluster;
+        let config = LabConfig {
+            network: cluster.network,
+            topology: experiment.topology(),
+            links: cluster.links,
+            base_port: cluster.base_port,
+            tcp_rto_max: cluster.tcp_rto_max,
+            seed,
+            probe: Some(probe(cluster.api())),
+        };
+        let lab = Lab::start(config).await.map_err(|error| lab_failure(&error))?;
+        let planned = cluster.planned_nodes();
+        let addressed = |wanted: &dyn Fn(&PlannedNode) -> bool| -> Vec<(String, SocketAddr)> {
+            let wanted = planned.iter().filter(|node| wanted(node));
+            wanted.map(|node| (node.name.clone(), lab.listen_address(&node.name))).collect()
+        };
+        let nodes = addressed(&|_| true);
+        let replicas =
+            addressed(&|node| cluster.system != System::Paxos || node.roles.contains(&Role::Replica));
+        for (number, node) in (0..).zip(&planned) {
+            let command = match cluster.system {
+                System::Paxos => paxos::command(cluster, &lab, node, folder, (number, seed))?,
+                System::Etcd | System::Command => foreign::command(cluster, &lab, node, folder)?,
+            };
+            lab.spawn(&node.name, command).await.map_err(|error| lab_failure(&error))?;
+        }
+        let (system, api) = (cluster.system, cluster.api());
+        Ok(Self { lab: Arc::new(lab), nodes, replicas, system, api, folder: folder.to_owned() })
+    }
+
+    /// Every node, to be asked how it is.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let watch =
+            |(name, address): &(String, SocketAddr)| Watched::new(name, *address, self.system, self.api);
+        self.nodes.iter().map(watch).collect()
+    }
+
+    /// Where clients send their operations.
+    pub(crate) fn targets(&self) -> Vec<workloads::Target> {
+        let target = |(name, address): &(String, SocketAddr)| workloads::Target {
+            name: name.clone(),
+            address: *address,
+        };
+        self.replicas.iter().map(target).collect()
+    }
+
+    /// The last lines of what a node printed.
+    pub(crate) fn last_words(&self, node: &str) -> Vec<String> {
+        output::tail(&output_path(&self.folder, node))
+    }
+
+    /// What to say of a node that ended before the cluster served.
+    pub(crate) fn ended_at_start(&self, exit: &Exit) -> Failure {
+        let words = self.last_words(&exit.node);
+        let said = words.iter().rev().find_map(|line| line.split_once("error: ")).map(|(_, said)| said);
+        let what = match said {
+            Some(said) => format!("it ended at its start ({}): {said}", exit.how),
+            None => format!("it ended at its start ({})", exit.how),
+        };
+        let path = output_path(&self.folder, &exit.node);
+        let mut failure = Failure::bench(format!("node {}", exit.node), what)
+            .help(format!("everything it printed is in {}", path.display()));
+        let words: Vec<String> = words.iter().map(|line| format!("   | {line}\n")).collect();
+        failure.excerpt = Some(words.concat());
+        failure
+    }
+
+    /// Kills every process and makes sure that none is left.
+    ///
+    /// # Errors
+    /// When one is.
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        let lab =
+            Arc::into_inner(self.lab).expect("the faults have let go of the lab when their run is over");
+        lab.stop().await.map_err(|error| lab_failure(&error))
+    }
+}
+
+/// The failure of a lab, with its own remedy where it says one.
+pub(crate) fn lab_failure(error: &LabError) -> Failure {
+    let text = error.to_string();
+    match text.split_once("; ") {
+        Some((what, help)) => Failure::bench("cluster", what).help(help),
+        None => Failure::bench("cluster", text),
+    }
+}
+
+/// What proves that a link carries bytes: every node answers it at once, whatever it thinks of it.
+fn probe(api: Api) -> Vec<u8> {
+    let path = match api {
+        Api::Kv => "/status",
+        Api::Etcd => "/version",
+    };
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
+/// Where what a node prints goes.
+pub(super) fn output_path(folder: &Path, node: &str) -> PathBuf {
+    folder.join("nodes").join(node).join("output.log")
+}

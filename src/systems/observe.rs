@@ -1,0 +1,194 @@
+//! What a node says of itself when it is asked, whichever system it is of.
+
+use super::http::{AskError, Asker};
+use crate::spec::sections::System;
+use nemesis::Directory;
+use node::status::Status;
+use serde::{Deserialize, Deserializer};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use workloads::Api;
+
+/// How long a node may take to say whether it leads.
+const ANSWER_WITHIN: Duration = Duration::from_millis(300);
+
+/// What a node said of itself; what its system does not tell is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Observation {
+    /// Its process id.
+    pub(crate) pid: Option<u32>,
+    /// Whether it leads.
+    pub(crate) active: Option<bool>,
+    /// The round of its ballot, or its term.
+    pub(crate) round: Option<u64>,
+    /// Whom it takes for the leader.
+    pub(crate) leader: Option<String>,
+    /// The next slot for which it would propose something.
+    pub(crate) slot_in: Option<u64>,
+    /// The next slot that it will apply.
+    pub(crate) slot_out: Option<u64>,
+    /// How often its ballot was preempted since it started.
+    pub(crate) preemptions: Option<u64>,
+    /// How often its ballot was adopted since it started.
+    pub(crate) adoptions: Option<u64>,
+    /// How long its leader waits before its next scout.
+    pub(crate) backoff_ms: Option<u64>,
+    /// The size of what it has stored.
+    pub(crate) log_bytes: Option<u64>,
+}
+
+impl From<Status> for Observation {
+    fn from(status: Status) -> Self {
+        Self {
+            pid: Some(status.pid),
+            active: Some(status.active),
+            round: Some(status.round),
+            leader: status.leader,
+            slot_in: Some(status.slot_in),
+            slot_out: Some(status.slot_out),
+            preemptions: Some(status.preemptions),
+            adoptions: Some(status.adoptions),
+            backoff_ms: Some(status.backoff_ms),
+            log_bytes: Some(status.log_bytes),
+        }
+    }
+}
+
+/// What a member of etcd says of itself. Protocol buffers in JSON: numbers are texts, and what is zero is absent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EtcdStatus {
+    header: EtcdHeader,
+    #[serde(default)]
+    leader: String,
+    #[serde(default, deserialize_with = "number")]
+    raft_term: u64,
+    #[serde(default, deserialize_with = "number")]
+    raft_index: u64,
+    #[serde(default, deserialize_with = "number")]
+    raft_applied_index: u64,
+    #[serde(default, deserialize_with = "number")]
+    db_size: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct EtcdHeader {
+    #[serde(default)]
+    member_id: String,
+}
+
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+impl From<EtcdStatus> for Observation {
+    fn from(status: EtcdStatus) -> Self {
+        let led = !matches!(status.leader.as_str(), "" | "0");
+        Self {
+            active: Some(led && status.leader == status.header.member_id),
+            round: Some(status.raft_term),
+            slot_in: Some(status.raft_index + 1),
+            slot_out: Some(status.raft_applied_index + 1),
+            log_bytes: Some(status.db_size),
+            ..Self::default()
+        }
+    }
+}
+
+/// A node that can be asked.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// Its name.
+    pub(crate) name: String,
+    address: SocketAddr,
+    system: System,
+    api: Api,
+    asker: Asker,
+}
+
+impl Watched {
+    /// The node at this address; it is asked there directly, so that no fault of the network hides it.
+    pub(crate) fn new(name: &str, address: SocketAddr, system: System, api: Api) -> Self {
+        Self { name: name.to_owned(), address, system, api, asker: Asker::new(address) }
+    }
+
+    /// The same node on another connection.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(&self.name, self.address, self.system, self.api)
+    }
+
+    /// Asks it; none if it does not answer within `patience`.
+    pub(crate) async fn observe(&mut self, patience: Duration) -> Option<Observation> {
+        match (self.system, self.api) {
+            (System::Paxos, _) => {
+                let status: Status = self.asker.get("/status", patience).await.ok()?;
+                Some(status.into())
+            }
+            (System::Etcd | System::Command, Api::Etcd) => {
+                let status: EtcdStatus =
+                    self.asker.post("/v3/maintenance/status", "{}", patience).await.ok()?;
+                Some(status.into())
+            }
+            // Nobody knows what it says of itself, only whether it answers; it may speak of itself as our own store does.
+            (System::Etcd | System::Command, Api::Kv) => {
+                match self.asker.get::<Status>("/status", patience).await {
+                    Ok(status) => Some(status.into()),
+                    Err(AskError::Refused { .. } | AskError::Json(_)) => Some(Observation::default()),
+                    Err(
+                        AskError::Timeout(_)
+                        | AskError::Unreachable(_)
+                        | AskError::Http(_)
+                        | AskError::Body(_),
+                    ) => None,
+                }
+            }
+        }
+    }
+}
+
+/// Finds the leader by asking all nodes.
+#[derive(Debug)]
+pub(crate) struct Leaders(pub(crate) Vec<Watched>);
+
+impl Directory for Leaders {
+    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
+        let nodes = self.0.iter().map(Watched::again).collect();
+        Box::pin(leader(nodes))
+    }
+}
+
+/// The node that leads: of those that say they do, the one with the highest round.
+async fn leader(nodes: Vec<Watched>) -> Option<String> {
+    let mut answers = JoinSet::new();
+    for mut node in nodes {
+        answers.spawn(async move {
+            let seen = node.observe(ANSWER_WITHIN).await?;
+            (seen.active == Some(true)).then_some((seen.round, node.name))
+        });
+    }
+    let mut leaders = Vec::new();
+    while let Some(answer) = answers.join_next().await {
+        leaders.extend(answer.ok().flatten());
+    }
+    leaders.into_iter().max().map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_etcd_leads_if_the_leader_is_itself_and_there_is_one() {
+        let read = |json: serde_json::Value| -> Observation {
+            serde_json::from_value::<EtcdStatus>(json).unwrap().into()
+        };
+        let header = serde_json::json!({"cluster_id": "1", "member_id": "77", "raft_term": "4"});
+        let leads = read(serde_json::json!({"header": header, "version": "3.4.23", "dbSize": "20480",
+            "leader": "77", "raftIndex": "9", "raftTerm": "4", "raftAppliedIndex": "8"}));
+        assert_eq!((leads.active, leads.round, leads.slot_out), (Some(true), Some(4), Some(9)));
+        assert_eq!(read(serde_json::json!({"header": header, "leader": "78"})).active, Some(false));
+        assert_eq!(read(serde_json::json!({"header": {}})).active, Some(false));
+    }
+}

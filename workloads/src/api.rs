@@ -1,0 +1,60 @@
+//! The interfaces that clients can speak, by name.
+
+use crate::adapter::Adapter;
+use crate::etcd::EtcdHttp;
+use crate::operation::Function;
+use crate::paxos::PaxosHttp;
+use crate::spec::{LoadSpec, SpecError, Workload};
+use serde::{Deserialize, Serialize};
+
+/// An interface that a system under test offers its clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    /// `/kv/{key}`, as the bench's own store has it and node/README.md describes it.
+    #[default]
+    Kv,
+    /// The HTTP gateway of etcd, `/v3/kv/…`.
+    Etcd,
+}
+
+impl Api {
+    /// What speaks it.
+    pub fn adapter(self, workload: Workload) -> Box<dyn Adapter> {
+        match self {
+            Self::Kv => Box::new(PaxosHttp::new(workload)),
+            Self::Etcd => Box::new(EtcdHttp::new(workload)),
+        }
+    }
+
+    /// Refuses a load that cannot be sent over it.
+    pub fn check(self, load: &LoadSpec) -> Result<(), SpecError> {
+        let refuse = |field: &str, message: &str| {
+            Err(SpecError { field: field.to_owned(), message: message.to_owned() })
+        };
+        match self {
+            Self::Etcd if load.retry.is_some() => {
+                refuse("retry", "etcd would apply a command again that is sent again; remove it")
+            }
+            Self::Etcd if load.weights()?.iter().any(|(function, _)| *function == Function::Append) => {
+                refuse("mix", "etcd has no append; leave it out of the mix")
+            }
+            Self::Kv | Self::Etcd => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_etcd_would_get_wrong_is_refused_with_its_field() {
+        let load = |text: &str| toml::from_str::<LoadSpec>(text).unwrap();
+        let refused = |text: &str| Api::Etcd.check(&load(text)).unwrap_err().field;
+        assert_eq!(refused("retry = \"100ms\""), "retry");
+        assert_eq!(refused("workload = \"kv\"\nmix = { append = 1 }"), "mix");
+        assert_eq!(Api::Etcd.check(&load("workload = \"kv\"")), Ok(()));
+        assert_eq!(Api::Kv.check(&load("retry = \"100ms\"")), Ok(()));
+    }
+}
