@@ -166,7 +166,7 @@ pub enum Leadership {
 pub struct Backoff {
     /// The policy.
     pub kind: BackoffKind,
-    /// First wait; `aimd` never goes below it.
+    /// First wait; only `paxosmmc` goes below it.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub base: Duration,
     /// Longest wait.
@@ -174,9 +174,9 @@ pub struct Backoff {
     pub max: Duration,
     /// Whether the wait is drawn evenly from half of it to all of it.
     pub jitter: bool,
-    /// `aimd`: what the wait is multiplied by when preempted.
+    /// `aimd`, `paxosmmc`: what the wait is multiplied by when preempted.
     pub factor: f64,
-    /// `aimd`: what is subtracted when adopted.
+    /// `aimd`, `paxosmmc`: what is subtracted when adopted.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub step: Duration,
 }
@@ -204,6 +204,9 @@ pub enum BackoffKind {
     Exponential,
     /// Multiply the wait by `factor` when preempted, subtract `step` when adopted.
     Aimd,
+    /// The same, but multiply only when preempted by a leader of higher identity: the policy of paxosmmc's
+    /// `code/backoff`, which also waits after every other message.
+    Paxosmmc,
 }
 
 /// How a read is answered.

@@ -56,9 +56,11 @@ fn competing_leaders_keep_every_promise() {
 
 #[test]
 fn additive_increase_keeps_every_promise_too() {
-    let backoff = Backoff { kind: BackoffKind::Aimd, ..Backoff::default() };
-    let options = PaxosOptions { backoff, ..options(Leadership::Compete, &[]) };
-    assert_eq!(broken_promises(&options, 2000..2020).next(), None);
+    for (kind, seeds) in [(BackoffKind::Aimd, 2000..2020), (BackoffKind::Paxosmmc, 2020..2040)] {
+        let backoff = Backoff { kind, ..Backoff::default() };
+        let options = PaxosOptions { backoff, ..options(Leadership::Compete, &[]) };
+        assert_eq!(broken_promises(&options, seeds).next(), None);
+    }
 }
 
 #[test]

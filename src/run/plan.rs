@@ -114,6 +114,10 @@ fn in_words(backoff: &Backoff) -> String {
             "aimd, times {} up, {:?} down, {:?} to {:?}{jitter}",
             backoff.factor, backoff.step, backoff.base, backoff.max
         ),
+        BackoffKind::Paxosmmc => format!(
+            "paxosmmc, times {} up for a higher leader, {:?} down, from {:?} to {:?}{jitter}",
+            backoff.factor, backoff.step, backoff.base, backoff.max
+        ),
     }
 }
 

@@ -10,14 +10,15 @@ use std::time::Duration;
 pub struct Backoff {
     options: Options,
     failed_attempts: u32,
-    aimd: Duration,
+    /// What the policies that multiply stand at.
+    timeout: Duration,
     chance: ChaCha8Rng,
 }
 
 impl Backoff {
     /// The policy at its start; its jitter comes from `seed`.
     pub fn new(options: Options, seed: u64) -> Self {
-        Self { options, failed_attempts: 0, aimd: options.base, chance: ChaCha8Rng::seed_from_u64(seed) }
+        Self { options, failed_attempts: 0, timeout: options.base, chance: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The wait the policy stands at now, without jitter.
@@ -28,12 +29,12 @@ impl Backoff {
                 let factor = 1_u32.checked_shl(self.failed_attempts).unwrap_or(u32::MAX);
                 self.options.base.saturating_mul(factor).min(self.options.max)
             }
-            BackoffKind::Aimd => self.aimd,
+            BackoffKind::Aimd | BackoffKind::Paxosmmc => self.timeout,
         }
     }
 
-    /// The leader was preempted: how long it must wait now.
-    pub fn preempted(&mut self) -> Duration {
+    /// The leader was preempted by another, whose identity is higher than its own or not: how long it must wait now.
+    pub fn preempted(&mut self, by_higher: bool) -> Duration {
         let wait = match self.options.kind {
             BackoffKind::None => Duration::ZERO,
             BackoffKind::Exponential => {
@@ -41,11 +42,9 @@ impl Backoff {
                 self.failed_attempts = self.failed_attempts.saturating_add(1);
                 wait
             }
-            BackoffKind::Aimd => {
-                let longer = self.aimd.as_secs_f64() * self.options.factor;
-                self.aimd = Duration::from_secs_f64(longer.min(self.options.max.as_secs_f64()));
-                self.aimd
-            }
+            BackoffKind::Aimd => self.lengthen(),
+            BackoffKind::Paxosmmc if by_higher => self.lengthen(),
+            BackoffKind::Paxosmmc => self.timeout,
         };
         if self.options.jitter { wait.mul_f64(self.chance.random_range(0.5..=1.0)) } else { wait }
     }
@@ -53,7 +52,21 @@ impl Backoff {
     /// The leader was adopted.
     pub fn adopted(&mut self) {
         self.failed_attempts = 0;
-        self.aimd = self.aimd.saturating_sub(self.options.step).max(self.options.base);
+        let shorter = self.timeout.saturating_sub(self.options.step);
+        self.timeout = match self.options.kind {
+            // As there: shortened as long as something is left.
+            BackoffKind::Paxosmmc if shorter.is_zero() => self.timeout,
+            BackoffKind::Paxosmmc => shorter,
+            BackoffKind::None | BackoffKind::Exponential | BackoffKind::Aimd => {
+                shorter.max(self.options.base)
+            }
+        };
+    }
+
+    fn lengthen(&mut self) -> Duration {
+        let longer = self.timeout.as_secs_f64() * self.options.factor;
+        self.timeout = Duration::from_secs_f64(longer.min(self.options.max.as_secs_f64()));
+        self.timeout
     }
 }
 
@@ -70,7 +83,7 @@ mod tests {
     }
 
     fn preempt(policy: &mut Backoff, times: usize) -> Vec<u128> {
-        (0..times).map(|_| policy.preempted().as_millis()).collect()
+        (0..times).map(|_| policy.preempted(true).as_millis()).collect()
     }
 
     #[test]
@@ -100,6 +113,21 @@ mod tests {
     }
 
     #[test]
+    fn paxosmmc_multiplies_only_when_a_leader_of_higher_identity_preempts() {
+        let mut policy = policy(BackoffKind::Paxosmmc);
+        assert_eq!(policy.preempted(false).as_millis(), 10);
+        assert_eq!(preempt(&mut policy, 3), [20, 40, 80]);
+        assert_eq!(policy.preempted(false).as_millis(), 80);
+        let shorter: Vec<_> = (0..6)
+            .map(|_| {
+                policy.adopted();
+                policy.wait().as_millis()
+            })
+            .collect();
+        assert_eq!(shorter, [65, 50, 35, 20, 5, 5], "below the base, and never to nothing");
+    }
+
+    #[test]
     fn without_backoff_there_is_no_wait() {
         assert_eq!(preempt(&mut policy(BackoffKind::None), 3), [0, 0, 0]);
     }
@@ -109,7 +137,7 @@ mod tests {
         let options = Options { jitter: true, ..policy(BackoffKind::Exponential).options };
         let draw = |seed| {
             let mut policy = Backoff::new(options, seed);
-            (0..50).map(|_| policy.preempted()).collect::<Vec<_>>()
+            (0..50).map(|_| policy.preempted(true)).collect::<Vec<_>>()
         };
         assert!(draw(1)[10..].iter().all(|wait| (50..=100).contains(&wait.as_millis())));
         assert_eq!(draw(1), draw(1));

@@ -269,7 +269,7 @@ impl Leader {
         self.highest = self.highest.max(Some(by));
         self.commanders.clear();
         self.preemptions += 1;
-        let wait = self.backoff.preempted();
+        let wait = self.backoff.preempted(by.leader > self.ballot().leader);
         match self.options.leadership {
             Leadership::Compete if wait.is_zero() => self.scout(now, step),
             Leadership::Compete => self.state = State::Waiting(now + wait),
