@@ -49,6 +49,13 @@ static FLAGS: &[Flag] = &[
     flag("lose-node", "TARGET", "random", "Kill nodes and empty their disks; they start again knowing nothing", |on| aimed(Kind::LoseNode, on)),
     flag("bit-flip", "TARGET", "random", "Kill nodes and flip a bit of their stored data; they start again on that", |on| aimed(Kind::BitFlip, on)),
     flag("truncate", "TARGET", "random", "Kill nodes and cut off the end of a file of theirs; they start again on that", |on| aimed(Kind::Truncate, on)),
+    flag("power-loss", "TARGET", "all", "Kill nodes, and everything that was not synced is gone; they start again on the rest", |on| aimed(Kind::PowerLoss, on)),
+    flag("torn-write", "TARGET", "minority", "The same in the middle of a write, of which a part is there", |on| aimed(Kind::TornWrite, on)),
+    flag("full", "TARGET", "random", "Let no write of these nodes find space", |on| aimed(Kind::Full, on)),
+    flag("slow-sync", "TIME", "20ms", "Delay every sync of every node by this", |text| {
+        Ok(FaultSpec { delay: Some(read(text)?), target: Some(target("all")), ..FaultSpec::new(Kind::SlowSync) })
+    }),
+    flag("sync-error", "TARGET", "random", "Let every sync of these nodes fail", |on| aimed(Kind::SyncError, on)),
     flag("restart-all", "", "", "kill -9 for all nodes at once, and start them again", |_| Ok(FaultSpec::new(Kind::RestartAll))),
     flag("rolling-restart", "", "", "SIGTERM to one node after another, each started again before the next", |_| Ok(FaultSpec::new(Kind::RollingRestart))),
     flag("partition", "KIND", "majority-ring", "Cut the network: halves, one, minority, majority, leader, bridge, majority-ring, or groups: n1,n2|n3", partition),
@@ -199,7 +206,7 @@ impl FromArgMatches for FaultFlags {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{FLAGS, FaultFlags};
-    use nemesis::{Mode, PlanOptions, Topology};
+    use nemesis::{DiskMode, Mode, PlanOptions, Topology};
     use std::time::Duration;
 
     /// Every option with a value that means something on every cluster of five.
@@ -216,7 +223,12 @@ pub(crate) mod tests {
     #[test]
     fn every_option_alone_and_all_together_are_faults_that_can_be_planned() {
         let topology = Topology::new((1..=5).map(|i| (format!("n{i}"), ["replica", "leader", "acceptor"])));
-        let options = PlanOptions { mode: Mode::Lab, duration: Duration::from_secs(12), seed: 7 };
+        let options = PlanOptions {
+            mode: Mode::Lab,
+            disk: DiskMode::Memory,
+            duration: Duration::from_secs(12),
+            seed: 7,
+        };
         for flags in each().into_iter().chain([all()]) {
             let mut faults = flags.faults().unwrap();
             for fault in &mut faults {

@@ -81,9 +81,9 @@ fn a_bad_duration_is_shown_with_its_place() {
 #[test]
 fn a_fault_this_build_cannot_inject_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    write_spec(folder.path(), "1s", "[[fault]]\nkind = \"power-loss\"\ntarget = \"n1\"\nat = \"200ms\"\n");
+    write_spec(folder.path(), "1s", "[[fault]]\nkind = \"disk-swap\"\ntarget = \"n1\"\nat = \"200ms\"\n");
     let text = refused(folder.path(), &["run", "short.toml"]);
-    assert!(text.contains("power-loss"), "{text}");
+    assert!(text.contains("disk-swap"), "{text}");
     assert!(text.contains("short.toml:14:"), "{text}");
 }
 

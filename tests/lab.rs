@@ -91,7 +91,7 @@ fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
     let run = command.output().unwrap();
     let said = format!("{}{}", stdout(&run), stderr(&run));
     assert_eq!(run.status.code(), Some(0), "{said}");
-    assert!(said.contains("(network lab)"), "{said}");
+    assert!(said.contains("(network lab, disk "), "{said}");
     proves_itself(&folder.path().join("out"), 4);
     assert_eq!(marked(folder.path()), []);
     assert_eq!(surroundings(), before);
@@ -221,5 +221,5 @@ fn where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is
         said.contains("no lab here") && said.contains("max_user_namespaces"),
         "it falls back aloud: {said}"
     );
-    assert!(said.contains("(network proxy)"), "{said}");
+    assert!(said.contains("(network proxy, disk real)"), "{said}");
 }

@@ -17,11 +17,12 @@ mod select;
 mod spec;
 mod topology;
 mod vocabulary;
+mod words;
 
 #[cfg(test)]
 mod pretend;
 
-pub use disk::{Damage, DamageError, Harm};
+pub use disk::{Condition, Damage, DamageError, Disk, DiskCounters, DiskError, DiskMode, Harm};
 pub use flaky::{Flaky, Share};
 pub use lab::{Lab, LabConfig, LabError};
 pub use network::{

@@ -1,5 +1,6 @@
 //! For tests: a node that is a real process, and a lab full of them. The process is the test binary itself.
 
+use crate::disk::Disk;
 use crate::lab::{Lab, LabConfig};
 use crate::network::Network;
 use crate::process::ProcessCommand;
@@ -69,6 +70,7 @@ pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
         links: Links::default(),
         base_port: None,
         tcp_rto_max: None,
+        disk: Disk::Auto,
         seed: 7,
         probe,
     };

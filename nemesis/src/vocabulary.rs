@@ -1,5 +1,6 @@
 //! Every fault the bench has a word for, what it needs, and whether this build can do it.
 
+use crate::disk::DiskMode;
 use crate::network::Mode;
 use crate::topology::nearest;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,8 @@ pub struct Entry {
     pub evidence: &'static str,
     /// The network modes in which this build can do it.
     pub modes: &'static [Mode],
+    /// Whether it needs a disk of the bench's own, `disk = "memory"`.
+    pub memory_disk: bool,
     /// What it needs that this build does not have; empty where `modes` is not.
     pub missing: &'static str,
 }
@@ -102,7 +105,6 @@ pub struct Entry {
 const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host];
 const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy];
 const FRAMES: &[Mode] = &[Mode::Lab];
-const DISK: &str = "it needs the bench's own file system, which this build does not have";
 const CLOCK: &str = "it needs clocks that the bench can shift, which this build does not have";
 const LATER: &str = "this build does not have it";
 
@@ -114,7 +116,7 @@ const fn can(
     evidence: &'static str,
     modes: &'static [Mode],
 ) -> Entry {
-    Entry { kind, name, family, about, evidence, modes, missing: "" }
+    Entry { kind, name, family, about, evidence, modes, memory_disk: false, missing: "" }
 }
 
 const fn cannot(
@@ -125,7 +127,12 @@ const fn cannot(
     evidence: &'static str,
     missing: &'static str,
 ) -> Entry {
-    Entry { kind, name, family, about, evidence, modes: &[], missing }
+    Entry { kind, name, family, about, evidence, modes: &[], memory_disk: false, missing }
+}
+
+/// A fault of disks in memory, which there are in a lab only.
+const fn disk(kind: Kind, name: &'static str, about: &'static str, evidence: &'static str) -> Entry {
+    Entry { kind, name, family: Family::Disk, about, evidence, modes: FRAMES, memory_disk: true, missing: "" }
 }
 
 #[rustfmt::skip]
@@ -148,13 +155,13 @@ static VOCABULARY: [Entry; 27] = {
         can(Kind::Rate, "rate", Network, "links carry fewer bytes a second", "how long a probe took; chunks or frames delayed", LINKS),
         can(Kind::Reset, "reset", Network, "open connections are closed with RST", "connections reset", LINKS),
         can(Kind::Swizzle, "swizzle", Network, "links are cut one by one and healed in another order", "a probe through a cut link gets no answer; chunks held or frames dropped", LINKS),
-        cannot(Kind::PowerLoss, "power-loss", Disk, "killed, and what was not synced is gone", BYTES, DISK),
-        cannot(Kind::TornWrite, "torn-write", Disk, "killed, and the last write is half there", BYTES, DISK),
+        disk(Kind::PowerLoss, "power-loss", "killed, and what was not synced is gone", BYTES),
+        disk(Kind::TornWrite, "torn-write", "killed in a write, of which a part is there", BYTES),
         can(Kind::BitFlip, "bit-flip", Disk, "killed, and bits of its data are flipped", BYTES, ANY),
         can(Kind::Truncate, "truncate", Disk, "killed, and the end of a file is cut off", BYTES, ANY),
-        cannot(Kind::Full, "full", Disk, "no space is left", "errors handed out", DISK),
-        cannot(Kind::SlowSync, "slow-sync", Disk, "syncs take longer", "syncs delayed", DISK),
-        cannot(Kind::SyncError, "sync-error", Disk, "syncs fail", "errors handed out", DISK),
+        disk(Kind::Full, "full", "no space is left", "errors handed out"),
+        disk(Kind::SlowSync, "slow-sync", "syncs take longer", "syncs delayed"),
+        disk(Kind::SyncError, "sync-error", "syncs fail", "errors handed out"),
         cannot(Kind::Jump, "jump", Clock, "the wall clock jumps", READ_BACK, CLOCK),
         cannot(Kind::Drift, "drift", Clock, "the wall clock runs at another speed", READ_BACK, CLOCK),
         cannot(Kind::Strobe, "strobe", Clock, "the wall clock jumps to and fro", READ_BACK, CLOCK),
@@ -199,11 +206,18 @@ impl Kind {
         self == Self::Reset
     }
 
-    /// Whether this build can do it in this mode; otherwise why not, as a sentence that goes on after "`kind`: ".
-    pub(crate) fn available(self, mode: Mode) -> Result<(), String> {
+    /// Whether this build can do it in this mode, with this disk; otherwise why not, as a sentence that goes on after "`kind`: ".
+    pub(crate) fn available(self, mode: Mode, disk: DiskMode) -> Result<(), String> {
         let entry = self.entry();
-        if entry.modes.contains(&mode) {
+        if entry.modes.contains(&mode) && (!entry.memory_disk || disk == DiskMode::Memory) {
             return Ok(());
+        }
+        if entry.modes.contains(&mode) {
+            return Err(format!(
+                "`{}` cannot be injected with disk = \"real\"; it needs disk = \"memory\" in [cluster] (`bench doctor` says \
+                 whether that works here)",
+                entry.name
+            ));
         }
         if entry.modes.is_empty() {
             return Err(format!("`{}` cannot be injected: {}", entry.name, entry.missing));
@@ -275,14 +289,22 @@ mod tests {
 
     #[test]
     fn a_word_of_packets_is_refused_because_it_needs_the_lab() {
-        let reason = "loss".parse::<Kind>().unwrap().available(Mode::Proxy).unwrap_err();
+        let reason = "loss".parse::<Kind>().unwrap().available(Mode::Proxy, DiskMode::Real).unwrap_err();
         assert!(reason.contains("network = \"lab\""), "{reason}");
     }
 
     #[test]
+    fn faults_that_need_to_know_what_was_synced_are_refused_on_a_real_disk() {
+        let reason = Kind::PowerLoss.available(Mode::Lab, DiskMode::Real).unwrap_err();
+        assert!(reason.contains("disk = \"memory\""), "{reason}");
+        assert_eq!(Kind::PowerLoss.available(Mode::Lab, DiskMode::Memory), Ok(()));
+        assert_eq!(Kind::BitFlip.available(Mode::Host, DiskMode::Real), Ok(()));
+    }
+
+    #[test]
     fn network_faults_are_refused_where_there_is_no_network_between_the_nodes() {
-        let reason = Kind::Partition.available(Mode::Host).unwrap_err();
+        let reason = Kind::Partition.available(Mode::Host, DiskMode::Real).unwrap_err();
         assert!(reason.contains("network = \"proxy\""), "{reason}");
-        assert_eq!(Kind::Kill.available(Mode::Host), Ok(()));
+        assert_eq!(Kind::Kill.available(Mode::Host, DiskMode::Real), Ok(()));
     }
 }

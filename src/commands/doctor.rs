@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
-use nemesis::{Entry, Network};
+use nemesis::{Disk, Entry, Mode, Network};
 use std::net::TcpListener;
 
 /// Prints the table.
@@ -41,23 +41,30 @@ pub(crate) fn run() -> Result<Exit, Failure> {
         }
     }
     screen.line(&format!("{STRONG}faults{STRONG:#}"));
+    let no_disk = Disk::Memory.choose(Mode::Lab).err().map(|error| error.to_string());
+    let lacks_disk = |entry: &Entry| entry.memory_disk && no_disk.is_some();
     let (can, cannot): (Vec<&Entry>, Vec<&Entry>) =
-        nemesis::vocabulary().iter().partition(|entry| !entry.modes.is_empty());
+        nemesis::vocabulary().iter().partition(|entry| !entry.modes.is_empty() && !lacks_disk(entry));
     let width = nemesis::vocabulary().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     for entry in can {
-        let modes: Vec<String> = entry.modes.iter().map(ToString::to_string).collect();
+        let mut modes: Vec<String> = entry.modes.iter().map(ToString::to_string).collect();
+        if entry.memory_disk {
+            modes.push("disk memory".to_owned());
+        }
         screen.line(&format!(
             "  {GOOD}yes{GOOD:#}  {:width$}  {} {FAINT}(network {}; evidence: {}){FAINT:#}",
             entry.name,
             entry.about,
-            modes.join(" or "),
+            modes.join(if entry.memory_disk { ", " } else { " or " }),
             entry.evidence
         ));
     }
     for entry in cannot {
         screen.line(&format!(
             "  {BAD}no{BAD:#}   {:width$}  {} {FAINT}({}){FAINT:#}",
-            entry.name, entry.about, entry.missing
+            entry.name,
+            entry.about,
+            if lacks_disk(entry) { "it needs the disk that is missing above" } else { entry.missing }
         ));
     }
     Ok(Exit::Valid)

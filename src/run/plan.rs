@@ -139,12 +139,22 @@ impl Experiment {
         network.choose().map_err(|error| self.complaint("cluster.network", &error.to_string()))
     }
 
+    /// Where its nodes have their data.
+    ///
+    /// # Errors
+    /// When this machine cannot give what the spec asks for.
+    pub(crate) fn disk(&self) -> Result<nemesis::DiskMode, Failure> {
+        let disk = self.spec.cluster.disk.choose(self.mode()?);
+        disk.map_err(|error| self.complaint("cluster.disk", &error.to_string()))
+    }
+
     /// Its faults with everything decided.
     ///
     /// # Errors
     /// When one cannot be meant, with its line.
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
-        let options = nemesis::PlanOptions { mode: self.mode()?, duration: self.spec.load.duration, seed };
+        let (mode, disk) = (self.mode()?, self.disk()?);
+        let options = nemesis::PlanOptions { mode, disk, duration: self.spec.load.duration, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
             self.complaint(&field, &error.reason)

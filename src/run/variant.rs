@@ -180,8 +180,9 @@ impl VariantRun<'_> {
             Ok(()) => {
                 let took = human(begun.elapsed());
                 herald.tell(What::Note(format!(
-                    "{nodes} nodes serve after {took} (network {})",
-                    self.plan.network
+                    "{nodes} nodes serve after {took} (network {}, disk {})",
+                    self.plan.network,
+                    self.experiment.disk()?
                 )));
                 Ok(())
             }

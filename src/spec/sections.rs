@@ -1,6 +1,6 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates they speak of.
 
-use nemesis::{FaultSpec, Links, Network};
+use nemesis::{Disk, FaultSpec, Links, Network};
 use node::config::{PaxosOptions, Role};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -57,6 +57,8 @@ pub(crate) struct Cluster {
     pub roles: Option<Roles>,
     /// How the nodes are connected.
     pub network: Network,
+    /// Where the nodes have their data.
+    pub disk: Disk,
     /// The first of the ports the cluster listens on; free ones are looked for where it is absent.
     pub base_port: Option<u16>,
     /// With network = "lab": the longest that TCP waits before it sends again; the kernel's two minutes where absent.

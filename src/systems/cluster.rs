@@ -38,6 +38,7 @@ impl Cluster {
         let config = LabConfig {
             network: cluster.network,
             topology: experiment.topology(),
+            disk: cluster.disk,
             links: cluster.links,
             base_port: cluster.base_port,
             tcp_rto_max: cluster.tcp_rto_max,

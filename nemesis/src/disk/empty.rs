@@ -33,6 +33,8 @@ pub(crate) fn empty(folder: &Path) -> io::Result<Removed> {
             fs::remove_file(entry.path())?;
         }
     }
+    // On a disk of the bench's own they would be back after a power loss.
+    fs::File::open(folder)?.sync_all()?;
     Ok(removed)
 }
 

@@ -1,15 +1,18 @@
 //! What the lab does to the nodes' data.
 
 use super::{Lab, LabError};
-use crate::disk::{self, Damage, Harm};
+use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, Harm, NodeDisk};
 use crate::network::{Claim, Probe};
 use crate::process::Effect;
 use crate::vocabulary::Kind;
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use std::path::Path;
 use std::time::Duration;
+use tokio::time::Instant;
 
+/// How long a node is given to sync something, so that a write can be torn.
+const CATCH: Duration = Duration::from_secs(1);
 /// How long a node that was started on damaged data is watched for its end.
 const REGARD: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,94 @@ impl Lab {
         let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
         chance.set_stream(u64::from(claim) << 16 | place as u64);
         chance
+    }
+
+    /// Does something with a node's disk on a thread that may wait.
+    async fn with_disk<T: Send + 'static>(
+        &self,
+        node: &str,
+        work: impl FnOnce(NodeDisk) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, LabError> {
+        let disk = self.node(node).disk.clone();
+        let disk = disk.ok_or_else(|| DiskError::NoMemory("this lab was made without".to_owned()))?;
+        let done = tokio::task::spawn_blocking(move || work(disk)).await;
+        Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
+    }
+
+    /// SIGKILL, and all that was not synced is gone. With `tear`, a part of the next write is there, and only that is
+    /// evidence. The node stays down like a [killed](Self::kill) one.
+    pub async fn lose_power(&self, node: &str, claim: Claim, tear: bool) -> Result<Effect, LabError> {
+        let seed: u64 = self.chance(node, claim).random();
+        let mut process = self.node(node).process.lock().await;
+        let mut effect = process.kill(claim).await?;
+        let loss = self.with_disk(node, move |disk| disk.lose_power(tear.then_some(seed))).await?;
+        let lines = loss.in_words();
+        if tear && loss.torn.is_none() {
+            let lines = lines.join("; ");
+            return Ok(Effect::none(format!(
+                "{node}: nothing was being written, so nothing is torn; {lines}"
+            )));
+        }
+        effect.evidence.extend(lines);
+        Ok(effect)
+    }
+
+    /// Waits, a second at most, until a node waits for a sync of something, which is then held: the moment at which
+    /// a power loss can tear a write. Every call is followed by [`lose_power`](Self::lose_power).
+    pub async fn catch_sync(&self, node: &str) -> Result<bool, LabError> {
+        self.with_disk(node, |disk| disk.arm(true)).await?;
+        let deadline = Instant::now() + CATCH;
+        loop {
+            if self.with_disk(node, |disk| disk.has_caught()).await? {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Puts a fault on a node's disk; it stays until the claim is [released](Self::release_disk). A node whose disk fails
+    /// may end by itself from now on.
+    pub async fn apply_disk(&self, node: &str, claim: Claim, condition: Condition) -> Result<(), LabError> {
+        let kind = match condition {
+            Condition::Full => Some(Kind::Full),
+            Condition::SyncError => Some(Kind::SyncError),
+            Condition::SlowSync(_) => None,
+        };
+        if let Some(kind) = kind {
+            self.node(node).process.lock().await.excuse(claim, kind.name());
+        }
+        self.with_disk(node, move |disk| disk.apply(claim, condition)).await
+    }
+
+    /// Takes a claim's fault off a node's disk. A node that ended because of it is started again, unless another fault
+    /// holds it down.
+    pub async fn release_disk(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+        self.with_disk(node, move |disk| disk.release(claim)).await?;
+        let mut process = self.node(node).process.lock().await;
+        let mut effect = Effect::seen("the disk is well again");
+        if let Some(how) = process.ended_by_itself() {
+            effect.evidence.push(format!("the node had ended by itself: {how}"));
+            effect.evidence.extend(process.restart(claim, &self.spawner).await?.evidence);
+        }
+        Ok(effect)
+    }
+
+    /// What a node's disk has done so far; nothing where it is not the bench's own.
+    pub async fn disk_counters(&self, node: &str) -> Result<DiskCounters, LabError> {
+        self.with_disk(node, |disk| disk.counters()).await
+    }
+
+    /// Writes what disks in memory hold into the folders where they were.
+    pub(super) async fn save_disks(&self) -> Result<(), LabError> {
+        for (name, node) in &self.nodes {
+            if self.disk == DiskMode::Memory && node.process.lock().await.data().is_some() {
+                self.with_disk(name, |disk| disk.save()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Starts a node again as [`restart`](Self::restart) does, and sees whether it can live with its data.

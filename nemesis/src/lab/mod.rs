@@ -5,6 +5,7 @@
 
 mod data;
 
+use crate::disk::{Disk, DiskError, DiskMode, Disks, NodeDisk};
 use crate::network::{
     Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
     NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, inside_lab, probe,
@@ -37,7 +38,9 @@ pub struct LabConfig {
     /// Mode `lab`: the longest that TCP waits before it sends again, at least a second; the kernel's two minutes when
     /// left out.
     pub tcp_rto_max: Option<Duration>,
-    /// Seed of all that the links leave to chance.
+    /// Where the nodes have their data.
+    pub disk: Disk,
+    /// Seed of all that links and faults leave to chance.
     pub seed: u64,
     /// A request that every node answers at once, as raw bytes. It is the proof that a link is cut or healed; without
     /// it there is only what the links counted.
@@ -64,6 +67,9 @@ pub enum LabError {
         "a lab is made inside its namespaces only; the program begins with lab_entry and goes on with enter_lab"
     )]
     Outside,
+    /// The disks cannot be had, or did not do what they should.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A process could not be started or reached.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -93,6 +99,7 @@ pub enum LabError {
 #[derive(Debug)]
 pub struct Lab {
     mode: Mode,
+    disk: DiskMode,
     topology: Topology,
     base: Delay,
     seed: u64,
@@ -108,6 +115,8 @@ pub struct Lab {
 #[derive(Debug)]
 struct Node {
     listen: SocketAddr,
+    /// Where its data are, if that is a disk of the bench's own.
+    disk: Option<NodeDisk>,
     process: tokio::sync::Mutex<NodeProcess>,
 }
 
@@ -115,6 +124,7 @@ impl Lab {
     /// Takes the ports and makes the links. Starts no node yet: each needs addresses that are only known now.
     pub async fn start(config: LabConfig) -> Result<Self, LabError> {
         let mode = config.network.choose()?;
+        let disk = config.disk.choose(mode)?;
         let base = Delay::from(config.links);
         if mode == Mode::Host && !base.is_zero() {
             return Err(LabError::PlainLinks);
@@ -124,14 +134,21 @@ impl Lab {
             Mode::Lab => switched(&config, names.clone(), base).await?,
             Mode::Proxy | Mode::Host => on_loopback(&config, mode, base).await?,
         };
+        let disks = match disk {
+            DiskMode::Memory => Some(Disks::start()?),
+            DiskMode::Real => None,
+        };
         let (exit_sender, exits) = unbounded_channel();
+        let own_disk = |name: &str| disks.as_ref().map(|disks| NodeDisk::new(disks, name, config.seed));
         let node = |(name, listen): (String, SocketAddr)| {
-            let process = NodeProcess::new(&name, wires.namespace(&name), exit_sender.clone());
-            (name, Node { listen, process: tokio::sync::Mutex::new(process) })
+            let disk = own_disk(&name);
+            let process = NodeProcess::new(&name, wires.namespace(&name), disk.clone(), exit_sender.clone());
+            (name, Node { listen, disk, process: tokio::sync::Mutex::new(process) })
         };
         let nodes = names.into_iter().zip(addresses).map(node).collect();
         Ok(Self {
             mode,
+            disk,
             topology: config.topology,
             base,
             seed: config.seed,
@@ -147,6 +164,11 @@ impl Lab {
     /// The network it has.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Where its nodes have their data.
+    pub fn disk(&self) -> DiskMode {
+        self.disk
     }
 
     /// Its nodes.
@@ -274,6 +296,9 @@ impl Lab {
         let mut first_error = None;
         for (name, node) in &self.nodes {
             let mut process = node.process.lock().await;
+            if let Some(error) = process.disk().and_then(|disk| disk.release_all().err()) {
+                first_error = first_error.or(Some(error.into()));
+            }
             let (down, still) = process.claims();
             for claim in still {
                 match process.resume(claim).await {
@@ -291,7 +316,9 @@ impl Lab {
         first_error.map_or(Ok(healed), |error| Err(error.into()))
     }
 
-    /// Kills every process and makes sure that none is left. Dropping the lab does the same, without an answer.
+    /// Kills every process and makes sure that none is left; what disks in memory hold is then written into the nodes'
+    /// data folders. Dropping the lab does the same, without an answer and
+    /// without what was in memory.
     pub async fn stop(&self) -> Result<(), LabError> {
         for node in self.nodes.values() {
             node.process.lock().await.order_end();
@@ -302,7 +329,10 @@ impl Lab {
                 alive.push(name.clone());
             }
         }
-        if alive.is_empty() { Ok(()) } else { Err(LabError::StillAlive { nodes: alive }) }
+        if !alive.is_empty() {
+            return Err(LabError::StillAlive { nodes: alive });
+        }
+        self.save_disks().await
     }
 }
 

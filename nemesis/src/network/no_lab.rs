@@ -58,6 +58,10 @@ pub fn probe_lab() -> Vec<LabProbe> {
     vec![LabProbe { name: "namespaces", about: "user, process, mount and network namespaces", outcome }]
 }
 
+pub(crate) fn disk_can_be_mounted() -> Result<(), String> {
+    Err(REASON.to_owned())
+}
+
 pub(super) fn can_be_made() -> Result<(), String> {
     Err(REASON.to_owned())
 }

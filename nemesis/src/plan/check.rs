@@ -1,6 +1,6 @@
 //! Refuses faults that make no sense before anything is drawn for them.
 
-use super::{Duty, Refusal};
+use super::{Duty, PlanOptions, Refusal};
 use crate::network::{CLIENTS, Mode};
 use crate::spec::{Delay, FaultSpec};
 use crate::vocabulary::Kind;
@@ -9,11 +9,11 @@ use std::time::Duration;
 /// A process cannot be seen to stop and go on faster than this.
 const SHORTEST_TURN: Duration = Duration::from_millis(1);
 
-/// Refuses what this mode cannot do, keys the kind does not take, and numbers that make no fault.
-pub(super) fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
-    spec.kind.available(mode).map_err(|reason| Refusal::new("kind", reason))?;
+/// Refuses what this network and disk cannot do, keys the kind does not take, and numbers that make no fault.
+pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refusal> {
+    spec.kind.available(options.mode, options.disk).map_err(|reason| Refusal::new("kind", reason))?;
     let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
-    if clients && mode != Mode::Lab {
+    if clients && options.mode != Mode::Lab {
         let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
         return Err(Refusal::new("groups", reason));
     }
@@ -26,7 +26,7 @@ pub(super) fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
         ("how", spec.how.is_some(), &[Kind::Partition, Kind::OneWay]),
         ("still", spec.still.is_some(), &[Kind::Slow]),
         ("period", spec.period.is_some(), &[Kind::Slow]),
-        ("delay", spec.delay.is_some(), &[Kind::Delay]),
+        ("delay", spec.delay.is_some(), &[Kind::Delay, Kind::SlowSync]),
         ("rate", spec.rate.is_some(), &[Kind::Rate]),
         ("loss", spec.loss.is_some(), &[Kind::Flaky]),
         ("duplicate", spec.duplicate.is_some(), &[Kind::Flaky]),
@@ -52,8 +52,10 @@ pub(super) fn check(spec: &FaultSpec, mode: Mode) -> Result<(), Refusal> {
         return Err(Refusal::new(key, "none at all is no fault; give at least 1"));
     }
     match (spec.kind, spec.delay, spec.rate) {
-        (Kind::Delay, None, _) => Err(Refusal::new("delay", "say how much, for example delay = \"50ms\"")),
-        (Kind::Delay, Some(delay), _) => check_delay(delay),
+        (Kind::Delay | Kind::SlowSync, None, _) => {
+            Err(Refusal::new("delay", "say how much, for example delay = \"50ms\""))
+        }
+        (Kind::Delay | Kind::SlowSync, Some(delay), _) => check_delay(delay),
         (Kind::Rate, _, None) => Err(Refusal::new("rate", "say how much, for example rate = \"64KiB\"")),
         (Kind::Rate, _, Some(rate)) if rate.0 == 0 => {
             Err(Refusal::new("rate", "no bytes at all is a partition; use kind = \"partition\""))

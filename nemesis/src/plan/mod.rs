@@ -9,7 +9,7 @@ mod times;
 
 pub use scope::{Hit, Scope};
 
-use crate::disk::{Damage, Harm};
+use crate::disk::{Condition, Damage, DiskMode, Harm};
 use crate::flaky::Share;
 use crate::network::{LinkFault, Mode};
 use crate::spec::{CutManner, FaultSpec};
@@ -26,6 +26,8 @@ use std::time::Duration;
 pub struct PlanOptions {
     /// The network the run uses; it decides which faults there are.
     pub mode: Mode,
+    /// Where the nodes have their data.
+    pub disk: DiskMode,
     /// Length of the phase `load`. Every fault starts and ends within it.
     pub duration: Duration,
     /// Seed of every draw.
@@ -86,6 +88,13 @@ pub enum Action {
     Damage(Damage),
     /// SIGSTOP and SIGCONT in turn, from start to end.
     Slow(Duty),
+    /// SIGKILL and the loss of all that was not synced at the start, restarted at the end.
+    PowerLoss {
+        /// Whether it waits for a write, of which a part is there.
+        torn: bool,
+    },
+    /// Something about disks, from start to end.
+    Disk(Condition),
     /// Something about links, from start to end.
     Links(LinkFault),
     /// The links between two nodes after those between two others are cut, and healed in another order.
@@ -126,8 +135,9 @@ impl Action {
             | Self::Roll
             | Self::Pause
             | Self::Damage(_)
+            | Self::PowerLoss { .. }
             | Self::Slow(_) => true,
-            Self::Links(_) | Self::Swizzle { .. } | Self::Reset => false,
+            Self::Disk(_) | Self::Links(_) | Self::Swizzle { .. } | Self::Reset => false,
         }
     }
 }
@@ -169,7 +179,7 @@ pub fn plan(
     let mut occurrences = Vec::new();
     let mut streams = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
-        check::check(spec, options.mode).map_err(|refusal| refusal.of(index))?;
+        check::check(spec, options).map_err(|refusal| refusal.of(index))?;
         let times = times::times(spec, options.duration, &mut stream(options.seed, 2 * index));
         occurrences.extend(times.map_err(|refusal| refusal.of(index))?.into_iter().map(|when| (when, index)));
         streams.push(stream(options.seed, 2 * index + 1));
@@ -230,6 +240,11 @@ fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
             Action::Damage(Damage { harm, file: spec.file.clone() })
         }
         Kind::Slow => Action::Slow(Duty::of(spec)),
+        Kind::PowerLoss => Action::PowerLoss { torn: false },
+        Kind::TornWrite => Action::PowerLoss { torn: true },
+        Kind::Full => Action::Disk(Condition::Full),
+        Kind::SlowSync => Action::Disk(Condition::SlowSync(spec.delay.unwrap_or_default())),
+        Kind::SyncError => Action::Disk(Condition::SyncError),
         Kind::Swizzle => Action::Swizzle { chance: rng.random() },
         Kind::Reset => Action::Reset,
         Kind::Delay => Action::Links(LinkFault::Delay(spec.delay.unwrap_or_default())),
@@ -239,17 +254,7 @@ fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
             CutManner::Stall => LinkFault::Stall,
             CutManner::Refuse => LinkFault::Refuse,
         }),
-        Kind::PowerLoss
-        | Kind::TornWrite
-        | Kind::Full
-        | Kind::SlowSync
-        | Kind::SyncError
-        | Kind::Jump
-        | Kind::Drift
-        | Kind::Strobe
-        | Kind::Freeze
-        | Kind::Reconfigure
-        | Kind::DiskSwap => {
+        Kind::Jump | Kind::Drift | Kind::Strobe | Kind::Freeze | Kind::Reconfigure | Kind::DiskSwap => {
             unreachable!("a kind that no mode can do is refused before its action is asked for")
         }
     }

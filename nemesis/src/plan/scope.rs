@@ -116,11 +116,17 @@ pub(super) fn aim(
         | Action::Roll
         | Action::Pause
         | Action::Damage(_)
-        | Action::Slow(_) => {
+        | Action::Slow(_)
+        | Action::PowerLoss { .. }
+        | Action::Disk(_) => {
             let example = || format!("say whom, for example target = \"{}\"", example(topology));
             let target = spec.target.clone().ok_or_else(|| Refusal::new("target", example()))?;
             let ends = choose("target", &target, topology, rng, busy)?;
-            aimed(topology, "target", spec.kind.name(), &target.to_string(), Scope::Processes(ends))
+            let words = match spec.delay {
+                Some(delay) => format!("{} {delay} on", spec.kind),
+                None => spec.kind.name().to_owned(),
+            };
+            aimed(topology, "target", &words, &target.to_string(), Scope::Processes(ends))
         }
         Action::Links(LinkFault::Stall | LinkFault::Refuse) if spec.kind == Kind::OneWay => {
             one_way(spec, topology, rng)

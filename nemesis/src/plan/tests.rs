@@ -11,7 +11,7 @@ fn cluster(n: usize) -> Topology {
 }
 
 fn options(seed: u64) -> PlanOptions {
-    PlanOptions { mode: Mode::Proxy, duration: Duration::from_secs(20), seed }
+    PlanOptions { mode: Mode::Proxy, disk: DiskMode::Real, duration: Duration::from_secs(20), seed }
 }
 
 fn spec(json: serde_json::Value) -> FaultSpec {
@@ -245,7 +245,8 @@ fn clients_may_be_cut_off_in_a_lab_and_only_there() {
     spec.at = Some(Duration::from_secs(1));
     spec.groups = Some(vec![vec!["clients".to_owned(), "n1".to_owned()], vec!["n2".to_owned()]]);
     let topology = Topology::new((1..=3).map(|i| (format!("n{i}"), ["replica"])));
-    let options = |mode| PlanOptions { mode, duration: Duration::from_secs(10), seed: 7 };
+    let options =
+        |mode| PlanOptions { mode, disk: DiskMode::Real, duration: Duration::from_secs(10), seed: 7 };
     let planned = plan(&[spec.clone()], &topology, &options(Mode::Lab)).unwrap();
     assert_eq!(planned[0].nodes, Some(vec!["n1".to_owned(), "n2".to_owned()]));
     let Scope::Links(links) = &planned[0].scope else { panic!("{:?}", planned[0].scope) };

@@ -11,6 +11,7 @@ pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub(crate) use spawner::Spawner;
 
+use crate::disk::DiskError;
 use checker::history::{Event, Kind, Process};
 use serde_json::json;
 use std::ffi::OsString;
@@ -93,6 +94,9 @@ pub enum ProcessError {
         /// Its process id.
         pid: u32,
     },
+    /// Its disk could not be had.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A signal could not be sent.
     #[error("{node}: pid {pid} could not be signalled: {source}")]
     Signal {

@@ -5,6 +5,7 @@
 
 use super::child::Running;
 use super::{Excuses, Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
+use crate::disk::{DiskError, NodeDisk};
 use crate::network::{Claim, Namespace};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
@@ -40,6 +41,8 @@ pub(crate) struct NodeProcess {
     node: String,
     /// The network it runs in, if it has one of its own.
     namespace: Option<Namespace>,
+    /// Where its data are, if that is a disk of the bench's own.
+    disk: Option<NodeDisk>,
     command: Option<ProcessCommand>,
     running: Option<Running>,
     incarnation: u32,
@@ -50,10 +53,16 @@ pub(crate) struct NodeProcess {
 }
 
 impl NodeProcess {
-    pub(crate) fn new(node: &str, namespace: Option<Namespace>, exits: UnboundedSender<Exit>) -> Self {
+    pub(crate) fn new(
+        node: &str,
+        namespace: Option<Namespace>,
+        disk: Option<NodeDisk>,
+        exits: UnboundedSender<Exit>,
+    ) -> Self {
         Self {
             node: node.to_owned(),
             namespace,
+            disk,
             command: None,
             running: None,
             incarnation: 0,
@@ -101,6 +110,7 @@ impl NodeProcess {
         let Some(command) = self.command.clone() else {
             return Err(ProcessError::NeverStarted { node: self.node.clone() });
         };
+        self.mount(&command).await?;
         let program = command.program.clone();
         let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
         let incarnation = self.incarnation + 1;
@@ -118,6 +128,21 @@ impl NodeProcess {
     /// The folder of its data, once it was started with one.
     pub(crate) fn data(&self) -> Option<&Path> {
         self.command.as_ref()?.data.as_deref()
+    }
+
+    /// Its disk, if that is one of the bench's own.
+    pub(crate) fn disk(&self) -> Option<&NodeDisk> {
+        self.disk.as_ref()
+    }
+
+    /// Makes sure that its disk is there.
+    async fn mount(&self, command: &ProcessCommand) -> Result<(), ProcessError> {
+        let (Some(disk), Some(data)) = (self.disk.clone(), command.data.clone()) else { return Ok(()) };
+        let mounted = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&data).map_err(DiskError::Process)?;
+            disk.mount(&data)
+        });
+        Ok(mounted.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
     }
 
     /// How it ended, if it ended and no fault holds it down.
@@ -159,11 +184,15 @@ impl NodeProcess {
         }
         let failed = |source| ProcessError::Signal { node: node.clone(), pid, source };
         running.signal(signal).map_err(failed)?;
+        if signal == Signal::KILL {
+            answer_held(self.disk.as_ref());
+        }
         let mut insisted = None;
         if signal != Signal::KILL && tokio::time::timeout(STOP_PATIENCE, running.ended()).await.is_err() {
             insisted =
                 Some(format!("{node} did not end within {STOP_PATIENCE:?} of SIGTERM, and was killed"));
             running.signal(Signal::KILL).map_err(failed)?;
+            answer_held(self.disk.as_ref());
         }
         let ended = running.ended().await;
         let unknown = || format!("{node}: pid {pid} is gone, and nobody knows how it ended");
@@ -238,6 +267,7 @@ impl NodeProcess {
         if let Some(running) = self.alive() {
             // It fails only if the process has ended in between.
             let _ = running.signal(Signal::KILL);
+            answer_held(self.disk.as_ref());
         }
     }
 
@@ -252,5 +282,13 @@ impl NodeProcess {
     /// Waits without a runtime until it has ended; false if it has not after this long.
     pub(crate) fn ended_within(&self, patience: Duration) -> bool {
         self.running.as_ref().is_none_or(|running| running.ended_within(patience))
+    }
+}
+
+/// A process that waits for a sync only dies of a signal once the sync is answered.
+fn answer_held(disk: Option<&NodeDisk>) {
+    if let Some(disk) = disk {
+        // It fails only where the disks' process has ended, which answers everybody.
+        let _ = disk.let_go();
     }
 }

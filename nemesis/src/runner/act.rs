@@ -1,13 +1,13 @@
 //! Starts and ends one fault on the lab.
 
-use super::evidence::{self, Proof};
+use super::disks::{self, OnDisks};
+use super::evidence::{self, OnLinks, Proof};
 use super::going::{self, Going};
 use super::{FaultRecord, Moment, Stage};
-use crate::network::{Claim, LinkCounters, LinkFault};
-use crate::partition::Link;
+use crate::disk::Condition;
+use crate::network::{Claim, LinkFault};
 use crate::plan::{Action, Hit, PlannedFault};
 use crate::process::Effect;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,12 @@ use tokio::time::Instant;
 const LEADER_PATIENCE: Duration = Duration::from_secs(1);
 const LEADER_PAUSE: Duration = Duration::from_millis(20);
 
-/// What the links had carried when the fault started.
-pub(super) type Before = BTreeMap<Link, LinkCounters>;
+/// What links and disks had done when the fault started.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    links: OnLinks,
+    disks: OnDisks,
+}
 
 /// A fault between its start and its end.
 pub(super) struct InForce {
@@ -41,7 +45,10 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault) -> Started {
         Err(reason) => return nothing_to_hit(stage, fault, reason),
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| found.nodes.clone());
-    let before: Before = found.links.iter().map(|link| (link.clone(), stage.lab.counters(link))).collect();
+    let links = found.links.iter().map(|link| (link.clone(), stage.lab.counters(link))).collect();
+    let of_disks = matches!(fault.action, Action::Disk(_));
+    let disks = if of_disks { disks::counters(&stage.lab, &found.nodes).await } else { OnDisks::new() };
+    let before = Before { links, disks };
     let (at, proof, going) = begin(stage, fault, &found, &before).await;
     let record = FaultRecord {
         fault: fault.fault,
@@ -77,6 +84,22 @@ async fn begin(
         Action::LoseNode => each(nodes, |node| stage.lab.lose(node, claim)).await,
         Action::Pause => each(nodes, |node| stage.lab.pause(node, claim)).await,
         Action::Damage(damage) => each(nodes, |node| stage.lab.damage(node, claim, damage)).await,
+        Action::PowerLoss { torn } => {
+            if *torn {
+                // All are caught before the first is killed, so that they lose their power together.
+                evidence::all(nodes.iter().map(|node| stage.lab.catch_sync(node))).await;
+            }
+            each(nodes, |node| stage.lab.lose_power(node, claim, *torn)).await
+        }
+        Action::Disk(condition) => {
+            let applied =
+                evidence::all(nodes.iter().map(|node| stage.lab.apply_disk(node, claim, *condition)));
+            let failed = applied.await.into_iter().find_map(Result::err);
+            let at = stage.recorder.now_ns();
+            let mut proof = disks::of_condition(&stage.lab, *condition, &before.disks, length).await;
+            proof.notes.extend(failed.map(|error| error.to_string()));
+            return (at, proof, None);
+        }
         Action::Slow(duty) => {
             let proof = each(nodes, |node| stage.lab.pause(node, claim)).await;
             going = Some(Going::slow(stage, nodes, claim, *duty));
@@ -94,11 +117,11 @@ async fn begin(
                 stage.lab.apply(link, claim, *link_fault);
             }
             let at = stage.recorder.now_ns();
-            return (at, evidence::of_links(&stage.lab, *link_fault, before).await, None);
+            return (at, evidence::of_links(&stage.lab, *link_fault, &before.links).await, None);
         }
         Action::Swizzle { chance } => {
             let pairs = going::pairs(&found.links, *chance);
-            let (at, proof) = going::first_cut(stage, &pairs, claim, before).await;
+            let (at, proof) = going::first_cut(stage, &pairs, claim, &before.links).await;
             return (at, proof, Some(Going::swizzle(stage, pairs, claim, began, length, *chance)));
         }
         Action::Reset => {
@@ -126,7 +149,7 @@ pub(super) async fn end(
     };
     let claim = fault.fault;
     let (at, proof) = match &fault.action {
-        Action::Kill | Action::Stop | Action::LoseNode => {
+        Action::Kill | Action::Stop | Action::LoseNode | Action::PowerLoss { .. } => {
             let proof = each(&hit.nodes, |node| stage.lab.restart(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
@@ -140,6 +163,7 @@ pub(super) async fn end(
             let proof = each(&hit.nodes, |node| stage.lab.restart_damaged(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
+        Action::Disk(condition) => relieve(stage, claim, &hit, &before, *condition).await,
         Action::Links(link_fault) => heal(stage, claim, &hit, &before, *link_fault).await,
         Action::Swizzle { .. } => heal(stage, claim, &hit, &before, LinkFault::Stall).await,
         Action::Reset => {
@@ -158,7 +182,7 @@ pub(super) async fn end(
 
 /// Takes a fault off the links and makes sure that they carry bytes again.
 async fn heal(stage: &Stage, claim: Claim, hit: &Hit, before: &Before, fault: LinkFault) -> (u64, Proof) {
-    let carried = evidence::carried(&stage.lab, fault, before);
+    let carried = evidence::carried(&stage.lab, fault, &before.links);
     for link in hit.links.iter().rev() {
         stage.lab.release(link, claim);
     }
@@ -166,6 +190,22 @@ async fn heal(stage: &Stage, claim: Claim, hit: &Hit, before: &Before, fault: Li
     let mut proof = evidence::of_healing(&stage.lab, fault, &hit.links).await;
     proof.evidence.splice(0..0, carried);
     (at, proof)
+}
+
+/// Takes a fault off the disks, and starts again the nodes that ended because of it.
+async fn relieve(
+    stage: &Stage,
+    claim: Claim,
+    hit: &Hit,
+    before: &Before,
+    condition: Condition,
+) -> (u64, Proof) {
+    let mut proof = disks::of_healing(&stage.lab, condition, &before.disks).await;
+    let released = each(&hit.nodes, |node| stage.lab.release_disk(node, claim)).await;
+    proof.evidence.extend(released.evidence);
+    proof.complete = released.complete;
+    proof.notes.extend(released.notes);
+    (stage.recorder.now_ns(), proof)
 }
 
 /// Finds whom the fault hits, and waits a moment for a leader where it needs one.

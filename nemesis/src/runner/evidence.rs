@@ -3,10 +3,11 @@
 //! A cut link is asked for an answer that must not come; the proof counts only where the node at its other end lives
 //! and is not paused, or its silence would prove nothing.
 
-use super::act::Before;
 use crate::lab::Lab;
 use crate::network::{CLIENTS, LinkCounters, LinkFault, Mode, Probe};
 use crate::partition::Link;
+use crate::words::count;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
@@ -22,6 +23,9 @@ const BUSY: Duration = Duration::from_secs(1);
 const BURST: u32 = 100;
 /// How long a healed link may take to answer.
 const HEALING: Duration = Duration::from_secs(2);
+
+/// What the links had carried when the fault started.
+pub(super) type OnLinks = BTreeMap<Link, LinkCounters>;
 
 /// What was seen, and whether it is all there was to see.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,7 +45,7 @@ impl Proof {
 }
 
 /// Proves that a fault is in force on links that had carried `before`.
-pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Proof {
+pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Proof {
     if matches!(fault, LinkFault::Flaky(_)) {
         return of_flaky(lab, fault, before).await;
     }
@@ -74,7 +78,7 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &Before) -> Pr
 }
 
 /// Sends frames over flaky links until at least one was struck on each, or time is up.
-async fn of_flaky(lab: &Lab, fault: LinkFault, before: &Before) -> Proof {
+async fn of_flaky(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Proof {
     let deadline = Instant::now() + BUSY;
     let quiet = |link: &Link, before: &LinkCounters| !struck(lab.counters(link) - *before);
     loop {
@@ -143,7 +147,7 @@ impl Lines {
 }
 
 /// What the links held, refused or delayed since the fault started, a line for each link that did.
-pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &Before) -> Vec<String> {
+pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Vec<String> {
     let piece = if lab.mode() == Mode::Lab { "frame" } else { "chunk" };
     let line = |(link, before): (&Link, &LinkCounters)| {
         let since = lab.counters(link) - *before;
@@ -291,30 +295,4 @@ pub(super) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::O
 
 fn ms(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
-}
-
-/// `1 chunk`, `5,120 bytes`.
-fn count(number: u64, word: &str) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{text} {word}{}", if number == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_written_for_people() {
-        assert_eq!(count(1, "chunk"), "1 chunk");
-        assert_eq!(count(5_120, "byte"), "5,120 bytes");
-        assert_eq!(count(1_234_567, "byte"), "1,234,567 bytes");
-        assert_eq!(count(0, "byte"), "0 bytes");
-    }
 }

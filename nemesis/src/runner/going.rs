@@ -1,8 +1,8 @@
 //! Faults that go on doing something between their start and their end, each in a task of its own.
 
 use super::Stage;
-use super::act::{Before, each};
-use super::evidence::{self, Proof};
+use super::act::each;
+use super::evidence::{self, OnLinks, Proof};
 use crate::network::{Claim, LinkFault};
 use crate::partition::Link;
 use crate::plan::Duty;
@@ -182,12 +182,12 @@ pub(super) async fn first_cut(
     stage: &Stage,
     pairs: &[[Link; 2]],
     claim: Claim,
-    before: &Before,
+    before: &OnLinks,
 ) -> (u64, Proof) {
     let Some(pair) = pairs.first() else { return (stage.recorder.now_ns(), Proof::default()) };
     cut(stage, pair, claim);
     let at = stage.recorder.now_ns();
-    let first: Before =
+    let first: OnLinks =
         before.iter().filter(|(link, _)| pair.contains(link)).map(|(l, c)| (l.clone(), *c)).collect();
     (at, evidence::of_links(&stage.lab, LinkFault::Stall, &first).await)
 }

@@ -1,6 +1,7 @@
 //! Carries out a plan: starts and ends each fault at its time, proves both, records both, and heals whatever happens.
 
 mod act;
+mod disks;
 mod evidence;
 mod going;
 

@@ -52,7 +52,8 @@ impl Directory for Leader {
 
 fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
-    let options = PlanOptions { mode: lab.mode(), duration: Duration::from_secs(60), seed: 7 };
+    let options =
+        PlanOptions { mode: lab.mode(), disk: lab.disk(), duration: Duration::from_secs(60), seed: 7 };
     plan(&specs, lab.topology(), &options).unwrap()
 }
 
@@ -309,4 +310,53 @@ async fn damaged_data_is_told_byte_by_byte_and_a_node_that_refuses_it_is_excused
     let exit = exits.recv().await.unwrap();
     assert_eq!(exit.excuse.as_deref(), Some("fault 1 (bit-flip)"));
     lab.stop().await.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
+    let test = "runner::tests::every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed";
+    if !crate::network::inside_a_lab_of_its_own(test) {
+        return;
+    }
+    if let Err(reason) = crate::network::disk_can_be_mounted() {
+        eprintln!("skipped {test}: {reason}");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Arc::new(empty_lab(2, Network::Lab).await);
+        for node in ["n1", "n2"] {
+            let own = folder.path().join(node);
+            let data = own.join("data");
+            std::fs::create_dir_all(&data).unwrap();
+            let write = "dd if=/dev/zero of=log bs=64 count=1 conv=notrunc,fsync status=none; sync .";
+            let script = format!("cd {}; while :; do {write}; done", data.display());
+            lab.spawn(node, shell(&script, &own)).await.unwrap();
+        }
+        let notes = Notes::new();
+        let specs = serde_json::json!([
+            {"kind": "power-loss", "target": "all", "at": "300ms", "for": "100ms"},
+            {"kind": "slow-sync", "delay": {"mean": "20ms", "jitter": "5ms"}, "target": "n1", "at": "700ms", "for": "200ms"},
+            {"kind": "sync-error", "target": "n2", "at": "1s", "for": "100ms"},
+            {"kind": "full", "target": "all", "at": "1200ms", "for": "100ms"},
+            {"kind": "torn-write", "target": "all", "at": "1500ms", "for": "100ms"},
+            {"kind": "slow-sync", "delay": "1h", "target": "n1", "at": "1700ms", "for": "300ms"},
+            {"kind": "kill", "target": "n1", "at": "1800ms", "for": "50ms"},
+            {"kind": "lose-node", "target": "n2", "at": "2s", "for": "100ms"},
+        ]);
+        let records = carry_out(specs, &lab, None, &notes).await;
+        assert_eq!(records.len(), 8);
+        for record in &records {
+            println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
+            assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
+        }
+        let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
+        assert!(told(0, " before, ") && told(1, "delayed") && told(2, "got EIO") && told(3, "got ENOSPC"));
+        assert!(told(4, "of a write of 64 bytes at 0 the "), "{:#?}", records[4]);
+        lab.stop().await.unwrap();
+        let log = std::fs::read(folder.path().join("n1/data/log")).unwrap();
+        assert_eq!(log, [0; 64], "what was in memory is in the folder");
+    });
 }

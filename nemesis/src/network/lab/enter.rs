@@ -14,13 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The variable that tells a process which part it plays.
-pub(super) const STAGE: &str = "BENCH_LAB";
+pub(crate) const STAGE: &str = "BENCH_LAB";
 /// The first process of the lab.
 pub(super) const INIT: &str = "init";
 /// The bench inside.
 pub(super) const INSIDE: &str = "inside";
 /// The first process of a lab that is only made to see whether it can be.
 pub(super) const PROBE: &str = "probe";
+
+/// The process that answers for the disks of a lab.
+pub(crate) const DISK: &str = "disk";
 
 /// Whether this program calls [`lab_entry`] first. One that does not must never be started again for a lab.
 static WIRED: AtomicBool = AtomicBool::new(false);
@@ -51,6 +54,7 @@ pub(super) fn play_part() -> Option<u8> {
     match std::env::var(STAGE).as_deref() {
         Ok(INIT) => Some(init::run()),
         Ok(PROBE) => Some(probes::inside()),
+        Ok(DISK) => Some(crate::disk::serve()),
         Ok(_) | Err(_) => None,
     }
 }

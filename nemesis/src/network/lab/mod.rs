@@ -14,9 +14,11 @@ mod probes;
 mod switch;
 mod sys;
 
+pub(crate) use enter::{DISK, STAGE};
 pub use enter::{EnterError, enter_lab, inside_lab, lab_entry};
 pub(crate) use namespace::Namespace;
 pub(super) use probes::can_be_made;
+pub(crate) use probes::disk_can_be_mounted;
 pub use probes::{LabProbe, probe_lab};
 
 use super::condition::{Claim, Faults, LinkFault};

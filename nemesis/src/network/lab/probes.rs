@@ -21,6 +21,8 @@ const NAMES: [(&str, &str); 4] = [
     ("network", "a network namespace per node, joined by virtual cables"),
     ("packets", "one packet through the switch and out again"),
 ];
+/// What the lab can do without; faults of disks in memory cannot.
+const DISK: (&str, &str) = ("disk", "a file system of the bench's own that loses its power");
 
 /// One thing that a lab needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +38,20 @@ pub struct LabProbe {
 /// Tries, once in the life of this process, everything that a lab needs. Inside a lab everything is there.
 pub fn probe_lab() -> Vec<LabProbe> {
     static FOUND: OnceLock<Vec<LabProbe>> = OnceLock::new();
-    if enter::inside_lab() {
-        return table(|_| Ok(()));
-    }
-    FOUND.get_or_init(|| ask_a_child(&[])).clone()
+    FOUND
+        .get_or_init(|| {
+            if enter::inside_lab() {
+                return table(|name| if name == DISK.0 { crate::disk::probe() } else { Ok(()) });
+            }
+            ask_a_child(&[])
+        })
+        .clone()
+}
+
+/// Whether disks in memory can be had in a lab.
+pub(crate) fn disk_can_be_mounted() -> Result<(), String> {
+    let row = probe_lab().into_iter().find(|probe| probe.name == DISK.0);
+    row.map_or(Ok(()), |probe| probe.outcome)
 }
 
 /// Whether a lab can be made; otherwise the first thing that is missing.
@@ -47,16 +59,17 @@ pub(in crate::network) fn can_be_made() -> Result<(), String> {
     first_missing(probe_lab()).map_or(Ok(()), Err)
 }
 
-/// What the first probe that failed says.
+/// What the first probe that failed says, of those that a lab cannot do without.
 pub(super) fn first_missing(probes: Vec<LabProbe>) -> Option<String> {
-    probes.into_iter().find_map(|probe| {
+    probes.into_iter().filter(|probe| probe.name != DISK.0).find_map(|probe| {
         let reason = probe.outcome.err()?;
         Some(if probe.name == NAMES[0].0 { reason } else { format!("{}: {reason}", probe.about) })
     })
 }
 
 fn table(outcome: impl Fn(&str) -> Result<(), String>) -> Vec<LabProbe> {
-    NAMES.map(|(name, about)| LabProbe { name, about, outcome: outcome(name) }).to_vec()
+    let rows = NAMES.into_iter().chain([DISK]);
+    rows.map(|(name, about)| LabProbe { name, about, outcome: outcome(name) }).collect()
 }
 
 /// Starts this program with these arguments to try everything.
@@ -121,6 +134,7 @@ pub(super) fn inside() -> u8 {
     let Ok(network) = network else { return 1 };
     let packet = pass_a_packet(&network, 1).map_err(|error| error.to_string());
     say("packets", &packet);
+    say(DISK.0, &crate::disk::probe());
     u8::from(packet.is_err())
 }
 
@@ -145,6 +159,9 @@ mod tests {
         let found = read("running 1 test\nlab-probe\tnamespaces\tok\nlab-probe\tmounts\tno such thing\n");
         let outcomes: Vec<_> = found.iter().map(|probe| probe.outcome.clone()).collect();
         let not_tried = || Err("not tried".to_owned());
-        assert_eq!(outcomes, [Ok(()), Err("no such thing".to_owned()), not_tried(), not_tried()]);
+        assert_eq!(
+            outcomes,
+            [Ok(()), Err("no such thing".to_owned()), not_tried(), not_tried(), not_tried()]
+        );
     }
 }

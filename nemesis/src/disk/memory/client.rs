@@ -1,0 +1,140 @@
+//! The lab's end of the process of the disks.
+
+use super::super::DiskError;
+use super::super::message::{Answer, Condition, DiskCounters, Request};
+use super::super::store::Loss;
+use crate::network::{Claim, DISK, STAGE};
+use rustix::fd::OwnedFd;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The process that answers for the disks of a lab. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Disks {
+    stream: Mutex<BufReader<UnixStream>>,
+    child: Child,
+}
+
+impl Disks {
+    /// Starts it, as this program once more.
+    pub(crate) fn start() -> Result<Arc<Self>, DiskError> {
+        let start = || {
+            let (here, there) = UnixStream::pair()?;
+            let child = Command::new("/proc/self/exe")
+                .args(std::env::args_os().skip(1))
+                .env(STAGE, DISK)
+                .stdin(Stdio::from(OwnedFd::from(there)))
+                // What ends the bench gently (Ctrl-C) must not end the disks under its nodes.
+                .process_group(0)
+                .spawn()?;
+            Ok(Arc::new(Self { stream: Mutex::new(BufReader::new(here)), child }))
+        };
+        start().map_err(DiskError::Process)
+    }
+
+    fn ask(&self, node: &str, request: &Request) -> Result<Answer, DiskError> {
+        let talk = || -> io::Result<Answer> {
+            let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut line = serde_json::to_string(&(node, request))?;
+            line.push('\n');
+            stream.get_mut().write_all(line.as_bytes())?;
+            line.clear();
+            if stream.read_line(&mut line)? == 0 {
+                return Err(io::Error::other("it has ended"));
+            }
+            Ok(serde_json::from_str(&line)?)
+        };
+        match talk().map_err(DiskError::Process)? {
+            Answer::Failed(reason) => Err(DiskError::Failed { node: node.to_owned(), reason }),
+            answer @ (Answer::Done | Answer::Caught(_) | Answer::Counted(_) | Answer::Lost(_)) => Ok(answer),
+        }
+    }
+}
+
+impl Drop for Disks {
+    fn drop(&mut self) {
+        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // It fails only where the process has ended; either way it is waited for.
+        let _ = stream.get_ref().shutdown(Shutdown::Both);
+        let _ = self.child.wait();
+    }
+}
+
+/// One node's disk. Every call takes some 50 µs, but for mounting and saving.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeDisk {
+    disks: Arc<Disks>,
+    node: String,
+    seed: u64,
+}
+
+impl NodeDisk {
+    pub(crate) fn new(disks: &Arc<Disks>, node: &str, seed: u64) -> Self {
+        Self { disks: Arc::clone(disks), node: node.to_owned(), seed }
+    }
+
+    fn order(&self, request: &Request) -> Result<(), DiskError> {
+        self.disks.ask(&self.node, request).map(drop)
+    }
+
+    /// Makes sure that it is mounted at a folder, which is made if it is not there.
+    pub(crate) fn mount(&self, path: &Path) -> Result<(), DiskError> {
+        self.order(&Request::Mount { path: path.to_owned(), seed: self.seed })
+    }
+
+    pub(crate) fn apply(&self, claim: Claim, condition: Condition) -> Result<(), DiskError> {
+        self.order(&Request::Apply { claim, condition })
+    }
+
+    pub(crate) fn release(&self, claim: Claim) -> Result<(), DiskError> {
+        self.order(&Request::Release { claim })
+    }
+
+    /// Takes every fault off.
+    pub(crate) fn release_all(&self) -> Result<(), DiskError> {
+        self.order(&Request::ReleaseAll)
+    }
+
+    /// The next sync that has something to write is held, or not any more.
+    pub(crate) fn arm(&self, armed: bool) -> Result<(), DiskError> {
+        self.order(if armed { &Request::Arm } else { &Request::Disarm })
+    }
+
+    /// Whether one is held.
+    pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
+        Ok(self.disks.ask(&self.node, &Request::Caught)? == Answer::Caught(true))
+    }
+
+    /// Answers whoever waits for a sync; the process that does has been killed.
+    pub(crate) fn let_go(&self) -> Result<(), DiskError> {
+        self.order(&Request::LetGo)
+    }
+
+    /// Takes what was not synced, and unmounts the disk.
+    pub(crate) fn lose_power(&self, tear: Option<u64>) -> Result<Loss, DiskError> {
+        match self.disks.ask(&self.node, &Request::LosePower { tear })? {
+            Answer::Lost(loss) => Ok(loss),
+            Answer::Done | Answer::Caught(_) | Answer::Counted(_) | Answer::Failed(_) => Ok(Loss::default()),
+        }
+    }
+
+    /// What it has done so far.
+    pub(crate) fn counters(&self) -> Result<DiskCounters, DiskError> {
+        match self.disks.ask(&self.node, &Request::Count)? {
+            Answer::Counted(counters) => Ok(counters),
+            Answer::Done | Answer::Caught(_) | Answer::Lost(_) | Answer::Failed(_) => {
+                Ok(DiskCounters::default())
+            }
+        }
+    }
+
+    /// Unmounts it, and writes what is on it into the folder where it was.
+    pub(crate) fn save(&self) -> Result<(), DiskError> {
+        self.order(&Request::Save)
+    }
+}

@@ -1,0 +1,175 @@
+//! One node's disk: its files, what is wrong with it, and the syncs that wait for their answer.
+
+use super::super::message::{Condition, DiskCounters};
+use super::super::store::{Ino, Loss, Mark, Store};
+use crate::delay::Delay;
+use crate::network::Claim;
+use fuser::{Errno, ReplyEmpty};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Shared by the mount, the timer and whoever gives orders.
+#[derive(Debug)]
+pub(super) struct Disk {
+    state: Mutex<State>,
+    /// A sync was held.
+    held: Condvar,
+}
+
+/// What is behind the lock.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) store: Store,
+    /// How often the kernel has been told of each file.
+    pub(super) lookups: HashMap<Ino, u64>,
+    pub(super) counters: DiskCounters,
+    /// Rises with each mount; what comes through an older one is refused.
+    pub(super) generation: u64,
+    conditions: BTreeMap<Claim, Condition>,
+    armed: bool,
+    waiting: Vec<Held>,
+    chance: ChaCha8Rng,
+}
+
+/// A sync that is not answered yet.
+#[derive(Debug)]
+struct Held {
+    ino: Ino,
+    mark: Mark,
+    reply: ReplyEmpty,
+    /// None where it waits for the power to be lost.
+    due: Option<Instant>,
+}
+
+impl Disk {
+    /// An empty disk, with a thread that answers late syncs.
+    pub(super) fn start(seed: u64) -> std::io::Result<Arc<Self>> {
+        let state = State {
+            store: Store::new(SystemTime::now()),
+            lookups: HashMap::new(),
+            counters: DiskCounters::default(),
+            generation: 0,
+            conditions: BTreeMap::new(),
+            armed: false,
+            waiting: Vec::new(),
+            chance: ChaCha8Rng::seed_from_u64(seed),
+        };
+        let disk = Arc::new(Self { state: Mutex::new(state), held: Condvar::new() });
+        let theirs = Arc::clone(&disk);
+        std::thread::Builder::new().name("late-syncs".to_owned()).spawn(move || theirs.answer_late())?;
+        Ok(disk)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers each late sync when it is due, as long as the process lives.
+    fn answer_late(&self) -> ! {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            state.answer(|held| held.due.is_some_and(|due| due <= now));
+            let next = state.waiting.iter().filter_map(|held| held.due).min();
+            let patience = next.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(now));
+            state = self.held.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// A program asks for a sync.
+    pub(super) fn sync(&self, state: &mut State, ino: Ino, reply: ReplyEmpty) {
+        state.counters.syncs += 1;
+        let catches = state.armed && state.store.is_pending(ino);
+        if !catches && state.conditions.values().any(|condition| *condition == Condition::SyncError) {
+            state.counters.failed += 1;
+            state.store.fail_sync(ino);
+            return reply.error(Errno::EIO);
+        }
+        let mark = state.store.mark(ino);
+        let delay = state.delay();
+        if !catches && delay.is_zero() {
+            state.store.sync(ino, mark);
+            return reply.ok();
+        }
+        state.counters.delayed += u64::from(!catches);
+        let due = (!catches).then(|| Instant::now() + delay);
+        state.waiting.push(Held { ino, mark, reply, due });
+        self.held.notify_one();
+    }
+}
+
+impl State {
+    /// Whether nothing more can be written; counted if so.
+    pub(super) fn is_full(&mut self) -> bool {
+        let full = self.conditions.values().any(|condition| *condition == Condition::Full);
+        self.counters.refused += u64::from(full);
+        full
+    }
+
+    /// How much longer a sync takes, by all faults together.
+    fn delay(&mut self) -> Duration {
+        let slow: Vec<Delay> = self
+            .conditions
+            .values()
+            .filter_map(|condition| match condition {
+                Condition::SlowSync(delay) => Some(*delay),
+                Condition::Full | Condition::SyncError => None,
+            })
+            .collect();
+        slow.into_iter().map(|delay| delay.draw(&mut self.chance)).sum()
+    }
+
+    pub(super) fn apply(&mut self, claim: Claim, condition: Condition) {
+        self.conditions.insert(claim, condition);
+    }
+
+    /// Ends a fault; syncs that only waited for it are answered.
+    pub(super) fn release(&mut self, claim: Option<Claim>) {
+        match claim {
+            Some(claim) => drop(self.conditions.remove(&claim)),
+            None => self.conditions.clear(),
+        }
+        if !self.conditions.values().any(|condition| matches!(condition, Condition::SlowSync(_))) {
+            self.answer(|held| held.due.is_some());
+        }
+    }
+
+    /// From now on the next sync that has something to write is held; or no longer, and all that were are answered.
+    pub(super) fn arm(&mut self, armed: bool) {
+        self.armed = armed;
+        if !armed {
+            self.answer(|held| held.due.is_none());
+        }
+    }
+
+    /// Whether a sync waits for the power to be lost.
+    pub(super) fn has_caught(&self) -> bool {
+        self.waiting.iter().any(|held| held.due.is_none())
+    }
+
+    fn answer(&mut self, is_due: impl Fn(&Held) -> bool) {
+        for held in self.waiting.extract_if(.., |held| is_due(held)) {
+            self.store.sync(held.ino, held.mark);
+            held.reply.ok();
+        }
+    }
+
+    /// Answers whoever waits, without a sync: they have been killed, and see no answer any more.
+    pub(super) fn let_go(&mut self) {
+        self.armed = false;
+        for held in self.waiting.drain(..) {
+            held.reply.error(Errno::EIO);
+        }
+    }
+
+    /// The power is lost: nobody that had files open can do anything with them any more.
+    pub(super) fn lose_power(&mut self, tear: Option<u64>) -> Loss {
+        self.let_go();
+        self.generation += 1;
+        self.lookups.clear();
+        self.store.lose_power(tear.map(ChaCha8Rng::seed_from_u64).as_mut())
+    }
+}

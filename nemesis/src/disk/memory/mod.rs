@@ -1,0 +1,13 @@
+//! Disks in memory that can lose their power: a file system of the bench's own (FUSE) in a process of its own.
+
+mod client;
+mod disk;
+mod files;
+mod probe;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use client::{Disks, NodeDisk};
+pub(crate) use probe::probe;
+pub(crate) use serve::serve;

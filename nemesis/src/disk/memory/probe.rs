@@ -1,0 +1,59 @@
+//! Finds out by doing, inside a lab, whether disks in memory can be had: up to a power loss.
+
+use super::serve::DEVICE;
+use super::{Disks, NodeDisk};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A folder that is everywhere, of which nobody in the lab needs anything.
+const PLACE: &str = "/proc/tty";
+
+/// Whether a disk can be mounted, and forgets what was not synced. The error is a sentence with the remedy.
+pub(crate) fn probe() -> Result<(), String> {
+    match File::options().read(true).write(true).open(DEVICE).map_err(|error| error.kind()) {
+        Err(io::ErrorKind::NotFound) => {
+            return Err(format!(
+                "there is no {DEVICE}; `modprobe fuse` as root, or start the container with `--device {DEVICE}`"
+            ));
+        }
+        Err(io::ErrorKind::PermissionDenied) => {
+            return Err(format!(
+                "{DEVICE} may not be opened by this user; `chmod 666 {DEVICE}` as root allows it"
+            ));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("disk-probe", PLACE, "tmpfs", safe, c"size=1m").map_err(|error| format!("{PLACE}: {error}"))?;
+    let done = lose_power(Path::new(PLACE));
+    // It goes with the lab in any case.
+    let _ = unmount(PLACE, UnmountFlags::DETACH);
+    done
+}
+
+fn lose_power(place: &Path) -> Result<(), String> {
+    let disks = Disks::start().map_err(|error| error.to_string())?;
+    let disk = NodeDisk::new(&disks, "probe", 0);
+    disk.mount(place).map_err(|error| error.to_string())?;
+    let write = || {
+        let mut file = File::create(place.join("file"))?;
+        file.write_all(b"kept")?;
+        file.sync_all()?;
+        File::open(place)?.sync_all()?;
+        file.write_all(b"lost")
+    };
+    let written = write().map_err(|error| format!("writing: {error}"));
+    written.and_then(|()| disk.lose_power(None).map_err(|error| error.to_string()))?;
+    disk.mount(place).map_err(|error| error.to_string())?;
+    let left = std::fs::read(place.join("file")).map_err(|error| format!("reading: {error}"));
+    let unmounted = disk.lose_power(None);
+    let left = left?;
+    unmounted.map_err(|error| error.to_string())?;
+    if left == b"kept" {
+        Ok(())
+    } else {
+        Err(format!("after a power loss {} bytes were there, not 4", left.len()))
+    }
+}

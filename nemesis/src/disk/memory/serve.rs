@@ -1,0 +1,199 @@
+//! The process of the disks: mounts them, does what the lab asks for, and ends when the lab does.
+//!
+//! It never touches what it has mounted: whoever answers for a mount and waits for it waits for ever.
+
+use super::super::message::{Answer, Request};
+use super::super::store::{New, ROOT, Store, What};
+use super::disk::Disk;
+use super::files::{Files, Listings};
+use fuser::{Config, Session, SessionACL};
+use rustix::fd::AsRawFd;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+/// What the kernel offers its file systems to.
+pub(super) const DEVICE: &str = "/dev/fuse";
+
+/// A node's disk and where it is.
+struct Placed {
+    disk: Arc<Disk>,
+    path: PathBuf,
+    mounted: bool,
+}
+
+/// Answers the lab, at the other end of standard input, until it goes away.
+pub(crate) fn serve() -> u8 {
+    let talk = || -> io::Result<()> {
+        let stream = UnixStream::from(rustix::io::dup(rustix::stdio::stdin())?);
+        let mut answers = stream.try_clone()?;
+        let mut disks = BTreeMap::new();
+        for line in BufReader::new(stream).lines() {
+            let (node, request): (String, Request) = serde_json::from_str(&line?)?;
+            let answer =
+                obey(&mut disks, &node, request).unwrap_or_else(|error| Answer::Failed(error.to_string()));
+            let mut line = serde_json::to_string(&answer)?;
+            line.push('\n');
+            answers.write_all(line.as_bytes())?;
+        }
+        Ok(())
+    };
+    match talk() {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("error: the process of the disks: {error}");
+            4
+        }
+    }
+}
+
+fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> io::Result<Answer> {
+    if let Request::Mount { path, seed } = request {
+        place(disks, node, path, seed)?;
+        return Ok(Answer::Done);
+    }
+    let placed = disks.get_mut(node).ok_or_else(|| io::Error::other(format!("{node} has no disk")))?;
+    let mut state = placed.disk.lock();
+    match request {
+        Request::Mount { .. } => unreachable!("it was done above"),
+        Request::Apply { claim, condition } => state.apply(claim, condition),
+        Request::Release { claim } => state.release(Some(claim)),
+        Request::ReleaseAll => {
+            state.arm(false);
+            state.release(None);
+        }
+        Request::Arm => state.arm(true),
+        Request::Disarm => state.arm(false),
+        Request::Caught => return Ok(Answer::Caught(state.has_caught())),
+        Request::LetGo => state.let_go(),
+        Request::Count => return Ok(Answer::Counted(state.counters)),
+        Request::LosePower { tear } => {
+            let loss = state.lose_power(tear);
+            drop(state);
+            placed.unmount()?;
+            return Ok(Answer::Lost(loss));
+        }
+        Request::Save => {
+            state.release(None);
+            drop(state);
+            placed.unmount()?;
+            save(&placed.disk.lock().store, &placed.path)?;
+        }
+    }
+    Ok(Answer::Done)
+}
+
+/// Mounts a node's disk where it is not; a new one holds what the folder has.
+fn place(disks: &mut BTreeMap<String, Placed>, node: &str, path: PathBuf, seed: u64) -> io::Result<()> {
+    let placed = match disks.entry(node.to_owned()) {
+        std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+        std::collections::btree_map::Entry::Vacant(entry) => {
+            let disk = Disk::start(seed)?;
+            let mode = std::fs::metadata(&path)?.permissions().mode();
+            let mut state = disk.lock();
+            // It fails only where there is no root.
+            let _ = state.store.set_mode(ROOT, mode & 0o7777);
+            load(&mut state.store, ROOT, &path)?;
+            drop(state);
+            entry.insert(Placed { disk, path, mounted: false })
+        }
+    };
+    if !placed.mounted {
+        placed.mount()?;
+    }
+    Ok(())
+}
+
+impl Placed {
+    fn mount(&mut self) -> io::Result<()> {
+        let generation = self.disk.lock().generation;
+        let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let listings = Mutex::new(Listings::default());
+        attach(&self.path, Files { disk: Arc::clone(&self.disk), generation, owner, listings })?;
+        self.mounted = true;
+        Ok(())
+    }
+
+    /// Takes the disk away, also from whoever still has a file of it open.
+    fn unmount(&mut self) -> io::Result<()> {
+        if self.mounted {
+            unmount(&*self.path, UnmountFlags::DETACH)?;
+            self.mounted = false;
+        }
+        Ok(())
+    }
+}
+
+/// Mounts a file system; a thread answers for it as long as anybody can ask.
+fn attach(path: &Path, files: Files) -> io::Result<()> {
+    let device = OpenOptions::new().read(true).write(true).open(DEVICE);
+    let device = device.map_err(|error| io::Error::new(error.kind(), format!("{DEVICE}: {error}")))?;
+    let (uid, gid) = files.owner;
+    let fd = device.as_raw_fd();
+    let options = format!("fd={fd},rootmode=40000,user_id={uid},group_id={gid},allow_other");
+    let options = CString::new(options).expect("numbers have no zero bytes");
+    let safe = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("bench", path, "fuse.bench", safe, &*options).map_err(|error| {
+        io::Error::new(io::Error::from(error).kind(), format!("mount at {}: {error}", path.display()))
+    })?;
+    Session::from_fd(files, device.into(), SessionACL::All, Config::default())?.spawn()?;
+    Ok(())
+}
+
+/// Takes up what a folder has, as synced.
+fn load(store: &mut Store, ino: u64, folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (kind, mode) = (entry.file_type()?, entry.metadata()?.permissions().mode());
+        let mut make = |new| {
+            let result = store.make(ino, &entry.file_name(), new, mode & 0o7777, SystemTime::now());
+            result.map_err(|refusal| io::Error::other(format!("{}: {refusal:?}", entry.path().display())))
+        };
+        if kind.is_dir() {
+            let inner = make(New::Folder)?;
+            load(store, inner, &entry.path())?;
+        } else if kind.is_symlink() {
+            make(New::Link(std::fs::read_link(entry.path())?.into()))?;
+        } else if kind.is_file() {
+            let file = make(New::File)?;
+            let bytes = std::fs::read(entry.path())?;
+            let written = store.write(file, 0, &bytes, SystemTime::now());
+            written
+                .map_err(|refusal| io::Error::other(format!("{}: {refusal:?}", entry.path().display())))?;
+            let mark = store.mark(file);
+            store.sync(file, mark);
+        }
+    }
+    let mark = store.mark(ino);
+    store.sync(ino, mark);
+    Ok(())
+}
+
+/// Writes what is on a disk into a folder, in place of what is there.
+fn save(store: &Store, folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    for (path, ino) in store.tree() {
+        let path = folder.join(path);
+        let broken = |_| io::Error::other("what the tree names is there");
+        match store.about(ino).map_err(broken)?.what {
+            What::Folder => std::fs::create_dir(path)?,
+            What::Link => std::os::unix::fs::symlink(store.target(ino).map_err(broken)?, path)?,
+            What::File => File::create(path)?.write_all(store.read(ino, 0, usize::MAX).map_err(broken)?)?,
+        }
+    }
+    Ok(())
+}

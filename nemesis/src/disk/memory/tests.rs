@@ -1,0 +1,202 @@
+//! What programs see of a disk in memory, through the kernel. Each test starts itself again inside a lab of its own, and
+//! is skipped, with the reason, where none can be made or nothing can be mounted.
+
+use super::super::message::Condition;
+use super::*;
+use crate::delay::Delay;
+use crate::network::{disk_can_be_mounted, inside_a_lab_of_its_own};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Whether this is the process inside the lab, and a disk can be had there.
+fn inside(test: &str) -> bool {
+    if !inside_a_lab_of_its_own(&format!("disk::memory::tests::{test}")) {
+        return false;
+    }
+    if let Err(reason) = disk_can_be_mounted() {
+        assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "a disk was expected here: {reason}");
+        eprintln!("skipped {test}: {reason}");
+        return false;
+    }
+    true
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    disk: NodeDisk,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("before"), b"it was there").unwrap();
+        let disk = NodeDisk::new(&Disks::start().unwrap(), "n1", 7);
+        disk.mount(folder.path()).unwrap();
+        Self { folder, disk }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn sync_folder(&self) {
+        File::open(self.folder.path()).unwrap().sync_all().unwrap();
+    }
+
+    fn lose_power(&self) {
+        self.disk.lose_power(None).unwrap();
+        self.disk.mount(self.folder.path()).unwrap();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.disk.save().unwrap();
+    }
+}
+
+#[test]
+fn after_a_power_loss_programs_find_what_they_had_synced() {
+    if !inside("after_a_power_loss_programs_find_what_they_had_synced") {
+        return;
+    }
+    let place = Place::new();
+    assert_eq!(place.read("before"), b"it was there");
+    fs::create_dir(place.path("deep")).unwrap();
+    let mut log = File::create(place.path("deep/log")).unwrap();
+    log.write_all(b"kept").unwrap();
+    log.sync_data().unwrap();
+    File::open(place.path("deep")).unwrap().sync_all().unwrap();
+    place.sync_folder();
+    log.write_all(b"lost").unwrap();
+    fs::write(place.path("unnamed"), b"never synced").unwrap();
+    let at_once = OpenOptions::new().append(true).custom_flags(libc::O_DSYNC).open(place.path("before"));
+    at_once.unwrap().write_all(b", and this is durable at once").unwrap();
+    fs::rename(place.path("deep/log"), place.path("moved")).unwrap();
+    place.lose_power();
+    assert_eq!(place.read("deep/log"), b"kept");
+    assert_eq!(place.read("before"), b"it was there, and this is durable at once");
+    for lost in ["unnamed", "moved"] {
+        assert_eq!(fs::metadata(place.path(lost)).unwrap_err().kind(), ErrorKind::NotFound, "{lost}");
+    }
+    let old = log.write_all(b"from before the power loss").unwrap_err();
+    assert_eq!(old.raw_os_error(), Some(libc::EIO));
+}
+
+#[test]
+fn files_are_what_files_are_elsewhere() {
+    if !inside("files_are_what_files_are_elsewhere") {
+        return;
+    }
+    let place = Place::new();
+    let file =
+        File::options().create(true).truncate(true).read(true).write(true).open(place.path("a")).unwrap();
+    file.try_lock().unwrap();
+    assert!(File::open(place.path("a")).unwrap().try_lock().is_err(), "locks hold between programs");
+    file.write_all_at(b"end", 70_000).unwrap();
+    file.set_len(70_002).unwrap();
+    let bytes = place.read("a");
+    assert_eq!((bytes.len(), &bytes[69_999..]), (70_002, &b"\0en"[..]));
+    fs::hard_link(place.path("a"), place.path("b")).unwrap();
+    fs::remove_file(place.path("a")).unwrap();
+    assert_eq!(place.read("b").len(), 70_002);
+    fs::remove_file(place.path("b")).unwrap();
+    let mut still = [0; 3];
+    file.read_exact_at(&mut still, 69_999).unwrap();
+    assert_eq!(&still, b"\0en", "an open file outlives its names");
+    std::os::unix::fs::symlink("before", place.path("link")).unwrap();
+    assert_eq!(place.read("link"), b"it was there");
+    fs::create_dir(place.path("folder")).unwrap();
+    for number in 0..500 {
+        fs::write(place.path(&format!("folder/{number}")), b"x").unwrap();
+    }
+    assert_eq!(fs::read_dir(place.path("folder")).unwrap().count(), 500);
+    assert_eq!(fs::remove_dir(place.path("folder")).unwrap_err().raw_os_error(), Some(libc::ENOTEMPTY));
+    fs::remove_dir_all(place.path("folder")).unwrap();
+    let names: Vec<_> = fs::read_dir(place.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["before", "link"]);
+    let big = vec![7; 9 << 20];
+    fs::write(place.path("big"), &big).unwrap();
+    assert!(place.read("big") == big);
+    place.disk.save().unwrap();
+    assert!(place.read("big") == big, "what was in memory is in the folder under it");
+    place.disk.mount(place.folder.path()).unwrap();
+}
+
+#[test]
+fn a_full_disk_a_failing_one_and_a_slow_one_say_so_to_programs() {
+    if !inside("a_full_disk_a_failing_one_and_a_slow_one_say_so_to_programs") {
+        return;
+    }
+    let place = Place::new();
+    let mut log = File::create(place.path("log")).unwrap();
+    log.sync_all().unwrap();
+    place.sync_folder();
+    let before = place.disk.counters().unwrap();
+    place.disk.apply(1, Condition::Full).unwrap();
+    assert_eq!(log.write_all(b"x").unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(File::create(place.path("more")).unwrap_err().kind(), ErrorKind::StorageFull);
+    place.disk.release(1).unwrap();
+    log.write_all(b"kept").unwrap();
+    log.sync_all().unwrap();
+    place.disk.apply(2, Condition::SyncError).unwrap();
+    log.write_all(b"lost").unwrap();
+    assert_eq!(log.sync_all().unwrap_err().raw_os_error(), Some(libc::EIO));
+    place.disk.release(2).unwrap();
+    log.sync_all().unwrap();
+    assert_eq!(place.read("log"), b"keptlost", "the page cache has it");
+    let slow = Delay { mean: Duration::from_millis(60), ..Delay::default() };
+    place.disk.apply(3, Condition::SlowSync(slow)).unwrap();
+    let began = Instant::now();
+    log.write_all_at(b"ed", 4).unwrap();
+    log.sync_all().unwrap();
+    assert!(began.elapsed() >= slow.mean);
+    let since = place.disk.counters().unwrap() - before;
+    assert_eq!((since.refused, since.failed, since.delayed), (2, 1, 1));
+    place.lose_power();
+    assert_eq!(place.read("log"), b"kepted", "a later sync writes what came later, and not what had failed");
+}
+
+#[test]
+fn a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_is_lost() {
+    if !inside("a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_is_lost") {
+        return;
+    }
+    let place = Place::new();
+    let (log, folder) = (File::create(place.path("log")).unwrap(), place.folder.path().to_owned());
+    log.sync_all().unwrap();
+    place.sync_folder();
+    let forever = Delay { mean: Duration::from_secs(1 << 20), ..Delay::default() };
+    place.disk.apply(1, Condition::SlowSync(forever)).unwrap();
+    let write = |bytes: &'static [u8]| {
+        let mut log = log.try_clone().unwrap();
+        std::thread::spawn(move || log.write_all(bytes).and_then(|()| log.sync_data()))
+    };
+    let slow = write(b"slow");
+    let delayed = || place.disk.counters().unwrap().delayed;
+    while delayed() == 0 {
+        std::thread::yield_now();
+    }
+    place.disk.release(1).unwrap();
+    slow.join().unwrap().unwrap();
+    place.disk.arm(true).unwrap();
+    let caught = write(b"caught");
+    while !place.disk.has_caught().unwrap() {
+        std::thread::yield_now();
+    }
+    let loss = place.disk.lose_power(Some(3)).unwrap();
+    assert!(caught.join().unwrap().is_err());
+    let torn = loss.torn.expect("a write was under way");
+    assert_eq!((torn.path.as_str(), torn.at, torn.of), ("log", 4, 6));
+    place.disk.mount(&folder).unwrap();
+    let mut bytes = Vec::new();
+    File::open(place.path("log")).unwrap().read_to_end(&mut bytes).unwrap();
+    assert!(bytes.starts_with(b"slow") && bytes.len() > 4 && bytes != b"slowcaught", "{bytes:?}");
+}

@@ -1,0 +1,412 @@
+//! A file system in memory that knows of every file and folder what was written and what of it was synced. Pure.
+//!
+//! A sync of a file keeps its bytes, not its name; a sync of a folder keeps its entries, not what is in the files. That
+//! is what POSIX promises, and less than most file systems do: a program that is right here is right everywhere.
+
+mod loss;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use loss::Loss;
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The number of a file or folder.
+pub(crate) type Ino = u64;
+/// The folder in which everything is.
+pub(crate) const ROOT: Ino = 1;
+/// What all files together may hold.
+pub(crate) const CAPACITY: u64 = 4 << 30;
+
+/// Why an operation is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NotThere,
+    Exists,
+    NotAFolder,
+    IsAFolder,
+    NotEmpty,
+    NoSpace,
+}
+
+/// What can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum New {
+    File,
+    Folder,
+    /// A symbolic link to this.
+    Link(OsString),
+}
+
+/// What something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    File,
+    Folder,
+    Link,
+}
+
+/// What is known of a file or folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) what: What,
+    pub(crate) bytes: u64,
+    pub(crate) mode: u32,
+    pub(crate) modified: SystemTime,
+}
+
+/// What a sync covers: all that was done before it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    File(u64),
+    Folder(u64, BTreeMap<OsString, Ino>),
+    Nothing,
+}
+
+/// The file system.
+#[derive(Debug)]
+pub(crate) struct Store {
+    inodes: BTreeMap<Ino, Inode>,
+    next: Ino,
+    /// Rises with each change, so that changes and syncs have an order.
+    sequence: u64,
+    /// What all files hold together.
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Inode {
+    body: Body,
+    mode: u32,
+    modified: SystemTime,
+}
+
+#[derive(Debug)]
+enum Body {
+    File(File),
+    Folder(Folder),
+    Link(OsString),
+}
+
+#[derive(Debug, Default)]
+struct File {
+    written: Vec<u8>,
+    synced: Vec<u8>,
+    /// What leads from `synced` to `written`, but for what a failed sync has lost.
+    pending: VecDeque<(u64, Change)>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Write { at: usize, bytes: Box<[u8]> },
+    Length(usize),
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Write { at, bytes: new } => put(bytes, *at, new),
+            Self::Length(length) => bytes.resize(*length, 0),
+        }
+    }
+}
+
+/// Overwrites bytes from a place on, with zeros before it where there was nothing.
+fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
+    if bytes.len() < at + new.len() {
+        bytes.resize(at + new.len(), 0);
+    }
+    bytes[at..at + new.len()].copy_from_slice(new);
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    written: BTreeMap<OsString, Ino>,
+    synced: BTreeMap<OsString, Ino>,
+    /// How far the last sync reached.
+    synced_until: u64,
+}
+
+impl Store {
+    /// An empty one.
+    pub(crate) fn new(now: SystemTime) -> Self {
+        let root = Inode { body: Body::Folder(Folder::default()), mode: 0o755, modified: now };
+        Self { inodes: BTreeMap::from([(ROOT, root)]), next: ROOT + 1, sequence: 0, bytes: 0 }
+    }
+
+    /// What all files hold together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn inode(&self, ino: Ino) -> Result<&Inode, Refusal> {
+        self.inodes.get(&ino).ok_or(Refusal::NotThere)
+    }
+
+    fn inode_mut(&mut self, ino: Ino) -> Result<&mut Inode, Refusal> {
+        self.inodes.get_mut(&ino).ok_or(Refusal::NotThere)
+    }
+
+    fn folder(&self, ino: Ino) -> Result<&Folder, Refusal> {
+        match &self.inode(ino)?.body {
+            Body::Folder(folder) => Ok(folder),
+            Body::File(_) | Body::Link(_) => Err(Refusal::NotAFolder),
+        }
+    }
+
+    fn folder_mut(&mut self, ino: Ino) -> Result<&mut Folder, Refusal> {
+        self.sequence += 1;
+        match &mut self.inode_mut(ino)?.body {
+            Body::Folder(folder) => Ok(folder),
+            Body::File(_) | Body::Link(_) => Err(Refusal::NotAFolder),
+        }
+    }
+
+    fn file(&self, ino: Ino) -> Result<&File, Refusal> {
+        match &self.inode(ino)?.body {
+            Body::File(file) => Ok(file),
+            Body::Folder(_) => Err(Refusal::IsAFolder),
+            Body::Link(_) => Err(Refusal::NotThere),
+        }
+    }
+
+    /// The entry of this name.
+    pub(crate) fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Ino, Refusal> {
+        self.folder(parent)?.written.get(name).copied().ok_or(Refusal::NotThere)
+    }
+
+    /// What is known of it.
+    pub(crate) fn about(&self, ino: Ino) -> Result<About, Refusal> {
+        let inode = self.inode(ino)?;
+        let (what, bytes) = match &inode.body {
+            Body::File(file) => (What::File, file.written.len()),
+            Body::Folder(_) => (What::Folder, 0),
+            Body::Link(target) => (What::Link, target.len()),
+        };
+        Ok(About { what, bytes: bytes as u64, mode: inode.mode, modified: inode.modified })
+    }
+
+    /// The entries of a folder, in order.
+    pub(crate) fn list(&self, ino: Ino) -> Result<Vec<(OsString, Ino, What)>, Refusal> {
+        let entries = self.folder(ino)?.written.iter();
+        entries.map(|(name, ino)| Ok((name.clone(), *ino, self.about(*ino)?.what))).collect()
+    }
+
+    /// Makes something new.
+    pub(crate) fn make(
+        &mut self,
+        parent: Ino,
+        name: &OsStr,
+        new: New,
+        mode: u32,
+        now: SystemTime,
+    ) -> Result<Ino, Refusal> {
+        let ino = self.next;
+        match self.folder_mut(parent)?.written.entry(name.to_owned()) {
+            Entry::Occupied(_) => return Err(Refusal::Exists),
+            Entry::Vacant(place) => place.insert(ino),
+        };
+        self.next += 1;
+        let body = match new {
+            New::File => Body::File(File::default()),
+            New::Folder => Body::Folder(Folder::default()),
+            New::Link(target) => Body::Link(target),
+        };
+        self.inodes.insert(ino, Inode { body, mode, modified: now });
+        Ok(ino)
+    }
+
+    /// Gives a file one more name.
+    pub(crate) fn link(&mut self, ino: Ino, parent: Ino, name: &OsStr) -> Result<(), Refusal> {
+        if self.about(ino)?.what == What::Folder {
+            return Err(Refusal::IsAFolder);
+        }
+        match self.folder_mut(parent)?.written.entry(name.to_owned()) {
+            Entry::Occupied(_) => Err(Refusal::Exists),
+            Entry::Vacant(place) => {
+                place.insert(ino);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes an entry. What it named stays as long as another entry, also one that was only synced, or a program has it.
+    pub(crate) fn remove(&mut self, parent: Ino, name: &OsStr, folder: bool) -> Result<Ino, Refusal> {
+        let ino = self.lookup(parent, name)?;
+        match &self.inode(ino)?.body {
+            Body::Folder(_) if !folder => return Err(Refusal::IsAFolder),
+            Body::Folder(inner) if !inner.written.is_empty() => return Err(Refusal::NotEmpty),
+            Body::File(_) | Body::Link(_) if folder => return Err(Refusal::NotAFolder),
+            Body::Folder(_) | Body::File(_) | Body::Link(_) => {}
+        }
+        self.folder_mut(parent)?.written.remove(name);
+        Ok(ino)
+    }
+
+    /// Moves an entry, over another one if there is one that may be replaced. Gives what was replaced.
+    pub(crate) fn rename(
+        &mut self,
+        from: (Ino, &OsStr),
+        to: (Ino, &OsStr),
+        replace: bool,
+    ) -> Result<Option<Ino>, Refusal> {
+        let moved = self.lookup(from.0, from.1)?;
+        let replaced = self.lookup(to.0, to.1).ok();
+        if replaced == Some(moved) {
+            return Ok(None);
+        }
+        if let Some(other) = replaced {
+            let (is_folder, was_folder) =
+                (self.about(moved)?.what == What::Folder, self.about(other)?.what == What::Folder);
+            match (is_folder, was_folder) {
+                (_, _) if !replace => return Err(Refusal::Exists),
+                (true, false) => return Err(Refusal::NotAFolder),
+                (false, true) => return Err(Refusal::IsAFolder),
+                (true, true) if !self.folder(other)?.written.is_empty() => return Err(Refusal::NotEmpty),
+                (true, true) | (false, false) => {}
+            }
+        }
+        self.folder(to.0)?;
+        self.folder_mut(from.0)?.written.remove(from.1);
+        self.folder_mut(to.0)?.written.insert(to.1.to_owned(), moved);
+        Ok(replaced)
+    }
+
+    /// Where a symbolic link leads.
+    pub(crate) fn target(&self, ino: Ino) -> Result<&OsStr, Refusal> {
+        match &self.inode(ino)?.body {
+            Body::Link(target) => Ok(target),
+            Body::File(_) | Body::Folder(_) => Err(Refusal::NotThere),
+        }
+    }
+
+    /// Up to so many bytes from a place on.
+    pub(crate) fn read(&self, ino: Ino, at: u64, length: usize) -> Result<&[u8], Refusal> {
+        let bytes = &self.file(ino)?.written;
+        let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+        Ok(&bytes[start..start.saturating_add(length).min(bytes.len())])
+    }
+
+    /// Writes bytes to a file.
+    pub(crate) fn write(&mut self, ino: Ino, at: u64, bytes: &[u8], now: SystemTime) -> Result<(), Refusal> {
+        let end = at.checked_add(bytes.len() as u64).ok_or(Refusal::NoSpace)?;
+        let length = self.file(ino)?.written.len() as u64;
+        self.take_space(length, end.max(length))?;
+        let at = usize::try_from(at).map_err(|_| Refusal::NoSpace)?;
+        self.change(ino, Change::Write { at, bytes: bytes.into() }, now)
+    }
+
+    /// Cuts a file off, or makes it longer with zeros.
+    pub(crate) fn set_length(&mut self, ino: Ino, length: u64, now: SystemTime) -> Result<(), Refusal> {
+        self.take_space(self.file(ino)?.written.len() as u64, length)?;
+        let length = usize::try_from(length).map_err(|_| Refusal::NoSpace)?;
+        self.change(ino, Change::Length(length), now)
+    }
+
+    fn take_space(&mut self, before: u64, after: u64) -> Result<(), Refusal> {
+        let bytes = (self.bytes - before).checked_add(after).filter(|bytes| *bytes <= CAPACITY);
+        self.bytes = bytes.ok_or(Refusal::NoSpace)?;
+        Ok(())
+    }
+
+    fn change(&mut self, ino: Ino, change: Change, now: SystemTime) -> Result<(), Refusal> {
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let inode = self.inode_mut(ino)?;
+        inode.modified = now;
+        if let Body::File(file) = &mut inode.body {
+            change.apply(&mut file.written);
+            file.pending.push_back((sequence, change));
+        }
+        Ok(())
+    }
+
+    /// Sets the permission bits.
+    pub(crate) fn set_mode(&mut self, ino: Ino, mode: u32) -> Result<(), Refusal> {
+        self.inode_mut(ino)?.mode = mode;
+        Ok(())
+    }
+
+    /// Whether a file has bytes that are not synced.
+    pub(crate) fn is_pending(&self, ino: Ino) -> bool {
+        self.file(ino).is_ok_and(|file| !file.pending.is_empty())
+    }
+
+    /// What a sync that is asked for now would cover.
+    pub(crate) fn mark(&self, ino: Ino) -> Mark {
+        match self.inodes.get(&ino).map(|inode| &inode.body) {
+            Some(Body::File(_)) => Mark::File(self.sequence),
+            Some(Body::Folder(folder)) => Mark::Folder(self.sequence, folder.written.clone()),
+            Some(Body::Link(_)) | None => Mark::Nothing,
+        }
+    }
+
+    /// Makes durable what the mark covers.
+    pub(crate) fn sync(&mut self, ino: Ino, mark: Mark) {
+        let Some(inode) = self.inodes.get_mut(&ino) else { return };
+        match (&mut inode.body, mark) {
+            (Body::File(file), Mark::File(until)) => {
+                while file.pending.front().is_some_and(|(sequence, _)| *sequence <= until) {
+                    if let Some((_, change)) = file.pending.pop_front() {
+                        change.apply(&mut file.synced);
+                    }
+                }
+            }
+            (Body::Folder(folder), Mark::Folder(until, entries)) if until >= folder.synced_until => {
+                folder.synced = entries;
+                folder.synced_until = until;
+            }
+            (Body::File(_) | Body::Folder(_) | Body::Link(_), _) => {}
+        }
+    }
+
+    /// A sync that fails. As on Linux, what it should have written is read as before, and no later sync writes it.
+    pub(crate) fn fail_sync(&mut self, ino: Ino) {
+        if let Some(Inode { body: Body::File(file), .. }) = self.inodes.get_mut(&ino) {
+            file.pending.clear();
+        }
+    }
+
+    /// No program has it open any more: it goes if no entry names it.
+    pub(crate) fn let_go(&mut self, ino: Ino) {
+        let named = self.inodes.values().any(|inode| match &inode.body {
+            Body::Folder(folder) => {
+                folder.written.values().chain(folder.synced.values()).any(|own| *own == ino)
+            }
+            Body::File(_) | Body::Link(_) => false,
+        });
+        if !named
+            && ino != ROOT
+            && let Some(Inode { body: Body::File(file), .. }) = self.inodes.remove(&ino)
+        {
+            self.bytes -= file.written.len() as u64;
+        }
+    }
+
+    /// Everything there is, by its path, folders before what is in them.
+    pub(crate) fn tree(&self) -> Vec<(PathBuf, Ino)> {
+        self.walk(|folder| &folder.written)
+    }
+
+    fn walk(&self, entries: impl Fn(&Folder) -> &BTreeMap<OsString, Ino>) -> Vec<(PathBuf, Ino)> {
+        let mut found = Vec::new();
+        let mut folders = vec![(PathBuf::new(), ROOT)];
+        let mut seen = BTreeSet::from([ROOT]);
+        while let Some((path, ino)) = folders.pop() {
+            let Ok(folder) = self.folder(ino) else { continue };
+            for (name, ino) in entries(folder) {
+                let path = Path::join(&path, name);
+                // A folder that was moved may stand in two synced folders; it is followed once.
+                if self.folder(*ino).is_ok() && seen.insert(*ino) {
+                    folders.push((path.clone(), *ino));
+                }
+                found.push((path, *ino));
+            }
+        }
+        found
+    }
+}
