@@ -179,7 +179,8 @@ impl From<FailedCasMeaning> for checker::formats::FailedCas {
 
 /// A duration as specs write it.
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let wrong = |_: jiff::Error| "write a number and a unit, for example 250ms, 30s or 2m".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(wrong)?;
     duration.try_into().map_err(|_| "a duration cannot be negative".to_owned())
 }
 

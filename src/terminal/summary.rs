@@ -73,13 +73,20 @@ fn table(variants: &[VariantVerdict]) -> String {
     let protocol = variants.iter().any(|variant| variant.summary.protocol.is_some());
     let mut header =
         vec!["variant", "verdict", "ok", "refused", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
+    // Other systems have no ballots, and where nobody competes there is nothing to compare.
+    let competing = variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
+    let competing = competing.into_iter().any(|figures| figures.preemptions > 0 || figures.adoptions > 0);
     if protocol {
-        header.extend(["decided/s", "preempted/s", "adopted/s", "longest gap s"]);
+        header.push("decided/s");
+        if competing {
+            header.extend(["preempted/s", "adopted/s"]);
+        }
+        header.push("longest gap s");
     }
     header.push("outage s");
     table.set_header(header);
     for variant in variants {
-        table.add_row(row(variant, protocol));
+        table.add_row(row(variant, protocol, competing));
     }
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -92,7 +99,7 @@ fn table(variants: &[VariantVerdict]) -> String {
     lines.join("\n")
 }
 
-fn row(variant: &VariantVerdict, protocol: bool) -> Vec<String> {
+fn row(variant: &VariantVerdict, protocol: bool, competing: bool) -> Vec<String> {
     let summary = &variant.summary;
     let number = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
@@ -112,8 +119,10 @@ fn row(variant: &VariantVerdict, protocol: bool) -> Vec<String> {
     if protocol {
         let figures = summary.protocol.as_ref();
         row.push(number(figures.map(|f| f.decided_per_s), 1));
-        row.push(number(figures.map(|f| f.preemptions_per_s), 1));
-        row.push(number(figures.map(|f| f.adoptions_per_s), 1));
+        if competing {
+            row.push(number(figures.map(|f| f.preemptions_per_s), 1));
+            row.push(number(figures.map(|f| f.adoptions_per_s), 1));
+        }
         row.push(number(figures.map(|f| f.longest_without_decision_s), 2));
     }
     row.push(number(summary.longest_outage_s, 2));

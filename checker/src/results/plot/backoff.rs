@@ -1,7 +1,7 @@
 //! `backoff.png`: what competing leaders do to each other and what gets decided, variants over one another.
 //!
-//! Three panels share the time axis: decisions, preemptions and adoptions a second, with the mean of each
-//! variant beside them. Below, one bar per variant is dark wherever nothing was decided.
+//! Three panels share the time axis: decisions, preemptions and adoptions a second as far as there were any, with
+//! the mean of each variant beside them. Below, one bar per variant is dark wherever nothing was decided.
 
 use super::canvas::{Anchor, Canvas, Pen, Rect, fitted, text_width};
 use super::frame::{self, Area, Sign};
@@ -36,16 +36,27 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
         .enumerate()
         .map(|(place, observed)| (Sign::Line(variant(place)), named(plan, observed)))
         .collect();
-    let sentence = "What the leaders did to each other, and what was decided meanwhile. On the right: the mean of load and recovery.";
+    let counters = counters(variants);
+    let (title, sentence) = if counters.len() > 1 {
+        (
+            "Competing leaders",
+            "What the leaders did to each other, and what was decided meanwhile. On the right: the mean of load and recovery.",
+        )
+    } else {
+        (
+            "Decisions",
+            "What was decided when; no leader was ever preempted or adopted. On the right: the mean of load and recovery.",
+        )
+    };
     let top = frame::head_height(&legend);
     let (height, gap) = (300.0, 128.0);
     let row = 52.0;
-    let bars_top = top + 3.0 * (height + gap) + 76.0;
+    let bars_top = top + counters.len() as f64 * (height + gap) + 76.0;
     let bottom = bars_top + row * variants.len().max(1) as f64;
     let mut canvas = Canvas::new(WIDTH, pixels(bottom + 104.0));
-    frame::head(&mut canvas, "Competing leaders", &origin(plan), sentence, &legend);
+    frame::head(&mut canvas, title, &origin(plan), sentence, &legend);
     let x = time_axis(variants);
-    for (place, counter) in COUNTERS.iter().enumerate() {
+    for (place, counter) in counters.iter().enumerate() {
         let panel_top = top + 88.0 + place as f64 * (height + gap);
         let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height };
         panel(&mut canvas, rect, x, variants, counter);
@@ -55,6 +66,15 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     stillness(&mut canvas, rect, x, row, variants);
     canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 80.0, Anchor::Middle, PROSE, frame::TIME);
     canvas.png()
+}
+
+/// The counters that say anything: other systems have no ballots to be preempted.
+fn counters(variants: &[Observed]) -> Vec<Counter> {
+    let counted = |counter: &Counter| {
+        variants.iter().any(|observed| total(counter.1(&observed.protocol), run(observed)) > 0.0)
+    };
+    let [decisions, others @ ..] = COUNTERS;
+    std::iter::once(decisions).chain(others.into_iter().filter(counted)).collect()
 }
 
 fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (title, growths): &Counter) {

@@ -208,6 +208,9 @@ pub(crate) fn nothing(canvas: &mut Canvas, area: &Area, text: &str) {
 
 /// Height of a row of phases or faults.
 pub(crate) const ROW: f64 = 38.0;
+/// Lanes of faults that leave a picture as it is, and that it may grow to where many overlap.
+const FEW: usize = 3;
+const MANY: usize = 8;
 
 /// A fault on the time axis: where its bar is, what is written and where.
 struct Bar<'a> {
@@ -227,7 +230,7 @@ pub(crate) struct Strip<'a> {
 
 impl<'a> Strip<'a> {
     /// Lays out the faults of a variant along the x axis of the panels: with their labels if these fit, else
-    /// with their kinds, their numbers, or without words.
+    /// with their kinds, in more lanes, with their numbers, or without words.
     pub(crate) fn new(observed: &'a Observed, x: Scale) -> Self {
         let mut faults: Vec<&FaultRecord> =
             observed.faults.iter().filter(|fault| fault.start_ns.is_some()).collect();
@@ -245,7 +248,9 @@ impl<'a> Strip<'a> {
             .collect();
         let wordings: [fn(&FaultRecord) -> String; 3] =
             [full_label, |fault| fault.kind.clone(), |fault| fault.fault.to_string()];
-        let bars = wordings.into_iter().find_map(|wording| lay_out(&spans, wording));
+        let attempts = [(0, FEW), (1, FEW), (0, MANY), (1, MANY), (2, MANY)];
+        let bars =
+            attempts.into_iter().find_map(|(wording, lanes)| lay_out(&spans, wordings[wording], lanes));
         let bars = bars.unwrap_or_else(|| {
             spans
                 .iter()
@@ -316,12 +321,13 @@ fn full_label(fault: &FaultRecord) -> String {
     if fault.took_effect() { fault.label.clone() } else { format!("{} (no evidence)", fault.label) }
 }
 
-/// Puts the bars with their texts into at most three lanes; none if they do not fit.
+/// Puts the bars with their texts into at most so many lanes; none if they do not fit.
 fn lay_out<'a>(
     spans: &[(&'a FaultRecord, f64, f64)],
     wording: fn(&FaultRecord) -> String,
+    lanes: usize,
 ) -> Option<Vec<Bar<'a>>> {
-    let mut ends = [f64::MIN; 3];
+    let mut ends = vec![f64::MIN; lanes];
     let mut bars = Vec::with_capacity(spans.len());
     for &(fault, from, to) in spans {
         let text = wording(fault);
