@@ -215,6 +215,9 @@ pub enum BackoffKind {
 pub enum Read {
     /// Through a slot of its own, like any command. Linearizable.
     Log,
+    /// From the replica's own state, once it has applied all that a majority of acceptors had accepted when the
+    /// read came (section 4.5). Linearizable, and nothing is written.
+    Quorum,
     /// From the replica's own state. Stale by design; exists to be caught.
     Local,
 }

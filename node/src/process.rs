@@ -12,6 +12,7 @@ use crate::http::Server;
 use crate::log::{Log, LogError};
 use crate::paxos::message::Roster;
 use crate::transport::Peers;
+use std::hash::BuildHasher as _;
 use std::io::Read as _;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -67,6 +68,8 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     for flaw in &config.paxos.flaw {
         eprintln!("WARNING: this node has the flaw {flaw}: {}", flaw.sentence());
     }
+    // A process id will not do: in a container every life of a node has the same one.
+    let life = std::hash::RandomState::new().hash_one(std::process::id());
     let log = Log::open(&config.data)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
@@ -85,9 +88,9 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
             inbox: inbox.clone(),
             members: names.collect(),
             deadline: config.paxos.deadline,
-            anonymous: (format!("{}-{}-{}", config.name, std::process::id(), config.seed), AtomicU64::new(1)),
+            anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),
         };
-        let driver = Driver::new(config, &roster, started, log, peers, inbox);
+        let driver = Driver::new(config, &roster, (started, life), log, peers, inbox);
         say_recovery(&driver, address);
         tokio::spawn(server.serve(listener));
         tokio::select! {

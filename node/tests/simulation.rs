@@ -3,7 +3,7 @@
 
 mod world;
 
-use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions};
+use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Read};
 use node::flaw::Flaw;
 use world::{Outcome, World};
 
@@ -64,10 +64,21 @@ fn additive_increase_keeps_every_promise_too() {
 }
 
 #[test]
+fn quorum_reads_keep_every_promise() {
+    for (leadership, seeds) in [(Leadership::Monitor, 3000..3030), (Leadership::Compete, 3030..3050)] {
+        let options = PaxosOptions { read: Read::Quorum, ..options(leadership, &[]) };
+        assert_eq!(broken_promises(&options, seeds).next(), None);
+    }
+}
+
+#[test]
 #[ignore = "takes minutes: run it after a change to a role, with --release"]
 fn thousands_of_clusters_keep_every_promise() {
     for leadership in [Leadership::Monitor, Leadership::Compete] {
-        assert_eq!(broken_promises(&options(leadership, &[]), 10_000..13_000).next(), None);
+        for read in [Read::Log, Read::Quorum] {
+            let options = PaxosOptions { read, ..options(leadership, &[]) };
+            assert_eq!(broken_promises(&options, 10_000..11_500).next(), None);
+        }
     }
 }
 

@@ -106,10 +106,12 @@ pub struct Driver {
 
 impl Driver {
     /// Builds the roles from what the log holds.
+    ///
+    /// `life` differs from that of every earlier process of this node.
     pub fn new(
         config: NodeConfig,
         roster: &Roster,
-        started: Instant,
+        (started, life): (Instant, u64),
         log: (Log, Recovered),
         peers: Peers,
         inbox: mpsc::UnboundedSender<Input>,
@@ -127,7 +129,7 @@ impl Driver {
             ..Recovery::default()
         };
         let (roles, decisions) =
-            Roles::recover(roster, &config.paxos, config.seed, recovered.snapshot, recovered.records);
+            Roles::recover(roster, &config.paxos, (config.seed, life), recovered.snapshot, recovered.records);
         let Roles { acceptor, leader, replica } = roles;
         recovery.decisions_from_log = decisions;
         recovery.log_seconds =
@@ -293,7 +295,7 @@ impl Driver {
     /// Hands a message to the roles it is for; some are for two.
     fn message(&mut self, now: Duration, from: NodeId, message: Message) {
         let (acceptor, leader, replica) = match &message {
-            Message::P1a { .. } | Message::P2a(_) => (true, false, false),
+            Message::P1a { .. } | Message::P2a(_) | Message::Ask { .. } => (true, false, false),
             Message::Propose(_)
             | Message::P1b { .. }
             | Message::P2b { .. }
@@ -303,7 +305,8 @@ impl Driver {
             | Message::Learn { .. }
             | Message::Learned { .. }
             | Message::State { .. }
-            | Message::Fetch { .. } => (false, false, true),
+            | Message::Fetch { .. }
+            | Message::Highest { .. } => (false, false, true),
             Message::Progress { .. } => (true, true, true),
         };
         if let (true, Some(role)) = (replica, &mut self.replica) {

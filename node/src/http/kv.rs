@@ -89,8 +89,11 @@ fn read(parameters: &str) -> Result<Option<Read>, Failure> {
     match query(parameters, "read") {
         None => Ok(None),
         Some("log") => Ok(Some(Read::Log)),
+        Some("quorum") => Ok(Some(Read::Quorum)),
         Some("local") => Ok(Some(Read::Local)),
-        Some(other) => Err(Failure::bad(format!("read={other} is not known; reads are log and local"))),
+        Some(other) => {
+            Err(Failure::bad(format!("read={other} is not known; reads are log, quorum and local")))
+        }
     }
 }
 

@@ -136,7 +136,7 @@ fn state(slot_out: u64) -> Vec<u8> {
         roles: [crate::config::Role::Replica].into(),
     };
     let roster = crate::paxos::message::Roster::new(&[member], "n1").unwrap();
-    let mut replica = crate::paxos::replica::Replica::new(roster, crate::config::PaxosOptions::default());
+    let mut replica = crate::paxos::replica::Replica::new(roster, crate::config::PaxosOptions::default(), 1);
     for slot in 1..slot_out {
         let Record::Accepted(PValue { command, .. }) = record(slot) else { unreachable!("it is a pvalue") };
         replica.recover(slot, command);

@@ -84,7 +84,13 @@ impl Acceptor {
                 let early = self.has(Flaw::AcceptorCollectsEarly);
                 self.collect(if early { self.progress.known_to(1) } else { self.progress.floor() });
             }
+            Message::Ask { life, number } => {
+                let accepted = self.accepted.last_key_value().map_or(0, |(slot, _)| *slot);
+                let slot = accepted.max(self.collected - 1);
+                step.send.push((from, Message::Highest { life, number, slot }));
+            }
             Message::Propose(_)
+            | Message::Highest { .. }
             | Message::P1b { .. }
             | Message::P2b { .. }
             | Message::Decision(_)

@@ -145,11 +145,19 @@ impl Leader {
             | Message::Learn { .. }
             | Message::Learned { .. }
             | Message::State { .. }
-            | Message::Fetch { .. } => {}
+            | Message::Fetch { .. }
+            | Message::Ask { .. }
+            | Message::Highest { .. } => {}
         }
     }
 
     fn propose(&mut self, now: Duration, from: NodeId, proposal: Decided, step: &mut Step) {
+        if let State::Watching(Watch { leader: Some(active), .. }) = &self.state
+            && from == self.roster.me
+        {
+            step.send.push((*active, Message::Propose(proposal)));
+            return;
+        }
         let Decided { slot, command } = proposal;
         if slot < self.floor() {
             return;

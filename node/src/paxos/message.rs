@@ -144,6 +144,22 @@ pub enum Message {
         /// From where on.
         offset: u64,
     },
+    /// A replica that is asked to read asks how far it must have applied (section 4.5).
+    Ask {
+        /// Which life of the replica asks, so that no answer to an earlier one is taken for its own.
+        life: u64,
+        /// The number of the question in this life.
+        number: u64,
+    },
+    /// An acceptor answers: it has accepted no pvalue of a higher slot.
+    Highest {
+        /// The life of the question.
+        life: u64,
+        /// The number of the question.
+        number: u64,
+        /// The slot.
+        slot: Slot,
+    },
     /// A leader asks the one it watches for a sign of life.
     Ping,
     /// The sign of life.

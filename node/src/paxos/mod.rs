@@ -17,6 +17,7 @@
 //! | `Progress` | replica → everybody | everything below this slot is applied, and safe on my disk |
 //! | `Learn`, `Learned` | replica ↔ replica | catch-up: decisions from a slot on |
 //! | `Fetch`, `State` | replica ↔ replica | catch-up where those decisions are no longer kept: the state itself, in parts |
+//! | `Ask`, `Highest` | replica ↔ acceptors | how far must a read see? (section 4.5) |
 //! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
 //!
 //! A role is a function: its state, the time and an input give a [`Step`](step::Step), which says what must be saved, what may be
@@ -28,7 +29,11 @@
 //! Nothing grows for ever. Acceptors keep only the highest pvalue of each slot (section 4.1), and forget slots that f + 1 replicas
 //! have on disk; what they collected stands in `P1b`, so that no leader proposes anew for a slot whose decision is forgotten (section
 //! 4.2). Replicas keep their last decisions only, and hand their state to whoever lacks older ones. What a node must remember over a
-//! restart is a [`Snapshot`](snapshot::Snapshot) and the records written since. Left out: reconfiguration, leases and quorum reads.
+//! restart is a [`Snapshot`](snapshot::Snapshot) and the records written since.
+//!
+//! A replica that shares its node with a leader proposes to that one, and a leader that watches another passes the proposal on to it
+//! (section 4.4); what stays undecided is proposed to all leaders. Leaders that compete are proposed to alike, as in the paper. Left
+//! out: reconfiguration and leases.
 
 pub mod acceptor;
 pub mod backoff;
@@ -36,6 +41,7 @@ pub mod commander;
 pub mod leader;
 pub mod message;
 pub mod progress;
+mod reads;
 pub mod replica;
 pub mod scout;
 pub mod snapshot;

@@ -1,9 +1,10 @@
 //! The replica (section 2.1): proposes clients' commands for slots, and applies what is decided.
 
 use super::message::{Command, Decided, Message, NodeId, PValue, Roster, Slot};
+use super::reads::Reads;
 use super::step::{Record, Step, Ticket};
 use super::transfer::{Taken, Transfer};
-use crate::config::{PaxosOptions, Read};
+use crate::config::{Leadership, PaxosOptions, Read};
 use crate::flaw::Flaw;
 use crate::store::{Answer, Operation, Store};
 use bytes::Bytes;
@@ -71,6 +72,7 @@ pub struct Replica {
     kept_bytes: u64,
     waiting: BTreeMap<(String, u64), Vec<Ticket>>,
     catch_up: CatchUp,
+    reads: Reads,
     transfer: Transfer,
     /// After a state was taken over that is not on disk yet: up to where its own decisions reach, and the state.
     unsaved: Option<(Slot, Slot)>,
@@ -85,8 +87,8 @@ const PROGRESS_BUSY: Duration = Duration::from_millis(25);
 const PROGRESS_IDLE: Duration = Duration::from_millis(200);
 
 impl Replica {
-    /// A replica with nothing decided.
-    pub fn new(roster: Roster, options: PaxosOptions) -> Self {
+    /// A replica with nothing decided; `life` differs from that of every earlier process of this node.
+    pub fn new(roster: Roster, options: PaxosOptions, life: u64) -> Self {
         Self {
             roster,
             options,
@@ -98,6 +100,7 @@ impl Replica {
             decisions: VecDeque::new(),
             first: 1,
             kept_bytes: 0,
+            reads: Reads::new(life),
             transfer: Transfer::default(),
             unsaved: None,
             waiting: BTreeMap::new(),
@@ -210,6 +213,15 @@ impl Replica {
             step.answer.push((ticket, Answer::Value(self.store.get(key).cloned()), self.slot_out - 1));
             return true;
         }
+        if let (Operation::Get { key }, Read::Quorum) =
+            (&command.operation, read.unwrap_or(self.options.read))
+        {
+            let room = self.reads.len() < QUEUE_MAX;
+            if room {
+                self.reads.add((ticket, key.clone()));
+            }
+            return room;
+        }
         if let Some(answer) = self.known_result(&command) {
             step.answer.push((ticket, answer, self.slot_out - 1));
             return true;
@@ -244,7 +256,7 @@ impl Replica {
         self.decisions.get(usize::try_from(slot.checked_sub(self.first)?).ok()?)?.as_ref()
     }
 
-    /// Gives waiting commands the next free slots inside the window, and proposes them to every leader.
+    /// Gives waiting commands the next free slots inside the window, and proposes them.
     fn propose(&mut self, now: Duration, step: &mut Step) {
         self.slot_in = self.slot_in.max(self.slot_out);
         while !self.requests.is_empty() && self.slot_in < self.slot_out + self.options.window {
@@ -260,7 +272,12 @@ impl Replica {
 
     fn propose_for(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
         let proposal = Decided { slot, command: Arc::clone(&command) };
-        step.broadcast(&self.roster.leaders, &Message::Propose(proposal));
+        let me = self.roster.me;
+        if self.options.leadership == Leadership::Monitor && self.roster.leaders.contains(&me) {
+            step.send.push((me, Message::Propose(proposal)));
+        } else {
+            step.broadcast(&self.roster.leaders, &Message::Propose(proposal));
+        }
         self.proposals.insert(slot, Proposal { command, again: now + self.options.resend });
     }
 
@@ -282,6 +299,10 @@ impl Replica {
                 self.handed(now, from, slot_out, (offset, total), &part, step);
             }
             Message::Learned { decisions, slot_out } => self.taught(now, from, decisions, slot_out, step),
+            Message::Highest { life, number, slot } => {
+                self.reads.heard(from, (life, number), slot, self.roster.acceptors.len() / 2 + 1);
+                self.answer_reads(step);
+            }
             Message::Progress { slot_out } if from != self.roster.me => self.heard(from, slot_out),
             Message::Propose(_)
             | Message::P1a { .. }
@@ -289,6 +310,7 @@ impl Replica {
             | Message::P2a(_)
             | Message::P2b { .. }
             | Message::Progress { .. }
+            | Message::Ask { .. }
             | Message::Ping
             | Message::Pong { .. } => {}
         }
@@ -356,7 +378,14 @@ impl Replica {
             self.kept_bytes += command.size() as u64;
         }
         self.let_go();
+        self.answer_reads(step);
         self.slot_out > before
+    }
+
+    fn answer_reads(&mut self, step: &mut Step) {
+        for (ticket, key) in self.reads.ready(self.slot_out) {
+            step.answer.push((ticket, Answer::Value(self.store.get(&key).cloned()), self.slot_out - 1));
+        }
     }
 
     fn perform(&mut self, command: &Command, step: &mut Step) {
@@ -490,7 +519,11 @@ impl Replica {
     pub fn wake(&self) -> Duration {
         let proposals = self.proposals.values().map(|proposal| proposal.again).min();
         let proposals = proposals.unwrap_or(Duration::MAX);
-        self.next_progress.min(self.catch_up.next).min(proposals).min(self.transfer.wake())
+        self.next_progress
+            .min(self.catch_up.next)
+            .min(proposals)
+            .min(self.transfer.wake())
+            .min(self.reads.wake())
     }
 
     /// Does what is due: tells its progress, asks for decisions it lacks, proposes again, closes gaps.
@@ -502,6 +535,7 @@ impl Replica {
             self.tell_progress(step);
         }
         self.transfer.tick(now);
+        self.reads.tick(now, self.options.resend, &self.roster.acceptors, step);
         if self.catch_up.next <= now {
             self.catch_up.next = now + self.options.resend / 2;
             self.ask(now, step);
@@ -535,7 +569,7 @@ impl Replica {
         }
         let ahead = self.catch_up.others.iter().max_by_key(|(_, slot_out)| **slot_out);
         let ahead = ahead.filter(|(_, slot_out)| **slot_out > self.slot_out).map(|(&node, _)| node);
-        let gap = self.end() > self.slot_out;
+        let gap = self.end().max(self.reads.furthest()) > self.slot_out;
         if ahead.is_none() && !gap {
             self.catch_up.lagging_since = None;
             return;
@@ -552,7 +586,7 @@ impl Replica {
     }
 
     fn close_gap(&mut self, now: Duration, step: &mut Step) {
-        for slot in self.slot_out..self.end() {
+        for slot in self.slot_out..self.end().max(self.reads.furthest()) {
             if self.decision(slot).is_none() && !self.proposals.contains_key(&slot) {
                 self.propose_for(now, slot, Arc::new(Command::no_op()), step);
             }

@@ -53,16 +53,17 @@ pub struct Roles {
 impl Roles {
     /// The roles as they were when the last of `records` was written, those since `snapshot` or since ever.
     ///
+    /// `seed` is for the leader's jitter; `life` differs from that of every earlier process of this node.
     /// Also returns how many of the records are decisions that the snapshot does not cover.
     pub fn recover(
         roster: &Roster,
         options: &PaxosOptions,
-        seed: u64,
+        (seed, life): (u64, u64),
         snapshot: Option<Snapshot>,
         records: Vec<Record>,
     ) -> (Self, u64) {
         let mut acceptor = Acceptor::new(roster, &options.flaw);
-        let mut replica = Replica::new(roster.clone(), options.clone());
+        let mut replica = Replica::new(roster.clone(), options.clone(), life);
         let (mut round, mut decisions) = (0, 0);
         if let Some(snapshot) = snapshot {
             snapshot.promised.into_iter().for_each(|ballot| acceptor.recover_promise(ballot));

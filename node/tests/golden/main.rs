@@ -32,5 +32,6 @@ scripts! {
     a_passive_leader_takes_over_when_the_active_one_is_silent,
     a_leader_backs_off_longer_each_time,
     what_enough_replicas_have_on_disk_is_collected_and_never_proposed_again,
+    a_quorum_read_waits_for_what_a_majority_has_accepted,
     a_replica_that_missed_collected_slots_gets_the_state,
 }

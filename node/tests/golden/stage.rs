@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
 use goldenscript::{Command as Line, Context, Runner};
-use node::config::{Backoff, BackoffKind, Leadership, Member, PaxosOptions, Role};
+use node::config::{Backoff, BackoffKind, Leadership, Member, PaxosOptions, Read, Role};
 use node::paxos::acceptor::Acceptor;
 use node::paxos::leader::Leader;
 use node::paxos::message::{Ballot, Command, Decided, Message, NodeId, PValue, Roster};
@@ -70,6 +70,9 @@ impl Stage {
         if arguments.take_key("backoff") == Some("exponential") {
             options.backoff.kind = BackoffKind::Exponential;
         }
+        if arguments.take_key("read") == Some("quorum") {
+            options.read = Read::Quorum;
+        }
         options.window = arguments.take_key("window").map_or(Ok(10), str::parse)?;
         options.keep_bytes = arguments.take_key("keep").map_or(Ok(options.keep_bytes), str::parse)?;
         let mut members = Vec::new();
@@ -88,7 +91,7 @@ impl Stage {
         for Member { name, roles, .. } in &members {
             let roster = Roster::new(&members, name).unwrap();
             let actor = match roles.first().unwrap() {
-                Role::Replica => Actor::Replica(Box::new(Replica::new(roster, options.clone()))),
+                Role::Replica => Actor::Replica(Box::new(Replica::new(roster, options.clone(), 1))),
                 Role::Leader => Actor::Leader(Box::new(Leader::new(roster, options.clone(), 1, 0))),
                 Role::Acceptor => Actor::Acceptor(Acceptor::new(&roster, &[])),
             };
@@ -295,6 +298,8 @@ impl Stage {
                 format!("before slot {slot_out}, bytes {offset} to {} of {total}", offset + part.len() as u64)
             }
             Message::Fetch { slot_out, offset } => format!("before slot {slot_out} from byte {offset}"),
+            Message::Ask { number, .. } => format!("question {number}"),
+            Message::Highest { number, slot, .. } => format!("question {number}: slot {slot}"),
             Message::Ping => String::new(),
             Message::Pong { leads, tries } => format!("leads={leads} tries={tries}"),
         };
@@ -315,6 +320,8 @@ fn kind_of(message: &Message) -> &'static str {
         Message::Learned { .. } => "learned",
         Message::State { .. } => "state",
         Message::Fetch { .. } => "fetch",
+        Message::Ask { .. } => "ask",
+        Message::Highest { .. } => "highest",
         Message::Ping => "ping",
         Message::Pong { .. } => "pong",
     }

@@ -119,7 +119,8 @@ impl Node {
     fn new(roster: &Roster, options: &PaxosOptions, life: u32, disk: Disk, now: Duration) -> Self {
         let seed = u64::from(roster.me.0) + 1000 * u64::from(life);
         let snapshot = disk.snapshot.as_ref().map(|bytes| postcard::from_bytes(bytes).unwrap());
-        let (roles, _) = Roles::recover(roster, options, seed, snapshot, disk.records.clone());
+        let (roles, _) =
+            Roles::recover(roster, options, (seed, u64::from(life)), snapshot, disk.records.clone());
         Self {
             up: true,
             life,
