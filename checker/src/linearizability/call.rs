@@ -15,16 +15,33 @@ pub(super) struct Call<A> {
     pub(super) origin: u32,
 }
 
-impl<A> Call<A> {
-    /// An operation with the action behind it.
-    pub(super) fn new(action: A, operation: &Operation, origin: u32) -> Self {
+/// When an operation happened, for those who find out later what it did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct When {
+    pub(super) invoked: u32,
+    /// [`NEVER`] where it may not have happened.
+    pub(super) completed: u32,
+    /// Its place in the caller's operations.
+    pub(super) origin: u32,
+}
+
+impl When {
+    pub(super) fn of(operation: &Operation, origin: u32) -> Self {
         let completed = match operation.outcome {
             Outcome::Ok(_) | Outcome::Fail { .. } => operation.completed.map_or(NEVER, moment),
             Outcome::Info { .. } => NEVER,
         };
-        Self { action, invoked: moment(operation.invoked), completed, origin }
+        Self { invoked: moment(operation.invoked), completed, origin }
     }
 
+    /// The call that did something then.
+    pub(super) fn call<A>(self, action: A) -> Call<A> {
+        let Self { invoked, completed, origin } = self;
+        Call { action, invoked, completed, origin }
+    }
+}
+
+impl<A> Call<A> {
     /// Whether it certainly happened.
     pub(super) fn certain(&self) -> bool {
         self.completed != NEVER

@@ -1,7 +1,8 @@
 //! Turns what the operations of one key say into actions on one value.
 
 use super::{
-    gather::{Meaning, Note, NotedKey},
+    call::When,
+    gather::{Meaning, NotedKey},
     marks::{Datum, Mark, Marks},
     object::{Action, NEVER, Op},
     values::{IMPOSSIBLE, Values},
@@ -31,8 +32,8 @@ pub(super) fn encode<'a>(
     for (part, notes) in &key.notes {
         for note in notes {
             let action = action(note.meaning, &marks[*part], &values);
-            if note.completed != NEVER || !action.is_observation() {
-                let &Note { invoked, completed, origin, .. } = note;
+            let When { invoked, completed, origin } = note.when;
+            if completed != NEVER || !action.is_observation() {
                 ops.push(Op { action, invoked, completed, origin });
             }
         }

@@ -2,9 +2,8 @@
 
 use super::{
     Limits, Model,
-    call::moment,
+    call::When,
     marks::{Mark, Marks},
-    object::NEVER,
     side_by_side::side_by_side,
 };
 use crate::history::{Operation, Outcome};
@@ -23,15 +22,11 @@ pub(super) enum Meaning {
     Append(Mark),
 }
 
-/// An operation that says something, and when: times are places in the order of events.
+/// An operation that says something.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Note {
     pub(super) meaning: Meaning,
-    pub(super) invoked: u32,
-    /// [`NEVER`] where it may not have happened.
-    pub(super) completed: u32,
-    /// Its place in the caller's operations.
-    pub(super) origin: u32,
+    pub(super) when: When,
 }
 
 /// A key with what its operations say.
@@ -151,12 +146,7 @@ impl<'a> Reader<'a> {
                 return;
             }
         };
-        let completed = match operation.outcome {
-            Outcome::Ok(_) | Outcome::Fail { .. } => operation.completed.map_or(NEVER, moment),
-            Outcome::Info { .. } => NEVER,
-        };
-        let note = Note { meaning, invoked: moment(operation.invoked), completed, origin: place };
-        self.keys[number].notes[0].1.push(note);
+        self.keys[number].notes[0].1.push(Note { meaning, when: When::of(operation, place) });
     }
 
     /// What an operation says; none for one that changed nothing and says nothing.

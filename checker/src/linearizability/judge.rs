@@ -3,7 +3,7 @@
 use super::{
     Judged, Limits, Model, Specification, Verdict, Witness,
     budget::Stop,
-    call::Call,
+    call::{Call, When},
     depth_first::{Ahead, Classes, Found, Interned, Steps, Subject, search, search_for_order},
     encode::{Names, encode},
     gather::{NotedKey, gather},
@@ -220,7 +220,7 @@ pub(super) fn calls<A>(
         let action = action(operation).map_err(|why| {
             format!("operation {place} (event {}) is not understood: {why}", operation.invoked)
         })?;
-        calls.extend(action.map(|action| Call::new(action, operation, place)));
+        calls.extend(action.map(|action| When::of(operation, place).call(action)));
     }
     Ok(calls)
 }

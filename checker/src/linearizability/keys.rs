@@ -24,7 +24,11 @@ pub(super) fn split_by<'a>(
 ) -> Vec<Key<'a>> {
     let mut numbers: FxHashMap<Option<Cow<'a, str>>, usize> = FxHashMap::default();
     let mut keys: Vec<Key<'_>> = Vec::new();
+    // Ours are in order already; those of other formats need not be.
+    let (mut in_order, mut before) = (true, 0);
     for (operation, place) in operations.iter().zip(0_u32..) {
+        in_order &= before <= operation.invoked;
+        before = operation.invoked;
         let name = partition(operation);
         let number = if let Some(&number) = numbers.get(&name) {
             number
@@ -35,8 +39,6 @@ pub(super) fn split_by<'a>(
         };
         keys[number].places.push(place);
     }
-    // Ours are in order already; those of other formats need not be.
-    let in_order = operations.is_sorted_by_key(|operation| operation.invoked);
     for key in keys.iter_mut().filter(|_| !in_order) {
         key.places.sort_by_key(|&place| operations[place as usize].invoked);
     }

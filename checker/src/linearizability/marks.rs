@@ -32,20 +32,19 @@ pub(super) enum Datum<'a> {
 impl<'a> Marks<'a> {
     /// The mark of a value.
     pub(super) fn mark(&mut self, value: &'a Value) -> Mark {
-        match value {
-            Value::Null => Mark(ABSENT),
-            Value::Number(number) => match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
-                Some(small) if small < OTHERS - 1 => Mark(small + 1),
-                Some(_) | None => self.other(value),
-            },
-            Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => self.other(value),
+        match Datum::of(value) {
+            Datum::Absent => Mark(ABSENT),
+            Datum::Small(small) => Mark(small + 1),
+            Datum::Other(value) => {
+                let place = u32::try_from(self.others.len()).ok().filter(|&place| place < OTHERS);
+                self.others.push(value);
+                Mark(
+                    OTHERS
+                        + place
+                            .expect("a history has fewer than two billion values that are no small integers"),
+                )
+            }
         }
-    }
-
-    fn other(&mut self, value: &'a Value) -> Mark {
-        let place = u32::try_from(self.others.len()).ok().filter(|&place| place < OTHERS);
-        self.others.push(value);
-        Mark(OTHERS + place.expect("a history has fewer than two billion values that are no small integers"))
     }
 
     /// What a mark that was given out here stands for.
@@ -59,6 +58,17 @@ impl<'a> Marks<'a> {
 }
 
 impl<'a> Datum<'a> {
+    pub(super) fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Absent,
+            Value::Number(number) => match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
+                Some(small) if small < OTHERS - 1 => Self::Small(small),
+                Some(_) | None => Self::Other(value),
+            },
+            Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => Self::Other(value),
+        }
+    }
+
     /// The value as text, as a store that appends to it keeps it.
     pub(super) fn text(self) -> Cow<'a, str> {
         match self {

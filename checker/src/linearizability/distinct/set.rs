@@ -50,9 +50,9 @@ pub(in super::super) fn set(count: usize, calls: &[Call<SetAction>], limits: &Li
         Read::Distinct(elements) if elements.iter().all(Element::is_simple) => Some(true),
         Read::Distinct(elements) => {
             let mut known = true;
-            let (values, registers) = registers(&elements, calls);
-            for ops in &registers {
-                match decide(&values, ops, limits) {
+            let registers = Registers::new(&elements, calls);
+            for (_, ops) in registers.all() {
+                match decide(&registers.values, ops, limits) {
                     Decision::Linearizable => {}
                     Decision::Impossible(_) => return Some(false),
                     Decision::Unknown { .. } => known = false,
@@ -105,10 +105,12 @@ pub(in super::super) fn set_order(
         order.sort_by_key(|(rank, call)| (*rank, call.invoked));
     }
     let by_origin: FxHashMap<u32, &Call<SetAction>> = calls.iter().map(|call| (call.origin, call)).collect();
-    let (values, registers) = registers(&elements, calls);
-    for (ops, order) in registers.iter().zip(&mut orders).filter(|(ops, _)| !ops.is_empty()) {
-        let (Decision::Linearizable, origins) = decide_and_order(&values, ops, limits) else { return None };
-        order.extend(origins.iter().map(|origin| (0, by_origin[origin])));
+    let registers = Registers::new(&elements, calls);
+    for (number, ops) in registers.all() {
+        let (Decision::Linearizable, origins) = decide_and_order(&registers.values, ops, limits) else {
+            return None;
+        };
+        orders[number].extend(origins.iter().map(|origin| (0, by_origin[origin])));
     }
     // The orders of elements fit together: each operation takes the first instant it can.
     let mut instants = Vec::with_capacity(calls.len());
@@ -212,29 +214,54 @@ impl Element {
     }
 }
 
-/// Elements that come and go are registers that hold `true` or nothing. By element; nothing for simple ones.
-fn registers(elements: &[Element], calls: &[Call<SetAction>]) -> (Values<'static>, Vec<Vec<Op>>) {
-    const THERE: &Value = &Value::Bool(true);
-    let mut registers: Vec<Vec<Op>> = vec![Vec::new(); elements.len()];
-    let values = Values::plain(std::iter::once(Datum::Other(THERE)), None, 0);
-    let there = values.find(Datum::Other(THERE));
-    for call in calls {
-        let Some(number) = element(&call.action).filter(|&n| !elements[n as usize].is_simple()) else {
-            continue;
-        };
-        let action = match call.action {
-            SetAction::Add(_) => Action::Write(there),
-            SetAction::AddNew(_) => Action::Cas(ABSENT, there),
-            SetAction::Remove(_) => Action::Write(ABSENT),
-            SetAction::RemoveOld(_) => Action::Cas(there, ABSENT),
-            SetAction::Contains(_, true) => Action::Read(there),
-            SetAction::Contains(_, false) => Action::Read(ABSENT),
-            SetAction::Read(_) => continue,
-        };
-        if call.certain() || !action.is_observation() {
-            let (invoked, completed, origin) = (call.invoked, call.completed, call.origin);
-            registers[number as usize].push(Op { action, invoked, completed, origin });
+/// Elements that come and go, as registers that hold `true` or nothing. Simple ones are left out.
+struct Registers {
+    values: Values<'static>,
+    /// By element, each in order of invocation.
+    ops: Vec<Op>,
+    /// By element: where its operations end; they begin where those of the element before end.
+    ends: Vec<usize>,
+}
+
+impl Registers {
+    fn new(elements: &[Element], calls: &[Call<SetAction>]) -> Self {
+        const THERE: &Value = &Value::Bool(true);
+        let values = Values::plain(std::iter::once(Datum::Other(THERE)), None, 0);
+        let there = values.find(Datum::Other(THERE));
+        let mut ends = vec![0; elements.len()];
+        let mut found: Vec<(u32, Op)> = Vec::new();
+        for call in calls {
+            let Some(number) = element(&call.action).filter(|&n| !elements[n as usize].is_simple()) else {
+                continue;
+            };
+            let action = match call.action {
+                SetAction::Add(_) => Action::Write(there),
+                SetAction::AddNew(_) => Action::Cas(ABSENT, there),
+                SetAction::Remove(_) => Action::Write(ABSENT),
+                SetAction::RemoveOld(_) => Action::Cas(there, ABSENT),
+                SetAction::Contains(_, true) => Action::Read(there),
+                SetAction::Contains(_, false) => Action::Read(ABSENT),
+                SetAction::Read(_) => continue,
+            };
+            if call.certain() || !action.is_observation() {
+                let (invoked, completed, origin) = (call.invoked, call.completed, call.origin);
+                found.push((number, Op { action, invoked, completed, origin }));
+                ends[number as usize] += 1;
+            }
         }
+        let mut end = 0;
+        for length in &mut ends {
+            end += *length;
+            *length = end;
+        }
+        found.sort_by_key(|&(number, _)| number);
+        Self { values, ops: found.into_iter().map(|(_, op)| op).collect(), ends }
     }
-    (values, registers)
+
+    /// The operations of each element that has some, with its number.
+    fn all(&self) -> impl Iterator<Item = (usize, &[Op])> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        let ranges = begins.zip(&self.ends).enumerate();
+        ranges.filter(|(_, (begin, end))| begin < end).map(|(n, (begin, &end))| (n, &self.ops[begin..end]))
+    }
 }

@@ -2,9 +2,10 @@
 
 use super::super::{
     Limits,
-    call::Call,
+    call::{Call, When},
     depth_first::{Ahead, Classes, Interned, Steps, Subject},
     distinct,
+    marks::Datum,
 };
 use super::{not_known, numbers::Numbers, refused};
 use crate::history::{Operation, Outcome};
@@ -44,9 +45,9 @@ pub(in super::super) struct Container<'a> {
 
 /// An operation whose element has no number yet.
 enum Meaning<'a> {
-    Add(&'a Value),
-    Remove(&'a Value),
-    Peek(&'a Value),
+    Add(Datum<'a>),
+    Remove(Datum<'a>),
+    Peek(Datum<'a>),
     Take,
     Empty,
 }
@@ -68,12 +69,12 @@ impl<'a> Container<'a> {
             if let Some(Meaning::Add(element) | Meaning::Remove(element) | Meaning::Peek(element)) = meaning {
                 elements.push(element);
             }
-            meanings.extend(meaning.map(|meaning| (meaning, place)));
+            meanings.extend(meaning.map(|meaning| (meaning, When::of(operation, place))));
         }
         let (numbers, list) = Numbers::of(&elements);
         let mut list = list.into_iter();
         let mut next = || list.next().expect("each element of the list has a number");
-        let calls = meanings.into_iter().map(|(meaning, place)| {
+        let calls = meanings.into_iter().map(|(meaning, when)| {
             let action = match meaning {
                 Meaning::Add(_) => ContainerAction::Add(next()),
                 Meaning::Remove(_) => ContainerAction::Remove(next()),
@@ -81,7 +82,7 @@ impl<'a> Container<'a> {
                 Meaning::Take => ContainerAction::Take,
                 Meaning::Empty => ContainerAction::Empty,
             };
-            Call::new(action, &operations[place as usize], place)
+            when.call(action)
         });
         let calls = calls.collect();
         Ok((Self { discipline, numbers }, calls))
@@ -106,7 +107,7 @@ impl<'a> Container<'a> {
 }
 
 fn meaning<'a>(operation: &'a Operation, discipline: Discipline) -> Result<Option<Meaning<'a>>, String> {
-    let found = |meaning: fn(&'a Value) -> Meaning<'a>| match &operation.outcome {
+    let found = |meaning: fn(Datum<'a>) -> Meaning<'a>| match &operation.outcome {
         Outcome::Ok(Value::Null) => Ok(Some(Meaning::Empty)),
         Outcome::Ok(element) => Ok(Some(meaning(element_of(element, discipline)?))),
         outcome @ Outcome::Fail { .. } => Ok(refused(outcome).then_some(Meaning::Empty)),
@@ -132,12 +133,12 @@ fn meaning<'a>(operation: &'a Operation, discipline: Discipline) -> Result<Optio
 }
 
 /// An element that the discipline can handle.
-fn element_of(element: &Value, discipline: Discipline) -> Result<&Value, String> {
+fn element_of(element: &Value, discipline: Discipline) -> Result<Datum<'_>, String> {
     let ordered = element.is_i64() || element.is_u64() || element.is_string();
     if discipline == Discipline::Priority && !ordered {
         return Err(format!("{element} has no place in an order of integers and strings"));
     }
-    Ok(element)
+    Ok(Datum::of(element))
 }
 
 impl Subject for Container<'_> {

@@ -2,7 +2,7 @@
 
 use super::super::{
     Limits,
-    call::Call,
+    call::{Call, When},
     depth_first::{Ahead, Classes, Object, Subject, count},
 };
 use super::not_known;
@@ -64,14 +64,14 @@ impl<'a> MultiRegister<'a> {
                 let (Part::Read(register, _) | Part::Write(register, _)) = part;
                 naming.register(register);
             }
-            transactions.extend(parts.map(|parts| (parts, place)));
+            transactions.extend(parts.map(|parts| (parts, When::of(operation, place))));
         }
         let mut values: Vec<(u32, &Value)> =
             (0..).zip(naming.registers.iter().map(|_| &Value::Null)).collect();
-        let calls = transactions.into_iter().map(|(parts, place)| {
-            Call::new(txn(&parts, &mut naming, &mut values), &operations[place as usize], place)
-        });
-        let calls = calls.collect();
+        let calls = transactions
+            .into_iter()
+            .map(|(parts, when)| when.call(txn(&parts, &mut naming, &mut values)))
+            .collect();
         Ok((Self { registers: naming.registers, values }, calls))
     }
 }

@@ -2,9 +2,10 @@
 
 use super::super::{
     Limits,
-    call::Call,
+    call::{Call, When},
     depth_first::{Ahead, Classes, Interned, Steps, Subject},
     distinct,
+    marks::Datum,
 };
 use super::{not_known, numbers::Numbers};
 use crate::history::{Operation, Outcome};
@@ -37,7 +38,7 @@ pub(in super::super) struct Set<'a> {
 
 /// An operation whose elements have no numbers yet.
 enum Meaning<'a> {
-    One(fn(u32) -> SetAction, &'a Value),
+    One(fn(u32) -> SetAction, Datum<'a>),
     All(&'a [Value]),
 }
 
@@ -58,12 +59,12 @@ impl<'a> Set<'a> {
             match &meaning {
                 Some(Meaning::One(_, element)) => elements.push(*element),
                 Some(Meaning::All(all)) => {
-                    elements.extend(*all);
+                    elements.extend(all.iter().map(Datum::of));
                     whole = true;
                 }
                 None => {}
             }
-            meanings.extend(meaning.map(|meaning| (meaning, place)));
+            meanings.extend(meaning.map(|meaning| (meaning, When::of(operation, place))));
         }
         let (numbers, list) = Numbers::of(&elements);
         let mut list = list.as_slice();
@@ -72,7 +73,7 @@ impl<'a> Set<'a> {
             list = rest;
             first
         };
-        let calls = meanings.into_iter().map(|(meaning, place)| {
+        let calls = meanings.into_iter().map(|(meaning, when)| {
             let action = match meaning {
                 Meaning::One(action, _) => action(next(1)[0]),
                 Meaning::All(all) => {
@@ -82,7 +83,7 @@ impl<'a> Set<'a> {
                     SetAction::Read(all.into())
                 }
             };
-            Call::new(action, &operations[place as usize], place)
+            when.call(action)
         });
         let calls = calls.collect();
         Ok((Self { numbers, whole }, calls))
@@ -118,7 +119,7 @@ fn meaning(operation: &Operation) -> Result<Option<Meaning<'_>>, String> {
         }
         (other, _) => return Err(not_known(other, "add, remove, contains and read")),
     };
-    Ok(Some(Meaning::One(action, &operation.argument)))
+    Ok(Some(Meaning::One(action, Datum::of(&operation.argument))))
 }
 
 impl Subject for Set<'_> {
