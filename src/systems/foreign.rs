@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// How etcd is started, in the words of [`fill`]. Its members speak to each other at a port of their own.
+/// How etcd is started, in words that are filled in for each node. Its members speak to each other at a port of their own.
 const ETCD: [&str; 18] = [
     "--name",
     "{name}",
