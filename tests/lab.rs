@@ -88,11 +88,16 @@ fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
     let mut command = bench(folder.path());
     // What the spec says nothing of is `auto`, which is a lab where one can be made.
     command.args(["run", "short.toml", "--seed", "7", "--out", "out"]).env(MARK, folder.path());
+    command.args(["--set", "cluster.pcap=true"]);
     let run = command.output().unwrap();
     let said = format!("{}{}", stdout(&run), stderr(&run));
     assert_eq!(run.status.code(), Some(0), "{said}");
     assert!(said.contains("(network lab, disk "), "{said}");
     proves_itself(&folder.path().join("out"), 4);
+    let capture = std::fs::read(folder.path().join("out/main/cluster.pcapng")).unwrap();
+    assert_eq!(capture[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
+    let said = |words: &str| capture.windows(words.len()).any(|window| window == words.as_bytes());
+    assert!(said("n3") && said("clients") && said("bench: dropped") && said("ms late"));
     assert_eq!(marked(folder.path()), []);
     assert_eq!(surroundings(), before);
 }

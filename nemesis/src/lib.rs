@@ -11,6 +11,7 @@ mod lab;
 mod network;
 mod partition;
 mod plan;
+mod point;
 mod process;
 mod runner;
 mod select;
@@ -30,7 +31,8 @@ pub use network::{
     Network, NetworkError, PortError, Probe, ProxyError, enter_lab, inside_lab, lab_entry, probe_lab,
 };
 pub use partition::Link;
-pub use plan::{Action, Duty, Hit, PlanError, PlanOptions, PlannedFault, Scope, plan};
+pub use plan::{Action, Duty, Hit, PlanError, PlanOptions, PlannedFault, Scope, Trigger, plan};
+pub use point::{After, Point, Progress};
 pub use process::{Effect, Exit, ProcessCommand, ProcessError};
 pub use runner::{Directory, FaultRecord, run};
 pub use select::Ends;

@@ -71,6 +71,7 @@ pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
         base_port: None,
         tcp_rto_max: None,
         disk: Disk::Auto,
+        capture: None,
         seed: 7,
         probe,
     };

@@ -2,6 +2,7 @@
 
 pub use crate::delay::{Delay, Distribution};
 use crate::flaky::{Flaky, Share};
+use crate::point::{After, Point};
 use crate::vocabulary::Kind;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -22,6 +23,12 @@ pub struct FaultSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub at: Option<Duration>,
+    /// In place of `at`: it starts when a logical point of the run is reached, for example `n2 decided 500`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Point>,
+    /// In place of `at`: it starts so long after another fault did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// It comes again and again, this long from start to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
@@ -95,6 +102,8 @@ impl FaultSpec {
             kind,
             target: None,
             at: None,
+            when: None,
+            after: None,
             every: None,
             jitter: None,
             lasts: None,

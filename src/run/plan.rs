@@ -7,7 +7,7 @@ use crate::spec::{Experiment, Loaded};
 use checker::history::{FORMAT_VERSION, Header};
 use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use jiff::Timestamp;
-use nemesis::PlannedFault;
+use nemesis::{PlannedFault, Trigger};
 use node::config::{Backoff, BackoffKind, Role};
 use std::time::Duration;
 
@@ -97,8 +97,9 @@ fn fault(planned: &PlannedFault) -> FaultPlan {
         label: planned.label.clone(),
         target: planned.target.clone(),
         nodes: planned.nodes.clone(),
-        start: planned.start,
-        end: planned.end,
+        start: (planned.trigger == Trigger::Time).then_some(planned.start),
+        end: (planned.trigger == Trigger::Time).then_some(planned.end),
+        when: planned.trigger.in_words(),
     }
 }
 

@@ -233,7 +233,7 @@ impl VariantRun<'_> {
 
     /// Carries out the planned faults; all are healed when this returns, also after an interruption.
     async fn inject(&self, cluster: &Cluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
-        let directory = Arc::new(Leaders(cluster.watched()));
+        let directory = Arc::new(Leaders::new(cluster.watched()));
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let lab = Arc::clone(&cluster.lab);
         let records =

@@ -65,6 +65,9 @@ pub(crate) struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub tcp_rto_max: Option<Duration>,
+    /// With network = "lab": whether every frame is written into cluster.pcapng, for Wireshark.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pcap: bool,
     /// What every link between nodes is like when no fault touches it.
     pub links: Links,
     /// How the protocol behaves.

@@ -103,6 +103,10 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
             "links have no delay with network = \"host\"; use network = \"proxy\" or \"lab\", or remove it";
         return Err(experiment.complaint("cluster.links.delay", what));
     }
+    if cluster.pcap && mode != Mode::Lab {
+        let what = "there are no packets to be captured; it needs network = \"lab\"";
+        return Err(experiment.complaint("cluster.pcap", what));
+    }
     if let Some(wait) = cluster.tcp_rto_max {
         if mode != Mode::Lab {
             let what = "only nodes with a network of their own have it; it needs network = \"lab\"";

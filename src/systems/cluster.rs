@@ -42,6 +42,7 @@ impl Cluster {
             links: cluster.links,
             base_port: cluster.base_port,
             tcp_rto_max: cluster.tcp_rto_max,
+            capture: cluster.pcap.then(|| folder.join("cluster.pcapng")),
             seed,
             probe: Some(probe(cluster.api())),
         };

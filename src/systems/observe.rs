@@ -2,12 +2,14 @@
 
 use super::http::{AskError, Asker};
 use crate::spec::sections::System;
-use nemesis::Directory;
+use nemesis::{Directory, Progress};
 use node::status::Status;
 use serde::{Deserialize, Deserializer};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use workloads::Api;
 
@@ -102,7 +104,6 @@ impl From<EtcdStatus> for Observation {
 pub(crate) struct Watched {
     /// Its name.
     pub(crate) name: String,
-    address: SocketAddr,
     system: System,
     api: Api,
     asker: Asker,
@@ -111,12 +112,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// The node at this address; it is asked there directly, so that no fault of the network hides it.
     pub(crate) fn new(name: &str, address: SocketAddr, system: System, api: Api) -> Self {
-        Self { name: name.to_owned(), address, system, api, asker: Asker::new(address) }
-    }
-
-    /// The same node on another connection.
-    pub(crate) fn again(&self) -> Self {
-        Self::new(&self.name, self.address, self.system, self.api)
+        Self { name: name.to_owned(), system, api, asker: Asker::new(address) }
     }
 
     /// Asks it; none if it does not answer within `patience`.
@@ -148,31 +144,56 @@ impl Watched {
     }
 }
 
-/// Finds the leader by asking all nodes.
+/// Asks all nodes who leads and how far they are, each over a connection that is kept.
 #[derive(Debug)]
-pub(crate) struct Leaders(pub(crate) Vec<Watched>);
+pub(crate) struct Leaders(Vec<Arc<Mutex<Watched>>>);
 
-impl Directory for Leaders {
-    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
-        let nodes = self.0.iter().map(Watched::again).collect();
-        Box::pin(leader(nodes))
+impl Leaders {
+    /// For these nodes.
+    pub(crate) fn new(nodes: Vec<Watched>) -> Self {
+        Self(nodes.into_iter().map(|node| Arc::new(Mutex::new(node))).collect())
+    }
+
+    /// What each node says that answers, in no order.
+    async fn all(&self) -> Vec<(String, Observation)> {
+        let mut asking = JoinSet::new();
+        for node in &self.0 {
+            let node = Arc::clone(node);
+            asking.spawn(async move {
+                let mut node = node.lock().await;
+                let seen = node.observe(ANSWER_WITHIN).await?;
+                Some((node.name.clone(), seen))
+            });
+        }
+        let mut answers = Vec::new();
+        while let Some(answer) = asking.join_next().await {
+            answers.extend(answer.ok().flatten());
+        }
+        answers
     }
 }
 
-/// The node that leads: of those that say they do, the one with the highest round.
-async fn leader(nodes: Vec<Watched>) -> Option<String> {
-    let mut answers = JoinSet::new();
-    for mut node in nodes {
-        answers.spawn(async move {
-            let seen = node.observe(ANSWER_WITHIN).await?;
-            (seen.active == Some(true)).then_some((seen.round, node.name))
-        });
+impl Directory for Leaders {
+    /// The node that leads: of those that say they do, the one with the highest round.
+    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
+        Box::pin(async {
+            let leading = self.all().await.into_iter().filter(|(_, seen)| seen.active == Some(true));
+            leading.map(|(name, seen)| (seen.round, name)).max().map(|(_, name)| name)
+        })
     }
-    let mut leaders = Vec::new();
-    while let Some(answer) = answers.join_next().await {
-        leaders.extend(answer.ok().flatten());
+
+    fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
+        Box::pin(async {
+            let progress = |(node, seen): (String, Observation)| Progress {
+                node,
+                decided: seen.slot_out.unwrap_or(1).saturating_sub(1),
+                // Where a system has terms and no adoptions, a new term is a new leader.
+                adopted: seen.adoptions.or(seen.round).unwrap_or(0),
+                preempted: seen.preemptions.unwrap_or(0),
+            };
+            self.all().await.into_iter().map(progress).collect()
+        })
     }
-    leaders.into_iter().max().map(|(_, name)| name)
 }
 
 #[cfg(test)]

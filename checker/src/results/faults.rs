@@ -17,7 +17,7 @@ pub struct FaultRecord {
     pub target: String,
     /// The nodes it hit, or should have hit.
     pub nodes: Vec<String>,
-    /// When it should have started; none while the load never began.
+    /// When it should have started; none where only the run tells, or while the load never began.
     pub planned_start_ns: Option<u64>,
     /// When it should have been healed.
     pub planned_end_ns: Option<u64>,
@@ -77,8 +77,8 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             label: fault.label.clone(),
             target: fault.target.clone(),
             nodes: fault.nodes.clone().unwrap_or_default(),
-            planned_start_ns: load_start.map(|start| start + fault.start),
-            planned_end_ns: load_start.map(|start| start + fault.end),
+            planned_start_ns: load_start.zip(fault.start).map(|(load, start)| load + start),
+            planned_end_ns: load_start.zip(fault.end).map(|(load, end)| load + end),
             start_ns: None,
             end_ns: None,
             evidence: Vec::new(),

@@ -94,10 +94,15 @@ pub struct FaultPlan {
     pub target: String,
     /// The nodes it hits; none where they are only found when it starts.
     pub nodes: Option<Vec<String>>,
-    /// When it starts, in nanoseconds since the start of the phase `load`.
-    pub start: u64,
-    /// When it is healed, in nanoseconds since the start of the phase `load`.
-    pub end: u64,
+    /// When it starts, in nanoseconds since the start of the phase `load`; none where only the run tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// When it is healed, in nanoseconds since the start of the phase `load`; none where only the run tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// What it waits for, where that is not a time: `when n2 decided 500`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 /// `load.json` of a variant: when its phases really were, written when they are over.

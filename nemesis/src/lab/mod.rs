@@ -17,6 +17,7 @@ use crate::topology::Topology;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -40,6 +41,8 @@ pub struct LabConfig {
     pub tcp_rto_max: Option<Duration>,
     /// Where the nodes have their data.
     pub disk: Disk,
+    /// Mode `lab`: the file into which every frame of the cluster is written, in the pcapng format.
+    pub capture: Option<PathBuf>,
     /// Seed of all that links and faults leave to chance.
     pub seed: u64,
     /// A request that every node answers at once, as raw bytes. It is the proof that a link is cut or healed; without
@@ -347,8 +350,14 @@ async fn switched(config: &LabConfig, nodes: Vec<String>, base: Delay) -> Result
     if nodes.len() > NODES_MAX {
         return Err(LabError::TooManyNodes { nodes: nodes.len() });
     }
-    let plan =
-        Plan { nodes, base, seed: config.seed, port: config.base_port, tcp_rto_max: config.tcp_rto_max };
+    let plan = Plan {
+        nodes,
+        base,
+        seed: config.seed,
+        port: config.base_port,
+        tcp_rto_max: config.tcp_rto_max,
+        capture: config.capture.clone(),
+    };
     let made = tokio::task::spawn_blocking(move || {
         let network = LabNetwork::start(&plan)?;
         let addresses = plan.nodes.iter().map(|node| network.address(node)).collect();

@@ -203,6 +203,7 @@ async fn a_chosen_port_in_use_is_refused_with_the_remedy() {
         links: Links::default(),
         base_port: Some(taken.local_addr().unwrap().port()),
         tcp_rto_max: None,
+        capture: None,
         seed: 7,
         probe: None,
     };

@@ -86,6 +86,7 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) port: Option<u16>,
     pub(crate) tcp_rto_max: Option<Duration>,
+    pub(crate) capture: Option<std::path::PathBuf>,
 }
 
 /// There is none.
@@ -94,7 +95,7 @@ pub(crate) enum LabNetwork {}
 
 impl LabNetwork {
     pub(crate) fn start(plan: &Plan) -> Result<Self, LabNetworkError> {
-        let Plan { nodes: _, base: _, seed: _, port: _, tcp_rto_max: _ } = plan;
+        let Plan { nodes: _, base: _, seed: _, port: _, tcp_rto_max: _, capture: _ } = plan;
         Err(LabNetworkError)
     }
 

@@ -12,6 +12,8 @@ pub use scope::{Hit, Scope};
 use crate::disk::{Condition, Damage, DiskMode, Harm};
 use crate::flaky::Share;
 use crate::network::{LinkFault, Mode};
+use crate::point::{After, Point};
+use crate::select::by_name;
 use crate::spec::{CutManner, FaultSpec};
 use crate::topology::Topology;
 use crate::vocabulary::Kind;
@@ -48,10 +50,13 @@ pub struct PlannedFault {
     pub target: String,
     /// The nodes it hits; none where they are only found when it starts.
     pub nodes: Option<Vec<String>>,
-    /// When it starts, in nanoseconds since the start of the phase `load`.
+    /// When it starts, in nanoseconds since the start of the phase `load`; at the earliest, where only the run tells.
     pub start: u64,
-    /// When it is healed, in nanoseconds since the start of the phase `load`.
+    /// When it is healed, in nanoseconds since the start of the phase `load`; at the latest, where only the run tells.
     pub end: u64,
+    /// What makes it start.
+    #[serde(skip)]
+    pub trigger: Trigger,
     /// What is done to the nodes or links of `scope`.
     #[serde(skip)]
     pub action: Action,
@@ -67,6 +72,37 @@ impl PlannedFault {
             self.label.clone()
         } else {
             format!("{} ({})", self.label, nodes.join(" "))
+        }
+    }
+}
+
+/// What makes a fault start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// Its time.
+    Time,
+    /// A logical point of the run; it then lasts for so many nanoseconds, or until the load ends.
+    When(Point, Option<u64>),
+    /// The start of another fault of the plan.
+    After {
+        /// Its number.
+        fault: u32,
+        /// How much later, in nanoseconds.
+        by: u64,
+        /// For how many nanoseconds it lasts then; until the load ends where there is none.
+        lasts: Option<u64>,
+    },
+}
+
+impl Trigger {
+    /// In words, where it is not a time: `when n2 decided 500`, `200ms after fault 1`.
+    pub fn in_words(&self) -> Option<String> {
+        match self {
+            Self::Time => None,
+            Self::When(point, _) => Some(format!("when {point}")),
+            Self::After { fault, by, .. } => {
+                Some(format!("{:?} after fault {fault}", Duration::from_nanos(*by)))
+            }
         }
     }
 }
@@ -170,7 +206,8 @@ impl Refusal {
     }
 }
 
-/// Plans the faults of a run: one entry for each time that each of them comes, sorted by start.
+/// Plans the faults of a run: one entry for each time that each of them comes, sorted by
+/// start, and those of which only the run tells when they start last.
 pub fn plan(
     specs: &[FaultSpec],
     topology: &Topology,
@@ -181,31 +218,104 @@ pub fn plan(
     for (index, spec) in specs.iter().enumerate() {
         check::check(spec, options).map_err(|refusal| refusal.of(index))?;
         let times = times::times(spec, options.duration, &mut stream(options.seed, 2 * index));
-        occurrences.extend(times.map_err(|refusal| refusal.of(index))?.into_iter().map(|when| (when, index)));
+        let times = times.map_err(|refusal| refusal.of(index))?;
         streams.push(stream(options.seed, 2 * index + 1));
+        if spec.after.is_none() {
+            // Those of which only the run tells when they start come last.
+            let order = |start| if spec.when.is_some() { u64::MAX } else { start };
+            occurrences.extend(times.into_iter().map(|(start, end)| (order(start), (start, end), index)));
+        }
     }
     occurrences.sort_unstable();
 
-    let mut planned: Vec<PlannedFault> = Vec::new();
-    for ((start, end), index) in occurrences {
-        let spec = &specs[index];
-        let action = action(spec, &mut streams[index]);
-        let busy = busy(&action, &planned, start, end);
-        let aim = scope::aim(spec, &action, topology, &mut streams[index], &busy);
-        let aim = aim.map_err(|refusal| refusal.of(index))?;
-        planned.push(PlannedFault {
-            fault: u32::try_from(planned.len() + 1).expect("a plan has fewer than four billion faults"),
+    let mut table = Table { topology, specs, streams, planned: Vec::new(), from: Vec::new() };
+    for (_, window, index) in occurrences {
+        let trigger = match &specs[index].when {
+            Some(point) => Trigger::When(point.clone(), lasts(&specs[index])),
+            None => Trigger::Time,
+        };
+        table.add(index, window, trigger).map_err(|refusal| refusal.of(index))?;
+    }
+    table.add_followers((0, times::ns(options.duration)))?;
+    Ok(table.planned)
+}
+
+/// For how many nanoseconds a fault lasts once it has started; none is until the load ends.
+fn lasts(spec: &FaultSpec) -> Option<u64> {
+    if spec.kind.is_over_at_once() { Some(0) } else { spec.lasts.map(times::ns) }
+}
+
+/// A plan in the making.
+struct Table<'a> {
+    topology: &'a Topology,
+    specs: &'a [FaultSpec],
+    streams: Vec<ChaCha8Rng>,
+    planned: Vec<PlannedFault>,
+    /// Which spec each of them comes from.
+    from: Vec<usize>,
+}
+
+impl Table<'_> {
+    /// Draws what is left open about one time that a fault comes.
+    fn add(&mut self, index: usize, (start, end): (u64, u64), trigger: Trigger) -> Result<(), Refusal> {
+        let spec = &self.specs[index];
+        if let Trigger::When(point, _) = &trigger
+            && let Some(node) = point.node()
+        {
+            by_name(&[node.to_owned()], self.topology).map_err(|reason| Refusal::new("when", reason))?;
+        }
+        let action = action(spec, &mut self.streams[index]);
+        let busy = busy(&action, &self.planned, start, end);
+        let aim = scope::aim(spec, &action, self.topology, &mut self.streams[index], &busy)?;
+        self.planned.push(PlannedFault {
+            fault: u32::try_from(self.planned.len() + 1).expect("a plan has fewer than four billion faults"),
             kind: spec.kind,
             label: aim.label,
             target: aim.target,
             nodes: aim.nodes,
             start,
             end,
+            trigger,
             action,
             scope: aim.scope,
         });
+        self.from.push(index);
+        Ok(())
     }
-    Ok(planned)
+
+    /// Adds the faults that start after others: once for each time that the other comes.
+    fn add_followers(&mut self, window: (u64, u64)) -> Result<(), PlanError> {
+        let specs = self.specs;
+        let mut open: Vec<(usize, After)> =
+            specs.iter().enumerate().filter_map(|(index, spec)| Some((index, spec.after?))).collect();
+        while !open.is_empty() {
+            let before = open.len();
+            let mut rest = Vec::new();
+            for (index, after) in open {
+                let leader = (after.fault as usize).checked_sub(1).filter(|leader| *leader < specs.len());
+                let Some(leader) = leader else {
+                    let reason = format!("there is no fault {}; they are counted from 1", after.fault);
+                    return Err(Refusal::new("after", reason).of(index));
+                };
+                let leads = self.planned.iter().zip(&self.from).filter(|(_, from)| **from == leader);
+                let numbers: Vec<u32> = leads.map(|(fault, _)| fault.fault).collect();
+                if numbers.is_empty() {
+                    rest.push((index, after));
+                }
+                for fault in numbers {
+                    let (by, lasts) = (times::ns(after.by), lasts(&specs[index]));
+                    let added = self.add(index, window, Trigger::After { fault, by, lasts });
+                    added.map_err(|refusal| refusal.of(index))?;
+                }
+            }
+            if rest.len() == before {
+                let reason = "it waits for itself, so it would never start; let the first one have a time";
+                return Err(Refusal::new("after", reason).of(rest[0].0));
+            }
+            open = rest;
+        }
+        Ok(())
+    }
 }
 
 fn stream(seed: u64, number: usize) -> ChaCha8Rng {

@@ -163,6 +163,26 @@ fn times_that_make_no_fault_are_refused_with_their_field() {
 }
 
 #[test]
+fn a_fault_may_wait_for_a_point_of_the_run_or_for_another_fault_and_never_for_itself() {
+    let specs = |list: &[serde_json::Value]| list.iter().cloned().map(spec).collect::<Vec<_>>();
+    let follows = json!({"kind": "pause", "target": "n2", "after": {"fault": 2, "by": "200ms"}, "for": "1s"});
+    let every = json!({"kind": "kill", "target": "n1", "every": "8s", "for": "1s"});
+    let when = json!({"kind": "reset", "when": "n3 decided 500"});
+    let planned = plan(&specs(&[follows.clone(), every, when]), &cluster(3), &options(7)).unwrap();
+    let triggers: Vec<_> = planned.iter().map(|fault| fault.trigger.in_words()).collect();
+    let after = |fault| Some(format!("200ms after fault {fault}"));
+    assert_eq!(triggers, [None, None, Some("when n3 decided 500".to_owned()), after(1), after(2)]);
+    let refuse = |list: &[serde_json::Value]| plan(&specs(list), &cluster(3), &options(7)).unwrap_err();
+    let circle = json!({"kind": "kill", "target": "n1", "after": {"fault": 1}});
+    assert!(refuse(&[follows.clone(), circle]).reason.contains("waits for itself"));
+    assert!(refuse(&[follows]).reason.contains("no fault 2"));
+    let nobody = json!({"kind": "kill", "target": "n1", "when": "n9 decided 5"});
+    assert_eq!(refuse(&[nobody]).field, "when");
+    let both = json!({"kind": "kill", "target": "n1", "when": "n1 decided 5", "at": "1s"});
+    assert_eq!(refuse(&[both]).field, "when");
+}
+
+#[test]
 fn an_error_names_the_fault_and_the_way_out() {
     let specs = [
         spec(json!({"kind": "kill", "target": "n1", "at": "1s"})),

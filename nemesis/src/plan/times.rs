@@ -16,8 +16,14 @@ pub(super) fn times(
     rng: &mut ChaCha8Rng,
 ) -> Result<Vec<(u64, u64)>, Refusal> {
     check(spec, duration)?;
+    if spec.when.is_some() || spec.after.is_some() {
+        // Any time within the load: only the run will tell.
+        return Ok(vec![(0, ns(duration))]);
+    }
     let Some(every) = spec.every else {
-        let at = spec.at.ok_or_else(|| Refusal::new("at", "say when: at = \"3s\" or every = \"5s\""))?;
+        let at = spec.at.ok_or_else(|| {
+            Refusal::new("at", "say when: at = \"3s\", every = \"5s\" or when = \"n2 decided 500\"")
+        })?;
         let left = duration.saturating_sub(at);
         let lasts = if spec.kind.is_over_at_once() { Duration::ZERO } else { spec.lasts.unwrap_or(left) };
         if lasts > left {
@@ -61,6 +67,15 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
     if spec.lasts.is_some_and(|lasts| lasts.is_zero()) {
         return Err(Refusal::new("for", "a fault that lasts no time is no fault"));
     }
+    let given = [spec.at.is_some() || spec.every.is_some(), spec.when.is_some(), spec.after.is_some()];
+    if given.iter().filter(|given| **given).count() > 1 {
+        let field = if spec.when.is_some() { "when" } else { "after" };
+        return Err(Refusal::new(field, "give only one of `at` (or `every`), `when` and `after`"));
+    }
+    if (spec.when.is_some() || spec.after.is_some()) && spec.lasts.is_some_and(|lasts| lasts >= duration) {
+        let reason = format!("it must be shorter than the load ({duration:?})");
+        return Err(Refusal::new("for", reason));
+    }
     let Some(every) = spec.every else {
         return match spec.jitter {
             Some(_) => Err(Refusal::new("jitter", "it belongs to `every`, which is not there")),
@@ -82,6 +97,6 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn ns(duration: Duration) -> u64 {
+pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

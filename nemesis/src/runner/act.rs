@@ -227,7 +227,7 @@ async fn find(stage: &Stage, fault: &PlannedFault) -> Result<Hit, String> {
 }
 
 /// Records a fault that could not be: its start, without evidence and with the reason, and its end.
-fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String) -> Started {
+pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String) -> Started {
     let record = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,

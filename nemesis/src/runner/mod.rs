@@ -4,14 +4,18 @@ mod act;
 mod disks;
 mod evidence;
 mod going;
+mod points;
 
 use crate::lab::Lab;
-use crate::plan::PlannedFault;
+use crate::plan::{PlannedFault, Trigger};
+use crate::point::Progress;
 use crate::vocabulary::Kind;
 use checker::history::{Event, Kind as EventKind, Process, Recorder};
 use serde::Serialize;
 use serde_json::json;
 use std::any::Any;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -22,6 +26,9 @@ use tokio::task::JoinSet;
 pub trait Directory: Send + Sync {
     /// The name of the node that leads now.
     fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>>;
+
+    /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.
+    fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>>;
 }
 
 /// What became of a planned fault.
@@ -95,24 +102,27 @@ pub async fn run(
     let since_start = u64::try_from(load_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let load_start_ns = recorder.now_ns().saturating_sub(since_start);
     let stage = Arc::new(Stage { lab, directory, recorder, load_start_ns });
-    let mut show = Show::new(stage, plan);
-    let mut due = due(plan).into_iter().peekable();
+    let mut show = Show::new(stage, plan, load_start);
+    let mut points = points::watch(Arc::clone(&show.stage), plan);
+    let over = plan.iter().map(|fault| fault.end).max().unwrap_or(0);
     let mut cancel = pin!(cancel);
     loop {
-        let next = due.peek().copied();
-        if show.broken.is_some() || next.is_none() && show.tasks.is_empty() {
+        let next = show.due.peek().map(|Reverse(next)| next.0);
+        let waiting = show.waits_for_the_run();
+        if show.broken.is_some() || next.is_none() && show.tasks.is_empty() && !waiting {
             break;
         }
-        let at =
-            tokio::time::Instant::from_std(load_start + Duration::from_nanos(next.map_or(0, |next| next.0)));
+        let at = |time| tokio::time::Instant::from_std(load_start + Duration::from_nanos(time));
         tokio::select! {
             () = &mut cancel => break,
             Some(done) = show.tasks.join_next(), if !show.tasks.is_empty() => show.hear(done),
-            () = tokio::time::sleep_until(at), if next.is_some() => {
-                if let Some((_, what, place)) = due.next() {
+            Some(place) = points.reached(), if waiting => show.trigger(place, show.now()),
+            () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
+                if let Some(Reverse((_, what, place))) = show.due.pop() {
                     show.go_on(what, place);
                 }
             }
+            () = tokio::time::sleep_until(at(over)), if waiting => show.give_up(),
         }
     }
     show.close().await
@@ -125,13 +135,12 @@ enum Due {
     Start,
 }
 
-fn due(plan: &[PlannedFault]) -> Vec<(u64, Due, usize)> {
+fn due(plan: &[PlannedFault]) -> BinaryHeap<Reverse<(u64, Due, usize)>> {
     let both = |(place, fault): (usize, &PlannedFault)| {
-        [(fault.start, Due::Start, place), (fault.end, Due::End, place)]
+        [(fault.start, Due::Start, place), (fault.end, Due::End, place)].map(Reverse)
     };
-    let mut due: Vec<_> = plan.iter().enumerate().flat_map(both).collect();
-    due.sort_unstable();
-    due
+    let timed = plan.iter().enumerate().filter(|(_, fault)| fault.trigger == Trigger::Time);
+    timed.flat_map(both).collect()
 }
 
 /// The run in progress.
@@ -139,6 +148,9 @@ struct Show {
     stage: Arc<Stage>,
     turns: Vec<Turn>,
     tasks: JoinSet<Done>,
+    /// What comes at its time, the next first.
+    due: BinaryHeap<Reverse<(u64, Due, usize)>>,
+    load_start: Instant,
     /// Places of the faults that took hold, in the order in which they did.
     order: Vec<usize>,
     /// A mistake of our own in one of the tasks; it goes on once everything is healed.
@@ -146,10 +158,68 @@ struct Show {
 }
 
 impl Show {
-    fn new(stage: Arc<Stage>, plan: &[PlannedFault]) -> Self {
+    fn new(stage: Arc<Stage>, plan: &[PlannedFault], load_start: Instant) -> Self {
         let turns =
             plan.iter().map(|fault| Turn { fault: fault.clone(), state: State::Waiting, record: None });
-        Self { stage, turns: turns.collect(), tasks: JoinSet::new(), order: Vec::new(), broken: None }
+        Self {
+            stage,
+            turns: turns.collect(),
+            tasks: JoinSet::new(),
+            due: due(plan),
+            load_start,
+            order: Vec::new(),
+            broken: None,
+        }
+    }
+
+    /// Nanoseconds since the start of the load.
+    fn now(&self) -> u64 {
+        u64::try_from(self.load_start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a fault waits for something other than its time.
+    fn waits_for_the_run(&self) -> bool {
+        let waits = |turn: &Turn| turn.fault.trigger != Trigger::Time && matches!(turn.state, State::Waiting);
+        self.turns.iter().any(waits)
+    }
+
+    /// Lets a fault that waited for the run come at this time.
+    fn trigger(&mut self, place: usize, start: u64) {
+        let turn = &mut self.turns[place];
+        let lasts = match turn.fault.trigger {
+            Trigger::Time => return,
+            Trigger::When(_, lasts) | Trigger::After { lasts, .. } => lasts,
+        };
+        let end = lasts.map_or(turn.fault.end, |lasts| start.saturating_add(lasts).min(turn.fault.end));
+        // Too late to be a fault: it is given up when the load ends.
+        if start <= end && start < turn.fault.end {
+            (turn.fault.start, turn.fault.end) = (start, end);
+            self.due.extend([(start, Due::Start, place), (end, Due::End, place)].map(Reverse));
+        }
+    }
+
+    /// Lets the faults come that wait for this one.
+    fn trigger_followers(&mut self, fault: u32, started: u64) {
+        let since_load = started.saturating_sub(self.stage.load_start_ns);
+        for place in 0..self.turns.len() {
+            if let Trigger::After { fault: other, by, .. } = self.turns[place].fault.trigger
+                && other == fault
+            {
+                self.trigger(place, since_load + by);
+            }
+        }
+    }
+
+    /// Records the faults that the load ended without.
+    fn give_up(&mut self) {
+        for turn in &mut self.turns {
+            let waited = turn.fault.trigger.in_words().filter(|_| matches!(turn.state, State::Waiting));
+            if let Some(waited) = waited {
+                let reason = format!("it was to start {waited}, and the load ended before");
+                turn.record = Some(act::nothing_to_hit(&self.stage, &turn.fault, reason).record);
+                turn.state = State::Over;
+            }
+        }
     }
 
     fn go_on(&mut self, what: Due, place: usize) {
@@ -183,7 +253,12 @@ impl Show {
             Ok(Done::Started(place, started)) => {
                 let turn = &mut self.turns[place];
                 let end_is_due = matches!(turn.state, State::Starting { end_is_due: true });
+                let (fault, at) = (started.record.fault, started.record.started);
                 turn.record = Some(started.record);
+                if let Some(at) = at {
+                    self.trigger_followers(fault, at);
+                }
+                let turn = &mut self.turns[place];
                 let Some(in_force) = started.in_force else {
                     turn.state = State::Over;
                     return;

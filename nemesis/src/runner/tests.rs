@@ -48,7 +48,19 @@ impl Directory for Leader {
     fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
         Box::pin(async { self.0.map(str::to_owned) })
     }
+
+    /// Every node decides a slot each time that somebody asks.
+    fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
+        let decided = ASKED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async move {
+            let one = |node: &str| Progress { node: node.to_owned(), decided, adopted: 1, preempted: 0 };
+            ["n1", "n2"].map(one).to_vec()
+        })
+    }
 }
+
+/// How often anybody was asked how far the nodes are.
+static ASKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
@@ -188,6 +200,31 @@ async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing
     assert!(told(5, "healed one by one: "), "{records:#?}");
     all_answer(&lab).await;
     assert!(lab.take_exits().unwrap().try_recv().is_err(), "who was told to end did not end by itself");
+}
+
+#[tokio::test]
+async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_do_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let specs = serde_json::json!([
+        {"kind": "pause", "target": "n2", "after": {"fault": 2, "by": "50ms"}, "for": "50ms"},
+        {"kind": "kill", "target": "n1", "when": "n2 decided 5", "for": "100ms"},
+        {"kind": "kill", "target": "n1", "when": "leader adopted", "for": "100ms"},
+    ]);
+    let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
+    let options = PlanOptions { mode: lab.mode(), duration: Duration::from_secs(2), seed: 7 };
+    let planned = plan(&specs, lab.topology(), &options).unwrap();
+    let notes = Notes::new();
+    let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;
+    let never = std::future::pending();
+    let records =
+        run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, Instant::now(), never).await;
+    let [kill, adopted, pause] = &records[..] else { panic!("{records:#?}") };
+    assert!(!kill.evidence.is_empty() && kill.healed && !pause.evidence.is_empty(), "{records:#?}");
+    assert!(pause.started.unwrap() >= kill.started.unwrap() + 50_000_000, "{records:#?}");
+    assert!(adopted.evidence.is_empty(), "nobody was adopted: {adopted:#?}");
+    assert!(adopted.notes[0].contains("when leader adopted"), "{adopted:#?}");
+    all_answer(&lab).await;
 }
 
 #[tokio::test]

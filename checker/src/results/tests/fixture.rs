@@ -66,8 +66,9 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
                 label: "kill leader".into(),
                 target: "leader".into(),
                 nodes: None,
-                start: *start,
-                end: *end,
+                start: Some(*start),
+                end: Some(*end),
+                when: None,
             })
             .collect()
     };

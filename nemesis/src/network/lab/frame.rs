@@ -39,6 +39,11 @@ pub(super) fn length(frame: &[u8]) -> usize {
     frame.len().saturating_sub(OFFLOAD)
 }
 
+/// What would be on the wire: the frame without the offload header.
+pub(super) fn wire(frame: &[u8]) -> &[u8] {
+    frame.get(OFFLOAD..).unwrap_or_default()
+}
+
 /// Where the parts of an IPv4 packet lie in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Parts {

@@ -57,6 +57,27 @@ pub(super) struct Sent {
     pub(super) garble: Option<u64>,
 }
 
+impl Fate {
+    /// What the bench did to the frame, for people; empty if nothing.
+    pub(super) fn in_words(self, now: Nanos) -> String {
+        let sent = match self {
+            Self::Gone => return "bench: dropped".to_owned(),
+            Self::Refused => return "bench: dropped and answered with a reset".to_owned(),
+            Self::Sent(sent) => sent,
+        };
+        let late = sent.due.saturating_sub(now);
+        let late = (late > 0).then(|| format!("{:.3} ms late", late as f64 / 1e6));
+        let words = [
+            late,
+            sent.twice.then(|| "doubled".to_owned()),
+            sent.corrupt.map(|_| "corrupted".to_owned()),
+            sent.garble.map(|_| "garbled".to_owned()),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        if words.is_empty() { String::new() } else { format!("bench: {}", words.join(", ")) }
+    }
+}
+
 impl Lane {
     /// A link that takes `base`; `number` gives it a chance of its own.
     pub(super) fn new(base: Delay, seed: u64, number: u64) -> Self {

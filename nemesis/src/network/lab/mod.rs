@@ -3,6 +3,7 @@
 //! Port `i` of the switch is the node of that place, and the last port is the bench itself, whose clients are called
 //! [`CLIENTS`] as the end of a link. Everything is held by open descriptors and ends with them.
 
+mod capture;
 mod connections;
 mod enter;
 mod frame;
@@ -26,11 +27,13 @@ use super::counters::{LinkCounters, LinkSummary};
 use super::proxy::{Probe, probe_with};
 use crate::delay::Delay;
 use crate::partition::Link;
+use capture::Capture;
 use lane::Lane;
 use netlink::{End, LOOPBACK, Netlink};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
@@ -73,6 +76,8 @@ pub(crate) struct Plan {
     pub(crate) port: Option<u16>,
     /// The longest that TCP waits before it sends again.
     pub(crate) tcp_rto_max: Option<Duration>,
+    /// The file into which every frame is written.
+    pub(crate) capture: Option<PathBuf>,
 }
 
 /// The running network. It ends when dropped.
@@ -100,11 +105,18 @@ impl LabNetwork {
         }));
         let theirs = Arc::clone(&fabric);
         let rto = plan.tcp_rto_max;
+        let mut names = plan.nodes.clone();
+        names.push(CLIENTS.to_owned());
+        let capture = plan.capture.as_ref().map(|path| {
+            Capture::create(path, &names).map_err(failed(format!("the capture {}", path.display())))
+        });
+        let capture = capture.transpose()?;
         let builder = std::thread::Builder::new().name("switch".to_owned());
         let work = move || {
             // Whoever waits for the answer does so until it comes.
             match build(&theirs, nodes, rto) {
-                Ok((switch, control, namespaces, interface)) => {
+                Ok((mut switch, control, namespaces, interface)) => {
+                    switch.capture = capture;
                     let _ = ready.send(Ok((control, namespaces)));
                     if let Err(error) = switch.run() {
                         eprintln!("the lab's switch failed: {error}");
@@ -117,8 +129,6 @@ impl LabNetwork {
         let thread = builder.spawn(work).map_err(failed("the thread of the switch"))?;
         let answer = answer.recv().expect("the thread answers before it does anything else");
         let (control, namespaces) = answer?;
-        let mut names = plan.nodes.clone();
-        names.push(CLIENTS.to_owned());
         let network = Self {
             names,
             namespaces,

@@ -127,8 +127,14 @@ pub(super) fn inside() -> u8 {
     if mounted.is_err() {
         return 1;
     }
-    let plan =
-        Plan { nodes: vec!["n1".to_owned()], base: Delay::default(), seed: 0, port: None, tcp_rto_max: None };
+    let plan = Plan {
+        nodes: vec!["n1".to_owned()],
+        base: Delay::default(),
+        seed: 0,
+        port: None,
+        tcp_rto_max: None,
+        capture: None,
+    };
     let network = LabNetwork::start(&plan).map_err(|error| error.to_string());
     say("network", &network.as_ref().map(drop).map_err(Clone::clone));
     let Ok(network) = network else { return 1 };

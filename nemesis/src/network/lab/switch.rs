@@ -1,5 +1,6 @@
 //! The switch: one thread that moves every frame of the cluster from port to port, late, twice, damaged or not at all.
 
+use super::capture::Capture;
 use super::connections::Connections;
 use super::frame;
 use super::lane::{Fate, Lane, Nanos};
@@ -11,7 +12,8 @@ use rustix::net::{
 };
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,9 @@ const LARGEST: usize = 66_000;
 const TURN: usize = 64;
 /// Bytes that may wait in the kernel for the switch, and for the interface.
 const SOCKET_BUFFER: usize = 32 << 20;
+
+/// How long nothing must happen before a capture is handed to the system.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// All directed links of the switch.
 #[derive(Debug)]
@@ -109,6 +114,8 @@ pub(super) struct Switch {
     queued: Vec<u32>,
     number: u64,
     connections: Connections,
+    /// Where every frame is written down.
+    pub(super) capture: Option<Capture<BufWriter<File>>>,
 }
 
 impl Switch {
@@ -145,6 +152,7 @@ impl Switch {
             queued,
             number: 0,
             connections: Connections::default(),
+            capture: None,
         };
         Ok((switch, control))
     }
@@ -173,11 +181,18 @@ impl Switch {
                 }
             }
             self.send_due();
+            if ready == 0
+                && let Some(capture) = &mut self.capture
+            {
+                capture.settle();
+            }
         }
     }
 
     fn timeout(&self) -> Option<Timespec> {
-        let Reverse(next) = self.waiting.peek()?;
+        let Some(Reverse(next)) = self.waiting.peek() else {
+            return self.capture.as_ref().and_then(|_| Timespec::try_from(SETTLE).ok());
+        };
         let wait = Duration::from_nanos(next.due.saturating_sub(self.fabric.now()));
         // The kernel takes longer waits ill, and an hour is as good as for ever.
         Timespec::try_from(wait.min(Duration::from_secs(3600))).ok()
@@ -249,7 +264,11 @@ impl Switch {
 
     fn pass(&mut self, from: usize, to: usize, frame: &mut [u8]) {
         let now = self.fabric.now();
-        let sent = match self.fabric.lane(from, to).judge(frame::length(frame), now) {
+        let fate = self.fabric.lane(from, to).judge(frame::length(frame), now);
+        if let Some(capture) = &mut self.capture {
+            capture.frame(from, now, frame::wire(frame), &fate.in_words(now));
+        }
+        let sent = match fate {
             Fate::Gone => return,
             Fate::Refused => {
                 if let Some(answer) = frame::refusal(frame) {

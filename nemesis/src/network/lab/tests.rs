@@ -36,7 +36,7 @@ pub(crate) fn inside(test: &str) -> bool {
 
 fn network(nodes: usize, base: Delay) -> LabNetwork {
     let nodes = (1..=nodes).map(|node| format!("n{node}")).collect();
-    LabNetwork::start(&Plan { nodes, base, seed: 7, port: None, tcp_rto_max: None }).unwrap()
+    LabNetwork::start(&Plan { nodes, base, seed: 7, port: None, tcp_rto_max: None, capture: None }).unwrap()
 }
 
 fn link() -> Link {

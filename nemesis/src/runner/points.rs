@@ -1,0 +1,63 @@
+//! Watches for the logical points that faults wait for.
+
+use super::Stage;
+use crate::plan::{PlannedFault, Trigger};
+use crate::point::Point;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinHandle;
+
+/// How often the nodes are asked how far they are.
+const EVERY: Duration = Duration::from_millis(5);
+
+/// The points that are reached, as they are; it ends when dropped.
+pub(super) struct Points {
+    reached: UnboundedReceiver<usize>,
+    task: JoinHandle<()>,
+}
+
+impl Points {
+    /// The place in the plan of the next fault whose point is reached; none when all are.
+    pub(super) async fn reached(&mut self) -> Option<usize> {
+        self.reached.recv().await
+    }
+}
+
+impl Drop for Points {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Begins to watch for every point of a plan. What is counted from the start of the load is counted from now.
+pub(super) fn watch(stage: Arc<Stage>, plan: &[PlannedFault]) -> Points {
+    let mut waiting: Vec<(usize, Point)> = plan
+        .iter()
+        .enumerate()
+        .filter_map(|(place, fault)| match &fault.trigger {
+            Trigger::When(point, _) => Some((place, point.clone())),
+            Trigger::Time | Trigger::After { .. } => None,
+        })
+        .collect();
+    let (send, reached) = unbounded_channel();
+    let task = tokio::spawn(async move {
+        if waiting.is_empty() {
+            return;
+        }
+        let began = stage.directory.progress().await;
+        while !waiting.is_empty() {
+            let now = stage.directory.progress().await;
+            waiting.retain(|(place, point)| {
+                let there = point.is_reached(&began, &now);
+                if there {
+                    // Nobody listens any more when the faults are over.
+                    let _ = send.send(*place);
+                }
+                !there
+            });
+            tokio::time::sleep(EVERY).await;
+        }
+    });
+    Points { reached, task }
+}
