@@ -31,6 +31,12 @@ pub(crate) enum Command {
     Run(Run),
     /// Inject chosen faults into a standard load, told as a story in five phases
     Nemesis(Nemesis),
+    /// Start the cluster of a spec and keep it, to play with and to hurt
+    Up(Up),
+    /// Say how the nodes of a cluster are that `bench up` keeps
+    Status(Kept),
+    /// Stop a cluster that `bench up` keeps
+    Down(Kept),
     /// Judge histories of any format, or every history of a run
     Check(Check),
     /// Write a history in another format
@@ -84,9 +90,34 @@ pub(crate) struct Nemesis {
     /// The faults.
     #[command(flatten)]
     pub faults: FaultFlags,
+    /// Hurt the cluster that `bench up` keeps in this folder, at once, in place of one of its own
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub attach: Option<PathBuf>,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
+}
+
+/// `bench up`.
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The spec whose cluster is started, without its load and faults
+    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath, default_value = "workloads/smoke.toml")]
+    pub spec: PathBuf,
+    /// The options every run has.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// `bench status` and `bench down`.
+#[derive(Debug, Args)]
+pub(crate) struct Kept {
+    /// The folder that `bench up` named
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "results/latest")]
+    pub folder: PathBuf,
+    /// Print the answer as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `bench check`.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod control;
 mod exit;
 mod failure;
 mod flags;
@@ -22,6 +23,9 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Nemesis(arguments) => commands::nemesis::run(&arguments),
+        Command::Up(arguments) => commands::up::run(&arguments),
+        Command::Status(arguments) => commands::attach::status(&arguments),
+        Command::Down(arguments) => commands::attach::down(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),

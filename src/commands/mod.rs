@@ -1,5 +1,6 @@
 //! One file per subcommand; each returns how the command ends.
 
+pub(crate) mod attach;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod convert;
@@ -11,3 +12,4 @@ pub(crate) mod nemesis;
 pub(crate) mod node;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod up;

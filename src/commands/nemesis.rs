@@ -22,6 +22,9 @@ const NODES_MAX: usize = 9;
 /// # Errors
 /// When the faults or overrides are wrong (exit code 2), or the bench cannot do its work (4).
 pub(crate) fn run(arguments: &Nemesis) -> Result<Exit, Failure> {
+    if let Some(folder) = &arguments.attach {
+        return super::attach::nemesis(arguments, folder);
+    }
     let faults = arguments.faults.faults()?;
     let loaded = spec::load(document(&faults), &arguments.options.sets)?;
     let screen = Screen::new(arguments.options.json);

@@ -9,7 +9,7 @@ use nemesis::Mode;
 ///
 /// # Errors
 /// When a lab cannot be had.
-pub(super) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
+pub(crate) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
     let mut needed = false;
     for experiment in &loaded.experiments {
         needed |= experiment.mode()? == Mode::Lab;
@@ -21,7 +21,7 @@ pub(super) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
 ///
 /// # Errors
 /// When the lab cannot be made, or was ended from outside.
-pub(super) fn enter() -> Result<Exit, Failure> {
+pub(crate) fn enter() -> Result<Exit, Failure> {
     let code = nemesis::enter_lab().map_err(|error| Failure::bench("lab", error.to_string()))?;
     Exit::ALL.into_iter().find(|exit| exit.code() == code).ok_or_else(|| {
         Failure::bench(

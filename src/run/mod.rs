@@ -1,9 +1,9 @@
 //! A run: the plan, the folder, each variant in turn, the verdict, and the exit code.
 
-mod folder;
+pub(crate) mod folder;
 mod interrupt;
 pub(crate) mod judge;
-mod lab;
+pub(crate) mod lab;
 pub(crate) mod machine;
 mod phases;
 mod plan;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
-    /// `/kv/{key}`, as the bench's own store has it and node/README.md describes it.
+    /// `/kv/{key}`, as the bench's own store has it: node/src/http/kv.rs.
     #[default]
     Kv,
     /// The HTTP gateway of etcd, `/v3/kv/…`.

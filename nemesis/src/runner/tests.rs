@@ -212,7 +212,8 @@ async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_
         {"kind": "kill", "target": "n1", "when": "leader adopted", "for": "100ms"},
     ]);
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
-    let options = PlanOptions { mode: lab.mode(), duration: Duration::from_secs(2), seed: 7 };
+    let options =
+        PlanOptions { mode: lab.mode(), disk: lab.disk(), duration: Duration::from_secs(2), seed: 7 };
     let planned = plan(&specs, lab.topology(), &options).unwrap();
     let notes = Notes::new();
     let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;

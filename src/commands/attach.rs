@@ -1,0 +1,100 @@
+//! `bench status`, `bench down` and `bench nemesis --attach`: what is asked of a cluster that `bench up` keeps.
+
+use crate::cli::{Kept, Nemesis};
+use crate::control::{Reply, Request, ask};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::run::judge::print_value;
+use crate::terminal::teller::{FaultMoment, Stage};
+use crate::terminal::{BAD, FAINT, GOOD, Screen};
+use checker::results::brief_evidence;
+use nemesis::FaultSpec;
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long each fault lasts.
+const LASTS: Duration = Duration::from_secs(4);
+
+/// Says how the nodes of a cluster are. Valid if all of them answer.
+///
+/// # Errors
+/// When no cluster is kept in the folder.
+pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
+    let screen = Screen::new(arguments.json);
+    let mut nodes = Vec::new();
+    let well = ask(&arguments.folder, &Request::Status, |reply| {
+        let Reply::Node(node) = reply else { return Ok(()) };
+        let how = if node.up { format!("{GOOD}up{GOOD:#}  ") } else { format!("{BAD}down{BAD:#}") };
+        let leads = if node.leads { "leads" } else { "" };
+        let applied = node.applied.map_or_else(String::new, |slots| format!("{slots} slots applied"));
+        screen.line(&format!(
+            "  {:6} {how} {leads:5} {applied:24} {FAINT}{}  {}{FAINT:#}",
+            node.node,
+            node.address,
+            node.socket.display()
+        ));
+        nodes.push(json!(node));
+        Ok(())
+    })?;
+    if arguments.json {
+        print_value(&json!({ "nodes": nodes, "well": well }))?;
+    }
+    Ok(if well { Exit::Valid } else { Exit::Failed })
+}
+
+/// Stops a cluster.
+///
+/// # Errors
+/// When no cluster is kept in the folder.
+pub(crate) fn down(arguments: &Kept) -> Result<Exit, Failure> {
+    ask(&arguments.folder, &Request::Down, |_| Ok(()))?;
+    Screen::new(arguments.json).line("the cluster is stopped");
+    Ok(Exit::Valid)
+}
+
+/// Injects faults into a cluster that runs, at once, and waits until all of them are healed. Unknown if one left no
+/// evidence; nothing is judged, as nobody knows what was asked of the cluster.
+///
+/// # Errors
+/// When no cluster is kept in the folder, or it cannot be hurt in this way.
+pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failure> {
+    if !arguments.options.sets.is_empty() || arguments.options.out.is_some() {
+        return Err(Failure::usage(
+            "--attach",
+            "--set and --out belong to a run, and this cluster runs already",
+        ));
+    }
+    let screen = Screen::new(arguments.options.json);
+    let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let faults = arguments.faults.faults()?.into_iter().map(|fault| FaultSpec {
+        at: Some(Duration::ZERO),
+        lasts: (!fault.kind.is_over_at_once()).then_some(LASTS),
+        ..fault
+    });
+    screen.line(&format!("seed {seed}  {}", folder.display()));
+    let request = Request::Faults { faults: faults.collect(), seed, duration: LASTS };
+    let mut events = Vec::new();
+    let well = ask(folder, &request, |reply| {
+        let Reply::Event { event } = reply else { return Ok(()) };
+        if let Some(moment) = FaultMoment::read(&event) {
+            let what = match moment.stage {
+                Stage::Start => moment.label.clone(),
+                Stage::End => format!("healed: {}", moment.label),
+                Stage::Exit => moment.exit_in_words(),
+            };
+            let shown = match (&moment.evidence[..], &moment.note) {
+                ([], Some(note)) => format!("no evidence: {note}"),
+                ([], None) => "no evidence".to_owned(),
+                (lines, _) => brief_evidence(lines),
+            };
+            screen.line(&format!("  {what}  {FAINT}{shown}{FAINT:#}"));
+        }
+        events.push(json!(event));
+        Ok(())
+    })?;
+    if arguments.options.json {
+        print_value(&json!({ "seed": seed, "events": events, "well": well }))?;
+    }
+    Ok(if well { Exit::Valid } else { Exit::Unknown })
+}

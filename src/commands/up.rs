@@ -1,0 +1,255 @@
+//! `bench up`: starts a cluster and keeps it until it is told to stop, or interrupted.
+
+use crate::cli::Up;
+use crate::control::{NodeState, Reply, Request, SOCKET, read_line};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::run::folder::RunFolder;
+use crate::run::lab;
+use crate::spec::{self, Experiment, source};
+use crate::systems::cluster::{Cluster, lab_failure};
+use crate::systems::observe::Leaders;
+use crate::terminal::{FAINT, STRONG, Screen};
+use checker::history::{Event, Recorder};
+use jiff::Timestamp;
+use nemesis::{Directory as _, PlanOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// How long the nodes may take to answer.
+const SERVE_WITHIN: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Starts the cluster of a spec, without its load and faults.
+///
+/// # Errors
+/// When the spec is wrong (exit code 2), or the cluster cannot be started or stopped (4).
+pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
+    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.sets)?;
+    let [experiment] = &loaded.experiments[..] else {
+        let place = arguments.spec.display().to_string();
+        return Err(Failure::usage(place, "the spec has variants, and only one cluster can be kept")
+            .help("use a spec without variants, such as workloads/smoke.toml"));
+    };
+    if lab::is_needed(&loaded)? {
+        return lab::enter();
+    }
+    let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let folder = RunFolder::create(arguments.options.out.as_deref(), "up", Timestamp::now(), seed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
+    runtime.block_on(keep(experiment, &folder, seed, &Screen::new(arguments.options.json)))
+}
+
+async fn keep(
+    experiment: &Experiment,
+    folder: &RunFolder,
+    seed: u64,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let failed = |error: io::Error| Failure::bench("signals", format!("cannot be listened for: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let shown = folder.shown();
+    let listener = listen(&shown.join(SOCKET))?;
+    let cluster = Cluster::start(experiment, &folder.path, seed).await?;
+    let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
+    let kept = Arc::new(Kept {
+        leaders: Leaders::new(cluster.watched()),
+        folder: shown.clone(),
+        cluster,
+        nemesis: tokio::sync::Mutex::default(),
+    });
+    for (name, address) in &kept.cluster.nodes {
+        let door = listen(&kept.door(name))?;
+        tokio::spawn(let_in(door, *address));
+    }
+    tokio::select! {
+        biased;
+        Some(exit) = exits.recv() => return Err(kept.cluster.ended_at_start(&exit)),
+        () = kept.until_all_answer() => {}
+    }
+    let (first, _) = &kept.cluster.nodes[0];
+    screen.line(&format!("{STRONG}{} nodes are up{STRONG:#}  {}", kept.cluster.nodes.len(), shown.display()));
+    screen.line(&format!("  curl --unix-socket {} http://{first}/status", kept.door(first).display()));
+    screen.line(&format!("  bench nemesis --attach {} --kill-leader", shown.display()));
+    screen.line(&format!("  bench down {}  {FAINT}or Ctrl-C{FAINT:#}", shown.display()));
+    let (stop, mut stopped) = unbounded_channel();
+    let outcome = loop {
+        tokio::select! {
+            connected = listener.accept() => match connected {
+                Ok((stream, _)) => drop(tokio::spawn(serve(Arc::clone(&kept), stream, stop.clone()))),
+                Err(error) => break Err(Failure::io(&shown.join(SOCKET), &error)),
+            },
+            Some(exit) = exits.recv() => screen.line(&format!("{} ended by itself: {}", exit.node, exit.how)),
+            _ = interrupt.recv() => break Ok(None),
+            _ = terminate.recv() => break Ok(None),
+            Some(answer) = stopped.recv() => break Ok(Some(answer)),
+        }
+    };
+    let halted = kept.cluster.lab.stop().await.map_err(|error| lab_failure(&error));
+    for path in kept.cluster.nodes.iter().map(|(name, _)| kept.door(name)).chain([shown.join(SOCKET)]) {
+        // It only fails where somebody has removed it.
+        let _ = std::fs::remove_file(path);
+    }
+    if let Some(mut answer) = outcome? {
+        let _ = say(&mut answer, &Reply::Done { well: halted.is_ok() }).await;
+    }
+    screen.line("the cluster is stopped");
+    halted.map(|()| Exit::Valid)
+}
+
+fn listen(path: &Path) -> Result<UnixListener, Failure> {
+    UnixListener::bind(path).map_err(|error| {
+        let failure = Failure::bench(path.display().to_string(), format!("no socket can be made: {error}"));
+        failure.help("the path of a socket has at most 107 letters; use a shorter --out DIR")
+    })
+}
+
+/// Joins whoever connects to a socket in the file system with a node, so that it is reached from outside of its network.
+async fn let_in(door: UnixListener, address: SocketAddr) {
+    while let Ok((mut outside, _)) = door.accept().await {
+        tokio::spawn(async move {
+            // A node that is down refuses, which whoever asked sees as the end of the connection.
+            if let Ok(mut node) = TcpStream::connect(address).await {
+                let _ = copy_bidirectional(&mut outside, &mut node).await;
+            }
+        });
+    }
+}
+
+/// The cluster that is kept.
+struct Kept {
+    cluster: Cluster,
+    leaders: Leaders,
+    folder: PathBuf,
+    /// Held by whoever hurts it: two at a time would heal each other's faults.
+    nemesis: tokio::sync::Mutex<()>,
+}
+
+impl Kept {
+    /// The socket by which a node is reached from outside.
+    fn door(&self, node: &str) -> PathBuf {
+        self.folder.join(format!("{node}.sock"))
+    }
+
+    async fn until_all_answer(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < SERVE_WITHIN {
+            if self.states().await.iter().all(|node| node.up) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn states(&self) -> Vec<NodeState> {
+        let leader = self.leaders.leader().await;
+        let mut states = Vec::new();
+        for (mut watched, (name, address)) in self.cluster.watched().into_iter().zip(&self.cluster.nodes) {
+            let seen = watched.observe(PATIENCE).await;
+            states.push(NodeState {
+                node: name.clone(),
+                up: seen.is_some(),
+                leads: leader.as_ref() == Some(name),
+                applied: seen.and_then(|seen| seen.slot_out).map(|slot| slot.saturating_sub(1)),
+                address: address.to_string(),
+                socket: self.door(name),
+            });
+        }
+        states
+    }
+}
+
+async fn say(stream: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
+}
+
+/// Answers one request. Whoever asked may leave at any time; what was begun is finished all the same.
+async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedWriteHalf>) {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    if BufReader::new(reading).read_line(&mut line).await.is_err() {
+        return;
+    }
+    let last = match read_line(&line) {
+        Err(error) => Reply::Refused { reason: format!("this is no request: {error}") },
+        Ok(Request::Down) => {
+            // It is answered when the cluster is stopped.
+            let _ = stop.send(writing);
+            return;
+        }
+        Ok(Request::Status) => {
+            let states = kept.states().await;
+            let well = states.iter().all(|node| node.up);
+            for state in states {
+                let _ = say(&mut writing, &Reply::Node(state)).await;
+            }
+            Reply::Done { well }
+        }
+        Ok(Request::Faults { faults, seed, duration }) => {
+            let lab = &kept.cluster.lab;
+            let options = PlanOptions { mode: lab.mode(), disk: lab.disk(), duration, seed };
+            match nemesis::plan(&faults, lab.topology(), &options) {
+                Err(error) => Reply::Refused { reason: error.to_string() },
+                Ok(_) if kept.nemesis.try_lock().is_err() => Reply::Refused {
+                    reason: "it is being hurt already; wait until that is healed".to_owned(),
+                },
+                Ok(planned) => inject(&kept, planned, &mut writing).await,
+            }
+        }
+    };
+    let _ = say(&mut writing, &last).await;
+}
+
+/// Carries faults out and tells them as they come.
+async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &mut OwnedWriteHalf) -> Reply {
+    let _alone = kept.nemesis.lock().await;
+    let (events, mut told) = unbounded_channel();
+    let recorder = Arc::new(Told { began: Instant::now(), events });
+    let lab = Arc::clone(&kept.cluster.lab);
+    let directory = Arc::new(Leaders::new(kept.cluster.watched()));
+    let run = tokio::spawn(async move {
+        nemesis::run(&planned, lab, directory, recorder, Instant::now(), std::future::pending()).await
+    });
+    // It ends with the recorder, which the run drops.
+    while let Some(event) = told.recv().await {
+        let _ = say(stream, &Reply::Event { event: Box::new(event) }).await;
+    }
+    let records = run.await.unwrap_or_default();
+    let well =
+        !records.is_empty() && records.iter().all(|record| record.healed && !record.evidence.is_empty());
+    Reply::Done { well }
+}
+
+/// Hands events on as they are recorded.
+struct Told {
+    began: Instant,
+    events: UnboundedSender<Event>,
+}
+
+impl Recorder for Told {
+    fn record(&self, mut event: Event) -> u64 {
+        let time = self.now_ns();
+        event.time = time;
+        // Nobody may listen any more.
+        let _ = self.events.send(event);
+        time
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,49 @@
+//! A cluster that is kept, as a user plays with it: asked how it is, hurt, reached from outside, and stopped.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "it is a test from the first line to the last")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use support::{bench, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec};
+
+#[test]
+fn a_kept_cluster_is_reached_hurt_healed_and_stopped_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let nobody = output(folder.path(), &["status", "out"]);
+    assert_eq!(nobody.status.code(), Some(2), "{}", stderr(&nobody));
+    assert!(stderr(&nobody).contains("bench up"), "{}", stderr(&nobody));
+
+    let up = ["up", "short.toml", "--seed", "3", "--out", "out"];
+    let mut up = bench(folder.path()).args(up).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = || output(folder.path(), &["status", "out"]);
+    wait_until("all nodes are up and one leads", || {
+        let said = stdout(&status());
+        said.matches(" up ").count() == 3 && said.contains("leads")
+    });
+
+    let mut node = UnixStream::connect(folder.path().join("out/n2.sock")).unwrap();
+    node.write_all(b"GET /status HTTP/1.1\r\nhost: n2\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    node.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let refused = output(folder.path(), &["nemesis", "--attach", "out", "--kill", "n9"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("n9"), "{}", stderr(&refused));
+    let hurt =
+        output(folder.path(), &["nemesis", "--attach", "out", "--kill", "n2", "--partition", "n1|n2,n3"]);
+    let said = format!("{}{}", stdout(&hurt), stderr(&hurt));
+    assert_eq!(hurt.status.code(), Some(0), "{said}");
+    assert!(said.contains("ended by signal 9") && said.contains("healed: partition"), "{said}");
+
+    let down = output(folder.path(), &["down", "out"]);
+    assert_eq!(down.status.code(), Some(0), "{}", stderr(&down));
+    assert_eq!(wait_for_exit(&mut up), Some(0));
+    assert_eq!(processes_in(folder.path()), [0; 0]);
+    assert!(!folder.path().join("out/n2.sock").exists());
+}
