@@ -20,7 +20,7 @@ pub enum Flaw {
     ReplicaAppliesTwice,
     /// An acceptor answers before its record is written at all; the record follows much later.
     AcceptorAnswersBeforeWrite,
-    /// An acceptor answers while its record may still be lost with the power.
+    /// An acceptor answers when its record is written and not yet synced: it may still be lost with the power.
     AcceptorAnswersBeforeSync,
     /// An acceptor accepts whatever it is asked to, and says that it promised just that.
     AcceptorAcceptsBelowPromise,
@@ -118,7 +118,7 @@ impl Flaw {
         }
     }
 
-    /// Whether it shows only when chance brings several things together, or when the power fails: the simulation
+    /// Whether it shows only when chance brings several things together: the simulation
     /// in virtual time provokes it for certain, and no spec of the bench does.
     pub fn needs_simulation(self) -> bool {
         match self {
@@ -127,9 +127,9 @@ impl Flaw {
             | Self::ScoutIgnoresPvalues
             | Self::ReplicaReadsOwnState
             | Self::ReplicaAppliesTwice
-            | Self::AcceptorAnswersBeforeWrite => false,
-            Self::AcceptorAnswersBeforeSync
-            | Self::AcceptorAcceptsBelowPromise
+            | Self::AcceptorAnswersBeforeWrite
+            | Self::AcceptorAnswersBeforeSync => false,
+            Self::AcceptorAcceptsBelowPromise
             | Self::AcceptorCollectsEarly
             | Self::ScoutTakesLowestBallot
             | Self::LeaderReusesBallot

@@ -27,6 +27,8 @@ pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/partition.toml",
     "workloads/chaos.toml",
     "workloads/etcd.toml",
+    "workloads/power-loss.toml",
+    "workloads/flaws/acceptor-answers-before-sync.toml",
     "workloads/flaws/acceptor-answers-before-write.toml",
     "workloads/flaws/acceptor-forgets-promise.toml",
     "workloads/flaws/commander-minority-quorum.toml",

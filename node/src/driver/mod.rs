@@ -116,7 +116,10 @@ impl Driver {
         peers: Peers,
         inbox: mpsc::UnboundedSender<Input>,
     ) -> Self {
-        let (log, recovered) = log;
+        let (mut log, recovered) = log;
+        if config.paxos.flaw.contains(&Flaw::AcceptorAnswersBeforeSync) {
+            log.sync_late();
+        }
         let recovery_started = Instant::now();
         let hosts = |role| config.members[usize::from(roster.me.0)].roles.contains(&role);
         let mut recovery = Recovery {
@@ -349,9 +352,6 @@ impl Driver {
         let early = role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeWrite);
         if early && !step.save.is_empty() {
             self.late.push_back((now + LATE, std::mem::take(&mut step.save)));
-        }
-        if role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeSync) {
-            self.outbox.note(now, std::mem::take(&mut step.save));
         }
         let notes = std::mem::take(&mut step.note).into_iter().map(|record| self.shorten(record)).collect();
         self.outbox.note(now, notes);

@@ -29,6 +29,7 @@ use segment::{HEADER, Listing, SIZES, Segment};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Why a log cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,9 @@ pub struct Recovered {
     pub existed: bool,
 }
 
+/// The flaw `acceptor-answers-before-sync`: how long it leaves records unsynced.
+const LATE: Duration = Duration::from_millis(700);
+
 /// Spare segments that are kept, at most.
 const SPARES: usize = 2;
 
@@ -101,6 +105,8 @@ pub struct Log {
     earlier: Vec<(u64, PathBuf, u64)>,
     spares: Vec<PathBuf>,
     next_frame: u64,
+    /// The flaw: when it was synced last, where it is not synced with each frame.
+    late: Option<Instant>,
 }
 
 impl Log {
@@ -134,8 +140,17 @@ impl Log {
                 return Err(LogError::Damaged { path, offset: 0, reason });
             }
         };
-        let log = Self { folder: folder.to_owned(), _lock: lock, segment, earlier, spares, next_frame };
+        // A node that was killed before a sync reads what only the page cache has. It will speak of it, so it must last.
+        segment.sync()?;
+        segment::sync_folder(folder)?;
+        let late = None;
+        let log = Self { folder: folder.to_owned(), _lock: lock, segment, earlier, spares, next_frame, late };
         Ok((log, recovered))
+    }
+
+    /// From now on it syncs only now and then, and says that it did each time: the flaw `acceptor-answers-before-sync`.
+    pub fn sync_late(&mut self) {
+        self.late = Some(Instant::now());
     }
 
     /// Its folder.
@@ -159,7 +174,13 @@ impl Log {
         }
         self.segment.write(&frame)?;
         self.next_frame += 1;
-        Ok(())
+        match &mut self.late {
+            Some(last) if last.elapsed() < LATE => Ok(()),
+            late => {
+                *late = late.map(|_| Instant::now());
+                self.segment.sync()
+            }
+        }
     }
 
     fn next_segment(&mut self, size: u64) -> Result<(), LogError> {

@@ -179,12 +179,16 @@ impl Segment {
         self.end + frame as u64 <= self.size
     }
 
-    /// Writes a frame behind the last one, and syncs it.
+    /// Writes a frame behind the last one.
     pub(super) fn write(&mut self, frame: &[u8]) -> Result<(), LogError> {
         self.file.write_all_at(frame, self.end).map_err(failed(&self.path, "write to it"))?;
-        self.file.sync_data().map_err(failed(&self.path, "sync it"))?;
         self.end += frame.len() as u64;
         Ok(())
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        self.file.sync_data().map_err(failed(&self.path, "sync it"))
     }
 
     /// Overwrites everything behind the last good frame with zeros, and syncs that.
