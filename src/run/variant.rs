@@ -8,16 +8,16 @@ use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
 use crate::spec::sections::System;
 use crate::systems::cluster::{Cluster, lab_failure};
-use crate::systems::decisions;
 use crate::systems::observe::Leaders;
 use crate::systems::samples::Sampler;
+use crate::systems::{decisions, links};
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::teller::{FaultMoment, Moment, What, tell};
 use crate::terminal::{Screen, human};
 use checker::history::{Event, Header, Phase, Recorder};
 use checker::results::VariantPlan;
-use nemesis::{Exit, PlannedFault};
+use nemesis::{Exit, Lab, Mode, PlannedFault};
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -126,11 +126,13 @@ impl VariantRun<'_> {
         };
         let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
         let outcome = self.with_load(&cluster, recorder, herald, log, begun).await;
+        let path = self.folder.join("links.csv");
+        let counted = links::write(&path, &cluster.lab.links()).map_err(|error| Failure::io(&path, &error));
         let stopped = cluster.stop().await;
         herald.tell(What::Over);
         // The teller only panics with a mistake of our own, which must not hide the outcome.
         let _ = teller.await;
-        outcome.and(stopped)
+        outcome.and(counted).and(stopped)
     }
 
     async fn with_load(
@@ -154,7 +156,7 @@ impl VariantRun<'_> {
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = self.halt.cancelled() => return Ok(()),
-            served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, herald, begun)?,
+            served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, &cluster.lab, herald, begun)?,
         }
         let path = self.folder.join("samples.csv");
         let sampler = Sampler::start(&path, cluster.watched(), recorder.start())
@@ -174,15 +176,26 @@ impl VariantRun<'_> {
     }
 
     /// Says how the start went; a cluster that listens but decides nothing is a result, not a failure.
-    fn served(&self, served: Result<(), ServeError>, herald: &Herald, begun: Instant) -> Result<(), Failure> {
+    fn served(
+        &self,
+        served: Result<(), ServeError>,
+        lab: &Lab,
+        herald: &Herald,
+        begun: Instant,
+    ) -> Result<(), Failure> {
         let nodes = self.plan.nodes.len();
         match served {
             Ok(()) => {
                 let took = human(begun.elapsed());
+                let up = if lab.mode() == Mode::Lab {
+                    format!("; the lab was up in {:.0} ms", lab.took().as_secs_f64() * 1e3)
+                } else {
+                    String::new()
+                };
                 herald.tell(What::Note(format!(
-                    "{nodes} nodes serve after {took} (network {}, disk {})",
-                    self.plan.network,
-                    self.experiment.disk()?
+                    "{nodes} nodes serve after {took} (network {}, disk {}{up})",
+                    lab.mode(),
+                    lab.disk()
                 )));
                 Ok(())
             }

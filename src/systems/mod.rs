@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod decisions;
 pub(crate) mod foreign;
 pub(crate) mod http;
+pub(crate) mod links;
 pub(crate) mod observe;
 pub(crate) mod output;
 mod paxos;

@@ -89,13 +89,24 @@ pub(crate) fn load_events(history: &Path) -> usize {
     text.lines().filter(|line| line.contains("\"phase\":\"load\"")).count()
 }
 
-/// Whether a lab can be made here; says which test is skipped and why otherwise.
+/// Says aloud that a test cannot be done here, and fails it where everything is said to be there.
+pub(crate) fn skip(test: &str, reason: &str) {
+    assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{test} may not be skipped here: {reason}");
+    eprintln!("skipped {test}: {reason}");
+}
+
+/// Whether a lab can be made here, without which this test is skipped.
 pub(crate) fn lab_possible(test: &str) -> bool {
+    possible(test, "no   lab")
+}
+
+/// Whether a lab can be made here, and disks of the bench's own in it; otherwise this test is skipped.
+pub(crate) fn lab_with_disks_possible(test: &str) -> bool {
+    lab_possible(test) && possible(test, "no   disk ")
+}
+
+fn possible(test: &str, missing: &str) -> bool {
     let said = stdout(&output(Path::new("/"), &["doctor"]));
-    let reasons: Vec<_> = said.lines().filter(|line| line.contains("no   lab")).collect();
-    assert!(reasons.is_empty() || std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reasons:?}");
-    if !reasons.is_empty() {
-        eprintln!("skipped {test}: {reasons:?}");
-    }
-    reasons.is_empty()
+    let reason = said.lines().find(|line| line.contains(missing));
+    reason.map(|reason| skip(test, reason.trim())).is_none()
 }

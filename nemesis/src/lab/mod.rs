@@ -8,7 +8,8 @@ mod data;
 use crate::disk::{Disk, DiskError, DiskMode, Disks, NodeDisk};
 use crate::network::{
     Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
-    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, inside_lab, probe,
+    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, entering_took, inside_lab,
+    probe,
 };
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
@@ -19,7 +20,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How long killed processes may take to be gone. One that waits for a disk cannot die sooner.
@@ -102,6 +103,7 @@ pub enum LabError {
 #[derive(Debug)]
 pub struct Lab {
     mode: Mode,
+    took: Duration,
     disk: DiskMode,
     topology: Topology,
     base: Delay,
@@ -127,6 +129,7 @@ impl Lab {
     /// Takes the ports and makes the links. Starts no node yet: each needs addresses that are only known now.
     pub async fn start(config: LabConfig) -> Result<Self, LabError> {
         let mode = config.network.choose()?;
+        let began = Instant::now();
         let disk = config.disk.choose(mode)?;
         let base = Delay::from(config.links);
         if mode == Mode::Host && !base.is_zero() {
@@ -151,6 +154,7 @@ impl Lab {
         let nodes = names.into_iter().zip(addresses).map(node).collect();
         Ok(Self {
             mode,
+            took: began.elapsed() + entering_took(),
             disk,
             topology: config.topology,
             base,
@@ -167,6 +171,11 @@ impl Lab {
     /// The network it has.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// How long it took until nodes could be started in it, with the namespaces around this process.
+    pub fn took(&self) -> Duration {
+        self.took
     }
 
     /// Where its nodes have their data.

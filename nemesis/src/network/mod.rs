@@ -13,11 +13,11 @@ mod wires;
 pub use condition::{Claim, LinkFault};
 pub use counters::{LinkCounters, LinkSummary};
 #[cfg(all(test, target_os = "linux"))]
-pub(crate) use lab::tests::inside as inside_a_lab_of_its_own;
+pub(crate) use lab::tests::{disk_possible, inside as inside_a_lab_of_its_own};
 pub use lab::{CLIENTS, EnterError, LabNetworkError, LabProbe, enter_lab, inside_lab, lab_entry, probe_lab};
 #[cfg(target_os = "linux")]
 pub(crate) use lab::{DISK, STAGE};
-pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan, disk_can_be_mounted};
+pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan, disk_can_be_mounted, entering_took};
 pub(crate) use ports::PortBlock;
 pub use ports::PortError;
 pub use proxy::{Probe, ProxyError};

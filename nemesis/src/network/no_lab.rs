@@ -47,6 +47,11 @@ pub fn inside_lab() -> bool {
     false
 }
 
+/// Nothing is ever entered.
+pub(crate) fn entering_took() -> Duration {
+    Duration::ZERO
+}
+
 /// Refuses.
 pub fn enter_lab() -> Result<u8, EnterError> {
     Err(EnterError)

@@ -4,7 +4,7 @@
 use super::super::message::Condition;
 use super::*;
 use crate::delay::Delay;
-use crate::network::{disk_can_be_mounted, inside_a_lab_of_its_own};
+use crate::network::{disk_possible, inside_a_lab_of_its_own};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -13,15 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Whether this is the process inside the lab, and a disk can be had there.
 fn inside(test: &str) -> bool {
-    if !inside_a_lab_of_its_own(&format!("disk::memory::tests::{test}")) {
-        return false;
-    }
-    if let Err(reason) = disk_can_be_mounted() {
-        assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "a disk was expected here: {reason}");
-        eprintln!("skipped {test}: {reason}");
-        return false;
-    }
-    true
+    inside_a_lab_of_its_own(&format!("disk::memory::tests::{test}")) && disk_possible(test)
 }
 
 struct Place {

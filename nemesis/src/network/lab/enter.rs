@@ -10,11 +10,15 @@ use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The variable that tells a process which part it plays.
 pub(crate) const STAGE: &str = "BENCH_LAB";
+/// The variable that says when the lab was begun, in nanoseconds of the wall clock.
+const SINCE: &str = "BENCH_LAB_SINCE";
 /// The first process of the lab.
 pub(super) const INIT: &str = "init";
 /// The bench inside.
@@ -27,6 +31,8 @@ pub(crate) const DISK: &str = "disk";
 
 /// Whether this program calls [`lab_entry`] first. One that does not must never be started again for a lab.
 static WIRED: AtomicBool = AtomicBool::new(false);
+/// How long it took from the wish for a lab to the bench inside.
+static ENTERING: OnceLock<Duration> = OnceLock::new();
 
 /// The lab could not be made, or it did not end by itself.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +61,20 @@ pub(super) fn play_part() -> Option<u8> {
         Ok(INIT) => Some(init::run()),
         Ok(PROBE) => Some(probes::inside()),
         Ok(DISK) => Some(crate::disk::serve()),
-        Ok(_) | Err(_) => None,
+        Ok(_) | Err(_) => {
+            let began = std::env::var(SINCE).ok().and_then(|since| since.parse().ok());
+            let began = began.and_then(|since| UNIX_EPOCH.checked_add(Duration::from_nanos(since)));
+            if let Some(took) = began.and_then(|began| began.elapsed().ok()) {
+                ENTERING.get_or_init(|| took);
+            }
+            None
+        }
     }
+}
+
+/// How long it took to get inside; nothing in a process that is not.
+pub(crate) fn entering_took() -> Duration {
+    ENTERING.get().copied().unwrap_or_default()
 }
 
 /// Whether this process runs inside a lab.
@@ -94,13 +112,14 @@ pub(super) fn start(stage: &str, args: &[OsString], capture: bool) -> Result<Lau
 fn description(stage: &str, args: &[OsString], capture: bool, new_user: bool) -> Launch {
     let text =
         |text: &OsStr| CString::new(text.as_bytes()).expect("arguments and variables have no zero bytes");
-    let own = std::env::vars_os().filter(|(name, _)| name != STAGE);
+    let own = std::env::vars_os().filter(|(name, _)| name != STAGE && name != SINCE);
     let own = own.map(|(name, value)| [name, value].join(OsStr::new("=")));
-    let stage = OsString::from(format!("{STAGE}={stage}"));
+    let since = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let ours = [format!("{STAGE}={stage}"), format!("{SINCE}={since}")].map(OsString::from);
     Launch {
         program: c"/proc/self/exe".to_owned(),
         args: std::env::args_os().take(1).chain(args.iter().cloned()).map(|arg| text(&arg)).collect(),
-        env: own.chain([stage]).map(|pair| CString::new(pair.into_vec()).unwrap_or_default()).collect(),
+        env: own.chain(ours).map(|pair| CString::new(pair.into_vec()).unwrap_or_default()).collect(),
         new_user,
         capture,
     }

@@ -2,6 +2,7 @@
 //! is skipped, with the reason, where none can be made.
 
 mod speed;
+mod tcp;
 
 use super::*;
 use crate::flaky::{Flaky, Share};
@@ -20,8 +21,7 @@ pub(crate) fn inside(test: &str) -> bool {
     }
     let args: Vec<_> = [test, "--exact", "--nocapture", "--include-ignored"].map(Into::into).to_vec();
     if let Some(reason) = probes::first_missing(probes::ask_a_child(&args)) {
-        assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "a lab was expected here: {reason}");
-        eprintln!("skipped {test}: {reason}");
+        skip(test, &reason);
         return false;
     }
     let launched = enter::start(enter::INIT, &args, true).unwrap();
@@ -32,6 +32,17 @@ pub(crate) fn inside(test: &str) -> bool {
     assert!(said.contains("1 passed"), "there is no test {test}");
     println!("{said}");
     false
+}
+
+/// Says aloud that a test cannot be done here, and fails it where everything is said to be there.
+pub(crate) fn skip(test: &str, reason: &str) {
+    assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{test} may not be skipped here: {reason}");
+    eprintln!("skipped {test}: {reason}");
+}
+
+/// Whether disks in memory can be had in this lab, without which this test is skipped.
+pub(crate) fn disk_possible(test: &str) -> bool {
+    disk_can_be_mounted().map_err(|reason| skip(test, &reason)).is_ok()
 }
 
 fn network(nodes: usize, base: Delay) -> LabNetwork {
@@ -101,8 +112,9 @@ fn flood(network: &LabNetwork, count: u32) -> (u32, u32) {
 }
 
 #[test]
-fn a_set_delay_is_the_least_that_every_packet_takes() {
-    if !inside("network::lab::tests::a_set_delay_is_the_least_that_every_packet_takes") {
+fn a_set_delay_is_what_every_packet_takes_at_least_and_within_a_millisecond() {
+    let test = "a_set_delay_is_what_every_packet_takes_at_least_and_within_a_millisecond";
+    if !inside(&format!("network::lab::tests::{test}")) {
         return;
     }
     let network = network(2, Delay::default());
@@ -110,8 +122,7 @@ fn a_set_delay_is_the_least_that_every_packet_takes() {
     let address = there.local_addr().unwrap();
     let echo = std::thread::spawn(move || {
         let mut bytes = [0; 8];
-        for _ in 0..60 {
-            let (length, from) = there.recv_from(&mut bytes).unwrap();
+        while let Ok((length @ 1.., from)) = there.recv_from(&mut bytes) {
             there.send_to(&bytes[..length], from).unwrap();
         }
     });
@@ -130,13 +141,17 @@ fn a_set_delay_is_the_least_that_every_packet_takes() {
     let free = rounds();
     network.apply(&link(), 1, delay(10));
     network.apply(&back(), 1, delay(20));
-    let slowed = rounds();
-    println!(
-        "round trips: free median {:?}; with 30 ms least {:?}, median {:?}",
-        free[15], slowed[0], slowed[15]
-    );
-    assert!(slowed.iter().all(|time| *time >= ms(30)), "{slowed:?}");
-    assert_eq!(network.counters(&link()).delayed_chunks, 30);
+    // A busy machine makes rounds longer and never shorter, so one good batch of several tells what the switch does.
+    let mut batches = Vec::new();
+    while batches.len() < 20 && batches.last().is_none_or(|median| *median >= ms(31) + free[15]) {
+        let slowed = rounds();
+        assert!(slowed[0] >= ms(30), "{slowed:?}");
+        println!("free median {:?}; with 30 ms least {:?}, median {:?}", free[15], slowed[0], slowed[15]);
+        batches.push(slowed[15]);
+    }
+    assert!(*batches.last().unwrap() < ms(31) + free[15], "medians: {batches:?}; free {:?}", free[15]);
+    assert!(network.counters(&link()).delayed_chunks >= 30);
+    here.send_to(b"", address).unwrap();
     echo.join().unwrap();
 }
 

@@ -1,0 +1,57 @@
+//! Writes what every directed link carried, and what was done to it, into `links.csv`.
+
+use nemesis::LinkSummary;
+use serde::Serialize;
+use std::io;
+use std::path::Path;
+
+/// One row. A frame is what one node gave to the network in a lab, and what one read of a socket gave to a proxy.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    from: &'a str,
+    to: &'a str,
+    frames: u64,
+    bytes: u64,
+    cut: u64,
+    cut_bytes: u64,
+    delayed: u64,
+    delayed_bytes: u64,
+    lost: u64,
+    duplicated: u64,
+    reordered: u64,
+    corrupted: u64,
+    overflowed: u64,
+    refused: u64,
+    reset: u64,
+}
+
+/// Writes a row a link; no file where nothing is between the nodes.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write(path: &Path, links: &[LinkSummary]) -> io::Result<()> {
+    if links.is_empty() {
+        return Ok(());
+    }
+    let mut table = csv::Writer::from_path(path)?;
+    for LinkSummary { link, counters } in links {
+        table.serialize(Row {
+            from: &link.from,
+            to: &link.to,
+            frames: counters.chunks,
+            bytes: counters.bytes,
+            cut: counters.dropped + counters.held_chunks,
+            cut_bytes: counters.dropped_bytes + counters.held_bytes,
+            delayed: counters.delayed_chunks,
+            delayed_bytes: counters.delayed_bytes,
+            lost: counters.lost,
+            duplicated: counters.duplicated,
+            reordered: counters.reordered,
+            corrupted: counters.corrupted,
+            overflowed: counters.overflowed,
+            refused: counters.refused,
+            reset: counters.reset,
+        })?;
+    }
+    table.flush()
+}
