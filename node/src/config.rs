@@ -4,7 +4,7 @@
 
 use crate::flaw::Flaw;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct NodeConfig {
-    /// This node's name; it must stand in `members`.
+    /// This node's name; it must stand in `members`, unless it is to `join`.
     pub name: String,
     /// Address to listen on; loopback unless somebody says otherwise.
     pub listen: SocketAddr,
@@ -24,9 +24,15 @@ pub struct NodeConfig {
     pub data: PathBuf,
     /// Seed of its backoff jitter.
     pub seed: u64,
-    /// Every node of the cluster in the same order everywhere, with the addresses at which *this* node
+    /// Every node that the cluster began with, in the same order everywhere, with the addresses at which *this* node
     /// reaches them (a proxy's, where the bench has put one in between).
     pub members: Vec<Member>,
+    /// Where this node reaches others that may be added later, if not at the address that they are added with.
+    #[serde(default)]
+    pub routes: BTreeMap<String, SocketAddr>,
+    /// Whether this node is none of them, and waits until it is added to the cluster (`POST /config`).
+    #[serde(default)]
+    pub join: bool,
     /// How the protocol behaves.
     #[serde(default)]
     pub paxos: PaxosOptions,
@@ -41,7 +47,7 @@ impl NodeConfig {
 }
 
 /// One node of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Member {
     /// Its name, for example `n1`.
@@ -64,6 +70,17 @@ pub enum Role {
     Acceptor,
 }
 
+impl Role {
+    /// Its name, as in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::Leader => "leader",
+            Self::Acceptor => "acceptor",
+        }
+    }
+}
+
 /// The options of the protocol: the section `[cluster.paxos]` of a spec.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -72,7 +89,8 @@ pub struct PaxosOptions {
     pub leadership: Leadership,
     /// What a preempted leader does before it tries again.
     pub backoff: Backoff,
-    /// WINDOW of the paper: how many slots may be proposed beyond the last applied one.
+    /// WINDOW of the paper: how many slots may be proposed beyond the last applied one, and after how many a
+    /// reconfiguration takes effect. The same on every node.
     pub window: u64,
     /// How reads are answered when the request does not say.
     pub read: Read,

@@ -42,11 +42,13 @@ pub enum Flaw {
     SnapshotWrongSlot,
     /// Segments are removed before the snapshot that replaces them is durable.
     LogRemovesEarly,
+    /// New members decide from the next slot on, for which the old ones may have been asked already.
+    MembersChangeAtOnce,
 }
 
 impl Flaw {
     /// Every flaw there is.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AcceptorForgetsPromise,
         Self::CommanderMinorityQuorum,
         Self::ScoutIgnoresPvalues,
@@ -64,6 +66,7 @@ impl Flaw {
         Self::SnapshotForgetsResults,
         Self::SnapshotWrongSlot,
         Self::LogRemovesEarly,
+        Self::MembersChangeAtOnce,
     ];
 
     /// Its name on the command line and in specs.
@@ -86,6 +89,7 @@ impl Flaw {
             Self::SnapshotForgetsResults => "snapshot-forgets-results",
             Self::SnapshotWrongSlot => "snapshot-wrong-slot",
             Self::LogRemovesEarly => "log-removes-early",
+            Self::MembersChangeAtOnce => "members-change-at-once",
         }
     }
 
@@ -115,6 +119,9 @@ impl Flaw {
             Self::LogRemovesEarly => {
                 "old segments are removed before the snapshot that replaces them is durable"
             }
+            Self::MembersChangeAtOnce => {
+                "a new configuration is taken up at once instead of after WINDOW slots"
+            }
         }
     }
 
@@ -138,7 +145,8 @@ impl Flaw {
             | Self::ReplicaTellsProgressEarly
             | Self::SnapshotForgetsResults
             | Self::SnapshotWrongSlot
-            | Self::LogRemovesEarly => true,
+            | Self::LogRemovesEarly
+            | Self::MembersChangeAtOnce => true,
         }
     }
 }

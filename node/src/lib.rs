@@ -8,6 +8,7 @@ pub mod config;
 pub mod driver;
 pub mod flaw;
 pub mod http;
+mod join;
 pub mod log;
 pub mod paxos;
 mod process;

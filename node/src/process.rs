@@ -9,8 +9,9 @@
 use crate::config::NodeConfig;
 use crate::driver::Driver;
 use crate::http::Server;
-use crate::log::{Log, LogError};
-use crate::paxos::message::Roster;
+use crate::join;
+use crate::log::{Log, LogError, Recovered};
+use crate::paxos::membership::Roster;
 use crate::transport::Peers;
 use std::hash::BuildHasher as _;
 use std::io::Read as _;
@@ -56,8 +57,6 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         die_with(parent)?;
     }
     config.paxos.check().map_err(NodeError::Config)?;
-    let roster = Roster::new(&config.members, &config.name)
-        .ok_or_else(|| NodeError::Config(format!("{} is not one of at most 255 members", config.name)))?;
     let enclosed = config.enclosed || config.listen.ip().is_loopback();
     if !config.paxos.flaw.is_empty() && !enclosed {
         return Err(NodeError::Config(format!(
@@ -71,26 +70,26 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     // A process id will not do: in a container every life of a node has the same one.
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let log = Log::open(&config.data)?;
+    let roster = known_roster(&config, &log.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
         let address = config.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })?;
         let (inbox, inputs) = mpsc::unbounded_channel();
-        let addresses: Vec<_> = config.members.iter().map(|member| member.address).collect();
-        let peers = Peers::dial(&config.name, roster.me, &addresses);
-        let names = config
-            .members
-            .iter()
-            .zip(0..)
-            .map(|(member, id)| (member.name.clone(), crate::paxos::message::NodeId(id)));
+        let roster = match roster {
+            Some(roster) => roster,
+            None => tokio::select! {
+                roster = join::wait(&config) => roster,
+                stopped = terminated() => return stopped,
+            },
+        };
         let server = Server {
             inbox: inbox.clone(),
-            members: names.collect(),
             deadline: config.paxos.deadline,
             anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),
         };
-        let driver = Driver::new(config, &roster, (started, life), log, peers, inbox);
+        let driver = Driver::new(config, &roster, (started, life), log, Peers::default(), inbox);
         say_recovery(&driver, address);
         tokio::spawn(server.serve(listener));
         tokio::select! {
@@ -98,6 +97,21 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
             stopped = terminated() => stopped,
         }
     })
+}
+
+/// Who is who before the first record of the log; none if the node must wait until it is added to a cluster.
+fn known_roster(config: &NodeConfig, recovered: &Recovered) -> Result<Option<Roster>, NodeError> {
+    if !config.join {
+        let roster = Roster::new(&config.members, &config.name);
+        let error = || NodeError::Config(format!("{} is not one of at most 255 members", config.name));
+        return roster.ok_or_else(error).map(Some);
+    }
+    if config.members.is_empty() || config.members.iter().any(|member| member.name == config.name) {
+        let error = "a node that joins needs other members to ask, and is none of them itself";
+        return Err(NodeError::Config(error.to_owned()));
+    }
+    let known = recovered.members().cloned();
+    Ok(known.map(|known| Roster::of(known.clone(), &config.name).unwrap_or_else(|| Roster::outside(known))))
 }
 
 fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {

@@ -2,6 +2,7 @@
 
 use crate::config::Role;
 use crate::flaw::Flaw;
+use crate::paxos::membership::Membership;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -22,6 +23,9 @@ pub struct Status {
     pub round: u64,
     /// The name of the leader whose ballot is the highest it has seen, if it has seen one.
     pub leader: Option<String>,
+    /// Who the members are, as far as it knows; two configurations while a change is under way.
+    #[serde(default)]
+    pub configuration: Membership,
     /// The next slot its replica would propose for; 1 at first.
     pub slot_in: u64,
     /// The next slot its replica will apply; 1 at first.

@@ -1,5 +1,7 @@
 //! The replicated state machine: a map from text to text, with each client's last result.
 
+use crate::paxos::membership::{Change, Membership};
+use crate::paxos::message::Slot;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -50,6 +52,16 @@ pub enum Operation {
         /// What is added; may be negative.
         by: i64,
     },
+    /// Adds and removes members of the cluster.
+    Reconfigure {
+        /// Whom.
+        change: Change,
+    },
+    /// Lets go of the configuration before the one that this version of the membership brought.
+    Retire {
+        /// The version.
+        version: u64,
+    },
 }
 
 /// What a client is told.
@@ -67,6 +79,15 @@ pub enum Answer {
     NotANumber(String),
     /// The client has since named a later command; the result of this one is forgotten.
     Forgotten,
+    /// The members will have changed.
+    Reconfigured {
+        /// The version of the membership.
+        version: u64,
+        /// The slot from which on the new members decide.
+        from: Slot,
+    },
+    /// It cannot be done, for this reason.
+    Refused(String),
 }
 
 /// How many clients' last results are kept. When there are more, the one whose command is the oldest is
@@ -90,9 +111,20 @@ pub struct Store {
     /// Clients by the age of their commands, the oldest first; an entry whose age is not the session's is void.
     ages: VecDeque<(u64, Arc<str>)>,
     remembered: u64,
+    membership: Membership,
 }
 
 impl Store {
+    /// An empty store of a cluster with these members.
+    pub fn new(membership: Membership) -> Self {
+        Self { membership, ..Self::default() }
+    }
+
+    /// Who the members are, as far as commands are applied.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&String> {
         self.values.get(key)
@@ -134,11 +166,11 @@ impl Store {
     /// The flaw `snapshot-forgets-results`: the same values, and no client's result.
     #[must_use]
     pub fn without_results(&self) -> Self {
-        Self { values: self.values.clone(), ..Self::default() }
+        Self { values: self.values.clone(), membership: self.membership.clone(), ..Self::default() }
     }
 
-    /// Applies an operation.
-    pub fn apply(&mut self, operation: &Operation) -> Answer {
+    /// Applies an operation; new members would decide from slot `from` on.
+    pub fn apply(&mut self, operation: &Operation, from: Slot) -> Answer {
         match operation {
             Operation::Nothing => Answer::Done,
             Operation::Get { key } => Answer::Value(self.values.get(key).cloned()),
@@ -160,6 +192,14 @@ impl Store {
                 Answer::Done
             }
             Operation::Incr { key, by } => self.increment(key, *by),
+            Operation::Reconfigure { change } => match self.membership.change(from, change) {
+                Ok(()) => Answer::Reconfigured { version: self.membership.version, from },
+                Err(reason) => Answer::Refused(reason),
+            },
+            Operation::Retire { version } => {
+                self.membership.retire(*version);
+                Answer::Done
+            }
         }
     }
 
@@ -181,7 +221,7 @@ mod tests {
     fn each_operation_does_what_it_says() {
         let mut store = Store::default();
         let key = || "k".to_owned();
-        let mut apply = |operation| store.apply(&operation);
+        let mut apply = |operation| store.apply(&operation, 1);
         assert_eq!(apply(Operation::Get { key: key() }), Answer::Value(None));
         assert_eq!(apply(Operation::Cas { key: key(), from: None, to: "1".into() }), Answer::Done);
         let cas = Operation::Cas { key: key(), from: None, to: "2".into() };

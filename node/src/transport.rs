@@ -17,8 +17,10 @@ use hyper::header::{CONNECTION, UPGRADE};
 use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -40,8 +42,11 @@ const FRAME_MAX: usize = 256 << 20;
 const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
 
 /// Messages to the other nodes, collected over a turn.
+#[derive(Default)]
 pub struct Peers {
-    peers: Vec<Option<Peer>>,
+    peers: BTreeMap<NodeId, Peer>,
+    /// What every frame begins with.
+    greeting: Option<Message>,
 }
 
 struct Peer {
@@ -50,28 +55,33 @@ struct Peer {
 }
 
 impl Peers {
-    /// Starts a task per other node that keeps a connection to it. `addresses` are in the order of node ids.
-    pub fn dial(name: &str, me: NodeId, addresses: &[SocketAddr]) -> Self {
-        let dial = |(place, &address): (usize, &SocketAddr)| {
-            (place != usize::from(me.0)).then(|| {
+    /// Keeps a connection to each of these nodes, by a task of its own, and none to any other. The node is called
+    /// `name`; every frame begins with its `greeting`.
+    pub fn dial(&mut self, name: &str, greeting: Message, others: &[(NodeId, SocketAddr)]) {
+        self.greeting = Some(greeting);
+        self.peers.retain(|id, _| others.iter().any(|(other, _)| other == id));
+        for &(id, address) in others {
+            self.peers.entry(id).or_insert_with(|| {
                 let (frames, queue) = mpsc::channel(QUEUE);
                 tokio::spawn(keep_sending(name.to_owned(), address, queue));
                 Peer { messages: Vec::new(), frames }
-            })
-        };
-        Self { peers: addresses.iter().enumerate().map(dial).collect() }
+            });
+        }
     }
 
     /// Adds a message to the next frame for a node.
     pub fn push(&mut self, to: NodeId, message: Message) {
-        if let Some(Some(peer)) = self.peers.get_mut(usize::from(to.0)) {
+        if let Some(peer) = self.peers.get_mut(&to) {
+            if peer.messages.is_empty() {
+                peer.messages.extend(self.greeting.clone());
+            }
             peer.messages.push(message);
         }
     }
 
     /// Hands the collected messages to the connections, a frame for each node.
     pub fn flush(&mut self) {
-        for peer in self.peers.iter_mut().flatten().filter(|peer| !peer.messages.is_empty()) {
+        for peer in self.peers.values_mut().filter(|peer| !peer.messages.is_empty()) {
             let payload = postcard::to_extend(&peer.messages, vec![0; 4]);
             let mut frame = payload.expect("messages are made of types that postcard can write");
             peer.messages.clear();
@@ -140,7 +150,7 @@ async fn send_all(stream: TokioIo<Upgraded>, queue: &mut mpsc::Receiver<Bytes>) 
 
 /// Reads frames of one node until its connection ends, and hands them to the driver.
 pub async fn receive(
-    from: NodeId,
+    from: Arc<str>,
     upgraded: Upgraded,
     inbox: mpsc::UnboundedSender<Input>,
 ) -> io::Result<()> {
@@ -154,7 +164,7 @@ pub async fn receive(
         frame.resize(length, 0);
         stream.read_exact(&mut frame).await?;
         let messages = postcard::from_bytes(&frame).map_err(io::Error::other)?;
-        if inbox.send(Input::Frame { from, messages }).is_err() {
+        if inbox.send(Input::Frame { from: Arc::clone(&from), messages }).is_err() {
             return Ok(());
         }
     }

@@ -5,6 +5,7 @@
 
 use node::config::{Member, NodeConfig, PaxosOptions, Role};
 use node::status::Status;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::FileExt;
@@ -25,6 +26,8 @@ struct Cluster {
     members: Vec<Member>,
     nodes: Vec<Option<Child>>,
     paxos: PaxosOptions,
+    /// From this place on nodes are no members at first.
+    joins: usize,
 }
 
 impl Cluster {
@@ -41,6 +44,7 @@ impl Cluster {
             nodes: members.iter().map(|_| None).collect(),
             members,
             paxos: PaxosOptions::default(),
+            joins: usize::MAX,
         }
     }
 
@@ -68,7 +72,9 @@ impl Cluster {
             enclosed: false,
             data: self.data(place),
             seed: place as u64,
-            members: self.members.clone(),
+            members: self.members[..self.members.len().min(self.joins)].to_vec(),
+            routes: BTreeMap::new(),
+            join: place >= self.joins,
             paxos: self.paxos.clone(),
             name,
         };
@@ -343,6 +349,84 @@ fn a_torn_record_is_cut_off_aloud_and_damage_is_refused_with_file_and_offset() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("00000001.log") && said.contains("damaged at byte 32"), "{said}");
+}
+
+impl Cluster {
+    /// A node that is no member yet; it asks the others until it is one.
+    fn add_waiting(&mut self) -> usize {
+        let place = self.members.len();
+        let mut address = self.members[0].address;
+        let IpAddr::V4(ip) = address.ip() else { unreachable!("the cluster is on 127.x.y.z") };
+        let [a, b, c, _] = ip.octets();
+        address.set_ip(IpAddr::from([a, b, c, u8::try_from(place + 1).unwrap()]));
+        let roles = [Role::Replica, Role::Leader, Role::Acceptor].into();
+        self.members.push(Member { name: format!("n{}", place + 1), address, roles });
+        self.joins = self.joins.min(place);
+        self.nodes.push(Some(self.command(place).spawn().unwrap()));
+        place
+    }
+
+    fn change(&self, place: usize, add: &[usize], remove: &[usize]) -> (u16, String) {
+        let add: Vec<_> = add.iter().map(|&place| &self.members[place]).collect();
+        let remove: Vec<_> = remove.iter().map(|&place| &self.members[place].name).collect();
+        let body = serde_json::json!({ "add": add, "remove": remove }).to_string();
+        self.ask(place, "POST", "/config", &body).unwrap()
+    }
+
+    fn names(&self, place: usize) -> Vec<String> {
+        let membership = self.status(place).configuration;
+        if membership.coming().is_some() {
+            return Vec::new();
+        }
+        membership.nodes().map(|node| node.name.clone()).collect()
+    }
+}
+
+#[test]
+fn members_are_replaced_one_by_one_while_the_store_serves_until_none_of_the_first_is_left() {
+    let mut cluster = Cluster::started_with(3, PaxosOptions { window: 50, ..small(20_000, 100_000) });
+    put_many(cluster.members[0].address, 4, 200, 100);
+    cluster.put(0, "a", "old");
+    for old in 0..3 {
+        let new = cluster.add_waiting();
+        let asked = old + 1;
+        let (status, body) = cluster.change(asked, &[new], &[old]);
+        assert_eq!(status, 200, "{body}");
+        let names: Vec<_> = (old + 1..old + 4).map(|place| format!("n{}", place + 1)).collect();
+        cluster.eventually("the change is over", |cluster| cluster.names(asked) == names);
+        cluster.kill(old);
+        cluster.put(asked, &format!("k{old}"), "1");
+    }
+    cluster.eventually("n6 knows", |cluster| cluster.names(5).len() == 3);
+    let (status, body) = cluster.ask(5, "GET", "/kv/a", "").unwrap();
+    assert!(status == 200 && body.contains("\"old\""), "{body}");
+    (3..6).for_each(|place| cluster.kill(place));
+    (3..6).for_each(|place| cluster.start(place));
+    let (_, body) = cluster.ask(4, "GET", "/kv/k2", "").unwrap();
+    assert!(body.contains("\"1\""), "{body}");
+    cluster.kill(3);
+    cluster.put(5, "a", "new");
+    assert_eq!(cluster.change(4, &[], &[]).0, 409);
+    assert_eq!(cluster.change(4, &[5], &[]).0, 409);
+    assert_eq!(cluster.ask(4, "POST", "/config", "{\"ad\":[]}").unwrap().0, 400);
+}
+
+#[test]
+fn a_removed_member_refuses_commands_and_can_come_back() {
+    let mut cluster = Cluster::started_with(4, PaxosOptions { window: 20, ..PaxosOptions::default() });
+    cluster.put(0, "a", "1");
+    assert_eq!(cluster.change(3, &[], &[3]).0, 200);
+    cluster.eventually("n4 is out", |cluster| cluster.names(0).len() == 3);
+    cluster.eventually("n4 refuses", |it| {
+        it.ask(3, "PUT", "/kv/a", "2").is_some_and(|(status, _)| status == 503)
+    });
+    cluster.put(0, "a", "3");
+    assert_eq!(cluster.change(1, &[3], &[]).0, 200);
+    cluster
+        .eventually("n4 is in again", |cluster| cluster.names(3).len() == 4 && cluster.names(0).len() == 4);
+    cluster.kill(0);
+    let (_, body) = cluster.ask(3, "GET", "/kv/a", "").unwrap();
+    assert!(body.contains("\"3\""), "{body}");
 }
 
 #[test]

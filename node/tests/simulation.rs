@@ -21,7 +21,16 @@ fn broken_promises(
     options: &PaxosOptions,
     seeds: std::ops::Range<u64>,
 ) -> impl Iterator<Item = (u64, String)> {
-    let outcome = move |seed| match World::new(if seed % 2 == 0 { 5 } else { 3 }, options, seed).run() {
+    broken_promises_with(0, options, seeds)
+}
+
+fn broken_promises_with(
+    spares: usize,
+    options: &PaxosOptions,
+    seeds: std::ops::Range<u64>,
+) -> impl Iterator<Item = (u64, String)> {
+    let size = |seed| if seed % 2 == 0 { 5 } else { 3 };
+    let outcome = move |seed| match World::new(size(seed), spares, options, seed).run() {
         Outcome::Kept { decided, snapshots, .. } => {
             assert!(
                 decided > 20 && snapshots > 0,
@@ -41,12 +50,34 @@ fn a_monitored_cluster_keeps_every_promise_and_serves_again_after_the_faults() {
 
 #[test]
 fn simulated_replicas_fall_so_far_behind_that_they_are_handed_the_state() {
-    let handed = |seed| match World::new(3, &options(Leadership::Monitor, &[]), seed).run() {
+    let handed = |seed| match World::new(3, 0, &options(Leadership::Monitor, &[]), seed).run() {
         Outcome::Kept { transfers, .. } => transfers,
         Outcome::Broken(why) => panic!("seed {seed}: {why}"),
     };
     let handed = (0..10).map(handed).filter(|&transfers| transfers > 0).count();
     assert!(handed >= 3, "in {handed} of 10 clusters only");
+}
+
+#[test]
+fn members_are_added_removed_and_replaced_while_everything_fails_and_every_promise_is_kept() {
+    for (leadership, read, seeds) in [
+        (Leadership::Monitor, Read::Log, 4000..4040),
+        (Leadership::Compete, Read::Log, 4040..4060),
+        (Leadership::Monitor, Read::Quorum, 4060..4080),
+    ] {
+        let options = PaxosOptions { read, ..options(leadership, &[]) };
+        assert_eq!(broken_promises_with(3, &options, seeds).next(), None);
+    }
+}
+
+#[test]
+fn simulated_members_change_several_times_in_most_clusters() {
+    let changes = |seed| match World::new(3, 3, &options(Leadership::Monitor, &[]), seed).run() {
+        Outcome::Kept { changes, .. } => changes,
+        Outcome::Broken(why) => panic!("seed {seed}: {why}"),
+    };
+    let changed = (5000..5020).map(changes).filter(|&changes| changes >= 3).count();
+    assert!(changed >= 15, "in {changed} of 20 clusters only");
 }
 
 #[test]
@@ -78,6 +109,7 @@ fn thousands_of_clusters_keep_every_promise() {
         for read in [Read::Log, Read::Quorum] {
             let options = PaxosOptions { read, ..options(leadership, &[]) };
             assert_eq!(broken_promises(&options, 10_000..11_500).next(), None);
+            assert_eq!(broken_promises_with(3, &options, 20_000..21_500).next(), None);
         }
     }
 }
@@ -161,4 +193,10 @@ fn a_snapshot_under_the_wrong_slot_is_caught() {
 #[test]
 fn segments_removed_before_the_snapshot_is_durable_is_caught() {
     is_caught(Flaw::LogRemovesEarly, Leadership::Monitor);
+}
+
+#[test]
+fn new_members_that_decide_at_once_are_caught() {
+    let options = options(Leadership::Monitor, &[Flaw::MembersChangeAtOnce]);
+    assert!(broken_promises_with(3, &options, 0..150).next().is_some(), "it was not noticed in 150 runs");
 }

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
 use nemesis::{Lab, Mode, ProcessCommand};
 use node::config::{Member, NodeConfig};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -34,6 +35,8 @@ pub(super) fn command(
         // Nodes that jitter alike would never get out of each other's way.
         seed: seed.wrapping_mul(1_000).wrapping_add(number),
         members: members.collect(),
+        routes: BTreeMap::new(),
+        join: false,
         paxos: cluster.paxos.clone(),
     };
     fs::create_dir_all(&own).map_err(|error| Failure::io(&own, &error))?;

@@ -6,6 +6,7 @@
     reason = "this is the edge that owns the clock"
 )]
 
+mod members;
 mod outbox;
 mod snapshots;
 
@@ -14,16 +15,18 @@ use crate::flaw::Flaw;
 use crate::log::{Log, LogError, LogWriter, Recovered, Told};
 use crate::paxos::acceptor::Acceptor;
 use crate::paxos::leader::Leader;
-use crate::paxos::message::{Command, Decided, Message, NodeId, Roster, Slot};
+use crate::paxos::membership::{Membership, Roster};
+use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
 use crate::paxos::replica::Replica;
-use crate::paxos::snapshot::Roles;
+use crate::paxos::snapshot::{Roles, encode};
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::status::{Recovery, Status};
 use crate::store::Answer;
 use crate::transport::Peers;
 use outbox::Outbox;
 use snapshots::{Saved, Snapshots};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,8 +59,8 @@ pub enum Input {
     },
     /// Messages of another node.
     Frame {
-        /// The node.
-        from: NodeId,
+        /// The node's name.
+        from: Arc<str>,
         /// Its messages, in order.
         messages: Vec<Message>,
     },
@@ -65,6 +68,8 @@ pub enum Input {
     Log(Result<Told, LogError>),
     /// A snapshot is durable, or could not be written.
     Saved(Result<Saved, LogError>),
+    /// Somebody wants to know who the members are.
+    Members(oneshot::Sender<Membership>),
     /// Somebody wants to know how the node is.
     Status(oneshot::Sender<Status>),
     /// Somebody wants the decisions of slots from one (inclusive) to another (exclusive).
@@ -85,7 +90,8 @@ pub struct Decisions {
 /// The roles of one node, and all that stands between them and the world.
 pub struct Driver {
     config: NodeConfig,
-    me: NodeId,
+    roster: Roster,
+    hosts: BTreeSet<Role>,
     started: Instant,
     acceptor: Option<Acceptor>,
     leader: Option<Leader>,
@@ -105,7 +111,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Builds the roles from what the log holds.
+    /// Builds the roles from what the log holds. `roster` is who is who before the first record.
     ///
     /// `life` differs from that of every earlier process of this node.
     pub fn new(
@@ -121,27 +127,36 @@ impl Driver {
             log.sync_late();
         }
         let recovery_started = Instant::now();
-        let hosts = |role| config.members[usize::from(roster.me.0)].roles.contains(&role);
         let mut recovery = Recovery {
             restarted: recovered.existed,
             records: recovered.records.len() as u64,
             bytes: recovered.bytes,
             torn_bytes: recovered.torn_bytes,
-            decisions_from_snapshot: recovered.snapshot.as_ref().map_or(0, |it| it.slot_out() - 1),
+            decisions_from_snapshot: recovered
+                .snapshot
+                .as_ref()
+                .map_or(0, |it| it.slot_out().saturating_sub(1)),
             snapshot_bytes: recovered.snapshot_bytes,
             ..Recovery::default()
         };
+        let joins = roster.version > 0 && recovered.members().is_none();
+        let Recovered { snapshot, records, .. } = recovered;
+        let chance = (config.seed, life);
         let (roles, decisions) =
-            Roles::recover(roster, &config.paxos, (config.seed, life), recovered.snapshot, recovered.records);
-        let Roles { acceptor, leader, replica } = roles;
+            Roles::recover((roster, &config.name), &config.paxos, chance, snapshot, records);
+        let Roles { acceptor, leader, replica, roster } = roles;
+        let own = |membership: &Membership| membership.named(&config.name).map(|node| node.roles.clone());
+        let own_member = || config.members.iter().find(|member| member.name == config.name);
+        let hosts = own_member().map(|member| member.roles.clone()).or_else(|| own(&roster.membership));
+        let hosts = hosts.unwrap_or_default();
         recovery.decisions_from_log = decisions;
         recovery.log_seconds =
             recovery_started.duration_since(started).as_secs_f64() + recovery_started.elapsed().as_secs_f64();
         let log_bytes = log.bytes();
-        Self {
-            acceptor: hosts(Role::Acceptor).then_some(acceptor),
-            leader: hosts(Role::Leader).then_some(leader),
-            replica: hosts(Role::Replica).then_some(replica),
+        let mut driver = Self {
+            acceptor: hosts.contains(&Role::Acceptor).then_some(acceptor),
+            leader: hosts.contains(&Role::Leader).then_some(leader),
+            replica: hosts.contains(&Role::Replica).then_some(replica),
             outbox: Outbox::new(roster.me, peers),
             snapshots: Snapshots::new(
                 log.folder().to_owned(),
@@ -153,7 +168,8 @@ impl Driver {
                 // The driver only goes away when the process ends.
                 let _ = inbox.send(Input::Log(told));
             }),
-            me: roster.me,
+            roster,
+            hosts,
             started,
             config,
             log_bytes,
@@ -164,7 +180,9 @@ impl Driver {
             says_level: recovery.restarted,
             recovery,
             late: VecDeque::new(),
-        }
+        };
+        driver.begin(joins);
+        driver
     }
 
     /// What it brought back from its log.
@@ -223,10 +241,9 @@ impl Driver {
     fn input(&mut self, now: Duration, input: Input) -> Result<(), LogError> {
         match input {
             Input::Request { command, read, reply } => self.request(now, command, read, reply),
-            Input::Frame { from, messages } => {
-                for message in messages {
-                    self.message(now, from, message);
-                }
+            Input::Frame { from, messages } => self.frame(now, &from, messages),
+            Input::Members(reply) => {
+                let _ = reply.send(self.roster.membership.clone());
             }
             Input::Log(told) => self.told(told?),
             Input::Saved(saved) => {
@@ -264,7 +281,7 @@ impl Driver {
             Told::Rotated(index) => {
                 let (acceptor, leader, replica) =
                     (self.acceptor.as_ref(), self.leader.as_ref(), self.replica.as_ref());
-                self.snapshots.take(index, crate::paxos::snapshot::encode(acceptor, leader, replica));
+                self.snapshots.take(index, encode(&self.roster.membership, acceptor, leader, replica));
                 if self.has(Flaw::LogRemovesEarly) {
                     self.log.remove_before(index);
                 }
@@ -311,6 +328,7 @@ impl Driver {
             | Message::Fetch { .. }
             | Message::Highest { .. } => (false, false, true),
             Message::Progress { .. } => (true, true, true),
+            Message::Knows { .. } | Message::Who | Message::Members(_) => (false, false, false),
         };
         if let (true, Some(role)) = (replica, &mut self.replica) {
             let mut step = Step::default();
@@ -349,6 +367,7 @@ impl Driver {
 
     /// Does what a role wants done, in the one order that is safe.
     fn carry_out(&mut self, now: Duration, role: Role, mut step: Step) {
+        self.follow_replica(now);
         let early = role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeWrite);
         if early && !step.save.is_empty() {
             self.late.push_back((now + LATE, std::mem::take(&mut step.save)));
@@ -372,7 +391,7 @@ impl Driver {
 
     fn deliver_local(&mut self, now: Duration) {
         while let Some(message) = self.local.pop_front() {
-            self.message(now, self.me, message);
+            self.message(now, self.roster.me, message);
         }
     }
 
@@ -389,11 +408,14 @@ impl Driver {
         Status {
             name: self.config.name.clone(),
             pid: std::process::id(),
-            roles: self.config.members[usize::from(self.me.0)].roles.clone(),
+            roles: self.hosts.clone(),
             flaws: self.config.paxos.flaw.clone(),
             active: leader.is_some_and(Leader::is_active),
             round: leader.map_or(0, Leader::round),
-            leader: highest.map(|ballot| self.config.members[usize::from(ballot.leader.0)].name.clone()),
+            leader: highest
+                .and_then(|ballot| self.roster.membership.name_of(ballot.leader))
+                .map(str::to_owned),
+            configuration: self.roster.membership.clone(),
             slot_in: replica.map_or(1, Replica::slot_in),
             slot_out: replica.map_or(1, Replica::slot_out),
             preemptions: leader.map_or(0, |leader| leader.preemptions),

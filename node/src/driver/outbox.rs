@@ -8,6 +8,7 @@ use crate::paxos::step::{Record, Step, Ticket};
 use crate::store::Answer;
 use crate::transport::Peers;
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -56,6 +57,17 @@ impl Outbox {
             held: Default::default(),
             stored: VecDeque::new(),
         }
+    }
+
+    /// Sends to these other nodes from now on, as node `me`, which knows this version of the membership.
+    pub(super) fn dial(&mut self, name: &str, me: NodeId, version: u64, others: &[(NodeId, SocketAddr)]) {
+        self.me = me;
+        self.peers.dial(name, Message::Knows { version, sender: me }, others);
+    }
+
+    /// Sends something that depends on no record.
+    pub(super) fn tell(&mut self, to: NodeId, message: Message) {
+        self.peers.push(to, message);
     }
 
     /// Takes records that nothing waits for.

@@ -4,7 +4,7 @@ use super::Server;
 use super::respond::{Failure, json, query};
 use crate::config::Read;
 use crate::driver::{Input, Reply};
-use crate::paxos::message::Command;
+use crate::paxos::message::{Command, Slot};
 use crate::store::{Answer, Operation};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -58,11 +58,20 @@ pub(super) async fn answer(
     let (client, sequence) = name(server, request.headers())?;
     let body = body(request.into_body()).await?;
     let operation = operation(&method, action, key, body)?;
+    let (answer, slot) = propose(server, Command { client, sequence, operation }, read).await?;
+    respond(answer, slot)
+}
+
+/// Has a command applied; returns what it came to, and the slot.
+pub(super) async fn propose(
+    server: &Server,
+    command: Command,
+    read: Option<Read>,
+) -> Result<(Answer, Slot), Failure> {
     let (reply, answer) = oneshot::channel();
-    let command = Command { client, sequence, operation };
     server.inbox.send(Input::Request { command, read, reply }).map_err(|_| Failure::stopping())?;
     match tokio::time::timeout(server.deadline, answer).await {
-        Ok(Ok(Reply::Applied(answer, slot))) => respond(answer, slot),
+        Ok(Ok(Reply::Applied(answer, slot))) => Ok((answer, slot)),
         Ok(Ok(Reply::Refused(why))) => Err(Failure::refused(why)),
         Ok(Err(_)) => Err(Failure::stopping()),
         Err(_) => Err(Failure::undecided(server.deadline.as_secs_f64())),
@@ -98,7 +107,7 @@ fn read(parameters: &str) -> Result<Option<Read>, Failure> {
 }
 
 /// The command's name: the client's own, or one that nobody else has.
-fn name(server: &Server, headers: &HeaderMap) -> Result<(String, u64), Failure> {
+pub(super) fn name(server: &Server, headers: &HeaderMap) -> Result<(String, u64), Failure> {
     let Some(client) = headers.get("x-client-id") else {
         let (node, count) = &server.anonymous;
         return Ok((format!("{node}-{}", count.fetch_add(1, Ordering::Relaxed)), 1));
@@ -112,7 +121,8 @@ fn name(server: &Server, headers: &HeaderMap) -> Result<(String, u64), Failure> 
     Ok((client.to_owned(), sequence))
 }
 
-async fn body(body: Incoming) -> Result<String, Failure> {
+/// A request's body, as text.
+pub(super) async fn body(body: Incoming) -> Result<String, Failure> {
     let collected = Limited::new(body, BODY_MAX).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() {
             Failure::too_large(BODY_MAX)
@@ -144,7 +154,8 @@ fn operation(method: &Method, action: Action, key: String, body: String) -> Resu
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a str, expected: &str) -> Result<T, Failure> {
+/// A body as JSON; the error says what is expected, and where it is something else.
+pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str, expected: &str) -> Result<T, Failure> {
     serde_json::from_str(body)
         .map_err(|error| Failure::bad(format!("the body should be {expected}: {error}")))
 }
@@ -162,6 +173,9 @@ fn respond(answer: Answer, slot: u64) -> Result<Response<Full<Bytes>>, Failure> 
             let error = "the value is not a number, or the sum is too large for 64 bits";
             json(StatusCode::CONFLICT, &json!({ "error": error, "actual": actual, "slot": slot }))
         }
-        Answer::Forgotten => return Err(Failure::forgotten()),
+        // A command of the same name asked for something else.
+        Answer::Forgotten | Answer::Reconfigured { .. } | Answer::Refused(_) => {
+            return Err(Failure::forgotten());
+        }
     })
 }

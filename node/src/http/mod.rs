@@ -6,12 +6,12 @@
     reason = "this is the edge that owns the sockets"
 )]
 
+mod config;
 mod kv;
 mod metrics;
 mod respond;
 
 use crate::driver::{Decisions, Input};
-use crate::paxos::message::NodeId;
 use crate::status::Status;
 use crate::transport::{self, FROM, PROTOCOL};
 use http_body_util::Full;
@@ -22,7 +22,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use respond::{Failure, json};
 use serde_json::json;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -33,8 +32,6 @@ use tokio::sync::{mpsc, oneshot};
 pub struct Server {
     /// The way to the driver.
     pub inbox: mpsc::UnboundedSender<Input>,
-    /// The members by name.
-    pub members: HashMap<String, NodeId>,
     /// How long a command may stay undecided before the client is told "unknown".
     pub deadline: Duration,
     /// Names for the commands of clients that give none: this node's name, and a count.
@@ -95,6 +92,7 @@ impl Server {
                 only(&request, &Method::GET, "GET")?;
                 self.decisions(request.uri().query().unwrap_or_default()).await
             }
+            "/config" => config::answer(self, request).await,
             "/paxos" => self.upgrade(request),
             _ => match path.strip_prefix("/kv/") {
                 Some(rest) => kv::answer(self, rest, request).await,
@@ -138,7 +136,7 @@ impl Server {
         if header(UPGRADE.as_str()) != Some(PROTOCOL) {
             return Err(Failure::bad(format!("/paxos is for nodes, which ask for `Upgrade: {PROTOCOL}`")));
         }
-        let from = header(FROM).and_then(|name| self.members.get(name)).copied();
+        let from = header(FROM).filter(|name| !name.is_empty()).map(Arc::from);
         let from =
             from.ok_or_else(|| Failure::bad(format!("the header {FROM} must name a member of the cluster")))?;
         let inbox = self.inbox.clone();

@@ -22,6 +22,7 @@ mod writer;
 pub use snapshot::save as save_snapshot;
 pub use writer::{LogWriter, Told};
 
+use crate::paxos::membership::Membership;
 use crate::paxos::snapshot::Snapshot;
 use crate::paxos::step::Record;
 use frame::{Scan, Tail};
@@ -90,6 +91,16 @@ pub struct Recovered {
 
 /// The flaw `acceptor-answers-before-sync`: how long it leaves records unsynced.
 const LATE: Duration = Duration::from_millis(700);
+impl Recovered {
+    /// The oldest word in it on who the members are.
+    pub fn members(&self) -> Option<&Membership> {
+        let records = self.records.iter().find_map(|record| match record {
+            Record::Members(members) => Some(members),
+            Record::Promise(_) | Record::Accepted(_) | Record::Round(_) | Record::Decided { .. } => None,
+        });
+        self.snapshot.as_ref().map(Snapshot::members).or(records)
+    }
+}
 
 /// Spare segments that are kept, at most.
 const SPARES: usize = 2;

@@ -1,6 +1,7 @@
 //! The acceptor (section 2.2): the memory of the protocol.
 
-use super::message::{Ballot, Command, Message, NodeId, PValue, Roster, Slot};
+use super::membership::Roster;
+use super::message::{Ballot, Command, Message, NodeId, PValue, Slot};
 use super::progress::Progress;
 use super::step::{Record, Step};
 use crate::flaw::Flaw;
@@ -27,8 +28,14 @@ impl Acceptor {
             promised: None,
             accepted: BTreeMap::new(),
             collected: 1,
-            progress: Progress::new(roster.replicas.len()),
+            progress: Progress::new(roster),
         }
+    }
+
+    /// The members have changed.
+    pub fn take_up(&mut self, roster: &Roster) {
+        self.progress.take_up(roster);
+        self.collect(self.progress.floor());
     }
 
     /// The highest ballot it has promised.
@@ -82,7 +89,7 @@ impl Acceptor {
             Message::Progress { slot_out } => {
                 self.progress.heard(from, slot_out);
                 let early = self.has(Flaw::AcceptorCollectsEarly);
-                self.collect(if early { self.progress.known_to(1) } else { self.progress.floor() });
+                self.collect(if early { self.progress.highest() } else { self.progress.floor() });
             }
             Message::Ask { life, number } => {
                 let accepted = self.accepted.last_key_value().map_or(0, |(slot, _)| *slot);
@@ -99,7 +106,10 @@ impl Acceptor {
             | Message::State { .. }
             | Message::Fetch { .. }
             | Message::Ping
-            | Message::Pong { .. } => {}
+            | Message::Pong { .. }
+            | Message::Knows { .. }
+            | Message::Who
+            | Message::Members(_) => {}
         }
     }
 

@@ -42,14 +42,19 @@ impl Commander {
         self.accepted.contains(acceptor)
     }
 
-    /// Handles an acceptor's `P2b`; `quorum` acceptances choose the pvalue.
-    pub fn answered(&mut self, acceptor: NodeId, promised: Ballot, quorum: usize) -> Commanded {
+    /// Handles an acceptor's `P2b`; the pvalue is chosen when those that accepted it are `enough`.
+    pub fn answered(
+        &mut self,
+        acceptor: NodeId,
+        promised: Ballot,
+        enough: impl Fn(&NodeSet) -> bool,
+    ) -> Commanded {
         if promised > self.pvalue.ballot {
             return Commanded::Preempted(promised);
         }
         if promised == self.pvalue.ballot {
             self.accepted.insert(acceptor);
         }
-        if self.accepted.len() >= quorum { Commanded::Chosen } else { Commanded::Waiting }
+        if enough(&self.accepted) { Commanded::Chosen } else { Commanded::Waiting }
     }
 }

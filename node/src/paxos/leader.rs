@@ -2,7 +2,8 @@
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
-use super::message::{Ballot, Command, Decided, Message, NodeId, PValue, Roster, Slot};
+use super::membership::{Group, Roster};
+use super::message::{Ballot, Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
 use super::progress::Progress;
 use super::scout::{Scout, Scouted};
 use super::step::{Record, Step};
@@ -23,6 +24,8 @@ enum State {
     Active,
     /// It watches the leader that preempted it (`monitor`).
     Watching(Watch),
+    /// It is no leader of the newest configuration.
+    Idle,
 }
 
 /// What a passive leader knows of the one it watches.
@@ -58,7 +61,6 @@ pub struct Leader {
     progress: Progress,
     /// Every slot below was collected by an acceptor, and so is decided.
     collected: Slot,
-    quorum: usize,
     /// How often it was preempted, since the process began.
     pub preemptions: u64,
     /// How often it was adopted, since the process began.
@@ -69,21 +71,21 @@ impl Leader {
     /// A leader that used rounds up to `round` in earlier lives; it begins with its first [`tick`](Self::tick).
     /// A restarted one that monitors looks for somebody who leads before it tries for itself.
     pub fn new(roster: Roster, options: PaxosOptions, seed: u64, round: u64) -> Self {
-        let acceptors = roster.acceptors.len();
-        let minority = options.flaw.contains(&Flaw::CommanderMinorityQuorum);
-        let quorum = if minority { (acceptors / 2).max(1) } else { acceptors / 2 + 1 };
-        let looks_first = round > 0 && options.leadership == Leadership::Monitor;
-        let watch = Watch {
-            leader: None,
-            until: 2 * options.patience,
-            limit: 2 * options.patience,
-            next_ping: Duration::ZERO,
+        let joins = roster.version > 0;
+        let state = match options.leadership {
+            _ if !roster.leaders.contains(&roster.me) => State::Idle,
+            Leadership::Monitor if round > 0 || joins => State::Watching(Watch {
+                leader: None,
+                until: 2 * options.patience,
+                limit: 2 * options.patience,
+                next_ping: Duration::ZERO,
+            }),
+            Leadership::Monitor | Leadership::Compete => State::Waiting(Duration::ZERO),
         };
-        let state = if looks_first { State::Watching(watch) } else { State::Waiting(Duration::ZERO) };
         Self {
             backoff: Backoff::new(options.backoff, seed),
-            progress: Progress::new(roster.replicas.len()),
-            collected: 1,
+            progress: Progress::new(&roster),
+            collected: roster.retired(),
             roster,
             options,
             round,
@@ -91,7 +93,6 @@ impl Leader {
             state,
             proposals: BTreeMap::new(),
             commanders: BTreeMap::new(),
-            quorum,
             preemptions: 0,
             adoptions: 0,
         }
@@ -126,6 +127,45 @@ impl Leader {
         self.progress.floor().max(self.collected)
     }
 
+    /// Whether these acceptors are a majority of the group's.
+    fn is_quorum(options: &PaxosOptions, group: &Group, answered: &NodeSet) -> bool {
+        if options.flaw.contains(&Flaw::CommanderMinorityQuorum) {
+            let count = group.acceptors.iter().filter(|&&acceptor| answered.contains(acceptor)).count();
+            return count >= (group.acceptors.len() / 2).max(1);
+        }
+        answered.has_majority_of(&group.acceptors)
+    }
+
+    /// The members have changed. New acceptors have promised nothing yet, so a ballot must be adopted anew.
+    pub fn take_up(&mut self, now: Duration, roster: Roster, step: &mut Step) {
+        let grows =
+            roster.groups.last().map(|group| group.from) != self.roster.groups.last().map(|group| group.from);
+        self.roster = roster;
+        self.progress.take_up(&self.roster);
+        self.collected = self.collected.max(self.roster.retired());
+        self.forget();
+        let others_lead = |leader: &NodeId| self.roster.leaders.contains(leader);
+        if !self.roster.leaders.contains(&self.roster.me) {
+            self.commanders.clear();
+            self.proposals.clear();
+            self.state = State::Idle;
+            return;
+        }
+        let first = self.roster.leaders.first() == Some(&self.roster.me);
+        match &mut self.state {
+            State::Active | State::Scouting(_) if grows => {
+                self.commanders.clear();
+                self.scout(now, step);
+            }
+            State::Idle => self.state = State::Waiting(now + self.options.patience),
+            State::Watching(watch) if !watch.leader.as_ref().is_none_or(others_lead) => {
+                let wait = if first { Duration::ZERO } else { self.options.patience };
+                watch.until = now + wait;
+            }
+            State::Waiting(_) | State::Watching(_) | State::Active | State::Scouting(_) => {}
+        }
+    }
+
     /// Handles a message from a replica, an acceptor, or another leader.
     pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
         match message {
@@ -147,7 +187,10 @@ impl Leader {
             | Message::State { .. }
             | Message::Fetch { .. }
             | Message::Ask { .. }
-            | Message::Highest { .. } => {}
+            | Message::Highest { .. }
+            | Message::Knows { .. }
+            | Message::Who
+            | Message::Members(_) => {}
         }
     }
 
@@ -159,7 +202,7 @@ impl Leader {
             return;
         }
         let Decided { slot, command } = proposal;
-        if slot < self.floor() {
+        if slot < self.floor() || matches!(self.state, State::Idle) {
             return;
         }
         if let Some(known) = self.proposals.get(&slot) {
@@ -177,7 +220,8 @@ impl Leader {
 
     fn command(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
         let commander = Commander::new(self.ballot(), slot, command, now, now + self.options.resend);
-        step.broadcast(&self.roster.acceptors, &Message::P2a(commander.pvalue().clone()));
+        let acceptors = &self.roster.group(slot).acceptors;
+        step.broadcast(acceptors, &Message::P2a(commander.pvalue().clone()));
         self.commanders.insert(slot, commander);
     }
 
@@ -203,10 +247,14 @@ impl Leader {
         if ballot != self.ballot() {
             return;
         }
+        let (options, roster, floor) = (&self.options, &self.roster, self.floor());
+        let enough = |answered: &NodeSet| {
+            roster.groups_from(floor).all(|group| Self::is_quorum(options, group, answered))
+        };
         let outcome = match &mut self.state {
-            State::Scouting(scout) => scout.answered(from, promised, accepted, self.quorum),
+            State::Scouting(scout) => scout.answered(from, promised, accepted, enough),
             State::Active if promised > ballot => Scouted::Preempted(promised),
-            State::Waiting(_) | State::Active | State::Watching(_) => Scouted::Waiting,
+            State::Waiting(_) | State::Active | State::Watching(_) | State::Idle => Scouted::Waiting,
         };
         match outcome {
             Scouted::Waiting => {}
@@ -259,7 +307,9 @@ impl Leader {
             }
             return;
         };
-        match commander.answered(from, promised, self.quorum) {
+        let (options, group) = (&self.options, self.roster.group(slot));
+        let enough = |accepted: &NodeSet| Self::is_quorum(options, group, accepted);
+        match commander.answered(from, promised, enough) {
             Commanded::Waiting => {}
             Commanded::Preempted(by) => self.preempted(now, by, step),
             Commanded::Chosen => {
@@ -338,6 +388,7 @@ impl Leader {
                 self.commanders.values().map(|commander| commander.again).min().unwrap_or(Duration::MAX)
             }
             State::Watching(watch) => watch.until.min(watch.next_ping),
+            State::Idle => Duration::MAX,
         }
     }
 
@@ -361,13 +412,13 @@ impl Leader {
             State::Active => {
                 for commander in self.commanders.values_mut().filter(|commander| commander.again <= now) {
                     commander.again = again;
-                    let silent =
-                        self.roster.acceptors.iter().filter(|&&acceptor| !commander.has_answer_of(acceptor));
+                    let acceptors = &self.roster.group(commander.pvalue().slot).acceptors;
+                    let silent = acceptors.iter().filter(|&&acceptor| !commander.has_answer_of(acceptor));
                     let request = || Message::P2a(commander.pvalue().clone());
                     step.send.extend(silent.map(|&acceptor| (acceptor, request())));
                 }
             }
-            State::Waiting(_) | State::Watching(_) | State::Scouting(_) => {}
+            State::Waiting(_) | State::Watching(_) | State::Scouting(_) | State::Idle => {}
         }
     }
 }

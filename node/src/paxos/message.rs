@@ -1,13 +1,13 @@
 //! What the roles say to each other: ballots, slots, commands, pvalues, messages.
 
-use crate::config::{Member, Role};
+use super::membership::Membership;
 use crate::store::Operation;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A node's place in the list of members, the same on every node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A node's number among all that were ever members, the same on every node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u8);
 
 /// A place in the sequence of commands; the first is 1.
@@ -25,7 +25,7 @@ pub struct Ballot {
 /// A client's command, named by the client so that a retry is known for what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Command {
-    /// The client's name; empty for the no-op that fills a gap.
+    /// The client's name; empty for a command of the replicas' own.
     pub client: String,
     /// Its number among the client's commands, rising.
     pub sequence: u64,
@@ -42,13 +42,25 @@ impl Command {
             Operation::Put { key, value } | Operation::Append { key, value } => key.len() + value.len(),
             Operation::Cas { key, from, to } => key.len() + from.as_ref().map_or(0, String::len) + to.len(),
             Operation::Incr { key, .. } => key.len() + 8,
+            Operation::Reconfigure { change } => 100 * (change.add.len() + change.remove.len()),
+            Operation::Retire { .. } => 8,
         };
         self.client.len() + operation + 32
     }
 
     /// The command that does nothing, with which a replica closes a gap nobody else fills.
     pub fn no_op() -> Self {
-        Self { client: String::new(), sequence: 0, operation: Operation::Nothing }
+        Self::internal(Operation::Nothing)
+    }
+
+    /// A command of the replicas' own, which no client waits for.
+    pub(super) fn internal(operation: Operation) -> Self {
+        Self { client: String::new(), sequence: 0, operation }
+    }
+
+    /// Whether no client waits for it.
+    pub(super) fn is_internal(&self) -> bool {
+        self.client.is_empty()
     }
 }
 
@@ -169,40 +181,18 @@ pub enum Message {
         /// Whether it is trying to become the leader.
         tries: bool,
     },
-}
-
-/// Who is who: the members of the cluster by role.
-#[derive(Debug, Clone)]
-pub struct Roster {
-    /// This node.
-    pub me: NodeId,
-    /// The nodes that host a replica.
-    pub replicas: Vec<NodeId>,
-    /// The nodes that host a leader.
-    pub leaders: Vec<NodeId>,
-    /// The nodes that host an acceptor.
-    pub acceptors: Vec<NodeId>,
-    /// All nodes.
-    pub everybody: Vec<NodeId>,
-}
-
-impl Roster {
-    /// The roster of `members` as the member called `me` sees it; none if there is no such member, or
-    /// more members than a [`NodeId`] can tell apart.
-    pub fn new(members: &[Member], me: &str) -> Option<Self> {
-        u8::try_from(members.len()).ok()?;
-        let ids = || (0..=u8::MAX).map(NodeId).zip(members);
-        let with =
-            |role| ids().filter(|(_, member)| member.roles.contains(&role)).map(|(id, _)| id).collect();
-        let me = ids().find(|(_, member)| member.name == me)?.0;
-        Some(Self {
-            me,
-            replicas: with(Role::Replica),
-            leaders: with(Role::Leader),
-            acceptors: with(Role::Acceptor),
-            everybody: ids().map(|(id, _)| id).collect(),
-        })
-    }
+    /// What follows is said by the node of this number, which knows this version of the membership; a node that knows an
+    /// older one, or does not know the number, does not listen.
+    Knows {
+        /// The version.
+        version: u64,
+        /// The sender, which may have been a member under another number before.
+        sender: NodeId,
+    },
+    /// A node asks for the membership.
+    Who,
+    /// The membership.
+    Members(Membership),
 }
 
 /// A set of nodes, for counting answers.
@@ -221,6 +211,11 @@ impl NodeSet {
     /// Whether the node is in it.
     pub fn contains(&self, node: NodeId) -> bool {
         self.0[usize::from(node.0 >> 7)] & (1 << (node.0 & 127)) != 0
+    }
+
+    /// Whether more than half of these nodes are in it.
+    pub fn has_majority_of(&self, nodes: &[NodeId]) -> bool {
+        nodes.iter().filter(|&&node| self.contains(node)).count() > nodes.len() / 2
     }
 
     /// How many nodes are in it.

@@ -19,6 +19,7 @@
 //! | `Fetch`, `State` | replica ↔ replica | catch-up where those decisions are no longer kept: the state itself, in parts |
 //! | `Ask`, `Highest` | replica ↔ acceptors | how far must a read see? (section 4.5) |
 //! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
+//! | `Knows`, `Who`, `Members` | node ↔ node | which members do you know of? (section 2.1) |
 //!
 //! A role is a function: its state, the time and an input give a [`Step`](step::Step), which says what must be saved, what may be
 //! sent once that is durable, and what a client may be told. It knows no clock, no file, no socket and no chance of its own.
@@ -32,13 +33,19 @@
 //! restart is a [`Snapshot`](snapshot::Snapshot) and the records written since.
 //!
 //! A replica that shares its node with a leader proposes to that one, and a leader that watches another passes the proposal on to it
-//! (section 4.4); what stays undecided is proposed to all leaders. Leaders that compete are proposed to alike, as in the paper. Left
-//! out: reconfiguration and leases.
+//! (section 4.4); what stays undecided is proposed to all leaders. Leaders that compete are proposed to alike, as in the paper.
+//!
+//! The members change by a command, WINDOW slots after it was decided ([`membership`]): a slot is decided by a majority of the
+//! acceptors of its own configuration, and a ballot is adopted by a majority of each configuration whose slots are still to be
+//! decided. That nobody acts for a slot whose configuration it does not know is one rule between nodes: every message says which
+//! version of the membership its sender knows, and whoever knows less asks for it first, and handles the message not at all.
+//! What was accepted under new members is thus never told to a leader that has not heard of them. Left out: leases.
 
 pub mod acceptor;
 pub mod backoff;
 pub mod commander;
 pub mod leader;
+pub mod membership;
 pub mod message;
 pub mod progress;
 mod reads;

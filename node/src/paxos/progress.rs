@@ -1,35 +1,68 @@
 //! How far the replicas are, and what may therefore be forgotten (section 4.2).
 
+use super::membership::{Group, Roster};
 use super::message::{NodeId, Slot};
 use std::collections::BTreeMap;
 
 /// What the replicas said of their progress.
 #[derive(Debug)]
 pub struct Progress {
-    replicas: usize,
+    groups: Vec<Group>,
     heard: BTreeMap<NodeId, Slot>,
+    floor: Slot,
 }
 
 impl Progress {
-    /// Of so many replicas, nothing heard yet.
-    pub fn new(replicas: usize) -> Self {
-        Self { replicas, heard: BTreeMap::new() }
+    /// Of the replicas of this roster, nothing heard yet.
+    pub fn new(roster: &Roster) -> Self {
+        Self { groups: roster.groups.clone(), heard: BTreeMap::new(), floor: 1 }
+    }
+
+    /// The members have changed.
+    pub fn take_up(&mut self, roster: &Roster) {
+        self.groups.clone_from(&roster.groups);
+        self.heard.retain(|replica, _| roster.replicas.contains(replica));
+        self.count();
     }
 
     /// A replica has applied, and has on disk, every slot below this one.
     pub fn heard(&mut self, from: NodeId, slot_out: Slot) {
         let known = self.heard.entry(from).or_insert(1);
-        *known = slot_out.max(*known);
+        if slot_out > *known {
+            *known = slot_out;
+            self.count();
+        }
     }
 
-    /// Every slot below is safe with f + 1 replicas, so that one of them survives the f failures that are tolerated.
+    fn count(&mut self) {
+        let floor =
+            |group: &Group| self.known_to(group.replicas.len().saturating_sub(1).div_ceil(2) + 1, group);
+        let floor = self.groups.iter().map(floor).min().unwrap_or(1);
+        // What was safe once stays safe: the old replicas go only when the new ones have it.
+        self.floor = self.floor.max(floor);
+    }
+
+    /// Every slot below is safe with f + 1 replicas of each configuration that matters, so that one of them survives the f
+    /// failures that are tolerated.
     pub fn floor(&self) -> Slot {
-        self.known_to(self.replicas.saturating_sub(1).div_ceil(2) + 1)
+        self.floor
     }
 
-    /// Every slot below is safe with so many replicas.
-    pub fn known_to(&self, replicas: usize) -> Slot {
-        let mut heard: Vec<_> = self.heard.values().copied().collect();
+    /// Every slot below is on the disks of f + 1 replicas of the newest configuration.
+    pub fn newest(&self) -> Slot {
+        let safe =
+            |group: &Group| self.known_to(group.replicas.len().saturating_sub(1).div_ceil(2) + 1, group);
+        self.groups.last().map_or(1, safe)
+    }
+
+    /// Every slot below is safe with at least one replica.
+    pub fn highest(&self) -> Slot {
+        self.heard.values().copied().max().unwrap_or(1)
+    }
+
+    /// Every slot below is safe with so many replicas of the group.
+    fn known_to(&self, replicas: usize, group: &Group) -> Slot {
+        let mut heard: Vec<_> = group.replicas.iter().filter_map(|id| self.heard.get(id).copied()).collect();
         heard.sort_unstable_by(|a, b| b.cmp(a));
         heard.get(replicas.saturating_sub(1)).copied().unwrap_or(1)
     }
@@ -38,6 +71,18 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Member, Role};
+    use crate::paxos::membership::Change;
+
+    fn member(number: u8) -> Member {
+        let address = ([127, 0, 0, 1], 1).into();
+        let roles = [Role::Replica, Role::Leader, Role::Acceptor].into();
+        Member { name: format!("n{number}"), address, roles }
+    }
+
+    fn roster(replicas: u8) -> Roster {
+        Roster::new(&(0..replicas).map(member).collect::<Vec<_>>(), "n0").unwrap()
+    }
 
     #[test]
     fn a_slot_is_safe_when_one_replica_more_than_may_fail_has_it() {
@@ -49,7 +94,7 @@ mod tests {
             (3, &[2, 5, 3], 3),
             (5, &[9, 8, 7, 1, 1], 7),
         ] {
-            let mut progress = Progress::new(replicas);
+            let mut progress = Progress::new(&roster(replicas));
             (0..).zip(told).for_each(|(id, &slot)| progress.heard(NodeId(id), slot));
             assert_eq!(progress.floor(), floor, "{replicas} replicas said {told:?}");
         }
@@ -57,9 +102,21 @@ mod tests {
 
     #[test]
     fn an_old_word_does_not_take_back_a_newer_one() {
-        let mut progress = Progress::new(1);
+        let mut progress = Progress::new(&roster(1));
         progress.heard(NodeId(0), 7);
         progress.heard(NodeId(0), 4);
         assert_eq!(progress.floor(), 7);
+    }
+
+    #[test]
+    fn while_members_change_a_slot_is_safe_when_the_old_and_the_new_replicas_have_it() {
+        let mut membership = roster(3).membership;
+        let remove = vec!["n0".to_owned(), "n1".to_owned()];
+        membership.change(50, &Change { add: vec![member(3), member(4)], remove }).unwrap();
+        let mut progress = Progress::new(&roster(3).follow(membership, "n2"));
+        (0..3).for_each(|id| progress.heard(NodeId(id), 60));
+        assert_eq!((progress.floor(), progress.newest()), (1, 1));
+        progress.heard(NodeId(3), 55);
+        assert_eq!((progress.floor(), progress.newest()), (55, 55));
     }
 }

@@ -76,14 +76,26 @@ impl Reads {
         step.send.extend(silent.map(|&acceptor| (acceptor, question.clone())));
     }
 
-    /// Takes an acceptor's answer; `quorum` of them say how far the reads must see.
-    pub(super) fn heard(&mut self, from: NodeId, (life, number): (u64, u64), slot: Slot, quorum: usize) {
+    /// The members have changed: whoever could have accepted something since must be asked.
+    pub(super) fn ask_again(&mut self) {
+        let due = std::mem::take(&mut self.due).into_values().flatten();
+        self.fresh.extend(std::mem::take(&mut self.asked).into_iter().chain(due));
+    }
+
+    /// Takes an acceptor's answer; when those that answered are `enough`, they say how far the reads must see.
+    pub(super) fn heard(
+        &mut self,
+        from: NodeId,
+        (life, number): (u64, u64),
+        slot: Slot,
+        enough: impl Fn(&NodeSet) -> bool,
+    ) {
         if (life, number) != (self.life, self.number) || self.asked.is_empty() {
             return;
         }
         self.answered.insert(from);
         self.highest = self.highest.max(slot);
-        if self.answered.len() >= quorum {
+        if enough(&self.answered) {
             let asked = std::mem::take(&mut self.asked);
             self.due.entry(self.highest + 1).or_default().extend(asked);
         }

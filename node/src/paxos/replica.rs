@@ -1,20 +1,22 @@
 //! The replica (section 2.1): proposes clients' commands for slots, and applies what is decided.
 
-use super::message::{Command, Decided, Message, NodeId, PValue, Roster, Slot};
+mod catch_up;
+mod change;
+
+use super::membership::{Membership, Roster};
+use super::message::{Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
+use super::progress::Progress;
 use super::reads::Reads;
 use super::step::{Record, Step, Ticket};
-use super::transfer::{Taken, Transfer};
+use super::transfer::Transfer;
 use crate::config::{Leadership, PaxosOptions, Read};
 use crate::flaw::Flaw;
 use crate::store::{Answer, Operation, Store};
-use bytes::Bytes;
+use catch_up::CatchUp;
+pub use catch_up::Learned;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Decisions in one answer to a replica that catches up, at most; and their bytes, roughly.
-const LEARNED_MAX: usize = 2_000;
-const LEARNED_BYTES: usize = 1 << 20;
 
 /// Decisions so many windows beyond the next slot to apply are not taken up: they are asked for in their turn.
 const WINDOWS_AHEAD: u64 = 10;
@@ -27,32 +29,6 @@ const QUEUE_MAX: usize = 20_000;
 struct Proposal {
     command: Arc<Command>,
     again: Duration,
-}
-
-/// What a replica got from others until it was level.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Learned {
-    /// Decisions, by an answer or from a leader that proposed them again.
-    pub decisions: u64,
-    /// Slots whose commands were in a state it was handed.
-    pub slots_of_state: u64,
-    /// Bytes of all that, roughly.
-    pub bytes: u64,
-    /// When it was level with a replica that answered, since the process began.
-    pub level_at: Option<Duration>,
-}
-
-/// What the replica knows of the others' progress, for catching up.
-#[derive(Debug, Default)]
-struct CatchUp {
-    /// The next slot of each other replica, as it last said.
-    others: BTreeMap<NodeId, Slot>,
-    /// When the next question may be sent.
-    next: Duration,
-    /// Since when the replica has lagged behind without applying anything.
-    lagging_since: Option<Duration>,
-    /// What it got from others until it was level.
-    learned: Learned,
 }
 
 /// A copy of the store that applies decided commands in the order of their slots.
@@ -80,6 +56,9 @@ pub struct Replica {
     stored: Slot,
     next_progress: Duration,
     told: Slot,
+    progress: Progress,
+    /// While members change: when this replica next helps the change along.
+    help: Option<Duration>,
 }
 
 /// How often a replica tells its progress while it makes some, and while it makes none.
@@ -88,27 +67,46 @@ const PROGRESS_IDLE: Duration = Duration::from_millis(200);
 
 impl Replica {
     /// A replica with nothing decided; `life` differs from that of every earlier process of this node.
+    ///
+    /// One that joins a cluster whose members have changed lacks even what there was before the first slot: it is in slot
+    /// 0 until it is handed a state.
     pub fn new(roster: Roster, options: PaxosOptions, life: u64) -> Self {
+        let begin = u64::from(roster.version == 0);
         Self {
+            store: if begin == 1 { Store::new(roster.membership.clone()) } else { Store::default() },
+            progress: Progress::new(&roster),
+            help: None,
             roster,
             options,
-            store: Store::default(),
-            slot_in: 1,
-            slot_out: 1,
+            slot_in: begin,
+            slot_out: begin,
             requests: VecDeque::new(),
             proposals: BTreeMap::new(),
             decisions: VecDeque::new(),
-            first: 1,
+            first: begin,
             kept_bytes: 0,
             reads: Reads::new(life),
             transfer: Transfer::default(),
             unsaved: None,
             waiting: BTreeMap::new(),
             catch_up: CatchUp::default(),
-            stored: 1,
+            stored: begin,
             next_progress: Duration::ZERO,
             told: 0,
         }
+    }
+
+    /// The members, as far as it has applied commands.
+    pub fn membership(&self) -> &Membership {
+        self.store.membership()
+    }
+
+    /// The members have changed, here or elsewhere.
+    pub fn take_up(&mut self, roster: Roster) {
+        self.reads.ask_again();
+        self.catch_up.others.retain(|node, _| roster.everybody.contains(node));
+        self.progress.take_up(&roster);
+        self.roster = roster;
     }
 
     /// The next slot it would propose for.
@@ -208,6 +206,11 @@ impl Replica {
         read: Option<Read>,
         step: &mut Step,
     ) -> bool {
+        if self.slot_out == 0
+            || !self.roster.is_replica() && self.slot_out >= self.roster.group(Slot::MAX).from
+        {
+            return false;
+        }
         let local = read.unwrap_or(self.options.read) == Read::Local || self.has(Flaw::ReplicaReadsOwnState);
         if let (Operation::Get { key }, true) = (&command.operation, local) {
             step.answer.push((ticket, Answer::Value(self.store.get(key).cloned()), self.slot_out - 1));
@@ -230,7 +233,11 @@ impl Replica {
             return false;
         }
         if self.has(Flaw::ReplicaAnswersOnPropose) {
-            step.answer.push((ticket, self.store.clone().apply(&command.operation), self.slot_in()));
+            step.answer.push((
+                ticket,
+                self.store.clone().apply(&command.operation, self.takes_effect()),
+                self.slot_in(),
+            ));
         }
         let tickets = self.waiting.entry((command.client.clone(), command.sequence)).or_default();
         tickets.push(ticket);
@@ -246,7 +253,7 @@ impl Replica {
     }
 
     fn known_result(&self, command: &Command) -> Option<Answer> {
-        if self.has(Flaw::ReplicaAppliesTwice) {
+        if self.has(Flaw::ReplicaAppliesTwice) || command.is_internal() {
             return None;
         }
         self.store.result(&command.client, command.sequence)
@@ -300,19 +307,30 @@ impl Replica {
             }
             Message::Learned { decisions, slot_out } => self.taught(now, from, decisions, slot_out, step),
             Message::Highest { life, number, slot } => {
-                self.reads.heard(from, (life, number), slot, self.roster.acceptors.len() / 2 + 1);
+                let groups = &self.roster.groups;
+                let enough = |answered: &NodeSet| {
+                    groups.iter().all(|group| answered.has_majority_of(&group.acceptors))
+                };
+                self.reads.heard(from, (life, number), slot, enough);
                 self.answer_reads(step);
             }
-            Message::Progress { slot_out } if from != self.roster.me => self.heard(from, slot_out),
+            Message::Progress { slot_out } => {
+                self.progress.heard(from, slot_out);
+                if from != self.roster.me {
+                    self.heard(from, slot_out);
+                }
+            }
             Message::Propose(_)
             | Message::P1a { .. }
             | Message::P1b { .. }
             | Message::P2a(_)
             | Message::P2b { .. }
-            | Message::Progress { .. }
             | Message::Ask { .. }
             | Message::Ping
-            | Message::Pong { .. } => {}
+            | Message::Pong { .. }
+            | Message::Knows { .. }
+            | Message::Who
+            | Message::Members(_) => {}
         }
     }
 
@@ -369,7 +387,7 @@ impl Replica {
         while let Some(command) = self.decision(self.slot_out).map(Arc::clone) {
             if let Some(proposal) = self.proposals.remove(&self.slot_out)
                 && proposal.command != command
-                && proposal.command.operation != Operation::Nothing
+                && !proposal.command.is_internal()
             {
                 self.requests.push_front(proposal.command);
             }
@@ -392,15 +410,30 @@ impl Replica {
         if command.operation == Operation::Nothing {
             return;
         }
+        let version = self.store.membership().version;
         let answer = self.known_result(command).unwrap_or_else(|| {
-            let answer = self.store.apply(&command.operation);
-            self.store.remember(&command.client, command.sequence, answer.clone());
+            let answer = self.store.apply(&command.operation, self.takes_effect());
+            if !command.is_internal() {
+                self.store.remember(&command.client, command.sequence, answer.clone());
+            }
             answer
         });
+        let changed = self.store.membership().version;
+        if changed > version {
+            self.reads.ask_again();
+            if self.has(Flaw::MembersChangeAtOnce) {
+                self.store.apply(&Operation::Retire { version: changed }, self.slot_out);
+            }
+        }
         let name = (command.client.clone(), command.sequence);
         for ticket in self.waiting.remove(&name).unwrap_or_default() {
             step.answer.push((ticket, answer.clone(), self.slot_out));
         }
+    }
+
+    /// From when on members that are changed by the command of the present slot decide.
+    fn takes_effect(&self) -> Slot {
+        self.slot_out + if self.has(Flaw::MembersChangeAtOnce) { 1 } else { self.options.window }
     }
 
     /// Lets go of the decisions that were applied longest ago, when there are too many to keep.
@@ -412,107 +445,13 @@ impl Replica {
         }
     }
 
-    /// The answer to a replica that lacks this slot: decisions, or the state if they are gone.
-    fn teach(&mut self, now: Duration, from: Slot) -> Message {
-        if from < self.first {
-            let forgetful = self.has(Flaw::SnapshotForgetsResults);
-            let late = u64::from(self.has(Flaw::SnapshotWrongSlot));
-            let Self { slot_out, store, .. } = self;
-            return self.transfer.serve(now, self.first, || {
-                let forgetful = forgetful.then(|| store.without_results());
-                let bytes = postcard::to_stdvec(forgetful.as_ref().unwrap_or(store))
-                    .expect("the store is made of types that postcard can write");
-                (*slot_out + late, bytes)
-            });
-        }
-        let mut bytes = 0;
-        let fits = |decided: &Decided| {
-            bytes += decided.command.size();
-            bytes <= LEARNED_BYTES || decided.slot == from
-        };
-        let decisions = self.applied(from, self.slot_out).take(LEARNED_MAX).take_while(fits).collect();
-        Message::Learned { decisions, slot_out: self.slot_out }
-    }
-
-    /// Takes a part of another replica's state, and takes the state over when it is whole.
-    fn handed(
-        &mut self,
-        now: Duration,
-        from: NodeId,
-        slot_out: Slot,
-        place: (u64, u64),
-        part: &Bytes,
-        step: &mut Step,
-    ) {
-        if slot_out <= self.slot_out {
-            return;
-        }
-        self.catch_up.next = now + self.options.resend;
-        match self.transfer.take(now, from, slot_out, place, part) {
-            Taken::Dropped => {}
-            Taken::Part => step.send.extend(self.transfer.question(now, Duration::MAX)),
-            Taken::Whole(slot_out, store, bytes) => {
-                let noted = self.noted();
-                let learned = &mut self.catch_up.learned;
-                if learned.level_at.is_none() {
-                    learned.slots_of_state += slot_out - self.slot_out;
-                    learned.bytes += bytes;
-                }
-                self.replace(slot_out, store);
-                self.unsaved = Some((noted, slot_out));
-                self.catch_up.lagging_since = None;
-                self.propose_elsewhere(step);
-                self.decided(now, Vec::new(), step);
-                step.send.push((from, Message::Learn { from: self.slot_out }));
-            }
-        }
-    }
-
     /// Replaces the state by one in which the commands of all slots below `slot_out` are applied.
     fn replace(&mut self, slot_out: Slot, store: Store) {
         let known = usize::try_from(slot_out - self.first).unwrap_or(usize::MAX);
         self.decisions.drain(..known.min(self.decisions.len()));
         (self.first, self.slot_out, self.kept_bytes) = (slot_out, slot_out, 0);
         self.store = store;
-    }
-
-    /// After a jump over slots: answers what was decided in one of them, and finds other slots for the rest.
-    fn propose_elsewhere(&mut self, step: &mut Step) {
-        let later = self.proposals.split_off(&self.slot_out);
-        for Proposal { command, .. } in std::mem::replace(&mut self.proposals, later).into_values().rev() {
-            if let Some(answer) = self.known_result(&command) {
-                let name = (command.client.clone(), command.sequence);
-                for ticket in self.waiting.remove(&name).unwrap_or_default() {
-                    step.answer.push((ticket, answer.clone(), self.slot_out - 1));
-                }
-            } else if command.operation != Operation::Nothing {
-                self.requests.push_front(command);
-            }
-        }
-    }
-
-    fn taught(
-        &mut self,
-        now: Duration,
-        from: NodeId,
-        decisions: Vec<Decided>,
-        slot_out: Slot,
-        step: &mut Step,
-    ) {
-        let taught = self.decided(now, decisions, step);
-        self.heard(from, slot_out);
-        if self.catch_up.learned.level_at.is_none() && self.slot_out >= slot_out {
-            self.catch_up.learned.level_at = Some(now);
-        }
-        if slot_out > self.slot_out && taught > 0 {
-            step.send.push((from, Message::Learn { from: self.slot_out }));
-            self.catch_up.next = now + self.options.resend;
-        }
-    }
-
-    fn heard(&mut self, from: NodeId, slot_out: Slot) {
-        let known = self.catch_up.others.entry(from).or_insert(1);
-        *known = slot_out.max(*known);
+        self.reads.ask_again();
     }
 
     /// When [`tick`](Self::tick) has something to do next.
@@ -524,6 +463,7 @@ impl Replica {
             .min(proposals)
             .min(self.transfer.wake())
             .min(self.reads.wake())
+            .min(self.help.unwrap_or(Duration::MAX))
     }
 
     /// Does what is due: tells its progress, asks for decisions it lacks, proposes again, closes gaps.
@@ -545,51 +485,11 @@ impl Replica {
             let command = Arc::clone(&proposal.command);
             step.broadcast(&self.roster.leaders, &Message::Propose(Decided { slot, command }));
         }
+        self.help_change(now, step);
     }
 
     fn tell_progress(&self, step: &mut Step) {
         let told = if self.has(Flaw::ReplicaTellsProgressEarly) { self.slot_out } else { self.stored };
         step.broadcast(&self.roster.everybody, &Message::Progress { slot_out: told });
-    }
-
-    /// Asks whoever is ahead; closes a gap with a no-op when nobody is, and nothing else is proposed for it.
-    fn ask(&mut self, now: Duration, step: &mut Step) {
-        if let Some(question) = self.transfer.question(now, self.options.resend * 5) {
-            step.send.push(question);
-            return;
-        }
-        let others = self.roster.replicas.iter().filter(|&&node| node != self.roster.me);
-        if self.catch_up.learned.level_at.is_none() {
-            if self.roster.replicas.len() == 1 {
-                self.catch_up.learned.level_at = Some(now);
-            }
-            let ask = Message::Learn { from: self.slot_out };
-            step.send.extend(others.map(|&node| (node, ask.clone())));
-            return;
-        }
-        let ahead = self.catch_up.others.iter().max_by_key(|(_, slot_out)| **slot_out);
-        let ahead = ahead.filter(|(_, slot_out)| **slot_out > self.slot_out).map(|(&node, _)| node);
-        let gap = self.end().max(self.reads.furthest()) > self.slot_out;
-        if ahead.is_none() && !gap {
-            self.catch_up.lagging_since = None;
-            return;
-        }
-        let since = *self.catch_up.lagging_since.get_or_insert(now);
-        if now < since + self.options.resend / 2 {
-            return;
-        }
-        if let Some(node) = ahead {
-            step.send.push((node, Message::Learn { from: self.slot_out }));
-        } else if now >= since + self.options.resend * 2 {
-            self.close_gap(now, step);
-        }
-    }
-
-    fn close_gap(&mut self, now: Duration, step: &mut Step) {
-        for slot in self.slot_out..self.end().max(self.reads.furthest()) {
-            if self.decision(slot).is_none() && !self.proposals.contains_key(&slot) {
-                self.propose_for(now, slot, Arc::new(Command::no_op()), step);
-            }
-        }
     }
 }

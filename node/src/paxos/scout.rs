@@ -59,13 +59,13 @@ impl Scout {
         self.answered.contains(acceptor)
     }
 
-    /// Handles an acceptor's `P1b`; `quorum` promises make the ballot adopted.
+    /// Handles an acceptor's `P1b`; the ballot is adopted when those that promised it are `enough`.
     pub fn answered(
         &mut self,
         acceptor: NodeId,
         promised: Ballot,
         (collected, accepted): (Slot, Vec<PValue>),
-        quorum: usize,
+        enough: impl Fn(&NodeSet) -> bool,
     ) -> Scouted {
         if promised > self.ballot {
             return Scouted::Preempted(promised);
@@ -82,7 +82,7 @@ impl Scout {
                 self.pvalues.insert(slot, (ballot, command));
             }
         }
-        if self.answered.len() >= quorum {
+        if enough(&self.answered) {
             Scouted::Adopted { collected: self.collected, pvalues: std::mem::take(&mut self.pvalues) }
         } else {
             Scouted::Waiting

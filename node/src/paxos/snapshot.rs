@@ -2,7 +2,8 @@
 
 use super::acceptor::Acceptor;
 use super::leader::Leader;
-use super::message::{Ballot, Decided, PValue, Roster, Slot};
+use super::membership::{Membership, Roster};
+use super::message::{Ballot, Decided, PValue, Slot};
 use super::replica::Replica;
 use super::step::Record;
 use crate::config::PaxosOptions;
@@ -30,12 +31,19 @@ pub struct Snapshot<S = Store> {
     pub(super) store: S,
     /// Decisions the replica knows and has not applied.
     pub(super) decisions: Vec<Decided>,
+    /// The members that the node knows of.
+    pub(super) members: Membership,
 }
 
 impl<S> Snapshot<S> {
     /// The commands of all slots below are in the state.
     pub fn slot_out(&self) -> Slot {
         self.slot_out
+    }
+
+    /// The members that the node knew of.
+    pub fn members(&self) -> &Membership {
+        &self.members
     }
 }
 
@@ -48,15 +56,18 @@ pub struct Roles {
     pub leader: Leader,
     /// The replica.
     pub replica: Replica,
+    /// Who is who, as far as the node knows.
+    pub roster: Roster,
 }
 
 impl Roles {
-    /// The roles as they were when the last of `records` was written, those since `snapshot` or since ever.
+    /// The roles as they were when the last of `records` was written, those since `snapshot` or since ever. `roster`
+    /// is what the node called `name` knew of the members before the first record.
     ///
     /// `seed` is for the leader's jitter; `life` differs from that of every earlier process of this node.
     /// Also returns how many of the records are decisions that the snapshot does not cover.
     pub fn recover(
-        roster: &Roster,
+        (roster, name): (&Roster, &str),
         options: &PaxosOptions,
         (seed, life): (u64, u64),
         snapshot: Option<Snapshot>,
@@ -64,12 +75,14 @@ impl Roles {
     ) -> (Self, u64) {
         let mut acceptor = Acceptor::new(roster, &options.flaw);
         let mut replica = Replica::new(roster.clone(), options.clone(), life);
+        let mut members = roster.membership.clone();
         let (mut round, mut decisions) = (0, 0);
         if let Some(snapshot) = snapshot {
             snapshot.promised.into_iter().for_each(|ballot| acceptor.recover_promise(ballot));
             acceptor.recover_collected(snapshot.collected);
             snapshot.accepted.into_iter().for_each(|pvalue| acceptor.recover_accepted(pvalue));
             round = snapshot.round;
+            members = snapshot.members;
             replica.restore(snapshot.slot_out, snapshot.store);
             for Decided { slot, command } in snapshot.decisions {
                 replica.recover(slot, command);
@@ -80,6 +93,8 @@ impl Roles {
                 Record::Promise(ballot) => acceptor.recover_promise(ballot),
                 Record::Accepted(pvalue) => acceptor.recover_accepted(pvalue),
                 Record::Round(used) => round = used.max(round),
+                Record::Members(newer) if newer.version > members.version => members = newer,
+                Record::Members(_) => {}
                 Record::Decided { slot, .. } if replica.knows(slot) => {}
                 Record::Decided { slot, command } => {
                     let accepted = || acceptor.accepted(slot).map(|(_, command)| command.clone());
@@ -96,14 +111,21 @@ impl Roles {
         if options.flaw.contains(&Flaw::LeaderReusesBallot) {
             round = round.saturating_sub(1);
         }
+        if replica.membership().version > members.version {
+            members = replica.membership().clone();
+        }
+        let roster = roster.follow(members, name);
+        acceptor.take_up(&roster);
+        replica.take_up(roster.clone());
         let leader = Leader::new(roster.clone(), options.clone(), seed, round);
-        (Self { acceptor, leader, replica }, decisions)
+        (Self { acceptor, leader, replica, roster }, decisions)
     }
 }
 
 /// The snapshot of a node's roles, encoded; those it does not host are none. Also says from which slot on the
 /// decisions are not in it.
 pub fn encode(
+    members: &Membership,
     acceptor: Option<&Acceptor>,
     leader: Option<&Leader>,
     replica: Option<&Replica>,
@@ -122,6 +144,7 @@ pub fn encode(
         slot_out: slot_out + u64::from(late),
         store: forgetful.as_ref().unwrap_or(store),
         decisions: replica.map_or_else(Vec::new, Replica::unapplied),
+        members: members.clone(),
     };
     let bytes = postcard::to_stdvec(&snapshot).expect("snapshots are made of types that postcard can write");
     (slot_out, bytes)

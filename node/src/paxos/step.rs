@@ -1,5 +1,6 @@
 //! What a role wants done after an input: save first, then speak.
 
+use super::membership::Membership;
 use super::message::{Ballot, Command, Message, NodeId, PValue, Slot};
 use crate::store::Answer;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub enum Record {
         /// The command; none if it is the one the log's last `Accepted` record for the slot holds.
         command: Option<Arc<Command>>,
     },
+    /// The node knows this membership, and acts on it.
+    Members(Membership),
 }
 
 /// A client's request that waits for its command to be applied, named by the driver.

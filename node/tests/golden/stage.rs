@@ -6,7 +6,8 @@ use goldenscript::{Command as Line, Context, Runner};
 use node::config::{Backoff, BackoffKind, Leadership, Member, PaxosOptions, Read, Role};
 use node::paxos::acceptor::Acceptor;
 use node::paxos::leader::Leader;
-use node::paxos::message::{Ballot, Command, Decided, Message, NodeId, PValue, Roster};
+use node::paxos::membership::{Change, Membership, Roster};
+use node::paxos::message::{Ballot, Command, Decided, Message, NodeId, PValue};
 use node::paxos::replica::Replica;
 use node::paxos::step::{Record, Step, Ticket};
 use node::store::{Answer, Operation};
@@ -27,6 +28,8 @@ struct Flight {
     from: String,
     to: String,
     message: Message,
+    /// The version of the membership that its sender knew.
+    version: u64,
 }
 
 /// Roles, messages on their way, and the time.
@@ -34,6 +37,7 @@ struct Flight {
 pub(super) struct Stage {
     actors: BTreeMap<String, Actor>,
     names: Vec<String>,
+    rosters: BTreeMap<String, Roster>,
     flights: Vec<Flight>,
     tickets: BTreeMap<Ticket, String>,
     now: Duration,
@@ -47,6 +51,7 @@ impl Runner for Stage {
         match line.name.as_str() {
             "cluster" => self.cluster(line)?,
             "request" => self.request(line, &mut output)?,
+            "reconfigure" => self.reconfigure(line, &mut output)?,
             "deliver" => self.deliver(line, &mut output)?,
             "drop" => self.drop_some(line, &mut output)?,
             "tick" => self.tick(line, &mut output)?,
@@ -95,6 +100,7 @@ impl Stage {
                 Role::Leader => Actor::Leader(Box::new(Leader::new(roster, options.clone(), 1, 0))),
                 Role::Acceptor => Actor::Acceptor(Acceptor::new(&roster, &[])),
             };
+            self.rosters.insert(name.clone(), Roster::new(&members, name).unwrap());
             self.actors.insert(name.clone(), actor);
         }
         self.names = members.into_iter().map(|member| member.name).collect();
@@ -118,10 +124,37 @@ impl Stage {
             _ => return Err("request REPLICA CLIENT SEQUENCE put|append|get KEY [VALUE]".into()),
         };
         let command = Command { client: (*client).into(), sequence: sequence.parse()?, operation };
+        self.ask(replica, command, output)
+    }
+
+    /// `reconfigure r1 c1 1 remove=a3 add=a4`: the letter of a new name is its role.
+    fn reconfigure(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
+        let mut arguments = line.consume_args();
+        let mut change = Change::default();
+        if let Some(name) = arguments.take_key("add") {
+            let role = match name.chars().next() {
+                Some('r') => Role::Replica,
+                Some('l') => Role::Leader,
+                _ => Role::Acceptor,
+            };
+            let address = ([127, 0, 0, 1], 1).into();
+            change.add.push(Member { name: name.to_owned(), address, roles: [role].into() });
+        }
+        change.remove.extend(arguments.take_key("remove").map(str::to_owned));
+        let words: Vec<_> = std::iter::from_fn(|| arguments.next_pos()).collect();
+        let [replica, client, sequence] = words.as_slice() else {
+            return Err("reconfigure REPLICA CLIENT SEQUENCE add=NAME remove=NAME".into());
+        };
+        let operation = Operation::Reconfigure { change };
+        let command = Command { client: (*client).into(), sequence: sequence.parse()?, operation };
+        self.ask(replica, command, output)
+    }
+
+    fn ask(&mut self, replica: &str, command: Command, output: &mut String) -> Result<(), Box<dyn Error>> {
         let ticket = Ticket(self.tickets.len() as u64);
-        self.tickets.insert(ticket, format!("{client}.{sequence}"));
+        self.tickets.insert(ticket, format!("{}.{}", command.client, command.sequence));
         let mut step = Step::default();
-        let Some(Actor::Replica(actor)) = self.actors.get_mut(*replica) else {
+        let Some(Actor::Replica(actor)) = self.actors.get_mut(replica) else {
             return Err("no such replica".into());
         };
         assert!(actor.request(self.now, ticket, command, None, &mut step));
@@ -131,8 +164,11 @@ impl Stage {
 
     /// `deliver`, `deliver from=l1 to=a1 kind=p1a`: all that is on its way and matches, in order.
     fn deliver(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
-        for Flight { from, to, message } in self.take(line)? {
+        for Flight { from, to, message, version } in self.take(line)? {
             let _ = writeln!(output, "{from} → {to} {}", self.show(&message));
+            if self.is_of_the_membership(&to, &from, version, &message, output) {
+                continue;
+            }
             let sender = NodeId(u8::try_from(self.names.iter().position(|name| *name == from).unwrap())?);
             let mut step = Step::default();
             match self.actors.get_mut(&to).unwrap() {
@@ -146,7 +182,7 @@ impl Stage {
     }
 
     fn drop_some(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
-        for Flight { from, to, message } in self.take(line)? {
+        for Flight { from, to, message, .. } in self.take(line)? {
             let _ = writeln!(output, "{from} ✗ {to} {}", self.show(&message));
         }
         Ok(())
@@ -231,18 +267,89 @@ impl Stage {
         }
     }
 
+    /// Handles what nodes say of the members, and refuses what comes from somebody who knows more of them.
+    fn is_of_the_membership(
+        &mut self,
+        to: &str,
+        from: &str,
+        version: u64,
+        message: &Message,
+        output: &mut String,
+    ) -> bool {
+        let answer = match message {
+            Message::Members(membership) => {
+                self.take_up(to, membership.clone(), output);
+                return true;
+            }
+            Message::Who => Message::Members(self.rosters[to].membership.clone()),
+            _ if version > self.rosters[to].version => Message::Who,
+            _ => return false,
+        };
+        let _ = writeln!(output, "  {to} → {from} {}", self.show(&answer));
+        let version = self.rosters[to].version;
+        self.flights.push(Flight { from: to.to_owned(), to: from.to_owned(), message: answer, version });
+        true
+    }
+
+    fn take_up(&mut self, name: &str, membership: Membership, output: &mut String) {
+        if membership.version <= self.rosters[name].version {
+            return;
+        }
+        for node in membership.nodes() {
+            let place = usize::from(node.id.0);
+            if place >= self.names.len() {
+                self.names.resize(place + 1, String::new());
+            }
+            self.names[place].clone_from(&node.name);
+        }
+        let roster = self.rosters[name].follow(membership, name);
+        self.rosters.insert(name.to_owned(), roster.clone());
+        let _ = writeln!(output, "  {name} knows version {}", roster.version);
+        let mut step = Step::default();
+        match self.actors.get_mut(name).unwrap() {
+            Actor::Replica(replica) => replica.take_up(roster),
+            Actor::Leader(leader) => leader.take_up(self.now, roster, &mut step),
+            Actor::Acceptor(acceptor) => acceptor.take_up(&roster),
+        }
+        self.carry_out(name, step, output);
+    }
+
+    fn add_new_acceptors(&mut self, membership: &Membership) {
+        for node in membership.nodes().filter(|node| node.roles.contains(&Role::Acceptor)) {
+            if !self.actors.contains_key(&node.name) {
+                let roster = Roster::of(membership.clone(), &node.name).unwrap();
+                self.actors.insert(node.name.clone(), Actor::Acceptor(Acceptor::new(&roster, &[])));
+                self.rosters.insert(node.name.clone(), roster);
+            }
+        }
+    }
+
     fn carry_out(&mut self, name: &str, step: Step, output: &mut String) {
+        if let Some(Actor::Replica(replica)) = self.actors.get(name) {
+            let membership = replica.membership().clone();
+            if membership.version > self.rosters[name].version {
+                self.add_new_acceptors(&membership);
+                self.take_up(name, membership.clone(), output);
+                for other in self.names.clone().into_iter().filter(|other| other != name) {
+                    let message = Message::Members(membership.clone());
+                    let version = membership.version;
+                    self.flights.push(Flight { from: name.to_owned(), to: other, message, version });
+                }
+            }
+        }
         for record in step.save.iter().chain(&step.note) {
             let _ = writeln!(output, "  {name} saves {}", self.record(record));
         }
         for (to, message) in step.send {
             let to = self.names[usize::from(to.0)].clone();
             let _ = writeln!(output, "  {name} → {to} {}", self.show(&message));
-            self.flights.push(Flight { from: name.to_owned(), to, message });
+            let version = self.rosters[name].version;
+            self.flights.push(Flight { from: name.to_owned(), to, message, version });
         }
         for (ticket, answer, slot) in step.answer {
             let answer = match answer {
                 Answer::Done => "done".to_owned(),
+                Answer::Reconfigured { version, from } => format!("version {version} from slot {from} on"),
                 Answer::Value(value) => value.map_or("absent".to_owned(), |value| format!("value {value}")),
                 other => format!("{other:?}"),
             };
@@ -263,6 +370,7 @@ impl Stage {
             Record::Promise(ballot) => format!("promise {}", self.ballot(*ballot)),
             Record::Accepted(pvalue) => format!("accepted {}", self.pvalue(pvalue)),
             Record::Round(round) => format!("round {round}"),
+            Record::Members(membership) => format!("members, version {}", membership.version),
             Record::Decided { slot, command } => {
                 format!(
                     "decided slot {slot} {}",
@@ -300,7 +408,9 @@ impl Stage {
             Message::Fetch { slot_out, offset } => format!("before slot {slot_out} from byte {offset}"),
             Message::Ask { number, .. } => format!("question {number}"),
             Message::Highest { number, slot, .. } => format!("question {number}: slot {slot}"),
-            Message::Ping => String::new(),
+            Message::Knows { version, .. } => format!("version {version}"),
+            Message::Members(membership) => format!("version {}", membership.version),
+            Message::Ping | Message::Who => String::new(),
             Message::Pong { leads, tries } => format!("leads={leads} tries={tries}"),
         };
         format!("{kind} {rest}").trim_end().to_owned()
@@ -324,6 +434,9 @@ fn kind_of(message: &Message) -> &'static str {
         Message::Highest { .. } => "highest",
         Message::Ping => "ping",
         Message::Pong { .. } => "pong",
+        Message::Knows { .. } => "knows",
+        Message::Who => "who",
+        Message::Members(_) => "members",
     }
 }
 
@@ -333,6 +446,12 @@ fn show_command(command: &Command) -> String {
         Operation::Append { key, value } => format!("append {key}+={value}"),
         Operation::Get { key } => format!("get {key}"),
         Operation::Nothing => return "no-op".to_owned(),
+        Operation::Reconfigure { change } => {
+            let add: Vec<_> = change.add.iter().map(|member| format!("+{}", member.name)).collect();
+            let remove: Vec<_> = change.remove.iter().map(|name| format!("-{name}")).collect();
+            format!("members {}", [add, remove].concat().join(" "))
+        }
+        Operation::Retire { version } => return format!("retire what was before version {version}"),
         other => format!("{other:?}"),
     };
     format!("{}.{}:{operation}", command.client, command.sequence)

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
+mod members;
+
 use node::config::{Member, PaxosOptions, Role};
 use node::flaw::Flaw;
-use node::paxos::message::{Ballot, Command, Message, NodeId, Roster};
+use node::paxos::membership::Roster;
+use node::paxos::message::{Ballot, Command, Message, NodeId};
 use node::paxos::snapshot::{self, Roles};
 use node::paxos::step::{Record, Step, Ticket};
 use node::store::{Answer, Operation};
@@ -29,6 +32,8 @@ pub(super) enum Outcome {
         snapshots: u64,
         /// States that were taken over from another replica.
         transfers: u64,
+        /// Changes of the members that came to their end.
+        changes: u64,
     },
     /// Something did not.
     Broken(String),
@@ -43,6 +48,8 @@ enum Event {
     Tick { node: usize, life: u32 },
     Restart { node: usize },
     PowerFails,
+    Operator,
+    Join { node: usize },
     Client,
     Fault,
 }
@@ -71,6 +78,13 @@ struct Saving {
 
 struct Node {
     up: bool,
+    /// It is no member: it has nothing, and waits until it is one.
+    waits: bool,
+    /// Whether it knows from the start who the members are.
+    genesis: bool,
+    /// Who they were when it was added.
+    joined: Option<Roster>,
+    collected: u64,
     life: u32,
     began: Duration,
     roles: Roles,
@@ -87,6 +101,8 @@ struct Call {
     began: Duration,
     ended: Option<(Duration, i64)>,
     reads: bool,
+    /// Whether a replica took it, so that it may have been applied.
+    taken: bool,
 }
 
 /// The cluster, its network and its clients.
@@ -96,7 +112,8 @@ pub(super) struct World {
     nodes: Vec<Node>,
     now: Duration,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
-    messages: BTreeMap<u64, Message>,
+    /// What is on its way, which version of the membership its sender knew, and what its number was.
+    messages: BTreeMap<u64, ((u64, NodeId), Message)>,
     next: u64,
     cut: Vec<bool>,
     calls: BTreeMap<u64, Call>,
@@ -105,7 +122,9 @@ pub(super) struct World {
     /// No sync ends before this time.
     disks_stall_until: Duration,
     /// In which life of its leader each ballot was used.
-    ballots: BTreeMap<Ballot, u32>,
+    ballots: BTreeMap<Ballot, (usize, u32)>,
+    /// The newest version of the membership that was seen.
+    version: u64,
     snapshots: u64,
     transfers: u64,
     broken: Option<String>,
@@ -116,13 +135,23 @@ pub(super) struct World {
 const SNAPSHOT_AFTER: usize = 150;
 
 impl Node {
-    fn new(roster: &Roster, options: &PaxosOptions, life: u32, disk: Disk, now: Duration) -> Self {
+    fn new(
+        (roster, name): (&Roster, &str),
+        options: &PaxosOptions,
+        life: u32,
+        disk: Disk,
+        now: Duration,
+    ) -> Self {
         let seed = u64::from(roster.me.0) + 1000 * u64::from(life);
         let snapshot = disk.snapshot.as_ref().map(|bytes| postcard::from_bytes(bytes).unwrap());
-        let (roles, _) =
-            Roles::recover(roster, options, (seed, u64::from(life)), snapshot, disk.records.clone());
+        let chance = (seed, u64::from(life));
+        let (roles, _) = Roles::recover((roster, name), options, chance, snapshot, disk.records.clone());
         Self {
             up: true,
+            waits: false,
+            genesis: true,
+            joined: None,
+            collected: roles.acceptor.collected(),
             life,
             began: now,
             roles,
@@ -136,14 +165,16 @@ impl Node {
 }
 
 impl World {
-    /// A cluster of `size` nodes that host all roles; everything that chance decides comes from `seed`.
-    pub(super) fn new(size: usize, options: &PaxosOptions, seed: u64) -> Self {
+    /// A cluster of `size` nodes that host all roles, and so many `spares` with which an operator changes its members all
+    /// the time; everything that chance decides comes from `seed`.
+    pub(super) fn new(size: usize, spares: usize, options: &PaxosOptions, seed: u64) -> Self {
         let member = |place| Member {
             name: format!("n{place}"),
             address: ([127, 0, 0, 1], 1).into(),
             roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
         };
         let members: Vec<_> = (0..size).map(member).collect();
+        let all = size + spares;
         let mut world = Self {
             options: options.clone(),
             nodes: Vec::new(),
@@ -151,7 +182,8 @@ impl World {
             events: BinaryHeap::new(),
             messages: BTreeMap::new(),
             next: 0,
-            cut: vec![false; size * size],
+            cut: vec![false; all * all],
+            version: 0,
             calls: BTreeMap::new(),
             tickets: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -164,10 +196,12 @@ impl World {
             members,
         };
         for place in 0..size {
-            let node = Node::new(&world.roster(place), options, 0, Disk::default(), Duration::ZERO);
+            let who = (&world.roster(place), world.members[place].name.as_str());
+            let node = Node::new(who, options, 0, Disk::default(), Duration::ZERO);
             world.nodes.push(node);
             world.at(MS, Event::Tick { node: place, life: 0 });
         }
+        world.add_spares(spares);
         world.at(5 * MS, Event::Client);
         world.at(50 * MS, Event::Fault);
         world
@@ -207,6 +241,7 @@ impl World {
                 decided: self.decided.len() as u64,
                 snapshots: self.snapshots,
                 transfers: self.transfers,
+                changes: self.version / 2,
             },
         }
     }
@@ -214,15 +249,15 @@ impl World {
     fn happen(&mut self, event: &Event) {
         match *event {
             Event::Deliver { to, from, number } => {
-                let message = self.messages.remove(&number).unwrap();
+                let (greeting, message) = self.messages.remove(&number).unwrap();
                 if self.nodes[to].up && !self.cut[from * self.nodes.len() + to] {
-                    self.message(to, from, &message);
+                    self.receive(to, from, greeting, &message);
                 }
             }
             Event::Synced { node, life, batch } => self.synced(node, life, batch),
             Event::Saved { node, life } => self.saved(node, life),
             Event::Tick { node, life } => {
-                if self.nodes[node].up && self.nodes[node].life == life {
+                if self.nodes[node].up && !self.nodes[node].waits && self.nodes[node].life == life {
                     self.tick(node);
                     let pause = self.milliseconds(1..6);
                     self.at(self.now + pause, Event::Tick { node, life });
@@ -230,6 +265,8 @@ impl World {
             }
             Event::Restart { node } => self.restart(node),
             Event::PowerFails => (0..self.nodes.len()).for_each(|place| self.crash(place)),
+            Event::Operator => self.operate(),
+            Event::Join { node } => self.join(node),
             Event::Client => self.client(),
             Event::Fault => self.fault(),
         }
@@ -240,9 +277,8 @@ impl World {
         self.now.saturating_sub(self.nodes[place].began)
     }
 
-    fn message(&mut self, to: usize, from: usize, message: &Message) {
+    fn message(&mut self, to: usize, from: NodeId, message: &Message) {
         let now = self.age(to);
-        let from = NodeId(u8::try_from(from).unwrap());
         let wanted = self.nodes[to].roles.replica.wants_snapshot();
         for role in [Role::Acceptor, Role::Leader, Role::Replica] {
             let roles = &mut self.nodes[to].roles;
@@ -272,6 +308,9 @@ impl World {
 
     /// Queues a step: nothing of it is heard before its role's records, and all its earlier ones, are on disk.
     fn keep(&mut self, place: usize, role: Role, mut step: Step) {
+        if role == Role::Replica {
+            self.follow_replica(place);
+        }
         let node = &mut self.nodes[place];
         let early = role == Role::Acceptor && self.options.flaw.contains(&Flaw::AcceptorAnswersBeforeSync);
         let waits = !step.save.is_empty() || node.unsynced.iter().any(|batch| batch.role == Some(role));
@@ -322,8 +361,9 @@ impl World {
         if node.saving.is_some() || !wanted {
             return;
         }
-        let Roles { acceptor, leader, replica } = &node.roles;
-        let (slot_out, bytes) = snapshot::encode(Some(acceptor), Some(leader), Some(replica));
+        let Roles { acceptor, leader, replica, roster } = &node.roles;
+        let (slot_out, bytes) =
+            snapshot::encode(&roster.membership, Some(acceptor), Some(leader), Some(replica));
         let mut replaces = node.disk.records.len();
         if self.options.flaw.contains(&Flaw::LogRemovesEarly) {
             node.disk.records.clear();
@@ -350,10 +390,18 @@ impl World {
     /// What an acceptor has forgotten, one replica more than may fail must have told to have on disk.
     fn check_collected(&mut self, place: usize) {
         let collected = self.nodes[place].roles.acceptor.collected();
-        let safe = self.nodes.iter().filter(|node| node.told >= collected).count();
-        if safe < self.nodes.len() / 2 + 1 && collected > 1 {
-            self.broken =
-                Some(format!("slots below {collected} were collected, and {safe} replicas have them"));
+        let rose = collected > std::mem::replace(&mut self.nodes[place].collected, collected);
+        // Whoever knows an older membership may count on nodes that are gone: the new ones have it then.
+        if !rose || self.nodes[place].roles.roster.version < self.version {
+            return;
+        }
+        for group in self.nodes[place].roles.roster.groups.clone() {
+            let has = |id| self.place_of(place, id).is_some_and(|place| self.nodes[place].told >= collected);
+            let safe = group.replicas.iter().filter(|&&id| has(id)).count();
+            if safe < group.replicas.len() / 2 + 1 {
+                self.broken =
+                    Some(format!("slots below {collected} were collected, and {safe} replicas have them"));
+            }
         }
     }
 
@@ -364,14 +412,15 @@ impl World {
                     self.nodes[place].told = self.nodes[place].told.max(*slot_out);
                 }
                 Message::P1a { ballot, .. } => {
-                    let life = self.nodes[place].life;
+                    let life = (place, self.nodes[place].life);
                     if *self.ballots.entry(*ballot).or_insert(life) != life {
                         self.broken = Some(format!("{ballot:?} was used in two lives of its leader"));
                     }
                 }
                 _ => {}
             }
-            let to = usize::from(to.0);
+            let Some(to) = self.place_of(place, to) else { continue };
+            let Roster { version, me, .. } = self.nodes[place].roles.roster;
             let copies = if to == place || self.now > FAULTS_END {
                 1
             } else {
@@ -386,7 +435,7 @@ impl World {
                 let number = self.next;
                 let slow = if self.chance.random_range(0..20) == 0 { 60 } else { 6 };
                 let pause = self.milliseconds(0..slow);
-                self.messages.insert(number, message.clone());
+                self.messages.insert(number, ((version, me), message.clone()));
                 self.at(self.now + pause, Event::Deliver { to, from: place, number });
             }
         }
@@ -422,20 +471,21 @@ impl World {
         let reads = self.chance.random_range(0..3) == 0;
         let key = "counter".to_owned();
         let operation = if reads { Operation::Get { key } } else { Operation::Incr { key, by: 1 } };
-        self.calls.insert(call, Call { began: self.now, ended: None, reads });
+        self.calls.insert(call, Call { began: self.now, ended: None, reads, taken: false });
         let asked = if self.chance.random_range(0..4) == 0 { 2 } else { 1 };
         for copy in 0..asked {
             let place = self.chance.random_range(0..self.nodes.len());
             let now = self.age(place);
             let node = &mut self.nodes[place];
-            if !node.up {
+            if !node.up || node.waits {
                 continue;
             }
             let ticket = Ticket(2 * call + copy);
             let command = Command { client: format!("c{call}"), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
+            let taken = node.roles.replica.request(now, ticket, command, None, &mut step);
             self.tickets.insert((place, node.life, ticket), call);
-            assert!(node.roles.replica.request(now, ticket, command, None, &mut step));
+            self.calls.entry(call).and_modify(|call| call.taken |= taken);
             self.keep(place, Role::Replica, step);
             self.carry_on(place);
         }
@@ -471,7 +521,7 @@ impl World {
     /// What was not synced is gone, but for a part of it that happened to reach the disk. It starts again soon.
     fn crash(&mut self, place: usize) {
         let node = &mut self.nodes[place];
-        if !node.up {
+        if !node.up || node.waits {
             return;
         }
         node.up = false;
@@ -483,14 +533,14 @@ impl World {
     }
 
     fn restart(&mut self, place: usize) {
-        let roster = self.roster(place);
+        let (roster, name) = (self.known_roster(place), self.name(place));
         let old = &mut self.nodes[place];
         let disk = std::mem::take(&mut old.disk);
-        let (life, told) = (old.life + 1, old.told);
-        *old = Node::new(&roster, &self.options, life, disk, self.now);
-        old.told = told;
+        let (life, told, genesis, joined) = (old.life + 1, old.told, old.genesis, old.joined.take());
+        *old = Node::new((&roster, &name), &self.options, life, disk, self.now);
+        (old.told, old.genesis, old.joined) = (told, genesis, joined);
         let has = old.roles.replica.slot_out();
-        if has < told {
+        if has.max(1) < told {
             self.broken = Some(format!(
                 "n{place} said it had all slots below {told} on disk, and has those below {has}"
             ));
@@ -525,7 +575,7 @@ impl World {
 
     /// Long after the last fault every call to a living node is answered.
     fn check_service(&mut self) {
-        let late = self.calls.values().filter(|call| call.began + Duration::from_secs(2) > END);
+        let late = self.calls.values().filter(|call| call.taken && call.began + Duration::from_secs(2) > END);
         let (answered, all) =
             late.fold((0, 0), |(answered, all), call| (answered + u32::from(call.ended.is_some()), all + 1));
         if answered < all {

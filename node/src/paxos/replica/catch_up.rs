@@ -1,0 +1,179 @@
+//! Catching up: a replica learns decisions, or the state, from others, and closes gaps that nobody fills.
+
+use super::{Proposal, Replica};
+use crate::flaw::Flaw;
+use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
+use crate::paxos::step::Step;
+use crate::paxos::transfer::Taken;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Decisions in one answer to a replica that catches up, at most; and their bytes, roughly.
+const LEARNED_MAX: usize = 2_000;
+const LEARNED_BYTES: usize = 1 << 20;
+
+/// What a replica got from others until it was level.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Learned {
+    /// Decisions, by an answer or from a leader that proposed them again.
+    pub decisions: u64,
+    /// Slots whose commands were in a state it was handed.
+    pub slots_of_state: u64,
+    /// Bytes of all that, roughly.
+    pub bytes: u64,
+    /// When it was level with a replica that answered, since the process began.
+    pub level_at: Option<Duration>,
+}
+
+/// What the replica knows of the others' progress, for catching up.
+#[derive(Debug, Default)]
+pub(super) struct CatchUp {
+    /// The next slot of each other replica, as it last said.
+    pub(super) others: BTreeMap<NodeId, Slot>,
+    /// When the next question may be sent.
+    pub(super) next: Duration,
+    /// Since when the replica has lagged behind without applying anything.
+    pub(super) lagging_since: Option<Duration>,
+    /// What it got from others until it was level.
+    pub(super) learned: Learned,
+}
+
+impl Replica {
+    /// The answer to a replica that lacks this slot: decisions, or the state if they are gone.
+    pub(super) fn teach(&mut self, now: Duration, from: Slot) -> Message {
+        if from < self.first {
+            let forgetful = self.has(Flaw::SnapshotForgetsResults);
+            let late = u64::from(self.has(Flaw::SnapshotWrongSlot));
+            let Self { slot_out, store, .. } = self;
+            return self.transfer.serve(now, self.first, || {
+                let forgetful = forgetful.then(|| store.without_results());
+                let bytes = postcard::to_stdvec(forgetful.as_ref().unwrap_or(store))
+                    .expect("the store is made of types that postcard can write");
+                (*slot_out + late, bytes)
+            });
+        }
+        let mut bytes = 0;
+        let fits = |decided: &Decided| {
+            bytes += decided.command.size();
+            bytes <= LEARNED_BYTES || decided.slot == from
+        };
+        let decisions = self.applied(from, self.slot_out).take(LEARNED_MAX).take_while(fits).collect();
+        Message::Learned { decisions, slot_out: self.slot_out }
+    }
+
+    /// Takes a part of another replica's state, and takes the state over when it is whole.
+    pub(super) fn handed(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        slot_out: Slot,
+        place: (u64, u64),
+        part: &Bytes,
+        step: &mut Step,
+    ) {
+        if slot_out <= self.slot_out {
+            return;
+        }
+        self.catch_up.next = now + self.options.resend;
+        match self.transfer.take(now, from, slot_out, place, part) {
+            Taken::Dropped => {}
+            Taken::Part => step.send.extend(self.transfer.question(now, Duration::MAX)),
+            Taken::Whole(slot_out, store, bytes) => {
+                let noted = self.noted();
+                let learned = &mut self.catch_up.learned;
+                if learned.level_at.is_none() {
+                    learned.slots_of_state += slot_out - self.slot_out;
+                    learned.bytes += bytes;
+                }
+                self.replace(slot_out, store);
+                self.unsaved = Some((noted, slot_out));
+                self.catch_up.lagging_since = None;
+                self.propose_elsewhere(step);
+                self.decided(now, Vec::new(), step);
+                step.send.push((from, Message::Learn { from: self.slot_out }));
+            }
+        }
+    }
+
+    /// After a jump over slots: answers what was decided in one of them, and finds other slots for the rest.
+    fn propose_elsewhere(&mut self, step: &mut Step) {
+        let later = self.proposals.split_off(&self.slot_out);
+        for Proposal { command, .. } in std::mem::replace(&mut self.proposals, later).into_values().rev() {
+            if let Some(answer) = self.known_result(&command) {
+                let name = (command.client.clone(), command.sequence);
+                for ticket in self.waiting.remove(&name).unwrap_or_default() {
+                    step.answer.push((ticket, answer.clone(), self.slot_out - 1));
+                }
+            } else if !command.is_internal() {
+                self.requests.push_front(command);
+            }
+        }
+    }
+
+    pub(super) fn taught(
+        &mut self,
+        now: Duration,
+        from: NodeId,
+        decisions: Vec<Decided>,
+        slot_out: Slot,
+        step: &mut Step,
+    ) {
+        let taught = self.decided(now, decisions, step);
+        self.heard(from, slot_out);
+        if self.catch_up.learned.level_at.is_none() && self.slot_out >= slot_out.max(1) {
+            self.catch_up.learned.level_at = Some(now);
+        }
+        if slot_out > self.slot_out && taught > 0 {
+            step.send.push((from, Message::Learn { from: self.slot_out }));
+            self.catch_up.next = now + self.options.resend;
+        }
+    }
+
+    pub(super) fn heard(&mut self, from: NodeId, slot_out: Slot) {
+        let known = self.catch_up.others.entry(from).or_insert(1);
+        *known = slot_out.max(*known);
+    }
+
+    /// Asks whoever is ahead; closes a gap with a no-op when nobody is, and nothing else is proposed for it.
+    pub(super) fn ask(&mut self, now: Duration, step: &mut Step) {
+        if let Some(question) = self.transfer.question(now, self.options.resend * 5) {
+            step.send.push(question);
+            return;
+        }
+        let others = self.roster.replicas.iter().filter(|&&node| node != self.roster.me);
+        if self.catch_up.learned.level_at.is_none() {
+            if self.roster.replicas.len() == 1 {
+                self.catch_up.learned.level_at = Some(now);
+            }
+            let ask = Message::Learn { from: self.slot_out };
+            step.send.extend(others.map(|&node| (node, ask.clone())));
+            return;
+        }
+        let ahead = self.catch_up.others.iter().max_by_key(|(_, slot_out)| **slot_out);
+        let ahead = ahead.filter(|(_, slot_out)| **slot_out > self.slot_out).map(|(&node, _)| node);
+        let gap = self.end().max(self.reads.furthest()) > self.slot_out;
+        if ahead.is_none() && !gap {
+            self.catch_up.lagging_since = None;
+            return;
+        }
+        let since = *self.catch_up.lagging_since.get_or_insert(now);
+        if now < since + self.options.resend / 2 {
+            return;
+        }
+        if let Some(node) = ahead {
+            step.send.push((node, Message::Learn { from: self.slot_out }));
+        } else if now >= since + self.options.resend * 2 {
+            self.close_gap(now, step);
+        }
+    }
+
+    fn close_gap(&mut self, now: Duration, step: &mut Step) {
+        for slot in self.slot_out.max(1)..self.end().max(self.reads.furthest()) {
+            if self.decision(slot).is_none() && !self.proposals.contains_key(&slot) {
+                self.propose_for(now, slot, Arc::new(Command::no_op()), step);
+            }
+        }
+    }
+}
