@@ -99,6 +99,8 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8) -> Child {
         seed: u64::from(place),
         enclosed: false,
         members: addresses.iter().enumerate().map(member).collect(),
+        routes: std::collections::BTreeMap::new(),
+        join: false,
         paxos: PaxosOptions::default(),
     };
     let path = folder.join(format!("n{place}.json"));

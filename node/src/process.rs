@@ -77,12 +77,13 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         let listener =
             TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })?;
         let (inbox, inputs) = mpsc::unbounded_channel();
-        let roster = match roster {
-            Some(roster) => roster,
-            None => tokio::select! {
+        let roster = if let Some(roster) = roster {
+            roster
+        } else {
+            tokio::select! {
                 roster = join::wait(&config) => roster,
                 stopped = terminated() => return stopped,
-            },
+            }
         };
         let server = Server {
             inbox: inbox.clone(),

@@ -25,8 +25,9 @@ impl Driver {
             match message {
                 Message::Members(membership) => self.take_up(now, membership),
                 Message::Knows { version, .. } if version > self.roster.version => {
-                    self.tell(from, Message::Who)
+                    self.tell(from, Message::Who);
                 }
+
                 Message::Knows { sender: id, .. } => sender = self.id_of(from).filter(|known| *known == id),
                 Message::Who => self.tell(from, Message::Members(self.roster.membership.clone())),
                 message => {

@@ -91,6 +91,7 @@ pub struct Recovered {
 
 /// The flaw `acceptor-answers-before-sync`: how long it leaves records unsynced.
 const LATE: Duration = Duration::from_millis(700);
+
 impl Recovered {
     /// The oldest word in it on who the members are.
     pub fn members(&self) -> Option<&Membership> {
