@@ -61,9 +61,9 @@ fn simulated_replicas_fall_so_far_behind_that_they_are_handed_the_state() {
 #[test]
 fn members_are_added_removed_and_replaced_while_everything_fails_and_every_promise_is_kept() {
     for (leadership, read, seeds) in [
-        (Leadership::Monitor, Read::Log, 4000..4040),
-        (Leadership::Compete, Read::Log, 4040..4060),
-        (Leadership::Monitor, Read::Quorum, 4060..4080),
+        (Leadership::Monitor, Read::Log, 4000..4025),
+        (Leadership::Compete, Read::Log, 4040..4050),
+        (Leadership::Monitor, Read::Quorum, 4060..4070),
     ] {
         let options = PaxosOptions { read, ..options(leadership, &[]) };
         assert_eq!(broken_promises_with(3, &options, seeds).next(), None);
