@@ -227,6 +227,7 @@ pub(crate) mod tests {
             mode: Mode::Lab,
             disk: DiskMode::Memory,
             duration: Duration::from_secs(12),
+            at_most: None,
             seed: 7,
         };
         for flags in each().into_iter().chain([all()]) {

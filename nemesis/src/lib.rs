@@ -4,6 +4,7 @@
 //! seed before the run; [`run`] starts and ends it on the [`Lab`] that holds the processes and the links
 //! between them; and each start and end is written to the history with the evidence that it took effect.
 
+mod budget;
 mod delay;
 mod disk;
 mod flaky;
@@ -23,6 +24,7 @@ mod words;
 #[cfg(test)]
 mod pretend;
 
+pub use budget::AtMost;
 pub use disk::{Condition, Damage, DamageError, Disk, DiskCounters, DiskError, DiskMode, Harm};
 pub use flaky::{Flaky, Share};
 pub use lab::{Lab, LabConfig, LabError};

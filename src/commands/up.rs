@@ -201,7 +201,7 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
         }
         Ok(Request::Faults { faults, seed, duration }) => {
             let lab = &kept.cluster.lab;
-            let options = PlanOptions { mode: lab.mode(), disk: lab.disk(), duration, seed };
+            let options = PlanOptions { mode: lab.mode(), disk: lab.disk(), duration, at_most: None, seed };
             match nemesis::plan(&faults, lab.topology(), &options) {
                 Err(error) => Reply::Refused { reason: error.to_string() },
                 Ok(_) if kept.nemesis.try_lock().is_err() => Reply::Refused {
@@ -222,7 +222,7 @@ async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &
     let lab = Arc::clone(&kept.cluster.lab);
     let directory = Arc::new(Leaders::new(kept.cluster.watched()));
     let run = tokio::spawn(async move {
-        nemesis::run(&planned, lab, directory, recorder, Instant::now(), std::future::pending()).await
+        nemesis::run(&planned, lab, directory, recorder, Instant::now(), None, std::future::pending()).await
     });
     // It ends with the recorder, which the run drops.
     while let Some(event) = told.recv().await {

@@ -155,7 +155,8 @@ impl Experiment {
     /// When one cannot be meant, with its line.
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
         let (mode, disk) = (self.mode()?, self.disk()?);
-        let options = nemesis::PlanOptions { mode, disk, duration: self.spec.load.duration, seed };
+        let (duration, at_most) = (self.spec.load.duration, self.spec.budget.at_most);
+        let options = nemesis::PlanOptions { mode, disk, duration, at_most, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
             self.complaint(&field, &error.reason)

@@ -249,8 +249,9 @@ impl VariantRun<'_> {
         let directory = Arc::new(Leaders::new(cluster.watched()));
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let lab = Arc::clone(&cluster.lab);
+        let (at_most, halted) = (self.experiment.spec.budget.at_most, self.halt.cancelled());
         let records =
-            nemesis::run(self.faults, lab, directory, shared, Instant::now(), self.halt.cancelled()).await;
+            nemesis::run(self.faults, lab, directory, shared, Instant::now(), at_most, halted).await;
         match records.iter().find(|record| record.started.is_some() && !record.healed) {
             None => Ok(()),
             Some(record) => {

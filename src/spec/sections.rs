@@ -1,6 +1,6 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates they speak of.
 
-use nemesis::{Disk, FaultSpec, Links, Network};
+use nemesis::{AtMost, Disk, FaultSpec, Links, Network};
 use node::config::{PaxosOptions, Role};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -27,12 +27,24 @@ pub(crate) struct Spec {
     /// What is done to the system.
     #[serde(default, rename = "fault")]
     pub faults: Vec<FaultSpec>,
+    /// How much of it at once.
+    #[serde(default)]
+    pub budget: Budget,
     /// The same experiment with other values, one after another.
     #[serde(default, rename = "variant")]
     pub variants: Vec<Variant>,
     /// What is checked beyond what always is.
     #[serde(default)]
     pub check: Check,
+}
+
+/// `[budget]`: how much may be done to the system at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Budget {
+    /// How many nodes may be down or cut off at once: "minority", or a number. Faults that would exceed it wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<AtMost>,
 }
 
 /// `[cluster]`: the system under test and where it runs.

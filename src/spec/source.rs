@@ -26,6 +26,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/recovery.toml",
     "workloads/partition.toml",
     "workloads/chaos.toml",
+    "workloads/storm.toml",
     "workloads/etcd.toml",
     "workloads/power-loss.toml",
     "workloads/flaws/acceptor-answers-before-sync.toml",

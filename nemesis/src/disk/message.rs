@@ -18,6 +18,16 @@ pub enum Condition {
     SyncError,
 }
 
+impl Condition {
+    /// Whether a node can make nothing durable while it lasts.
+    pub(crate) fn stops_writes(self) -> bool {
+        match self {
+            Self::Full | Self::SyncError => true,
+            Self::SlowSync(_) => false,
+        }
+    }
+}
+
 /// What a disk has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskCounters {

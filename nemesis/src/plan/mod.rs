@@ -9,6 +9,7 @@ mod times;
 
 pub use scope::{Hit, Scope};
 
+use crate::budget::{AtMost, Hurt};
 use crate::disk::{Condition, Damage, DiskMode, Harm};
 use crate::flaky::Share;
 use crate::network::{LinkFault, Mode};
@@ -32,6 +33,8 @@ pub struct PlanOptions {
     pub disk: DiskMode,
     /// Length of the phase `load`. Every fault starts and ends within it.
     pub duration: Duration,
+    /// How many nodes may be down or cut off at once; without it faults overlap as they come.
+    pub at_most: Option<AtMost>,
     /// Seed of every draw.
     pub seed: u64,
 }
@@ -54,6 +57,9 @@ pub struct PlannedFault {
     pub start: u64,
     /// When it is healed, in nanoseconds since the start of the phase `load`; at the latest, where only the run tells.
     pub end: u64,
+    /// When the load ends, which is the latest that it may be healed, on the same clock.
+    #[serde(skip)]
+    pub latest: u64,
     /// What makes it start.
     #[serde(skip)]
     pub trigger: Trigger,
@@ -228,7 +234,7 @@ pub fn plan(
     }
     occurrences.sort_unstable();
 
-    let mut table = Table { topology, specs, streams, planned: Vec::new(), from: Vec::new() };
+    let mut table = Table { topology, specs, options, streams, planned: Vec::new(), from: Vec::new() };
     for (_, window, index) in occurrences {
         let trigger = match &specs[index].when {
             Some(point) => Trigger::When(point.clone(), lasts(&specs[index])),
@@ -249,6 +255,7 @@ fn lasts(spec: &FaultSpec) -> Option<u64> {
 struct Table<'a> {
     topology: &'a Topology,
     specs: &'a [FaultSpec],
+    options: &'a PlanOptions,
     streams: Vec<ChaCha8Rng>,
     planned: Vec<PlannedFault>,
     /// Which spec each of them comes from.
@@ -267,6 +274,13 @@ impl Table<'_> {
         let action = action(spec, &mut self.streams[index]);
         let busy = busy(&action, &self.planned, start, end);
         let aim = scope::aim(spec, &action, self.topology, &mut self.streams[index], &busy)?;
+        if let Some(at_most) = self.options.at_most {
+            let hurt = Hurt::of(&action, aim.scope.resolve(self.topology, None).ok().as_ref());
+            at_most.allows(self.topology, &hurt).map_err(|excess| {
+                let reason = format!("it takes away {excess} with at-most = {at_most} in [budget]");
+                Refusal::new("kind", reason)
+            })?;
+        }
         self.planned.push(PlannedFault {
             fault: u32::try_from(self.planned.len() + 1).expect("a plan has fewer than four billion faults"),
             kind: spec.kind,
@@ -275,6 +289,7 @@ impl Table<'_> {
             nodes: aim.nodes,
             start,
             end,
+            latest: times::ns(self.options.duration),
             trigger,
             action,
             scope: aim.scope,

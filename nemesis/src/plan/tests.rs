@@ -11,7 +11,13 @@ fn cluster(n: usize) -> Topology {
 }
 
 fn options(seed: u64) -> PlanOptions {
-    PlanOptions { mode: Mode::Proxy, disk: DiskMode::Real, duration: Duration::from_secs(20), seed }
+    PlanOptions {
+        mode: Mode::Proxy,
+        disk: DiskMode::Real,
+        duration: Duration::from_secs(20),
+        at_most: None,
+        seed,
+    }
 }
 
 fn spec(json: serde_json::Value) -> FaultSpec {
@@ -265,8 +271,13 @@ fn clients_may_be_cut_off_in_a_lab_and_only_there() {
     spec.at = Some(Duration::from_secs(1));
     spec.groups = Some(vec![vec!["clients".to_owned(), "n1".to_owned()], vec!["n2".to_owned()]]);
     let topology = Topology::new((1..=3).map(|i| (format!("n{i}"), ["replica"])));
-    let options =
-        |mode| PlanOptions { mode, disk: DiskMode::Real, duration: Duration::from_secs(10), seed: 7 };
+    let options = |mode| PlanOptions {
+        mode,
+        disk: DiskMode::Real,
+        duration: Duration::from_secs(10),
+        at_most: None,
+        seed: 7,
+    };
     let planned = plan(&[spec.clone()], &topology, &options(Mode::Lab)).unwrap();
     assert_eq!(planned[0].nodes, Some(vec!["n1".to_owned(), "n2".to_owned()]));
     let Scope::Links(links) = &planned[0].scope else { panic!("{:?}", planned[0].scope) };
@@ -291,5 +302,29 @@ fn damage_takes_its_own_keys_and_refuses_none_at_all() {
         (json!({"kind": "kill", "file": "log", "target": "n2", "at": "1s"}), "file"),
     ] {
         assert_eq!(refused(wrong, 3).field, field);
+    }
+}
+
+#[test]
+fn a_fault_that_alone_exceeds_the_budget_is_refused_and_says_by_how_much() {
+    let budget = PlanOptions { at_most: Some(crate::budget::AtMost::Minority), ..options(7) };
+    let planned = |kind: Kind, target: Option<&str>, nodes| {
+        let mut spec = FaultSpec::new(kind);
+        (spec.at, spec.target) = (Some(Duration::from_secs(1)), target.map(Target::from));
+        plan(&[spec], &cluster(nodes), &budget)
+    };
+    assert!(planned(Kind::Kill, Some("minority"), 5).is_ok());
+    assert!(planned(Kind::Kill, Some("leader"), 3).is_ok());
+    assert!(planned(Kind::RollingRestart, None, 3).is_ok(), "one at a time");
+    assert!(planned(Kind::Partition, Some("n1"), 3).is_ok());
+    for (kind, target, nodes, excess) in [
+        (Kind::RestartAll, None, 3, "all of 3 nodes"),
+        (Kind::Pause, Some("majority"), 5, "3 of 5 nodes, and 2 may be"),
+        (Kind::Swizzle, None, 3, "2 of 3 nodes, and 1 may be"),
+        (Kind::Kill, Some("leader"), 2, "1 of 2 nodes, and 0 may be"),
+    ] {
+        let refused = planned(kind, target, nodes).unwrap_err();
+        assert!(refused.field == "kind" && refused.reason.contains(excess), "{refused}");
+        assert!(refused.reason.contains("at-most = \"minority\""), "{refused}");
     }
 }

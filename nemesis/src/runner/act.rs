@@ -26,7 +26,7 @@ pub(super) struct Before {
 
 /// A fault between its start and its end.
 pub(super) struct InForce {
-    hit: Hit,
+    pub(super) hit: Hit,
     before: Before,
     going: Option<Going>,
 }
@@ -38,8 +38,8 @@ pub(super) struct Started {
     pub(super) in_force: Option<InForce>,
 }
 
-/// Starts a fault, proves it and records it.
-pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault) -> Started {
+/// Starts a fault, proves it and records it, with a note of what happened before.
+pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option<String>) -> Started {
     let found = match find(stage, fault).await {
         Ok(hit) => hit,
         Err(reason) => return nothing_to_hit(stage, fault, reason),
@@ -60,7 +60,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault) -> Started {
         evidence: proof.evidence,
         healing: Vec::new(),
         healed: false,
-        notes: proof.notes,
+        notes: note.into_iter().chain(proof.notes).collect(),
     };
     stage.record(fault, &record, Moment::Start, at);
     Started { record, in_force: Some(InForce { hit: found, before, going }) }

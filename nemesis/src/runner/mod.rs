@@ -6,6 +6,7 @@ mod evidence;
 mod going;
 mod points;
 
+use crate::budget::{AtMost, Hurt};
 use crate::lab::Lab;
 use crate::plan::{PlannedFault, Trigger};
 use crate::point::Progress;
@@ -71,11 +72,20 @@ struct Turn {
     fault: PlannedFault,
     state: State,
     record: Option<FaultRecord>,
+    /// Whom it keeps from serving while it is in force.
+    hurt: Hurt,
 }
 
 enum State {
     Waiting,
-    Starting { end_is_due: bool },
+    /// It is time, and the budget has no room for it; when that was, in nanoseconds since the start of the load, and why.
+    Held {
+        since: u64,
+        excess: String,
+    },
+    Starting {
+        end_is_due: bool,
+    },
     InForce(act::InForce),
     Ending,
     Over,
@@ -89,7 +99,7 @@ enum Done {
 
 /// Runs the faults of a plan, and returns when all of them are over, in the order of the plan.
 ///
-/// `load_start` is when the phase `load` began. When `cancel` completes, no further fault starts and those in force
+/// `load_start` is when the phase `load` began. A fault that would exceed `at_most` waits until others are healed. When `cancel` completes, no further fault starts and those in force
 /// are healed, the last one first. The nodes' processes must have been started.
 pub async fn run(
     plan: &[PlannedFault],
@@ -97,14 +107,15 @@ pub async fn run(
     directory: Arc<dyn Directory>,
     recorder: Arc<dyn Recorder>,
     load_start: Instant,
+    at_most: Option<AtMost>,
     cancel: impl Future<Output = ()>,
 ) -> Vec<FaultRecord> {
     let since_start = u64::try_from(load_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let load_start_ns = recorder.now_ns().saturating_sub(since_start);
     let stage = Arc::new(Stage { lab, directory, recorder, load_start_ns });
-    let mut show = Show::new(stage, plan, load_start);
+    let mut show = Show::new(stage, plan, load_start, at_most);
     let mut points = points::watch(Arc::clone(&show.stage), plan);
-    let over = plan.iter().map(|fault| fault.end).max().unwrap_or(0);
+    let over = plan.iter().map(|fault| fault.latest).max().unwrap_or(0);
     let mut cancel = pin!(cancel);
     loop {
         let next = show.due.peek().map(|Reverse(next)| next.0);
@@ -115,7 +126,10 @@ pub async fn run(
         let at = |time| tokio::time::Instant::from_std(load_start + Duration::from_nanos(time));
         tokio::select! {
             () = &mut cancel => break,
-            Some(done) = show.tasks.join_next(), if !show.tasks.is_empty() => show.hear(done),
+            Some(done) = show.tasks.join_next(), if !show.tasks.is_empty() => {
+                show.hear(done);
+                show.let_go();
+            }
             Some(place) = points.reached(), if waiting => show.trigger(place, show.now()),
             () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
                 if let Some(Reverse((_, what, place))) = show.due.pop() {
@@ -151,6 +165,8 @@ struct Show {
     /// What comes at its time, the next first.
     due: BinaryHeap<Reverse<(u64, Due, usize)>>,
     load_start: Instant,
+    /// How many nodes may be down or cut off at once.
+    at_most: Option<AtMost>,
     /// Places of the faults that took hold, in the order in which they did.
     order: Vec<usize>,
     /// A mistake of our own in one of the tasks; it goes on once everything is healed.
@@ -158,15 +174,20 @@ struct Show {
 }
 
 impl Show {
-    fn new(stage: Arc<Stage>, plan: &[PlannedFault], load_start: Instant) -> Self {
-        let turns =
-            plan.iter().map(|fault| Turn { fault: fault.clone(), state: State::Waiting, record: None });
+    fn new(stage: Arc<Stage>, plan: &[PlannedFault], load_start: Instant, at_most: Option<AtMost>) -> Self {
+        let turns = plan.iter().map(|fault| Turn {
+            fault: fault.clone(),
+            state: State::Waiting,
+            record: None,
+            hurt: Hurt::default(),
+        });
         Self {
             stage,
             turns: turns.collect(),
             tasks: JoinSet::new(),
             due: due(plan),
             load_start,
+            at_most,
             order: Vec::new(),
             broken: None,
         }
@@ -179,8 +200,11 @@ impl Show {
 
     /// Whether a fault waits for something other than its time.
     fn waits_for_the_run(&self) -> bool {
-        let waits = |turn: &Turn| turn.fault.trigger != Trigger::Time && matches!(turn.state, State::Waiting);
-        self.turns.iter().any(waits)
+        self.turns.iter().any(|turn| match turn.state {
+            State::Waiting => turn.fault.trigger != Trigger::Time,
+            State::Held { .. } => true,
+            State::Starting { .. } | State::InForce(..) | State::Ending | State::Over => false,
+        })
     }
 
     /// Lets a fault that waited for the run come at this time.
@@ -213,9 +237,16 @@ impl Show {
     /// Records the faults that the load ended without.
     fn give_up(&mut self) {
         for turn in &mut self.turns {
-            let waited = turn.fault.trigger.in_words().filter(|_| matches!(turn.state, State::Waiting));
-            if let Some(waited) = waited {
-                let reason = format!("it was to start {waited}, and the load ended before");
+            let reason = match (&turn.state, turn.fault.trigger.in_words()) {
+                (State::Waiting, Some(waited)) => {
+                    Some(format!("it was to start {waited}, and the load ended before"))
+                }
+                (State::Held { excess, .. }, _) => Some(format!(
+                    "the budget held it back until the load ended: it would have taken away {excess}"
+                )),
+                (_, _) => None,
+            };
+            if let Some(reason) = reason {
                 turn.record = Some(act::nothing_to_hit(&self.stage, &turn.fault, reason).record);
                 turn.state = State::Over;
             }
@@ -225,16 +256,64 @@ impl Show {
     fn go_on(&mut self, what: Due, place: usize) {
         let turn = &mut self.turns[place];
         match (what, &mut turn.state) {
-            (Due::Start, State::Waiting) => {
-                turn.state = State::Starting { end_is_due: turn.fault.start == turn.fault.end };
-                let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
-                self.tasks.spawn(async move { Done::Started(place, act::start(&stage, &fault).await) });
-            }
+            (Due::Start, State::Waiting) => match self.excess(place) {
+                None => self.start(place, None),
+                Some(excess) => self.hold(place, excess),
+            },
             (Due::End, State::Starting { end_is_due }) => *end_is_due = true,
             (Due::End, State::InForce(..)) => self.end(place),
             // The end of a fault that is over at once comes before its start, which has taken note of it.
-            (Due::End, State::Waiting | State::Ending | State::Over)
-            | (Due::Start, State::Starting { .. } | State::InForce(..) | State::Ending | State::Over) => {}
+            (Due::End, State::Waiting | State::Held { .. } | State::Ending | State::Over)
+            | (
+                Due::Start,
+                State::Held { .. }
+                | State::Starting { .. }
+                | State::InForce(..)
+                | State::Ending
+                | State::Over,
+            ) => {}
+        }
+    }
+
+    fn start(&mut self, place: usize, note: Option<String>) {
+        let turn = &mut self.turns[place];
+        turn.state = State::Starting { end_is_due: turn.fault.start == turn.fault.end };
+        let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
+        turn.hurt = hurt_by(&stage, &fault);
+        self.tasks.spawn(async move { Done::Started(place, act::start(&stage, &fault, note).await) });
+    }
+
+    /// What would be too much if this fault came now.
+    fn excess(&self, place: usize) -> Option<String> {
+        let at_most = self.at_most?;
+        let own = hurt_by(&self.stage, &self.turns[place].fault);
+        if own.is_nothing() {
+            return None;
+        }
+        let together = self.turns.iter().fold(own, |sum, turn| sum.and(&turn.hurt));
+        at_most.allows(self.stage.lab.topology(), &together).err()
+    }
+
+    /// Lets a fault wait until others are healed.
+    fn hold(&mut self, place: usize, excess: String) {
+        self.due.retain(|Reverse((_, _, other))| *other != place);
+        self.turns[place].state = State::Held { since: self.now(), excess };
+    }
+
+    /// Lets those faults come that there is room for again, for as long as they were to last.
+    fn let_go(&mut self) {
+        for place in 0..self.turns.len() {
+            let State::Held { since, .. } = self.turns[place].state else { continue };
+            let (now, fault) = (self.now(), &self.turns[place].fault);
+            if now >= fault.latest || self.excess(place).is_some() {
+                continue;
+            }
+            let end = (now + (fault.end - fault.start)).min(fault.latest);
+            let waited = Duration::from_nanos(now - since).as_secs_f64();
+            let fault = &mut self.turns[place].fault;
+            (fault.start, fault.end) = (now, end);
+            self.due.push(Reverse((end, Due::End, place)));
+            self.start(place, Some(format!("held back for {waited:.2} s by the budget")));
         }
     }
 
@@ -259,19 +338,21 @@ impl Show {
                     self.trigger_followers(fault, at);
                 }
                 let turn = &mut self.turns[place];
-                let Some(in_force) = started.in_force else {
-                    turn.state = State::Over;
-                    return;
-                };
-                turn.state = State::InForce(in_force);
-                self.order.push(place);
-                if end_is_due {
-                    self.end(place);
+                match started.in_force {
+                    None => (turn.state, turn.hurt) = (State::Over, Hurt::default()),
+                    Some(in_force) => {
+                        turn.hurt = Hurt::of(&turn.fault.action, Some(&in_force.hit));
+                        turn.state = State::InForce(in_force);
+                        self.order.push(place);
+                        if end_is_due {
+                            self.end(place);
+                        }
+                    }
                 }
             }
             Ok(Done::Ended(place, record)) => {
-                self.turns[place].state = State::Over;
-                self.turns[place].record = Some(record);
+                let turn = &mut self.turns[place];
+                (turn.state, turn.hurt, turn.record) = (State::Over, Hurt::default(), Some(record));
             }
             Err(error) => self.broken = error.try_into_panic().ok(),
         }
@@ -301,6 +382,11 @@ impl Show {
         }
         records
     }
+}
+
+/// Whom a fault is going to keep from serving, as far as that is known before it starts.
+fn hurt_by(stage: &Stage, fault: &PlannedFault) -> Hurt {
+    Hurt::of(&fault.action, fault.scope.resolve(stage.lab.topology(), None).ok().as_ref())
 }
 
 impl Stage {

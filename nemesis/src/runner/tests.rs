@@ -64,8 +64,13 @@ static ASKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0
 
 fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
-    let options =
-        PlanOptions { mode: lab.mode(), disk: lab.disk(), duration: Duration::from_secs(60), seed: 7 };
+    let options = PlanOptions {
+        mode: lab.mode(),
+        disk: lab.disk(),
+        duration: Duration::from_secs(60),
+        at_most: None,
+        seed: 7,
+    };
     plan(&specs, lab.topology(), &options).unwrap()
 }
 
@@ -77,7 +82,7 @@ async fn carry_out(
 ) -> Vec<FaultRecord> {
     let planned = faults(specs, lab);
     let (lab, recorder) = (Arc::clone(lab), Arc::clone(notes) as Arc<dyn Recorder>);
-    run(&planned, lab, Arc::new(Leader(leader)), recorder, Instant::now(), std::future::pending()).await
+    run(&planned, lab, Arc::new(Leader(leader)), recorder, Instant::now(), None, std::future::pending()).await
 }
 
 async fn all_answer(lab: &Lab) {
@@ -212,19 +217,56 @@ async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_
         {"kind": "kill", "target": "n1", "when": "leader adopted", "for": "100ms"},
     ]);
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
-    let options =
-        PlanOptions { mode: lab.mode(), disk: lab.disk(), duration: Duration::from_secs(2), seed: 7 };
+    let options = PlanOptions {
+        mode: lab.mode(),
+        disk: lab.disk(),
+        duration: Duration::from_secs(2),
+        at_most: None,
+        seed: 7,
+    };
     let planned = plan(&specs, lab.topology(), &options).unwrap();
     let notes = Notes::new();
     let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;
     let never = std::future::pending();
     let records =
-        run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, Instant::now(), never).await;
+        run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, Instant::now(), None, never).await;
     let [kill, adopted, pause] = &records[..] else { panic!("{records:#?}") };
     assert!(!kill.evidence.is_empty() && kill.healed && !pause.evidence.is_empty(), "{records:#?}");
     assert!(pause.started.unwrap() >= kill.started.unwrap() + 50_000_000, "{records:#?}");
     assert!(adopted.evidence.is_empty(), "nobody was adopted: {adopted:#?}");
     assert!(adopted.notes[0].contains("when leader adopted"), "{adopted:#?}");
+    all_answer(&lab).await;
+}
+
+#[tokio::test]
+async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let specs = serde_json::json!([
+        {"kind": "kill", "target": "n1", "at": "0s", "for": "300ms"},
+        {"kind": "partition", "target": "n2", "at": "100ms", "for": "200ms"},
+        {"kind": "delay", "delay": "1ms", "at": "150ms", "for": "100ms"},
+        {"kind": "pause", "target": "n3", "at": "1500ms"},
+        {"kind": "kill", "target": "leader", "at": "1600ms", "for": "100ms"},
+    ]);
+    let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
+    let at_most = Some(AtMost::Minority);
+    let duration = Duration::from_secs(2);
+    let options = PlanOptions { mode: lab.mode(), disk: lab.disk(), duration, at_most, seed: 7 };
+    let planned = plan(&specs, lab.topology(), &options).unwrap();
+    let recorder = Notes::new() as Arc<dyn Recorder>;
+    let (directory, never) = (Arc::new(Leader(Some("n1"))), std::future::pending());
+    let records = run(&planned, Arc::clone(&lab), directory, recorder, Instant::now(), at_most, never).await;
+    let [kill, cut, delay, pause, never] = &records[..] else { panic!("{records:#?}") };
+    assert!(records[..4].iter().all(|record| !record.evidence.is_empty() && record.healed), "{records:#?}");
+    assert!(cut.started > kill.ended && cut.notes[0].starts_with("held back for 0."), "{records:#?}");
+    assert!(
+        cut.ended.unwrap() - cut.started.unwrap() >= 150_000_000,
+        "it lasts as long as it was to: {cut:#?}"
+    );
+    assert!(delay.started < kill.ended, "who takes nobody away does not wait: {records:#?}");
+    assert!(pause.notes.is_empty() && never.started.is_none(), "{records:#?}");
+    assert!(never.notes[0].contains("2 of 3 nodes, and 1 may be"), "{never:#?}");
     all_answer(&lab).await;
 }
 
@@ -312,7 +354,8 @@ async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
     };
     let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;
     let began = Instant::now();
-    let records = run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, began, all_three).await;
+    let records =
+        run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, began, None, all_three).await;
     assert_eq!(records.len(), 3);
     assert!(records.iter().all(|record| record.healed && record.ended.is_some()), "{records:#?}");
     let ends: Vec<_> = notes.values("end").iter().map(|value| value["fault"].as_u64().unwrap()).collect();
