@@ -29,7 +29,16 @@ pub enum Cycle {
     G2Item,
 }
 
-/// What is wrong with a history. The names are Adya's and Elle's.
+/// How transactions follow each other in an order that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Means {
+    /// One after the other.
+    OneByOne,
+    /// Each reads one snapshot and writes later; of those that write to the same key, one after the other.
+    Snapshots,
+}
+
+/// What is wrong with a history. The names are Adya's and Elle's, but for the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
     /// A read saw a value twice that was written once.
@@ -54,6 +63,9 @@ pub enum Name {
     LostUpdate,
     /// A cycle of dependencies, and the order beside the data that it needs.
     Cycle(Cycle, Order),
+    /// No order of the transactions that respects the order beside the data explains all reads. Found by
+    /// trying them all; not one of Adya's or Elle's.
+    NoOrder(Means, Order),
 }
 
 impl Name {
@@ -85,6 +97,12 @@ impl Name {
             Self::Cycle(Cycle::G2Item, Order::Data) => "G2-item",
             Self::Cycle(Cycle::G2Item, Order::Process) => "G2-item-process",
             Self::Cycle(Cycle::G2Item, Order::RealTime) => "G2-item-realtime",
+            Self::NoOrder(Means::OneByOne, Order::Data) => "no-serial-order",
+            Self::NoOrder(Means::OneByOne, Order::Process) => "no-serial-order-process",
+            Self::NoOrder(Means::OneByOne, Order::RealTime) => "no-serial-order-realtime",
+            Self::NoOrder(Means::Snapshots, Order::Data) => "no-snapshot-order",
+            Self::NoOrder(Means::Snapshots, Order::Process) => "no-snapshot-order-process",
+            Self::NoOrder(Means::Snapshots, Order::RealTime) => "no-snapshot-order-realtime",
         }
     }
 
@@ -94,36 +112,44 @@ impl Name {
     /// Cyclic versions rest on writes following reads within a transaction, which read uncommitted does
     /// not promise.
     pub(super) fn excludes(self) -> Excluded {
-        let weakest: &[C] = match self {
-            Self::DuplicateElements | Self::UnwrittenRead | Self::Cycle(Cycle::G0, Order::Data) => {
-                &[C::ReadUncommitted]
-            }
-            Self::IncompatibleOrder
-            | Self::CyclicVersions
-            | Self::DirtyUpdate
-            | Self::G1a
-            | Self::G1b
-            | Self::FutureRead
-            | Self::Cycle(Cycle::G1c, Order::Data) => &[C::ReadCommitted],
-            Self::Internal => &[C::SnapshotIsolation, C::Serializable],
-            Self::LostUpdate => &[C::CursorStability],
-            Self::Cycle(Cycle::G0, Order::Process) => &[C::StrongSessionReadUncommitted],
-            Self::Cycle(Cycle::G0, Order::RealTime) => &[C::StrongReadUncommitted],
-            Self::Cycle(Cycle::G1c, Order::Process) => &[C::StrongSessionReadCommitted],
-            Self::Cycle(Cycle::G1c, Order::RealTime) => &[C::StrongReadCommitted],
-            Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Data) => {
-                &[C::SnapshotIsolation, C::RepeatableRead]
-            }
-            Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Process) => {
-                &[C::StrongSessionSnapshotIsolation]
-            }
-            Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::RealTime) => {
-                &[C::StrongSnapshotIsolation]
-            }
-            Self::Cycle(Cycle::G2Item, Order::Data) => &[C::RepeatableRead],
-            Self::Cycle(Cycle::G2Item, Order::Process) => &[C::StrongSessionSerializable],
-            Self::Cycle(Cycle::G2Item, Order::RealTime) => &[C::StrictSerializable],
-        };
+        let weakest: &[C] =
+            match self {
+                Self::DuplicateElements | Self::UnwrittenRead | Self::Cycle(Cycle::G0, Order::Data) => {
+                    &[C::ReadUncommitted]
+                }
+                Self::IncompatibleOrder
+                | Self::CyclicVersions
+                | Self::DirtyUpdate
+                | Self::G1a
+                | Self::G1b
+                | Self::FutureRead
+                | Self::Cycle(Cycle::G1c, Order::Data) => &[C::ReadCommitted],
+                Self::Internal => &[C::SnapshotIsolation, C::Serializable],
+                Self::LostUpdate => &[C::CursorStability],
+                Self::Cycle(Cycle::G0, Order::Process) => &[C::StrongSessionReadUncommitted],
+                Self::Cycle(Cycle::G0, Order::RealTime) => &[C::StrongReadUncommitted],
+                Self::Cycle(Cycle::G1c, Order::Process) => &[C::StrongSessionReadCommitted],
+                Self::Cycle(Cycle::G1c, Order::RealTime) => &[C::StrongReadCommitted],
+                Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Data) => {
+                    &[C::SnapshotIsolation, C::RepeatableRead]
+                }
+                Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Process) => {
+                    &[C::StrongSessionSnapshotIsolation]
+                }
+                Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::RealTime) => {
+                    &[C::StrongSnapshotIsolation]
+                }
+                Self::Cycle(Cycle::G2Item, Order::Data) | Self::NoOrder(Means::OneByOne, Order::Data) => {
+                    &[C::RepeatableRead]
+                }
+                Self::Cycle(Cycle::G2Item, Order::Process)
+                | Self::NoOrder(Means::OneByOne, Order::Process) => &[C::StrongSessionSerializable],
+                Self::Cycle(Cycle::G2Item, Order::RealTime)
+                | Self::NoOrder(Means::OneByOne, Order::RealTime) => &[C::StrictSerializable],
+                Self::NoOrder(Means::Snapshots, Order::Data) => &[C::SnapshotIsolation],
+                Self::NoOrder(Means::Snapshots, Order::Process) => &[C::StrongSessionSnapshotIsolation],
+                Self::NoOrder(Means::Snapshots, Order::RealTime) => &[C::StrongSnapshotIsolation],
+            };
         Excluded::at(weakest)
     }
 }

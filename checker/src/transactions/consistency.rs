@@ -1,5 +1,6 @@
 //! The consistency models of transactions, and which of them is part of which.
 
+use super::anomaly::{Means, Order};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -102,6 +103,48 @@ impl Consistency {
             C::Serializable => &[C::RepeatableRead, C::SnapshotIsolation],
             C::StrongSessionSerializable => &[C::Serializable, C::StrongSessionSnapshotIsolation],
             C::StrictSerializable => &[C::StrongSessionSerializable, C::StrongSnapshotIsolation],
+        }
+    }
+
+    /// The order beside the data that it respects.
+    pub(super) fn order(self) -> Order {
+        match self {
+            C::ReadUncommitted
+            | C::ReadCommitted
+            | C::CursorStability
+            | C::MonotonicAtomicView
+            | C::RepeatableRead
+            | C::SnapshotIsolation
+            | C::Serializable => Order::Data,
+            C::StrongSessionReadUncommitted
+            | C::StrongSessionReadCommitted
+            | C::StrongSessionSnapshotIsolation
+            | C::StrongSessionSerializable => Order::Process,
+            C::StrongReadUncommitted
+            | C::StrongReadCommitted
+            | C::StrongSnapshotIsolation
+            | C::StrictSerializable => Order::RealTime,
+        }
+    }
+
+    /// How transactions follow each other where it holds; none for a model that cycles of reads of writes
+    /// decide. All our dependencies are of items, so repeatable read promises an order of them all.
+    pub(super) fn means(self) -> Option<Means> {
+        match self {
+            C::ReadUncommitted
+            | C::StrongSessionReadUncommitted
+            | C::StrongReadUncommitted
+            | C::ReadCommitted
+            | C::StrongSessionReadCommitted
+            | C::StrongReadCommitted
+            | C::CursorStability
+            | C::MonotonicAtomicView => None,
+            C::SnapshotIsolation | C::StrongSessionSnapshotIsolation | C::StrongSnapshotIsolation => {
+                Some(Means::Snapshots)
+            }
+            C::RepeatableRead | C::Serializable | C::StrongSessionSerializable | C::StrictSerializable => {
+                Some(Means::OneByOne)
+            }
         }
     }
 }

@@ -5,9 +5,9 @@
 //! Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from Experimental Observations" (VLDB 2020),
 //! whose names of anomalies it uses.
 //!
-//! Every anomaly reported is one: *invalid* is right. With lists, and where every key's appends are told
-//! apart, *valid* is right, too: there is an order that explains the history. With registers the order of
-//! writes shows only in part, so that *valid* means that nothing was found.
+//! Every anomaly reported is one: *invalid* is right. *Valid* is right, too: there is an order that explains
+//! the history. With lists the reads show it; with registers they show it only in part, so that where no
+//! anomaly is found an order is looked for, and the answer is *unknown* if none was found in time.
 //!
 //! ```
 //! use checker::history::{pair, read_jsonl};
@@ -40,7 +40,7 @@ mod rw_register;
 mod time;
 mod verdict;
 
-pub use anomaly::{Cycle, Name, Order};
+pub use anomaly::{Cycle, Means, Name, Order};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use verdict::{Anomaly, Answer, Options, Verdict, Workload};
 
@@ -65,8 +65,8 @@ pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
     }
     let mut findings = Findings::default();
     let (finished, ambiguity) = match options.workload {
-        Workload::ListAppend => list_append::check(transactions, &mut findings, options.stop),
-        Workload::RwRegister => rw_register::check(transactions, &mut findings, options.stop),
+        Workload::ListAppend => list_append::check(transactions, options.model, &mut findings, options.stop),
+        Workload::RwRegister => rw_register::check(transactions, options.model, &mut findings, options.stop),
     };
     let unsure = if finished {
         ambiguity

@@ -11,16 +11,25 @@ pub(super) fn add(graph: &mut Builder, transactions: &Transactions<'_>, live: &[
 }
 
 fn by_process(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
-    let mut by_invocation: Vec<u32> = (0..small(live.len())).filter(|txn| live[*txn as usize]).collect();
+    for (before, txn) in processes(transactions, &|txn| live[txn as usize]) {
+        graph.edge(before, txn, kind::PROCESS, 0);
+    }
+}
+
+/// Of some transactions, those that one process issued right after the other, where the first is known to have
+/// ended.
+pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> bool) -> Vec<(u32, u32)> {
+    let all = 0..small(transactions.txns.len());
+    let mut by_invocation: Vec<u32> = all.filter(|txn| among(*txn)).collect();
     by_invocation.sort_by_key(|txn| transactions.txns[*txn as usize].invoked);
     let mut last: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut pairs = Vec::new();
     for txn in by_invocation {
-        let this = &transactions.txns[txn as usize];
-        let before = last.insert(this.process, txn);
-        if let Some(before) = before.filter(|before| transactions.fate(*before) == Fate::Committed) {
-            graph.edge(before, txn, kind::PROCESS, 0);
-        }
+        let before = last.insert(transactions.txns[txn as usize].process, txn);
+        let known = before.filter(|before| transactions.fate(*before) == Fate::Committed);
+        pairs.extend(known.map(|before| (before, txn)));
     }
+    pairs
 }
 
 /// One chain of moments: a completion leads into the present moment, an invocation comes out of it. The next

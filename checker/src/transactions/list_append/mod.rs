@@ -2,12 +2,16 @@
 
 mod depend;
 mod order;
+mod registers;
 mod within;
 mod words;
 
+use super::anomaly::Means;
+use super::consistency::Consistency;
 use super::cycles;
 use super::findings::Findings;
 use super::parse::{Access, NONE, Transactions};
+use super::rw_register;
 use serde_json::Value;
 
 /// The lists, and what of them all reads agree on.
@@ -24,9 +28,13 @@ struct Lists<'a> {
     live: Vec<bool>,
 }
 
-/// Finds what is wrong; false if time was up before the end.
+/// Finds what is wrong; false if time was up before the end. With it comes why the answer is open, if it is.
+///
+/// What decides serializability does not depend on the order of appends that nobody read: a read that missed
+/// them all says as much of each. Snapshot isolation forbids only cycles in which such reads stand apart.
 pub(super) fn check(
     transactions: Transactions<'_>,
+    model: Consistency,
     findings: &mut Findings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> (bool, Option<String>) {
@@ -44,7 +52,16 @@ pub(super) fn check(
             words::because(&lists, edge, from, to)
         });
     });
-    (finished, lists.transactions.ambiguity())
+    let mut open = lists.transactions.ambiguity();
+    if finished
+        && open.is_none()
+        && model.means() == Some(Means::Snapshots)
+        && !findings.excluded.contains(model)
+        && let Some(registers) = registers::registers(lists)
+    {
+        open = rw_register::prove(&registers, model, findings, stop);
+    }
+    (finished, open)
 }
 
 /// What a read saw: null is the empty list.

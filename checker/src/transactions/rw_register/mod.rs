@@ -1,37 +1,44 @@
 //! Transactions that write and read single values: the order of the writes shows only in part.
 
 mod depend;
+mod forced;
+mod prove;
+mod serial;
 mod versions;
 mod words;
 
+pub(super) use prove::prove;
+
+use super::consistency::Consistency;
 use super::cycles;
 use super::findings::Findings;
 use super::parse::{NONE, Transactions};
 
 /// A transaction's first access to a key, if that was a read.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
-    txn: u32,
-    key: u32,
+pub(super) struct Seen {
+    pub(super) txn: u32,
+    pub(super) key: u32,
     /// The element, or [`NONE`] for null.
-    version: u32,
+    pub(super) version: u32,
 }
 
 /// The registers, and what is known of the order of their versions.
 #[derive(Debug)]
-struct Registers<'a> {
-    transactions: Transactions<'a>,
-    seen: Vec<Seen>,
+pub(super) struct Registers<'a> {
+    pub(super) transactions: Transactions<'a>,
+    pub(super) seen: Vec<Seen>,
     /// By element: the version that its writer had read before, if any. Within a transaction, writes follow
     /// reads.
-    follows: Vec<u32>,
+    pub(super) follows: Vec<u32>,
     /// By transaction: whether it certainly happened.
-    live: Vec<bool>,
+    pub(super) live: Vec<bool>,
 }
 
-/// Finds what is wrong; false if time was up before the end.
+/// Finds what is wrong; false if time was up before the end. With it comes why the answer is open, if it is.
 pub(super) fn check(
     transactions: Transactions<'_>,
+    model: Consistency,
     findings: &mut Findings,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> (bool, Option<String>) {
@@ -45,7 +52,11 @@ pub(super) fn check(
             words::because(&registers, &times, edge, from, to)
         });
     });
-    (finished, registers.transactions.ambiguity())
+    let mut open = registers.transactions.ambiguity();
+    if finished && open.is_none() && !findings.excluded.contains(model) {
+        open = prove(&registers, model, findings, stop);
+    }
+    (finished, open)
 }
 
 impl Registers<'_> {

@@ -1,0 +1,508 @@
+//! Is there an order of the transactions, one after the other, in which every read is right?
+//!
+//! A search in depth. A version may be replaced only when all who read it have, so that little is left to
+//! choose: a transaction that only reads goes first wherever it fits, and of those that write the one that
+//! was done soonest is tried first. For snapshot isolation a transaction reads at one moment and writes at a
+//! later one, and nobody writes to its keys between the two.
+
+use super::super::anomaly::Order;
+use super::super::parse::{Access, Fate, NONE, small};
+use super::super::time;
+use super::Registers;
+use rustc_hash::FxHashSet;
+use std::ops::Range;
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The order beside the data that must be respected.
+    pub(super) order: Order,
+    /// Whether reads and writes of a transaction may be apart, as under snapshot isolation.
+    pub(super) snapshots: bool,
+    /// Which transactions count. With a reader goes its writer; one whose writes nobody reads may be left out
+    /// without making an order impossible.
+    pub(super) among: &'a dyn Fn(u32) -> bool,
+    /// Pairs of transactions of which the first must come before the second.
+    pub(super) pairs: &'a [(u32, u32)],
+    /// Each attempt tries the writers in another order; the first one in that of their completions.
+    pub(super) attempt: u32,
+    /// So many transactions are looked at before the search gives up.
+    pub(super) looks: u64,
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// There is such an order.
+    Found,
+    /// There is none.
+    Impossible,
+    /// It took too long.
+    GaveUp,
+}
+
+/// So many states are remembered at most.
+const STATES: usize = 4_000_000;
+
+/// Looks for an order.
+pub(super) fn search(
+    registers: &Registers<'_>,
+    wanted: &Wanted<'_>,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Outcome {
+    Search::new(registers, wanted).run(wanted.looks, stop)
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// What it read before it wrote: places in `Search::reads`.
+    reads: Range<usize>,
+    /// What it left behind: places in `Search::writes`.
+    writes: Range<usize>,
+    invoked: usize,
+    /// `usize::MAX` if nobody knows that it happened before anything.
+    completed: usize,
+    /// The places of those that must come after it.
+    after: Vec<u32>,
+    /// Of how many that must come before it the writes are still to be applied.
+    waits: u32,
+}
+
+/// A doubly linked list of places, from which places are taken out and put back in reverse order.
+#[derive(Debug)]
+struct List {
+    next: Vec<u32>,
+    last: Vec<u32>,
+}
+
+impl List {
+    /// The end, and the start, is the place behind all others.
+    fn new(sorted: &[u32], count: usize) -> Self {
+        let end = small(count);
+        let mut list = Self { next: vec![end; count + 1], last: vec![end; count + 1] };
+        let mut before = end;
+        for place in sorted {
+            list.next[before as usize] = *place;
+            list.last[*place as usize] = before;
+            before = *place;
+        }
+        list.next[before as usize] = end;
+        list.last[end as usize] = before;
+        list
+    }
+
+    fn take(&mut self, place: u32) {
+        let (last, next) = (self.last[place as usize], self.next[place as usize]);
+        self.next[last as usize] = next;
+        self.last[next as usize] = last;
+    }
+
+    fn put_back(&mut self, place: u32) {
+        let (last, next) = (self.last[place as usize], self.next[place as usize]);
+        self.next[last as usize] = place;
+        self.last[next as usize] = place;
+    }
+}
+
+/// What was done with a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Read,
+    Write,
+}
+
+/// A choice that was made: the writer, and the length of the trail before it.
+#[derive(Debug)]
+struct Choice {
+    place: u32,
+    trail: usize,
+    invoked: usize,
+}
+
+#[derive(Debug)]
+struct Search {
+    order: Order,
+    snapshots: bool,
+    entries: Vec<Entry>,
+    /// Keys and versions. An element is a version, and so is what each key held at first.
+    reads: Vec<(u32, u32)>,
+    writes: Vec<(u32, u32)>,
+    /// By version: those that only read, among them it.
+    readers: Vec<Vec<u32>>,
+    /// By version: how many have yet to read it.
+    unread: Vec<u32>,
+    /// By key: its version now.
+    current: Vec<u32>,
+    /// By key: who has read and not yet written it, or [`NONE`].
+    held: Vec<u32>,
+    /// By place: whether its reads were applied.
+    begun: Vec<bool>,
+    /// How many have been applied.
+    done: usize,
+    /// All that are left, by completion: none may go before its predecessors in real time.
+    left: List,
+    /// The writers that are left, in the order in which they are tried.
+    writers: List,
+    /// All, by invocation, and how many of these real time has let in.
+    by_invocation: Vec<u32>,
+    invoked: usize,
+    trail: Vec<(u32, Part)>,
+    replaced: Vec<u32>,
+    to_look_at: Vec<u32>,
+    state: u128,
+    looks: u64,
+}
+
+impl Search {
+    fn new(registers: &Registers<'_>, wanted: &Wanted<'_>) -> Self {
+        let transactions = &registers.transactions;
+        let keys = transactions.keys.len();
+        let first = transactions.elements.len();
+        let mut this = Self {
+            order: wanted.order,
+            snapshots: wanted.snapshots,
+            entries: Vec::new(),
+            reads: Vec::new(),
+            writes: Vec::new(),
+            readers: vec![Vec::new(); first + keys],
+            unread: vec![0; first + keys],
+            current: (small(first)..small(first + keys)).collect(),
+            held: vec![NONE; keys],
+            begun: Vec::new(),
+            done: 0,
+            left: List::new(&[], 0),
+            writers: List::new(&[], 0),
+            by_invocation: Vec::new(),
+            invoked: 0,
+            trail: Vec::new(),
+            replaced: Vec::new(),
+            to_look_at: Vec::new(),
+            state: 0,
+            looks: 0,
+        };
+        let mut place_of = vec![NONE; transactions.txns.len()];
+        let mut seen = registers.seen.iter().peekable();
+        for txn in (0..small(transactions.txns.len())).filter(|txn| registers.is_live(*txn)) {
+            let reads = this.reads.len();
+            while let Some(read) = seen.next_if(|seen| seen.txn <= txn) {
+                let version = if read.version == NONE { small(first) + read.key } else { read.version };
+                this.reads.push((read.key, version));
+            }
+            if (wanted.among)(txn) {
+                place_of[txn as usize] = small(this.entries.len());
+                this.enter(registers, txn, reads);
+            } else {
+                this.reads.truncate(reads);
+            }
+        }
+        this.arrange(registers, &place_of, wanted);
+        this
+    }
+
+    /// Enters a transaction whose reads begin at a place.
+    fn enter(&mut self, registers: &Registers<'_>, txn: u32, reads: usize) {
+        let transactions = &registers.transactions;
+        let writes = self.writes.len();
+        for step in transactions.steps_of(txn) {
+            if let Access::Write(element) = step.access
+                && transactions.elements[element as usize].last
+            {
+                self.writes.push((step.key, element));
+            }
+        }
+        let place = small(self.entries.len());
+        for (_, version) in &self.reads[reads..] {
+            self.unread[*version as usize] += 1;
+            if writes == self.writes.len() {
+                self.readers[*version as usize].push(place);
+            }
+        }
+        let about = &transactions.txns[txn as usize];
+        self.entries.push(Entry {
+            reads: reads..self.reads.len(),
+            writes: writes..self.writes.len(),
+            invoked: about.invoked,
+            completed: if about.fate == Fate::Committed { about.completed } else { usize::MAX },
+            after: Vec::new(),
+            waits: 0,
+        });
+    }
+
+    fn arrange(&mut self, registers: &Registers<'_>, place_of: &[u32], wanted: &Wanted<'_>) {
+        let count = self.entries.len();
+        self.begun = vec![false; count];
+        let mut all: Vec<u32> = (0..small(count)).collect();
+        all.sort_by_key(|place| self.entries[*place as usize].completed);
+        self.left = List::new(&all, count);
+        let due = self.due();
+        all.sort_by_key(|place| self.entries[*place as usize].invoked);
+        let mut writers: Vec<u32> =
+            all.iter().copied().filter(|place| !self.entries[*place as usize].writes.is_empty()).collect();
+        // Under real time the search ends at the first that was not invoked in time.
+        if self.order != Order::RealTime {
+            writers.sort_by_cached_key(|place| {
+                due[*place as usize].saturating_add(delay(*place, wanted.attempt))
+            });
+        }
+        self.writers = List::new(&writers, count);
+        self.by_invocation = all;
+        let place = |txn: u32| place_of[txn as usize];
+        let issued = if self.order == Order::Process {
+            time::processes(&registers.transactions, &|txn| place(txn) != NONE)
+        } else {
+            Vec::new()
+        };
+        for (before, after) in issued.iter().chain(wanted.pairs) {
+            let (before, after) = (place(*before), place(*after));
+            debug_assert!(before != NONE && after != NONE, "a pair names what is left out");
+            self.entries[before as usize].after.push(after);
+            self.entries[after as usize].waits += 1;
+        }
+        self.to_look_at = (0..small(count)).collect();
+    }
+
+    /// By place: by when its writes had certainly taken effect.
+    fn due(&self) -> Vec<usize> {
+        let mut read_by = vec![usize::MAX; self.unread.len()];
+        for entry in &self.entries {
+            for (_, version) in &self.reads[entry.reads.clone()] {
+                let read_by = &mut read_by[*version as usize];
+                *read_by = entry.completed.min(*read_by);
+            }
+        }
+        let of = |entry: &Entry| {
+            let read =
+                self.writes[entry.writes.clone()].iter().map(|(_, version)| read_by[*version as usize]);
+            read.min().unwrap_or(usize::MAX).min(entry.completed)
+        };
+        self.entries.iter().map(of).collect()
+    }
+
+    fn run(mut self, limit: u64, stop: &(dyn Fn() -> bool + Sync)) -> Outcome {
+        let end = small(self.entries.len());
+        let mut choices: Vec<Choice> = Vec::new();
+        let mut met = FxHashSet::default();
+        let mut asked = 0;
+        let mut from = end;
+        self.let_in();
+        loop {
+            if self.looks - asked > 100_000 {
+                asked = self.looks;
+                if self.looks > limit || stop() {
+                    return Outcome::GaveUp;
+                }
+            }
+            self.settle();
+            if self.done == self.entries.len() {
+                return Outcome::Found;
+            }
+            if let Some(place) = self.next_writer(from) {
+                choices.push(Choice { place, trail: self.trail.len(), invoked: self.invoked });
+                self.begin(place);
+                if met.insert(self.state) {
+                    from = end;
+                    if met.len() >= STATES {
+                        return Outcome::GaveUp;
+                    }
+                    continue;
+                }
+            }
+            // What goes on from here was tried, or nothing does.
+            let Some(choice) = choices.pop() else { return Outcome::Impossible };
+            self.undo(&choice);
+            from = choice.place;
+        }
+    }
+
+    /// Does all that fits and takes no room from others: what only reads, and writes of snapshots.
+    fn settle(&mut self) {
+        while let Some(place) = self.to_look_at.pop() {
+            if self.begun[place as usize] {
+                if self.holds(place) && self.may_write(place, 0) {
+                    self.write(place);
+                }
+            } else if self.entries[place as usize].writes.is_empty() && self.fits(place) {
+                self.begin(place);
+            }
+        }
+    }
+
+    fn next_writer(&mut self, from: u32) -> Option<u32> {
+        let end = small(self.entries.len());
+        let mut place = self.writers.next[from as usize];
+        while place != end {
+            if self.order == Order::RealTime && !self.in_time(place) {
+                return None;
+            }
+            if self.fits(place) {
+                return Some(place);
+            }
+            place = self.writers.next[place as usize];
+        }
+        None
+    }
+
+    fn in_time(&self, place: u32) -> bool {
+        self.entries[place as usize].invoked <= self.soonest()
+    }
+
+    /// The first completion of those that are left.
+    fn soonest(&self) -> usize {
+        let first = self.left.next[self.entries.len()];
+        self.entries.get(first as usize).map_or(usize::MAX, |entry| entry.completed)
+    }
+
+    fn fits(&mut self, place: u32) -> bool {
+        self.looks += 1;
+        let entry = &self.entries[place as usize];
+        entry.waits == 0
+            && (self.order != Order::RealTime || self.in_time(place))
+            && self.reads[entry.reads.clone()]
+                .iter()
+                .all(|(key, version)| self.current[*key as usize] == *version)
+            && if self.snapshots {
+                self.writes[entry.writes.clone()].iter().all(|(key, _)| self.held[*key as usize] == NONE)
+            } else {
+                self.may_write(place, 1)
+            }
+    }
+
+    /// Whether nobody has yet to read what a transaction replaces, beside itself where it has not read yet.
+    fn may_write(&self, place: u32, own: u32) -> bool {
+        let entry = &self.entries[place as usize];
+        self.writes[entry.writes.clone()].iter().all(|(key, _)| {
+            let reads = &self.reads[entry.reads.clone()];
+            let own = if reads.iter().any(|(read, _)| read == key) { own } else { 0 };
+            self.unread[self.current[*key as usize] as usize] == own
+        })
+    }
+
+    /// Whether it has read and not yet written.
+    fn holds(&self, place: u32) -> bool {
+        let mut writes = self.writes[self.entries[place as usize].writes.clone()].iter();
+        writes.next().is_some_and(|(key, _)| self.held[*key as usize] == place)
+    }
+
+    fn begin(&mut self, place: u32) {
+        self.begun[place as usize] = true;
+        self.state ^= mark(place, NONE);
+        self.trail.push((place, Part::Read));
+        for at in self.entries[place as usize].reads.clone() {
+            let (key, version) = self.reads[at];
+            self.unread[version as usize] -= 1;
+            if self.held[key as usize] != NONE {
+                self.to_look_at.push(self.held[key as usize]);
+            }
+        }
+        let writes = self.entries[place as usize].writes.clone();
+        if !writes.is_empty() {
+            self.writers.take(place);
+        }
+        if !self.snapshots || writes.is_empty() {
+            self.write(place);
+            return;
+        }
+        for at in writes {
+            self.held[self.writes[at].0 as usize] = place;
+        }
+        self.to_look_at.push(place);
+    }
+
+    fn write(&mut self, place: u32) {
+        self.state ^= mark(place, NONE - 1);
+        self.trail.push((place, Part::Write));
+        self.done += 1;
+        self.left.take(place);
+        for at in self.entries[place as usize].writes.clone() {
+            let (key, version) = self.writes[at];
+            let before = std::mem::replace(&mut self.current[key as usize], version);
+            self.held[key as usize] = NONE;
+            self.replaced.push(before);
+            self.state ^= mark(key, before) ^ mark(key, version);
+            self.to_look_at.extend(&self.readers[version as usize]);
+        }
+        for nth in 0..self.entries[place as usize].after.len() {
+            let after = self.entries[place as usize].after[nth];
+            self.entries[after as usize].waits -= 1;
+            self.to_look_at.push(after);
+        }
+        self.let_in();
+    }
+
+    /// Looks at those that real time no longer keeps out.
+    fn let_in(&mut self) {
+        if self.order == Order::RealTime {
+            let soonest = self.soonest();
+            while let Some(place) = self.by_invocation.get(self.invoked)
+                && self.entries[*place as usize].invoked <= soonest
+            {
+                self.to_look_at.push(*place);
+                self.invoked += 1;
+            }
+        }
+    }
+
+    /// Takes a choice back, and all that followed from it.
+    fn undo(&mut self, choice: &Choice) {
+        self.to_look_at.clear();
+        self.invoked = choice.invoked;
+        while self.trail.len() > choice.trail {
+            let (place, part) = self.trail.pop().expect("the trail is longer than it was at the choice");
+            match part {
+                Part::Read => self.undo_read(place),
+                Part::Write => self.undo_write(place),
+            }
+        }
+    }
+
+    fn undo_read(&mut self, place: u32) {
+        let writes = self.entries[place as usize].writes.clone();
+        if !writes.is_empty() {
+            self.writers.put_back(place);
+        }
+        for at in writes {
+            self.held[self.writes[at].0 as usize] = NONE;
+        }
+        for at in self.entries[place as usize].reads.clone() {
+            self.unread[self.reads[at].1 as usize] += 1;
+        }
+        self.state ^= mark(place, NONE);
+        self.begun[place as usize] = false;
+    }
+
+    fn undo_write(&mut self, place: u32) {
+        for nth in 0..self.entries[place as usize].after.len() {
+            let after = self.entries[place as usize].after[nth];
+            self.entries[after as usize].waits += 1;
+        }
+        for at in self.entries[place as usize].writes.clone().rev() {
+            let (key, version) = self.writes[at];
+            let before = self.replaced.pop().expect("each write replaced a version");
+            self.current[key as usize] = before;
+            if self.snapshots {
+                self.held[key as usize] = place;
+            }
+            self.state ^= mark(key, before) ^ mark(key, version);
+        }
+        self.left.put_back(place);
+        self.state ^= mark(place, NONE - 1);
+        self.done -= 1;
+    }
+}
+
+/// How much later than it was due a writer is tried, in events: up to a few at first, up to many later on.
+fn delay(place: u32, attempt: u32) -> usize {
+    let most = if attempt == 0 { 1 } else { 4usize << (attempt % 8) };
+    (mark(place, attempt) as usize) % most
+}
+
+/// A fixed random number for a pair, so that states are told apart by the sum of their parts.
+fn mark(one: u32, other: u32) -> u128 {
+    let mix = |seed: u64| {
+        let mut bits = (u64::from(one) << 32 | u64::from(other)).wrapping_add(seed);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    };
+    u128::from(mix(0x9e37_79b9_7f4a_7c15)) << 64 | u128::from(mix(0x3c6e_f372_fe94_f82a))
+}
