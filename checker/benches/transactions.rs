@@ -5,24 +5,16 @@
 #[path = "../tests/support/database.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod database;
+#[path = "../tests/support/planted.rs"]
+mod planted;
 
 use checker::history::{Operation, Outcome};
 use checker::transactions::{Options, Workload, check};
 use database::{Mode, Shape, run};
-use serde_json::{Value, json};
+use planted::{Planted, plant};
 use std::time::{Duration, Instant};
 
 const RUNS: usize = 5;
-
-/// What is planted into a sound history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Planted {
-    Nothing,
-    /// One G1c and one G-single, each of two transactions in the middle.
-    Cycles,
-    /// Near the end, one read of keys that were written near the beginning sees nothing.
-    StaleRead,
-}
 
 fn shape(workload: Workload, mode: Mode, transactions: usize, writes_per_key: u64) -> Shape {
     Shape {
@@ -66,7 +58,7 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|");
     for (shape, planted) in cases() {
-        let operations = plant(run(&shape, 42), &shape, planted);
+        let operations = plant(run(&shape, 42), shape.workload, planted);
         let mut times = Vec::new();
         let mut found = String::new();
         for _ in 0..RUNS {
@@ -99,41 +91,4 @@ fn elements(operations: &[Operation]) -> usize {
         Outcome::Fail { .. } | Outcome::Info { .. } => None,
     });
     steps.flatten().map(|step| step[2].as_array().map_or(1, Vec::len)).sum()
-}
-
-/// Replaces the transactions at some places by others on keys of their own.
-fn plant(mut operations: Vec<Operation>, shape: &Shape, planted: Planted) -> Vec<Operation> {
-    let (write, read) = match shape.workload {
-        Workload::ListAppend => ("append", json!([1])),
-        Workload::RwRegister => ("w", json!(1)),
-    };
-    let write = |key: &str| json!([write, key, 1]);
-    let saw = |key: &str| json!(["r", key, read]);
-    let missed = |key: &str| json!(["r", key, null]);
-    let middle = operations.len() / 2;
-    match planted {
-        Planted::Nothing => {}
-        Planted::Cycles => {
-            replace(&mut operations, middle, &[write("a"), saw("b")]);
-            replace(&mut operations, middle + 1, &[write("b"), saw("a")]);
-            replace(&mut operations, middle + 1000, &[write("c"), write("d")]);
-            replace(&mut operations, middle + 1001, &[saw("c"), missed("d")]);
-        }
-        Planted::StaleRead => {
-            let end = operations.len() - 100;
-            replace(&mut operations, 100, &[write("a")]);
-            replace(&mut operations, end, &[missed("a")]);
-        }
-    }
-    operations
-}
-
-/// Puts a transaction in the place of the next one that succeeded and only read, so that nothing else breaks.
-fn replace(operations: &mut [Operation], place: usize, steps: &[Value]) {
-    let only_reads = |operation: &&mut Operation| match &operation.outcome {
-        Outcome::Ok(Value::Array(steps)) => steps.iter().all(|step| step[0] == "r" && step[1].is_number()),
-        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => false,
-    };
-    let operation = operations[place..].iter_mut().find(only_reads).expect("there are reads");
-    operation.outcome = Outcome::Ok(Value::from(steps.to_vec()));
 }

@@ -91,6 +91,29 @@ fn a_stale_read_in_a_large_history_has_a_small_witness() {
 }
 
 #[test]
+fn a_stale_read_of_a_unique_value_near_the_end_has_a_witness_of_at_most_six() {
+    for (seed, (processes, info)) in (0..).zip([(10, 0), (10, 5), (100, 0), (100, 5)]) {
+        let shape =
+            Shape { operations: 20_000, processes, values: 0, info, silent: 0, ..shape(CAS_REGISTER) };
+        let mut operations = sound(&shape, seed);
+        let found = |operation: &Operation| match &operation.outcome {
+            Outcome::Ok(value) if operation.f == "read" && !value.is_null() => Some(value.clone()),
+            Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => None,
+        };
+        let old = operations[100..].iter().find_map(found).expect("there are reads");
+        let stale = operations[..19_500].iter().rposition(|operation| found(operation).is_some()).unwrap();
+        operations[stale].outcome = Outcome::Ok(old);
+        let Verdict::Invalid(witness) = check(&operations, Model::CasRegister, &Limits::DEFAULT) else {
+            panic!("a read finds what was overwritten long before")
+        };
+        assert_eq!(witness.operation, stale, "{}", witness.summary);
+        assert!(witness.operations.len() <= 6, "{processes} clients: {witness:#?}");
+        let part: Vec<_> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+        assert!(matches!(check(&part, Model::CasRegister, &Limits::DEFAULT), Verdict::Invalid(_)));
+    }
+}
+
+#[test]
 fn large_and_wide_histories_have_orders_that_are_confirmed() {
     let mut all = vec![(wide(70, 20), Model::Register), (wide(140, 20), Model::Register)];
     let hard: &[(&[&str], Model, usize, u64, u32)] = &[

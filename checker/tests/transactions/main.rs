@@ -5,6 +5,8 @@ mod arbitrary;
 mod database;
 mod named;
 mod oracle;
+#[path = "../support/planted.rs"]
+mod planted;
 #[path = "../support/share.rs"]
 mod share;
 mod simulated;

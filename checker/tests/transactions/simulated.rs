@@ -1,6 +1,7 @@
 //! Databases whose promise is known: what they keep is never excluded, what they break is found.
 
 use crate::database::{Mode, Shape, run};
+use crate::planted::{Planted, plant};
 use checker::transactions::{Answer, Consistency, Options, Verdict, Workload, check};
 use std::collections::BTreeSet;
 
@@ -43,12 +44,55 @@ fn a_serial_database_has_no_anomaly() {
     }
 }
 
+/// The verdict on a large history of a serial database with something planted in its middle or near its end.
+fn planted(workload: Workload, planted: Planted) -> Verdict {
+    let shape = Shape {
+        transactions: 10_000,
+        clients: 20,
+        keys: 10,
+        writes_per_key: 100,
+        ..shape(workload, Mode::Serial)
+    };
+    check(&plant(run(&shape, 42), workload, planted), &Options::new(workload))
+}
+
 #[test]
 fn a_large_history_of_a_serial_database_is_valid() {
     for workload in BOTH {
-        let shape = Shape { transactions: 5_000, clients: 20, keys: 10, ..shape(workload, Mode::Serial) };
-        let verdict = check(&run(&shape, 1), &Options::new(workload));
+        let verdict = planted(workload, Planted::Nothing);
         assert_eq!(verdict.answer, Answer::Valid, "{}", told(&verdict));
+    }
+}
+
+#[test]
+fn each_cycle_of_two_in_a_large_history_is_found_once_and_explained() {
+    for workload in BOTH {
+        let verdict = planted(workload, Planted::Cycles);
+        let found: Vec<_> = verdict.counts.iter().map(|(name, &count)| (name.name(), count)).collect();
+        assert_eq!(found, [("G1c", 1), ("G-single", 1), ("G2-item", 1)], "{}", told(&verdict));
+        for (anomaly, kinds) in verdict.anomalies.iter().zip([["wr", "wr"], ["wr", "rw"], ["rw", "rw"]]) {
+            assert_eq!(anomaly.operations.len(), 2, "{}", told(&verdict));
+            let precedes = |(from, to, kind)| format!("T{from} precedes T{to} ({kind}): ");
+            for edge in [(1, 2, kinds[0]), (2, 1, kinds[1])].map(precedes) {
+                let told = anomaly.explanation.iter().any(|line| line.starts_with(&edge));
+                assert!(told, "{edge}{:?}", anomaly.explanation);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_read_that_missed_what_was_long_committed_is_found_near_the_end_of_a_large_history() {
+    for workload in BOTH {
+        let verdict = planted(workload, Planted::StaleRead);
+        assert_eq!(verdict.answer, Answer::Invalid);
+        let names: BTreeSet<_> = verdict.counts.keys().map(|name| name.name()).collect();
+        assert!(names.contains("G-single-realtime"), "{}", told(&verdict));
+        assert!(
+            verdict.weakest_excluded.iter().all(|model| model.name().starts_with("str")),
+            "{}",
+            told(&verdict)
+        );
     }
 }
 
