@@ -220,10 +220,13 @@ fn size(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
-        other => return Err(format!("there is no unit \"{other}\"; use KiB, MiB or GiB, as in 512MiB")),
+        other => return Err(format!("there is no unit \"{other}\"; use MB, GB, MiB or GiB, as in 512MiB")),
     };
     let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "write a size such as 512MiB".to_owned())

@@ -111,6 +111,21 @@ fn keys_of_independent_tests_are_found_where_nothing_else_fits_and_can_be_said()
 }
 
 #[test]
+fn keys_that_differ_stay_apart_though_they_look_alike() {
+    let invocation = |process: u32, key: &str| {
+        format!("{{:type :invoke, :process {process}, :f :write, :value [{key} {process}]}}\n")
+    };
+    let keys = |written: &[&str]| -> Vec<String> {
+        let text: String = (0..).zip(written).map(|(process, key)| invocation(process, key)).collect();
+        let options = Options { independent: Some(true), ..Options::default() };
+        let read = checker::formats::read(text.as_bytes(), "x.edn", &options).unwrap();
+        read.events.into_iter().filter_map(|event| event.key).collect()
+    };
+    assert_eq!(keys(&["1", "x", ":x", "\"y\""]), ["1", "x", ":x", "y"]);
+    assert_eq!(keys(&["1", "\"1\"", ":x", "\"y\""]), ["1", "\"1\"", "\":x\"", "\"y\""]);
+}
+
+#[test]
 fn pairs_that_could_be_values_are_no_keys() {
     let text = b"{:type :invoke, :process 0, :f :cas, :value [1 2]}\n{:type :invoke, :process 1, :f :cas, :value [1 3]}";
     let read = read(text, "", &Options::default()).unwrap();

@@ -29,9 +29,8 @@ const ALL: [(Model, &[&str]); 12] = [
 
 /// A history of dozens of operations, sound or bent in one or two places.
 fn history(model: Model, functions: &'static [&'static str], seed: u64) -> Vec<Operation> {
-    let operations = 20 + usize::try_from(seed % 40).expect("it is small");
-    let (processes, values) =
-        (2 + usize::try_from(seed % 3).expect("it is small"), [0, 0, 4][seed as usize % 3]);
+    let number = usize::try_from(seed).expect("it is small");
+    let (operations, processes, values) = (20 + number % 40, 2 + number % 3, [0, 0, 4][number % 3]);
     let info = if seed.is_multiple_of(2) { 0 } else { 5 };
     let mut made;
     if matches!(model, Model::Register | Model::CasRegister | Model::Kv) {

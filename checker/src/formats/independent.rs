@@ -47,11 +47,12 @@ fn sign(event: &Event) -> Sign {
 
 /// Takes the keys out of the values. Completions whose value is no such pair, such as a time-out, keep it.
 pub(super) fn split(draft: &mut Draft<'_>) -> Result<(), Fault> {
+    let name = if names_clash(&draft.events) { Value::to_string } else { text };
     let mut open: FxHashMap<u64, String> = FxHashMap::default();
     for (event, &line) in draft.events.iter_mut().zip(&draft.lines) {
         let Process::Client(process) = event.process else { continue };
         let pair = match event.value.as_array().map(Vec::as_slice) {
-            Some([key, _]) => Some(text(key)),
+            Some([key, _]) => Some(name(key)),
             Some(_) | None => None,
         };
         match (event.kind, pair) {
@@ -76,6 +77,15 @@ pub(super) fn split(draft: &mut Draft<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Whether two keys that differ, such as `1` and `"1"`, have the same text.
+fn names_clash(events: &[Event]) -> bool {
+    let mut quoted: FxHashMap<String, bool> = FxHashMap::default();
+    events.iter().filter(|event| event.kind == Kind::Invoke).any(|event| match event.value.get(0) {
+        Some(key) => *quoted.entry(text(key)).or_insert(key.is_string()) != key.is_string(),
+        None => false,
+    })
 }
 
 fn take_value(event: &mut Event, key: String) {

@@ -86,7 +86,8 @@ enum Doing {
 }
 
 /// Pairs invocations with completions. Operations come in the order of their invocations; an invocation
-/// without a completion is an operation of unknown outcome. Events of the nemesis are skipped.
+/// without a completion is an operation of unknown outcome. Events of the nemesis are skipped. What was
+/// written without being said at the invocation (`null`) is taken from the completion.
 pub fn pair(events: &[Event]) -> Result<Vec<Operation>, PairError> {
     let mut operations: Vec<Operation> = Vec::with_capacity(events.len() / 2 + 1);
     let mut processes: FxHashMap<u64, Doing> = FxHashMap::default();
@@ -146,6 +147,10 @@ fn complete(operation: &mut Operation, place: usize, event: &Event) -> Result<()
             begun: name(&operation.f, operation.key.as_deref()),
         });
     }
+    let update = matches!(operation.f.as_str(), "write" | "put" | "append" | "enqueue" | "push");
+    if update && operation.argument.is_null() && event.kind == Kind::Ok {
+        operation.argument.clone_from(&event.value);
+    }
     operation.completed_ns = Some(event.time);
     operation.completed = (event.kind != Kind::Info).then_some(place);
     operation.outcome = match event.kind {
@@ -199,6 +204,19 @@ mod tests {
         assert_eq!(operations[3].outcome, Outcome::Info { error: Some("timeout".into()) });
         let ends: Vec<_> = operations.iter().map(|o| o.completed_ns).collect();
         assert_eq!(ends, [Some(40), Some(30), None, Some(70)]);
+    }
+
+    #[test]
+    fn what_an_update_did_may_be_said_only_at_its_end() {
+        for (f, argument) in [("write", json!(3)), ("enqueue", json!(3)), ("read", json!(null))] {
+            let mut end = event(0, Kind::Ok, f);
+            end.value = json!(3);
+            let operations = pair(&[event(0, Kind::Invoke, f), end]).unwrap();
+            assert_eq!(
+                (&operations[0].argument, &operations[0].outcome),
+                (&argument, &Outcome::Ok(json!(3)))
+            );
+        }
     }
 
     #[test]
