@@ -138,6 +138,11 @@ impl FaultFlags {
     /// # Errors
     /// When a value means nothing, with the option and what it could be.
     pub(crate) fn faults(&self) -> Result<Vec<FaultSpec>, Failure> {
+        if self.given.is_empty() {
+            let names: Vec<String> = FLAGS.iter().map(|flag| format!("--{}", flag.name)).collect();
+            let help = format!("`bench nemesis --help` says what each of these does: {}", names.join(" "));
+            return Err(Failure::usage("bench nemesis", "it was given no fault").help(help));
+        }
         let mut faults: Vec<FaultSpec> = Vec::new();
         for (name, value) in &self.given {
             let flag = FLAGS.iter().find(|flag| flag.name == *name).expect("it was made from the table");
@@ -173,8 +178,7 @@ impl Args for FaultFlags {
                 value => arg.action(ArgAction::Append).value_name(value),
             }
         });
-        let group =
-            ArgGroup::new(GROUP).args(FLAGS.iter().map(|flag| flag.name)).required(true).multiple(true);
+        let group = ArgGroup::new(GROUP).args(FLAGS.iter().map(|flag| flag.name)).multiple(true);
         command.args(args).group(group)
     }
 

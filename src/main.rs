@@ -2,7 +2,6 @@
 
 mod cli;
 mod commands;
-mod control;
 mod exit;
 mod failure;
 mod flags;

@@ -8,6 +8,7 @@ mod budget;
 mod delay;
 mod disk;
 mod flaky;
+mod kept;
 mod lab;
 mod network;
 mod partition;
@@ -27,6 +28,7 @@ mod pretend;
 pub use budget::AtMost;
 pub use disk::{Condition, Damage, DamageError, Disk, DiskCounters, DiskError, DiskMode, Harm};
 pub use flaky::{Flaky, Share};
+pub use kept::{AskError, NodeState, Reply, Request, SOCKET, ask};
 pub use lab::{Lab, LabConfig, LabError};
 pub use network::{
     CLIENTS, Claim, EnterError, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Mode,

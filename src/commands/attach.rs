@@ -1,20 +1,15 @@
 //! `bench status`, `bench down` and `bench nemesis --attach`: what is asked of a cluster that `bench up` keeps.
 
 use crate::cli::{Kept, Nemesis};
-use crate::control::{Reply, Request, ask};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::judge::print_value;
 use crate::terminal::teller::{FaultMoment, Stage};
 use crate::terminal::{BAD, FAINT, GOOD, Screen};
 use checker::results::brief_evidence;
-use nemesis::FaultSpec;
+use nemesis::{AskError, Reply, Request};
 use serde_json::json;
 use std::path::Path;
-use std::time::Duration;
-
-/// How long each fault lasts.
-const LASTS: Duration = Duration::from_secs(4);
 
 /// Says how the nodes of a cluster are. Valid if all of them answer.
 ///
@@ -24,7 +19,7 @@ pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
     let screen = Screen::new(arguments.json);
     let mut nodes = Vec::new();
     let well = ask(&arguments.folder, &Request::Status, |reply| {
-        let Reply::Node(node) = reply else { return Ok(()) };
+        let Reply::Node(node) = reply else { return };
         let how = if node.up { format!("{GOOD}up{GOOD:#}  ") } else { format!("{BAD}down{BAD:#}") };
         let leads = if node.leads { "leads" } else { "" };
         let applied = node.applied.map_or_else(String::new, |slots| format!("{slots} slots applied"));
@@ -35,7 +30,6 @@ pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
             node.socket.display()
         ));
         nodes.push(json!(node));
-        Ok(())
     })?;
     if arguments.json {
         print_value(&json!({ "nodes": nodes, "well": well }))?;
@@ -48,7 +42,7 @@ pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
 /// # Errors
 /// When no cluster is kept in the folder.
 pub(crate) fn down(arguments: &Kept) -> Result<Exit, Failure> {
-    ask(&arguments.folder, &Request::Down, |_| Ok(()))?;
+    ask(&arguments.folder, &Request::Down, |_| ())?;
     Screen::new(arguments.json).line("the cluster is stopped");
     Ok(Exit::Valid)
 }
@@ -67,16 +61,11 @@ pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failur
     }
     let screen = Screen::new(arguments.options.json);
     let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let faults = arguments.faults.faults()?.into_iter().map(|fault| FaultSpec {
-        at: Some(Duration::ZERO),
-        lasts: (!fault.kind.is_over_at_once()).then_some(LASTS),
-        ..fault
-    });
+    let request = Request::faults(arguments.faults.faults()?, seed, None);
     screen.line(&format!("seed {seed}  {}", folder.display()));
-    let request = Request::Faults { faults: faults.collect(), seed, duration: LASTS };
     let mut events = Vec::new();
     let well = ask(folder, &request, |reply| {
-        let Reply::Event { event } = reply else { return Ok(()) };
+        let Reply::Event { event } = reply else { return };
         if let Some(moment) = FaultMoment::read(&event) {
             let what = match moment.stage {
                 Stage::Start => moment.label.clone(),
@@ -91,10 +80,25 @@ pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failur
             screen.line(&format!("  {what}  {FAINT}{shown}{FAINT:#}"));
         }
         events.push(json!(event));
-        Ok(())
     })?;
     if arguments.options.json {
         print_value(&json!({ "seed": seed, "events": events, "well": well }))?;
     }
     Ok(if well { Exit::Valid } else { Exit::Unknown })
+}
+
+/// Asks the cluster that is kept in a folder, and hands on what it answers. Gives whether all was well.
+fn ask(folder: &Path, request: &Request, hear: impl FnMut(Reply)) -> Result<bool, Failure> {
+    nemesis::ask(folder, request, hear).map_err(|error| {
+        let (place, text) = (folder.display().to_string(), error.to_string());
+        let (what, help) = text.split_once("; ").map_or((&*text, None), |(what, help)| (what, Some(help)));
+        let failure = match error {
+            AskError::Absent(_) | AskError::Refused(_) => Failure::usage(place, what),
+            AskError::Broken(_) => Failure::bench(place, what),
+        };
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })
 }

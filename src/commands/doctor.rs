@@ -1,5 +1,6 @@
 //! `bench doctor`: which faults this machine and this build can inject, and what the others need.
 
+use super::remedy::Place;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
@@ -31,8 +32,9 @@ pub(crate) fn run() -> Result<Exit, Failure> {
         }
     }
     screen.line(&format!("{STRONG}lab{STRONG:#}  {FAINT}tried just now in a process of its own{FAINT:#}"));
-    for probe in nemesis::probe_lab() {
-        match probe.outcome {
+    let probes = nemesis::probe_lab();
+    for probe in &probes {
+        match &probe.outcome {
             Ok(()) => screen.line(&format!("  {GOOD}yes{GOOD:#}  {:10}  {}", probe.name, probe.about)),
             Err(reason) => screen.line(&format!(
                 "  {BAD}no{BAD:#}   {:10}  {}  {FAINT}{reason}{FAINT:#}",
@@ -66,6 +68,13 @@ pub(crate) fn run() -> Result<Exit, Failure> {
             entry.about,
             if lacks_disk(entry) { "it needs the disk that is missing above" } else { entry.missing }
         ));
+    }
+    let reasons: Vec<&str> =
+        probes.iter().filter_map(|probe| probe.outcome.as_ref().err().map(String::as_str)).collect();
+    let place = Place::here();
+    if let Some(line) = place.remedy(&reasons) {
+        screen.line(&format!("{STRONG}to get the rest{STRONG:#}  {FAINT}on {}{FAINT:#}", place.distribution));
+        screen.line(&format!("  {line}"));
     }
     Ok(Exit::Valid)
 }

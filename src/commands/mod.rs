@@ -10,6 +10,7 @@ mod judged;
 pub(crate) mod list;
 pub(crate) mod nemesis;
 pub(crate) mod node;
+mod remedy;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod up;

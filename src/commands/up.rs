@@ -1,7 +1,6 @@
 //! `bench up`: starts a cluster and keeps it until it is told to stop, or interrupted.
 
 use crate::cli::Up;
-use crate::control::{NodeState, Reply, Request, SOCKET, read_line};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::folder::RunFolder;
@@ -12,7 +11,7 @@ use crate::systems::observe::Leaders;
 use crate::terminal::{FAINT, STRONG, Screen};
 use checker::history::{Event, Recorder};
 use jiff::Timestamp;
-use nemesis::{Directory as _, PlanOptions};
+use nemesis::{Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -184,7 +183,7 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
     if BufReader::new(reading).read_line(&mut line).await.is_err() {
         return;
     }
-    let last = match read_line(&line) {
+    let last = match serde_json::from_str(&line) {
         Err(error) => Reply::Refused { reason: format!("this is no request: {error}") },
         Ok(Request::Down) => {
             // It is answered when the cluster is stopped.

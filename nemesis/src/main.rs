@@ -1,0 +1,151 @@
+//! The program `nemesis`: faults for a cluster that `bench up` keeps, for scripts. It prints one JSON value a line.
+
+use clap::{Parser, Subcommand, ValueHint};
+use nemesis::{AskError, FaultSpec, Reply, Request, ask, vocabulary};
+use serde::Deserialize;
+use serde_json::json;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Wrong usage, or refused.
+const USAGE: u8 = 2;
+/// A fault left no evidence, or was not healed.
+const UNKNOWN: u8 = 3;
+/// Something failed, or a node does not answer.
+const FAILED: u8 = 4;
+
+/// Faults for a cluster that `bench up` keeps. Prints one JSON value a line.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "\
+Exit codes: 0 every fault took effect and was healed (every node answers, the cluster is stopped), 2 wrong usage
+or refused, 3 a fault left no evidence, 4 something failed or a node does not answer."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Inject the faults of a file and wait until all of them are healed; prints an event for each start and end
+    Inject {
+        /// The folder that `bench up` named
+        #[arg(value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// [[fault]] tables as in a spec (TOML); standard input if not given
+        #[arg(value_hint = ValueHint::FilePath)]
+        faults: Option<PathBuf>,
+        /// Seed of what they leave to chance; drawn and printed if not given
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How long faults come that come again or wait for the run, for example 30s; until the last is over if not given
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+        lasts: Option<Duration>,
+    },
+    /// Print how each node is
+    Status {
+        /// The folder that `bench up` named
+        folder: PathBuf,
+    },
+    /// Stop the cluster
+    Down {
+        /// The folder that `bench up` named
+        folder: PathBuf,
+    },
+    /// Print every kind of fault
+    List,
+}
+
+/// What a file of faults holds; whatever else is in a spec is not asked for here.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Faults {
+    #[serde(rename = "fault")]
+    faults: Vec<FaultSpec>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = |_: jiff::Error| "write a number and a unit, for example 250ms, 30s or 2m".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(wrong)?;
+    duration.try_into().map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Inject { folder, faults, seed, lasts } => inject(&folder, faults.as_deref(), seed, lasts),
+        Command::Status { folder } => tell(&folder, &Request::Status, FAILED),
+        Command::Down { folder } => tell(&folder, &Request::Down, FAILED),
+        Command::List => list(),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err((code, what)) => {
+            eprintln!("error: {what}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+type Outcome = Result<u8, (u8, String)>;
+
+fn inject(folder: &Path, file: Option<&Path>, seed: Option<u64>, lasts: Option<Duration>) -> Outcome {
+    let name = file.map_or("standard input".to_owned(), |file| file.display().to_string());
+    let text = if let Some(file) = file {
+        std::fs::read_to_string(file)
+    } else {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    };
+    let text = text.map_err(|error| (USAGE, format!("{name}: {error}")))?;
+    let Faults { faults } = toml::from_str(&text).map_err(|error| (USAGE, format!("{name}: {error}")))?;
+    let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    say(&json!({ "seed": seed }))?;
+    tell(folder, &Request::faults(faults, seed, lasts), UNKNOWN)
+}
+
+/// Asks, prints what is answered, and gives this code where not all was well.
+fn tell(folder: &Path, request: &Request, otherwise: u8) -> Outcome {
+    let mut printed = Ok(());
+    let print = |reply| {
+        let said = match &reply {
+            Reply::Node(node) => say(node),
+            Reply::Event { event } => say(event),
+            Reply::Done { .. } | Reply::Refused { .. } => Ok(()),
+        };
+        if printed.is_ok() {
+            printed = said;
+        }
+    };
+    let well = ask(folder, request, print).map_err(|error| {
+        let code = match error {
+            AskError::Absent(_) | AskError::Refused(_) => USAGE,
+            AskError::Broken(_) => FAILED,
+        };
+        (code, format!("{}: {error}", folder.display()))
+    })?;
+    printed.map(|()| if well { 0 } else { otherwise })
+}
+
+fn list() -> Outcome {
+    for entry in vocabulary() {
+        let modes: Vec<String> = entry.modes.iter().map(ToString::to_string).collect();
+        let networks = modes.join(" or ");
+        say(
+            &json!({ "kind": entry.name, "about": entry.about, "evidence": entry.evidence, "network": networks }),
+        )?;
+    }
+    Ok(0)
+}
+
+fn say(value: &impl serde::Serialize) -> Result<(), (u8, String)> {
+    let failed = |error: std::io::Error| (FAILED, format!("standard output: {error}"));
+    let mut line = serde_json::to_vec(value).map_err(|error| failed(error.into()))?;
+    line.push(b'\n');
+    // Whoever follows wants to see each as it comes.
+    let mut out = std::io::stdout().lock();
+    out.write_all(&line).and_then(|()| out.flush()).map_err(failed)
+}
