@@ -184,6 +184,47 @@ fn every_operation_is_answered_through_every_node() {
 }
 
 #[test]
+fn transactions_batches_and_the_bank_are_answered_in_order_and_as_a_whole() {
+    let cluster = Cluster::started(3);
+    let ask = |path: &str, body: serde_json::Value| {
+        let (status, body) = cluster.ask(1, "POST", path, &body.to_string()).unwrap();
+        (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
+    };
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let (status, body) =
+        ask("/txn", json(r#"{"operations":[{"append":{"key":"l","value":",1"}},{"get":{"key":"l"}}]}"#));
+    assert_eq!((status, &body["results"][1]["value"]), (200, &",1".into()), "{body}");
+    let (status, body) = ask(
+        "/txn",
+        json(r#"{"operations":[{"put":{"key":"l","value":"x"}},{"cas":{"key":"l","from":"y","to":"z"}}]}"#),
+    );
+    assert_eq!((status, &body["place"], &body["because"]["actual"]), (409, &1.into(), &"x".into()), "{body}");
+    let batch = json(
+        r#"{"commands":[{"client":"c","sequence":1,"operation":{"incr":{"key":"n","by":1}}},
+        {"client":"d","sequence":1,"operation":{"get":{"key":"l"}}},{"client":"c","sequence":1,"operation":{"incr":{"key":"n","by":1}}}]}"#,
+    );
+    let (status, body) = ask("/commands", batch);
+    let values: Vec<_> = (0..3).map(|place| body["results"][place]["value"].clone()).collect();
+    assert_eq!((status, values), (200, vec!["1".into(), ",1".into(), "1".into()]), "{body}");
+    assert_eq!(ask("/kv/a/deposit", json(r#"{"amount":10}"#)).1["value"], "10");
+    assert_eq!(ask("/bank/transfer", json(r#"{"from":"a","to":"b","amount":4}"#)).0, 200);
+    assert_eq!(ask("/kv/b/withdraw", json(r#"{"amount":5}"#)).0, 409);
+    let (_, body) = ask("/bank/total", json(r#"{"accounts":["a","b"]}"#));
+    assert_eq!((&body["balances"]["a"], &body["total"]), (&6.into(), &"10".into()), "{body}");
+    for (path, body) in [
+        ("/txn", r#"{"operations":[]}"#),
+        ("/txn", r#"{"operations":["nothing"]}"#),
+        ("/txn", r#"{"operations":[{"retire":{"version":1}}]}"#),
+        ("/txn", r#"{"operations":[{"get":{"key":""}}]}"#),
+        ("/commands", r#"{"commands":[{"client":"","sequence":1,"operation":{"get":{"key":"a"}}}]}"#),
+        ("/bank/transfer", r#"{"from":"a","to":"b","amount":-1}"#),
+        ("/bank/total", "[]"),
+    ] {
+        assert_eq!(cluster.ask(0, "POST", path, body).unwrap().0, 400, "{path} {body}");
+    }
+}
+
+#[test]
 fn a_killed_node_gets_its_decisions_back_from_its_log_and_the_rest_from_its_peers() {
     let mut cluster = Cluster::started(3);
     for value in 0..20 {

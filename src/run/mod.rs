@@ -150,7 +150,10 @@ fn proof(screen: &Screen, verdict: &RunVerdict) {
     screen.line("");
     screen.line(&format!("{STRONG}The proof{STRONG:#}"));
     for variant in &verdict.variants {
-        for check in variant.checks.iter().filter(|check| ["linearizable", "agreement"].contains(&check.name))
+        for check in variant
+            .checks
+            .iter()
+            .filter(|check| ["linearizable", "transactions", "elements", "agreement"].contains(&check.name))
         {
             let style = summary::style(check.answer);
             screen.line(&format!(

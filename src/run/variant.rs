@@ -145,7 +145,7 @@ impl VariantRun<'_> {
     ) -> Result<(), Failure> {
         let load = self.experiment.spec.load.clone();
         let shared: Arc<dyn Recorder> = Arc::clone(recorder) as Arc<dyn Recorder>;
-        let adapter = cluster.api.adapter(load.workload);
+        let adapter = cluster.api.adapter(&load);
         let mut session = Session::with_adapter(load, self.header.seed, cluster.targets(), shared, adapter)
             .map_err(|error| {
             self.experiment.complaint(&format!("load.{}", error.field), &error.message)

@@ -19,11 +19,11 @@ pub enum Api {
 }
 
 impl Api {
-    /// What speaks it.
-    pub fn adapter(self, workload: Workload) -> Box<dyn Adapter> {
+    /// What speaks it, for a load.
+    pub fn adapter(self, load: &LoadSpec) -> Box<dyn Adapter> {
         match self {
-            Self::Kv => Box::new(PaxosHttp::new(workload)),
-            Self::Etcd => Box::new(EtcdHttp::new(workload)),
+            Self::Kv => Box::new(PaxosHttp::new(load.workload, load.keys)),
+            Self::Etcd => Box::new(EtcdHttp::new(load.workload)),
         }
     }
 
@@ -39,6 +39,10 @@ impl Api {
             Self::Etcd if load.weights()?.iter().any(|(function, _)| *function == Function::Append) => {
                 refuse("mix", "etcd has no append; leave it out of the mix")
             }
+            Self::Etcd if !matches!(load.workload, Workload::Register | Workload::Kv) => refuse(
+                "workload",
+                "only the bench's own store is asked for this; etcd can have register and kv",
+            ),
             Self::Kv | Self::Etcd => Ok(()),
         }
     }
@@ -53,6 +57,7 @@ mod tests {
         let load = |text: &str| toml::from_str::<LoadSpec>(text).unwrap();
         let refused = |text: &str| Api::Etcd.check(&load(text)).unwrap_err().field;
         assert_eq!(refused("retry = \"100ms\""), "retry");
+        assert_eq!(refused("workload = \"bank\""), "workload");
         assert_eq!(refused("workload = \"kv\"\nmix = { append = 1 }"), "mix");
         assert_eq!(Api::Etcd.check(&load("workload = \"kv\"")), Ok(()));
         assert_eq!(Api::Kv.check(&load("retry = \"100ms\"")), Ok(()));

@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     /// The `host` header of each target.
     pub(crate) hosts: Vec<HeaderValue>,
     pub(crate) clients: u32,
+    pub(crate) keys: u32,
     pub(crate) timeout: Duration,
     /// After how long an unanswered command is sent again, to the next replica and under the same name.
     pub(crate) retry: Option<Duration>,
@@ -213,7 +214,8 @@ impl Client {
             (Outcome::Ok(_), Function::Delete) => Value::Null,
             (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => actual,
             // An append tells nothing of what was there before.
-            (Outcome::Ok(_), Function::Append) | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => return,
+            (Outcome::Ok(_), Function::Append | Function::Txn | Function::Transfer | Function::Total)
+            | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => return,
         };
         self.observed.insert(key, value);
     }
@@ -248,7 +250,7 @@ impl Client {
     /// An event of this client's present process.
     fn event(&self, kind: Kind, operation: &Operation, value: Value) -> Event {
         Event {
-            key: Some(operation.key.clone()),
+            key: Some(operation.key.clone()).filter(|key| !key.is_empty()),
             value,
             ..Event::new(Process::Client(self.process), kind, operation.function.name())
         }

@@ -69,7 +69,9 @@ impl Adapter for EtcdHttp {
             }
             Function::Delete => ("/v3/kv/deleterange", json!({ "key": key })),
             Function::Cas => ("/v3/kv/txn", compare_and_set(&key, &operation.argument)),
-            Function::Append => unreachable!("a load that appends is refused for etcd before it starts"),
+            Function::Append | Function::Txn | Function::Transfer | Function::Total => {
+                unreachable!("a load that etcd cannot take is refused before it starts")
+            }
         };
         Request::post(uri)
             .header(HOST, host)
@@ -101,7 +103,7 @@ impl Adapter for EtcdHttp {
                 let actual = range.and_then(|range| self.found(range));
                 actual.map_or(Answer::Unreadable, Answer::Precondition)
             }
-            Function::Append => Answer::Unreadable,
+            Function::Append | Function::Txn | Function::Transfer | Function::Total => Answer::Unreadable,
         }
     }
 }

@@ -21,11 +21,23 @@ pub struct Choices {
     values: Option<u32>,
 }
 
+/// Micro-operations of a transaction, at most.
+const STEPS: usize = 4;
+
 /// How a key is drawn.
 #[derive(Debug)]
 enum Keys {
     Uniform(u32),
-    Weighted(WeightedIndex<f64>),
+    Weighted(u32, WeightedIndex<f64>),
+}
+
+impl Keys {
+    /// How many there are.
+    fn count(&self) -> u32 {
+        match self {
+            Self::Uniform(keys) | Self::Weighted(keys, _) => *keys,
+        }
+    }
 }
 
 impl Choices {
@@ -41,7 +53,8 @@ impl Choices {
             KeyDistribution::Uniform => Keys::Uniform(spec.keys),
             KeyDistribution::Zipf => {
                 let weights = (1..=spec.keys).map(|rank| 1.0 / f64::from(rank));
-                Keys::Weighted(WeightedIndex::new(weights).expect("every key has a weight above 0"))
+                let weights = WeightedIndex::new(weights).expect("every key has a weight above 0");
+                Keys::Weighted(spec.keys, weights)
             }
         };
         Ok(Self {
@@ -74,7 +87,11 @@ pub struct Draft {
     pub key: u32,
     /// What it writes, if it writes anything.
     pub number: u64,
+    /// Its micro-operations, as keys and whether they write; for a transfer, the second account.
+    steps: [Option<(u32, bool)>; STEPS],
     workload: Workload,
+    /// How many keys there are.
+    keys: u32,
 }
 
 impl Generator {
@@ -84,12 +101,33 @@ impl Generator {
         Self { choices, rng: ChaCha8Rng::seed_from_u64(client_seed), client, index: 0, last_key: None }
     }
 
+    /// What else a transaction or a transfer needs; nothing is drawn for other operations.
+    fn steps(&mut self, function: Function) -> [Option<(u32, bool)>; STEPS] {
+        let mut steps = [None; STEPS];
+        let count = match function {
+            Function::Txn => self.rng.random_range(1..=STEPS),
+            Function::Transfer => 1,
+            Function::Read
+            | Function::Write
+            | Function::Cas
+            | Function::Get
+            | Function::Put
+            | Function::Delete
+            | Function::Append
+            | Function::Total => 0,
+        };
+        for step in &mut steps[..count] {
+            *step = Some((self.key(function), self.rng.random_bool(0.5)));
+        }
+        steps
+    }
+
     /// The key of the next operation. Half of all `cas` go to the key this client used last, where it may
     /// know what it finds; with many clients the others hardly ever succeed.
     fn key(&mut self, function: Function) -> u32 {
         let drawn = match &self.choices.keys {
             Keys::Uniform(keys) => self.rng.random_range(0..*keys),
-            Keys::Weighted(weights) => {
+            Keys::Weighted(_, weights) => {
                 u32::try_from(weights.sample(&mut self.rng)).expect("there are at most u32::MAX keys")
             }
         };
@@ -111,8 +149,16 @@ impl Iterator for Generator {
             Some(values) => u64::from(self.rng.random_range(0..values)),
             None => 1 + u64::from(self.client) + u64::from(self.choices.clients) * self.index,
         };
+        let steps = self.steps(function);
         self.index += 1;
-        Some(Draft { function, key, number, workload: self.choices.workload })
+        Some(Draft {
+            function,
+            key,
+            number,
+            steps,
+            workload: self.choices.workload,
+            keys: self.choices.keys.count(),
+        })
     }
 }
 
@@ -121,10 +167,15 @@ impl Draft {
     /// only a `cas` uses it.
     pub fn operation(self, observed: &Value) -> Operation {
         let number = || match self.workload {
-            Workload::Register => json!(self.number),
             Workload::Kv => json!(self.number.to_string()),
+            Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
+                json!(self.number)
+            }
         };
         let argument = match self.function {
+            Function::Txn => return self.transaction(),
+            Function::Transfer => return self.transfer(),
+            Function::Total => return Self::total(),
             Function::Read | Function::Get | Function::Delete => Value::Null,
             Function::Write | Function::Put => number(),
             Function::Cas => json!([observed, number()]),
@@ -132,6 +183,33 @@ impl Draft {
             Function::Append => json!(format!(",{}", self.number)),
         };
         Operation { function: self.function, key: LoadSpec::key_name(self.key), argument }
+    }
+
+    /// Its micro-operations; every number is written once in the run, or drawn once if values are not unique.
+    fn transaction(self) -> Operation {
+        let write = if self.workload == Workload::ListAppend { "append" } else { "w" };
+        let steps = (0..).zip(self.steps.into_iter().flatten()).map(|(place, (key, writes))| {
+            let key = LoadSpec::key_name(key);
+            if writes {
+                json!([write, key, self.number * STEPS as u64 + place])
+            } else {
+                json!(["r", key, null])
+            }
+        });
+        Operation { function: Function::Txn, key: String::new(), argument: steps.collect() }
+    }
+
+    /// A transfer of a little, to another account than the one it comes from, where there is another.
+    fn transfer(self) -> Operation {
+        let to = self.steps[0].map_or(self.key, |(key, _)| key);
+        let to = if to == self.key { (to + 1) % self.keys } else { to };
+        let [from, to] = [self.key, to].map(LoadSpec::key_name);
+        let argument = json!({ "from": from, "to": to, "amount": 1 + self.number % 5 });
+        Operation { function: Function::Transfer, key: String::new(), argument }
+    }
+
+    fn total() -> Operation {
+        Operation { function: Function::Total, key: String::new(), argument: Value::Null }
     }
 }
 
@@ -212,7 +290,8 @@ mod tests {
 
     #[test]
     fn arguments_have_the_shape_of_their_function() {
-        let draft = |workload, function| Draft { function, key: 2, number: 9, workload };
+        let steps = [Some((0, true)), Some((1, false)), None, None];
+        let draft = |workload, function| Draft { function, key: 2, number: 9, steps, workload, keys: 3 };
         let argument = |workload, function| draft(workload, function).operation(&json!("was")).argument;
         let (register, kv) = (Workload::Register, Workload::Kv);
         assert_eq!(argument(register, Function::Read), Value::Null);
@@ -224,5 +303,9 @@ mod tests {
         assert_eq!(argument(kv, Function::Cas), json!(["was", "9"]));
         assert_eq!(argument(kv, Function::Append), json!(",9"));
         assert_eq!(draft(kv, Function::Get).operation(&Value::Null).key, "k3");
+        let steps = json!([["append", "k1", 36], ["r", "k2", null]]);
+        assert_eq!(argument(Workload::ListAppend, Function::Txn), steps);
+        let transfer = json!({"from": "k3", "to": "k1", "amount": 5});
+        assert_eq!(argument(Workload::Bank, Function::Transfer), transfer);
     }
 }

@@ -29,7 +29,7 @@ pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;
 pub use progress::Progress;
 pub use seed::client_seeds;
-pub use serving::{PROBE_KEY, ServeError};
+pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
 pub use tokio_util::sync::CancellationToken;

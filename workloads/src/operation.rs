@@ -1,6 +1,7 @@
 //! One operation as a client means it, before any system's protocol.
 
-use serde_json::Value;
+use crate::spec::Workload;
+use serde_json::{Value, json};
 use std::fmt;
 
 /// What an operation does; the `f` of a history.
@@ -20,12 +21,28 @@ pub enum Function {
     Delete,
     /// Store: adds text at the end of a key's value; an absent key counts as empty.
     Append,
+    /// Reads and writes of several keys at once.
+    Txn,
+    /// Bank: moves money from one account to another.
+    Transfer,
+    /// Bank: what every account holds, all at one moment.
+    Total,
 }
 
 impl Function {
     /// Every function of every workload.
-    pub const ALL: [Self; 7] =
-        [Self::Read, Self::Write, Self::Cas, Self::Get, Self::Put, Self::Delete, Self::Append];
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Write,
+        Self::Cas,
+        Self::Get,
+        Self::Put,
+        Self::Delete,
+        Self::Append,
+        Self::Txn,
+        Self::Transfer,
+        Self::Total,
+    ];
 
     /// Its name in histories and mixes.
     pub fn name(self) -> &'static str {
@@ -37,6 +54,10 @@ impl Function {
             Self::Put => "put",
             Self::Delete => "delete",
             Self::Append => "append",
+            Self::Txn => "txn",
+            Self::Transfer => "transfer",
+            // The name that checkers of banks know.
+            Self::Total => "read",
         }
     }
 
@@ -44,7 +65,14 @@ impl Function {
     pub fn is_read(self) -> bool {
         match self {
             Self::Read | Self::Get => true,
-            Self::Write | Self::Cas | Self::Put | Self::Delete | Self::Append => false,
+            Self::Write
+            | Self::Cas
+            | Self::Put
+            | Self::Delete
+            | Self::Append
+            | Self::Txn
+            | Self::Transfer
+            | Self::Total => false,
         }
     }
 }
@@ -55,13 +83,29 @@ impl fmt::Display for Function {
     }
 }
 
+impl Operation {
+    /// What reads this key in a workload; of a bank, all accounts.
+    pub(crate) fn reading(workload: Workload, key: String) -> Self {
+        let (function, key, argument) = match workload {
+            Workload::Register => (Function::Read, key, Value::Null),
+            Workload::Kv => (Function::Get, key, Value::Null),
+            Workload::ListAppend | Workload::RwRegister => {
+                (Function::Txn, String::new(), json!([["r", key, null]]))
+            }
+            Workload::Bank => (Function::Total, String::new(), Value::Null),
+        };
+        Self { function, key, argument }
+    }
+}
+
 /// One operation, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
     /// What it does.
     pub function: Function,
-    /// The key it does it to.
+    /// The key it does it to; empty where that says nothing, because there are several.
     pub key: String,
-    /// What with, in the shape of a history's `value`: null for reads and deletes, `[from, to]` for a `cas`.
+    /// What with, in the shape of a history's `value`: null for reads and deletes, `[from, to]` for a `cas`,
+    /// `[["r", key, null], ["append", key, 3], …]` for a transaction, an object for a transfer.
     pub argument: Value,
 }

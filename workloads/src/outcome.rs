@@ -93,17 +93,19 @@ pub fn ending(operation: &Operation, happened: Happened) -> Ending {
 
 /// The part of the table for answers.
 fn answered(operation: &Operation, answer: Answer) -> Ending {
-    use Function::{Append, Cas, Delete, Get, Put, Read, Write};
+    use Function::{Append, Cas, Delete, Get, Put, Read, Total, Transfer, Txn, Write};
     match (answer, operation.function) {
-        (Answer::Applied, Write | Cas | Put | Delete | Append) => ok(operation.argument.clone()),
-        (Answer::Value(value), Read | Get) => ok(value),
-        (Answer::Precondition(actual), Cas) => Ending {
+        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer) => ok(operation.argument.clone()),
+        (Answer::Value(value), Read | Get | Txn | Total) => ok(value),
+        (Answer::Precondition(actual), Cas | Transfer) => Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
             move_on: false,
         },
-        (Answer::Applied, Read | Get)
-        | (Answer::Value(_), Write | Cas | Put | Delete | Append)
-        | (Answer::Precondition(_), Read | Write | Get | Put | Delete | Append) => info("unexpected"),
+        (Answer::Applied, Read | Get | Txn | Total)
+        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer)
+        | (Answer::Precondition(_), Read | Write | Get | Put | Delete | Append | Txn | Total) => {
+            info("unexpected")
+        }
         (Answer::NotApplied, _) => fail("unavailable"),
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
         (Answer::Unreadable, _) => info("garbled"),
@@ -173,11 +175,12 @@ mod tests {
             let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
             let row = |answer| row(function, &Happened::Answered(answer));
             let ok = || (Kind::Ok, None, false);
-            let read = function.is_read();
+            let read = function.is_read() || matches!(function, Function::Txn | Function::Total);
             assert_eq!(row(Answer::Applied), if read { unexpected() } else { ok() }, "{function}");
             assert_eq!(row(Answer::Value(json!(3))), if read { ok() } else { unexpected() }, "{function}");
             let refused = (Kind::Fail, Some("precondition".to_owned()), false);
-            let expected = if function == Function::Cas { refused } else { unexpected() };
+            let refusable = matches!(function, Function::Cas | Function::Transfer);
+            let expected = if refusable { refused } else { unexpected() };
             assert_eq!(row(Answer::Precondition(Value::Null)), expected, "{function}");
             assert_eq!(row(Answer::NotApplied), (Kind::Fail, Some("unavailable".to_owned()), true));
             assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));

@@ -3,7 +3,7 @@
 use crate::adapter::{Adapter, CommandName};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
-use crate::spec::Workload;
+use crate::spec::{LoadSpec, Workload};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{HOST, HeaderName, HeaderValue};
@@ -19,12 +19,14 @@ const SEQUENCE: HeaderName = HeaderName::from_static("x-sequence");
 #[derive(Debug, Clone, Copy)]
 pub struct PaxosHttp {
     workload: Workload,
+    /// How many accounts a bank has.
+    keys: u32,
 }
 
 impl PaxosHttp {
-    /// For this workload, which says whether the store's texts are integers or strings.
-    pub fn new(workload: Workload) -> Self {
-        Self { workload }
+    /// For this workload, which says whether the store's texts are integers or strings, on so many keys.
+    pub fn new(workload: Workload, keys: u32) -> Self {
+        Self { workload, keys }
     }
 
     /// The value under `name` in an answer: a text or null. None if it is absent or something else.
@@ -42,10 +44,12 @@ impl PaxosHttp {
 /// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
 pub(crate) fn value(workload: Workload, text: String) -> Value {
     match workload {
-        Workload::Register => match text.parse::<i64>() {
-            Ok(number) if number.to_string() == text => json!(number),
-            Ok(_) | Err(_) => Value::String(text),
-        },
+        Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
+            match text.parse::<i64>() {
+                Ok(number) if number.to_string() == text => json!(number),
+                Ok(_) | Err(_) => Value::String(text),
+            }
+        }
         Workload::Kv => Value::String(text),
     }
 }
@@ -66,6 +70,41 @@ fn cas_body(argument: &Value) -> String {
     json!({ "from": from, "to": text(&argument[1]) }).to_string()
 }
 
+/// The body of a transaction. A list is kept as its elements, each behind a comma.
+fn transaction_body(steps: &Value) -> String {
+    let operation = |step: &Value| {
+        let key = &step[1];
+        match step[0].as_str() {
+            Some("append") => json!({ "append": { "key": key, "value": format!(",{}", text(&step[2])) } }),
+            Some("w") => json!({ "put": { "key": key, "value": text(&step[2]) } }),
+            Some(_) | None => json!({ "get": { "key": key } }),
+        }
+    };
+    let operations: Vec<_> = steps.as_array().into_iter().flatten().map(operation).collect();
+    json!({ "operations": operations }).to_string()
+}
+
+/// The steps of a transaction with what its reads saw; none if the answer does not fit them.
+fn transaction_results(workload: Workload, steps: &Value, results: Option<&Value>) -> Option<Value> {
+    let (steps, results) = (steps.as_array()?, results?.as_array()?);
+    let seen = |(step, result): (&Value, &Value)| {
+        if step[0] != "r" {
+            return Some(step.clone());
+        }
+        let element = |text: &str| value(workload, text.to_owned());
+        let found = match (result.get("value")?, workload) {
+            (Value::Null, _) => Value::Null,
+            (Value::String(list), Workload::ListAppend) => {
+                list.strip_prefix(',')?.split(',').map(element).collect()
+            }
+            (Value::String(text), _) => element(text),
+            (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_), _) => return None,
+        };
+        Some(json!(["r", step[1], found]))
+    };
+    (steps.len() == results.len()).then(|| steps.iter().zip(results).map(seen).collect())?
+}
+
 impl Adapter for PaxosHttp {
     fn request(&self, operation: &Operation, name: &CommandName, host: &HeaderValue) -> Request<Full<Bytes>> {
         let key = &operation.key;
@@ -75,6 +114,12 @@ impl Adapter for PaxosHttp {
             Function::Delete => (Method::DELETE, format!("/kv/{key}"), String::new()),
             Function::Cas => (Method::POST, format!("/kv/{key}/cas"), cas_body(&operation.argument)),
             Function::Append => (Method::POST, format!("/kv/{key}/append"), text(&operation.argument)),
+            Function::Txn => (Method::POST, "/txn".to_owned(), transaction_body(&operation.argument)),
+            Function::Transfer => (Method::POST, "/bank/transfer".to_owned(), operation.argument.to_string()),
+            Function::Total => {
+                let accounts: Vec<_> = (0..self.keys).map(LoadSpec::key_name).collect();
+                (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
+            }
         };
         Request::builder()
             .method(method)
@@ -104,6 +149,13 @@ impl Adapter for PaxosHttp {
             StatusCode::OK if function.is_read() => {
                 self.field(&mut answer, "value").map_or(Answer::Unreadable, Answer::Value)
             }
+            StatusCode::OK if function == Function::Txn => {
+                let results = transaction_results(self.workload, &operation.argument, answer.get("results"));
+                results.map_or(Answer::Unreadable, Answer::Value)
+            }
+            StatusCode::OK if function == Function::Total => {
+                answer.remove("balances").map_or(Answer::Unreadable, Answer::Value)
+            }
             StatusCode::OK if applied != Some(false) => Answer::Applied,
             // Only a definite absence counts: a 404 that says nothing of the value may be anybody's.
             StatusCode::NOT_FOUND if function.is_read() => match self.field(&mut answer, "value") {
@@ -113,6 +165,9 @@ impl Adapter for PaxosHttp {
             StatusCode::NOT_FOUND if function == Function::Delete && applied == Some(true) => Answer::Applied,
             StatusCode::CONFLICT if function == Function::Cas => {
                 self.field(&mut answer, "actual").map_or(Answer::Unreadable, Answer::Precondition)
+            }
+            StatusCode::CONFLICT if function == Function::Transfer && applied == Some(false) => {
+                Answer::Precondition(Value::Null)
             }
             StatusCode::SERVICE_UNAVAILABLE if applied == Some(false) => Answer::NotApplied,
             other => Answer::Unlisted(other.as_u16()),
@@ -131,7 +186,7 @@ mod tests {
 
     fn answer(function: Function, status: u16, body: &str) -> Answer {
         let status = StatusCode::from_u16(status).expect("a status");
-        PaxosHttp::new(Workload::Register).answer(&operation(function), status, body.as_bytes())
+        PaxosHttp::new(Workload::Register, 3).answer(&operation(function), status, body.as_bytes())
     }
 
     #[test]
@@ -146,8 +201,11 @@ mod tests {
             (Function::Delete, "DELETE", "/kv/k1"),
             (Function::Cas, "POST", "/kv/k1/cas"),
             (Function::Append, "POST", "/kv/k1/append"),
+            (Function::Txn, "POST", "/txn"),
+            (Function::Transfer, "POST", "/bank/transfer"),
+            (Function::Total, "POST", "/bank/total"),
         ] {
-            let adapter = PaxosHttp::new(Workload::Kv);
+            let adapter = PaxosHttp::new(Workload::Kv, 3);
             let request = adapter.request(&operation(function), &name, &host);
             assert_eq!((request.method().as_str(), request.uri().path()), (method, path));
             assert_eq!(request.headers()["x-client-id"], "run-3");
@@ -163,6 +221,7 @@ mod tests {
             for status in 100..1000 {
                 let expected = match (status, function) {
                     (200, Function::Read | Function::Get) => Answer::Value(json!(7)),
+                    (200, Function::Txn | Function::Total) => Answer::Unreadable,
                     (200, _) | (404, Function::Delete) => Answer::Applied,
                     (404, Function::Read | Function::Get) => Answer::Unreadable,
                     (409, Function::Cas) => Answer::Precondition(json!(7)),
@@ -182,6 +241,30 @@ mod tests {
         assert_eq!(answer(Function::Read, 404, "Not Found"), Answer::Unreadable);
         assert_eq!(answer(Function::Delete, 404, "{}"), Answer::Unlisted(404));
         assert_eq!(answer(Function::Cas, 409, r#"{"actual":null}"#), Answer::Precondition(Value::Null));
+    }
+
+    #[test]
+    fn a_transaction_is_answered_with_what_its_reads_saw() {
+        let steps = json!([["r", "k1", null], ["append", "k2", 7], ["r", "k3", null]]);
+        assert_eq!(
+            transaction_body(&steps),
+            r#"{"operations":[{"get":{"key":"k1"}},{"append":{"key":"k2","value":",7"}},{"get":{"key":"k3"}}]}"#
+        );
+        let results = json!([{"value": ",4,7"}, {"applied": true}, {"value": null}]);
+        let seen = transaction_results(Workload::ListAppend, &steps, Some(&results));
+        assert_eq!(seen, Some(json!([["r", "k1", [4, 7]], ["append", "k2", 7], ["r", "k3", null]])));
+        for odd in [json!([]), json!([{"value": "4"}, {}, {"value": null}]), json!(3)] {
+            assert_eq!(transaction_results(Workload::ListAppend, &steps, Some(&odd)), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_that_finds_too_little_certainly_did_not_happen() {
+        let refused = r#"{"applied":false,"error":"k1 has 3, and that is less than 4"}"#;
+        assert_eq!(answer(Function::Transfer, 409, refused), Answer::Precondition(Value::Null));
+        assert_eq!(answer(Function::Transfer, 409, "{}"), Answer::Unlisted(409));
+        let balances = r#"{"balances":{"k1":3},"total":"3"}"#;
+        assert_eq!(answer(Function::Total, 200, balances), Answer::Value(json!({"k1": 3})));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use crate::client::{Client, When};
 use crate::operation::Operation;
 use crate::spec::{LoadSpec, Workload};
 use checker::history::{Outcome, Phase};
-use serde_json::Value;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::select;
@@ -131,8 +130,7 @@ pub(crate) async fn final_reads(
 
 /// Reads one key, trying again until it is read, the patience is over, or the run is interrupted.
 async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &CancellationToken) -> bool {
-    let operation =
-        Operation { function: workload.reading(), key: LoadSpec::key_name(key), argument: Value::Null };
+    let operation = Operation::reading(workload, LoadSpec::key_name(key));
     let when = When { phase: Phase::Final, intended: None };
     let mut interrupt = pin!(cancel.cancelled());
     let give_up = Instant::now() + PATIENCE;

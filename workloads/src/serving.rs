@@ -1,9 +1,9 @@
 //! Waiting until the system serves, outside of every history.
 
 use crate::client::{Shared, probe};
-use crate::operation::Operation;
+use crate::operation::{Function, Operation};
 use crate::outcome::ending;
-use crate::spec::Workload;
+use crate::spec::{LoadSpec, Workload};
 use checker::history::Outcome;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -13,6 +13,9 @@ use tokio::time::{sleep, timeout};
 
 /// The key that is written to see whether the system serves; no workload has it.
 pub const PROBE_KEY: &str = "bench-probe";
+
+/// What every account of a bank holds at first.
+pub const OPENING: u64 = 100;
 
 /// How long to wait before the next attempt.
 const RETRY: Duration = Duration::from_millis(20);
@@ -63,7 +66,7 @@ pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -
     }
     let mut errors = BTreeSet::new();
     for (attempt, target) in (0_u64..).zip((0..shared.targets.len()).cycle()) {
-        let operation = write(workload, attempt);
+        let operation = write(shared, workload, attempt);
         let name = shared.command_name(format_args!("probe{attempt}"));
         let happened = probe(shared, target, &operation, &name, left()).await;
         match ending(&operation, happened).outcome {
@@ -78,11 +81,23 @@ pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -
     Ok(())
 }
 
-/// A write to the probe's key.
-fn write(workload: Workload, number: u64) -> Operation {
-    let argument = match workload {
-        Workload::Register => json!(number),
-        Workload::Kv => json!(number.to_string()),
-    };
-    Operation { function: workload.writing(), key: PROBE_KEY.to_owned(), argument }
+/// A write to the probe's key; for a bank, the opening of its accounts, which may happen more than once.
+fn write(shared: &Shared, workload: Workload, number: u64) -> Operation {
+    let key = PROBE_KEY.to_owned();
+    match workload {
+        Workload::Register => Operation { function: Function::Write, key, argument: json!(number) },
+        Workload::Kv => Operation { function: Function::Put, key, argument: json!(number.to_string()) },
+        Workload::ListAppend => Operation {
+            function: Function::Txn,
+            key: String::new(),
+            argument: json!([["append", key, number]]),
+        },
+        Workload::RwRegister => {
+            Operation { function: Function::Txn, key: String::new(), argument: json!([["w", key, number]]) }
+        }
+        Workload::Bank => {
+            let accounts = (0..shared.keys).map(|key| json!(["w", LoadSpec::key_name(key), OPENING]));
+            Operation { function: Function::Txn, key: String::new(), argument: accounts.collect() }
+        }
+    }
 }

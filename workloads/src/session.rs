@@ -93,7 +93,7 @@ impl Session {
         targets: Vec<Target>,
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, SpecError> {
-        let adapter = Box::new(PaxosHttp::new(spec.workload));
+        let adapter = Box::new(PaxosHttp::new(spec.workload, spec.keys));
         Self::with_adapter(spec, seed, targets, recorder, adapter)
     }
 
@@ -118,6 +118,7 @@ impl Session {
             hosts: targets.iter().map(host).collect(),
             targets,
             clients: spec.clients,
+            keys: spec.keys,
             timeout: spec.timeout,
             retry: spec.retry,
             adapter,

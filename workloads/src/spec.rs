@@ -97,20 +97,29 @@ pub enum Workload {
     Register,
     /// Strings under keys: `get`, `put`, `delete`, `cas`, `append`.
     Kv,
+    /// Transactions of appends to lists and reads of them.
+    ListAppend,
+    /// Transactions of writes and reads of registers.
+    RwRegister,
+    /// Accounts, one for each key: transfers between two of them, and reads of all.
+    Bank,
 }
 
 impl Workload {
     /// Every workload there is.
-    pub const ALL: [Self; 2] = [Self::Register, Self::Kv];
+    pub const ALL: [Self; 5] = [Self::Register, Self::Kv, Self::ListAppend, Self::RwRegister, Self::Bank];
 
     /// Names that have a meaning but no code yet.
-    const NOT_BUILT: [&str; 6] = ["set", "counter", "append", "bank", "queue", "lock"];
+    const NOT_BUILT: [&str; 4] = ["set", "counter", "queue", "lock"];
 
     /// Its name in specs, and the name of the model that judges it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Register => "register",
             Self::Kv => "kv",
+            Self::ListAppend => "list-append",
+            Self::RwRegister => "rw-register",
+            Self::Bank => "bank",
         }
     }
 
@@ -119,6 +128,9 @@ impl Workload {
         match self {
             Self::Register => "registers of integers: read, write, cas (compare and set)",
             Self::Kv => "strings under keys: get, put, delete, cas, and append where the mix names it",
+            Self::ListAppend => "transactions of one to four appends to lists and reads of them",
+            Self::RwRegister => "transactions of one to four writes and reads of registers",
+            Self::Bank => "accounts: transfer between two, and read of all of them",
         }
     }
 
@@ -127,6 +139,8 @@ impl Workload {
         match self {
             Self::Register => &[Function::Read, Function::Write, Function::Cas],
             Self::Kv => &[Function::Get, Function::Put, Function::Delete, Function::Cas, Function::Append],
+            Self::ListAppend | Self::RwRegister => &[Function::Txn],
+            Self::Bank => &[Function::Total, Function::Transfer],
         }
     }
 
@@ -135,22 +149,8 @@ impl Workload {
         match self {
             Self::Register => &[(Function::Read, 4), (Function::Write, 4), (Function::Cas, 2)],
             Self::Kv => &[(Function::Get, 4), (Function::Put, 3), (Function::Delete, 1), (Function::Cas, 2)],
-        }
-    }
-
-    /// The function that reads one key.
-    pub fn reading(self) -> Function {
-        match self {
-            Self::Register => Function::Read,
-            Self::Kv => Function::Get,
-        }
-    }
-
-    /// The function that writes one key unconditionally.
-    pub fn writing(self) -> Function {
-        match self {
-            Self::Register => Function::Write,
-            Self::Kv => Function::Put,
+            Self::ListAppend | Self::RwRegister => &[(Function::Txn, 1)],
+            Self::Bank => &[(Function::Total, 1), (Function::Transfer, 1)],
         }
     }
 }
@@ -255,6 +255,10 @@ impl LoadSpec {
             "only has a meaning with unique-values = false; remove it or set that".to_owned()
         })?;
         require(self.values != Some(0), "values", || "there must be at least 1".to_owned())?;
+        let tells_writes_apart = matches!(self.workload, Workload::ListAppend | Workload::RwRegister);
+        require(self.unique_values || !tells_writes_apart, "unique-values", || {
+            format!("{} must tell its writes apart; remove it or set it to true", self.workload)
+        })?;
         self.weights().map(drop)
     }
 

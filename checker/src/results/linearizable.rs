@@ -1,9 +1,10 @@
 //! The check for linearizability, and its witness in words.
 
 use super::observed::Observed;
-use super::plainly;
 use super::verdict::{Answer, Check, many};
-use crate::linearizability::{self, Limits, Model, Verdict};
+use super::{plainly, promised};
+use crate::linearizability::{self, Limits, Verdict};
+use crate::promise::Promise;
 use crate::words;
 
 const NAME: &str = "linearizable";
@@ -12,10 +13,12 @@ const CONFIGURATIONS: usize = 3_000_000;
 /// So many operations of a witness are written out.
 const SHOWN: usize = 12;
 
-/// Whether the history of a variant is linearizable; `stop` says when the search has to give up.
+/// Whether the history of a variant is linearizable, or what else its model promises; `stop` says when the search has to give up.
 pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Check {
-    let model: Model = match observed.plan.model.parse() {
-        Ok(model) => model,
+    let model = match observed.plan.model.parse() {
+        Ok(Promise::Linearizable(model)) => model,
+        Ok(Promise::Transactions(workload)) => return promised::transactional(observed, workload, stop),
+        Ok(Promise::Elements(kind)) => return promised::by_elements(observed, kind),
         Err(error) => return Check::new(NAME, Answer::Unknown, format!("{error}")),
     };
     let operations = &observed.operations;

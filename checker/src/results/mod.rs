@@ -16,6 +16,7 @@ mod outages;
 mod plainly;
 mod plan;
 mod plot;
+mod promised;
 mod samples;
 mod sentences;
 mod statistics;

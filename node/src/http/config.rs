@@ -2,15 +2,14 @@
 
 use super::Server;
 use super::kv::{body, name, parse, propose};
-use super::respond::{Failure, json};
+use super::respond::{Failure, answered, json};
 use crate::driver::Input;
 use crate::paxos::membership::Change;
 use crate::paxos::message::Command;
-use crate::store::{Answer, Operation};
+use crate::store::Operation;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
-use serde_json::json;
 use tokio::sync::oneshot;
 
 /// What a change looks like.
@@ -33,26 +32,8 @@ pub(super) async fn answer(
             let change: Change = parse(&body, CHANGE)?;
             let command = Command { client, sequence, operation: Operation::Reconfigure { change } };
             let (answer, slot) = propose(server, command, None).await?;
-            respond(answer, slot)
+            answered(answer, slot)
         }
         _ => Err(Failure::method("GET, POST")),
-    }
-}
-
-fn respond(answer: Answer, slot: u64) -> Result<Response<Full<Bytes>>, Failure> {
-    match answer {
-        Answer::Reconfigured { version, from } => Ok(json(
-            StatusCode::OK,
-            &json!({ "applied": true, "slot": slot, "version": version, "from": from }),
-        )),
-        Answer::Refused(error) => {
-            Ok(json(StatusCode::CONFLICT, &json!({ "applied": false, "slot": slot, "error": error })))
-        }
-        Answer::Done
-        | Answer::Value(_)
-        | Answer::Absent
-        | Answer::Differs(_)
-        | Answer::NotANumber(_)
-        | Answer::Forgotten => Err(Failure::forgotten()),
     }
 }

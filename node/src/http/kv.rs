@@ -1,17 +1,16 @@
 //! `/kv/{key}`: one operation on one key.
 
 use super::Server;
-use super::respond::{Failure, json, query};
+use super::respond::{Failure, answered, query};
 use crate::config::Read;
 use crate::driver::{Input, Reply};
 use crate::paxos::message::{Command, Slot};
 use crate::store::{Answer, Operation};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use serde_json::json;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
@@ -19,10 +18,10 @@ use tokio::sync::oneshot;
 const BODY_MAX: usize = 1 << 20;
 
 /// Bytes of a key, at most.
-const KEY_MAX: usize = 1024;
+pub(super) const KEY_MAX: usize = 1024;
 
 /// Bytes of a client's name, at most.
-const CLIENT_MAX: usize = 64;
+pub(super) const CLIENT_MAX: usize = 64;
 
 /// What a path behind `/kv/` asks for.
 #[derive(Clone, Copy)]
@@ -31,6 +30,8 @@ enum Action {
     Cas,
     Append,
     Incr,
+    Deposit,
+    Withdraw,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +47,12 @@ struct Incr {
     by: i64,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Money {
+    amount: u64,
+}
+
 /// Answers a request for `/kv/` and `rest`.
 pub(super) async fn answer(
     server: &Server,
@@ -59,7 +66,7 @@ pub(super) async fn answer(
     let body = body(request.into_body()).await?;
     let operation = operation(&method, action, key, body)?;
     let (answer, slot) = propose(server, Command { client, sequence, operation }, read).await?;
-    respond(answer, slot)
+    answered(answer, slot)
 }
 
 /// Has a command applied; returns what it came to, and the slot.
@@ -84,6 +91,8 @@ fn target(rest: &str) -> Result<(String, Action), Failure> {
         Some((key, "cas")) => (key, Action::Cas),
         Some((key, "append")) => (key, Action::Append),
         Some((key, "incr")) => (key, Action::Incr),
+        Some((key, "deposit")) => (key, Action::Deposit),
+        Some((key, "withdraw")) => (key, Action::Withdraw),
         Some(_) => return Err(Failure::not_found(&format!("/kv/{rest}"))),
     };
     let key = percent_decode_str(key).decode_utf8().map_err(|_| Failure::bad("the key is not UTF-8"))?;
@@ -149,8 +158,18 @@ fn operation(method: &Method, action: Action, key: String, body: String) -> Resu
             let Incr { by } = parse(&body, r#"{"by": 1}"#)?;
             Ok(Operation::Incr { key, by })
         }
+        (&Method::POST, Action::Deposit) => {
+            let Money { amount } = parse(&body, r#"{"amount": 1}"#)?;
+            Ok(Operation::Deposit { key, amount })
+        }
+        (&Method::POST, Action::Withdraw) => {
+            let Money { amount } = parse(&body, r#"{"amount": 1}"#)?;
+            Ok(Operation::Withdraw { key, amount })
+        }
         (_, Action::Plain) => Err(Failure::method("GET, PUT, DELETE")),
-        (_, Action::Cas | Action::Append | Action::Incr) => Err(Failure::method("POST")),
+        (_, Action::Cas | Action::Append | Action::Incr | Action::Deposit | Action::Withdraw) => {
+            Err(Failure::method("POST"))
+        }
     }
 }
 
@@ -158,24 +177,4 @@ fn operation(method: &Method, action: Action, key: String, body: String) -> Resu
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str, expected: &str) -> Result<T, Failure> {
     serde_json::from_str(body)
         .map_err(|error| Failure::bad(format!("the body should be {expected}: {error}")))
-}
-
-fn respond(answer: Answer, slot: u64) -> Result<Response<Full<Bytes>>, Failure> {
-    Ok(match answer {
-        Answer::Done => json(StatusCode::OK, &json!({ "applied": true, "slot": slot })),
-        Answer::Value(None) => json(StatusCode::NOT_FOUND, &json!({ "value": null, "slot": slot })),
-        Answer::Value(value) => json(StatusCode::OK, &json!({ "value": value, "slot": slot })),
-        Answer::Absent => {
-            json(StatusCode::NOT_FOUND, &json!({ "applied": true, "existed": false, "slot": slot }))
-        }
-        Answer::Differs(actual) => json(StatusCode::CONFLICT, &json!({ "actual": actual, "slot": slot })),
-        Answer::NotANumber(actual) => {
-            let error = "the value is not a number, or the sum is too large for 64 bits";
-            json(StatusCode::CONFLICT, &json!({ "error": error, "actual": actual, "slot": slot }))
-        }
-        // A command of the same name asked for something else.
-        Answer::Forgotten | Answer::Reconfigured { .. } | Answer::Refused(_) => {
-            return Err(Failure::forgotten());
-        }
-    })
 }

@@ -8,6 +8,7 @@
 
 mod config;
 mod kv;
+mod many;
 mod metrics;
 mod respond;
 
@@ -92,6 +93,10 @@ impl Server {
                 only(&request, &Method::GET, "GET")?;
                 self.decisions(request.uri().query().unwrap_or_default()).await
             }
+            "/txn" => many::transaction(self, request).await,
+            "/commands" => many::commands(self, request).await,
+            "/bank/transfer" => many::transfer(self, request).await,
+            "/bank/total" => many::total(self, request).await,
             "/config" => config::answer(self, request).await,
             "/paxos" => self.upgrade(request),
             _ => match path.strip_prefix("/kv/") {

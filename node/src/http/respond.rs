@@ -1,11 +1,16 @@
 //! Responses: JSON bodies, and failures that say whether the command can still happen.
 
+use crate::store::Answer;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// What is said of a command whose result is gone.
+const FORGOTTEN: &str =
+    "a later command of this client was applied; the result of this one is no longer known";
 
 /// A request that comes to nothing, or to nobody knows what.
 #[derive(Debug)]
@@ -61,17 +66,20 @@ impl Failure {
 
     /// A later command of the same client was applied, so the result of this one is gone.
     pub(super) fn forgotten() -> Self {
-        let error = "a later command of this client was applied; the result of this one is no longer known";
-        Self { applied: None, ..Self::definite(StatusCode::GONE, error) }
+        Self { applied: None, ..Self::definite(StatusCode::GONE, FORGOTTEN) }
+    }
+
+    /// The body that says so.
+    pub(super) fn body(&self) -> Value {
+        match self.applied {
+            Some(applied) => json!({ "error": self.error, "applied": applied }),
+            None => json!({ "error": self.error }),
+        }
     }
 
     /// The response that says so.
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
-        let body = match self.applied {
-            Some(applied) => json!({ "error": self.error, "applied": applied }),
-            None => json!({ "error": self.error }),
-        };
-        let mut response = json(self.status, &body);
+        let mut response = json(self.status, &self.body());
         if let Some(allow) = self.allow {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         }
@@ -95,4 +103,48 @@ pub(super) fn query<'a>(query: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|pair| pair.split_once('='))
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value)
+}
+
+/// The status and the body for what an applied command came to.
+pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
+    match answer {
+        Answer::Done => (StatusCode::OK, json!({ "applied": true })),
+        Answer::Value(None) => (StatusCode::NOT_FOUND, json!({ "value": null })),
+        Answer::Value(value) => (StatusCode::OK, json!({ "value": value })),
+        Answer::Absent => (StatusCode::NOT_FOUND, json!({ "applied": true, "existed": false })),
+        Answer::Differs(actual) => (StatusCode::CONFLICT, json!({ "actual": actual })),
+        Answer::NotANumber(actual) => {
+            let error = "the value is not a number, or the sum is too large for 64 bits";
+            (StatusCode::CONFLICT, json!({ "error": error, "actual": actual }))
+        }
+        Answer::Refused(error) => (StatusCode::CONFLICT, json!({ "applied": false, "error": error })),
+        Answer::Reconfigured { version, from } => {
+            (StatusCode::OK, json!({ "applied": true, "version": version, "from": from }))
+        }
+        Answer::Balances(balances) => {
+            let total: i128 = balances.iter().map(|(_, balance)| i128::from(*balance)).sum();
+            let balances: serde_json::Map<_, _> =
+                balances.into_iter().map(|(account, balance)| (account, balance.into())).collect();
+            // A sum of many balances may be larger than a number of JSON is safe for; as text it never is.
+            (StatusCode::OK, json!({ "balances": balances, "total": total.to_string() }))
+        }
+        Answer::Results(answers) => {
+            let results: Vec<_> = answers.into_iter().map(|answer| outcome(answer).1).collect();
+            (StatusCode::OK, json!({ "applied": true, "results": results }))
+        }
+        Answer::Aborted(place, answer) => {
+            (StatusCode::CONFLICT, json!({ "applied": false, "place": place, "because": outcome(*answer).1 }))
+        }
+        Answer::Forgotten => (StatusCode::GONE, json!({ "error": FORGOTTEN })),
+    }
+}
+
+/// The response for what an applied command came to, in which slot.
+pub(super) fn answered(answer: Answer, slot: u64) -> Result<Response<Full<Bytes>>, Failure> {
+    if answer == Answer::Forgotten {
+        return Err(Failure::forgotten());
+    }
+    let (status, mut body) = outcome(answer);
+    body["slot"] = slot.into();
+    Ok(json(status, &body))
 }

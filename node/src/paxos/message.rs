@@ -36,16 +36,7 @@ pub struct Command {
 impl Command {
     /// Its size in memory and on the wire, roughly, in bytes.
     pub fn size(&self) -> usize {
-        let operation = match &self.operation {
-            Operation::Nothing => 0,
-            Operation::Get { key } | Operation::Delete { key } => key.len(),
-            Operation::Put { key, value } | Operation::Append { key, value } => key.len() + value.len(),
-            Operation::Cas { key, from, to } => key.len() + from.as_ref().map_or(0, String::len) + to.len(),
-            Operation::Incr { key, .. } => key.len() + 8,
-            Operation::Reconfigure { change } => 100 * (change.add.len() + change.remove.len()),
-            Operation::Retire { .. } => 8,
-        };
-        self.client.len() + operation + 32
+        self.client.len() + self.operation.size() + 32
     }
 
     /// The command that does nothing, with which a replica closes a gap nobody else fills.

@@ -1,5 +1,7 @@
 //! The replicated state machine: a map from text to text, with each client's last result.
 
+mod transaction;
+
 use crate::paxos::membership::{Change, Membership};
 use crate::paxos::message::Slot;
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,40 @@ pub enum Operation {
         /// What is added; may be negative.
         by: i64,
     },
+    /// Moves money from one account to another. An account is a key with a number; an absent one holds 0, and none goes
+    /// below 0.
+    Transfer {
+        /// Whose money.
+        from: String,
+        /// Who gets it.
+        to: String,
+        /// How much.
+        amount: u64,
+    },
+    /// Adds money to an account.
+    Deposit {
+        /// The account.
+        key: String,
+        /// How much.
+        amount: u64,
+    },
+    /// Takes money from an account.
+    Withdraw {
+        /// The account.
+        key: String,
+        /// How much.
+        amount: u64,
+    },
+    /// Reads several accounts at once.
+    Total {
+        /// The accounts.
+        accounts: Vec<String>,
+    },
+    /// Does several operations at once, all of them or none.
+    Transaction {
+        /// The operations, in order.
+        operations: Vec<Operation>,
+    },
     /// Adds and removes members of the cluster.
     Reconfigure {
         /// Whom.
@@ -86,6 +122,12 @@ pub enum Answer {
         /// The slot from which on the new members decide.
         from: Slot,
     },
+    /// What each account holds, in the order in which they were asked for.
+    Balances(Vec<(String, i64)>),
+    /// What each operation of a transaction came to.
+    Results(Vec<Answer>),
+    /// Nothing of a transaction was done, because the operation at this place (from 0) came to this.
+    Aborted(usize, Box<Answer>),
     /// It cannot be done, for this reason.
     Refused(String),
 }
@@ -192,6 +234,11 @@ impl Store {
                 Answer::Done
             }
             Operation::Incr { key, by } => self.increment(key, *by),
+            Operation::Deposit { key, amount } => self.move_money(None, Some(key), *amount),
+            Operation::Withdraw { key, amount } => self.move_money(Some(key), None, *amount),
+            Operation::Transfer { from, to, amount } => self.move_money(Some(from), Some(to), *amount),
+            Operation::Total { accounts } => self.total(accounts),
+            Operation::Transaction { operations } => self.transact(operations, from),
             Operation::Reconfigure { change } => match self.membership.change(from, change) {
                 Ok(()) => Answer::Reconfigured { version: self.membership.version, from },
                 Err(reason) => Answer::Refused(reason),
@@ -233,6 +280,48 @@ mod tests {
         assert_eq!(apply(Operation::Delete { key: key() }), Answer::Absent);
         assert_eq!(apply(Operation::Put { key: key(), value: i64::MAX.to_string() }), Answer::Done);
         assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber(i64::MAX.to_string()));
+    }
+
+    #[test]
+    fn money_is_moved_but_never_made_and_no_account_goes_below_zero() {
+        let mut store = Store::default();
+        let name = |key: &str| key.to_owned();
+        let mut apply = |operation| store.apply(&operation, 1);
+        assert_eq!(
+            apply(Operation::Deposit { key: name("a"), amount: 10 }),
+            Answer::Value(Some("10".into()))
+        );
+        assert_eq!(apply(Operation::Transfer { from: name("a"), to: name("b"), amount: 7 }), Answer::Done);
+        let transfer = Operation::Transfer { from: name("a"), to: name("b"), amount: 4 };
+        assert!(matches!(apply(transfer), Answer::Refused(_)));
+        assert_eq!(apply(Operation::Transfer { from: name("b"), to: name("b"), amount: 7 }), Answer::Done);
+        assert_eq!(apply(Operation::Withdraw { key: name("b"), amount: 7 }), Answer::Value(Some("0".into())));
+        let total = Operation::Total { accounts: vec![name("a"), name("b"), name("c")] };
+        assert_eq!(apply(total), Answer::Balances(vec![(name("a"), 3), (name("b"), 0), (name("c"), 0)]));
+        apply(Operation::Put { key: name("b"), value: name("rich") });
+        let transfer = Operation::Transfer { from: name("a"), to: name("b"), amount: 1 };
+        assert_eq!(apply(transfer), Answer::NotANumber("rich".into()));
+        assert_eq!(apply(Operation::Get { key: name("a") }), Answer::Value(Some("3".into())));
+    }
+
+    #[test]
+    fn a_transaction_happens_as_a_whole_or_not_at_all() {
+        let mut store = Store::default();
+        let (key, other) = (|| "k".to_owned(), || "o".to_owned());
+        let put = |value: &str| Operation::Put { key: key(), value: value.into() };
+        let operations = vec![
+            put("1"),
+            Operation::Append { key: key(), value: "2".into() },
+            Operation::Get { key: key() },
+        ];
+        let results = Answer::Results(vec![Answer::Done, Answer::Done, Answer::Value(Some("12".into()))]);
+        assert_eq!(store.apply(&Operation::Transaction { operations }, 1), results);
+        let cas = Operation::Cas { key: other(), from: Some("x".into()), to: "y".into() };
+        let delete = Operation::Delete { key: key() };
+        let operations = vec![put("9"), Operation::Incr { key: other(), by: 1 }, delete, cas];
+        let aborted = Answer::Aborted(3, Box::new(Answer::Differs(Some("1".into()))));
+        assert_eq!(store.apply(&Operation::Transaction { operations }, 1), aborted);
+        assert_eq!((store.get("k").map(String::as_str), store.get("o")), (Some("12"), None));
     }
 
     #[test]
