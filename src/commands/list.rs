@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use workloads::Workload;
 
 /// What every run is checked for, in the words of verdicts.
-const CHECKS: [(&str, &str); 7] = [
+const CHECKS: [(&str, &str); 9] = [
     (
         "linearizable",
         "every key's operations fit an order in which each takes effect at once ([check] linearizable)",
     ),
+    ("transactions", "instead, for list-append and rw-register: no anomaly after Elle, in real time"),
+    ("elements", "instead, for bank: every read of all accounts adds up, and none is below zero"),
     ("agreement", "the replicas decided the same command for each slot ([check] agreement)"),
     ("load", "each kind of operation succeeded, and enough of them ([load] minimum-rate); else unknown"),
     ("faults", "every planned fault has evidence that it took effect; else unknown"),

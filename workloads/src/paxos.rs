@@ -221,9 +221,10 @@ mod tests {
             for status in 100..1000 {
                 let expected = match (status, function) {
                     (200, Function::Read | Function::Get) => Answer::Value(json!(7)),
-                    (200, Function::Txn | Function::Total) => Answer::Unreadable,
+                    (404, Function::Read | Function::Get) | (200, Function::Txn | Function::Total) => {
+                        Answer::Unreadable
+                    }
                     (200, _) | (404, Function::Delete) => Answer::Applied,
-                    (404, Function::Read | Function::Get) => Answer::Unreadable,
                     (409, Function::Cas) => Answer::Precondition(json!(7)),
                     (400 | 413, _) => Answer::Rejected,
                     (other, _) => Answer::Unlisted(other),

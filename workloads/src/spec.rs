@@ -165,7 +165,7 @@ impl FromStr for Workload {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let built = Self::ALL.map(Self::name).join(" and ");
+        let built = Self::ALL.map(Self::name).join(", ");
         match Self::ALL.into_iter().find(|workload| workload.name() == name) {
             Some(workload) => Ok(workload),
             None if Self::NOT_BUILT.contains(&name) => {
@@ -363,8 +363,8 @@ mod tests {
         let error = |name: &str| {
             toml::from_str::<LoadSpec>(&format!("workload = \"{name}\"")).unwrap_err().to_string()
         };
-        assert!(error("bank").contains("\"bank\" is not built yet; this version has register and kv"));
-        assert!(error("bnak").contains("unknown workload \"bnak\"; there are register and kv"));
+        assert!(error("queue").contains("\"queue\" is not built yet; this version has register, kv"));
+        assert!(error("bnak").contains("unknown workload \"bnak\"; there are register, kv"));
     }
 
     #[test]
