@@ -203,6 +203,9 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
 /// The store's side of the interface.
 fn apply(store: &mut BTreeMap<String, String>, method: &Method, path: &str, body: &str) -> (u16, String) {
     let applied = (200, json!({"applied": true, "slot": 1}).to_string());
+    if !path.starts_with("/kv/") {
+        return apply_many(store, path, &serde_json::from_str(body).unwrap());
+    }
     let mut parts = path.strip_prefix("/kv/").expect("a path of ours").split('/');
     let key = parts.next().unwrap().to_owned();
     match (method.as_str(), parts.next()) {
@@ -232,6 +235,49 @@ fn apply(store: &mut BTreeMap<String, String>, method: &Method, path: &str, body
             applied
         }
         other => panic!("no such request: {other:?}"),
+    }
+}
+
+/// Transactions and the bank; every account holds a hundred at first.
+fn apply_many(store: &mut BTreeMap<String, String>, path: &str, body: &Value) -> (u16, String) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let has = |store: &BTreeMap<String, String>, key: &str| {
+        store.get(key).map_or(100, |balance| balance.parse::<u64>().unwrap())
+    };
+    match path {
+        "/txn" => {
+            let mut step = |operation: &Value| {
+                if let Some(get) = operation.get("get") {
+                    return json!({ "value": store.get(&text(&get["key"])) });
+                }
+                if let Some(put) = operation.get("put") {
+                    store.insert(text(&put["key"]), text(&put["value"]));
+                } else {
+                    let append = &operation["append"];
+                    store.entry(text(&append["key"])).or_default().push_str(&text(&append["value"]));
+                }
+                json!({ "applied": true })
+            };
+            let results: Vec<_> = body["operations"].as_array().unwrap().iter().map(&mut step).collect();
+            (200, json!({ "applied": true, "results": results }).to_string())
+        }
+        "/bank/total" => {
+            let accounts = body["accounts"].as_array().unwrap().iter().map(text);
+            let balances: BTreeMap<_, _> = accounts.map(|key| (key.clone(), has(store, &key))).collect();
+            (200, json!({ "balances": balances }).to_string())
+        }
+        "/bank/transfer" => {
+            let (from, to, amount) =
+                (text(&body["from"]), text(&body["to"]), body["amount"].as_u64().unwrap());
+            let Some(left) = has(store, &from).checked_sub(amount) else {
+                return (409, json!({ "applied": false }).to_string());
+            };
+            store.insert(from, left.to_string());
+            let more = has(store, &to) + amount;
+            store.insert(to, more.to_string());
+            (200, json!({ "applied": true }).to_string())
+        }
+        other => panic!("no such path: {other}"),
     }
 }
 
