@@ -56,6 +56,16 @@ static FLAGS: &[Flag] = &[
         Ok(FaultSpec { delay: Some(read(text)?), target: Some(target("all")), ..FaultSpec::new(Kind::SlowSync) })
     }),
     flag("sync-error", "TARGET", "random", "Let every sync of these nodes fail", |on| aimed(Kind::SyncError, on)),
+    flag("clock-jump", "BY[:TARGET]", "1h", "Put the clock of a node (or of these nodes) ahead by this, for example 1h; back: --clock-jump=-1h", |text| {
+        clock(Kind::Jump, text, |fault, by| { fault.by = Some(read(by)?); Ok(()) })
+    }),
+    flag("clock-drift", "SPEED[:TARGET]", "1.5:leader", "Let the clock of a node go so many times as fast, for example 1.5 or 0.5", |text| {
+        clock(Kind::Drift, text, |fault, speed| { fault.speed = Some(number(speed)?); Ok(()) })
+    }),
+    flag("clock-strobe", "BY[:TARGET]", "200ms:all", "Put the clock of a node ahead by this and back, ten times a second", |text| {
+        clock(Kind::Strobe, text, |fault, by| { fault.by = Some(read(by)?); Ok(()) })
+    }),
+    flag("clock-freeze", "TARGET", "minority", "Let the clocks of nodes stand still", |on| aimed(Kind::Freeze, on)),
     flag("restart-all", "", "", "kill -9 for all nodes at once, and start them again", |_| Ok(FaultSpec::new(Kind::RestartAll))),
     flag("rolling-restart", "", "", "SIGTERM to one node after another, each started again before the next", |_| Ok(FaultSpec::new(Kind::RollingRestart))),
     flag("partition", "KIND", "majority-ring", "Cut the network: halves, one, minority, majority, leader, bridge, majority-ring, or groups: n1,n2|n3", partition),
@@ -103,6 +113,22 @@ fn target(text: &str) -> Target {
 #[expect(clippy::unnecessary_wraps, reason = "an entry of the table of flags may refuse its value")]
 fn aimed(kind: Kind, on: &str) -> Result<FaultSpec, String> {
     Ok(FaultSpec { target: Some(target(on)), ..FaultSpec::new(kind) })
+}
+
+/// A fault of one node's clock, or of those that are named behind a colon.
+fn clock(
+    kind: Kind,
+    text: &str,
+    set: fn(&mut FaultSpec, &str) -> Result<(), String>,
+) -> Result<FaultSpec, String> {
+    let (value, on) = text.split_once(':').unwrap_or((text, "random"));
+    let mut fault = aimed(kind, on)?;
+    set(&mut fault, value)?;
+    Ok(fault)
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number; it should be one such as 1.5"))
 }
 
 fn partition(text: &str) -> Result<FaultSpec, String> {
@@ -210,7 +236,7 @@ impl FromArgMatches for FaultFlags {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{FLAGS, FaultFlags};
-    use nemesis::{DiskMode, Mode, PlanOptions, Topology};
+    use nemesis::{Clocks, DiskMode, Mode, PlanOptions, Topology};
     use std::time::Duration;
 
     /// Every option with a value that means something on every cluster of five.
@@ -230,6 +256,7 @@ pub(crate) mod tests {
         let options = PlanOptions {
             mode: Mode::Lab,
             disk: DiskMode::Memory,
+            clocks: Clocks::Shiftable,
             duration: Duration::from_secs(12),
             at_most: None,
             seed: 7,

@@ -53,6 +53,7 @@ impl Hurt {
                 .map_or(unknown, |hit| Self { cut: hit.links.iter().cloned().collect(), ..Self::default() }),
             (
                 Action::Disk(_)
+                | Action::Clock(_)
                 | Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_))
                 | Action::Reset,
                 _,

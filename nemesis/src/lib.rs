@@ -5,6 +5,7 @@
 //! between them; and each start and end is written to the history with the evidence that it took effect.
 
 mod budget;
+mod clock;
 mod delay;
 mod disk;
 mod flaky;
@@ -26,6 +27,7 @@ mod words;
 mod pretend;
 
 pub use budget::AtMost;
+pub use clock::{ClockFault, Clocks, ProcessClock};
 pub use disk::{Condition, Damage, DamageError, Disk, DiskCounters, DiskError, DiskMode, Harm};
 pub use flaky::{Flaky, Share};
 pub use kept::{AskError, NodeState, Reply, Request, SOCKET, ask};

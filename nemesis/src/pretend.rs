@@ -1,5 +1,6 @@
 //! For tests: a node that is a real process, and a lab full of them. The process is the test binary itself.
 
+use crate::clock::ProcessClock;
 use crate::disk::Disk;
 use crate::lab::{Lab, LabConfig};
 use crate::network::Network;
@@ -46,6 +47,7 @@ pub(crate) fn node(lab: &Lab, name: &str, folder: &Path) -> ProcessCommand {
         env: vec![(ADDRESS.into(), lab.listen_address(name).to_string().into())],
         output: folder.join(format!("{name}.log")),
         data: Some(folder.join(name)),
+        clock: Some(ProcessClock::Foreign(folder.join(format!("{name}.clock")))),
     }
 }
 
@@ -57,6 +59,7 @@ pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
         env: Vec::new(),
         output: folder.join("output.log"),
         data: Some(folder.join("data")),
+        clock: Some(ProcessClock::Foreign(folder.join("clock"))),
     }
 }
 

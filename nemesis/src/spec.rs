@@ -4,6 +4,7 @@ pub use crate::delay::{Delay, Distribution};
 use crate::flaky::{Flaky, Share};
 use crate::point::{After, Point};
 use crate::vocabulary::Kind;
+use jiff::SignedDuration;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -59,7 +60,7 @@ pub struct FaultSpec {
     /// `slow`: the share of the time for which it stands still; half when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub still: Option<Share>,
-    /// `slow`: how long it takes from one standstill to the next; 100 ms when left out.
+    /// `slow` and `strobe`: how long it takes from one standstill or jump ahead to the next; 100 ms when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub period: Option<Duration>,
@@ -84,6 +85,13 @@ pub struct FaultSpec {
     /// `flaky`: the share in which a bit is flipped that the program reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub garble: Option<Share>,
+    /// `jump` and `strobe`: how far the clock is ahead, or behind where this is negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
+    pub by: Option<SignedDuration>,
+    /// `drift`: how many times as fast as a true one the clock goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
     /// `bit-flip` and `truncate`: only files whose name contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -121,6 +129,8 @@ impl FaultSpec {
             reorder: None,
             corrupt: None,
             garble: None,
+            by: None,
+            speed: None,
             file: None,
             bits: None,
             bytes: None,

@@ -1,5 +1,6 @@
 //! Every fault the bench has a word for, what it needs, and whether this build can do it.
 
+use crate::clock::Clocks;
 use crate::disk::DiskMode;
 use crate::network::Mode;
 use crate::topology::nearest;
@@ -105,7 +106,6 @@ pub struct Entry {
 const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host];
 const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy];
 const FRAMES: &[Mode] = &[Mode::Lab];
-const CLOCK: &str = "it needs clocks that the bench can shift, which this build does not have";
 const LATER: &str = "this build does not have it";
 
 const fn can(
@@ -162,10 +162,10 @@ static VOCABULARY: [Entry; 27] = {
         disk(Kind::Full, "full", "no space is left", "errors handed out"),
         disk(Kind::SlowSync, "slow-sync", "syncs take longer", "syncs delayed"),
         disk(Kind::SyncError, "sync-error", "syncs fail", "errors handed out"),
-        cannot(Kind::Jump, "jump", Clock, "the wall clock jumps", READ_BACK, CLOCK),
-        cannot(Kind::Drift, "drift", Clock, "the wall clock runs at another speed", READ_BACK, CLOCK),
-        cannot(Kind::Strobe, "strobe", Clock, "the wall clock jumps to and fro", READ_BACK, CLOCK),
-        cannot(Kind::Freeze, "freeze", Clock, "the wall clock stands still", READ_BACK, CLOCK),
+        can(Kind::Jump, "jump", Clock, "the wall clock jumps", READ_BACK, ANY),
+        can(Kind::Drift, "drift", Clock, "the wall clock runs at another speed", READ_BACK, ANY),
+        can(Kind::Strobe, "strobe", Clock, "the wall clock jumps to and fro", READ_BACK, ANY),
+        can(Kind::Freeze, "freeze", Clock, "the wall clock stands still", READ_BACK, ANY),
         cannot(Kind::Reconfigure, "reconfigure", Cluster, "members are added, removed or replaced", "the configuration read back", LATER),
         can(Kind::RestartAll, "restart-all", Cluster, "SIGKILL to all nodes at once; restarted on the same data at the end", PIDS, ANY),
         can(Kind::RollingRestart, "rolling-restart", Cluster, "SIGTERM to one node after another; each is back before the next", PIDS, ANY),
@@ -206,9 +206,13 @@ impl Kind {
         self == Self::Reset
     }
 
-    /// Whether this build can do it in this mode, with this disk; otherwise why not, as a sentence that goes on after "`kind`: ".
-    pub(crate) fn available(self, mode: Mode, disk: DiskMode) -> Result<(), String> {
+    /// Whether this build can do it in this mode, with this disk and these clocks; otherwise why not, as a sentence
+    /// that goes on after "`kind`: ".
+    pub(crate) fn available(self, mode: Mode, disk: DiskMode, clocks: Clocks) -> Result<(), String> {
         let entry = self.entry();
+        if let (Family::Clock, Clocks::True(reason)) = (entry.family, clocks) {
+            return Err(format!("`{}` cannot be injected into this program: {reason}", entry.name));
+        }
         if entry.modes.contains(&mode) && (!entry.memory_disk || disk == DiskMode::Memory) {
             return Ok(());
         }
@@ -289,22 +293,34 @@ mod tests {
 
     #[test]
     fn a_word_of_packets_is_refused_because_it_needs_the_lab() {
-        let reason = "loss".parse::<Kind>().unwrap().available(Mode::Proxy, DiskMode::Real).unwrap_err();
+        let reason = "loss"
+            .parse::<Kind>()
+            .unwrap()
+            .available(Mode::Proxy, DiskMode::Real, Clocks::Shiftable)
+            .unwrap_err();
         assert!(reason.contains("network = \"lab\""), "{reason}");
     }
 
     #[test]
     fn faults_that_need_to_know_what_was_synced_are_refused_on_a_real_disk() {
-        let reason = Kind::PowerLoss.available(Mode::Lab, DiskMode::Real).unwrap_err();
+        let reason = Kind::PowerLoss.available(Mode::Lab, DiskMode::Real, Clocks::Shiftable).unwrap_err();
         assert!(reason.contains("disk = \"memory\""), "{reason}");
-        assert_eq!(Kind::PowerLoss.available(Mode::Lab, DiskMode::Memory), Ok(()));
-        assert_eq!(Kind::BitFlip.available(Mode::Host, DiskMode::Real), Ok(()));
+        assert_eq!(Kind::PowerLoss.available(Mode::Lab, DiskMode::Memory, Clocks::Shiftable), Ok(()));
+        assert_eq!(Kind::BitFlip.available(Mode::Host, DiskMode::Real, Clocks::Shiftable), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_cannot_be_shifted_is_refused_with_the_reason() {
+        let clocks = Clocks::True("tracing is forbidden");
+        let reason = Kind::Jump.available(Mode::Host, DiskMode::Real, clocks).unwrap_err();
+        assert!(reason.contains("tracing is forbidden"), "{reason}");
+        assert_eq!(Kind::Kill.available(Mode::Host, DiskMode::Real, clocks), Ok(()));
     }
 
     #[test]
     fn network_faults_are_refused_where_there_is_no_network_between_the_nodes() {
-        let reason = Kind::Partition.available(Mode::Host, DiskMode::Real).unwrap_err();
+        let reason = Kind::Partition.available(Mode::Host, DiskMode::Real, Clocks::Shiftable).unwrap_err();
         assert!(reason.contains("network = \"proxy\""), "{reason}");
-        assert_eq!(Kind::Kill.available(Mode::Host, DiskMode::Real), Ok(()));
+        assert_eq!(Kind::Kill.available(Mode::Host, DiskMode::Real, Clocks::Shiftable), Ok(()));
     }
 }

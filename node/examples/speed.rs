@@ -96,6 +96,7 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8) -> Child {
         name: format!("n{place}"),
         listen: addresses[usize::from(place) - 1],
         data: folder.join(format!("n{place}")),
+        clock: None,
         seed: u64::from(place),
         enclosed: false,
         members: addresses.iter().enumerate().map(member).collect(),

@@ -22,6 +22,9 @@ pub struct NodeConfig {
     pub enclosed: bool,
     /// Folder of its log; made if it is not there.
     pub data: PathBuf,
+    /// A file by which the bench shifts this node's wall clock, as [`WallClock`](crate::clock::WallClock) reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<PathBuf>,
     /// Seed of its backoff jitter.
     pub seed: u64,
     /// Every node that the cluster began with, in the same order everywhere, with the addresses at which *this* node

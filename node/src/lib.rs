@@ -4,6 +4,7 @@
 //! The roles of the paper are pure and live in [`paxos`]; [`driver`] feeds them, [`log`] remembers for them,
 //! [`transport`] and [`http`] connect them to the world.
 
+pub mod clock;
 pub mod config;
 pub mod driver;
 pub mod flaw;

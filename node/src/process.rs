@@ -6,6 +6,7 @@
     reason = "this is the edge that starts everything"
 )]
 
+use crate::clock::WallClock;
 use crate::config::NodeConfig;
 use crate::driver::Driver;
 use crate::http::Server;
@@ -69,6 +70,8 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     }
     // A process id will not do: in a container every life of a node has the same one.
     let life = std::hash::RandomState::new().hash_one(std::process::id());
+    let clock = WallClock::open(config.clock.as_deref())
+        .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
     let log = Log::open(&config.data)?;
     let roster = known_roster(&config, &log.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -88,6 +91,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         let server = Server {
             inbox: inbox.clone(),
             deadline: config.paxos.deadline,
+            clock,
             anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),
         };
         let driver = Driver::new(config, &roster, (started, life), log, Peers::default(), inbox);

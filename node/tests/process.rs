@@ -71,6 +71,7 @@ impl Cluster {
             listen: address,
             enclosed: false,
             data: self.data(place),
+            clock: None,
             seed: place as u64,
             members: self.members[..self.members.len().min(self.joins)].to_vec(),
             routes: BTreeMap::new(),

@@ -4,7 +4,7 @@ use super::remedy::Place;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
-use nemesis::{Disk, Entry, Mode, Network};
+use nemesis::{Clocks, Disk, Entry, Mode, Network};
 use std::net::TcpListener;
 
 /// Prints the table.
@@ -40,6 +40,14 @@ pub(crate) fn run() -> Result<Exit, Failure> {
                 "  {BAD}no{BAD:#}   {:10}  {}  {FAINT}{reason}{FAINT:#}",
                 probe.name, probe.about
             )),
+        }
+    }
+    screen.line(&format!("{STRONG}clocks{STRONG:#}  {FAINT}tried just now on a process of its own{FAINT:#}"));
+    let about = "of programs that know nothing of the bench";
+    match Clocks::choose(false) {
+        Clocks::Shiftable => screen.line(&format!("  {GOOD}yes{GOOD:#}  foreign     {about}")),
+        Clocks::True(reason) => {
+            screen.line(&format!("  {BAD}no{BAD:#}   foreign     {about}  {FAINT}{reason}{FAINT:#}"));
         }
     }
     screen.line(&format!("{STRONG}faults{STRONG:#}"));

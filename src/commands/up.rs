@@ -5,13 +5,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::folder::RunFolder;
 use crate::run::lab;
+use crate::spec::sections::System;
 use crate::spec::{self, Experiment, source};
 use crate::systems::cluster::{Cluster, lab_failure};
 use crate::systems::observe::Leaders;
 use crate::terminal::{FAINT, STRONG, Screen};
 use checker::history::{Event, Recorder};
 use jiff::Timestamp;
-use nemesis::{Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET};
+use nemesis::{Clocks, Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -200,7 +201,9 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
         }
         Ok(Request::Faults { faults, seed, duration }) => {
             let lab = &kept.cluster.lab;
-            let options = PlanOptions { mode: lab.mode(), disk: lab.disk(), duration, at_most: None, seed };
+            let clocks = Clocks::choose(kept.cluster.system == System::Paxos);
+            let (mode, disk) = (lab.mode(), lab.disk());
+            let options = PlanOptions { mode, disk, clocks, duration, at_most: None, seed };
             match nemesis::plan(&faults, lab.topology(), &options) {
                 Err(error) => Reply::Refused { reason: error.to_string() },
                 Ok(_) if kept.nemesis.try_lock().is_err() => Reply::Refused {

@@ -7,7 +7,7 @@ use crate::spec::{Experiment, Loaded};
 use checker::history::{FORMAT_VERSION, Header};
 use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use jiff::Timestamp;
-use nemesis::{PlannedFault, Trigger};
+use nemesis::{Family, PlannedFault, Trigger};
 use node::config::{Backoff, BackoffKind, Role};
 use std::time::Duration;
 
@@ -149,14 +149,20 @@ impl Experiment {
         disk.map_err(|error| self.complaint("cluster.disk", &error.to_string()))
     }
 
+    /// Whether its nodes' clocks can be shifted; not tried where no fault needs it.
+    fn clocks(&self) -> nemesis::Clocks {
+        let needed = self.spec.faults.iter().any(|fault| fault.kind.entry().family == Family::Clock);
+        nemesis::Clocks::choose(!needed || self.spec.cluster.system == System::Paxos)
+    }
+
     /// Its faults with everything decided.
     ///
     /// # Errors
     /// When one cannot be meant, with its line.
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
         let (mode, disk) = (self.mode()?, self.disk()?);
-        let (duration, at_most) = (self.spec.load.duration, self.spec.budget.at_most);
-        let options = nemesis::PlanOptions { mode, disk, duration, at_most, seed };
+        let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);
+        let options = nemesis::PlanOptions { mode, disk, clocks, duration, at_most, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
             self.complaint(&field, &error.reason)

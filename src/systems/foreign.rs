@@ -3,7 +3,7 @@
 use super::cluster::output_path;
 use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode, System};
-use nemesis::{Lab, ProcessCommand};
+use nemesis::{Lab, ProcessClock, ProcessCommand};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -106,6 +106,7 @@ pub(super) fn command(
         env: Vec::new(),
         output: output_path(folder, &node.name),
         data: Some(data.clone()),
+        clock: Some(ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
     })
 }
 

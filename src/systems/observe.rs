@@ -142,6 +142,20 @@ impl Watched {
             }
         }
     }
+
+    /// What its wall clock says, in nanoseconds since 1970; none where the system does not tell.
+    async fn clock(&mut self, patience: Duration) -> Option<i64> {
+        match self.system {
+            System::Paxos => Some(self.asker.get::<Clock>("/clock", patience).await.ok()?.clock),
+            System::Etcd | System::Command => None,
+        }
+    }
+}
+
+/// What a node of our own store says of its wall clock.
+#[derive(Debug, Deserialize)]
+struct Clock {
+    clock: i64,
 }
 
 /// Asks all nodes who leads and how far they are, each over a connection that is kept.
@@ -179,6 +193,18 @@ impl Directory for Leaders {
         Box::pin(async {
             let leading = self.all().await.into_iter().filter(|(_, seen)| seen.active == Some(true));
             leading.map(|(name, seen)| (seen.round, name)).max().map(|(_, name)| name)
+        })
+    }
+
+    fn clock<'a>(&'a self, node: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>> {
+        Box::pin(async move {
+            for watched in &self.0 {
+                let mut watched = watched.lock().await;
+                if watched.name == node {
+                    return watched.clock(ANSWER_WITHIN).await;
+                }
+            }
+            None
         })
     }
 

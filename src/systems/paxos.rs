@@ -3,7 +3,7 @@
 use super::cluster::output_path;
 use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
-use nemesis::{Lab, Mode, ProcessCommand};
+use nemesis::{Lab, Mode, ProcessClock, ProcessCommand};
 use node::config::{Member, NodeConfig};
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,11 +27,13 @@ pub(super) fn command(
         roles: member.roles,
     });
     let own = folder.join("nodes").join(&node.name);
+    let clock = own.join("clock");
     let config = NodeConfig {
         name: node.name.clone(),
         listen: lab.listen_address(&node.name),
         enclosed: lab.mode() == Mode::Lab,
         data: own.join("data"),
+        clock: Some(clock.clone()),
         // Nodes that jitter alike would never get out of each other's way.
         seed: seed.wrapping_mul(1_000).wrapping_add(number),
         members: members.collect(),
@@ -54,5 +56,6 @@ pub(super) fn command(
         env: Vec::new(),
         output: output_path(folder, &config.name),
         data: Some(config.data),
+        clock: Some(ProcessClock::Itself(clock)),
     })
 }

@@ -3,6 +3,7 @@
 //! Everything a fault does is an action here, held by a *claim* (the fault's number). What several faults hold is
 //! only over when the last of them lets go, so faults may overlap as they like.
 
+mod clocks;
 mod data;
 
 use crate::disk::{Disk, DiskError, DiskMode, Disks, NodeDisk};
@@ -74,6 +75,14 @@ pub enum LabError {
     /// The disks cannot be had, or did not do what they should.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// A clock could not be shifted or read.
+    #[error("the clock of {node}: {source}")]
+    Clock {
+        /// The node.
+        node: String,
+        /// What stood in the way.
+        source: io::Error,
+    },
     /// A process could not be started or reached.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -310,6 +319,13 @@ impl Lab {
             let mut process = node.process.lock().await;
             if let Some(error) = process.disk().and_then(|disk| disk.release_all().err()) {
                 first_error = first_error.or(Some(error.into()));
+            }
+            if let Some(error) = process.clock().and_then(|clock| clock.release(None).err()) {
+                first_error = first_error.or(Some(ProcessError::Clock {
+                    node: name.clone(),
+                    path: PathBuf::new(),
+                    source: error,
+                }));
             }
             let (down, still) = process.claims();
             for claim in still {

@@ -4,6 +4,7 @@ use super::{Duty, PlanOptions, Refusal};
 use crate::network::{CLIENTS, Mode};
 use crate::spec::{Delay, FaultSpec};
 use crate::vocabulary::Kind;
+use jiff::SignedDuration;
 use std::time::Duration;
 
 /// A process cannot be seen to stop and go on faster than this.
@@ -11,13 +12,15 @@ const SHORTEST_TURN: Duration = Duration::from_millis(1);
 
 /// Refuses what this network and disk cannot do, keys the kind does not take, and numbers that make no fault.
 pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refusal> {
-    spec.kind.available(options.mode, options.disk).map_err(|reason| Refusal::new("kind", reason))?;
+    spec.kind
+        .available(options.mode, options.disk, options.clocks)
+        .map_err(|reason| Refusal::new("kind", reason))?;
     let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
     if clients && options.mode != Mode::Lab {
         let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
         return Err(Refusal::new("groups", reason));
     }
-    let keys: [(&'static str, bool, &[Kind]); 18] = [
+    let keys: [(&'static str, bool, &[Kind]); 20] = [
         ("target", spec.target.is_some() && takes_no_target(spec.kind), &[]),
         ("shape", spec.shape.is_some(), &[Kind::Partition]),
         ("groups", spec.groups.is_some(), &[Kind::Partition]),
@@ -25,7 +28,9 @@ pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refus
         ("to", spec.to.is_some(), &[Kind::OneWay]),
         ("how", spec.how.is_some(), &[Kind::Partition, Kind::OneWay]),
         ("still", spec.still.is_some(), &[Kind::Slow]),
-        ("period", spec.period.is_some(), &[Kind::Slow]),
+        ("period", spec.period.is_some(), &[Kind::Slow, Kind::Strobe]),
+        ("by", spec.by.is_some(), &[Kind::Jump, Kind::Strobe]),
+        ("speed", spec.speed.is_some(), &[Kind::Drift]),
         ("delay", spec.delay.is_some(), &[Kind::Delay, Kind::SlowSync]),
         ("rate", spec.rate.is_some(), &[Kind::Rate]),
         ("loss", spec.loss.is_some(), &[Kind::Flaky]),
@@ -60,6 +65,7 @@ pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refus
         (Kind::Rate, _, Some(rate)) if rate.0 == 0 => {
             Err(Refusal::new("rate", "no bytes at all is a partition; use kind = \"partition\""))
         }
+        (Kind::Jump | Kind::Drift | Kind::Strobe, _, _) => check_clock(spec),
         (Kind::Slow, _, _) => check_duty(Duty::of(spec)),
         (Kind::Flaky, _, _) if spec.flaky().is_nothing() => Err(Refusal::new(
             "loss",
@@ -84,6 +90,45 @@ fn check_duty(duty: Duty) -> Result<(), Refusal> {
         return Err(Refusal::new("still", reason));
     }
     Ok(())
+}
+
+/// A clock that is off by less could not be told from one that is read a little late.
+const LEAST_SHIFT: Duration = Duration::from_millis(10);
+/// Ten years; what is further off does not fit everywhere.
+const LARGEST_SHIFT: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Half of the time a strobe is ahead, and each half must be seen.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
+const LEAST_DRIFT: f64 = 0.01;
+const FASTEST: f64 = 1000.0;
+
+fn check_clock(spec: &FaultSpec) -> Result<(), Refusal> {
+    if spec.kind == Kind::Drift {
+        let reason = match spec.speed {
+            None => "say how fast it goes, for example speed = 1.5",
+            Some(0.0) => "a clock that stands still is kind = \"freeze\"",
+            Some(speed) if !(0.0..=FASTEST).contains(&speed) => "it should be between 0 and 1000",
+            Some(speed) if (speed - 1.0).abs() < LEAST_DRIFT => {
+                "that is hardly a drift; let it be off by 0.01 at least, as in 1.01 or 0.99"
+            }
+            Some(_) => return Ok(()),
+        };
+        return Err(Refusal::new("speed", reason));
+    }
+    let by = spec.by.ok_or_else(|| {
+        Refusal::new("by", "say by how much, for example by = \"1h\", or by = \"-1h\" to go back")
+    })?;
+    if !(LEAST_SHIFT..=LARGEST_SHIFT).contains(&by.unsigned_abs()) {
+        return Err(Refusal::new("by", "a clock is put off by 10 ms at least and by ten years at most"));
+    }
+    if spec.period.is_some_and(|period| period < SHORTEST_PERIOD) {
+        return Err(Refusal::new("period", "it should be at least 10 ms, or the jumps could not be seen"));
+    }
+    Ok(())
+}
+
+/// How far a clock is put off, of a spec that was checked.
+pub(super) fn nanoseconds(by: Option<SignedDuration>) -> i64 {
+    by.map_or(0, |by| i64::try_from(by.as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn check_delay(delay: Delay) -> Result<(), Refusal> {

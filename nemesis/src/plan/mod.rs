@@ -10,6 +10,7 @@ mod times;
 pub use scope::{Hit, Scope};
 
 use crate::budget::{AtMost, Hurt};
+use crate::clock::{ClockFault, Clocks};
 use crate::disk::{Condition, Damage, DiskMode, Harm};
 use crate::flaky::Share;
 use crate::network::{LinkFault, Mode};
@@ -31,6 +32,8 @@ pub struct PlanOptions {
     pub mode: Mode,
     /// Where the nodes have their data.
     pub disk: DiskMode,
+    /// Whose clocks can be shifted.
+    pub clocks: Clocks,
     /// Length of the phase `load`. Every fault starts and ends within it.
     pub duration: Duration,
     /// How many nodes may be down or cut off at once; without it faults overlap as they come.
@@ -137,6 +140,8 @@ pub enum Action {
     },
     /// Something about disks, from start to end.
     Disk(Condition),
+    /// Something about clocks, from start to end.
+    Clock(ClockFault),
     /// Something about links, from start to end.
     Links(LinkFault),
     /// The links between two nodes after those between two others are cut, and healed in another order.
@@ -147,6 +152,9 @@ pub enum Action {
     /// Open connections are reset; over at once.
     Reset,
 }
+
+/// How long it takes from one turn to the next of what comes and goes by itself, where a spec does not say.
+const PERIOD: Duration = Duration::from_millis(100);
 
 /// How long something stands still and how long it goes on, in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +168,7 @@ pub struct Duty {
 impl Duty {
     /// Half of the time where nothing is said, ten times a second.
     fn of(spec: &FaultSpec) -> Self {
-        let period = spec.period.unwrap_or(Duration::from_millis(100));
+        let period = spec.period.unwrap_or(PERIOD);
         let share = spec.still.unwrap_or(Share::of_millionths(500_000));
         let still = period.mul_f64(f64::from(share.millionths()) / 1e6);
         Self { still, going: period.saturating_sub(still) }
@@ -179,7 +187,7 @@ impl Action {
             | Self::Damage(_)
             | Self::PowerLoss { .. }
             | Self::Slow(_) => true,
-            Self::Disk(_) | Self::Links(_) | Self::Swizzle { .. } | Self::Reset => false,
+            Self::Disk(_) | Self::Clock(_) | Self::Links(_) | Self::Swizzle { .. } | Self::Reset => false,
         }
     }
 }
@@ -379,7 +387,14 @@ fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
             CutManner::Stall => LinkFault::Stall,
             CutManner::Refuse => LinkFault::Refuse,
         }),
-        Kind::Jump | Kind::Drift | Kind::Strobe | Kind::Freeze | Kind::Reconfigure | Kind::DiskSwap => {
+        Kind::Jump => Action::Clock(ClockFault::Jump { by: check::nanoseconds(spec.by) }),
+        Kind::Drift => Action::Clock(ClockFault::drift(spec.speed.unwrap_or(1.0))),
+        Kind::Strobe => {
+            let period = spec.period.unwrap_or(PERIOD);
+            Action::Clock(ClockFault::Strobe { by: check::nanoseconds(spec.by), period })
+        }
+        Kind::Freeze => Action::Clock(ClockFault::Freeze),
+        Kind::Reconfigure | Kind::DiskSwap => {
             unreachable!("a kind that no mode can do is refused before its action is asked for")
         }
     }

@@ -1,6 +1,7 @@
 //! Whom a fault hits: nodes, and the directed links between them.
 
 use super::Refusal;
+use crate::clock::ClockFault;
 use crate::network::{CLIENTS, LinkFault};
 use crate::partition::{Link, between_groups, bridge, halves, majority, majority_ring};
 use crate::plan::Action;
@@ -118,13 +119,23 @@ pub(super) fn aim(
         | Action::Damage(_)
         | Action::Slow(_)
         | Action::PowerLoss { .. }
+        | Action::Clock(_)
         | Action::Disk(_) => {
             let example = || format!("say whom, for example target = \"{}\"", example(topology));
             let target = spec.target.clone().ok_or_else(|| Refusal::new("target", example()))?;
             let ends = choose("target", &target, topology, rng, busy)?;
-            let words = match spec.delay {
-                Some(delay) => format!("{} {delay} on", spec.kind),
-                None => spec.kind.name().to_owned(),
+            let kind = spec.kind;
+            let words = match (spec.delay, spec.by, spec.speed) {
+                (Some(delay), _, _) => format!("{kind} {delay} on"),
+                (None, Some(by), _) => {
+                    let sign = if by.is_negative() { '-' } else { '+' };
+                    format!("{kind} {sign}{:#} on", by.abs())
+                }
+                (None, None, Some(speed)) => format!("{kind} at {speed} on"),
+                (None, None, None) if *action == Action::Clock(ClockFault::Freeze) => {
+                    format!("{kind} clock of")
+                }
+                (None, None, None) => kind.name().to_owned(),
             };
             aimed(topology, "target", &words, &target.to_string(), Scope::Processes(ends))
         }

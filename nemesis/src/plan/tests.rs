@@ -12,6 +12,7 @@ fn cluster(n: usize) -> Topology {
 
 fn options(seed: u64) -> PlanOptions {
     PlanOptions {
+        clocks: Clocks::Shiftable,
         mode: Mode::Proxy,
         disk: DiskMode::Real,
         duration: Duration::from_secs(20),
@@ -272,6 +273,7 @@ fn clients_may_be_cut_off_in_a_lab_and_only_there() {
     spec.groups = Some(vec![vec!["clients".to_owned(), "n1".to_owned()], vec!["n2".to_owned()]]);
     let topology = Topology::new((1..=3).map(|i| (format!("n{i}"), ["replica"])));
     let options = |mode| PlanOptions {
+        clocks: Clocks::Shiftable,
         mode,
         disk: DiskMode::Real,
         duration: Duration::from_secs(10),

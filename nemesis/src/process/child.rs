@@ -14,6 +14,9 @@ use tokio::time::Instant;
 /// How long a process may take to stop or go on after the signal.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long is waited for whoever traces the process.
+const TRACED_PAUSE: Duration = Duration::from_millis(1);
+
 /// A process that was started.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -131,7 +134,16 @@ impl Running {
 fn reap(child: &mut Child, watched: &Watched) -> Option<ExitStatus> {
     let pid = rustix_pid(child.id());
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+    loop {
+        match waitid(WaitId::Pid(pid), options) {
+            Err(rustix::io::Errno::INTR) => {}
+            // Whoever shifts its clock stops it for a moment, of which all threads of this process hear.
+            Ok(Some(status)) if !(status.exited() || status.killed() || status.dumped()) => {
+                std::thread::sleep(TRACED_PAUSE);
+            }
+            Ok(_) | Err(_) => break,
+        }
+    }
     let mut shared = lock(&watched.shared);
     // Fails when nobody is left, which is the rule.
     let _ = kill_process_group(pid, Signal::KILL);

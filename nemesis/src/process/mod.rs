@@ -11,6 +11,7 @@ pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub(crate) use spawner::Spawner;
 
+use crate::clock::ProcessClock;
 use crate::disk::DiskError;
 use checker::history::{Event, Kind, Process};
 use serde_json::json;
@@ -32,6 +33,8 @@ pub struct ProcessCommand {
     pub output: PathBuf,
     /// The folder of its data, which faults of the disk act on; none if nobody knows it.
     pub data: Option<PathBuf>,
+    /// How it comes to a time that is not the true one; none if no fault of clocks shall reach it.
+    pub clock: Option<ProcessClock>,
 }
 
 /// A node's process ended although nobody killed it.
@@ -93,6 +96,16 @@ pub enum ProcessError {
         node: String,
         /// Its process id.
         pid: u32,
+    },
+    /// Its clock file could not be made.
+    #[error("{node}: its clock file {path}: {source}")]
+    Clock {
+        /// The node.
+        node: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// Its disk could not be had.
     #[error(transparent)]

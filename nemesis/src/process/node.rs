@@ -5,6 +5,7 @@
 
 use super::child::Running;
 use super::{Excuses, Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
+use crate::clock::NodeClock;
 use crate::disk::{DiskError, NodeDisk};
 use crate::network::{Claim, Namespace};
 use rustix::process::Signal;
@@ -43,6 +44,7 @@ pub(crate) struct NodeProcess {
     namespace: Option<Namespace>,
     /// Where its data are, if that is a disk of the bench's own.
     disk: Option<NodeDisk>,
+    clock: Option<NodeClock>,
     command: Option<ProcessCommand>,
     running: Option<Running>,
     incarnation: u32,
@@ -63,6 +65,7 @@ impl NodeProcess {
             node: node.to_owned(),
             namespace,
             disk,
+            clock: None,
             command: None,
             running: None,
             incarnation: 0,
@@ -102,6 +105,14 @@ impl NodeProcess {
         if let Some(running) = self.alive() {
             return Err(ProcessError::Running { node: self.node.clone(), pid: running.pid });
         }
+        if let (None, Some(clock)) = (&self.clock, &command.clock) {
+            let failed = |source| ProcessError::Clock {
+                node: self.node.clone(),
+                path: clock.file().to_owned(),
+                source,
+            };
+            self.clock = Some(NodeClock::create(clock).map_err(failed)?);
+        }
         self.command = Some(command);
         self.start(spawner).await
     }
@@ -120,6 +131,9 @@ impl NodeProcess {
         });
         let running = started.map_err(failed)?;
         let pid = running.pid;
+        if let Some(clock) = &self.clock {
+            clock.began(pid);
+        }
         self.incarnation = incarnation;
         self.running = Some(running);
         Ok(pid)
@@ -133,6 +147,11 @@ impl NodeProcess {
     /// Its disk, if that is one of the bench's own.
     pub(crate) fn disk(&self) -> Option<&NodeDisk> {
         self.disk.as_ref()
+    }
+
+    /// Its clock, once it was started with one that can be shifted.
+    pub(crate) fn clock(&self) -> Option<&NodeClock> {
+        self.clock.as_ref()
     }
 
     /// Makes sure that its disk is there.

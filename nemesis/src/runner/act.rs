@@ -1,5 +1,6 @@
 //! Starts and ends one fault on the lab.
 
+use super::clocks::{self, OnClocks};
 use super::disks::{self, OnDisks};
 use super::evidence::{self, OnLinks, Proof};
 use super::going::{self, Going};
@@ -17,11 +18,12 @@ use tokio::time::Instant;
 const LEADER_PATIENCE: Duration = Duration::from_secs(1);
 const LEADER_PAUSE: Duration = Duration::from_millis(20);
 
-/// What links and disks had done when the fault started.
+/// What links and disks had done, and clocks said, when the fault started.
 #[derive(Debug, Default)]
 pub(super) struct Before {
     links: OnLinks,
     disks: OnDisks,
+    clocks: OnClocks,
 }
 
 /// A fault between its start and its end.
@@ -48,7 +50,9 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     let links = found.links.iter().map(|link| (link.clone(), stage.lab.counters(link))).collect();
     let of_disks = matches!(fault.action, Action::Disk(_));
     let disks = if of_disks { disks::counters(&stage.lab, &found.nodes).await } else { OnDisks::new() };
-    let before = Before { links, disks };
+    let of_clocks = matches!(fault.action, Action::Clock(_));
+    let clocks = if of_clocks { clocks::readings(stage, &found.nodes).await } else { OnClocks::new() };
+    let before = Before { links, disks, clocks };
     let (at, proof, going) = begin(stage, fault, &found, &before).await;
     let record = FaultRecord {
         fault: fault.fault,
@@ -98,6 +102,10 @@ async fn begin(
             let at = stage.recorder.now_ns();
             let mut proof = disks::of_condition(&stage.lab, *condition, &before.disks, length).await;
             proof.notes.extend(failed.map(|error| error.to_string()));
+            return (at, proof, None);
+        }
+        Action::Clock(clock_fault) => {
+            let (at, proof) = clocks::start(stage, claim, *clock_fault, &before.clocks, length).await;
             return (at, proof, None);
         }
         Action::Slow(duty) => {
@@ -164,6 +172,7 @@ pub(super) async fn end(
             (stage.recorder.now_ns(), proof)
         }
         Action::Disk(condition) => relieve(stage, claim, &hit, &before, *condition).await,
+        Action::Clock(_) => clocks::end(stage, claim, &hit.nodes).await,
         Action::Links(link_fault) => heal(stage, claim, &hit, &before, *link_fault).await,
         Action::Swizzle { .. } => heal(stage, claim, &hit, &before, LinkFault::Stall).await,
         Action::Reset => {

@@ -1,6 +1,7 @@
 //! Carries out a plan: starts and ends each fault at its time, proves both, records both, and heals whatever happens.
 
 mod act;
+mod clocks;
 mod disks;
 mod evidence;
 mod going;
@@ -27,6 +28,10 @@ use tokio::task::JoinSet;
 pub trait Directory: Send + Sync {
     /// The name of the node that leads now.
     fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>>;
+
+    /// What a node's clock says, in nanoseconds since 1970; none if it does not tell. Asked where a node
+    /// [reads its clock file itself](crate::ProcessClock::Itself).
+    fn clock<'a>(&'a self, node: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>>;
 
     /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>>;

@@ -1,6 +1,7 @@
 //! Whole plans on real processes: every fault hits, is recorded, and is healed.
 
 use super::*;
+use crate::clock::Clocks;
 use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
 use crate::pretend::{answers, empty_lab, lab_of, shell};
@@ -49,6 +50,10 @@ impl Directory for Leader {
         Box::pin(async { self.0.map(str::to_owned) })
     }
 
+    fn clock<'a>(&'a self, _: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>> {
+        Box::pin(async { None })
+    }
+
     /// Every node decides a slot each time that somebody asks.
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
         let decided = ASKED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -65,6 +70,7 @@ static ASKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0
 fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let options = PlanOptions {
+        clocks: Clocks::Shiftable,
         mode: lab.mode(),
         disk: lab.disk(),
         duration: Duration::from_secs(60),
@@ -218,6 +224,7 @@ async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_
     ]);
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let options = PlanOptions {
+        clocks: Clocks::Shiftable,
         mode: lab.mode(),
         disk: lab.disk(),
         duration: Duration::from_secs(2),
@@ -252,7 +259,8 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let at_most = Some(AtMost::Minority);
     let duration = Duration::from_secs(2);
-    let options = PlanOptions { mode: lab.mode(), disk: lab.disk(), duration, at_most, seed: 7 };
+    let (mode, disk, clocks) = (lab.mode(), lab.disk(), Clocks::Shiftable);
+    let options = PlanOptions { mode, disk, clocks, duration, at_most, seed: 7 };
     let planned = plan(&specs, lab.topology(), &options).unwrap();
     let recorder = Notes::new() as Arc<dyn Recorder>;
     let (directory, never) = (Arc::new(Leader(Some("n1"))), std::future::pending());
@@ -267,6 +275,35 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
     assert!(delay.started < kill.ended, "who takes nobody away does not wait: {records:#?}");
     assert!(pause.notes.is_empty() && never.started.is_none(), "{records:#?}");
     assert!(never.notes[0].contains("2 of 3 nodes, and 1 may be"), "{never:#?}");
+    all_answer(&lab).await;
+}
+
+#[tokio::test]
+async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    if let Clocks::True(reason) = Clocks::choose(false) {
+        assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reason}");
+        eprintln!("skipped faults_of_clocks_are_proved_by_the_clocks_themselves…: {reason}");
+        return;
+    }
+    let lab = Arc::new(lab_of(2, Network::Host, folder.path()).await);
+    let specs = serde_json::json!([
+        {"kind": "jump", "by": "-1h", "target": "n1", "at": "0s", "for": "1500ms"},
+        {"kind": "kill", "target": "n1", "at": "300ms", "for": "100ms"},
+        {"kind": "strobe", "by": "1s", "period": "20ms", "target": "n2", "at": "0s", "for": "300ms"},
+        {"kind": "drift", "speed": 3.0, "target": "n2", "at": "600ms", "for": "300ms"},
+        {"kind": "freeze", "target": "n2", "at": "1200ms", "for": "300ms"},
+    ]);
+    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    for record in &records {
+        assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
+    }
+    let [jump, strobe, _, drift, freeze] = &records[..] else { panic!("{records:#?}") };
+    assert!(jump.evidence[0].contains("3600.000 s behind"), "{jump:#?}");
+    assert!(jump.healing[0].contains("was 3600.000 s behind, and is true"), "the new process too: {jump:#?}");
+    assert!(strobe.evidence[0].contains("1.000 s ahead in"), "{strobe:#?}");
+    assert!(drift.evidence[0].contains("its clock went"), "{drift:#?}");
+    assert!(freeze.evidence[0].contains("went 0.000 s"), "{freeze:#?}");
     all_answer(&lab).await;
 }
 

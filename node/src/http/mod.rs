@@ -12,6 +12,7 @@ mod many;
 mod metrics;
 mod respond;
 
+use crate::clock::WallClock;
 use crate::driver::{Decisions, Input};
 use crate::status::Status;
 use crate::transport::{self, FROM, PROTOCOL};
@@ -35,6 +36,8 @@ pub struct Server {
     pub inbox: mpsc::UnboundedSender<Input>,
     /// How long a command may stay undecided before the client is told "unknown".
     pub deadline: Duration,
+    /// The node's wall clock.
+    pub clock: WallClock,
     /// Names for the commands of clients that give none: this node's name, and a count.
     pub anonymous: (String, AtomicU64),
 }
@@ -88,6 +91,10 @@ impl Server {
             "/metrics" => {
                 only(&request, &Method::GET, "GET")?;
                 Ok(metrics::respond(&self.status().await?))
+            }
+            "/clock" => {
+                only(&request, &Method::GET, "GET")?;
+                Ok(json(StatusCode::OK, &json!({ "clock": self.clock.now_ns() })))
             }
             "/decisions" => {
                 only(&request, &Method::GET, "GET")?;

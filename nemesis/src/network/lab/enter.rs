@@ -61,6 +61,7 @@ pub(super) fn play_part() -> Option<u8> {
         Ok(INIT) => Some(init::run()),
         Ok(PROBE) => Some(probes::inside()),
         Ok(DISK) => Some(crate::disk::serve()),
+        Ok(crate::clock::CLOCK) => Some(crate::clock::stand()),
         Ok(_) | Err(_) => {
             let began = std::env::var(SINCE).ok().and_then(|since| since.parse().ok());
             let began = began.and_then(|since| UNIX_EPOCH.checked_add(Duration::from_nanos(since)));

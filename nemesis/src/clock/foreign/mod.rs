@@ -1,0 +1,176 @@
+//! The clocks of programs that know nothing of the bench.
+//!
+//! A program asks the kernel's library in its own memory (the vDSO) for the time. For each process of a node the bench
+//! stops its threads for about a millisecond, maps the node's clock file into it and lets the library's functions
+//! begin with a jump to code that shifts what the kernel says. Threads and forked children have all of that too.
+
+mod family;
+mod kernel;
+mod probe;
+mod stub;
+mod threads;
+mod vdso;
+
+pub(crate) use probe::{CLOCK, can_be_shifted, stand};
+
+use super::Reading;
+use std::fmt::Display;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use threads::Stopped;
+use vdso::Library;
+
+/// A page of memory.
+const PAGE: u64 = 4096;
+/// What is mapped into a process: the clock file, the code behind it, and room for that code to be called.
+const CODE: u64 = PAGE;
+const ROOM: u64 = 2 * PAGE;
+const REGION: u64 = 3 * PAGE;
+
+/// A process whose clock is shifted by a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Patched {
+    pid: u32,
+    /// Where the clock file is mapped in its memory.
+    region: u64,
+}
+
+/// Makes every process of the node that began as `root` read this clock file; says how many did not yet.
+pub(super) fn adopt(root: u32, file: &Path) -> Result<usize, String> {
+    let mut adopted = 0;
+    for pid in family::of(root) {
+        // A process may end at any time, and then nothing about it matters.
+        let Ok(maps) = std::fs::read_to_string(format!("/proc/{pid}/maps")) else { continue };
+        if vdso::region(&maps, file).is_some() {
+            continue;
+        }
+        match off_thread(|| patch(pid, &maps, file)) {
+            Ok(()) => adopted += 1,
+            Err(_) if !is_alive(pid) => {}
+            Err(reason) => return Err(format!("pid {pid}: {reason}")),
+        }
+    }
+    Ok(adopted)
+}
+
+/// What the clock of a node's first process says, asked as its own threads ask: by calling the library.
+pub(super) fn read(root: u32, file: &Path) -> Result<Reading, String> {
+    let maps =
+        std::fs::read_to_string(format!("/proc/{root}/maps")).map_err(|_| "it has ended".to_owned())?;
+    let region = vdso::region(&maps, file);
+    let region = region.ok_or_else(|| format!("pid {root} does not read the clock file yet"))?;
+    off_thread(|| ask(Patched { pid: root, region }, &maps))
+}
+
+/// Whoever traces is a thread: when it ends, the kernel lets go of all that it stopped, whatever happened.
+fn off_thread<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("clock".to_owned()).spawn_scoped(scope, work);
+        let joined = thread.map_err(|error| error.to_string())?.join();
+        joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !matches!(family::Line::read(&stat), None | Some(family::Line { state: 'Z' | 'X', .. }))
+    })
+}
+
+/// Maps the clock file and the code into a process, and lets its library begin with a jump to that.
+fn patch(pid: u32, maps: &str, file: &Path) -> Result<(), String> {
+    let memory = Memory::open(pid)?;
+    let library = Library::find(maps, |bytes, at| memory.read(bytes, at))?;
+    let stopped = Stopped::all(pid)?;
+    let region = map(&stopped, &memory, &library, file)?;
+    for function in stub::functions() {
+        let Some(entry) = library.function(function.name) else { continue };
+        stopped.move_out_of(entry + 1..entry + stub::JUMP as u64)?;
+        memory.write(&stub::jump(region + CODE + function.offset), entry)?;
+    }
+    Ok(())
+}
+
+/// Lets one thread of a stopped process map everything; gives where.
+fn map(stopped: &Stopped, memory: &Memory, library: &Library, file: &Path) -> Result<u64, String> {
+    let path = std::path::absolute(file).map_err(|error| error.to_string())?;
+    let mut path = path.into_os_string().into_encoded_bytes();
+    path.push(0);
+    let call = |what: &str, number: i64, arguments: [u64; 6]| {
+        let answer = stopped.call_kernel(library.syscall(), number, arguments)?;
+        let error = i32::try_from(answer.cast_signed()).ok().filter(|code| (-4095..0).contains(code));
+        match error {
+            Some(code) => Err(format!("it may not {what}: {}", std::io::Error::from_raw_os_error(-code))),
+            None => Ok(answer),
+        }
+    };
+    let (none, private, shared) = (u64::MAX, kernel::PRIVATE, kernel::SHARED);
+    let readable = kernel::READ | kernel::EXECUTE;
+    let region = call("map memory", libc::SYS_mmap, [0, REGION, readable, private, none, 0])?;
+    let room = region + ROOM;
+    call(
+        "map memory",
+        libc::SYS_mmap,
+        [room, PAGE, kernel::READ | kernel::WRITE, private | kernel::FIXED, none, 0],
+    )?;
+    memory.write(&path, room)?;
+    let opened = call("open the clock file", libc::SYS_open, [room, kernel::OPEN, 0, 0, 0, 0])?;
+    memory.write(stub::code(), region + CODE)?;
+    let shift = [region, PAGE, kernel::READ, shared | kernel::FIXED, opened, 0];
+    let mapped = call("map the clock file", libc::SYS_mmap, shift);
+    call("close the clock file", libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+    mapped.map(|_| region)
+}
+
+/// Lets one thread of a process ask the library for the time.
+fn ask(process: Patched, maps: &str) -> Result<Reading, String> {
+    let memory = Memory::open(process.pid)?;
+    let library = Library::find(maps, |bytes, at| memory.read(bytes, at))?;
+    let entry = library.function(stub::CLOCK_GETTIME).ok_or("its library has no clock")?;
+    let stopped = Stopped::one(process.pid)?;
+    let room = process.region + ROOM;
+    // The answer comes at the start of the room, and the stack of the call is behind it.
+    let top = room + PAGE - 64;
+    let back = process.region + CODE + stub::trap();
+    let earliest = super::true_ns();
+    let answer = stopped.call_function(&memory, entry, [0, room], top, back)?;
+    let latest = super::true_ns();
+    let mut said = [0; 16];
+    memory.read(&mut said, room)?;
+    let word = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| said[at + byte]));
+    if answer != 0 {
+        return Err(format!("its clock gave the error {}", answer.cast_signed()));
+    }
+    let says = word(0).saturating_mul(1_000_000_000).saturating_add(word(8));
+    Ok(Reading { says, earliest, latest })
+}
+
+/// The memory of a process.
+struct Memory(File);
+
+impl Memory {
+    fn open(pid: u32) -> Result<Self, String> {
+        let opened = File::options().read(true).write(true).open(format!("/proc/{pid}/mem"));
+        opened.map(Self).map_err(|error| refused("its memory may not be opened", &error))
+    }
+
+    fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), String> {
+        self.0.read_exact_at(bytes, at).map_err(|error| refused("its memory may not be read", &error))
+    }
+
+    fn write(&self, bytes: &[u8], at: u64) -> Result<(), String> {
+        self.0.write_all_at(bytes, at).map_err(|error| refused("its memory may not be written", &error))
+    }
+}
+
+/// What the system refused, and what would help.
+fn refused(what: &str, error: &dyn Display) -> String {
+    format!(
+        "{what} ({error}); tracing must be allowed: `sysctl -w kernel.yama.ptrace_scope=1` as root, or in a container \
+         `--cap-add SYS_PTRACE`"
+    )
+}
+
+#[cfg(test)]
+mod tests;

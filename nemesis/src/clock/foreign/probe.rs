@@ -1,0 +1,54 @@
+//! Finds out by doing whether the clock of another program can be shifted here.
+
+use crate::clock::{ClockFault, NodeClock, ProcessClock};
+use crate::network::STAGE;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// What the program is told to be that only stands there to have its clock shifted.
+pub(crate) const CLOCK: &str = "clock";
+
+/// Whether the clocks of other programs can be shifted here; tried once. The error says why not, and what would help.
+pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
+    static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| try_it().map_err(|error| error.to_string()))
+        .as_ref()
+        .copied()
+        .map_err(String::as_str)
+}
+
+/// What the program is that stands there: something with a clock, until its input ends.
+pub(crate) fn stand() -> u8 {
+    // Whoever waits hears that it is there, or is gone.
+    let _ = std::io::stdout().write_all(b"\n");
+    let _ = std::io::stdin().read(&mut [0]);
+    0
+}
+
+fn try_it() -> std::io::Result<()> {
+    let file = std::env::temp_dir().join(format!("bench-clock-{}", std::process::id()));
+    let mut program = Command::new("/proc/self/exe");
+    program.env(STAGE, CLOCK).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = program.spawn()?;
+    let tried = NodeClock::create(&ProcessClock::Foreign(file.clone())).and_then(|clock| {
+        if let Some(said) = &mut child.stdout {
+            said.read_exact(&mut [0])?;
+        }
+        clock.began(child.id());
+        let hour = 3_600_000_000_000;
+        clock.apply(1, ClockFault::Jump { by: hour })?;
+        let ahead = clock.read()?.ahead();
+        clock.release(None)?;
+        if (ahead - hour).abs() < hour / 2 {
+            Ok(())
+        } else {
+            Err(std::io::Error::other("a clock that was shifted by an hour did not show it"))
+        }
+    });
+    // Both fail only where there is nothing left to end or to remove.
+    let _ = child.kill().and_then(|()| child.wait());
+    let _ = std::fs::remove_file(&file);
+    tried
+}

@@ -1,0 +1,263 @@
+//! The nodes' wall clocks: what is wrong with them, and the file through which a node's clock is shifted.
+//!
+//! The file has 32 bytes: `ahead`, `faster` and `since`, each a little-endian `i64`, and all three and a seal under
+//! exclusive or. Of the true nanoseconds since 1970, `t`, a node then makes
+//! `t + ahead + (t - since) * faster / 2^32`. Clocks that only go forward stay true, as when a real clock is set.
+
+#[cfg_attr(not(all(target_os = "linux", target_arch = "x86_64")), path = "no_foreign.rs")]
+mod foreign;
+mod shift;
+
+pub(crate) use foreign::{CLOCK, stand};
+pub use shift::ClockFault;
+use shift::{Faults, Shift};
+
+use crate::network::Claim;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What tells a file that is being written from one that was.
+const SEAL: u64 = 0x636c_6f63_6b73_6574;
+/// How often it is seen to that new processes of a node have its clock, where they do not look for it themselves.
+const ADOPT_EVERY: Duration = Duration::from_millis(10);
+
+/// True nanoseconds since 1970.
+pub(crate) fn true_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// How a node comes to the time that the bench wants it to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessClock {
+    /// It reads this file itself, whenever it reads its clock; made before it starts.
+    Itself(PathBuf),
+    /// It knows of nothing: the bench shifts its clock from outside, with the help of this file.
+    Foreign(PathBuf),
+}
+
+impl ProcessClock {
+    /// The file, which is made when the node starts first.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Itself(path) | Self::Foreign(path) => path,
+        }
+    }
+}
+
+/// Whose clocks a run can shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clocks {
+    /// Those of all nodes.
+    Shiftable,
+    /// Of none, for this reason.
+    True(&'static str),
+}
+
+impl Clocks {
+    /// Those of nodes that read a clock file themselves, or not. The latter is tried, once, by a program that begins
+    /// with [`lab_entry`](crate::lab_entry).
+    pub fn choose(read_themselves: bool) -> Self {
+        if read_themselves {
+            return Self::Shiftable;
+        }
+        foreign::can_be_shifted().map_or_else(Self::True, |()| Self::Shiftable)
+    }
+}
+
+/// What a clock said, in nanoseconds since 1970, and between which true times it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) says: i64,
+    pub(crate) earliest: i64,
+    pub(crate) latest: i64,
+}
+
+impl Reading {
+    /// The true time at which it was read, as well as that is known.
+    pub(crate) fn at(self) -> i64 {
+        self.earliest + (self.latest - self.earliest) / 2
+    }
+
+    /// How far it was ahead.
+    pub(crate) fn ahead(self) -> i64 {
+        self.says.saturating_sub(self.at())
+    }
+
+    /// How wrong that may be.
+    pub(crate) fn doubt(self) -> i64 {
+        (self.latest - self.earliest) / 2 + 1
+    }
+}
+
+/// One node's clock. Clones are the same clock.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeClock(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    file: File,
+    path: PathBuf,
+    foreign: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Faults,
+    /// The node's first process, once it was started.
+    pid: Option<u32>,
+    /// Whether somebody sees to new processes of the node.
+    watched: bool,
+}
+
+impl NodeClock {
+    /// Makes the file, with a clock that is true.
+    pub(crate) fn create(clock: &ProcessClock) -> io::Result<Self> {
+        let path = clock.file();
+        let foreign = match clock {
+            ProcessClock::Itself(_) => false,
+            ProcessClock::Foreign(_) => true,
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = File::create(path)?;
+        let shared = Shared { file, path: path.to_owned(), foreign, state: Mutex::default() };
+        let clock = Self(Arc::new(shared));
+        clock.write(&clock.state().faults)?;
+        Ok(clock)
+    }
+
+    /// Whether the node reads the file itself.
+    pub(crate) fn reads_itself(&self) -> bool {
+        !self.0.foreign
+    }
+
+    /// The node has a new first process.
+    pub(crate) fn began(&self, pid: u32) {
+        self.state().pid = Some(pid);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, faults: &Faults) -> io::Result<()> {
+        let Shift { ahead, faster, since } = faults.shift();
+        let [ahead, faster, since] = [ahead, faster, since].map(i64::cast_unsigned);
+        let words = [ahead, faster, since, ahead ^ faster ^ since ^ SEAL];
+        self.0.file.write_all_at(&words.map(u64::to_le_bytes).concat(), 0)
+    }
+
+    /// Lets the processes of a node that knows of nothing see the file.
+    fn adopt(&self, pid: Option<u32>) -> io::Result<()> {
+        match pid {
+            Some(pid) if self.0.foreign => {
+                foreign::adopt(pid, &self.0.path).map(drop).map_err(io::Error::other)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Puts a fault on the clock.
+    pub(crate) fn apply(&self, claim: Claim, fault: ClockFault) -> io::Result<()> {
+        let pid = self.state().pid;
+        self.adopt(pid)?;
+        let mut state = self.state();
+        state.faults.apply(claim, fault, true_ns());
+        self.write(&state.faults)?;
+        let watch = self.0.foreign && !std::mem::replace(&mut state.watched, true);
+        drop(state);
+        if watch {
+            let clock = self.clone();
+            std::thread::Builder::new().name("clocks".to_owned()).spawn(move || clock.watch())?;
+        }
+        if let ClockFault::Strobe { period, .. } = fault {
+            let clock = self.clone();
+            let builder = std::thread::Builder::new().name("strobe".to_owned());
+            builder.spawn(move || clock.strobe(claim, period / 2))?;
+        }
+        Ok(())
+    }
+
+    /// Sees to new processes of the node as long as its clock is not true.
+    fn watch(&self) {
+        loop {
+            std::thread::sleep(ADOPT_EVERY);
+            let mut state = self.state();
+            if state.faults.is_empty() {
+                state.watched = false;
+                return;
+            }
+            let pid = state.pid;
+            drop(state);
+            // What cannot be adopted shows in what is read back.
+            let _ = self.adopt(pid);
+        }
+    }
+
+    /// Jumps to and fro as long as the fault is there.
+    fn strobe(&self, claim: Claim, every: Duration) {
+        loop {
+            std::thread::sleep(every);
+            let mut state = self.state();
+            // A clock that cannot be written shows in what is read back.
+            if !state.faults.turn(claim) || self.write(&state.faults).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a fault off the clock, or all of them.
+    pub(crate) fn release(&self, claim: Option<Claim>) -> io::Result<()> {
+        let mut state = self.state();
+        state.faults.release(claim);
+        self.write(&state.faults)
+    }
+
+    /// How many faults are on it.
+    pub(crate) fn faults(&self) -> usize {
+        self.state().faults.len()
+    }
+
+    /// What the clock of the node's first process says, where the node knows of nothing.
+    pub(crate) fn read(&self) -> io::Result<Reading> {
+        let pid = self.state().pid.ok_or_else(|| io::Error::other("it was never started"))?;
+        self.adopt(Some(pid))?;
+        foreign::read(pid, &self.0.path).map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> i64 {
+        let bytes = std::fs::read(path).unwrap();
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!(word(0) ^ word(8) ^ word(16) ^ SEAL, word(24));
+        word(0).cast_signed()
+    }
+
+    #[test]
+    fn a_strobing_clock_turns_until_it_is_released_and_is_then_true() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clock");
+        let clock = NodeClock::create(&ProcessClock::Itself(path.clone())).unwrap();
+        assert_eq!(read(&path), 0);
+        let strobe = ClockFault::Strobe { by: 5_000_000, period: Duration::from_millis(2) };
+        clock.apply(1, strobe).unwrap();
+        for wanted in [5_000_000, 0, 5_000_000] {
+            while read(&path) != wanted {
+                std::thread::yield_now();
+            }
+        }
+        clock.release(Some(1)).unwrap();
+        assert_eq!(read(&path), 0);
+    }
+}

@@ -1,0 +1,28 @@
+//! What stands in for the clocks of other programs where they cannot be shifted: the reason.
+
+use super::Reading;
+use std::path::Path;
+
+const REASON: &str =
+    "the clocks of programs that know nothing of the bench can be shifted on Linux on x86-64 only";
+
+/// What the program is told to be that only stands there to have its clock shifted.
+pub(crate) const CLOCK: &str = "clock";
+
+/// Never, for the reason given.
+pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
+    Err(REASON)
+}
+
+/// Nobody asks for it.
+pub(crate) fn stand() -> u8 {
+    1
+}
+
+pub(super) fn adopt(_: u32, _: &Path) -> Result<usize, String> {
+    Err(REASON.to_owned())
+}
+
+pub(super) fn read(_: u32, _: &Path) -> Result<Reading, String> {
+    Err(REASON.to_owned())
+}

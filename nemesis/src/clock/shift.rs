@@ -1,0 +1,171 @@
+//! What faults make of a clock together. Pure.
+
+use crate::network::Claim;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A speed is counted in parts of this.
+const WHOLE: i64 = 1 << 32;
+
+/// What is wrong with a clock as long as a fault holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockFault {
+    /// It is ahead, or behind where this is negative.
+    Jump {
+        /// By so many nanoseconds.
+        by: i64,
+    },
+    /// It goes faster, or slower where this is negative.
+    Drift {
+        /// By so many parts of 2^32.
+        faster: i64,
+    },
+    /// It is ahead for half of each period, and true for the other half.
+    Strobe {
+        /// By so many nanoseconds.
+        by: i64,
+        /// How long it takes from one jump ahead to the next.
+        period: Duration,
+    },
+    /// It stands still.
+    Freeze,
+}
+
+impl ClockFault {
+    /// The drift of a clock that goes so many times as fast as a true one.
+    pub fn drift(speed: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a plan refuses speeds that would not fit")]
+        let faster = ((speed - 1.0) * WHOLE as f64).round() as i64;
+        Self::Drift { faster }
+    }
+
+    /// How many times as fast as a true one the clock goes.
+    pub fn speed(self) -> f64 {
+        match self {
+            Self::Jump { .. } | Self::Strobe { .. } => 1.0,
+            Self::Drift { faster } => 1.0 + faster as f64 / WHOLE as f64,
+            Self::Freeze => 0.0,
+        }
+    }
+}
+
+/// The faults of one clock, each with the true time at which it began, and for a strobe, whether it is ahead now.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(BTreeMap<Claim, (ClockFault, i64, bool)>);
+
+impl Faults {
+    pub(super) fn apply(&mut self, claim: Claim, fault: ClockFault, now: i64) {
+        self.0.insert(claim, (fault, now, true));
+    }
+
+    pub(super) fn release(&mut self, claim: Option<Claim>) {
+        match claim {
+            Some(claim) => drop(self.0.remove(&claim)),
+            None => self.0.clear(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Turns a strobe over; false if it is over.
+    pub(super) fn turn(&mut self, claim: Claim) -> bool {
+        let fault = self.0.get_mut(&claim);
+        fault.is_some_and(|(_, _, ahead)| {
+            *ahead = !*ahead;
+            true
+        })
+    }
+
+    /// What the file says. Jumps add up, and so do drifts; while a fault freezes the clock, no drift moves it.
+    pub(super) fn shift(&self) -> Shift {
+        let (mut ahead, mut faster, mut frozen) = (0_i64, 0_i64, None);
+        let since = self.0.values().map(|(_, since, _)| *since).max().unwrap_or(0);
+        let mut drifted = 0_i64;
+        for (fault, began, is_ahead) in self.0.values() {
+            match fault {
+                ClockFault::Jump { by } => ahead = ahead.saturating_add(*by),
+                ClockFault::Strobe { by, .. } if *is_ahead => ahead = ahead.saturating_add(*by),
+                ClockFault::Strobe { .. } => {}
+                ClockFault::Drift { faster: by } => {
+                    faster = faster.saturating_add(*by);
+                    drifted = drifted.saturating_add(gained(since - began, *by));
+                }
+                ClockFault::Freeze => frozen = Some(frozen.map_or(*began, |first: i64| first.min(*began))),
+            }
+        }
+        match frozen {
+            Some(since) => Shift { ahead, faster: -WHOLE, since },
+            None => Shift { ahead: ahead.saturating_add(drifted), faster, since },
+        }
+    }
+}
+
+/// What a clock file says: of the true nanoseconds since 1970, `t`, the clock makes
+/// `t + ahead + (t - since) * faster / 2^32`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Shift {
+    pub(super) ahead: i64,
+    pub(super) faster: i64,
+    pub(super) since: i64,
+}
+
+/// What a clock gains in so long a time.
+fn gained(time: i64, faster: i64) -> i64 {
+    i64::try_from((i128::from(time) * i128::from(faster)) >> 32).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000_000_000_000;
+    const SECOND: i64 = 1_000_000_000;
+
+    /// What the clock says at a true time.
+    fn says(faults: &Faults, time: i64) -> i64 {
+        let Shift { ahead, faster, since } = faults.shift();
+        time + ahead + gained(time - since, faster)
+    }
+
+    #[test]
+    fn jumps_add_up_and_a_released_clock_is_true() {
+        let mut faults = Faults::default();
+        faults.apply(1, ClockFault::Jump { by: 3_600 * SECOND }, NOW);
+        faults.apply(2, ClockFault::Jump { by: -SECOND }, NOW);
+        assert_eq!(says(&faults, NOW) - NOW, 3_599 * SECOND);
+        faults.release(Some(1));
+        assert_eq!(says(&faults, NOW) - NOW, -SECOND);
+        faults.release(None);
+        assert_eq!(faults.shift(), Shift::default());
+    }
+
+    #[test]
+    fn a_drifting_clock_begins_true_and_gains() {
+        let mut faults = Faults::default();
+        faults.apply(1, ClockFault::drift(1.25), NOW);
+        assert!((says(&faults, NOW) - NOW).abs() <= 1);
+        assert!((says(&faults, NOW + 8 * SECOND) - NOW - 10 * SECOND).abs() <= 1);
+        faults.apply(2, ClockFault::drift(900.75), NOW + 8 * SECOND);
+        assert!((says(&faults, NOW + 9 * SECOND) - NOW - 911 * SECOND).abs() <= 2, "two drifts add up");
+        assert!((ClockFault::drift(0.5).speed() - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_frozen_clock_stands_where_it_was_whatever_drifts() {
+        let mut faults = Faults::default();
+        faults.apply(1, ClockFault::Freeze, NOW);
+        faults.apply(2, ClockFault::drift(2.0), NOW);
+        faults.apply(3, ClockFault::Freeze, NOW + SECOND);
+        for later in [0, SECOND, 3_600 * SECOND] {
+            assert_eq!(says(&faults, NOW + later), NOW);
+        }
+        faults.apply(4, ClockFault::Jump { by: SECOND }, NOW);
+        assert_eq!(says(&faults, NOW + 7), NOW + SECOND);
+    }
+}

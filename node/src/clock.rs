@@ -1,0 +1,87 @@
+//! The wall clock, through the one function by which a node reads it, so that the bench can shift it.
+//!
+//! Nothing that a node decides depends on it: it keeps time by a clock that only goes forward.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that owns the clock"
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes of the file: `ahead`, `faster` and `since`, as [`WallClock::now_ns`] has them, and all three and [`SEAL`] under
+/// exclusive or; each a little-endian word of eight.
+const LENGTH: usize = 32;
+/// What tells a file that is being written from one that was.
+const SEAL: u64 = 0x636c_6f63_6b73_6574;
+/// How often a file that is being written is read again.
+const TRIES: usize = 100;
+
+/// A wall clock that may be shifted by a file.
+#[derive(Debug)]
+pub struct WallClock {
+    file: Option<File>,
+}
+
+impl WallClock {
+    /// One that is shifted by this file, or not at all.
+    pub fn open(path: Option<&Path>) -> io::Result<Self> {
+        Ok(Self { file: path.map(File::open).transpose()? })
+    }
+
+    /// Nanoseconds since 1970 as this node has them: of the true ones `t`, `t + ahead + (t - since) * faster / 2^32`.
+    pub fn now_ns(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        let shift = self.file.as_ref().and_then(|file| (0..TRIES).find_map(|_| read(file)));
+        shift.map_or(now, |[ahead, faster, since]| {
+            let gained = (i128::from(now - since) * i128::from(faster)) >> 32;
+            let shifted = i128::from(now) + i128::from(ahead) + gained;
+            i64::try_from(shifted.max(0)).unwrap_or(i64::MAX)
+        })
+    }
+}
+
+/// What the file says; none if it is being written.
+fn read(file: &File) -> Option<[i64; 3]> {
+    let mut bytes = [0; LENGTH];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    let word = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let shift = [word(0)?, word(8)?, word(16)?];
+    let seal = shift.into_iter().fold(SEAL, |seal, word| seal ^ word);
+    (seal == word(24)?).then_some(shift.map(u64::cast_signed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, ahead: i64, faster: i64, since: i64) {
+        let [ahead, faster, since] = [ahead, faster, since].map(i64::cast_unsigned);
+        let words = [ahead, faster, since, ahead ^ faster ^ since ^ SEAL];
+        std::fs::write(path, words.map(u64::to_le_bytes).concat()).unwrap();
+    }
+
+    #[test]
+    fn a_file_shifts_the_clock_and_stops_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clock");
+        write(&path, 0, 0, 0);
+        let (clock, truth) = (WallClock::open(Some(&path)).unwrap(), WallClock::open(None).unwrap());
+        let hour = 3_600_000_000_000;
+        let (before, now, after) = (truth.now_ns(), clock.now_ns(), truth.now_ns());
+        assert!(before <= now && now <= after);
+        write(&path, hour, 0, 0);
+        let (before, now, after) = (truth.now_ns(), clock.now_ns(), truth.now_ns());
+        assert!(before + hour <= now && now <= after + hour);
+        write(&path, hour, -(1 << 32), before);
+        assert_eq!([clock.now_ns(), clock.now_ns()], [before + hour; 2], "it stands still");
+        std::fs::write(&path, b"not a shift at all, and long enough for one").unwrap();
+        assert!(clock.now_ns() >= before, "a file that says nothing shifts nothing");
+    }
+}
