@@ -286,7 +286,7 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
         eprintln!("skipped faults_of_clocks_are_proved_by_the_clocks_themselves…: {reason}");
         return;
     }
-    let lab = Arc::new(lab_of(2, Network::Host, folder.path()).await);
+    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
         {"kind": "jump", "by": "-1h", "target": "n1", "at": "0s", "for": "1500ms"},
         {"kind": "kill", "target": "n1", "at": "300ms", "for": "100ms"},
@@ -298,7 +298,7 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
     for record in &records {
         assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
     }
-    let [jump, strobe, _, drift, freeze] = &records[..] else { panic!("{records:#?}") };
+    let [strobe, jump, _, drift, freeze] = &records[..] else { panic!("{records:#?}") };
     assert!(jump.evidence[0].contains("3600.000 s behind"), "{jump:#?}");
     assert!(jump.healing[0].contains("was 3600.000 s behind, and is true"), "the new process too: {jump:#?}");
     assert!(strobe.evidence[0].contains("1.000 s ahead in"), "{strobe:#?}");
