@@ -42,14 +42,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
             )),
         }
     }
-    screen.line(&format!("{STRONG}clocks{STRONG:#}  {FAINT}tried just now on a process of its own{FAINT:#}"));
-    let about = "of programs that know nothing of the bench";
-    match Clocks::choose(false) {
-        Clocks::Shiftable => screen.line(&format!("  {GOOD}yes{GOOD:#}  foreign     {about}")),
-        Clocks::True(reason) => {
-            screen.line(&format!("  {BAD}no{BAD:#}   foreign     {about}  {FAINT}{reason}{FAINT:#}"));
-        }
-    }
+    clocks(&screen);
     screen.line(&format!("{STRONG}faults{STRONG:#}"));
     let no_disk = Disk::Memory.choose(Mode::Lab).err().map(|error| error.to_string());
     let lacks_disk = |entry: &Entry| entry.memory_disk && no_disk.is_some();
@@ -85,4 +78,16 @@ pub(crate) fn run() -> Result<Exit, Failure> {
         screen.line(&format!("  {line}"));
     }
     Ok(Exit::Valid)
+}
+
+/// Whether the clocks of other programs can be shifted.
+fn clocks(screen: &Screen) {
+    screen.line(&format!("{STRONG}clocks{STRONG:#}  {FAINT}tried just now on a process of its own{FAINT:#}"));
+    let about = "of programs that know nothing of the bench";
+    match Clocks::choose(false) {
+        Clocks::Shiftable => screen.line(&format!("  {GOOD}yes{GOOD:#}  foreign     {about}")),
+        Clocks::True(reason) => {
+            screen.line(&format!("  {BAD}no{BAD:#}   foreign     {about}  {FAINT}{reason}{FAINT:#}"));
+        }
+    }
 }

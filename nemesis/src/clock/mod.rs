@@ -104,6 +104,8 @@ struct Shared {
     path: PathBuf,
     foreign: bool,
     state: Mutex<State>,
+    /// Held by whoever stops the node's threads: nobody can while another one does.
+    tracing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -127,7 +129,13 @@ impl NodeClock {
             fs::create_dir_all(folder)?;
         }
         let file = File::create(path)?;
-        let shared = Shared { file, path: path.to_owned(), foreign, state: Mutex::default() };
+        let shared = Shared {
+            file,
+            path: path.to_owned(),
+            foreign,
+            state: Mutex::default(),
+            tracing: Mutex::default(),
+        };
         let clock = Self(Arc::new(shared));
         clock.write(&clock.state().faults)?;
         Ok(clock)
@@ -158,6 +166,7 @@ impl NodeClock {
     fn adopt(&self, pid: Option<u32>) -> io::Result<()> {
         match pid {
             Some(pid) if self.0.foreign => {
+                let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
                 foreign::adopt(pid, &self.0.path).map(drop).map_err(io::Error::other)
             }
             Some(_) | None => Ok(()),
@@ -229,6 +238,7 @@ impl NodeClock {
     pub(crate) fn read(&self) -> io::Result<Reading> {
         let pid = self.state().pid.ok_or_else(|| io::Error::other("it was never started"))?;
         self.adopt(Some(pid))?;
+        let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
         foreign::read(pid, &self.0.path).map_err(io::Error::other)
     }
 }

@@ -46,7 +46,8 @@ impl Stopped {
         for thread in threads {
             match kernel::seize(*thread).and_then(|()| kernel::interrupt(*thread)) {
                 Ok(()) => asked.push(*thread),
-                Err(error) if has_ended(&error) => {}
+                // Of a thread that is just ending the system says that it may not be traced.
+                Err(_) if has_left(*thread) => {}
                 Err(error) => return Err(refused("it may not be traced", &error)),
             }
         }
@@ -167,10 +168,6 @@ fn has_left(thread: Thread) -> bool {
     stat.map_or(true, |stat| {
         super::family::Line::read(&stat).is_none_or(|line| matches!(line.state, 'Z' | 'X'))
     })
-}
-
-fn has_ended(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ESRCH)
 }
 
 fn thread(pid: u32) -> Thread {
