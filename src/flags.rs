@@ -236,6 +236,7 @@ impl FromArgMatches for FaultFlags {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{FLAGS, FaultFlags};
+    use clap::{Args, FromArgMatches};
     use nemesis::{Clocks, DiskMode, Mode, PlanOptions, Topology};
     use std::time::Duration;
 
@@ -243,6 +244,12 @@ pub(crate) mod tests {
     pub(crate) fn each() -> Vec<FaultFlags> {
         let one = |flag: &super::Flag| FaultFlags { given: vec![(flag.name, flag.example.to_owned())] };
         FLAGS.iter().map(one).collect()
+    }
+
+    /// Those that somebody typed.
+    pub(crate) fn of(words: &[&str]) -> FaultFlags {
+        let command = FaultFlags::augment_args(clap::Command::new("bench"));
+        FaultFlags::from_arg_matches(&command.get_matches_from(words)).unwrap()
     }
 
     /// All of them together.

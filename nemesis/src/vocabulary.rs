@@ -206,6 +206,17 @@ impl Kind {
         self == Self::Reset
     }
 
+    /// Whether a node that it hits cannot answer, at least for a while.
+    pub fn silences_nodes(self) -> bool {
+        let entry = self.entry();
+        match entry.family {
+            Family::Process => true,
+            Family::Cluster => matches!(self, Self::RestartAll | Self::RollingRestart),
+            Family::Disk => !matches!(self, Self::Full | Self::SlowSync | Self::SyncError),
+            Family::Network | Family::Clock => false,
+        }
+    }
+
     /// Whether this build can do it in this mode, with this disk and these clocks; otherwise why not, as a sentence
     /// that goes on after "`kind`: ".
     pub(crate) fn available(self, mode: Mode, disk: DiskMode, clocks: Clocks) -> Result<(), String> {

@@ -14,6 +14,9 @@ use toml::{Table, Value};
 const AT: Duration = Duration::from_secs(4);
 const LASTS: Duration = Duration::from_secs(4);
 
+/// How much later nodes are silenced, and then all of them: before that, they can show what else is done to them.
+const SILENCE_LATER: Duration = Duration::from_millis(500);
+
 /// More nodes than this would be slow on a laptop, whatever is done to them.
 const NODES_MAX: usize = 9;
 
@@ -38,11 +41,13 @@ fn document(faults: &[FaultSpec]) -> Document {
     let mut table: Table = text.parse().expect("a test reads every built-in spec");
     let own = table.get("fault").and_then(|faults| faults.get(0)?.clone().try_into::<FaultSpec>().ok());
     let (at, lasts) = own.map_or((None, None), |own| (own.at, own.lasts));
+    let first = faults.iter().map(turn).min().unwrap_or(0);
     let faults: Vec<Value> = faults
         .iter()
         .map(|fault| {
             let lasts = (!fault.kind.is_over_at_once()).then(|| lasts.unwrap_or(LASTS));
-            FaultSpec { at: at.or(Some(AT)), lasts, ..fault.clone() }
+            let later = SILENCE_LATER * (turn(fault) - first);
+            FaultSpec { at: Some(at.unwrap_or(AT) + later), lasts, ..fault.clone() }
         })
         .map(|fault| Value::try_from(fault).expect("a fault can be written as TOML"))
         .collect();
@@ -54,6 +59,17 @@ fn document(faults: &[FaultSpec]) -> Document {
     table.insert("fault".to_owned(), Value::Array(faults));
     let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");
     Document { name: "bench nemesis".to_owned(), text: format!("# What bench nemesis ran.\n{text}") }
+}
+
+/// Its place among the faults that were asked for together: first what silences nobody, and last what silences all.
+fn turn(fault: &FaultSpec) -> u32 {
+    let everybody = matches!(fault.kind, Kind::RestartAll | Kind::RollingRestart)
+        || fault.target.as_ref().is_some_and(|target| target.to_string() == "all");
+    match (fault.kind.silences_nodes(), everybody) {
+        (false, _) => 0,
+        (true, false) => 1,
+        (true, true) => 2,
+    }
 }
 
 /// How many nodes there must be: with two for each fault that takes one away, and one more, a majority survives.
@@ -72,6 +88,21 @@ mod tests {
     use super::{document, nodes_for};
     use crate::flags::tests::{all, each};
     use crate::spec;
+
+    #[test]
+    fn who_is_silenced_can_show_before_what_else_is_done_to_it() {
+        let time = |name: &str, value: &str| {
+            let words = ["bench", "--clock-jump", "1h", "--power-loss", "all", "--kill-leader"];
+            let given = crate::flags::tests::of(&words);
+            let text = document(&given.faults().unwrap()).text;
+            let table: toml::Table = text.parse().unwrap();
+            let faults = table["fault"].as_array().unwrap();
+            let fault = faults.iter().find(|fault| fault[name].as_str() == Some(value)).unwrap();
+            fault["at"].as_str().unwrap().to_owned()
+        };
+        let times = [time("kind", "jump"), time("kind", "kill"), time("kind", "power-loss")];
+        assert_eq!(times, ["4s", "4s 500ms", "5s"]);
+    }
 
     #[test]
     fn every_option_makes_a_spec_that_is_fit_to_run_where_the_network_can_do_it() {
