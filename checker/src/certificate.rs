@@ -5,6 +5,7 @@
 //! proportion to the history.
 
 mod objects;
+mod unordered;
 
 use crate::{
     history::{Operation, Outcome},
@@ -104,6 +105,9 @@ pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -
             if !single && !object.step(operation) {
                 return Err(Mismatch::Result { operation: place, value: object.show() });
             }
+        }
+        if let Some((_, operation)) = latest.filter(|_| !object.ends_well()) {
+            return Err(Mismatch::Result { operation, value: object.show() });
         }
     }
     match operations.iter().zip(&seen).position(|(operation, seen)| !seen && must_happen(operation)) {

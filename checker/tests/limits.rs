@@ -6,7 +6,10 @@ use checker::certificate::confirm;
 use checker::history::{Operation, Outcome};
 use checker::linearizability::{Limits, Model, Verdict, check, check_certified};
 use serde_json::{Value, json};
-use support::generate::{CAS_REGISTER, KV, REGISTER, Shape, sound};
+use support::{
+    generate::{CAS_REGISTER, KV, REGISTER, Shape, sound},
+    objects::{ObjectShape, sound_object},
+};
 
 fn shape(functions: &'static [&'static str]) -> Shape {
     Shape { functions, operations: 2_000, processes: 8, values: 5, keys: 1, info: 2, fail: 2, silent: 30 }
@@ -136,6 +139,50 @@ fn large_and_wide_histories_have_orders_that_are_confirmed() {
         let (verdict, order) = check_certified(&operations, model, &Limits::DEFAULT);
         assert_eq!(verdict, Verdict::Valid { keys: 1, operations: operations.len() });
         assert_eq!(confirm(&operations, model, &order.expect("it is valid")), Ok(()));
+    }
+}
+
+#[test]
+fn removals_of_nobody_knows_what_are_handed_out_in_large_histories_of_distinct_elements() {
+    let limits = Limits { configurations: 100, ..Limits::DEFAULT };
+    let queue: &[&str] = &["enqueue", "dequeue"];
+    for (model, functions) in [
+        (Model::FifoQueue, queue),
+        (Model::UnorderedQueue, queue),
+        (Model::PriorityQueue, queue),
+        (Model::Stack, &["push", "pop"]),
+    ] {
+        for seed in 0..4 {
+            let shape = ObjectShape {
+                model,
+                functions,
+                operations: 10_000,
+                processes: 10,
+                values: 0,
+                keys: 1,
+                registers: 0,
+                info: 2,
+                fail: 1,
+            };
+            let mut operations = sound_object(&shape, seed);
+            let (verdict, order) = check_certified(&operations, model, &limits);
+            assert_eq!(verdict, Verdict::Valid { keys: 1, operations: 10_000 }, "{model}, seed {seed}");
+            assert_eq!(
+                confirm(&operations, model, &order.expect("it is valid")),
+                Ok(()),
+                "{model}, seed {seed}"
+            );
+            // The last element comes out again at the end.
+            let removed = |operation: &&Operation| {
+                operation.argument.is_null()
+                    && matches!(&operation.outcome, Outcome::Ok(found) if !found.is_null())
+            };
+            let mut again = operations.iter().rfind(removed).expect("elements come out").clone();
+            (again.invoked, again.completed) = (1_000_000, Some(1_000_001));
+            operations.push(again);
+            let verdict = check(&operations, model, &limits);
+            assert!(matches!(verdict, Verdict::Invalid(_)), "{model}, seed {seed}: {verdict:?}");
+        }
     }
 }
 

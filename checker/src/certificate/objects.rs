@@ -1,5 +1,6 @@
 //! What the objects that hold more than one value do, one operation after another.
 
+use super::unordered::Unordered;
 use crate::{
     history::{Operation, Outcome},
     linearizability::Model,
@@ -12,8 +13,9 @@ pub(super) struct Object {
     model: Model,
     /// Oldest first, of a queue or a stack.
     line: VecDeque<Value>,
-    /// How often each is inside, of containers without a line.
+    /// How often each is inside, of a priority queue.
     bag: BTreeMap<Priority, usize>,
+    unordered: Unordered,
     set: HashSet<Value>,
     registers: HashMap<Value, Value>,
     number: i64,
@@ -61,6 +63,7 @@ impl Object {
             model,
             line: VecDeque::new(),
             bag: BTreeMap::new(),
+            unordered: Unordered::default(),
             set: HashSet::new(),
             registers: HashMap::new(),
             number: 0,
@@ -87,7 +90,14 @@ impl Object {
             Model::Counter => self.count(f, argument, result),
             Model::MultiRegister => self.transact(result.unwrap_or(argument), result.is_some()),
             Model::Set => self.look_up(f, argument, result),
-            Model::FifoQueue | Model::Stack | Model::UnorderedQueue | Model::PriorityQueue => match f {
+            Model::UnorderedQueue => match f {
+                "enqueue" | "push" | "add" | "insert" => {
+                    self.unordered.put(argument);
+                    true
+                }
+                _ => self.unordered.take(result, f != "peek"),
+            },
+            Model::FifoQueue | Model::Stack | Model::PriorityQueue => match f {
                 "enqueue" | "push" | "add" | "insert" => {
                     self.put(argument);
                     true
@@ -98,6 +108,11 @@ impl Object {
         }
     }
 
+    /// Whether what was left open can have been so, once nothing follows.
+    pub(super) fn ends_well(&self) -> bool {
+        self.unordered.ends_well()
+    }
+
     /// What it holds, for people.
     pub(super) fn show(&self) -> Value {
         match self.model {
@@ -106,7 +121,8 @@ impl Object {
             Model::MultiRegister => Value::from(format!("{:?}", self.registers)),
             Model::Set => self.set.iter().cloned().collect(),
             Model::FifoQueue | Model::Stack => self.line.iter().cloned().collect(),
-            Model::UnorderedQueue | Model::PriorityQueue => Value::from(format!("{:?}", self.bag)),
+            Model::UnorderedQueue => Value::from(format!("{:?}", self.unordered)),
+            Model::PriorityQueue => Value::from(format!("{:?}", self.bag)),
             Model::Register | Model::CasRegister | Model::Kv => Value::Null,
         }
     }
@@ -182,21 +198,14 @@ impl Object {
     }
 
     fn take_from_bag(&mut self, result: Option<Priority>, away: bool) -> bool {
-        let largest = self.bag.keys().next_back();
-        let element = match result {
-            Some(element) if self.model == Model::PriorityQueue && largest != Some(&element) => return false,
-            Some(element) => element,
-            None => match largest {
-                Some(largest) if self.model == Model::PriorityQueue => largest.clone(),
-                // Any element may leave an unordered container, so nobody could say which.
-                Some(_) | None => return false,
-            },
-        };
-        let Some(count) = self.bag.get_mut(&element) else { return false };
+        let Some(mut largest) = self.bag.last_entry() else { return false };
+        if result.is_some_and(|result| result != *largest.key()) {
+            return false;
+        }
         if away {
-            *count -= 1;
-            if *count == 0 {
-                self.bag.remove(&element);
+            *largest.get_mut() -= 1;
+            if *largest.get() == 0 {
+                largest.remove();
             }
         }
         true

@@ -1,7 +1,7 @@
 //! When each element came and went.
 
 use super::super::{call::Call, object::NEVER, objects::ContainerAction};
-use super::Read;
+use super::{Read, takes::Take};
 
 /// An element that certainly was inside at some time. An element that stayed is removed at the very end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Life {
     }
 
     /// Cuts off times at which it cannot have been added before it was removed.
-    fn clipped(mut self) -> Self {
+    pub(super) fn clipped(mut self) -> Self {
         self.add.1 = self.add.1.min(self.remove.1);
         self.remove.0 = self.remove.0.max(self.add.0);
         self
@@ -34,8 +34,8 @@ pub(super) struct Lives {
     pub(super) elements: Vec<Life>,
     /// When something found nothing.
     pub(super) empties: Vec<(u32, u32)>,
-    /// The first invocation of a removal of nobody knows which element.
-    pub(super) first_take: Option<u32>,
+    /// Removals of nobody knows which element, in the order of their invocations.
+    pub(super) takes: Vec<Take>,
 }
 
 impl Lives {
@@ -49,7 +49,7 @@ impl Lives {
         Self {
             elements: self.elements.iter().map(taken).collect(),
             empties: self.empties.clone(),
-            first_take: None,
+            takes: Vec::new(),
         }
     }
 }
@@ -68,7 +68,7 @@ const NOTHING: Element = Element { adds: 0, add: (0, 0), removes: 0, remove: (NE
 /// Reads the calls, which come in order of invocation, with elements numbered below `count`.
 pub(super) fn read(count: usize, calls: &[Call<ContainerAction>]) -> Read<Lives> {
     let mut elements = vec![NOTHING; count];
-    let mut lives = Lives { elements: Vec::new(), empties: Vec::new(), first_take: None };
+    let mut lives = Lives { elements: Vec::new(), empties: Vec::new(), takes: Vec::new() };
     let mut ambiguous = false;
     for call in calls {
         let time = (call.invoked, call.completed);
@@ -88,7 +88,9 @@ pub(super) fn read(count: usize, calls: &[Call<ContainerAction>]) -> Read<Lives>
                     element.remove.0 = element.remove.0.min(call.invoked);
                 }
             }
-            ContainerAction::Take => lives.first_take = lives.first_take.or(Some(call.invoked)),
+            ContainerAction::Take => {
+                lives.takes.push(Take { invoked: call.invoked, origin: call.origin });
+            }
             ContainerAction::Peek(_) => ambiguous = true,
             ContainerAction::Empty if call.certain() => lives.empties.push(time),
             ContainerAction::Empty => {}

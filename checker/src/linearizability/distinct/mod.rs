@@ -12,6 +12,7 @@ mod queue;
 mod set;
 mod stab;
 mod stack;
+mod takes;
 
 pub(super) use growing::{growing_set, growing_set_order};
 pub(super) use order::container_order;
@@ -44,14 +45,15 @@ pub(super) fn container(
         Read::Ambiguous => return None,
         Read::Distinct(lives) => lives,
     };
-    // Removals of unknown elements may never have happened.
-    if linearizable(discipline, &lives) {
-        return Some(true);
-    }
-    match lives.first_take {
-        None => Some(false),
-        // As if there were as many of them as anybody could need.
-        Some(first) => (!linearizable(discipline, &lives.taken_since(first))).then_some(false),
+    let Some(first) = lives.takes.first() else { return Some(linearizable(discipline, &lives)) };
+    let explained = linearizable(discipline, &takes::handed_out(discipline, &lives).0);
+    match discipline {
+        Discipline::Fifo | Discipline::Unordered => Some(explained),
+        Discipline::Priority | Discipline::Stack if explained => Some(true),
+        // As if there were as many takes as anybody could need.
+        Discipline::Priority | Discipline::Stack => {
+            (!linearizable(discipline, &lives.taken_since(first.invoked))).then_some(false)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::{
 use super::{
     Read, inside_merged,
     lives::{self, Life},
-    priority, stack,
+    priority, stack, takes,
 };
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -25,6 +25,7 @@ pub(in super::super) fn container_order(
     calls: &[Call<ContainerAction>],
 ) -> Option<Vec<u32>> {
     let Read::Distinct(lives) = lives::read(count, calls) else { return None };
+    let (lives, taken) = takes::handed_out(discipline, &lives);
     let merged = inside_merged(&lives.elements);
     let mut origins = Origins { adds: vec![NEVER; count], removes: vec![NEVER; count], empties: Vec::new() };
     for call in calls {
@@ -38,6 +39,9 @@ pub(in super::super) fn container_order(
             }
             ContainerAction::Empty | ContainerAction::Take | ContainerAction::Peek(_) => {}
         }
+    }
+    for (element, origin) in taken {
+        origins.removes[element as usize] = origin;
     }
     origins.empties.sort_unstable();
     let elements = &lives.elements;

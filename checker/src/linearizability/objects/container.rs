@@ -180,10 +180,6 @@ impl Subject for Container<'_> {
         }
     }
 
-    fn tells(&self, action: &ContainerAction) -> bool {
-        *action != ContainerAction::Take || self.discipline != Discipline::Unordered
-    }
-
     fn drop_useless(&self, calls: &mut Vec<Call<ContainerAction>>) {
         let mut left = vec![false; self.numbers.count()];
         for call in calls.iter() {
