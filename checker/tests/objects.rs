@@ -149,6 +149,15 @@ fn queues_agree_with_brute_force() {
 }
 
 #[test]
+fn an_element_that_may_have_been_removed_by_name_may_also_have_gone_without_one() {
+    let seed = 344_217;
+    let operations = history(Model::FifoQueue, QUEUE, seed);
+    let (verdict, _) = check_certified(&operations, Model::FifoQueue, &Limits::DEFAULT);
+    let Verdict::Invalid(witness) = verdict else { panic!("{verdict:?}") };
+    assert_witness(&operations, Model::FifoQueue, &witness, seed);
+}
+
+#[test]
 fn stacks_agree_with_brute_force() {
     compare(Model::Stack, STACK, 0..QUICK);
     compare(Model::Stack, STACK_AND_PEEK, 0..QUICK / 2);

@@ -39,6 +39,11 @@ pub(super) struct Lives {
 }
 
 impl Lives {
+    /// Whether an element may or may not have been removed by somebody who named it.
+    pub(super) fn maybe_removed(&self) -> bool {
+        self.elements.iter().any(|life| life.remove.1 == NEVER && life.remove.0 != NEVER)
+    }
+
     /// As if everything left could have been removed at any time since a moment.
     pub(super) fn taken_since(&self, moment: u32) -> Self {
         let taken = |life: &Life| {

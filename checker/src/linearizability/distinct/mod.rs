@@ -47,14 +47,15 @@ pub(super) fn container(
     };
     let Some(first) = lives.takes.first() else { return Some(linearizable(discipline, &lives)) };
     let explained = linearizable(discipline, &takes::handed_out(discipline, &lives).0);
-    match discipline {
-        Discipline::Fifo | Discipline::Unordered => Some(explained),
-        Discipline::Priority | Discipline::Stack if explained => Some(true),
-        // As if there were as many takes as anybody could need.
-        Discipline::Priority | Discipline::Stack => {
-            (!linearizable(discipline, &lives.taken_since(first.invoked))).then_some(false)
-        }
+    let exact = match discipline {
+        Discipline::Fifo | Discipline::Unordered => !lives.maybe_removed(),
+        Discipline::Priority | Discipline::Stack => false,
+    };
+    if exact || explained {
+        return Some(explained);
     }
+    // As if there were as many takes as anybody could need.
+    (!linearizable(discipline, &lives.taken_since(first.invoked))).then_some(false)
 }
 
 fn linearizable(discipline: Discipline, lives: &Lives) -> bool {

@@ -15,9 +15,10 @@ pub(super) struct Take {
     pub(super) origin: u32,
 }
 
-/// Each take removes one of the elements that stayed, the most urgent first, and says with its origin which
-/// it was. Exact for queues and unordered containers: there, if any choice explains the history, this one
-/// does. An element is the more urgent in these the earlier its add completed, whatever made it urgent.
+/// Each take removes one of the elements that stayed, the most urgent first, and says with its origin which.
+///
+/// In queues and unordered containers an element is the more urgent the earlier its add completed, whatever
+/// the reason; if any choice explains the history, this one does, as long as all other removals happened.
 pub(super) fn handed_out(discipline: Discipline, lives: &Lives) -> (Lives, Vec<(u32, u32)>) {
     let mut elements = lives.elements.clone();
     let stayed = (0..elements.len()).filter(|&place| elements[place].remove == (NEVER, NEVER));
