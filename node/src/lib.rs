@@ -16,5 +16,6 @@ mod process;
 pub mod status;
 pub mod store;
 pub mod transport;
+mod whole;
 
 pub use process::{NodeError, run};

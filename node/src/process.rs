@@ -17,9 +17,10 @@ use crate::transport::Peers;
 use std::hash::BuildHasher as _;
 use std::io::Read as _;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 /// Why a node could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum NodeError {
     #[error("the process that started this node (pid {0}) is gone")]
     Orphaned(u32),
 }
+
+/// How long requests that are under way may take when the node is told to stop.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a node until it fails or is told to stop (SIGTERM). With `parent`, it also ends when that process does.
 pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
@@ -96,10 +100,11 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         };
         let driver = Driver::new(config, &roster, (started, life), log, Peers::default(), inbox);
         say_recovery(&driver, address);
-        tokio::spawn(server.serve(listener));
+        let (stop, stops) = watch::channel(false);
+        let served = tokio::spawn(server.serve(listener, stops));
         tokio::select! {
             ended = driver.run(inputs) => ended.map_err(NodeError::Log),
-            stopped = terminated() => stopped,
+            stopped = stopped(stop, served) => stopped,
         }
     })
 }
@@ -136,6 +141,17 @@ fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {
         );
     }
     println!("listening on {address}");
+}
+
+/// Waits for SIGTERM; then lets the requests that are under way be answered, for a while.
+async fn stopped(stop: watch::Sender<bool>, served: JoinHandle<()>) -> Result<(), NodeError> {
+    terminated().await?;
+    println!("stopping: no new connections; requests under way are answered");
+    stop.send_replace(true);
+    if tokio::time::timeout(GRACE, served).await.is_err() {
+        println!("stopped with requests unanswered after {} s", GRACE.as_secs());
+    }
+    Ok(())
 }
 
 async fn terminated() -> Result<(), NodeError> {

@@ -472,6 +472,43 @@ fn a_removed_member_refuses_commands_and_can_come_back() {
 }
 
 #[test]
+fn a_node_that_is_told_to_stop_answers_what_is_under_way_and_takes_nothing_new() {
+    let mut cluster = Cluster::started(1);
+    let address = cluster.members[0].address;
+    let mut under_way = TcpStream::connect(address).unwrap();
+    let idle = TcpStream::connect(address).unwrap();
+    under_way.write_all(b"PUT /kv/a HTTP/1.1\r\nhost: n\r\ncontent-length: 2\r\n\r\n1").unwrap();
+    // The node has read the first half when it has answered another request on a later connection.
+    cluster.put(0, "b", "1");
+    let node = cluster.nodes[0].as_mut().unwrap();
+    let killed = Command::new("kill").args(["-TERM", &node.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    cluster.eventually("takes nothing new", |_| TcpStream::connect(address).is_err());
+    under_way.write_all(b"2").unwrap();
+    let mut answer = String::new();
+    under_way.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let node = cluster.nodes[0].as_mut().unwrap();
+    assert_eq!(node.wait().unwrap().code(), Some(0));
+    drop(idle);
+    cluster.start(0);
+    assert!(cluster.ask(0, "GET", "/kv/a", "").unwrap().1.contains("\"12\""));
+}
+
+#[test]
+fn the_interface_describes_itself() {
+    let cluster = Cluster::started(1);
+    let (status, body) = cluster.ask(0, "GET", "/openapi.json", "").unwrap();
+    let description: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, description["openapi"].as_str()), (200, Some("3.1.0")));
+    // Every path it names is one that the node knows: nothing else answers a wrong method so.
+    for path in description["paths"].as_object().unwrap().keys() {
+        let path = path.replace("{key}", "k");
+        assert_eq!(cluster.ask(0, "PATCH", &path, "").unwrap().0, 405, "{path}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_said_with_the_address() {
     let cluster = Cluster::new(1);
     let _taken = std::net::TcpListener::bind(cluster.members[0].address).unwrap();

@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 /// Bytes of a request's body, at most.
 const BODY_MAX: usize = 1 << 20;
 
-/// Bytes of a key, at most.
-pub(super) const KEY_MAX: usize = 1024;
+/// Characters of a key, at most.
+pub(super) const KEY_MAX: usize = 256;
 
-/// Bytes of a client's name, at most.
+/// Characters of a client's name, at most.
 pub(super) const CLIENT_MAX: usize = 64;
 
 /// What a path behind `/kv/` asks for.
@@ -44,12 +44,14 @@ struct Cas {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Incr {
+    #[serde(deserialize_with = "crate::whole::deserialize")]
     by: i64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Money {
+    #[serde(deserialize_with = "crate::whole::deserialize")]
     amount: u64,
 }
 
@@ -96,10 +98,10 @@ fn target(rest: &str) -> Result<(String, Action), Failure> {
         Some(_) => return Err(Failure::not_found(&format!("/kv/{rest}"))),
     };
     let key = percent_decode_str(key).decode_utf8().map_err(|_| Failure::bad("the key is not UTF-8"))?;
-    match key.len() {
+    match key.chars().count() {
         0 => Err(Failure::bad("the key is empty; ask for /kv/{key}")),
         1..=KEY_MAX => Ok((key.into_owned(), action)),
-        _ => Err(Failure::bad(format!("the key may have {KEY_MAX} bytes at most"))),
+        _ => Err(Failure::bad(format!("the key may have {KEY_MAX} characters at most"))),
     }
 }
 

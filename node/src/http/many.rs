@@ -40,6 +40,7 @@ struct Batch {
 #[serde(deny_unknown_fields)]
 struct Named {
     client: String,
+    #[serde(deserialize_with = "crate::whole::deserialize")]
     sequence: u64,
     operation: Operation,
 }
@@ -49,6 +50,7 @@ struct Named {
 struct Transfer {
     from: String,
     to: String,
+    #[serde(deserialize_with = "crate::whole::deserialize")]
     amount: u64,
 }
 
@@ -112,8 +114,10 @@ pub(super) async fn commands(server: &Server, request: Request<Incoming>) -> Ans
     let Batch { commands } = parse(&body, COMMANDS)?;
     check_count("commands", commands.len())?;
     for (place, Named { client, operation, .. }) in commands.iter().enumerate() {
-        if !(1..=CLIENT_MAX).contains(&client.len()) {
-            return Err(Failure::bad(format!("command {place}: client must be 1 to {CLIENT_MAX} bytes")));
+        if !(1..=CLIENT_MAX).contains(&client.chars().count()) {
+            return Err(Failure::bad(format!(
+                "command {place}: client must be 1 to {CLIENT_MAX} characters"
+            )));
         }
         let mut parts = match operation {
             Operation::Transaction { operations } => operations.iter(),
@@ -172,8 +176,8 @@ fn check(place: usize, operation: &Operation) -> Result<(), Failure> {
         return Err(Failure::bad(format!("operation {place} is none that clients may ask for here")));
     }
     let keys = operation.keys();
-    match keys.into_iter().find(|key| !(1..=KEY_MAX).contains(&key.len())) {
+    match keys.into_iter().find(|key| !(1..=KEY_MAX).contains(&key.chars().count())) {
         None => Ok(()),
-        Some(_) => Err(Failure::bad(format!("operation {place}: a key must have 1 to {KEY_MAX} bytes"))),
+        Some(_) => Err(Failure::bad(format!("operation {place}: a key must have 1 to {KEY_MAX} characters"))),
     }
 }

@@ -24,11 +24,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use respond::{Failure, json};
 use serde_json::json;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What every connection of the server shares.
 pub struct Server {
@@ -42,6 +43,9 @@ pub struct Server {
     pub anonymous: (String, AtomicU64),
 }
 
+/// What a machine should know of this interface.
+const DESCRIPTION: &str = include_str!("openapi.json");
+
 /// Decisions in one response, at most.
 const DECISIONS_MAX: u64 = 10_000;
 
@@ -49,30 +53,52 @@ const DECISIONS_MAX: u64 = 10_000;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Server {
-    /// Accepts connections for ever.
-    pub async fn serve(self, listener: TcpListener) {
+    /// Accepts connections until `stop` is true; then answers the requests that are under way, and returns when the last
+    /// connection is closed.
+    pub async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let server = Arc::new(self);
+        let (open, mut closed) = mpsc::channel::<()>(1);
         loop {
-            match listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = told(&mut stop) => break,
+            };
+            match accepted {
                 Ok((stream, _)) => {
                     // Without it the answer is only later, so an error does not matter.
                     let _ = stream.set_nodelay(true);
-                    let server = Arc::clone(&server);
+                    let (server, stop, open) = (Arc::clone(&server), stop.clone(), open.clone());
                     tokio::spawn(async move {
-                        let service = service_fn(|request| {
-                            let server = Arc::clone(&server);
-                            async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
-                        });
-                        let mut builder = hyper::server::conn::http1::Builder::new();
-                        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(64);
-                        // A client that goes away in the middle is no news to anybody.
-                        let _ = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+                        server.connection(stream, stop).await;
+                        drop(open);
                     });
                 }
                 Err(error) => {
                     eprintln!("cannot accept a connection: {error}; trying again");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
+            }
+        }
+        drop((listener, open));
+        // Nothing is ever sent: it ends when all that could send have gone.
+        let _ = closed.recv().await;
+    }
+
+    /// Answers the requests of one connection until it ends, or, once `stop` is true, until the present one is answered.
+    async fn connection(self: Arc<Self>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+        let service = service_fn(|request| {
+            let server = Arc::clone(&self);
+            async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
+        });
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(64);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        // A client that goes away in the middle is no news to anybody.
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = told(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
             }
         }
     }
@@ -105,6 +131,10 @@ impl Server {
             "/bank/transfer" => many::transfer(self, request).await,
             "/bank/total" => many::total(self, request).await,
             "/config" => config::answer(self, request).await,
+            "/openapi.json" => {
+                only(&request, &Method::GET, "GET")?;
+                Ok(respond::raw_json(DESCRIPTION))
+            }
             "/paxos" => self.upgrade(request),
             _ => match path.strip_prefix("/kv/") {
                 Some(rest) => kv::answer(self, rest, request).await,
@@ -165,6 +195,11 @@ impl Server {
             .body(Full::default())
             .map_err(|error| Failure::bad(error.to_string()))
     }
+}
+
+/// Returns when it is true, or nobody can make it so any more.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 fn only(request: &Request<Incoming>, method: &Method, allow: &'static str) -> Result<(), Failure> {

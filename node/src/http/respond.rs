@@ -96,6 +96,13 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<B
     response
 }
 
+/// A response whose body is JSON already.
+pub(super) fn raw_json(body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 /// The value of a query parameter.
 pub(super) fn query<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What a command does to the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
     /// Nothing: fills a gap in the sequence of slots.
     Nothing,
@@ -52,6 +52,7 @@ pub enum Operation {
         /// The key.
         key: String,
         /// What is added; may be negative.
+        #[serde(deserialize_with = "crate::whole::deserialize")]
         by: i64,
     },
     /// Moves money from one account to another. An account is a key with a number; an absent one holds 0, and none goes
@@ -62,6 +63,7 @@ pub enum Operation {
         /// Who gets it.
         to: String,
         /// How much.
+        #[serde(deserialize_with = "crate::whole::deserialize")]
         amount: u64,
     },
     /// Adds money to an account.
@@ -69,6 +71,7 @@ pub enum Operation {
         /// The account.
         key: String,
         /// How much.
+        #[serde(deserialize_with = "crate::whole::deserialize")]
         amount: u64,
     },
     /// Takes money from an account.
@@ -76,6 +79,7 @@ pub enum Operation {
         /// The account.
         key: String,
         /// How much.
+        #[serde(deserialize_with = "crate::whole::deserialize")]
         amount: u64,
     },
     /// Reads several accounts at once.
