@@ -101,10 +101,10 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         let driver = Driver::new(config, &roster, (started, life), log, Peers::default(), inbox);
         say_recovery(&driver, address);
         let (stop, stops) = watch::channel(false);
-        let served = tokio::spawn(server.serve(listener, stops));
+        let connections = tokio::spawn(server.serve(listener, stops));
         tokio::select! {
             ended = driver.run(inputs) => ended.map_err(NodeError::Log),
-            stopped = stopped(stop, served) => stopped,
+            stopped = stopped(stop, connections) => stopped,
         }
     })
 }
@@ -144,11 +144,11 @@ fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {
 }
 
 /// Waits for SIGTERM; then lets the requests that are under way be answered, for a while.
-async fn stopped(stop: watch::Sender<bool>, served: JoinHandle<()>) -> Result<(), NodeError> {
+async fn stopped(stop: watch::Sender<bool>, connections: JoinHandle<()>) -> Result<(), NodeError> {
     terminated().await?;
     println!("stopping: no new connections; requests under way are answered");
     stop.send_replace(true);
-    if tokio::time::timeout(GRACE, served).await.is_err() {
+    if tokio::time::timeout(GRACE, connections).await.is_err() {
         println!("stopped with requests unanswered after {} s", GRACE.as_secs());
     }
     Ok(())
