@@ -10,6 +10,7 @@ use node::config::{Member, NodeConfig, PaxosOptions, Role};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -35,6 +36,9 @@ struct Arguments {
     /// How our nodes are asked to read: log, quorum, lease or local.
     #[arg(long, default_value = "log")]
     read: String,
+    /// The program of our nodes, to compare two builds; the one beside this program if not given.
+    #[arg(long)]
+    node: Option<PathBuf>,
 }
 
 /// Which of the two, and what it is asked.
@@ -79,14 +83,24 @@ impl Cluster {
         let folder = tempfile::tempdir_in(&arguments.folder).unwrap();
         let addresses: Vec<_> = (1..=3).map(|place| address(system, place, PORT)).collect();
         let children = (1..=3).map(|place| match system {
-            System::Paxos => node(folder.path(), &addresses, place),
+            System::Paxos => node(folder.path(), &addresses, place, arguments.node.as_deref()),
             System::Etcd => etcd(folder.path(), arguments.etcd.as_ref().unwrap(), place),
         });
         Self { system, children: children.collect(), addresses, _folder: folder }
     }
+
+    /// What all nodes together have taken of the processors, in seconds.
+    fn processor_seconds(&self) -> f64 {
+        let ticks = |child: &Child| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+            let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()
+        };
+        self.children.iter().map(ticks).sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
+    }
 }
 
-fn node(folder: &Path, addresses: &[SocketAddr], place: u8) -> Child {
+fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Path>) -> Child {
     let member = |(number, &address): (usize, &SocketAddr)| Member {
         name: format!("n{}", number + 1),
         address,
@@ -106,8 +120,8 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8) -> Child {
     };
     let path = folder.join(format!("n{place}.json"));
     std::fs::write(&path, serde_json::to_vec(&config).unwrap()).unwrap();
-    let program = std::env::current_exe().unwrap().parent().unwrap().join("../node");
-    Command::new(program).arg("--config").arg(path).stdout(Stdio::null()).spawn().unwrap()
+    let beside = std::env::current_exe().unwrap().parent().unwrap().join("../node");
+    Command::new(program.unwrap_or(&beside)).arg("--config").arg(path).stdout(Stdio::null()).spawn().unwrap()
 }
 
 fn etcd(folder: &Path, program: &Path, place: u8) -> Child {
@@ -160,6 +174,16 @@ fn request(system: System, kind: Kind, read: &str, key: u64) -> Vec<u8> {
     format!("{first} HTTP/1.1\r\nhost: n\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// Where the body begins, and how long it is if the head says so.
+fn body(answer: &[u8]) -> Option<(usize, Option<usize>)> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let length = answer[..head].split(|&byte| byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(15)?;
+        name.eq_ignore_ascii_case(b"content-length:").then(|| std::str::from_utf8(value).unwrap().trim())
+    });
+    Some((head + 4, length.map(|length| length.parse().unwrap())))
+}
+
 /// Reads one whole answer; whether it is a 200.
 async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
     buffer.clear();
@@ -167,11 +191,9 @@ async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
         if stream.read_buf(buffer).await.unwrap() == 0 {
             return false;
         }
-        let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-        let length = text.split("content-length: ").nth(1).map(|rest| rest.split("\r\n").next().unwrap());
+        let Some((begin, length)) = body(buffer) else { continue };
         let complete = match length {
-            Some(length) => buffer.len() >= head + 4 + length.parse::<usize>().unwrap(),
+            Some(length) => buffer.len() >= begin + length,
             None => buffer.ends_with(b"0\r\n\r\n"),
         };
         if complete {
@@ -181,41 +203,57 @@ async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
 }
 
 async fn client(
-    (system, kind, read): (System, Kind, String),
+    requests: Rc<[Vec<u8>]>,
     address: SocketAddr,
-    number: u64,
+    number: usize,
     until: Instant,
 ) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let (mut buffer, mut took) = (Vec::new(), Vec::new());
+    let (mut buffer, mut took) = (Vec::with_capacity(4096), Vec::new());
     let mut key = number;
-    loop {
-        let begun = Instant::now();
-        if begun >= until {
-            return took;
-        }
-        key = (key * 31 + 17) % KEYS;
-        stream.write_all(&request(system, kind, &read, key)).await.unwrap();
+    let mut begun = Instant::now();
+    while begun < until {
+        key = (key * 31 + 17) % requests.len();
+        stream.write_all(&requests[key]).await.unwrap();
         assert!(answered(&mut stream, &mut buffer).await, "{}", String::from_utf8_lossy(&buffer));
-        took.push(begun.elapsed());
+        let ended = Instant::now();
+        took.push(ended - begun);
+        begun = ended;
     }
+    took
 }
 
-/// Operations a second, and the 99th percentile of what they took.
-async fn measure(cluster: &Cluster, kind: Kind, clients: usize, arguments: &Arguments) -> (f64, Duration) {
+/// What a measurement gave.
+#[derive(Clone, Copy)]
+struct Measured {
+    /// Operations a second.
+    rate: f64,
+    /// The 50th and the 99th percentile of what they took, in milliseconds.
+    p50: f64,
+    p99: f64,
+    /// Microseconds of processor time that the nodes took for an operation.
+    cpu: f64,
+}
+
+async fn measure(cluster: &Cluster, kind: Kind, clients: usize, arguments: &Arguments) -> Measured {
+    let requests: Vec<_> = (0..KEYS).map(|key| request(cluster.system, kind, &arguments.read, key)).collect();
+    let requests: Rc<[Vec<u8>]> = requests.into();
+    let before = cluster.processor_seconds();
     let until = Instant::now() + Duration::from_secs_f64(arguments.seconds);
-    let what = (cluster.system, kind, arguments.read.clone());
     let begin = |number: usize| {
-        tokio::spawn(client(what.clone(), cluster.addresses[number % 3], number as u64, until))
+        let address = cluster.addresses[number % cluster.addresses.len()];
+        tokio::task::spawn_local(client(Rc::clone(&requests), address, number, until))
     };
     let tasks: Vec<_> = (0..clients).map(begin).collect();
     let mut took = Vec::new();
     for task in tasks {
         took.extend(task.await.unwrap());
     }
+    let cpu = (cluster.processor_seconds() - before) / took.len() as f64 * 1e6;
     took.sort_unstable();
-    (took.len() as f64 / arguments.seconds, took[took.len() * 99 / 100])
+    let at = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e3;
+    Measured { rate: took.len() as f64 / arguments.seconds, p50: at(50), p99: at(99), cpu }
 }
 
 async fn fill(cluster: &Cluster) {
@@ -240,40 +278,45 @@ async fn fill(cluster: &Cluster) {
     }
 }
 
-fn median<T: PartialOrd + Copy>(values: &mut [T]) -> T {
-    values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap());
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    let arguments = Arguments::parse();
+async fn run(arguments: Arguments) {
     let systems =
         if arguments.etcd.is_some() { vec![System::Paxos, System::Etcd] } else { vec![System::Paxos] };
     let cells: Vec<_> =
         arguments.clients.iter().flat_map(|&clients| [(Kind::Put, clients), (Kind::Get, clients)]).collect();
-    let mut seen = vec![vec![(Vec::new(), Vec::new()); cells.len()]; systems.len()];
+    let mut seen = vec![vec![Vec::new(); cells.len()]; systems.len()];
     for _ in 0..arguments.rounds {
         for (system, seen) in systems.iter().zip(&mut seen) {
             let cluster = Cluster::start(*system, &arguments);
             fill(&cluster).await;
-            for (&(kind, clients), (rates, tails)) in cells.iter().zip(seen) {
-                let (rate, tail) = measure(&cluster, kind, clients, &arguments).await;
-                rates.push(rate);
-                tails.push(tail);
+            for (&(kind, clients), seen) in cells.iter().zip(seen) {
+                seen.push(measure(&cluster, kind, clients, &arguments).await);
             }
         }
     }
     println!(
-        "| operation | clients | system | /s | p99 ms | times the last system |\n|---|---|---|---|---|---|"
+        "| operation | clients | system | /s | p50 ms | p99 ms | nodes' CPU, µs each | times the last system |\n|---|---|---|---|---|---|---|---|"
     );
     for (place, (kind, clients)) in cells.iter().enumerate() {
-        let medians: Vec<_> =
-            seen.iter_mut().map(|it| (median(&mut it[place].0), median(&mut it[place].1))).collect();
-        let last = medians.last().unwrap().0;
-        for (system, (rate, tail)) in systems.iter().zip(&medians) {
-            let tail = tail.as_secs_f64() * 1e3;
-            println!("| {kind:?} | {clients} | {system:?} | {rate:.0} | {tail:.2} | {:.1} |", rate / last);
+        let of = |seen: &[Vec<Measured>], what: fn(&Measured) -> f64| median(seen[place].iter().map(what));
+        let last = median(seen.last().unwrap()[place].iter().map(|it| it.rate));
+        for (system, seen) in systems.iter().zip(&seen) {
+            let rate = of(seen, |it| it.rate);
+            let (p50, p99, cpu) = (of(seen, |it| it.p50), of(seen, |it| it.p99), of(seen, |it| it.cpu));
+            println!(
+                "| {kind:?} | {clients} | {system:?} | {rate:.0} | {p50:.2} | {p99:.2} | {cpu:.1} | {:.1} |",
+                rate / last
+            );
         }
     }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    tokio::task::LocalSet::new().run_until(run(Arguments::parse())).await;
 }

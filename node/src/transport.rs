@@ -11,6 +11,7 @@
 
 use crate::driver::Input;
 use crate::paxos::message::{Message, NodeId};
+use crate::paxos::packet::Folder;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::header::{CONNECTION, UPGRADE};
@@ -51,6 +52,7 @@ pub struct Peers {
 
 struct Peer {
     messages: Vec<Message>,
+    folder: Folder,
     frames: mpsc::Sender<Bytes>,
 }
 
@@ -58,13 +60,16 @@ impl Peers {
     /// Keeps a connection to each of these nodes, by a task of its own, and none to any other. The node is called
     /// `name`; every frame begins with its `greeting`.
     pub fn dial(&mut self, name: &str, greeting: Message, others: &[(NodeId, SocketAddr)]) {
+        for peer in self.peers.values_mut().filter(|peer| !peer.messages.is_empty()) {
+            peer.messages.push(greeting.clone());
+        }
         self.greeting = Some(greeting);
         self.peers.retain(|id, _| others.iter().any(|(other, _)| other == id));
         for &(id, address) in others {
             self.peers.entry(id).or_insert_with(|| {
                 let (frames, queue) = mpsc::channel(QUEUE);
                 tokio::spawn(keep_sending(name.to_owned(), address, queue));
-                Peer { messages: Vec::new(), frames }
+                Peer { messages: Vec::new(), folder: Folder::default(), frames }
             });
         }
     }
@@ -82,9 +87,9 @@ impl Peers {
     /// Hands the collected messages to the connections, a frame for each node.
     pub fn flush(&mut self) {
         for peer in self.peers.values_mut().filter(|peer| !peer.messages.is_empty()) {
-            let payload = postcard::to_extend(&peer.messages, vec![0; 4]);
-            let mut frame = payload.expect("messages are made of types that postcard can write");
-            peer.messages.clear();
+            let packets = peer.folder.fold(peer.messages.drain(..));
+            let payload = postcard::to_extend(&packets, vec![0; 4]);
+            let mut frame = payload.expect("packets are made of types that postcard can write");
             let length = u32::try_from(frame.len() - 4).expect("a turn's messages are far below 4 GiB");
             frame[..4].copy_from_slice(&length.to_le_bytes());
             // A full queue means a stalled connection; the network loses messages too.
@@ -163,8 +168,8 @@ pub async fn receive(
         }
         frame.resize(length, 0);
         stream.read_exact(&mut frame).await?;
-        let messages = postcard::from_bytes(&frame).map_err(io::Error::other)?;
-        if inbox.send(Input::Frame { from: Arc::clone(&from), messages }).is_err() {
+        let packets = postcard::from_bytes(&frame).map_err(io::Error::other)?;
+        if inbox.send(Input::Frame { from: Arc::clone(&from), packets }).is_err() {
             return Ok(());
         }
     }

@@ -81,6 +81,15 @@ fn simulated_members_change_several_times_in_most_clusters() {
 }
 
 #[test]
+fn simulated_nodes_talk_in_runs_of_messages() {
+    let folded = |seed| match World::new(3, 0, &options(Leadership::Monitor, &[]), seed).run() {
+        Outcome::Kept { folded, .. } => folded,
+        Outcome::Broken(why) => panic!("seed {seed}: {why}"),
+    };
+    assert!((0..3).all(|seed| folded(seed) > 100));
+}
+
+#[test]
 fn competing_leaders_keep_every_promise() {
     assert_eq!(broken_promises(&options(Leadership::Compete, &[]), 1000..1040).next(), None);
 }

@@ -4,6 +4,7 @@ use super::Driver;
 use crate::config::Role;
 use crate::paxos::membership::Membership;
 use crate::paxos::message::{Message, NodeId};
+use crate::paxos::packet::Packet;
 use crate::paxos::replica::Replica;
 use crate::paxos::step::{Record, Step};
 use std::net::SocketAddr;
@@ -19,21 +20,27 @@ impl Driver {
     }
 
     /// Handles what another node sent, unless that knows of members that this one does not.
-    pub(super) fn frame(&mut self, now: Duration, from: &str, messages: Vec<Message>) {
+    pub(super) fn frame(&mut self, now: Duration, from: &str, packets: Vec<Packet>) {
         let mut sender = None;
-        for message in messages {
-            match message {
-                Message::Members(membership) => self.take_up(now, membership),
-                Message::Knows { version, .. } if version > self.roster.version => {
-                    self.tell(from, Message::Who);
-                }
+        for packet in packets {
+            for message in packet.unfold(self.acceptor.as_ref()) {
+                self.framed(now, from, message, &mut sender);
+            }
+        }
+    }
 
-                Message::Knows { sender: id, .. } => sender = self.id_of(from).filter(|known| *known == id),
-                Message::Who => self.tell(from, Message::Members(self.roster.membership.clone())),
-                message => {
-                    if let Some(sender) = sender {
-                        self.message(now, sender, message);
-                    }
+    fn framed(&mut self, now: Duration, from: &str, message: Message, sender: &mut Option<NodeId>) {
+        match message {
+            Message::Members(membership) => self.take_up(now, membership),
+            Message::Knows { version, .. } if version > self.roster.version => {
+                *sender = None;
+                self.tell(from, Message::Who);
+            }
+            Message::Knows { sender: id, .. } => *sender = self.id_of(from).filter(|known| *known == id),
+            Message::Who => self.tell(from, Message::Members(self.roster.membership.clone())),
+            message => {
+                if let Some(sender) = *sender {
+                    self.message(now, sender, message);
                 }
             }
         }

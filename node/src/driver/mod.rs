@@ -17,6 +17,7 @@ use crate::paxos::acceptor::Acceptor;
 use crate::paxos::leader::Leader;
 use crate::paxos::membership::{Membership, Roster};
 use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
+use crate::paxos::packet::Packet;
 use crate::paxos::replica::Replica;
 use crate::paxos::snapshot::{Roles, encode};
 use crate::paxos::step::{Record, Step, Ticket};
@@ -62,7 +63,7 @@ pub enum Input {
         /// The node's name.
         from: Arc<str>,
         /// Its messages, in order.
-        messages: Vec<Message>,
+        packets: Vec<Packet>,
     },
     /// The log has done something, or has failed for good.
     Log(Result<Told, LogError>),
@@ -241,7 +242,7 @@ impl Driver {
     fn input(&mut self, now: Duration, input: Input) -> Result<(), LogError> {
         match input {
             Input::Request { command, read, reply } => self.request(now, command, read, reply),
-            Input::Frame { from, messages } => self.frame(now, &from, messages),
+            Input::Frame { from, packets } => self.frame(now, &from, packets),
             Input::Members(reply) => {
                 let _ = reply.send(self.roster.membership.clone());
             }
@@ -322,6 +323,7 @@ impl Driver {
             | Message::Ping
             | Message::Pong { .. } => (false, true, false),
             Message::Decision(_)
+            | Message::Request(_)
             | Message::Learn { .. }
             | Message::Learned { .. }
             | Message::State { .. }
@@ -375,6 +377,9 @@ impl Driver {
         let notes = std::mem::take(&mut step.note).into_iter().map(|record| self.shorten(record)).collect();
         self.outbox.note(now, notes);
         self.outbox.carry_out(role, step, &mut self.local, &mut self.waiting);
+        if let (Role::Leader, Some(leader), Some(replica)) = (role, &self.leader, &mut self.replica) {
+            replica.follow(now, leader.leads());
+        }
     }
 
     /// Leaves a decision's command out of its record if the acceptor's own record has it.

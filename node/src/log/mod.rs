@@ -30,6 +30,7 @@ use segment::{HEADER, Listing, SIZES, Segment};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Why a log cannot be used.
@@ -103,8 +104,8 @@ impl Recovered {
     }
 }
 
-/// Spare segments that are kept, at most.
-const SPARES: usize = 2;
+/// Spare segments that are kept, at most: about as many as the log has when it is cut.
+const SPARES: usize = 8;
 
 /// A log that was read, ready to be written on.
 #[derive(Debug)]
@@ -116,6 +117,8 @@ pub struct Log {
     /// The segments before the present one: index, path, bytes in use.
     earlier: Vec<(u64, PathBuf, u64)>,
     spares: Vec<PathBuf>,
+    /// The thread that writes a spare segment ahead, so that a full one does not keep everybody waiting.
+    ahead: Option<JoinHandle<Result<PathBuf, LogError>>>,
     next_frame: u64,
     /// The flaw: when it was synced last, where it is not synced with each frame.
     late: Option<Instant>,
@@ -127,7 +130,8 @@ impl Log {
         std::fs::create_dir_all(folder).map_err(failed(folder, "make the folder"))?;
         let lock = lock(folder)?;
         let mut recovered = Recovered::default();
-        let Listing { mut segments, snapshots, spares } = segment::list(folder)?;
+        let Listing { mut segments, snapshots, spares, unfinished } = segment::list(folder)?;
+        unfinished.iter().try_for_each(|path| segment::remove(path))?;
         let first = read_snapshot(snapshots, &mut recovered)?;
         for (_, path) in segments.extract_if(.., |(index, _)| *index < first) {
             segment::remove(&path)?;
@@ -155,8 +159,9 @@ impl Log {
         // A node that was killed before a sync reads what only the page cache has. It will speak of it, so it must last.
         segment.sync()?;
         segment::sync_folder(folder)?;
-        let late = None;
-        let log = Self { folder: folder.to_owned(), _lock: lock, segment, earlier, spares, next_frame, late };
+        let folder = folder.to_owned();
+        let (ahead, late) = (None, None);
+        let log = Self { folder, _lock: lock, segment, earlier, spares, ahead, next_frame, late };
         Ok((log, recovered))
     }
 
@@ -181,11 +186,13 @@ impl Log {
             postcard::to_stdvec(records).expect("records are made of types that postcard can write");
         let frame = frame::encode(self.next_frame, &payload);
         if !self.segment.fits(frame.len()) {
-            let size = (2 * self.segment.size()).min(SIZES.1);
-            self.next_segment(size.max((HEADER + frame.len()) as u64))?;
+            self.next_segment(self.next_size().max((HEADER + frame.len()) as u64))?;
         }
         self.segment.write(&frame)?;
         self.next_frame += 1;
+        if self.segment.is_half_full() && self.ahead.is_none() && self.spares.is_empty() {
+            self.write_ahead();
+        }
         match &mut self.late {
             Some(last) if last.elapsed() < LATE => Ok(()),
             late => {
@@ -195,8 +202,21 @@ impl Log {
         }
     }
 
+    fn next_size(&self) -> u64 {
+        (2 * self.segment.size()).min(SIZES.1)
+    }
+
+    fn write_ahead(&mut self) {
+        let (making, size) =
+            (self.folder.join(format!("{:08}.ahead", self.segment.index + 1)), self.next_size());
+        self.ahead = Some(std::thread::spawn(move || segment::write_ahead(&making, size).map(|_| making)));
+    }
+
     fn next_segment(&mut self, size: u64) -> Result<(), LogError> {
         let index = self.segment.index + 1;
+        if let Some(ahead) = self.ahead.take() {
+            self.spares.push(ahead.join().expect("a thread that writes zeros has nothing to panic about")?);
+        }
         let next = Segment::create(&self.folder, index, self.next_frame, size, self.spares.pop())?;
         let full = std::mem::replace(&mut self.segment, next);
         self.earlier.push((full.index, full.path().to_owned(), full.used()));

@@ -34,9 +34,11 @@ pub(super) struct Listing {
     pub(super) snapshots: Vec<(u64, PathBuf)>,
     /// Files that were segments, and may be again.
     pub(super) spares: Vec<PathBuf>,
+    /// What was being made when the process ended.
+    pub(super) unfinished: Vec<PathBuf>,
 }
 
-/// Lists a folder. Whatever was not finished is removed.
+/// Lists a folder.
 pub(super) fn list(folder: &Path) -> Result<Listing, LogError> {
     let mut listing = Listing::default();
     for entry in std::fs::read_dir(folder).map_err(failed(folder, "list the folder"))? {
@@ -47,7 +49,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing, LogError> {
             (Some("log"), Some(index)) => listing.segments.push((index, path)),
             (Some("snapshot"), Some(index)) => listing.snapshots.push((index, path)),
             (Some("spare"), Some(_)) => listing.spares.push(path),
-            (Some("making"), _) => remove(&path)?,
+            (Some("making" | "ahead"), _) => listing.unfinished.push(path),
             (Some(_) | None, _) => {}
         }
     }
@@ -106,11 +108,18 @@ fn reuse(spare: &Path, making: &Path, size: u64) -> Result<Option<(File, u64)>, 
     Ok(Some((file.map_err(failed(making, "open it for writing"))?, has)))
 }
 
+/// Bytes of zeros that are synced at once, so that a sync of the log beside it need not wait for all of them.
+const AHEAD: usize = 256 << 10;
+
 /// Makes a file of zeros.
-fn write_ahead(making: &Path, size: u64) -> Result<(File, u64), LogError> {
+pub(super) fn write_ahead(making: &Path, size: u64) -> Result<(File, u64), LogError> {
     let file = File::create(making).map_err(failed(making, "make the segment"))?;
-    let zeros = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-    file.write_all_at(&zeros, 0).map_err(failed(making, "write the segment ahead"))?;
+    let zeros = vec![0; AHEAD];
+    for begin in (0..size).step_by(AHEAD) {
+        let length = usize::try_from(size - begin).map_or(AHEAD, |left| left.min(AHEAD));
+        let written = file.write_all_at(&zeros[..length], begin).and_then(|()| file.sync_data());
+        written.map_err(failed(making, "write the segment ahead"))?;
+    }
     Ok((file, size))
 }
 
@@ -172,6 +181,11 @@ impl Segment {
     /// Bytes that hold something.
     pub(super) fn used(&self) -> u64 {
         self.end
+    }
+
+    /// Whether so much is written that the next one should be made.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.end > self.size / 2
     }
 
     /// Whether a frame of this length fits.

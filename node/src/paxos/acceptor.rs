@@ -101,6 +101,7 @@ impl Acceptor {
             | Message::P1b { .. }
             | Message::P2b { .. }
             | Message::Decision(_)
+            | Message::Request(_)
             | Message::Learn { .. }
             | Message::Learned { .. }
             | Message::State { .. }

@@ -103,6 +103,19 @@ impl Leader {
         matches!(self.state, State::Active)
     }
 
+    /// The node whose leader is active, itself included, as far as it knows: only where leaders watch one another.
+    pub fn leads(&self) -> Option<NodeId> {
+        match (&self.state, self.options.leadership) {
+            (State::Active, Leadership::Monitor) => Some(self.roster.me),
+            (State::Watching(watch), Leadership::Monitor) => watch.leader,
+            (State::Active | State::Watching(_), Leadership::Compete)
+            | (
+                State::Waiting(_) | State::Scouting(_) | State::Idle,
+                Leadership::Monitor | Leadership::Compete,
+            ) => None,
+        }
+    }
+
     /// The round of its ballot.
     pub fn round(&self) -> u64 {
         self.round
@@ -182,6 +195,7 @@ impl Leader {
             Message::P1a { .. }
             | Message::P2a(_)
             | Message::Decision(_)
+            | Message::Request(_)
             | Message::Learn { .. }
             | Message::Learned { .. }
             | Message::State { .. }

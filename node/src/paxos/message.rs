@@ -78,6 +78,8 @@ pub struct Decided {
 /// One message between roles; the table in the [module](super) says who sends it to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
+    /// A replica passes a command on to the one beside the active leader, which finds a slot for it (section 4.4).
+    Request(Arc<Command>),
     /// A replica proposes a command for a slot.
     Propose(Decided),
     /// A scout asks for a promise.

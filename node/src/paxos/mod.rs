@@ -8,6 +8,7 @@
 //!
 //! | message | from → to | meaning |
 //! |---|---|---|
+//! | `Request` | replica → replica | please find a slot for this command: the leader beside you is active |
 //! | `Propose` | replica → leaders | please decide this command for this slot |
 //! | `P1a` | scout → acceptors | promise my ballot, and tell me what you accepted from this slot on |
 //! | `P1b` | acceptor → scout | my promise, and for each slot the pvalue with the highest ballot |
@@ -32,8 +33,9 @@
 //! 4.2). Replicas keep their last decisions only, and hand their state to whoever lacks older ones. What a node must remember over a
 //! restart is a [`Snapshot`](snapshot::Snapshot) and the records written since.
 //!
-//! A replica that shares its node with a leader proposes to that one, and a leader that watches another passes the proposal on to it
-//! (section 4.4); what stays undecided is proposed to all leaders. Leaders that compete are proposed to alike, as in the paper.
+//! Where leaders watch one another, a replica passes commands on to the one beside the active leader, which gives them their
+//! slots and proposes to its own leader (section 4.4). What stays undecided is proposed to all leaders. Leaders that compete are
+//! proposed to alike, as in the paper.
 //!
 //! The members change by a command, WINDOW slots after it was decided ([`membership`]): a slot is decided by a majority of the
 //! acceptors of its own configuration, and a ballot is adopted by a majority of each configuration whose slots are still to be
@@ -47,6 +49,7 @@ pub mod commander;
 pub mod leader;
 pub mod membership;
 pub mod message;
+pub mod packet;
 pub mod progress;
 mod reads;
 pub mod replica;

@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod change;
+mod propose;
 
 use super::membership::{Membership, Roster};
 use super::message::{Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
@@ -9,11 +10,13 @@ use super::progress::Progress;
 use super::reads::Reads;
 use super::step::{Record, Step, Ticket};
 use super::transfer::Transfer;
-use crate::config::{Leadership, PaxosOptions, Read};
+use crate::config::{PaxosOptions, Read};
 use crate::flaw::Flaw;
 use crate::store::{Answer, Operation, Store};
 use catch_up::CatchUp;
 pub use catch_up::Learned;
+use propose::{Name, Relay};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +49,9 @@ pub struct Replica {
     first: Slot,
     /// Bytes of the applied commands that are kept.
     kept_bytes: u64,
-    waiting: BTreeMap<(String, u64), Vec<Ticket>>,
+    /// Who waits for each command that has no decision yet: nobody, where another replica has passed it on.
+    waiting: BTreeMap<Name, Vec<Ticket>>,
+    relay: Relay,
     catch_up: CatchUp,
     reads: Reads,
     transfer: Transfer,
@@ -89,6 +94,7 @@ impl Replica {
             transfer: Transfer::default(),
             unsaved: None,
             waiting: BTreeMap::new(),
+            relay: Relay::default(),
             catch_up: CatchUp::default(),
             stored: begin,
             next_progress: Duration::ZERO,
@@ -206,9 +212,7 @@ impl Replica {
         read: Option<Read>,
         step: &mut Step,
     ) -> bool {
-        if self.slot_out == 0
-            || !self.roster.is_replica() && self.slot_out >= self.roster.group(Slot::MAX).from
-        {
+        if !self.serves() {
             return false;
         }
         let local = read.unwrap_or(self.options.read) == Read::Local || self.has(Flaw::ReplicaReadsOwnState);
@@ -239,13 +243,19 @@ impl Replica {
                 self.slot_in(),
             ));
         }
-        let tickets = self.waiting.entry((command.client.clone(), command.sequence)).or_default();
-        tickets.push(ticket);
-        if tickets.len() == 1 {
+        let entry = self.waiting.entry((command.client.clone(), command.sequence));
+        let new = matches!(entry, Entry::Vacant(_));
+        entry.or_default().push(ticket);
+        if new {
             self.requests.push_back(Arc::new(command));
             self.propose(now, step);
         }
         true
+    }
+
+    /// Whether it is a member, and has the state of one.
+    fn serves(&self) -> bool {
+        self.slot_out > 0 && (self.roster.is_replica() || self.slot_out < self.roster.group(Slot::MAX).from)
     }
 
     pub(super) fn has(&self, flaw: Flaw) -> bool {
@@ -263,37 +273,13 @@ impl Replica {
         self.decisions.get(usize::try_from(slot.checked_sub(self.first)?).ok()?)?.as_ref()
     }
 
-    /// Gives waiting commands the next free slots inside the window, and proposes them.
-    fn propose(&mut self, now: Duration, step: &mut Step) {
-        self.slot_in = self.slot_in.max(self.slot_out);
-        while !self.requests.is_empty() && self.slot_in < self.slot_out + self.options.window {
-            let slot = self.slot_in;
-            self.slot_in += 1;
-            if self.decision(slot).is_none()
-                && let Some(command) = self.requests.pop_front()
-            {
-                self.propose_for(now, slot, command, step);
-            }
-        }
-    }
-
-    fn propose_for(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
-        let proposal = Decided { slot, command: Arc::clone(&command) };
-        let me = self.roster.me;
-        if self.options.leadership == Leadership::Monitor && self.roster.leaders.contains(&me) {
-            step.send.push((me, Message::Propose(proposal)));
-        } else {
-            step.broadcast(&self.roster.leaders, &Message::Propose(proposal));
-        }
-        self.proposals.insert(slot, Proposal { command, again: now + self.options.resend });
-    }
-
     /// Handles a message from a leader or another replica.
     pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
         match message {
             Message::Decision(PValue { slot, command, .. }) => {
                 self.decided(now, vec![Decided { slot, command }], step);
             }
+            Message::Request(command) => self.take_over(now, command, step),
             Message::Learn { from: slot } => {
                 let answer = self.teach(now, slot);
                 step.send.push((from, answer));
@@ -464,6 +450,7 @@ impl Replica {
             .min(self.transfer.wake())
             .min(self.reads.wake())
             .min(self.help.unwrap_or(Duration::MAX))
+            .min(self.overdue())
     }
 
     /// Does what is due: tells its progress, asks for decisions it lacks, proposes again, closes gaps.
@@ -480,6 +467,7 @@ impl Replica {
             self.catch_up.next = now + self.options.resend / 2;
             self.ask(now, step);
         }
+        self.propose_overdue(now, step);
         for (&slot, proposal) in self.proposals.iter_mut().filter(|(_, proposal)| proposal.again <= now) {
             proposal.again = now + self.options.resend;
             let command = Arc::clone(&proposal.command);

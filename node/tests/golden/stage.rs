@@ -383,6 +383,7 @@ impl Stage {
     fn show(&self, message: &Message) -> String {
         let kind = kind_of(message);
         let rest = match message {
+            Message::Request(command) => show_command(command),
             Message::Propose(Decided { slot, command }) => format!("slot {slot} {}", show_command(command)),
             Message::P1a { ballot, from } => format!("{} from slot {from}", self.ballot(*ballot)),
             Message::P1b { promised, collected, accepted, .. } => {
@@ -419,6 +420,7 @@ impl Stage {
 
 fn kind_of(message: &Message) -> &'static str {
     match message {
+        Message::Request(_) => "request",
         Message::Propose(_) => "propose",
         Message::P1a { .. } => "p1a",
         Message::P1b { .. } => "p1b",

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
 mod members;
+mod network;
 
+use network::Network;
 use node::config::{Member, PaxosOptions, Role};
 use node::flaw::Flaw;
 use node::paxos::membership::Roster;
@@ -32,6 +34,8 @@ pub(super) enum Outcome {
         snapshots: u64,
         /// States that were taken over from another replica.
         transfers: u64,
+        /// Runs of messages that arrived as one.
+        folded: u64,
         /// Changes of the members that came to their end.
         changes: u64,
     },
@@ -43,6 +47,7 @@ pub(super) enum Outcome {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Deliver { to: usize, from: usize, number: u64 },
+    Flush { from: usize, to: usize },
     Synced { node: usize, life: u32, batch: u64 },
     Saved { node: usize, life: u32 },
     Tick { node: usize, life: u32 },
@@ -112,8 +117,7 @@ pub(super) struct World {
     nodes: Vec<Node>,
     now: Duration,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
-    /// What is on its way, which version of the membership its sender knew, and what its number was.
-    messages: BTreeMap<u64, ((u64, NodeId), Message)>,
+    network: Network,
     next: u64,
     cut: Vec<bool>,
     calls: BTreeMap<u64, Call>,
@@ -127,6 +131,8 @@ pub(super) struct World {
     version: u64,
     snapshots: u64,
     transfers: u64,
+    /// Runs of messages that arrived as one.
+    folded: u64,
     broken: Option<String>,
     chance: ChaCha8Rng,
 }
@@ -180,7 +186,8 @@ impl World {
             nodes: Vec::new(),
             now: Duration::ZERO,
             events: BinaryHeap::new(),
-            messages: BTreeMap::new(),
+            network: Network::default(),
+            folded: 0,
             next: 0,
             cut: vec![false; all * all],
             version: 0,
@@ -241,6 +248,7 @@ impl World {
                 decided: self.decided.len() as u64,
                 snapshots: self.snapshots,
                 transfers: self.transfers,
+                folded: self.folded,
                 changes: self.version / 2,
             },
         }
@@ -248,12 +256,8 @@ impl World {
 
     fn happen(&mut self, event: &Event) {
         match *event {
-            Event::Deliver { to, from, number } => {
-                let (greeting, message) = self.messages.remove(&number).unwrap();
-                if self.nodes[to].up && !self.cut[from * self.nodes.len() + to] {
-                    self.receive(to, from, greeting, &message);
-                }
-            }
+            Event::Deliver { to, from, number } => self.deliver(to, from, number),
+            Event::Flush { from, to } => self.flush(from, to),
             Event::Synced { node, life, batch } => self.synced(node, life, batch),
             Event::Saved { node, life } => self.saved(node, life),
             Event::Tick { node, life } => {
@@ -312,6 +316,10 @@ impl World {
             self.follow_replica(place);
         }
         let node = &mut self.nodes[place];
+        if role == Role::Leader {
+            let leads = node.roles.leader.leads();
+            node.roles.replica.follow(self.now.saturating_sub(node.began), leads);
+        }
         let early = role == Role::Acceptor && self.options.flaw.contains(&Flaw::AcceptorAnswersBeforeSync);
         let waits = !step.save.is_empty() || node.unsynced.iter().any(|batch| batch.role == Some(role));
         let mut records = std::mem::take(&mut step.save);
@@ -421,23 +429,7 @@ impl World {
             }
             let Some(to) = self.place_of(place, to) else { continue };
             let Roster { version, me, .. } = self.nodes[place].roles.roster;
-            let copies = if to == place || self.now > FAULTS_END {
-                1
-            } else {
-                match self.chance.random_range(0..100) {
-                    0..4 => 0,
-                    4..7 => 2,
-                    _ => 1,
-                }
-            };
-            for _ in 0..copies {
-                self.next += 1;
-                let number = self.next;
-                let slow = if self.chance.random_range(0..20) == 0 { 60 } else { 6 };
-                let pause = self.milliseconds(0..slow);
-                self.messages.insert(number, ((version, me), message.clone()));
-                self.at(self.now + pause, Event::Deliver { to, from: place, number });
-            }
+            self.send(place, to, (version, me), message);
         }
         for (ticket, answer, _) in step.answer {
             let life = self.nodes[place].life;
@@ -528,6 +520,7 @@ impl World {
         let lucky = self.chance.random_range(0..=node.unsynced.len());
         let kept: Vec<_> = node.unsynced.drain(..).take(lucky).collect();
         node.disk.records.extend(kept.into_iter().flat_map(|batch| batch.records));
+        self.forget_outgoing(place);
         let pause = self.milliseconds(20..400);
         self.at(self.now + pause, Event::Restart { node: place });
     }

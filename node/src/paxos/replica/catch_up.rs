@@ -1,6 +1,6 @@
 //! Catching up: a replica learns decisions, or the state, from others, and closes gaps that nobody fills.
 
-use super::{Proposal, Replica};
+use super::Replica;
 use crate::flaw::Flaw;
 use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
 use crate::paxos::step::Step;
@@ -100,7 +100,9 @@ impl Replica {
     /// After a jump over slots: answers what was decided in one of them, and finds other slots for the rest.
     fn propose_elsewhere(&mut self, step: &mut Step) {
         let later = self.proposals.split_off(&self.slot_out);
-        for Proposal { command, .. } in std::mem::replace(&mut self.proposals, later).into_values().rev() {
+        let proposed = std::mem::replace(&mut self.proposals, later).into_values();
+        let proposed: Vec<_> = proposed.map(|it| it.command).chain(self.relay.take_passed()).collect();
+        for command in proposed.into_iter().rev() {
             if let Some(answer) = self.known_result(&command) {
                 let name = (command.client.clone(), command.sequence);
                 for ticket in self.waiting.remove(&name).unwrap_or_default() {

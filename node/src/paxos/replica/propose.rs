@@ -1,0 +1,141 @@
+//! How commands get their slots: the replica beside the active leader gives them out, and the others pass theirs on to it.
+//!
+//! Were every replica to choose slots for itself, as in section 2.1, they would choose the same ones, and all but one of
+//! the commands would have to try again. That is what happens where no leader is known to be active, or where leaders compete.
+
+use super::{Proposal, QUEUE_MAX, Replica};
+use crate::config::Leadership;
+use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
+use crate::paxos::step::Step;
+use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a command is called: its client, and its number among the client's commands.
+pub(super) type Name = (String, u64);
+
+/// Where a replica passes commands on to, and what it has passed on.
+#[derive(Debug, Default)]
+pub(super) struct Relay {
+    /// The node whose leader is active, as far as the leader beside this replica knows.
+    active: Option<NodeId>,
+    /// Commands that were passed on to the replica there, and when each is proposed here instead.
+    passed: VecDeque<(Duration, Arc<Command>)>,
+}
+
+impl Relay {
+    /// The commands that were passed on.
+    pub(super) fn take_passed(&mut self) -> impl Iterator<Item = Arc<Command>> {
+        std::mem::take(&mut self.passed).into_iter().map(|(_, command)| command)
+    }
+}
+
+fn name(command: &Command) -> Name {
+    (command.client.clone(), command.sequence)
+}
+
+impl Replica {
+    /// The node whose leader is active, as this replica was told.
+    pub fn followed(&self) -> Option<NodeId> {
+        self.relay.active
+    }
+
+    /// Another leader is the active one, or none is known to be. What was passed on to the former is passed on again.
+    pub fn follow(&mut self, now: Duration, active: Option<NodeId>) {
+        if self.relay.active == active {
+            return;
+        }
+        self.relay.active = active;
+        if active.is_some() {
+            let passed: Vec<_> = self.relay.take_passed().collect();
+            for command in passed.into_iter().rev() {
+                if self.waiting.contains_key(&name(&command)) {
+                    self.requests.push_front(command);
+                }
+            }
+            self.proposals.values_mut().for_each(|proposal| proposal.again = now);
+        }
+    }
+
+    /// Takes a command that another replica passes on. It gets a slot unless it has one.
+    pub(super) fn take_over(&mut self, now: Duration, command: Arc<Command>, step: &mut Step) {
+        if !self.serves() || self.known_result(&command).is_some() || self.requests.len() >= QUEUE_MAX {
+            return;
+        }
+        if let Entry::Vacant(entry) = self.waiting.entry(name(&command)) {
+            entry.insert(Vec::new());
+            self.requests.push_back(command);
+            self.propose(now, step);
+        }
+    }
+
+    /// Proposes commands that wait for a slot, or passes them on to where they get one.
+    pub(super) fn propose(&mut self, now: Duration, step: &mut Step) {
+        match self.elsewhere() {
+            Some(node) => self.pass_on(now, node, step),
+            None => self.propose_here(now, step),
+        }
+    }
+
+    /// Proposes here what was passed on long ago.
+    pub(super) fn propose_overdue(&mut self, now: Duration, step: &mut Step) {
+        let due = self.relay.passed.partition_point(|(again, _)| *again <= now);
+        let overdue: Vec<_> = self.relay.passed.drain(..due).map(|(_, command)| command).collect();
+        let before = self.requests.len();
+        for command in overdue.into_iter().rev() {
+            if self.waiting.contains_key(&name(&command)) {
+                self.requests.push_front(command);
+            }
+        }
+        if self.requests.len() > before {
+            self.propose_here(now, step);
+        }
+    }
+
+    /// When [`propose_overdue`](Self::propose_overdue) has something to do.
+    pub(super) fn overdue(&self) -> Duration {
+        self.relay.passed.front().map_or(Duration::MAX, |(again, _)| *again)
+    }
+
+    /// The other replica that gives out slots, if there is one.
+    fn elsewhere(&self) -> Option<NodeId> {
+        self.relay.active.filter(|node| *node != self.roster.me && self.roster.replicas.contains(node))
+    }
+
+    fn pass_on(&mut self, now: Duration, node: NodeId, step: &mut Step) {
+        let (internal, others): (VecDeque<_>, VecDeque<_>) =
+            self.requests.drain(..).partition(|command| command.is_internal());
+        for command in others {
+            step.send.push((node, Message::Request(Arc::clone(&command))));
+            self.relay.passed.push_back((now + self.options.resend, command));
+        }
+        self.requests = internal;
+        self.propose_here(now, step);
+    }
+
+    /// Gives waiting commands the next free slots inside the window, and proposes them.
+    fn propose_here(&mut self, now: Duration, step: &mut Step) {
+        self.slot_in = self.slot_in.max(self.slot_out);
+        while !self.requests.is_empty() && self.slot_in < self.slot_out + self.options.window {
+            let slot = self.slot_in;
+            self.slot_in += 1;
+            if self.decision(slot).is_none()
+                && let Some(command) = self.requests.pop_front()
+            {
+                self.propose_for(now, slot, command, step);
+            }
+        }
+    }
+
+    pub(super) fn propose_for(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
+        let proposal = Decided { slot, command: Arc::clone(&command) };
+        let me = self.roster.me;
+        if self.options.leadership == Leadership::Monitor && self.roster.leaders.contains(&me) {
+            step.send.push((me, Message::Propose(proposal)));
+        } else {
+            step.broadcast(&self.roster.leaders, &Message::Propose(proposal));
+        }
+        self.proposals.insert(slot, Proposal { command, again: now + self.options.resend });
+    }
+}
