@@ -55,6 +55,8 @@ fn document(faults: &[FaultSpec]) -> Document {
         && let Some(there) = cluster.get("nodes").and_then(Value::as_integer)
     {
         cluster.insert("nodes".to_owned(), Value::Integer(there.max(nodes)));
+        // Or whoever was cut off would wait for TCP, up to minutes, and not for the system.
+        cluster.entry("tcp-rto-max").or_insert_with(|| Value::from("1s"));
     }
     table.insert("fault".to_owned(), Value::Array(faults));
     let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");

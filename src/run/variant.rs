@@ -122,7 +122,7 @@ impl VariantRun<'_> {
         let cluster = Cluster::start(self.experiment, &self.folder, self.header.seed).await?;
         let story = match self.telling {
             Telling::Lines => None,
-            Telling::Story => Some(Story::new(&cluster.nodes, self.halt.clone())),
+            Telling::Story => Some(Story::new(&cluster, self.halt.clone())),
         };
         let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
         let outcome = self.with_load(&cluster, recorder, herald, log, begun).await;
@@ -192,6 +192,9 @@ impl VariantRun<'_> {
                 } else {
                     String::new()
                 };
+                if let Some(remark) = lab.remark() {
+                    herald.tell(What::Note(remark.to_owned()));
+                }
                 herald.tell(What::Note(format!(
                     "{nodes} nodes serve after {took} (network {}, disk {}{up})",
                     lab.mode(),

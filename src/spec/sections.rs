@@ -73,7 +73,8 @@ pub(crate) struct Cluster {
     pub disk: Disk,
     /// The first of the ports the cluster listens on; free ones are looked for where it is absent.
     pub base_port: Option<u16>,
-    /// With network = "lab": the longest that TCP waits before it sends again; the kernel's two minutes where absent.
+    /// The longest that TCP waits before it sends again in a lab; the kernel's two minutes where absent. Proxies lose
+    /// nothing that would be sent again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub tcp_rto_max: Option<Duration>,

@@ -107,15 +107,9 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
         let what = "there are no packets to be captured; it needs network = \"lab\"";
         return Err(experiment.complaint("cluster.pcap", what));
     }
-    if let Some(wait) = cluster.tcp_rto_max {
-        if mode != Mode::Lab {
-            let what = "only nodes with a network of their own have it; it needs network = \"lab\"";
-            return Err(experiment.complaint("cluster.tcp-rto-max", what));
-        }
-        if !(1..=120).contains(&wait.as_secs()) {
-            let what = format!("{wait:?} is none that the kernel takes; it should be 1s to 120s");
-            return Err(experiment.complaint("cluster.tcp-rto-max", &what));
-        }
+    if let Some(wait) = cluster.tcp_rto_max.filter(|wait| !(1..=120).contains(&wait.as_secs())) {
+        let what = format!("{wait:?} is none that the kernel takes; it should be 1s to 120s");
+        return Err(experiment.complaint("cluster.tcp-rto-max", &what));
     }
     if let Some(port) = cluster.base_port
         && !(1024..=64_000).contains(&port)

@@ -3,10 +3,13 @@
 use super::teller::{FaultMoment, Moment, Stage, What};
 use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use crate::recorder::Tally;
+use crate::spec::sections::System;
+use crate::systems::cluster::Cluster;
 use crate::systems::http::Asker;
+use crate::systems::observe::Watched;
 use checker::history::Phase;
 use nemesis::{Family, Kind};
-use node::status::Status;
+use node::status::{Recovery, Status};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -23,10 +26,44 @@ const COMPARED_ONE: &str = "compare-and-set found another value";
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
+/// What a node says of itself: our own store tells how it came back, others what they tell.
+#[derive(Debug)]
+enum Told {
+    Own(SocketAddr),
+    Foreign(Watched),
+}
+
+/// How far a node is.
+#[derive(Debug)]
+struct Seen {
+    /// Whether it leads.
+    active: bool,
+    /// The next slot that it will apply, where it tells.
+    slot_out: Option<u64>,
+    /// All that our own store says.
+    status: Option<Status>,
+}
+
+impl Told {
+    async fn ask(&mut self) -> Option<Seen> {
+        match self {
+            Self::Own(address) => {
+                let status: Status = Asker::new(*address).get("/status", ANSWER_WITHIN).await.ok()?;
+                let (active, slot_out) = (status.active, Some(status.slot_out));
+                Some(Seen { active, slot_out, status: Some(status) })
+            }
+            Self::Foreign(watched) => {
+                let seen = watched.observe(ANSWER_WITHIN).await?;
+                Some(Seen { active: seen.active == Some(true), slot_out: seen.slot_out, status: None })
+            }
+        }
+    }
+}
+
 /// The teller of the five phases.
 #[derive(Debug)]
 pub(crate) struct Story {
-    nodes: BTreeMap<String, SocketAddr>,
+    nodes: BTreeMap<String, Told>,
     chapter: u8,
     /// Time and counts where the present chapter began.
     since: (u64, Tally),
@@ -37,10 +74,19 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// A story about these nodes.
-    pub(crate) fn new(nodes: &[(String, SocketAddr)], interrupt: CancellationToken) -> Self {
+    /// A story about the nodes of this cluster.
+    pub(crate) fn new(cluster: &Cluster, interrupt: CancellationToken) -> Self {
+        let told = |(name, address): &(String, SocketAddr), watched| match cluster.system {
+            System::Paxos => (name.clone(), Told::Own(*address)),
+            System::Etcd | System::Command => (name.clone(), Told::Foreign(watched)),
+        };
         Self {
-            nodes: nodes.iter().cloned().collect(),
+            nodes: cluster
+                .nodes
+                .iter()
+                .zip(cluster.watched())
+                .map(|(node, watched)| told(node, watched))
+                .collect(),
             chapter: 0,
             since: (0, Tally::default()),
             applied: BTreeMap::new(),
@@ -71,9 +117,12 @@ impl Story {
     async fn fault(&mut self, screen: &Screen, moment: &Moment, fault: &FaultMoment) {
         if self.chapter < 2 {
             heading(screen, 1, "before the fault", &self.commands(moment));
-            let statuses = self.ask_all().await;
-            screen.line(&format!("     {}", levels(&statuses)));
-            self.applied = statuses.into_iter().filter_map(|(name, s)| Some((name, s?.slot_out))).collect();
+            let seen = self.ask_all().await;
+            if let Some(levels) = levels(&seen) {
+                screen.line(&format!("     {levels}"));
+            }
+            self.applied =
+                seen.into_iter().filter_map(|(name, seen)| Some((name, seen?.slot_out?))).collect();
             self.begin(2, moment);
         }
         heading(screen, 2, &fault.label, &fault.shown());
@@ -123,57 +172,60 @@ impl Story {
         text
     }
 
-    async fn ask(&self, name: &str) -> Option<Status> {
-        let mut asker = Asker::new(*self.nodes.get(name)?);
-        asker.get("/status", ANSWER_WITHIN).await.ok()
-    }
-
-    async fn ask_all(&self) -> BTreeMap<String, Option<Status>> {
-        let mut statuses = BTreeMap::new();
-        for name in self.nodes.keys() {
-            statuses.insert(name.clone(), self.ask(name).await);
+    async fn ask_all(&mut self) -> BTreeMap<String, Option<Seen>> {
+        let mut all = BTreeMap::new();
+        for (name, told) in &mut self.nodes {
+            all.insert(name.clone(), told.ask().await);
         }
-        statuses
+        all
     }
 
     /// Waits until a node has what the others had when it came back, and says where it got it from.
-    async fn level_again(&self, name: &str, restarted: bool) -> String {
+    async fn level_again(&mut self, name: &str, restarted: bool) -> String {
         let begun = Instant::now();
-        let goal =
-            self.ask_all().await.into_values().flatten().map(|status| status.slot_out).max().unwrap_or(1);
+        let others = self.ask_all().await.into_values().flatten();
+        let goal = others.filter_map(|seen| seen.slot_out).max().unwrap_or(1);
         let mut last = None;
         while begun.elapsed() < LEVEL_WITHIN && !self.interrupt.is_cancelled() {
-            last = self.ask(name).await.or(last);
-            if let Some(status) = &last {
-                let level = !restarted || status.recovery.level_seconds.is_some();
-                if level && status.slot_out >= goal {
-                    return self.came_back(name, status, restarted, begun.elapsed());
+            if let Some(told) = self.nodes.get_mut(name) {
+                last = told.ask().await.or(last);
+            }
+            if let Some(seen) = &last {
+                let status = seen.status.as_ref().filter(|_| restarted);
+                let level = status.is_none_or(|status| status.recovery.level_seconds.is_some());
+                if level && seen.slot_out.is_none_or(|slot| slot >= goal) {
+                    return match status {
+                        Some(status) => self.came_back(name, &status.recovery),
+                        None => self.goes_on(name, seen, begun.elapsed()),
+                    };
                 }
             }
             tokio::time::sleep(POLL).await;
         }
         match last {
             None => format!("{BAD}{name} does not answer{BAD:#}"),
-            Some(status) => format!(
+            Some(seen) => format!(
                 "{DOUBT}{name} is not level yet{DOUBT:#}: it has applied {} slots, another had {} when it came back",
-                status.slot_out - 1,
+                seen.slot_out.unwrap_or(1) - 1,
                 goal - 1
             ),
         }
     }
 
-    fn came_back(&self, name: &str, status: &Status, restarted: bool, waited: Duration) -> String {
-        let recovery = &status.recovery;
-        if !restarted {
-            return format!(
-                "{GOOD}{name} is level{GOOD:#} {:.2} s after it was healed, with {} slots applied{}",
+    fn goes_on(&self, name: &str, seen: &Seen, waited: Duration) -> String {
+        let before = self.applied.get(name);
+        let before = before.map_or_else(String::new, |before| format!(" ({} before the fault)", before - 1));
+        match seen.slot_out {
+            Some(slot) => format!(
+                "{GOOD}{name} is level{GOOD:#} {:.2} s after it was healed, with {} slots applied{before}",
                 waited.as_secs_f64(),
-                status.slot_out - 1,
-                self.applied
-                    .get(name)
-                    .map_or_else(String::new, |before| format!(" ({} before the fault)", before - 1))
-            );
+                slot - 1,
+            ),
+            None => format!("{GOOD}{name} answers{GOOD:#} {:.2} s after it was healed", waited.as_secs_f64()),
         }
+    }
+
+    fn came_back(&self, name: &str, recovery: &Recovery) -> String {
         let torn = if recovery.torn_bytes > 0 {
             format!(", a torn last record of {} bytes cut off", recovery.torn_bytes)
         } else {
@@ -209,15 +261,13 @@ fn heading(screen: &Screen, number: u8, title: &str, figures: &str) {
     screen.line(&format!("  {STRONG}{number} {title}{STRONG:#}\n     {figures}"));
 }
 
-/// How far each node is that answers, in one line.
-fn levels(statuses: &BTreeMap<String, Option<Status>>) -> String {
-    let nodes: Vec<String> = statuses
-        .iter()
-        .filter_map(|(name, status)| {
-            let status = status.as_ref()?;
-            let leads = if status.active { " (leads)" } else { "" };
-            Some(format!("{name} {}{leads}", status.slot_out - 1))
-        })
-        .collect();
-    format!("{FAINT}slots applied: {}{FAINT:#}", nodes.join(" · "))
+/// How far each node is that says so, in one line.
+fn levels(all: &BTreeMap<String, Option<Seen>>) -> Option<String> {
+    let nodes = all.iter().filter_map(|(name, seen)| {
+        let seen = seen.as_ref()?;
+        let leads = if seen.active { " (leads)" } else { "" };
+        Some(format!("{name} {}{leads}", seen.slot_out? - 1))
+    });
+    let nodes: Vec<String> = nodes.collect();
+    (!nodes.is_empty()).then(|| format!("{FAINT}slots applied: {}{FAINT:#}", nodes.join(" · ")))
 }

@@ -187,6 +187,11 @@ impl Lab {
         self.took
     }
 
+    /// What a reader should know of its network: what was asked for and cannot be had.
+    pub fn remark(&self) -> Option<&'static str> {
+        self.wires.remark()
+    }
+
     /// Where its nodes have their data.
     pub fn disk(&self) -> DiskMode {
         self.disk

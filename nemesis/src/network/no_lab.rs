@@ -132,6 +132,10 @@ impl LabNetwork {
         match *self {}
     }
 
+    pub(crate) fn remark(&self) -> Option<&'static str> {
+        match *self {}
+    }
+
     pub(crate) fn counters(&self, _: &Link) -> LinkCounters {
         match *self {}
     }

@@ -83,6 +83,14 @@ impl Wires {
         }
     }
 
+    /// What a reader should know of them.
+    pub(crate) fn remark(&self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::Proxies(_) => None,
+            Self::Switch(network) => network.remark(),
+        }
+    }
+
     /// What a link has carried so far.
     pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
         match self {

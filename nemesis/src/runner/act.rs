@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a fault on the leader waits for somebody to lead.
+/// How long a fault on the leader waits for somebody to lead: half of its own time, and at least so long.
 const LEADER_PATIENCE: Duration = Duration::from_secs(1);
 const LEADER_PAUSE: Duration = Duration::from_millis(20);
 
@@ -224,8 +224,7 @@ async fn find(stage: &Stage, fault: &PlannedFault) -> Result<Hit, String> {
         return fault.scope.resolve(topology, None);
     }
     let length = Duration::from_nanos(fault.end - fault.start);
-    let deadline =
-        Instant::now() + if length.is_zero() { LEADER_PATIENCE } else { length.min(LEADER_PATIENCE) };
+    let deadline = Instant::now() + LEADER_PATIENCE.max(length / 2);
     loop {
         let leader = stage.directory.leader().await;
         if leader.is_some() || Instant::now() >= deadline {

@@ -58,7 +58,11 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> P
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
     let asked = all(before.keys().map(|link| ask(lab, link, patience, cut))).await;
     if asked.iter().all(|asked| matches!(asked, Asked::NoUse(_))) {
-        // What the nodes themselves send in the meantime is the only evidence there can be.
+        // Where all are down, what their kernels send is the only evidence there can be.
+        for link in before.keys() {
+            // Links that carry no datagrams count nothing.
+            let _ = lab.exercise(link, 1);
+        }
         tokio::time::sleep(SILENCE).await;
     }
     let mut told = Lines::default();

@@ -133,6 +133,7 @@ pub async fn run(
             () = &mut cancel => break,
             Some(done) = show.tasks.join_next(), if !show.tasks.is_empty() => {
                 show.hear(done);
+                show.follow();
                 show.let_go();
             }
             Some(place) = points.reached(), if waiting => show.trigger(place, show.now()),
@@ -172,6 +173,8 @@ struct Show {
     load_start: Instant,
     /// How many nodes may be down or cut off at once.
     at_most: Option<AtMost>,
+    /// Places of the faults that let others of the same time find the leader first.
+    behind: Vec<usize>,
     /// Places of the faults that took hold, in the order in which they did.
     order: Vec<usize>,
     /// A mistake of our own in one of the tasks; it goes on once everything is healed.
@@ -193,6 +196,7 @@ impl Show {
             due: due(plan),
             load_start,
             at_most,
+            behind: Vec::new(),
             order: Vec::new(),
             broken: None,
         }
@@ -259,6 +263,11 @@ impl Show {
     }
 
     fn go_on(&mut self, what: Due, place: usize) {
+        let waits = what == Due::Start && matches!(self.turns[place].state, State::Waiting);
+        if waits && self.lets_others_go_first(place) {
+            self.behind.push(place);
+            return;
+        }
         let turn = &mut self.turns[place];
         match (what, &mut turn.state) {
             (Due::Start, State::Waiting) => match self.excess(place) {
@@ -277,6 +286,33 @@ impl Show {
                 | State::Ending
                 | State::Over,
             ) => {}
+        }
+    }
+
+    /// Whether a fault of the same time looks for a leader, whom this one could take away before.
+    fn lets_others_go_first(&self, place: usize) -> bool {
+        let own = &self.turns[place].fault;
+        !own.scope.needs_leader()
+            && self.turns.iter().any(|turn| {
+                let looks = matches!(turn.state, State::Waiting | State::Starting { .. });
+                let same = turn.fault.trigger == Trigger::Time && turn.fault.start == own.start;
+                looks && same && turn.fault.scope.needs_leader()
+            })
+    }
+
+    /// Lets those faults come that let others go first, for as long as they were to last.
+    fn follow(&mut self) {
+        for place in std::mem::take(&mut self.behind) {
+            if self.lets_others_go_first(place) {
+                self.behind.push(place);
+                continue;
+            }
+            let (now, fault) = (self.now(), &mut self.turns[place].fault);
+            if now >= fault.end && fault.start < fault.end {
+                fault.end = (now + (fault.end - fault.start)).min(fault.latest.max(now));
+                self.due.push(Reverse((fault.end, Due::End, place)));
+            }
+            self.go_on(Due::Start, place);
         }
     }
 

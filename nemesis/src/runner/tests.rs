@@ -64,6 +64,22 @@ impl Directory for Leader {
     }
 }
 
+/// A directory in which a node leads as long as it lives.
+struct WhoLives {
+    node: &'static str,
+    lab: Arc<Lab>,
+}
+
+impl Directory for WhoLives {
+    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
+        Box::pin(async { self.lab.pid(self.node).await.map(|_| self.node.to_owned()) })
+    }
+
+    fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
+        Box::pin(async { Vec::new() })
+    }
+}
+
 /// How often anybody was asked how far the nodes are.
 static ASKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
@@ -304,6 +320,25 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
     assert!(strobe.evidence[0].contains(" s ahead in "), "{strobe:#?}");
     assert!(drift.evidence[0].contains("its clock went"), "{drift:#?}");
     assert!(freeze.evidence[0].contains("went 0.000 s"), "{freeze:#?}");
+    all_answer(&lab).await;
+}
+
+#[tokio::test]
+async fn who_looks_for_the_leader_finds_one_before_others_of_the_same_time_take_it_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let specs = serde_json::json!([
+        {"kind": "kill", "target": ["n2", "n3"], "at": "100ms", "for": "200ms"},
+        {"kind": "delay", "delay": "5ms", "at": "100ms", "for": "200ms"},
+        {"kind": "kill", "target": "leader", "at": "100ms", "for": "200ms"},
+    ]);
+    let planned = faults(specs, &lab);
+    let directory = Arc::new(WhoLives { node: "n2", lab: Arc::clone(&lab) });
+    let (recorder, never) = (Notes::new() as Arc<dyn Recorder>, std::future::pending());
+    let records = run(&planned, Arc::clone(&lab), directory, recorder, Instant::now(), None, never).await;
+    let [both, delay, leader] = &records[..] else { panic!("{records:#?}") };
+    assert!(records.iter().all(|record| !record.evidence.is_empty() && record.healed), "{records:#?}");
+    assert!(leader.started <= both.started && leader.started <= delay.started, "{records:#?}");
     all_answer(&lab).await;
 }
 

@@ -33,7 +33,7 @@ use netlink::{End, LOOPBACK, Netlink};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
@@ -54,6 +54,9 @@ const INTERFACE: &str = "lab0";
 pub(crate) const NODES_MAX: usize = 200;
 /// Where names are looked up; a private file of the lab.
 const HOSTS: &str = "/etc/hosts";
+
+/// The longest that TCP waits, in each network; there since Linux 6.15.
+const RTO_MAX: &str = "/proc/sys/net/ipv4/tcp_rto_max_ms";
 
 /// Something about the lab's network could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,8 @@ pub(crate) struct LabNetwork {
     names: Vec<String>,
     namespaces: Vec<Namespace>,
     port: u16,
+    /// Whether TCP waits no longer than it was to.
+    bounded: bool,
     fabric: Arc<Fabric>,
     /// None only while it is being dropped.
     control: Option<Control>,
@@ -104,7 +109,8 @@ impl LabNetwork {
             Lane::new(base, plan.seed, (from * 256 + to) as u64)
         }));
         let theirs = Arc::clone(&fabric);
-        let rto = plan.tcp_rto_max;
+        let bounded = plan.tcp_rto_max.is_none() || Path::new(RTO_MAX).exists();
+        let rto = plan.tcp_rto_max.filter(|_| bounded);
         let mut names = plan.nodes.clone();
         names.push(CLIENTS.to_owned());
         let capture = plan.capture.as_ref().map(|path| {
@@ -133,6 +139,7 @@ impl LabNetwork {
             names,
             namespaces,
             port: plan.port.unwrap_or(PORT),
+            bounded,
             fabric,
             control: Some(control),
             thread: Some(thread),
@@ -145,6 +152,13 @@ impl LabNetwork {
         let own = (0..self.names.len()).map(|place| format!("{} {}\n", address(place), self.names[place]));
         let text = format!("127.0.0.1 localhost\n{}", own.collect::<String>());
         std::fs::write(HOSTS, text).map_err(failed(HOSTS))
+    }
+
+    /// What a reader should know of this network.
+    pub(crate) fn remark(&self) -> Option<&'static str> {
+        let remark = "tcp-rto-max means nothing here, as this kernel is older than Linux 6.15: after a heal, TCP may wait \
+                      long before it sends again";
+        (!self.bounded).then_some(remark)
     }
 
     /// Where a node listens.
@@ -347,10 +361,8 @@ fn settle(place: usize, ports: usize, rto: Option<Duration>) -> io::Result<()> {
         netlink.add_neighbour(index, address(other), frame::mac(other))?;
     }
     if let Some(rto) = rto {
-        let path = "/proc/sys/net/ipv4/tcp_rto_max_ms";
-        std::fs::write(path, rto.as_millis().to_string()).map_err(|error| {
-            io::Error::new(error.kind(), format!("tcp-rto-max ({path}): {error}; it needs Linux 6.15"))
-        })?;
+        std::fs::write(RTO_MAX, rto.as_millis().to_string())
+            .map_err(|error| io::Error::new(error.kind(), format!("tcp-rto-max ({RTO_MAX}): {error}")))?;
     }
     Ok(())
 }
