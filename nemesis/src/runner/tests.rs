@@ -78,6 +78,10 @@ impl Directory for WhoLives {
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
         Box::pin(async { Vec::new() })
     }
+
+    fn clock<'a>(&'a self, _: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>> {
+        Box::pin(async { None })
+    }
 }
 
 /// How often anybody was asked how far the nodes are.
