@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A loopback network of its own for each cluster of each test process, so that no port is ever taken.
@@ -252,7 +252,11 @@ fn a_killed_node_gets_its_decisions_back_from_its_log_and_the_rest_from_its_peer
     assert_eq!(parsed(0), parsed(1));
 }
 
-/// Puts many values over a few connections at once; returns when all are acknowledged.
+/// The sequence numbers of all clients of all tests: each client's rise.
+static SEQUENCE: AtomicU64 = AtomicU64::new(1);
+
+/// Puts many values over a few connections at once; returns when all are acknowledged. The clients have names, so that the
+/// table of clients is no longer after many rounds than after one.
 fn put_many(address: SocketAddr, clients: usize, each: usize, bytes: usize) {
     let client = |client: usize| {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -261,8 +265,10 @@ fn put_many(address: SocketAddr, clients: usize, each: usize, bytes: usize) {
         let mut answer = [0; 1024];
         for count in 0..each {
             let request = format!(
-                "PUT /kv/{client}-{} HTTP/1.1\r\nhost: n\r\ncontent-length: {bytes}\r\n\r\n{value}",
-                count % 100
+                "PUT /kv/{client}-{} HTTP/1.1\r\nhost: n\r\nx-client-id: c{client}\r\nx-sequence: {}\r\n\
+                 content-length: {bytes}\r\n\r\n{value}",
+                count % 100,
+                SEQUENCE.fetch_add(1, Ordering::Relaxed)
             );
             stream.write_all(request.as_bytes()).unwrap();
             let read = stream.read(&mut answer).unwrap();
@@ -344,7 +350,7 @@ fn stays_flat(rounds: usize, clients: usize, each: usize, options: PaxosOptions,
 
 #[test]
 fn disk_and_memory_stay_bounded_under_load() {
-    stays_flat(6, 8, 300, small(100_000, 200_000), 3 << 20);
+    stays_flat(24, 8, 300, small(100_000, 200_000), 5 << 20);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Relay {
     active: Option<NodeId>,
     /// Commands that were passed on to the replica there, and when each is proposed here instead.
     passed: VecDeque<(Duration, Arc<Command>)>,
+    /// Commands were taken back, and leave with the next tick.
+    taken_back: bool,
 }
 
 impl Relay {
@@ -54,6 +56,7 @@ impl Replica {
                     self.requests.push_front(command);
                 }
             }
+            self.relay.taken_back = true;
             self.proposals.values_mut().for_each(|proposal| proposal.again = now);
         }
     }
@@ -78,8 +81,11 @@ impl Replica {
         }
     }
 
-    /// Proposes here what was passed on long ago.
+    /// Proposes what was taken back, and here what was passed on long ago.
     pub(super) fn propose_overdue(&mut self, now: Duration, step: &mut Step) {
+        if std::mem::take(&mut self.relay.taken_back) {
+            self.propose(now, step);
+        }
         let due = self.relay.passed.partition_point(|(again, _)| *again <= now);
         let overdue: Vec<_> = self.relay.passed.drain(..due).map(|(_, command)| command).collect();
         let before = self.requests.len();
@@ -95,6 +101,9 @@ impl Replica {
 
     /// When [`propose_overdue`](Self::propose_overdue) has something to do.
     pub(super) fn overdue(&self) -> Duration {
+        if self.relay.taken_back {
+            return Duration::ZERO;
+        }
         self.relay.passed.front().map_or(Duration::MAX, |(again, _)| *again)
     }
 
