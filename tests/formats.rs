@@ -52,6 +52,15 @@ fn several_files_end_with_the_worst_answer() {
 }
 
 #[test]
+fn a_history_without_operations_shows_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = r#"{"history":1,"spec":"idle","variant":"main","model":"register","seed":1,"started":"2026-01-01T00:00:00Z"}"#;
+    std::fs::write(folder.path().join("history.jsonl"), format!("{header}\n")).unwrap();
+    let said = check(folder.path(), &["history.jsonl"], 3);
+    assert!(said.contains("no operation was recorded"), "{said}");
+}
+
+#[test]
 fn an_explained_answer_draws_the_contradiction_or_tells_an_order() {
     let folder = tempfile::tempdir().unwrap();
     let stale = "{:type :invoke, :f :write, :value 1, :process 0}\n{:type :ok, :f :write, :value 1, :process 0}\n\

@@ -69,11 +69,16 @@ pub(super) fn promise(model: &str, place: &str) -> Result<Promise, Failure> {
 
 /// Judges operations.
 pub(super) fn judge(operations: &[Operation], promise: Promise, bounds: &Bounds) -> Judged {
-    match promise {
+    let judged = match promise {
         Promise::Linearizable(model) => linearizable(operations, model, bounds),
         Promise::Transactions(workload) => transactional(operations, workload, bounds),
         Promise::Elements(kind) => by_elements(operations, kind, bounds),
+    };
+    if operations.is_empty() {
+        // Nothing keeps every promise; whoever asks wants to know about a system.
+        return Judged { answer: Answer::Unknown, reason: "no operation was recorded".to_owned(), ..judged };
     }
+    judged
 }
 
 fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Judged {
