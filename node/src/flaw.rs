@@ -42,13 +42,17 @@ pub enum Flaw {
     SnapshotWrongSlot,
     /// Segments are removed before the snapshot that replaces them is durable.
     LogRemovesEarly,
+    /// A torn last record is taken for a good one, as long as it can be read at all.
+    LogTakesTorn,
+    /// A torn last record is cut off together with the good one before it.
+    LogDropsGood,
     /// New members decide from the next slot on, for which the old ones may have been asked already.
     MembersChangeAtOnce,
 }
 
 impl Flaw {
     /// Every flaw there is.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::AcceptorForgetsPromise,
         Self::CommanderMinorityQuorum,
         Self::ScoutIgnoresPvalues,
@@ -66,6 +70,8 @@ impl Flaw {
         Self::SnapshotForgetsResults,
         Self::SnapshotWrongSlot,
         Self::LogRemovesEarly,
+        Self::LogTakesTorn,
+        Self::LogDropsGood,
         Self::MembersChangeAtOnce,
     ];
 
@@ -89,6 +95,8 @@ impl Flaw {
             Self::SnapshotForgetsResults => "snapshot-forgets-results",
             Self::SnapshotWrongSlot => "snapshot-wrong-slot",
             Self::LogRemovesEarly => "log-removes-early",
+            Self::LogTakesTorn => "log-takes-torn",
+            Self::LogDropsGood => "log-drops-good",
             Self::MembersChangeAtOnce => "members-change-at-once",
         }
     }
@@ -119,6 +127,8 @@ impl Flaw {
             Self::LogRemovesEarly => {
                 "old segments are removed before the snapshot that replaces them is durable"
             }
+            Self::LogTakesTorn => "a torn last record of the log is taken for a good one",
+            Self::LogDropsGood => "the last good record of the log is dropped with the torn one behind it",
             Self::MembersChangeAtOnce => {
                 "a new configuration is taken up at once instead of after WINDOW slots"
             }
@@ -146,6 +156,8 @@ impl Flaw {
             | Self::SnapshotForgetsResults
             | Self::SnapshotWrongSlot
             | Self::LogRemovesEarly
+            | Self::LogTakesTorn
+            | Self::LogDropsGood
             | Self::MembersChangeAtOnce => true,
         }
     }

@@ -76,7 +76,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
-    let log = Log::open(&config.data)?;
+    let log = Log::open(&config.data, &config.paxos.flaw)?;
     let roster = known_roster(&config, &log.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {

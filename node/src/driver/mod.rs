@@ -123,10 +123,7 @@ impl Driver {
         peers: Peers,
         inbox: mpsc::UnboundedSender<Input>,
     ) -> Self {
-        let (mut log, recovered) = log;
-        if config.paxos.flaw.contains(&Flaw::AcceptorAnswersBeforeSync) {
-            log.sync_late();
-        }
+        let (log, recovered) = log;
         let recovery_started = Instant::now();
         let mut recovery = Recovery {
             restarted: recovered.existed,

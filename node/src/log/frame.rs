@@ -1,5 +1,6 @@
 //! Frames: length, checksum, number, payload; and what stands behind the last good one.
 
+use crate::flaw::Flaw;
 use std::ops::Range;
 
 /// Bytes before the payload: length (4), checksum (4), frame number (8), all little-endian.
@@ -17,6 +18,24 @@ pub(super) struct Scan {
     pub(super) end: usize,
     /// What stands there.
     pub(super) tail: Tail,
+}
+
+impl Scan {
+    /// The flaws of a log: takes the torn frame for a good one, if it is `readable`, or drops the last good one with it.
+    pub(super) fn misread(&mut self, bytes: &[u8], flaws: &[Flaw], readable: impl Fn(&Range<usize>) -> bool) {
+        let Tail::Torn { bytes: torn } = self.tail else { return };
+        let payload = (self.end + FRAME_HEADER).min(bytes.len())..(self.end + torn).min(bytes.len());
+        if flaws.contains(&Flaw::LogTakesTorn) && readable(&payload) {
+            self.end = payload.end;
+            self.frames.push(payload);
+            self.tail = Tail::Clean;
+        } else if flaws.contains(&Flaw::LogDropsGood)
+            && let Some(good) = self.frames.pop()
+        {
+            self.tail = Tail::Torn { bytes: self.end + torn - (good.start - FRAME_HEADER) };
+            self.end = good.start - FRAME_HEADER;
+        }
+    }
 }
 
 /// What stands behind the last good frame.

@@ -14,6 +14,7 @@
     reason = "this is the edge that owns the files"
 )]
 
+mod disk;
 mod frame;
 mod segment;
 mod snapshot;
@@ -22,13 +23,15 @@ mod writer;
 pub use snapshot::save as save_snapshot;
 pub use writer::{LogWriter, Told};
 
+use crate::flaw::Flaw;
 use crate::paxos::membership::Membership;
 use crate::paxos::snapshot::Snapshot;
 use crate::paxos::step::Record;
+use disk::{Disk, Files};
 use frame::{Scan, Tail};
 use segment::{HEADER, Listing, SIZES, Segment};
-use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -109,65 +112,83 @@ const SPARES: usize = 8;
 
 /// A log that was read, ready to be written on.
 #[derive(Debug)]
-pub struct Log {
+pub struct Log<D: Disk = Files> {
+    disk: D,
     folder: PathBuf,
+    /// Bytes of the first segment, and of a late one.
+    sizes: (u64, u64),
     /// Holds the lock on the folder as long as the log lives.
-    _lock: File,
-    segment: Segment,
+    _lock: D::Lock,
+    segment: Segment<D>,
     /// The segments before the present one: index, path, bytes in use.
     earlier: Vec<(u64, PathBuf, u64)>,
     spares: Vec<PathBuf>,
     /// The thread that writes a spare segment ahead, so that a full one does not keep everybody waiting.
     ahead: Option<JoinHandle<Result<PathBuf, LogError>>>,
     next_frame: u64,
-    /// The flaw: when it was synced last, where it is not synced with each frame.
+    /// The flaw `acceptor-answers-before-sync`: when it was synced last, where it is not synced with each frame.
     late: Option<Instant>,
 }
 
 impl Log {
-    /// Opens the log in `folder`, making both if they are not there, and reads all of it.
-    pub fn open(folder: &Path) -> Result<(Self, Recovered), LogError> {
-        std::fs::create_dir_all(folder).map_err(failed(folder, "make the folder"))?;
-        let lock = lock(folder)?;
+    /// Opens the log in `folder`, making both if they are not there, and reads all of it; it has those of the flaws
+    /// that a log can have.
+    pub fn open(folder: &Path, flaws: &[Flaw]) -> Result<(Self, Recovered), LogError> {
+        Self::open_on(Files, folder, SIZES, flaws)
+    }
+}
+
+impl<D: Disk> Log<D> {
+    /// Opens the log on this disk; its first segment and its late ones have these sizes in bytes.
+    fn open_on(
+        disk: D,
+        folder: &Path,
+        sizes: (u64, u64),
+        flaws: &[Flaw],
+    ) -> Result<(Self, Recovered), LogError> {
+        disk.make_folder(folder).map_err(failed(folder, "make the folder"))?;
+        let lock = lock(&disk, folder)?;
+        let Listing { mut segments, snapshots, spares, unfinished } = segment::list(&disk, folder)?;
+        // A node that was killed before a sync finds names and bytes that only the page cache has. It acts on them and
+        // speaks of them, so they must last.
+        segment::sync_folder(&disk, folder)?;
+        if segments.is_empty() {
+            segment::sync_folder(&disk, disk::above(folder))?;
+        }
         let mut recovered = Recovered::default();
-        let Listing { mut segments, snapshots, spares, unfinished } = segment::list(folder)?;
-        unfinished.iter().try_for_each(|path| segment::remove(path))?;
-        let first = read_snapshot(snapshots, &mut recovered)?;
+        unfinished.iter().try_for_each(|path| segment::remove(&disk, path))?;
+        let first = read_snapshot(&disk, snapshots, &mut recovered)?;
         for (_, path) in segments.extract_if(.., |(index, _)| *index < first) {
-            segment::remove(&path)?;
+            segment::remove(&disk, &path)?;
         }
         let mut next_frame = None;
         let mut earlier = Vec::new();
-        let mut last: Option<Segment> = None;
+        let mut last: Option<Segment<D>> = None;
         let count = segments.len() as u64;
         for ((_, path), index) in segments.iter().zip(first..) {
             earlier.extend(last.take().map(|it| (it.index, it.path().to_owned(), it.used())));
             let is_last = index + 1 == first + count;
-            last = Some(read_segment(path, index, is_last, &mut next_frame, &mut recovered)?);
+            let place = (path.as_path(), index, is_last);
+            last = Some(read_segment(&disk, place, flaws, &mut next_frame, &mut recovered)?);
         }
         recovered.existed = last.is_some();
         let next_frame = next_frame.unwrap_or(1);
         let segment = match last {
             Some(segment) => segment,
-            None if first == 1 => Segment::create(folder, 1, next_frame, SIZES.0, None)?,
+            None if first == 1 => Segment::create(&disk, folder, 1, next_frame, sizes.0, None)?,
             None => {
                 let path = folder.join(format!("{first:08}.log"));
                 let reason = "the segment behind the snapshot is missing".to_owned();
                 return Err(LogError::Damaged { path, offset: 0, reason });
             }
         };
-        // A node that was killed before a sync reads what only the page cache has. It will speak of it, so it must last.
         segment.sync()?;
-        segment::sync_folder(folder)?;
         let folder = folder.to_owned();
-        let (ahead, late) = (None, None);
-        let log = Self { folder, _lock: lock, segment, earlier, spares, ahead, next_frame, late };
+        let late = flaws.contains(&Flaw::AcceptorAnswersBeforeSync).then(Instant::now);
+        let ahead = None;
+        let log =
+            Self { disk, folder, sizes, _lock: lock, segment, earlier, spares, ahead, next_frame, late };
         Ok((log, recovered))
-    }
-
-    /// From now on it syncs only now and then, and says that it did each time: the flaw `acceptor-answers-before-sync`.
-    pub fn sync_late(&mut self) {
-        self.late = Some(Instant::now());
     }
 
     /// Its folder.
@@ -203,13 +224,15 @@ impl Log {
     }
 
     fn next_size(&self) -> u64 {
-        (2 * self.segment.size()).min(SIZES.1)
+        (2 * self.segment.size()).min(self.sizes.1)
     }
 
     fn write_ahead(&mut self) {
         let (making, size) =
             (self.folder.join(format!("{:08}.ahead", self.segment.index + 1)), self.next_size());
-        self.ahead = Some(std::thread::spawn(move || segment::write_ahead(&making, size).map(|_| making)));
+        let disk = self.disk.clone();
+        let write = move || segment::write_ahead(&disk, &making, size).map(|_| making);
+        self.ahead = Some(self.disk.beside(write));
     }
 
     fn next_segment(&mut self, size: u64) -> Result<(), LogError> {
@@ -217,7 +240,8 @@ impl Log {
         if let Some(ahead) = self.ahead.take() {
             self.spares.push(ahead.join().expect("a thread that writes zeros has nothing to panic about")?);
         }
-        let next = Segment::create(&self.folder, index, self.next_frame, size, self.spares.pop())?;
+        let spare = self.spares.pop();
+        let next = Segment::create(&self.disk, &self.folder, index, self.next_frame, size, spare)?;
         let full = std::mem::replace(&mut self.segment, next);
         self.earlier.push((full.index, full.path().to_owned(), full.used()));
         Ok(())
@@ -227,7 +251,7 @@ impl Log {
     /// is taken from now on covers all segments before it.
     fn rotate(&mut self) -> Result<u64, LogError> {
         if !self.segment.is_empty() {
-            self.next_segment(self.segment.size().min(SIZES.1))?;
+            self.next_segment(self.segment.size().min(self.sizes.1))?;
         }
         Ok(self.segment.index)
     }
@@ -236,11 +260,11 @@ impl Log {
     fn remove_before(&mut self, index: u64) -> Result<(), LogError> {
         for (_, path, _) in self.earlier.extract_if(.., |(earlier, _, _)| *earlier < index) {
             let keep = self.spares.len() < SPARES;
-            self.spares.extend(Segment::retire(&path, keep)?);
+            self.spares.extend(Segment::retire(&self.disk, &path, keep)?);
         }
-        for (older, path) in segment::list(&self.folder)?.snapshots {
+        for (older, path) in segment::list(&self.disk, &self.folder)?.snapshots {
             if older < index {
-                segment::remove(&path)?;
+                segment::remove(&self.disk, &path)?;
             }
         }
         Ok(())
@@ -248,9 +272,13 @@ impl Log {
 }
 
 /// Reads the newest snapshot and removes older ones; returns the index of the first segment that is needed.
-fn read_snapshot(mut snapshots: Vec<(u64, PathBuf)>, recovered: &mut Recovered) -> Result<u64, LogError> {
+fn read_snapshot<D: Disk>(
+    disk: &D,
+    mut snapshots: Vec<(u64, PathBuf)>,
+    recovered: &mut Recovered,
+) -> Result<u64, LogError> {
     let Some((index, path)) = snapshots.pop() else { return Ok(1) };
-    let payload = snapshot::read(&path, index)?;
+    let payload = snapshot::read(disk, &path, index)?;
     recovered.snapshot_bytes = payload.len() as u64;
     let snapshot = postcard::from_bytes(&payload).map_err(|error| {
         let reason = format!("the checksum is right but the snapshot cannot be read ({error})");
@@ -258,42 +286,43 @@ fn read_snapshot(mut snapshots: Vec<(u64, PathBuf)>, recovered: &mut Recovered) 
     })?;
     recovered.snapshot = Some(snapshot);
     for (_, older) in snapshots {
-        segment::remove(&older)?;
+        segment::remove(disk, &older)?;
     }
     Ok(index)
 }
 
-fn lock(folder: &Path) -> Result<File, LogError> {
+fn lock<D: Disk>(disk: &D, folder: &Path) -> Result<D::Lock, LogError> {
     let path = folder.join("lock");
-    let file = File::create(&path).map_err(failed(&path, "make the lock file"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(LogError::InUse { path: folder.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(&path, "lock it")(error)),
-    }
+    let locked = disk.lock(&path).map_err(failed(&path, "lock it"))?;
+    locked.ok_or_else(|| LogError::InUse { path: folder.to_owned() })
 }
 
 /// Reads one segment, cutting a torn last frame off the last one.
-fn read_segment(
-    path: &Path,
-    index: u64,
-    is_last: bool,
+fn read_segment<D: Disk>(
+    disk: &D,
+    (path, index, is_last): (&Path, u64, bool),
+    flaws: &[Flaw],
     next_frame: &mut Option<u64>,
     recovered: &mut Recovered,
-) -> Result<Segment, LogError> {
+) -> Result<Segment<D>, LogError> {
     let damaged = |offset, reason: String| LogError::Damaged { path: path.to_owned(), offset, reason };
-    let bytes = std::fs::read(path).map_err(failed(path, "read it"))?;
+    let bytes = disk.read(path).map_err(failed(path, "read it"))?;
     let first = segment::check_header(&bytes, index, *next_frame).map_err(|reason| damaged(0, reason))?;
-    let Scan { frames, end, tail } = frame::scan(&bytes, HEADER, first);
+    let read = |range: &Range<usize>| postcard::from_bytes::<Vec<Record>>(&bytes[range.clone()]);
+    let mut scan = frame::scan(&bytes, HEADER, first);
+    if is_last {
+        scan.misread(&bytes, flaws, |range| read(range).is_ok());
+    }
+    let Scan { frames, end, tail } = scan;
     for range in &frames {
-        let records: Vec<Record> = postcard::from_bytes(&bytes[range.clone()]).map_err(|error| {
+        let records = read(range).map_err(|error| {
             damaged(range.start, format!("the checksum is right but the records cannot be read ({error})"))
         })?;
         recovered.records.extend(records);
     }
     *next_frame = Some(first + frames.len() as u64);
     recovered.bytes += (end - HEADER) as u64;
-    let mut segment = Segment::open(path, index, end as u64)?;
+    let mut segment = Segment::open(disk, path, index, end as u64)?;
     match tail {
         Tail::Clean => {}
         Tail::Torn { bytes } if is_last => {
@@ -310,5 +339,9 @@ fn read_segment(
     Ok(segment)
 }
 
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,7 @@
 //! Segments: files whose size is set when they are made, written with zeros ahead of use, so that a sync need not write metadata.
 
+use super::disk::Disk;
 use super::{LogError, failed};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the segment's own header: magic (8), index (8), number of its first frame (8), checksum (4), zeros (4).
@@ -16,11 +15,12 @@ pub(super) const SIZES: (u64, u64) = (256 << 10, 8 << 20);
 
 /// The file that is being written.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(super) struct Segment<D: Disk> {
     /// Its place among the segments; the first is 1.
     pub(super) index: u64,
     path: PathBuf,
-    file: File,
+    disk: D,
+    file: D::File,
     end: u64,
     size: u64,
 }
@@ -39,10 +39,9 @@ pub(super) struct Listing {
 }
 
 /// Lists a folder.
-pub(super) fn list(folder: &Path) -> Result<Listing, LogError> {
+pub(super) fn list<D: Disk>(disk: &D, folder: &Path) -> Result<Listing, LogError> {
     let mut listing = Listing::default();
-    for entry in std::fs::read_dir(folder).map_err(failed(folder, "list the folder"))? {
-        let path = entry.map_err(failed(folder, "list the folder"))?.path();
+    for path in disk.list(folder).map_err(failed(folder, "list the folder"))? {
         let text = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_owned);
         let index = text(path.file_stem()).and_then(|stem| stem.parse::<u64>().ok());
         match (text(path.extension()).as_deref(), index) {
@@ -59,14 +58,13 @@ pub(super) fn list(folder: &Path) -> Result<Listing, LogError> {
 }
 
 /// Removes a file.
-pub(super) fn remove(path: &Path) -> Result<(), LogError> {
-    std::fs::remove_file(path).map_err(failed(path, "remove it"))
+pub(super) fn remove<D: Disk>(disk: &D, path: &Path) -> Result<(), LogError> {
+    disk.remove(path).map_err(failed(path, "remove it"))
 }
 
 /// Makes what was renamed in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), LogError> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(failed(folder, "sync the folder"))
+pub(super) fn sync_folder<D: Disk>(disk: &D, folder: &Path) -> Result<(), LogError> {
+    disk.sync_folder(folder).map_err(failed(folder, "sync the folder"))
 }
 
 /// Says what is wrong with a segment's header, or the number of its first frame: `first_frame`, if that is known.
@@ -97,36 +95,41 @@ fn encode_header(index: u64, first_frame: u64) -> [u8; HEADER] {
 }
 
 /// Renames a spare segment for another use, or removes it if it has fewer bytes than are wanted.
-fn reuse(spare: &Path, making: &Path, size: u64) -> Result<Option<(File, u64)>, LogError> {
-    let has = spare.metadata().map_err(failed(spare, "read its size"))?.len();
+fn reuse<D: Disk>(
+    disk: &D,
+    spare: &Path,
+    making: &Path,
+    size: u64,
+) -> Result<Option<(D::File, u64)>, LogError> {
+    let has = disk.length(spare).map_err(failed(spare, "read its size"))?;
     if has < size {
-        remove(spare)?;
+        remove(disk, spare)?;
         return Ok(None);
     }
-    std::fs::rename(spare, making).map_err(failed(spare, "rename it"))?;
-    let file = OpenOptions::new().write(true).open(making);
-    Ok(Some((file.map_err(failed(making, "open it for writing"))?, has)))
+    disk.rename(spare, making).map_err(failed(spare, "rename it"))?;
+    Ok(Some((disk.open(making).map_err(failed(making, "open it for writing"))?, has)))
 }
 
 /// Bytes of zeros that are synced at once, so that a sync of the log beside it need not wait for all of them.
 const AHEAD: usize = 256 << 10;
 
 /// Makes a file of zeros.
-pub(super) fn write_ahead(making: &Path, size: u64) -> Result<(File, u64), LogError> {
-    let file = File::create(making).map_err(failed(making, "make the segment"))?;
+pub(super) fn write_ahead<D: Disk>(disk: &D, making: &Path, size: u64) -> Result<(D::File, u64), LogError> {
+    let file = disk.create(making).map_err(failed(making, "make the segment"))?;
     let zeros = vec![0; AHEAD];
     for begin in (0..size).step_by(AHEAD) {
         let length = usize::try_from(size - begin).map_or(AHEAD, |left| left.min(AHEAD));
-        let written = file.write_all_at(&zeros[..length], begin).and_then(|()| file.sync_data());
+        let written = disk.write_at(&file, &zeros[..length], begin).and_then(|()| disk.sync(&file));
         written.map_err(failed(making, "write the segment ahead"))?;
     }
     Ok((file, size))
 }
 
-impl Segment {
+impl<D: Disk> Segment<D> {
     /// Makes a segment beside its final name, of `size` bytes or from a spare one that has as many, syncs it, renames it,
     /// and syncs the folder.
     pub(super) fn create(
+        disk: &D,
         folder: &Path,
         index: u64,
         first_frame: u64,
@@ -135,24 +138,24 @@ impl Segment {
     ) -> Result<Self, LogError> {
         let path = folder.join(format!("{index:08}.log"));
         let making = path.with_extension("making");
-        let spare = spare.map(|spare| reuse(&spare, &making, size)).transpose()?.flatten();
-        let (file, size) = spare.map_or_else(|| write_ahead(&making, size), Ok)?;
+        let spare = spare.map(|spare| reuse(disk, &spare, &making, size)).transpose()?.flatten();
+        let (file, size) = spare.map_or_else(|| write_ahead(disk, &making, size), Ok)?;
         let header = encode_header(index, first_frame);
-        file.write_all_at(&header, 0).map_err(failed(&making, "write the segment's header"))?;
-        file.sync_all().map_err(failed(&making, "sync it"))?;
-        std::fs::rename(&making, &path).map_err(failed(&making, "rename it"))?;
-        sync_folder(folder)?;
-        Ok(Self { index, path, file, end: HEADER as u64, size })
+        disk.write_at(&file, &header, 0).map_err(failed(&making, "write the segment's header"))?;
+        disk.sync(&file).map_err(failed(&making, "sync it"))?;
+        disk.rename(&making, &path).map_err(failed(&making, "rename it"))?;
+        sync_folder(disk, folder)?;
+        Ok(Self { index, path, disk: disk.clone(), file, end: HEADER as u64, size })
     }
 
     /// Takes a file out of use; returns it as a spare one if `keep`.
-    pub(super) fn retire(path: &Path, keep: bool) -> Result<Option<PathBuf>, LogError> {
+    pub(super) fn retire(disk: &D, path: &Path, keep: bool) -> Result<Option<PathBuf>, LogError> {
         if !keep {
-            remove(path)?;
+            remove(disk, path)?;
             return Ok(None);
         }
         let spare = path.with_extension("spare");
-        std::fs::rename(path, &spare).map_err(failed(path, "rename it"))?;
+        disk.rename(path, &spare).map_err(failed(path, "rename it"))?;
         Ok(Some(spare))
     }
 
@@ -162,10 +165,10 @@ impl Segment {
     }
 
     /// Opens a segment whose frames end at `end`.
-    pub(super) fn open(path: &Path, index: u64, end: u64) -> Result<Self, LogError> {
-        let file = OpenOptions::new().write(true).open(path).map_err(failed(path, "open it for writing"))?;
-        let size = file.metadata().map_err(failed(path, "read its size"))?.len();
-        Ok(Self { index, path: path.to_owned(), file, end, size })
+    pub(super) fn open(disk: &D, path: &Path, index: u64, end: u64) -> Result<Self, LogError> {
+        let file = disk.open(path).map_err(failed(path, "open it for writing"))?;
+        let size = disk.length(path).map_err(failed(path, "read its size"))?;
+        Ok(Self { index, path: path.to_owned(), disk: disk.clone(), file, end, size })
     }
 
     /// Its file.
@@ -195,22 +198,21 @@ impl Segment {
 
     /// Writes a frame behind the last one.
     pub(super) fn write(&mut self, frame: &[u8]) -> Result<(), LogError> {
-        self.file.write_all_at(frame, self.end).map_err(failed(&self.path, "write to it"))?;
+        self.disk.write_at(&self.file, frame, self.end).map_err(failed(&self.path, "write to it"))?;
         self.end += frame.len() as u64;
         Ok(())
     }
 
     /// Makes durable what was written.
     pub(super) fn sync(&self) -> Result<(), LogError> {
-        self.file.sync_data().map_err(failed(&self.path, "sync it"))
+        self.disk.sync(&self.file).map_err(failed(&self.path, "sync it"))
     }
 
     /// Overwrites everything behind the last good frame with zeros, and syncs that.
     pub(super) fn cut_torn_tail(&mut self) -> Result<(), LogError> {
         let length = usize::try_from(self.size.saturating_sub(self.end)).unwrap_or(usize::MAX);
-        self.file
-            .write_all_at(&vec![0; length], self.end)
-            .map_err(failed(&self.path, "cut the torn frame off"))?;
-        self.file.sync_data().map_err(failed(&self.path, "sync it"))
+        let cut = self.disk.write_at(&self.file, &vec![0; length], self.end);
+        cut.map_err(failed(&self.path, "cut the torn frame off"))?;
+        self.sync()
     }
 }

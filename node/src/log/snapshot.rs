@@ -1,9 +1,7 @@
 //! Snapshots on disk: one file that replaces all segments before it.
 
-use super::segment::sync_folder;
+use super::disk::{Disk, Files};
 use super::{LogError, failed};
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 /// Bytes before the payload: magic (8), index of the first segment it does not cover (8), length (8), checksum of
@@ -27,19 +25,24 @@ fn header(index: u64, payload: &[u8]) -> [u8; HEADER] {
 /// Writes a snapshot of all that the segments before `index` hold: beside its final name, synced, renamed, the
 /// folder synced. Only when this has returned may those segments be removed.
 pub fn save(folder: &Path, index: u64, payload: &[u8]) -> Result<(), LogError> {
+    save_on(&Files, folder, index, payload)
+}
+
+/// The same on any disk.
+pub(super) fn save_on<D: Disk>(disk: &D, folder: &Path, index: u64, payload: &[u8]) -> Result<(), LogError> {
     let path = folder.join(format!("{index:08}.snapshot"));
     let making = folder.join(format!("{index:08}.snapshot.making"));
-    let mut file = File::create(&making).map_err(failed(&making, "make the snapshot"))?;
-    file.write_all(&header(index, payload)).map_err(failed(&making, "write it"))?;
-    file.write_all(payload).map_err(failed(&making, "write it"))?;
-    file.sync_all().map_err(failed(&making, "sync it"))?;
-    std::fs::rename(&making, &path).map_err(failed(&making, "rename it"))?;
-    sync_folder(folder)
+    let file = disk.create(&making).map_err(failed(&making, "make the snapshot"))?;
+    disk.write_at(&file, &header(index, payload), 0).map_err(failed(&making, "write it"))?;
+    disk.write_at(&file, payload, HEADER as u64).map_err(failed(&making, "write it"))?;
+    disk.sync(&file).map_err(failed(&making, "sync it"))?;
+    disk.rename(&making, &path).map_err(failed(&making, "rename it"))?;
+    disk.sync_folder(folder).map_err(failed(folder, "sync the folder"))
 }
 
 /// Reads a snapshot's payload.
-pub(super) fn read(path: &Path, index: u64) -> Result<Vec<u8>, LogError> {
-    let mut bytes = std::fs::read(path).map_err(failed(path, "read it"))?;
+pub(super) fn read<D: Disk>(disk: &D, path: &Path, index: u64) -> Result<Vec<u8>, LogError> {
+    let mut bytes = disk.read(path).map_err(failed(path, "read it"))?;
     let payload = bytes.split_off(HEADER.min(bytes.len()));
     if bytes != header(index, &payload) {
         let reason = "the checksum of the snapshot is wrong".to_owned();

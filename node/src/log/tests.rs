@@ -13,18 +13,18 @@ fn record(slot: u64) -> Record {
 }
 
 fn write(folder: &Path, slots: std::ops::Range<u64>) {
-    let (mut log, _) = Log::open(folder).unwrap();
+    let (mut log, _) = Log::open(folder, &[]).unwrap();
     for slot in slots {
         log.append(&[record(slot)]).unwrap();
     }
 }
 
 fn read(folder: &Path) -> Recovered {
-    Log::open(folder).unwrap().1
+    Log::open(folder, &[]).unwrap().1
 }
 
 fn end_of_first_segment(folder: &Path) -> (PathBuf, u64) {
-    let (log, _) = Log::open(folder).unwrap();
+    let (log, _) = Log::open(folder, &[]).unwrap();
     (folder.join("00000001.log"), log.segment.used())
 }
 
@@ -42,7 +42,7 @@ fn records_survive_a_restart_in_their_order() {
 #[test]
 fn a_log_longer_than_a_segment_goes_on_in_the_next() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     let many: Vec<_> = (1..20_000).map(record).collect();
     for chunk in many.chunks(1_000) {
         log.append(chunk).unwrap();
@@ -51,7 +51,10 @@ fn a_log_longer_than_a_segment_goes_on_in_the_next() {
     let more: Vec<_> = (0..4).flat_map(|_| many.clone()).collect();
     log.append(&more).unwrap();
     drop(log);
-    assert!(segment::list(folder.path()).unwrap().segments.len() >= 2, "the test must cross a segment");
+    assert!(
+        segment::list(&Files, folder.path()).unwrap().segments.len() >= 2,
+        "the test must cross a segment"
+    );
     let recovered = read(folder.path());
     assert_eq!(recovered.records.len(), 6 * many.len());
     write(folder.path(), 7..8);
@@ -82,7 +85,7 @@ fn damage_before_the_last_frame_is_refused_with_the_place_and_the_file_stays_as_
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(&[0xff], 60).unwrap();
     let before = std::fs::read(&path).unwrap();
-    let error = Log::open(folder.path()).unwrap_err();
+    let error = Log::open(folder.path(), &[]).unwrap_err();
     assert!(matches!(error, LogError::Damaged { offset: 32, .. }), "{error}");
     assert!(error.to_string().contains("00000001.log"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -91,29 +94,29 @@ fn damage_before_the_last_frame_is_refused_with_the_place_and_the_file_stays_as_
 #[test]
 fn a_missing_segment_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     let many: Vec<_> = (1..40_000).map(record).collect();
     log.append(&many).unwrap();
     log.append(&many).unwrap();
     drop(log);
     std::fs::remove_file(folder.path().join("00000001.log")).unwrap();
-    let error = Log::open(folder.path()).unwrap_err();
+    let error = Log::open(folder.path(), &[]).unwrap_err();
     assert!(matches!(error, LogError::Damaged { offset: 0, .. }), "{error}");
 }
 
 #[test]
 fn two_nodes_cannot_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Log::open(folder.path()).unwrap();
-    assert!(matches!(Log::open(folder.path()), Err(LogError::InUse { .. })));
+    let first = Log::open(folder.path(), &[]).unwrap();
+    assert!(matches!(Log::open(folder.path(), &[]), Err(LogError::InUse { .. })));
     drop(first);
-    assert!(Log::open(folder.path()).is_ok());
+    assert!(Log::open(folder.path(), &[]).is_ok());
 }
 
 #[test]
 fn one_sync_covers_all_that_came_while_the_last_one_ran() {
     let folder = tempfile::tempdir().unwrap();
-    let (log, _) = Log::open(folder.path()).unwrap();
+    let (log, _) = Log::open(folder.path(), &[]).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let writer = LogWriter::start(log, move |did| tell.send(did.unwrap()).unwrap());
     for number in 1..=200 {
@@ -129,7 +132,7 @@ fn one_sync_covers_all_that_came_while_the_last_one_ran() {
     assert_eq!(read(folder.path()).records.len(), 200);
 }
 
-fn state(slot_out: u64) -> Vec<u8> {
+pub(super) fn state(slot_out: u64) -> Vec<u8> {
     let member = crate::config::Member {
         name: "n1".into(),
         address: ([127, 0, 0, 1], 1).into(),
@@ -149,7 +152,7 @@ fn state(slot_out: u64) -> Vec<u8> {
 fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
-    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     let mut names = Vec::new();
     for round in 1..6_u64 {
         let before = log.bytes();
@@ -174,7 +177,7 @@ fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
 #[test]
 fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     (1..50).for_each(|slot| log.append(&[record(slot)]).unwrap());
     let index = log.rotate().unwrap();
     save_snapshot(folder.path(), index, &state(2)).unwrap();
@@ -191,7 +194,7 @@ fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
 #[test]
 fn a_broken_snapshot_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path()).unwrap();
+    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     log.append(&[record(1)]).unwrap();
     let index = log.rotate().unwrap();
     save_snapshot(folder.path(), index, &state(2)).unwrap();
@@ -199,6 +202,6 @@ fn a_broken_snapshot_is_refused_with_its_name() {
     let path = folder.path().join("00000002.snapshot");
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(&[0xff], 40).unwrap();
-    let error = Log::open(folder.path()).unwrap_err();
+    let error = Log::open(folder.path(), &[]).unwrap_err();
     assert!(error.to_string().contains("00000002.snapshot"), "{error}");
 }

@@ -1,0 +1,331 @@
+//! A disk in memory that writes down all it is asked for, and what a crash may leave of it.
+//!
+//! Bytes last once their file is synced, names once their folder is. What is not synced may be lost, may have reached the
+//! disk, or a part of it may, in any order; only the names that one file had come and go in theirs.
+
+use super::disk::{Disk, above};
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+/// One thing that was done, in the order of time.
+#[derive(Debug, Clone)]
+pub(super) enum Done {
+    Write {
+        file: usize,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Sync {
+        file: usize,
+    },
+    /// A file got a name, lost one, or both.
+    Name {
+        file: usize,
+        lost: Option<PathBuf>,
+        got: Option<PathBuf>,
+    },
+    SyncFolder {
+        folder: PathBuf,
+    },
+    /// Nothing on the disk: so many records were said to be on it.
+    Acknowledged {
+        records: u64,
+    },
+}
+
+/// A sync that a broken disk, or a careless log, leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    Nothing,
+    FileSyncs,
+    FolderSyncs,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Content {
+    durable: Vec<u8>,
+    unsynced: Vec<(usize, Vec<u8>)>,
+}
+
+type NameChange = (usize, Option<PathBuf>, Option<PathBuf>);
+
+/// What is on a disk, and what is on its way there.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Volume {
+    files: Vec<Content>,
+    names: BTreeMap<PathBuf, usize>,
+    renamed: Vec<NameChange>,
+}
+
+fn overwrite(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    content.resize(content.len().max(offset + bytes.len()), 0);
+    content[offset..offset + bytes.len()].copy_from_slice(bytes);
+}
+
+fn rename(names: &mut BTreeMap<PathBuf, usize>, (file, lost, got): &NameChange) {
+    if let Some(lost) = lost
+        && names.get(lost) == Some(file)
+    {
+        names.remove(lost);
+    }
+    if let Some(got) = got {
+        names.insert(got.clone(), *file);
+    }
+}
+
+/// Where a write of so many bytes is cut: everywhere, if it is short.
+fn cuts(length: usize) -> impl Iterator<Item = usize> {
+    (1..length).step_by(1 + length / 200)
+}
+
+impl Volume {
+    fn names(&self) -> BTreeMap<PathBuf, usize> {
+        let mut names = self.names.clone();
+        for change in &self.renamed {
+            rename(&mut names, change);
+        }
+        names
+    }
+
+    fn content(&self, file: usize) -> Vec<u8> {
+        let Content { durable, unsynced } = &self.files[file];
+        let mut content = durable.clone();
+        for (offset, bytes) in unsynced {
+            overwrite(&mut content, *offset, bytes);
+        }
+        content
+    }
+
+    /// Does one thing, but for what is left out.
+    pub(super) fn perform(&mut self, done: &Done, left_out: LeftOut) {
+        match done {
+            Done::Write { file, offset, bytes } => {
+                self.files[*file].unsynced.push((*offset, bytes.clone()));
+            }
+            Done::Sync { .. } if left_out == LeftOut::FileSyncs => {}
+            Done::Sync { file } => {
+                self.files[*file].durable = self.content(*file);
+                self.files[*file].unsynced.clear();
+            }
+            Done::Name { file, lost, got } => {
+                self.files.resize_with(self.files.len().max(file + 1), Content::default);
+                self.renamed.push((*file, lost.clone(), got.clone()));
+            }
+            Done::SyncFolder { .. } if left_out == LeftOut::FolderSyncs => {}
+            Done::SyncFolder { folder } => {
+                let of = |(_, lost, got): &mut NameChange| {
+                    lost.as_ref().or(got.as_ref()).is_some_and(|name| above(name) == folder)
+                };
+                for change in self.renamed.extract_if(.., of) {
+                    rename(&mut self.names, &change);
+                }
+            }
+            Done::Acknowledged { .. } => {}
+        }
+    }
+
+    /// What a loss of power may leave: every combination of names, with nothing, all, or torn parts of what was written.
+    pub(super) fn losses(&self, chance: &mut ChaCha8Rng) -> Vec<Self> {
+        let mut left = Vec::new();
+        let all = self.names_left();
+        for (place, names) in all.iter().enumerate() {
+            let thorough = place == 0 || place + 1 == all.len();
+            for files in self.contents_left(thorough, chance) {
+                let files = files.into_iter().map(|durable| Content { durable, unsynced: Vec::new() });
+                let volume = Self { files: files.collect(), names: names.clone(), renamed: Vec::new() };
+                left.push(volume);
+            }
+        }
+        left
+    }
+
+    /// Every choice of how many changes of each file's name came to last; from none to all.
+    fn names_left(&self) -> Vec<BTreeMap<PathBuf, usize>> {
+        let mut choices: Vec<BTreeMap<usize, usize>> = vec![BTreeMap::new()];
+        for file in 0..self.files.len() {
+            let changes = self.renamed.iter().filter(|(changed, ..)| *changed == file).count();
+            let with = |choice: &BTreeMap<usize, usize>| {
+                let choice = choice.clone();
+                (0..=changes)
+                    .map(move |kept| choice.iter().map(|(a, b)| (*a, *b)).chain([(file, kept)]).collect())
+            };
+            choices = choices.iter().flat_map(with).collect();
+            assert!(choices.len() < 2_000, "so many names are on their way that not every loss can be tried");
+        }
+        let left = |mut choice: BTreeMap<usize, usize>| {
+            let mut names = self.names.clone();
+            for change in &self.renamed {
+                let kept = choice.entry(change.0).or_default();
+                if *kept > 0 {
+                    *kept -= 1;
+                    rename(&mut names, change);
+                }
+            }
+            let folders = names.clone();
+            names.retain(|name, _| above(name) == Path::new("/") || folders.contains_key(above(name)));
+            names
+        };
+        choices.into_iter().map(left).collect()
+    }
+
+    /// The bytes of all files, if nothing, all, or torn parts of what was written came to last.
+    fn contents_left(&self, thorough: bool, chance: &mut ChaCha8Rng) -> Vec<Vec<Vec<u8>>> {
+        let durable: Vec<_> = self.files.iter().map(|file| file.durable.clone()).collect();
+        let whole: Vec<_> = (0..self.files.len()).map(|file| self.content(file)).collect();
+        let mut left = vec![durable.clone()];
+        if durable == whole {
+            return left;
+        }
+        left.push(whole.clone());
+        let torn = |others: &[Vec<u8>], file: usize, offset, bytes: &[u8]| {
+            let mut contents = others.to_vec();
+            overwrite(&mut contents[file], offset, bytes);
+            contents
+        };
+        for (file, content) in self.files.iter().enumerate().filter(|_| thorough) {
+            for (offset, bytes) in &content.unsynced {
+                for cut in cuts(bytes.len()) {
+                    left.push(torn(&durable, file, *offset, &bytes[..cut]));
+                    left.push(torn(&durable, file, offset + cut, &bytes[cut..]));
+                }
+            }
+        }
+        for _ in 0..if thorough { 20 } else { 2 } {
+            let mut contents = durable.clone();
+            for (file, content) in self.files.iter().enumerate() {
+                for (offset, bytes) in &content.unsynced {
+                    for (place, sector) in bytes.chunks(16).enumerate().filter(|_| chance.random()) {
+                        overwrite(&mut contents[file], offset + 16 * place, sector);
+                    }
+                }
+            }
+            left.push(contents);
+        }
+        left
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    volume: Volume,
+    done: Vec<Done>,
+}
+
+/// The disk: whoever has a copy sees the same.
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    state: Arc<Mutex<State>>,
+    left_out: LeftOut,
+}
+
+impl Memory {
+    /// A disk with this on it, which leaves something out.
+    pub(super) fn with(volume: Volume, left_out: LeftOut) -> Self {
+        Self { state: Arc::new(Mutex::new(State { volume, done: Vec::new() })), left_out }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Does it, and writes it down.
+    pub(super) fn perform(&self, done: Done) {
+        let mut state = self.state();
+        state.volume.perform(&done, self.left_out);
+        state.done.push(done);
+    }
+
+    /// All that was done.
+    pub(super) fn done(&self) -> Vec<Done> {
+        self.state().done.clone()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<usize> {
+        self.state().volume.names().get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn make(&self, path: &Path) -> usize {
+        let file = self.state().volume.files.len();
+        self.perform(Done::Name { file, lost: None, got: Some(path.to_owned()) });
+        file
+    }
+}
+
+impl Disk for Memory {
+    type File = usize;
+    type Lock = ();
+
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.file(folder).is_err() {
+            self.make(folder);
+            self.sync_folder(above(folder))?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self, _path: &Path) -> io::Result<Option<()>> {
+        Ok(Some(()))
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let names = self.state().volume.names();
+        Ok(names.into_keys().filter(|name| above(name) == folder).collect())
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = self.file(path)?;
+        Ok(self.state().volume.content(file))
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        Ok(self.read(path)?.len() as u64)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<usize> {
+        assert!(self.file(path).is_err(), "{}: what is made anew was there", path.display());
+        Ok(self.make(path))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<usize> {
+        self.file(path)
+    }
+
+    fn write_at(&self, file: &usize, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        self.perform(Done::Write { file: *file, offset, bytes: bytes.to_vec() });
+        Ok(())
+    }
+
+    fn sync(&self, file: &usize) -> io::Result<()> {
+        self.perform(Done::Sync { file: *file });
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.perform(Done::SyncFolder { folder: folder.to_owned() });
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let file = self.file(from)?;
+        self.perform(Done::Name { file, lost: Some(from.to_owned()), got: Some(to.to_owned()) });
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let file = self.file(path)?;
+        self.perform(Done::Name { file, lost: Some(path.to_owned()), got: None });
+        Ok(())
+    }
+
+    /// At once, so that every run does the same in the same order.
+    fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let done = work();
+        std::thread::spawn(move || done)
+    }
+}
