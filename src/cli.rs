@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the bench.
 
 use crate::flags::FaultFlags;
+use crate::spec::Wishes;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run one experiment with all its variants
     Run(Run),
+    /// Measure a spec at each value of one key, and compare its variants
+    Sweep(Sweep),
     /// Inject chosen faults into a standard load, told as a story in five phases
     Nemesis(Nemesis),
     /// Start the cluster of a spec and keep it, to play with and to hurt
@@ -65,6 +68,9 @@ pub(crate) struct RunOptions {
     /// Replace a value of the spec, for example --set load.rate=500 (again for more; lists count from 1)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// Run only these variants of the spec, for example --only none,monitor
+    #[arg(long, value_name = "VARIANT,…", value_delimiter = ',')]
+    pub only: Vec<String>,
     /// Write the results to this folder, which must be empty or absent
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
@@ -79,6 +85,31 @@ pub(crate) struct Run {
     /// The spec: a TOML file, or the name of a built-in one (see `bench list`)
     #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
     pub spec: PathBuf,
+    /// The options every run has.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+impl RunOptions {
+    /// What these options ask of a spec.
+    pub(crate) fn wishes(&self) -> Wishes<'_> {
+        Wishes { sets: &self.sets, only: &self.only, point: None }
+    }
+}
+
+/// `bench sweep`.
+#[derive(Debug, Args)]
+pub(crate) struct Sweep {
+    /// The spec: a TOML file, or the name of a built-in one (see `bench list`)
+    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
+    pub spec: PathBuf,
+    /// The key to vary and its values, for example --over load.clients=1,64,256; that of the spec's section sweep if not
+    /// given
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub over: Option<String>,
+    /// How often everything is measured, in turns; figures are medians
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: Option<u32>,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,

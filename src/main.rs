@@ -8,6 +8,7 @@ mod flags;
 mod recorder;
 mod run;
 mod spec;
+mod sweep;
 mod systems;
 mod terminal;
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     }
     let result = match Cli::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Sweep(arguments) => commands::sweep::run(&arguments),
         Command::Nemesis(arguments) => commands::nemesis::run(&arguments),
         Command::Up(arguments) => commands::up::run(&arguments),
         Command::Status(arguments) => commands::attach::status(&arguments),

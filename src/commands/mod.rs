@@ -13,4 +13,5 @@ pub(crate) mod node;
 mod remedy;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod sweep;
 pub(crate) mod up;

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Nemesis) -> Result<Exit, Failure> {
         return super::attach::nemesis(arguments, folder);
     }
     let faults = arguments.faults.faults()?;
-    let loaded = spec::load(document(&faults), &arguments.options.sets)?;
+    let loaded = spec::load(document(&faults), &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
     run::run(&loaded, &arguments.options, &screen, Telling::Story)
 }
@@ -111,7 +111,7 @@ mod tests {
         let mut fit = 0;
         for flags in each().into_iter().chain([all()]) {
             let faults = flags.faults().unwrap();
-            match spec::load(document(&faults), &[]) {
+            match spec::load(document(&faults), &spec::Wishes::default()) {
                 Ok(loaded) => {
                     fit += 1;
                     assert_eq!(loaded.spec.faults.len(), faults.len());

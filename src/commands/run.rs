@@ -13,7 +13,7 @@ use crate::terminal::Screen;
 /// # Errors
 /// When the spec is wrong (exit code 2), or the bench cannot do its work (4).
 pub(crate) fn run(arguments: &Run) -> Result<Exit, Failure> {
-    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.sets)?;
+    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
     run::run(&loaded, &arguments.options, &screen, Telling::Lines)
 }

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// # Errors
 /// When the spec is wrong (exit code 2), or the cluster cannot be started or stopped (4).
 pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
-    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.sets)?;
+    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
     let [experiment] = &loaded.experiments[..] else {
         let place = arguments.spec.display().to_string();
         return Err(Failure::usage(place, "the spec has variants, and only one cluster can be kept")

@@ -48,6 +48,15 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// A folder inside that of a sweep.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn at(path: PathBuf) -> Result<Self, Failure> {
+        fs::create_dir_all(&path).map_err(|error| Failure::io(&path, &error))?;
+        Ok(Self { path })
+    }
+
     /// Writes `spec.toml` and `plan.json`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A run: the plan, the folder, each variant in turn, the verdict, and the exit code.
 
 pub(crate) mod folder;
-mod interrupt;
+pub(crate) mod interrupt;
 pub(crate) mod judge;
 pub(crate) mod lab;
 pub(crate) mod machine;
@@ -19,6 +19,8 @@ use checker::results::{Answer, RunVerdict};
 use folder::RunFolder;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
 use variant::VariantRun;
 
 /// How a run is told while it goes on.
@@ -46,6 +48,7 @@ pub(crate) fn run(
     screen: &Screen,
     telling: Telling,
 ) -> Result<Exit, Failure> {
+    refuse_unrecorded(loaded)?;
     if lab::is_needed(loaded)? {
         return lab::enter();
     }
@@ -68,11 +71,45 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
-    let ended = runtime.block_on(variants(loaded, &decided, &folder, screen, telling))?;
+    let ended = runtime.block_on(async {
+        let interrupt = interrupt::listen(screen)?;
+        variants(loaded, &decided, &folder, screen, telling, &interrupt).await
+    })?;
     screen.live("judging".to_owned());
     let verdict = judge::judge(&folder.path);
     screen.clear();
     conclude(&verdict?, ended, &folder, options, screen, telling)
+}
+
+/// What is not recorded cannot be judged.
+fn refuse_unrecorded(loaded: &Loaded) -> Result<(), Failure> {
+    let unrecorded = loaded.experiments.iter().find(|experiment| !experiment.spec.load.record);
+    unrecorded.map_or(Ok(()), |experiment| {
+        let what = "nothing would be recorded, so nothing could be judged";
+        Err(experiment.complaint("load.record", what).help("measure it with bench sweep"))
+    })
+}
+
+/// Runs every experiment of a spec into this folder and judges them, without a word: a point of a sweep.
+///
+/// # Errors
+/// When the bench could not do its work.
+pub(crate) async fn point(
+    loaded: &Loaded,
+    seed: u64,
+    path: PathBuf,
+    screen: &Screen,
+    interrupt: &CancellationToken,
+) -> Result<RunVerdict, Failure> {
+    let decided = plan::decide(loaded, seed, Timestamp::now())?;
+    let folder = RunFolder::at(path)?;
+    folder.write_intent(&loaded.text, &decided.plan)?;
+    let ended = variants(loaded, &decided, &folder, &screen.silent(), Telling::Lines, interrupt).await?;
+    if let Some(failure) = ended.failure {
+        return Err(failure);
+    }
+    screen.live("judging".to_owned());
+    judge::judge(&folder.path)
 }
 
 async fn variants(
@@ -81,8 +118,8 @@ async fn variants(
     folder: &RunFolder,
     screen: &Screen,
     telling: Telling,
+    interrupt: &CancellationToken,
 ) -> Result<Ended, Failure> {
-    let interrupt = interrupt::listen(screen)?;
     for ((experiment, plan), faults) in
         loaded.experiments.iter().zip(&decided.plan.variants).zip(&decided.faults)
     {

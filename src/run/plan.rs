@@ -8,7 +8,7 @@ use checker::history::{FORMAT_VERSION, Header};
 use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use jiff::Timestamp;
 use nemesis::{Family, PlannedFault, Trigger};
-use node::config::{Backoff, BackoffKind, Role};
+use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use std::time::Duration;
 
 /// A plan, and the faults of each variant with what the nemesis needs to inject them.
@@ -84,7 +84,7 @@ fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Resul
         minimum_rate: spec.load.minimum_rate,
         keys: spec.load.keys,
         client_seeds: workloads::client_seeds(seed, spec.load.clients),
-        backoff: own.then(|| in_words(&spec.cluster.paxos.backoff)),
+        backoff: own.then(|| in_words(&spec.cluster.paxos)),
         check: CheckPlan { linearizable, timeout, agreement: own && spec.check.agreement },
         faults: faults.iter().map(fault).collect(),
     })
@@ -103,8 +103,16 @@ fn fault(planned: &PlannedFault) -> FaultPlan {
     }
 }
 
-/// A backoff policy in words: `none`, `exponential, 10ms to 2s`.
-fn in_words(backoff: &Backoff) -> String {
+/// How leaders stay out of each other's way, in words: `none`, `exponential, 10ms to 2s`.
+fn in_words(paxos: &PaxosOptions) -> String {
+    let policy = policy(&paxos.backoff);
+    match paxos.leadership {
+        Leadership::Compete => policy,
+        Leadership::Monitor => format!("monitor, waits until the active leader is silent, then {policy}"),
+    }
+}
+
+fn policy(backoff: &Backoff) -> String {
     let jitter = if backoff.jitter { ", jittered" } else { "" };
     match backoff.kind {
         BackoffKind::None => "none".to_owned(),

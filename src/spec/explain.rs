@@ -49,6 +49,21 @@ pub(crate) fn explain(message: &str) -> Explained {
             word: Some(Word::Missing(word)),
         };
     }
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    {
+        let expected = match expected {
+            "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number, for example 10",
+            "f64" => "a number, for example 2.5",
+            "a boolean" => "true or false",
+            other => other,
+        };
+        return Explained {
+            reason: format!("{found} cannot be meant here"),
+            help: Some(format!("it should be {expected}")),
+            word: quoted(found).map(Word::Value),
+        };
+    }
     // What jiff says of a duration it cannot read.
     if message.contains("\"friendly\"") {
         let why = message.split_once("format: ").map_or(message, |(_, why)| why);
@@ -129,6 +144,14 @@ mod tests {
             explain("there is no flaw \"comander-minority\"; the flaws are a-b, commander-minority-quorum");
         assert_eq!(found.reason, "there is no flaw \"comander-minority\"");
         assert!(found.help.unwrap().contains("\"commander-minority-quorum\"?"));
+    }
+
+    #[test]
+    fn a_value_of_another_type_gets_the_type_that_it_should_have() {
+        let found = explain("invalid type: string \"none\", expected u32");
+        assert_eq!(found.reason, "string \"none\" cannot be meant here");
+        assert_eq!(found.help.unwrap(), "it should be a whole number, for example 10");
+        assert_eq!(found.word, Some(Word::Value("none".into())));
     }
 
     #[test]

@@ -137,9 +137,10 @@ impl Merged {
         }
     }
 
-    fn place_of_override(&self, one: &Override) -> (String, Option<String>) {
+    pub(super) fn place_of_override(&self, one: &Override) -> (String, Option<String>) {
         match one.origin {
             Origin::CommandLine => (format!("--set {}", one.written), None),
+            Origin::Axis => (format!("sweep over {}", one.written), None),
             Origin::Variant(index) => {
                 let set = KeyPath::default().key("variant").item(index).key("set");
                 let mut nested = set.clone();

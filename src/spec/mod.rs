@@ -11,6 +11,7 @@ mod validate;
 
 pub(crate) use document::Document;
 pub(crate) use sections::Spec;
+use sections::System;
 
 use crate::failure::Failure;
 use merged::Merged;
@@ -41,17 +42,33 @@ pub(crate) struct Experiment {
     merged: Merged,
 }
 
+/// What the command line asks of a spec.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wishes<'a> {
+    /// Values to set, as `key=value`.
+    pub sets: &'a [String],
+    /// The variants to run; all where it is empty.
+    pub only: &'a [String],
+    /// A key and its value at one point of a sweep.
+    pub point: Option<(&'a str, &'a str)>,
+}
+
 /// Reads a spec and everything that is set on top of it.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place and a remedy; exit code 2.
-pub(crate) fn load(document: Document, sets: &[String]) -> Result<Loaded, Failure> {
-    let overrides = sets
+pub(crate) fn load(document: Document, wishes: &Wishes<'_>) -> Result<Loaded, Failure> {
+    let mut overrides = wishes
+        .sets
         .iter()
         .map(|argument| {
             Override::parse(argument).map_err(|reason| Failure::usage(format!("--set {argument}"), reason))
         })
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some((key, value)) = wishes.point {
+        let place = format!("sweep over {key}={value}");
+        overrides.push(Override::of_axis(key, value).map_err(|reason| Failure::usage(place, reason))?);
+    }
     let base = Merged::parse(document)?.with(overrides)?;
     let spec = base.read()?;
     validate::names(&base, &spec)?;
@@ -61,10 +78,26 @@ pub(crate) fn load(document: Document, sets: &[String]) -> Result<Loaded, Failur
         refuse_lost_overrides(&base, &spec)?;
         (0..spec.variants.len()).map(|index| variant(&base, &spec, index)).collect::<Result<_, _>>()?
     };
+    let experiments = chosen(experiments, wishes.only)?;
+    let foreign = experiments.iter().any(|one| one.spec.cluster.system != System::Paxos);
     for experiment in &experiments {
-        validate::experiment(experiment)?;
+        validate::experiment(experiment, foreign)?;
     }
     Ok(Loaded { text: base.text(), spec, experiments })
+}
+
+/// The variants that were asked for.
+fn chosen(experiments: Vec<Experiment>, only: &[String]) -> Result<Vec<Experiment>, Failure> {
+    if only.is_empty() {
+        return Ok(experiments);
+    }
+    let names: Vec<&str> = experiments.iter().map(|one| one.variant.as_str()).collect();
+    if let Some(unknown) = only.iter().find(|name| !names.contains(&name.as_str())) {
+        let what = format!("the spec has no variant \"{unknown}\"");
+        return Err(Failure::usage(format!("--only {}", only.join(",")), what)
+            .help(format!("its variants are {}", names.join(", "))));
+    }
+    Ok(experiments.into_iter().filter(|one| only.contains(&one.variant)).collect())
 }
 
 fn variant(base: &Merged, spec: &Spec, index: usize) -> Result<Experiment, Failure> {
@@ -85,7 +118,7 @@ fn refuse_lost_overrides(base: &Merged, spec: &Spec) -> Result<(), Failure> {
         });
         if lost {
             return Err(Failure::usage(
-                format!("--set {}", one.written),
+                base.place_of_override(one).0,
                 "this would have no effect, because every variant of the spec sets it again",
             )
             .help("change the variant itself, for example --set 'variant.1.set={…}', or copy the spec"));
@@ -104,7 +137,7 @@ impl Experiment {
 
 #[cfg(test)]
 mod tests {
-    use super::{Document, load};
+    use super::{Document, Wishes, load};
     use crate::exit::Exit;
     use node::config::BackoffKind;
 
@@ -131,14 +164,15 @@ set.cluster.paxos.backoff.kind = "exponential"
     fn complaint(change: impl Fn(&str) -> String, sets: &[&str]) -> String {
         let document = Document { name: "t.toml".into(), text: change(GOOD) };
         let sets: Vec<String> = sets.iter().map(|&s| s.to_owned()).collect();
-        let failure = load(document, &sets).expect_err("this spec must be refused");
+        let failure = load(document, &Wishes { sets: &sets, ..Wishes::default() })
+            .expect_err("this spec must be refused");
         assert_eq!(failure.exit, Exit::Usage);
         format!("{}: {}\n{}", failure.place, failure.what, failure.help.unwrap_or_default())
     }
 
     #[test]
     fn variants_are_the_spec_with_their_own_values() {
-        let loaded = load(Document { name: "t.toml".into(), text: GOOD.into() }, &[]).unwrap();
+        let loaded = load(Document { name: "t.toml".into(), text: GOOD.into() }, &Wishes::default()).unwrap();
         let kinds: Vec<_> = loaded
             .experiments
             .iter()
@@ -146,6 +180,28 @@ set.cluster.paxos.backoff.kind = "exponential"
             .collect();
         assert_eq!(kinds, [("off", BackoffKind::None), ("on", BackoffKind::Exponential)]);
         assert_eq!(loaded.text, GOOD);
+    }
+
+    #[test]
+    fn only_the_variants_that_are_asked_for_are_run_and_an_unknown_one_is_refused_with_their_names() {
+        let document = || Document { name: "t.toml".into(), text: GOOD.into() };
+        let only = |name: &str| {
+            let only = [name.to_owned()];
+            let loaded = load(document(), &Wishes { only: &only, ..Wishes::default() })?;
+            Ok::<_, crate::failure::Failure>(loaded.experiments.into_iter().map(|one| one.variant).collect())
+        };
+        assert_eq!(only("on"), Ok(vec!["on".to_owned()]));
+        assert!(only("none").unwrap_err().help.unwrap().contains("off, on"));
+    }
+
+    #[test]
+    fn a_point_of_a_sweep_is_set_like_any_value_and_named_as_one_where_it_is_wrong() {
+        let at = |value| {
+            let document = Document { name: "t.toml".into(), text: GOOD.into() };
+            load(document, &Wishes { point: Some(("load.rate", value)), ..Wishes::default() })
+        };
+        assert_eq!(at("70").unwrap().experiments[1].spec.load.rate, Some(70.0));
+        assert_eq!(at("-3").unwrap_err().place, "sweep over load.rate=-3");
     }
 
     #[test]

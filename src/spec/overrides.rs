@@ -8,6 +8,8 @@ use toml::{Table, Value};
 pub(crate) enum Origin {
     /// `--set` on the command line.
     CommandLine,
+    /// A value of the axis of a sweep.
+    Axis,
     /// The `set` of the variant with this place in the spec (from 0).
     Variant(usize),
 }
@@ -43,6 +45,11 @@ impl Override {
             origin: Origin::CommandLine,
             written: argument.to_owned(),
         })
+    }
+
+    /// A value of the axis of a sweep, read as that of `--set`.
+    pub(crate) fn of_axis(key: &str, value: &str) -> Result<Self, String> {
+        Ok(Self { origin: Origin::Axis, ..Self::parse(&format!("{key}={value}"))? })
     }
 
     /// The overrides of a variant: dotted keys, or tables whose leaves are meant.

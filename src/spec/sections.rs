@@ -4,7 +4,7 @@ use nemesis::{AtMost, Disk, FaultSpec, Links, Network};
 use node::config::{PaxosOptions, Role};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,9 +33,32 @@ pub(crate) struct Spec {
     /// The same experiment with other values, one after another.
     #[serde(default, rename = "variant")]
     pub variants: Vec<Variant>,
+    /// What `bench sweep` varies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// What is checked beyond what always is.
     #[serde(default)]
     pub check: Check,
+}
+
+/// `[sweep]`: what `bench sweep` varies, unless the command line says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Sweep {
+    /// The dotted key that is varied, for example `load.clients`.
+    pub over: String,
+    /// Its values, one after another.
+    pub values: Vec<toml::Value>,
+    /// How often everything is measured.
+    pub rounds: u32,
+    /// Which variants are compared: each with the one whose multiple is told.
+    pub compare: BTreeMap<String, String>,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self { over: String::new(), values: Vec::new(), rounds: 1, compare: BTreeMap::new() }
+    }
 }
 
 /// `[budget]`: how much may be done to the system at once.

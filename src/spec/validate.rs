@@ -43,20 +43,25 @@ pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Everything that can be known of one experiment before it starts.
-pub(crate) fn experiment(experiment: &Experiment) -> Result<(), Failure> {
+/// Everything that can be known of one experiment before it starts. `foreign`: some variant is of another system, so
+/// that there may be a program which is not for all of them.
+pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), Failure> {
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
     links(experiment, cluster, experiment.mode()?)?;
     match cluster.system {
-        System::Paxos => paxos(experiment, cluster)?,
-        System::Etcd | System::Command => foreign(experiment, cluster, experiment.mode()?)?,
+        System::Paxos => paxos(experiment, cluster, foreign)?,
+        System::Etcd | System::Command => another(experiment, cluster, experiment.mode()?)?,
     }
     experiment
         .spec
         .load
         .validate()
         .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+    if !experiment.spec.load.record && !experiment.spec.faults.is_empty() {
+        let what = "a load that is not recorded would show nothing of a fault; remove it, or record = false";
+        return Err(experiment.complaint("fault.1", what));
+    }
     // The seed decides who is hit and when, not whether a fault is possible.
     experiment.plan_faults(0).map(drop)
 }
@@ -121,7 +126,7 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
 }
 
 /// What a system that is not the bench's own must have and cannot have.
-fn foreign(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), Failure> {
+fn another(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), Failure> {
     let name = cluster.system.name();
     let complain = |key: &str, what: String| Err(experiment.complaint(&format!("cluster.{key}"), &what));
     if cluster.roles.is_some() {
@@ -136,26 +141,27 @@ fn foreign(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(),
     if cluster.system == System::Etcd && cluster.api.is_some() {
         return complain("api", "etcd speaks its own; remove it".to_owned());
     }
-    if cluster.system == System::Etcd && mode != Mode::Lab {
-        let what = format!(
-            "the members of etcd speak to each other at ports that no proxy knows; it needs network = \"lab\", and \
-             this is \"{mode}\""
-        );
-        return complain("network", what);
+    if cluster.system == System::Etcd && mode == Mode::Proxy {
+        let what = "the members of etcd speak to each other at ports that no proxy knows; it needs network = \"lab\", \
+                    or \"host\" where no fault hits the network";
+        return complain("network", what.to_owned());
     }
     if let Some(word) = foreign::unknown_word(cluster) {
         return complain("args", format!("there is no {word}; it could be {}", foreign::WORDS));
     }
-    foreign::program(cluster).map(drop).or_else(|reason| complain("program", reason))?;
+    foreign::program(cluster).map(drop).or_else(|reason| {
+        let leave = if experiment.variant == ONLY_VARIANT { "" } else { ", or leave it out with --only" };
+        complain("program", format!("{reason}{leave}"))
+    })?;
     cluster
         .api()
         .check(&experiment.spec.load)
         .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))
 }
 
-fn paxos(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<(), Failure> {
     let given = [
-        ("program", cluster.program.is_some()),
+        ("program", cluster.program.is_some() && !foreign),
         ("args", !cluster.args.is_empty()),
         ("api", cluster.api.is_some()),
     ];

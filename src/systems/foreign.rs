@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode, System};
 use nemesis::{Lab, ProcessClock, ProcessCommand};
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -20,9 +20,9 @@ const ETCD: [&str; 18] = [
     "--advertise-client-urls",
     "http://{address}",
     "--listen-peer-urls",
-    "http://{ip}:2380",
+    "http://{etcd-peer}",
     "--initial-advertise-peer-urls",
-    "http://{ip}:2380",
+    "http://{etcd-peer}",
     "--initial-cluster",
     "{etcd-members}",
     "--initial-cluster-state",
@@ -110,6 +110,16 @@ pub(super) fn command(
     })
 }
 
+/// Where a member of etcd listens for the others: at a port of its own, or where all share a host, at the same port of
+/// another loopback address.
+fn etcd_peer(client: &SocketAddr) -> SocketAddr {
+    if client.ip().is_loopback() {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), client.port())
+    } else {
+        SocketAddr::new(client.ip(), 2380)
+    }
+}
+
 /// What the words in braces stand for, of one node.
 struct Own<'a> {
     name: &'a str,
@@ -134,9 +144,10 @@ impl Own<'_> {
             .replace("{data}", &self.data.display().to_string())
             .replace("{members}", &list(&|_| true, &plain))
             .replace("{others}", &list(&|name| name != self.name, &plain))
+            .replace("{etcd-peer}", &etcd_peer(&self.address).to_string())
             .replace(
                 "{etcd-members}",
-                &list(&|_| true, &|name, address| format!("{name}=http://{}:2380", address.ip())),
+                &list(&|_| true, &|name, address| format!("{name}=http://{}", etcd_peer(address))),
             )
     }
 }
@@ -157,6 +168,7 @@ mod tests {
         );
         assert_eq!(own.fill("--peers={others} {data}"), "--peers=n1=10.0.0.1:80 /d");
         assert_eq!(own.fill("{etcd-members}"), "n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380");
+        assert_eq!(etcd_peer(&([127, 0, 0, 1], 20_481).into()).to_string(), "127.0.0.2:20481");
         assert!(ETCD.iter().all(|arg| !own.fill(arg).contains('{')));
     }
 

@@ -127,6 +127,8 @@ impl Watched {
                     self.asker.post("/v3/maintenance/status", "{}", patience).await.ok()?;
                 Some(status.into())
             }
+            // Its loads are not recorded, so nobody asks while one runs.
+            (System::Etcd | System::Command, Api::Redis) => None,
             // Nobody knows what it says of itself, only whether it answers; it may speak of itself as our own store does.
             (System::Etcd | System::Command, Api::Kv) => {
                 match self.asker.get::<Status>("/status", patience).await {

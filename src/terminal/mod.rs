@@ -3,6 +3,7 @@
 pub(crate) mod progress;
 pub(crate) mod story;
 pub(crate) mod summary;
+pub(crate) mod sweep;
 pub(crate) mod teller;
 
 use anstyle::{AnsiColor, Style};
@@ -27,6 +28,8 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 pub(crate) struct Screen {
     /// Lines go to standard error, because standard output is for the machine.
     to_stderr: bool,
+    /// Lines are not for anybody; the live line is.
+    silent: bool,
     live: Option<Arc<ProgressBar>>,
 }
 
@@ -47,7 +50,12 @@ impl Screen {
             );
             Arc::new(bar)
         });
-        Self { to_stderr: json, live }
+        Self { to_stderr: json, silent: false, live }
+    }
+
+    /// The same without lines.
+    pub(crate) fn silent(&self) -> Self {
+        Self { silent: true, ..self.clone() }
     }
 
     /// Whether there is a live line.
@@ -57,6 +65,9 @@ impl Screen {
 
     /// Prints one or more lines. Colours are left out where they do not belong.
     pub(crate) fn line(&self, text: &str) {
+        if self.silent {
+            return;
+        }
         let print = || {
             // A closed pipe is no reason to lose a run.
             if self.to_stderr {

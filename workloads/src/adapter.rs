@@ -21,8 +21,14 @@ pub struct CommandName {
 /// It decides nothing about outcomes: it says what an answer says, and
 /// [`ending`](crate::outcome::ending) says what follows.
 pub trait Adapter: Send + Sync {
-    /// The request that asks for the operation. `host` is the address of the node it goes to.
-    fn request(&self, operation: &Operation, name: &CommandName, host: &HeaderValue) -> Request<Full<Bytes>>;
+    /// The request that asks for the operation. `host` is the address of the node it goes to; a command without a name
+    /// is never sent again.
+    fn request(
+        &self,
+        operation: &Operation,
+        name: Option<&CommandName>,
+        host: &HeaderValue,
+    ) -> Request<Full<Bytes>>;
 
     /// What an answer to that request says. Whatever is not certain is
     /// [`Unlisted`](Answer::Unlisted) or [`Unreadable`](Answer::Unreadable).

@@ -16,14 +16,20 @@ pub enum Api {
     Kv,
     /// The HTTP gateway of etcd, `/v3/kv/…`.
     Etcd,
+    /// That of Redis (RESP), for loads that are not recorded.
+    Redis,
 }
 
 impl Api {
-    /// What speaks it, for a load.
+    /// What speaks it, for a load that is recorded.
+    ///
+    /// # Panics
+    /// For loads that [`Api::check`] refuses.
     pub fn adapter(self, load: &LoadSpec) -> Box<dyn Adapter> {
         match self {
             Self::Kv => Box::new(PaxosHttp::new(load.workload, load.keys)),
             Self::Etcd => Box::new(EtcdHttp::new(load.workload)),
+            Self::Redis => unreachable!("a recorded load that Redis cannot take is refused before it starts"),
         }
     }
 
@@ -43,7 +49,10 @@ impl Api {
                 "workload",
                 "only the bench's own store is asked for this; etcd can have register and kv",
             ),
-            Self::Kv | Self::Etcd => Ok(()),
+            Self::Redis if load.record => {
+                refuse("record", "Redis is only measured, which is what record = false is for")
+            }
+            Self::Kv | Self::Etcd | Self::Redis => Ok(()),
         }
     }
 }
@@ -60,6 +69,7 @@ mod tests {
         assert_eq!(refused("workload = \"bank\""), "workload");
         assert_eq!(refused("workload = \"kv\"\nmix = { append = 1 }"), "mix");
         assert_eq!(Api::Etcd.check(&load("workload = \"kv\"")), Ok(()));
+        assert_eq!(Api::Redis.check(&load("")).unwrap_err().field, "record");
         assert_eq!(Api::Kv.check(&load("retry = \"100ms\"")), Ok(()));
     }
 }

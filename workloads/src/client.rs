@@ -177,7 +177,7 @@ impl Client {
     async fn attempt(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
         let shared = &*self.shared;
         let before = *sent;
-        let mut request = shared.adapter.request(operation, &self.name, &shared.hosts[self.target]);
+        let mut request = shared.adapter.request(operation, Some(&self.name), &shared.hosts[self.target]);
         loop {
             let (mut connection, fresh) = match self.connection.take() {
                 Some(connection) => (connection, false),
@@ -271,7 +271,8 @@ pub(crate) async fn probe(
             Ok(connection) => connection,
             Err(happened) => return happened,
         };
-        match connection.exchange(shared.adapter.request(operation, name, &shared.hosts[target])).await {
+        match connection.exchange(shared.adapter.request(operation, Some(name), &shared.hosts[target])).await
+        {
             Ok((status, body)) => Happened::Answered(shared.adapter.answer(operation, status, &body)),
             Err(NoAnswer::Broken(happened)) => happened,
             Err(NoAnswer::NotSent(_)) => Happened::NotSent,

@@ -58,7 +58,7 @@ impl Adapter for EtcdHttp {
     fn request(
         &self,
         operation: &Operation,
-        _name: &CommandName,
+        _name: Option<&CommandName>,
         host: &HeaderValue,
     ) -> Request<Full<Bytes>> {
         let key = encoded(&operation.key);
@@ -126,7 +126,7 @@ mod tests {
     fn body(operation: &Operation) -> (String, Value) {
         let name = CommandName { client: HeaderValue::from_static("run-3"), sequence: 8 };
         let host = HeaderValue::from_static("127.0.0.1:1");
-        let request = EtcdHttp::new(Workload::Register).request(operation, &name, &host);
+        let request = EtcdHttp::new(Workload::Register).request(operation, Some(&name), &host);
         let path = request.uri().path().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let bytes = runtime.block_on(request.into_body().collect()).unwrap().to_bytes();

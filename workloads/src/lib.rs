@@ -2,7 +2,7 @@
 //!
 //! A [`LoadSpec`] says what the clients do. A [`Session`] carries it out, phase by phase, and tells a
 //! [`Recorder`](checker::history::Recorder) everything that happens. One table, [`outcome`], decides what
-//! became of an operation. This crate does not know what a fault is.
+//! became of an operation. A [`Gauge`] only counts and times. This crate does not know what a fault is.
 
 mod adapter;
 mod api;
@@ -10,6 +10,7 @@ mod arrivals;
 mod client;
 mod connection;
 mod etcd;
+mod gauge;
 mod generator;
 mod operation;
 pub mod outcome;
@@ -24,6 +25,7 @@ mod spec;
 pub use adapter::{Adapter, CommandName};
 pub use api::Api;
 pub use etcd::EtcdHttp;
+pub use gauge::{Gauge, Gauged};
 pub use generator::{Choices, Draft, Generator};
 pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;

@@ -106,7 +106,12 @@ fn transaction_results(workload: Workload, steps: &Value, results: Option<&Value
 }
 
 impl Adapter for PaxosHttp {
-    fn request(&self, operation: &Operation, name: &CommandName, host: &HeaderValue) -> Request<Full<Bytes>> {
+    fn request(
+        &self,
+        operation: &Operation,
+        name: Option<&CommandName>,
+        host: &HeaderValue,
+    ) -> Request<Full<Bytes>> {
         let key = &operation.key;
         let (method, uri, body) = match operation.function {
             Function::Read | Function::Get => (Method::GET, format!("/kv/{key}"), String::new()),
@@ -121,14 +126,12 @@ impl Adapter for PaxosHttp {
                 (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
             }
         };
-        Request::builder()
-            .method(method)
-            .uri(uri)
-            .header(HOST, host)
-            .header(CLIENT_ID, &name.client)
-            .header(SEQUENCE, HeaderValue::from(name.sequence))
-            .body(Full::new(Bytes::from(body)))
-            .expect("our own key names fit into a path")
+        let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
+        if let Some(name) = name {
+            request =
+                request.header(CLIENT_ID, &name.client).header(SEQUENCE, HeaderValue::from(name.sequence));
+        }
+        request.body(Full::new(Bytes::from(body))).expect("our own key names fit into a path")
     }
 
     fn answer(&self, operation: &Operation, status: StatusCode, body: &[u8]) -> Answer {
@@ -206,7 +209,7 @@ mod tests {
             (Function::Total, "POST", "/bank/total"),
         ] {
             let adapter = PaxosHttp::new(Workload::Kv, 3);
-            let request = adapter.request(&operation(function), &name, &host);
+            let request = adapter.request(&operation(function), Some(&name), &host);
             assert_eq!((request.method().as_str(), request.uri().path()), (method, path));
             assert_eq!(request.headers()["x-client-id"], "run-3");
             assert_eq!(request.headers()["x-sequence"], "8");

@@ -15,6 +15,8 @@ const KEYS_MAX: u32 = 1_000_000;
 const RATE_MIN: f64 = 0.001;
 /// Highest rate in operations a second; the pacer and the history would not keep up with more.
 const RATE_MAX: f64 = 1_000_000.0;
+/// Longest value that is written.
+const VALUE_MAX: u32 = 1 << 20;
 /// Longest duration of one phase.
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -66,6 +68,12 @@ pub struct LoadSpec {
     /// Without unique values: how many different values are written, `0` to `values - 1`; 5 if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<u32>,
+    /// Whether every operation is recorded and judged. If not, they are counted and timed by clients that take as
+    /// little of the processors as they can: for measurements of speed.
+    pub record: bool,
+    /// Without records, workload kv: the length of the values that are written, in bytes; 100 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_bytes: Option<u32>,
 }
 
 impl Default for LoadSpec {
@@ -86,6 +94,8 @@ impl Default for LoadSpec {
             minimum_rate: 1.0,
             unique_values: true,
             values: None,
+            record: true,
+            value_bytes: None,
         }
     }
 }
@@ -259,7 +269,42 @@ impl LoadSpec {
         require(self.unique_values || !tells_writes_apart, "unique-values", || {
             format!("{} must tell its writes apart; remove it or set it to true", self.workload)
         })?;
+        self.validate_record()?;
         self.weights().map(drop)
+    }
+
+    /// The part of [`LoadSpec::validate`] about loads that are not recorded.
+    fn validate_record(&self) -> Result<(), SpecError> {
+        let sized = self.value_bytes.is_none() || (!self.record && self.workload == Workload::Kv);
+        require(sized, "value-bytes", || {
+            "only has a meaning with workload = \"kv\" and record = false; remove it".to_owned()
+        })?;
+        require((1..=VALUE_MAX).contains(&self.value_bytes()), "value-bytes", || {
+            format!("{} bytes; it should be 1 to {VALUE_MAX}", self.value_bytes())
+        })?;
+        if self.record {
+            return Ok(());
+        }
+        require(self.rate.is_none(), "rate", || {
+            "a load that is not recorded is a closed loop; remove it, or record = false".to_owned()
+        })?;
+        require(self.retry.is_none(), "retry", || {
+            "a load that is not recorded sends everything once; remove it, or record = false".to_owned()
+        })?;
+        let simple =
+            |function: Function| function.is_read() || matches!(function, Function::Write | Function::Put);
+        let other = self.weights()?.into_iter().find(|(function, _)| !simple(*function));
+        require(other.is_none(), "mix", || {
+            let name = other.map_or("", |(function, _)| function.name());
+            format!(
+                "a load that is not recorded has reads and writes only, no {name}; say which: mix = {{ put = 1 }}"
+            )
+        })
+    }
+
+    /// The length of the values that a load writes which is not recorded.
+    pub(crate) fn value_bytes(&self) -> u32 {
+        self.value_bytes.unwrap_or(100)
     }
 
     /// The part of [`LoadSpec::validate`] about operations a second.

@@ -20,6 +20,7 @@ mod promised;
 mod samples;
 mod sentences;
 mod statistics;
+pub mod sweep;
 mod verdict;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `report.html`: the whole run on one page that needs no network and no script.
 
-mod page;
+pub(crate) mod page;
 mod tables;
 
 use super::plot::PICTURES;
@@ -24,7 +24,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// Bytes in base64, as `data:` addresses want them.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -9,7 +9,7 @@ pub(super) const CAPTIONS: [&str; 4] = [
 ];
 
 /// The style sheet, for light and dark.
-pub(super) const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 :root{color-scheme:light dark;--ground:#fff;--soft:#f4f6f8;--line:#dde2e7;--text:#17202a;--grey:#54606c;
 --valid:#00734f;--invalid:#b3261e;--unknown:#8a5a00;--failed:#6b2fa0}
 @media(prefers-color-scheme:dark){:root{--ground:#14181d;--soft:#1c2229;--line:#343c46;--text:#e6eaee;--grey:#a4afba;

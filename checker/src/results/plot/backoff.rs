@@ -19,7 +19,7 @@ const RIGHT: f64 = 1260.0;
 const BARS_LEFT: f64 = 1330.0;
 const BARS_RIGHT: f64 = 1752.0;
 /// A time without a decision counts as standing still from here on.
-const STILL_NS: u64 = 500_000_000;
+const STILL_NS: u64 = 200_000_000;
 
 /// One panel: its title, and which counter it shows.
 type Counter = (&'static str, fn(&Protocol) -> &Vec<Growth>);
@@ -231,7 +231,7 @@ fn stillness(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, variants: &[Ob
     frame::x_labels(canvas, &area);
 }
 
-/// The times of at least half a second in which no sample saw a new decision.
+/// The times of at least [`STILL_NS`] in which no sample saw a new decision.
 fn standstills(protocol: &Protocol, window: Window) -> Vec<(u64, u64)> {
     let mut last = window.start;
     let mut found = Vec::new();

@@ -1,12 +1,12 @@
 //! The pictures of a run, drawn from what was observed.
 
 mod backoff;
-mod canvas;
+pub(crate) mod canvas;
 mod cdf;
-mod frame;
+pub(crate) mod frame;
 mod latency;
-mod scale;
-mod style;
+pub(crate) mod scale;
+pub(crate) mod style;
 mod throughput;
 
 use super::observed::{Class, Observed};
@@ -115,7 +115,7 @@ fn slots(variants: &[Observed], x: Scale, top: f64) -> (Vec<Slot<'_>>, f64) {
 
 /// A height in whole pixels.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a height is positive and small")]
-fn pixels(height: f64) -> u32 {
+pub(crate) fn pixels(height: f64) -> u32 {
     height.ceil() as u32
 }
 

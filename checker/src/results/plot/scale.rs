@@ -16,6 +16,8 @@ pub(crate) enum Scale {
     Linear(f64, f64),
     /// By powers of ten from the first to the second value, both in seconds and above 0.
     Duration(f64, f64),
+    /// By powers of ten from the first to the second value, both above 0.
+    Log(f64, f64),
     /// A share of all, from 0 up to 1 - 10^-n: each further nine takes as much room as the one before.
     Nines(f64),
 }
@@ -39,11 +41,21 @@ impl Scale {
         Self::Duration(low, high.max(low * 10.0))
     }
 
+    /// A logarithmic axis of numbers above 0, from and to a power of ten or its double or half.
+    pub(crate) fn logarithmic(min: f64, max: f64) -> Self {
+        match Self::durations(min, max) {
+            Self::Duration(from, to) => Self::Log(from, to),
+            other => other,
+        }
+    }
+
     /// Where a value stands: 0 at the beginning of the axis, 1 at its end, clamped between.
     pub(crate) fn place(self, value: f64) -> f64 {
         let place = match self {
             Self::Linear(from, to) => (value - from) / (to - from),
-            Self::Duration(from, to) => (value.max(1e-12) / from).ln() / (to / from).ln(),
+            Self::Duration(from, to) | Self::Log(from, to) => {
+                (value.max(1e-12) / from).ln() / (to / from).ln()
+            }
             Self::Nines(nines) => -(1.0 - value).max(1e-12).log10() / nines,
         };
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
@@ -52,7 +64,9 @@ impl Scale {
     /// Whether a value lies on the axis, not beyond its ends.
     pub(crate) fn holds(self, value: f64) -> bool {
         match self {
-            Self::Linear(from, to) | Self::Duration(from, to) => (from..=to).contains(&value),
+            Self::Linear(from, to) | Self::Duration(from, to) | Self::Log(from, to) => {
+                (from..=to).contains(&value)
+            }
             Self::Nines(nines) => (0.0..=1.0 - 10_f64.powf(-nines)).contains(&value),
         }
     }
@@ -61,7 +75,8 @@ impl Scale {
     pub(crate) fn ticks(self, wanted: f64) -> Vec<Tick> {
         match self {
             Self::Linear(from, to) => linear(from, to, wanted),
-            Self::Duration(from, to) => durations(from, to),
+            Self::Duration(from, to) => powers(from, to, duration),
+            Self::Log(from, to) => powers(from, to, |value| number(value, value.min(1.0))),
             Self::Nines(nines) => shares(nines),
         }
     }
@@ -101,7 +116,7 @@ fn number(value: f64, step: f64) -> String {
 }
 
 /// Labels at powers of ten; also at 2 and 5 where there are fewer than three powers.
-fn durations(from: f64, to: f64) -> Vec<Tick> {
+fn powers(from: f64, to: f64, written: fn(f64) -> String) -> Vec<Tick> {
     let decades = (to / from).log10();
     let mut ticks = Vec::new();
     let mut power = 10_f64.powf(from.log10().floor());
@@ -112,7 +127,7 @@ fn durations(from: f64, to: f64) -> Vec<Tick> {
                 continue;
             }
             let labelled = times == 1 || (decades < 3.2 && matches!(times, 2 | 5));
-            ticks.push(Tick { value, label: labelled.then(|| duration(value)) });
+            ticks.push(Tick { value, label: labelled.then(|| written(value)) });
         }
         power *= 10.0;
     }
@@ -169,6 +184,7 @@ mod tests {
             labels(Scale::Duration(1e-5, 10.0)),
             ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s"]
         );
+        assert_eq!(labels(Scale::logarithmic(20.0, 90_000.0)), ["100", "1,000", "10,000", "100,000"]);
         assert_eq!(labels(Scale::Nines(2.0)), ["0 %", "50 %", "90 %", "99 %"]);
         assert!((Scale::Nines(2.0).place(0.9) - 0.5).abs() < 1e-9);
     }

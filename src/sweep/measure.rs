@@ -1,0 +1,133 @@
+//! One measurement without records: a cluster of its own, its keys written, a warm-up, and then what is counted.
+
+use super::usage;
+use crate::failure::Failure;
+use crate::spec::Experiment;
+use crate::systems::cluster::Cluster;
+use checker::results::sweep::Measurement;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use workloads::{Api, CancellationToken, Gauge, Gauged, LoadSpec, Target};
+
+/// Failures of the system that are named, of one measurement.
+const NAMED: usize = 3;
+
+/// Starts the cluster of an experiment in this folder, measures, and stops it. None if it was cancelled.
+///
+/// # Errors
+/// When the cluster cannot be started or stopped, or its keys cannot be written.
+pub(super) async fn measure(
+    experiment: &Experiment,
+    folder: &Path,
+    seed: u64,
+    cancel: &CancellationToken,
+) -> Result<Option<(Measurement, Vec<String>)>, Failure> {
+    let cluster = Cluster::start(experiment, folder, seed).await?;
+    let outcome = with_cluster(&cluster, experiment, folder, seed, cancel).await;
+    let stopped = cluster.stop().await;
+    let outcome = outcome?;
+    stopped?;
+    Ok(outcome)
+}
+
+async fn with_cluster(
+    cluster: &Cluster,
+    experiment: &Experiment,
+    folder: &Path,
+    seed: u64,
+    cancel: &CancellationToken,
+) -> Result<Option<(Measurement, Vec<String>)>, Failure> {
+    let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
+    let mut pids = Vec::new();
+    for (name, _) in &cluster.nodes {
+        pids.extend(cluster.lab.pid(name).await);
+    }
+    let job = Job {
+        load: experiment.spec.load.clone(),
+        api: cluster.api,
+        targets: cluster.targets(),
+        seed,
+        pids,
+        cancel: cancel.clone(),
+    };
+    let measured =
+        job.on_its_own_thread().map_err(|error| Failure::bench("measurement", error.to_string()))?;
+    tokio::select! {
+        // A node that ends is the reason why what it was asked fails.
+        biased;
+        Some(exit) = exits.recv() => Err(cluster.ended_at_start(&exit)),
+        measured = measured => measured
+            .expect("the thread of a measurement sends what came of it")
+            .map_err(|reason| Failure::bench("cluster", reason)
+                .help(format!("what the nodes printed is in {}", folder.join("nodes").display()))),
+    }
+}
+
+/// What the thread that is all clients needs.
+struct Job {
+    load: LoadSpec,
+    api: Api,
+    targets: Vec<Target>,
+    seed: u64,
+    pids: Vec<u32>,
+    cancel: CancellationToken,
+}
+
+type Came = Result<Option<(Measurement, Vec<String>)>, String>;
+
+impl Job {
+    /// All clients share one thread, whatever the system: it must take as little as it can from the nodes.
+    fn on_its_own_thread(self) -> std::io::Result<oneshot::Receiver<Came>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, receiver) = oneshot::channel();
+        std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
+            let came = tokio::task::LocalSet::new().block_on(&runtime, self.run());
+            // Nobody waits for it once a node has ended.
+            let _ = sender.send(came);
+        })?;
+        Ok(receiver)
+    }
+
+    async fn run(self) -> Came {
+        let gauge =
+            Gauge::new(&self.load, self.api, self.targets, self.seed).map_err(|error| error.to_string())?;
+        tokio::select! {
+            () = self.cancel.cancelled() => return Ok(None),
+            filled = gauge.fill() => filled?,
+        }
+        if self.load.warmup > Duration::ZERO && gauge.run(self.load.warmup, &self.cancel).await.is_none() {
+            return Ok(None);
+        }
+        let before = usage::processor_seconds(&self.pids);
+        let Some(gauged) = gauge.run(self.load.duration, &self.cancel).await else { return Ok(None) };
+        let after = usage::processor_seconds(&self.pids);
+        let cpu_us = before.zip(after).filter(|_| gauged.ok > 0);
+        let cpu_us = cpu_us.map(|(before, after)| (after - before) * 1e6 / gauged.ok as f64);
+        let measurement =
+            Measurement { cpu_us, memory_bytes: usage::memory_bytes(&self.pids), ..row(&gauged) };
+        Ok(Some((measurement, failures(&gauged))))
+    }
+}
+
+fn row(gauged: &Gauged) -> Measurement {
+    Measurement {
+        seconds: gauged.seconds,
+        ok: gauged.ok,
+        failed: gauged.failures(),
+        throughput_per_s: Some(gauged.ok as f64 / gauged.seconds),
+        p50_ms: gauged.quantile_ms(0.5),
+        p90_ms: gauged.quantile_ms(0.9),
+        p99_ms: gauged.quantile_ms(0.99),
+        p999_ms: gauged.quantile_ms(0.999),
+        max_ms: gauged.quantile_ms(1.0),
+        ..Measurement::default()
+    }
+}
+
+/// What most operations ended with that did not succeed.
+fn failures(gauged: &Gauged) -> Vec<String> {
+    let mut failed: Vec<_> = gauged.failed.iter().collect();
+    failed.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    failed.into_iter().take(NAMED).map(|(error, count)| format!("{count} {error}")).collect()
+}

@@ -1,0 +1,248 @@
+//! A sweep: every variant at every value of an axis, round after round, with the figures written as they come.
+
+mod axis;
+mod conditions;
+mod measure;
+mod usage;
+
+pub(crate) use axis::Axis;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::run::folder::{RunFolder, write_json};
+use crate::run::{interrupt, judge, machine, point};
+use crate::spec::{Experiment, Loaded};
+use crate::terminal::{DOUBT, FAINT, STRONG, Screen, sweep as telling};
+use checker::results::sweep::{self, MEASUREMENTS, Measurement, SWEEP, SweepPlan, SweepReport};
+use jiff::Timestamp;
+use serde_json::json;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// Where the cluster of the present measurement is, inside the folder of the sweep.
+const RUNNING: &str = "running";
+
+/// What is swept.
+pub(crate) struct Sweep<'a> {
+    /// The axis.
+    pub(crate) axis: Axis,
+    /// The spec at each value of it, in the same order.
+    pub(crate) points: Vec<Loaded>,
+    /// How often everything is measured.
+    pub(crate) rounds: u32,
+    /// Whether the operations are recorded and judged.
+    pub(crate) recorded: bool,
+    /// The seed of everything that is left to chance.
+    pub(crate) seed: u64,
+    /// Does it again in its folder.
+    pub(crate) command: String,
+    /// Where people read.
+    pub(crate) screen: &'a Screen,
+}
+
+impl Sweep<'_> {
+    /// Measures everything, and reports what there is even if it was interrupted or something failed.
+    ///
+    /// # Errors
+    /// When the bench could not do its work (exit code 4).
+    pub(crate) fn run(&self, text: &str, out: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+        let started = Timestamp::now();
+        let plan = self.plan(started);
+        let folder = RunFolder::create(out, &plan.spec, started, self.seed)?;
+        let path = folder.path.join("spec.toml");
+        fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
+        write_json(&folder.path.join(SWEEP), &plan)?;
+        let shown = folder.shown();
+        let screen = self.screen;
+        screen.line(&format!("{STRONG}{}{STRONG:#}  seed {}  {}", plan.spec, self.seed, shown.display()));
+        if !plan.about.is_empty() {
+            screen.line(&format!("{FAINT}{}{FAINT:#}", plan.about));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
+        let (measured, interrupted) = runtime.block_on(async {
+            let interrupt = interrupt::listen(screen)?;
+            let measured = self.measurements(&folder.path, &interrupt).await;
+            Ok::<_, Failure>((measured, interrupt.is_cancelled()))
+        })?;
+        screen.clear();
+        let report = sweep::report(&folder.path)
+            .map_err(|error| Failure::bench(shown.display().to_string(), error.to_string()))?;
+        let mut exit = told(screen, &report, &shown, measured.as_ref().err());
+        if interrupted {
+            screen.line(&format!(
+                "{DOUBT}Interrupted.{DOUBT:#} What was measured up to then is in {}",
+                shown.display()
+            ));
+            exit = exit.worse(Exit::Interrupted);
+        }
+        if json {
+            print_json(&report, &folder.path, exit)?;
+        }
+        Ok(exit)
+    }
+
+    fn plan(&self, started: Timestamp) -> SweepPlan {
+        let first = &self.points[0];
+        let variants: Vec<String> = first.experiments.iter().map(|one| one.variant.clone()).collect();
+        let mut compare = first.spec.sweep.clone().unwrap_or_default().compare;
+        compare.retain(|one, with| variants.contains(one) && variants.contains(with));
+        SweepPlan {
+            bench: env!("CARGO_PKG_VERSION").to_owned(),
+            spec: first.spec.name.clone(),
+            about: first.spec.about.clone(),
+            seed: self.seed,
+            started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            machine: machine::describe(),
+            conditions: conditions::of(&self.points),
+            over: self.axis.key.clone(),
+            values: self.axis.values.clone(),
+            variants,
+            rounds: self.rounds,
+            compare,
+            recorded: self.recorded,
+            command: self.command.clone(),
+        }
+    }
+
+    /// Every measurement, one after the other, until the last or until it is interrupted.
+    async fn measurements(&self, folder: &Path, interrupt: &CancellationToken) -> Result<(), Failure> {
+        let path = folder.join(MEASUREMENTS);
+        let file = File::create(&path).map_err(|error| Failure::io(&path, &error))?;
+        let mut rows = Rows { csv: csv::Writer::from_writer(file), path, made: 0 };
+        for round in 1..=self.rounds {
+            for (value, loaded) in self.axis.values.iter().zip(&self.points) {
+                let at = Measurement { round, value: value.clone(), ..Measurement::default() };
+                let going_on = if self.recorded {
+                    self.judged(loaded, folder, at, &mut rows, interrupt).await?
+                } else {
+                    self.counted(&loaded.experiments, folder, &at, &mut rows, interrupt).await?
+                };
+                if !going_on {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All variants at one value as an ordinary run. False if it was interrupted, whose results do not count.
+    async fn judged(
+        &self,
+        loaded: &Loaded,
+        folder: &Path,
+        at: Measurement,
+        rows: &mut Rows,
+        interrupt: &CancellationToken,
+    ) -> Result<bool, Failure> {
+        let place = self.axis.values.iter().position(|value| *value == at.value).unwrap_or(0);
+        let run = format!("runs/{}-{}", place + 1, at.round);
+        // Each round with a seed of its own, or it would only repeat what the first one found.
+        let seed = self.seed.wrapping_add(u64::from(at.round) - 1);
+        let verdict = point(loaded, seed, folder.join(&run), self.screen, interrupt).await?;
+        if interrupt.is_cancelled() {
+            return Ok(false);
+        }
+        for variant in &verdict.variants {
+            let row = Measurement {
+                round: at.round,
+                value: at.value.clone(),
+                variant: variant.variant.clone(),
+                run: Some(run.clone()),
+                ..Measurement::of_run(&variant.summary, variant.answer)
+            };
+            self.add(rows, &row, &[])?;
+        }
+        Ok(true)
+    }
+
+    /// All variants at one value, counted and timed. False if it was interrupted.
+    async fn counted(
+        &self,
+        experiments: &[Experiment],
+        folder: &Path,
+        at: &Measurement,
+        rows: &mut Rows,
+        interrupt: &CancellationToken,
+    ) -> Result<bool, Failure> {
+        for experiment in experiments {
+            self.screen.live(format!("{} = {} · {}", self.axis.key, at.value, experiment.variant));
+            let running = folder.join(RUNNING);
+            let measured = measure::measure(experiment, &running, self.seed, interrupt).await?;
+            // What the nodes stored is as large as what was measured is fast, and says nothing any more.
+            fs::remove_dir_all(&running).map_err(|error| Failure::io(&running, &error))?;
+            let Some((measurement, failures)) = measured else { return Ok(false) };
+            let row = Measurement {
+                round: at.round,
+                value: at.value.clone(),
+                variant: experiment.variant.clone(),
+                ..measurement
+            };
+            self.add(rows, &row, &failures)?;
+        }
+        Ok(true)
+    }
+
+    /// Writes a row and tells it.
+    fn add(&self, rows: &mut Rows, row: &Measurement, failures: &[String]) -> Result<(), Failure> {
+        rows.write(row)?;
+        let all = self.rounds as usize * self.points.len() * self.points[0].experiments.len();
+        telling::measured(self.screen, (rows.made, all), &self.axis.key, row, failures);
+        Ok(())
+    }
+}
+
+/// `measurements.csv`, a row at a time.
+struct Rows {
+    csv: csv::Writer<File>,
+    path: PathBuf,
+    made: usize,
+}
+
+impl Rows {
+    fn write(&mut self, row: &Measurement) -> Result<(), Failure> {
+        let written = self.csv.serialize(row).map_err(std::io::Error::other);
+        written.and_then(|()| self.csv.flush()).map_err(|error| Failure::io(&self.path, &error))?;
+        self.made += 1;
+        Ok(())
+    }
+}
+
+/// Tells what a sweep came to, and gives the exit code.
+fn told(screen: &Screen, report: &SweepReport, folder: &Path, failure: Option<&Failure>) -> Exit {
+    telling::print(screen, report, folder);
+    let exit = judge::exit_of(report.answer);
+    failure.map_or(exit, |failure| {
+        failure.print();
+        exit.worse(failure.exit)
+    })
+}
+
+/// Reports the sweep in a folder again from its files.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub(crate) fn report(folder: &Path, screen: &Screen, json: bool) -> Result<Exit, Failure> {
+    let report = sweep::report(folder)
+        .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))?;
+    let exit = told(screen, &report, folder, None);
+    if json {
+        print_json(&report, folder, exit)?;
+    }
+    Ok(exit)
+}
+
+/// Whether a folder is that of a sweep.
+pub(crate) fn is_sweep(folder: &Path) -> bool {
+    folder.join(SWEEP).is_file()
+}
+
+fn print_json(report: &SweepReport, folder: &Path, exit: Exit) -> Result<(), Failure> {
+    let mut summary = serde_json::to_value(report).expect("our own types can be written as JSON");
+    summary["exit"] = json!(exit.code());
+    summary["folder"] = json!(folder);
+    judge::print_value(&summary)
+}
