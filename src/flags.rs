@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::spec::explain;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
-use nemesis::{FaultSpec, Kind, Shape, Target};
+use nemesis::{FaultSpec, Kind, MemberChange, Shape, Target};
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
@@ -68,6 +68,7 @@ static FLAGS: &[Flag] = &[
     flag("clock-freeze", "TARGET", "minority", "Let the clocks of nodes stand still", |on| aimed(Kind::Freeze, on)),
     flag("restart-all", "", "", "kill -9 for all nodes at once, and start them again", |_| Ok(FaultSpec::new(Kind::RestartAll))),
     flag("rolling-restart", "", "", "SIGTERM to one node after another, each started again before the next", |_| Ok(FaultSpec::new(Kind::RollingRestart))),
+    flag("reconfigure", "CHANGE[:TARGET]", "replace:leader", "Change the members: add, remove:leader or replace:random (any target); brought back at the end", reconfigure),
     flag("partition", "KIND", "majority-ring", "Cut the network: halves, one, minority, majority, leader, bridge, majority-ring, or groups: n1,n2|n3", partition),
     flag("one-way", "FROM[:TO]", "n1:n3", "Cut the links from some nodes to others (to all if none are named) in that direction only", one_way),
     flag("swizzle", "", "", "Cut the links one by one, and heal them in another order", |_| Ok(FaultSpec::new(Kind::Swizzle))),
@@ -125,6 +126,14 @@ fn clock(
     let mut fault = aimed(kind, on)?;
     set(&mut fault, value)?;
     Ok(fault)
+}
+
+/// Members come (`add`), or those behind the colon go or make room.
+fn reconfigure(text: &str) -> Result<FaultSpec, String> {
+    let (change, on) = text.split_once(':').map_or((text, None), |(change, on)| (change, Some(on)));
+    let change = read::<MemberChange>(change)?;
+    let on = on.or((change != MemberChange::Add).then_some("random"));
+    Ok(FaultSpec { change: Some(change), target: on.map(target), ..FaultSpec::new(Kind::Reconfigure) })
 }
 
 fn number(text: &str) -> Result<f64, String> {
@@ -259,13 +268,15 @@ pub(crate) mod tests {
 
     #[test]
     fn every_option_alone_and_all_together_are_faults_that_can_be_planned() {
-        let topology = Topology::new((1..=5).map(|i| (format!("n{i}"), ["replica", "leader", "acceptor"])));
+        let topology = Topology::new((1..=6).map(|i| (format!("n{i}"), ["replica", "leader", "acceptor"])));
+        let topology = topology.with_spares(1);
         let options = PlanOptions {
             mode: Mode::Lab,
             disk: DiskMode::Memory,
             clocks: Clocks::Shiftable,
             duration: Duration::from_secs(12),
             at_most: None,
+            reconfigurable: true,
             seed: 7,
         };
         for flags in each().into_iter().chain([all()]) {

@@ -3,6 +3,7 @@
 use crate::network::LinkFault;
 use crate::partition::Link;
 use crate::plan::{Action, Hit};
+use crate::spec::MemberChange;
 use crate::topology::Topology;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -47,6 +48,8 @@ impl Hurt {
                 hit,
             ) => hit
                 .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
+            (Action::Reconfigure { change: MemberChange::Remove | MemberChange::Replace, .. }, hit) => hit
+                .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
             (Action::Disk(condition), hit) if condition.stops_writes() => hit
                 .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
             (Action::Links(LinkFault::Stall | LinkFault::Refuse) | Action::Swizzle { .. }, hit) => hit
@@ -55,6 +58,7 @@ impl Hurt {
                 Action::Disk(_)
                 | Action::Clock(_)
                 | Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_))
+                | Action::Reconfigure { change: MemberChange::Add, .. }
                 | Action::Reset,
                 _,
             ) => Self::default(),
@@ -99,7 +103,7 @@ impl AtMost {
         }
         let roles = topology.roles();
         let pools: Vec<(String, Vec<&str>)> = if same_everywhere(topology) {
-            vec![("node".to_owned(), topology.names().collect())]
+            vec![("node".to_owned(), topology.members().collect())]
         } else {
             roles.into_iter().map(|role| (role.to_owned(), topology.with_role(role))).collect()
         };
@@ -112,9 +116,9 @@ impl AtMost {
             };
             pools.iter().filter_map(lost).max()
         };
-        let alive = topology.names().filter(|name| !hurt.down.contains(*name));
+        let alive = topology.members().filter(|name| !hurt.down.contains(*name));
         match alive.map(excess).min() {
-            None => Err(format!("all of {} nodes", topology.nodes.len())),
+            None => Err(format!("all of {} nodes", topology.members().count())),
             Some(None) => Ok(()),
             Some(Some((_, words))) => Err(words),
         }

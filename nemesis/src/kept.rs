@@ -83,6 +83,9 @@ pub struct NodeState {
     pub node: String,
     /// Whether it answers.
     pub up: bool,
+    /// Whether it is a spare node, which need not be up.
+    #[serde(default)]
+    pub spare: bool,
     /// Whether it leads.
     pub leads: bool,
     /// How many slots it has applied, where it tells.

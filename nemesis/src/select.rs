@@ -119,7 +119,7 @@ pub(crate) fn nodes(count: usize) -> String {
 /// Reads `random`, `minority`, …, a role, and both together: `random-replica`, `majority-acceptors`.
 fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>), String> {
     if let Some(amount) = Amount::parse(word) {
-        return Ok((amount, topology.names().collect()));
+        return Ok((amount, topology.members().collect()));
     }
     let (amount, role) = match word.split_once('-') {
         Some((first, rest)) if Amount::parse(first).is_some() => (Amount::parse(first), rest),

@@ -85,6 +85,9 @@ pub struct FaultSpec {
     /// `flaky`: the share in which a bit is flipped that the program reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub garble: Option<Share>,
+    /// `reconfigure`: whether members come, go, or make room for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<MemberChange>,
     /// `jump` and `strobe`: how far the clock is ahead, or behind where this is negative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
@@ -129,6 +132,7 @@ impl FaultSpec {
             reorder: None,
             corrupt: None,
             garble: None,
+            change: None,
             by: None,
             speed: None,
             file: None,
@@ -180,6 +184,29 @@ impl Shape {
             Self::Leader => "leader",
             Self::Bridge => "bridge",
             Self::MajorityRing => "majority-ring",
+        }
+    }
+}
+
+/// What happens to the members of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberChange {
+    /// Spare nodes become members.
+    Add,
+    /// Members are members no longer.
+    Remove,
+    /// Members make room for as many spare nodes, in one step.
+    Replace,
+}
+
+impl MemberChange {
+    /// Its word in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
         }
     }
 }

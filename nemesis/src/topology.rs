@@ -20,6 +20,10 @@ pub struct NodeInfo {
     /// Plain words for what it does, for example `replica`. Targets such as `random-replica` select by them.
     #[serde(default)]
     pub roles: BTreeSet<String>,
+    /// Whether it is no member of the cluster at first, and waits until a fault makes it one. Words such as `random` and
+    /// `all` never mean it.
+    #[serde(default)]
+    pub spare: bool,
 }
 
 impl Topology {
@@ -30,13 +34,32 @@ impl Topology {
         let nodes = nodes.into_iter().map(|(name, roles)| NodeInfo {
             name: name.into(),
             roles: roles.into_iter().map(Into::into).collect(),
+            spare: false,
         });
         Self { nodes: nodes.collect() }
     }
 
-    /// The names, in order.
+    /// The same, in which the last `count` nodes are spare ones.
+    #[must_use]
+    pub fn with_spares(mut self, count: usize) -> Self {
+        let members = self.nodes.len().saturating_sub(count);
+        self.nodes[members..].iter_mut().for_each(|node| node.spare = true);
+        self
+    }
+
+    /// The names of all nodes, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.nodes.iter().map(|node| node.name.as_str())
+    }
+
+    /// The names of the nodes that the cluster begins with, in order.
+    pub fn members(&self) -> impl Iterator<Item = &str> + Clone {
+        self.nodes.iter().filter(|node| !node.spare).map(|node| node.name.as_str())
+    }
+
+    /// The names of those that wait to become members, in order.
+    pub fn spares(&self) -> impl Iterator<Item = &str> + Clone {
+        self.nodes.iter().filter(|node| node.spare).map(|node| node.name.as_str())
     }
 
     /// Whether there is a node of this name.
@@ -44,9 +67,10 @@ impl Topology {
         self.names().any(|other| other == name)
     }
 
-    /// The names of the nodes that have this role, in order.
+    /// The names of the first members that have this role, in order.
     pub fn with_role(&self, role: &str) -> Vec<&str> {
-        self.nodes.iter().filter(|node| node.roles.contains(role)).map(|node| node.name.as_str()).collect()
+        let with = self.nodes.iter().filter(|node| !node.spare && node.roles.contains(role));
+        with.map(|node| node.name.as_str()).collect()
     }
 
     /// Every role that some node has.

@@ -3,6 +3,7 @@
 use crate::clock::Clocks;
 use crate::disk::DiskMode;
 use crate::network::Mode;
+use crate::plan::PlanOptions;
 use crate::topology::nearest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -166,7 +167,7 @@ static VOCABULARY: [Entry; 27] = {
         can(Kind::Drift, "drift", Clock, "the wall clock runs at another speed", READ_BACK, ANY),
         can(Kind::Strobe, "strobe", Clock, "the wall clock jumps to and fro", READ_BACK, ANY),
         can(Kind::Freeze, "freeze", Clock, "the wall clock stands still", READ_BACK, ANY),
-        cannot(Kind::Reconfigure, "reconfigure", Cluster, "members are added, removed or replaced", "the configuration read back", LATER),
+        can(Kind::Reconfigure, "reconfigure", Cluster, "members are added, removed or replaced; brought back at the end", "the configuration read back", ANY),
         can(Kind::RestartAll, "restart-all", Cluster, "SIGKILL to all nodes at once; restarted on the same data at the end", PIDS, ANY),
         can(Kind::RollingRestart, "rolling-restart", Cluster, "SIGTERM to one node after another; each is back before the next", PIDS, ANY),
         cannot(Kind::DiskSwap, "disk-swap", Cluster, "two nodes restart with each other's disks", PIDS, LATER),
@@ -217,10 +218,16 @@ impl Kind {
         }
     }
 
-    /// Whether this build can do it in this mode, with this disk and these clocks; otherwise why not, as a sentence
-    /// that goes on after "`kind`: ".
-    pub(crate) fn available(self, mode: Mode, disk: DiskMode, clocks: Clocks) -> Result<(), String> {
+    /// Whether it can be done to what the options describe; otherwise why not, as a sentence.
+    pub(crate) fn available(self, options: &PlanOptions) -> Result<(), String> {
+        let PlanOptions { mode, disk, clocks, .. } = *options;
         let entry = self.entry();
+        if self == Self::Reconfigure && !options.reconfigurable {
+            return Err(format!(
+                "`{}` cannot be injected into this system: the bench can change the members of its own store only",
+                entry.name
+            ));
+        }
         if let (Family::Clock, Clocks::True(reason)) = (entry.family, clocks) {
             return Err(format!("`{}` cannot be injected into this program: {reason}", entry.name));
         }
@@ -288,6 +295,11 @@ impl<'de> Deserialize<'de> for Kind {
 mod tests {
     use super::*;
 
+    fn options(mode: Mode, disk: DiskMode, clocks: Clocks) -> PlanOptions {
+        let duration = std::time::Duration::from_secs(1);
+        PlanOptions { mode, disk, clocks, duration, at_most: None, reconfigurable: true, seed: 7 }
+    }
+
     #[test]
     fn every_line_of_the_vocabulary_is_usable_or_says_what_is_missing() {
         for entry in vocabulary() {
@@ -307,31 +319,45 @@ mod tests {
         let reason = "loss"
             .parse::<Kind>()
             .unwrap()
-            .available(Mode::Proxy, DiskMode::Real, Clocks::Shiftable)
+            .available(&options(Mode::Proxy, DiskMode::Real, Clocks::Shiftable))
             .unwrap_err();
         assert!(reason.contains("network = \"lab\""), "{reason}");
     }
 
     #[test]
     fn faults_that_need_to_know_what_was_synced_are_refused_on_a_real_disk() {
-        let reason = Kind::PowerLoss.available(Mode::Lab, DiskMode::Real, Clocks::Shiftable).unwrap_err();
+        let reason =
+            Kind::PowerLoss.available(&options(Mode::Lab, DiskMode::Real, Clocks::Shiftable)).unwrap_err();
         assert!(reason.contains("disk = \"memory\""), "{reason}");
-        assert_eq!(Kind::PowerLoss.available(Mode::Lab, DiskMode::Memory, Clocks::Shiftable), Ok(()));
-        assert_eq!(Kind::BitFlip.available(Mode::Host, DiskMode::Real, Clocks::Shiftable), Ok(()));
+        assert_eq!(
+            Kind::PowerLoss.available(&options(Mode::Lab, DiskMode::Memory, Clocks::Shiftable)),
+            Ok(())
+        );
+        assert_eq!(Kind::BitFlip.available(&options(Mode::Host, DiskMode::Real, Clocks::Shiftable)), Ok(()));
     }
 
     #[test]
     fn a_clock_that_cannot_be_shifted_is_refused_with_the_reason() {
         let clocks = Clocks::True("tracing is forbidden");
-        let reason = Kind::Jump.available(Mode::Host, DiskMode::Real, clocks).unwrap_err();
+        let reason = Kind::Jump.available(&options(Mode::Host, DiskMode::Real, clocks)).unwrap_err();
         assert!(reason.contains("tracing is forbidden"), "{reason}");
-        assert_eq!(Kind::Kill.available(Mode::Host, DiskMode::Real, clocks), Ok(()));
+        assert_eq!(Kind::Kill.available(&options(Mode::Host, DiskMode::Real, clocks)), Ok(()));
     }
 
     #[test]
     fn network_faults_are_refused_where_there_is_no_network_between_the_nodes() {
-        let reason = Kind::Partition.available(Mode::Host, DiskMode::Real, Clocks::Shiftable).unwrap_err();
+        let reason =
+            Kind::Partition.available(&options(Mode::Host, DiskMode::Real, Clocks::Shiftable)).unwrap_err();
         assert!(reason.contains("network = \"proxy\""), "{reason}");
-        assert_eq!(Kind::Kill.available(Mode::Host, DiskMode::Real, Clocks::Shiftable), Ok(()));
+        assert_eq!(Kind::Kill.available(&options(Mode::Host, DiskMode::Real, Clocks::Shiftable)), Ok(()));
+    }
+
+    #[test]
+    fn members_that_the_bench_cannot_change_are_refused() {
+        let mut options = options(Mode::Host, DiskMode::Real, Clocks::Shiftable);
+        assert_eq!(Kind::Reconfigure.available(&options), Ok(()));
+        options.reconfigurable = false;
+        let reason = Kind::Reconfigure.available(&options).unwrap_err();
+        assert!(reason.contains("its own store"), "{reason}");
     }
 }

@@ -20,7 +20,11 @@ pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
     let mut nodes = Vec::new();
     let well = ask(&arguments.folder, &Request::Status, |reply| {
         let Reply::Node(node) = reply else { return };
-        let how = if node.up { format!("{GOOD}up{GOOD:#}  ") } else { format!("{BAD}down{BAD:#}") };
+        let how = match (node.up, node.spare) {
+            (true, _) => format!("{GOOD}up{GOOD:#}   "),
+            (false, true) => format!("{FAINT}spare{FAINT:#}"),
+            (false, false) => format!("{BAD}down{BAD:#} "),
+        };
         let leads = if node.leads { "leads" } else { "" };
         let applied = node.applied.map_or_else(String::new, |slots| format!("{slots} slots applied"));
         screen.line(&format!(

@@ -88,3 +88,13 @@ fn section<'a>(screen: &Screen, title: &str, rows: impl IntoIterator<Item = (&'a
     }
     screen.line("");
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kind_of_fault_has_a_colour_in_pictures() {
+        for entry in nemesis::vocabulary() {
+            assert!(checker::results::fault_colour(entry.name).is_some(), "{}", entry.name);
+        }
+    }
+}

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::run::{self, Telling};
 use crate::spec::{self, Document, source};
 use crate::terminal::Screen;
-use nemesis::{FaultSpec, Kind, Shape};
+use nemesis::{FaultSpec, Kind, MemberChange, Shape, Target};
 use std::time::Duration;
 use toml::{Table, Value};
 
@@ -42,7 +42,7 @@ fn document(faults: &[FaultSpec]) -> Document {
     let own = table.get("fault").and_then(|faults| faults.get(0)?.clone().try_into::<FaultSpec>().ok());
     let (at, lasts) = own.map_or((None, None), |own| (own.at, own.lasts));
     let first = faults.iter().map(turn).min().unwrap_or(0);
-    let faults: Vec<Value> = faults
+    let timed: Vec<Value> = faults
         .iter()
         .map(|fault| {
             let lasts = (!fault.kind.is_over_at_once()).then(|| lasts.unwrap_or(LASTS));
@@ -55,10 +55,14 @@ fn document(faults: &[FaultSpec]) -> Document {
         && let Some(there) = cluster.get("nodes").and_then(Value::as_integer)
     {
         cluster.insert("nodes".to_owned(), Value::Integer(there.max(nodes)));
+        let spares = spares_for(faults, there.max(nodes));
+        if spares > 0 {
+            cluster.insert("spares".to_owned(), Value::Integer(spares));
+        }
         // Or whoever was cut off would wait for TCP, up to minutes, and not for the system.
         cluster.entry("tcp-rto-max").or_insert_with(|| Value::from("1s"));
     }
-    table.insert("fault".to_owned(), Value::Array(faults));
+    table.insert("fault".to_owned(), Value::Array(timed));
     let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");
     Document { name: "bench nemesis".to_owned(), text: format!("# What bench nemesis ran.\n{text}") }
 }
@@ -78,11 +82,29 @@ fn turn(fault: &FaultSpec) -> u32 {
 fn nodes_for(faults: &[FaultSpec]) -> i64 {
     let takes_one = |fault: &&FaultSpec| {
         let kinds = [Kind::Kill, Kind::Stop, Kind::LoseNode, Kind::Pause, Kind::Slow, Kind::Partition];
-        kinds.contains(&fault.kind)
+        kinds.contains(&fault.kind) || fault.change.is_some_and(|change| change != MemberChange::Add)
     };
     let rings = faults.iter().any(|fault| fault.shape == Some(Shape::MajorityRing));
     let nodes = 2 * faults.iter().filter(takes_one).count() + 1;
     i64::try_from(nodes.min(NODES_MAX)).unwrap_or(i64::MAX).max(if rings { 5 } else { 3 })
+}
+
+/// How many nodes must wait to become members.
+fn spares_for(faults: &[FaultSpec], nodes: i64) -> i64 {
+    let come = |fault: &FaultSpec| match (fault.change, &fault.target) {
+        (None | Some(MemberChange::Remove), _) => 0,
+        (Some(MemberChange::Add | MemberChange::Replace), Some(Target::Nodes(names))) => {
+            i64::try_from(names.len()).unwrap_or(i64::MAX)
+        }
+        (Some(MemberChange::Replace), Some(Target::Word(word))) => match word.split('-').next() {
+            Some("all") => nodes,
+            Some("majority") => nodes / 2 + 1,
+            Some("minority") => (nodes - 1) / 2,
+            Some(_) | None => 1,
+        },
+        (Some(MemberChange::Add), Some(Target::Word(_)) | None) | (Some(MemberChange::Replace), None) => 1,
+    };
+    faults.iter().map(come).sum()
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ async fn keep(
     let cluster = Cluster::start(experiment, &folder.path, seed).await?;
     let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
     let kept = Arc::new(Kept {
-        leaders: Leaders::new(cluster.watched()),
+        leaders: cluster.leaders(),
         folder: shown.clone(),
         cluster,
         nemesis: tokio::sync::Mutex::default(),
@@ -80,7 +80,8 @@ async fn keep(
         () = kept.until_all_answer() => {}
     }
     let (first, _) = &kept.cluster.nodes[0];
-    screen.line(&format!("{STRONG}{} nodes are up{STRONG:#}  {}", kept.cluster.nodes.len(), shown.display()));
+    let up = kept.cluster.member_count();
+    screen.line(&format!("{STRONG}{up} nodes are up{STRONG:#}  {}", shown.display()));
     screen.line(&format!("  curl --unix-socket {} http://{first}/status", kept.door(first).display()));
     screen.line(&format!("  bench nemesis --attach {} --kill-leader", shown.display()));
     screen.line(&format!("  bench down {}  {FAINT}or Ctrl-C{FAINT:#}", shown.display()));
@@ -146,7 +147,7 @@ impl Kept {
     async fn until_all_answer(&self) {
         let begun = Instant::now();
         while begun.elapsed() < SERVE_WITHIN {
-            if self.states().await.iter().all(|node| node.up) {
+            if self.states().await.iter().all(|node| node.up || node.spare) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -161,6 +162,7 @@ impl Kept {
             states.push(NodeState {
                 node: name.clone(),
                 up: seen.is_some(),
+                spare: self.cluster.is_spare(name),
                 leads: leader.as_ref() == Some(name),
                 applied: seen.and_then(|seen| seen.slot_out).map(|slot| slot.saturating_sub(1)),
                 address: address.to_string(),
@@ -193,7 +195,7 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
         }
         Ok(Request::Status) => {
             let states = kept.states().await;
-            let well = states.iter().all(|node| node.up);
+            let well = states.iter().all(|node| node.up || node.spare);
             for state in states {
                 let _ = say(&mut writing, &Reply::Node(state)).await;
             }
@@ -203,7 +205,8 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
             let lab = &kept.cluster.lab;
             let clocks = Clocks::choose(kept.cluster.system == System::Paxos);
             let (mode, disk) = (lab.mode(), lab.disk());
-            let options = PlanOptions { mode, disk, clocks, duration, at_most: None, seed };
+            let reconfigurable = kept.cluster.system == System::Paxos;
+            let options = PlanOptions { mode, disk, clocks, duration, at_most: None, reconfigurable, seed };
             match nemesis::plan(&faults, lab.topology(), &options) {
                 Err(error) => Reply::Refused { reason: error.to_string() },
                 Ok(_) if kept.nemesis.try_lock().is_err() => Reply::Refused {
@@ -222,7 +225,7 @@ async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &
     let (events, mut told) = unbounded_channel();
     let recorder = Arc::new(Told { began: Instant::now(), events });
     let lab = Arc::clone(&kept.cluster.lab);
-    let directory = Arc::new(Leaders::new(kept.cluster.watched()));
+    let directory = Arc::new(kept.cluster.leaders());
     let run = tokio::spawn(async move {
         nemesis::run(&planned, lab, directory, recorder, Instant::now(), None, std::future::pending()).await
     });

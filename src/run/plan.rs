@@ -79,6 +79,7 @@ fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Resul
             .map(|node| node.name.clone())
             .collect(),
         nodes: nodes.into_iter().map(|node| node.name).collect(),
+        spares: spec.cluster.spares(),
         clients: spec.load.clients,
         rate: spec.load.rate,
         minimum_rate: spec.load.minimum_rate,
@@ -134,9 +135,8 @@ impl Experiment {
     /// The cluster as the nemesis sees it.
     pub(crate) fn topology(&self) -> nemesis::Topology {
         let nodes = self.spec.cluster.planned_nodes().into_iter();
-        nemesis::Topology::new(
-            nodes.map(|node| (node.name, node.roles.into_iter().map(role_name).collect::<Vec<_>>())),
-        )
+        let nodes = nodes.map(|node| (node.name, node.roles.into_iter().map(role_name).collect::<Vec<_>>()));
+        nemesis::Topology::new(nodes).with_spares(self.spec.cluster.spares().len())
     }
 
     /// The network mode it runs in.
@@ -170,7 +170,8 @@ impl Experiment {
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
         let (mode, disk) = (self.mode()?, self.disk()?);
         let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);
-        let options = nemesis::PlanOptions { mode, disk, clocks, duration, at_most, seed };
+        let reconfigurable = self.spec.cluster.system == System::Paxos;
+        let options = nemesis::PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
             self.complaint(&field, &error.reason)

@@ -8,7 +8,6 @@ use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
 use crate::spec::sections::System;
 use crate::systems::cluster::{Cluster, lab_failure};
-use crate::systems::observe::Leaders;
 use crate::systems::samples::Sampler;
 use crate::systems::{decisions, links};
 use crate::terminal::progress::Progress;
@@ -162,7 +161,7 @@ impl VariantRun<'_> {
         let sampler = Sampler::start(&path, cluster.watched(), recorder.start())
             .map_err(|error| Failure::io(&path, &error))?;
         let asked = if self.plan.check.agreement { &cluster.replicas[..] } else { &[] };
-        let gathering = decisions::Gathering::start(asked, &self.folder)
+        let gathering = decisions::Gathering::start(asked, &self.plan.spares, &self.folder)
             .map_err(|error| Failure::io(&self.folder, &error))?;
         let outcome = tokio::select! {
             never = record_exits(&mut exits, cluster, recorder) => match never {},
@@ -183,7 +182,7 @@ impl VariantRun<'_> {
         herald: &Herald,
         begun: Instant,
     ) -> Result<(), Failure> {
-        let nodes = self.plan.nodes.len();
+        let nodes = self.plan.nodes.len() - self.plan.spares.len();
         match served {
             Ok(()) => {
                 let took = human(begun.elapsed());
@@ -249,7 +248,7 @@ impl VariantRun<'_> {
 
     /// Carries out the planned faults; all are healed when this returns, also after an interruption.
     async fn inject(&self, cluster: &Cluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
-        let directory = Arc::new(Leaders::new(cluster.watched()));
+        let directory = Arc::new(cluster.leaders());
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let lab = Arc::clone(&cluster.lab);
         let (at_most, halted) = (self.experiment.spec.budget.at_most, self.halt.cancelled());
@@ -291,7 +290,9 @@ impl VariantRun<'_> {
 
     /// What every replica says was decided, for the check of agreement.
     async fn decisions(&self, cluster: &Cluster, gathering: decisions::Gathering, herald: &Herald) {
-        let level = decisions::wait_until_level(&cluster.replicas, &self.halt).await;
+        let members: Vec<_> =
+            cluster.replicas.iter().filter(|(name, _)| !cluster.is_spare(name)).cloned().collect();
+        let level = decisions::wait_until_level(&members, &self.halt).await;
         let mut counts = Vec::new();
         for (name, count) in gathering.finish().await {
             match count {

@@ -88,6 +88,9 @@ pub(crate) struct Cluster {
     pub api: Option<Api>,
     /// How many nodes, each with every role; 3 where neither this nor `roles` is given.
     pub nodes: Option<u32>,
+    /// How many more nodes there are that are no members at first, for the fault `reconfigure` to add.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub spares: u32,
     /// Nodes with one role each, instead of `nodes`.
     pub roles: Option<Roles>,
     /// How the nodes are connected.
@@ -108,6 +111,11 @@ pub(crate) struct Cluster {
     pub links: Links,
     /// How the protocol behaves.
     pub paxos: PaxosOptions,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The systems that can be tested.
@@ -181,6 +189,8 @@ pub(crate) struct PlannedNode {
     pub name: String,
     /// Its roles.
     pub roles: BTreeSet<Role>,
+    /// Whether it is no member at first.
+    pub spare: bool,
 }
 
 impl Cluster {
@@ -193,12 +203,18 @@ impl Cluster {
         }
     }
 
+    /// The names of the nodes that are no members at first.
+    pub(crate) fn spares(&self) -> Vec<String> {
+        let spare = self.planned_nodes().into_iter().filter(|node| node.spare);
+        spare.map(|node| node.name).collect()
+    }
+
     /// How many nodes with every role, where there is no `roles`.
     pub(crate) fn node_count(&self) -> u32 {
         self.nodes.unwrap_or(3)
     }
 
-    /// The nodes in the order in which they are listed everywhere.
+    /// The nodes in the order in which they are listed everywhere, spare ones last.
     pub(crate) fn planned_nodes(&self) -> Vec<PlannedNode> {
         let Some(roles) = self.roles else {
             // What nodes of other systems do, nobody here knows.
@@ -206,8 +222,13 @@ impl Cluster {
                 System::Paxos => BTreeSet::from([Role::Replica, Role::Leader, Role::Acceptor]),
                 System::Etcd | System::Command => BTreeSet::new(),
             };
-            return (1..=self.node_count())
-                .map(|number| PlannedNode { name: format!("n{number}"), roles: all.clone() })
+            let members = self.node_count();
+            return (1..=members.saturating_add(self.spares))
+                .map(|number| PlannedNode {
+                    name: format!("n{number}"),
+                    roles: all.clone(),
+                    spare: number > members,
+                })
                 .collect();
         };
         [
@@ -220,6 +241,7 @@ impl Cluster {
             (1..=count).map(move |number| PlannedNode {
                 name: format!("{letter}{number}"),
                 roles: BTreeSet::from([role]),
+                spare: false,
             })
         })
         .collect()
@@ -329,6 +351,7 @@ mod tests {
             cluster.planned_nodes().into_iter().map(|node| node.name).collect()
         };
         assert_eq!(names("nodes = 2"), ["n1", "n2"]);
+        assert_eq!(names("nodes = 2\nspares = 1"), ["n1", "n2", "n3"]);
         let roles = "roles = { replicas = 2, leaders = 1, acceptors = 3 }";
         assert_eq!(names(roles), ["r1", "r2", "l1", "a1", "a2", "a3"]);
     }

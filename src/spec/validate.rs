@@ -73,6 +73,12 @@ fn nodes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
             "there are both nodes and roles; remove one: nodes = 3 hosts every role on each of three nodes",
         ));
     }
+    if cluster.spares > 0 && cluster.roles.is_some() {
+        return Err(experiment.complaint(
+            "cluster.spares",
+            "spare nodes host every role, as those of nodes = 3 do; remove `roles`, or leave them out",
+        ));
+    }
     let planned = cluster.planned_nodes();
     let field = if cluster.roles.is_some() { "cluster.roles" } else { "cluster.nodes" };
     let roles: &[Role] = match cluster.system {
@@ -131,6 +137,13 @@ fn another(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(),
     let complain = |key: &str, what: String| Err(experiment.complaint(&format!("cluster.{key}"), &what));
     if cluster.roles.is_some() {
         return complain("roles", format!("the nodes of {name} have no roles of their own; use nodes = 3"));
+    }
+    if cluster.spares > 0 {
+        let what = format!(
+            "spare nodes are there to become members, and the bench can change the members of its own store only, not \
+             those of {name}; remove it"
+        );
+        return complain("spares", what);
     }
     if cluster.paxos != PaxosOptions::default() {
         return complain(

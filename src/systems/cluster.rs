@@ -1,12 +1,12 @@
 //! A cluster of any system under test: its node processes in a lab, started, addressed and stopped.
 
-use super::observe::Watched;
+use super::observe::{Leaders, Watched};
 use super::{foreign, output, paxos};
 use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, System};
 use nemesis::{Exit, Lab, LabConfig, LabError};
-use node::config::Role;
+use node::config::{Member, Role};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +21,10 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<(String, SocketAddr)>,
     /// Those that clients talk to: for the bench's own store, those that host a replica.
     pub(crate) replicas: Vec<(String, SocketAddr)>,
+    /// What would be told to the cluster of each node that becomes a member.
+    members: Vec<Member>,
+    /// The names of those that are no members at first, and are started only when a fault makes them some.
+    spares: Vec<String>,
     /// Which system it is.
     pub(crate) system: System,
     /// What its clients speak.
@@ -29,7 +33,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the lab and starts every node in `folder/nodes/<name>`. Does not wait until they serve.
+    /// Makes the lab and starts every member in `folder/nodes/<name>`. Does not wait until they serve.
     ///
     /// # Errors
     /// When the network cannot be had or a process does not start.
@@ -60,10 +64,37 @@ impl Cluster {
                 System::Paxos => paxos::command(cluster, &lab, node, folder, (number, seed))?,
                 System::Etcd | System::Command => foreign::command(cluster, &lab, node, folder)?,
             };
-            lab.spawn(&node.name, command).await.map_err(|error| lab_failure(&error))?;
+            if node.spare {
+                lab.prepare(&node.name, command).await;
+            } else {
+                lab.spawn(&node.name, command).await.map_err(|error| lab_failure(&error))?;
+            }
         }
-        let (system, api) = (cluster.system, cluster.api());
-        Ok(Self { lab: Arc::new(lab), nodes, replicas, system, api, folder: folder.to_owned() })
+        let (spares, (system, api)) = (cluster.spares(), (cluster.system, cluster.api()));
+        let member = |node: PlannedNode| Member {
+            address: lab.listen_address(&node.name),
+            name: node.name,
+            roles: node.roles,
+        };
+        let members = planned.into_iter().map(member).collect();
+        let (lab, folder) = (Arc::new(lab), folder.to_owned());
+        Ok(Self { lab, nodes, replicas, members, spares, system, api, folder })
+    }
+
+    /// Whether a node is no member at first.
+    pub(crate) fn is_spare(&self, node: &str) -> bool {
+        self.spares.iter().any(|spare| spare == node)
+    }
+
+    /// How many nodes are members at first.
+    pub(crate) fn member_count(&self) -> usize {
+        self.nodes.len() - self.spares.len()
+    }
+
+    /// Who leads, how far everybody is, and who the members are, for those who ask.
+    pub(crate) fn leaders(&self) -> Leaders {
+        let members = self.members.iter().map(|member| (member.name.clone(), member.clone()));
+        Leaders::new(self.watched(), members.collect())
     }
 
     /// Every node, to be asked how it is.
@@ -78,6 +109,7 @@ impl Cluster {
         let target = |(name, address): &(String, SocketAddr)| workloads::Target {
             name: name.clone(),
             address: *address,
+            spare: self.is_spare(name),
         };
         self.replicas.iter().map(target).collect()
     }

@@ -86,6 +86,8 @@ struct Gatherer {
     /// A hash of the command that was written for each slot.
     written: HashMap<u64, u64>,
     next: u64,
+    /// Whether it may be that the replica never runs.
+    spare: bool,
 }
 
 impl Gatherer {
@@ -124,7 +126,10 @@ impl Gatherer {
             }
         }
         self.next = 1;
-        self.fetch().await
+        match self.fetch().await {
+            Err(FetchError::Ask(_)) if self.spare => Ok(self.written.len() as u64),
+            fetched => fetched,
+        }
     }
 }
 
@@ -137,11 +142,15 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
-    /// Begins to gather into `folder/nodes/<name>/decisions.jsonl`.
+    /// Begins to gather into `folder/nodes/<name>/decisions.jsonl`. Of `spares`, some may never run.
     ///
     /// # Errors
     /// When a file cannot be made.
-    pub(crate) fn start(replicas: &[(String, SocketAddr)], folder: &Path) -> io::Result<Self> {
+    pub(crate) fn start(
+        replicas: &[(String, SocketAddr)],
+        spares: &[String],
+        folder: &Path,
+    ) -> io::Result<Self> {
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
         for (name, address) in replicas {
@@ -151,6 +160,7 @@ impl Gathering {
                 file: BufWriter::new(File::create(path)?),
                 written: HashMap::new(),
                 next: 1,
+                spare: spares.contains(name),
             };
             tasks.push((name.clone(), tokio::spawn(gatherer.follow(stop.clone()))));
         }

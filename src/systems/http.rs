@@ -60,28 +60,29 @@ impl Asker {
         path: &str,
         timeout: Duration,
     ) -> Result<T, AskError> {
-        self.ask(Request::get(path), "", timeout).await
+        self.ask(Request::get(path), Bytes::new(), timeout).await
     }
 
     /// `POST path` with a body of JSON, parsed as JSON.
     pub(crate) async fn post<T: DeserializeOwned>(
         &mut self,
         path: &str,
-        body: &'static str,
+        body: impl Into<Bytes>,
         timeout: Duration,
     ) -> Result<T, AskError> {
+        let body = body.into();
         self.ask(Request::post(path).header(header::CONTENT_TYPE, "application/json"), body, timeout).await
     }
 
     async fn ask<T: DeserializeOwned>(
         &mut self,
         request: hyper::http::request::Builder,
-        body: &'static str,
+        body: Bytes,
         timeout: Duration,
     ) -> Result<T, AskError> {
         let request = request
             .header(header::HOST, self.address.to_string())
-            .body(Full::new(Bytes::from_static(body.as_bytes())))
+            .body(Full::new(body))
             .expect("a path of our own and an address make a request");
         let answer = match tokio::time::timeout(timeout, self.exchange(request)).await {
             Ok(answer) => answer,

@@ -5,6 +5,7 @@ pub(crate) mod decisions;
 pub(crate) mod foreign;
 pub(crate) mod http;
 pub(crate) mod links;
+mod members;
 pub(crate) mod observe;
 pub(crate) mod output;
 mod paxos;

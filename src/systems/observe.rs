@@ -1,10 +1,14 @@
 //! What a node says of itself when it is asked, whichever system it is of.
 
 use super::http::{AskError, Asker};
+use super::members;
 use crate::spec::sections::System;
-use nemesis::{Directory, Progress};
+use nemesis::{Directory, Members, Progress};
+use node::config::Member;
+use node::paxos::membership::Change;
 use node::status::Status;
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -106,7 +110,7 @@ pub(crate) struct Watched {
     pub(crate) name: String,
     system: System,
     api: Api,
-    asker: Asker,
+    pub(super) asker: Asker,
 }
 
 impl Watched {
@@ -162,18 +166,22 @@ struct Clock {
 
 /// Asks all nodes who leads and how far they are, each over a connection that is kept.
 #[derive(Debug)]
-pub(crate) struct Leaders(Vec<Arc<Mutex<Watched>>>);
+pub(crate) struct Leaders {
+    nodes: Vec<Arc<Mutex<Watched>>>,
+    /// What the cluster is told of a node that is to become a member, by name.
+    members: BTreeMap<String, Member>,
+}
 
 impl Leaders {
     /// For these nodes.
-    pub(crate) fn new(nodes: Vec<Watched>) -> Self {
-        Self(nodes.into_iter().map(|node| Arc::new(Mutex::new(node))).collect())
+    pub(super) fn new(nodes: Vec<Watched>, members: BTreeMap<String, Member>) -> Self {
+        Self { nodes: nodes.into_iter().map(|node| Arc::new(Mutex::new(node))).collect(), members }
     }
 
     /// What each node says that answers, in no order.
     async fn all(&self) -> Vec<(String, Observation)> {
         let mut asking = JoinSet::new();
-        for node in &self.0 {
+        for node in &self.nodes {
             let node = Arc::clone(node);
             asking.spawn(async move {
                 let mut node = node.lock().await;
@@ -200,7 +208,7 @@ impl Directory for Leaders {
 
     fn clock<'a>(&'a self, node: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>> {
         Box::pin(async move {
-            for watched in &self.0 {
+            for watched in &self.nodes {
                 let mut watched = watched.lock().await;
                 if watched.name == node {
                     return watched.clock(ANSWER_WITHIN).await;
@@ -208,6 +216,20 @@ impl Directory for Leaders {
             }
             None
         })
+    }
+
+    fn members(&self) -> Pin<Box<dyn Future<Output = Option<Members>> + Send + '_>> {
+        Box::pin(async { members::read(&self.nodes).await.map(|(members, _)| members) })
+    }
+
+    fn change_members<'a>(
+        &'a self,
+        add: &'a [String],
+        remove: &'a [String],
+    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        let known = |name: &String| self.members.get(name).cloned();
+        let change = Change { add: add.iter().filter_map(known).collect(), remove: remove.to_vec() };
+        Box::pin(async move { members::change(&self.nodes, &change).await })
     }
 
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {

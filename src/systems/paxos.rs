@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
 use nemesis::{Lab, Mode, ProcessClock, ProcessCommand};
 use node::config::{Member, NodeConfig};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -21,11 +20,15 @@ pub(super) fn command(
     chance: (u64, u64),
 ) -> Result<ProcessCommand, Failure> {
     let (number, seed) = chance;
-    let members = cluster.planned_nodes().into_iter().map(|member| Member {
-        address: lab.peer_address(&node.name, &member.name),
+    let (spares, members): (Vec<_>, Vec<_>) =
+        cluster.planned_nodes().into_iter().partition(|planned| planned.spare);
+    let address = |name: &str| lab.peer_address(&node.name, name);
+    let members = members.into_iter().map(|member| Member {
+        address: address(&member.name),
         name: member.name,
         roles: member.roles,
     });
+    let others = spares.into_iter().filter(|spare| spare.name != node.name);
     let own = folder.join("nodes").join(&node.name);
     let clock = own.join("clock");
     let config = NodeConfig {
@@ -37,8 +40,8 @@ pub(super) fn command(
         // Nodes that jitter alike would never get out of each other's way.
         seed: seed.wrapping_mul(1_000).wrapping_add(number),
         members: members.collect(),
-        routes: BTreeMap::new(),
-        join: false,
+        routes: others.map(|spare| (spare.name.clone(), address(&spare.name))).collect(),
+        join: node.spare,
         paxos: cluster.paxos.clone(),
     };
     fs::create_dir_all(&own).map_err(|error| Failure::io(&own, &error))?;

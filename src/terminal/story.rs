@@ -10,7 +10,7 @@ use crate::systems::observe::Watched;
 use checker::history::Phase;
 use nemesis::{Family, Kind};
 use node::status::{Recovery, Status};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -69,6 +69,8 @@ pub(crate) struct Story {
     since: (u64, Tally),
     /// What the nodes had applied when the fault began, by node.
     applied: BTreeMap<String, u64>,
+    /// Nodes that are no members once a fault is over.
+    spares: BTreeSet<String>,
     /// Ends all waiting.
     interrupt: CancellationToken,
 }
@@ -86,6 +88,13 @@ impl Story {
                 .iter()
                 .zip(cluster.watched())
                 .map(|(node, watched)| told(node, watched))
+                .collect(),
+            spares: cluster
+                .nodes
+                .iter()
+                .map(|(name, _)| name)
+                .filter(|name| cluster.is_spare(name))
+                .cloned()
                 .collect(),
             chapter: 0,
             since: (0, Tally::default()),
@@ -135,7 +144,9 @@ impl Story {
             self.begin(3, moment);
         }
         heading(screen, 4, &format!("the way back from: {}", fault.label), &fault.shown());
-        for name in fault.targets.clone() {
+        for name in
+            fault.targets.iter().filter(|name| !self.spares.contains(*name)).cloned().collect::<Vec<_>>()
+        {
             let text = self.level_again(&name, restarts(&fault.kind)).await;
             screen.line(&format!("     {text}"));
         }
@@ -250,7 +261,7 @@ impl Story {
 fn restarts(kind: &str) -> bool {
     let kind: Option<Kind> = kind.parse().ok();
     kind.is_some_and(|kind| match kind.entry().family {
-        Family::Cluster => true,
+        Family::Cluster => kind != Kind::Reconfigure,
         Family::Process => !matches!(kind, Kind::Pause | Kind::Slow),
         Family::Disk => !matches!(kind, Kind::Full | Kind::SlowSync | Kind::SyncError),
         Family::Network | Family::Clock => false,

@@ -39,6 +39,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// How many of the targets, the first ones, are members.
+    pub(crate) fn members(&self) -> usize {
+        self.targets.iter().filter(|target| !target.spare).count()
+    }
+
     /// A client id, unique to this session by what follows its name.
     pub(crate) fn command_name(&self, who: impl std::fmt::Display) -> CommandName {
         let client = HeaderValue::try_from(format!("{}-{who}", self.name))
@@ -79,7 +84,7 @@ impl Client {
             number,
             process: u64::from(number),
             name: shared.command_name(number),
-            target: number as usize % shared.targets.len(),
+            target: number as usize % shared.members(),
             connection: None,
             observed: HashMap::new(),
             shared,

@@ -45,7 +45,7 @@ pub enum ServeError {
 pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -> Result<(), ServeError> {
     let start = Instant::now();
     let left = || limit.saturating_sub(start.elapsed()).min(shared.timeout);
-    let mut silent: Vec<_> = shared.targets.iter().collect();
+    let mut silent: Vec<_> = shared.targets.iter().filter(|target| !target.spare).collect();
     loop {
         let mut still_silent = Vec::new();
         for target in silent {
@@ -65,7 +65,7 @@ pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -
         sleep(RETRY).await;
     }
     let mut errors = BTreeSet::new();
-    for (attempt, target) in (0_u64..).zip((0..shared.targets.len()).cycle()) {
+    for (attempt, target) in (0_u64..).zip((0..shared.members()).cycle()) {
         let operation = write(shared, workload, attempt);
         let name = shared.command_name(format_args!("probe{attempt}"));
         let happened = probe(shared, target, &operation, &name, left()).await;

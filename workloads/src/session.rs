@@ -27,6 +27,9 @@ pub struct Target {
     pub name: String,
     /// Where it listens for clients.
     pub address: SocketAddr,
+    /// Whether it may be no member of the cluster: clients come to it only after errors elsewhere, it need not listen
+    /// at first, and final reads leave it out. Such targets stand last.
+    pub spare: bool,
 }
 
 /// What a phase came to.
@@ -82,11 +85,11 @@ fn unique_name() -> String {
 impl Session {
     /// The clients of this load, each with its own stream of operations, against the bench's own store.
     ///
-    /// Targets are the replicas; client `n` begins at target `n mod targets`. The error is that of
-    /// [`LoadSpec::validate`].
+    /// Targets are the replicas; client `n` begins at target `n mod targets`, spare ones left out. The error is that
+    /// of [`LoadSpec::validate`].
     ///
     /// # Panics
-    /// If there is no target.
+    /// If there is no target, or a spare one stands before another.
     pub fn new(
         spec: LoadSpec,
         seed: u64,
@@ -100,7 +103,7 @@ impl Session {
     /// The same against another system.
     ///
     /// # Panics
-    /// If there is no target.
+    /// If there is no target, or a spare one stands before another.
     pub fn with_adapter(
         spec: LoadSpec,
         seed: u64,
@@ -108,7 +111,8 @@ impl Session {
         recorder: Arc<dyn Recorder>,
         adapter: Box<dyn Adapter>,
     ) -> Result<Self, SpecError> {
-        assert!(!targets.is_empty(), "a load needs a replica to send to");
+        assert!(targets.first().is_some_and(|first| !first.spare), "a load needs a replica to send to");
+        assert!(targets.is_sorted_by_key(|target| target.spare), "spare targets stand last");
         let choices = Arc::new(Choices::new(&spec)?);
         let host = |target: &Target| {
             HeaderValue::try_from(target.address.to_string())
@@ -200,7 +204,7 @@ impl Session {
     pub async fn final_reads(&mut self, cancel: &CancellationToken) -> FinalReport {
         self.assert_whole();
         let start_ns = self.shared.recorder.now_ns();
-        let (workload, targets) = (self.spec.workload, self.shared.targets.len());
+        let (workload, targets) = (self.spec.workload, self.shared.members());
         let mut tasks = JoinSet::new();
         for (number, mut client) in (0..).zip(self.clients.drain(..)) {
             let shares = shares(number, self.spec.clients, targets, self.spec.keys);

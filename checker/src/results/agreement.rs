@@ -35,11 +35,13 @@ pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, Results
     let mut said = Vec::new();
     let mut silent = Vec::new();
     for replica in &observed.plan.replicas {
+        let spare = observed.plan.spares.contains(replica);
         match read(&folder.join("nodes").join(replica).join("decisions.jsonl"))? {
+            Some(slots) if !slots.is_empty() => said.push(Decisions { node: replica.clone(), slots }),
+            // A spare node that never became a member has decided nothing.
+            Some(_) | None if spare => {}
             // A file is empty where the replica could not be asked.
-            Some(slots) if slots.is_empty() => silent.push(replica.as_str()),
-            Some(slots) => said.push(Decisions { node: replica.clone(), slots }),
-            None => silent.push(replica.as_str()),
+            Some(_) | None => silent.push(replica.as_str()),
         }
     }
     let counts = said.iter().map(|decisions| {

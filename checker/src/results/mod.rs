@@ -32,7 +32,7 @@ pub use faults::FaultRecord;
 pub use files::ResultsError;
 pub use outages::Outage;
 pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
-pub use plot::PICTURES;
+pub use plot::{PICTURES, fault_colour};
 pub use samples::{Sample, read_samples};
 pub use sentences::two_sentences;
 pub use statistics::{Counts, ProtocolFigures, Quantiles, Summary};

@@ -42,6 +42,9 @@ pub struct VariantPlan {
     pub network: String,
     /// All nodes.
     pub nodes: Vec<String>,
+    /// Those of them that are no members at first, and perhaps never.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spares: Vec<String>,
     /// The nodes that host a replica, and so have a `decisions.jsonl`.
     #[serde(default)]
     pub replicas: Vec<String>,

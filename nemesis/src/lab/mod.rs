@@ -235,6 +235,16 @@ impl Lab {
         Ok(self.node(node).process.lock().await.spawn(command, &self.spawner).await?)
     }
 
+    /// Says how a node's process would be started, and leaves it for [`wake`](Self::wake).
+    pub async fn prepare(&self, node: &str, command: ProcessCommand) {
+        self.node(node).process.lock().await.prepare(command);
+    }
+
+    /// Starts a node that was [prepared](Self::prepare), unless it was started before.
+    pub async fn wake(&self, node: &str) -> Result<Effect, LabError> {
+        Ok(self.node(node).process.lock().await.wake(&self.spawner).await?)
+    }
+
     /// The process id of a node, if it lives.
     pub async fn pid(&self, node: &str) -> Option<u32> {
         self.node(node).process.lock().await.pid()

@@ -12,15 +12,13 @@ const SHORTEST_TURN: Duration = Duration::from_millis(1);
 
 /// Refuses what this network and disk cannot do, keys the kind does not take, and numbers that make no fault.
 pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refusal> {
-    spec.kind
-        .available(options.mode, options.disk, options.clocks)
-        .map_err(|reason| Refusal::new("kind", reason))?;
+    spec.kind.available(options).map_err(|reason| Refusal::new("kind", reason))?;
     let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
     if clients && options.mode != Mode::Lab {
         let reason = "clients reach the nodes directly here; their links can be cut with network = \"lab\"";
         return Err(Refusal::new("groups", reason));
     }
-    let keys: [(&'static str, bool, &[Kind]); 20] = [
+    let keys: [(&'static str, bool, &[Kind]); 21] = [
         ("target", spec.target.is_some() && takes_no_target(spec.kind), &[]),
         ("shape", spec.shape.is_some(), &[Kind::Partition]),
         ("groups", spec.groups.is_some(), &[Kind::Partition]),
@@ -29,6 +27,7 @@ pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refus
         ("how", spec.how.is_some(), &[Kind::Partition, Kind::OneWay]),
         ("still", spec.still.is_some(), &[Kind::Slow]),
         ("period", spec.period.is_some(), &[Kind::Slow, Kind::Strobe]),
+        ("change", spec.change.is_some(), &[Kind::Reconfigure]),
         ("by", spec.by.is_some(), &[Kind::Jump, Kind::Strobe]),
         ("speed", spec.speed.is_some(), &[Kind::Drift]),
         ("delay", spec.delay.is_some(), &[Kind::Delay, Kind::SlowSync]),

@@ -4,6 +4,7 @@
 //! change what the others draw. Only who leads is left open.
 
 mod check;
+mod members;
 mod scope;
 mod times;
 
@@ -16,7 +17,7 @@ use crate::flaky::Share;
 use crate::network::{LinkFault, Mode};
 use crate::point::{After, Point};
 use crate::select::by_name;
-use crate::spec::{CutManner, FaultSpec};
+use crate::spec::{CutManner, FaultSpec, MemberChange};
 use crate::topology::Topology;
 use crate::vocabulary::Kind;
 use rand::rngs::ChaCha8Rng;
@@ -38,6 +39,8 @@ pub struct PlanOptions {
     pub duration: Duration,
     /// How many nodes may be down or cut off at once; without it faults overlap as they come.
     pub at_most: Option<AtMost>,
+    /// Whether the bench can change the members of this system.
+    pub reconfigurable: bool,
     /// Seed of every draw.
     pub seed: u64,
 }
@@ -151,6 +154,13 @@ pub enum Action {
     },
     /// Open connections are reset; over at once.
     Reset,
+    /// The members of the cluster are others from start to end.
+    Reconfigure {
+        /// Whether those it is aimed at come, go, or make room.
+        change: MemberChange,
+        /// Those who make room are replaced by these.
+        instead: Vec<String>,
+    },
 }
 
 /// How long it takes from one turn to the next of what comes and goes by itself, where a spec does not say.
@@ -187,7 +197,12 @@ impl Action {
             | Self::Damage(_)
             | Self::PowerLoss { .. }
             | Self::Slow(_) => true,
-            Self::Disk(_) | Self::Clock(_) | Self::Links(_) | Self::Swizzle { .. } | Self::Reset => false,
+            Self::Disk(_)
+            | Self::Clock(_)
+            | Self::Links(_)
+            | Self::Swizzle { .. }
+            | Self::Reset
+            | Self::Reconfigure { .. } => false,
         }
     }
 }
@@ -279,9 +294,15 @@ impl Table<'_> {
         {
             by_name(&[node.to_owned()], self.topology).map_err(|reason| Refusal::new("when", reason))?;
         }
-        let action = action(spec, &mut self.streams[index]);
-        let busy = busy(&action, &self.planned, start, end);
-        let aim = scope::aim(spec, &action, self.topology, &mut self.streams[index], &busy)?;
+        let (action, aim) = if spec.kind == Kind::Reconfigure {
+            let others = members::Others::of(&self.planned, start, end);
+            members::aim(spec, self.topology, &mut self.streams[index], &others)?
+        } else {
+            let action = action(spec, &mut self.streams[index]);
+            let busy = busy(&action, &self.planned, start, end);
+            let aim = scope::aim(spec, &action, self.topology, &mut self.streams[index], &busy)?;
+            (action, aim)
+        };
         if let Some(at_most) = self.options.at_most {
             let hurt = Hurt::of(&action, aim.scope.resolve(self.topology, None).ok().as_ref());
             at_most.allows(self.topology, &hurt).map_err(|excess| {
@@ -394,7 +415,8 @@ fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
             Action::Clock(ClockFault::Strobe { by: check::nanoseconds(spec.by), period })
         }
         Kind::Freeze => Action::Clock(ClockFault::Freeze),
-        Kind::Reconfigure | Kind::DiskSwap => {
+        Kind::Reconfigure => unreachable!("who comes and who goes is planned together"),
+        Kind::DiskSwap => {
             unreachable!("a kind that no mode can do is refused before its action is asked for")
         }
     }

@@ -139,6 +139,7 @@ pub(super) fn aim(
             };
             aimed(topology, "target", &words, &target.to_string(), Scope::Processes(ends))
         }
+        Action::Reconfigure { .. } => unreachable!("who comes and who goes is planned together"),
         Action::Links(LinkFault::Stall | LinkFault::Refuse) if spec.kind == Kind::OneWay => {
             one_way(spec, topology, rng)
         }
@@ -161,7 +162,7 @@ pub(super) fn aim(
 
 /// A fault of the whole cluster is called by its kind alone.
 fn everybody(kind: Kind, topology: &Topology) -> Aim {
-    let nodes: Vec<String> = topology.names().map(str::to_owned).collect();
+    let nodes: Vec<String> = topology.members().map(str::to_owned).collect();
     Aim {
         label: kind.name().to_owned(),
         target: "all".to_owned(),
@@ -239,7 +240,7 @@ fn partition(spec: &FaultSpec, topology: &Topology, rng: &mut ChaCha8Rng) -> Res
     }
     if let Some(target) = &spec.target {
         let ends = choose("target", target, topology, rng, &BTreeSet::new())?;
-        if matches!(&ends, Ends::Nodes(names) if names.len() == topology.nodes.len()) {
+        if matches!(&ends, Ends::Nodes(names) if topology.members().all(|member| has(names, member))) {
             return Err(Refusal::new("target", "nobody is left on the other side; name fewer nodes"));
         }
         return aimed(topology, "target", "partition", &target.to_string(), Scope::Apart(ends));
@@ -248,7 +249,7 @@ fn partition(spec: &FaultSpec, topology: &Topology, rng: &mut ChaCha8Rng) -> Res
 }
 
 fn shaped(shape: Shape, topology: &Topology, rng: &mut ChaCha8Rng) -> Result<Aim, Refusal> {
-    let count = topology.nodes.len();
+    let count = topology.members().count();
     let least = match shape {
         Shape::Halves | Shape::One | Shape::Leader => 2,
         Shape::Majority | Shape::Minority | Shape::Bridge => 3,
@@ -266,7 +267,7 @@ fn shaped(shape: Shape, topology: &Topology, rng: &mut ChaCha8Rng) -> Result<Aim
         return Err(Refusal::new("shape", reason));
     }
 
-    let mut order: Vec<&str> = topology.names().collect();
+    let mut order: Vec<&str> = topology.members().collect();
     order.shuffle(rng);
     let sides = match shape {
         Shape::Leader => {
@@ -289,7 +290,9 @@ fn shaped(shape: Shape, topology: &Topology, rng: &mut ChaCha8Rng) -> Result<Aim
         Shape::Minority => split(&order, (count - 1) / 2),
     };
     let named = sides.0.iter().map(|name| (*name).to_owned()).collect();
-    let groups = [sides.0, sides.1];
+    let mut groups = [sides.0, sides.1];
+    // Spare ones that become members must not join what is apart.
+    groups[1].extend(topology.spares());
     Ok(cut(shape.name(), &groups, named, between_groups(&groups)))
 }
 

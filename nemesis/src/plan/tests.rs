@@ -17,6 +17,7 @@ fn options(seed: u64) -> PlanOptions {
         disk: DiskMode::Real,
         duration: Duration::from_secs(20),
         at_most: None,
+        reconfigurable: true,
         seed,
     }
 }
@@ -278,6 +279,7 @@ fn clients_may_be_cut_off_in_a_lab_and_only_there() {
         disk: DiskMode::Real,
         duration: Duration::from_secs(10),
         at_most: None,
+        reconfigurable: true,
         seed: 7,
     };
     let planned = plan(&[spec.clone()], &topology, &options(Mode::Lab)).unwrap();
@@ -329,4 +331,66 @@ fn a_fault_that_alone_exceeds_the_budget_is_refused_and_says_by_how_much() {
         assert!(refused.field == "kind" && refused.reason.contains(excess), "{refused}");
         assert!(refused.reason.contains("at-most = \"minority\""), "{refused}");
     }
+}
+
+/// Five members, and two nodes that can become some.
+fn with_spares() -> Topology {
+    cluster(7).with_spares(2)
+}
+
+fn changes(specs: &[serde_json::Value]) -> Result<Vec<PlannedFault>, PlanError> {
+    let specs: Vec<FaultSpec> = specs.iter().cloned().map(spec).collect();
+    plan(&specs, &with_spares(), &options(7))
+}
+
+#[test]
+fn spare_nodes_come_in_their_order_and_no_two_changes_of_one_time_share_any() {
+    let replace = |at: &str| json!({"kind": "reconfigure", "change": "replace", "target": "leader", "at": at, "for": "2s"});
+    let planned = changes(&[replace("1s"), replace("2s"), replace("9s")]).unwrap();
+    let labels: Vec<&str> = planned.iter().map(|fault| fault.label.as_str()).collect();
+    assert_eq!(labels, ["replace leader by n6", "replace leader by n7", "replace leader by n6"]);
+    let third = changes(&[replace("1s"), replace("2s"), replace("2500ms")]).unwrap_err();
+    assert!(third.reason.contains("it needs 1 of the 2 spare nodes"), "{third}");
+    let add = changes(&[json!({"kind": "reconfigure", "change": "add", "at": "1s"})]).unwrap();
+    assert_eq!((add[0].label.as_str(), &add[0].nodes), ("add n6", &Some(vec!["n6".to_owned()])));
+    let drawn =
+        changes(&[json!({"kind": "reconfigure", "change": "remove", "target": "minority", "at": "1s"})])
+            .unwrap();
+    let nodes = drawn[0].nodes.clone().unwrap();
+    assert_eq!(drawn[0].label, format!("remove minority ({})", nodes.join(" ")));
+    assert!(nodes.len() == 2 && !nodes.iter().any(|node| node == "n6" || node == "n7"), "{nodes:?}");
+}
+
+#[test]
+fn changes_of_members_that_cannot_be_meant_are_refused_with_the_reason() {
+    for (wrong, field, reason) in [
+        (json!({"target": "n1"}), "change", "change = \"add\""),
+        (json!({"change": "remove"}), "target", "say who goes"),
+        (json!({"change": "add", "target": "n2"}), "target", "`n2` is a member already"),
+        (json!({"change": "remove", "target": "n6"}), "target", "can only be added"),
+        (json!({"change": "remove", "target": "majority"}), "target", "2 would be left, and a majority is 3"),
+        (json!({"change": "replace", "target": ["n1", "n2", "n3"]}), "change", "it needs 3 of the 2 spare"),
+    ] {
+        let mut fault = json!({"kind": "reconfigure", "at": "1s"});
+        fault.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let refused = changes(&[fault]).unwrap_err();
+        assert!(refused.field == field && refused.reason.contains(reason), "{refused}");
+    }
+    let twice = json!({"kind": "reconfigure", "change": "remove", "target": "n1", "at": "1s", "for": "2s"});
+    assert!(changes(&[twice.clone(), twice]).unwrap_err().reason.contains("at the same time"));
+    let none = refused(json!({"kind": "reconfigure", "change": "add", "at": "1s"}), 3);
+    assert!(none.reason.contains("spares = 1 in [cluster]"), "{none}");
+}
+
+#[test]
+fn spare_nodes_are_nobody_that_a_word_means_and_stand_with_the_others_when_one_is_cut_off() {
+    let one = &changes(&[json!({"kind": "partition", "shape": "one", "at": "1s"})]).unwrap()[0];
+    assert!(one.label.ends_with(" n6 n7)"), "{}", one.label);
+    let all = &changes(&[json!({"kind": "restart-all", "at": "1s", "for": "1s"})]).unwrap()[0];
+    assert_eq!(all.nodes.as_ref().map(Vec::len), Some(5));
+    assert!(changes(&[json!({"kind": "kill", "target": "n7", "at": "1s"})]).is_ok(), "by its name");
+    assert_eq!(
+        changes(&[json!({"kind": "partition", "target": "all", "at": "1s"})]).unwrap_err().field,
+        "target"
+    );
 }

@@ -117,6 +117,23 @@ impl NodeProcess {
         self.start(spawner).await
     }
 
+    /// Says how it would be started, and does not start it.
+    pub(crate) fn prepare(&mut self, command: ProcessCommand) {
+        self.command = Some(command);
+    }
+
+    /// Starts it as it was [prepared](Self::prepare), unless it was started before.
+    pub(crate) async fn wake(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
+        if let Some(running) = &self.running {
+            return Ok(Effect::seen(format!("{} was started before, as pid {}", self.node, running.pid)));
+        }
+        let Some(command) = self.command.clone() else {
+            return Err(ProcessError::NeverStarted { node: self.node.clone() });
+        };
+        let pid = self.spawn(command, spawner).await?;
+        Ok(Effect::seen(format!("{} started as pid {pid}", self.node)))
+    }
+
     async fn start(&mut self, spawner: &Spawner) -> Result<u32, ProcessError> {
         let Some(command) = self.command.clone() else {
             return Err(ProcessError::NeverStarted { node: self.node.clone() });
@@ -232,6 +249,9 @@ impl NodeProcess {
         }
         if let Some(running) = self.alive() {
             return Ok(Effect::seen(format!("{} runs, as pid {}", self.node, running.pid)));
+        }
+        if self.running.is_none() && self.command.is_some() {
+            return Ok(Effect::seen(format!("{} was never started, and is not now", self.node)));
         }
         let pid = self.start(spawner).await?;
         let mut effect = Effect::seen(format!("new pid {pid} (incarnation {})", self.incarnation));

@@ -4,7 +4,7 @@ use super::clocks::{self, OnClocks};
 use super::disks::{self, OnDisks};
 use super::evidence::{self, OnLinks, Proof};
 use super::going::{self, Going};
-use super::{FaultRecord, Moment, Stage};
+use super::{FaultRecord, Moment, Stage, members};
 use crate::disk::Condition;
 use crate::network::{Claim, LinkFault};
 use crate::plan::{Action, Hit, PlannedFault};
@@ -132,6 +132,11 @@ async fn begin(
             let (at, proof) = going::first_cut(stage, &pairs, claim, &before.links).await;
             return (at, proof, Some(Going::swizzle(stage, pairs, claim, began, length, *chance)));
         }
+        Action::Reconfigure { change, instead } => {
+            let wanted = members::Wanted::start(*change, nodes, instead);
+            let (at, proof) = members::start(stage, &wanted, length).await;
+            return (at, proof, None);
+        }
         Action::Reset => {
             let mut reset = Vec::new();
             for link in &found.links {
@@ -175,6 +180,9 @@ pub(super) async fn end(
         Action::Clock(_) => clocks::end(stage, claim, &hit.nodes).await,
         Action::Links(link_fault) => heal(stage, claim, &hit, &before, *link_fault).await,
         Action::Swizzle { .. } => heal(stage, claim, &hit, &before, LinkFault::Stall).await,
+        Action::Reconfigure { change, instead } => {
+            members::end(stage, &members::Wanted::end(*change, &hit.nodes, instead)).await
+        }
         Action::Reset => {
             let note = "connections may be made anew at once".to_owned();
             (stage.recorder.now_ns(), Proof { evidence: vec![note], notes: Vec::new(), complete: true })

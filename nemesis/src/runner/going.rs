@@ -148,7 +148,7 @@ impl Going {
 }
 
 /// Whether a node answers at its own address within a time; nobody knows where the lab has no probe.
-async fn answers_within(stage: &Stage, node: &str, patience: Duration) -> bool {
+pub(super) async fn answers_within(stage: &Stage, node: &str, patience: Duration) -> bool {
     let until = Instant::now() + patience;
     loop {
         match stage.lab.probe_node(node, patience).await {

@@ -5,6 +5,7 @@ mod clocks;
 mod disks;
 mod evidence;
 mod going;
+mod members;
 mod points;
 
 use crate::budget::{AtMost, Hurt};
@@ -33,8 +34,34 @@ pub trait Directory: Send + Sync {
     /// [reads its clock file itself](crate::ProcessClock::Itself).
     fn clock<'a>(&'a self, node: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>>;
 
+    /// Who the members of the cluster are, as it says itself; none if nobody tells.
+    fn members(&self) -> Pin<Box<dyn Future<Output = Option<Members>> + Send + '_>> {
+        Box::pin(async { None })
+    }
+
+    /// Asks the cluster to take these nodes in and to let those go, in one step. The error says why it did not, or that
+    /// nobody knows whether it did; it may be asked again.
+    fn change_members<'a>(
+        &'a self,
+        _add: &'a [String],
+        _remove: &'a [String],
+    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(async { Err("nobody here can change the members".to_owned()) })
+    }
+
     /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>>;
+}
+
+/// Who the members of a cluster are, as the cluster says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Whether the members before a change are still needed.
+    pub under_way: bool,
+    /// Which configuration this is and who says so, in words.
+    pub said: String,
 }
 
 /// What became of a planned fault.
@@ -404,7 +431,10 @@ impl Show {
         while let Some(done) = self.tasks.join_next().await {
             self.hear(done);
         }
-        for place in std::mem::take(&mut self.order).into_iter().rev() {
+        // Members are changed by a cluster that can decide, so only when all else is healed.
+        let mut order: Vec<usize> = std::mem::take(&mut self.order).into_iter().rev().collect();
+        order.sort_by_key(|place| self.turns[*place].fault.kind == Kind::Reconfigure);
+        for place in order {
             if matches!(self.turns[place].state, State::InForce(..)) {
                 self.end(place);
                 while let Some(done) = self.tasks.join_next().await {

@@ -95,6 +95,7 @@ fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
         disk: lab.disk(),
         duration: Duration::from_secs(60),
         at_most: None,
+        reconfigurable: true,
         seed: 7,
     };
     plan(&specs, lab.topology(), &options).unwrap()
@@ -249,6 +250,7 @@ async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_
         disk: lab.disk(),
         duration: Duration::from_secs(2),
         at_most: None,
+        reconfigurable: true,
         seed: 7,
     };
     let planned = plan(&specs, lab.topology(), &options).unwrap();
@@ -280,7 +282,7 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
     let at_most = Some(AtMost::Minority);
     let duration = Duration::from_secs(2);
     let (mode, disk, clocks) = (lab.mode(), lab.disk(), Clocks::Shiftable);
-    let options = PlanOptions { mode, disk, clocks, duration, at_most, seed: 7 };
+    let options = PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable: true, seed: 7 };
     let planned = plan(&specs, lab.topology(), &options).unwrap();
     let recorder = Notes::new() as Arc<dyn Recorder>;
     let (directory, never) = (Arc::new(Leader(Some("n1"))), std::future::pending());

@@ -325,7 +325,7 @@ impl Nobody {
 
 /// Targets `n1`, `n2`, … at these addresses.
 pub(crate) fn targets(addresses: &[SocketAddr]) -> Vec<Target> {
-    let target = |(number, &address)| Target { name: format!("n{number}"), address };
+    let target = |(number, &address)| Target { name: format!("n{number}"), address, spare: false };
     (1..).zip(addresses).map(target).collect()
 }
 

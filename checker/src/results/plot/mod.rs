@@ -14,6 +14,7 @@ use super::plan::Plan;
 use canvas::Rect;
 use frame::{Sign, Strip};
 use scale::Scale;
+pub use style::fault_colour;
 use style::{PLOT_LEFT, PLOT_RIGHT};
 
 /// The pictures, by the names of their files and in the order in which a page shows them.

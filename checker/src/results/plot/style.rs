@@ -63,14 +63,23 @@ pub(crate) fn variant(place: usize) -> Ink {
     INKS[place % INKS.len()]
 }
 
-/// The colour of a kind of fault.
-pub(crate) fn fault(kind: &str) -> Ink {
-    match kind {
+/// The colour of a kind of fault in pictures, as red, green and blue; none for a kind of another tool.
+pub fn fault_colour(kind: &str) -> Option<[u8; 3]> {
+    Some(match kind {
         "kill" | "stop" | "lose-node" | "restart-all" | "rolling-restart" | "power-loss" | "torn-write"
-        | "bit-flip" | "truncate" => Ink(206, 72, 60, 1.0),
-        "pause" | "slow" => Ink(112, 102, 190, 1.0),
-        "partition" | "one-way" | "swizzle" => Ink(198, 150, 20, 1.0),
-        "delay" | "rate" | "flaky" | "reset" => Ink(30, 140, 140, 1.0),
-        _ => Ink(110, 118, 128, 1.0),
-    }
+        | "bit-flip" | "truncate" => [206, 72, 60],
+        "pause" | "slow" => [112, 102, 190],
+        "partition" | "one-way" | "swizzle" => [198, 150, 20],
+        "delay" | "rate" | "flaky" | "reset" => [30, 140, 140],
+        "full" | "slow-sync" | "sync-error" => [150, 84, 40],
+        "jump" | "drift" | "strobe" | "freeze" => [66, 108, 214],
+        "reconfigure" | "disk-swap" => [62, 140, 74],
+        _ => return None,
+    })
+}
+
+/// The colour of a kind of fault, also of one that nobody here knows.
+pub(crate) fn fault(kind: &str) -> Ink {
+    let [red, green, blue] = fault_colour(kind).unwrap_or([110, 118, 128]);
+    Ink(red, green, blue, 1.0)
 }

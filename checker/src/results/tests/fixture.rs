@@ -78,6 +78,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         system: "paxos".into(),
         network: "proxy".into(),
         nodes: ["n1", "n2", "n3"].map(String::from).to_vec(),
+        spares: Vec::new(),
         replicas: ["n1", "n2", "n3"].map(String::from).to_vec(),
         clients: 10,
         rate: Some(made.rate),
