@@ -51,6 +51,7 @@ static FLAGS: &[Flag] = &[
     flag("truncate", "TARGET", "random", "Kill nodes and cut off the end of a file of theirs; they start again on that", |on| aimed(Kind::Truncate, on)),
     flag("power-loss", "TARGET", "all", "Kill nodes, and everything that was not synced is gone; they start again on the rest", |on| aimed(Kind::PowerLoss, on)),
     flag("torn-write", "TARGET", "minority", "The same in the middle of a write, of which a part is there", |on| aimed(Kind::TornWrite, on)),
+    flag("disk-swap", "TARGET", "n1,n2", "Start these nodes again with one another's disks: n1,n2, all; they get their own back at the end", |on| aimed(Kind::DiskSwap, on)),
     flag("full", "TARGET", "random", "Let no write of these nodes find space", |on| aimed(Kind::Full, on)),
     flag("slow-sync", "TIME", "20ms", "Delay every sync of every node by this", |text| {
         Ok(FaultSpec { delay: Some(read(text)?), target: Some(target("all")), ..FaultSpec::new(Kind::SlowSync) })

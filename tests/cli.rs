@@ -79,11 +79,11 @@ fn a_bad_duration_is_shown_with_its_place() {
 }
 
 #[test]
-fn a_fault_this_build_cannot_inject_is_refused_by_name() {
+fn a_fault_that_this_network_cannot_have_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    write_spec(folder.path(), "1s", "[[fault]]\nkind = \"disk-swap\"\ntarget = \"n1\"\nat = \"200ms\"\n");
-    let text = refused(folder.path(), &["run", "short.toml"]);
-    assert!(text.contains("disk-swap"), "{text}");
+    write_spec(folder.path(), "1s", "[[fault]]\nkind = \"flaky\"\nloss = \"1%\"\nat = \"200ms\"\n");
+    let text = refused(folder.path(), &["run", "short.toml", "--set", "cluster.network=proxy"]);
+    assert!(text.contains("flaky") && text.contains("network = \"lab\""), "{text}");
     assert!(text.contains("short.toml:14:"), "{text}");
 }
 

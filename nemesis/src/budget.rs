@@ -44,7 +44,8 @@ impl Hurt {
                 | Action::Pause
                 | Action::Slow(_)
                 | Action::Damage(_)
-                | Action::PowerLoss { .. },
+                | Action::PowerLoss { .. }
+                | Action::SwapDisks,
                 hit,
             ) => hit
                 .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
@@ -63,6 +64,11 @@ impl Hurt {
                 _,
             ) => Self::default(),
         }
+    }
+
+    /// Nodes that ended by themselves, and that nobody starts again.
+    pub(crate) fn gone(nodes: Vec<String>) -> Self {
+        Self { down: nodes.into_iter().collect(), ..Self::default() }
     }
 
     /// Adds what other faults do.

@@ -12,6 +12,7 @@ use crate::driver::Driver;
 use crate::http::Server;
 use crate::join;
 use crate::log::{Log, LogError, Recovered};
+use crate::owner::{self, OwnerError};
 use crate::paxos::membership::Roster;
 use crate::transport::Peers;
 use std::hash::BuildHasher as _;
@@ -31,6 +32,9 @@ pub enum NodeError {
     /// The log cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The folder of its data is another node's.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; is another process using the port?")]
     Listen {
@@ -76,7 +80,9 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
+    owner::check(&config.data, &config.name)?;
     let log = Log::open(&config.data, &config.paxos.flaw)?;
+    owner::claim(&config.data, &config.name)?;
     let roster = known_roster(&config, &log.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {

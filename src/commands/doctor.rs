@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     let no_disk = Disk::Memory.choose(Mode::Lab).err().map(|error| error.to_string());
     let lacks_disk = |entry: &Entry| entry.memory_disk && no_disk.is_some();
     let (can, cannot): (Vec<&Entry>, Vec<&Entry>) =
-        nemesis::vocabulary().iter().partition(|entry| !entry.modes.is_empty() && !lacks_disk(entry));
+        nemesis::vocabulary().iter().partition(|entry| !lacks_disk(entry));
     let width = nemesis::vocabulary().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     for entry in can {
         let mut modes: Vec<String> = entry.modes.iter().map(ToString::to_string).collect();
@@ -64,10 +64,8 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     }
     for entry in cannot {
         screen.line(&format!(
-            "  {BAD}no{BAD:#}   {:width$}  {} {FAINT}({}){FAINT:#}",
-            entry.name,
-            entry.about,
-            if lacks_disk(entry) { "it needs the disk that is missing above" } else { entry.missing }
+            "  {BAD}no{BAD:#}   {:width$}  {} {FAINT}(it needs the disk that is missing above){FAINT:#}",
+            entry.name, entry.about
         ));
     }
     let reasons: Vec<&str> =

@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use crate::spec::sections::System;
 use crate::spec::source::BUILT_IN;
-use crate::terminal::{FAINT, STRONG, Screen};
+use crate::terminal::{STRONG, Screen};
 use checker::promise::Promise;
 use node::flaw::Flaw;
 use std::collections::BTreeMap;
@@ -34,17 +34,13 @@ pub(crate) fn run() -> Exit {
     section(&screen, "specs (bench run SPEC)", rows);
     section(&screen, "systems", System::ALL.map(|system| (system.name(), system.about().to_owned())));
     section(&screen, "workloads", Workload::ALL.map(|w| (w.name(), w.about().to_owned())));
-    let faults = nemesis::vocabulary().iter().filter(|entry| !entry.modes.is_empty());
+    let faults = nemesis::vocabulary().iter();
     section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));
     let flaws = Flaw::ALL.into_iter().map(|flaw| (flaw.name(), flaw.sentence().to_owned()));
     section(&screen, "flaws (--set cluster.paxos.flaw=NAME)", flaws);
     let models = Promise::all().map(|promise| (promise.name(), promise.about()));
     section(&screen, "models (bench check FILE --model MODEL)", models);
     section(&screen, "checks of a run", CHECKS.map(|(name, about)| (name, about.to_owned())));
-    let missing = nemesis::vocabulary().iter().filter(|entry| entry.modes.is_empty()).count();
-    screen.line(&format!(
-        "{FAINT}{missing} more faults have a name but cannot be injected: bench doctor{FAINT:#}"
-    ));
     Exit::Valid
 }
 

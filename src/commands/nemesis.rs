@@ -80,12 +80,14 @@ fn turn(fault: &FaultSpec) -> u32 {
 
 /// How many nodes there must be: with two for each fault that takes one away, and one more, a majority survives.
 fn nodes_for(faults: &[FaultSpec]) -> i64 {
-    let takes_one = |fault: &&FaultSpec| {
+    let takes = |fault: &FaultSpec| {
         let kinds = [Kind::Kill, Kind::Stop, Kind::LoseNode, Kind::Pause, Kind::Slow, Kind::Partition];
-        kinds.contains(&fault.kind) || fault.change.is_some_and(|change| change != MemberChange::Add)
+        let goes = fault.change.is_some_and(|change| change != MemberChange::Add);
+        // Who does not take another's disk for its own is as good as dead.
+        if fault.kind == Kind::DiskSwap { 2 } else { usize::from(goes || kinds.contains(&fault.kind)) }
     };
     let rings = faults.iter().any(|fault| fault.shape == Some(Shape::MajorityRing));
-    let nodes = 2 * faults.iter().filter(takes_one).count() + 1;
+    let nodes = 2 * faults.iter().map(takes).sum::<usize>() + 1;
     i64::try_from(nodes.min(NODES_MAX)).unwrap_or(i64::MAX).max(if rings { 5 } else { 3 })
 }
 

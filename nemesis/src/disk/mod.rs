@@ -5,6 +5,7 @@
 
 mod damage;
 mod empty;
+mod exchange;
 #[cfg_attr(not(target_os = "linux"), path = "no_memory.rs")]
 mod memory;
 mod message;
@@ -13,6 +14,7 @@ mod store;
 pub(crate) use damage::apply;
 pub use damage::{Damage, DamageError, Harm};
 pub(crate) use empty::empty;
+pub(crate) use exchange::exchange;
 pub(crate) use memory::{Disks, NodeDisk};
 #[cfg(target_os = "linux")]
 pub(crate) use memory::{probe, serve};

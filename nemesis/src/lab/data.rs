@@ -56,6 +56,35 @@ impl Lab {
         Ok(effect)
     }
 
+    /// SIGKILL to all of these nodes, and each gets what the one before it had stored, the first what the last had.
+    /// They stay down like [killed](Self::kill) ones. Later they may end by themselves, for they may find out.
+    pub async fn swap_disks(&self, nodes: &[String], claim: Claim) -> Result<Vec<Effect>, LabError> {
+        let (mut folders, mut effects) = (Vec::new(), Vec::new());
+        for node in nodes {
+            let mut process = self.node(node).process.lock().await;
+            process.excuse(claim, Kind::DiskSwap.name());
+            effects.push(process.kill(claim).await?);
+            folders.extend(process.data().map(Path::to_owned));
+        }
+        if folders.len() < nodes.len() {
+            return Ok(vec![Effect::none("nobody knows where they have their data")]);
+        }
+        let done = tokio::task::spawn_blocking(move || disk::exchange(&folders)).await;
+        match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(handed) => {
+                for (place, (effect, handed)) in effects.iter_mut().zip(handed).enumerate() {
+                    let from = &nodes[(place + nodes.len() - 1) % nodes.len()];
+                    let files = handed.files;
+                    effect
+                        .evidence
+                        .push(format!("has the data of {from}: {} bytes, files: {files}", handed.bytes));
+                }
+                Ok(effects)
+            }
+            Err(error) => Ok(vec![Effect::none(format!("their data could not be swapped: {error}"))]),
+        }
+    }
+
     /// What a fault leaves to chance on one node.
     fn chance(&self, node: &str, claim: Claim) -> ChaCha8Rng {
         let place = self.nodes.keys().position(|name| name == node).unwrap_or_default();

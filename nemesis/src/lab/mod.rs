@@ -255,6 +255,14 @@ impl Lab {
         self.node(node).process.lock().await.could_answer()
     }
 
+    /// The nodes that have ended though no fault holds them down, and stay so; without those that something is being done
+    /// to right now.
+    pub(crate) fn gone(&self) -> Vec<String> {
+        let gone =
+            |node: &Node| node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some());
+        self.nodes.iter().filter(|(_, node)| gone(node)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// SIGKILL. The node stays down until every claim on it has ended in a [`restart`](Self::restart).
     pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
         Ok(self.node(node).process.lock().await.kill(claim).await?)

@@ -136,6 +136,8 @@ pub enum Action {
     Damage(Damage),
     /// SIGSTOP and SIGCONT in turn, from start to end.
     Slow(Duty),
+    /// SIGKILL, and started on the data of one another at once; on their own again at the end.
+    SwapDisks,
     /// SIGKILL and the loss of all that was not synced at the start, restarted at the end.
     PowerLoss {
         /// Whether it waits for a write, of which a part is there.
@@ -196,6 +198,7 @@ impl Action {
             | Self::Pause
             | Self::Damage(_)
             | Self::PowerLoss { .. }
+            | Self::SwapDisks
             | Self::Slow(_) => true,
             Self::Disk(_)
             | Self::Clock(_)
@@ -416,9 +419,7 @@ fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
         }
         Kind::Freeze => Action::Clock(ClockFault::Freeze),
         Kind::Reconfigure => unreachable!("who comes and who goes is planned together"),
-        Kind::DiskSwap => {
-            unreachable!("a kind that no mode can do is refused before its action is asked for")
-        }
+        Kind::DiskSwap => Action::SwapDisks,
     }
 }
 

@@ -111,6 +111,7 @@ pub(super) fn aim(
         Action::Kill | Action::Roll if matches!(spec.kind, Kind::RestartAll | Kind::RollingRestart) => {
             Ok(everybody(spec.kind, topology))
         }
+        Action::SwapDisks => swap(spec, topology, rng, busy),
         Action::Kill
         | Action::Stop
         | Action::LoseNode
@@ -158,6 +159,40 @@ pub(super) fn aim(
             aimed(topology, "target", &words, &target.to_string(), Scope::Around(ends))
         }
     }
+}
+
+/// Two nodes that are drawn, or those that are named: as many as it takes to swap something.
+fn swap(
+    spec: &FaultSpec,
+    topology: &Topology,
+    rng: &mut ChaCha8Rng,
+    busy: &BTreeSet<String>,
+) -> Result<Aim, Refusal> {
+    let kind = spec.kind.name();
+    let few = |reason: &str| {
+        let reason = format!("{reason}; name two nodes at least, or leave it out and two are drawn");
+        Refusal::new("target", reason)
+    };
+    let Some(target) = &spec.target else {
+        let mut order: Vec<&str> = topology.members().collect();
+        order.shuffle(rng);
+        order.sort_by_key(|name| busy.contains(*name));
+        order.truncate(2);
+        if order.len() < 2 {
+            return Err(few("there are not two nodes"));
+        }
+        let ends = Ends::Nodes(order.into_iter().map(str::to_owned).collect());
+        return aimed(topology, "target", kind, "random", Scope::Processes(ends));
+    };
+    let ends = choose("target", target, topology, rng, busy)?;
+    match &ends {
+        Ends::Leader => return Err(few("the leader alone has nobody to swap its disk with")),
+        Ends::Nodes(names) if names.len() < 2 => {
+            return Err(few("one node has nobody to swap its disk with"));
+        }
+        Ends::Nodes(_) => {}
+    }
+    aimed(topology, "target", kind, &target.to_string(), Scope::Processes(ends))
 }
 
 /// A fault of the whole cluster is called by its kind alone.

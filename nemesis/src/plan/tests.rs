@@ -394,3 +394,16 @@ fn spare_nodes_are_nobody_that_a_word_means_and_stand_with_the_others_when_one_i
         "target"
     );
 }
+
+#[test]
+fn a_swap_of_disks_takes_two_nodes_at_least() {
+    let drawn = one(json!({"kind": "disk-swap", "at": "1s"}), 3).unwrap();
+    assert_eq!((drawn.action, drawn.nodes.map(|nodes| nodes.len())), (Action::SwapDisks, Some(2)));
+    let all = one(json!({"kind": "disk-swap", "target": "all", "at": "1s"}), 3).unwrap();
+    assert_eq!(all.label, "disk-swap all");
+    for few in ["n2", "leader", "random"] {
+        let refused = refused(json!({"kind": "disk-swap", "target": few, "at": "1s"}), 3);
+        assert!(refused.field == "target" && refused.reason.contains("two are drawn"), "{refused}");
+    }
+    assert_eq!(refused(json!({"kind": "disk-swap", "at": "1s"}), 1).field, "target");
+}

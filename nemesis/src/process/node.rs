@@ -46,6 +46,8 @@ pub(crate) struct NodeProcess {
     disk: Option<NodeDisk>,
     clock: Option<NodeClock>,
     command: Option<ProcessCommand>,
+    /// Whether it was prepared, and is not to run before somebody wants it.
+    waits: bool,
     running: Option<Running>,
     incarnation: u32,
     down: BTreeSet<Claim>,
@@ -67,6 +69,7 @@ impl NodeProcess {
             disk,
             clock: None,
             command: None,
+            waits: false,
             running: None,
             incarnation: 0,
             down: BTreeSet::new(),
@@ -120,6 +123,7 @@ impl NodeProcess {
     /// Says how it would be started, and does not start it.
     pub(crate) fn prepare(&mut self, command: ProcessCommand) {
         self.command = Some(command);
+        self.waits = true;
     }
 
     /// Starts it as it was [prepared](Self::prepare), unless it was started before.
@@ -130,6 +134,7 @@ impl NodeProcess {
         let Some(command) = self.command.clone() else {
             return Err(ProcessError::NeverStarted { node: self.node.clone() });
         };
+        self.waits = false;
         let pid = self.spawn(command, spawner).await?;
         Ok(Effect::seen(format!("{} started as pid {pid}", self.node)))
     }
@@ -250,7 +255,7 @@ impl NodeProcess {
         if let Some(running) = self.alive() {
             return Ok(Effect::seen(format!("{} runs, as pid {}", self.node, running.pid)));
         }
-        if self.running.is_none() && self.command.is_some() {
+        if self.waits {
             return Ok(Effect::seen(format!("{} was never started, and is not now", self.node)));
         }
         let pid = self.start(spawner).await?;

@@ -88,6 +88,7 @@ async fn begin(
         Action::LoseNode => each(nodes, |node| stage.lab.lose(node, claim)).await,
         Action::Pause => each(nodes, |node| stage.lab.pause(node, claim)).await,
         Action::Damage(damage) => each(nodes, |node| stage.lab.damage(node, claim, damage)).await,
+        Action::SwapDisks => disks::swap(stage, nodes, claim).await,
         Action::PowerLoss { torn } => {
             if *torn {
                 // All are caught before the first is killed, so that they lose their power together.
@@ -96,12 +97,7 @@ async fn begin(
             each(nodes, |node| stage.lab.lose_power(node, claim, *torn)).await
         }
         Action::Disk(condition) => {
-            let applied =
-                evidence::all(nodes.iter().map(|node| stage.lab.apply_disk(node, claim, *condition)));
-            let failed = applied.await.into_iter().find_map(Result::err);
-            let at = stage.recorder.now_ns();
-            let mut proof = disks::of_condition(&stage.lab, *condition, &before.disks, length).await;
-            proof.notes.extend(failed.map(|error| error.to_string()));
+            let (at, proof) = disks::start(stage, nodes, claim, *condition, &before.disks, length).await;
             return (at, proof, None);
         }
         Action::Clock(clock_fault) => {
@@ -176,6 +172,7 @@ pub(super) async fn end(
             let proof = each(&hit.nodes, |node| stage.lab.restart_damaged(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
+        Action::SwapDisks => disks::swap_back(stage, &hit.nodes, claim).await,
         Action::Disk(condition) => relieve(stage, claim, &hit, &before, *condition).await,
         Action::Clock(_) => clocks::end(stage, claim, &hit.nodes).await,
         Action::Links(link_fault) => heal(stage, claim, &hit, &before, *link_fault).await,

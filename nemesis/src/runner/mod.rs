@@ -358,7 +358,8 @@ impl Show {
         if own.is_nothing() {
             return None;
         }
-        let together = self.turns.iter().fold(own, |sum, turn| sum.and(&turn.hurt));
+        let gone = Hurt::gone(self.stage.lab.gone());
+        let together = self.turns.iter().fold(own.and(&gone), |sum, turn| sum.and(&turn.hurt));
         at_most.allows(self.stage.lab.topology(), &together).err()
     }
 

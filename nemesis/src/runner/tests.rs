@@ -1,5 +1,7 @@
 //! Whole plans on real processes: every fault hits, is recorded, and is healed.
 
+mod owners;
+
 use super::*;
 use crate::clock::Clocks;
 use crate::network::Network;
@@ -115,6 +117,8 @@ async fn carry_out(
 async fn all_answer(lab: &Lab) {
     for name in lab.topology().names() {
         answers(lab, name).await;
+    }
+    for name in lab.topology().names() {
         for other in lab.topology().names().filter(|other| *other != name) {
             let link = crate::partition::Link::new(name, other);
             assert!(lab.probe(&link, Duration::from_secs(5)).await.unwrap().answered(), "{link}");

@@ -78,7 +78,8 @@ impl Gauge {
     ///
     /// # Panics
     /// If there is no target.
-    pub fn new(load: &LoadSpec, api: Api, targets: Vec<Target>, seed: u64) -> Result<Self, SpecError> {
+    pub fn new(load: &LoadSpec, api: Api, mut targets: Vec<Target>, seed: u64) -> Result<Self, SpecError> {
+        targets.retain(|target| !target.spare);
         assert!(!targets.is_empty(), "a load needs a node to send to");
         let choices = Arc::new(Choices::new(load)?);
         let requests = Rc::new(Requests::new(load, api));
@@ -178,7 +179,7 @@ mod tests {
         let load: LoadSpec = toml::from_str(&text).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tokio::task::LocalSet::new().block_on(&runtime, async {
-            let target = Target { name: "n1".to_owned(), address: node(answer).await };
+            let target = Target { name: "n1".to_owned(), address: node(answer).await, spare: false };
             let gauge = Gauge::new(&load, Api::Kv, vec![target], 7).unwrap();
             let filled = if answer.starts_with("HTTP/1.1 200") { gauge.fill().await } else { Ok(()) };
             (filled, gauge.run(Duration::from_millis(100), &CancellationToken::new()).await)

@@ -28,14 +28,6 @@ const CODE: u64 = PAGE;
 const ROOM: u64 = 2 * PAGE;
 const REGION: u64 = 3 * PAGE;
 
-/// A process whose clock is shifted by a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Patched {
-    pid: u32,
-    /// Where the clock file is mapped in its memory.
-    region: u64,
-}
-
 /// Makes every process of the node that began as `root` read this clock file; says how many did not yet.
 pub(super) fn adopt(root: u32, file: &Path) -> Result<usize, String> {
     let mut adopted = 0;
@@ -45,7 +37,7 @@ pub(super) fn adopt(root: u32, file: &Path) -> Result<usize, String> {
         if vdso::region(&maps, file).is_some() {
             continue;
         }
-        match off_thread(|| patch(pid, &maps, file)) {
+        match off_thread(|| patch(pid, file)) {
             Ok(()) => adopted += 1,
             Err(_) if !is_alive(pid) => {}
             Err(reason) => return Err(format!("pid {pid}: {reason}")),
@@ -56,11 +48,15 @@ pub(super) fn adopt(root: u32, file: &Path) -> Result<usize, String> {
 
 /// What the clock of a node's first process says, asked as its own threads ask: by calling the library.
 pub(super) fn read(root: u32, file: &Path) -> Result<Reading, String> {
-    let maps =
-        std::fs::read_to_string(format!("/proc/{root}/maps")).map_err(|_| "it has ended".to_owned())?;
-    let region = vdso::region(&maps, file);
-    let region = region.ok_or_else(|| format!("pid {root} does not read the clock file yet"))?;
-    off_thread(|| ask(Patched { pid: root, region }, &maps))
+    if vdso::region(&maps(root)?, file).is_none() {
+        return Err(format!("pid {root} does not read the clock file yet"));
+    }
+    off_thread(|| ask(root, file))
+}
+
+/// Where what is in the memory of a process.
+fn maps(pid: u32) -> Result<String, String> {
+    std::fs::read_to_string(format!("/proc/{pid}/maps")).map_err(|_| "it has ended".to_owned())
 }
 
 /// Whoever traces is a thread: when it ends, the kernel lets go of all that it stopped, whatever happened.
@@ -79,10 +75,15 @@ fn is_alive(pid: u32) -> bool {
 }
 
 /// Maps the clock file and the code into a process, and lets its library begin with a jump to that.
-fn patch(pid: u32, maps: &str, file: &Path) -> Result<(), String> {
-    let memory = Memory::open(pid)?;
-    let library = Library::find(maps, |bytes, at| memory.read(bytes, at))?;
+fn patch(pid: u32, file: &Path) -> Result<(), String> {
+    // Only a process that is stopped cannot become another program meanwhile, in other memory.
     let stopped = Stopped::all(pid)?;
+    let maps = maps(pid)?;
+    if vdso::region(&maps, file).is_some() {
+        return Ok(());
+    }
+    let memory = Memory::open(pid)?;
+    let library = Library::find(&maps, |bytes, at| memory.read(bytes, at))?;
     let region = map(&stopped, &memory, &library, file)?;
     for function in stub::functions() {
         let Some(entry) = library.function(function.name) else { continue };
@@ -124,15 +125,17 @@ fn map(stopped: &Stopped, memory: &Memory, library: &Library, file: &Path) -> Re
 }
 
 /// Lets one thread of a process ask the library for the time.
-fn ask(process: Patched, maps: &str) -> Result<Reading, String> {
-    let memory = Memory::open(process.pid)?;
-    let library = Library::find(maps, |bytes, at| memory.read(bytes, at))?;
+fn ask(pid: u32, file: &Path) -> Result<Reading, String> {
+    let stopped = Stopped::one(pid)?;
+    let maps = maps(pid)?;
+    let region = vdso::region(&maps, file).ok_or("it has become another program")?;
+    let memory = Memory::open(pid)?;
+    let library = Library::find(&maps, |bytes, at| memory.read(bytes, at))?;
     let entry = library.function(stub::CLOCK_GETTIME).ok_or("its library has no clock")?;
-    let stopped = Stopped::one(process.pid)?;
-    let room = process.region + ROOM;
+    let room = region + ROOM;
     // The answer comes at the start of the room, and the stack of the call is behind it.
     let top = room + PAGE - 64;
-    let back = process.region + CODE + stub::trap();
+    let back = region + CODE + stub::trap();
     let earliest = super::true_ns();
     let answer = stopped.call_function(&memory, entry, [0, room], top, back)?;
     let latest = super::true_ns();

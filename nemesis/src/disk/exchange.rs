@@ -1,0 +1,85 @@
+//! What nodes have stored, handed on from each to the next.
+
+use super::empty;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How much was handed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HandedOn {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Gives each folder what was in the one before it, and the first what was in the last; in that order, what each got.
+/// The folders stay, for they may be mounts. Meanwhile everything is beside them too, where a mount hides nothing.
+pub(crate) fn exchange(folders: &[PathBuf]) -> io::Result<Vec<HandedOn>> {
+    let aside: Vec<PathBuf> = folders.iter().map(|folder| folder.with_extension("swapped")).collect();
+    for (folder, aside) in folders.iter().zip(&aside) {
+        copy(folder, aside)?;
+    }
+    let mut handed = Vec::new();
+    for (place, folder) in folders.iter().enumerate() {
+        let before = &aside[(place + aside.len() - 1) % aside.len()];
+        empty(folder)?;
+        handed.push(copy(before, folder)?);
+    }
+    aside.iter().try_for_each(fs::remove_dir_all)?;
+    Ok(handed)
+}
+
+/// Copies what is in a folder into another, with permissions, and makes it durable.
+fn copy(from: &Path, to: &Path) -> io::Result<HandedOn> {
+    fs::create_dir_all(to)?;
+    let mut all = HandedOn::default();
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, source, target) = (entry.file_type()?, entry.path(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            let inside = copy(&source, &target)?;
+            all.files += inside.files;
+            all.bytes += inside.bytes;
+            fs::set_permissions(&target, entry.metadata()?.permissions())?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
+        } else if kind.is_file() {
+            all.files += 1;
+            all.bytes += fs::copy(&source, &target)?;
+            // On a disk of the bench's own it would be gone after a power loss.
+            fs::OpenOptions::new().write(true).open(&target)?.sync_all()?;
+        }
+    }
+    fs::File::open(to)?.sync_all()?;
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn each_folder_gets_what_was_in_the_one_before_and_the_first_what_was_in_the_last() {
+        let top = tempfile::tempdir().unwrap();
+        let folders: Vec<PathBuf> = ["a", "b", "c"].map(|name| top.path().join(name).join("data")).to_vec();
+        for (folder, text) in folders.iter().zip(["one", "three", "fifteen"]) {
+            fs::create_dir_all(folder.join("deep")).unwrap();
+            fs::write(folder.join("deep/log"), text).unwrap();
+            fs::set_permissions(folder.join("deep"), fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        fs::write(folders[2].join("only"), "here").unwrap();
+        let handed = exchange(&folders).unwrap();
+        let bytes: Vec<u64> = handed.iter().map(|handed| handed.bytes).collect();
+        assert_eq!((bytes, handed[0].files), (vec![11, 3, 5], 2));
+        let read = |place: usize| fs::read_to_string(folders[place].join("deep/log")).unwrap();
+        assert_eq!([read(0), read(1), read(2)], ["fifteen", "one", "three"]);
+        assert!(folders[0].join("only").exists() && !folders[2].join("only").exists());
+        let mode = fs::metadata(folders[0].join("deep")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(fs::read_dir(top.path().join("a")).unwrap().count(), 1, "nothing is left beside it");
+        let back: Vec<PathBuf> = folders.iter().rev().cloned().collect();
+        exchange(&back).unwrap();
+        assert_eq!([read(0), read(1), read(2)], ["one", "three", "fifteen"]);
+    }
+}
