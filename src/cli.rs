@@ -16,7 +16,7 @@ use std::time::Duration;
     name = "bench",
     version,
     after_help = "\
-Exit codes: 0 valid, 1 a promise was broken, 2 wrong usage or a bad spec, 3 unknown, 4 the bench itself
+Exit codes: 0 valid, 1 a promise was broken, 2 wrong usage or a bad spec, 3 unknown, 4 the bench itself \
 failed, 130 interrupted (the results are written)."
 )]
 pub(crate) struct Cli {
