@@ -93,10 +93,12 @@ pub struct PaxosOptions {
     /// What a preempted leader does before it tries again.
     pub backoff: Backoff,
     /// WINDOW of the paper: how many slots may be proposed beyond the last applied one, and after how many a
-    /// reconfiguration takes effect. The same on every node.
+    /// reconfiguration takes effect. The same on every node, for the life of the cluster; nodes refuse one another otherwise.
     pub window: u64,
     /// How reads are answered when the request does not say.
     pub read: Read,
+    /// The leases by which reads are answered.
+    pub lease: Lease,
     /// Known mistakes to make, by name; for testing the bench itself.
     #[serde(deserialize_with = "one_or_many")]
     pub flaw: Vec<Flaw>,
@@ -126,6 +128,7 @@ impl Default for PaxosOptions {
             backoff: Backoff::default(),
             window: 1_000,
             read: Read::Log,
+            lease: Lease::default(),
             flaw: Vec::new(),
             resend: Duration::from_millis(200),
             ping: Duration::from_millis(30),
@@ -163,6 +166,12 @@ impl PaxosOptions {
         }
         if self.backoff.max < self.backoff.base {
             return Err("backoff.max: it is below backoff.base".to_owned());
+        }
+        if self.lease.time.is_zero() {
+            return Err("lease.time: 0 would be over at once; give a duration such as \"100ms\"".to_owned());
+        }
+        if !(0.0..=0.5).contains(&self.lease.drift) {
+            return Err(format!("lease.drift: {} must be a fraction from 0 to 0.5", self.lease.drift));
         }
         if self.patience <= self.ping {
             return Err("patience: it must be longer than ping, or every answer comes too late".to_owned());
@@ -239,8 +248,36 @@ pub enum Read {
     /// From the replica's own state, once it has applied all that a majority of acceptors had accepted when the
     /// read came (section 4.5). Linearizable, and nothing is written.
     Quorum,
+    /// From the replica's own state, where the leader beside it holds a lease, once it has applied all that may be
+    /// decided (section 4.5); elsewhere like `quorum`. Linearizable, as long as clocks keep to the bound on their drift.
+    Lease,
     /// From the replica's own state. Stale by design; exists to be caught.
     Local,
+}
+
+/// For how long a leader may answer reads alone, and how far clocks can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Lease {
+    /// How long a lease lasts. It is renewed while reads come, and a new leader waits for its end.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub time: Duration,
+    /// How much faster or slower than true time a node's clock may go, as a fraction of it.
+    pub drift: f64,
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self { time: Duration::from_millis(100), drift: 0.01 }
+    }
+}
+
+impl Lease {
+    /// How long an acceptor must help nobody else, by its own clock, for the holder to be done by any other.
+    pub fn granted(self) -> Duration {
+        // What rounding takes away is far less than what is added here.
+        self.time.mul_f64((1.0 + self.drift) / (1.0 - self.drift)) + Duration::from_micros(1)
+    }
 }
 
 /// Accepts `flaw = "name"` and `flaw = ["name", …]`.

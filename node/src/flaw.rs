@@ -30,10 +30,16 @@ pub enum Flaw {
     ScoutTakesLowestBallot,
     /// A leader begins with the round it used last again after a restart.
     LeaderReusesBallot,
+    /// A leader that is adopted puts no-ops into the slots it has no proposal for, whatever acceptors have accepted there.
+    LeaderFillsGaps,
+    /// A leader that once held a lease answers reads by it as long as it thinks it leads.
+    LeaderKeepsLease,
     /// A replica skips slots whose decision it does not know yet.
     ReplicaAppliesAcrossGap,
     /// A replica answers from its present state when it proposes a command.
     ReplicaAnswersOnPropose,
+    /// A replica compares for a compare-and-set when it proposes it, and puts the new value when it applies it.
+    ReplicaComparesOnPropose,
     /// A replica counts slots as safe whose decisions it has not on disk.
     ReplicaTellsProgressEarly,
     /// A snapshot has the values, and no result of any client, so that a retry is applied again.
@@ -52,7 +58,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// Every flaw there is.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::AcceptorForgetsPromise,
         Self::CommanderMinorityQuorum,
         Self::ScoutIgnoresPvalues,
@@ -64,8 +70,11 @@ impl Flaw {
         Self::AcceptorCollectsEarly,
         Self::ScoutTakesLowestBallot,
         Self::LeaderReusesBallot,
+        Self::LeaderFillsGaps,
+        Self::LeaderKeepsLease,
         Self::ReplicaAppliesAcrossGap,
         Self::ReplicaAnswersOnPropose,
+        Self::ReplicaComparesOnPropose,
         Self::ReplicaTellsProgressEarly,
         Self::SnapshotForgetsResults,
         Self::SnapshotWrongSlot,
@@ -89,8 +98,11 @@ impl Flaw {
             Self::AcceptorCollectsEarly => "acceptor-collects-early",
             Self::ScoutTakesLowestBallot => "scout-takes-lowest-ballot",
             Self::LeaderReusesBallot => "leader-reuses-ballot",
+            Self::LeaderFillsGaps => "leader-fills-gaps",
+            Self::LeaderKeepsLease => "leader-keeps-lease",
             Self::ReplicaAppliesAcrossGap => "replica-applies-across-gap",
             Self::ReplicaAnswersOnPropose => "replica-answers-on-propose",
+            Self::ReplicaComparesOnPropose => "replica-compares-on-propose",
             Self::ReplicaTellsProgressEarly => "replica-tells-progress-early",
             Self::SnapshotForgetsResults => "snapshot-forgets-results",
             Self::SnapshotWrongSlot => "snapshot-wrong-slot",
@@ -115,11 +127,16 @@ impl Flaw {
             Self::AcceptorCollectsEarly => "an acceptor forgets slots that only one replica has on disk",
             Self::ScoutTakesLowestBallot => "a scout takes the pvalue with the lowest ballot",
             Self::LeaderReusesBallot => "a leader reuses its last ballot after a restart",
+            Self::LeaderFillsGaps => "a leader fills a gap with a no-op over an accepted pvalue",
+            Self::LeaderKeepsLease => "a leader holds a lease beyond its time",
             Self::ReplicaAppliesAcrossGap => {
                 "a replica applies a later decision before an earlier one is known"
             }
             Self::ReplicaAnswersOnPropose => {
                 "a replica answers a client when it proposes, not when it applies"
+            }
+            Self::ReplicaComparesOnPropose => {
+                "a replica compares for cas when it proposes, not when it applies"
             }
             Self::ReplicaTellsProgressEarly => "a replica tells its progress before it is on disk",
             Self::SnapshotForgetsResults => "a snapshot leaves out the clients' last results",
@@ -135,8 +152,8 @@ impl Flaw {
         }
     }
 
-    /// Whether it shows only when chance brings several things together: the simulation
-    /// in virtual time provokes it for certain, and no spec of the bench does.
+    /// Whether it shows only when chance brings several things together: the simulation in virtual time,
+    /// or the crashes of the log, provoke it for certain, and no spec of the bench does.
     pub fn needs_simulation(self) -> bool {
         match self {
             Self::AcceptorForgetsPromise
@@ -144,6 +161,10 @@ impl Flaw {
             | Self::ScoutIgnoresPvalues
             | Self::ReplicaReadsOwnState
             | Self::ReplicaAppliesTwice
+            | Self::ReplicaComparesOnPropose
+            | Self::LeaderFillsGaps
+            | Self::LeaderKeepsLease
+            | Self::LogTakesTorn
             | Self::AcceptorAnswersBeforeWrite
             | Self::AcceptorAnswersBeforeSync => false,
             Self::AcceptorAcceptsBelowPromise
@@ -156,7 +177,6 @@ impl Flaw {
             | Self::SnapshotForgetsResults
             | Self::SnapshotWrongSlot
             | Self::LogRemovesEarly
-            | Self::LogTakesTorn
             | Self::LogDropsGood
             | Self::MembersChangeAtOnce => true,
         }

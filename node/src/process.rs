@@ -83,6 +83,9 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     owner::check(&config.data, &config.name)?;
     let log = Log::open(&config.data, &config.paxos.flaw)?;
     owner::claim(&config.data, &config.name)?;
+    if let Some(members) = log.1.members() {
+        check_window(&config, members.window, "its log was begun with")?;
+    }
     let roster = known_roster(&config, &log.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
@@ -98,13 +101,16 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
                 stopped = terminated() => return stopped,
             }
         };
+        check_window(&config, roster.membership.window, "the cluster has")?;
         let server = Server {
             inbox: inbox.clone(),
             deadline: config.paxos.deadline,
+            window: config.paxos.window,
             clock,
             anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),
         };
-        let driver = Driver::new(config, &roster, (started, life), log, Peers::default(), inbox);
+        let peers = Peers::new(config.paxos.window);
+        let driver = Driver::new(config, &roster, (started, life), log, peers, inbox);
         say_recovery(&driver, address);
         let (stop, stops) = watch::channel(false);
         let connections = tokio::spawn(server.serve(listener, stops));
@@ -115,10 +121,22 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     })
 }
 
+/// After how many slots members change must never be in doubt, or nodes would change them after different slots.
+fn check_window(config: &NodeConfig, window: u64, whose: &str) -> Result<(), NodeError> {
+    if window == config.paxos.window {
+        return Ok(());
+    }
+    let error = format!(
+        "window: {} was given to {}, and {whose} {window}; give it {window}",
+        config.paxos.window, config.name
+    );
+    Err(NodeError::Config(error))
+}
+
 /// Who is who before the first record of the log; none if the node must wait until it is added to a cluster.
 fn known_roster(config: &NodeConfig, recovered: &Recovered) -> Result<Option<Roster>, NodeError> {
     if !config.join {
-        let roster = Roster::new(&config.members, &config.name);
+        let roster = Roster::new(&config.members, &config.name, config.paxos.window);
         let error = || NodeError::Config(format!("{} is not one of at most 255 members", config.name));
         return roster.ok_or_else(error).map(Some);
     }

@@ -36,6 +36,9 @@ pub struct Status {
     pub adoptions: u64,
     /// What its leader waits after the next preemption, in milliseconds.
     pub backoff_ms: u64,
+    /// Reads that its replica answered by its leader's lease, since it started.
+    #[serde(default)]
+    pub leased: u64,
     /// What it brought back when it started.
     pub recovery: Recovery,
     /// The first slot whose decision its replica keeps.

@@ -13,7 +13,7 @@ use crate::driver::Input;
 use crate::paxos::message::{Message, NodeId};
 use crate::paxos::packet::Folder;
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::header::{CONNECTION, UPGRADE};
 use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
@@ -33,6 +33,12 @@ pub const PROTOCOL: &str = "bench-paxos";
 /// The header that says which node dials.
 pub const FROM: &str = "x-node";
 
+/// The header that says after how many slots the dialling node's changes of the members take effect.
+pub const WINDOW: &str = "x-window";
+
+/// Bytes of a refusal that are read.
+const REFUSAL_MAX: usize = 4 << 10;
+
 /// Frames that may wait for a slow or stalled connection before new ones are dropped.
 const QUEUE: usize = 1024;
 
@@ -43,9 +49,9 @@ const FRAME_MAX: usize = 256 << 20;
 const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
 
 /// Messages to the other nodes, collected over a turn.
-#[derive(Default)]
 pub struct Peers {
-    peers: BTreeMap<NodeId, Peer>,
+    window: u64,
+    others: BTreeMap<NodeId, Peer>,
     /// What every frame begins with.
     greeting: Option<Message>,
 }
@@ -57,18 +63,23 @@ struct Peer {
 }
 
 impl Peers {
+    /// No connections yet, of a node with this WINDOW.
+    pub fn new(window: u64) -> Self {
+        Self { window, others: BTreeMap::new(), greeting: None }
+    }
+
     /// Keeps a connection to each of these nodes, by a task of its own, and none to any other. The node is called
     /// `name`; every frame begins with its `greeting`.
     pub fn dial(&mut self, name: &str, greeting: Message, others: &[(NodeId, SocketAddr)]) {
-        for peer in self.peers.values_mut().filter(|peer| !peer.messages.is_empty()) {
+        for peer in self.others.values_mut().filter(|peer| !peer.messages.is_empty()) {
             peer.messages.push(greeting.clone());
         }
         self.greeting = Some(greeting);
-        self.peers.retain(|id, _| others.iter().any(|(other, _)| other == id));
+        self.others.retain(|id, _| others.iter().any(|(other, _)| other == id));
         for &(id, address) in others {
-            self.peers.entry(id).or_insert_with(|| {
+            self.others.entry(id).or_insert_with(|| {
                 let (frames, queue) = mpsc::channel(QUEUE);
-                tokio::spawn(keep_sending(name.to_owned(), address, queue));
+                tokio::spawn(keep_sending((name.to_owned(), self.window), address, queue));
                 Peer { messages: Vec::new(), folder: Folder::default(), frames }
             });
         }
@@ -76,7 +87,7 @@ impl Peers {
 
     /// Adds a message to the next frame for a node.
     pub fn push(&mut self, to: NodeId, message: Message) {
-        if let Some(peer) = self.peers.get_mut(&to) {
+        if let Some(peer) = self.others.get_mut(&to) {
             if peer.messages.is_empty() {
                 peer.messages.extend(self.greeting.clone());
             }
@@ -86,7 +97,7 @@ impl Peers {
 
     /// Hands the collected messages to the connections, a frame for each node.
     pub fn flush(&mut self) {
-        for peer in self.peers.values_mut().filter(|peer| !peer.messages.is_empty()) {
+        for peer in self.others.values_mut().filter(|peer| !peer.messages.is_empty()) {
             let packets = peer.folder.fold(peer.messages.drain(..));
             let payload = postcard::to_extend(&packets, vec![0; 4]);
             let mut frame = payload.expect("packets are made of types that postcard can write");
@@ -98,22 +109,35 @@ impl Peers {
     }
 }
 
-async fn keep_sending(name: String, address: SocketAddr, mut queue: mpsc::Receiver<Bytes>) {
+/// Dials for ever, as this node (its name and its WINDOW), and says once why it is refused.
+async fn keep_sending(me: (String, u64), address: SocketAddr, mut queue: mpsc::Receiver<Bytes>) {
     let mut pause = REDIAL.0;
+    let mut said = None;
     loop {
-        if let Ok(stream) = connect(&name, address).await {
-            pause = REDIAL.0;
-            while queue.try_recv().is_ok() {}
-            if send_all(stream, &mut queue).await {
-                return;
+        match connect(&me, address).await {
+            Ok(Ok(stream)) => {
+                pause = REDIAL.0;
+                while queue.try_recv().is_ok() {}
+                if send_all(stream, &mut queue).await {
+                    return;
+                }
             }
+            Ok(Err(refusal)) if said.as_ref() != Some(&refusal) => {
+                eprintln!("error: {address} refuses this node: {refusal}");
+                said = Some(refusal);
+            }
+            Ok(Err(_)) | Err(_) => {}
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(REDIAL.1);
     }
 }
 
-async fn connect(name: &str, address: SocketAddr) -> io::Result<TokioIo<Upgraded>> {
+/// A connection for frames, or what the other node has against it.
+async fn connect(
+    (name, window): &(String, u64),
+    address: SocketAddr,
+) -> io::Result<Result<TokioIo<Upgraded>, String>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) =
@@ -124,13 +148,23 @@ async fn connect(name: &str, address: SocketAddr) -> io::Result<TokioIo<Upgraded
         .header(CONNECTION, "upgrade")
         .header(UPGRADE, PROTOCOL)
         .header(FROM, name)
+        .header(WINDOW, *window)
         .body(Empty::<Bytes>::new())
         .map_err(io::Error::other)?;
     let response = sender.send_request(request).await.map_err(io::Error::other)?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(io::Error::other(format!("{address} answered {}", response.status())));
+        let body =
+            Limited::new(response.into_body(), REFUSAL_MAX).collect().await.map_err(io::Error::other)?;
+        return Ok(Err(reason(&body.to_bytes())));
     }
-    hyper::upgrade::on(response).await.map(TokioIo::new).map_err(io::Error::other)
+    hyper::upgrade::on(response).await.map(|upgraded| Ok(TokioIo::new(upgraded))).map_err(io::Error::other)
+}
+
+/// What a refusal says: the sentence in its body, or all of it if it is none of ours.
+fn reason(body: &[u8]) -> String {
+    let parsed = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let sentence = parsed.as_ref().and_then(|body| body["error"].as_str());
+    sentence.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned)
 }
 
 /// Sends frames until the connection ends (false) or the node does (true).

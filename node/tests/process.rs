@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn first_segment(folder: &Path) -> std::fs::File {
@@ -296,6 +296,48 @@ fn a_removed_member_refuses_commands_and_can_come_back() {
     cluster.kill(0);
     let (_, body) = cluster.ask(3, "GET", "/kv/a", "").unwrap();
     assert!(body.contains("\"3\""), "{body}");
+}
+
+#[test]
+fn reads_by_lease_see_what_was_written_and_the_leader_answers_them_alone() {
+    let cluster = Cluster::started(3);
+    cluster.put(0, "k", "1");
+    let leader = (0..3).find(|&place| cluster.status(place).active).unwrap();
+    for value in 2..30 {
+        cluster.put(leader, "k", &value.to_string());
+        for place in 0..3 {
+            let (code, body) = cluster.ask(place, "GET", "/kv/k?read=lease", "").unwrap();
+            assert_eq!(code, 200, "{body}");
+            assert!(body.contains(&format!("\"value\":\"{value}\"")), "{body} after {value}");
+        }
+    }
+    assert!(cluster.status(leader).leased > 0, "no read was answered by a lease");
+    let others: u64 = (0..3).filter(|&place| place != leader).map(|place| cluster.status(place).leased).sum();
+    assert_eq!(others, 0, "only the leader has one");
+}
+
+#[test]
+fn nodes_with_different_windows_refuse_one_another_and_a_log_is_refused_with_another_than_its_own() {
+    let mut cluster = Cluster::new(3);
+    cluster.start(0);
+    cluster.paxos.window = 20;
+    let other = cluster.command(1).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    cluster.nodes[1] = Some(other);
+    let mut output = cluster.nodes[1].as_mut().unwrap().stderr.take().unwrap();
+    let mut bytes = [0; 1024];
+    while !said.contains("give all nodes of a cluster the same") {
+        let read = output.read(&mut bytes).unwrap();
+        assert!(read > 0, "it ended with {said}");
+        said.push_str(&String::from_utf8_lossy(&bytes[..read]));
+    }
+    assert!(said.contains("n2 has window 20 and this node 1000"), "{said}");
+    cluster.eventually("the node has remembered its window", |cluster| cluster.status(1).syncs > 0);
+    cluster.kill(1);
+    cluster.paxos.window = 1000;
+    let refused = cluster.refused(1);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("its log was begun with 20; give it 20"), "{said}");
 }
 
 #[test]

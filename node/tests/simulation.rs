@@ -3,7 +3,7 @@
 
 mod world;
 
-use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Read};
+use node::config::{Backoff, BackoffKind, Leadership, Lease, PaxosOptions, Read};
 use node::flaw::Flaw;
 use world::{Outcome, World};
 
@@ -111,6 +111,53 @@ fn quorum_reads_keep_every_promise() {
     }
 }
 
+/// Clusters whose clocks drift by this much and whose leaders are given up on before their leases end.
+fn leased(leadership: Leadership, trusted: f64, drift: f64, flaws: &[Flaw]) -> impl Fn(usize, u64) -> World {
+    let ms = std::time::Duration::from_millis;
+    let options = PaxosOptions {
+        read: Read::Lease,
+        lease: Lease { time: ms(150), drift: trusted },
+        patience: ms(50),
+        ping: ms(15),
+        ..options(leadership, flaws)
+    };
+    move |spares, seed| World::new(3, spares, &options, seed).with_drift(drift)
+}
+
+#[test]
+fn reads_by_lease_keep_every_promise_while_clocks_drift_within_the_bound_and_processes_are_paused() {
+    let (mut by_lease, mut clusters) = (0, 0);
+    for (leadership, spares, seeds) in [
+        (Leadership::Monitor, 0, 6000..6030),
+        (Leadership::Monitor, 3, 6050..6070),
+        (Leadership::Compete, 0, 6080..6090),
+    ] {
+        for seed in seeds {
+            match leased(leadership, 0.2, 0.2, &[])(spares, seed).run() {
+                Outcome::Kept { leased, .. } => by_lease += leased,
+                Outcome::Broken(why) => panic!("seed {seed}: {why}"),
+            }
+            clusters += 1;
+        }
+    }
+    assert!(by_lease > 20 * clusters, "{by_lease} reads by lease in {clusters} clusters show too little");
+}
+
+/// Whether one of many such clusters breaks a promise.
+fn breaks(world: impl Fn(usize, u64) -> World) -> bool {
+    (0..150).any(|seed| matches!(world(0, seed).run(), Outcome::Broken(_)))
+}
+
+#[test]
+fn a_lease_held_beyond_its_time_is_caught() {
+    assert!(breaks(leased(Leadership::Monitor, 0.2, 0.2, &[Flaw::LeaderKeepsLease])));
+}
+
+#[test]
+fn clocks_that_drift_beyond_the_bound_are_caught() {
+    assert!(breaks(leased(Leadership::Monitor, 0.0, 0.4, &[])));
+}
+
 #[test]
 #[ignore = "takes minutes: run it after a change to a role, with --release"]
 fn thousands_of_clusters_keep_every_promise() {
@@ -119,6 +166,12 @@ fn thousands_of_clusters_keep_every_promise() {
             let options = PaxosOptions { read, ..options(leadership, &[]) };
             assert_eq!(broken_promises(&options, 10_000..11_500).next(), None);
             assert_eq!(broken_promises_with(3, &options, 20_000..21_500).next(), None);
+        }
+        let world = leased(leadership, 0.2, 0.2, &[]);
+        for (spares, seed) in (30_000..33_000).map(|seed| (if seed % 2 == 0 { 3 } else { 0 }, seed)) {
+            if let Outcome::Broken(why) = world(spares, seed).run() {
+                panic!("seed {seed}: {why}");
+            }
         }
     }
 }
@@ -172,6 +225,11 @@ fn the_pvalue_with_the_lowest_ballot_is_caught() {
 #[test]
 fn a_ballot_used_again_after_a_restart_is_caught() {
     is_caught(Flaw::LeaderReusesBallot, Leadership::Compete);
+}
+
+#[test]
+fn a_gap_filled_over_what_was_accepted_is_caught() {
+    is_caught(Flaw::LeaderFillsGaps, Leadership::Monitor);
 }
 
 #[test]

@@ -38,7 +38,11 @@ pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/flaws/acceptor-answers-before-write.toml",
     "workloads/flaws/acceptor-forgets-promise.toml",
     "workloads/flaws/commander-minority-quorum.toml",
+    "workloads/flaws/leader-fills-gaps.toml",
+    "workloads/flaws/leader-keeps-lease.toml",
+    "workloads/flaws/log-takes-torn.toml",
     "workloads/flaws/replica-applies-twice.toml",
+    "workloads/flaws/replica-compares-on-propose.toml",
     "workloads/flaws/replica-reads-own-state.toml",
     "workloads/flaws/scout-ignores-pvalues.toml",
 ];

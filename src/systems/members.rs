@@ -78,7 +78,7 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
         };
-        let mut membership = Membership::genesis(&["n1", "n2"].map(member)).unwrap();
+        let mut membership = Membership::genesis(&["n1", "n2"].map(member), 100).unwrap();
         let change = Change { add: vec![member("n3")], remove: vec!["n1".to_owned()] };
         membership.change(9, &change).unwrap();
         let read = in_words(&membership, "n2");

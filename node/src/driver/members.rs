@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 impl Driver {
-    /// Dials the other members; a node that has just been told who they are remembers it first.
-    pub(super) fn begin(&mut self, joins: bool) {
+    /// Dials the other members; a node that is new remembers who they are first.
+    pub(super) fn begin(&mut self, new: bool) {
         self.dial();
-        if joins {
+        if new {
             self.remember_members();
         }
     }

@@ -22,7 +22,7 @@ use crate::paxos::replica::Replica;
 use crate::paxos::snapshot::{Roles, encode};
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::status::{Recovery, Status};
-use crate::store::Answer;
+use crate::store::{Answer, Operation};
 use crate::transport::Peers;
 use outbox::Outbox;
 use snapshots::{Saved, Snapshots};
@@ -105,6 +105,8 @@ pub struct Driver {
     local: VecDeque<Message>,
     waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
     next_ticket: u64,
+    /// Reads for which the leader held a lease.
+    leased: u64,
     recovery: Recovery,
     /// Whether it has yet to say that it is level.
     says_level: bool,
@@ -175,11 +177,12 @@ impl Driver {
             local: VecDeque::new(),
             waiting: HashMap::new(),
             next_ticket: 0,
+            leased: 0,
             says_level: recovery.restarted,
             recovery,
             late: VecDeque::new(),
         };
-        driver.begin(joins);
+        driver.begin(joins || !driver.recovery.restarted);
         driver
     }
 
@@ -233,7 +236,8 @@ impl Driver {
         let leader = self.leader.as_ref().map_or(hour, Leader::wake);
         let replica = self.replica.as_ref().map_or(hour, Replica::wake);
         let late = self.late.front().map_or(hour, |(due, _)| *due);
-        leader.min(replica).min(late).min(self.outbox.wake()).min(hour)
+        let acceptor = self.acceptor.as_ref().map_or(hour, Acceptor::wake);
+        acceptor.min(leader).min(replica).min(late).min(self.outbox.wake()).min(hour)
     }
 
     fn input(&mut self, now: Duration, input: Input) -> Result<(), LogError> {
@@ -302,7 +306,11 @@ impl Driver {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let mut step = Step::default();
-        if replica.request(now, ticket, command, read, &mut step) {
+        let by_lease = read.unwrap_or(self.config.paxos.read) == Read::Lease
+            && matches!(command.operation, Operation::Get { .. });
+        let leased = self.leader.as_mut().filter(|_| by_lease).and_then(|leader| leader.lease(now));
+        self.leased += u64::from(leased.is_some());
+        if replica.request(now, ticket, command, (read, leased), &mut step) {
             self.waiting.insert(ticket, reply);
             self.carry_out(now, Role::Replica, step);
         } else {
@@ -313,10 +321,13 @@ impl Driver {
     /// Hands a message to the roles it is for; some are for two.
     fn message(&mut self, now: Duration, from: NodeId, message: Message) {
         let (acceptor, leader, replica) = match &message {
-            Message::P1a { .. } | Message::P2a(_) | Message::Ask { .. } => (true, false, false),
+            Message::P1a { .. } | Message::P2a(_) | Message::Ask { .. } | Message::Lease { .. } => {
+                (true, false, false)
+            }
             Message::Propose(_)
             | Message::P1b { .. }
             | Message::P2b { .. }
+            | Message::Leased { .. }
             | Message::Ping
             | Message::Pong { .. } => (false, true, false),
             Message::Decision(_)
@@ -336,7 +347,7 @@ impl Driver {
         }
         if let (true, Some(role)) = (acceptor, &mut self.acceptor) {
             let mut step = Step::default();
-            role.handle(from, message.clone(), &mut step);
+            role.handle(now, from, message.clone(), &mut step);
             self.carry_out(now, Role::Acceptor, step);
         }
         if let (true, Some(role)) = (leader, &mut self.leader) {
@@ -347,6 +358,11 @@ impl Driver {
     }
 
     fn tick(&mut self, now: Duration) {
+        if let Some(acceptor) = self.acceptor.as_mut().filter(|acceptor| acceptor.wake() <= now) {
+            let mut step = Step::default();
+            acceptor.tick(now, &mut step);
+            self.carry_out(now, Role::Acceptor, step);
+        }
         if let Some(leader) = &mut self.leader {
             let mut step = Step::default();
             leader.tick(now, &mut step);
@@ -424,6 +440,7 @@ impl Driver {
             adoptions: leader.map_or(0, |leader| leader.adoptions),
             backoff_ms: leader
                 .map_or(0, |leader| u64::try_from(leader.backoff().as_millis()).unwrap_or(u64::MAX)),
+            leased: self.leased,
             recovery: Recovery {
                 decisions_from_peers: learned.decisions,
                 slots_of_state_from_peers: learned.slots_of_state,

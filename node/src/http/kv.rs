@@ -110,9 +110,10 @@ fn read(parameters: &str) -> Result<Option<Read>, Failure> {
         None => Ok(None),
         Some("log") => Ok(Some(Read::Log)),
         Some("quorum") => Ok(Some(Read::Quorum)),
+        Some("lease") => Ok(Some(Read::Lease)),
         Some("local") => Ok(Some(Read::Local)),
         Some(other) => {
-            Err(Failure::bad(format!("read={other} is not known; reads are log, quorum and local")))
+            Err(Failure::bad(format!("read={other} is not known; reads are log, quorum, lease and local")))
         }
     }
 }

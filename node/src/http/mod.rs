@@ -15,7 +15,7 @@ mod respond;
 use crate::clock::WallClock;
 use crate::driver::{Decisions, Input};
 use crate::status::Status;
-use crate::transport::{self, FROM, PROTOCOL};
+use crate::transport::{self, FROM, PROTOCOL, WINDOW};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, UPGRADE};
@@ -37,6 +37,8 @@ pub struct Server {
     pub inbox: mpsc::UnboundedSender<Input>,
     /// How long a command may stay undecided before the client is told "unknown".
     pub deadline: Duration,
+    /// WINDOW of the paper, which nodes that dial in must have as well.
+    pub window: u64,
     /// The node's wall clock.
     pub clock: WallClock,
     /// Names for the commands of clients that give none: this node's name, and a count.
@@ -181,6 +183,11 @@ impl Server {
         let from = header(FROM).filter(|name| !name.is_empty()).map(Arc::from);
         let from =
             from.ok_or_else(|| Failure::bad(format!("the header {FROM} must name a member of the cluster")))?;
+        let window = header(WINDOW).unwrap_or("none");
+        if window != self.window.to_string() {
+            let windows = format!("{from} has window {window} and this node {}", self.window);
+            return Err(Failure::bad(format!("{windows}; give all nodes of a cluster the same")));
+        }
         let inbox = self.inbox.clone();
         tokio::spawn(async move {
             if let Ok(upgraded) = hyper::upgrade::on(request).await {

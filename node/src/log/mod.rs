@@ -101,7 +101,11 @@ impl Recovered {
     pub fn members(&self) -> Option<&Membership> {
         let records = self.records.iter().find_map(|record| match record {
             Record::Members(members) => Some(members),
-            Record::Promise(_) | Record::Accepted(_) | Record::Round(_) | Record::Decided { .. } => None,
+            Record::Promise(_)
+            | Record::Accepted(_)
+            | Record::Round(_)
+            | Record::Lease(_)
+            | Record::Decided { .. } => None,
         });
         self.snapshot.as_ref().map(Snapshot::members).or(records)
     }

@@ -138,7 +138,7 @@ pub(super) fn state(slot_out: u64) -> Vec<u8> {
         address: ([127, 0, 0, 1], 1).into(),
         roles: [crate::config::Role::Replica].into(),
     };
-    let roster = crate::paxos::membership::Roster::new(&[member], "n1").unwrap();
+    let roster = crate::paxos::membership::Roster::new(&[member], "n1", 100).unwrap();
     let mut replica = crate::paxos::replica::Replica::new(roster, crate::config::PaxosOptions::default(), 1);
     for slot in 1..slot_out {
         let Record::Accepted(PValue { command, .. }) = record(slot) else { unreachable!("it is a pvalue") };

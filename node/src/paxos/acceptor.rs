@@ -1,5 +1,6 @@
 //! The acceptor (section 2.2): the memory of the protocol.
 
+use super::lease::Grant;
 use super::membership::Roster;
 use super::message::{Ballot, Command, Message, NodeId, PValue, Slot};
 use super::progress::Progress;
@@ -7,6 +8,7 @@ use super::step::{Record, Step};
 use crate::flaw::Flaw;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Promises ballots and accepts pvalues; keeps the highest pvalue of each slot (section 4.1) that is not yet
 /// safe with enough replicas (section 4.2).
@@ -18,6 +20,7 @@ pub struct Acceptor {
     /// Every slot below is decided, safe with enough replicas, and forgotten here.
     collected: Slot,
     progress: Progress,
+    grant: Grant,
 }
 
 impl Acceptor {
@@ -29,6 +32,7 @@ impl Acceptor {
             accepted: BTreeMap::new(),
             collected: 1,
             progress: Progress::new(roster),
+            grant: Grant::default(),
         }
     }
 
@@ -72,6 +76,16 @@ impl Acceptor {
         self.collect(slot);
     }
 
+    /// Takes back that it granted leases of this length: one may be in force.
+    pub fn recover_lease(&mut self, longest: Duration) {
+        self.grant.recover(longest);
+    }
+
+    /// The longest lease that it granted.
+    pub fn longest_lease(&self) -> Duration {
+        self.grant.longest()
+    }
+
     /// The flaw `acceptor-forgets-promise`: starts as if it had promised nothing.
     pub fn forget_promise(&mut self) {
         self.promised = None;
@@ -82,9 +96,9 @@ impl Acceptor {
     }
 
     /// Handles a scout's or a commander's request, or a replica's progress.
-    pub fn handle(&mut self, from: NodeId, message: Message, step: &mut Step) {
+    pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
         match message {
-            Message::P1a { ballot, from: slot } => self.promise(from, ballot, slot, step),
+            Message::P1a { ballot, from: slot } => self.scouted(now, from, ballot, slot, step),
             Message::P2a(pvalue) => self.accept(from, pvalue, step),
             Message::Progress { slot_out } => {
                 self.progress.heard(from, slot_out);
@@ -96,7 +110,9 @@ impl Acceptor {
                 let slot = accepted.max(self.collected - 1);
                 step.send.push((from, Message::Highest { life, number, slot }));
             }
+            Message::Lease { ballot, number, time } => self.lease(now, from, (ballot, number), time, step),
             Message::Propose(_)
+            | Message::Leased { .. }
             | Message::Highest { .. }
             | Message::P1b { .. }
             | Message::P2b { .. }
@@ -118,6 +134,47 @@ impl Acceptor {
         if floor > self.collected {
             self.collected = floor;
             self.accepted = self.accepted.split_off(&floor);
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub fn wake(&self) -> Duration {
+        self.grant.wake()
+    }
+
+    /// Answers the scout that was put off, when no lease is in force any more.
+    pub fn tick(&mut self, now: Duration, step: &mut Step) {
+        if let Some((scout, ballot, slot)) = self.grant.ready(now) {
+            self.promise(scout, ballot, slot, step);
+        }
+    }
+
+    /// Grants its own leader a lease, unless another waits for a promise.
+    fn lease(
+        &mut self,
+        now: Duration,
+        leader: NodeId,
+        (ballot, number): (Ballot, u64),
+        time: Duration,
+        step: &mut Step,
+    ) {
+        if self.promised != Some(ballot) || self.grant.keeps_waiting() {
+            return;
+        }
+        if self.grant.grant(now, time) {
+            step.save.push(Record::Lease(time));
+        }
+        step.send.push((leader, Message::Leased { ballot, number }));
+    }
+
+    /// A leader that another has a lease against is put off.
+    fn scouted(&mut self, now: Duration, scout: NodeId, ballot: Ballot, slot: Slot, step: &mut Step) {
+        let preempts =
+            self.promised.is_some_and(|promised| promised < ballot && promised.leader != ballot.leader);
+        if preempts && self.grant.is_in_force(now) {
+            self.grant.put_off((scout, ballot, slot));
+        } else {
+            self.promise(scout, ballot, slot, step);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
+use super::lease::Lease;
 use super::membership::{Group, Roster};
 use super::message::{Ballot, Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
 use super::progress::Progress;
@@ -61,6 +62,7 @@ pub struct Leader {
     progress: Progress,
     /// Every slot below was collected by an acceptor, and so is decided.
     collected: Slot,
+    lease: Lease,
     /// How often it was preempted, since the process began.
     pub preemptions: u64,
     /// How often it was adopted, since the process began.
@@ -93,6 +95,7 @@ impl Leader {
             state,
             proposals: BTreeMap::new(),
             commanders: BTreeMap::new(),
+            lease: Lease::default(),
             preemptions: 0,
             adoptions: 0,
         }
@@ -114,6 +117,14 @@ impl Leader {
                 Leadership::Monitor | Leadership::Compete,
             ) => None,
         }
+    }
+
+    /// Somebody wants to read by its lease: the slot below which all must be applied first, if it holds one.
+    /// Otherwise it asks for one with its next [`tick`](Self::tick), while it is active.
+    pub fn lease(&mut self, now: Duration) -> Option<Slot> {
+        let keeps = self.options.flaw.contains(&Flaw::LeaderKeepsLease) && self.lease.was_held();
+        let held = self.lease.want(now, self.options.lease) || keeps;
+        (held && self.is_active()).then(|| self.lease.from().max(self.floor()))
     }
 
     /// The round of its ballot.
@@ -154,6 +165,7 @@ impl Leader {
         let grows =
             roster.groups.last().map(|group| group.from) != self.roster.groups.last().map(|group| group.from);
         self.roster = roster;
+        self.lease.give_up();
         self.progress.take_up(&self.roster);
         self.collected = self.collected.max(self.roster.retired());
         self.forget();
@@ -190,6 +202,7 @@ impl Leader {
                 self.commanded(now, from, (commander, promised), slot, step);
             }
             Message::Progress { slot_out } => self.progressed(from, slot_out),
+            Message::Leased { ballot, number } => self.leased(from, ballot, number),
             Message::Ping => step.send.push((from, self.pong(now))),
             Message::Pong { leads, tries } => self.watched(now, from, leads, tries),
             Message::P1a { .. }
@@ -201,6 +214,7 @@ impl Leader {
             | Message::State { .. }
             | Message::Fetch { .. }
             | Message::Ask { .. }
+            | Message::Lease { .. }
             | Message::Highest { .. }
             | Message::Knows { .. }
             | Message::Who
@@ -247,6 +261,7 @@ impl Leader {
         let mut scout = Scout::new(self.ballot(), self.floor(), now + self.options.resend);
         scout.lowest = self.options.flaw.contains(&Flaw::ScoutTakesLowestBallot);
         step.broadcast(&self.roster.acceptors, &scout.request());
+        self.lease.give_up();
         self.state = State::Scouting(scout);
     }
 
@@ -287,8 +302,13 @@ impl Leader {
         self.adoptions += 1;
         self.backoff.adopted();
         let floor = self.floor();
+        self.lease.reaches(pvalues.last_key_value().map_or(floor, |(slot, _)| slot + 1));
+        let fills_gaps = self.options.flaw.contains(&Flaw::LeaderFillsGaps);
         if !self.options.flaw.contains(&Flaw::ScoutIgnoresPvalues) {
-            for (slot, (_, command)) in pvalues.into_iter().filter(|(slot, _)| *slot >= floor) {
+            for (slot, (_, mut command)) in pvalues.into_iter().filter(|(slot, _)| *slot >= floor) {
+                if fills_gaps && !self.proposals.contains_key(&slot) {
+                    command = Arc::new(Command::no_op());
+                }
                 let proposal = self
                     .proposals
                     .entry(slot)
@@ -329,6 +349,7 @@ impl Leader {
             Commanded::Chosen => {
                 let decision = Message::Decision(commander.pvalue().clone());
                 self.commanders.remove(&slot);
+                self.lease.reaches(slot + 1);
                 if let Some(proposal) = self.proposals.get_mut(&slot) {
                     proposal.decided = true;
                 }
@@ -340,6 +361,7 @@ impl Leader {
     fn preempted(&mut self, now: Duration, by: Ballot, step: &mut Step) {
         self.highest = self.highest.max(Some(by));
         self.commanders.clear();
+        self.lease.give_up();
         self.preemptions += 1;
         let wait = self.backoff.preempted(by.leader > self.ballot().leader);
         match self.options.leadership {
@@ -354,6 +376,17 @@ impl Leader {
                     next_ping: now,
                 });
             }
+        }
+    }
+
+    /// An acceptor helps nobody else for a while.
+    fn leased(&mut self, from: NodeId, ballot: Ballot, number: u64) {
+        if ballot == self.ballot() && self.is_active() {
+            let (options, roster, floor) = (&self.options, &self.roster, self.floor());
+            let enough = |granted: &NodeSet| {
+                roster.groups_from(floor).all(|group| Self::is_quorum(options, group, granted))
+            };
+            self.lease.granted(from, number, options.lease, enough);
         }
     }
 
@@ -399,7 +432,8 @@ impl Leader {
             State::Waiting(until) => *until,
             State::Scouting(scout) => scout.again,
             State::Active => {
-                self.commanders.values().map(|commander| commander.again).min().unwrap_or(Duration::MAX)
+                let again = self.commanders.values().map(|commander| commander.again).min();
+                again.unwrap_or(Duration::MAX).min(self.lease.wake())
             }
             State::Watching(watch) => watch.until.min(watch.next_ping),
             State::Idle => Duration::MAX,
@@ -424,6 +458,10 @@ impl Leader {
                 step.send.extend(silent.map(|&acceptor| (acceptor, scout.request())));
             }
             State::Active => {
+                if self.lease.wake() <= now {
+                    let ballot = Ballot { round: self.round, leader: self.roster.me };
+                    self.lease.ask(now, ballot, self.options.lease, &self.roster.acceptors, step);
+                }
                 for commander in self.commanders.values_mut().filter(|commander| commander.again <= now) {
                     commander.again = again;
                     let acceptors = &self.roster.group(commander.pvalue().slot).acceptors;

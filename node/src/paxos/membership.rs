@@ -37,6 +37,8 @@ pub struct Configuration {
 pub struct Membership {
     /// How often it was changed; 0 is what the cluster began with.
     pub version: u64,
+    /// WINDOW of the paper: after how many slots a change takes effect. It never changes.
+    pub window: u64,
     /// One configuration; two while a change is under way, the old one first.
     pub configurations: Vec<Configuration>,
     /// How many numbers were given to members so far.
@@ -55,8 +57,9 @@ pub struct Change {
 
 impl Membership {
     /// What a cluster begins with; none if there are more members than numbers.
-    pub fn genesis(members: &[Member]) -> Option<Self> {
-        let mut membership = Self { configurations: vec![Configuration::default()], ..Self::default() };
+    pub fn genesis(members: &[Member], window: u64) -> Option<Self> {
+        let mut membership =
+            Self { window, configurations: vec![Configuration::default()], ..Self::default() };
         let members = members.iter().map(|member| membership.number(member)).collect::<Option<_>>()?;
         membership.configurations = vec![Configuration { from: 1, members }];
         Some(membership)
@@ -182,10 +185,10 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// The roster of a cluster that begins with `members`, as the one called `me` sees it; none if there is no such
+    /// The roster of a cluster that begins with `members` and this WINDOW, as the one called `me` sees it; none if there is no such
     /// member, or more members than a [`NodeId`] can tell apart.
-    pub fn new(members: &[Member], me: &str) -> Option<Self> {
-        Self::of(Membership::genesis(members)?, me)
+    pub fn new(members: &[Member], me: &str, window: u64) -> Option<Self> {
+        Self::of(Membership::genesis(members, window)?, me)
     }
 
     /// The roster of a membership as the member called `me` sees it; none if there is no such member.
@@ -283,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_change_matters_from_its_slot_on_and_the_old_members_until_they_are_retired() {
-        let mut membership = Membership::genesis(&["a", "b", "c"].map(member)).unwrap();
+        let mut membership = Membership::genesis(&["a", "b", "c"].map(member), 100).unwrap();
         membership.change(100, &change(&["d"], &["a"])).unwrap();
         let roster = Roster::of(membership.clone(), "b").unwrap();
         assert_eq!(ids(&roster.group(99).acceptors), [0, 1, 2]);
@@ -299,18 +302,18 @@ mod tests {
 
     #[test]
     fn a_member_that_comes_back_gets_a_number_that_nobody_had() {
-        let mut membership = Membership::genesis(&["a", "b"].map(member)).unwrap();
+        let mut membership = Membership::genesis(&["a", "b"].map(member), 100).unwrap();
         membership.change(10, &change(&[], &["a"])).unwrap();
         membership.retire(1);
         membership.change(20, &change(&["a"], &[])).unwrap();
         assert_eq!(membership.named("a").unwrap().id, NodeId(2));
-        let roster = Roster::new(&["a", "b"].map(member), "a").unwrap();
+        let roster = Roster::new(&["a", "b"].map(member), "a", 100).unwrap();
         assert_eq!(roster.follow(membership, "a").me, NodeId(2));
     }
 
     #[test]
     fn changes_that_cannot_be_meant_are_refused_and_change_nothing() {
-        let membership = Membership::genesis(&["a", "b"].map(member)).unwrap();
+        let membership = Membership::genesis(&["a", "b"].map(member), 100).unwrap();
         for (wanted, reason) in [
             (change(&[], &[]), "nothing"),
             (change(&["a"], &[]), "already"),

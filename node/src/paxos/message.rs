@@ -5,6 +5,7 @@ use crate::store::Operation;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A node's number among all that were ever members, the same on every node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -164,6 +165,22 @@ pub enum Message {
         number: u64,
         /// The slot.
         slot: Slot,
+    },
+    /// A leader that was adopted asks to be the only one that is helped, for a while (section 4.5).
+    Lease {
+        /// Its ballot.
+        ballot: Ballot,
+        /// The number of the question, under this ballot.
+        number: u64,
+        /// For how long, by the acceptor's clock.
+        time: Duration,
+    },
+    /// An acceptor grants that.
+    Leased {
+        /// The ballot of the leader that is answered.
+        ballot: Ballot,
+        /// The number of its question.
+        number: u64,
     },
     /// A leader asks the one it watches for a sign of life.
     Ping,

@@ -19,6 +19,7 @@
 //! | `Learn`, `Learned` | replica ↔ replica | catch-up: decisions from a slot on |
 //! | `Fetch`, `State` | replica ↔ replica | catch-up where those decisions are no longer kept: the state itself, in parts |
 //! | `Ask`, `Highest` | replica ↔ acceptors | how far must a read see? (section 4.5) |
+//! | `Lease`, `Leased` | leader ↔ acceptors | help nobody else for so long (section 4.5) |
 //! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
 //! | `Knows`, `Who`, `Members` | node ↔ node | which members do you know of? (section 2.1) |
 //!
@@ -41,12 +42,13 @@
 //! acceptors of its own configuration, and a ballot is adopted by a majority of each configuration whose slots are still to be
 //! decided. That nobody acts for a slot whose configuration it does not know is one rule between nodes: every message says which
 //! version of the membership its sender knows, and whoever knows less asks for it first, and handles the message not at all.
-//! What was accepted under new members is thus never told to a leader that has not heard of them. Left out: leases.
+//! What was accepted under new members is thus never told to a leader that has not heard of them.
 
 pub mod acceptor;
 pub mod backoff;
 pub mod commander;
 pub mod leader;
+mod lease;
 pub mod membership;
 pub mod message;
 pub mod packet;

@@ -156,10 +156,11 @@ mod tests {
             address: ([127, 0, 0, 1], 1).into(),
             roles: [crate::config::Role::Acceptor].into(),
         };
-        let roster = crate::paxos::membership::Roster::new(&[member], "n1").unwrap();
+        let roster = crate::paxos::membership::Roster::new(&[member], "n1", 100).unwrap();
         let mut acceptor = Acceptor::new(&roster, &[]);
         for message in pvalues {
-            acceptor.handle(NodeId(0), message.clone(), &mut crate::paxos::step::Step::default());
+            let (now, mut step) = (std::time::Duration::ZERO, crate::paxos::step::Step::default());
+            acceptor.handle(now, NodeId(0), message.clone(), &mut step);
         }
         acceptor
     }

@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn roster(replicas: u8) -> Roster {
-        Roster::new(&(0..replicas).map(member).collect::<Vec<_>>(), "n0").unwrap()
+        Roster::new(&(0..replicas).map(member).collect::<Vec<_>>(), "n0", 100).unwrap()
     }
 
     #[test]

@@ -36,9 +36,13 @@ impl Reads {
         Self { life, ..Self::default() }
     }
 
-    /// Takes a read; it is asked for with the next [`tick`](Self::tick).
-    pub(super) fn add(&mut self, read: Read) {
-        self.fresh.push(read);
+    /// Takes a read, which is answered when all slots below `leased` are applied, if somebody knows that for sure;
+    /// otherwise acceptors are asked with the next [`tick`](Self::tick).
+    pub(super) fn add(&mut self, read: Read, leased: Option<Slot>) {
+        match leased {
+            Some(slot) => self.due.entry(slot).or_default().push(read),
+            None => self.fresh.push(read),
+        }
     }
 
     /// Reads that are not answered.

@@ -204,12 +204,15 @@ impl Replica {
 
     /// A client asks for a command. An answer follows under the ticket, unless the command stays undecided.
     /// Returns whether it was taken; a command that was not taken will never be proposed.
+    ///
+    /// A read by lease is answered when all slots below `leased` are applied, if the leader beside it holds a lease and
+    /// [says so](super::leader::Leader::lease); elsewhere acceptors are asked.
     pub fn request(
         &mut self,
         now: Duration,
         ticket: Ticket,
-        command: Command,
-        read: Option<Read>,
+        mut command: Command,
+        (read, leased): (Option<Read>, Option<Slot>),
         step: &mut Step,
     ) -> bool {
         if !self.serves() {
@@ -220,14 +223,18 @@ impl Replica {
             step.answer.push((ticket, Answer::Value(self.store.get(key).cloned()), self.slot_out - 1));
             return true;
         }
-        if let (Operation::Get { key }, Read::Quorum) =
+        if let (Operation::Get { key }, Read::Quorum | Read::Lease) =
             (&command.operation, read.unwrap_or(self.options.read))
         {
             let room = self.reads.len() < QUEUE_MAX;
             if room {
-                self.reads.add((ticket, key.clone()));
+                self.reads.add((ticket, key.clone()), leased);
+                self.answer_reads(step);
             }
             return room;
+        }
+        if self.compares_early(ticket, &mut command, step) {
+            return true;
         }
         if let Some(answer) = self.known_result(&command) {
             step.answer.push((ticket, answer, self.slot_out - 1));
@@ -251,6 +258,22 @@ impl Replica {
             self.propose(now, step);
         }
         true
+    }
+
+    /// The flaw `replica-compares-on-propose`: whether a compare-and-set was answered as the state is now; otherwise it
+    /// is a put from here on.
+    fn compares_early(&self, ticket: Ticket, command: &mut Command, step: &mut Step) -> bool {
+        let Operation::Cas { key, from, to } = &command.operation else { return false };
+        if !self.has(Flaw::ReplicaComparesOnPropose) {
+            return false;
+        }
+        let actual = self.store.get(key);
+        if actual != from.as_ref() {
+            step.answer.push((ticket, Answer::Differs(actual.cloned()), self.slot_out - 1));
+            return true;
+        }
+        command.operation = Operation::Put { key: key.clone(), value: to.clone() };
+        false
     }
 
     /// Whether it is a member, and has the state of one.
@@ -312,6 +335,8 @@ impl Replica {
             | Message::P2a(_)
             | Message::P2b { .. }
             | Message::Ask { .. }
+            | Message::Lease { .. }
+            | Message::Leased { .. }
             | Message::Ping
             | Message::Pong { .. }
             | Message::Knows { .. }

@@ -10,6 +10,7 @@ use crate::config::PaxosOptions;
 use crate::flaw::Flaw;
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The memory of a node's roles. Encoded it is the same whether it owns the store or borrows it.
 ///
@@ -23,6 +24,8 @@ pub struct Snapshot<S = Store> {
     pub(super) collected: Slot,
     /// What it accepted for the others.
     pub(super) accepted: Vec<PValue>,
+    /// The longest lease that the acceptor granted.
+    pub(super) longest_lease: Duration,
     /// The last round the leader used.
     pub(super) round: u64,
     /// The commands of all slots below are applied to the store.
@@ -80,6 +83,7 @@ impl Roles {
         if let Some(snapshot) = snapshot {
             snapshot.promised.into_iter().for_each(|ballot| acceptor.recover_promise(ballot));
             acceptor.recover_collected(snapshot.collected);
+            acceptor.recover_lease(snapshot.longest_lease);
             snapshot.accepted.into_iter().for_each(|pvalue| acceptor.recover_accepted(pvalue));
             round = snapshot.round;
             members = snapshot.members;
@@ -92,6 +96,7 @@ impl Roles {
             match record {
                 Record::Promise(ballot) => acceptor.recover_promise(ballot),
                 Record::Accepted(pvalue) => acceptor.recover_accepted(pvalue),
+                Record::Lease(time) => acceptor.recover_lease(time),
                 Record::Round(used) => round = used.max(round),
                 Record::Members(newer) if newer.version > members.version => members = newer,
                 Record::Members(_) => {}
@@ -140,6 +145,7 @@ pub fn encode(
         promised: acceptor.and_then(Acceptor::promised),
         collected: acceptor.map_or(1, Acceptor::collected),
         accepted: acceptor.map_or_else(Vec::new, |acceptor| acceptor.pvalues(1)),
+        longest_lease: acceptor.map_or(Duration::ZERO, Acceptor::longest_lease),
         round: leader.map_or(0, Leader::round),
         slot_out: slot_out + u64::from(late),
         store: forgetful.as_ref().unwrap_or(store),

@@ -5,6 +5,7 @@ use super::message::{Ballot, Command, Message, NodeId, PValue, Slot};
 use crate::store::Answer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something a node must remember over a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub enum Record {
     },
     /// The node knows this membership, and acts on it.
     Members(Membership),
+    /// The acceptor grants leases, and none that are longer.
+    Lease(Duration),
 }
 
 /// A client's request that waits for its command to be applied, named by the driver.

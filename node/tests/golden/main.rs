@@ -33,6 +33,7 @@ scripts! {
     a_leader_backs_off_longer_each_time,
     what_enough_replicas_have_on_disk_is_collected_and_never_proposed_again,
     a_quorum_read_waits_for_what_a_majority_has_accepted,
+    a_lease_answers_reads_until_another_leader_may_be_helped,
     a_replica_that_missed_collected_slots_gets_the_state,
     new_members_decide_only_from_their_slot_on,
 }

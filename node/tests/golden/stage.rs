@@ -75,8 +75,10 @@ impl Stage {
         if arguments.take_key("backoff") == Some("exponential") {
             options.backoff.kind = BackoffKind::Exponential;
         }
-        if arguments.take_key("read") == Some("quorum") {
-            options.read = Read::Quorum;
+        match arguments.take_key("read") {
+            Some("quorum") => options.read = Read::Quorum,
+            Some("lease") => options.read = Read::Lease,
+            Some(_) | None => {}
         }
         options.window = arguments.take_key("window").map_or(Ok(10), str::parse)?;
         options.keep_bytes = arguments.take_key("keep").map_or(Ok(options.keep_bytes), str::parse)?;
@@ -94,13 +96,13 @@ impl Stage {
         arguments.reject_next()?;
         *self = Self::default();
         for Member { name, roles, .. } in &members {
-            let roster = Roster::new(&members, name).unwrap();
+            let roster = Roster::new(&members, name, options.window).unwrap();
             let actor = match roles.first().unwrap() {
                 Role::Replica => Actor::Replica(Box::new(Replica::new(roster, options.clone(), 1))),
                 Role::Leader => Actor::Leader(Box::new(Leader::new(roster, options.clone(), 1, 0))),
                 Role::Acceptor => Actor::Acceptor(Acceptor::new(&roster, &[])),
             };
-            self.rosters.insert(name.clone(), Roster::new(&members, name).unwrap());
+            self.rosters.insert(name.clone(), Roster::new(&members, name, options.window).unwrap());
             self.actors.insert(name.clone(), actor);
         }
         self.names = members.into_iter().map(|member| member.name).collect();
@@ -154,10 +156,15 @@ impl Stage {
         let ticket = Ticket(self.tickets.len() as u64);
         self.tickets.insert(ticket, format!("{}.{}", command.client, command.sequence));
         let mut step = Step::default();
+        // The leader that bears the replica's number stands beside it.
+        let leased = match self.actors.get_mut(&replica.replace('r', "l")) {
+            Some(Actor::Leader(leader)) => leader.lease(self.now),
+            Some(Actor::Replica(_) | Actor::Acceptor(_)) | None => None,
+        };
         let Some(Actor::Replica(actor)) = self.actors.get_mut(replica) else {
             return Err("no such replica".into());
         };
-        assert!(actor.request(self.now, ticket, command, None, &mut step));
+        assert!(actor.request(self.now, ticket, command, (None, leased), &mut step));
         self.carry_out(replica, step, output);
         Ok(())
     }
@@ -174,7 +181,7 @@ impl Stage {
             match self.actors.get_mut(&to).unwrap() {
                 Actor::Replica(replica) => replica.handle(self.now, sender, message, &mut step),
                 Actor::Leader(leader) => leader.handle(self.now, sender, message, &mut step),
-                Actor::Acceptor(acceptor) => acceptor.handle(sender, message, &mut step),
+                Actor::Acceptor(acceptor) => acceptor.handle(self.now, sender, message, &mut step),
             }
             self.carry_out(&to, step, output);
         }
@@ -213,9 +220,8 @@ impl Stage {
             match self.actors.get_mut(name) {
                 Some(Actor::Replica(replica)) => replica.tick(self.now, &mut step),
                 Some(Actor::Leader(leader)) => leader.tick(self.now, &mut step),
-                Some(Actor::Acceptor(_)) | None => {
-                    return Err(format!("{name} has nothing to do by time").into());
-                }
+                Some(Actor::Acceptor(acceptor)) => acceptor.tick(self.now, &mut step),
+                None => return Err(format!("there is no {name}").into()),
             }
             step.send.retain(|(_, message)| !matches!(message, Message::Progress { .. }));
             self.carry_out(name, step, output);
@@ -370,6 +376,7 @@ impl Stage {
             Record::Promise(ballot) => format!("promise {}", self.ballot(*ballot)),
             Record::Accepted(pvalue) => format!("accepted {}", self.pvalue(pvalue)),
             Record::Round(round) => format!("round {round}"),
+            Record::Lease(time) => format!("lease of {time:?}"),
             Record::Members(membership) => format!("members, version {}", membership.version),
             Record::Decided { slot, command } => {
                 format!(
@@ -409,6 +416,10 @@ impl Stage {
             Message::Fetch { slot_out, offset } => format!("before slot {slot_out} from byte {offset}"),
             Message::Ask { number, .. } => format!("question {number}"),
             Message::Highest { number, slot, .. } => format!("question {number}: slot {slot}"),
+            Message::Lease { ballot, number, time } => {
+                format!("{} question {number}, for {time:?}", self.ballot(*ballot))
+            }
+            Message::Leased { ballot, number } => format!("{} question {number}", self.ballot(*ballot)),
             Message::Knows { version, .. } => format!("version {version}"),
             Message::Members(membership) => format!("version {}", membership.version),
             Message::Ping | Message::Who => String::new(),
@@ -434,6 +445,8 @@ fn kind_of(message: &Message) -> &'static str {
         Message::Fetch { .. } => "fetch",
         Message::Ask { .. } => "ask",
         Message::Highest { .. } => "highest",
+        Message::Lease { .. } => "lease",
+        Message::Leased { .. } => "leased",
         Message::Ping => "ping",
         Message::Pong { .. } => "pong",
         Message::Knows { .. } => "knows",

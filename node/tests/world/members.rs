@@ -150,9 +150,9 @@ impl World {
         }
         let (name, membership) = (self.name(place), roles.roster.membership.clone());
         let Some(roster) = Roster::of(membership.clone(), &name) else { return };
-        let life = self.nodes[place].life + 1;
+        let (life, rate) = (self.nodes[place].life + 1, self.nodes[place].rate);
         self.nodes[place] = Node::new((&roster, &name), &self.options, life, Disk::default(), self.now);
-        self.nodes[place].genesis = false;
+        (self.nodes[place].genesis, self.nodes[place].rate) = (false, rate);
         self.nodes[place].joined = Some(roster);
         let save = vec![Record::Members(membership)];
         self.keep(place, Role::Acceptor, Step { save, ..Step::default() });
@@ -206,7 +206,7 @@ impl World {
         let operation = Operation::Reconfigure { change };
         let command = Command { client: format!("operator{}", self.next), sequence: 1, operation };
         let mut step = Step::default();
-        let _refused = self.nodes[asked].roles.replica.request(now, ticket, command, None, &mut step);
+        let _refused = self.nodes[asked].roles.replica.request(now, ticket, command, (None, None), &mut step);
         self.keep(asked, Role::Replica, step);
         self.carry_on(asked);
     }

@@ -6,7 +6,7 @@ mod members;
 mod network;
 
 use network::Network;
-use node::config::{Member, PaxosOptions, Role};
+use node::config::{Member, PaxosOptions, Read, Role};
 use node::flaw::Flaw;
 use node::paxos::membership::Roster;
 use node::paxos::message::{Ballot, Command, Message, NodeId};
@@ -36,6 +36,8 @@ pub(super) enum Outcome {
         transfers: u64,
         /// Runs of messages that arrived as one.
         folded: u64,
+        /// Reads for which a leader held a lease.
+        leased: u64,
         /// Changes of the members that came to their end.
         changes: u64,
     },
@@ -92,6 +94,10 @@ struct Node {
     collected: u64,
     life: u32,
     began: Duration,
+    /// How many of its own seconds its clock counts in a true one.
+    rate: f64,
+    /// Its process does nothing until then.
+    paused_until: Duration,
     roles: Roles,
     disk: Disk,
     saving: Option<Saving>,
@@ -133,6 +139,8 @@ pub(super) struct World {
     transfers: u64,
     /// Runs of messages that arrived as one.
     folded: u64,
+    /// Reads for which a leader held a lease.
+    leased: u64,
     broken: Option<String>,
     chance: ChaCha8Rng,
 }
@@ -160,6 +168,8 @@ impl Node {
             collected: roles.acceptor.collected(),
             life,
             began: now,
+            rate: 1.0,
+            paused_until: Duration::ZERO,
             roles,
             disk,
             saving: None,
@@ -188,6 +198,7 @@ impl World {
             events: BinaryHeap::new(),
             network: Network::default(),
             folded: 0,
+            leased: 0,
             next: 0,
             cut: vec![false; all * all],
             version: 0,
@@ -214,8 +225,18 @@ impl World {
         world
     }
 
+    /// Clocks that go faster or slower than true time, by at most this fraction of it.
+    pub(super) fn with_drift(mut self, drift: f64) -> Self {
+        let mut chance = ChaCha8Rng::seed_from_u64(self.chance.random());
+        for node in &mut self.nodes {
+            // The worst is what breaks things, and what is in between hides more.
+            node.rate = [1.0 - drift, 1.0, 1.0 + drift][chance.random_range(0..3)];
+        }
+        self
+    }
+
     fn roster(&self, place: usize) -> Roster {
-        Roster::new(&self.members, &self.members[place].name).unwrap()
+        Roster::new(&self.members, &self.members[place].name, self.options.window).unwrap()
     }
 
     fn at(&mut self, time: Duration, event: Event) {
@@ -234,7 +255,12 @@ impl World {
                 break;
             }
             self.now = time;
-            self.happen(&event);
+            if let Some(node) = self.paused(&event) {
+                let pause = self.milliseconds(0..4);
+                self.at(self.nodes[node].paused_until + pause, event);
+            } else {
+                self.happen(&event);
+            }
         }
         if self.broken.is_none() {
             self.check_calls();
@@ -249,6 +275,7 @@ impl World {
                 snapshots: self.snapshots,
                 transfers: self.transfers,
                 folded: self.folded,
+                leased: self.leased,
                 changes: self.version / 2,
             },
         }
@@ -276,9 +303,25 @@ impl World {
         }
     }
 
-    /// How long ago a node's process began: its clock.
+    /// How long ago a node's process began, by its own clock.
     fn age(&self, place: usize) -> Duration {
-        self.now.saturating_sub(self.nodes[place].began)
+        self.now.saturating_sub(self.nodes[place].began).mul_f64(self.nodes[place].rate)
+    }
+
+    /// The node that this event is for, if it is paused: what happens to it then waits.
+    fn paused(&self, event: &Event) -> Option<usize> {
+        let node = match *event {
+            Event::Deliver { to, .. } => to,
+            Event::Flush { from, .. } => from,
+            Event::Synced { node, .. } | Event::Saved { node, .. } | Event::Tick { node, .. } => node,
+            Event::Restart { .. }
+            | Event::PowerFails
+            | Event::Operator
+            | Event::Join { .. }
+            | Event::Client
+            | Event::Fault => return None,
+        };
+        (self.nodes[node].paused_until > self.now).then_some(node)
     }
 
     fn message(&mut self, to: usize, from: NodeId, message: &Message) {
@@ -288,7 +331,7 @@ impl World {
             let roles = &mut self.nodes[to].roles;
             let mut step = Step::default();
             match role {
-                Role::Acceptor => roles.acceptor.handle(from, message.clone(), &mut step),
+                Role::Acceptor => roles.acceptor.handle(now, from, message.clone(), &mut step),
                 Role::Leader => roles.leader.handle(now, from, message.clone(), &mut step),
                 Role::Replica => roles.replica.handle(now, from, message.clone(), &mut step),
             }
@@ -301,6 +344,9 @@ impl World {
 
     fn tick(&mut self, place: usize) {
         let now = self.age(place);
+        let mut step = Step::default();
+        self.nodes[place].roles.acceptor.tick(now, &mut step);
+        self.keep(place, Role::Acceptor, step);
         let mut step = Step::default();
         self.nodes[place].roles.leader.tick(now, &mut step);
         self.keep(place, Role::Leader, step);
@@ -315,10 +361,11 @@ impl World {
         if role == Role::Replica {
             self.follow_replica(place);
         }
+        let now = self.age(place);
         let node = &mut self.nodes[place];
         if role == Role::Leader {
             let leads = node.roles.leader.leads();
-            node.roles.replica.follow(self.now.saturating_sub(node.began), leads);
+            node.roles.replica.follow(now, leads);
         }
         let early = role == Role::Acceptor && self.options.flaw.contains(&Flaw::AcceptorAnswersBeforeSync);
         let waits = !step.save.is_empty() || node.unsynced.iter().any(|batch| batch.role == Some(role));
@@ -469,13 +516,16 @@ impl World {
             let place = self.chance.random_range(0..self.nodes.len());
             let now = self.age(place);
             let node = &mut self.nodes[place];
-            if !node.up || node.waits {
+            if !node.up || node.waits || node.paused_until > self.now {
                 continue;
             }
             let ticket = Ticket(2 * call + copy);
             let command = Command { client: format!("c{call}"), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
-            let taken = node.roles.replica.request(now, ticket, command, None, &mut step);
+            let by_lease = reads && self.options.read == Read::Lease;
+            let leased = if by_lease { node.roles.leader.lease(now) } else { None };
+            self.leased += u64::from(leased.is_some());
+            let taken = node.roles.replica.request(now, ticket, command, (None, leased), &mut step);
             self.tickets.insert((place, node.life, ticket), call);
             self.calls.entry(call).and_modify(|call| call.taken |= taken);
             self.keep(place, Role::Replica, step);
@@ -488,6 +538,10 @@ impl World {
         if self.now > FAULTS_END {
             self.cut.fill(false);
             return;
+        }
+        if self.options.read == Read::Lease && self.chance.random_range(0..4) == 0 {
+            let place = self.chance.random_range(0..size);
+            self.nodes[place].paused_until = self.now + self.milliseconds(20..300);
         }
         match self.chance.random_range(0..9) {
             0 => {
@@ -529,9 +583,10 @@ impl World {
         let (roster, name) = (self.known_roster(place), self.name(place));
         let old = &mut self.nodes[place];
         let disk = std::mem::take(&mut old.disk);
-        let (life, told, genesis, joined) = (old.life + 1, old.told, old.genesis, old.joined.take());
+        let (life, told, genesis, rate) = (old.life + 1, old.told, old.genesis, old.rate);
+        let joined = old.joined.take();
         *old = Node::new((&roster, &name), &self.options, life, disk, self.now);
-        (old.told, old.genesis, old.joined) = (told, genesis, joined);
+        (old.told, old.genesis, old.joined, old.rate) = (told, genesis, joined, rate);
         let has = old.roles.replica.slot_out();
         if has.max(1) < told {
             self.broken = Some(format!(

@@ -1,0 +1,218 @@
+//! Leases (section 4.5): for a while a majority of acceptors helps no other leader, so that nobody decides anything which
+//! the holder does not know of, and the replica beside it may answer reads alone.
+//!
+//! The holder counts from the moment it asked, an acceptor from the later one at which it was asked. Clocks need not agree on
+//! the time, and only how fast they go matters: each may gain or lose a fraction `drift` of true time, at most. The
+//! holder counts `time`, which takes at most `time / (1 - drift)`; an acceptor counts `time · (1 + drift) / (1 - drift)`, which
+//! takes at least as long. A process that was paused finds its lease expired; an acceptor that restarts waits as long as the
+//! longest lease that its log says it ever granted.
+//!
+//! An acceptor under a lease puts the scouts of other leaders off until it ends, and renews none while one waits. It need not
+//! refuse their pvalues: they come from leaders that a majority helped, so that no lease was in force any more.
+
+use super::message::{Ballot, Message, NodeId, NodeSet, Slot};
+use super::step::Step;
+use crate::config::Lease as Options;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How many times its own length a lease is kept up after the last read.
+const KEPT: u32 = 10;
+
+/// How often a lease is asked for while one lasts.
+const RENEWALS: u32 = 3;
+
+/// One question, when it was asked, and who has granted it.
+#[derive(Debug)]
+struct Question {
+    number: u64,
+    asked: Duration,
+    granted: NodeSet,
+}
+
+/// What a leader knows of its lease.
+#[derive(Debug, Default)]
+pub(super) struct Lease {
+    number: u64,
+    /// What may still be granted, oldest first.
+    questions: VecDeque<Question>,
+    until: Duration,
+    /// Until when it is kept up: it is not asked for without need.
+    wanted: Duration,
+    next: Duration,
+    /// Every slot below must be applied before a read is answered: it may be decided.
+    from: Slot,
+}
+
+impl Lease {
+    /// Takes note that slots below this one may be decided.
+    pub(super) fn reaches(&mut self, from: Slot) {
+        self.from = self.from.max(from);
+    }
+
+    /// Every slot below must be applied before a read is answered.
+    pub(super) fn from(&self) -> Slot {
+        self.from
+    }
+
+    /// Gives up the lease, and what was asked for.
+    pub(super) fn give_up(&mut self) {
+        self.questions.clear();
+        (self.until, self.next) = (Duration::ZERO, Duration::ZERO);
+    }
+
+    /// Somebody wants to read by it; whether it is held.
+    pub(super) fn want(&mut self, now: Duration, options: Options) -> bool {
+        self.wanted = now + options.time * KEPT;
+        now < self.until
+    }
+
+    /// Whether it was held since it was last given up.
+    pub(super) fn was_held(&self) -> bool {
+        !self.until.is_zero()
+    }
+
+    /// When it should be asked for.
+    pub(super) fn wake(&self) -> Duration {
+        if self.next < self.wanted { self.next } else { Duration::MAX }
+    }
+
+    /// Asks for it, or for more of it.
+    pub(super) fn ask(
+        &mut self,
+        now: Duration,
+        ballot: Ballot,
+        options: Options,
+        acceptors: &[NodeId],
+        step: &mut Step,
+    ) {
+        self.number += 1;
+        self.next = now + options.time / RENEWALS;
+        while self.questions.front().is_some_and(|question| question.asked + options.time <= now) {
+            self.questions.pop_front();
+        }
+        let number = self.number;
+        self.questions.push_back(Question { number, asked: now, granted: NodeSet::default() });
+        step.broadcast(acceptors, &Message::Lease { ballot, number, time: options.granted() });
+    }
+
+    /// An acceptor has granted what it was asked for with this number; it is held when those that have are `enough`.
+    pub(super) fn granted(
+        &mut self,
+        from: NodeId,
+        number: u64,
+        options: Options,
+        enough: impl Fn(&NodeSet) -> bool,
+    ) {
+        let Some(place) = self.questions.iter().position(|question| question.number == number) else {
+            return;
+        };
+        let question = &mut self.questions[place];
+        question.granted.insert(from);
+        if enough(&question.granted) {
+            self.until = self.until.max(question.asked + options.time);
+            self.questions.drain(..=place);
+        }
+    }
+}
+
+/// A scout that waits for its promise.
+pub(super) type Scouting = (NodeId, Ballot, Slot);
+
+/// What an acceptor has granted, to the leader whose ballot it has promised.
+#[derive(Debug, Default)]
+pub(super) struct Grant {
+    until: Duration,
+    /// The longest that it ever granted, as it stands in the log.
+    longest: Duration,
+    /// The scout with the highest ballot of those that were put off.
+    waiting: Option<Scouting>,
+}
+
+impl Grant {
+    /// Takes back that leases of this length may have been granted before the process began.
+    pub(super) fn recover(&mut self, longest: Duration) {
+        self.longest = self.longest.max(longest);
+        self.until = self.longest;
+    }
+
+    /// The longest that it ever granted.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Whether somebody holds a lease.
+    pub(super) fn is_in_force(&self, now: Duration) -> bool {
+        now < self.until
+    }
+
+    /// Whether a scout was put off.
+    pub(super) fn keeps_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Grants a lease; true if it is longer than any before, which must then be in the log first.
+    pub(super) fn grant(&mut self, now: Duration, time: Duration) -> bool {
+        self.until = self.until.max(now + time);
+        let longer = time > self.longest;
+        self.longest = self.longest.max(time);
+        longer
+    }
+
+    /// Puts a scout off.
+    pub(super) fn put_off(&mut self, scouting: Scouting) {
+        if self.waiting.is_none_or(|(_, ballot, _)| ballot <= scouting.1) {
+            self.waiting = Some(scouting);
+        }
+    }
+
+    /// When a scout that was put off can be answered.
+    pub(super) fn wake(&self) -> Duration {
+        self.waiting.map_or(Duration::MAX, |_| self.until)
+    }
+
+    /// The scout that can be answered now.
+    pub(super) fn ready(&mut self, now: Duration) -> Option<Scouting> {
+        if self.is_in_force(now) { None } else { self.waiting.take() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// True seconds that a clock of this rate takes for so long.
+    fn truly(counted: Duration, rate: f64) -> f64 {
+        counted.as_secs_f64() / rate
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_clocks_do_within_the_bound_the_holder_is_done_first(
+            milliseconds in 1_u64..10_000, drift in 0.0..0.5_f64, holder in -1.0..=1.0_f64, acceptor in -1.0..=1.0_f64,
+        ) {
+            let options = Options { time: Duration::from_millis(milliseconds), drift };
+            let held = truly(options.time, 1.0 + drift * holder);
+            let granted = truly(options.granted(), 1.0 + drift * acceptor);
+            prop_assert!(held <= granted, "{held} s held, {granted} s granted");
+        }
+    }
+
+    #[test]
+    fn a_lease_lasts_from_the_question_and_not_from_the_answer() {
+        let ms = Duration::from_millis;
+        let options = Options { time: ms(100), drift: 0.0 };
+        let (mut lease, mut step) = (Lease::default(), Step::default());
+        let ballot = Ballot { round: 1, leader: NodeId(0) };
+        assert!(!lease.want(ms(10), options));
+        assert_eq!(lease.wake(), Duration::ZERO);
+        lease.ask(ms(10), ballot, options, &[NodeId(0)], &mut step);
+        lease.granted(NodeId(0), 1, options, |_| true);
+        assert!(lease.want(ms(109), options) && !lease.want(ms(110), options));
+        assert!(lease.was_held());
+        lease.give_up();
+        lease.granted(NodeId(0), 1, options, |_| true);
+        assert!(!lease.want(ms(20), options), "what was given up is not granted any more");
+    }
+}
