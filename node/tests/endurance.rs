@@ -134,12 +134,15 @@ fn full_load(samples: u32, each: Duration, clients: usize, options: PaxosOptions
     let before = changes(&cluster);
     let load = Load::start(&cluster.addresses(), clients);
     let mut seen = Vec::new();
-    println!("seconds, puts/s, memory of the largest node, disk of the largest node");
+    println!(
+        "seconds, puts/s, memory of the largest node, disk of the largest node, leaders adopted meanwhile"
+    );
     for sample in 1..=samples {
         let rate = load.rate(|| std::thread::sleep(each));
         let memory = cluster.statuses().iter().map(|status| resident_bytes(status.pid)).max().unwrap();
         let disk = (0..3).map(|place| folder_bytes(&cluster.data(place))).max().unwrap();
-        println!("{:.0}, {rate:.0}, {memory}, {disk}", (each * sample).as_secs_f64());
+        let adopted = changes(&cluster).saturating_sub(before);
+        println!("{:.0}, {rate:.0}, {memory}, {disk}, {adopted}", (each * sample).as_secs_f64());
         seen.push((memory, disk));
     }
     drop(load);
@@ -209,19 +212,22 @@ fn missed(commands: usize, clients: usize, options: PaxosOptions) -> Status {
     let leader = cluster.leader();
     let addresses = cluster.addresses();
     let all = Load::start(&addresses, clients);
-    let second = Duration::from_millis(if commands > 100_000 { 3_000 } else { 100 });
-    let with_three = all.rate(|| std::thread::sleep(second));
+    let moment = Duration::from_millis(if commands > 100_000 { 3_000 } else { 100 });
+    let with_three = all.rate(|| std::thread::sleep(moment));
     drop(all);
     let (late, others) = ((leader + 1) % 3, [addresses[leader], addresses[(leader + 2) % 3]]);
     cluster.kill(late);
     let before = cluster.status(leader).slot_out;
     put_many(others[0], clients, commands / clients, 100);
     let load = Load::start(&others, clients);
-    let with_two = load.rate(|| std::thread::sleep(second));
+    let with_two = load.rate(|| std::thread::sleep(moment));
     let lacked = cluster.status(leader).slot_out - before;
     let meanwhile = load.rate(|| {
+        let begun = Instant::now();
         cluster.start(late);
         cluster.eventually("it is level", |it| it.status(late).recovery.level_seconds.is_some());
+        // What takes less than the other rates were measured for says little by itself.
+        std::thread::sleep(moment.saturating_sub(begun.elapsed()));
     });
     let status = cluster.status(late);
     drop(load);

@@ -6,7 +6,6 @@ use crate::spec::Experiment;
 use crate::systems::cluster::Cluster;
 use checker::results::sweep::Measurement;
 use std::path::Path;
-use std::time::Duration;
 use tokio::sync::oneshot;
 use workloads::{Api, CancellationToken, Gauge, Gauged, LoadSpec, Target};
 
@@ -79,28 +78,27 @@ type Came = Result<Option<(Measurement, Vec<String>)>, String>;
 impl Job {
     /// All clients share one thread, whatever the system: it must take as little as it can from the nodes.
     fn on_its_own_thread(self) -> std::io::Result<oneshot::Receiver<Came>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, receiver) = oneshot::channel();
         std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
-            let came = tokio::task::LocalSet::new().block_on(&runtime, self.run());
+            let came = self.run();
             // Nobody waits for it once a node has ended.
             let _ = sender.send(came);
         })?;
         Ok(receiver)
     }
 
-    async fn run(self) -> Came {
+    fn run(self) -> Came {
+        let failed = |error: std::io::Error| error.to_string();
         let gauge =
             Gauge::new(&self.load, self.api, self.targets, self.seed).map_err(|error| error.to_string())?;
-        tokio::select! {
-            () = self.cancel.cancelled() => return Ok(None),
-            filled = gauge.fill() => filled?,
-        }
-        if self.load.warmup > Duration::ZERO && gauge.run(self.load.warmup, &self.cancel).await.is_none() {
+        if !gauge.fill(&self.cancel).map_err(failed)? {
             return Ok(None);
         }
+        let warmed = self.load.warmup.is_zero()
+            || gauge.run(self.load.warmup, &self.cancel).map_err(failed)?.is_some();
         let before = usage::processor_seconds(&self.pids);
-        let Some(gauged) = gauge.run(self.load.duration, &self.cancel).await else { return Ok(None) };
+        let gauged = if warmed { gauge.run(self.load.duration, &self.cancel).map_err(failed)? } else { None };
+        let Some(gauged) = gauged else { return Ok(None) };
         let after = usage::processor_seconds(&self.pids);
         let cpu_us = before.zip(after).filter(|_| gauged.ok > 0);
         let cpu_us = cpu_us.map(|(before, after)| (after - before) * 1e6 / gauged.ok as f64);

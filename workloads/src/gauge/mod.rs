@@ -8,30 +8,35 @@ mod wire;
 
 use crate::api::Api;
 use crate::generator::{Choices, Generator};
-use crate::operation::Function;
 use crate::phase::nanoseconds;
 use crate::seed::client_seeds;
 use crate::session::Target;
 use crate::spec::{LoadSpec, SpecError};
-use client::{Client, Tally};
+use client::{Client, Work};
 use hdrhistogram::Histogram;
+use mio::{Events, Poll};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wire::Requests;
 
 /// How long the filling of the store may take beyond the timeout of one operation.
 const FILL_WITHIN: Duration = Duration::from_secs(30);
+/// Clients that fill the store, unless it has more nodes.
+const FILLING: usize = 16;
+/// How long a client rests after an error, lest it spin on a node that refuses.
+const REST: Duration = Duration::from_millis(10);
+/// How often it is looked whether the time is over, where nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// The clients of one measurement. Its futures stay on one thread: drive them in a [`tokio::task::LocalSet`].
+/// The clients of one measurement. All share the thread that drives them, so that they take little from the nodes.
 #[derive(Debug)]
 pub struct Gauge {
     load: LoadSpec,
     targets: Vec<Target>,
-    requests: Rc<Requests>,
+    requests: Requests,
     choices: Arc<Choices>,
     seeds: Vec<u64>,
 }
@@ -60,12 +65,14 @@ impl Gauged {
         self.failed.values().sum()
     }
 
-    fn add(&mut self, tally: Tally) {
-        self.ok += tally.ok;
-        for (error, count) in tally.failed {
-            self.fail(error, count);
-        }
-        self.latencies.add(&tally.latencies).expect("histograms of the same kind can be added");
+    fn new(seconds: f64) -> Self {
+        let latencies = Histogram::new(3).expect("three digits are a precision that hdrhistogram allows");
+        Self { seconds, ok: 0, failed: BTreeMap::new(), latencies }
+    }
+
+    fn succeed(&mut self, took: Duration) {
+        self.ok += 1;
+        self.latencies.record(nanoseconds(took)).expect("the histogram grows by itself");
     }
 
     fn fail(&mut self, error: &str, count: u64) {
@@ -77,93 +84,138 @@ impl Gauge {
     /// The clients of a load with `record = false`; client `n` keeps a connection to target `n mod targets`.
     ///
     /// # Panics
-    /// If there is no target.
+    /// If there is no target but spare ones.
     pub fn new(load: &LoadSpec, api: Api, mut targets: Vec<Target>, seed: u64) -> Result<Self, SpecError> {
         targets.retain(|target| !target.spare);
+        let targets: Vec<_> = targets.into_iter().filter(|target| !target.spare).collect();
         assert!(!targets.is_empty(), "a load needs a node to send to");
         let choices = Arc::new(Choices::new(load)?);
-        let requests = Rc::new(Requests::new(load, api));
+        let requests = Requests::new(load, api);
         Ok(Self { load: load.clone(), targets, requests, choices, seeds: client_seeds(seed, load.clients) })
     }
 
-    /// Writes every key once, so that reads find something. What went wrong, if not all could be written.
-    pub async fn fill(&self) -> Result<(), String> {
-        let mut client = Client::new(self.targets[0].address);
-        let until = Instant::now() + FILL_WITHIN + self.load.timeout;
-        for key in 0..self.load.keys {
-            let request = self.requests.of(Function::Put, key);
-            while let Err(error) = client.exchange(&self.requests, request).await {
-                if Instant::now() >= until {
-                    return Err(format!(
-                        "{} was not written: {error}; the load needs every key",
-                        LoadSpec::key_name(key)
-                    ));
-                }
-                client.rest().await;
-            }
+    /// Writes every key once, so that reads find something. False if it was cancelled.
+    ///
+    /// # Errors
+    /// When not all could be written, or the system gives us no way to wait for many connections.
+    pub fn fill(&self, cancel: &CancellationToken) -> io::Result<bool> {
+        let count = u32::try_from(FILLING.max(self.targets.len())).expect("there are few targets");
+        let (step, end) = (count.min(self.load.keys), self.load.keys);
+        let work = |next| Work::Keys { next, step, end };
+        let clients = (0..step).map(|number| self.client(number, work(number)));
+        let patience = Instant::now() + FILL_WITHIN + self.load.timeout;
+        let Some((written, open)) = self.drive(clients.collect(), patience, cancel)? else {
+            return Ok(false);
+        };
+        if open > 0 {
+            let errors: Vec<_> = written.failed.into_keys().collect();
+            let ended = if errors.is_empty() { "no answer".to_owned() } else { errors.join(", ") };
+            let what = format!("not every key was written in {FILL_WITHIN:?}; attempts ended with {ended}");
+            return Err(io::Error::new(ErrorKind::TimedOut, what));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Lets all clients work for this long, each beginning its next operation when its last one has ended. Operations
     /// that are open at the end may take the timeout of one; none if it was cancelled before.
-    pub async fn run(&self, duration: Duration, cancel: &CancellationToken) -> Option<Gauged> {
-        let begun = Instant::now();
-        let until = begun + duration;
-        let mut clients = JoinSet::new();
-        for (number, seed) in (0..).zip(&self.seeds) {
-            let target = &self.targets[number as usize % self.targets.len()];
-            let operations = Generator::new(Arc::clone(&self.choices), number, *seed);
-            let (mut client, requests) = (Client::new(target.address), Rc::clone(&self.requests));
-            clients.spawn_local(async move { client.work(operations, &requests, until).await });
-        }
-        let mut gauged = Gauged {
-            seconds: nanoseconds(duration) as f64 / 1e9,
-            ok: 0,
-            failed: BTreeMap::new(),
-            latencies: client::histogram(),
+    ///
+    /// # Errors
+    /// When the system gives us no way to wait for many connections.
+    pub fn run(&self, duration: Duration, cancel: &CancellationToken) -> io::Result<Option<Gauged>> {
+        let until = Instant::now() + duration;
+        let client = |(number, seed): (u32, &u64)| {
+            let operations = Box::new(Generator::new(Arc::clone(&self.choices), number, *seed));
+            self.client(number, Work::Until(until, operations))
         };
-        let patience = tokio::time::sleep_until((until + self.load.timeout).into());
-        tokio::pin!(patience);
-        let open = loop {
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return None,
-                ended = clients.join_next() => match ended {
-                    None => break 0,
-                    Some(Ok(tally)) => gauged.add(tally),
-                    Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-                },
-                () = &mut patience => break clients.len(),
-            }
+        let clients = (0..).zip(&self.seeds).map(client).collect();
+        let Some((mut gauged, open)) = self.drive(clients, until + self.load.timeout, cancel)? else {
+            return Ok(None);
         };
+        gauged.seconds = nanoseconds(duration) as f64 / 1e9;
         if open > 0 {
-            gauged.fail("timeout", open as u64);
+            gauged.fail("timeout", open);
         }
-        Some(gauged)
+        Ok(Some(gauged))
+    }
+
+    fn client(&self, number: u32, work: Work) -> Client {
+        let number = number as usize;
+        Client::new(number, self.targets[number % self.targets.len()].address, work)
+    }
+
+    /// Drives clients until none has anything to do, or until `patience`: what they saw, and how many operations were
+    /// still open then. None if it was cancelled.
+    fn drive(
+        &self,
+        mut clients: Vec<Client>,
+        patience: Instant,
+        cancel: &CancellationToken,
+    ) -> io::Result<Option<(Gauged, u64)>> {
+        let mut poll = Poll::new()?;
+        let mut events = Events::with_capacity(clients.len());
+        let mut seen = Gauged::new(0.0);
+        let mut busy = clients.len() as u64;
+        let mut resting: Vec<(Instant, usize)> = (0..clients.len()).map(|it| (Instant::now(), it)).collect();
+        while busy > 0 && Instant::now() < patience {
+            if cancel.is_cancelled() {
+                return Ok(None);
+            }
+            let now = Instant::now();
+            let (due, later): (Vec<_>, _) = resting.into_iter().partition(|(until, _)| *until <= now);
+            resting = later;
+            let mut begin: Vec<usize> = due.into_iter().map(|(_, client)| client).collect();
+            for event in &events {
+                let (place, now) = (event.token().0, Instant::now());
+                match clients[place].go_on(&self.requests) {
+                    None => {}
+                    Some(Ok(())) => {
+                        seen.succeed(now - clients[place].begun);
+                        begin.push(place);
+                    }
+                    Some(Err(error)) => {
+                        seen.fail(error, 1);
+                        resting.push((now + REST, place));
+                    }
+                }
+            }
+            for place in begin {
+                match clients[place].begin(Instant::now(), &self.requests, poll.registry()) {
+                    Ok(true) => {}
+                    Ok(false) => busy -= 1,
+                    Err(error) => {
+                        seen.fail(error, 1);
+                        resting.push((Instant::now() + REST, place));
+                    }
+                }
+            }
+            events.clear();
+            match poll.poll(&mut events, Some(LOOK_EVERY)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(Some((seen, busy)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::SocketAddr;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
 
     /// A node that answers every request with these bytes, in two pieces.
-    async fn node(answer: &'static str) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    fn node(answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::task::spawn_local(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::task::spawn_local(async move {
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                std::thread::spawn(move || {
                     let mut buffer = vec![0; 4096];
-                    while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
+                    while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
                         let (first, second) = answer.split_at(answer.len() / 2);
                         for piece in [first, second] {
-                            let _ = stream.write_all(piece.as_bytes()).await;
-                            let _ = stream.flush().await;
+                            let _ = stream.write_all(piece.as_bytes());
                         }
                     }
                 });
@@ -172,18 +224,16 @@ mod tests {
         address
     }
 
-    fn measured(answer: &'static str, mix: &str) -> (Result<(), String>, Option<Gauged>) {
+    fn measured(answer: &'static str, mix: &str) -> (bool, Gauged) {
         let text = format!(
             "workload = \"kv\"\nclients = 3\nkeys = 5\nrecord = false\ntimeout = \"100ms\"\nmix = {{ {mix} = 1 }}"
         );
         let load: LoadSpec = toml::from_str(&text).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        tokio::task::LocalSet::new().block_on(&runtime, async {
-            let target = Target { name: "n1".to_owned(), address: node(answer).await, spare: false };
-            let gauge = Gauge::new(&load, Api::Kv, vec![target], 7).unwrap();
-            let filled = if answer.starts_with("HTTP/1.1 200") { gauge.fill().await } else { Ok(()) };
-            (filled, gauge.run(Duration::from_millis(100), &CancellationToken::new()).await)
-        })
+        let target = Target { name: "n1".to_owned(), address: node(answer), spare: false };
+        let gauge = Gauge::new(&load, Api::Kv, vec![target], 7).unwrap();
+        let cancel = CancellationToken::new();
+        let filled = answer.starts_with("HTTP/1.1 200") && gauge.fill(&cancel).unwrap();
+        (filled, gauge.run(Duration::from_millis(100), &cancel).unwrap().unwrap())
     }
 
     #[test]
@@ -193,8 +243,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n",
         ] {
             let (filled, gauged) = measured(answer, "put");
-            let gauged = gauged.unwrap();
-            assert_eq!((filled, gauged.failures()), (Ok(()), 0));
+            assert_eq!((filled, gauged.failures()), (true, 0));
             assert!(gauged.ok >= 3, "every client works at least once: {gauged:?}");
             assert!(gauged.quantile_ms(0.5) <= gauged.quantile_ms(0.99));
         }
@@ -203,14 +252,24 @@ mod tests {
     #[test]
     fn what_is_no_success_is_counted_by_what_it_is() {
         let (_, gauged) = measured("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "get");
-        let gauged = gauged.unwrap();
         assert_eq!((gauged.ok, gauged.quantile_ms(0.5)), (0, None));
         assert_eq!(gauged.failed.keys().collect::<Vec<_>>(), ["status 503"]);
     }
 
     #[test]
+    fn a_measurement_that_is_cancelled_gives_nothing() {
+        let load: LoadSpec = toml::from_str("workload = \"kv\"\nrecord = false\nmix = { put = 1 }").unwrap();
+        let target = Target { name: "n1".to_owned(), address: node(""), spare: false };
+        let gauge = Gauge::new(&load, Api::Kv, vec![target], 7).unwrap();
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        assert!(!gauge.fill(&cancel).unwrap());
+        assert!(gauge.run(Duration::from_secs(60), &cancel).unwrap().is_none());
+    }
+
+    #[test]
     fn a_node_that_is_silent_costs_the_timeout_of_one_operation() {
         let (_, gauged) = measured("", "get");
-        assert_eq!(gauged.unwrap().failed, BTreeMap::from([("timeout".to_owned(), 3)]));
+        assert_eq!(gauged.failed, BTreeMap::from([("timeout".to_owned(), 3)]));
     }
 }
