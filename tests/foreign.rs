@@ -6,7 +6,7 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use support::{lab_possible, output, stderr, stdout, write_spec};
+use support::{lab_possible, lab_with_disks_possible, output, stderr, stdout, write_spec};
 
 /// The etcd that these tests use: `BENCH_ETCD`, or the one in PATH.
 fn etcd() -> Option<PathBuf> {
@@ -39,6 +39,29 @@ fn an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader() {
     assert_eq!(run.status.code(), Some(0), "{said}");
     let table = std::fs::read_to_string(folder.path().join("out/main/faults.csv")).unwrap();
     assert_eq!(table.matches(",true,").count(), 2, "{table}");
+}
+
+#[test]
+fn a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power_and_one_that_always_syncs_does_not()
+ {
+    let test = "a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power…";
+    if !lab_with_disks_possible(test) {
+        return;
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&folders).any(|folder| folder.join("redis-server").exists()) {
+        eprintln!("skipped {test}: there is no redis-server in PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["run", "redis-loss", "--seed", "5", "--out", "out", "--set", "load.duration=6s"];
+    let run = output(folder.path(), &run);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    let verdict = std::fs::read(folder.path().join("out/verdict.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
+    let answers: Vec<_> = verdict["variants"].as_array().unwrap().iter().map(|it| &it["answer"]).collect();
+    assert_eq!(answers, ["invalid", "valid"], "{said}");
 }
 
 #[test]

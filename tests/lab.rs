@@ -11,8 +11,9 @@ use rand::{RngExt, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use support::{
     bench, lab_possible, lab_with_disks_possible, load_events, output, skip, stderr, stdout, wait_for_exit,
@@ -235,6 +236,22 @@ fn an_interrupted_lab_heals_writes_its_results_and_ends_with_130() {
     assert_eq!(marked(folder.path()), []);
 }
 
+/// Makes sure that a bench that may make no namespaces says so, falls back aloud, and refuses a lab, for this reason.
+fn falls_back_aloud(folder: &Path, forbidden: impl Fn(&[&str]) -> Output, reason: &str) {
+    let doctor = stdout(&forbidden(&["doctor"]));
+    assert!(doctor.contains("no   lab"), "{doctor}");
+    let refused = forbidden(&["run", "short.toml", LAB[0], LAB[1]]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    let said = stderr(&refused);
+    assert!(said.contains(reason) && said.contains("network = \"proxy\""), "{said}");
+    let run = forbidden(&["run", "short.toml", "--out", "out"]);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(said.contains("no lab here") && said.contains(reason), "it falls back aloud: {said}");
+    assert!(said.contains("(network proxy, disk real)"), "{said}");
+    assert!(folder.join("out/verdict.json").exists());
+}
+
 #[test]
 fn where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is_refused() {
     let test = "where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is_refused";
@@ -247,21 +264,56 @@ fn where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is
         command.args(["-Ur", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_bench")]).args(arguments);
         command.current_dir(folder.path()).env("NO_COLOR", "1").stdin(Stdio::null()).output()
     };
-    let Some(doctor) = forbidden(&["doctor"]).ok().filter(|doctor| doctor.status.success()) else {
+    if !forbidden(&["doctor"]).is_ok_and(|doctor| doctor.status.success()) {
         skip(test, "namespaces cannot be switched off here");
         return;
+    }
+    let forbidden = |arguments: &[&str]| forbidden(arguments).unwrap();
+    falls_back_aloud(folder.path(), forbidden, "max_user_namespaces");
+}
+
+/// What the bench behind a filter is asked, a word a line.
+const FILTERED: &str = "BENCH_TEST_FILTERED";
+
+/// Not a test: forbids itself to make namespaces, as the filter of a container does, and becomes the bench.
+#[test]
+#[ignore = "started by another test as a process of its own"]
+fn a_bench_behind_a_filter() {
+    use seccompiler::SeccompCmpOp::MaskedEq;
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCondition, SeccompFilter, SeccompRule,
     };
-    assert!(stdout(&doctor).contains("no   lab"), "{}", stdout(&doctor));
-    let refused = forbidden(&["run", "short.toml", LAB[0], LAB[1]]).unwrap();
-    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
-    let said = stderr(&refused);
-    assert!(said.contains("max_user_namespaces") && said.contains("network = \"proxy\""), "{said}");
-    let run = forbidden(&["run", "short.toml", "--out", "out"]).unwrap();
-    let said = format!("{}{}", stdout(&run), stderr(&run));
-    assert_eq!(run.status.code(), Some(0), "{said}");
-    assert!(
-        said.contains("no lab here") && said.contains("max_user_namespaces"),
-        "it falls back aloud: {said}"
-    );
-    assert!(said.contains("(network proxy, disk real)"), "{said}");
+    let Ok(arguments) = std::env::var(FILTERED) else { return };
+    let flags = [libc::CLONE_NEWUSER, libc::CLONE_NEWPID, libc::CLONE_NEWNET, libc::CLONE_NEWNS];
+    let rule = |flag: i32| {
+        let flag = u64::from(flag.cast_unsigned());
+        let is_set = SeccompCondition::new(0, SeccompCmpArgLen::Dword, MaskedEq(flag), flag).unwrap();
+        SeccompRule::new(vec![is_set]).unwrap()
+    };
+    let rules: Vec<SeccompRule> = flags.into_iter().map(rule).collect();
+    let namespaces = [(libc::SYS_unshare, rules.clone()), (libc::SYS_clone, rules)].into();
+    // Its flags are behind a pointer that no filter can follow; who is told that it is not there uses the older call.
+    let newer = [(libc::SYS_clone3, Vec::new())].into();
+    for (rules, error) in [(namespaces, libc::EPERM), (newer, libc::ENOSYS)] {
+        let error = SeccompAction::Errno(error.cast_unsigned());
+        let arch = std::env::consts::ARCH.try_into().unwrap();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, error, arch).unwrap();
+        let program: BpfProgram = filter.try_into().unwrap();
+        seccompiler::apply_filter(&program).unwrap();
+    }
+    let error = Command::new(env!("CARGO_BIN_EXE_bench")).args(arguments.lines()).exec();
+    panic!("the bench did not start: {error}");
+}
+
+#[test]
+fn where_a_filter_of_system_calls_forbids_namespaces_auto_says_so_and_takes_proxies() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let forbidden = |arguments: &[&str]| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["a_bench_behind_a_filter", "--exact", "--ignored", "--nocapture"]);
+        command.env(FILTERED, arguments.join("\n")).env("NO_COLOR", "1").current_dir(folder.path());
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    falls_back_aloud(folder.path(), forbidden, "seccomp");
 }

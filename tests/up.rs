@@ -35,11 +35,12 @@ fn a_kept_cluster_is_reached_hurt_healed_and_stopped_and_leaves_nothing() {
     let refused = output(folder.path(), &["nemesis", "--attach", "out", "--kill", "n9"]);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("n9"), "{}", stderr(&refused));
-    let hurt =
-        output(folder.path(), &["nemesis", "--attach", "out", "--kill", "n2", "--partition", "n1|n2,n3"]);
+    let faults = ["--kill", "n2", "--partition", "n1|n2,n3", "--clock-jump=-1h:n3"];
+    let hurt = output(folder.path(), &[&["nemesis", "--attach", "out"][..], &faults].concat());
     let said = format!("{}{}", stdout(&hurt), stderr(&hurt));
     assert_eq!(hurt.status.code(), Some(0), "{said}");
     assert!(said.contains("ended by signal 9") && said.contains("healed: partition"), "{said}");
+    assert!(said.contains(" s behind, and is true"), "{said}");
 
     let down = output(folder.path(), &["down", "out"]);
     assert_eq!(down.status.code(), Some(0), "{}", stderr(&down));

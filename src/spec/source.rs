@@ -33,6 +33,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/transactions.toml",
     "workloads/speed.toml",
     "workloads/redis.toml",
+    "workloads/redis-loss.toml",
     "workloads/reconfigure.toml",
     "workloads/flaws/acceptor-answers-before-sync.toml",
     "workloads/flaws/acceptor-answers-before-write.toml",

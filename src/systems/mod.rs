@@ -9,4 +9,5 @@ mod members;
 pub(crate) mod observe;
 pub(crate) mod output;
 mod paxos;
+mod redis;
 pub(crate) mod samples;

@@ -1,7 +1,7 @@
 //! What a node says of itself when it is asked, whichever system it is of.
 
 use super::http::{AskError, Asker};
-use super::members;
+use super::{members, redis};
 use crate::spec::sections::System;
 use nemesis::{Directory, Members, Progress};
 use node::config::Member;
@@ -110,13 +110,14 @@ pub(crate) struct Watched {
     pub(crate) name: String,
     system: System,
     api: Api,
+    address: SocketAddr,
     pub(super) asker: Asker,
 }
 
 impl Watched {
     /// The node at this address; it is asked there directly, so that no fault of the network hides it.
     pub(crate) fn new(name: &str, address: SocketAddr, system: System, api: Api) -> Self {
-        Self { name: name.to_owned(), system, api, asker: Asker::new(address) }
+        Self { name: name.to_owned(), system, api, address, asker: Asker::new(address) }
     }
 
     /// Asks it; none if it does not answer within `patience`.
@@ -131,8 +132,10 @@ impl Watched {
                     self.asker.post("/v3/maintenance/status", "{}", patience).await.ok()?;
                 Some(status.into())
             }
-            // Its loads are not recorded, so nobody asks while one runs.
-            (System::Etcd | System::Command, Api::Redis) => None,
+            (System::Etcd | System::Command, Api::Redis) => {
+                let leads = tokio::time::timeout(patience, redis::leads(self.address)).await.ok()?.ok()?;
+                Some(Observation { active: Some(leads), ..Observation::default() })
+            }
             // Nobody knows what it says of itself, only whether it answers; it may speak of itself as our own store does.
             (System::Etcd | System::Command, Api::Kv) => {
                 match self.asker.get::<Status>("/status", patience).await {

@@ -16,11 +16,17 @@ pub struct CommandName {
     pub sequence: u64,
 }
 
-/// Speaks the protocol of one system over HTTP.
+/// Speaks the protocol of one system over HTTP, or over TCP as it is.
 ///
 /// It decides nothing about outcomes: it says what an answer says, and
 /// [`ending`](crate::outcome::ending) says what follows.
 pub trait Adapter: Send + Sync {
+    /// Whether it speaks HTTP. If not, the body of a request is all that is sent, and that of an answer all that comes
+    /// back, in the protocol of Redis.
+    fn speaks_http(&self) -> bool {
+        true
+    }
+
     /// The request that asks for the operation. `host` is the address of the node it goes to; a command without a name
     /// is never sent again.
     fn request(

@@ -4,6 +4,7 @@ use crate::adapter::Adapter;
 use crate::etcd::EtcdHttp;
 use crate::operation::Function;
 use crate::paxos::PaxosHttp;
+use crate::redis::RedisResp;
 use crate::spec::{LoadSpec, SpecError, Workload};
 use serde::{Deserialize, Serialize};
 
@@ -16,20 +17,17 @@ pub enum Api {
     Kv,
     /// The HTTP gateway of etcd, `/v3/kv/…`.
     Etcd,
-    /// That of Redis (RESP), for loads that are not recorded.
+    /// That of Redis (RESP).
     Redis,
 }
 
 impl Api {
-    /// What speaks it, for a load that is recorded.
-    ///
-    /// # Panics
-    /// For loads that [`Api::check`] refuses.
+    /// What speaks it, for a load.
     pub fn adapter(self, load: &LoadSpec) -> Box<dyn Adapter> {
         match self {
             Self::Kv => Box::new(PaxosHttp::new(load.workload, load.keys)),
             Self::Etcd => Box::new(EtcdHttp::new(load.workload)),
-            Self::Redis => unreachable!("a recorded load that Redis cannot take is refused before it starts"),
+            Self::Redis => Box::new(RedisResp::new(load.workload)),
         }
     }
 
@@ -49,8 +47,14 @@ impl Api {
                 "workload",
                 "only the bench's own store is asked for this; etcd can have register and kv",
             ),
-            Self::Redis if load.record => {
-                refuse("record", "Redis is only measured, which is what record = false is for")
+            Self::Redis if load.retry.is_some() => {
+                refuse("retry", "Redis would apply a command again that is sent again; remove it")
+            }
+            Self::Redis if load.record && !matches!(load.workload, Workload::Register | Workload::Kv) => {
+                refuse(
+                    "workload",
+                    "only the bench's own store is asked for this; Redis can have register and kv",
+                )
             }
             Self::Kv | Self::Etcd | Self::Redis => Ok(()),
         }
@@ -69,7 +73,9 @@ mod tests {
         assert_eq!(refused("workload = \"bank\""), "workload");
         assert_eq!(refused("workload = \"kv\"\nmix = { append = 1 }"), "mix");
         assert_eq!(Api::Etcd.check(&load("workload = \"kv\"")), Ok(()));
-        assert_eq!(Api::Redis.check(&load("")).unwrap_err().field, "record");
+        assert_eq!(Api::Redis.check(&load("")), Ok(()));
+        assert_eq!(Api::Redis.check(&load("workload = \"bank\"")).unwrap_err().field, "workload");
+        assert_eq!(Api::Redis.check(&load("retry = \"100ms\"")).unwrap_err().field, "retry");
         assert_eq!(Api::Kv.check(&load("retry = \"100ms\"")), Ok(()));
     }
 }

@@ -186,10 +186,14 @@ impl Client {
         loop {
             let (mut connection, fresh) = match self.connection.take() {
                 Some(connection) => (connection, false),
-                None => match Connection::open(shared.targets[self.target].address).await {
-                    Ok(connection) => (connection, true),
-                    Err(happened) => return happened,
-                },
+                None => {
+                    match Connection::open(shared.targets[self.target].address, shared.adapter.speaks_http())
+                        .await
+                    {
+                        Ok(connection) => (connection, true),
+                        Err(happened) => return happened,
+                    }
+                }
             };
             *sent = true;
             match connection.exchange(request).await {
@@ -272,7 +276,7 @@ pub(crate) async fn probe(
 ) -> Happened {
     let address: SocketAddr = shared.targets[target].address;
     let exchange = async {
-        let mut connection = match Connection::open(address).await {
+        let mut connection = match Connection::open(address, shared.adapter.speaks_http()).await {
             Ok(connection) => connection,
             Err(happened) => return happened,
         };

@@ -1,6 +1,7 @@
-//! One HTTP/1.1 connection that is kept open between operations.
+//! One connection that is kept open between operations: HTTP/1.1, or the protocol of Redis over TCP as it is.
 
 use crate::outcome::Happened;
+use crate::redis;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -10,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
@@ -18,7 +20,16 @@ const BODY_MAX: usize = 16 << 20;
 
 /// An open connection; dropping it closes the socket at once.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) enum Connection {
+    /// HTTP.
+    Http(Http),
+    /// TCP as it is.
+    Plain(TcpStream),
+}
+
+/// A connection that speaks HTTP.
+#[derive(Debug)]
+pub(crate) struct Http {
     sender: SendRequest<Full<Bytes>>,
     driver: AbortHandle,
 }
@@ -34,19 +45,22 @@ pub(crate) enum NoAnswer {
 
 impl Connection {
     /// Connects; no byte of a request is sent.
-    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Happened> {
+    pub(crate) async fn open(address: SocketAddr, speaks_http: bool) -> Result<Self, Happened> {
         let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
             io::ErrorKind::ConnectionRefused => Happened::Refused,
             _ => Happened::Unreachable,
         })?;
         stream.set_nodelay(true).map_err(|_| Happened::Unreachable)?;
+        if !speaks_http {
+            return Ok(Self::Plain(stream));
+        }
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|_| Happened::Unreachable)?;
         let driver = tokio::spawn(async move {
             // What goes wrong here also ends the exchange that is open, and is judged there.
             drop(connection.await);
         });
-        Ok(Self { sender, driver: driver.abort_handle() })
+        Ok(Self::Http(Http { sender, driver: driver.abort_handle() }))
     }
 
     /// Sends a request and reads the whole answer.
@@ -54,6 +68,43 @@ impl Connection {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), NoAnswer> {
+        match self {
+            Self::Http(http) => http.exchange(request).await,
+            Self::Plain(stream) => exchange(stream, request).await,
+        }
+    }
+}
+
+/// Sends the body of a request as it is, and reads an answer of Redis.
+async fn exchange(
+    stream: &mut TcpStream,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), NoAnswer> {
+    // What was closed meanwhile is not written to. Nothing else can have come: each answer was read to its end.
+    if !matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+        return Err(NoAnswer::NotSent(Box::new(request)));
+    }
+    let Ok(body) = request.into_body().collect().await;
+    let broken = |error: io::Error| match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => NoAnswer::Broken(Happened::Reset),
+        _ => NoAnswer::Broken(Happened::Broken),
+    };
+    stream.write_all(&body.to_bytes()).await.map_err(broken)?;
+    let mut answer = Vec::new();
+    loop {
+        if stream.read_buf(&mut answer).await.map_err(broken)? == 0 {
+            return Err(NoAnswer::Broken(Happened::Closed));
+        }
+        match redis::is_whole(&answer) {
+            Ok(true) => return Ok((StatusCode::OK, answer.into())),
+            Ok(false) if answer.len() <= BODY_MAX => {}
+            Ok(false) | Err(()) => return Err(NoAnswer::Broken(Happened::Garbled)),
+        }
+    }
+}
+
+impl Http {
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), NoAnswer> {
         if self.sender.ready().await.is_err() {
             return Err(NoAnswer::NotSent(Box::new(request)));
         }
@@ -68,7 +119,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for Http {
     fn drop(&mut self) {
         self.driver.abort();
     }

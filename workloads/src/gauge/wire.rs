@@ -3,6 +3,7 @@
 use crate::adapter::Adapter;
 use crate::api::Api;
 use crate::operation::{Function, Operation};
+use crate::redis;
 use crate::spec::{LoadSpec, Workload};
 use http_body_util::BodyExt;
 use hyper::header::HeaderValue;
@@ -61,8 +62,7 @@ fn resp(operation: &Operation) -> Box<[u8]> {
     let key = operation.key.as_str();
     let value = operation.argument.as_str().unwrap_or("1");
     let words = if operation.function.is_read() { vec!["GET", key] } else { vec!["SET", key, value] };
-    let texts = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
-    format!("*{}\r\n{}", words.len(), texts.collect::<String>()).into_bytes().into()
+    redis::command(&words).into()
 }
 
 fn http(adapter: &dyn Adapter, operation: &Operation) -> Box<[u8]> {
