@@ -7,13 +7,13 @@
 
 use clap::Parser;
 use node::config::{Member, NodeConfig, PaxosOptions, Role};
-use std::net::SocketAddr;
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Measures puts and linearizable reads of three nodes, and of three nodes of etcd.
 #[derive(Parser)]
@@ -36,6 +36,9 @@ struct Arguments {
     /// How our nodes are asked to read: log, quorum, lease or local.
     #[arg(long, default_value = "log")]
     read: String,
+    /// What is measured.
+    #[arg(long, value_delimiter = ',', default_value = "put,get")]
+    operations: Vec<Kind>,
     /// The program of our nodes, to compare two builds; the one beside this program if not given.
     #[arg(long)]
     node: Option<PathBuf>,
@@ -48,7 +51,7 @@ enum System {
     Etcd,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 enum Kind {
     Put,
     Get,
@@ -91,13 +94,16 @@ impl Cluster {
 
     /// What all nodes together have taken of the processors, in seconds.
     fn processor_seconds(&self) -> f64 {
-        let ticks = |child: &Child| {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-            let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-            fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()
-        };
-        self.children.iter().map(ticks).sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
+        self.children.iter().map(|child| processor_seconds(child.id())).sum()
     }
+}
+
+/// What a process has taken of the processors, in seconds.
+fn processor_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
 fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Path>) -> Child {
@@ -184,42 +190,78 @@ fn body(answer: &[u8]) -> Option<(usize, Option<usize>)> {
     Some((head + 4, length.map(|length| length.parse().unwrap())))
 }
 
-/// Reads one whole answer; whether it is a 200.
-async fn answered(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
-    buffer.clear();
-    loop {
-        if stream.read_buf(buffer).await.unwrap() == 0 {
-            return false;
+/// A client: a connection, and what it is doing.
+struct Client {
+    stream: TcpStream,
+    key: usize,
+    begun: Instant,
+    answer: Vec<u8>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr, number: usize) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, key: number, begun: Instant::now(), answer: Vec::with_capacity(4096) })
+    }
+
+    fn ask(&mut self, requests: &[Vec<u8>], now: Instant) {
+        self.key = (self.key * 31 + 17) % requests.len();
+        self.begun = now;
+        // A request is far smaller than the empty buffer of a socket.
+        assert_eq!(self.stream.write(&requests[self.key]).unwrap(), requests[self.key].len());
+    }
+
+    /// Reads what has come; whether the answer is whole, and a 200.
+    fn read(&mut self) -> Option<bool> {
+        let mut some = [0; 4096];
+        match self.stream.read(&mut some) {
+            Ok(0) => return Some(false),
+            Ok(count) => self.answer.extend_from_slice(&some[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) => panic!("{error}"),
         }
-        let Some((begin, length)) = body(buffer) else { continue };
-        let complete = match length {
-            Some(length) => buffer.len() >= begin + length,
-            None => buffer.ends_with(b"0\r\n\r\n"),
+        let (begin, length) = body(&self.answer)?;
+        let whole = match length {
+            Some(length) => self.answer.len() >= begin + length,
+            None => self.answer.ends_with(b"0\r\n\r\n"),
         };
-        if complete {
-            return buffer.starts_with(b"HTTP/1.1 200");
-        }
+        whole.then(|| {
+            let good = self.answer.starts_with(b"HTTP/1.1 200");
+            self.answer.clear();
+            good
+        })
     }
 }
 
-async fn client(
-    requests: Rc<[Vec<u8>]>,
-    address: SocketAddr,
-    number: usize,
-    until: Instant,
-) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (mut buffer, mut took) = (Vec::with_capacity(4096), Vec::new());
-    let mut key = number;
-    let mut begun = Instant::now();
-    while begun < until {
-        key = (key * 31 + 17) % requests.len();
-        stream.write_all(&requests[key]).await.unwrap();
-        assert!(answered(&mut stream, &mut buffer).await, "{}", String::from_utf8_lossy(&buffer));
-        let ended = Instant::now();
-        took.push(ended - begun);
-        begun = ended;
+/// Drives so many clients until a time; returns what each request took.
+fn drive(cluster: &Cluster, requests: &[Vec<u8>], clients: usize, until: Instant) -> Vec<Duration> {
+    let of = |number: usize| Client::connect(cluster.addresses[number % cluster.addresses.len()], number);
+    let mut clients: Vec<_> = (0..clients).map(|number| of(number).unwrap()).collect();
+    let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+    for (number, client) in clients.iter_mut().enumerate() {
+        let data = epoll::EventData::new_u64(number as u64);
+        epoll::add(&poll, &client.stream, data, epoll::EventFlags::IN).unwrap();
+        client.ask(requests, Instant::now());
+    }
+    let (mut took, mut busy) = (Vec::new(), clients.len());
+    let mut events = Vec::with_capacity(clients.len());
+    while busy > 0 {
+        events.clear();
+        epoll::wait(&poll, spare_capacity(&mut events), None).unwrap();
+        for event in &events {
+            let client = &mut clients[usize::try_from(event.data.u64()).unwrap()];
+            let Some(good) = client.read() else { continue };
+            assert!(good, "{}", String::from_utf8_lossy(&client.answer));
+            let now = Instant::now();
+            took.push(now - client.begun);
+            if now < until {
+                client.ask(requests, now);
+            } else {
+                busy -= 1;
+            }
+        }
     }
     took
 }
@@ -232,49 +274,44 @@ struct Measured {
     /// The 50th and the 99th percentile of what they took, in milliseconds.
     p50: f64,
     p99: f64,
-    /// Microseconds of processor time that the nodes took for an operation.
-    cpu: f64,
+    /// Microseconds of processor time that the nodes, and the clients, took for an operation.
+    nodes: f64,
+    clients: f64,
 }
 
-async fn measure(cluster: &Cluster, kind: Kind, clients: usize, arguments: &Arguments) -> Measured {
+fn measure(cluster: &Cluster, kind: Kind, clients: usize, arguments: &Arguments) -> Measured {
     let requests: Vec<_> = (0..KEYS).map(|key| request(cluster.system, kind, &arguments.read, key)).collect();
-    let requests: Rc<[Vec<u8>]> = requests.into();
-    let before = cluster.processor_seconds();
+    let (nodes, own) = (cluster.processor_seconds(), processor_seconds(std::process::id()));
     let until = Instant::now() + Duration::from_secs_f64(arguments.seconds);
-    let begin = |number: usize| {
-        let address = cluster.addresses[number % cluster.addresses.len()];
-        tokio::task::spawn_local(client(Rc::clone(&requests), address, number, until))
-    };
-    let tasks: Vec<_> = (0..clients).map(begin).collect();
-    let mut took = Vec::new();
-    for task in tasks {
-        took.extend(task.await.unwrap());
-    }
-    let cpu = (cluster.processor_seconds() - before) / took.len() as f64 * 1e6;
+    let mut took = drive(cluster, &requests, clients, until);
+    let each = 1e6 / took.len() as f64;
+    let nodes = (cluster.processor_seconds() - nodes) * each;
+    let clients = (processor_seconds(std::process::id()) - own) * each;
     took.sort_unstable();
     let at = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e3;
-    Measured { rate: took.len() as f64 / arguments.seconds, p50: at(50), p99: at(99), cpu }
+    Measured { rate: took.len() as f64 / arguments.seconds, p50: at(50), p99: at(99), nodes, clients }
 }
 
-async fn fill(cluster: &Cluster) {
+/// Waits until each node has answered a put, and puts every key.
+fn fill(cluster: &Cluster) {
     let begun = Instant::now();
-    let mut buffer = Vec::new();
-    'serving: loop {
+    let serves = |&address: &SocketAddr| {
+        let Ok(mut client) = Client::connect(address, 0) else { return false };
+        client.ask(&[request(cluster.system, Kind::Put, "", 0)], Instant::now());
+        client.stream.set_nonblocking(false).unwrap();
+        client.stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        client.read() == Some(true)
+    };
+    while !cluster.addresses.iter().all(serves) {
         assert!(begun.elapsed() < Duration::from_secs(20), "the cluster does not serve");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        for &address in &cluster.addresses {
-            let Ok(mut stream) = TcpStream::connect(address).await else { continue 'serving };
-            stream.write_all(&request(cluster.system, Kind::Put, "", 0)).await.unwrap();
-            if !answered(&mut stream, &mut buffer).await {
-                continue 'serving;
-            }
-        }
-        break;
+        std::thread::sleep(Duration::from_millis(100));
     }
-    let mut stream = TcpStream::connect(cluster.addresses[0]).await.unwrap();
-    for key in 0..KEYS {
-        stream.write_all(&request(cluster.system, Kind::Put, "", key)).await.unwrap();
-        assert!(answered(&mut stream, &mut buffer).await);
+    let requests: Vec<_> = (0..KEYS).map(|key| request(cluster.system, Kind::Put, "", key)).collect();
+    let mut client = Client::connect(cluster.addresses[0], 0).unwrap();
+    client.stream.set_nonblocking(false).unwrap();
+    for _ in 0..KEYS {
+        client.ask(&requests, Instant::now());
+        while client.read().is_none() {}
     }
 }
 
@@ -284,39 +321,36 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-async fn run(arguments: Arguments) {
+fn main() {
+    let arguments = Arguments::parse();
     let systems =
         if arguments.etcd.is_some() { vec![System::Paxos, System::Etcd] } else { vec![System::Paxos] };
-    let cells: Vec<_> =
-        arguments.clients.iter().flat_map(|&clients| [(Kind::Put, clients), (Kind::Get, clients)]).collect();
+    let kinds = |&clients: &usize| arguments.operations.iter().map(move |&kind| (kind, clients));
+    let cells: Vec<_> = arguments.clients.iter().flat_map(kinds).collect();
     let mut seen = vec![vec![Vec::new(); cells.len()]; systems.len()];
     for _ in 0..arguments.rounds {
         for (system, seen) in systems.iter().zip(&mut seen) {
             let cluster = Cluster::start(*system, &arguments);
-            fill(&cluster).await;
+            fill(&cluster);
             for (&(kind, clients), seen) in cells.iter().zip(seen) {
-                seen.push(measure(&cluster, kind, clients, &arguments).await);
+                seen.push(measure(&cluster, kind, clients, &arguments));
             }
         }
     }
     println!(
-        "| operation | clients | system | /s | p50 ms | p99 ms | nodes' CPU, µs each | times the last system |\n|---|---|---|---|---|---|---|---|"
+        "| operation | clients | system | /s | p50 ms | p99 ms | CPU each, µs: nodes | clients | times the last |"
     );
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (place, (kind, clients)) in cells.iter().enumerate() {
         let of = |seen: &[Vec<Measured>], what: fn(&Measured) -> f64| median(seen[place].iter().map(what));
-        let last = median(seen.last().unwrap()[place].iter().map(|it| it.rate));
+        let last = of(seen.last().unwrap(), |it| it.rate);
         for (system, seen) in systems.iter().zip(&seen) {
             let rate = of(seen, |it| it.rate);
-            let (p50, p99, cpu) = (of(seen, |it| it.p50), of(seen, |it| it.p99), of(seen, |it| it.cpu));
+            let (p50, p99) = (of(seen, |it| it.p50), of(seen, |it| it.p99));
+            let (nodes, own, times) = (of(seen, |it| it.nodes), of(seen, |it| it.clients), rate / last);
             println!(
-                "| {kind:?} | {clients} | {system:?} | {rate:.0} | {p50:.2} | {p99:.2} | {cpu:.1} | {:.1} |",
-                rate / last
+                "| {kind:?} | {clients} | {system:?} | {rate:.0} | {p50:.2} | {p99:.2} | {nodes:.1} | {own:.1} | {times:.1} |"
             );
         }
     }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    tokio::task::LocalSet::new().run_until(run(Arguments::parse())).await;
 }
