@@ -104,7 +104,6 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         check_window(&config, roster.membership.window, "the cluster has")?;
         let server = Server {
             inbox: inbox.clone(),
-            deadline: config.paxos.deadline,
             window: config.paxos.window,
             clock,
             anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),

@@ -9,6 +9,7 @@
 mod members;
 mod outbox;
 mod snapshots;
+mod waiting;
 
 use crate::config::{NodeConfig, Read, Role};
 use crate::flaw::Flaw;
@@ -26,10 +27,11 @@ use crate::store::{Answer, Operation};
 use crate::transport::Peers;
 use outbox::Outbox;
 use snapshots::{Saved, Snapshots};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+use waiting::Waiting;
 
 /// Inputs handled before the outputs of all of them leave together.
 const TURN: usize = 1024;
@@ -44,6 +46,8 @@ pub enum Reply {
     Applied(Answer, Slot),
     /// It was not proposed, and never will be.
     Refused(&'static str),
+    /// Nobody knows yet, after so long.
+    Undecided(Duration),
 }
 
 /// What reaches the driver from outside.
@@ -55,7 +59,7 @@ pub enum Input {
         command: Command,
         /// How a read is to be answered; by the node's own option if none.
         read: Option<Read>,
-        /// Where the answer goes. A command that stays undecided is never answered.
+        /// Where the answer goes.
         reply: oneshot::Sender<Reply>,
     },
     /// Messages of another node.
@@ -103,7 +107,7 @@ pub struct Driver {
     log_bytes: u64,
     syncs: u64,
     local: VecDeque<Message>,
-    waiting: HashMap<Ticket, oneshot::Sender<Reply>>,
+    waiting: Waiting,
     next_ticket: u64,
     /// Reads for which the leader held a lease.
     leased: u64,
@@ -175,7 +179,7 @@ impl Driver {
             log_bytes,
             syncs: 0,
             local: VecDeque::new(),
-            waiting: HashMap::new(),
+            waiting: Waiting::default(),
             next_ticket: 0,
             leased: 0,
             says_level: recovery.restarted,
@@ -237,7 +241,8 @@ impl Driver {
         let replica = self.replica.as_ref().map_or(hour, Replica::wake);
         let late = self.late.front().map_or(hour, |(due, _)| *due);
         let acceptor = self.acceptor.as_ref().map_or(hour, Acceptor::wake);
-        acceptor.min(leader).min(replica).min(late).min(self.outbox.wake()).min(hour)
+        let (outbox, waiting) = (self.outbox.wake(), self.waiting.wake());
+        acceptor.min(leader).min(replica).min(late).min(outbox).min(waiting).min(hour)
     }
 
     fn input(&mut self, now: Duration, input: Input) -> Result<(), LogError> {
@@ -311,7 +316,7 @@ impl Driver {
         let leased = self.leader.as_mut().filter(|_| by_lease).and_then(|leader| leader.lease(now));
         self.leased += u64::from(leased.is_some());
         if replica.request(now, ticket, command, (read, leased), &mut step) {
-            self.waiting.insert(ticket, reply);
+            self.waiting.insert(ticket, now + self.config.paxos.deadline, reply);
             self.carry_out(now, Role::Replica, step);
         } else {
             let _ = reply.send(Reply::Refused("too many commands wait for a slot"));
@@ -373,6 +378,7 @@ impl Driver {
             replica.tick(now, &mut step);
             self.carry_out(now, Role::Replica, step);
         }
+        self.waiting.tick(now, self.config.paxos.deadline);
         while self.late.front().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, records)) = self.late.pop_front() {
                 self.outbox.note(now, records);

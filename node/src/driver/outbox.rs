@@ -1,16 +1,16 @@
 //! What the roles have said and may not yet be heard: held until the log has synced what it depends on.
 
 use super::Reply;
+use super::waiting::Waiting;
 use crate::config::Role;
 use crate::log::LogWriter;
 use crate::paxos::message::{Message, NodeId, Slot};
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::store::Answer;
 use crate::transport::Peers;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// How long records that nothing waits for are kept back, in the hope that they can share a sync.
 const NOTES_WAIT: Duration = Duration::from_millis(5);
@@ -84,7 +84,7 @@ impl Outbox {
         role: Role,
         step: Step,
         local: &mut VecDeque<Message>,
-        waiting: &mut HashMap<Ticket, oneshot::Sender<Reply>>,
+        waiting: &mut Waiting,
     ) {
         let role = role as usize;
         if !step.save.is_empty() {
@@ -105,20 +105,12 @@ impl Outbox {
         }
     }
 
-    fn release(
-        &mut self,
-        output: Output,
-        local: &mut VecDeque<Message>,
-        waiting: &mut HashMap<Ticket, oneshot::Sender<Reply>>,
-    ) {
+    fn release(&mut self, output: Output, local: &mut VecDeque<Message>, waiting: &mut Waiting) {
         match output {
             Output::Send(to, message) if to == self.me => local.push_back(message),
             Output::Send(to, message) => self.peers.push(to, message),
             Output::Answer(ticket, answer, slot) => {
-                if let Some(reply) = waiting.remove(&ticket) {
-                    // A client that no longer waits has been told "unknown" already.
-                    let _ = reply.send(Reply::Applied(answer, slot));
-                }
+                waiting.answer(ticket, Reply::Applied(answer, slot));
             }
         }
     }
@@ -128,7 +120,7 @@ impl Outbox {
         &mut self,
         number: u64,
         local: &mut VecDeque<Message>,
-        waiting: &mut HashMap<Ticket, oneshot::Sender<Reply>>,
+        waiting: &mut Waiting,
     ) -> Option<Slot> {
         self.synced = number;
         for role in 0..self.held.len() {

@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Method, Request, Response};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
@@ -79,11 +80,11 @@ pub(super) async fn propose(
 ) -> Result<(Answer, Slot), Failure> {
     let (reply, answer) = oneshot::channel();
     server.inbox.send(Input::Request { command, read, reply }).map_err(|_| Failure::stopping())?;
-    match tokio::time::timeout(server.deadline, answer).await {
-        Ok(Ok(Reply::Applied(answer, slot))) => Ok((answer, slot)),
-        Ok(Ok(Reply::Refused(why))) => Err(Failure::refused(why)),
-        Ok(Err(_)) => Err(Failure::stopping()),
-        Err(_) => Err(Failure::undecided(server.deadline.as_secs_f64())),
+    match answer.await {
+        Ok(Reply::Applied(answer, slot)) => Ok((answer, slot)),
+        Ok(Reply::Refused(why)) => Err(Failure::refused(why)),
+        Ok(Reply::Undecided(deadline)) => Err(Failure::undecided(deadline)),
+        Err(_) => Err(Failure::stopping()),
     }
 }
 
@@ -119,10 +120,10 @@ fn read(parameters: &str) -> Result<Option<Read>, Failure> {
 }
 
 /// The command's name: the client's own, or one that nobody else has.
-pub(super) fn name(server: &Server, headers: &HeaderMap) -> Result<(String, u64), Failure> {
+pub(super) fn name(server: &Server, headers: &HeaderMap) -> Result<(Arc<str>, u64), Failure> {
     let Some(client) = headers.get("x-client-id") else {
         let (node, count) = &server.anonymous;
-        return Ok((format!("{node}-{}", count.fetch_add(1, Ordering::Relaxed)), 1));
+        return Ok((format!("{node}-{}", count.fetch_add(1, Ordering::Relaxed)).into(), 1));
     };
     let client = client.to_str().ok().filter(|client| (1..=CLIENT_MAX).contains(&client.len()));
     let client = client
@@ -130,7 +131,7 @@ pub(super) fn name(server: &Server, headers: &HeaderMap) -> Result<(String, u64)
     let sequence = headers.get("x-sequence").and_then(|value| value.to_str().ok()?.parse().ok());
     let sequence =
         sequence.ok_or_else(|| Failure::bad("x-client-id goes with x-sequence, a number that rises"))?;
-    Ok((client.to_owned(), sequence))
+    Ok((client.into(), sequence))
 }
 
 /// A request's body, as text.
@@ -142,9 +143,9 @@ pub(super) async fn body(body: Incoming) -> Result<String, Failure> {
             Failure::bad(format!("the body did not arrive: {error}"))
         }
     })?;
-    String::from_utf8(collected.to_bytes().into()).map_err(|error| {
-        Failure::bad(format!("the body is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
-    })
+    // A copy, because the bytes may be a small part of a large buffer, and the text may be kept for long.
+    let text = std::str::from_utf8(&collected.to_bytes()).map(str::to_owned);
+    text.map_err(|error| Failure::bad(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))
 }
 
 fn operation(method: &Method, action: Action, key: String, body: String) -> Result<Operation, Failure> {

@@ -128,32 +128,28 @@ pub(super) async fn commands(server: &Server, request: Request<Incoming>) -> Ans
     let mut replies = Vec::with_capacity(commands.len());
     for Named { client, sequence, operation } in commands {
         let (reply, answer) = oneshot::channel();
-        let command = Command { client, sequence, operation };
+        let command = Command { client: client.into(), sequence, operation };
         server.inbox.send(Input::Request { command, read: None, reply }).map_err(|_| Failure::stopping())?;
         replies.push(answer);
     }
-    let until = tokio::time::Instant::now() + server.deadline;
     let mut results = Vec::with_capacity(replies.len());
     for reply in replies {
-        results.push(result(server, tokio::time::timeout_at(until, reply).await));
+        results.push(result(reply.await));
     }
     Ok(json(StatusCode::OK, &json!({ "results": results })))
 }
 
 /// One line of the answer to a batch: the status and the body that the command would have got alone.
-fn result(
-    server: &Server,
-    reply: Result<Result<Reply, oneshot::error::RecvError>, tokio::time::error::Elapsed>,
-) -> Value {
+fn result(reply: Result<Reply, oneshot::error::RecvError>) -> Value {
     let (status, mut body) = match reply {
-        Ok(Ok(Reply::Applied(answer, slot))) => {
+        Ok(Reply::Applied(answer, slot)) => {
             let (status, mut body) = outcome(answer);
             body["slot"] = slot.into();
             (status, body)
         }
-        Ok(Ok(Reply::Refused(why))) => (StatusCode::SERVICE_UNAVAILABLE, Failure::refused(why).body()),
-        Ok(Err(_)) => (StatusCode::INTERNAL_SERVER_ERROR, Failure::stopping().body()),
-        Err(_) => (StatusCode::GATEWAY_TIMEOUT, Failure::undecided(server.deadline.as_secs_f64()).body()),
+        Ok(Reply::Refused(why)) => (StatusCode::SERVICE_UNAVAILABLE, Failure::refused(why).body()),
+        Ok(Reply::Undecided(deadline)) => (StatusCode::GATEWAY_TIMEOUT, Failure::undecided(deadline).body()),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Failure::stopping().body()),
     };
     body["status"] = status.as_u16().into();
     body

@@ -35,8 +35,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub struct Server {
     /// The way to the driver.
     pub inbox: mpsc::UnboundedSender<Input>,
-    /// How long a command may stay undecided before the client is told "unknown".
-    pub deadline: Duration,
     /// WINDOW of the paper, which nodes that dial in must have as well.
     pub window: u64,
     /// The node's wall clock.

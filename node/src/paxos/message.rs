@@ -27,7 +27,7 @@ pub struct Ballot {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Command {
     /// The client's name; empty for a command of the replicas' own.
-    pub client: String,
+    pub client: Arc<str>,
     /// Its number among the client's commands, rising.
     pub sequence: u64,
     /// What to do.
@@ -47,7 +47,7 @@ impl Command {
 
     /// A command of the replicas' own, which no client waits for.
     pub(super) fn internal(operation: Operation) -> Self {
-        Self { client: String::new(), sequence: 0, operation }
+        Self { client: Arc::default(), sequence: 0, operation }
     }
 
     /// Whether no client waits for it.

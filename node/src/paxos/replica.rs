@@ -15,8 +15,9 @@ use crate::flaw::Flaw;
 use crate::store::{Answer, Operation, Store};
 use catch_up::CatchUp;
 pub use catch_up::Learned;
-use propose::{Name, Relay};
-use std::collections::btree_map::Entry;
+use propose::{Named, Relay};
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub struct Replica {
     /// Bytes of the applied commands that are kept.
     kept_bytes: u64,
     /// Who waits for each command that has no decision yet: nobody, where another replica has passed it on.
-    waiting: BTreeMap<Name, Vec<Ticket>>,
+    waiting: FxHashMap<Named, Vec<Ticket>>,
     relay: Relay,
     catch_up: CatchUp,
     reads: Reads,
@@ -93,7 +94,7 @@ impl Replica {
             reads: Reads::new(life),
             transfer: Transfer::default(),
             unsaved: None,
-            waiting: BTreeMap::new(),
+            waiting: FxHashMap::default(),
             relay: Relay::default(),
             catch_up: CatchUp::default(),
             stored: begin,
@@ -250,11 +251,12 @@ impl Replica {
                 self.slot_in(),
             ));
         }
-        let entry = self.waiting.entry((command.client.clone(), command.sequence));
+        let command = Arc::new(command);
+        let entry = self.waiting.entry(Named(Arc::clone(&command)));
         let new = matches!(entry, Entry::Vacant(_));
         entry.or_default().push(ticket);
         if new {
-            self.requests.push_back(Arc::new(command));
+            self.requests.push_back(command);
             self.propose(now, step);
         }
         true
@@ -402,9 +404,9 @@ impl Replica {
             {
                 self.requests.push_front(proposal.command);
             }
-            self.perform(&command, step);
-            self.slot_out += 1;
             self.kept_bytes += command.size() as u64;
+            self.perform(command, step);
+            self.slot_out += 1;
         }
         self.let_go();
         self.answer_reads(step);
@@ -417,12 +419,12 @@ impl Replica {
         }
     }
 
-    fn perform(&mut self, command: &Command, step: &mut Step) {
+    fn perform(&mut self, command: Arc<Command>, step: &mut Step) {
         if command.operation == Operation::Nothing {
             return;
         }
         let version = self.store.membership().version;
-        let answer = self.known_result(command).unwrap_or_else(|| {
+        let answer = self.known_result(&command).unwrap_or_else(|| {
             let answer = self.store.apply(&command.operation, self.takes_effect());
             if !command.is_internal() {
                 self.store.remember(&command.client, command.sequence, answer.clone());
@@ -436,8 +438,7 @@ impl Replica {
                 self.store.apply(&Operation::Retire { version: changed }, self.slot_out);
             }
         }
-        let name = (command.client.clone(), command.sequence);
-        for ticket in self.waiting.remove(&name).unwrap_or_default() {
+        for ticket in self.waiting.remove(&Named(command)).unwrap_or_default() {
             step.answer.push((ticket, answer.clone(), self.slot_out));
         }
     }

@@ -1,11 +1,13 @@
 //! The replicated state machine: a map from text to text, with each client's last result.
 
+mod sessions;
 mod transaction;
 
 use crate::paxos::membership::{Change, Membership};
 use crate::paxos::message::Slot;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use sessions::Sessions;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a command does to the store.
@@ -136,27 +138,11 @@ pub enum Answer {
     Refused(String),
 }
 
-/// How many clients' last results are kept. When there are more, the one whose command is the oldest is
-/// forgotten, at the same command in every copy of the store.
-const CLIENTS_MAX: usize = 1 << 16;
-
-/// The number and the result of a client's last command.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Session {
-    sequence: u64,
-    answer: Answer,
-    /// The count of remembered commands when this one was.
-    age: u64,
-}
-
 /// A copy of the store, as one replica has it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Store {
     values: BTreeMap<String, String>,
-    sessions: BTreeMap<Arc<str>, Session>,
-    /// Clients by the age of their commands, the oldest first; an entry whose age is not the session's is void.
-    ages: VecDeque<(u64, Arc<str>)>,
-    remembered: u64,
+    sessions: Sessions,
     membership: Membership,
 }
 
@@ -178,35 +164,12 @@ impl Store {
 
     /// The result of a command that was applied before; none if it was not.
     pub fn result(&self, client: &str, sequence: u64) -> Option<Answer> {
-        let session = self.sessions.get(client)?;
-        match sequence.cmp(&session.sequence) {
-            std::cmp::Ordering::Less => Some(Answer::Forgotten),
-            std::cmp::Ordering::Equal => Some(session.answer.clone()),
-            std::cmp::Ordering::Greater => None,
-        }
+        self.sessions.result(client, sequence)
     }
 
     /// Keeps the result of a client's command, so that a retry is answered and not applied.
-    pub fn remember(&mut self, client: &str, sequence: u64, answer: Answer) {
-        self.remembered += 1;
-        let age = self.remembered;
-        let session = Session { sequence, answer, age };
-        let client = match self.sessions.get_key_value(client) {
-            Some((client, _)) => Arc::clone(client),
-            None => Arc::from(client),
-        };
-        self.ages.push_back((age, Arc::clone(&client)));
-        self.sessions.insert(client, session);
-        while self.sessions.len() > CLIENTS_MAX {
-            let Some((age, client)) = self.ages.pop_front() else { break };
-            if self.sessions.get(&client).is_some_and(|session| session.age == age) {
-                self.sessions.remove(&client);
-            }
-        }
-        if self.ages.len() > 2 * self.sessions.len() + 1024 {
-            let sessions = &self.sessions;
-            self.ages.retain(|(age, client)| sessions.get(client).is_some_and(|it| it.age == *age));
-        }
+    pub fn remember(&mut self, client: &Arc<str>, sequence: u64, answer: Answer) {
+        self.sessions.remember(client, sequence, answer);
     }
 
     /// The flaw `snapshot-forgets-results`: the same values, and no client's result.
@@ -221,7 +184,10 @@ impl Store {
             Operation::Nothing => Answer::Done,
             Operation::Get { key } => Answer::Value(self.values.get(key).cloned()),
             Operation::Put { key, value } => {
-                self.values.insert(key.clone(), value.clone());
+                match self.values.get_mut(key) {
+                    Some(old) => old.clone_from(value),
+                    None => drop(self.values.insert(key.clone(), value.clone())),
+                }
                 Answer::Done
             }
             Operation::Delete { key } => self.values.remove(key).map_or(Answer::Absent, |_| Answer::Done),
@@ -326,31 +292,5 @@ mod tests {
         let aborted = Answer::Aborted(3, Box::new(Answer::Differs(Some("1".into()))));
         assert_eq!(store.apply(&Operation::Transaction { operations }, 1), aborted);
         assert_eq!((store.get("k").map(String::as_str), store.get("o")), (Some("12"), None));
-    }
-
-    #[test]
-    fn a_retry_gets_the_first_result_and_an_older_one_is_told_so() {
-        let mut store = Store::default();
-        store.remember("c", 2, Answer::Done);
-        assert_eq!(store.result("c", 2), Some(Answer::Done));
-        assert_eq!(store.result("c", 1), Some(Answer::Forgotten));
-        assert_eq!(store.result("c", 3), None);
-        assert_eq!(store.result("d", 1), None);
-    }
-
-    #[test]
-    fn results_of_the_longest_silent_clients_are_forgotten_and_of_no_others() {
-        let mut store = Store::default();
-        for sequence in 1..=3 {
-            store.remember("busy", sequence, Answer::Done);
-            for client in 0..CLIENTS_MAX / 2 {
-                store.remember(&format!("{sequence}-{client}"), 1, Answer::Done);
-            }
-        }
-        assert_eq!(store.sessions.len(), CLIENTS_MAX);
-        assert!(store.ages.len() <= 2 * CLIENTS_MAX + 1024);
-        assert_eq!(store.result("busy", 3), Some(Answer::Done));
-        assert_eq!(store.result("1-0", 1), None);
-        assert_eq!(store.result("3-0", 1), Some(Answer::Done));
     }
 }

@@ -204,7 +204,7 @@ impl World {
         let now = self.age(asked);
         let ticket = Ticket(OPERATOR + self.next);
         let operation = Operation::Reconfigure { change };
-        let command = Command { client: format!("operator{}", self.next), sequence: 1, operation };
+        let command = Command { client: format!("operator{}", self.next).into(), sequence: 1, operation };
         let mut step = Step::default();
         let _refused = self.nodes[asked].roles.replica.request(now, ticket, command, (None, None), &mut step);
         self.keep(asked, Role::Replica, step);

@@ -520,7 +520,8 @@ impl World {
                 continue;
             }
             let ticket = Ticket(2 * call + copy);
-            let command = Command { client: format!("c{call}"), sequence: 1, operation: operation.clone() };
+            let command =
+                Command { client: format!("c{call}").into(), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
             let by_lease = reads && self.options.read == Read::Lease;
             let leased = if by_lease { node.roles.leader.lease(now) } else { None };

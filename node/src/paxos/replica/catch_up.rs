@@ -1,6 +1,7 @@
 //! Catching up: a replica learns decisions, or the state, from others, and closes gaps that nobody fills.
 
 use super::Replica;
+use super::propose::Named;
 use crate::flaw::Flaw;
 use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
 use crate::paxos::step::Step;
@@ -104,8 +105,7 @@ impl Replica {
         let proposed: Vec<_> = proposed.map(|it| it.command).chain(self.relay.take_passed()).collect();
         for command in proposed.into_iter().rev() {
             if let Some(answer) = self.known_result(&command) {
-                let name = (command.client.clone(), command.sequence);
-                for ticket in self.waiting.remove(&name).unwrap_or_default() {
+                for ticket in self.waiting.remove(&Named(command)).unwrap_or_default() {
                     step.answer.push((ticket, answer.clone(), self.slot_out - 1));
                 }
             } else if !command.is_internal() {

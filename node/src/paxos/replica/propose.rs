@@ -8,12 +8,28 @@ use crate::config::Leadership;
 use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
 use crate::paxos::step::Step;
 use std::collections::VecDeque;
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a command is called: its client, and its number among the client's commands.
-pub(super) type Name = (String, u64);
+/// A command that is known by its name: its client, and its number among the client's commands.
+#[derive(Debug, Clone)]
+pub(super) struct Named(pub(super) Arc<Command>);
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.0.client, self.0.sequence) == (&other.0.client, other.0.sequence)
+    }
+}
+
+impl Eq for Named {}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.0.client, self.0.sequence).hash(state);
+    }
+}
 
 /// Where a replica passes commands on to, and what it has passed on.
 #[derive(Debug, Default)]
@@ -33,10 +49,6 @@ impl Relay {
     }
 }
 
-fn name(command: &Command) -> Name {
-    (command.client.clone(), command.sequence)
-}
-
 impl Replica {
     /// The node whose leader is active, as this replica was told.
     pub fn followed(&self) -> Option<NodeId> {
@@ -52,9 +64,7 @@ impl Replica {
         if active.is_some() {
             let passed: Vec<_> = self.relay.take_passed().collect();
             for command in passed.into_iter().rev() {
-                if self.waiting.contains_key(&name(&command)) {
-                    self.requests.push_front(command);
-                }
+                self.take_back(command);
             }
             self.relay.taken_back = true;
             self.proposals.values_mut().for_each(|proposal| proposal.again = now);
@@ -66,7 +76,7 @@ impl Replica {
         if !self.serves() || self.known_result(&command).is_some() || self.requests.len() >= QUEUE_MAX {
             return;
         }
-        if let Entry::Vacant(entry) = self.waiting.entry(name(&command)) {
+        if let Entry::Vacant(entry) = self.waiting.entry(Named(Arc::clone(&command))) {
             entry.insert(Vec::new());
             self.requests.push_back(command);
             self.propose(now, step);
@@ -90,12 +100,18 @@ impl Replica {
         let overdue: Vec<_> = self.relay.passed.drain(..due).map(|(_, command)| command).collect();
         let before = self.requests.len();
         for command in overdue.into_iter().rev() {
-            if self.waiting.contains_key(&name(&command)) {
-                self.requests.push_front(command);
-            }
+            self.take_back(command);
         }
         if self.requests.len() > before {
             self.propose_here(now, step);
+        }
+    }
+
+    /// Takes back a command that was passed on, if it is not decided, as the first to be proposed.
+    fn take_back(&mut self, command: Arc<Command>) {
+        let named = Named(command);
+        if self.waiting.contains_key(&named) {
+            self.requests.push_front(named.0);
         }
     }
 
