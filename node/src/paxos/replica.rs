@@ -257,7 +257,7 @@ impl Replica {
         entry.or_default().push(ticket);
         if new {
             self.requests.push_back(command);
-            self.propose(now, step);
+            self.gather(now, step);
         }
         true
     }
@@ -364,7 +364,7 @@ impl Replica {
         if self.apply_decided(step) {
             self.catch_up.lagging_since = None;
         }
-        self.propose(now, step);
+        self.gather(now, step);
         new
     }
 
@@ -438,8 +438,10 @@ impl Replica {
                 self.store.apply(&Operation::Retire { version: changed }, self.slot_out);
             }
         }
-        for ticket in self.waiting.remove(&Named(command)).unwrap_or_default() {
-            step.answer.push((ticket, answer.clone(), self.slot_out));
+        if let Some(tickets) = self.waiting.remove(&Named(command)) {
+            self.relay.decided();
+            let slot = self.slot_out;
+            step.answer.extend(tickets.into_iter().map(|ticket| (ticket, answer.clone(), slot)));
         }
     }
 
@@ -468,6 +470,9 @@ impl Replica {
 
     /// When [`tick`](Self::tick) has something to do next.
     pub fn wake(&self) -> Duration {
+        if self.has_gathered() {
+            return Duration::ZERO;
+        }
         let proposals = self.proposals.values().map(|proposal| proposal.again).min();
         let proposals = proposals.unwrap_or(Duration::MAX);
         self.next_progress
@@ -494,6 +499,7 @@ impl Replica {
             self.ask(now, step);
         }
         self.propose_overdue(now, step);
+        self.propose_gathered(now, step);
         for (&slot, proposal) in self.proposals.iter_mut().filter(|(_, proposal)| proposal.again <= now) {
             proposal.again = now + self.options.resend;
             let command = Arc::clone(&proposal.command);

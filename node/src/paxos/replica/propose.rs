@@ -38,6 +38,8 @@ pub(super) struct Relay {
     active: Option<NodeId>,
     /// Commands that were passed on to the replica there, and when each is proposed here instead.
     passed: VecDeque<(Duration, Arc<Command>)>,
+    /// How many of them are undecided.
+    undecided: usize,
     /// Commands were taken back, and leave with the next tick.
     taken_back: bool,
 }
@@ -45,7 +47,19 @@ pub(super) struct Relay {
 impl Relay {
     /// The commands that were passed on.
     pub(super) fn take_passed(&mut self) -> impl Iterator<Item = Arc<Command>> {
+        self.undecided = 0;
         std::mem::take(&mut self.passed).into_iter().map(|(_, command)| command)
+    }
+
+    /// A command that waited here was decided.
+    pub(super) fn decided(&mut self) {
+        self.undecided = self.undecided.saturating_sub(1);
+    }
+
+    /// How many commands were passed on not long ago and are undecided. A command that is passed on twice counts twice,
+    /// but not for longer than it is remembered.
+    fn under_way(&self) -> usize {
+        self.undecided.min(self.passed.len())
     }
 }
 
@@ -61,12 +75,12 @@ impl Replica {
             return;
         }
         self.relay.active = active;
+        self.relay.taken_back = true;
         if active.is_some() {
             let passed: Vec<_> = self.relay.take_passed().collect();
             for command in passed.into_iter().rev() {
                 self.take_back(command);
             }
-            self.relay.taken_back = true;
             self.proposals.values_mut().for_each(|proposal| proposal.again = now);
         }
     }
@@ -79,8 +93,33 @@ impl Replica {
         if let Entry::Vacant(entry) = self.waiting.entry(Named(Arc::clone(&command))) {
             entry.insert(Vec::new());
             self.requests.push_back(command);
+            self.gather(now, step);
+        }
+    }
+
+    /// Proposes at once where no leader is known to be active; otherwise the next tick does, for all that have come.
+    pub(super) fn gather(&mut self, now: Duration, step: &mut Step) {
+        if self.relay.active.is_none() {
             self.propose(now, step);
         }
+    }
+
+    /// Proposes what has gathered, if that is as much as is under way: the fuller the batches, the fewer they are.
+    pub(super) fn propose_gathered(&mut self, now: Duration, step: &mut Step) {
+        if self.has_gathered() {
+            self.propose(now, step);
+        }
+    }
+
+    /// Whether [`propose_gathered`](Self::propose_gathered) has something to do.
+    pub(super) fn has_gathered(&self) -> bool {
+        let room = self.slot_in() < self.slot_out + self.options.window;
+        if self.requests.is_empty() || self.relay.active.is_none() || !room {
+            return false;
+        }
+        let under_way =
+            if self.elsewhere().is_some() { self.relay.under_way() } else { self.proposals.len() };
+        self.requests.len() >= under_way
     }
 
     /// Proposes commands that wait for a slot, or passes them on to where they get one.
@@ -103,6 +142,7 @@ impl Replica {
             self.take_back(command);
         }
         if self.requests.len() > before {
+            self.relay.undecided = self.relay.undecided.saturating_sub(self.requests.len() - before);
             self.propose_here(now, step);
         }
     }
@@ -134,6 +174,7 @@ impl Replica {
         for command in others {
             step.send.push((node, Message::Request(Arc::clone(&command))));
             self.relay.passed.push_back((now + self.options.resend, command));
+            self.relay.undecided += 1;
         }
         self.requests = internal;
         self.propose_here(now, step);
