@@ -113,8 +113,13 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         say_recovery(&driver, address);
         let (stop, stops) = watch::channel(false);
         let connections = tokio::spawn(server.serve(listener, stops));
+        // A task, because whoever wakes the future of `block_on` pays for a system call.
+        let driver = tokio::spawn(driver.run(inputs));
         tokio::select! {
-            ended = driver.run(inputs) => ended.map_err(NodeError::Log),
+            ended = driver => match ended {
+                Ok(ended) => ended.map_err(NodeError::Log),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
             stopped = stopped(stop, connections) => stopped,
         }
     })

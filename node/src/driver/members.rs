@@ -89,14 +89,14 @@ impl Driver {
         if let Some(leader) = &mut self.leader {
             let mut step = Step::default();
             leader.take_up(now, self.roster.clone(), &mut step);
-            self.carry_out(now, Role::Leader, step);
+            self.carry_out(now, Role::Leader, &mut step);
         }
     }
 
     fn remember_members(&mut self) {
         let save = vec![Record::Members(self.roster.membership.clone())];
-        let step = Step { save, ..Step::default() };
-        self.outbox.carry_out(Role::Acceptor, step, &mut self.local, &mut self.waiting);
+        let mut step = Step { save, ..Step::default() };
+        self.outbox.carry_out(Role::Acceptor, &mut step, &mut self.local, &mut self.waiting);
     }
 
     fn dial(&mut self) {

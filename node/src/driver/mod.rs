@@ -115,6 +115,8 @@ pub struct Driver {
     /// Whether it has yet to say that it is level.
     says_level: bool,
     late: VecDeque<(Duration, Vec<Record>)>,
+    /// Empty between two inputs; kept for its room.
+    step: Step,
 }
 
 impl Driver {
@@ -185,6 +187,7 @@ impl Driver {
             says_level: recovery.restarted,
             recovery,
             late: VecDeque::new(),
+            step: Step::default(),
         };
         driver.begin(joins || !driver.recovery.restarted);
         driver
@@ -317,7 +320,7 @@ impl Driver {
         self.leased += u64::from(leased.is_some());
         if replica.request(now, ticket, command, (read, leased), &mut step) {
             self.waiting.insert(ticket, now + self.config.paxos.deadline, reply);
-            self.carry_out(now, Role::Replica, step);
+            self.carry_out(now, Role::Replica, &mut step);
         } else {
             let _ = reply.send(Reply::Refused("too many commands wait for a slot"));
         }
@@ -325,76 +328,90 @@ impl Driver {
 
     /// Hands a message to the roles it is for; some are for two.
     fn message(&mut self, now: Duration, from: NodeId, message: Message) {
-        let (acceptor, leader, replica) = match &message {
+        let roles: &[Role] = match &message {
             Message::P1a { .. } | Message::P2a(_) | Message::Ask { .. } | Message::Lease { .. } => {
-                (true, false, false)
+                &[Role::Acceptor]
             }
             Message::Propose(_)
             | Message::P1b { .. }
             | Message::P2b { .. }
             | Message::Leased { .. }
             | Message::Ping
-            | Message::Pong { .. } => (false, true, false),
+            | Message::Pong { .. } => &[Role::Leader],
             Message::Decision(_)
             | Message::Request(_)
             | Message::Learn { .. }
             | Message::Learned { .. }
             | Message::State { .. }
             | Message::Fetch { .. }
-            | Message::Highest { .. } => (false, false, true),
-            Message::Progress { .. } => (true, true, true),
-            Message::Knows { .. } | Message::Who | Message::Members(_) => (false, false, false),
+            | Message::Highest { .. } => &[Role::Replica],
+            Message::Progress { .. } => &[Role::Replica, Role::Acceptor, Role::Leader],
+            Message::Knows { .. } | Message::Who | Message::Members(_) => &[],
         };
-        if let (true, Some(role)) = (replica, &mut self.replica) {
-            let mut step = Step::default();
-            role.handle(now, from, message.clone(), &mut step);
-            self.carry_out(now, Role::Replica, step);
+        let Some((last, others)) = roles.split_last() else { return };
+        for &role in others {
+            self.deliver(now, from, role, message.clone());
         }
-        if let (true, Some(role)) = (acceptor, &mut self.acceptor) {
-            let mut step = Step::default();
-            role.handle(now, from, message.clone(), &mut step);
-            self.carry_out(now, Role::Acceptor, step);
+        self.deliver(now, from, *last, message);
+    }
+
+    fn deliver(&mut self, now: Duration, from: NodeId, role: Role, message: Message) {
+        let mut step = std::mem::take(&mut self.step);
+        match role {
+            Role::Replica => {
+                if let Some(role) = &mut self.replica {
+                    role.handle(now, from, message, &mut step);
+                }
+            }
+            Role::Acceptor => {
+                if let Some(role) = &mut self.acceptor {
+                    role.handle(now, from, message, &mut step);
+                }
+            }
+            Role::Leader => {
+                if let Some(role) = &mut self.leader {
+                    role.handle(now, from, message, &mut step);
+                }
+            }
         }
-        if let (true, Some(role)) = (leader, &mut self.leader) {
-            let mut step = Step::default();
-            role.handle(now, from, message, &mut step);
-            self.carry_out(now, Role::Leader, step);
-        }
+        self.carry_out(now, role, &mut step);
+        self.step = step;
     }
 
     fn tick(&mut self, now: Duration) {
         if let Some(acceptor) = self.acceptor.as_mut().filter(|acceptor| acceptor.wake() <= now) {
             let mut step = Step::default();
             acceptor.tick(now, &mut step);
-            self.carry_out(now, Role::Acceptor, step);
+            self.carry_out(now, Role::Acceptor, &mut step);
         }
         if let Some(leader) = &mut self.leader {
             let mut step = Step::default();
             leader.tick(now, &mut step);
-            self.carry_out(now, Role::Leader, step);
+            self.carry_out(now, Role::Leader, &mut step);
         }
         if let Some(replica) = &mut self.replica {
             let mut step = Step::default();
             replica.tick(now, &mut step);
-            self.carry_out(now, Role::Replica, step);
+            self.carry_out(now, Role::Replica, &mut step);
         }
         self.waiting.tick(now, self.config.paxos.deadline);
         while self.late.front().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, records)) = self.late.pop_front() {
-                self.outbox.note(now, records);
+            for record in self.late.pop_front().map(|(_, records)| records).unwrap_or_default() {
+                self.outbox.note(now, record);
             }
         }
     }
 
     /// Does what a role wants done, in the one order that is safe.
-    fn carry_out(&mut self, now: Duration, role: Role, mut step: Step) {
+    fn carry_out(&mut self, now: Duration, role: Role, step: &mut Step) {
         self.follow_replica(now);
         let early = role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeWrite);
         if early && !step.save.is_empty() {
             self.late.push_back((now + LATE, std::mem::take(&mut step.save)));
         }
-        let notes = std::mem::take(&mut step.note).into_iter().map(|record| self.shorten(record)).collect();
-        self.outbox.note(now, notes);
+        for record in step.note.drain(..) {
+            self.outbox.note(now, self.shorten(record));
+        }
         self.outbox.carry_out(role, step, &mut self.local, &mut self.waiting);
         if let (Role::Leader, Some(leader), Some(replica)) = (role, &self.leader, &mut self.replica) {
             replica.follow(now, leader.leads());

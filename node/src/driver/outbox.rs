@@ -70,32 +70,30 @@ impl Outbox {
         self.peers.push(to, message);
     }
 
-    /// Takes records that nothing waits for.
-    pub(super) fn note(&mut self, now: Duration, records: Vec<Record>) {
-        if !records.is_empty() {
-            self.records.extend(records);
-            self.notes_since.get_or_insert(now);
-        }
+    /// Takes a record that nothing waits for.
+    pub(super) fn note(&mut self, now: Duration, record: Record) {
+        self.records.push(record);
+        self.notes_since.get_or_insert(now);
     }
 
-    /// Takes a role's step: what it saves goes to the log, what it says waits until that is durable.
+    /// Empties a role's step: what it saves goes to the log, what it says waits until that is durable.
     pub(super) fn carry_out(
         &mut self,
         role: Role,
-        step: Step,
+        step: &mut Step,
         local: &mut VecDeque<Message>,
         waiting: &mut Waiting,
     ) {
         let role = role as usize;
         if !step.save.is_empty() {
-            self.records.extend(step.save);
+            self.records.append(&mut step.save);
             self.must_sync = true;
             self.held[role].depends = self.number;
         }
         let depends = self.held[role].depends;
-        let sends = step.send.into_iter().map(|(to, message)| Output::Send(to, message));
+        let sends = step.send.drain(..).map(|(to, message)| Output::Send(to, message));
         let answers =
-            step.answer.into_iter().map(|(ticket, answer, slot)| Output::Answer(ticket, answer, slot));
+            step.answer.drain(..).map(|(ticket, answer, slot)| Output::Answer(ticket, answer, slot));
         for output in sends.chain(answers) {
             if depends > self.synced {
                 self.held[role].outputs.push_back((depends, output));
