@@ -108,7 +108,8 @@ pub struct PaxosOptions {
     /// `monitor`: how often the active leader is pinged.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub ping: Duration,
-    /// `monitor`: how long the active leader may be silent before it is preempted.
+    /// `monitor`: how long the active leader may be silent before it is preempted; two pings where the connection from it
+    /// broke.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub patience: Duration,
     /// Bytes of decided commands that a replica keeps, for others that fall behind and for `/decisions`; it

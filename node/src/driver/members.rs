@@ -46,7 +46,7 @@ impl Driver {
         }
     }
 
-    fn id_of(&self, name: &str) -> Option<NodeId> {
+    pub(super) fn id_of(&self, name: &str) -> Option<NodeId> {
         self.roster.membership.named(name).map(|node| node.id)
     }
 

@@ -69,6 +69,8 @@ pub enum Input {
         /// Its messages, in order.
         packets: Vec<Packet>,
     },
+    /// The connection from this node broke.
+    Lost(Arc<str>),
     /// The log has done something, or has failed for good.
     Log(Result<Told, LogError>),
     /// A snapshot is durable, or could not be written.
@@ -252,6 +254,11 @@ impl Driver {
         match input {
             Input::Request { command, read, reply } => self.request(now, command, read, reply),
             Input::Frame { from, packets } => self.frame(now, &from, packets),
+            Input::Lost(from) => {
+                if let (Some(id), Some(leader)) = (self.id_of(&from), &mut self.leader) {
+                    leader.lost(now, id);
+                }
+            }
             Input::Members(reply) => {
                 let _ = reply.send(self.roster.membership.clone());
             }

@@ -190,7 +190,8 @@ impl Server {
         tokio::spawn(async move {
             if let Ok(upgraded) = hyper::upgrade::on(request).await {
                 // The other node dials again when the connection breaks.
-                let _ = transport::receive(from, upgraded, inbox).await;
+                let _ = transport::receive(Arc::clone(&from), upgraded, inbox.clone()).await;
+                let _ = inbox.send(Input::Lost(from));
             }
         });
         Response::builder()

@@ -390,6 +390,17 @@ impl Leader {
         }
     }
 
+    /// The connection from a node broke, as it does when its process dies: if its leader is the watched one, it must
+    /// give a sign of life soon, over another.
+    pub fn lost(&mut self, now: Duration, node: NodeId) {
+        if let State::Watching(watch) = &mut self.state
+            && watch.leader == Some(node)
+        {
+            watch.until = watch.until.min(now + 2 * self.options.ping);
+            watch.next_ping = watch.next_ping.min(now + self.options.ping / 2);
+        }
+    }
+
     fn pong(&self, now: Duration) -> Message {
         let stuck = |commander: &Commander| now > commander.since + 4 * self.options.patience;
         let leads = self.is_active() && !self.commanders.values().next().is_some_and(stuck);
