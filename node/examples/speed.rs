@@ -122,6 +122,7 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Pat
         members: addresses.iter().enumerate().map(member).collect(),
         routes: std::collections::BTreeMap::new(),
         join: false,
+        join_after: None,
         paxos: PaxosOptions::default(),
     };
     let path = folder.join(format!("n{place}.json"));

@@ -36,6 +36,10 @@ pub struct NodeConfig {
     /// Whether this node is none of them, and waits until it is added to the cluster (`POST /config`).
     #[serde(default)]
     pub join: bool,
+    /// A node that joins and was a member before, with a data folder that is gone: the version of the configuration without
+    /// it. Members that are behind still know its earlier life, and it must not go on with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_after: Option<u64>,
     /// How the protocol behaves.
     #[serde(default)]
     pub paxos: PaxosOptions,

@@ -42,6 +42,7 @@ pub(super) fn command(
         members: members.collect(),
         routes: others.map(|spare| (spare.name.clone(), address(&spare.name))).collect(),
         join: node.spare,
+        join_after: None,
         paxos: cluster.paxos.clone(),
     };
     fs::create_dir_all(&own).map_err(|error| Failure::io(&own, &error))?;

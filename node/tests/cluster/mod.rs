@@ -75,6 +75,7 @@ impl Cluster {
             members: self.members[..self.members.len().min(self.joins)].to_vec(),
             routes: BTreeMap::new(),
             join: place >= self.joins,
+            join_after: None,
             paxos: self.paxos.clone(),
             name,
         };

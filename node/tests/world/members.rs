@@ -18,7 +18,7 @@ impl World {
             let place = self.nodes.len();
             let mut node =
                 Node::new((&self.roster(0), &self.name(place)), &self.options, 0, Disk::default(), self.now);
-            node.waits = true;
+            node.waits = Some(0);
             self.nodes.push(node);
             self.at(20 * MS, Event::Join { node: place });
         }
@@ -81,7 +81,7 @@ impl World {
         (version, sender): (u64, NodeId),
         message: &Message,
     ) {
-        if self.nodes[to].waits {
+        if self.nodes[to].waits.is_some() {
             return;
         }
         match message {
@@ -138,14 +138,12 @@ impl World {
 
     /// A node that waits asks a random other one whether it is a member.
     pub(super) fn join(&mut self, place: usize) {
-        if !self.nodes[place].waits {
-            return;
-        }
+        let Some(after) = self.nodes[place].waits else { return };
         self.at(self.now + 20 * MS, Event::Join { node: place });
         let other = self.chance.random_range(0..self.nodes.len());
         let Node { up, waits, roles, .. } = &self.nodes[other];
         let cut = self.cut[place * self.nodes.len() + other] || self.cut[other * self.nodes.len() + place];
-        if !up || *waits || cut {
+        if !up || waits.is_some() || cut || roles.roster.version <= after {
             return;
         }
         let (name, membership) = (self.name(place), roles.roster.membership.clone());
@@ -164,7 +162,7 @@ impl World {
     pub(super) fn operate(&mut self) {
         let pause = self.milliseconds(50..300);
         self.at(self.now + pause, Event::Operator);
-        let living = |place: &usize| self.nodes[*place].up && !self.nodes[*place].waits;
+        let living = |place: &usize| self.nodes[*place].up && self.nodes[*place].waits.is_none();
         let places: Vec<_> = (0..self.nodes.len()).filter(living).collect();
         let newest = places.iter().max_by_key(|&&place| self.nodes[place].roles.roster.version);
         let Some(&newest) = newest else { return };
@@ -172,13 +170,13 @@ impl World {
         if known.coming().is_none() && known.version == self.version {
             let gone = |place: &&usize| known.named(&self.name(**place)).is_none();
             for place in places.iter().filter(gone).copied().collect::<Vec<_>>() {
-                self.nodes[place].waits = true;
+                self.nodes[place].waits = Some(known.version);
                 self.nodes[place].told = 0;
                 self.at(self.now + 20 * MS, Event::Join { node: place });
             }
         }
         let asked = places[self.chance.random_range(0..places.len())];
-        if !self.nodes[asked].waits && self.now < FAULTS_END {
+        if self.nodes[asked].waits.is_none() && self.now < FAULTS_END {
             self.ask_for_change(asked, &known);
         }
     }

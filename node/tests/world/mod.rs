@@ -86,8 +86,8 @@ struct Saving {
 
 struct Node {
     up: bool,
-    /// It is no member: it has nothing, and waits until it is one.
-    waits: bool,
+    /// It is no member: it has nothing, and waits until it is one in a configuration newer than this version.
+    waits: Option<u64>,
     /// Whether it knows from the start who the members are.
     genesis: bool,
     /// Who they were when it was added.
@@ -163,7 +163,7 @@ impl Node {
         let (roles, _) = Roles::recover((roster, name), options, chance, snapshot, disk.records.clone());
         Self {
             up: true,
-            waits: false,
+            waits: None,
             genesis: true,
             joined: None,
             collected: roles.acceptor.collected(),
@@ -289,7 +289,7 @@ impl World {
             Event::Synced { node, life, batch } => self.synced(node, life, batch),
             Event::Saved { node, life } => self.saved(node, life),
             Event::Tick { node, life } => {
-                if self.nodes[node].up && !self.nodes[node].waits && self.nodes[node].life == life {
+                if self.nodes[node].up && self.nodes[node].waits.is_none() && self.nodes[node].life == life {
                     self.tick(node);
                     let pause = self.milliseconds(1..6);
                     self.at(self.now + pause, Event::Tick { node, life });
@@ -499,7 +499,7 @@ impl World {
             let place = self.chance.random_range(0..self.nodes.len());
             let now = self.age(place);
             let node = &mut self.nodes[place];
-            if !node.up || node.waits || node.paused_until > self.now {
+            if !node.up || node.waits.is_some() || node.paused_until > self.now {
                 continue;
             }
             let ticket = Ticket(2 * call + copy);
@@ -551,7 +551,7 @@ impl World {
     /// What was not synced is gone, but for a part of it that happened to reach the disk. It starts again soon.
     fn crash(&mut self, place: usize) {
         let node = &mut self.nodes[place];
-        if !node.up || node.waits {
+        if !node.up || node.waits.is_some() {
             return;
         }
         node.up = false;
