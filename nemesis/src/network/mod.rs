@@ -16,7 +16,7 @@ pub use counters::{LinkCounters, LinkSummary};
 pub(crate) use lab::tests::{disk_possible, inside as inside_a_lab_of_its_own};
 pub use lab::{CLIENTS, EnterError, LabNetworkError, LabProbe, enter_lab, inside_lab, lab_entry, probe_lab};
 #[cfg(target_os = "linux")]
-pub(crate) use lab::{DISK, STAGE};
+pub(crate) use lab::{DISK, again_as};
 pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan, disk_can_be_mounted, entering_took};
 pub(crate) use ports::PortBlock;
 pub use ports::PortError;

@@ -307,6 +307,7 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
 #[tokio::test]
 async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
+    assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
     if let Clocks::True(reason) = Clocks::choose(false) {
         assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reason}");
         eprintln!("skipped faults_of_clocks_are_proved_by_the_clocks_themselves…: {reason}");

@@ -1,9 +1,9 @@
 //! Finds out by doing whether the clock of another program can be shifted here.
 
 use crate::clock::{ClockFault, NodeClock, ProcessClock};
-use crate::network::STAGE;
+use crate::network::again_as;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
 /// What the program is told to be that only stands there to have its clock shifted.
@@ -29,8 +29,8 @@ pub(crate) fn stand() -> u8 {
 
 fn try_it() -> std::io::Result<()> {
     let file = std::env::temp_dir().join(format!("bench-clock-{}", std::process::id()));
-    let mut program = Command::new("/proc/self/exe");
-    program.env(STAGE, CLOCK).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut program = again_as(CLOCK)?;
+    program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = program.spawn()?;
     let tried = NodeClock::create(&ProcessClock::Foreign(file.clone())).and_then(|clock| {
         if let Some(said) = &mut child.stdout {

@@ -1,5 +1,6 @@
 //! The clocks of real programs, which tell what they see.
 
+use super::kernel;
 use crate::clock::{ClockFault, NodeClock, ProcessClock, true_ns};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -125,6 +126,20 @@ fn every_thread_of_a_running_program_sees_the_shift_and_monotonic_time_stays_tru
     clock.release(None).unwrap();
     let reading = clock.read().unwrap();
     assert!(reading.earliest <= reading.says && reading.says <= reading.latest, "{reading:?}");
+}
+
+#[test]
+fn who_traces_a_program_already_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, teller) = (clock(&folder), Teller::new());
+    if !possible("who_traces_a_program_already_is_named", &clock, &teller) {
+        return;
+    }
+    // The kernel lets go when this thread ends.
+    kernel::seize(teller.child.id().try_into().unwrap()).unwrap();
+    let error = clock.read().unwrap_err().to_string();
+    let own = format!("thread {} traces it already", rustix::thread::gettid());
+    assert!(error.starts_with(&own), "{error}");
 }
 
 #[test]

@@ -48,7 +48,16 @@ impl Stopped {
                 Ok(()) => asked.push(*thread),
                 // Of a thread that is just ending the system says that it may not be traced.
                 Err(_) if has_left(*thread) => {}
-                Err(error) => return Err(refused("it may not be traced", &error)),
+                Err(error) => {
+                    return Err(tracer(*thread).map_or_else(
+                        || refused("it may not be traced", &error),
+                        |other| {
+                            format!(
+                                "thread {other} traces it already, and a program has one tracer only; end that one"
+                            )
+                        },
+                    ));
+                }
             }
         }
         for thread in asked {
@@ -168,6 +177,13 @@ fn has_left(thread: Thread) -> bool {
     stat.map_or(true, |stat| {
         super::family::Line::read(&stat).is_none_or(|line| matches!(line.state, 'Z' | 'X'))
     })
+}
+
+/// The thread that traces a thread.
+fn tracer(thread: Thread) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    let pid = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim().parse().ok()?;
+    (pid != 0).then_some(pid)
 }
 
 fn thread(pid: u32) -> Thread {

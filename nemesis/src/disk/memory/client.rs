@@ -3,14 +3,14 @@
 use super::super::DiskError;
 use super::super::message::{Answer, Condition, DiskCounters, Request};
 use super::super::store::Loss;
-use crate::network::{Claim, DISK, STAGE};
+use crate::network::{Claim, DISK, again_as};
 use rustix::fd::OwnedFd;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The process that answers for the disks of a lab. It ends when this is dropped.
@@ -25,9 +25,7 @@ impl Disks {
     pub(crate) fn start() -> Result<Arc<Self>, DiskError> {
         let start = || {
             let (here, there) = UnixStream::pair()?;
-            let child = Command::new("/proc/self/exe")
-                .args(std::env::args_os().skip(1))
-                .env(STAGE, DISK)
+            let child = again_as(DISK)?
                 .stdin(Stdio::from(OwnedFd::from(there)))
                 // What ends the bench gently (Ctrl-C) must not end the disks under its nodes.
                 .process_group(0)

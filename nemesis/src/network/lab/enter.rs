@@ -9,7 +9,7 @@ use rustix::process::{Signal, WaitOptions, WaitStatus, kill_process_group, waitp
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
@@ -91,13 +91,28 @@ pub fn enter_lab() -> Result<u8, EnterError> {
     wait(&launched)
 }
 
+/// Whether this program may be started again; one that plays no part then would do all that it does once more.
+fn may_start_again() -> Result<(), &'static str> {
+    WIRED
+        .load(Relaxed)
+        .then_some(())
+        .ok_or("this program cannot be started again as a part of a lab (it does not call lab_entry)")
+}
+
+/// This program once more, to play a part beside this process.
+pub(crate) fn again_as(part: &str) -> io::Result<Command> {
+    may_start_again().map_err(io::Error::other)?;
+    let mut program = Command::new("/proc/self/exe");
+    program.env(STAGE, part);
+    // The program of the tests would run them all.
+    #[cfg(test)]
+    program.args(super::tests::PART);
+    Ok(program)
+}
+
 /// Starts this program as the first process of new namespaces. The error is a sentence with the remedy.
 pub(super) fn start(stage: &str, args: &[OsString], capture: bool) -> Result<Launched, String> {
-    if !WIRED.load(Relaxed) {
-        return Err(
-            "this program cannot be started again inside a lab (it does not call lab_entry)".to_owned()
-        );
-    }
+    may_start_again()?;
     let root = rustix::process::geteuid().is_root();
     let launch = |new_user| sys::launch(&description(stage, args, capture, new_user));
     let launched = match launch(!root) {

@@ -15,7 +15,7 @@ mod probes;
 mod switch;
 mod sys;
 
-pub(crate) use enter::{DISK, STAGE, entering_took};
+pub(crate) use enter::{DISK, again_as, entering_took};
 pub use enter::{EnterError, enter_lab, inside_lab, lab_entry};
 pub(crate) use namespace::Namespace;
 pub(super) use probes::can_be_made;

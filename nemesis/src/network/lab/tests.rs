@@ -11,6 +11,18 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
+/// What makes this program play its part and nothing else.
+pub(super) const PART: [&str; 4] = ["network::lab::tests::part", "--exact", "--ignored", "--nocapture"];
+
+/// Not a test: what this program is where it was started again to play a part.
+#[test]
+#[ignore = "started by other tests as a process of its own"]
+fn part() {
+    if let Some(code) = enter::play_part() {
+        std::process::exit(i32::from(code));
+    }
+}
+
 /// Whether this process is inside a lab; outside of one it runs the test of this name there, and fails as it does.
 pub(crate) fn inside(test: &str) -> bool {
     if let Some(code) = enter::play_part() {
