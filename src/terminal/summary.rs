@@ -88,6 +88,11 @@ fn table(variants: &[VariantVerdict]) -> String {
     for variant in variants {
         table.add_row(row(variant, protocol, competing));
     }
+    figures(table)
+}
+
+/// A table of figures behind two columns of words, under strong headings.
+pub(super) fn figures(mut table: Table) -> String {
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -1,9 +1,9 @@
 //! A sweep for people: a line for each measurement, and at its end the table of medians.
 
-use super::summary::style;
-use super::{DOUBT, FAINT, STRONG, Screen};
+use super::summary::{figures, style};
+use super::{DOUBT, FAINT, Screen};
 use checker::results::sweep::{Cell, Measurement, SweepReport};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{Table, presets};
 use std::path::Path;
 
 /// What people open first.
@@ -96,13 +96,5 @@ fn table(report: &SweepReport) -> String {
         let figures = columns.iter().map(|(_, text)| text(cell).unwrap_or_else(|| "–".to_owned()));
         table.add_row([value, cell.variant.clone()].into_iter().chain(figures));
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let text = table.to_string();
-    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
-    if let Some(first) = lines.first_mut() {
-        *first = format!("{STRONG}{first}{STRONG:#}");
-    }
-    lines.join("\n")
+    figures(table)
 }
