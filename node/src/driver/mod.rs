@@ -404,7 +404,7 @@ impl Driver {
         self.waiting.tick(now, self.config.paxos.deadline);
         while self.late.front().is_some_and(|(due, _)| *due <= now) {
             for record in self.late.pop_front().map(|(_, records)| records).unwrap_or_default() {
-                self.outbox.note(now, record);
+                self.outbox.note(now, &record);
             }
         }
     }
@@ -417,7 +417,7 @@ impl Driver {
             self.late.push_back((now + LATE, std::mem::take(&mut step.save)));
         }
         for record in step.note.drain(..) {
-            self.outbox.note(now, self.shorten(record));
+            self.outbox.note(now, &self.shorten(record));
         }
         self.outbox.carry_out(role, step, &mut self.local, &mut self.waiting);
         if let (Role::Leader, Some(leader), Some(replica)) = (role, &self.leader, &mut self.replica) {

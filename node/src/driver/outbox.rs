@@ -3,7 +3,7 @@
 use super::Reply;
 use super::waiting::Waiting;
 use crate::config::Role;
-use crate::log::LogWriter;
+use crate::log::{Batch, LogWriter};
 use crate::paxos::message::{Message, NodeId, Slot};
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::store::Answer;
@@ -33,7 +33,7 @@ struct Held {
 pub(super) struct Outbox {
     me: NodeId,
     peers: Peers,
-    records: Vec<Record>,
+    records: Batch,
     must_sync: bool,
     notes_since: Option<Duration>,
     /// The number that the records of this turn will have.
@@ -49,7 +49,7 @@ impl Outbox {
         Self {
             me,
             peers,
-            records: Vec::new(),
+            records: Batch::default(),
             must_sync: false,
             notes_since: None,
             number: 1,
@@ -71,7 +71,7 @@ impl Outbox {
     }
 
     /// Takes a record that nothing waits for.
-    pub(super) fn note(&mut self, now: Duration, record: Record) {
+    pub(super) fn note(&mut self, now: Duration, record: &Record) {
         self.records.push(record);
         self.notes_since.get_or_insert(now);
     }
@@ -86,7 +86,7 @@ impl Outbox {
     ) {
         let role = role as usize;
         if !step.save.is_empty() {
-            self.records.append(&mut step.save);
+            step.save.drain(..).for_each(|record| self.records.push(&record));
             self.must_sync = true;
             self.held[role].depends = self.number;
         }
@@ -141,7 +141,7 @@ impl Outbox {
     /// The end of a turn: hands the records to the log and the messages to the connections.
     pub(super) fn flush(&mut self, now: Duration, log: &LogWriter, slot_out: Slot) {
         if self.must_sync || self.wake() <= now {
-            log.append(self.number, std::mem::take(&mut self.records));
+            log.append(self.number, self.records.take());
             self.stored.push_back((self.number, slot_out));
             self.number += 1;
             self.must_sync = false;

@@ -66,7 +66,7 @@ impl Life {
     /// Appends so many records as one frame, and acknowledges them.
     fn append(&mut self, count: u64) {
         let numbers = self.written + 1..=self.written + count;
-        self.log.append(&numbers.map(record).collect::<Vec<_>>()).unwrap();
+        self.log.append(&Batch::of(&numbers.map(record).collect::<Vec<_>>())).unwrap();
         self.written += count;
         self.disk.perform(Done::Acknowledged { records: self.written });
     }

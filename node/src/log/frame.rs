@@ -55,14 +55,17 @@ pub(super) enum Tail {
     },
 }
 
-/// The frame with this number and payload.
-pub(super) fn encode(number: u64, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a frame is far below 4 GiB");
-    let mut frame = Vec::with_capacity(FRAME_HEADER + payload.len());
-    frame.extend(length.to_le_bytes());
-    frame.extend(checksum(number, payload).to_le_bytes());
+/// The frame with this number and the payload that these two parts are.
+pub(super) fn encode(number: u64, (first, second): (&[u8], &[u8])) -> Vec<u8> {
+    let length = first.len() + second.len();
+    let mut frame = Vec::with_capacity(FRAME_HEADER + length);
+    frame.extend(u32::try_from(length).expect("a frame is far below 4 GiB").to_le_bytes());
+    frame.extend([0; 4]);
     frame.extend(number.to_le_bytes());
-    frame.extend(payload);
+    frame.extend(first);
+    frame.extend(second);
+    let sum = checksum(number, &frame[FRAME_HEADER..]);
+    frame[4..8].copy_from_slice(&sum.to_le_bytes());
     frame
 }
 
@@ -129,7 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn segment(payloads: &[Vec<u8>], zeros: usize) -> Vec<u8> {
-        let frames = (7..).zip(payloads).flat_map(|(number, payload)| encode(number, payload));
+        let frames = (7..).zip(payloads).flat_map(|(number, payload)| encode(number, (payload, &[])));
         frames.chain(std::iter::repeat_n(0, zeros)).collect()
     }
 
@@ -150,7 +153,7 @@ mod tests {
         #[test]
         fn frames_of_an_earlier_life_of_the_file_are_nothing(payloads in payloads(), old in payloads()) {
             let mut bytes = segment(&payloads, 0);
-            bytes.extend((1..7).zip(&old).flat_map(|(number, payload)| encode(number, payload)));
+            bytes.extend((1..7).zip(&old).flat_map(|(number, payload)| encode(number, (payload, &[]))));
             let scan = scan(&bytes, 0, 7);
             prop_assert_eq!(scan.frames.len(), payloads.len());
             prop_assert_eq!(scan.tail, Tail::Clean);

@@ -14,12 +14,14 @@
     reason = "this is the edge that owns the files"
 )]
 
+mod batch;
 mod disk;
 mod frame;
 mod segment;
 mod snapshot;
 mod writer;
 
+pub use batch::Batch;
 pub use snapshot::save as save_snapshot;
 pub use writer::{LogWriter, Told};
 
@@ -205,11 +207,10 @@ impl<D: Disk> Log<D> {
         self.earlier.iter().map(|(_, _, used)| used).sum::<u64>() + self.segment.used()
     }
 
-    /// Writes `records` as one frame and syncs it. After an error nothing may be written any more.
-    fn append(&mut self, records: &[Record]) -> Result<(), LogError> {
-        let payload =
-            postcard::to_stdvec(records).expect("records are made of types that postcard can write");
-        let frame = frame::encode(self.next_frame, &payload);
+    /// Writes a batch as one frame and syncs it. After an error nothing may be written any more.
+    fn append(&mut self, batch: &Batch) -> Result<(), LogError> {
+        let (count, records) = batch.encoded();
+        let frame = frame::encode(self.next_frame, (&count, records));
         if !self.segment.fits(frame.len()) {
             self.next_segment(self.next_size().max((HEADER + frame.len()) as u64))?;
         }

@@ -15,7 +15,7 @@ fn record(slot: u64) -> Record {
 fn write(folder: &Path, slots: std::ops::Range<u64>) {
     let (mut log, _) = Log::open(folder, &[]).unwrap();
     for slot in slots {
-        log.append(&[record(slot)]).unwrap();
+        log.append(&Batch::of(&[record(slot)])).unwrap();
     }
 }
 
@@ -45,11 +45,11 @@ fn a_log_longer_than_a_segment_goes_on_in_the_next() {
     let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     let many: Vec<_> = (1..20_000).map(record).collect();
     for chunk in many.chunks(1_000) {
-        log.append(chunk).unwrap();
+        log.append(&Batch::of(chunk)).unwrap();
     }
-    log.append(&many).unwrap();
+    log.append(&Batch::of(&many)).unwrap();
     let more: Vec<_> = (0..4).flat_map(|_| many.clone()).collect();
-    log.append(&more).unwrap();
+    log.append(&Batch::of(&more)).unwrap();
     drop(log);
     assert!(
         segment::list(&Files, folder.path()).unwrap().segments.len() >= 2,
@@ -96,8 +96,8 @@ fn a_missing_segment_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
     let many: Vec<_> = (1..40_000).map(record).collect();
-    log.append(&many).unwrap();
-    log.append(&many).unwrap();
+    log.append(&Batch::of(&many)).unwrap();
+    log.append(&Batch::of(&many)).unwrap();
     drop(log);
     std::fs::remove_file(folder.path().join("00000001.log")).unwrap();
     let error = Log::open(folder.path(), &[]).unwrap_err();
@@ -120,7 +120,7 @@ fn one_sync_covers_all_that_came_while_the_last_one_ran() {
     let (tell, told) = std::sync::mpsc::channel();
     let writer = LogWriter::start(log, move |did| tell.send(did.unwrap()).unwrap());
     for number in 1..=200 {
-        writer.append(number, vec![record(number)]);
+        writer.append(number, Batch::of(&[record(number)]));
     }
     let mut syncs = 0;
     while !matches!(told.recv().unwrap(), Told::Synced { number: 200, .. }) {
@@ -156,10 +156,10 @@ fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
     let mut names = Vec::new();
     for round in 1..6_u64 {
         let before = log.bytes();
-        log.append(&[record(round * 10)]).unwrap();
+        log.append(&Batch::of(&[record(round * 10)])).unwrap();
         let index = log.rotate().unwrap();
         save_snapshot(folder.path(), index, &state(round + 2)).unwrap();
-        log.append(&[record(round * 10 + 1)]).unwrap();
+        log.append(&Batch::of(&[record(round * 10 + 1)])).unwrap();
         log.remove_before(index).unwrap();
         assert!(log.bytes() <= before, "round {round}");
         names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -178,13 +178,13 @@ fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
 fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
-    (1..50).for_each(|slot| log.append(&[record(slot)]).unwrap());
+    (1..50).for_each(|slot| log.append(&Batch::of(&[record(slot)])).unwrap());
     let index = log.rotate().unwrap();
     save_snapshot(folder.path(), index, &state(2)).unwrap();
     log.remove_before(index).unwrap();
-    log.append(&[record(50)]).unwrap();
+    log.append(&Batch::of(&[record(50)])).unwrap();
     log.rotate().unwrap();
-    log.append(&[record(51)]).unwrap();
+    log.append(&Batch::of(&[record(51)])).unwrap();
     drop(log);
     let recovered = read(folder.path());
     assert_eq!(recovered.records, [record(50), record(51)]);
@@ -195,7 +195,7 @@ fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
 fn a_broken_snapshot_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
-    log.append(&[record(1)]).unwrap();
+    log.append(&Batch::of(&[record(1)])).unwrap();
     let index = log.rotate().unwrap();
     save_snapshot(folder.path(), index, &state(2)).unwrap();
     drop(log);

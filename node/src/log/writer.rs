@@ -1,14 +1,13 @@
 //! The thread that writes the log: while one sync runs, what comes in waits, and the next sync covers all of it.
 
-use super::{Log, LogError};
-use crate::paxos::step::Record;
+use super::{Batch, Log, LogError};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// What the thread is asked to do, in order.
 #[derive(Debug)]
 enum Order {
-    /// Write records, and say the number when everything up to them is on disk.
-    Append(u64, Vec<Record>),
+    /// Write a batch, and say the number when everything up to them is on disk.
+    Append(u64, Batch),
     /// Begin a segment, for a snapshot to be taken.
     Rotate,
     /// Remove the segments before this one.
@@ -55,9 +54,9 @@ impl LogWriter {
         let _ = self.orders.send(order);
     }
 
-    /// Hands over records; `number` rises with each call.
-    pub fn append(&self, number: u64, records: Vec<Record>) {
-        self.order(Order::Append(number, records));
+    /// Hands over a batch; `number` rises with each call.
+    pub fn append(&self, number: u64, batch: Batch) {
+        self.order(Order::Append(number, batch));
     }
 
     /// Asks for a new segment, for a snapshot to be taken when it is there.
@@ -79,17 +78,17 @@ fn run(
     let mut next = inbox.recv().ok();
     while let Some(order) = next.take() {
         match order {
-            Order::Append(mut number, mut records) => {
+            Order::Append(mut number, mut batch) => {
                 for later in inbox.try_iter() {
                     if let Order::Append(later, more) = later {
                         number = later;
-                        records.extend(more);
+                        batch.extend(&more);
                     } else {
                         next = Some(later);
                         break;
                     }
                 }
-                log.append(&records)?;
+                log.append(&batch)?;
                 tell(Ok(Told::Synced { number, log_bytes: log.bytes() }));
             }
             Order::Rotate => tell(Ok(Told::Rotated(log.rotate()?))),
