@@ -59,6 +59,9 @@ pub enum NodeError {
 /// How long requests that are under way may take when the node is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Far less than a client may take to send its headers.
+const TICK: Duration = Duration::from_secs(1);
+
 /// Runs a node until it fails or is told to stop (SIGTERM). With `parent`, it also ends when that process does.
 pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let started = Instant::now();
@@ -113,6 +116,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         say_recovery(&driver, address);
         let (stop, stops) = watch::channel(false);
         let connections = tokio::spawn(server.serve(listener, stops));
+        tokio::spawn(tick());
         // A task, because whoever wakes the future of `block_on` pays for a system call.
         let driver = tokio::spawn(driver.run(inputs));
         tokio::select! {
@@ -123,6 +127,14 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
             stopped = stopped(stop, connections) => stopped,
         }
     })
+}
+
+/// Keeps the runtime from being without an alarm: then each one that a connection sets for its next request would
+/// cost a system call, however far off it is.
+async fn tick() {
+    loop {
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 /// After how many slots members change must never be in doubt, or nodes would change them after different slots.

@@ -28,9 +28,11 @@ use crate::transport::Peers;
 use outbox::Outbox;
 use snapshots::{Saved, Snapshots};
 use std::collections::{BTreeSet, VecDeque};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
 use waiting::Waiting;
 
 /// Inputs handled before the outputs of all of them leave together.
@@ -203,12 +205,13 @@ impl Driver {
     /// Runs until the log fails, or everybody who could send an input has gone.
     pub async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Input>) -> Result<(), LogError> {
         let mut inputs = Vec::with_capacity(TURN);
+        let mut alarm = pin!(tokio::time::sleep_until(self.started.into()));
         loop {
             let wake = self.started + self.wake();
             tokio::select! {
                 biased;
                 received = inbox.recv_many(&mut inputs, TURN) => if received == 0 { return Ok(()) },
-                () = tokio::time::sleep_until(wake.into()) => {}
+                () = ring(alarm.as_mut(), wake) => {}
             }
             let now = self.started.elapsed();
             for input in inputs.drain(..) {
@@ -486,4 +489,12 @@ impl Driver {
             syncs: self.syncs,
         }
     }
+}
+
+/// Waits until then, or less. Setting an alarm costs a system call, so one that rings too early is left as it is.
+async fn ring(mut alarm: Pin<&mut Sleep>, wake: Instant) {
+    if alarm.deadline().into_std() > wake || alarm.is_elapsed() {
+        alarm.as_mut().reset(wake.into());
+    }
+    alarm.await;
 }
