@@ -1,9 +1,12 @@
-//! How fast three nodes are, beside a three-node etcd under the very same client: closed-loop clients over HTTP/1.1.
+//! How fast three nodes are, beside a three-node etcd under the very same client: closed-loop clients over HTTP/1.1,
+//! and over gRPC, which is etcd's own protocol.
 //!
 //! `cargo build --release -p node && cargo run --release -p node --example speed -- --etcd /path/to/etcd`
 
 #![allow(clippy::unwrap_used, reason = "a broken assumption should end a measurement")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this program measures processes")]
+
+mod grpc;
 
 use clap::Parser;
 use node::config::{Member, NodeConfig, PaxosOptions, Role};
@@ -44,11 +47,12 @@ struct Arguments {
     node: Option<PathBuf>,
 }
 
-/// Which of the two, and what it is asked.
+/// Who is asked, and over which protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum System {
     Paxos,
-    Etcd,
+    EtcdHttp,
+    EtcdGrpc,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -87,9 +91,16 @@ impl Cluster {
         let addresses: Vec<_> = (1..=3).map(|place| address(system, place, PORT)).collect();
         let children = (1..=3).map(|place| match system {
             System::Paxos => node(folder.path(), &addresses, place, arguments.node.as_deref()),
-            System::Etcd => etcd(folder.path(), arguments.etcd.as_ref().unwrap(), place),
+            System::EtcdHttp | System::EtcdGrpc => {
+                etcd(folder.path(), arguments.etcd.as_ref().unwrap(), place)
+            }
         });
         Self { system, children: children.collect(), addresses, _folder: folder }
+    }
+
+    /// Whether all its processes run: one that found its port taken has left it to nodes of others.
+    fn lives(&mut self) -> bool {
+        self.children.iter_mut().all(|child| child.try_wait().unwrap().is_none())
     }
 
     /// What all nodes together have taken of the processors, in seconds.
@@ -132,7 +143,7 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Pat
 }
 
 fn etcd(folder: &Path, program: &Path, place: u8) -> Child {
-    let url = |place, port| format!("http://{}", address(System::Etcd, place, port));
+    let url = |place, port| format!("http://{}", address(System::EtcdHttp, place, port));
     let peers: Vec<_> = (1..=3).map(|place| format!("e{place}={}", url(place, PORT + 1))).collect();
     let (client, peer) = (url(place, PORT), url(place, PORT + 1));
     Command::new(program)
@@ -170,13 +181,15 @@ fn request(system: System, kind: Kind, read: &str, key: u64) -> Vec<u8> {
     let (first, body) = match (system, kind) {
         (System::Paxos, Kind::Put) => (format!("PUT /kv/{key}"), value),
         (System::Paxos, Kind::Get) => (format!("GET /kv/{key}?read={read}"), String::new()),
-        (System::Etcd, Kind::Put) => {
+        (System::EtcdHttp, Kind::Put) => {
             let (key, value) = (base64(key.as_bytes()), base64(value.as_bytes()));
             ("POST /v3/kv/put".to_owned(), format!(r#"{{"key":"{key}","value":"{value}"}}"#))
         }
-        (System::Etcd, Kind::Get) => {
+        (System::EtcdHttp, Kind::Get) => {
             ("POST /v3/kv/range".to_owned(), format!(r#"{{"key":"{}"}}"#, base64(key.as_bytes())))
         }
+        (System::EtcdGrpc, Kind::Put) => return grpc::put(key.as_bytes(), value.as_bytes()),
+        (System::EtcdGrpc, Kind::Get) => return grpc::range(key.as_bytes()),
     };
     format!("{first} HTTP/1.1\r\nhost: n\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
@@ -196,27 +209,37 @@ struct Client {
     stream: TcpStream,
     key: usize,
     begun: Instant,
+    /// What has come and is not done with.
     answer: Vec<u8>,
+    /// Only if it speaks gRPC.
+    grpc: Option<grpc::Connection>,
 }
 
 impl Client {
-    fn connect(address: SocketAddr, number: usize) -> std::io::Result<Self> {
+    fn connect(system: System, address: SocketAddr, number: usize) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, key: number, begun: Instant::now(), answer: Vec::with_capacity(4096) })
+        let grpc = (system == System::EtcdGrpc).then(grpc::Connection::new);
+        Ok(Self { stream, key: number, begun: Instant::now(), answer: Vec::with_capacity(4096), grpc })
     }
 
     fn ask(&mut self, requests: &[Vec<u8>], now: Instant) {
         // A step without a common divisor comes by every key.
         self.key = (self.key + 317) % requests.len();
         self.begun = now;
-        self.answer.clear();
-        // A request is far smaller than the empty buffer of a socket.
-        assert_eq!(self.stream.write(&requests[self.key]).unwrap(), requests[self.key].len());
+        let request = &requests[self.key];
+        if let Some(grpc) = &mut self.grpc {
+            grpc.ask(request);
+            send(&mut self.stream, &grpc.out);
+            grpc.out.clear();
+        } else {
+            self.answer.clear();
+            send(&mut self.stream, request);
+        }
     }
 
-    /// Reads what has come; whether the answer is whole, and a 200.
+    /// Reads what has come; whether the answer is whole, and good.
     fn read(&mut self) -> Option<bool> {
         let mut some = [0; 4096];
         match self.stream.read(&mut some) {
@@ -225,6 +248,18 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             Err(error) => panic!("{error}"),
         }
+        let Some(grpc) = &mut self.grpc else { return self.whole() };
+        let good = grpc.read(&mut self.answer);
+        // What the server is owed goes with the next request, but does not wait for one that is not due.
+        if good.is_none() && !grpc.out.is_empty() {
+            send(&mut self.stream, &grpc.out);
+            grpc.out.clear();
+        }
+        good
+    }
+
+    /// Whether an answer over HTTP/1.1 is whole, and a 200.
+    fn whole(&self) -> Option<bool> {
         let (begin, length) = body(&self.answer)?;
         let whole = match length {
             Some(length) => self.answer.len() >= begin + length,
@@ -232,11 +267,32 @@ impl Client {
         };
         whole.then(|| self.answer.starts_with(b"HTTP/1.1 200"))
     }
+
+    /// Asks and waits; whether a good answer came in time.
+    fn gets(&mut self, requests: &[Vec<u8>], within: Duration) -> bool {
+        self.stream.set_nonblocking(false).unwrap();
+        self.stream.set_read_timeout(Some(within)).unwrap();
+        self.ask(requests, Instant::now());
+        loop {
+            match self.read() {
+                Some(good) => return good,
+                None if self.begun.elapsed() >= within => return false,
+                None => {}
+            }
+        }
+    }
+}
+
+/// Sends all at once: it is far smaller than the empty buffer of a socket.
+fn send(stream: &mut TcpStream, bytes: &[u8]) {
+    assert_eq!(stream.write(bytes).unwrap(), bytes.len());
 }
 
 /// Drives so many clients until a time; returns what each request took.
 fn drive(cluster: &Cluster, requests: &[Vec<u8>], clients: usize, until: Instant) -> Vec<Duration> {
-    let of = |number: usize| Client::connect(cluster.addresses[number % cluster.addresses.len()], number);
+    let of = |number: usize| {
+        Client::connect(cluster.system, cluster.addresses[number % cluster.addresses.len()], number)
+    };
     let mut clients: Vec<_> = (0..clients).map(|number| of(number).unwrap()).collect();
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
     for (number, client) in clients.iter_mut().enumerate() {
@@ -252,7 +308,7 @@ fn drive(cluster: &Cluster, requests: &[Vec<u8>], clients: usize, until: Instant
         for event in &events {
             let client = &mut clients[usize::try_from(event.data.u64()).unwrap()];
             let Some(good) = client.read() else { continue };
-            assert!(good, "{}", String::from_utf8_lossy(&client.answer));
+            assert!(good, "{}", client.answer.escape_ascii());
             let now = Instant::now();
             took.push(now - client.begun);
             if now < until {
@@ -295,22 +351,17 @@ fn measure(cluster: &Cluster, kind: Kind, clients: usize, arguments: &Arguments)
 fn fill(cluster: &Cluster) {
     let begun = Instant::now();
     let serves = |&address: &SocketAddr| {
-        let Ok(mut client) = Client::connect(address, 0) else { return false };
-        client.ask(&[request(cluster.system, Kind::Put, "", 0)], Instant::now());
-        client.stream.set_nonblocking(false).unwrap();
-        client.stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-        client.read() == Some(true)
+        let Ok(mut client) = Client::connect(cluster.system, address, 0) else { return false };
+        client.gets(&[request(cluster.system, Kind::Put, "", 0)], Duration::from_secs(1))
     };
     while !cluster.addresses.iter().all(serves) {
         assert!(begun.elapsed() < Duration::from_secs(20), "the cluster does not serve");
         std::thread::sleep(Duration::from_millis(100));
     }
     let requests: Vec<_> = (0..KEYS).map(|key| request(cluster.system, Kind::Put, "", key)).collect();
-    let mut client = Client::connect(cluster.addresses[0], 0).unwrap();
-    client.stream.set_nonblocking(false).unwrap();
+    let mut client = Client::connect(cluster.system, cluster.addresses[0], 0).unwrap();
     for _ in 0..KEYS {
-        client.ask(&requests, Instant::now());
-        while client.read().is_none() {}
+        assert!(client.gets(&requests, Duration::from_secs(20)), "{}", client.answer.escape_ascii());
     }
 }
 
@@ -322,33 +373,38 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 fn main() {
     let arguments = Arguments::parse();
-    let systems =
-        if arguments.etcd.is_some() { vec![System::Paxos, System::Etcd] } else { vec![System::Paxos] };
+    let mut systems = vec![System::Paxos];
+    if arguments.etcd.is_some() {
+        systems.extend([System::EtcdHttp, System::EtcdGrpc]);
+    }
     let kinds = |&clients: &usize| arguments.operations.iter().map(move |&kind| (kind, clients));
     let cells: Vec<_> = arguments.clients.iter().flat_map(kinds).collect();
     let mut seen = vec![vec![Vec::new(); cells.len()]; systems.len()];
     for _ in 0..arguments.rounds {
         for (system, seen) in systems.iter().zip(&mut seen) {
-            let cluster = Cluster::start(*system, &arguments);
+            let mut cluster = Cluster::start(*system, &arguments);
             fill(&cluster);
+            assert!(cluster.lives(), "a node of {system:?} ended: is another measurement running?");
             for (&(kind, clients), seen) in cells.iter().zip(seen) {
                 seen.push(measure(&cluster, kind, clients, &arguments));
             }
         }
     }
     println!(
-        "| operation | clients | system | /s | p50 ms | p99 ms | CPU each, µs: nodes | clients | times the last |"
+        "| operation | clients | system | /s | p50 ms | p99 ms | CPU each, µs: nodes | clients | times etcd over HTTP |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for (place, (kind, clients)) in cells.iter().enumerate() {
         let of = |seen: &[Vec<Measured>], what: fn(&Measured) -> f64| median(seen[place].iter().map(what));
-        let last = of(seen.last().unwrap(), |it| it.rate);
+        let http = systems.iter().position(|&system| system == System::EtcdHttp);
+        let http = http.map(|place| of(&seen[place], |it| it.rate));
         for (system, seen) in systems.iter().zip(&seen) {
             let rate = of(seen, |it| it.rate);
             let (p50, p99) = (of(seen, |it| it.p50), of(seen, |it| it.p99));
-            let (nodes, own, times) = (of(seen, |it| it.nodes), of(seen, |it| it.clients), rate / last);
+            let (nodes, own) = (of(seen, |it| it.nodes), of(seen, |it| it.clients));
+            let times = http.map_or_else(|| "-".to_owned(), |http| format!("{:.1}", rate / http));
             println!(
-                "| {kind:?} | {clients} | {system:?} | {rate:.0} | {p50:.2} | {p99:.2} | {nodes:.1} | {own:.1} | {times:.1} |"
+                "| {kind:?} | {clients} | {system:?} | {rate:.0} | {p50:.2} | {p99:.2} | {nodes:.1} | {own:.1} | {times} |"
             );
         }
     }
