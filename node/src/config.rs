@@ -112,8 +112,8 @@ pub struct PaxosOptions {
     /// `monitor`: how often the active leader is pinged.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub ping: Duration,
-    /// `monitor`: how long the active leader may be silent before it is preempted; two pings where the connection from it
-    /// broke.
+    /// `monitor`: how long the active leader may be silent before it is preempted; up to four times as long where its answers
+    /// come slowly or unevenly, and two pings where the connection from it broke.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub patience: Duration,
     /// Bytes of decided commands that a replica keeps, for others that fall behind and for `/decisions`; it

@@ -30,7 +30,9 @@ impl Batch {
     #[cfg(test)]
     pub(super) fn of(records: &[Record]) -> Self {
         let mut batch = Self::default();
-        records.iter().for_each(|record| batch.push(record));
+        for record in records {
+            batch.push(record);
+        }
         batch
     }
 

@@ -2,6 +2,7 @@
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
+use super::detector::Detector;
 use super::lease::Lease;
 use super::membership::{Group, Roster};
 use super::message::{Ballot, Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
@@ -39,6 +40,8 @@ struct Watch {
     /// The latest `until` that a leader which tries, and does not lead, can ask for.
     limit: Duration,
     next_ping: Duration,
+    /// The watcher itself stood still, and waits a little longer for that, once until it hears something.
+    excused: bool,
 }
 
 /// A proposal, and whether its slot is known to be decided.
@@ -59,6 +62,7 @@ pub struct Leader {
     proposals: BTreeMap<Slot, Proposal>,
     commanders: BTreeMap<Slot, Commander>,
     backoff: Backoff,
+    detector: Detector,
     progress: Progress,
     /// Every slot below was collected by an acceptor, and so is decided.
     collected: Slot,
@@ -81,11 +85,13 @@ impl Leader {
                 until: 2 * options.patience,
                 limit: 2 * options.patience,
                 next_ping: Duration::ZERO,
+                excused: false,
             }),
             Leadership::Monitor | Leadership::Compete => State::Waiting(Duration::ZERO),
         };
         Self {
             backoff: Backoff::new(options.backoff, seed),
+            detector: Detector::default(),
             progress: Progress::new(&roster),
             collected: roster.retired(),
             roster,
@@ -193,6 +199,9 @@ impl Leader {
 
     /// Handles a message from a replica, an acceptor, or another leader.
     pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
+        if matches!(message, Message::Ping | Message::Pong { .. }) {
+            self.detector.heard(now, from, &self.options);
+        }
         match message {
             Message::Propose(proposal) => self.propose(now, from, proposal, step),
             Message::P1b { scout, promised, collected, accepted } => {
@@ -367,16 +376,20 @@ impl Leader {
         match self.options.leadership {
             Leadership::Compete if wait.is_zero() => self.scout(now, step),
             Leadership::Compete => self.state = State::Waiting(now + wait),
-            Leadership::Monitor => {
-                let until = now + self.options.patience + wait;
-                self.state = State::Watching(Watch {
-                    leader: Some(by.leader),
-                    until,
-                    limit: until + self.options.patience,
-                    next_ping: now,
-                });
-            }
+            // A restarted leader does not know the ballots of the one it watched.
+            Leadership::Monitor if self.detector.outlives(by.leader) => self.scout(now, step),
+            Leadership::Monitor => self.watch(now, by.leader, wait),
         }
+    }
+
+    /// Watches another leader from now on, which may be silent for `longer` than usual at first.
+    fn watch(&mut self, now: Duration, leader: NodeId, longer: Duration) {
+        self.detector.turn();
+        let patience = self.detector.patience(&self.options);
+        let until = now + patience + longer;
+        let limit = until + patience;
+        self.state =
+            State::Watching(Watch { leader: Some(leader), until, limit, next_ping: now, excused: false });
     }
 
     /// An acceptor helps nobody else for a while.
@@ -396,6 +409,7 @@ impl Leader {
         if let State::Watching(watch) = &mut self.state
             && watch.leader == Some(node)
         {
+            self.detector.lost();
             watch.until = watch.until.min(now + 2 * self.options.ping);
             watch.next_ping = watch.next_ping.min(now + self.options.ping / 2);
         }
@@ -409,7 +423,10 @@ impl Leader {
     }
 
     fn watched(&mut self, now: Duration, from: NodeId, leads: bool, tries: bool) {
-        let patience = self.options.patience;
+        if matches!(&self.state, State::Watching(watch) if watch.leader == Some(from)) {
+            self.detector.answered(now);
+        }
+        let patience = self.detector.patience(&self.options);
         if let State::Watching(watch) = &mut self.state
             && (watch.leader == Some(from) || watch.leader.is_none() && leads)
         {
@@ -417,6 +434,7 @@ impl Leader {
                 watch.leader = Some(from);
                 watch.until = now + patience;
                 watch.limit = watch.until + patience;
+                watch.excused = false;
             } else if tries {
                 watch.until = (now + patience).min(watch.limit).max(watch.until);
             }
@@ -453,12 +471,25 @@ impl Leader {
 
     /// Does what is due: begins to scout, asks silent acceptors again, pings.
     pub fn tick(&mut self, now: Duration, step: &mut Step) {
-        let again = now + self.options.resend;
+        let (again, ping) = (now + self.options.resend, self.options.ping);
         match &mut self.state {
             State::Waiting(until) if *until <= now => self.scout(now, step),
-            State::Watching(watch) if watch.until <= now => self.scout(now, step),
+            State::Watching(watch)
+                if watch.until <= now && (watch.excused || now < watch.next_ping + ping) =>
+            {
+                self.detector.give_up(now, watch.leader);
+                self.scout(now, step);
+            }
             State::Watching(watch) if watch.next_ping <= now => {
-                watch.next_ping = now + self.options.ping;
+                if watch.until <= now {
+                    // Its own questions are late, so the answers may have been waiting for longer than the silence lasted.
+                    watch.until = now + 2 * ping;
+                    watch.excused = true;
+                }
+                watch.next_ping = now + ping;
+                if watch.leader.is_some() {
+                    self.detector.asked(now);
+                }
                 let others = self.roster.leaders.iter().filter(|&&leader| leader != self.roster.me);
                 let asked = others.filter(|&&leader| watch.leader.is_none_or(|watched| watched == leader));
                 step.send.extend(asked.map(|&leader| (leader, Message::Ping)));

@@ -47,6 +47,7 @@
 pub mod acceptor;
 pub mod backoff;
 pub mod commander;
+mod detector;
 pub mod leader;
 mod lease;
 pub mod membership;
