@@ -72,7 +72,7 @@ const COLUMNS: [Column; 8] = [
         let (min, max) = cell.throughput_min.zip(cell.throughput_max)?;
         (cell.rounds > 1).then(|| format!("{min:.0} – {max:.0}"))
     }),
-    ("times", |cell| cell.times.map(|times| format!("{times:.1}"))),
+    ("times", Cell::multiple),
     ("p50 ms", |cell| Some(number(cell.median.p50_ms, 2))),
     ("p99 ms", |cell| Some(number(cell.median.p99_ms, 2))),
     ("CPU µs", |cell| cell.median.cpu_us.map(|us| format!("{us:.1}"))),

@@ -26,6 +26,13 @@ pub struct Cell {
     pub times: Option<f64>,
 }
 
+impl Cell {
+    /// [`times`](Self::times) for people: with two digits that say something, or more.
+    pub fn multiple(&self) -> Option<String> {
+        self.times.map(|times| if times < 1.0 { format!("{times:.2}") } else { format!("{times:.1}") })
+    }
+}
+
 /// The figures of a cell; what they are is said at [`Measurement`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "they are those of a measurement")]
@@ -152,13 +159,13 @@ pub(super) fn reading(plan: &SweepPlan, cells: &[Cell]) -> Vec<String> {
     for (variant, with) in plan.compared() {
         let pairs = cells.iter().filter(|cell| cell.variant == variant).filter_map(|cell| {
             let other = cells.iter().find(|other| other.value == cell.value && other.variant == with)?;
-            Some((cell, other, cell.times?))
+            Some((cell, other, cell.multiple()?))
         });
         let mut text = String::new();
         for (cell, other, times) in pairs {
             let between = if text.is_empty() { "" } else { ", " };
             // A `String` takes every write.
-            let _ = write!(text, "{between}{times:.1} times as much at {} {}", short(&plan.over), cell.value);
+            let _ = write!(text, "{between}{times} times as much at {} {}", short(&plan.over), cell.value);
             if let (Some(own), Some(its)) = (cell.median.p99_ms, other.median.p99_ms) {
                 let _ = write!(text, " (99 % within {}, not {})", seconds(own / 1e3), seconds(its / 1e3));
             }

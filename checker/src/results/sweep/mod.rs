@@ -283,6 +283,8 @@ mod tests {
         assert_eq!(first.median.throughput_per_s, Some(3_020.0));
         assert_eq!((first.throughput_min, first.throughput_max), (Some(3_010.0), Some(3_030.0)));
         assert!(report.reading[0].contains("10.0 times"), "{:?}", report.reading);
+        let less = cells::Cell { times: Some(0.434), ..report.cells[0].clone() };
+        assert_eq!(less.multiple().as_deref(), Some("0.43"));
         let csv = std::fs::read_to_string(folder.path().join("sweep.csv")).unwrap();
         assert!(csv.starts_with("load.clients,variant,rounds,times,") && csv.lines().count() == 5, "{csv}");
         assert!(csv.contains("\n64,ours,3,10.0"), "{csv}");

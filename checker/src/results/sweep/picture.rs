@@ -208,7 +208,7 @@ fn compared(canvas: &mut Canvas, area: &Area, plan: &SweepPlan, cells: &[Cell], 
             let of = |name: &str| cells.iter().find(|cell| cell.value == *value && cell.variant == name);
             let Some((cell, other)) = of(name).zip(of(with)) else { continue };
             let (Some(times), Some(own), Some(its)) =
-                (cell.times, cell.median.throughput_per_s, other.median.throughput_per_s)
+                (cell.multiple(), cell.median.throughput_per_s, other.median.throughput_per_s)
             else {
                 continue;
             };
@@ -218,7 +218,7 @@ fn compared(canvas: &mut Canvas, area: &Area, plan: &SweepPlan, cells: &[Cell], 
             let (x, from, to) = (area.px(*place) + side, area.py(own), area.py(its));
             canvas.line((x, from), (x, to), 2.0, ink.faded(0.8));
             let anchor = if side > 0.0 { Anchor::Left } else { Anchor::Right };
-            let text = format!("×{times:.1}");
+            let text = format!("×{times}");
             let beside = x + if side > 0.0 { 8.0 } else { -8.0 };
             canvas.text(beside, f64::midpoint(from, to) + 9.0, anchor, Pen { ink, ..FIGURE }, &text);
         }

@@ -16,7 +16,7 @@ const COLUMNS: [Column; 11] = [
         let (min, max) = cell.throughput_min.zip(cell.throughput_max)?;
         (cell.rounds > 1).then(|| format!("{} – {}", rate(min), rate(max)))
     }),
-    ("times", |cell| cell.times.map(|times| format!("{times:.1}"))),
+    ("times", Cell::multiple),
     ("p50", |cell| time(cell.median.p50_ms)),
     ("p99", |cell| time(cell.median.p99_ms)),
     ("p99.9", |cell| time(cell.median.p999_ms)),
