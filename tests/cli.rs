@@ -129,6 +129,16 @@ fn a_folder_with_results_is_not_written_over() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_made_is_wrong_usage_and_another_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let text = refused(folder.path(), &["run", "short.toml", "--out", "file/out"]);
+    assert!(text.contains("error: file/out: the folder for the results cannot be made"), "{text}");
+    assert!(text.contains("help: choose another --out"), "{text}");
+}
+
+#[test]
 fn list_and_doctor_and_completions_answer() {
     let folder = tempfile::tempdir().unwrap();
     let list = output(folder.path(), &["list"]);

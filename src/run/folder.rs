@@ -34,6 +34,10 @@ impl RunFolder {
                 let what = "the folder is not empty, and results are never written over";
                 return Err(Failure::usage(out.display().to_string(), what).help("choose another --out"));
             }
+            fs::create_dir_all(out).map_err(|error| {
+                let what = format!("the folder for the results cannot be made: {error}");
+                Failure::usage(out.display().to_string(), what).help("choose another --out")
+            })?;
             out.to_owned()
         } else {
             let time = started.strftime("%Y%m%dT%H%M%SZ");
