@@ -164,14 +164,21 @@ fn ten_minutes_of_full_load_take_less_than_200_megabytes_and_no_other_leader() {
     let Taken { samples: seen, adoptions } =
         full_load(60, Duration::from_secs(10), 64, PaxosOptions::default());
     assert_eq!(adoptions, 0, "nobody else was adopted");
-    let most = |seen: &[(u64, u64)]| {
-        (seen.iter().map(|it| it.0).max().unwrap(), seen.iter().map(|it| it.1).max().unwrap())
+    let most = |seen: &[(u64, u64)]| seen.iter().map(|it| it.0).max().unwrap();
+    let median = |seen: &[(u64, u64)]| {
+        let mut disk: Vec<_> = seen.iter().map(|it| it.1).collect();
+        disk.sort_unstable();
+        disk[disk.len() / 2]
     };
     let (first, second) = seen.split_at(seen.len() / 2);
-    let ((memory_before, disk_before), (memory, disk)) = (most(first), most(second));
+    let (memory_before, memory) = (most(first), most(second));
     assert!(memory < 200_000_000, "{memory} bytes in memory");
     assert!(memory < memory_before + memory_before / 10, "memory grew from {memory_before} to {memory}");
+    let (disk_before, disk) = (median(first), median(second));
     assert!(disk < disk_before + disk_before / 10, "disk grew from {disk_before} to {disk}");
+    // A segment and a snapshot may just have been made of which the former are not removed yet.
+    let largest = seen.iter().map(|it| it.1).max().unwrap();
+    assert!(largest < disk_before + (16 << 20), "{largest} bytes on disk, where {disk_before} are usual");
 }
 
 /// Kills the leader so many times; the milliseconds from each kill to the next write that another node acknowledged.
