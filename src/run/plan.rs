@@ -84,11 +84,28 @@ fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Resul
         rate: spec.load.rate,
         minimum_rate: spec.load.minimum_rate,
         keys: spec.load.keys,
+        functions: functions(experiment)?,
+        timeout: Some(spec.load.timeout),
         client_seeds: workloads::client_seeds(seed, spec.load.clients),
         backoff: own.then(|| in_words(&spec.cluster.paxos)),
-        check: CheckPlan { linearizable, timeout, agreement: own && spec.check.agreement },
+        check: CheckPlan {
+            linearizable,
+            timeout,
+            agreement: own && spec.check.agreement,
+            unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
+        },
         faults: faults.iter().map(fault).collect(),
     })
+}
+
+/// The names of the functions of the mix.
+fn functions(experiment: &Experiment) -> Result<Vec<String>, Failure> {
+    let weights = experiment
+        .spec
+        .load
+        .weights()
+        .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+    Ok(weights.into_iter().map(|(function, _)| function.name().to_owned()).collect())
 }
 
 fn fault(planned: &PlannedFault) -> FaultPlan {

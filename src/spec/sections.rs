@@ -1,6 +1,6 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates they speak of.
 
-use nemesis::{AtMost, Disk, FaultSpec, Links, Network};
+use nemesis::{AtMost, Disk, FaultSpec, Links, Network, Share};
 use node::config::{PaxosOptions, Role};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -278,11 +278,18 @@ pub(crate) struct Check {
     pub agreement: bool,
     /// Whether a variant ends as soon as its history is not linearizable.
     pub stop_at_violation: bool,
+    /// The share of the written keys that may stay unread after the last heal.
+    pub unobserved: Share,
 }
 
 impl Default for Check {
     fn default() -> Self {
-        Self { linearizable: Linearizable::default(), agreement: true, stop_at_violation: true }
+        Self {
+            linearizable: Linearizable::default(),
+            agreement: true,
+            stop_at_violation: true,
+            unobserved: Share::default(),
+        }
     }
 }
 

@@ -36,6 +36,10 @@ pub(crate) fn print(screen: &Screen, verdict: &RunVerdict, folder: &Path) {
 pub(crate) fn say_verdict(screen: &Screen, verdict: &RunVerdict) {
     let style = style(verdict.answer);
     screen.line(&format!("{style}{}{style:#}", verdict.sentence));
+    for warning in &verdict.warnings {
+        let of = if verdict.variants.len() > 1 { format!("{}: ", warning.variant) } else { String::new() };
+        screen.line(&format!("  {DOUBT}warning{DOUBT:#}  {of}{}: {}", warning.name, warning.text));
+    }
     for (variant, check) in verdict.complaints() {
         say_check(screen, variant, check.name, check.answer, &check.reason);
         say_evidence(screen, &check.evidence, "verdict.json");
@@ -75,7 +79,9 @@ fn table(variants: &[VariantVerdict]) -> String {
         vec!["variant", "verdict", "ok", "refused", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
     // Other systems have no ballots, and where nobody competes there is nothing to compare.
     let competing = variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
-    let competing = competing.into_iter().any(|figures| figures.preemptions > 0 || figures.adoptions > 0);
+    let competing = competing
+        .into_iter()
+        .any(|figures| figures.ballots.is_some_and(|it| it.preemptions > 0 || it.adoptions > 0));
     if protocol {
         header.push("decided/s");
         if competing {
@@ -125,8 +131,9 @@ fn row(variant: &VariantVerdict, protocol: bool, competing: bool) -> Vec<String>
         let figures = summary.protocol.as_ref();
         row.push(number(figures.map(|f| f.decided_per_s), 1));
         if competing {
-            row.push(number(figures.map(|f| f.preemptions_per_s), 1));
-            row.push(number(figures.map(|f| f.adoptions_per_s), 1));
+            let ballots = figures.and_then(|figures| figures.ballots);
+            row.push(number(ballots.map(|it| it.preemptions_per_s), 1));
+            row.push(number(ballots.map(|it| it.adoptions_per_s), 1));
         }
         row.push(number(figures.map(|f| f.longest_without_decision_s), 2));
     }

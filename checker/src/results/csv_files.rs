@@ -212,6 +212,7 @@ pub(crate) fn summary(path: &Path, variants: &[VariantVerdict]) -> Result<(), Re
         let summary = &variant.summary;
         let latency = |figure: fn(&Quantiles) -> f64| decimal(summary.latency.as_ref().map(figure));
         let protocol = summary.protocol.as_ref();
+        let ballots = protocol.and_then(|figures| figures.ballots);
         table.row(&[
             variant.variant.clone(),
             variant.answer.word().to_owned(),
@@ -228,10 +229,10 @@ pub(crate) fn summary(path: &Path, variants: &[VariantVerdict]) -> Result<(), Re
             latency(|quantiles| quantiles.max_ms),
             cell(protocol.map(|figures| figures.decided)),
             decimal(protocol.map(|figures| figures.decided_per_s)),
-            cell(protocol.map(|figures| figures.preemptions)),
-            decimal(protocol.map(|figures| figures.preemptions_per_s)),
-            cell(protocol.map(|figures| figures.adoptions)),
-            decimal(protocol.map(|figures| figures.adoptions_per_s)),
+            cell(ballots.map(|figures| figures.preemptions)),
+            decimal(ballots.map(|figures| figures.preemptions_per_s)),
+            cell(ballots.map(|figures| figures.adoptions)),
+            decimal(ballots.map(|figures| figures.adoptions_per_s)),
             decimal(protocol.map(|figures| figures.longest_without_decision_s)),
             decimal(summary.longest_outage_s),
             decimal(summary.time_to_recover_s),

@@ -146,3 +146,9 @@ pub(crate) fn exits(events: &[Event]) -> Vec<String> {
         })
         .collect()
 }
+
+/// The nodes that ended by themselves and had an excuse, each once.
+pub(crate) fn excused(events: &[Event]) -> Vec<String> {
+    let excused = notes(events).filter(|(_, note)| note.excuse.is_some()).flat_map(|(_, note)| note.targets);
+    excused.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
+}

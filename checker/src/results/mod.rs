@@ -11,6 +11,8 @@ mod faults;
 mod files;
 mod html;
 mod linearizable;
+mod liveness;
+mod obligations;
 mod observed;
 mod outages;
 mod plainly;
@@ -21,7 +23,9 @@ mod samples;
 mod sentences;
 mod statistics;
 pub mod sweep;
+mod touched;
 mod verdict;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
@@ -30,13 +34,15 @@ pub use csv_files::{FAULTS_COLUMNS, OPERATIONS_COLUMNS, OUTAGES_COLUMNS, SUMMARY
 pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
+pub use obligations::Obligation;
 pub use outages::Outage;
 pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
 pub use plot::{PICTURES, fault_colour};
 pub use samples::{Sample, read_samples};
 pub use sentences::two_sentences;
-pub use statistics::{Counts, ProtocolFigures, Quantiles, Summary};
+pub use statistics::{BallotFigures, Counts, ProtocolFigures, Quantiles, Summary};
 pub use verdict::{Answer, Check, RunVerdict, VariantVerdict};
+pub use warnings::Warning;
 
 use observed::Observed;
 use std::path::Path;
@@ -96,15 +102,19 @@ fn judge_variant(
         checks.push(agreement::check(folder, observed)?);
     }
     checks.push(checks::processes(observed));
-    checks.extend(checks::liveness(observed));
+    checks.extend(liveness::check(observed));
     checks.push(checks::faults(observed));
     checks.push(checks::load(observed, &summary));
+    let obligations = obligations::of(observed);
+    checks.extend(obligations::check(observed, &obligations));
     checks.push(checks::complete(observed));
     Ok(VariantVerdict {
         variant: observed.plan.name.clone(),
         backoff: observed.plan.backoff.clone(),
         answer: Answer::combined(checks.iter().map(|check| check.answer)),
         checks,
+        obligations,
+        warnings: warnings::of(observed, &summary),
         summary,
         faults: observed.faults.clone(),
         outages,
@@ -118,8 +128,9 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
         if sentences::differ_in_backoff(plan) { sentences::two_sentences_of(&variants) } else { None };
     RunVerdict {
         answer,
-        sentence: verdict::sentence(answer, &variants),
+        sentence: verdict::sentence(answer, &variants, plan),
         reading,
+        warnings: variants.iter().flat_map(|variant| variant.warnings.clone()).collect(),
         spec: plan.spec.clone(),
         about: plan.about.clone(),
         seed: plan.seed,

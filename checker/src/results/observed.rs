@@ -50,6 +50,8 @@ pub(crate) struct Observed {
     pub faults: Vec<FaultRecord>,
     /// Nodes that ended though nobody killed them, each in a sentence.
     pub exits: Vec<String>,
+    /// Nodes that ended by themselves as a fault allows them, for example because it had damaged their data.
+    pub excused: Vec<String>,
     /// When each phase was, from `load.json` or, without it, from the operations.
     pub phases: Vec<PhaseSpan>,
     /// `load.json`, if the variant came to its end.
@@ -122,9 +124,9 @@ impl Observed {
         };
         let load_start = start_of(&phases, Phase::Load);
         let faults = faults::records(&plan.faults, &nemesis, load_start);
-        let exits = faults::exits(&nemesis);
+        let (exits, excused) = (faults::exits(&nemesis), faults::excused(&nemesis));
         let protocol = Protocol::from_samples(samples);
-        Self { plan, operations, faults, exits, phases, load, protocol, history: present, notes }
+        Self { plan, operations, faults, exits, excused, phases, load, protocol, history: present, notes }
     }
 
     /// When a phase was; none if it never came.

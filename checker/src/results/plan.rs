@@ -57,6 +57,16 @@ pub struct VariantPlan {
     pub minimum_rate: f64,
     /// Number of keys.
     pub keys: u32,
+    /// The kinds of operation of the mix, by name; empty where the plan does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
+    /// After how long an operation without an answer is of unknown outcome.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+    )]
+    pub timeout: Option<Duration>,
     /// The seed of each client.
     #[serde(default)]
     pub client_seeds: Vec<u64>,
@@ -81,6 +91,14 @@ pub struct CheckPlan {
     pub timeout: Duration,
     /// Whether the replicas' decisions must agree slot by slot.
     pub agreement: bool,
+    /// The share of the written keys that may stay unread after the last heal, from 0 to 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unobserved: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(share: &f64) -> bool {
+    *share <= 0.0
 }
 
 /// One planned fault. Times are nanoseconds since the start of the phase `load`.
@@ -122,6 +140,9 @@ pub struct Load {
     /// Why the variant was ended before its time, if it was: the violation that was found while it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// Why there was no load, if there was none: what the system answered instead of serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unserved: Option<String>,
     /// Why the bench itself failed in this variant, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,

@@ -102,8 +102,10 @@ pub(crate) struct Protocol {
     pub adoptions: Vec<Growth>,
     /// Slots decided and applied by the furthest replica.
     pub decisions: Vec<Growth>,
-    /// Whether any sample had an answer in it.
+    /// Whether any node said how far it had decided.
     pub any: bool,
+    /// Whether any node said how often its leader was preempted or adopted; other systems have no ballots.
+    pub ballots: bool,
 }
 
 impl Protocol {
@@ -113,7 +115,8 @@ impl Protocol {
         let mut last: BTreeMap<&str, &Sample> = BTreeMap::new();
         let mut furthest: Option<(u64, u64)> = None;
         for sample in samples.iter().filter(|sample| sample.up) {
-            protocol.any = true;
+            protocol.any |= sample.slot_out.is_some();
+            protocol.ballots |= sample.preemptions.is_some() || sample.adoptions.is_some();
             let before = last.insert(&sample.node, sample);
             let same = before.filter(|before| before.pid == sample.pid);
             let from_ns = before.map_or(sample.time_ns, |before| before.time_ns);

@@ -22,7 +22,7 @@ pub(crate) fn differ_in_backoff(plan: &Plan) -> bool {
 pub(crate) fn two_sentences_of(variants: &[VariantVerdict]) -> Option<String> {
     let measured: Vec<(&VariantVerdict, &ProtocolFigures)> =
         variants.iter().filter_map(|variant| Some((variant, variant.summary.protocol.as_ref()?))).collect();
-    if measured.len() < 2 || measured.iter().all(|(_, figures)| figures.preemptions == 0) {
+    if measured.len() < 2 || measured.iter().all(|(_, figures)| figures.preemptions() == 0) {
         return None;
     }
     let most = measured.iter().copied().max_by(|a, b| per_decision(a.1).total_cmp(&per_decision(b.1)))?;
@@ -31,7 +31,7 @@ pub(crate) fn two_sentences_of(variants: &[VariantVerdict]) -> Option<String> {
 }
 
 fn per_decision(figures: &ProtocolFigures) -> f64 {
-    figures.preemptions as f64 / (figures.decided as f64).max(0.5)
+    figures.preemptions() as f64 / (figures.decided as f64).max(0.5)
 }
 
 fn first(
@@ -41,7 +41,7 @@ fn first(
     let say = |figures: &ProtocolFigures| {
         format!(
             "{} preemptions and {} decisions a second, at longest {} without a decision",
-            rate(figures.preemptions_per_s),
+            rate(figures.ballots.map_or(0.0, |ballots| ballots.preemptions_per_s)),
             rate(figures.decided_per_s),
             seconds(figures.longest_without_decision_s),
         )
@@ -58,7 +58,7 @@ fn first(
     }
     let opening = if high.decided == 0 {
         format!("Nothing at all was decided with {} ({}); preemption", most.variant, say(high))
-    } else if high.preemptions > high.decided {
+    } else if high.preemptions() > high.decided {
         format!("Preemptions outnumber decisions with {} ({}); preemption", most.variant, say(high))
     } else {
         format!("Preemption costs most with {} ({}) and", most.variant, say(high))

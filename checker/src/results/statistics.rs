@@ -3,7 +3,7 @@
 //! All are about operations *invoked* in the phases load and recovery. Latency is the time from when an
 //! operation was due (open loop) or sent (closed loop) to its answer; operations without an answer have none.
 
-use super::observed::{Class, Observed, answered, latency_ns};
+use super::observed::{Class, Observed, Window, answered, latency_ns};
 use super::outages::Outage;
 use super::samples::total;
 use crate::history::{Operation, Outcome, Phase};
@@ -71,6 +71,16 @@ pub struct ProtocolFigures {
     pub decided: u64,
     /// The same a second.
     pub decided_per_s: f64,
+    /// What became of ballots; none where the system does not say.
+    #[serde(flatten)]
+    pub ballots: Option<BallotFigures>,
+    /// The longest time in which no sample saw a new decision, in seconds.
+    pub longest_without_decision_s: f64,
+}
+
+/// What the leaders counted in the phases load and recovery, by their samples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BallotFigures {
     /// Leaders preempted by a higher ballot.
     pub preemptions: u64,
     /// The same a second.
@@ -79,8 +89,13 @@ pub struct ProtocolFigures {
     pub adoptions: u64,
     /// The same a second.
     pub adoptions_per_s: f64,
-    /// The longest time in which no sample saw a new decision, in seconds.
-    pub longest_without_decision_s: f64,
+}
+
+impl ProtocolFigures {
+    /// How often leaders were preempted; 0 where the system does not say.
+    pub(crate) fn preemptions(&self) -> u64 {
+        self.ballots.map_or(0, |ballots| ballots.preemptions)
+    }
 }
 
 /// The figures of one variant: a row of `summary.csv`.
@@ -129,7 +144,7 @@ impl Summary {
             in_load += u64::from(operation.phase != Some(Phase::Recovery) && is_ok(operation));
         }
         let per_second = |count: u64, seconds: f64| (seconds > 0.0).then(|| count as f64 / seconds);
-        let load_seconds = observed.phase(Phase::Load).map_or(0.0, super::observed::Window::seconds);
+        let load_seconds = observed.phase(Phase::Load).map_or(0.0, Window::seconds);
         Self {
             counts,
             by_function,
@@ -190,17 +205,29 @@ fn protocol(observed: &Observed) -> Option<ProtocolFigures> {
     let longest = observed.protocol.longest_without_decision(window)?;
     let seconds = window.seconds();
     let decided = total(&observed.protocol.decisions, window);
-    let preemptions = total(&observed.protocol.preemptions, window);
-    let adoptions = total(&observed.protocol.adoptions, window);
     Some(ProtocolFigures {
         decided: decided.round() as u64,
         decided_per_s: decided / seconds,
+        ballots: observed.protocol.ballots.then(|| ballots(observed, window)),
+        longest_without_decision_s: to_seconds(longest),
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counters are small and never negative"
+)]
+fn ballots(observed: &Observed, window: Window) -> BallotFigures {
+    let seconds = window.seconds();
+    let preemptions = total(&observed.protocol.preemptions, window);
+    let adoptions = total(&observed.protocol.adoptions, window);
+    BallotFigures {
         preemptions: preemptions.round() as u64,
         preemptions_per_s: preemptions / seconds,
         adoptions: adoptions.round() as u64,
         adoptions_per_s: adoptions / seconds,
-        longest_without_decision_s: to_seconds(longest),
-    })
+    }
 }
 
 fn time_to_recover(observed: &Observed, outages: &[Outage]) -> Option<f64> {

@@ -1,8 +1,11 @@
 //! The answer of a run: per check, per variant, and combined.
 
 use super::faults::FaultRecord;
+use super::obligations::{self, Obligation};
 use super::outages::Outage;
+use super::plan::Plan;
 use super::statistics::Summary;
+use super::warnings::Warning;
 use serde::{Deserialize, Serialize};
 
 /// What a check, a variant or a run says. The order is the order of combination: the greatest wins.
@@ -39,7 +42,8 @@ impl Answer {
 /// One check: what it says and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name: `linearizable`, `agreement`, `load`, `faults`, `processes`, `liveness` or `complete`.
+    /// Its name: `linearizable`, `agreement`, `load`, `faults`, `processes`, `liveness`,
+    /// `obligations` or `complete`.
     pub name: &'static str,
     /// What it says.
     pub answer: Answer,
@@ -72,6 +76,11 @@ pub struct VariantVerdict {
     pub answer: Answer,
     /// Every check.
     pub checks: Vec<Check>,
+    /// What must have been seen before the checks count, with counts.
+    pub obligations: Vec<Obligation>,
+    /// What makes the answer weaker than it looks; in the file they stand together at its top.
+    #[serde(skip)]
+    pub warnings: Vec<Warning>,
     /// The figures of `summary.csv`.
     pub summary: Summary,
     /// Each fault and what became of it.
@@ -93,6 +102,8 @@ pub struct RunVerdict {
     /// [`two_sentences`](super::two_sentences)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<String>,
+    /// What makes the answer weaker than it looks, over all variants.
+    pub warnings: Vec<Warning>,
     /// Name of the spec.
     pub spec: String,
     /// What the spec is for.
@@ -126,7 +137,7 @@ impl RunVerdict {
 }
 
 /// The answer in one plain sentence.
-pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict]) -> String {
+pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict], plan: &Plan) -> String {
     let operations: u64 = variants.iter().map(|variant| variant.summary.counts.all()).sum();
     let faults =
         variants.iter().flat_map(|variant| &variant.faults).filter(|fault| fault.took_effect()).count();
@@ -140,7 +151,7 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict]) -> String {
         || "nothing was recorded.".to_owned(),
         |(variant, check)| {
             // Elsewhere than here the reason needs its subject to be understood.
-            let clear = answer == Answer::Invalid || check.name == "complete";
+            let clear = answer == Answer::Invalid || ["complete", obligations::NAME].contains(&check.name);
             let of = if clear { String::new() } else { format!("{}: ", check.name) };
             let place = if variants.len() > 1 { format!(" ({})", variant.variant) } else { String::new() };
             format!("{of}{}{place}.", check.reason)
@@ -152,11 +163,31 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict]) -> String {
         faults => format!("{} and {faults} faults that took effect", many(operations, "operation")),
     };
     match answer {
-        Answer::Valid => format!("Valid: the system kept its promises under {under}."),
+        Answer::Valid => {
+            format!("Valid: the system kept its promises under {under}.{}", reservations(variants, plan))
+        }
         Answer::Invalid => format!("Invalid: {why}"),
         Answer::Unknown => format!("Unknown: the run does not prove enough. {}", upper_first(&why)),
         Answer::Failed => format!("Failed: the bench itself could not do its work. {}", upper_first(&why)),
     }
+}
+
+/// What a valid answer does not cover: checks that are switched off, keys that were not read again.
+fn reservations(variants: &[VariantVerdict], plan: &Plan) -> String {
+    let mut text = String::new();
+    let off =
+        |wanted: fn(&super::CheckPlan) -> bool| plan.variants.iter().any(|variant| !wanted(&variant.check));
+    if off(|check| check.linearizable) {
+        text.push_str(" Linearizability was not judged (linearizable = false).");
+    }
+    if plan.variants.iter().any(|variant| !variant.check.agreement && !variant.replicas.is_empty()) {
+        text.push_str(" Agreement of the replicas was not judged (agreement = false).");
+    }
+    let warnings = variants.iter().flat_map(|variant| &variant.warnings);
+    for warning in warnings.filter(|warning| warning.name == "unobserved-keys") {
+        text.push_str(&format!(" {}.", upper_first(&warning.text)));
+    }
+    text
 }
 
 /// The text with a capital letter at its beginning.

@@ -1,5 +1,6 @@
 //! `report.html`: the whole run on one page that needs no network and no script.
 
+mod obligations;
 pub(crate) mod page;
 mod tables;
 
@@ -67,6 +68,7 @@ pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 
     if let Some(reading) = &verdict.reading {
         let _ = write!(html, "<p class=\"reading\">{}</p>", escape(reading));
     }
+    html.push_str(&obligations::warnings(verdict));
     html.push_str("</header>");
     html.push_str(&tables::variants(verdict));
     html.push_str("<section><h2>Pictures</h2>");
@@ -96,7 +98,7 @@ pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 
 fn leaders_compete(verdict: &RunVerdict) -> bool {
     let figures = verdict.variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
     verdict.reading.is_some() && tables::differ_in_backoff(verdict)
-        || figures.into_iter().any(|figures| figures.preemptions * 10 > figures.decided)
+        || figures.into_iter().any(|figures| figures.preemptions() * 10 > figures.decided)
 }
 
 /// The sentence without its first word, which stands beside it as a badge.

@@ -1,9 +1,10 @@
 //! The parts of the page that are made of a run's figures.
 
-use super::{escape, sign};
+use super::{escape, obligations, sign};
 use crate::results::evidence::brief;
 use crate::results::outages::Outage;
 use crate::results::sentences::{rate, seconds};
+use crate::results::statistics::Summary;
 use crate::results::verdict::{Answer, RunVerdict, VariantVerdict, grouped};
 use std::fmt::Write;
 
@@ -112,39 +113,35 @@ fn backoffs(verdict: &RunVerdict) -> String {
     html
 }
 
+/// What the protocol did and how long clients were without it. Columns that no variant has a figure for are left out.
 fn protocol(verdict: &RunVerdict) -> String {
-    let mut html = String::new();
-    let columns = [
-        "variant",
-        "decided",
-        "decided/s",
-        "preemptions",
-        "preemptions/s",
-        "adoptions",
-        "adoptions/s",
-        "longest without a decision",
-        "longest outage",
-        "recovered after the heal",
+    type Cell = fn(&Summary) -> Option<String>;
+    const COLUMNS: [(&str, Cell); 9] = [
+        ("decided", |it| it.protocol.map(|it| grouped(it.decided))),
+        ("decided/s", |it| it.protocol.map(|it| rate(it.decided_per_s))),
+        ("preemptions", |it| it.protocol?.ballots.map(|it| grouped(it.preemptions))),
+        ("preemptions/s", |it| it.protocol?.ballots.map(|it| rate(it.preemptions_per_s))),
+        ("adoptions", |it| it.protocol?.ballots.map(|it| grouped(it.adoptions))),
+        ("adoptions/s", |it| it.protocol?.ballots.map(|it| rate(it.adoptions_per_s))),
+        ("longest without a decision", |it| {
+            it.protocol.map(|it| escape(&seconds(it.longest_without_decision_s)))
+        }),
+        ("longest outage", |it| it.longest_outage_s.map(|it| escape(&seconds(it)))),
+        ("recovered after the heal", |it| it.time_to_recover_s.map(|it| escape(&seconds(it)))),
     ];
-    header(&mut html, &columns);
+    let known =
+        |(_, cell): &&(&str, Cell)| verdict.variants.iter().any(|variant| cell(&variant.summary).is_some());
+    let columns: Vec<_> = COLUMNS.iter().filter(known).collect();
+    if columns.is_empty() {
+        return String::new();
+    }
+    let mut html = String::new();
+    let names: Vec<&str> = std::iter::once("variant").chain(columns.iter().map(|(name, _)| *name)).collect();
+    header(&mut html, &names);
     for variant in &verdict.variants {
-        let summary = &variant.summary;
-        let figures = summary.protocol.as_ref();
-        row(
-            &mut html,
-            &[
-                escape(&variant.variant),
-                figures.map_or_else(dash, |figures| grouped(figures.decided)),
-                figures.map_or_else(dash, |figures| rate(figures.decided_per_s)),
-                figures.map_or_else(dash, |figures| grouped(figures.preemptions)),
-                figures.map_or_else(dash, |figures| rate(figures.preemptions_per_s)),
-                figures.map_or_else(dash, |figures| grouped(figures.adoptions)),
-                figures.map_or_else(dash, |figures| rate(figures.adoptions_per_s)),
-                time(figures.map(|figures| figures.longest_without_decision_s)),
-                time(summary.longest_outage_s),
-                time(summary.time_to_recover_s),
-            ],
-        );
+        let cells = columns.iter().map(|(_, cell)| cell(&variant.summary).unwrap_or_else(dash));
+        let cells: Vec<String> = std::iter::once(escape(&variant.variant)).chain(cells).collect();
+        row(&mut html, &cells);
     }
     html.push_str(END);
     html
@@ -245,6 +242,7 @@ pub(super) fn checks(verdict: &RunVerdict) -> String {
             }
             html.push_str("</div>");
         }
+        html.push_str(&obligations::table(variant));
     }
     html.push_str("</section>");
     html

@@ -121,7 +121,7 @@ impl Measurement {
             p99_ms: latency.map(|quantiles| quantiles.p99_ms),
             p999_ms: latency.map(|quantiles| quantiles.p999_ms),
             max_ms: latency.map(|quantiles| quantiles.max_ms),
-            preemptions_per_s: summary.protocol.map(|figures| figures.preemptions_per_s),
+            preemptions_per_s: summary.protocol.and_then(|it| it.ballots).map(|it| it.preemptions_per_s),
             longest_outage_s: summary.longest_outage_s,
             ..Self::default()
         }

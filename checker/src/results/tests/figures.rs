@@ -28,6 +28,7 @@ fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load>) -> Obser
     let made = Made { kills: vec![(SECOND, 2 * SECOND)], ..Made::sound("main") };
     let mut plan = plan("test", &[made]).variants.remove(0);
     plan.check.agreement = false;
+    plan.timeout = Some(std::time::Duration::from_millis(100));
     Observed::new(plan, Some(ReadHistory { nemesis, operations, notes: vec![] }), load, &[])
 }
 
@@ -191,7 +192,7 @@ fn a_sample_of_a_node_that_did_not_answer_has_empty_cells() {
 
 fn answers(observed: &Observed) -> Vec<(&'static str, Answer)> {
     let summary = Summary::new(observed, &[]);
-    let liveness = checks::liveness(observed);
+    let liveness = liveness::check(observed);
     [checks::load(observed, &summary), checks::faults(observed), checks::processes(observed)]
         .into_iter()
         .chain(liveness)

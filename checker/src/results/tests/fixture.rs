@@ -84,9 +84,16 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         rate: Some(made.rate),
         minimum_rate: 1.0,
         keys: 8,
+        functions: Vec::new(),
+        timeout: Some(Duration::from_secs(1)),
         client_seeds: (0..10).collect(),
         backoff: made.backoff.map(String::from),
-        check: CheckPlan { linearizable: true, timeout: Duration::from_secs(60), agreement: true },
+        check: CheckPlan {
+            linearizable: true,
+            timeout: Duration::from_secs(60),
+            agreement: true,
+            unobserved: 0.0,
+        },
         faults: faults(made),
     };
     Plan {
@@ -243,8 +250,26 @@ fn events(made: &Made, spans: &[PhaseSpan]) -> Vec<Event> {
             events.push(note);
         }
     }
+    let written = events.iter().filter(|event| event.kind != Kind::Invoke && event.f == "write");
+    let reads: Vec<Event> = (process + 1..)
+        .zip(written.filter(|event| event.kind != Kind::Fail))
+        .flat_map(|(process, write)| final_read(process, write, spans[3].end))
+        .collect();
+    events.extend(reads);
     events.sort_by_key(|event| event.time);
     events
+}
+
+/// A read of what a write wrote, after everything else.
+fn final_read(process: u64, write: &Event, end: u64) -> [Event; 2] {
+    let mut invoke = Event::new(Process::Client(process), Kind::Invoke, "read");
+    let node = format!("n{}", process % 3 + 1);
+    (invoke.key, invoke.phase, invoke.node) = (write.key.clone(), Some(Phase::Final), Some(node));
+    invoke.client = Some(u32::try_from(process % 10).unwrap());
+    let mut done = Event::new(Process::Client(process), Kind::Ok, "read");
+    (done.key, done.value) = (write.key.clone(), write.value.clone());
+    (invoke.time, done.time) = (end + process * 1000, end + process * 1000 + 500);
+    [invoke, done]
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made-up counters are small")]

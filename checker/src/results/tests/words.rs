@@ -59,7 +59,7 @@ fn two_sentences_say_what_was_measured_whichever_way_it_went() {
 fn there_is_nothing_to_say_where_leaders_never_compete() {
     let quiet = read_study(|made| Made { livelock: 0.0, load: SECOND, ..made });
     for variant in &quiet.variants {
-        assert_eq!(variant.summary.protocol.unwrap().preemptions, 0);
+        assert_eq!(variant.summary.protocol.unwrap().preemptions(), 0);
     }
     assert_eq!(two_sentences(&quiet), None);
 }

@@ -1,0 +1,53 @@
+//! The parts of the page that say what an answer rests on: warnings, and the table of obligations.
+
+use super::escape;
+use crate::results::verdict::{RunVerdict, VariantVerdict, grouped};
+use std::fmt::Write;
+
+/// The warnings, above everything else; nothing where there are none.
+pub(super) fn warnings(verdict: &RunVerdict) -> String {
+    let mut html = String::new();
+    for warning in &verdict.warnings {
+        let of = if verdict.variants.len() > 1 {
+            format!("{}: ", escape(&warning.variant))
+        } else {
+            String::new()
+        };
+        let _ = write!(
+            html,
+            "<p class=\"reading\"><strong>Warning</strong> ({}): {of}{}.</p>",
+            escape(warning.name),
+            escape(&warning.text)
+        );
+    }
+    html
+}
+
+/// What must have been seen before the checks of a variant count.
+pub(super) fn table(variant: &VariantVerdict) -> String {
+    if variant.obligations.is_empty() {
+        return String::new();
+    }
+    let unmet = variant.obligations.iter().filter(|obligation| !obligation.met).count();
+    let open = if unmet > 0 { " open" } else { "" };
+    let mut html = format!(
+        "<details{open}><summary>{} obligations, {unmet} not met</summary><div class=\"wide\"><table><thead><tr>\
+         <th class=\"left\">check</th><th class=\"left\">what must have been seen</th><th>seen</th><th>needed</th>\
+         <th class=\"left\">missing</th></tr></thead><tbody>",
+        variant.obligations.len()
+    );
+    for obligation in &variant.obligations {
+        let met = if obligation.met { "✓" } else { "?" };
+        let _ = write!(
+            html,
+            "<tr><td class=\"left\">{met} {}</td><td class=\"prose\">{}</td><td>{}</td><td>{}</td><td class=\"prose\">{}</td></tr>",
+            escape(obligation.check),
+            escape(&obligation.what),
+            grouped(obligation.counted),
+            grouped(obligation.required),
+            escape(&obligation.missing.join(", "))
+        );
+    }
+    html.push_str("</tbody></table></div></details>");
+    html
+}
