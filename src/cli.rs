@@ -3,6 +3,7 @@
 use crate::flags::FaultFlags;
 use crate::spec::Wishes;
 use clap::{Args, Parser, Subcommand, ValueHint};
+use serde_json::Value;
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -164,6 +165,10 @@ pub(crate) struct Check {
     /// not given
     #[arg(long, value_name = "MODEL")]
     pub consistency: Option<String>,
+    /// The state before the history begins, as JSON: a value for every key, for example 0, or one for each
+    /// key, for example '{"x":0,"y":0}'; without it, keys start empty
+    #[arg(long, value_name = "JSON", value_parser = json, allow_negative_numbers = true)]
+    pub initial: Option<Value>,
     /// What else the model should know.
     #[command(flatten)]
     pub elements: Elements,
@@ -237,6 +242,11 @@ impl From<FailedCasMeaning> for checker::formats::FailedCas {
             FailedCasMeaning::ValueDiffered => Self::ValueDiffered,
         }
     }
+}
+
+/// A value as JSON.
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|_| "write JSON, for example 0, '\"a\"' or '{\"x\":0}'".to_owned())
 }
 
 /// A duration as specs write it.

@@ -8,6 +8,7 @@ pub mod elements;
 pub mod follow;
 pub mod formats;
 pub mod history;
+pub mod initial;
 pub mod lanes;
 pub mod linearizability;
 pub mod promise;

@@ -1,6 +1,7 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
 use super::file_table::FileTable;
+use super::sources::{self, Source};
 use super::judged::{Bounds, Judged, judge, promise};
 use crate::cli::{Check, Elements, Reading};
 use crate::exit::Exit;
@@ -11,7 +12,9 @@ use crate::terminal::{FAINT, Screen, summary};
 use checker::elements::{self, Kind};
 use checker::formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use checker::history::{Operation, pair, read_jsonl};
+use checker::initial;
 use checker::promise::Promise;
+use checker::results::Answer;
 use checker::transactions::{Consistency, UnknownConsistency};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -27,7 +30,7 @@ pub(crate) fn run(arguments: &Check) -> Result<Exit, Failure> {
     {
         return whole_run(arguments, folder);
     }
-    let files = files(&arguments.files)?;
+    let files = sources::sources(&arguments.files)?;
     let screen = Screen::new(arguments.json);
     let bounds = bounds(arguments)?;
     if let [file] = files.as_slice() {
@@ -46,13 +49,13 @@ fn many_files(
     arguments: &Check,
     bounds: &Bounds,
     screen: &Screen,
-    files: &[PathBuf],
+    files: &[Source],
 ) -> Result<Exit, Failure> {
     let mut worst = Exit::Valid;
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     let mut table = FileTable::default();
     for file in files {
-        screen.live(file.display().to_string());
+        screen.live(file.path.display().to_string());
         match one_file(arguments, bounds, file) {
             Ok(checked) => {
                 worst = worst.worse(checked.exit());
@@ -61,8 +64,8 @@ fn many_files(
             }
             Err(failure) => {
                 worst = worst.worse(failure.exit);
-                table.unreadable(file);
-                rows.push(json!({ "file": file, "exit": failure.exit.code(), "error": failure.what }));
+                table.unreadable(&file.path);
+                rows.push(json!({ "file": file.path, "exit": failure.exit.code(), "error": failure.what }));
                 failures.push(failure);
             }
         }
@@ -131,33 +134,6 @@ fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// The files that are meant: a folder means its history, or else all files in it.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.exists() {
-            return Err(Failure::usage(path.display().to_string(), "there is no such file or folder")
-                .help("give a history.jsonl, or the folder of a run such as results/latest"));
-        }
-        let history = path.join("history.jsonl");
-        if !path.is_dir() {
-            files.push(path.clone());
-        } else if history.is_file() {
-            files.push(history);
-        } else {
-            let entries = std::fs::read_dir(path).map_err(|error| Failure::io(path, &error))?;
-            let mut inside: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
-            inside.retain(|path| path.is_file());
-            inside.sort();
-            if inside.is_empty() {
-                return Err(Failure::usage(path.display().to_string(), "there is no file in this folder"));
-            }
-            files.extend(inside);
-        }
-    }
-    Ok(files)
-}
-
 /// A file that was judged.
 pub(super) struct Checked {
     pub(super) file: PathBuf,
@@ -166,14 +142,45 @@ pub(super) struct Checked {
     pub(super) judged: Judged,
 }
 
-fn one_file(arguments: &Check, bounds: &Bounds, path: &Path) -> Result<Checked, Failure> {
-    let place = path.display().to_string();
-    let history = read(path, &arguments.reading)?;
+fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Checked, Failure> {
+    let place = source.path.display().to_string();
+    let mut history = read(source, &arguments.reading)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { place.as_str() };
     let promise = promise(&history.model, said_by)?;
     refuse_strangers(arguments, promise)?;
-    let judged = judge(&history.operations, promise, bounds);
-    Ok(Checked { file: path.to_owned(), history, promise, judged })
+    if let Some(value) = &arguments.initial {
+        history.operations = initial::prepend(std::mem::take(&mut history.operations), promise, value)
+            .map_err(|error| Failure::usage("--initial", error))?;
+        history.notes.push(format!("the history starts from {value}: its first operations write that"));
+    }
+    let mut judged = judge(&history.operations, promise, bounds);
+    if judged.answer == Answer::Invalid && arguments.initial.is_none() && history.format.is_foreign() {
+        doubt_initial(&mut judged, &history, promise, bounds);
+    }
+    if judged.answer == Answer::Valid && !history.unjudged.is_empty() {
+        judged.reason = format!("{}; not judged: {}", judged.reason, history.unjudged.join(", "));
+    }
+    Ok(Checked { file: source.path.clone(), history, promise, judged })
+}
+
+/// Makes an invalid answer unknown that hangs on what the file does not say: the state before its first operation.
+fn doubt_initial(judged: &mut Judged, history: &History, promise: Promise, bounds: &Bounds) {
+    let values = initial::candidates(&history.operations, promise);
+    let Some(first) = values.values().next() else { return };
+    let said = if values.values().all(|value| value == first) {
+        first.clone()
+    } else {
+        let entries = values.iter().map(|(key, value)| (key.clone().unwrap_or_default(), value.clone()));
+        Value::Object(entries.collect())
+    };
+    let Ok(operations) = initial::prepend(history.operations.clone(), promise, &said) else { return };
+    if judge(&operations, promise, bounds).answer == Answer::Valid {
+        judged.answer = Answer::Unknown;
+        judged.reason = format!(
+            "{}, unless the history starts from {said}; say --initial '{said}', or --initial null if it starts empty",
+            judged.reason
+        );
+    }
 }
 
 impl Checked {
@@ -237,19 +244,21 @@ pub(super) struct History {
     model: String,
     pub(super) operations: Vec<Operation>,
     notes: Vec<String>,
+    /// What the file says that no check judges; a clause each.
+    unjudged: Vec<String>,
     unfinished: bool,
 }
 
-fn read(path: &Path, reading: &Reading) -> Result<History, Failure> {
-    let place = path.display().to_string();
-    let bytes =
-        std::fs::read(path).map_err(|error| Failure::usage(&place, format!("cannot be read: {error}")))?;
+fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
+    let place = source.path.display().to_string();
+    let packed = source.bytes()?;
+    let bytes = formats::unpack(&packed).map_err(|error| at(&place, &error))?;
     let options = options(reading)?;
     let ours = options.format.is_none_or(|format| format == Format::History);
     // Our own reader also takes what a killed bench has left.
     if ours
         && options.failed_cas.is_none()
-        && let Ok(history) = read_jsonl(bytes.as_slice())
+        && let Ok(history) = read_jsonl(bytes.as_ref())
     {
         let operations = pair(&history.events).map_err(|error| Failure::usage(&place, error.to_string()))?;
         let cut = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
@@ -259,14 +268,24 @@ fn read(path: &Path, reading: &Reading) -> Result<History, Failure> {
             model: reading.model.clone().unwrap_or(history.header.model),
             operations,
             notes: if history.unfinished { vec![cut] } else { Vec::new() },
+            unjudged: Vec::new(),
             unfinished: history.unfinished,
         });
     }
     let read = foreign(&place, &bytes, &options)?;
     let model = read.model().map_err(|error| Failure::usage(&place, error.message))?.to_owned();
     let operations = read.operations().map_err(|error| at(&place, &error))?;
+    let path = &source.path;
     let name = path.file_stem().map_or_else(|| place.clone(), |stem| stem.to_string_lossy().into_owned());
-    Ok(History { name, format: read.format, model, operations, notes: read.notes, unfinished: false })
+    Ok(History {
+        name,
+        format: read.format,
+        model,
+        operations,
+        notes: read.notes,
+        unjudged: read.unjudged,
+        unfinished: read.unfinished,
+    })
 }
 
 /// Reads a file of any format.

@@ -11,6 +11,7 @@ pub(crate) mod list;
 pub(crate) mod nemesis;
 pub(crate) mod node;
 mod remedy;
+mod sources;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sweep;

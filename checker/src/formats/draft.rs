@@ -2,6 +2,7 @@
 
 use super::{
     budget::Budget,
+    clients::{Clients, Who},
     fault::{Fault, newlines},
 };
 use crate::history::{Event, Header};
@@ -16,8 +17,16 @@ pub(super) struct Draft<'a> {
     pub(super) lines: Vec<u32>,
     /// What was left out or changed, in words.
     pub(super) notes: Vec<String>,
-    /// How many events had times before the event above them.
-    times_raised: usize,
+    /// What the verdict leaves out, a clause each; it becomes part of the verdict's sentence.
+    pub(super) unjudged: Vec<String>,
+    /// Whether the file ends inside an event.
+    pub(super) unfinished: bool,
+    /// Processes with a name, or without one.
+    pub(super) clients: Clients,
+    /// Whether an event has a time before that of an event above it.
+    pub(super) times_go_back: bool,
+    /// How many events have a time of their own.
+    pub(super) timed: usize,
     pub(super) budget: Budget,
     bytes: &'a [u8],
     counted_to: usize,
@@ -31,7 +40,11 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             lines: Vec::new(),
             notes: Vec::new(),
-            times_raised: 0,
+            unjudged: Vec::new(),
+            unfinished: false,
+            clients: Clients::default(),
+            times_go_back: false,
+            timed: 0,
             budget,
             bytes,
             counted_to: 0,
@@ -48,19 +61,20 @@ impl<'a> Draft<'a> {
         self.line
     }
 
-    /// Adds the event that stands at `offset`. Its order is that of the file; a time before the last event's
-    /// is raised to it, and a missing one is the next nanosecond.
-    pub(super) fn push(&mut self, offset: usize, mut event: Event, time: Option<u64>) -> Result<(), Fault> {
+    /// Adds the event of a process that stands at `offset`. One without a time gets the next nanosecond; the order of
+    /// times is [settled](super::order::settle) at the end.
+    pub(super) fn push(
+        &mut self,
+        offset: usize,
+        mut event: Event,
+        time: Option<u64>,
+        who: Who,
+    ) -> Result<(), Fault> {
         let last = self.events.last().map(|event| event.time);
-        event.time = match (time, last) {
-            (Some(time), Some(last)) if time < last => {
-                self.times_raised += 1;
-                last
-            }
-            (Some(time), _) => time,
-            (None, Some(last)) => last.saturating_add(1),
-            (None, None) => 0,
-        };
+        self.timed += usize::from(time.is_some());
+        self.times_go_back |= time < last && time.is_some();
+        event.time = time.unwrap_or_else(|| last.map_or(0, |last| last.saturating_add(1)));
+        event.process = self.clients.process(who);
         self.push_as_is(offset, event)
     }
 
@@ -75,6 +89,12 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Notes that the file ends inside an event.
+    pub(super) fn note_cut(&mut self) {
+        self.unfinished = true;
+        self.notes.push("the file ends inside an event, which is left out: the history is unfinished".to_owned());
+    }
+
     /// Adds a note about `count` things, unless there are none.
     pub(super) fn count_note(&mut self, count: usize, one: &str, many: &str) {
         match count {
@@ -82,15 +102,6 @@ impl<'a> Draft<'a> {
             1 => self.notes.push(format!("1 {one}")),
             _ => self.notes.push(format!("{count} {many}")),
         }
-    }
-
-    pub(super) fn note_raised_times(&mut self) {
-        let raised = self.times_raised;
-        self.count_note(
-            raised,
-            "time lay before that of the event above it and was raised to it: the order of the file counts",
-            "times lay before those of the events above them and were raised to them: the order of the file counts",
-        );
     }
 }
 

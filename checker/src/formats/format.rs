@@ -61,6 +61,11 @@ impl Format {
         }
     }
 
+    /// Whether another tool writes it, so that the state before its first operation is not known to be empty.
+    pub fn is_foreign(self) -> bool {
+        !matches!(self, Self::History | Self::OperationsCsv)
+    }
+
     /// Usual extensions of its files, the most usual first, without dots.
     pub fn extensions(self) -> &'static [&'static str] {
         match self {

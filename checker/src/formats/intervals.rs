@@ -16,14 +16,19 @@ struct Key {
     place: usize,
 }
 
-/// Orders the events of a draft, in which each completion stands right behind its invocation. A process that
+/// Orders the events of a draft, in which a completion belongs to the last invocation of its process. A process that
 /// would be busy, or had ended, gets a new number.
 pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
-    let mut operation = 0;
+    let mut operations = 0;
+    let mut open: FxHashMap<Process, usize> = FxHashMap::default();
     let mut keys: Vec<Key> = Vec::with_capacity(draft.events.len());
     for (place, event) in draft.events.iter().enumerate() {
         let completes = event.kind != Kind::Invoke;
-        operation += usize::from(!completes);
+        if !completes {
+            operations += 1;
+            open.insert(event.process, operations);
+        }
+        let operation = open.get(&event.process).copied().unwrap_or(0);
         keys.push(Key { time: event.time, completes, operation, place });
     }
     keys.sort_unstable();

@@ -6,6 +6,7 @@ use super::{
 };
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Reads one value and spends what it takes while it grows.
@@ -80,6 +81,49 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         }
         Ok(Value::Object(object))
     }
+}
+
+/// The text with integers beyond 64 bits as strings, in the way EDN writes them: `18446744073709551616` becomes
+/// `"18446744073709551616N"`. A parser of JSON would take them for floats and lose their digits.
+pub(super) fn with_large_integers_as_text(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let (mut out, mut copied) = (Vec::new(), 0);
+    let (mut at, mut quoted) = (0, false);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            b'-' | b'0'..=b'9' if !quoted => {
+                let number = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                let end = at + bytes[at..].iter().take_while(|byte| number(byte)).count();
+                let token = &bytes[at..end];
+                if is_large(token) {
+                    out.extend_from_slice(&bytes[copied..at]);
+                    out.push(b'"');
+                    out.extend_from_slice(token);
+                    out.extend_from_slice(b"N\"");
+                    copied = end;
+                }
+                at = end - 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(bytes);
+    }
+    out.extend_from_slice(&bytes[copied..]);
+    Cow::Owned(out)
+}
+
+/// Whether this is an integer that neither `i64` nor `u64` can be.
+fn is_large(token: &[u8]) -> bool {
+    let digits = token.strip_prefix(b"-").unwrap_or(token);
+    let text = std::str::from_utf8(token).unwrap_or_default();
+    digits.len() >= 19
+        && digits.iter().all(u8::is_ascii_digit)
+        && text.parse::<u64>().is_err()
+        && text.parse::<i64>().is_err()
 }
 
 /// A whole text that is one value.

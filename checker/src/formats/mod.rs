@@ -23,6 +23,7 @@
 //! refused.
 
 mod budget;
+mod clients;
 mod draft;
 mod edn;
 mod exact;
@@ -34,10 +35,12 @@ mod intervals;
 mod json;
 mod model;
 mod options;
+mod order;
 mod processes;
 mod readers;
 mod result;
 mod sniff;
+mod unpack;
 mod writers;
 
 pub use edn::MAX_DEPTH;
@@ -47,17 +50,27 @@ pub use format::{Format, UnknownFormat};
 pub use model::ModelGuess;
 pub use options::Options;
 pub use result::Read;
+pub use unpack::unpack;
 pub use writers::WriteError;
 
 use crate::history::{Event, Header};
 use budget::Budget;
+use std::borrow::Cow;
 
-/// Reads a whole file. `name` is the file's name; its extension decides only where the content does not.
+/// Reads a whole file, which may be compressed. `name` is the file's name; its extension decides only where the content does not.
 pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadError> {
+    let unpacked = unpack(bytes)?;
+    let bytes = unpacked.as_ref();
+    let name = unpack::plain_name(name);
     let (format, how) = match options.format {
         Some(format) => (format, None),
         None => sniff::format(bytes, name).map_err(|fault| fault.locate(bytes))?,
     };
+    let exact = match format {
+        Format::ElleJson => json::with_large_integers_as_text(bytes),
+        _ => Cow::Borrowed(bytes),
+    };
+    let bytes = exact.as_ref();
     let budget = Budget::new(bytes.len(), options.memory);
     let draft = readers::read(format, bytes, budget).map_err(|fault| fault.locate(bytes))?;
     result::finish(draft, format, how, options).map_err(|fault| fault.locate(bytes))

@@ -18,6 +18,8 @@ pub enum ModelGuess {
     Plain(&'static str),
     /// The operations fit each of these.
     Several(Vec<&'static str>),
+    /// The names fit a model, and the values do not; why.
+    Odd(String),
     /// The operations fit none; their names.
     Unknown(Vec<String>),
 }
@@ -32,6 +34,7 @@ impl ModelGuess {
                 let said: Vec<String> = models.iter().map(|model| format!("--model {model}")).collect();
                 format!("the operations fit more than one model; say {}", said.join(" or "))
             }
+            Self::Odd(why) => format!("{why}; say --model with one of {}", models()),
             Self::Unknown(names) if names.is_empty() => {
                 format!(
                     "there are no operations to guess the model from; say --model with one of {}",
@@ -72,6 +75,33 @@ struct Looks<'a> {
     steps: BTreeSet<&'a str>,
     reads_lists: bool,
     reads_numbers: bool,
+    /// Whether a step `r` returned something that is no list.
+    reads_scalars: bool,
+    /// Shapes of the values that updates write, and that reads return.
+    written: BTreeSet<Shape>,
+    read: BTreeSet<Shape>,
+    /// Whether a read returned a map of numbers.
+    reads_balances: bool,
+}
+
+/// What a value is; a store gives back what was written in the shape in which it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shape {
+    Plain,
+    List,
+    Map,
+}
+
+impl Shape {
+    /// The shape of a value; none for null.
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(Self::Plain),
+            Value::Array(_) => Some(Self::List),
+            Value::Object(_) => Some(Self::Map),
+        }
+    }
 }
 
 /// Guesses from the names of the operations and the shapes of what reads return.
@@ -82,17 +112,46 @@ pub(super) fn guess(events: &[Event]) -> ModelGuess {
             Kind::Invoke => {
                 looks.names.insert(&event.f);
                 note_steps(&event.value, &mut looks);
+                note_written(event, &mut looks);
             }
-            Kind::Ok if event.f == "read" => match &event.value {
-                Value::Array(_) => looks.reads_lists = true,
-                Value::Number(_) => looks.reads_numbers = true,
-                Value::Null | Value::Bool(_) | Value::String(_) | Value::Object(_) => {}
-            },
-            Kind::Ok => note_steps(&event.value, &mut looks),
+            Kind::Ok if matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value) => {
+                looks.read.extend(Shape::of(&event.value));
+                match &event.value {
+                    Value::Array(_) => looks.reads_lists = true,
+                    Value::Number(_) => looks.reads_numbers = true,
+                    Value::Object(balances) => {
+                        looks.reads_balances |= balances.values().all(Value::is_number);
+                    }
+                    Value::Null | Value::Bool(_) | Value::String(_) => {}
+                }
+            }
+            Kind::Ok => {
+                note_steps(&event.value, &mut looks);
+                note_written(event, &mut looks);
+            }
             Kind::Fail | Kind::Info => {}
         }
     }
     looks.model()
+}
+
+/// Whether a value is a list of steps of a transaction.
+fn is_steps(value: &Value) -> bool {
+    let step = |step: &Value| {
+        step.as_array().is_some_and(|step| {
+            step.len() == 3 && matches!(step[0].as_str().map(|name| name.trim_start_matches(':')), Some("r" | "w" | "append" | "read" | "write"))
+        })
+    };
+    value.as_array().is_some_and(|steps| !steps.is_empty() && steps.iter().all(step))
+}
+
+/// Notes the shapes of what an update writes.
+fn note_written(event: &Event, looks: &mut Looks<'_>) {
+    match (event.f.as_str(), event.value.as_array().map(Vec::as_slice)) {
+        ("cas", Some([from, to])) => looks.written.extend([from, to].into_iter().filter_map(Shape::of)),
+        ("write" | "put" | "append", _) => looks.written.extend(Shape::of(&event.value)),
+        _ => {}
+    }
 }
 
 fn note_steps<'a>(value: &'a Value, looks: &mut Looks<'a>) {
@@ -100,6 +159,7 @@ fn note_steps<'a>(value: &'a Value, looks: &mut Looks<'a>) {
         if let Some([Value::String(name), _key, result]) = step.as_array().map(Vec::as_slice) {
             looks.steps.insert(name);
             looks.reads_lists |= name == "r" && result.is_array();
+            looks.reads_scalars |= name == "r" && !result.is_array() && !result.is_null();
         }
     }
 }
@@ -113,6 +173,11 @@ impl Looks<'_> {
         }
         if !self.steps.is_empty() && only(&["txn", "read", "write"]) {
             return self.transactions();
+        }
+        if only(&["get", "put", "delete", "append", "cas", "read", "write"])
+            && let Some(guess) = self.odd_reads()
+        {
+            return guess;
         }
         let plain = if only(&["read", "write"]) {
             "register"
@@ -153,10 +218,34 @@ impl Looks<'_> {
         ModelGuess::Plain(plain)
     }
 
+    /// The guess where reads return what no write of a register could have left.
+    fn odd_reads(&self) -> Option<ModelGuess> {
+        let unwritten = self.read.iter().any(|shape| !self.written.contains(shape));
+        if !unwritten {
+            return None;
+        }
+        if self.written.is_empty() && self.read == BTreeSet::from([Shape::Plain]) {
+            // Nothing is written at all: whatever the reads return may have been there from the start.
+            return Some(ModelGuess::Odd("nothing is written, and reads return values".to_owned()));
+        }
+        if self.read == BTreeSet::from([Shape::Plain]) {
+            return None;
+        }
+        if self.written.is_empty() && self.reads_balances && self.read == BTreeSet::from([Shape::Map]) {
+            return Some(ModelGuess::Several(vec!["bank", "register"]));
+        }
+        let shape = if self.read.contains(&Shape::Map) { "maps" } else { "lists" };
+        Some(ModelGuess::Odd(format!(
+            "reads return {shape}, which no write of a register could have left; the names alone would say register"
+        )))
+    }
+
     fn transactions(&self) -> ModelGuess {
         let only = |allowed: &[&str]| self.steps.iter().all(|name| allowed.contains(name));
         if only(&["r"]) {
-            return if self.reads_lists {
+            return if self.reads_scalars && !self.reads_lists {
+                ModelGuess::Plain("rw-register")
+            } else if self.reads_lists {
                 ModelGuess::Plain("list-append")
             } else {
                 ModelGuess::Several(vec!["list-append", "rw-register"])

@@ -1,8 +1,8 @@
 //! A history as it was read, with all that was guessed on the way.
 
 use super::{
-    FailedCas, Format, ModelGuess, Options, ReadError, draft::Draft, failed_cas, fault::Fault, independent,
-    model, processes,
+    FailedCas, Format, ModelGuess, Options, ReadError, clients, draft::Draft, failed_cas, fault::Fault,
+    independent, model, order, processes,
 };
 use crate::history::{Event, FORMAT_VERSION, Header, Kind, Operation, pair};
 
@@ -20,6 +20,10 @@ pub struct Read {
     pub model: ModelGuess,
     /// What was guessed and why, and what was left out or changed; a sentence each.
     pub notes: Vec<String>,
+    /// What the events say that no check judges; a clause each, for the verdict's sentence.
+    pub unjudged: Vec<String>,
+    /// Whether the file ends inside an event.
+    pub unfinished: bool,
     lines: Vec<u32>,
 }
 
@@ -53,13 +57,18 @@ pub(super) fn finish(
     if let Some(how) = how {
         draft.notes.insert(0, how);
     }
-    draft.note_raised_times();
     match format {
         Format::JepsenEdn | Format::JepsenLog | Format::ElleJson => {
+            clients::settle(&mut draft)?;
+            order::settle(&mut draft)?;
             split(&mut draft, options.independent)?;
             processes::settle(&mut draft)?;
         }
-        Format::PorcupineKv => processes::settle(&mut draft)?,
+        Format::PorcupineKv => {
+            clients::settle(&mut draft)?;
+            order::settle(&mut draft)?;
+            processes::settle(&mut draft)?;
+        }
         Format::History | Format::OperationsCsv | Format::EtcdJson => {}
     }
     let meaning = options.failed_cas.unwrap_or_else(|| FailedCas::default_of(format));
@@ -71,7 +80,7 @@ pub(super) fn finish(
         (None, None) => model::guess(&draft.events),
     };
     if let ModelGuess::Plain(name) = model {
-        let mut note = format!("the model is taken to be {name}, by the names of the operations");
+        let mut note = format!("the model is taken to be {name}, by the names and values of the operations");
         let stricter = model::stricter(name);
         if !stricter.is_empty() {
             note = format!("{note}; --model {} asks for more", stricter.join(" or "));
@@ -86,7 +95,16 @@ pub(super) fn finish(
         seed: 0,
         started: "1970-01-01T00:00:00Z".to_owned(),
     });
-    Ok(Read { format, header, events: draft.events, model, notes: draft.notes, lines: draft.lines })
+    Ok(Read {
+        format,
+        header,
+        events: draft.events,
+        model,
+        notes: draft.notes,
+        unjudged: draft.unjudged,
+        unfinished: draft.unfinished,
+        lines: draft.lines,
+    })
 }
 
 fn split(draft: &mut Draft<'_>, said: Option<bool>) -> Result<(), Fault> {

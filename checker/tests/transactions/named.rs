@@ -287,3 +287,15 @@ fn when_time_is_up_the_answer_is_unknown() {
     assert_eq!(verdict.answer, Answer::Unknown);
     assert!(verdict.reason().contains("time was up"), "{}", verdict.reason());
 }
+
+#[test]
+fn forked_key_keeps_edges_of_its_lists() {
+    let circle = "append x 1; append y 1\nappend x 2; append y 2\nappend x 3\nr x [1 2]; r y [2 1]";
+    let found = judge(Workload::ListAppend, circle);
+    assert!(names(&found).contains(&"G0"), "{:?}", names(&found));
+    let forked = judge(Workload::ListAppend, &format!("{circle}\nr x [3]"));
+    assert!(names(&forked).contains(&"G0"), "{:?}", names(&forked));
+    assert_eq!(forked.excluded, Consistency::ALL);
+    let told = forked.evidence().join("\n");
+    assert!(told.contains("right behind") && !told.contains("no read shows"), "{told}");
+}

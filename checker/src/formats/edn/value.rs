@@ -38,6 +38,12 @@ fn number(text: &str) -> Result<Value, String> {
     if let Ok(number) = text.strip_suffix('N').unwrap_or(text).parse::<u64>() {
         return Ok(Value::from(number));
     }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = unsigned.strip_suffix('N').unwrap_or(unsigned);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // An integer beyond 64 bits, in the way EDN writes it.
+        return Ok(Value::from(format!("{}N", text.trim_start_matches('+').trim_end_matches('N'))));
+    }
     let kept_as_text = text.contains('/') || text.ends_with('M');
     if kept_as_text {
         return Ok(Value::from(text));

@@ -12,18 +12,37 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let header = table.headers().map_err(|error| fault(&error))?;
     let columns = Columns::find(header)?;
     let mut record = StringRecord::new();
+    let mut indexes = Vec::new();
     while table.read_record(&mut record).map_err(|error| fault(&error))? {
         let offset = record.position().map_or(0, |place| usize::try_from(place.byte()).unwrap_or(0));
         let offset = skip_newlines(bytes, offset);
         let row = Row { bytes, offset, record: &record, columns: &columns, budget: draft.budget };
         let (begin, end) = row.events()?;
+        indexes.push(row.number(columns.invoked_index)?);
         draft.push_as_is(offset, begin)?;
         if let Some(end) = end {
+            indexes.push(row.number(columns.completed_index)?);
             draft.push_as_is(offset, end)?;
         }
     }
-    intervals::settle(&mut draft)?;
+    if !in_order_of(&mut draft, &indexes) {
+        intervals::settle(&mut draft)?;
+    }
     Ok(draft)
+}
+
+/// Orders the events by their indexes, where all have one and times agree; whether it did.
+fn in_order_of(draft: &mut Draft<'_>, indexes: &[Option<u64>]) -> bool {
+    let Some(indexes) = indexes.iter().copied().collect::<Option<Vec<u64>>>() else { return false };
+    let mut order: Vec<usize> = (0..indexes.len()).collect();
+    order.sort_unstable_by_key(|&event| indexes[event]);
+    let distinct = order.windows(2).all(|pair| indexes[pair[0]] < indexes[pair[1]]);
+    let in_time = order.windows(2).all(|pair| draft.events[pair[0]].time <= draft.events[pair[1]].time);
+    if distinct && in_time {
+        draft.events = order.iter().map(|&event| draft.events[event].clone()).collect();
+        draft.lines = order.iter().map(|&event| draft.lines[event]).collect();
+    }
+    distinct && in_time
 }
 
 fn fault(error: &csv::Error) -> Fault {
@@ -58,6 +77,8 @@ struct Columns {
     result: Option<usize>,
     error: Option<usize>,
     intended: Option<usize>,
+    invoked_index: Option<usize>,
+    completed_index: Option<usize>,
     node: Option<usize>,
     phase: Option<usize>,
 }
@@ -80,6 +101,8 @@ impl Columns {
             result: find("result"),
             error: find("error"),
             intended: find("intended_ns"),
+            invoked_index: find("invoked_index"),
+            completed_index: find("completed_index"),
             node: find("node"),
             phase: find("phase"),
         })

@@ -9,6 +9,7 @@ use super::super::{
 use super::{note_others, raw::Raw};
 
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let bytes = whole_characters(bytes);
     let mut draft = Draft::new(bytes, budget);
     let mut parser = Parser::new(bytes)?;
     let mut others = 0;
@@ -27,6 +28,10 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         let offset = parser.offset();
         match (parser.peek(), close) {
             (None, None) => break,
+            (None, Some(_)) if !draft.events.is_empty() => {
+                draft.note_cut();
+                break;
+            }
             (None, Some(_)) => {
                 return Err(Fault::at(opened, "no bracket closes the vector that begins here"));
             }
@@ -37,15 +42,48 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             }
             (Some(_), _) => {}
         }
-        let form = parser.form_within(draft.budget)?;
+        let form = match parser.form_within(draft.budget) {
+            Ok(form) => form,
+            Err(_) if !draft.events.is_empty() && is_cut(&bytes[offset..]) => {
+                draft.note_cut();
+                break;
+            }
+            Err(fault) => return Err(fault),
+        };
         let event = raw(form).and_then(Raw::event).map_err(|message| Fault::at(offset, message))?;
         match event {
-            Some((event, time)) => draft.push(offset, event, time)?,
+            Some((event, time, who)) => draft.push(offset, event, time, who)?,
             None => others += 1,
         }
     }
     note_others(&mut draft, others);
     Ok(draft)
+}
+
+/// The bytes without the first part of a character at the end, as a cut leaves it.
+fn whole_characters(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
+        Ok(_) | Err(_) => bytes,
+    }
+}
+
+/// Whether this is one line, the last, on which a map begins that does not end.
+fn is_cut(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii_end();
+    let (mut depth, mut quoted, mut escaped, mut maps) = (0_i64, false, false, false);
+    for &byte in rest {
+        match byte {
+            b'\n' => return false,
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' | b'(' if !quoted => (depth, maps) = (depth + 1, true),
+            b'}' | b']' | b')' if !quoted => depth -= 1,
+            _ => {}
+        }
+    }
+    depth > 0 || quoted || !maps && rest.starts_with(b"#")
 }
 
 /// After a vector of operations there is nothing.

@@ -16,6 +16,10 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     loop {
         match (bytes.get(at), opened) {
             (None, None) => break,
+            (None, Some(_)) if !draft.events.is_empty() => {
+                draft.note_cut();
+                break;
+            }
             (None, Some(opened)) => {
                 return Err(Fault::at(opened, "no bracket closes the array that begins here"));
             }
@@ -41,12 +45,17 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         }
         let mut left = draft.budget;
         let mut json = serde_json::Deserializer::from_slice(&bytes[at..]);
-        let raw = RawObject(&mut left)
-            .deserialize(&mut json)
-            .map_err(|error| Fault::json(at, &bytes[at..], &error))?;
+        let raw = match RawObject(&mut left).deserialize(&mut json) {
+            Ok(raw) => raw,
+            Err(error) if error.is_eof() && !draft.events.is_empty() => {
+                draft.note_cut();
+                break;
+            }
+            Err(error) => return Err(Fault::json(at, &bytes[at..], &error)),
+        };
         let length = json.into_iter::<IgnoredAny>().byte_offset();
         match raw.event().map_err(|message| Fault::at(at, message))? {
-            Some((event, time)) => draft.push(at, event, time)?,
+            Some((event, time, who)) => draft.push(at, event, time, who)?,
             None => others += 1,
         }
         at = blank(bytes, at + length);

@@ -15,23 +15,31 @@ use serde_json::Value;
 
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut draft = Draft::new(bytes, budget);
-    let (mut others, mut noise, mut timeouts) = (0, 0, 0);
+    let (mut others, mut noise, mut timeouts, mut report) = (0, 0, 0, 0);
+    // Whether lines begin as those of a log do; a report behind the log quotes operations without that.
+    let mut logged = None;
     let mut offset = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         match parts(line) {
             None => noise += usize::from(!line.trim_ascii().is_empty()),
             Some(parts) => {
+                let prefixed = !line[..parts.process.0].trim_ascii().is_empty();
+                if *logged.get_or_insert(prefixed) != prefixed {
+                    report += 1;
+                    offset += line.len();
+                    continue;
+                }
                 let raw = raw(line, &parts).map_err(|fault| fault.shifted(offset))?;
                 let event = raw.event().map_err(|message| Fault::at(offset + parts.process.0, message))?;
                 match event {
                     None => others += 1,
-                    Some((mut event, _)) => {
-                        let timed_out = event.error.as_deref().is_some_and(|error| error.contains("time"));
+                    Some((mut event, _, who)) => {
+                        let timed_out = event.error.as_deref().is_some_and(names_timeout);
                         if event.kind == Kind::Fail && event.f != "read" && timed_out {
                             event.kind = Kind::Info;
                             timeouts += 1;
                         }
-                        draft.push(offset, event, None)?;
+                        draft.push(offset, event, None, who)?;
                     }
                 }
             }
@@ -50,11 +58,36 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         "lines are no operations and were passed over",
     );
     draft.count_note(
+        report,
+        "line quotes an operation in another form than the log's lines and was passed over",
+        "lines quote operations in another form than the log's lines and were passed over",
+    );
+    draft.count_note(
         timeouts,
         "update that failed by a time-out is taken to be of unknown outcome",
         "updates that failed by time-outs are taken to be of unknown outcome",
     );
     Ok(draft)
+}
+
+/// Whether an error is a time-out: `:timed-out`, `[:timeout "…"]`, `SocketTimeoutException`; not `:runtime-exception`.
+fn names_timeout(error: &str) -> bool {
+    let mut words: Vec<String> = Vec::new();
+    let mut last_lower = false;
+    for letter in error.chars() {
+        if letter.is_ascii_alphabetic() {
+            if words.is_empty() || letter.is_ascii_uppercase() && last_lower {
+                words.push(String::new());
+            }
+            words.last_mut().expect("one was pushed").push(letter.to_ascii_lowercase());
+        } else {
+            words.push(String::new());
+        }
+        last_lower = letter.is_ascii_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    let single = words.iter().any(|word| matches!(word.as_str(), "timeout" | "timeouts" | "timedout"));
+    single || words.windows(2).any(|pair| matches!([&*pair[0], &*pair[1]], ["time" | "timed", "out"]))
 }
 
 /// Whether a line is an operation.

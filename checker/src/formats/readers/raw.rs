@@ -1,6 +1,6 @@
 //! One event in Jepsen's terms, whichever notation it was written in.
 
-use super::super::{budget::Budget, independent, json::Bounded};
+use super::super::{budget::Budget, clients::Who, independent, json::Bounded};
 use crate::history::{Event, Kind, Phase, Process};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -79,14 +79,15 @@ impl Raw {
         })
     }
 
-    /// The event and its time, if it has one; none for an event of the nemesis or the like.
-    pub(super) fn event(self) -> Result<Option<(Event, Option<u64>)>, String> {
-        let process = match self.process {
-            Value::String(_) => return Ok(None),
-            Value::Null => return Err("this operation has no process".to_owned()),
-            process => process.as_u64().ok_or_else(|| {
+    /// The event, its time, if it has one, and its process; none for an event of the nemesis.
+    pub(super) fn event(self) -> Result<Option<(Event, Option<u64>, Who)>, String> {
+        let who = match &self.process {
+            Value::String(name) if bare(name).starts_with("nemesis") => return Ok(None),
+            Value::String(name) => Who::Name(bare(name).to_owned()),
+            Value::Null => Who::Missing,
+            process => Who::Number(process.as_u64().ok_or_else(|| {
                 format!("the process {process} should be a number from 0 on, or a name such as nemesis")
-            })?,
+            })?),
         };
         let kind = kind(&self.kind)?;
         let f = match &self.f {
@@ -95,7 +96,7 @@ impl Raw {
             Value::String(name) => bare(name).to_owned(),
             other => return Err(format!("the f {other} should be a name, such as read")),
         };
-        let mut event = Event::new(Process::Client(process), kind, f);
+        let mut event = Event::new(Process::Nemesis, kind, f);
         event.key = Some(&self.key).filter(|key| !key.is_null()).map(independent::text);
         event.value = self.value;
         event.error = match self.error {
@@ -119,7 +120,7 @@ impl Raw {
         if let Some(actual) = self.actual.filter(|_| kind == Kind::Fail) {
             event.actual = Some(actual);
         }
-        Ok(Some((event, time(&self.time))))
+        Ok(Some((event, time(&self.time), who)))
     }
 }
 

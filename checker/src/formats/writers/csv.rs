@@ -1,4 +1,4 @@
-//! Writes our own `operations.csv`, with the order of events as far as their times tell it.
+//! Writes our own `operations.csv`, with two more columns for the order of events at equal times.
 
 use super::Refusal;
 use crate::history::{Event, Operation, Outcome, pair};
@@ -10,10 +10,11 @@ pub(super) fn write(events: &[Event]) -> Result<Vec<u8>, Refusal> {
     let refuse = |message: String| Refusal { event: None, message };
     let operations = pair(events).map_err(|error| refuse(error.to_string()))?;
     let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    table.write_record(OPERATIONS_COLUMNS).map_err(|error| refuse(error.to_string()))?;
+    table.write_record(OPERATIONS_COLUMNS.iter().chain(&["invoked_index", "completed_index"])).map_err(|error| refuse(error.to_string()))?;
     for (index, operation) in operations.iter().enumerate() {
         let cells = row(index, operation)?;
-        table.write_record(&cells).map_err(|error| refuse(error.to_string()))?;
+        let indexes = [operation.invoked.to_string(), cell(operation.completed)];
+        table.write_record(cells.iter().chain(&indexes)).map_err(|error| refuse(error.to_string()))?;
     }
     table.into_inner().map_err(|error| refuse(error.to_string()))
 }

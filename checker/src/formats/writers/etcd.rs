@@ -102,10 +102,14 @@ fn output(operation: &Operation, texts: &mut Texts) -> Result<Value, Refusal> {
         return Ok(json!({"Range": {"KVs": entries, "Count": count}, "Revision": 0, "Error": ""}));
     }
     Ok(match &operation.outcome {
-        // One key was there, for all we know: that a delete found none is not in our histories.
         Outcome::Ok(_) => {
-            let deleted = i32::from(operation.f == "delete");
-            let results = json!([{"KVs": null, "Count": 0, "Deleted": deleted}]);
+            // Our histories do not say whether a delete found its key.
+            let result = if operation.f == "delete" {
+                json!({"KVs": null, "Count": 0})
+            } else {
+                json!({"KVs": null, "Count": 0, "Deleted": 0})
+            };
+            let results = json!([result]);
             json!({"Txn": {"Failure": false, "Results": results}, "Revision": 0, "Error": ""})
         }
         Outcome::Fail { error, .. } | Outcome::Info { error } => {

@@ -39,12 +39,21 @@ pub(super) fn explain(
         &Limits { stop: &stop, configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
     let prefix = until(ops, last.completed);
     let core = restored(&shrink::shrink(values, prefix.clone(), limits), &prefix);
+    let mut partial = false;
     let stuck = match search(values, &core, limits, false) {
         Found::Stuck(stuck) => Some(stuck),
         // Time may be up by now. The verdict stands; only its explanation is shorter.
         Found::Unknown { .. } | Found::Linearizable => None,
     };
-    let words = Words { operations, values, key };
+    // What was possible is a statement about the whole history; the part that is left knows less.
+    let stuck = match search(values, &prefix, limits, false) {
+        Found::Stuck(whole) if stuck.as_ref().is_none_or(|part| part.op.origin == whole.op.origin) => Some(whole),
+        Found::Stuck(_) | Found::Unknown { .. } | Found::Linearizable => {
+            partial = stuck.is_some();
+            stuck
+        }
+    };
+    let words = Words { operations, values, key, partial };
     // Of several that completed at the same time, the part that is left may blame another one.
     let last = stuck.as_ref().map_or(last, |stuck| &stuck.op);
     witness(&words, last, &core, stuck.as_ref())

@@ -14,6 +14,8 @@ pub(super) struct Words<'a> {
     pub(super) operations: &'a [Operation],
     pub(super) values: &'a Values<'a>,
     pub(super) key: Option<&'a str>,
+    /// Whether possible values are those of the witness alone, because the whole history was too much to search.
+    pub(super) partial: bool,
 }
 
 /// An operation as a person would write it: `write 3 (process 4, events 17–18)`.
@@ -104,7 +106,8 @@ impl Words<'_> {
         };
         let mut story = format!("{place}{} cannot have happened as it did: {order}.", self.name(last));
         if let Some(stuck) = stuck {
-            story.push_str(" Possible values when it completed: ");
+            let of = if self.partial { ", by the operations of the witness alone" } else { "" };
+            story.push_str(&format!(" Possible values when it completed{of}: "));
             story.push_str(&self.list(&stuck.values));
             story.push('.');
             if !stuck.unknown.is_empty() {

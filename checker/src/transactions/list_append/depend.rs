@@ -4,7 +4,7 @@ use super::super::fan::Fan;
 use super::super::graph::{Builder, Graph, kind};
 use super::super::parse::{Access, NONE, small};
 use super::super::time;
-use super::Lists;
+use super::{Lists, list};
 
 /// The graph of all dependencies.
 pub(super) fn graph(lists: &Lists<'_>) -> Graph {
@@ -12,6 +12,12 @@ pub(super) fn graph(lists: &Lists<'_>) -> Graph {
     let mut tails = Tails::new(lists);
     for key in 0..lists.order.len() {
         writes_after_writes(lists, &mut graph, key, &tails.appends[key]);
+    }
+    for (key, branches) in &lists.forks {
+        for branch in branches {
+            chain(lists, &mut graph, branch);
+        }
+        reads_of_forks(lists, &mut graph, *key, branches);
     }
     for txn in lists.transactions.committed() {
         for place in lists.steps(txn) {
@@ -73,9 +79,10 @@ impl Tails {
     }
 }
 
-fn writes_after_writes(lists: &Lists<'_>, graph: &mut Builder, key: usize, tail: &[(u32, u32)]) {
+/// Leads from each append of a list to the next; returns the writer of the last.
+fn chain(lists: &Lists<'_>, graph: &mut Builder, elements: &[u32]) -> u32 {
     let mut before = NONE;
-    for element in lists.order[key].iter().copied() {
+    for element in elements.iter().copied() {
         let writer = lists.writer(element);
         if !lists.is_live(writer) {
             continue;
@@ -85,6 +92,34 @@ fn writes_after_writes(lists: &Lists<'_>, graph: &mut Builder, key: usize, tail:
         }
         before = writer;
     }
+    before
+}
+
+/// Leads from each read of a forked key to the append that came next in a list that begins with what it saw.
+fn reads_of_forks(lists: &Lists<'_>, graph: &mut Builder, key: u32, branches: &[Vec<u32>]) {
+    for txn in lists.transactions.committed() {
+        for step in lists.transactions.steps_of(txn) {
+            let Access::Read(value) = step.access else { continue };
+            if step.key != key {
+                continue;
+            }
+            let seen: Option<Vec<u32>> =
+                list(value).iter().map(|value| lists.transactions.element(key, value)).collect();
+            let Some(seen) = seen else { continue };
+            let seen_from = seen.last().map_or(NONE, |element| lists.writer(*element));
+            for branch in branches.iter().filter(|branch| branch.starts_with(&seen)) {
+                let later = branch[seen.len()..].iter().map(|element| lists.writer(*element));
+                let next = later.into_iter().find(|writer| lists.is_live(*writer) && *writer != seen_from);
+                if let Some(writer) = next.filter(|writer| *writer != txn && seen_from != txn) {
+                    graph.edge(txn, writer, kind::RW, key);
+                }
+            }
+        }
+    }
+}
+
+fn writes_after_writes(lists: &Lists<'_>, graph: &mut Builder, key: usize, tail: &[(u32, u32)]) {
+    let before = chain(lists, graph, &lists.order[key]);
     for (writer, element) in tail.iter().copied().filter(|(writer, _)| before != NONE && before != *writer) {
         graph.edge(before, writer, kind::WW, element);
     }

@@ -12,6 +12,7 @@ use super::cycles;
 use super::findings::Findings;
 use super::parse::{Access, NONE, Transactions};
 use super::rw_register;
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 /// The lists, and what of them all reads agree on.
@@ -26,6 +27,9 @@ struct Lists<'a> {
     version: Vec<u32>,
     /// By transaction: whether it certainly happened.
     live: Vec<bool>,
+    /// Lists of keys whose reads fork, each a whole list that some read saw. No order holds all lists of a key, but
+    /// each shows the order of its own appends.
+    forks: FxHashMap<u32, Vec<Vec<u32>>>,
 }
 
 /// Finds what is wrong; false if time was up before the end. With it comes why the answer is open, if it is.

@@ -4,7 +4,11 @@ use super::super::anomaly::Name;
 use super::super::findings::Findings;
 use super::super::parse::{Access, Fate, NONE, Transactions, brief, small};
 use super::{Lists, list};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
+
+/// Lists of one forked key that are looked at.
+const BRANCHES: usize = 64;
 
 /// The longest list read of a key, and who read it.
 type Longest<'a> = (&'a [Value], u32);
@@ -20,6 +24,7 @@ pub(super) fn establish<'a>(transactions: Transactions<'a>, findings: &mut Findi
         position: vec![NONE; elements],
         version: vec![NONE; transactions.steps.len()],
         live,
+        forks: FxHashMap::default(),
         transactions,
     };
     let mut examiner = Examiner { lists: &mut lists, findings, reported: vec![false; elements], shown };
@@ -28,6 +33,7 @@ pub(super) fn establish<'a>(transactions: Transactions<'a>, findings: &mut Findi
         examiner.lists.order.push(order);
     }
     let cuts = examiner.compare(&longest);
+    lists.forks = forks(&lists, &longest, &cuts);
     for (order, cut) in lists.order.iter_mut().zip(cuts) {
         for element in order.drain(cut.min(order.len())..) {
             lists.position[element as usize] = NONE;
@@ -206,6 +212,35 @@ impl<'a> Examiner<'_, 'a> {
         }
         cuts
     }
+}
+
+/// The lists that reads of forked keys saw, without those that are the beginning of another.
+fn forks(lists: &Lists<'_>, longest: &[Longest<'_>], cuts: &[usize]) -> FxHashMap<u32, Vec<Vec<u32>>> {
+    let mut forks: FxHashMap<u32, Vec<&[Value]>> = FxHashMap::default();
+    let transactions = &lists.transactions;
+    for txn in transactions.committed() {
+        for step in transactions.steps_of(txn) {
+            let Access::Read(value) = step.access else { continue };
+            if cuts[step.key as usize] == usize::MAX || transactions.unclear(step.key) {
+                continue;
+            }
+            let list = list(value);
+            let (whole, _) = longest[step.key as usize];
+            let branches = forks.entry(step.key).or_insert_with(|| vec![whole]);
+            if branches.len() < BRANCHES && !branches.iter().any(|branch| branch.starts_with(list)) {
+                branches.retain(|branch| !list.starts_with(branch));
+                branches.push(list);
+            }
+        }
+    }
+    let elements = |key: u32, list: &[Value]| -> Vec<u32> {
+        let known = list.iter().map_while(|value| transactions.element(key, value));
+        let mut seen = FxHashSet::default();
+        // What follows a repeated element says nothing of an order.
+        known.take_while(|element| seen.insert(*element)).collect()
+    };
+    let by_key = forks.into_iter();
+    by_key.map(|(key, lists)| (key, lists.into_iter().map(|list| elements(key, list)).collect())).collect()
 }
 
 /// An append that failed, with one that was committed behind it: the failed one was not undone.

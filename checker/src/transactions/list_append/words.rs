@@ -21,6 +21,11 @@ pub(super) fn because(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> Strin
 
 fn written_after(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     let key = lists.transactions.elements[edge.why as usize].key;
+    if let Some(before) = before_in_fork(lists, edge, key) {
+        let (key, value) = (brief(lists.transactions.keys[key as usize]), brief(lists.value(edge.why)));
+        let before = brief(lists.value(before));
+        return format!("a read shows {value} of key {key}, which {b} appended, right behind {before}, which {a} appended");
+    }
     let position = lists.position[edge.why as usize];
     let before = own(lists, edge.from, key)
         .filter(|element| lists.position[*element as usize] < position)
@@ -34,6 +39,18 @@ fn written_after(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     } else {
         format!("{b} appended {value} to key {key} after {a} had appended {before}")
     }
+}
+
+/// The append of the first transaction that stands before that of the second in one list of a forked key.
+fn before_in_fork(lists: &Lists<'_>, edge: &Edge, key: u32) -> Option<u32> {
+    if lists.position[edge.why as usize] != NONE {
+        return None;
+    }
+    lists.forks.get(&key)?.iter().find_map(|branch| {
+        let index = branch.iter().position(|element| *element == edge.why)?;
+        branch[..index].iter().rev().copied().find(|element| lists.is_live(lists.writer(*element)))
+            .filter(|element| lists.writer(*element) == edge.from)
+    })
 }
 
 fn missed(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {

@@ -17,6 +17,8 @@ pub(super) struct Part {
     /// [`Kind::Ok`], or [`Kind::Info`] where nobody knows.
     pub(super) kind: Kind,
     pub(super) result: Value,
+    /// Whether a delete says that the key was there.
+    pub(super) removed: bool,
 }
 
 #[derive(Default)]
@@ -28,7 +30,7 @@ impl Parts {
     }
 
     fn push(&mut self, f: &'static str, key: &str, argument: Value, kind: Kind, result: Value) {
-        self.0.push(Part { f, key: key.to_owned(), argument, kind, result });
+        self.0.push(Part { f, key: key.to_owned(), argument, kind, result, removed: false });
     }
 }
 
@@ -194,10 +196,13 @@ fn happened(
             }
             // A delete that found nothing is a read of nothing.
             Does::Delete(key) if !changes_again(steps, place, key) => {
-                if found.deleted == 0 && !changes(&steps[..place], key) {
+                if found.deleted == Some(0) && !changes(&steps[..place], key) {
                     parts.get(key, Value::Null);
                 } else {
                     parts.push("delete", key, Value::Null, Kind::Ok, Value::Null);
+                    if let Some(part) = parts.0.last_mut() {
+                        part.removed = found.deleted > Some(0) && !changes(&steps[..place], key);
+                    }
                 }
             }
             Does::Get(_) | Does::List | Does::Put { .. } | Does::Delete(_) => {}

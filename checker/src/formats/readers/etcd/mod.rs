@@ -5,23 +5,29 @@
 //! right.
 
 mod meaning;
+mod projections;
 mod request;
 mod revisions;
 
 use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals};
 use crate::history::{Event, Kind, Process};
 use meaning::{Left, Part, Parts};
+use projections::Counter;
 use request::Entry;
 use revisions::Revisions;
 
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut draft = Draft::new(bytes, budget);
-    let mut revisions = Revisions::default();
-    each(bytes, |_, entry| {
+    let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
+    draft.unfinished = each(bytes, |_, entry| {
         revisions.learn(&entry);
+        counter.learn(&entry);
         Ok(())
     })?;
     let mut left = Left::default();
+    draft.unjudged.extend(counter.unjudged());
+    let start = Times { call: 0, end: Some(0) };
+    counter.start().map_or(Ok(()), |part| push(&mut draft, 0, u64::MAX - 1, &start, part))?;
     let mut clients: Vec<u64> = Vec::new();
     each(bytes, |offset, entry| {
         let times = Times::of(&entry).map_err(|message| Fault::at(offset, message))?;
@@ -32,8 +38,13 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         let mut parts = Parts::default();
         meaning::parts(&entry, &revisions, &mut parts, &mut left)
             .map_err(|message| Fault::at(offset, message))?;
-        parts.0.into_iter().try_for_each(|part| push(&mut draft, offset, client, &times, part))
+        let presence = parts.0.iter().filter_map(|part| projections::presence(part, &revisions));
+        let beside: Vec<Part> = presence.chain(counter.part(&entry)).collect();
+        parts.0.into_iter().chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
+    if draft.unfinished {
+        draft.note_cut();
+    }
     intervals::settle(&mut draft)?;
     left.note(&mut draft);
     clients.sort_unstable();
@@ -46,16 +57,21 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     Ok(draft)
 }
 
-/// Hands over every object with its place.
-fn each(bytes: &[u8], mut take: impl FnMut(usize, Entry) -> Result<(), Fault>) -> Result<(), Fault> {
+/// Hands over every object with its place; whether the file ends inside one.
+fn each(bytes: &[u8], mut take: impl FnMut(usize, Entry) -> Result<(), Fault>) -> Result<bool, Fault> {
     let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut any = false;
     let mut objects = serde_json::Deserializer::from_slice(&bytes[start..]).into_iter::<Entry>();
     loop {
         let before = start + objects.byte_offset();
         let blank = bytes[before..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         match objects.next() {
-            None => return Ok(()),
-            Some(Ok(entry)) => take(before + blank, entry)?,
+            None => return Ok(false),
+            Some(Ok(entry)) => {
+                any = true;
+                take(before + blank, entry)?;
+            }
+            Some(Err(error)) if error.is_eof() && any => return Ok(true),
             Some(Err(error)) => return Err(Fault::json(start, &bytes[start..], &error)),
         }
     }

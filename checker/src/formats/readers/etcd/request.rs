@@ -168,13 +168,13 @@ pub(super) struct TxnResponse {
     pub(super) results: Option<Vec<Found>>,
 }
 
-/// What a read found, or a delete removed.
+/// What a read found, or how many keys a delete removed, where it says so.
 #[derive(Debug, Deserialize)]
 pub(super) struct Found {
     #[serde(rename = "KVs")]
     pub(super) entries: Option<Vec<KeyValue>>,
     #[serde(rename = "Deleted", default)]
-    pub(super) deleted: i64,
+    pub(super) deleted: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,6 +17,8 @@ pub(super) struct Revisions {
     hashes: bool,
     /// Keys that had two values at one revision.
     conflicting: FxHashSet<(String, i64)>,
+    /// Keys of which some delete says that it removed them.
+    removed: FxHashSet<String>,
 }
 
 impl Revisions {
@@ -29,6 +31,7 @@ impl Revisions {
             self.learn_entries(found.entries.iter().flatten());
         }
         let Some(txn) = &entry.input.txn else { return };
+        self.learn_removals(entry, txn);
         let succeeded = output.answered() && output.txn.as_ref().is_some_and(|txn| !txn.failure);
         for step in txn.operations_on_success.iter().flatten() {
             self.learn_step(step, succeeded.then_some(output.revision));
@@ -37,6 +40,21 @@ impl Revisions {
             let failed = output.answered() && !succeeded;
             self.learn_step(step, failed.then_some(output.revision));
         }
+    }
+
+    fn learn_removals(&mut self, entry: &Entry, txn: &super::request::Txn) {
+        let Some(answer) = entry.output.txn.as_ref().filter(|_| entry.output.answered()) else { return };
+        let steps = if answer.failure { &txn.operations_on_failure } else { &txn.operations_on_success };
+        for (step, found) in steps.iter().flatten().zip(answer.results.iter().flatten()) {
+            if let (Ok(Does::Delete(key)), Some(1..)) = (step.does(), found.deleted) {
+                self.removed.insert(key.to_owned());
+            }
+        }
+    }
+
+    /// Whether some delete says that it removed this key.
+    pub(super) fn removes(&self, key: &str) -> bool {
+        self.removed.contains(key)
     }
 
     fn learn_entries<'a>(&mut self, entries: impl Iterator<Item = &'a super::request::KeyValue>) {
