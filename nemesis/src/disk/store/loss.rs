@@ -95,7 +95,8 @@ impl Store {
         loss
     }
 
-    /// Writes the start or the end of the oldest write, of two bytes or more, that a kept file had not synced.
+    /// Writes the start or the end of a write of two bytes or more: the oldest that its file had not synced. Of several kept
+    /// files it is that which was synced last: the others hold what the program does not care to sync.
     fn tear(&mut self, kept: &[(std::path::PathBuf, Ino)], chance: &mut ChaCha8Rng) -> Option<Torn> {
         let mut oldest: BTreeMap<u64, (&std::path::Path, Ino, usize)> = BTreeMap::new();
         for (path, ino) in kept {
@@ -108,7 +109,7 @@ impl Store {
                 oldest.insert(*sequence, (path, *ino, place));
             }
         }
-        let (_, (path, ino, place)) = oldest.pop_first()?;
+        let (_, (path, ino, place)) = oldest.pop_last()?;
         let Body::File(file) = &mut self.inodes.get_mut(&ino)?.body else { return None };
         let (_, Change::Write { at, bytes }) = file.pending.get(place)? else { return None };
         let cut = chance.random_range(1..bytes.len());

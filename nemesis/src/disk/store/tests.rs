@@ -265,6 +265,18 @@ fn synced_file(bytes: &[u8]) -> (Store, Ino) {
 }
 
 #[test]
+fn a_torn_write_is_in_the_file_synced_last() {
+    let (mut store, log) = synced_file(b"kept");
+    let note = store.make(ROOT, OsStr::new("note"), New::File, 0o644, UNIX_EPOCH).unwrap();
+    let mark = store.mark(ROOT);
+    store.sync(ROOT, mark);
+    store.write(note, 0, b"never synced", UNIX_EPOCH).unwrap();
+    store.write(log, 4, b"torn", UNIX_EPOCH).unwrap();
+    let loss = store.lose_power(Some(&mut ChaCha8Rng::seed_from_u64(1)));
+    assert_eq!(loss.torn.unwrap().path, "log");
+}
+
+#[test]
 fn what_was_lost_is_counted() {
     let (mut store, file) = synced_file(b"kept");
     store.write(file, 4, b"lost", UNIX_EPOCH).unwrap();
