@@ -11,7 +11,6 @@ pub mod flaw;
 pub mod http;
 mod join;
 pub mod log;
-mod owner;
 pub mod paxos;
 mod process;
 pub mod status;
@@ -19,5 +18,4 @@ pub mod store;
 pub mod transport;
 mod whole;
 
-pub use owner::OwnerError;
 pub use process::{NodeError, run};

@@ -11,8 +11,7 @@ use crate::config::NodeConfig;
 use crate::driver::Driver;
 use crate::http::Server;
 use crate::join;
-use crate::log::{Log, LogError, Recovered};
-use crate::owner::{self, OwnerError};
+use crate::log::{Log, LogError, Recovered, Salts};
 use crate::paxos::membership::Roster;
 use crate::transport::Peers;
 use std::hash::BuildHasher as _;
@@ -32,9 +31,6 @@ pub enum NodeError {
     /// The log cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The folder of its data is another node's.
-    #[error(transparent)]
-    Owner(#[from] OwnerError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; is another process using the port?")]
     Listen {
@@ -83,12 +79,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
-    owner::check(&config.data, &config.name)?;
-    let log = Log::open(&config.data, &config.paxos.flaw)?;
-    owner::claim(&config.data, &config.name)?;
-    if let Some(members) = log.1.members() {
-        check_window(&config, members.window, "its log was begun with")?;
-    }
+    let log = open_log(&config)?;
     let roster = known_roster(&config, &log.1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
@@ -127,6 +118,20 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
             stopped = stopped(stop, connections) => stopped,
         }
     })
+}
+
+/// Opens the node's log, with salts that come from the system: clients may know the seed, and must not know a salt.
+fn open_log(config: &NodeConfig) -> Result<(Log, Recovered), NodeError> {
+    let salts = Salts::new(rand::random::<u64>);
+    let log = Log::open(&config.data, &config.name, salts, &config.paxos.flaw);
+    let log = log.map_err(|error| match error {
+        LogError::Name { .. } => NodeError::Config(error.to_string()),
+        error => NodeError::Log(error),
+    })?;
+    if let Some(members) = log.1.members() {
+        check_window(config, members.window, "its log was begun with")?;
+    }
+    Ok(log)
 }
 
 /// Keeps the runtime from being without an alarm: then each one that a connection sets for its next request would

@@ -197,6 +197,22 @@ fn nothing_acknowledged_is_lost_when_all_nodes_are_killed_at_once() {
     }
 }
 
+/// The eight bytes at this place of a file.
+fn long(path: &Path, offset: usize) -> u64 {
+    u64::from_le_bytes(std::fs::read(path).unwrap()[offset..offset + 8].try_into().unwrap())
+}
+
+/// Kills a node as if it had been writing a record: where the latest mark in `owner` says that the log ends, a header and
+/// nothing of the record stand.
+fn tear(cluster: &mut Cluster, place: usize) {
+    cluster.kill(place);
+    let folder = cluster.data(place);
+    let salt = long(&folder.join("00000001.log"), 32);
+    let end = long(&folder.join("owner"), 3 * 512 + 16);
+    let header = [&salt.to_le_bytes()[..], &100_u32.to_le_bytes()].concat();
+    first_segment(&folder).write_all_at(&header, end).unwrap();
+}
+
 #[test]
 fn a_torn_record_is_cut_off_aloud_and_damage_is_refused_with_file_and_offset() {
     let mut cluster = Cluster::started(1);
@@ -204,20 +220,64 @@ fn a_torn_record_is_cut_off_aloud_and_damage_is_refused_with_file_and_offset() {
         cluster.put(0, "a", &value.to_string());
     }
     let folder = cluster.data(0);
-    cluster.kill(0);
-    let used = {
-        let bytes = std::fs::read(folder.join("00000001.log")).unwrap();
-        bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1
-    };
-    first_segment(&folder).write_all_at(&[0], used - 1).unwrap();
+    tear(&mut cluster, 0);
     cluster.start(0);
-    assert!(cluster.status(0).recovery.torn_bytes > 0);
+    assert_eq!(cluster.status(0).recovery.torn_bytes, 124);
     cluster.kill(0);
-    first_segment(&folder).write_all_at(&[0xff; 4], 50).unwrap();
+    first_segment(&folder).write_all_at(&[0xff; 4], 90).unwrap();
     let output = cluster.refused(0);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains("00000001.log") && said.contains("damaged at byte 32"), "{said}");
+    assert!(said.contains("00000001.log") && said.contains("damaged at byte 64"), "{said}");
+}
+
+#[test]
+fn acknowledged_records_that_are_gone_are_refused() {
+    let mut cluster = Cluster::started(1);
+    for value in 0..5 {
+        cluster.put(0, "a", &value.to_string());
+    }
+    let folder = cluster.data(0);
+    cluster.kill(0);
+    let end = long(&folder.join("owner"), 3 * 512 + 16);
+    let good = std::fs::read(folder.join("00000001.log")).unwrap();
+    let refused = |cluster: &Cluster, word: &str| {
+        let output = cluster.refused(0);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(4) && said.contains(word), "{said}");
+    };
+    first_segment(&folder).write_all_at(&[good[usize::try_from(end).unwrap() - 1] ^ 1], end - 1).unwrap();
+    refused(&cluster, &format!("they were synced up to byte {end}"));
+    first_segment(&folder).write_all_at(&[0; 4096], 64).unwrap();
+    refused(&cluster, "damaged at byte 64");
+    first_segment(&folder).set_len(end).unwrap();
+    refused(&cluster, &format!("00000001.log: damaged at byte {end}: the file ends here"));
+    std::fs::remove_file(folder.join("00000001.log")).unwrap();
+    refused(&cluster, "00000001.log: missing");
+    std::fs::write(folder.join("00000001.log"), &good).unwrap();
+    let owner = std::fs::read(folder.join("owner")).unwrap();
+    std::fs::remove_file(folder.join("owner")).unwrap();
+    refused(&cluster, "owner: missing");
+    std::fs::write(folder.join("owner"), owner).unwrap();
+    cluster.start(0);
+    assert!(cluster.ask(0, "GET", "/kv/a", "").unwrap().1.contains("\"4\""));
+}
+
+#[test]
+fn no_answer_shows_a_salt() {
+    let mut cluster = Cluster::started(1);
+    cluster.put(0, "a", "1");
+    let salt = long(&cluster.data(0).join("00000001.log"), 32);
+    let forms = [salt.to_string(), format!("{salt:x}"), format!("{:x}", salt.swap_bytes())];
+    for path in ["/status", "/decisions", "/config", "/clock", "/metrics", "/kv/a", "/openapi.json", "/none"]
+    {
+        let (_, body) = cluster.ask(0, "GET", path, "").unwrap();
+        assert!(!forms.iter().any(|form| body.contains(form)), "{path}: {body}");
+    }
+    tear(&mut cluster, 0);
+    first_segment(&cluster.data(0)).write_all_at(&[0xff], 90).unwrap();
+    let said = format!("{:?}", cluster.refused(0));
+    assert!(!forms.iter().any(|form| said.contains(form)), "{said}");
 }
 
 impl Cluster {

@@ -22,7 +22,6 @@ pub(crate) fn run(arguments: &Node) -> Result<Exit, Failure> {
         Err(NodeError::Config(reason)) => Err(Failure::usage(place, reason)),
         Err(
             error @ (NodeError::Log(_)
-            | NodeError::Owner(_)
             | NodeError::Listen { .. }
             | NodeError::Setup { .. }
             | NodeError::Orphaned(_)),

@@ -169,7 +169,7 @@ impl Driver {
             replica: hosts.contains(&Role::Replica).then_some(replica),
             outbox: Outbox::new(roster.me, peers),
             snapshots: Snapshots::new(
-                log.folder().to_owned(),
+                log.folder(),
                 config.paxos.snapshot_bytes,
                 recovery.snapshot_bytes,
                 inbox.clone(),

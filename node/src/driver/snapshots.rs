@@ -1,9 +1,8 @@
 //! When snapshots are taken: one at a time, when the log has grown enough, or when a state came from elsewhere.
 
 use super::Input;
-use crate::log::{LogWriter, save_snapshot};
+use crate::log::{DataFolder, LogWriter};
 use crate::paxos::message::Slot;
-use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 /// A snapshot that is durable.
@@ -29,7 +28,7 @@ enum Stage {
 /// The snapshots of a node.
 #[derive(Debug)]
 pub(super) struct Snapshots {
-    folder: PathBuf,
+    folder: DataFolder,
     every: u64,
     stage: Stage,
     bytes: u64,
@@ -39,7 +38,12 @@ pub(super) struct Snapshots {
 
 impl Snapshots {
     /// Snapshots in `folder` whenever the log has grown by `every` bytes; the last one had `bytes`.
-    pub(super) fn new(folder: PathBuf, every: u64, bytes: u64, inbox: mpsc::UnboundedSender<Input>) -> Self {
+    pub(super) fn new(
+        folder: DataFolder,
+        every: u64,
+        bytes: u64,
+        inbox: mpsc::UnboundedSender<Input>,
+    ) -> Self {
         Self { folder, every, stage: Stage::Idle, bytes, count: 0, inbox }
     }
 
@@ -66,7 +70,7 @@ impl Snapshots {
         self.stage = Stage::Writing;
         let (folder, inbox) = (self.folder.clone(), self.inbox.clone());
         std::thread::spawn(move || {
-            let saved = save_snapshot(&folder, index, &payload);
+            let saved = folder.save_snapshot(index, &payload);
             let saved = saved.map(|()| Saved { index, slot_out, bytes: payload.len() as u64 });
             // The driver only goes away when the process ends.
             let _ = inbox.send(Input::Saved(saved));

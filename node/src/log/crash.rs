@@ -4,6 +4,8 @@
 //! A log lives through all that it ever does, on a disk in memory which writes down every operation. Each prefix of these is
 //! then a crash: the process is killed, or the machine loses its power with all that is not synced, or with any part of it.
 //! The log is opened on what is left, which writes again, and is crashed again.
+//!
+//! The clients are hostile: their values hold frames that are forged with the salts of all earlier segments.
 
 use super::memory::{Done, LeftOut, Memory, Volume};
 use super::*;
@@ -11,15 +13,25 @@ use crate::paxos::message::{Ballot, Command, NodeId, PValue};
 use crate::store::Operation;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Sizes of segments that make a log of a few hundred bytes use many of them.
 const SIZES: (u64, u64) = (400, 800);
 
-/// The record of this number, unlike every other.
-fn record(number: u64) -> Record {
+/// A value as a client might forge it: a frame with this salt and number, made of ASCII, between headers and lengths.
+fn forged(salt: u64, number: u64) -> String {
+    let frame = |filler: u64| frame::encode(salt, number, (format!("{filler:04}").as_bytes(), &[]));
+    let ascii = (0..10_000).map(frame).find(|frame| frame.is_ascii()).unwrap();
+    format!("benchlg2\0\0\u{1}\0{}benchsn2", String::from_utf8(ascii).unwrap())
+}
+
+/// The record of this number, unlike every other; where it has room, with a frame forged with one of these salts.
+fn record(number: u64, salts: &[u64]) -> Record {
     let ballot = Ballot { round: number, leader: NodeId(1) };
-    let value = "x".repeat(usize::try_from(20 + number % 3 * 30).unwrap());
+    let mut value = "x".repeat(usize::try_from(20 + number % 3 * 30).unwrap());
+    if let Some(salt) = salts.get(usize::try_from(number).unwrap() % salts.len().max(1)) {
+        value.push_str(&forged(*salt, number % 7 + number / 2));
+    }
     let operation = Operation::Put { key: "k".into(), value };
     let command = Arc::new(Command { client: "c".into(), sequence: number, operation });
     let mut members = Membership::default();
@@ -35,58 +47,88 @@ fn record(number: u64) -> Record {
 
 /// What the log is told to do wrong, and what the disk does.
 #[derive(Clone)]
-struct Conditions {
+pub(super) struct Conditions {
     flaws: Vec<Flaw>,
     left_out: LeftOut,
 }
 
 impl Conditions {
-    const SOUND: Self = Self { flaws: Vec::new(), left_out: LeftOut::Nothing };
+    pub(super) const SOUND: Self = Self { flaws: Vec::new(), left_out: LeftOut::Nothing };
 
-    fn open(&self, disk: &Memory) -> Result<(Log<Memory>, Recovered), LogError> {
-        Log::open_on(disk.clone(), Path::new("/log"), SIZES, &self.flaws)
+    fn open(&self, disk: &Memory, salts: &Drawn) -> Result<(Log<Memory>, Recovered), LogError> {
+        let (drawn, mut source) = (Arc::clone(salts), super::tests::numbers());
+        let draw = move || {
+            let salt = source();
+            drawn.lock().unwrap().push(salt);
+            salt
+        };
+        Log::open_on(disk.clone(), (Path::new("/log"), "n1"), SIZES, Salts::new(draw), &self.flaws)
     }
 }
 
-/// A life of a log: what it does, one number for each record, rising.
-struct Life {
+/// The salts that a log has drawn, for the clients to forge frames with.
+type Drawn = Arc<Mutex<Vec<u64>>>;
+
+/// A life of a log: what it does, and every record that it was given.
+pub(super) struct Life {
     conditions: Conditions,
-    disk: Memory,
+    pub(super) disk: Memory,
     log: Log<Memory>,
-    written: u64,
+    salts: Drawn,
+    pub(super) records: Vec<Record>,
 }
 
 impl Life {
-    fn begin(conditions: &Conditions, volume: Volume) -> Result<(Self, Recovered), LogError> {
+    /// Begins with what is on a disk; earlier lives drew these salts.
+    fn begin(conditions: &Conditions, volume: Volume, salts: &[u64]) -> Result<(Self, Recovered), LogError> {
         let disk = Memory::with(volume, conditions.left_out);
-        let (log, recovered) = conditions.open(&disk)?;
-        Ok((Self { conditions: conditions.clone(), disk, log, written: 0 }, recovered))
+        let salts = Arc::new(Mutex::new(salts.to_vec()));
+        let (log, recovered) = conditions.open(&disk, &salts)?;
+        Ok((Self { conditions: conditions.clone(), disk, log, salts, records: Vec::new() }, recovered))
+    }
+
+    /// A life that does everything there is to do, on a new disk.
+    pub(super) fn lived(conditions: &Conditions) -> Self {
+        let (mut life, _) = Self::begin(conditions, Volume::default(), &[]).unwrap();
+        life.live();
+        life
+    }
+
+    fn written(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// The salts of all segments but the one that is written.
+    fn old_salts(&self) -> Vec<u64> {
+        let salts = self.salts.lock().unwrap();
+        salts.iter().copied().filter(|salt| *salt != self.log.segment.salt).collect()
     }
 
     /// Appends so many records as one frame, and acknowledges them.
-    fn append(&mut self, count: u64) {
-        let numbers = self.written + 1..=self.written + count;
-        self.log.append(&Batch::of(&numbers.map(record).collect::<Vec<_>>())).unwrap();
-        self.written += count;
-        self.disk.perform(Done::Acknowledged { records: self.written });
+    pub(super) fn append(&mut self, count: u64) {
+        let old = self.old_salts();
+        let more: Vec<_> = (1..=count).map(|number| record(self.written() + number, &old)).collect();
+        self.log.append(&Batch::of(&more)).unwrap();
+        self.records.extend(more);
+        self.disk.perform(Done::Acknowledged { records: self.written() });
     }
 
     /// Takes a snapshot of all that was written; what is written meanwhile is not in it.
     fn snapshot(&mut self, meanwhile: u64) {
-        let payload = super::tests::state(self.written + 1);
+        let payload = super::tests::state(self.written() + 1);
         let index = self.log.rotate().unwrap();
         if self.conditions.flaws.contains(&Flaw::LogRemovesEarly) {
             self.log.remove_before(index).unwrap();
         }
         (0..meanwhile).for_each(|_| self.append(1));
-        snapshot::save_on(&self.disk, Path::new("/log"), index, &payload).unwrap();
+        self.log.folder().save_on(&self.disk, index, &payload).unwrap();
         self.append(1);
         self.log.remove_before(index).unwrap();
     }
 
     /// The process is killed, and started again.
     fn restart(&mut self) {
-        self.log = self.conditions.open(&self.disk).unwrap().0;
+        self.log = self.conditions.open(&self.disk, &self.salts).unwrap().0;
     }
 
     /// Everything there is to do, some of it twice.
@@ -107,43 +149,45 @@ impl Life {
     }
 }
 
-/// What was recovered must be all that was acknowledged, and nothing that was not written; says up to which record.
-fn check(recovered: &Recovered, acknowledged: u64) -> Result<u64, String> {
+/// What was recovered must be all that was acknowledged, and nothing but these records; says up to which record.
+pub(super) fn check(recovered: &Recovered, records: &[Record], acknowledged: u64) -> Result<u64, String> {
     let covered = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.slot_out() - 1);
     let Some(first) = recovered.records.first() else {
         let lost = covered < acknowledged;
         return if lost { Err(format!("{acknowledged} acknowledged, {covered} left")) } else { Ok(covered) };
     };
-    let begin = (1..1_000).find(|&number| record(number) == *first).ok_or("a record that nobody wrote")?;
-    let end = begin + recovered.records.len() as u64;
-    if !(begin..end).map(record).eq(recovered.records.iter().cloned()) {
-        return Err(format!("the records from {begin} on are not those that were written"));
+    let begin = records.iter().position(|record| record == first).ok_or("a record that nobody wrote")?;
+    if !records[begin..].starts_with(&recovered.records) {
+        return Err(format!("the records from {} on are not those that were written", begin + 1));
     }
-    if begin > covered + 1 || end - 1 < acknowledged {
+    let end = (begin + recovered.records.len()) as u64;
+    if begin as u64 > covered || end < acknowledged {
         return Err(format!(
-            "{acknowledged} acknowledged; the snapshot has {covered}, the log {begin} to {}",
-            end - 1
+            "{acknowledged} acknowledged; the snapshot has {covered}, the log {} to {end}",
+            begin + 1
         ));
     }
-    Ok((end - 1).max(covered))
+    Ok(end.max(covered))
 }
 
-/// Opens the log on what a crash left: it must start, and have kept everything.
-fn start(conditions: &Conditions, left: Volume, acknowledged: u64) -> Result<(Life, u64), String> {
-    let (mut life, recovered) =
-        Life::begin(conditions, left).map_err(|error| format!("a crash is refused: {error}"))?;
-    life.written = check(&recovered, acknowledged)?;
-    let written = life.written;
-    Ok((life, written))
+/// Opens the log on what a crash left of a life: it must start, and have kept everything.
+fn start(before: &Life, left: Volume, acknowledged: u64) -> Result<Life, String> {
+    let salts = before.salts.lock().unwrap().clone();
+    let (mut life, recovered) = Life::begin(&before.conditions, left, &salts)
+        .map_err(|error| format!("a crash is refused: {error}"))?;
+    let written = check(&recovered, &before.records, acknowledged)?;
+    life.records = before.records[..usize::try_from(written).unwrap()].to_vec();
+    Ok(life)
 }
 
 /// Crashes a life at each of its points; with `depth` again in what each restart does.
 fn crash(
-    conditions: &Conditions,
-    (begin, done): (&Volume, &[Done]),
+    life: &Life,
+    begin: &Volume,
     (mut acknowledged, depth): (u64, u32),
     chance: &mut ChaCha8Rng,
 ) -> Result<u64, String> {
+    let done = life.disk.done();
     let mut volume = begin.clone();
     let mut crashes = 0;
     for place in 0..=done.len() {
@@ -151,17 +195,16 @@ fn crash(
         let lives = volume.losses(chance).into_iter().map(|left| (left, false));
         for (left, killed) in [(volume.clone(), true)].into_iter().chain(lives) {
             crashes += 1;
-            let (mut life, written) = start(conditions, left.clone(), acknowledged).map_err(at)?;
+            let mut next = start(life, left.clone(), acknowledged).map_err(at)?;
             if depth == 0 || !killed && chance.random_range(0..80) > 0 {
                 continue;
             }
-            life.disk.perform(Done::Acknowledged { records: written });
-            (0..3).for_each(|_| life.append(1));
-            crashes += crash(conditions, (&left, &life.disk.done()), (acknowledged, depth - 1), chance)
-                .map_err(at)?;
+            next.disk.perform(Done::Acknowledged { records: next.written() });
+            (0..3).for_each(|_| next.append(1));
+            crashes += crash(&next, &left, (acknowledged, depth - 1), chance).map_err(at)?;
         }
         if let Some(done) = done.get(place) {
-            volume.perform(done, conditions.left_out);
+            volume.perform(done, life.conditions.left_out);
             if let Done::Acknowledged { records } = done {
                 acknowledged = *records;
             }
@@ -172,23 +215,19 @@ fn crash(
 
 /// How many crashes a whole life withstood, or the first that it did not.
 fn crash_everywhere(conditions: &Conditions, depth: u32) -> Result<u64, String> {
-    let (mut life, _) = Life::begin(conditions, Volume::default()).unwrap();
-    life.live();
     let mut chance = ChaCha8Rng::seed_from_u64(1);
-    crash(conditions, (&Volume::default(), &life.disk.done()), (0, depth), &mut chance)
+    crash(&Life::lived(conditions), &Volume::default(), (0, depth), &mut chance)
 }
 
 #[test]
-fn a_crash_at_any_point_loses_nothing_that_was_acknowledged_and_keeps_no_node_from_starting() {
+fn a_crash_at_any_point_loses_nothing() {
     let crashes = crash_everywhere(&Conditions::SOUND, 1).unwrap();
     assert!(crashes > 100_000, "{crashes} crashes show too little");
 }
 
 #[test]
-fn the_life_that_is_crashed_has_segments_written_ahead_recycled_ones_snapshots_and_restarts() {
-    let (mut life, _) = Life::begin(&Conditions::SOUND, Volume::default()).unwrap();
-    life.live();
-    let done = life.disk.done();
+fn the_life_that_is_crashed_does_everything() {
+    let done = Life::lived(&Conditions::SOUND).disk.done();
     let renamed = |from: &str, to: &str| {
         let ends = |name: &Option<PathBuf>, end: &str| {
             name.as_ref().is_some_and(|name| name.to_str().unwrap().ends_with(end))
@@ -202,6 +241,27 @@ fn the_life_that_is_crashed_has_segments_written_ahead_recycled_ones_snapshots_a
     {
         assert!(renamed(from, to) > 0, "{from} to {to}");
     }
+}
+
+#[test]
+fn forged_frames_reach_the_segments_used_again() {
+    let mut life = Life::lived(&Conditions::SOUND);
+    (0..9).for_each(|_| life.append(2));
+    let salts = life.salts.lock().unwrap().clone();
+    let segments = life
+        .disk
+        .volume()
+        .files()
+        .into_iter()
+        .filter(|(name, _)| name.extension().is_some_and(|it| it == "log"));
+    let found: usize = segments
+        .map(|(_, bytes)| {
+            let salt = &bytes[32..40];
+            let old = salts.iter().map(|salt| salt.to_le_bytes()).filter(|old| old != salt);
+            old.map(|old| memchr::memmem::find_iter(&bytes, &old).count()).sum::<usize>()
+        })
+        .sum();
+    assert!(found > 5, "{found} foreign salts in the segments show too little");
 }
 
 #[test]

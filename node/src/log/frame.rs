@@ -1,13 +1,17 @@
-//! Frames: length, checksum, number, payload; and what stands behind the last good one.
+//! Frames: salt, length, checksum, number, payload; and what stands behind the last good one.
+//!
+//! Problem: files of segments are used again, and clients choose what values contain. So behind the last frame there may be
+//! bytes that look like anything: frames of an earlier life of the file, or of no life at all.
+//!
+//! Idea: every frame begins with the *salt* of its segment, 64 random bits that are drawn when the segment is begun and that
+//! no client can know. Bytes without it are no frame of this segment, whatever else they look like. Bytes with it are one,
+//! or what is left of one; so a search for the salt, which is linear, finds whether a frame was written behind a broken one.
 
 use crate::flaw::Flaw;
 use std::ops::Range;
 
-/// Bytes before the payload: length (4), checksum (4), frame number (8), all little-endian.
-pub(super) const FRAME_HEADER: usize = 16;
-
-/// How far ahead the number of a later frame may be, when good frames are looked for behind a broken one.
-const NUMBERS_AHEAD: u64 = 1 << 32;
+/// Bytes before the payload: salt (8), length (4), checksum of all the rest (4), frame number (8), all little-endian.
+pub(super) const FRAME_HEADER: usize = 24;
 
 /// What a segment holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,88 +45,97 @@ impl Scan {
 /// What stands behind the last good frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// Nothing of this life of the file: zeros written ahead, or frames of a segment that it was before.
+    /// Nothing of this segment: zeros written ahead, or bytes of a segment that the file was before.
     Clean,
-    /// A frame that was being written when the machine or the process died.
+    /// A broken frame, the last one of the segment.
     Torn {
         /// Its length, as far as the file reaches.
         bytes: usize,
     },
-    /// A broken frame, and a good one behind it.
+    /// A broken frame, and a later one behind it: the broken one was synced before the later one was written.
     Damaged {
-        /// Where the good one begins.
-        good: usize,
+        /// Where the later one begins.
+        later: usize,
     },
 }
 
-/// The frame with this number and the payload that these two parts are.
-pub(super) fn encode(number: u64, (first, second): (&[u8], &[u8])) -> Vec<u8> {
+/// The header of a frame, as it stands in a file.
+struct Header {
+    salt: u64,
+    length: usize,
+    checksum: u32,
+    number: u64,
+}
+
+impl Header {
+    /// Reads the header at `offset`, if the file reaches so far.
+    fn at(bytes: &[u8], offset: usize) -> Option<Self> {
+        let header = bytes.get(offset..offset + FRAME_HEADER)?;
+        let word =
+            |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        Some(Self { salt: long(0), length: word(8) as usize, checksum: word(12), number: long(16) })
+    }
+}
+
+/// The frame of a segment with this salt, with this number, and the payload that these two parts are.
+pub(super) fn encode(salt: u64, number: u64, (first, second): (&[u8], &[u8])) -> Vec<u8> {
     let length = first.len() + second.len();
     let mut frame = Vec::with_capacity(FRAME_HEADER + length);
+    frame.extend(salt.to_le_bytes());
     frame.extend(u32::try_from(length).expect("a frame is far below 4 GiB").to_le_bytes());
     frame.extend([0; 4]);
     frame.extend(number.to_le_bytes());
     frame.extend(first);
     frame.extend(second);
-    let sum = checksum(number, &frame[FRAME_HEADER..]);
-    frame[4..8].copy_from_slice(&sum.to_le_bytes());
+    let sum = checksum(salt, number, &frame[FRAME_HEADER..]);
+    frame[12..16].copy_from_slice(&sum.to_le_bytes());
     frame
 }
 
-fn checksum(number: u64, payload: &[u8]) -> u32 {
+fn checksum(salt: u64, number: u64, payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&salt.to_le_bytes());
     hasher.update(&number.to_le_bytes());
     hasher.update(payload);
     hasher.finalize()
 }
 
-/// Length, checksum and number in the header at `offset`, if the file reaches so far.
-fn header_at(bytes: &[u8], offset: usize) -> Option<(usize, u32, u64)> {
-    let header = bytes.get(offset..offset + FRAME_HEADER)?;
-    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    Some((word(0) as usize, word(4), u64::from(word(8)) | u64::from(word(12)) << 32))
+/// The payload of the frame at `offset` with this number, if its checksum is right. The salt in its header is not looked at.
+fn payload_at(bytes: &[u8], offset: usize, salt: u64, number: u64) -> Option<Range<usize>> {
+    let header = Header::at(bytes, offset).filter(|header| header.number == number)?;
+    let payload = offset + FRAME_HEADER..(offset + FRAME_HEADER).checked_add(header.length)?;
+    (checksum(salt, number, bytes.get(payload.clone())?) == header.checksum).then_some(payload)
 }
 
-/// The payload of the good frame at `offset` whose number lies in `numbers`, if there is one.
-fn frame_at(bytes: &[u8], offset: usize, numbers: &Range<u64>) -> Option<Range<usize>> {
-    let (length, sum, number) = header_at(bytes, offset)?;
-    if length == 0 || !numbers.contains(&number) {
-        return None;
-    }
-    let payload = offset + FRAME_HEADER..(offset + FRAME_HEADER).checked_add(length)?;
-    (checksum(number, bytes.get(payload.clone())?) == sum).then_some(payload)
-}
-
-/// Reads the frames of a segment from `start` on; the first must have the number `first`.
-pub(super) fn scan(bytes: &[u8], start: usize, first: u64) -> Scan {
+/// Reads the frames of a segment with this salt from `start` on; the first must have the number `first`.
+pub(super) fn scan(bytes: &[u8], start: usize, salt: u64, first: u64) -> Scan {
     let mut frames = Vec::new();
     let mut end = start;
     let mut number = first;
-    while let Some(payload) = frame_at(bytes, end, &(number..number + 1)) {
+    let salted = |offset| Header::at(bytes, offset).is_some_and(|header| header.salt == salt);
+    while let Some(payload) =
+        Some(end).filter(|end| salted(*end)).and_then(|end| payload_at(bytes, end, salt, number))
+    {
         end = payload.end;
         frames.push(payload);
         number += 1;
     }
-    let behind = &bytes[end.min(bytes.len())..];
-    let tail = match behind.iter().rposition(|byte| *byte != 0) {
-        None => Tail::Clean,
-        Some(last) => {
-            let later = number + 1..number.saturating_add(NUMBERS_AHEAD);
-            let good = (end + 1..=end + last).find(|&offset| frame_at(bytes, offset, &later).is_some());
-            good.map_or_else(|| torn(behind, number), |good| Tail::Damaged { good })
-        }
-    };
+    let tail = tail(bytes, end, salt, number);
     Scan { frames, end, tail }
 }
 
-/// What stands behind the last good frame when no good one follows: only a header with the next number was
-/// written in this life of the file.
-fn torn(behind: &[u8], number: u64) -> Tail {
-    match header_at(behind, 0) {
-        Some((length, _, found)) if length > 0 && found == number => {
-            Tail::Torn { bytes: (FRAME_HEADER + length).min(behind.len()) }
-        }
-        Some(_) | None => Tail::Clean,
+/// What stands at `end`, where no good frame with this number does.
+fn tail(bytes: &[u8], end: usize, salt: u64, number: u64) -> Tail {
+    let behind = bytes.get(end..).unwrap_or_default();
+    let Some(header) = Header::at(bytes, end) else { return Tail::Clean };
+    if let Some(later) = memchr::memmem::find(&behind[1..], &salt.to_le_bytes()) {
+        return Tail::Damaged { later: end + 1 + later };
+    }
+    if header.salt == salt || payload_at(bytes, end, salt, number).is_some() {
+        Tail::Torn { bytes: (FRAME_HEADER + header.length).min(behind.len()) }
+    } else {
+        Tail::Clean
     }
 }
 
@@ -131,43 +144,88 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SALT: u64 = 0x7061_7573_6564_2121;
+
+    fn frames(salt: u64, first: u64, payloads: &[Vec<u8>]) -> Vec<u8> {
+        (first..).zip(payloads).flat_map(|(number, payload)| encode(salt, number, (payload, &[]))).collect()
+    }
+
     fn segment(payloads: &[Vec<u8>], zeros: usize) -> Vec<u8> {
-        let frames = (7..).zip(payloads).flat_map(|(number, payload)| encode(number, (payload, &[])));
-        frames.chain(std::iter::repeat_n(0, zeros)).collect()
+        let mut bytes = frames(SALT, 7, payloads);
+        bytes.resize(bytes.len() + zeros, 0);
+        bytes
     }
 
     fn payloads() -> impl Strategy<Value = Vec<Vec<u8>>> {
         prop::collection::vec(prop::collection::vec(any::<u8>(), 1..60), 1..8)
     }
 
+    /// What a client may have written into a file: frames, headers, lengths, with any salt but that of the segment.
+    fn forged() -> impl Strategy<Value = Vec<u8>> {
+        let salt = prop_oneof![Just(0), Just(SALT ^ 1), Just(SALT.swap_bytes()), any::<u64>()];
+        let salt = salt.prop_filter("a client does not know it", |salt| *salt != SALT);
+        let frame = (salt, 0_u64..20, prop::collection::vec(any::<u8>(), 0..60));
+        let frame = frame.prop_map(|(salt, number, payload)| encode(salt, number, (&payload, &[])));
+        let cut =
+            (frame.clone(), 0_usize..40).prop_map(|(frame, cut)| frame[cut.min(frame.len())..].to_vec());
+        let lengths = prop::collection::vec(any::<u32>(), 1..20)
+            .prop_map(|words| words.into_iter().flat_map(u32::to_le_bytes).collect());
+        prop::collection::vec(prop_oneof![frame, cut, lengths], 0..8).prop_map(|parts| parts.concat())
+    }
+
     proptest! {
         #[test]
         fn what_was_written_is_read_back(payloads in payloads(), zeros in 0_usize..100) {
             let bytes = segment(&payloads, zeros);
-            let scan = scan(&bytes, 0, 7);
+            let scan = scan(&bytes, 0, SALT, 7);
             let read: Vec<_> = scan.frames.iter().map(|range| bytes[range.clone()].to_vec()).collect();
             prop_assert_eq!(read, payloads);
             prop_assert_eq!(scan.tail, Tail::Clean);
         }
 
         #[test]
-        fn frames_of_an_earlier_life_of_the_file_are_nothing(payloads in payloads(), old in payloads()) {
+        fn forged_frames_behind_the_last_are_nothing(payloads in payloads(), forged in forged()) {
             let mut bytes = segment(&payloads, 0);
-            bytes.extend((1..7).zip(&old).flat_map(|(number, payload)| encode(number, (payload, &[]))));
-            let scan = scan(&bytes, 0, 7);
+            bytes.extend(forged);
+            let scan = scan(&bytes, 0, SALT, 7);
             prop_assert_eq!(scan.frames.len(), payloads.len());
             prop_assert_eq!(scan.tail, Tail::Clean);
         }
 
         #[test]
-        fn a_prefix_of_the_last_frame_is_torn_and_costs_no_other(payloads in payloads(), keep in 0.0..1.0_f64) {
+        fn forged_frames_inside_a_torn_one_are_nothing(payloads in payloads(), forged in forged(), keep in 0.0..1.0_f64) {
+            let mut bytes = segment(&payloads, 0);
+            let frame = encode(SALT, 7 + payloads.len() as u64, (b"x", &forged));
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small test length")]
+            let kept = (keep * frame.len() as f64) as usize;
+            let end = bytes.len();
+            bytes.extend(&frame[..kept]);
+            bytes.extend(&forged);
+            bytes.resize(bytes.len() + 100, 0);
+            prop_assume!(!bytes[end..].starts_with(&frame));
+            let scan = scan(&bytes, 0, SALT, 7);
+            prop_assert_eq!((scan.frames.len(), scan.end), (payloads.len(), end));
+            prop_assert_eq!(matches!(scan.tail, Tail::Torn { .. }), kept >= 8, "{:?}", scan.tail);
+        }
+
+        #[test]
+        fn frames_of_an_earlier_life_are_nothing(payloads in payloads(), old in payloads(), first in 1_u64..20) {
+            let mut bytes = segment(&payloads, 0);
+            bytes.extend(frames(SALT + 1, first, &old));
+            let scan = scan(&bytes, 0, SALT, 7);
+            prop_assert_eq!(scan.frames.len(), payloads.len());
+            prop_assert_eq!(scan.tail, Tail::Clean);
+        }
+
+        #[test]
+        fn a_prefix_of_the_last_frame_is_torn(payloads in payloads(), keep in 0.0..1.0_f64) {
             let whole = segment(&payloads, 0);
             let last = FRAME_HEADER + payloads.last().map_or(0, Vec::len);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small test length")]
             let kept = whole.len() - last + (keep * last as f64) as usize;
             let mut bytes = whole[..kept].to_vec();
             bytes.resize(whole.len() + 50, 0);
-            let scan = scan(&bytes, 0, 7);
+            let scan = scan(&bytes, 0, SALT, 7);
             let whole_again = bytes[..whole.len()] == whole;
             prop_assert_eq!(scan.frames.len(), payloads.len() - usize::from(!whole_again));
             let damaged = matches!(scan.tail, Tail::Damaged { .. });
@@ -181,14 +239,35 @@ mod tests {
             let last = FRAME_HEADER + payloads.last().map_or(0, Vec::len);
             let place = place.index(bytes.len() - 100 - last);
             bytes[place] ^= 1_u8 << bit;
-            let scan = scan(&bytes, 0, 7);
+            let scan = scan(&bytes, 0, SALT, 7);
             let damaged = matches!(scan.tail, Tail::Damaged { .. });
             prop_assert!(damaged, "{:?}", scan);
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            scan(&bytes, 0, 1);
+        fn a_flipped_bit_in_the_last_frame_is_torn(payloads in payloads(), place in any::<prop::sample::Index>(), bit in 0_u32..8) {
+            let mut bytes = segment(&payloads, 100);
+            let last = FRAME_HEADER + payloads.last().map_or(0, Vec::len);
+            let place = bytes.len() - 100 - last + place.index(last);
+            bytes[place] ^= 1_u8 << bit;
+            let scan = scan(&bytes, 0, SALT, 7);
+            let torn = matches!(scan.tail, Tail::Torn { .. });
+            prop_assert!(torn && scan.frames.len() + 1 == payloads.len(), "{:?}", scan);
         }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            scan(&bytes, 0, 1, 1);
+        }
+    }
+
+    #[test]
+    fn long_forged_lengths_are_scanned_in_linear_time() {
+        let header = [&0x0040_0000_u32.to_le_bytes()[..], b"AAAA", &0x6000_0000_u64.to_le_bytes()].concat();
+        let mut bytes = segment(&[b"x".to_vec()], 0);
+        bytes.extend(header.repeat((8 << 20) / header.len()));
+        let begun = std::time::Instant::now();
+        assert_eq!(scan(&bytes, 0, SALT, 7).tail, Tail::Clean);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?} for 8 MiB", begun.elapsed());
     }
 }

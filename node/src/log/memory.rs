@@ -101,6 +101,22 @@ impl Volume {
         content
     }
 
+    /// The files with their bytes, as a process sees them.
+    pub(super) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        self.names().into_iter().map(|(name, file)| (name, self.content(file))).collect()
+    }
+
+    /// The same with other bytes in this file, or without it.
+    pub(super) fn with_file(&self, name: &Path, bytes: Option<Vec<u8>>) -> Self {
+        let mut volume = self.clone();
+        let file = volume.names()[name];
+        match bytes {
+            Some(durable) => volume.files[file] = Content { durable, unsynced: Vec::new() },
+            None => volume.renamed.push((file, Some(name.to_owned()), None)),
+        }
+        volume
+    }
+
     /// Does one thing, but for what is left out.
     pub(super) fn perform(&mut self, done: &Done, left_out: LeftOut) {
         match done {
@@ -188,7 +204,12 @@ impl Volume {
             contents
         };
         for (file, content) in self.files.iter().enumerate().filter(|_| thorough) {
-            for (offset, bytes) in &content.unsynced {
+            for (place, (offset, bytes)) in content.unsynced.iter().enumerate() {
+                let same = |(later, more): &(usize, Vec<u8>)| later == offset && more.len() == bytes.len();
+                if content.unsynced[place + 1..].iter().any(same) {
+                    left.push(torn(&durable, file, *offset, bytes));
+                    continue;
+                }
                 for cut in cuts(bytes.len()) {
                     left.push(torn(&durable, file, *offset, &bytes[..cut]));
                     left.push(torn(&durable, file, offset + cut, &bytes[cut..]));
@@ -238,6 +259,11 @@ impl Memory {
         let mut state = self.state();
         state.volume.perform(&done, self.left_out);
         state.done.push(done);
+    }
+
+    /// What is on it.
+    pub(super) fn volume(&self) -> Volume {
+        self.state().volume.clone()
     }
 
     /// All that was done.

@@ -2,8 +2,11 @@
 //!
 //! One frame holds everything that one sync makes durable, and no frame is written before the one before it
 //! is synced. So after a crash at most the last frame can be broken: it is *torn*, nothing that left the node
-//! depended on it, and it is cut off. A broken frame with a good one behind it is *damage*: the node refuses
-//! to start, because an acceptor that forgets is not an acceptor.
+//! depended on it, and it is cut off. Everything else is *damage*: a broken frame with a later one behind it, one that a
+//! [mark](owner) says was synced, a file that is missing or too short. Then the node refuses to start, because an acceptor
+//! that forgets is not an acceptor.
+//!
+//! What stands in a file and was not written by this life of it is never a record: see [`frame`].
 //!
 //! A snapshot bears the index of the first segment that it does not cover. It is written when that segment has been
 //! begun, so that a state taken then has all of the segments before; these are removed when it is durable.
@@ -16,13 +19,19 @@
 
 mod batch;
 mod disk;
+mod error;
 mod frame;
+mod open;
+mod owner;
+mod salt;
 mod segment;
 mod snapshot;
 mod writer;
 
 pub use batch::Batch;
-pub use snapshot::save as save_snapshot;
+pub use error::LogError;
+pub use salt::Salts;
+pub use snapshot::DataFolder;
 pub use writer::{LogWriter, Told};
 
 use crate::flaw::Flaw;
@@ -30,53 +39,14 @@ use crate::paxos::membership::Membership;
 use crate::paxos::snapshot::Snapshot;
 use crate::paxos::step::Record;
 use disk::{Disk, Files};
-use frame::{Scan, Tail};
-use segment::{HEADER, Listing, SIZES, Segment};
-use std::io;
-use std::ops::Range;
+use owner::Owner;
+use segment::{HEADER, SIZES, Segment};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Why a log cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The file system refused something.
-    #[error("{path}: cannot {action}: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The log is broken in a way that a crash does not explain.
-    #[error(
-        "{path}: damaged at byte {offset}: {reason}; the file is left as it is. Restore it from a copy, or replace this node by a new one"
-    )]
-    Damaged {
-        /// The segment.
-        path: PathBuf,
-        /// Where in the segment.
-        offset: usize,
-        /// What is wrong there.
-        reason: String,
-    },
-    /// Another process has the folder open.
-    #[error(
-        "{path}: another node process is using this folder; stop it first, or give this node a folder of its own"
-    )]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
-}
-
-/// Turns an [`io::Error`] into a [`LogError`] that says where and what.
-fn failed<'a>(path: &'a Path, action: &'static str) -> impl FnOnce(io::Error) -> LogError + 'a {
-    move |source| LogError::Io { path: path.to_owned(), action, source }
-}
+/// The version of all files of a folder.
+const FORMAT: u32 = 2;
 
 /// What was in the log when it was opened.
 #[derive(Debug, Default)]
@@ -121,6 +91,8 @@ const SPARES: usize = 8;
 pub struct Log<D: Disk = Files> {
     disk: D,
     folder: PathBuf,
+    owner: Owner<D>,
+    salts: Salts,
     /// Bytes of the first segment, and of a late one.
     sizes: (u64, u64),
     /// Holds the lock on the folder as long as the log lives.
@@ -137,69 +109,22 @@ pub struct Log<D: Disk = Files> {
 }
 
 impl Log {
-    /// Opens the log in `folder`, making both if they are not there, and reads all of it; it has those of the flaws
-    /// that a log can have.
-    pub fn open(folder: &Path, flaws: &[Flaw]) -> Result<(Self, Recovered), LogError> {
-        Self::open_on(Files, folder, SIZES, flaws)
+    /// Opens the log of the node `name` in `folder`, making both if they are not there, and reads all of it; it has those
+    /// of the flaws that a log can have. Nobody but this log may know the `salts`.
+    pub fn open(
+        folder: &Path,
+        name: &str,
+        salts: Salts,
+        flaws: &[Flaw],
+    ) -> Result<(Self, Recovered), LogError> {
+        Self::open_on(Files, (folder, name), SIZES, salts, flaws)
     }
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens the log on this disk; its first segment and its late ones have these sizes in bytes.
-    fn open_on(
-        disk: D,
-        folder: &Path,
-        sizes: (u64, u64),
-        flaws: &[Flaw],
-    ) -> Result<(Self, Recovered), LogError> {
-        disk.make_folder(folder).map_err(failed(folder, "make the folder"))?;
-        let lock = lock(&disk, folder)?;
-        let Listing { mut segments, snapshots, spares, unfinished } = segment::list(&disk, folder)?;
-        // A node that was killed before a sync finds names and bytes that only the page cache has. It acts on them and
-        // speaks of them, so they must last.
-        segment::sync_folder(&disk, folder)?;
-        if segments.is_empty() {
-            segment::sync_folder(&disk, disk::above(folder))?;
-        }
-        let mut recovered = Recovered::default();
-        unfinished.iter().try_for_each(|path| segment::remove(&disk, path))?;
-        let first = read_snapshot(&disk, snapshots, &mut recovered)?;
-        for (_, path) in segments.extract_if(.., |(index, _)| *index < first) {
-            segment::remove(&disk, &path)?;
-        }
-        let mut next_frame = None;
-        let mut earlier = Vec::new();
-        let mut last: Option<Segment<D>> = None;
-        let count = segments.len() as u64;
-        for ((_, path), index) in segments.iter().zip(first..) {
-            earlier.extend(last.take().map(|it| (it.index, it.path().to_owned(), it.used())));
-            let is_last = index + 1 == first + count;
-            let place = (path.as_path(), index, is_last);
-            last = Some(read_segment(&disk, place, flaws, &mut next_frame, &mut recovered)?);
-        }
-        recovered.existed = last.is_some();
-        let next_frame = next_frame.unwrap_or(1);
-        let segment = match last {
-            Some(segment) => segment,
-            None if first == 1 => Segment::create(&disk, folder, 1, next_frame, sizes.0, None)?,
-            None => {
-                let path = folder.join(format!("{first:08}.log"));
-                let reason = "the segment behind the snapshot is missing".to_owned();
-                return Err(LogError::Damaged { path, offset: 0, reason });
-            }
-        };
-        segment.sync()?;
-        let folder = folder.to_owned();
-        let late = flaws.contains(&Flaw::AcceptorAnswersBeforeSync).then(Instant::now);
-        let ahead = None;
-        let log =
-            Self { disk, folder, sizes, _lock: lock, segment, earlier, spares, ahead, next_frame, late };
-        Ok((log, recovered))
-    }
-
     /// Its folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn folder(&self) -> DataFolder {
+        DataFolder { path: self.folder.clone(), id: self.owner.id }
     }
 
     /// Bytes in use in all segments, without what was written ahead.
@@ -210,22 +135,21 @@ impl<D: Disk> Log<D> {
     /// Writes a batch as one frame and syncs it. After an error nothing may be written any more.
     fn append(&mut self, batch: &Batch) -> Result<(), LogError> {
         let (count, records) = batch.encoded();
-        let frame = frame::encode(self.next_frame, (&count, records));
-        if !self.segment.fits(frame.len()) {
-            self.next_segment(self.next_size().max((HEADER + frame.len()) as u64))?;
+        let length = frame::FRAME_HEADER + count.len() + records.len();
+        if !self.segment.fits(length) {
+            self.next_segment(self.next_size().max((HEADER + length) as u64))?;
         }
-        self.segment.write(&frame)?;
+        self.segment.write(&frame::encode(self.segment.salt, self.next_frame, (&count, records)))?;
         self.next_frame += 1;
         if self.segment.is_half_full() && self.ahead.is_none() && self.spares.is_empty() {
             self.write_ahead();
         }
         match &mut self.late {
-            Some(last) if last.elapsed() < LATE => Ok(()),
-            late => {
-                *late = late.map(|_| Instant::now());
-                self.segment.sync()
-            }
+            Some(last) if last.elapsed() < LATE => return Ok(()),
+            late => *late = late.map(|_| Instant::now()),
         }
+        self.segment.sync()?;
+        self.owner.advance(self.segment.mark())
     }
 
     fn next_size(&self) -> u64 {
@@ -246,7 +170,10 @@ impl<D: Disk> Log<D> {
             self.spares.push(ahead.join().expect("a thread that writes zeros has nothing to panic about")?);
         }
         let spare = self.spares.pop();
-        let next = Segment::create(&self.disk, &self.folder, index, self.next_frame, size, spare)?;
+        let (folder, salt) = (self.owner.id, self.salts.draw());
+        let header = segment::Header { folder, index, first_frame: self.next_frame, salt, size };
+        let next = Segment::create(&self.disk, &self.folder, header, spare)?;
+        self.owner.begin(next.mark())?;
         let full = std::mem::replace(&mut self.segment, next);
         self.earlier.push((full.index, full.path().to_owned(), full.used()));
         Ok(())
@@ -276,76 +203,10 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Reads the newest snapshot and removes older ones; returns the index of the first segment that is needed.
-fn read_snapshot<D: Disk>(
-    disk: &D,
-    mut snapshots: Vec<(u64, PathBuf)>,
-    recovered: &mut Recovered,
-) -> Result<u64, LogError> {
-    let Some((index, path)) = snapshots.pop() else { return Ok(1) };
-    let payload = snapshot::read(disk, &path, index)?;
-    recovered.snapshot_bytes = payload.len() as u64;
-    let snapshot = postcard::from_bytes(&payload).map_err(|error| {
-        let reason = format!("the checksum is right but the snapshot cannot be read ({error})");
-        LogError::Damaged { path, offset: 0, reason }
-    })?;
-    recovered.snapshot = Some(snapshot);
-    for (_, older) in snapshots {
-        segment::remove(disk, &older)?;
-    }
-    Ok(index)
-}
-
-fn lock<D: Disk>(disk: &D, folder: &Path) -> Result<D::Lock, LogError> {
-    let path = folder.join("lock");
-    let locked = disk.lock(&path).map_err(failed(&path, "lock it"))?;
-    locked.ok_or_else(|| LogError::InUse { path: folder.to_owned() })
-}
-
-/// Reads one segment, cutting a torn last frame off the last one.
-fn read_segment<D: Disk>(
-    disk: &D,
-    (path, index, is_last): (&Path, u64, bool),
-    flaws: &[Flaw],
-    next_frame: &mut Option<u64>,
-    recovered: &mut Recovered,
-) -> Result<Segment<D>, LogError> {
-    let damaged = |offset, reason: String| LogError::Damaged { path: path.to_owned(), offset, reason };
-    let bytes = disk.read(path).map_err(failed(path, "read it"))?;
-    let first = segment::check_header(&bytes, index, *next_frame).map_err(|reason| damaged(0, reason))?;
-    let read = |range: &Range<usize>| postcard::from_bytes::<Vec<Record>>(&bytes[range.clone()]);
-    let mut scan = frame::scan(&bytes, HEADER, first);
-    if is_last {
-        scan.misread(&bytes, flaws, |range| read(range).is_ok());
-    }
-    let Scan { frames, end, tail } = scan;
-    for range in &frames {
-        let records = read(range).map_err(|error| {
-            damaged(range.start, format!("the checksum is right but the records cannot be read ({error})"))
-        })?;
-        recovered.records.extend(records);
-    }
-    *next_frame = Some(first + frames.len() as u64);
-    recovered.bytes += (end - HEADER) as u64;
-    let mut segment = Segment::open(disk, path, index, end as u64)?;
-    match tail {
-        Tail::Clean => {}
-        Tail::Torn { bytes } if is_last => {
-            recovered.torn_bytes = bytes as u64;
-            segment.cut_torn_tail()?;
-        }
-        Tail::Torn { .. } => {
-            return Err(damaged(end, "a broken frame, though a later segment was begun".to_owned()));
-        }
-        Tail::Damaged { good } => {
-            return Err(damaged(end, format!("a broken frame with a good one behind it at byte {good}")));
-        }
-    }
-    Ok(segment)
-}
-
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

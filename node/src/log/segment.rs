@@ -1,13 +1,16 @@
 //! Segments: files whose size is set when they are made, written with zeros ahead of use, so that a sync need not write metadata.
 
+use super::LogError;
 use super::disk::Disk;
-use super::{LogError, failed};
+use super::error::failed;
+use super::owner::Mark;
 use std::path::{Path, PathBuf};
 
-/// Bytes of the segment's own header: magic (8), index (8), number of its first frame (8), checksum (4), zeros (4).
-pub(super) const HEADER: usize = 32;
+/// Bytes of the segment's own header.
+pub(super) const HEADER: usize = 64;
 
-const MAGIC: &[u8; 8] = b"benchlg1";
+/// How the header begins; the last byte is the format.
+const MAGIC: &[u8; 8] = b"benchlg2";
 
 /// Bytes of the first segment, and of a late one: each has twice the size of the one it continues, up to the second,
 /// so that a short run leaves a small folder. One frame that does not fit gets a larger segment.
@@ -21,6 +24,8 @@ pub(super) struct Segment<D: Disk> {
     path: PathBuf,
     disk: D,
     file: D::File,
+    /// Ties its frames to this life of the file.
+    pub(super) salt: u64,
     end: u64,
     size: u64,
 }
@@ -36,6 +41,15 @@ pub(super) struct Listing {
     pub(super) spares: Vec<PathBuf>,
     /// What was being made when the process ended.
     pub(super) unfinished: Vec<PathBuf>,
+}
+
+impl Listing {
+    /// Whether the folder has no file that only a log makes.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { segments, snapshots, spares, unfinished } = self;
+        let begun = unfinished.iter().any(|path| path.file_stem().is_none_or(|stem| stem != "owner"));
+        segments.is_empty() && snapshots.is_empty() && spares.is_empty() && !begun
+    }
 }
 
 /// Lists a folder.
@@ -67,31 +81,81 @@ pub(super) fn sync_folder<D: Disk>(disk: &D, folder: &Path) -> Result<(), LogErr
     disk.sync_folder(folder).map_err(failed(folder, "sync the folder"))
 }
 
-/// Says what is wrong with a segment's header, or the number of its first frame: `first_frame`, if that is known.
-pub(super) fn check_header(bytes: &[u8], index: u64, first_frame: Option<u64>) -> Result<u64, String> {
-    let header = bytes.get(..HEADER).ok_or("the file is shorter than its header")?;
-    if &header[..8] != MAGIC {
-        return Err("this is not a segment of a log, or not of this version".to_owned());
-    }
-    let first_frame = first_frame.unwrap_or_else(|| {
-        u64::from_le_bytes(header[16..24].try_into().expect("eight bytes are eight bytes"))
-    });
-    if header != encode_header(index, first_frame) {
-        return Err(format!(
-            "the header does not say segment {index} from frame {first_frame} on; a segment is missing or broken"
-        ));
-    }
-    Ok(first_frame)
+/// Refuses segments of another format.
+pub(super) fn check_version<D: Disk>(disk: &D, listing: &Listing) -> Result<(), LogError> {
+    let Some((_, path)) = listing.segments.first() else { return Ok(()) };
+    let bytes = disk.read(path).map_err(failed(path, "read it"))?;
+    check_magic(path, &bytes)
 }
 
-fn encode_header(index: u64, first_frame: u64) -> [u8; HEADER] {
-    let mut header = [0; HEADER];
-    header[..8].copy_from_slice(MAGIC);
-    header[8..16].copy_from_slice(&index.to_le_bytes());
-    header[16..24].copy_from_slice(&first_frame.to_le_bytes());
-    let checksum = crc32fast::hash(&header[..24]);
-    header[24..28].copy_from_slice(&checksum.to_le_bytes());
-    header
+/// Refuses a segment of another format, which its first eight bytes tell.
+fn check_magic(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    let format = bytes.get(..8).and_then(|magic| magic.strip_prefix(&MAGIC[..7]));
+    let found = format.and_then(|format| str::from_utf8(format).ok()?.parse::<u32>().ok());
+    match found {
+        Some(1) => Err(LogError::Version { path: path.to_owned(), found: "1".to_owned() }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a segment says of itself.
+///
+/// On disk: magic (8), folder (8), index (8), number of the first frame (8), salt (8), bytes of the file (8), checksum of all
+/// these (4), zeros (12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The random number of the folder.
+    pub(super) folder: u64,
+    /// Its place among the segments.
+    pub(super) index: u64,
+    /// The number of its first frame.
+    pub(super) first_frame: u64,
+    /// What every frame of it begins with.
+    pub(super) salt: u64,
+    /// Bytes of the file, all written before the segment had its name.
+    pub(super) size: u64,
+}
+
+impl Header {
+    fn encode(&self) -> [u8; HEADER] {
+        let mut header = [0; HEADER];
+        header[..8].copy_from_slice(MAGIC);
+        let words = [self.folder, self.index, self.first_frame, self.salt, self.size];
+        for (word, place) in words.iter().zip(header[8..48].chunks_exact_mut(8)) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        let checksum = crc32fast::hash(&header[..48]);
+        header[48..52].copy_from_slice(&checksum.to_le_bytes());
+        header
+    }
+
+    /// Reads the header of segment `index` of the folder with the number `folder`; the file must be as long as it was made.
+    pub(super) fn read(path: &Path, bytes: &[u8], folder: u64, index: u64) -> Result<Self, LogError> {
+        let damaged = |offset, reason| Err(LogError::Damaged { path: path.to_owned(), offset, reason });
+        let Some(header) = bytes.get(..HEADER) else {
+            return damaged(bytes.len(), "the file ends within its header".to_owned());
+        };
+        let word = |at: usize| {
+            u64::from_le_bytes(header[at..at + 8].try_into().expect("eight bytes are eight bytes"))
+        };
+        let read =
+            Self { folder: word(8), index: word(16), first_frame: word(24), salt: word(32), size: word(40) };
+        if header != read.encode() {
+            check_magic(path, bytes)?;
+            return damaged(0, "the checksum of the segment's header is wrong".to_owned());
+        }
+        if (read.folder, read.index) != (folder, index) {
+            return damaged(
+                0,
+                format!("this is segment {} of another folder, or under another name", read.index),
+            );
+        }
+        if (bytes.len() as u64) < read.size {
+            let reason = format!("the file ends here, and was made with {} bytes", read.size);
+            return damaged(bytes.len(), reason);
+        }
+        Ok(read)
+    }
 }
 
 /// Renames a spare segment for another use, or removes it if it has fewer bytes than are wanted.
@@ -126,26 +190,25 @@ pub(super) fn write_ahead<D: Disk>(disk: &D, making: &Path, size: u64) -> Result
 }
 
 impl<D: Disk> Segment<D> {
-    /// Makes a segment beside its final name, of `size` bytes or from a spare one that has as many, syncs it, renames it,
-    /// and syncs the folder.
+    /// Makes a segment beside its final name, of the header's size or from a spare one that has as many bytes, syncs it,
+    /// renames it, and syncs the folder.
     pub(super) fn create(
         disk: &D,
         folder: &Path,
-        index: u64,
-        first_frame: u64,
-        size: u64,
+        mut header: Header,
         spare: Option<PathBuf>,
     ) -> Result<Self, LogError> {
+        let Header { index, salt, size, .. } = header;
         let path = folder.join(format!("{index:08}.log"));
         let making = path.with_extension("making");
         let spare = spare.map(|spare| reuse(disk, &spare, &making, size)).transpose()?.flatten();
         let (file, size) = spare.map_or_else(|| write_ahead(disk, &making, size), Ok)?;
-        let header = encode_header(index, first_frame);
-        disk.write_at(&file, &header, 0).map_err(failed(&making, "write the segment's header"))?;
+        header.size = size;
+        disk.write_at(&file, &header.encode(), 0).map_err(failed(&making, "write the segment's header"))?;
         disk.sync(&file).map_err(failed(&making, "sync it"))?;
         disk.rename(&making, &path).map_err(failed(&making, "rename it"))?;
         sync_folder(disk, folder)?;
-        Ok(Self { index, path, disk: disk.clone(), file, end: HEADER as u64, size })
+        Ok(Self { index, path, disk: disk.clone(), file, salt, end: HEADER as u64, size })
     }
 
     /// Takes a file out of use; returns it as a spare one if `keep`.
@@ -164,11 +227,17 @@ impl<D: Disk> Segment<D> {
         self.size
     }
 
-    /// Opens a segment whose frames end at `end`.
-    pub(super) fn open(disk: &D, path: &Path, index: u64, end: u64) -> Result<Self, LogError> {
+    /// Opens a segment with this header whose frames end at `end`.
+    pub(super) fn open(disk: &D, path: &Path, header: &Header, end: u64) -> Result<Self, LogError> {
+        let Header { index, salt, .. } = *header;
         let file = disk.open(path).map_err(failed(path, "open it for writing"))?;
         let size = disk.length(path).map_err(failed(path, "read its size"))?;
-        Ok(Self { index, path: path.to_owned(), disk: disk.clone(), file, end, size })
+        Ok(Self { index, path: path.to_owned(), disk: disk.clone(), file, salt, end, size })
+    }
+
+    /// How far it is durable, once it is synced.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { segment: self.index, salt: self.salt, end: self.end }
     }
 
     /// Its file.

@@ -1,51 +1,65 @@
 //! Snapshots on disk: one file that replaces all segments before it.
 
+use super::LogError;
 use super::disk::{Disk, Files};
-use super::{LogError, failed};
-use std::path::Path;
+use super::error::failed;
+use std::path::{Path, PathBuf};
 
-/// Bytes before the payload: magic (8), index of the first segment it does not cover (8), length (8), checksum of
-/// the payload and these two (4), zeros (4).
-const HEADER: usize = 32;
+/// Bytes before the payload: magic (8), number of the folder (8), index of the first segment it does not cover (8), length (8),
+/// checksum of the payload and these three (4), zeros (12).
+const HEADER: usize = 48;
 
-const MAGIC: &[u8; 8] = b"benchsn1";
+const MAGIC: &[u8; 8] = b"benchsn2";
 
-fn header(index: u64, payload: &[u8]) -> [u8; HEADER] {
+/// The folder of a log, for whoever writes snapshots into it.
+#[derive(Debug, Clone)]
+pub struct DataFolder {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Its random number.
+    pub(super) id: u64,
+}
+
+impl DataFolder {
+    /// Writes a snapshot of all that the segments before `index` hold: beside its final name, synced, renamed, the
+    /// folder synced. Only when this has returned may those segments be removed.
+    pub fn save_snapshot(&self, index: u64, payload: &[u8]) -> Result<(), LogError> {
+        self.save_on(&Files, index, payload)
+    }
+
+    /// The same on any disk.
+    pub(super) fn save_on<D: Disk>(&self, disk: &D, index: u64, payload: &[u8]) -> Result<(), LogError> {
+        let path = self.path.join(format!("{index:08}.snapshot"));
+        let making = self.path.join(format!("{index:08}.snapshot.making"));
+        let file = disk.create(&making).map_err(failed(&making, "make the snapshot"))?;
+        let header = header(self.id, index, payload);
+        disk.write_at(&file, &header, 0).map_err(failed(&making, "write it"))?;
+        disk.write_at(&file, payload, HEADER as u64).map_err(failed(&making, "write it"))?;
+        disk.sync(&file).map_err(failed(&making, "sync it"))?;
+        disk.rename(&making, &path).map_err(failed(&making, "rename it"))?;
+        disk.sync_folder(&self.path).map_err(failed(&self.path, "sync the folder"))
+    }
+}
+
+fn header(folder: u64, index: u64, payload: &[u8]) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(MAGIC);
-    header[8..16].copy_from_slice(&index.to_le_bytes());
-    header[16..24].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    header[8..16].copy_from_slice(&folder.to_le_bytes());
+    header[16..24].copy_from_slice(&index.to_le_bytes());
+    header[24..32].copy_from_slice(&(payload.len() as u64).to_le_bytes());
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&header[8..24]);
+    hasher.update(&header[8..32]);
     hasher.update(payload);
-    header[24..28].copy_from_slice(&hasher.finalize().to_le_bytes());
+    header[32..36].copy_from_slice(&hasher.finalize().to_le_bytes());
     header
 }
 
-/// Writes a snapshot of all that the segments before `index` hold: beside its final name, synced, renamed, the
-/// folder synced. Only when this has returned may those segments be removed.
-pub fn save(folder: &Path, index: u64, payload: &[u8]) -> Result<(), LogError> {
-    save_on(&Files, folder, index, payload)
-}
-
-/// The same on any disk.
-pub(super) fn save_on<D: Disk>(disk: &D, folder: &Path, index: u64, payload: &[u8]) -> Result<(), LogError> {
-    let path = folder.join(format!("{index:08}.snapshot"));
-    let making = folder.join(format!("{index:08}.snapshot.making"));
-    let file = disk.create(&making).map_err(failed(&making, "make the snapshot"))?;
-    disk.write_at(&file, &header(index, payload), 0).map_err(failed(&making, "write it"))?;
-    disk.write_at(&file, payload, HEADER as u64).map_err(failed(&making, "write it"))?;
-    disk.sync(&file).map_err(failed(&making, "sync it"))?;
-    disk.rename(&making, &path).map_err(failed(&making, "rename it"))?;
-    disk.sync_folder(folder).map_err(failed(folder, "sync the folder"))
-}
-
-/// Reads a snapshot's payload.
-pub(super) fn read<D: Disk>(disk: &D, path: &Path, index: u64) -> Result<Vec<u8>, LogError> {
+/// Reads the payload of the snapshot `index` of the folder with the number `folder`.
+pub(super) fn read<D: Disk>(disk: &D, path: &Path, folder: u64, index: u64) -> Result<Vec<u8>, LogError> {
     let mut bytes = disk.read(path).map_err(failed(path, "read it"))?;
     let payload = bytes.split_off(HEADER.min(bytes.len()));
-    if bytes != header(index, &payload) {
-        let reason = "the checksum of the snapshot is wrong".to_owned();
+    if bytes != header(folder, index, &payload) {
+        let reason = "the checksum of the snapshot is wrong, or it is that of another folder".to_owned();
         return Err(LogError::Damaged { path: path.to_owned(), offset: 0, reason });
     }
     Ok(payload)

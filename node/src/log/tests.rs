@@ -5,6 +5,7 @@ use crate::paxos::message::{Ballot, Command, NodeId, PValue};
 use crate::store::Operation;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn record(slot: u64) -> Record {
     let operation = Operation::Put { key: "k".into(), value: "x".repeat(100) };
@@ -12,20 +13,49 @@ fn record(slot: u64) -> Record {
     Record::Accepted(PValue { ballot: Ballot { round: 1, leader: NodeId(0) }, slot, command })
 }
 
+/// Numbers that no other log of this process draws, in an order of their own. Their bytes are ASCII, so that a value can
+/// contain them.
+pub(super) fn numbers() -> impl FnMut() -> u64 + Send + 'static {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    || {
+        let mixed = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed & 0x7f7f_7f7f_7f7f_7f7f
+    }
+}
+
+fn open(folder: &Path) -> Result<(Log, Recovered), LogError> {
+    Log::open(folder, "n1", Salts::new(numbers()), &[])
+}
+
 fn write(folder: &Path, slots: std::ops::Range<u64>) {
-    let (mut log, _) = Log::open(folder, &[]).unwrap();
+    let (mut log, _) = open(folder).unwrap();
     for slot in slots {
         log.append(&Batch::of(&[record(slot)])).unwrap();
     }
 }
 
 fn read(folder: &Path) -> Recovered {
-    Log::open(folder, &[]).unwrap().1
+    open(folder).unwrap().1
 }
 
 fn end_of_first_segment(folder: &Path) -> (PathBuf, u64) {
-    let (log, _) = Log::open(folder, &[]).unwrap();
+    let (log, _) = open(folder).unwrap();
     (folder.join("00000001.log"), log.segment.used())
+}
+
+/// Writes all but the last 40 bytes of the next frame, as a process that is killed leaves it.
+fn tear(folder: &Path) {
+    let (log, _) = open(folder).unwrap();
+    let (count, records) = (1_u64, postcard::to_stdvec(&record(99)).unwrap());
+    let count = postcard::to_stdvec(&count).unwrap();
+    let frame = frame::encode(log.segment.salt, log.next_frame, (&count, &records));
+    change(log.segment.path(), log.segment.used(), &frame[..frame.len() - 40]);
+}
+
+/// Overwrites bytes of a file.
+fn change(path: &Path, offset: u64, bytes: &[u8]) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(bytes, offset).unwrap();
 }
 
 #[test]
@@ -42,7 +72,7 @@ fn records_survive_a_restart_in_their_order() {
 #[test]
 fn a_log_longer_than_a_segment_goes_on_in_the_next() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
+    let (mut log, _) = open(folder.path()).unwrap();
     let many: Vec<_> = (1..20_000).map(record).collect();
     for chunk in many.chunks(1_000) {
         log.append(&Batch::of(chunk)).unwrap();
@@ -65,15 +95,13 @@ fn a_log_longer_than_a_segment_goes_on_in_the_next() {
 fn a_torn_last_frame_is_cut_off_and_the_log_goes_on_behind_the_good_ones() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
-    let (path, end) = end_of_first_segment(folder.path());
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.write_all_at(&[0; 40], end - 40).unwrap();
+    tear(folder.path());
     let recovered = read(folder.path());
-    assert_eq!(recovered.records, [record(1), record(2)]);
+    assert_eq!(recovered.records, [record(1), record(2), record(3)]);
     assert!(recovered.torn_bytes > 0);
     write(folder.path(), 9..10);
     let recovered = read(folder.path());
-    assert_eq!(recovered.records, [record(1), record(2), record(9)]);
+    assert_eq!(recovered.records, [record(1), record(2), record(3), record(9)]);
     assert_eq!(recovered.torn_bytes, 0);
 }
 
@@ -82,11 +110,10 @@ fn damage_before_the_last_frame_is_refused_with_the_place_and_the_file_stays_as_
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
     let (path, _) = end_of_first_segment(folder.path());
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.write_all_at(&[0xff], 60).unwrap();
+    change(&path, 100, &[0xff]);
     let before = std::fs::read(&path).unwrap();
-    let error = Log::open(folder.path(), &[]).unwrap_err();
-    assert!(matches!(error, LogError::Damaged { offset: 32, .. }), "{error}");
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, LogError::Damaged { offset: 64, .. }), "{error}");
     assert!(error.to_string().contains("00000001.log"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
@@ -94,29 +121,30 @@ fn damage_before_the_last_frame_is_refused_with_the_place_and_the_file_stays_as_
 #[test]
 fn a_missing_segment_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
+    let (mut log, _) = open(folder.path()).unwrap();
     let many: Vec<_> = (1..40_000).map(record).collect();
     log.append(&Batch::of(&many)).unwrap();
     log.append(&Batch::of(&many)).unwrap();
     drop(log);
     std::fs::remove_file(folder.path().join("00000001.log")).unwrap();
-    let error = Log::open(folder.path(), &[]).unwrap_err();
-    assert!(matches!(error, LogError::Damaged { offset: 0, .. }), "{error}");
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, LogError::Missing { .. }), "{error}");
+    assert!(error.to_string().contains("00000001.log: missing"), "{error}");
 }
 
 #[test]
 fn two_nodes_cannot_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Log::open(folder.path(), &[]).unwrap();
-    assert!(matches!(Log::open(folder.path(), &[]), Err(LogError::InUse { .. })));
+    let first = open(folder.path()).unwrap();
+    assert!(matches!(open(folder.path()), Err(LogError::InUse { .. })));
     drop(first);
-    assert!(Log::open(folder.path(), &[]).is_ok());
+    assert!(open(folder.path()).is_ok());
 }
 
 #[test]
 fn one_sync_covers_all_that_came_while_the_last_one_ran() {
     let folder = tempfile::tempdir().unwrap();
-    let (log, _) = Log::open(folder.path(), &[]).unwrap();
+    let (log, _) = open(folder.path()).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let writer = LogWriter::start(log, move |did| tell.send(did.unwrap()).unwrap());
     for number in 1..=200 {
@@ -152,18 +180,18 @@ pub(super) fn state(slot_out: u64) -> Vec<u8> {
 fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
-    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
+    let (mut log, _) = open(folder.path()).unwrap();
     let mut names = Vec::new();
     for round in 1..6_u64 {
         let before = log.bytes();
         log.append(&Batch::of(&[record(round * 10)])).unwrap();
         let index = log.rotate().unwrap();
-        save_snapshot(folder.path(), index, &state(round + 2)).unwrap();
+        log.folder().save_snapshot(index, &state(round + 2)).unwrap();
         log.append(&Batch::of(&[record(round * 10 + 1)])).unwrap();
         log.remove_before(index).unwrap();
         assert!(log.bytes() <= before, "round {round}");
         names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(names.len() <= 6, "{names:?}");
+        assert!(names.len() <= 7, "{names:?}");
     }
     drop(log);
     assert!(names.iter().any(|name| name.to_str().unwrap().contains("spare")), "{names:?}");
@@ -177,10 +205,10 @@ fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
 #[test]
 fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
+    let (mut log, _) = open(folder.path()).unwrap();
     (1..50).for_each(|slot| log.append(&Batch::of(&[record(slot)])).unwrap());
     let index = log.rotate().unwrap();
-    save_snapshot(folder.path(), index, &state(2)).unwrap();
+    log.folder().save_snapshot(index, &state(2)).unwrap();
     log.remove_before(index).unwrap();
     log.append(&Batch::of(&[record(50)])).unwrap();
     log.rotate().unwrap();
@@ -194,14 +222,49 @@ fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
 #[test]
 fn a_broken_snapshot_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, _) = Log::open(folder.path(), &[]).unwrap();
+    let (mut log, _) = open(folder.path()).unwrap();
     log.append(&Batch::of(&[record(1)])).unwrap();
     let index = log.rotate().unwrap();
-    save_snapshot(folder.path(), index, &state(2)).unwrap();
+    log.folder().save_snapshot(index, &state(2)).unwrap();
     drop(log);
-    let path = folder.path().join("00000002.snapshot");
-    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.write_all_at(&[0xff], 40).unwrap();
-    let error = Log::open(folder.path(), &[]).unwrap_err();
+    change(&folder.path().join("00000002.snapshot"), 60, &[0xff]);
+    let error = open(folder.path()).unwrap_err();
     assert!(error.to_string().contains("00000002.snapshot"), "{error}");
+}
+
+#[test]
+fn an_older_format_is_refused_by_name() {
+    for owner in [Some("n1"), None] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut segment = b"benchlg1".to_vec();
+        segment.resize(256 << 10, 0);
+        std::fs::write(folder.path().join("00000001.log"), &segment).unwrap();
+        if let Some(owner) = owner {
+            std::fs::write(folder.path().join("owner"), owner).unwrap();
+        }
+        let error = open(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("written in format 1, and this version reads format 2 only"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read(folder.path().join("00000001.log")).unwrap(), segment);
+    }
+}
+
+#[test]
+fn each_segment_has_a_salt_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = open(folder.path()).unwrap();
+    let mut salts = Vec::new();
+    for round in 1..6_u64 {
+        salts.push(log.segment.salt);
+        log.append(&Batch::of(&[record(round)])).unwrap();
+        let index = log.rotate().unwrap();
+        log.folder().save_snapshot(index, &state(round + 1)).unwrap();
+        log.remove_before(index).unwrap();
+    }
+    salts.push(log.segment.salt);
+    salts.sort_unstable();
+    salts.dedup();
+    assert_eq!(salts.len(), 6);
 }

@@ -1,0 +1,131 @@
+//! Damage to every file of a log, one at a time: it is refused, or costs nothing that was acknowledged.
+//!
+//! The process was killed, so all marks are there. After a loss of power the last mark may be old, and then damage to the
+//! last records looks like a write that was torn; the end of this file shows where that line runs.
+
+use super::crash::{Conditions, Life, check};
+use super::memory::{LeftOut, Memory, Volume};
+use super::*;
+
+/// A life that ends with a snapshot and several segments.
+fn lived() -> Life {
+    let mut life = Life::lived(&Conditions::SOUND);
+    (0..9).for_each(|_| life.append(2));
+    life
+}
+
+/// Opens what is left of a life; says how many bytes were cut off, or why it is refused. Nothing acknowledged may be gone.
+fn open(life: &Life, left: Volume, what: &str) -> Result<u64, LogError> {
+    let disk = Memory::with(left, LeftOut::Nothing);
+    let salts = Salts::new(super::tests::numbers());
+    let (log, recovered) = Log::open_on(disk, (Path::new("/log"), "n1"), (400, 800), salts, &[])?;
+    let acknowledged = life.records.len() as u64;
+    let kept = check(&recovered, &life.records, acknowledged);
+    assert_eq!(kept, Ok(acknowledged), "{what} is not found out");
+    drop(log);
+    Ok(recovered.torn_bytes)
+}
+
+/// Damages each file of a life in all these ways; returns how often that was refused, and how often not.
+fn everywhere(ways: impl Fn(&Path, &[u8]) -> Vec<(String, Option<Vec<u8>>)>) -> (u64, u64) {
+    let life = lived();
+    let volume = life.disk.volume();
+    let (mut refused, mut survived) = (0, 0);
+    for (name, bytes) in volume.files().into_iter().filter(|(name, _)| name != Path::new("/log")) {
+        for (way, after) in ways(&name, &bytes) {
+            let what = format!("{}: {way}", name.display());
+            match open(&life, volume.with_file(&name, after), &what) {
+                Ok(_) => survived += 1,
+                Err(LogError::Damaged { .. } | LogError::Missing { .. }) => refused += 1,
+                Err(error) => unreachable!("{what}: {error}"),
+            }
+        }
+    }
+    (refused, survived)
+}
+
+#[test]
+fn no_flipped_bit_loses_a_record() {
+    let (refused, _) = everywhere(|_, bytes| {
+        let flip = |at: usize, bit: usize| {
+            let mut after = bytes.to_vec();
+            after[at] ^= 1_u8 << bit;
+            (format!("bit {bit} of byte {at}"), Some(after))
+        };
+        (0..bytes.len()).map(|at| flip(at, at % 8)).collect()
+    });
+    assert!(refused > 1_000, "{refused} refusals show too little");
+}
+
+#[test]
+fn no_cut_loses_a_record() {
+    let (refused, _) = everywhere(|_, bytes| {
+        (0..bytes.len()).map(|length| (format!("{length} bytes"), Some(bytes[..length].to_vec()))).collect()
+    });
+    assert!(refused > 1_000, "{refused} refusals show too little");
+}
+
+#[test]
+fn no_run_of_zeros_loses_a_record() {
+    let (refused, _) = everywhere(|_, bytes| {
+        let zero = |(at, length): (usize, usize)| {
+            let mut after = bytes.to_vec();
+            let end = bytes.len().min(at + length);
+            after[at..end].fill(0);
+            (format!("{length} zeros at {at}"), Some(after))
+        };
+        let places = (0..bytes.len()).step_by(3);
+        places.flat_map(|at| [(at, 16), (at, 100), (at, 4096)]).map(zero).collect()
+    });
+    assert!(refused > 1_000, "{refused} refusals show too little");
+}
+
+#[test]
+fn no_missing_file_loses_a_record() {
+    let (refused, survived) = everywhere(|_, _| vec![("removed".to_owned(), None)]);
+    assert!(refused >= 4, "owner, snapshot and two segments are needed, and {refused} were missed");
+    assert!(survived > 0, "spare segments may go");
+}
+
+#[test]
+fn a_file_of_another_folder_is_refused() {
+    let (one, other) = (lived(), lived());
+    let foreign = other.disk.volume().files();
+    let volume = one.disk.volume();
+    let mut refused = 0;
+    for (name, _) in volume.files() {
+        let Some((_, bytes)) = foreign.iter().find(|(it, _)| *it == name && name != Path::new("/log")) else {
+            continue;
+        };
+        match open(&one, volume.with_file(&name, Some(bytes.clone())), &name.display().to_string()) {
+            Ok(_) => assert!(
+                name.extension().is_some_and(|it| it == "spare" || it == "ahead"),
+                "{}",
+                name.display()
+            ),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused >= 4, "{refused} refusals show too little");
+}
+
+#[test]
+fn with_an_old_mark_the_last_record_is_cut_aloud() {
+    let life = lived();
+    let volume = life.disk.volume();
+    let files = volume.files();
+    let (owner, mut bytes) = files.iter().find(|(name, _)| name.ends_with("owner")).cloned().unwrap();
+    let latest = u64::from_le_bytes(bytes[3 * 512 + 16..3 * 512 + 24].try_into().unwrap());
+    bytes[3 * 512..].fill(0);
+    let volume = volume.with_file(&owner, Some(bytes));
+    let (last, mut bytes) =
+        files.into_iter().rfind(|(name, _)| name.extension().is_some_and(|it| it == "log")).unwrap();
+    bytes[usize::try_from(latest).unwrap() - 1] ^= 1;
+    let disk = Memory::with(volume.with_file(&last, Some(bytes)), LeftOut::Nothing);
+    let salts = Salts::new(super::tests::numbers());
+    let (_, recovered) = Log::open_on(disk, (Path::new("/log"), "n1"), (400, 800), salts, &[]).unwrap();
+    let acknowledged = life.records.len() as u64;
+    assert!(recovered.torn_bytes > 0);
+    assert!(check(&recovered, &life.records, acknowledged).is_err());
+    assert_eq!(check(&recovered, &life.records, acknowledged - 2), Ok(acknowledged - 2));
+}
