@@ -42,6 +42,51 @@ fn an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader() {
 }
 
 #[test]
+fn etcd_survives_every_fault_that_it_should() {
+    let test = "etcd_survives_every_fault_that_it_should";
+    if !lab_with_disks_possible(test) {
+        return;
+    }
+    let Some(etcd) = etcd() else {
+        eprintln!("skipped {test}: there is no etcd in PATH, and BENCH_ETCD does not say where one is");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!("cluster.program={}", etcd.display());
+    let run = ["run", "etcd-faults", "--seed", "5", "--out", "out", "--set", &program];
+    let run = output(folder.path(), &run);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(said.contains("folders ordered, write-back 30s, tear sector"), "{said}");
+}
+
+#[test]
+fn nats_keeps_what_it_acknowledged_only_when_it_always_syncs() {
+    let test = "nats_keeps_what_it_acknowledged_only_when_it_always_syncs";
+    if !lab_with_disks_possible(test) {
+        return;
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let missing = ["nats-server", "python3"]
+        .into_iter()
+        .find(|program| !std::env::split_paths(&folders).any(|folder| folder.join(program).exists()));
+    if let Some(missing) = missing {
+        eprintln!("skipped {test}: there is no {missing} in PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    // The spec names its front by a path from the top of the repository.
+    let run = output(Path::new(env!("CARGO_MANIFEST_DIR")), &["run", "workloads/nats.toml", "--out", &out]);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    let verdict = std::fs::read(folder.path().join("out/verdict.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
+    let answers: Vec<_> = verdict["variants"].as_array().unwrap().iter().map(|it| &it["answer"]).collect();
+    assert_eq!(answers, ["invalid", "valid"], "{said}");
+}
+
+#[test]
 fn a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power_and_one_that_always_syncs_does_not()
  {
     let test = "a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power…";

@@ -28,7 +28,10 @@ mod pretend;
 
 pub use budget::AtMost;
 pub use clock::{ClockFault, Clocks, ProcessClock};
-pub use disk::{Condition, Damage, DamageError, Disk, DiskCounters, DiskError, DiskMode, Harm};
+pub use disk::{
+    Condition, Damage, DamageError, Disk, DiskCounters, DiskError, DiskMode, DiskModel, Folders, Harm, Tear,
+    WriteBack,
+};
 pub use flaky::{Flaky, Share};
 pub use kept::{AskError, NodeState, Reply, Request, SOCKET, ask};
 pub use lab::{Lab, LabConfig, LabError};

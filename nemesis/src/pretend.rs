@@ -1,7 +1,7 @@
 //! For tests: a node that is a real process, and a lab full of them. The process is the test binary itself.
 
 use crate::clock::ProcessClock;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskModel};
 use crate::lab::{Lab, LabConfig};
 use crate::network::Network;
 use crate::process::ProcessCommand;
@@ -74,6 +74,7 @@ pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
         base_port: None,
         tcp_rto_max: None,
         disk: Disk::Auto,
+        disk_model: DiskModel::default(),
         capture: None,
         seed: 7,
         probe,

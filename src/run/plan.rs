@@ -7,7 +7,7 @@ use crate::spec::{Experiment, Loaded};
 use checker::history::{FORMAT_VERSION, Header};
 use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use jiff::Timestamp;
-use nemesis::{Family, PlannedFault, Trigger};
+use nemesis::{DiskMode, Family, PlannedFault, Trigger};
 use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use std::time::Duration;
 
@@ -88,6 +88,7 @@ fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Resul
         timeout: Some(spec.load.timeout),
         client_seeds: workloads::client_seeds(seed, spec.load.clients),
         backoff: own.then(|| in_words(&spec.cluster.paxos)),
+        disk: (experiment.disk()? == DiskMode::Memory).then(|| spec.cluster.disk_model.to_string()),
         check: CheckPlan {
             linearizable,
             timeout,

@@ -1,6 +1,6 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates they speak of.
 
-use nemesis::{AtMost, Disk, FaultSpec, Links, Network, Share};
+use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share};
 use node::config::{PaxosOptions, Role};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -97,6 +97,10 @@ pub(crate) struct Cluster {
     pub network: Network,
     /// Where the nodes have their data.
     pub disk: Disk,
+    /// What a power loss may take from a disk in memory: folders = "ordered" or "strict", write-back = "30s" or
+    /// "never", tear = "sector" or "byte".
+    #[serde(skip_serializing_if = "is_default")]
+    pub disk_model: DiskModel,
     /// The first of the ports the cluster listens on; free ones are looked for where it is absent.
     pub base_port: Option<u16>,
     /// The longest that TCP waits before it sends again in a lab; the kernel's two minutes where absent. Proxies lose
@@ -111,6 +115,10 @@ pub(crate) struct Cluster {
     pub links: Links,
     /// How the protocol behaves.
     pub paxos: PaxosOptions,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

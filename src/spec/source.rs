@@ -28,6 +28,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/chaos.toml",
     "workloads/storm.toml",
     "workloads/etcd.toml",
+    "workloads/etcd-faults.toml",
     "workloads/power-loss.toml",
     "workloads/bank.toml",
     "workloads/transactions.toml",
@@ -114,7 +115,7 @@ mod tests {
         for spec in BUILT_IN {
             // Any program will do for being read.
             let program = match spec.name() {
-                "etcd" | "speed" => Some("cluster.program=/bin/true"),
+                "etcd" | "etcd-faults" | "speed" => Some("cluster.program=/bin/true"),
                 "redis" => Some("variant.2.set.cluster.program=/bin/true"),
                 _ => None,
             };

@@ -6,7 +6,7 @@ use super::sections::{Cluster, Spec, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::foreign;
-use nemesis::Mode;
+use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
 use std::collections::BTreeSet;
 
@@ -49,6 +49,7 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
     links(experiment, cluster, experiment.mode()?)?;
+    disks(experiment, cluster)?;
     match cluster.system {
         System::Paxos => paxos(experiment, cluster, foreign)?,
         System::Etcd | System::Command => another(experiment, cluster, experiment.mode()?)?,
@@ -127,6 +128,14 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
     {
         let what = format!("{port} is no port to begin at; it should be 1024 to 64000");
         return Err(experiment.complaint("cluster.base-port", &what));
+    }
+    Ok(())
+}
+
+fn disks(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    if cluster.disk == Disk::Real && cluster.disk_model != DiskModel::default() {
+        let what = "a real disk does as it does; the model needs disk = \"memory\", or remove it";
+        return Err(experiment.complaint("cluster.disk-model", what));
     }
     Ok(())
 }

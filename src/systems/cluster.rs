@@ -43,6 +43,7 @@ impl Cluster {
             network: cluster.network,
             topology: experiment.topology(),
             disk: cluster.disk,
+            disk_model: cluster.disk_model,
             links: cluster.links,
             base_port: cluster.base_port,
             tcp_rto_max: cluster.tcp_rto_max,

@@ -7,11 +7,13 @@
 mod event;
 mod operation;
 mod pair;
+mod phrases;
 mod read;
 mod write;
 
 pub use event::{Event, Header, Kind, Phase, Process, Recorder};
 pub use operation::{Operation, Outcome};
 pub use pair::{PairError, pair};
+pub use phrases::{INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
 pub use write::{write_event, write_header};

@@ -6,6 +6,7 @@
 mod agreement;
 mod checks;
 mod csv_files;
+mod disks;
 mod evidence;
 mod faults;
 mod files;
@@ -111,6 +112,7 @@ fn judge_variant(
     Ok(VariantVerdict {
         variant: observed.plan.name.clone(),
         backoff: observed.plan.backoff.clone(),
+        disk: observed.plan.disk.clone(),
         answer: Answer::combined(checks.iter().map(|check| check.answer)),
         checks,
         obligations,
@@ -128,7 +130,7 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
         if sentences::differ_in_backoff(plan) { sentences::two_sentences_of(&variants) } else { None };
     RunVerdict {
         answer,
-        sentence: verdict::sentence(answer, &variants, plan),
+        sentence: verdict::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
         reading,
         warnings: variants.iter().flat_map(|variant| variant.warnings.clone()).collect(),
         spec: plan.spec.clone(),

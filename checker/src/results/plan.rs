@@ -73,6 +73,9 @@ pub struct VariantPlan {
     /// How competing leaders wait, in words, where the system has that: `none`, `exponential, 10ms to 2s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<String>,
+    /// What a power loss may take from its disks, in words, where they are the bench's own: `folders ordered, …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<String>,
     /// What is to be checked.
     pub check: CheckPlan,
     /// The faults, by number.

@@ -72,6 +72,9 @@ pub struct VariantVerdict {
     /// How competing leaders wait, in words, where the plan says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff: Option<String>,
+    /// What a power loss may take from its disks, in words, where they are the bench's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<String>,
     /// The combined answer.
     pub answer: Answer,
     /// Every check.

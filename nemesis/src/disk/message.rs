@@ -1,5 +1,6 @@
 //! What the lab and the process of the disks say to each other: a line of JSON each way.
 
+use super::model::DiskModel;
 use super::store::Loss;
 use crate::delay::Delay;
 use crate::network::Claim;
@@ -61,6 +62,7 @@ pub(crate) enum Request {
     Mount {
         path: PathBuf,
         seed: u64,
+        model: DiskModel,
     },
     /// A fault begins or ends.
     Apply {
@@ -78,7 +80,7 @@ pub(crate) enum Request {
     Caught,
     /// Whoever waits for a sync has been killed, and must be answered to die.
     LetGo,
-    /// What was not synced is gone, but for a part of the next write if there is a seed. The disk is unmounted.
+    /// What is not durable is gone, but for a part of what was being written if there is a seed. The disk is unmounted.
     LosePower {
         tear: Option<u64>,
     },

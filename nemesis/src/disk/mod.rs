@@ -9,6 +9,7 @@ mod exchange;
 #[cfg_attr(not(target_os = "linux"), path = "no_memory.rs")]
 mod memory;
 mod message;
+mod model;
 mod store;
 
 pub(crate) use damage::apply;
@@ -19,6 +20,7 @@ pub(crate) use memory::{Disks, NodeDisk};
 #[cfg(target_os = "linux")]
 pub(crate) use memory::{probe, serve};
 pub use message::{Condition, DiskCounters};
+pub use model::{DiskModel, Folders, Tear, WriteBack};
 
 use crate::network::{Mode, disk_can_be_mounted};
 use serde::{Deserialize, Serialize};

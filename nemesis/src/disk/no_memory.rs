@@ -2,6 +2,7 @@
 
 use super::DiskError;
 use super::message::{Condition, DiskCounters};
+use super::model::DiskModel;
 use super::store::Loss;
 use crate::network::Claim;
 use std::path::Path;
@@ -22,7 +23,7 @@ impl Disks {
 pub(crate) enum NodeDisk {}
 
 impl NodeDisk {
-    pub(crate) fn new(disks: &Arc<Disks>, _: &str, _: u64) -> Self {
+    pub(crate) fn new(disks: &Arc<Disks>, _: &str, _: u64, _: DiskModel) -> Self {
         match **disks {}
     }
 

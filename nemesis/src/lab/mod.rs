@@ -6,7 +6,7 @@
 mod clocks;
 mod data;
 
-use crate::disk::{Disk, DiskError, DiskMode, Disks, NodeDisk};
+use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
 use crate::network::{
     Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
     NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, entering_took, inside_lab,
@@ -43,6 +43,8 @@ pub struct LabConfig {
     pub tcp_rto_max: Option<Duration>,
     /// Where the nodes have their data.
     pub disk: Disk,
+    /// What a power loss may take from a disk in memory.
+    pub disk_model: DiskModel,
     /// Mode `lab`: the file into which every frame of the cluster is written, in the pcapng format.
     pub capture: Option<PathBuf>,
     /// Seed of all that links and faults leave to chance.
@@ -154,7 +156,9 @@ impl Lab {
             DiskMode::Real => None,
         };
         let (exit_sender, exits) = unbounded_channel();
-        let own_disk = |name: &str| disks.as_ref().map(|disks| NodeDisk::new(disks, name, config.seed));
+        let own_disk = |name: &str| {
+            disks.as_ref().map(|disks| NodeDisk::new(disks, name, config.seed, config.disk_model))
+        };
         let node = |(name, listen): (String, SocketAddr)| {
             let disk = own_disk(&name);
             let process = NodeProcess::new(&name, wires.namespace(&name), disk.clone(), exit_sender.clone());

@@ -198,6 +198,7 @@ async fn a_chosen_port_in_use_is_refused_with_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = LabConfig {
         disk: Disk::Auto,
+        disk_model: DiskModel::default(),
         network: Network::Host,
         topology: Topology::new([("n1", ["replica"])]),
         links: Links::default(),

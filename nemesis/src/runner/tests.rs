@@ -517,7 +517,7 @@ fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
         }
         let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
         assert!(told(0, " before, ") && told(1, "delayed") && told(2, "got EIO") && told(3, "got ENOSPC"));
-        assert!(told(4, "of a write of 64 bytes at 0 the "), "{:#?}", records[4]);
+        assert!(told(4, "the one sector that was being written, at 0, "), "{:#?}", records[4]);
         lab.stop().await.unwrap();
         let log = std::fs::read(folder.path().join("n1/data/log")).unwrap();
         assert_eq!(log, [0; 64], "what was in memory is in the folder");

@@ -88,6 +88,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         timeout: Some(Duration::from_secs(1)),
         client_seeds: (0..10).collect(),
         backoff: made.backoff.map(String::from),
+        disk: None,
         check: CheckPlan {
             linearizable: true,
             timeout: Duration::from_secs(60),

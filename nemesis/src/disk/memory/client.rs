@@ -2,6 +2,7 @@
 
 use super::super::DiskError;
 use super::super::message::{Answer, Condition, DiskCounters, Request};
+use super::super::model::DiskModel;
 use super::super::store::Loss;
 use crate::network::{Claim, DISK, again_as};
 use rustix::fd::OwnedFd;
@@ -69,11 +70,12 @@ pub(crate) struct NodeDisk {
     disks: Arc<Disks>,
     node: String,
     seed: u64,
+    model: DiskModel,
 }
 
 impl NodeDisk {
-    pub(crate) fn new(disks: &Arc<Disks>, node: &str, seed: u64) -> Self {
-        Self { disks: Arc::clone(disks), node: node.to_owned(), seed }
+    pub(crate) fn new(disks: &Arc<Disks>, node: &str, seed: u64, model: DiskModel) -> Self {
+        Self { disks: Arc::clone(disks), node: node.to_owned(), seed, model }
     }
 
     fn order(&self, request: &Request) -> Result<(), DiskError> {
@@ -82,7 +84,7 @@ impl NodeDisk {
 
     /// Makes sure that it is mounted at a folder, which is made if it is not there.
     pub(crate) fn mount(&self, path: &Path) -> Result<(), DiskError> {
-        self.order(&Request::Mount { path: path.to_owned(), seed: self.seed })
+        self.order(&Request::Mount { path: path.to_owned(), seed: self.seed, model: self.model })
     }
 
     pub(crate) fn apply(&self, claim: Claim, condition: Condition) -> Result<(), DiskError> {
@@ -113,7 +115,7 @@ impl NodeDisk {
         self.order(&Request::LetGo)
     }
 
-    /// Takes what was not synced, and unmounts the disk.
+    /// Takes what is not durable, and unmounts the disk.
     pub(crate) fn lose_power(&self, tear: Option<u64>) -> Result<Loss, DiskError> {
         match self.disks.ask(&self.node, &Request::LosePower { tear })? {
             Answer::Lost(loss) => Ok(loss),

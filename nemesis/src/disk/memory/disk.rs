@@ -1,15 +1,19 @@
 //! One node's disk: its files, what is wrong with it, and the syncs that wait for their answer.
 
 use super::super::message::{Condition, DiskCounters};
+use super::super::model::{DiskModel, WriteBack};
 use super::super::store::{Ino, Loss, Mark, Store};
 use crate::delay::Delay;
 use crate::network::Claim;
 use fuser::{Errno, ReplyEmpty};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+/// How often it is seen to that old changes are written back, at the least.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Shared by the mount, the timer and whoever gives orders.
 #[derive(Debug)]
@@ -28,6 +32,9 @@ pub(super) struct State {
     pub(super) counters: DiskCounters,
     /// Rises with each mount; what comes through an older one is refused.
     pub(super) generation: u64,
+    model: DiskModel,
+    /// The last change at some moments that are not older than what is written back.
+    moments: VecDeque<(Instant, u64)>,
     conditions: BTreeMap<Claim, Condition>,
     armed: bool,
     waiting: Vec<Held>,
@@ -46,12 +53,14 @@ struct Held {
 
 impl Disk {
     /// An empty disk, with a thread that answers late syncs.
-    pub(super) fn start(seed: u64) -> std::io::Result<Arc<Self>> {
+    pub(super) fn start(seed: u64, model: DiskModel) -> std::io::Result<Arc<Self>> {
         let state = State {
-            store: Store::new(SystemTime::now()),
+            store: Store::new(model.folders, SystemTime::now()),
             lookups: HashMap::new(),
             counters: DiskCounters::default(),
             generation: 0,
+            model,
+            moments: VecDeque::new(),
             conditions: BTreeMap::new(),
             armed: false,
             waiting: Vec::new(),
@@ -59,7 +68,7 @@ impl Disk {
         };
         let disk = Arc::new(Self { state: Mutex::new(state), held: Condvar::new() });
         let theirs = Arc::clone(&disk);
-        std::thread::Builder::new().name("late-syncs".to_owned()).spawn(move || theirs.answer_late())?;
+        std::thread::Builder::new().name("disk-timer".to_owned()).spawn(move || theirs.keep_time())?;
         Ok(disk)
     }
 
@@ -67,14 +76,15 @@ impl Disk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers each late sync when it is due, as long as the process lives.
-    fn answer_late(&self) -> ! {
+    /// Answers each late sync when it is due, and writes back what is old, as long as the process lives.
+    fn keep_time(&self) -> ! {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
             state.answer(|held| held.due.is_some_and(|due| due <= now));
             let next = state.waiting.iter().filter_map(|held| held.due).min();
-            let patience = next.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(now));
+            let tick = state.write_back(now);
+            let patience = next.map_or(tick, |due| due.saturating_duration_since(now).min(tick));
             state = self.held.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -107,6 +117,22 @@ impl State {
         let full = self.conditions.values().any(|condition| *condition == Condition::Full);
         self.counters.refused += u64::from(full);
         full
+    }
+
+    /// Makes durable what is older than the model says, unless nothing can be. Gives how long it can wait until the
+    /// next time.
+    fn write_back(&mut self, now: Instant) -> Duration {
+        let WriteBack::After(age) = self.model.write_back else { return Duration::from_secs(3600) };
+        if self.moments.back().is_none_or(|(_, last)| *last < self.store.sequence()) {
+            self.moments.push_back((now, self.store.sequence()));
+        }
+        let fails = self.conditions.values().any(|condition| *condition == Condition::SyncError);
+        while !fails && self.moments.front().is_some_and(|(then, _)| now.duration_since(*then) >= age) {
+            if let Some((_, until)) = self.moments.pop_front() {
+                self.store.write_back(until);
+            }
+        }
+        TICK.min(age / 4)
     }
 
     /// How much longer a sync takes, by all faults together.
@@ -170,6 +196,9 @@ impl State {
         self.let_go();
         self.generation += 1;
         self.lookups.clear();
-        self.store.lose_power(tear.map(ChaCha8Rng::seed_from_u64).as_mut())
+        self.write_back(Instant::now());
+        self.moments.clear();
+        let mut chance = tear.map(ChaCha8Rng::seed_from_u64);
+        self.store.lose_power(chance.as_mut().map(|chance| (self.model.tear, chance)))
     }
 }

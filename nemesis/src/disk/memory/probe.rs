@@ -1,5 +1,6 @@
 //! Finds out by doing, inside a lab, whether disks in memory can be had: up to a power loss.
 
+use super::super::model::DiskModel;
 use super::serve::DEVICE;
 use super::{Disks, NodeDisk};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -35,7 +36,7 @@ pub(crate) fn probe() -> Result<(), String> {
 
 fn lose_power(place: &Path) -> Result<(), String> {
     let disks = Disks::start().map_err(|error| error.to_string())?;
-    let disk = NodeDisk::new(&disks, "probe", 0);
+    let disk = NodeDisk::new(&disks, "probe", 0, DiskModel::default());
     disk.mount(place).map_err(|error| error.to_string())?;
     let write = || {
         let mut file = File::create(place.join("file"))?;

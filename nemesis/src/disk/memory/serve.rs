@@ -3,6 +3,7 @@
 //! It never touches what it has mounted: whoever answers for a mount and waits for it waits for ever.
 
 use super::super::message::{Answer, Request};
+use super::super::model::DiskModel;
 use super::super::store::{New, ROOT, Store, What};
 use super::disk::Disk;
 use super::files::{Files, Listings};
@@ -55,8 +56,8 @@ pub(crate) fn serve() -> u8 {
 }
 
 fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> io::Result<Answer> {
-    if let Request::Mount { path, seed } = request {
-        place(disks, node, path, seed)?;
+    if let Request::Mount { path, seed, model } = request {
+        place(disks, node, path, (seed, model))?;
         return Ok(Answer::Done);
     }
     let placed = disks.get_mut(node).ok_or_else(|| io::Error::other(format!("{node} has no disk")))?;
@@ -91,11 +92,16 @@ fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> i
 }
 
 /// Mounts a node's disk where it is not; a new one holds what the folder has.
-fn place(disks: &mut BTreeMap<String, Placed>, node: &str, path: PathBuf, seed: u64) -> io::Result<()> {
+fn place(
+    disks: &mut BTreeMap<String, Placed>,
+    node: &str,
+    path: PathBuf,
+    (seed, model): (u64, DiskModel),
+) -> io::Result<()> {
     let placed = match disks.entry(node.to_owned()) {
         std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::btree_map::Entry::Vacant(entry) => {
-            let disk = Disk::start(seed)?;
+            let disk = Disk::start(seed, model)?;
             let mode = std::fs::metadata(&path)?.permissions().mode();
             let mut state = disk.lock();
             // It fails only where there is no root.
@@ -167,12 +173,9 @@ fn load(store: &mut Store, ino: u64, folder: &Path) -> io::Result<()> {
             let written = store.write(file, 0, &bytes, SystemTime::now());
             written
                 .map_err(|refusal| io::Error::other(format!("{}: {refusal:?}", entry.path().display())))?;
-            let mark = store.mark(file);
-            store.sync(file, mark);
         }
     }
-    let mark = store.mark(ino);
-    store.sync(ino, mark);
+    store.write_back(store.sequence());
     Ok(())
 }
 

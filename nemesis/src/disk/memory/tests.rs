@@ -2,6 +2,7 @@
 //! is skipped, with the reason, where none can be made or nothing can be mounted.
 
 use super::super::message::Condition;
+use super::super::model::{DiskModel, Folders, Tear, WriteBack};
 use super::*;
 use crate::delay::Delay;
 use crate::network::{disk_possible, inside_a_lab_of_its_own};
@@ -23,9 +24,13 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::with(DiskModel::default())
+    }
+
+    fn with(model: DiskModel) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("before"), b"it was there").unwrap();
-        let disk = NodeDisk::new(&Disks::start().unwrap(), "n1", 7);
+        let disk = NodeDisk::new(&Disks::start().unwrap(), "n1", 7, model);
         disk.mount(folder.path()).unwrap();
         Self { folder, disk }
     }
@@ -59,7 +64,7 @@ fn after_a_power_loss_programs_find_what_they_had_synced() {
     if !inside("after_a_power_loss_programs_find_what_they_had_synced") {
         return;
     }
-    let place = Place::new();
+    let place = Place::with(DiskModel::STRICT);
     assert_eq!(place.read("before"), b"it was there");
     fs::create_dir(place.path("deep")).unwrap();
     let mut log = File::create(place.path("deep/log")).unwrap();
@@ -80,6 +85,43 @@ fn after_a_power_loss_programs_find_what_they_had_synced() {
     }
     let old = log.write_all(b"from before the power loss").unwrap_err();
     assert_eq!(old.raw_os_error(), Some(libc::EIO));
+}
+
+#[test]
+fn ordered_folders_keep_names_before_a_sync() {
+    if !inside("ordered_folders_keep_names_before_a_sync") {
+        return;
+    }
+    let place = Place::new();
+    fs::create_dir(place.path("deep")).unwrap();
+    let mut log = File::create(place.path("deep/log")).unwrap();
+    log.write_all(b"kept").unwrap();
+    fs::write(place.path("unsynced"), b"its name is kept").unwrap();
+    fs::rename(place.path("deep/log"), place.path("before")).unwrap();
+    log.sync_data().unwrap();
+    log.write_all(b"lost").unwrap();
+    fs::write(place.path("later"), b"lost with its name").unwrap();
+    place.lose_power();
+    assert_eq!(place.read("before"), b"kept", "it replaced what was there");
+    assert_eq!(place.read("unsynced"), b"");
+    assert!(!place.path("later").exists() && place.path("deep").exists());
+}
+
+#[test]
+fn old_writes_are_durable_without_a_sync() {
+    if !inside("old_writes_are_durable_without_a_sync") {
+        return;
+    }
+    let age = Duration::from_millis(100);
+    for folders in [Folders::Ordered, Folders::Strict] {
+        let model = DiskModel { folders, write_back: WriteBack::After(age), ..DiskModel::default() };
+        let place = Place::with(model);
+        fs::create_dir(place.path("deep")).unwrap();
+        fs::write(place.path("deep/log"), b"old").unwrap();
+        std::thread::sleep(age * 20);
+        place.lose_power();
+        assert_eq!(place.read("deep/log"), b"old", "{folders:?}");
+    }
 }
 
 #[test]
@@ -161,7 +203,7 @@ fn a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_i
     if !inside("a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_is_lost") {
         return;
     }
-    let place = Place::new();
+    let place = Place::with(DiskModel { tear: Tear::Byte, ..DiskModel::default() });
     let (log, folder) = (File::create(place.path("log")).unwrap(), place.folder.path().to_owned());
     log.sync_all().unwrap();
     place.sync_folder();
@@ -185,8 +227,9 @@ fn a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_i
     }
     let loss = place.disk.lose_power(Some(3)).unwrap();
     assert!(caught.join().unwrap().is_err());
-    let torn = loss.torn.expect("a write was under way");
-    assert_eq!((torn.path.as_str(), torn.at, torn.of), ("log", 4, 6));
+    let lines = loss.in_words();
+    assert!(lines[1].starts_with("log: of a write of 6 bytes at 4 the "), "{lines:?}");
+    assert!(lines[1].contains("inside a sector"), "{lines:?}");
     place.disk.mount(&folder).unwrap();
     let mut bytes = Vec::new();
     File::open(place.path("log")).unwrap().read_to_end(&mut bytes).unwrap();

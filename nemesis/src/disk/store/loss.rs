@@ -1,11 +1,13 @@
-//! What a power loss leaves: what was synced, and where it tears, a part of the next write.
+//! What a power loss leaves: what is durable, and where it tears, a part of what was being written.
 
-use super::{Body, Change, Ino, ROOT, Store, put};
-use crate::words::{count, grouped};
-use rand::RngExt;
+use super::super::model::Tear;
+use super::tear::Torn;
+use super::{Body, Change, Folders, Ino, ROOT, Store};
+use crate::words::count;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +16,7 @@ pub(crate) struct Usage {
     pub(crate) bytes: u64,
 }
 
-/// What a power loss took.
+/// What a power loss took, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Loss {
     pub(crate) before: Usage,
@@ -24,20 +26,11 @@ pub(crate) struct Loss {
     pub(crate) bytes: u64,
     /// Entries of folders that are not as they were.
     pub(crate) entries: u64,
-    /// The write of which a part is there.
+    /// With strict folders: names that are not as a file system with ordered folders would have kept them, and the
+    /// synced bytes of their files.
+    pub(crate) only_folders: Usage,
+    /// What is there in part.
     pub(crate) torn: Option<Torn>,
-}
-
-/// A write of which a part is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Torn {
-    pub(crate) path: String,
-    /// Where in the file it was written, and how long it was.
-    pub(crate) at: u64,
-    pub(crate) of: u64,
-    /// The part that is there, counted from its own start.
-    pub(crate) from: u64,
-    pub(crate) to: u64,
 }
 
 impl Store {
@@ -52,8 +45,35 @@ impl Store {
         usage
     }
 
-    /// Forgets all that was not synced. With `tear`, a part of the oldest write that was not is there.
-    pub(crate) fn lose_power(&mut self, tear: Option<&mut ChaCha8Rng>) -> Loss {
+    /// Forgets all that is not durable. With `tear`, a part of what was being written is there.
+    pub(crate) fn lose_power(&mut self, tear: Option<(Tear, &mut ChaCha8Rng)>) -> Loss {
+        let mut loss = self.unsynced();
+        let kept = self.walk(|_, folder| &folder.synced);
+        loss.only_folders = self.only_folders(&kept);
+        loss.torn = tear.and_then(|(tear, chance)| self.tear(&kept, tear, chance));
+        let reached: BTreeSet<Ino> = kept.iter().map(|(_, ino)| *ino).chain([ROOT]).collect();
+        self.inodes.retain(|ino, _| reached.contains(ino));
+        self.bytes = 0;
+        for inode in self.inodes.values_mut() {
+            match &mut inode.body {
+                Body::File(file) => {
+                    file.pending.clear();
+                    file.written.clone_from(&file.synced);
+                    self.bytes += file.written.len() as u64;
+                }
+                Body::Folder(folder) => folder.written.clone_from(&folder.synced),
+                Body::Link(_) => {}
+            }
+        }
+        self.journal = VecDeque::new();
+        self.nameless = BTreeSet::new();
+        self.committed = self.sequence;
+        loss.after = self.usage();
+        loss
+    }
+
+    /// What is there and not durable.
+    fn unsynced(&self) -> Loss {
         let mut loss = Loss { before: self.usage(), ..Loss::default() };
         for inode in self.inodes.values() {
             match &inode.body {
@@ -75,55 +95,33 @@ impl Store {
                 Body::Link(_) => {}
             }
         }
-        let kept = self.walk(|folder| &folder.synced);
-        loss.torn = tear.and_then(|chance| self.tear(&kept, chance));
-        let reached: BTreeSet<Ino> = kept.iter().map(|(_, ino)| *ino).chain([ROOT]).collect();
-        self.inodes.retain(|ino, _| reached.contains(ino));
-        self.bytes = 0;
-        for inode in self.inodes.values_mut() {
-            match &mut inode.body {
-                Body::File(file) => {
-                    file.pending.clear();
-                    file.written.clone_from(&file.synced);
-                    self.bytes += file.written.len() as u64;
-                }
-                Body::Folder(folder) => folder.written.clone_from(&folder.synced),
-                Body::Link(_) => {}
-            }
-        }
-        loss.after = self.usage();
         loss
     }
 
-    /// Writes the start or the end of a write of two bytes or more: the oldest that its file had not synced. Of several kept
-    /// files it is that which was synced last: the others hold what the program does not care to sync.
-    fn tear(&mut self, kept: &[(std::path::PathBuf, Ino)], chance: &mut ChaCha8Rng) -> Option<Torn> {
-        let mut oldest: BTreeMap<u64, (&std::path::Path, Ino, usize)> = BTreeMap::new();
-        for (path, ino) in kept {
-            let Ok(file) = self.file(*ino) else { continue };
-            let write =
-                file.pending.iter().enumerate().find(
-                    |(_, (_, change))| matches!(change, Change::Write { bytes, .. } if bytes.len() > 1),
-                );
-            if let Some((place, (sequence, _))) = write {
-                oldest.insert(*sequence, (path, *ino, place));
+    /// What ordered folders would have kept otherwise than these are `kept`.
+    fn only_folders(&self, kept: &[(PathBuf, Ino)]) -> Usage {
+        let mut lost = Usage::default();
+        if self.folders == Folders::Ordered {
+            return lost;
+        }
+        let (entries, none) = (self.ordered_entries(), BTreeMap::new());
+        let ordered: BTreeMap<_, _> =
+            self.walk(|ino, _| entries.get(&ino).unwrap_or(&none)).into_iter().collect();
+        let kept: BTreeMap<_, _> = kept.iter().cloned().collect();
+        for (path, ino) in &ordered {
+            if kept.get(path) != Some(ino) {
+                lost.files += 1;
+                lost.bytes += self.file(*ino).map_or(0, |file| file.synced.len() as u64);
             }
         }
-        let (_, (path, ino, place)) = oldest.pop_last()?;
-        let Body::File(file) = &mut self.inodes.get_mut(&ino)?.body else { return None };
-        let (_, Change::Write { at, bytes }) = file.pending.get(place)? else { return None };
-        let cut = chance.random_range(1..bytes.len());
-        // Disks write in what order they like, so either side of the cut may be what is there.
-        let part = if chance.random_bool(0.5) { 0..cut } else { cut..bytes.len() };
-        put(&mut file.synced, at + part.start, &bytes[part.clone()]);
-        let path = path.display().to_string();
-        let (at, of) = (*at as u64, bytes.len() as u64);
-        Some(Torn { path, at, of, from: part.start as u64, to: part.end as u64 })
+        // What was removed or had another name is back.
+        lost.files += kept.keys().filter(|path| !ordered.contains_key(*path)).count() as u64;
+        lost
     }
 }
 
 impl Loss {
-    /// What was there before and after, in words for people, and what is torn.
+    /// What was there before and after, in words for people, what was lost for which reason, and what is torn.
     pub(crate) fn in_words(&self) -> Vec<String> {
         let usage =
             |usage: Usage| format!("{} in {}", count(usage.bytes, "byte"), count(usage.files, "file"));
@@ -135,16 +133,15 @@ impl Loss {
             count(self.changes, "change"),
             count(self.entries, "entry"),
         )];
-        lines.extend(self.torn.as_ref().map(|torn| {
-            let side = if torn.from == 0 { "first" } else { "last" };
-            format!(
-                "{}: of a write of {} at {} the {side} {} are there",
-                torn.path,
-                count(torn.of, "byte"),
-                torn.at,
-                grouped(torn.to - torn.from)
-            )
-        }));
+        if self.only_folders.files > 0 {
+            lines.push(format!(
+                "{} with {} that were synced: {}",
+                count(self.only_folders.files, "name"),
+                count(self.only_folders.bytes, "byte"),
+                checker::history::ONLY_FOLDERS
+            ));
+        }
+        lines.extend(self.torn.as_ref().map(Torn::in_words));
         lines
     }
 }

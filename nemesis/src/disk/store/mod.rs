@@ -1,13 +1,20 @@
-//! A file system in memory that knows of every file and folder what was written and what of it was synced. Pure.
+//! A file system in memory that knows of every file and folder what was written and what of it is durable. Pure.
 //!
-//! A sync of a file keeps its bytes, not its name; a sync of a folder keeps its entries, not what is in the files. That
-//! is what POSIX promises, and less than most file systems do: a program that is right here is right everywhere.
+//! Two models of what a sync makes durable ([`Folders`]). Both keep a journal of the changes of names that are not
+//! durable yet ([`journal`]). *Ordered*: a sync makes the file's bytes durable, and all of the journal up to then, as
+//! one running transaction of ext4 does. *Strict*: a sync of a file makes its bytes and its length durable and no name;
+//! a sync of a folder makes its names durable and no bytes. That is all that POSIX promises.
 
+mod journal;
 mod loss;
+mod tear;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use loss::Loss;
+
+use super::model::Folders;
+use journal::{Entry as Record, Op};
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -60,22 +67,29 @@ pub(crate) struct About {
 }
 
 /// What a sync covers: all that was done before it was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Mark {
-    File(u64),
-    Folder(u64, BTreeMap<OsString, Ino>),
-    Nothing,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    until: u64,
+    /// Whether it has anything to do; a file system commits its journal only then.
+    commits: bool,
 }
 
 /// The file system.
 #[derive(Debug)]
 pub(crate) struct Store {
+    folders: Folders,
     inodes: BTreeMap<Ino, Inode>,
     next: Ino,
     /// Rises with each change, so that changes and syncs have an order.
     sequence: u64,
     /// What all files hold together.
     bytes: u64,
+    /// Changes of names, and with ordered folders of lengths, that are not durable, in their order.
+    journal: VecDeque<Record>,
+    /// How far an ordered journal is durable. With strict folders it only explains what was lost.
+    committed: u64,
+    /// Without a name and not open, but named by what is durable or by the journal.
+    nameless: BTreeSet<Ino>,
 }
 
 #[derive(Debug)]
@@ -83,6 +97,8 @@ struct Inode {
     body: Body,
     mode: u32,
     modified: SystemTime,
+    /// The last change of names or of the length that had to do with it.
+    touched: u64,
 }
 
 #[derive(Debug)]
@@ -115,6 +131,17 @@ impl Change {
     }
 }
 
+impl File {
+    /// Makes durable what was changed up to then.
+    fn flush(&mut self, until: u64) {
+        while self.pending.front().is_some_and(|(sequence, _)| *sequence <= until) {
+            if let Some((_, change)) = self.pending.pop_front() {
+                change.apply(&mut self.synced);
+            }
+        }
+    }
+}
+
 /// Overwrites bytes from a place on, with zeros before it where there was nothing.
 fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
     if bytes.len() < at + new.len() {
@@ -127,15 +154,27 @@ fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
 struct Folder {
     written: BTreeMap<OsString, Ino>,
     synced: BTreeMap<OsString, Ino>,
-    /// How far the last sync reached.
-    synced_until: u64,
 }
 
 impl Store {
     /// An empty one.
-    pub(crate) fn new(now: SystemTime) -> Self {
-        let root = Inode { body: Body::Folder(Folder::default()), mode: 0o755, modified: now };
-        Self { inodes: BTreeMap::from([(ROOT, root)]), next: ROOT + 1, sequence: 0, bytes: 0 }
+    pub(crate) fn new(folders: Folders, now: SystemTime) -> Self {
+        let root = Inode { body: Body::Folder(Folder::default()), mode: 0o755, modified: now, touched: 0 };
+        Self {
+            folders,
+            inodes: BTreeMap::from([(ROOT, root)]),
+            next: ROOT + 1,
+            sequence: 0,
+            bytes: 0,
+            journal: VecDeque::new(),
+            committed: 0,
+            nameless: BTreeSet::new(),
+        }
+    }
+
+    /// The number of the last change.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// What all files hold together.
@@ -159,7 +198,6 @@ impl Store {
     }
 
     fn folder_mut(&mut self, ino: Ino) -> Result<&mut Folder, Refusal> {
-        self.sequence += 1;
         match &mut self.inode_mut(ino)?.body {
             Body::Folder(folder) => Ok(folder),
             Body::File(_) | Body::Link(_) => Err(Refusal::NotAFolder),
@@ -216,7 +254,8 @@ impl Store {
             New::Folder => Body::Folder(Folder::default()),
             New::Link(target) => Body::Link(target),
         };
-        self.inodes.insert(ino, Inode { body, mode, modified: now });
+        self.inodes.insert(ino, Inode { body, mode, modified: now, touched: 0 });
+        self.record([Op::Enter { folder: parent, name: name.to_owned(), ino }]);
         Ok(ino)
     }
 
@@ -226,12 +265,11 @@ impl Store {
             return Err(Refusal::IsAFolder);
         }
         match self.folder_mut(parent)?.written.entry(name.to_owned()) {
-            Entry::Occupied(_) => Err(Refusal::Exists),
-            Entry::Vacant(place) => {
-                place.insert(ino);
-                Ok(())
-            }
-        }
+            Entry::Occupied(_) => return Err(Refusal::Exists),
+            Entry::Vacant(place) => place.insert(ino),
+        };
+        self.record([Op::Enter { folder: parent, name: name.to_owned(), ino }]);
+        Ok(())
     }
 
     /// Removes an entry. What it named stays as long as another entry, also one that was only synced, or a program has it.
@@ -244,6 +282,7 @@ impl Store {
             Body::Folder(_) | Body::File(_) | Body::Link(_) => {}
         }
         self.folder_mut(parent)?.written.remove(name);
+        self.record([Op::Leave { folder: parent, name: name.to_owned(), ino }]);
         Ok(ino)
     }
 
@@ -273,6 +312,10 @@ impl Store {
         self.folder(to.0)?;
         self.folder_mut(from.0)?.written.remove(from.1);
         self.folder_mut(to.0)?.written.insert(to.1.to_owned(), moved);
+        self.record([
+            Op::Leave { folder: from.0, name: from.1.to_owned(), ino: moved },
+            Op::Enter { folder: to.0, name: to.1.to_owned(), ino: moved },
+        ]);
         Ok(replaced)
     }
 
@@ -314,8 +357,11 @@ impl Store {
     }
 
     fn change(&mut self, ino: Ino, change: Change, now: SystemTime) -> Result<(), Refusal> {
-        self.sequence += 1;
-        let sequence = self.sequence;
+        let length = if let Change::Length(length) = change { Some(length) } else { None };
+        let sequence = match length {
+            Some(length) => self.record([Op::Length { ino, length }]),
+            None => self.next_sequence(),
+        };
         let inode = self.inode_mut(ino)?;
         inode.modified = now;
         if let Body::File(file) = &mut inode.body {
@@ -338,67 +384,87 @@ impl Store {
 
     /// What a sync that is asked for now would cover.
     pub(crate) fn mark(&self, ino: Ino) -> Mark {
-        match self.inodes.get(&ino).map(|inode| &inode.body) {
-            Some(Body::File(_)) => Mark::File(self.sequence),
-            Some(Body::Folder(folder)) => Mark::Folder(self.sequence, folder.written.clone()),
-            Some(Body::Link(_)) | None => Mark::Nothing,
-        }
+        let touched = self.inodes.get(&ino).is_some_and(|inode| inode.touched > self.committed);
+        Mark { until: self.sequence, commits: touched || self.is_pending(ino) }
     }
 
     /// Makes durable what the mark covers.
     pub(crate) fn sync(&mut self, ino: Ino, mark: Mark) {
-        let Some(inode) = self.inodes.get_mut(&ino) else { return };
-        match (&mut inode.body, mark) {
-            (Body::File(file), Mark::File(until)) => {
-                while file.pending.front().is_some_and(|(sequence, _)| *sequence <= until) {
-                    if let Some((_, change)) = file.pending.pop_front() {
-                        change.apply(&mut file.synced);
-                    }
-                }
-            }
-            (Body::Folder(folder), Mark::Folder(until, entries)) if until >= folder.synced_until => {
-                folder.synced = entries;
-                folder.synced_until = until;
-            }
-            (Body::File(_) | Body::Folder(_) | Body::Link(_), _) => {}
+        if mark.commits {
+            self.commit(mark.until);
+        }
+        match self.inodes.get_mut(&ino).map(|inode| &mut inode.body) {
+            Some(Body::File(file)) => file.flush(mark.until),
+            Some(Body::Folder(_)) => self.apply(mark.until, Some(ino)),
+            Some(Body::Link(_)) | None => {}
         }
     }
 
-    /// A sync that fails. As on Linux, what it should have written is read as before, and no later sync writes it.
+    /// Makes everything durable up to a change, as the kernel does with what is old.
+    pub(crate) fn write_back(&mut self, until: u64) {
+        self.commit(until);
+        self.apply(until, None);
+        for inode in self.inodes.values_mut() {
+            if let Body::File(file) = &mut inode.body {
+                file.flush(until);
+            }
+        }
+    }
+
+    /// A sync that fails. As on Linux, the bytes that it should have written are read as before, and no later sync
+    /// writes them.
     pub(crate) fn fail_sync(&mut self, ino: Ino) {
         if let Some(Inode { body: Body::File(file), .. }) = self.inodes.get_mut(&ino) {
-            file.pending.clear();
+            file.pending.retain(|(_, change)| matches!(change, Change::Length(_)));
         }
     }
 
-    /// No program has it open any more: it goes if no entry names it.
+    /// No program has it open any more: it goes if nothing names it.
     pub(crate) fn let_go(&mut self, ino: Ino) {
-        let named = self.inodes.values().any(|inode| match &inode.body {
-            Body::Folder(folder) => {
-                folder.written.values().chain(folder.synced.values()).any(|own| *own == ino)
-            }
+        if ino == ROOT || self.is_named(ino, |folder| &folder.written) {
+            return;
+        }
+        self.nameless.insert(ino);
+        self.remove_nameless();
+    }
+
+    fn is_named(&self, ino: Ino, entries: impl Fn(&Folder) -> &BTreeMap<OsString, Ino>) -> bool {
+        self.inodes.values().any(|inode| match &inode.body {
+            Body::Folder(folder) => entries(folder).values().any(|own| *own == ino),
             Body::File(_) | Body::Link(_) => false,
-        });
-        if !named
-            && ino != ROOT
-            && let Some(Inode { body: Body::File(file), .. }) = self.inodes.remove(&ino)
-        {
-            self.bytes -= file.written.len() as u64;
+        })
+    }
+
+    /// Removes what no power loss can bring back any more.
+    fn remove_nameless(&mut self) {
+        for ino in self.nameless.clone() {
+            if self.is_named(ino, |folder| &folder.synced) || self.journal_names(ino) {
+                continue;
+            }
+            self.nameless.remove(&ino);
+            match self.inodes.remove(&ino).map(|inode| inode.body) {
+                Some(Body::File(file)) => self.bytes -= file.written.len() as u64,
+                Some(Body::Folder(_)) => self.forget_folder(ino),
+                Some(Body::Link(_)) | None => {}
+            }
         }
     }
 
     /// Everything there is, by its path, folders before what is in them.
     pub(crate) fn tree(&self) -> Vec<(PathBuf, Ino)> {
-        self.walk(|folder| &folder.written)
+        self.walk(|_, folder| &folder.written)
     }
 
-    fn walk(&self, entries: impl Fn(&Folder) -> &BTreeMap<OsString, Ino>) -> Vec<(PathBuf, Ino)> {
+    fn walk<'a>(
+        &'a self,
+        entries: impl Fn(Ino, &'a Folder) -> &'a BTreeMap<OsString, Ino>,
+    ) -> Vec<(PathBuf, Ino)> {
         let mut found = Vec::new();
         let mut folders = vec![(PathBuf::new(), ROOT)];
         let mut seen = BTreeSet::from([ROOT]);
         while let Some((path, ino)) = folders.pop() {
             let Ok(folder) = self.folder(ino) else { continue };
-            for (name, ino) in entries(folder) {
+            for (name, ino) in entries(ino, folder) {
                 let path = Path::join(&path, name);
                 // A folder that was moved may stand in two synced folders; it is followed once.
                 if self.folder(*ino).is_ok() && seen.insert(*ino) {

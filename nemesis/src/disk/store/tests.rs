@@ -1,48 +1,110 @@
 //! What is there after a power loss, against a naive disk that remembers every change and replays those it must.
 
+use super::super::model::{BLOCK, SECTOR, Tear};
 use super::loss::Usage;
+use super::tear::{Part, Unit, units};
 use super::*;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use std::time::UNIX_EPOCH;
 
-/// Remembers all changes of every file and folder, and how many of them were synced.
-#[derive(Default)]
+const BOTH: [Folders; 2] = [Folders::Ordered, Folders::Strict];
+
+/// Remembers all changes in their order. After a power loss those are replayed that are durable.
 struct Naive {
-    changes: BTreeMap<Ino, Vec<Event>>,
-    synced: BTreeMap<Ino, usize>,
+    folders: Folders,
+    changes: Vec<Noted>,
 }
 
-#[derive(Clone)]
+struct Noted {
+    event: Event,
+    durable: bool,
+    /// A sync of it failed.
+    lost: bool,
+}
+
 enum Event {
-    Write(usize, Vec<u8>),
-    Length(usize),
-    Insert(OsString, Ino),
-    Remove(OsString),
+    Write(Ino, usize, Vec<u8>),
+    Length(Ino, usize),
+    /// An entry of a folder: what it names from then on; what it names, or did.
+    Name {
+        folder: Ino,
+        name: OsString,
+        now: Option<Ino>,
+        ino: Ino,
+    },
+}
+
+impl Event {
+    /// Whether a sync of it has to do with the change.
+    fn touches(&self, wanted: Ino) -> bool {
+        match self {
+            Self::Write(ino, ..) | Self::Length(ino, _) => *ino == wanted,
+            Self::Name { folder, ino, .. } => *ino == wanted || *folder == wanted,
+        }
+    }
 }
 
 impl Naive {
-    fn note(&mut self, ino: Ino, event: Event) {
-        self.changes.entry(ino).or_default().push(event);
+    fn note(&mut self, event: Event) {
+        self.changes.push(Noted { event, durable: false, lost: false });
     }
 
-    fn count(&self, ino: Ino) -> usize {
-        self.changes.get(&ino).map_or(0, Vec::len)
+    fn name(&mut self, folder: Ino, name: OsString, now: Option<Ino>, ino: Ino) {
+        self.note(Event::Name { folder, name, now, ino });
     }
 
-    fn sync(&mut self, ino: Ino, until: usize) {
-        let synced = self.synced.entry(ino).or_default();
-        *synced = until.max(*synced);
+    /// Whether a sync asked for now would have anything to do.
+    fn is_dirty(&self, ino: Ino) -> bool {
+        let open = |change: &&Noted| !change.durable && !change.lost;
+        self.changes.iter().filter(open).any(|change| change.event.touches(ino))
+    }
+
+    fn sync(&mut self, ino: Ino, until: usize, dirty: bool) {
+        let commits = dirty && self.folders == Folders::Ordered;
+        for place in 0..until {
+            let change = &mut self.changes[place];
+            let own = match &change.event {
+                Event::Write(of, ..) => *of == ino,
+                Event::Length(of, _) => *of == ino || commits,
+                Event::Name { folder, .. } => *folder == ino || commits,
+            };
+            change.durable |= own && !change.lost;
+            if commits && let Event::Length(of, length) = change.event {
+                self.cut_off(of, length, place);
+            }
+        }
+    }
+
+    /// What a durable length has cut off as a whole, no sync needs to write.
+    fn cut_off(&mut self, ino: Ino, length: usize, place: usize) {
+        for change in &mut self.changes[..place] {
+            if let Event::Write(of, at, _) = &change.event {
+                change.lost |= *of == ino && *at >= length && !change.durable;
+            }
+        }
+    }
+
+    fn write_back(&mut self, until: usize) {
+        self.changes[..until].iter_mut().for_each(|change| change.durable |= !change.lost);
+    }
+
+    fn fail_sync(&mut self, ino: Ino) {
+        for change in &mut self.changes {
+            change.lost |= matches!(&change.event, Event::Write(of, ..) if *of == ino) && !change.durable;
+        }
     }
 
     fn entries(&self, ino: Ino) -> BTreeMap<OsString, Ino> {
         let mut entries = BTreeMap::new();
-        for event in self.kept(ino) {
-            match event {
-                Event::Insert(name, ino) => drop(entries.insert(name.clone(), *ino)),
-                Event::Remove(name) => drop(entries.remove(name)),
-                Event::Write(..) | Event::Length(_) => unreachable!("folders are not written"),
+        for change in self.changes.iter().filter(|change| change.durable) {
+            match &change.event {
+                Event::Name { folder, name, now: Some(now), .. } if *folder == ino => {
+                    entries.insert(name.clone(), *now);
+                }
+                Event::Name { folder, name, now: None, .. } if *folder == ino => drop(entries.remove(name)),
+                Event::Name { .. } | Event::Write(..) | Event::Length(..) => {}
             }
         }
         entries
@@ -50,24 +112,19 @@ impl Naive {
 
     fn bytes(&self, ino: Ino) -> Vec<u8> {
         let mut bytes: Vec<u8> = Vec::new();
-        for event in self.kept(ino) {
-            match event {
-                Event::Write(at, new) => {
+        for change in self.changes.iter().filter(|change| change.durable) {
+            match &change.event {
+                Event::Write(of, at, new) if *of == ino => {
                     let mut longer = vec![0; (at + new.len()).max(bytes.len())];
                     longer[..bytes.len()].copy_from_slice(&bytes);
                     longer[*at..at + new.len()].copy_from_slice(new);
                     bytes = longer;
                 }
-                Event::Length(length) => bytes.resize(*length, 0),
-                Event::Insert(..) | Event::Remove(_) => unreachable!("files have no entries"),
+                Event::Length(of, length) if *of == ino => bytes.resize(*length, 0),
+                Event::Write(..) | Event::Length(..) | Event::Name { .. } => {}
             }
         }
         bytes
-    }
-
-    fn kept(&self, ino: Ino) -> &[Event] {
-        let synced = self.synced.get(&ino).copied().unwrap_or(0);
-        &self.changes.get(&ino).map_or(&[][..], Vec::as_slice)[..synced]
     }
 }
 
@@ -81,6 +138,8 @@ enum Op {
     Length(usize, u16),
     Ask(usize),
     Answer(usize),
+    FailSync(usize),
+    WriteBack(usize),
     PowerLoss,
 }
 
@@ -94,7 +153,9 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (place.clone(), 0..40_u16, prop::collection::vec(1..=255_u8, 1..12)).prop_map(|(p, a, b)| Op::Write(p, a, b)),
         1 => (place.clone(), 0..40_u16).prop_map(|(p, l)| Op::Length(p, l)),
         5 => place.clone().prop_map(Op::Ask),
-        5 => place.prop_map(Op::Answer),
+        5 => place.clone().prop_map(Op::Answer),
+        1 => place.prop_map(Op::FailSync),
+        1 => (0..200_usize).prop_map(Op::WriteBack),
         1 => Just(Op::PowerLoss),
     ]
 }
@@ -103,12 +164,18 @@ fn op() -> impl Strategy<Value = Op> {
 struct Both {
     store: Store,
     naive: Naive,
-    asked: Vec<(Ino, Mark, usize)>,
+    asked: Vec<Asked>,
+    /// The number of each change that the naive disk has noted, as the store counts.
+    numbers: Vec<u64>,
 }
 
+/// A sync: of what, what it covers, how many changes there were, and whether it has anything to do.
+type Asked = (Ino, Mark, usize, bool);
+
 impl Both {
-    fn new() -> Self {
-        Self { store: Store::new(UNIX_EPOCH), naive: Naive::default(), asked: Vec::new() }
+    fn new(folders: Folders) -> Self {
+        let naive = Naive { folders, changes: Vec::new() };
+        Self { store: Store::new(folders, UNIX_EPOCH), naive, asked: Vec::new(), numbers: Vec::new() }
     }
 
     /// Something of this kind, by its place among all of them.
@@ -120,21 +187,26 @@ impl Both {
     }
 
     fn go(&mut self, op: &Op) {
+        self.act(op);
+        self.numbers.resize(self.naive.changes.len(), self.store.sequence());
+    }
+
+    fn act(&mut self, op: &Op) {
         let name = |name: u8| OsString::from(format!("f{name}"));
         let folder = |place| self.pick(What::Folder, place).unwrap();
         match op {
             Op::Make(place, own, is_folder) => {
                 let (parent, new) = (folder(*place), if *is_folder { New::Folder } else { New::File });
                 if let Ok(ino) = self.store.make(parent, &name(*own), new, 0o644, UNIX_EPOCH) {
-                    self.naive.note(parent, Event::Insert(name(*own), ino));
+                    self.naive.name(parent, name(*own), Some(ino), ino);
                 }
             }
             Op::Remove(place, own) => {
                 let parent = folder(*place);
-                let removed =
-                    [true, false].map(|folder| self.store.remove(parent, &name(*own), folder).is_ok());
-                if removed[0] || removed[1] {
-                    self.naive.note(parent, Event::Remove(name(*own)));
+                let removed = [true, false].map(|folder| self.store.remove(parent, &name(*own), folder).ok());
+                if let Some(ino) = removed.into_iter().flatten().next() {
+                    self.naive.name(parent, name(*own), None, ino);
+                    self.store.let_go(ino);
                 }
             }
             Op::Rename(from, old, to, new) => {
@@ -143,48 +215,63 @@ impl Both {
                 // The kernel never lets a folder be moved into itself, so only files are moved here.
                 let Ok(moved) = moved.and_then(|ino| self.store.file(ino).map(|_| ino)) else { return };
                 let same = self.store.lookup(to, &name(*new)) == Ok(moved);
-                if self.store.rename((from, &name(*old)), (to, &name(*new)), true).is_ok() && !same {
-                    self.naive.note(from, Event::Remove(name(*old)));
-                    self.naive.note(to, Event::Insert(name(*new), moved));
+                let renamed = self.store.rename((from, &name(*old)), (to, &name(*new)), true);
+                let Ok(replaced) = renamed else { return };
+                if !same {
+                    self.naive.name(from, name(*old), None, moved);
+                    self.naive.name(to, name(*new), Some(moved), moved);
                 }
+                replaced.into_iter().for_each(|ino| self.store.let_go(ino));
             }
             Op::Link(file, place, own) => {
                 let parent = folder(*place);
                 let Some(ino) = self.pick(What::File, *file) else { return };
                 if self.store.link(ino, parent, &name(*own)).is_ok() {
-                    self.naive.note(parent, Event::Insert(name(*own), ino));
+                    self.naive.name(parent, name(*own), Some(ino), ino);
                 }
             }
             Op::Write(place, at, bytes) => {
                 let Some(ino) = self.pick(What::File, *place) else { return };
                 self.store.write(ino, u64::from(*at), bytes, UNIX_EPOCH).unwrap();
-                self.naive.note(ino, Event::Write(usize::from(*at), bytes.clone()));
+                self.naive.note(Event::Write(ino, usize::from(*at), bytes.clone()));
             }
             Op::Length(place, length) => {
                 let Some(ino) = self.pick(What::File, *place) else { return };
                 self.store.set_length(ino, u64::from(*length), UNIX_EPOCH).unwrap();
-                self.naive.note(ino, Event::Length(usize::from(*length)));
+                self.naive.note(Event::Length(ino, usize::from(*length)));
             }
             Op::Ask(place) => {
                 let what = if place % 2 == 0 { What::File } else { What::Folder };
                 let Some(ino) = self.pick(what, place / 2) else { return };
-                self.asked.push((ino, self.store.mark(ino), self.naive.count(ino)));
+                let (count, dirty) = (self.naive.changes.len(), self.naive.is_dirty(ino));
+                self.asked.push((ino, self.store.mark(ino), count, dirty));
             }
             Op::Answer(place) => {
                 if self.asked.is_empty() {
                     return;
                 }
-                let (ino, mark, until) = self.asked.remove(place % self.asked.len());
+                let (ino, mark, until, dirty) = self.asked.remove(place % self.asked.len());
                 self.store.sync(ino, mark);
-                self.naive.sync(ino, until);
+                self.naive.sync(ino, until, dirty);
+            }
+            Op::FailSync(place) => {
+                let Some(ino) = self.pick(What::File, *place) else { return };
+                self.store.fail_sync(ino);
+                self.naive.fail_sync(ino);
+            }
+            Op::WriteBack(_) if self.numbers.is_empty() => {}
+            Op::WriteBack(place) => {
+                let until = self.numbers[place % self.numbers.len()];
+                self.store.write_back(until);
+                self.naive.write_back(self.numbers.partition_point(|number| *number <= until));
             }
             Op::PowerLoss => {
                 self.store.lose_power(None);
                 self.asked.clear();
                 self.agree();
-                for (ino, events) in &mut self.naive.changes {
-                    events.truncate(self.naive.synced.get(ino).copied().unwrap_or(0));
-                }
+                let mut durable = self.naive.changes.iter().map(|change| change.durable);
+                self.numbers.retain(|_| durable.next().unwrap_or_default());
+                self.naive.changes.retain(|change| change.durable);
             }
         }
     }
@@ -222,39 +309,95 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_power_loss_leaves_what_was_synced_and_nothing_else(ops in prop::collection::vec(op(), 1..60)) {
-        let mut both = Both::new();
-        for op in &ops {
-            both.go(op);
+    fn power_loss_leaves_what_is_durable(ops in prop::collection::vec(op(), 1..60)) {
+        for folders in BOTH {
+            let mut both = Both::new(folders);
+            for op in &ops {
+                both.go(op);
+            }
+            both.go(&Op::PowerLoss);
         }
-        both.go(&Op::PowerLoss);
     }
 
     #[test]
-    fn a_torn_write_is_a_part_of_the_oldest_write_that_was_not_synced(
+    fn torn_bytes_are_part_of_oldest_write(
         first in prop::collection::vec(1..=255_u8, 1..30),
         writes in prop::collection::vec((0..40_u64, prop::collection::vec(1..=255_u8, 2..20)), 1..5),
         seed in any::<u64>(),
     ) {
-        let (mut store, file) = synced_file(&first);
-        for (at, bytes) in &writes {
-            store.write(file, *at, bytes, UNIX_EPOCH).unwrap();
+        for folders in BOTH {
+            let (mut store, file) = synced_file(folders, &first);
+            for (at, bytes) in &writes {
+                store.write(file, *at, bytes, UNIX_EPOCH).unwrap();
+            }
+            let torn = store.lose_power(Some((Tear::Byte, &mut ChaCha8Rng::seed_from_u64(seed)))).torn.unwrap();
+            let (start, bytes) = &writes[0];
+            let Part::Bytes { at, of, from, to } = torn.part else { panic!("{torn:?}") };
+            prop_assert_eq!((at, of, torn.path.as_str()), (*start, bytes.len() as u64, "log"));
+            let kept = usize::try_from(from).unwrap()..usize::try_from(to).unwrap();
+            prop_assert!(!kept.is_empty() && kept.len() < bytes.len());
+            prop_assert!(kept.start == 0 || kept.end == bytes.len());
+            let mut expected = first.clone();
+            put(&mut expected, usize::try_from(*start).unwrap() + kept.start, &bytes[kept]);
+            prop_assert_eq!(store.read(file, 0, 1000).unwrap(), expected);
         }
-        let loss = store.lose_power(Some(&mut ChaCha8Rng::seed_from_u64(seed)));
-        let torn = loss.torn.unwrap();
-        let (at, bytes) = &writes[0];
-        prop_assert_eq!((torn.at, torn.of, torn.path.as_str()), (*at, bytes.len() as u64, "log"));
-        let kept = usize::try_from(torn.from).unwrap()..usize::try_from(torn.to).unwrap();
-        prop_assert!(!kept.is_empty() && kept.len() < bytes.len());
-        prop_assert!(kept.start == 0 || kept.end == bytes.len());
-        let mut expected = first.clone();
-        put(&mut expected, usize::try_from(*at).unwrap() + kept.start, &bytes[kept]);
-        prop_assert_eq!(store.read(file, 0, 1000).unwrap(), expected);
+    }
+
+    #[test]
+    fn torn_sectors_are_whole_and_legal(
+        first in prop::collection::vec(1..128_u8, 1..9_000),
+        writes in prop::collection::vec((0..12_000_u64, prop::collection::vec(128..=255_u8, 1..6_000)), 1..4),
+        length in prop::option::of(0..12_000_u64),
+        seed in any::<u64>(),
+    ) {
+        for folders in BOTH {
+            let (mut store, file) = synced_file(folders, &first);
+            let mut after = first.clone();
+            for (at, bytes) in &writes {
+                store.write(file, *at, bytes, UNIX_EPOCH).unwrap();
+                put(&mut after, usize::try_from(*at).unwrap(), bytes);
+            }
+            // What comes after a length that is not durable is never there.
+            if let Some(length) = length {
+                store.set_length(file, length, UNIX_EPOCH).unwrap();
+                store.write(file, 0, &[0; 20_000], UNIX_EPOCH).unwrap();
+            }
+            store.lose_power(Some((Tear::Sector, &mut ChaCha8Rng::seed_from_u64(seed)))).torn.unwrap();
+            let found = store.read(file, 0, 1 << 20).unwrap();
+            let legal = legal(folders, &first, &after, found);
+            prop_assert!(legal.is_ok(), "{folders:?}: {legal:?}");
+            prop_assert!(found != first || after == first, "nothing is there");
+        }
     }
 }
 
-fn synced_file(bytes: &[u8]) -> (Store, Ino) {
-    let mut store = Store::new(UNIX_EPOCH);
+/// Whether sectors are each as before or as after, and a journal has made the file longer by whole blocks from its end on.
+fn legal(folders: Folders, before: &[u8], after: &[u8], found: &[u8]) -> Result<(), String> {
+    let journaled = folders == Folders::Ordered;
+    let sector = |bytes: &[u8], at: usize, end: usize| -> Vec<u8> {
+        (at..end).map(|at| bytes.get(at).copied().unwrap_or(0)).collect()
+    };
+    let overwritten = if journaled { before.len() } else { found.len() };
+    for at in (0..overwritten).step_by(SECTOR) {
+        let end = (at + SECTOR).min(overwritten);
+        let own = sector(found, at, end);
+        if own != sector(before, at, end) && own != sector(after, at, end) {
+            return Err(format!("the sector at {at} is neither as before nor as after"));
+        }
+    }
+    if !journaled || found.len() <= before.len() {
+        return (found.len() >= before.len()).then_some(()).ok_or_else(|| "it is shorter".to_owned());
+    }
+    if found.len() != after.len() && !found.len().is_multiple_of(BLOCK) {
+        return Err(format!("it ends at {}, inside a block", found.len()));
+    }
+    (found == &after[..found.len()])
+        .then_some(())
+        .ok_or_else(|| "it is longer, and its start is missing".to_owned())
+}
+
+fn synced_file(folders: Folders, bytes: &[u8]) -> (Store, Ino) {
+    let mut store = Store::new(folders, UNIX_EPOCH);
     let file = store.make(ROOT, OsStr::new("log"), New::File, 0o644, UNIX_EPOCH).unwrap();
     store.write(file, 0, bytes, UNIX_EPOCH).unwrap();
     for ino in [file, ROOT] {
@@ -265,34 +408,92 @@ fn synced_file(bytes: &[u8]) -> (Store, Ino) {
 }
 
 #[test]
-fn a_torn_write_is_in_the_file_synced_last() {
-    let (mut store, log) = synced_file(b"kept");
-    let note = store.make(ROOT, OsStr::new("note"), New::File, 0o644, UNIX_EPOCH).unwrap();
-    let mark = store.mark(ROOT);
-    store.sync(ROOT, mark);
-    store.write(note, 0, b"never synced", UNIX_EPOCH).unwrap();
-    store.write(log, 4, b"torn", UNIX_EPOCH).unwrap();
-    let loss = store.lose_power(Some(&mut ChaCha8Rng::seed_from_u64(1)));
-    assert_eq!(loss.torn.unwrap().path, "log");
+fn torn_write_is_in_file_synced_last() {
+    for (tear, folders) in [(Tear::Byte, Folders::Strict), (Tear::Sector, Folders::Ordered)] {
+        let (mut store, log) = synced_file(folders, b"kept");
+        let note = store.make(ROOT, OsStr::new("note"), New::File, 0o644, UNIX_EPOCH).unwrap();
+        let mark = store.mark(ROOT);
+        store.sync(ROOT, mark);
+        store.write(note, 0, b"never synced", UNIX_EPOCH).unwrap();
+        store.write(log, 4, b"torn", UNIX_EPOCH).unwrap();
+        let loss = store.lose_power(Some((tear, &mut ChaCha8Rng::seed_from_u64(1))));
+        assert_eq!(loss.torn.unwrap().path, "log");
+    }
 }
 
 #[test]
-fn what_was_lost_is_counted() {
-    let (mut store, file) = synced_file(b"kept");
-    store.write(file, 4, b"lost", UNIX_EPOCH).unwrap();
+fn losses_are_counted_by_their_reason() {
+    let lose = |folders| {
+        let (mut store, file) = synced_file(folders, b"kept");
+        store.write(file, 4, b"lost", UNIX_EPOCH).unwrap();
+        let other = store.make(ROOT, OsStr::new("other"), New::File, 0o644, UNIX_EPOCH).unwrap();
+        store.write(other, 0, b"synced, but its name is not", UNIX_EPOCH).unwrap();
+        store.rename((ROOT, OsStr::new("other")), (ROOT, OsStr::new("renamed")), true).unwrap();
+        let mark = store.mark(other);
+        store.sync(other, mark);
+        store.make(ROOT, OsStr::new("later"), New::File, 0o644, UNIX_EPOCH).unwrap();
+        let loss = store.lose_power(None);
+        assert_eq!((loss.changes, loss.bytes, loss.torn.is_none()), (1, 4, true));
+        assert_eq!(store.bytes(), loss.after.bytes);
+        (loss.after, loss.entries, loss.only_folders)
+    };
+    let usage = |files, bytes| Usage { files, bytes };
+    assert_eq!(lose(Folders::Ordered), (usage(2, 31), 1, usage(0, 0)));
+    assert_eq!(lose(Folders::Strict), (usage(1, 4), 2, usage(1, 27)));
+}
+
+#[test]
+fn clean_sync_commits_no_rename() {
+    let (mut store, file) = synced_file(Folders::Ordered, b"kept");
     let other = store.make(ROOT, OsStr::new("other"), New::File, 0o644, UNIX_EPOCH).unwrap();
-    store.write(other, 0, b"synced, but its name is not", UNIX_EPOCH).unwrap();
-    let mark = store.mark(other);
-    store.sync(other, mark);
-    let loss = store.lose_power(None);
-    assert_eq!((loss.before, loss.after), (Usage { files: 2, bytes: 35 }, Usage { files: 1, bytes: 4 }));
-    assert_eq!((loss.changes, loss.bytes, loss.entries, loss.torn), (1, 4, 1, None));
-    assert_eq!(store.bytes(), 4);
+    let clean = store.mark(file);
+    store.sync(file, clean);
+    store.lose_power(None);
+    assert_eq!(store.lookup(ROOT, OsStr::new("other")), Err(Refusal::NotThere));
+    assert_eq!(store.about(other), Err(Refusal::NotThere));
+}
+
+#[test]
+fn renames_are_atomic_where_folders_are_ordered() {
+    let (mut store, file) = synced_file(Folders::Ordered, b"kept");
+    let folder = store.make(ROOT, OsStr::new("folder"), New::Folder, 0o755, UNIX_EPOCH).unwrap();
+    store.rename((ROOT, OsStr::new("log")), (folder, OsStr::new("moved")), true).unwrap();
+    let mark = store.mark(folder);
+    store.sync(folder, mark);
+    store.lose_power(None);
+    let names: Vec<_> = store.tree().into_iter().map(|(path, _)| path.display().to_string()).collect();
+    assert_eq!(names, ["folder", "folder/moved"]);
+    assert_eq!(store.read(file, 0, 9).unwrap(), b"kept");
+}
+
+#[test]
+fn units_are_sectors_then_blocks() {
+    let unit = |bytes, grows| Unit { bytes, grows };
+    let writes = [100..1_100, 8_000..8_300, 5_000..5_001];
+    let all = units(&writes, 600, Folders::Ordered);
+    let expected =
+        [unit(100..512, false), unit(512..600, false), unit(600..1_100, true), unit(5_000..8_192, true)];
+    assert_eq!(all[..4], expected);
+    assert_eq!(all[4..], [unit(8_192..8_300, true)]);
+    assert_eq!(units(&writes[..1], 600, Folders::Strict).len(), 3);
+}
+
+#[test]
+fn removed_files_are_freed_once_durable() {
+    for folders in BOTH {
+        let (mut store, file) = synced_file(folders, b"kept");
+        store.remove(ROOT, OsStr::new("log"), false).unwrap();
+        store.let_go(file);
+        assert_eq!(store.bytes(), 4, "a power loss would bring it back");
+        let mark = store.mark(ROOT);
+        store.sync(ROOT, mark);
+        assert_eq!(store.bytes(), 0);
+    }
 }
 
 #[test]
 fn what_a_failed_sync_did_not_write_no_later_one_does() {
-    let (mut store, file) = synced_file(b"kept");
+    let (mut store, file) = synced_file(Folders::default(), b"kept");
     store.write(file, 4, b"lost", UNIX_EPOCH).unwrap();
     store.fail_sync(file);
     store.write(file, 8, b"later", UNIX_EPOCH).unwrap();
@@ -305,7 +506,7 @@ fn what_a_failed_sync_did_not_write_no_later_one_does() {
 
 #[test]
 fn a_removed_file_that_is_open_can_be_read_until_it_is_let_go() {
-    let (mut store, file) = synced_file(b"kept");
+    let (mut store, file) = synced_file(Folders::default(), b"kept");
     store.remove(ROOT, OsStr::new("log"), false).unwrap();
     let mark = store.mark(ROOT);
     store.sync(ROOT, mark);
@@ -317,7 +518,7 @@ fn a_removed_file_that_is_open_can_be_read_until_it_is_let_go() {
 
 #[test]
 fn a_file_that_would_not_fit_is_refused_before_memory_is_taken() {
-    let (mut store, file) = synced_file(b"kept");
+    let (mut store, file) = synced_file(Folders::default(), b"kept");
     assert_eq!(store.set_length(file, u64::MAX, UNIX_EPOCH), Err(Refusal::NoSpace));
     assert_eq!(store.write(file, CAPACITY, b"x", UNIX_EPOCH), Err(Refusal::NoSpace));
     assert_eq!(store.bytes(), 4);

@@ -1,0 +1,114 @@
+# A front for one NATS server: GET and PUT of /kv/<key> become reads and writes of a JetStream stream with three replicas.
+import asyncio, base64, json, os, subprocess, sys
+
+name, ip, port, data, others, sync = sys.argv[1:]
+peers = [peer.split("=")[1].split(":")[0] for peer in others.split(",")]
+jetstream = dict(store_dir=data + "/nats")
+if sync != "default":
+    jetstream["sync_interval"] = sync
+cluster = dict(name="bench", listen=ip + ":6222", routes=["nats://%s:6222" % peer for peer in peers])
+config = dict(server_name=name, listen=ip + ":4222", jetstream=jetstream, cluster=cluster)
+# Beside the data, not in it: it is no part of what a power loss may take.
+path = os.path.dirname(data) + "/nats.conf"
+with open(path, "w") as file:
+    json.dump(config, file)
+server = subprocess.Popen(["nats-server", "-c", path])
+
+STREAM = dict(name="KV", subjects=["kv.>"], num_replicas=3, storage="file", max_msgs_per_subject=1, discard="new")
+waiting, inboxes, nats = dict(), iter(range(1 << 60)), None
+
+
+async def connect():
+    """Connects to the server, and once more whenever the connection ends."""
+    global nats
+    while server.poll() is None:
+        try:
+            reader, writer = await asyncio.open_connection(ip, 4222)
+            await reader.readline()
+            options = dict(verbose=False, headers=True, no_responders=True, lang="py", version="0", protocol=1)
+            writer.write(b"CONNECT " + json.dumps(options).encode() + b"\r\nSUB inbox.* 1\r\nPING\r\n")
+            nats = writer
+            while line := await reader.readline():
+                words = line.decode().split()
+                if words[0] == "PING":
+                    writer.write(b"PONG\r\n")
+                elif words[0] in ("MSG", "HMSG"):
+                    body = (await reader.readexactly(int(words[-1]) + 2))[:-2]
+                    # A message with headers is what the server says where nobody answers.
+                    answer = None if words[0] == "HMSG" else json.loads(body)
+                    future = waiting.pop(words[1], None)
+                    if future and not future.done():
+                        future.set_result(answer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        nats = None
+        await asyncio.sleep(0.02)
+    os._exit(1)
+
+
+async def ask(subject, body):
+    """What is answered to a message, or None."""
+    if nats is None:
+        return None
+    inbox = "inbox.%s-%d-%d" % (name, os.getpid(), next(inboxes))
+    waiting[inbox] = asyncio.get_running_loop().create_future()
+    nats.write(b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), inbox.encode(), len(body), body))
+    try:
+        return await asyncio.wait_for(waiting[inbox], 0.8)
+    except asyncio.TimeoutError:
+        return None
+    finally:
+        waiting.pop(inbox, None)
+
+
+async def made():
+    """Makes the stream, once a leader of the cluster answers."""
+    while True:
+        answer = await ask("$JS.API.STREAM.CREATE.KV", json.dumps(STREAM).encode())
+        if answer and "error" not in answer:
+            return
+        await asyncio.sleep(0.1)
+
+
+async def kv(method, key, body):
+    unknown = 504, dict(error="no answer")
+    if method == "PUT":
+        answer = await ask("kv." + key, body)
+        return (200, dict(applied=True)) if answer and "seq" in answer else unknown
+    # What the stream's leader has is current once a majority has taken a message after the read began.
+    answer = await ask("kv.barrier", b"")
+    if not answer or "seq" not in answer:
+        return unknown
+    answer = await ask("$JS.API.STREAM.MSG.GET.KV", json.dumps(dict(last_by_subj="kv." + key)).encode())
+    if answer and "message" in answer:
+        return 200, dict(value=base64.b64decode(answer["message"].get("data", "")).decode())
+    absent = answer and answer.get("error", dict()).get("err_code") == 10037
+    return (404, dict(value=None)) if absent else unknown
+
+
+async def serve(reader, writer):
+    try:
+        while line := await reader.readline():
+            method, path, _ = line.decode().split()
+            length = 0
+            while (line := await reader.readline()).strip():
+                header, value = line.decode().split(":", 1)
+                length = int(value) if header.lower() == "content-length" else length
+            body = await reader.readexactly(length)
+            found = path.startswith("/kv/") and method in ("GET", "PUT")
+            status, answer = await kv(method, path[4:], body) if found else (404, dict(error="not here"))
+            text = json.dumps(answer).encode()
+            writer.write(b"HTTP/1.1 %d -\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text))
+            await writer.drain()
+    except (OSError, ValueError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.close()
+
+
+async def main():
+    front = await asyncio.start_server(serve, ip, int(port))
+    await asyncio.gather(connect(), made(), front.serve_forever())
+
+
+asyncio.run(main())
