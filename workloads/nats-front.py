@@ -1,4 +1,5 @@
-# A front for one NATS server: GET and PUT of /kv/<key> become reads and writes of a JetStream stream with three replicas.
+# A front for one NATS server: /kv/<key> and /kv/<key>/cas become reads and writes of a JetStream stream with three
+# replicas, whose last message on a subject is the value of a key.
 import asyncio, base64, json, os, subprocess, sys
 
 name, ip, port, data, others, sync = sys.argv[1:]
@@ -46,13 +47,18 @@ async def connect():
     os._exit(1)
 
 
-async def ask(subject, body):
-    """What is answered to a message, or None."""
+async def ask(subject, body, expected=None):
+    """What is answered to a message, or None. With `expected` it is taken only if this was the last on its subject."""
     if nats is None:
         return None
     inbox = "inbox.%s-%d-%d" % (name, os.getpid(), next(inboxes))
     waiting[inbox] = asyncio.get_running_loop().create_future()
-    nats.write(b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), inbox.encode(), len(body), body))
+    to = b"%s %s" % (subject.encode(), inbox.encode())
+    if expected is None:
+        nats.write(b"PUB %s %d\r\n%s\r\n" % (to, len(body), body))
+    else:
+        head = b"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: %d\r\n\r\n" % expected
+        nats.write(b"HPUB %s %d %d\r\n%s%s\r\n" % (to, len(head), len(head) + len(body), head, body))
     try:
         return await asyncio.wait_for(waiting[inbox], 0.8)
     except asyncio.TimeoutError:
@@ -70,20 +76,44 @@ async def made():
         await asyncio.sleep(0.1)
 
 
-async def kv(method, key, body):
-    unknown = 504, dict(error="no answer")
-    if method == "PUT":
-        answer = await ask("kv." + key, body)
-        return (200, dict(applied=True)) if answer and "seq" in answer else unknown
+def taken(answer):
+    """Whether a message is acknowledged; a refusal has a sequence number too, 0."""
+    return bool(answer) and "error" not in answer and answer.get("seq", 0) > 0
+
+
+UNKNOWN = 504, dict(error="no answer")
+
+
+async def read(key):
+    """The value of a key and its sequence number; None where nothing is known of it."""
     # What the stream's leader has is current once a majority has taken a message after the read began.
-    answer = await ask("kv.barrier", b"")
-    if not answer or "seq" not in answer:
-        return unknown
+    if not taken(await ask("kv.barrier", b"")):
+        return None
     answer = await ask("$JS.API.STREAM.MSG.GET.KV", json.dumps(dict(last_by_subj="kv." + key)).encode())
     if answer and "message" in answer:
-        return 200, dict(value=base64.b64decode(answer["message"].get("data", "")).decode())
-    absent = answer and answer.get("error", dict()).get("err_code") == 10037
-    return (404, dict(value=None)) if absent else unknown
+        return base64.b64decode(answer["message"].get("data", "")).decode(), answer["message"]["seq"]
+    return (None, 0) if answer and answer.get("error", dict()).get("err_code") == 10037 else None
+
+
+async def kv(method, key, body):
+    if method == "GET":
+        found = await read(key)
+        if not found:
+            return UNKNOWN
+        return 200 if found[1] else 404, dict(value=found[0])
+    if method == "PUT":
+        return (200, dict(applied=True)) if taken(await ask("kv." + key, body)) else UNKNOWN
+    wanted = json.loads(body)
+    while found := await read(key):
+        if found[0] != wanted["from"]:
+            return 409, dict(actual=found[0])
+        answer = await ask("kv." + key, wanted["to"].encode(), found[1])
+        if taken(answer):
+            return 200, dict(applied=True)
+        # It is refused where another message came first.
+        if not answer or answer.get("error", dict()).get("err_code") != 10071:
+            break
+    return UNKNOWN
 
 
 async def serve(reader, writer):
@@ -95,8 +125,9 @@ async def serve(reader, writer):
                 header, value = line.decode().split(":", 1)
                 length = int(value) if header.lower() == "content-length" else length
             body = await reader.readexactly(length)
-            found = path.startswith("/kv/") and method in ("GET", "PUT")
-            status, answer = await kv(method, path[4:], body) if found else (404, dict(error="not here"))
+            key = path.removeprefix("/kv/").removesuffix("/cas")
+            known = path.startswith("/kv/") and method in ("GET", "PUT", "POST")
+            status, answer = await kv(method, key, body) if known else (404, dict(error="not here"))
             text = json.dumps(answer).encode()
             writer.write(b"HTTP/1.1 %d -\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text))
             await writer.drain()
