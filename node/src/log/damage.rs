@@ -26,27 +26,27 @@ fn open(life: &Life, left: Volume, what: &str) -> Result<u64, LogError> {
     Ok(recovered.torn_bytes)
 }
 
-/// Damages each file of a life in all these ways; returns how often that was refused, and how often not.
-fn everywhere(ways: impl Fn(&Path, &[u8]) -> Vec<(String, Option<Vec<u8>>)>) -> (u64, u64) {
+/// Damages each file of a life in all these ways; returns how often that was refused.
+fn everywhere(ways: impl Fn(&Path, &[u8]) -> Vec<(String, Option<Vec<u8>>)>) -> u64 {
     let life = lived();
     let volume = life.disk.volume();
-    let (mut refused, mut survived) = (0, 0);
+    let mut refused = 0;
     for (name, bytes) in volume.files().into_iter().filter(|(name, _)| name != Path::new("/log")) {
         for (way, after) in ways(&name, &bytes) {
             let what = format!("{}: {way}", name.display());
             match open(&life, volume.with_file(&name, after), &what) {
-                Ok(_) => survived += 1,
+                Ok(_) => {}
                 Err(LogError::Damaged { .. } | LogError::Missing { .. }) => refused += 1,
                 Err(error) => unreachable!("{what}: {error}"),
             }
         }
     }
-    (refused, survived)
+    refused
 }
 
 #[test]
 fn no_flipped_bit_loses_a_record() {
-    let (refused, _) = everywhere(|_, bytes| {
+    let refused = everywhere(|_, bytes| {
         let flip = |at: usize, bit: usize| {
             let mut after = bytes.to_vec();
             after[at] ^= 1_u8 << bit;
@@ -59,7 +59,7 @@ fn no_flipped_bit_loses_a_record() {
 
 #[test]
 fn no_cut_loses_a_record() {
-    let (refused, _) = everywhere(|_, bytes| {
+    let refused = everywhere(|_, bytes| {
         (0..bytes.len()).map(|length| (format!("{length} bytes"), Some(bytes[..length].to_vec()))).collect()
     });
     assert!(refused > 1_000, "{refused} refusals show too little");
@@ -67,7 +67,7 @@ fn no_cut_loses_a_record() {
 
 #[test]
 fn no_run_of_zeros_loses_a_record() {
-    let (refused, _) = everywhere(|_, bytes| {
+    let refused = everywhere(|_, bytes| {
         let zero = |(at, length): (usize, usize)| {
             let mut after = bytes.to_vec();
             let end = bytes.len().min(at + length);
@@ -82,9 +82,8 @@ fn no_run_of_zeros_loses_a_record() {
 
 #[test]
 fn no_missing_file_loses_a_record() {
-    let (refused, survived) = everywhere(|_, _| vec![("removed".to_owned(), None)]);
+    let refused = everywhere(|_, _| vec![("removed".to_owned(), None)]);
     assert!(refused >= 4, "owner, snapshot and two segments are needed, and {refused} were missed");
-    assert!(survived > 0, "spare segments may go");
 }
 
 #[test]
