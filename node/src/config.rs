@@ -20,6 +20,10 @@ pub struct NodeConfig {
     /// Whether that address is in a network which nothing outside can reach, as loopback is: a lab's.
     #[serde(default)]
     pub enclosed: bool,
+    /// What proves to the other members that a node is one of them: the same on every node of a cluster, and on no other. Without it
+    /// the environment's `BENCH_SECRET` is taken; a node that has neither listens on loopback only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
     /// Folder of its log; made if it is not there.
     pub data: PathBuf,
     /// A file by which the bench shifts this node's wall clock, as [`WallClock`](crate::clock::WallClock) reads it.
@@ -50,6 +54,50 @@ impl NodeConfig {
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// What the nodes of one cluster share, and never print.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Bytes of a secret, at least.
+    const BYTES_MIN: usize = 16;
+
+    /// A secret in these words.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// A secret that nobody has had before.
+    pub fn random() -> Self {
+        Self(
+            rand::random::<[u8; 32]>().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+        )
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Says what is wrong with it, beginning with the option's name.
+    pub fn check(&self) -> Result<(), String> {
+        if self.0.len() >= Self::BYTES_MIN {
+            return Ok(());
+        }
+        let least = Self::BYTES_MIN;
+        Err(format!(
+            "secret: it has fewer than {least} bytes; make one, for example with `openssl rand -hex 32`"
+        ))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
     }
 }
 
@@ -87,6 +135,9 @@ impl Role {
         }
     }
 }
+
+/// The largest WINDOW.
+const WINDOW_MAX: u64 = 1_000_000;
 
 /// The options of the protocol: the section `[cluster.paxos]` of a spec.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,8 +208,8 @@ impl PaxosOptions {
         if let Some((name, _)) = positive.into_iter().find(|(_, duration)| duration.is_zero()) {
             return Err(format!("{name}: 0 would never end; give a duration such as \"100ms\""));
         }
-        if self.window == 0 {
-            return Err("window: 0 would let nothing be proposed; give at least 1".to_owned());
+        if !(1..=WINDOW_MAX).contains(&self.window) {
+            return Err(format!("window: {} must be from 1 to {WINDOW_MAX}", self.window));
         }
         if self.snapshot_bytes == 0 {
             return Err(

@@ -4,6 +4,8 @@
 
 use crate::config::NodeConfig;
 use crate::paxos::membership::{Membership, Roster};
+use crate::transport::identity::{Key, MEMBERS, Nonce, hex, unhex};
+use crate::transport::{NONCE, PROOF};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
@@ -23,12 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ANSWER_MAX: usize = 1 << 20;
 
 /// Waits until one of the members knows of a configuration that this node is in.
-pub(crate) async fn wait(config: &NodeConfig) -> Roster {
+pub(crate) async fn wait(config: &NodeConfig, key: &Key, has_secret: bool) -> Roster {
     println!("waiting to be added to the cluster (POST /config at one of its members)");
     loop {
         for member in &config.members {
-            let membership = tokio::time::timeout(PATIENCE, ask(member.address)).await;
+            let membership = tokio::time::timeout(PATIENCE, ask(member.address, key)).await;
             if let Ok(Ok(membership)) = membership
+                && (has_secret || is_at_home(config, &membership))
                 && let Some(roster) = counted_in(config, membership)
             {
                 println!("added to the cluster, as {} says", member.name);
@@ -45,18 +48,30 @@ fn counted_in(config: &NodeConfig, membership: Membership) -> Option<Roster> {
     if earlier { None } else { Roster::of(membership, &config.name) }
 }
 
-async fn ask(address: SocketAddr) -> io::Result<Membership> {
+/// Whether the members know this node where it listens. Without a secret, nothing else tells another cluster's node of this name.
+fn is_at_home(config: &NodeConfig, membership: &Membership) -> bool {
+    membership.named(&config.name).is_some_and(|node| node.address == config.listen)
+}
+
+async fn ask(address: SocketAddr, key: &Key) -> io::Result<Membership> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     tokio::spawn(connection);
+    let nonce: Nonce = rand::random();
     let request = Request::get("/config")
+        .header(NONCE, hex(&nonce))
         .header(hyper::header::HOST, address.to_string())
         .body(Empty::<Bytes>::new())
         .map_err(io::Error::other)?;
     let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    let proof = response.headers().get(PROOF).and_then(|proof| unhex::<32>(proof.to_str().ok()?));
     let body = Limited::new(response.into_body(), ANSWER_MAX).collect().await.map_err(io::Error::other)?;
-    serde_json::from_slice(&body.to_bytes()).map_err(io::Error::other)
+    let body = body.to_bytes();
+    if !proof.is_some_and(|proof| key.holds(&proof, MEMBERS, &[&nonce, &body])) {
+        return Err(io::Error::other("the answer is not proved to be a member's"));
+    }
+    serde_json::from_slice(&body).map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -18,4 +18,4 @@ pub mod store;
 pub mod transport;
 mod whole;
 
-pub use process::{NodeError, run};
+pub use process::{NodeError, SECRET, run};

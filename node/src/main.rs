@@ -26,6 +26,10 @@ fn main() -> ExitCode {
     };
     match node::run(config, parent) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error @ node::NodeError::Config(_)) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(4)

@@ -7,15 +7,17 @@
 )]
 
 use crate::clock::WallClock;
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, Secret};
 use crate::driver::Driver;
 use crate::http::Server;
 use crate::join;
 use crate::log::{Log, LogError, Recovered, Salts};
-use crate::paxos::membership::Roster;
+use crate::paxos::membership::{Membership, NAME_MAX, Roster, is_name};
 use crate::transport::Peers;
+use crate::transport::identity::{Identity, Key};
 use std::hash::BuildHasher as _;
 use std::io::Read as _;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -52,6 +54,9 @@ pub enum NodeError {
     Orphaned(u32),
 }
 
+/// The variable of the environment that has the secret where the configuration has none.
+pub const SECRET: &str = "BENCH_SECRET";
+
 /// How long requests that are under way may take when the node is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -65,6 +70,9 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         die_with(parent)?;
     }
     config.paxos.check().map_err(NodeError::Config)?;
+    check_names(&config)?;
+    let secret = find_secret(&config)?;
+    let key = Key::new(secret.as_ref());
     let enclosed = config.enclosed || config.listen.ip().is_loopback();
     if !config.paxos.flaw.is_empty() && !enclosed {
         return Err(NodeError::Config(format!(
@@ -80,7 +88,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
     let log = open_log(&config)?;
-    let roster = known_roster(&config, &log.1)?;
+    let roster = known_roster(&config, &log.1, secret.is_some().then(|| key.cluster()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
         let address = config.listen;
@@ -91,18 +99,20 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
             roster
         } else {
             tokio::select! {
-                roster = join::wait(&config) => roster,
+                roster = join::wait(&config, &key, secret.is_some()) => roster,
                 stopped = terminated() => return stopped,
             }
         };
         check_window(&config, roster.membership.window, "the cluster has")?;
+        let cluster = &roster.membership.cluster;
+        let identity = Arc::new(Identity::new(&config.name, cluster, config.paxos.window, key));
         let server = Server {
             inbox: inbox.clone(),
-            window: config.paxos.window,
+            identity: Arc::clone(&identity),
             clock,
             anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),
         };
-        let peers = Peers::new(config.paxos.window);
+        let peers = Peers::new(identity);
         let driver = Driver::new(config, &roster, (started, life), log, peers, inbox);
         say_recovery(&driver, address);
         let (stop, stops) = watch::channel(false);
@@ -134,6 +144,31 @@ fn open_log(config: &NodeConfig) -> Result<(Log, Recovered), NodeError> {
     Ok(log)
 }
 
+/// The names of nodes travel in headers.
+fn check_names(config: &NodeConfig) -> Result<(), NodeError> {
+    let names = config.members.iter().map(|member| &member.name).chain([&config.name]);
+    names.into_iter().find(|name| !is_name(name)).map_or(Ok(()), |name| {
+        Err(NodeError::Config(format!(
+            "name: {name:?} must be 1 to {NAME_MAX} ASCII characters without spaces"
+        )))
+    })
+}
+
+/// The secret of the cluster, which a node needs that others than its own machine can reach.
+fn find_secret(config: &NodeConfig) -> Result<Option<Secret>, NodeError> {
+    let environment = || std::env::var(SECRET).ok().filter(|secret| !secret.is_empty()).map(Secret::new);
+    let secret = config.secret.clone().or_else(environment);
+    secret.as_ref().map_or(Ok(()), Secret::check).map_err(NodeError::Config)?;
+    if secret.is_none() && !config.enclosed && !config.listen.ip().is_loopback() {
+        return Err(NodeError::Config(format!(
+            "secret: a node that listens on {} needs one, or anybody there could speak for a member; give all nodes of the \
+             cluster the same, for example from `openssl rand -hex 32`",
+            config.listen
+        )));
+    }
+    Ok(secret)
+}
+
 /// Keeps the runtime from being without an alarm: then each one that a connection sets for its next request would
 /// cost a system call, however far off it is.
 async fn tick() {
@@ -155,9 +190,21 @@ fn check_window(config: &NodeConfig, window: u64, whose: &str) -> Result<(), Nod
 }
 
 /// Who is who before the first record of the log; none if the node must wait until it is added to a cluster.
-fn known_roster(config: &NodeConfig, recovered: &Recovered) -> Result<Option<Roster>, NodeError> {
+///
+/// The cluster is called after its first members, or after its secret, and as when the log was begun ever after.
+fn known_roster(
+    config: &NodeConfig,
+    recovered: &Recovered,
+    cluster: Option<String>,
+) -> Result<Option<Roster>, NodeError> {
     if !config.join {
-        let roster = Roster::new(&config.members, &config.name, config.paxos.window);
+        let mut membership = Membership::genesis(&config.members, config.paxos.window);
+        if let Some(membership) = &mut membership
+            && let Some(cluster) = recovered.members().map(|known| known.cluster.clone()).or(cluster)
+        {
+            membership.cluster = cluster;
+        }
+        let roster = membership.and_then(|membership| Roster::of(membership, &config.name));
         let error = || NodeError::Config(format!("{} is not one of at most 255 members", config.name));
         return roster.ok_or_else(error).map(Some);
     }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, System};
 use nemesis::{Exit, Lab, LabConfig, LabError};
-use node::config::{Member, Role};
+use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,9 +60,10 @@ impl Cluster {
         let nodes = addressed(&|_| true);
         let replicas =
             addressed(&|node| cluster.system != System::Paxos || node.roles.contains(&Role::Replica));
+        let secret = Secret::random();
         for (number, node) in (0..).zip(&planned) {
             let command = match cluster.system {
-                System::Paxos => paxos::command(cluster, &lab, node, folder, (number, seed))?,
+                System::Paxos => paxos::command(cluster, &lab, node, folder, (number, seed), &secret)?,
                 System::Etcd | System::Command => foreign::command(cluster, &lab, node, folder)?,
             };
             if node.spare {

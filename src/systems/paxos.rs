@@ -4,11 +4,12 @@ use super::cluster::output_path;
 use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
 use nemesis::{Lab, Mode, ProcessClock, ProcessCommand};
-use node::config::{Member, NodeConfig};
+use node::config::{Member, NodeConfig, Secret};
 use std::fs;
 use std::path::Path;
 
-/// Writes a node's configuration, and says how to start it. `chance` is its number and the run's seed.
+/// Writes a node's configuration, and says how to start it. `chance` is its number and the run's seed. The `secret` of the
+/// cluster stays out of the file, which is a part of the results.
 ///
 /// # Errors
 /// When the configuration cannot be written.
@@ -18,6 +19,7 @@ pub(super) fn command(
     node: &PlannedNode,
     folder: &Path,
     chance: (u64, u64),
+    secret: &Secret,
 ) -> Result<ProcessCommand, Failure> {
     let (number, seed) = chance;
     let (spares, members): (Vec<_>, Vec<_>) =
@@ -35,6 +37,7 @@ pub(super) fn command(
         name: node.name.clone(),
         listen: lab.listen_address(&node.name),
         enclosed: lab.mode() == Mode::Lab,
+        secret: None,
         data: own.join("data"),
         clock: Some(clock.clone()),
         // Nodes that jitter alike would never get out of each other's way.
@@ -57,7 +60,7 @@ pub(super) fn command(
     Ok(ProcessCommand {
         program,
         args: vec!["node".into(), "--config".into(), path.into(), "--parent".into(), parent.into()],
-        env: Vec::new(),
+        env: vec![(node::SECRET.into(), secret.expose().into())],
         output: output_path(folder, &config.name),
         data: Some(config.data),
         clock: Some(ProcessClock::Itself(clock)),

@@ -130,6 +130,7 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Pat
         clock: None,
         seed: u64::from(place),
         enclosed: false,
+        secret: None,
         members: addresses.iter().enumerate().map(member).collect(),
         routes: std::collections::BTreeMap::new(),
         join: false,

@@ -2,12 +2,12 @@
 
 use super::Driver;
 use crate::config::Role;
-use crate::paxos::membership::Membership;
+use crate::paxos::membership::{Membership, Node};
 use crate::paxos::message::{Message, NodeId};
 use crate::paxos::packet::Packet;
 use crate::paxos::replica::Replica;
 use crate::paxos::step::{Record, Step};
-use std::net::SocketAddr;
+use crate::transport::Other;
 use std::time::Duration;
 
 impl Driver {
@@ -73,7 +73,8 @@ impl Driver {
 
     /// Acts on what the members are now. What is accepted from here on is behind it in the log.
     fn take_up(&mut self, now: Duration, membership: Membership) {
-        if membership.version <= self.roster.version {
+        let Membership { version, cluster, window, .. } = &self.roster.membership;
+        if membership.version <= *version || (&membership.cluster, membership.window) != (cluster, *window) {
             return;
         }
         self.roster = self.roster.follow(membership, &self.config.name);
@@ -105,9 +106,12 @@ impl Driver {
             member.map(|member| member.address).or_else(|| self.config.routes.get(name).copied())
         };
         let others = self.roster.membership.nodes().filter(|node| node.name != self.config.name);
-        let others: Vec<(NodeId, SocketAddr)> =
-            others.map(|node| (node.id, own(&node.name).unwrap_or(node.address))).collect();
-        self.outbox.dial(&self.config.name, self.roster.me, self.roster.version, &others);
+        let other = |node: &Node| {
+            let address = own(&node.name).unwrap_or(node.address);
+            Other { id: node.id, name: node.name.as_str().into(), address }
+        };
+        let others = others.map(other).collect();
+        self.outbox.dial(self.roster.me, self.roster.version, others);
     }
 
     /// Says what the members are now.

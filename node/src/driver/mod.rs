@@ -24,7 +24,7 @@ use crate::paxos::snapshot::{Roles, encode};
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::status::{Recovery, Status};
 use crate::store::{Answer, Operation};
-use crate::transport::Peers;
+use crate::transport::{Peers, Room};
 use outbox::Outbox;
 use snapshots::{Saved, Snapshots};
 use std::collections::{BTreeSet, VecDeque};
@@ -70,6 +70,8 @@ pub enum Input {
         from: Arc<str>,
         /// Its messages, in order.
         packets: Vec<Packet>,
+        /// What they take from the room for waiting frames of this connection, until they are handled.
+        room: Room,
     },
     /// The connection from this node broke.
     Lost(Arc<str>),
@@ -256,7 +258,7 @@ impl Driver {
     fn input(&mut self, now: Duration, input: Input) -> Result<(), LogError> {
         match input {
             Input::Request { command, read, reply } => self.request(now, command, read, reply),
-            Input::Frame { from, packets } => self.frame(now, &from, packets),
+            Input::Frame { from, packets, room: _ } => self.frame(now, &from, packets),
             Input::Lost(from) => {
                 if let (Some(id), Some(leader)) = (self.id_of(&from), &mut self.leader) {
                     leader.lost(now, id);

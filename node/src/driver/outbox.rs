@@ -7,9 +7,8 @@ use crate::log::{Batch, LogWriter};
 use crate::paxos::message::{Message, NodeId, Slot};
 use crate::paxos::step::{Record, Step, Ticket};
 use crate::store::Answer;
-use crate::transport::Peers;
+use crate::transport::{Other, Peers};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long records that nothing waits for are kept back, in the hope that they can share a sync.
@@ -60,9 +59,9 @@ impl Outbox {
     }
 
     /// Sends to these other nodes from now on, as node `me`, which knows this version of the membership.
-    pub(super) fn dial(&mut self, name: &str, me: NodeId, version: u64, others: &[(NodeId, SocketAddr)]) {
+    pub(super) fn dial(&mut self, me: NodeId, version: u64, others: Vec<Other>) {
         self.me = me;
-        self.peers.dial(name, Message::Knows { version, sender: me }, others);
+        self.peers.dial(Message::Knows { version, sender: me }, others);
     }
 
     /// Sends something that depends on no record.

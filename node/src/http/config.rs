@@ -7,9 +7,12 @@ use crate::driver::Input;
 use crate::paxos::membership::Change;
 use crate::paxos::message::Command;
 use crate::store::Operation;
-use http_body_util::Full;
+use crate::transport::identity::{MEMBERS, hex, unhex};
+use crate::transport::{NONCE, PROOF};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::HeaderValue;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
 /// What a change looks like.
@@ -24,7 +27,9 @@ pub(super) async fn answer(
         Method::GET => {
             let (reply, members) = oneshot::channel();
             server.inbox.send(Input::Members(reply)).map_err(|_| Failure::stopping())?;
-            Ok(json(StatusCode::OK, &members.await.map_err(|_| Failure::stopping())?))
+            let mut response = json(StatusCode::OK, &members.await.map_err(|_| Failure::stopping())?);
+            prove(server, request.headers(), &mut response).await;
+            Ok(response)
         }
         Method::POST => {
             let (client, sequence) = name(server, request.headers())?;
@@ -35,5 +40,16 @@ pub(super) async fn answer(
             answered(answer, slot)
         }
         _ => Err(Failure::method("GET, POST")),
+    }
+}
+
+/// A node that waits to be added asks with a nonce: proves that the answer is a member's, and arrived as it was sent.
+async fn prove(server: &Server, headers: &HeaderMap, response: &mut Response<Full<Bytes>>) {
+    let nonce = headers.get(NONCE).and_then(|value| unhex::<16>(value.to_str().ok()?));
+    let Some(nonce) = nonce else { return };
+    let Ok(body) = response.body().clone().collect().await;
+    let proof = hex(&server.identity.key().prove(MEMBERS, &[&nonce, &body.to_bytes()]));
+    if let Ok(proof) = HeaderValue::from_str(&proof) {
+        response.headers_mut().insert(PROOF, proof);
     }
 }

@@ -15,7 +15,8 @@ mod respond;
 use crate::clock::WallClock;
 use crate::driver::{Decisions, Input};
 use crate::status::Status;
-use crate::transport::{self, FROM, PROTOCOL, WINDOW};
+use crate::transport::identity::Identity;
+use crate::transport::{Admission, PROTOCOL};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, UPGRADE};
@@ -35,8 +36,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub struct Server {
     /// The way to the driver.
     pub inbox: mpsc::UnboundedSender<Input>,
-    /// WINDOW of the paper, which nodes that dial in must have as well.
-    pub window: u64,
+    /// This node, as other nodes that dial in must know it.
+    pub identity: Arc<Identity>,
     /// The node's wall clock.
     pub clock: WallClock,
     /// Names for the commands of clients that give none: this node's name, and a count.
@@ -178,28 +179,22 @@ impl Server {
         if header(UPGRADE.as_str()) != Some(PROTOCOL) {
             return Err(Failure::bad(format!("/paxos is for nodes, which ask for `Upgrade: {PROTOCOL}`")));
         }
-        let from = header(FROM).filter(|name| !name.is_empty()).map(Arc::from);
-        let from =
-            from.ok_or_else(|| Failure::bad(format!("the header {FROM} must name a member of the cluster")))?;
-        let window = header(WINDOW).unwrap_or("none");
-        if window != self.window.to_string() {
-            let windows = format!("{from} has window {window} and this node {}", self.window);
-            return Err(Failure::bad(format!("{windows}; give all nodes of a cluster the same")));
+        let admission = Admission::of(&self.identity, request.headers()).map_err(Failure::forbidden)?;
+        let mut response = Response::builder()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header(CONNECTION, "upgrade")
+            .header(UPGRADE, PROTOCOL);
+        for (name, value) in admission.headers() {
+            response = response.header(name, value);
         }
         let inbox = self.inbox.clone();
         tokio::spawn(async move {
             if let Ok(upgraded) = hyper::upgrade::on(request).await {
                 // The other node dials again when the connection breaks.
-                let _ = transport::receive(Arc::clone(&from), upgraded, inbox.clone()).await;
-                let _ = inbox.send(Input::Lost(from));
+                admission.receive(upgraded, inbox).await;
             }
         });
-        Response::builder()
-            .status(StatusCode::SWITCHING_PROTOCOLS)
-            .header(CONNECTION, "upgrade")
-            .header(UPGRADE, PROTOCOL)
-            .body(Full::default())
-            .map_err(|error| Failure::bad(error.to_string()))
+        response.body(Full::default()).map_err(|error| Failure::bad(error.to_string()))
     }
 }
 

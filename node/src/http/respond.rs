@@ -33,6 +33,11 @@ impl Failure {
         Self::definite(StatusCode::BAD_REQUEST, error)
     }
 
+    /// Whoever asks may not.
+    pub(super) fn forbidden(error: impl Into<String>) -> Self {
+        Self::definite(StatusCode::FORBIDDEN, error)
+    }
+
     /// The request is too large.
     pub(super) fn too_large(limit: usize) -> Self {
         Self::definite(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have {limit} bytes at most"))

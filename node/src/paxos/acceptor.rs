@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Bytes of pvalues in one answer to a scout, roughly; a larger one travels by itself.
+const PROMISE_BYTES: usize = 1 << 20;
+
 /// Promises ballots and accepts pvalues; keeps the highest pvalue of each slot (section 4.1) that is not yet
 /// safe with enough replicas (section 4.2).
 #[derive(Debug)]
@@ -184,9 +187,24 @@ impl Acceptor {
             step.save.push(Record::Promise(ballot));
         }
         let promised = self.promised.unwrap_or(ballot);
-        let accepted = if promised == ballot { self.pvalues(slot) } else { Vec::new() };
-        step.send
-            .push((scout, Message::P1b { scout: ballot, promised, collected: self.collected, accepted }));
+        let (accepted, next) = if promised == ballot { self.some_pvalues(slot) } else { (Vec::new(), None) };
+        let collected = self.collected;
+        let answer = Message::P1b { scout: ballot, promised, collected, from: slot, accepted, next };
+        step.send.push((scout, answer));
+    }
+
+    /// What it accepted for slots from this one on, as far as it fits one message, and the first slot that did not.
+    /// Nothing is accepted under earlier ballots any more, so what is asked for later belongs to the same promise.
+    fn some_pvalues(&self, from: Slot) -> (Vec<PValue>, Option<Slot>) {
+        let (mut bytes, mut accepted) = (0, Vec::new());
+        for (&slot, (ballot, command)) in self.accepted.range(from..) {
+            bytes += command.size();
+            if bytes > PROMISE_BYTES && !accepted.is_empty() {
+                return (accepted, Some(slot));
+            }
+            accepted.push(PValue { ballot: *ballot, slot, command: Arc::clone(command) });
+        }
+        (accepted, None)
     }
 
     /// What it accepted for slots from this one on.

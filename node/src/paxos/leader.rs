@@ -2,12 +2,13 @@
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
+use super::commanders::Commanders;
 use super::detector::Detector;
 use super::lease::Lease;
 use super::membership::{Group, Roster};
 use super::message::{Ballot, Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
 use super::progress::Progress;
-use super::scout::{Scout, Scouted};
+use super::scout::{Accepted, Scout, Scouted};
 use super::step::{Record, Step};
 use crate::config::{Leadership, PaxosOptions};
 use crate::flaw::Flaw;
@@ -60,7 +61,7 @@ pub struct Leader {
     highest: Option<Ballot>,
     state: State,
     proposals: BTreeMap<Slot, Proposal>,
-    commanders: BTreeMap<Slot, Commander>,
+    commanders: Commanders,
     backoff: Backoff,
     detector: Detector,
     progress: Progress,
@@ -100,7 +101,7 @@ impl Leader {
             highest: None,
             state,
             proposals: BTreeMap::new(),
-            commanders: BTreeMap::new(),
+            commanders: Commanders::default(),
             lease: Lease::default(),
             preemptions: 0,
             adoptions: 0,
@@ -204,8 +205,9 @@ impl Leader {
         }
         match message {
             Message::Propose(proposal) => self.propose(now, from, proposal, step),
-            Message::P1b { scout, promised, collected, accepted } => {
-                self.scouted(now, from, (scout, promised), (collected, accepted), step);
+            Message::P1b { scout, promised, collected, from: first, accepted: pvalues, next } => {
+                let accepted = Accepted { collected, from: first, pvalues, next };
+                self.scouted(now, from, (scout, promised), accepted, step);
             }
             Message::P2b { commander, slot, promised } => {
                 self.commanded(now, from, (commander, promised), slot, step);
@@ -256,10 +258,11 @@ impl Leader {
     }
 
     fn command(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
-        let commander = Commander::new(self.ballot(), slot, command, now, now + self.options.resend);
+        let again = now + self.commanders.patience(self.options.resend);
+        let commander = Commander::new(self.ballot(), slot, command, now, again);
         let acceptors = &self.roster.group(slot).acceptors;
         step.broadcast(acceptors, &Message::P2a(commander.pvalue().clone()));
-        self.commanders.insert(slot, commander);
+        self.commanders.insert(commander);
     }
 
     /// Sends a scout with a round above every ballot it has seen, and above its own earlier ones.
@@ -269,7 +272,7 @@ impl Leader {
         step.save.push(Record::Round(self.round));
         let mut scout = Scout::new(self.ballot(), self.floor(), now + self.options.resend);
         scout.lowest = self.options.flaw.contains(&Flaw::ScoutTakesLowestBallot);
-        step.broadcast(&self.roster.acceptors, &scout.request());
+        step.send.extend(self.roster.acceptors.iter().map(|&acceptor| (acceptor, scout.request(acceptor))));
         self.lease.give_up();
         self.state = State::Scouting(scout);
     }
@@ -279,7 +282,7 @@ impl Leader {
         now: Duration,
         from: NodeId,
         (ballot, promised): (Ballot, Ballot),
-        accepted: (Slot, Vec<PValue>),
+        accepted: Accepted,
         step: &mut Step,
     ) {
         if ballot != self.ballot() {
@@ -296,6 +299,12 @@ impl Leader {
         };
         match outcome {
             Scouted::Waiting => {}
+            Scouted::Part => {
+                if let State::Scouting(scout) = &mut self.state {
+                    scout.again = now + self.options.resend;
+                    step.send.push((from, scout.request(from)));
+                }
+            }
             Scouted::Preempted(by) => self.preempted(now, by, step),
             Scouted::Adopted { collected, pvalues } => {
                 self.collected = self.collected.max(collected);
@@ -344,7 +353,7 @@ impl Leader {
         if ballot != self.ballot() || !self.is_active() {
             return;
         }
-        let Some(commander) = self.commanders.get_mut(&slot) else {
+        let Some(commander) = self.commanders.get_mut(slot) else {
             if promised > ballot {
                 self.preempted(now, promised, step);
             }
@@ -357,7 +366,7 @@ impl Leader {
             Commanded::Preempted(by) => self.preempted(now, by, step),
             Commanded::Chosen => {
                 let decision = Message::Decision(commander.pvalue().clone());
-                self.commanders.remove(&slot);
+                self.commanders.remove(slot);
                 self.lease.reaches(slot + 1);
                 if let Some(proposal) = self.proposals.get_mut(&slot) {
                     proposal.decided = true;
@@ -417,7 +426,7 @@ impl Leader {
 
     fn pong(&self, now: Duration) -> Message {
         let stuck = |commander: &Commander| now > commander.since + 4 * self.options.patience;
-        let leads = self.is_active() && !self.commanders.values().next().is_some_and(stuck);
+        let leads = self.is_active() && !self.commanders.first().is_some_and(stuck);
         let tries = matches!(self.state, State::Scouting(_) | State::Waiting(_));
         Message::Pong { leads, tries }
     }
@@ -451,7 +460,7 @@ impl Leader {
         let floor = self.floor();
         if self.proposals.first_key_value().is_some_and(|(&slot, _)| slot < floor) {
             self.proposals = self.proposals.split_off(&floor);
-            self.commanders = self.commanders.split_off(&floor);
+            self.commanders.forget(floor);
         }
     }
 
@@ -460,10 +469,7 @@ impl Leader {
         match &self.state {
             State::Waiting(until) => *until,
             State::Scouting(scout) => scout.again,
-            State::Active => {
-                let again = self.commanders.values().map(|commander| commander.again).min();
-                again.unwrap_or(Duration::MAX).min(self.lease.wake())
-            }
+            State::Active => self.commanders.wake().min(self.lease.wake()),
             State::Watching(watch) => watch.until.min(watch.next_ping),
             State::Idle => Duration::MAX,
         }
@@ -497,20 +503,14 @@ impl Leader {
             State::Scouting(scout) if scout.again <= now => {
                 scout.again = again;
                 let silent = self.roster.acceptors.iter().filter(|&&acceptor| !scout.has_answer_of(acceptor));
-                step.send.extend(silent.map(|&acceptor| (acceptor, scout.request())));
+                step.send.extend(silent.map(|&acceptor| (acceptor, scout.request(acceptor))));
             }
             State::Active => {
                 if self.lease.wake() <= now {
                     let ballot = Ballot { round: self.round, leader: self.roster.me };
                     self.lease.ask(now, ballot, self.options.lease, &self.roster.acceptors, step);
                 }
-                for commander in self.commanders.values_mut().filter(|commander| commander.again <= now) {
-                    commander.again = again;
-                    let acceptors = &self.roster.group(commander.pvalue().slot).acceptors;
-                    let silent = acceptors.iter().filter(|&&acceptor| !commander.has_answer_of(acceptor));
-                    let request = || Message::P2a(commander.pvalue().clone());
-                    step.send.extend(silent.map(|&acceptor| (acceptor, request())));
-                }
+                self.commanders.ask_again(now, self.options.resend, &self.roster, step);
             }
             State::Waiting(_) | State::Watching(_) | State::Scouting(_) | State::Idle => {}
         }
@@ -580,7 +580,8 @@ mod tests {
         ticks(&mut leader, 10, 80);
         let mut promised = |round| {
             let (scout, promised) = (leader.ballot(), Ballot { round, leader: OTHER });
-            let answer = Message::P1b { scout, promised, collected: 1, accepted: Vec::new() };
+            let accepted = Vec::new();
+            let answer = Message::P1b { scout, promised, collected: 1, from: 1, accepted, next: None };
             leader.handle(ms(80), NodeId(2), answer, &mut Step::default());
             leader.round()
         };

@@ -7,8 +7,12 @@
 use super::message::{NodeId, NodeSet, Slot};
 use crate::config::{Member, Role};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+
+/// Characters of a node's name, at most.
+pub const NAME_MAX: usize = 64;
 
 /// A member of the cluster, with the number that it alone ever has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,8 @@ pub struct Configuration {
 pub struct Membership {
     /// How often it was changed; 0 is what the cluster began with.
     pub version: u64,
+    /// The cluster's own name, different from that of every other; it never changes.
+    pub cluster: String,
     /// WINDOW of the paper: after how many slots a change takes effect. It never changes.
     pub window: u64,
     /// One configuration; two while a change is under way, the old one first.
@@ -55,11 +61,23 @@ pub struct Change {
     pub remove: Vec<String>,
 }
 
+/// Whether nodes can be called so: the name travels in the header of a request.
+pub fn is_name(name: &str) -> bool {
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The name of a cluster that begins with these members and has no secret to be named after.
+fn name_of_cluster(members: &[Member]) -> String {
+    let members = postcard::to_stdvec(members).expect("members are made of types that postcard can write");
+    let hash = Sha256::digest(members);
+    hash.iter().take(16).fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
+}
+
 impl Membership {
     /// What a cluster begins with; none if there are more members than numbers.
     pub fn genesis(members: &[Member], window: u64) -> Option<Self> {
-        let mut membership =
-            Self { window, configurations: vec![Configuration::default()], ..Self::default() };
+        let (cluster, configurations) = (name_of_cluster(members), vec![Configuration::default()]);
+        let mut membership = Self { cluster, window, configurations, ..Self::default() };
         let members = members.iter().map(|member| membership.number(member)).collect::<Option<_>>()?;
         membership.configurations = vec![Configuration { from: 1, members }];
         Some(membership)
@@ -116,8 +134,10 @@ impl Membership {
             if members.iter().any(|known| known.name == member.name) {
                 return Err(format!("{} is a member already", member.name));
             }
-            if member.name.is_empty() || member.roles.is_empty() {
-                return Err("a member needs a name and at least one role".to_owned());
+            if !is_name(&member.name) || member.roles.is_empty() {
+                return Err(format!(
+                    "a member needs a name of 1 to {NAME_MAX} ASCII characters without spaces, and at least one role"
+                ));
             }
             members.push(next.number(member).ok_or("255 members were added; there are no numbers left")?);
         }
@@ -133,6 +153,23 @@ impl Membership {
         next.configurations.push(Configuration { from, members });
         *self = next;
         Ok(())
+    }
+
+    /// Its size in memory and on the wire, roughly, in bytes.
+    pub fn size(&self) -> usize {
+        let nodes = self.configurations.iter().flat_map(|configuration| &configuration.members);
+        nodes.map(|node| node.name.len() + 40).sum::<usize>() + 100
+    }
+
+    /// Says what cannot be meant about what another node sent.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let sound = |configuration: &Configuration| {
+            let members = &configuration.members;
+            (1..=usize::from(u8::MAX)).contains(&members.len())
+                && members.iter().all(|node| is_name(&node.name))
+        };
+        let counted = (1..=2).contains(&self.configurations.len());
+        if counted && self.configurations.iter().all(sound) { Ok(()) } else { Err("a membership") }
     }
 
     /// Lets go of the old configuration, if `version` is the one that brought the new one.

@@ -99,8 +99,12 @@ pub enum Message {
         /// The acceptor has forgotten the pvalues of slots below this one: they are decided, and safe
         /// with enough replicas.
         collected: Slot,
+        /// The first slot that was asked for.
+        from: Slot,
         /// The highest pvalue of each slot from `from` on; empty when the promise is not the scout's.
         accepted: Vec<PValue>,
+        /// Pvalues of this slot and later ones did not fit, and are to be asked for.
+        next: Option<Slot>,
     },
     /// A commander asks for acceptance.
     P2a(PValue),
@@ -203,6 +207,35 @@ pub enum Message {
     Who,
     /// The membership.
     Members(Membership),
+}
+
+impl Message {
+    /// Its size in memory and on the wire, roughly, in bytes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Request(command)
+            | Self::Propose(Decided { command, .. })
+            | Self::P2a(PValue { command, .. })
+            | Self::Decision(PValue { command, .. }) => command.size(),
+            Self::P1b { accepted, .. } => accepted.iter().map(|pvalue| pvalue.command.size()).sum(),
+            Self::Learned { decisions, .. } => decisions.iter().map(|decided| decided.command.size()).sum(),
+            Self::State { part, .. } => part.len(),
+            Self::Members(membership) => membership.size(),
+            Self::P1a { .. }
+            | Self::P2b { .. }
+            | Self::Progress { .. }
+            | Self::Learn { .. }
+            | Self::Fetch { .. }
+            | Self::Ask { .. }
+            | Self::Highest { .. }
+            | Self::Lease { .. }
+            | Self::Leased { .. }
+            | Self::Ping
+            | Self::Pong { .. }
+            | Self::Knows { .. }
+            | Self::Who => 32,
+        }
+    }
 }
 
 /// A set of nodes, for counting answers.

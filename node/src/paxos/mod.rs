@@ -11,7 +11,7 @@
 //! | `Request` | replica → replica | please find a slot for this command: the leader beside you is active |
 //! | `Propose` | replica → leaders | please decide this command for this slot |
 //! | `P1a` | scout → acceptors | promise my ballot, and tell me what you accepted from this slot on |
-//! | `P1b` | acceptor → scout | my promise, and for each slot the pvalue with the highest ballot |
+//! | `P1b` | acceptor → scout | my promise, and for each slot the pvalue with the highest ballot; in parts where they are large |
 //! | `P2a` | commander → acceptors | accept this pvalue |
 //! | `P2b` | acceptor → commander | the ballot I have promised: yours if I accepted |
 //! | `Decision` | commander → replicas | this command is chosen for this slot |
@@ -27,7 +27,8 @@
 //! sent once that is durable, and what a client may be told. It knows no clock, no file, no socket and no chance of its own.
 //!
 //! Messages may be lost, repeated and reordered, so whoever waits for an answer asks again after a while, which the
-//! paper leaves to the network.
+//! paper leaves to the network. The more bytes are under way, the longer that while is, and a replica proposes no more
+//! than 16 MiB before some of it is decided (`pace`).
 //!
 //! Nothing grows for ever. Acceptors keep only the highest pvalue of each slot (section 4.1), and forget slots that f + 1 replicas
 //! have on disk; what they collected stands in `P1b`, so that no leader proposes anew for a slot whose decision is forgotten (section
@@ -47,11 +48,13 @@
 pub mod acceptor;
 pub mod backoff;
 pub mod commander;
+mod commanders;
 mod detector;
 pub mod leader;
 mod lease;
 pub mod membership;
 pub mod message;
+mod pace;
 pub mod packet;
 pub mod progress;
 mod reads;

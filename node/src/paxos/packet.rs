@@ -5,10 +5,11 @@
 //! can be, and its replica catches up.
 
 use super::acceptor::Acceptor;
-use super::message::{Ballot, Command, Message, PValue, Slot};
+use super::message::{Ballot, Command, Decided, Message, PValue, Slot};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One message, or a run of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +43,35 @@ pub enum Packet {
     },
 }
 
+/// Slots in one run, at most.
+const RUN_MAX: u64 = 4096;
+
+/// The largest slot or round that a message may name: room enough to count on from it.
+const NUMBER_MAX: u64 = u64::MAX >> 2;
+
+/// The longest lease that a message may ask for.
+const LEASE_MAX: Duration = Duration::from_secs(86_400);
+
 /// One end of a connection: folds messages, and knows what the other end was asked to accept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Folder {
     asked: Option<(Ballot, Range<Slot>)>,
+    /// Slots in one run, at most.
+    longest: u64,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new(RUN_MAX)
+    }
 }
 
 impl Folder {
+    /// Nothing sent yet, between nodes with this WINDOW.
+    pub fn new(window: u64) -> Self {
+        Self { asked: None, longest: window.min(RUN_MAX) }
+    }
+
     /// Folds what is sent at one time, in order.
     pub fn fold(&mut self, messages: impl IntoIterator<Item = Message>) -> Vec<Packet> {
         let mut packets = Vec::new();
@@ -56,7 +79,7 @@ impl Folder {
             match message {
                 Message::P2a(pvalue) => self.accept(pvalue, &mut packets),
                 Message::P2b { commander, slot, promised } => {
-                    accepted((commander, promised), slot, &mut packets);
+                    self.accepted((commander, promised), slot, &mut packets);
                 }
                 Message::Decision(pvalue) => self.decide(pvalue, &mut packets),
                 other => packets.push(Packet::One(other)),
@@ -75,7 +98,9 @@ impl Folder {
         }
         match packets.last_mut() {
             Some(Packet::Accept { ballot: last, from, commands })
-                if *last == ballot && *from + commands.len() as Slot == slot =>
+                if *last == ballot
+                    && *from + commands.len() as Slot == slot
+                    && (commands.len() as u64) < self.longest =>
             {
                 commands.push(command);
             }
@@ -90,25 +115,134 @@ impl Folder {
             return;
         }
         match packets.last_mut() {
-            Some(Packet::Chosen { ballot: last, slots }) if *last == ballot && slots.end == slot => {
+            Some(Packet::Chosen { ballot: last, slots })
+                if *last == ballot && slots.end == slot && slots.end - slots.start < self.longest =>
+            {
                 slots.end += 1;
             }
             Some(_) | None => packets.push(Packet::Chosen { ballot, slots: slot..slot + 1 }),
         }
     }
+
+    fn accepted(&self, ballots: (Ballot, Ballot), slot: Slot, packets: &mut Vec<Packet>) {
+        match packets.last_mut() {
+            Some(Packet::Accepted { commander, promised, slots })
+                if (*commander, *promised) == ballots
+                    && slots.end == slot
+                    && slots.end - slots.start < self.longest =>
+            {
+                slots.end += 1;
+            }
+            Some(_) | None => {
+                let (commander, promised) = ballots;
+                packets.push(Packet::Accepted { commander, promised, slots: slot..slot + 1 });
+            }
+        }
+    }
 }
 
-fn accepted(ballots: (Ballot, Ballot), slot: Slot, packets: &mut Vec<Packet>) {
-    match packets.last_mut() {
-        Some(Packet::Accepted { commander, promised, slots })
-            if (*commander, *promised) == ballots && slots.end == slot =>
-        {
-            slots.end += 1;
+/// Why bytes are not taken for packets.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// They are no packets.
+    #[error("it is not made of packets: {0}")]
+    Shape(#[from] postcard::Error),
+    /// There are more bytes than packets.
+    #[error("{0} bytes stand behind its last packet")]
+    Trailing(usize),
+    /// A number is none that a node would send.
+    #[error("{0} is out of range")]
+    Range(&'static str),
+}
+
+/// Adds the encoded packets to `bytes`.
+///
+/// # Panics
+/// Never: packets are made of types that postcard can write.
+pub fn encode(packets: &[Packet], bytes: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(packets, bytes).expect("packets are made of types that postcard can write")
+}
+
+/// Decodes the packets of a node with this WINDOW, and checks every number by which something is counted or reserved.
+pub fn decode(bytes: &[u8], window: u64) -> Result<Vec<Packet>, DecodeError> {
+    let (packets, rest) = postcard::take_from_bytes::<Vec<Packet>>(bytes)?;
+    if !rest.is_empty() {
+        return Err(DecodeError::Trailing(rest.len()));
+    }
+    packets.iter().try_for_each(|packet| packet.check(window)).map_err(DecodeError::Range)?;
+    Ok(packets)
+}
+
+fn number(number: u64) -> Result<(), &'static str> {
+    if number <= NUMBER_MAX { Ok(()) } else { Err("a slot or round") }
+}
+
+fn run(slots: &Range<Slot>, window: u64) -> Result<(), &'static str> {
+    number(slots.end)?;
+    let length = slots.end.checked_sub(slots.start).filter(|length| *length > 0);
+    length.filter(|length| *length <= window.min(RUN_MAX)).map(|_| ()).ok_or("a run of slots")
+}
+
+fn check_pvalue(PValue { ballot, slot, .. }: &PValue) -> Result<(), &'static str> {
+    number(ballot.round)?;
+    number(*slot)
+}
+
+impl Packet {
+    fn check(&self, window: u64) -> Result<(), &'static str> {
+        match self {
+            Self::One(message) => check_message(message),
+            Self::Accept { ballot, from, commands } => {
+                number(ballot.round)?;
+                number(*from)?;
+                run(&(*from..*from + commands.len() as Slot), window)
+            }
+            Self::Accepted { commander, promised, slots } => {
+                number(commander.round.max(promised.round))?;
+                run(slots, window)
+            }
+            Self::Chosen { ballot, slots } => {
+                number(ballot.round)?;
+                run(slots, window)
+            }
         }
-        Some(_) | None => {
-            let (commander, promised) = ballots;
-            packets.push(Packet::Accepted { commander, promised, slots: slot..slot + 1 });
+    }
+}
+
+fn check_message(message: &Message) -> Result<(), &'static str> {
+    match message {
+        Message::Request(_)
+        | Message::Ask { .. }
+        | Message::Ping
+        | Message::Pong { .. }
+        | Message::Who
+        | Message::Knows { .. } => Ok(()),
+        Message::Propose(Decided { slot, .. })
+        | Message::Progress { slot_out: slot }
+        | Message::Learn { from: slot }
+        | Message::Fetch { slot_out: slot, .. }
+        | Message::Highest { slot, .. } => number(*slot),
+        Message::P1a { ballot, from } => number(ballot.round.max(*from)),
+        Message::P1b { scout, promised, collected, from, accepted, next } => {
+            let next = next.unwrap_or_default();
+            number(scout.round.max(promised.round).max(*collected).max(*from).max(next))?;
+            accepted.iter().try_for_each(check_pvalue)
         }
+        Message::P2a(pvalue) | Message::Decision(pvalue) => check_pvalue(pvalue),
+        Message::P2b { commander, slot, promised } => number(commander.round.max(promised.round).max(*slot)),
+        Message::Learned { decisions, slot_out } => {
+            number(*slot_out)?;
+            decisions.iter().try_for_each(|decided| number(decided.slot))
+        }
+        Message::State { slot_out, offset, total, part } => {
+            number((*slot_out).max(*total))?;
+            let end = offset.checked_add(part.len() as u64);
+            end.filter(|end| end <= total).map(|_| ()).ok_or("a part of a state")
+        }
+        Message::Lease { ballot, time, .. } if *time <= LEASE_MAX => number(ballot.round),
+        Message::Lease { .. } => Err("a lease"),
+        Message::Leased { ballot, .. } => number(ballot.round),
+        Message::Members(membership) => membership.check(),
     }
 }
 

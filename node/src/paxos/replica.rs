@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod change;
+mod proposals;
 mod propose;
 
 use super::membership::{Membership, Roster};
@@ -15,10 +16,11 @@ use crate::flaw::Flaw;
 use crate::store::{Answer, Operation, Store};
 use catch_up::CatchUp;
 pub use catch_up::Learned;
+use proposals::Proposals;
 use propose::{Named, Relay};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,13 +29,6 @@ const WINDOWS_AHEAD: u64 = 10;
 
 /// How many commands may wait for a slot before clients are turned away.
 const QUEUE_MAX: usize = 20_000;
-
-/// A command that was proposed for a slot, and when it is proposed again.
-#[derive(Debug)]
-struct Proposal {
-    command: Arc<Command>,
-    again: Duration,
-}
 
 /// A copy of the store that applies decided commands in the order of their slots.
 #[derive(Debug)]
@@ -44,7 +39,7 @@ pub struct Replica {
     slot_in: Slot,
     slot_out: Slot,
     requests: VecDeque<Arc<Command>>,
-    proposals: BTreeMap<Slot, Proposal>,
+    proposals: Proposals,
     /// The decision of slot `first + i` at index `i`; those applied longest ago are let go.
     decisions: VecDeque<Option<Arc<Command>>>,
     first: Slot,
@@ -87,7 +82,7 @@ impl Replica {
             slot_in: begin,
             slot_out: begin,
             requests: VecDeque::new(),
-            proposals: BTreeMap::new(),
+            proposals: Proposals::default(),
             decisions: VecDeque::new(),
             first: begin,
             kept_bytes: 0,
@@ -398,11 +393,11 @@ impl Replica {
             }
         }
         while let Some(command) = self.decision(self.slot_out).map(Arc::clone) {
-            if let Some(proposal) = self.proposals.remove(&self.slot_out)
-                && proposal.command != command
-                && !proposal.command.is_internal()
+            if let Some(proposed) = self.proposals.remove(self.slot_out)
+                && proposed != command
+                && !proposed.is_internal()
             {
-                self.requests.push_front(proposal.command);
+                self.requests.push_front(proposed);
             }
             self.kept_bytes += command.size() as u64;
             self.perform(command, step);
@@ -438,8 +433,9 @@ impl Replica {
                 self.store.apply(&Operation::Retire { version: changed }, self.slot_out);
             }
         }
+        let size = command.size();
         if let Some(tickets) = self.waiting.remove(&Named(command)) {
-            self.relay.decided();
+            self.relay.decided(size);
             let slot = self.slot_out;
             step.answer.extend(tickets.into_iter().map(|ticket| (ticket, answer.clone(), slot)));
         }
@@ -473,11 +469,9 @@ impl Replica {
         if self.has_gathered() {
             return Duration::ZERO;
         }
-        let proposals = self.proposals.values().map(|proposal| proposal.again).min();
-        let proposals = proposals.unwrap_or(Duration::MAX);
         self.next_progress
             .min(self.catch_up.next)
-            .min(proposals)
+            .min(self.proposals.wake())
             .min(self.transfer.wake())
             .min(self.reads.wake())
             .min(self.help.unwrap_or(Duration::MAX))
@@ -500,9 +494,8 @@ impl Replica {
         }
         self.propose_overdue(now, step);
         self.propose_gathered(now, step);
-        for (&slot, proposal) in self.proposals.iter_mut().filter(|(_, proposal)| proposal.again <= now) {
-            proposal.again = now + self.options.resend;
-            let command = Arc::clone(&proposal.command);
+        let leaders = self.roster.leaders.len();
+        for (slot, command) in self.proposals.due(now, self.options.resend, leaders) {
             step.broadcast(&self.roster.leaders, &Message::Propose(Decided { slot, command }));
         }
         self.help_change(now, step);

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Scout {
     ballot: Ballot,
     from: Slot,
+    /// The slot from which each acceptor is asked next that has answered in part.
+    asked: BTreeMap<NodeId, Slot>,
     answered: NodeSet,
     collected: Slot,
     pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
@@ -19,11 +21,26 @@ pub struct Scout {
     pub(super) again: Duration,
 }
 
+/// What an acceptor has accepted, as far as one answer goes.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The slots below it has forgotten.
+    pub collected: Slot,
+    /// The first slot that was asked for.
+    pub from: Slot,
+    /// The pvalues.
+    pub pvalues: Vec<PValue>,
+    /// The first slot that did not fit.
+    pub next: Option<Slot>,
+}
+
 /// What became of a scout after an answer.
 #[derive(Debug)]
 pub enum Scouted {
     /// It waits for more answers.
     Waiting,
+    /// The acceptor has more to say, and is to be asked again.
+    Part,
     /// A majority promised the ballot.
     Adopted {
         /// No acceptor of the majority has collected this slot or a later one; everything below is decided.
@@ -41,6 +58,7 @@ impl Scout {
         Self {
             ballot,
             from,
+            asked: BTreeMap::new(),
             answered: NodeSet::default(),
             collected: 1,
             pvalues: BTreeMap::new(),
@@ -49,9 +67,13 @@ impl Scout {
         }
     }
 
-    /// Its request, to be sent to every acceptor.
-    pub fn request(&self) -> Message {
-        Message::P1a { ballot: self.ballot, from: self.from }
+    /// Its request to an acceptor: for the promise, or for what the last answer had no room for.
+    pub fn request(&self, acceptor: NodeId) -> Message {
+        Message::P1a { ballot: self.ballot, from: self.next_of(acceptor) }
+    }
+
+    fn next_of(&self, acceptor: NodeId) -> Slot {
+        self.asked.get(&acceptor).copied().unwrap_or(self.from)
     }
 
     /// Whether this acceptor has answered.
@@ -64,17 +86,17 @@ impl Scout {
         &mut self,
         acceptor: NodeId,
         promised: Ballot,
-        (collected, accepted): (Slot, Vec<PValue>),
+        Accepted { collected, from, pvalues, next }: Accepted,
         enough: impl Fn(&NodeSet) -> bool,
     ) -> Scouted {
         if promised > self.ballot {
             return Scouted::Preempted(promised);
         }
-        if promised < self.ballot || !self.answered.insert(acceptor) {
+        if promised < self.ballot || self.answered.contains(acceptor) || from != self.next_of(acceptor) {
             return Scouted::Waiting;
         }
         self.collected = self.collected.max(collected);
-        for PValue { ballot, slot, command } in accepted {
+        for PValue { ballot, slot, command } in pvalues {
             let known = self.pvalues.get(&slot).map(|(known, _)| *known);
             let better =
                 if self.lowest { known.is_none_or(|known| known > ballot) } else { known < Some(ballot) };
@@ -82,6 +104,11 @@ impl Scout {
                 self.pvalues.insert(slot, (ballot, command));
             }
         }
+        if let Some(next) = next.filter(|next| *next > from) {
+            self.asked.insert(acceptor, next);
+            return Scouted::Part;
+        }
+        self.answered.insert(acceptor);
         if enough(&self.answered) {
             Scouted::Adopted { collected: self.collected, pvalues: std::mem::take(&mut self.pvalues) }
         } else {

@@ -1,5 +1,6 @@
 //! The replicated state machine: a map from text to text, with each client's last result.
 
+mod flat;
 mod sessions;
 mod transaction;
 
@@ -92,6 +93,7 @@ pub enum Operation {
     /// Does several operations at once, all of them or none.
     Transaction {
         /// The operations, in order.
+        #[serde(deserialize_with = "flat::deserialize")]
         operations: Vec<Operation>,
     },
     /// Adds and removes members of the cluster.
@@ -131,9 +133,9 @@ pub enum Answer {
     /// What each account holds, in the order in which they were asked for.
     Balances(Vec<(String, i64)>),
     /// What each operation of a transaction came to.
-    Results(Vec<Answer>),
+    Results(#[serde(deserialize_with = "flat::deserialize")] Vec<Answer>),
     /// Nothing of a transaction was done, because the operation at this place (from 0) came to this.
-    Aborted(usize, Box<Answer>),
+    Aborted(usize, #[serde(deserialize_with = "flat::deserialize")] Box<Answer>),
     /// It cannot be done, for this reason.
     Refused(String),
 }

@@ -56,7 +56,10 @@ impl Operation {
             Self::Transfer { from, to, .. } => from.len() + to.len() + 8,
             Self::Total { accounts } => accounts.iter().map(|account| account.len() + 8).sum(),
             Self::Transaction { operations } => operations.iter().map(|operation| operation.size() + 8).sum(),
-            Self::Reconfigure { change } => 100 * (change.add.len() + change.remove.len()),
+            Self::Reconfigure { change } => {
+                let names = change.add.iter().map(|member| &member.name).chain(&change.remove);
+                names.map(|name| name.len() + 100).sum()
+            }
             Self::Retire { .. } => 8,
         }
     }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use node::config::{Member, NodeConfig, PaxosOptions, Role};
+use node::config::{Member, NodeConfig, PaxosOptions, Role, Secret};
 use node::status::Status;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -27,6 +27,7 @@ pub(crate) struct Cluster {
     pub(crate) paxos: PaxosOptions,
     /// From this place on nodes are no members at first.
     pub(crate) joins: usize,
+    pub(crate) secret: Option<Secret>,
 }
 
 impl Cluster {
@@ -44,6 +45,7 @@ impl Cluster {
             members,
             paxos: PaxosOptions::default(),
             joins: usize::MAX,
+            secret: None,
         }
     }
 
@@ -69,6 +71,7 @@ impl Cluster {
         let config = NodeConfig {
             listen: address,
             enclosed: false,
+            secret: self.secret.clone(),
             data: self.data(place),
             clock: None,
             seed: place as u64,

@@ -100,9 +100,8 @@ impl Replica {
 
     /// After a jump over slots: answers what was decided in one of them, and finds other slots for the rest.
     fn propose_elsewhere(&mut self, step: &mut Step) {
-        let later = self.proposals.split_off(&self.slot_out);
-        let proposed = std::mem::replace(&mut self.proposals, later).into_values();
-        let proposed: Vec<_> = proposed.map(|it| it.command).chain(self.relay.take_passed()).collect();
+        let proposed = self.proposals.take_below(self.slot_out).into_iter();
+        let proposed: Vec<_> = proposed.chain(self.relay.take_passed()).collect();
         for command in proposed.into_iter().rev() {
             if let Some(answer) = self.known_result(&command) {
                 for ticket in self.waiting.remove(&Named(command)).unwrap_or_default() {
@@ -172,8 +171,9 @@ impl Replica {
     }
 
     fn close_gap(&mut self, now: Duration, step: &mut Step) {
-        for slot in self.slot_out.max(1)..self.end().max(self.reads.furthest()) {
-            if self.decision(slot).is_none() && !self.proposals.contains_key(&slot) {
+        let end = self.end().max(self.reads.furthest()).min(self.slot_out + self.options.window);
+        for slot in self.slot_out.max(1)..end {
+            if self.decision(slot).is_none() && !self.proposals.contains(slot) {
                 self.propose_for(now, slot, Arc::new(Command::no_op()), step);
             }
         }

@@ -3,9 +3,10 @@
 //! Were every replica to choose slots for itself, as in section 2.1, they would choose the same ones, and all but one of
 //! the commands would have to try again. That is what happens where no leader is known to be active, or where leaders compete.
 
-use super::{Proposal, QUEUE_MAX, Replica};
+use super::{QUEUE_MAX, Replica};
 use crate::config::Leadership;
 use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
+use crate::paxos::pace::{UNDER_WAY, patience};
 use crate::paxos::step::Step;
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
@@ -38,8 +39,12 @@ pub(super) struct Relay {
     active: Option<NodeId>,
     /// Commands that were passed on to the replica there, and when each is proposed here instead.
     passed: VecDeque<(Duration, Arc<Command>)>,
+    /// Bytes of these commands.
+    bytes: usize,
     /// How many of them are undecided.
     undecided: usize,
+    /// Bytes of those.
+    undecided_bytes: usize,
     /// Commands were taken back, and leave with the next tick.
     taken_back: bool,
 }
@@ -47,13 +52,38 @@ pub(super) struct Relay {
 impl Relay {
     /// The commands that were passed on.
     pub(super) fn take_passed(&mut self) -> impl Iterator<Item = Arc<Command>> {
-        self.undecided = 0;
+        (self.bytes, self.undecided, self.undecided_bytes) = (0, 0, 0);
         std::mem::take(&mut self.passed).into_iter().map(|(_, command)| command)
     }
 
-    /// A command that waited here was decided.
-    pub(super) fn decided(&mut self) {
+    /// Notes a command that is passed on now.
+    fn pass(&mut self, now: Duration, resend: Duration, command: Arc<Command>) {
+        self.bytes += command.size();
+        self.undecided += 1;
+        self.undecided_bytes += command.size();
+        let again = now + patience(resend, self.bytes);
+        // In the order of their times, because more bytes may be under way before than after.
+        let again = self.passed.back().map_or(again, |(before, _)| again.max(*before));
+        self.passed.push_back((again, command));
+    }
+
+    /// The commands that were passed on long ago.
+    fn take_overdue(&mut self, now: Duration) -> Vec<Arc<Command>> {
+        let due = self.passed.partition_point(|(again, _)| *again <= now);
+        let overdue: Vec<_> = self.passed.drain(..due).map(|(_, command)| command).collect();
+        self.bytes -= overdue.iter().map(|command| command.size()).sum::<usize>();
+        overdue
+    }
+
+    /// A command of so many bytes that waited here was decided, or was taken back.
+    pub(super) fn decided(&mut self, bytes: usize) {
         self.undecided = self.undecided.saturating_sub(1);
+        self.undecided_bytes = self.undecided_bytes.saturating_sub(bytes);
+    }
+
+    /// Whether more may be passed on before some of it is decided.
+    fn has_room(&self) -> bool {
+        self.bytes.min(self.undecided_bytes) < UNDER_WAY
     }
 
     /// How many commands were passed on not long ago and are undecided. A command that is passed on twice counts twice,
@@ -81,7 +111,7 @@ impl Replica {
             for command in passed.into_iter().rev() {
                 self.take_back(command);
             }
-            self.proposals.values_mut().for_each(|proposal| proposal.again = now);
+            self.proposals.hurry(now);
         }
     }
 
@@ -117,9 +147,12 @@ impl Replica {
         if self.requests.is_empty() || self.relay.active.is_none() || !room {
             return false;
         }
-        let under_way =
-            if self.elsewhere().is_some() { self.relay.under_way() } else { self.proposals.len() };
-        self.requests.len() >= under_way
+        let (under_way, room) = if self.elsewhere().is_some() {
+            (self.relay.under_way(), self.relay.has_room())
+        } else {
+            (self.proposals.len(), self.proposals.has_room())
+        };
+        room && self.requests.len() >= under_way
     }
 
     /// Proposes commands that wait for a slot, or passes them on to where they get one.
@@ -135,24 +168,26 @@ impl Replica {
         if std::mem::take(&mut self.relay.taken_back) {
             self.propose(now, step);
         }
-        let due = self.relay.passed.partition_point(|(again, _)| *again <= now);
-        let overdue: Vec<_> = self.relay.passed.drain(..due).map(|(_, command)| command).collect();
         let before = self.requests.len();
-        for command in overdue.into_iter().rev() {
-            self.take_back(command);
+        for command in self.relay.take_overdue(now).into_iter().rev() {
+            let bytes = command.size();
+            if self.take_back(command) {
+                self.relay.decided(bytes);
+            }
         }
         if self.requests.len() > before {
-            self.relay.undecided = self.relay.undecided.saturating_sub(self.requests.len() - before);
             self.propose_here(now, step);
         }
     }
 
-    /// Takes back a command that was passed on, if it is not decided, as the first to be proposed.
-    fn take_back(&mut self, command: Arc<Command>) {
+    /// Takes back a command that was passed on, if it is not decided, as the first to be proposed; whether it did.
+    fn take_back(&mut self, command: Arc<Command>) -> bool {
         let named = Named(command);
-        if self.waiting.contains_key(&named) {
+        let undecided = self.waiting.contains_key(&named);
+        if undecided {
             self.requests.push_front(named.0);
         }
+        undecided
     }
 
     /// When [`propose_overdue`](Self::propose_overdue) has something to do.
@@ -169,21 +204,24 @@ impl Replica {
     }
 
     fn pass_on(&mut self, now: Duration, node: NodeId, step: &mut Step) {
-        let (internal, others): (VecDeque<_>, VecDeque<_>) =
+        let (internal, mut others): (VecDeque<_>, VecDeque<_>) =
             self.requests.drain(..).partition(|command| command.is_internal());
-        for command in others {
+        while self.relay.has_room()
+            && let Some(command) = others.pop_front()
+        {
             step.send.push((node, Message::Request(Arc::clone(&command))));
-            self.relay.passed.push_back((now + self.options.resend, command));
-            self.relay.undecided += 1;
+            self.relay.pass(now, self.options.resend, command);
         }
         self.requests = internal;
         self.propose_here(now, step);
+        self.requests.append(&mut others);
     }
 
     /// Gives waiting commands the next free slots inside the window, and proposes them.
     fn propose_here(&mut self, now: Duration, step: &mut Step) {
         self.slot_in = self.slot_in.max(self.slot_out);
-        while !self.requests.is_empty() && self.slot_in < self.slot_out + self.options.window {
+        let end = self.slot_out + self.options.window;
+        while !self.requests.is_empty() && self.slot_in < end && self.proposals.has_room() {
             let slot = self.slot_in;
             self.slot_in += 1;
             if self.decision(slot).is_none()
@@ -202,6 +240,6 @@ impl Replica {
         } else {
             step.broadcast(&self.roster.leaders, &Message::Propose(proposal));
         }
-        self.proposals.insert(slot, Proposal { command, again: now + self.options.resend });
+        self.proposals.insert(now, self.options.resend, slot, command);
     }
 }

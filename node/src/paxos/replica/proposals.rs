@@ -1,0 +1,88 @@
+//! What a replica has proposed and not seen decided, and how many bytes that is.
+
+use crate::paxos::message::{Command, Slot};
+use crate::paxos::pace::{Budget, UNDER_WAY, patience};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A command that was proposed for a slot, and when it is proposed again.
+#[derive(Debug)]
+struct Proposal {
+    command: Arc<Command>,
+    again: Duration,
+}
+
+/// The proposals of a replica, by slot.
+#[derive(Debug, Default)]
+pub(super) struct Proposals {
+    slots: BTreeMap<Slot, Proposal>,
+    bytes: usize,
+    copies: Budget,
+}
+
+impl Proposals {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is one for this slot.
+    pub(super) fn contains(&self, slot: Slot) -> bool {
+        self.slots.contains_key(&slot)
+    }
+
+    /// Whether more may be proposed before these are decided.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes < UNDER_WAY
+    }
+
+    /// Notes a proposal that is made now.
+    pub(super) fn insert(&mut self, now: Duration, resend: Duration, slot: Slot, command: Arc<Command>) {
+        self.remove(slot);
+        self.bytes += command.size();
+        let again = now + patience(resend, self.bytes);
+        self.slots.insert(slot, Proposal { command, again });
+    }
+
+    /// Takes the proposal for a slot.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Arc<Command>> {
+        let Proposal { command, .. } = self.slots.remove(&slot)?;
+        self.bytes -= command.size();
+        Some(command)
+    }
+
+    /// Takes the proposals for slots below this one, in their order.
+    pub(super) fn take_below(&mut self, slot: Slot) -> Vec<Arc<Command>> {
+        let below: Vec<Slot> = self.slots.range(..slot).map(|(&slot, _)| slot).collect();
+        below.into_iter().filter_map(|slot| self.remove(slot)).collect()
+    }
+
+    /// All are due now.
+    pub(super) fn hurry(&mut self, now: Duration) {
+        self.slots.values_mut().for_each(|proposal| proposal.again = now);
+    }
+
+    /// When one is due.
+    pub(super) fn wake(&self) -> Duration {
+        self.slots.values().map(|proposal| proposal.again).min().unwrap_or(Duration::MAX)
+    }
+
+    /// What is to be proposed again, to so many leaders: the lowest slots first, and no more bytes than may be sent twice.
+    pub(super) fn due(
+        &mut self,
+        now: Duration,
+        resend: Duration,
+        leaders: usize,
+    ) -> Vec<(Slot, Arc<Command>)> {
+        let again = now + patience(resend, self.bytes);
+        let Self { slots, copies, .. } = self;
+        let due = slots.iter_mut().filter(|(_, proposal)| proposal.again <= now);
+        let due = due.filter_map(|(&slot, proposal)| {
+            proposal.again = again;
+            let may = copies.take(now, resend, proposal.command.size() * leaders);
+            may.then(|| (slot, Arc::clone(&proposal.command)))
+        });
+        due.collect()
+    }
+}

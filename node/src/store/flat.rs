@@ -1,0 +1,59 @@
+//! Decoding of what a transaction has inside: one level, because there is none in another, and a stack has an end.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::cell::Cell;
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The end of what is inside, also after an error.
+struct Leaving;
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        INSIDE.set(false);
+    }
+}
+
+/// Reads what is inside a transaction, or refuses one in another.
+pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    if INSIDE.replace(true) {
+        return Err(D::Error::custom("a transaction stands inside another"));
+    }
+    let _leaving = Leaving;
+    T::deserialize(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Answer, Operation};
+
+    fn nested(depth: usize) -> Operation {
+        let inner = Operation::Get { key: "k".into() };
+        (0..depth).fold(inner, |inner, _| Operation::Transaction { operations: vec![inner] })
+    }
+
+    #[test]
+    fn a_transaction_in_another_is_not_decoded() {
+        for (depth, sound) in [(0, true), (1, true), (2, false), (40, false), (1, true)] {
+            let operation = nested(depth);
+            let bytes = postcard::to_stdvec(&operation).unwrap();
+            assert_eq!(postcard::from_bytes(&bytes).ok(), sound.then(|| operation.clone()), "{depth}");
+            let json = serde_json::to_string(&operation).unwrap();
+            assert_eq!(serde_json::from_str(&json).ok(), sound.then_some(operation), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_million_levels_are_refused_at_the_second() {
+        let level = postcard::to_stdvec(&nested(1)).unwrap();
+        let bytes = level[..2].repeat(1_000_000);
+        assert!(postcard::from_bytes::<Operation>(&bytes).is_err());
+        let level = postcard::to_stdvec(&Answer::Results(vec![Answer::Done])).unwrap();
+        assert!(postcard::from_bytes::<Answer>(&level[..2].repeat(1_000_000)).is_err());
+        let level = postcard::to_stdvec(&Answer::Aborted(0, Box::new(Answer::Done))).unwrap();
+        assert!(postcard::from_bytes::<Answer>(&level[..2].repeat(1_000_000)).is_err());
+    }
+}
