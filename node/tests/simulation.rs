@@ -90,6 +90,15 @@ fn simulated_nodes_talk_in_runs_of_messages() {
 }
 
 #[test]
+fn large_values_keep_every_promise_in_parts() {
+    let parts = |seed| match World::new(3, 0, &options(Leadership::Monitor, &[]), seed).with_large().run() {
+        Outcome::Kept { parts, .. } => parts,
+        Outcome::Broken(why) => panic!("seed {seed}: {why}"),
+    };
+    assert!((6000..6012).map(parts).sum::<u64>() > 0, "every promise fitted one message");
+}
+
+#[test]
 fn competing_leaders_keep_every_promise() {
     assert_eq!(broken_promises(&options(Leadership::Compete, &[]), 1000..1040).next(), None);
 }

@@ -6,7 +6,7 @@ mod checks;
 mod members;
 mod network;
 
-use network::Network;
+use network::{Network, first};
 use node::config::{Member, PaxosOptions, Read, Role};
 use node::flaw::Flaw;
 use node::paxos::membership::Roster;
@@ -41,6 +41,8 @@ pub(super) enum Outcome {
         leased: u64,
         /// Changes of the members that came to their end.
         changes: u64,
+        /// Promises that were too large for one message.
+        parts: u64,
     },
     /// Something did not.
     Broken(String),
@@ -142,6 +144,10 @@ pub(super) struct World {
     folded: u64,
     /// Reads for which a leader held a lease.
     leased: u64,
+    /// Whether every third command is large.
+    large: bool,
+    /// Promises that were too large for one message.
+    parts: u64,
     broken: Option<String>,
     chance: ChaCha8Rng,
 }
@@ -200,6 +206,8 @@ impl World {
             network: Network::default(),
             folded: 0,
             leased: 0,
+            large: false,
+            parts: 0,
             next: 0,
             cut: vec![false; all * all],
             version: 0,
@@ -278,6 +286,7 @@ impl World {
                 folded: self.folded,
                 leased: self.leased,
                 changes: self.version / 2,
+                parts: self.parts,
             },
         }
     }
@@ -455,6 +464,7 @@ impl World {
                         self.broken = Some(format!("{ballot:?} was used in two lives of its leader"));
                     }
                 }
+                Message::P1b { next, .. } => self.parts += u64::from(next.is_some()),
                 _ => {}
             }
             let Some(to) = self.place_of(place, to) else { continue };
@@ -464,7 +474,9 @@ impl World {
         for (ticket, answer, _) in step.answer {
             let life = self.nodes[place].life;
             let Some(call) = self.tickets.remove(&(place, life, ticket)) else { continue };
-            let (Answer::Value(value), Some(call)) = (answer, self.calls.get_mut(&call)) else { continue };
+            let (Answer::Value(value), Some(call)) = (first(answer), self.calls.get_mut(&call)) else {
+                continue;
+            };
             let value = value.map_or(0, |value| value.parse().unwrap());
             call.ended.get_or_insert((self.now, value));
         }
@@ -492,7 +504,7 @@ impl World {
         let call = self.calls.len() as u64;
         let reads = self.chance.random_range(0..3) == 0;
         let key = "counter".to_owned();
-        let operation = if reads { Operation::Get { key } } else { Operation::Incr { key, by: 1 } };
+        let operation = if reads { Operation::Get { key } } else { self.increment(key) };
         self.calls.insert(call, Call { began: self.now, ended: None, reads, taken: false });
         let asked = if self.chance.random_range(0..4) == 0 { 2 } else { 1 };
         for copy in 0..asked {

@@ -2,7 +2,8 @@
 
 use super::{Event, FAULTS_END, World};
 use node::paxos::message::{Message, NodeId};
-use node::paxos::packet::{Folder, Packet};
+use node::paxos::packet::{Folder, Packet, decode, encode};
+use node::store::{Answer, Operation};
 use rand::RngExt;
 use std::collections::BTreeMap;
 
@@ -19,7 +20,28 @@ pub(super) struct Network {
     packets: BTreeMap<u64, (Greeting, Packet)>,
 }
 
+/// What the first operation came to, of one or several.
+pub(super) fn first(answer: Answer) -> Answer {
+    if let Answer::Results(mut answers) = answer { answers.swap_remove(0) } else { answer }
+}
+
 impl World {
+    /// Every third command is large from now on.
+    pub(crate) fn with_large(mut self) -> Self {
+        self.large = true;
+        self
+    }
+
+    /// Adds one, and sometimes writes a large value as well.
+    pub(super) fn increment(&mut self, key: String) -> Operation {
+        let increment = Operation::Incr { key, by: 1 };
+        if !self.large || self.chance.random_range(0..3) > 0 {
+            return increment;
+        }
+        let large = Operation::Put { key: "large".to_owned(), value: "x".repeat(400_000) };
+        Operation::Transaction { operations: vec![increment, large] }
+    }
+
     /// Sends a message; to another node not at once, so that others can go along.
     pub(super) fn send(&mut self, from: usize, to: usize, greeting: Greeting, message: Message) {
         if from == to {
@@ -36,7 +58,8 @@ impl World {
 
     pub(super) fn flush(&mut self, from: usize, to: usize) {
         let messages = self.network.outgoing.remove(&(from, to)).unwrap_or_default();
-        let folder = self.network.folders.entry((from, to)).or_default();
+        let window = self.options.window;
+        let folder = self.network.folders.entry((from, to)).or_insert_with(|| Folder::new(window));
         let together = messages.chunk_by(|one, next| one.0 == next.0);
         let packets: Vec<_> = together
             .flat_map(|run| {
@@ -45,6 +68,10 @@ impl World {
             })
             .collect();
         for packet in &packets {
+            if self.next.is_multiple_of(16) {
+                let bytes = encode(std::slice::from_ref(&packet.1), Vec::new());
+                assert_eq!(decode(&bytes, window).as_deref(), Ok(std::slice::from_ref(&packet.1)));
+            }
             self.dispatch(from, to, packet);
         }
     }
