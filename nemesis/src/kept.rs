@@ -112,6 +112,11 @@ pub enum AskError {
     Broken(#[from] io::Error),
 }
 
+/// Whether a cluster is kept in a folder.
+pub fn is_kept(folder: &Path) -> bool {
+    UnixStream::connect(folder.join(SOCKET)).is_ok()
+}
+
 /// Asks the cluster that is kept in a folder, and hands on each answer but the last. Gives whether all was well.
 pub fn ask(folder: &Path, request: &Request, mut hear: impl FnMut(Reply)) -> Result<bool, AskError> {
     let mut stream = UnixStream::connect(folder.join(SOCKET)).map_err(AskError::Absent)?;

@@ -19,6 +19,8 @@ mod process;
 mod runner;
 mod select;
 mod spec;
+#[cfg_attr(not(target_os = "linux"), path = "no_sweeper.rs")]
+mod sweeper;
 mod topology;
 mod vocabulary;
 mod words;
@@ -33,18 +35,20 @@ pub use disk::{
     WriteBack,
 };
 pub use flaky::{Flaky, Share};
-pub use kept::{AskError, NodeState, Reply, Request, SOCKET, ask};
+pub use kept::{AskError, NodeState, Reply, Request, SOCKET, ask, is_kept};
 pub use lab::{Lab, LabConfig, LabError};
 pub use network::{
     CLIENTS, Claim, EnterError, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Mode,
-    Network, NetworkError, PortError, Probe, ProxyError, enter_lab, inside_lab, lab_entry, probe_lab,
+    Network, NetworkError, PortError, Probe, ProxyError, enter_lab, enter_lab_with, inside_lab, lab_entry,
+    probe_lab,
 };
 pub use partition::Link;
 pub use plan::{Action, Duty, Hit, PlanError, PlanOptions, PlannedFault, Scope, Trigger, plan};
 pub use point::{After, Point, Progress};
-pub use process::{Effect, Exit, ProcessCommand, ProcessError};
+pub use process::{Effect, Exit, ProcessCommand, ProcessError, hang_up_is_ignored, nodes_are_guarded};
 pub use runner::{Directory, FaultRecord, Members, run};
 pub use select::Ends;
 pub use spec::{ByteRate, CutManner, Delay, Distribution, FaultSpec, Links, MemberChange, Shape, Target};
+pub use sweeper::Sweeper;
 pub use topology::{NodeInfo, Topology};
 pub use vocabulary::{Entry, Family, Kind, vocabulary};

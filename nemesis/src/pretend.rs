@@ -8,13 +8,17 @@ use crate::process::ProcessCommand;
 use crate::spec::Links;
 use crate::topology::Topology;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
 const ADDRESS: &str = "PRETEND_NODE_ADDRESS";
+/// Where it finds the nodes that it talks to all the time, joined with commas.
+const PEERS: &str = "PRETEND_NODE_PEERS";
+/// How often it says something to each of them.
+const EVERY: Duration = Duration::from_millis(5);
 
-/// Not a test: the node that the tests start. Answers every request with its own bytes.
+/// Not a test: the node that the tests start. Answers every request with its own bytes, and talks to its peers.
 #[test]
 #[ignore = "started by other tests as a process of its own"]
 fn pretend_node() {
@@ -26,6 +30,10 @@ fn pretend_node() {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(1);
     });
+    for peer in std::env::var(PEERS).unwrap_or_default().split(',').filter(|peer| !peer.is_empty()) {
+        let peer = peer.to_owned();
+        std::thread::spawn(move || talk_to(&peer));
+    }
     for stream in TcpListener::bind(address).unwrap().incoming() {
         let mut stream = stream.unwrap();
         std::thread::spawn(move || {
@@ -39,16 +47,42 @@ fn pretend_node() {
     }
 }
 
-/// The command that starts the pretended node `name` of a lab.
-pub(crate) fn node(lab: &Lab, name: &str, folder: &Path) -> ProcessCommand {
+/// Says something to a peer all the time, over a new connection whenever one ends.
+fn talk_to(peer: &str) -> ! {
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(peer) {
+            while stream.write_all(b"hello").is_ok() && matches!(stream.read(&mut [0; 64]), Ok(1..)) {
+                std::thread::sleep(EVERY);
+            }
+        }
+        std::thread::sleep(EVERY);
+    }
+}
+
+/// The command that starts the pretended node `name` of a lab, which talks to the others if it is not quiet.
+pub(crate) fn node(lab: &Lab, name: &str, folder: &Path, quiet: bool) -> ProcessCommand {
+    let others = lab.topology().names().filter(|other| *other != name && !quiet);
+    let peers: Vec<String> = others.map(|other| lab.peer_address(name, other).to_string()).collect();
     ProcessCommand {
         program: std::env::current_exe().unwrap(),
         args: ["pretend::pretend_node", "--exact", "--ignored", "--nocapture"].map(Into::into).to_vec(),
-        env: vec![(ADDRESS.into(), lab.listen_address(name).to_string().into())],
+        env: vec![
+            (ADDRESS.into(), lab.listen_address(name).to_string().into()),
+            (PEERS.into(), peers.join(",").into()),
+        ],
         output: folder.join(format!("{name}.log")),
         data: Some(folder.join(name)),
         clock: Some(ProcessClock::Foreign(folder.join(format!("{name}.clock")))),
     }
+}
+
+/// The same as a daemon that a shell starts and forgets, while it stands there itself.
+#[cfg(target_os = "linux")]
+pub(crate) fn daemon(lab: &Lab, name: &str, folder: &Path) -> ProcessCommand {
+    let node = node(lab, name, folder, true);
+    let args = node.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+    let script = format!("setsid -f {} {args}; exec sleep 1000", node.program.display());
+    ProcessCommand { env: node.env, ..shell(&script, folder) }
 }
 
 /// A command of the shell.
@@ -82,12 +116,20 @@ pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
     Lab::start(config).await.unwrap()
 }
 
-/// A lab of `n` pretended nodes that answer.
+/// A lab of `n` pretended nodes that answer, and talk to each other.
 pub(crate) async fn lab_of(n: usize, network: Network, folder: &Path) -> Lab {
-    let lab = empty_lab(n, network).await;
+    started(empty_lab(n, network).await, folder, false).await
+}
+
+/// A lab of `n` pretended nodes that answer, and never talk to each other.
+pub(crate) async fn quiet_lab_of(n: usize, network: Network, folder: &Path) -> Lab {
+    started(empty_lab(n, network).await, folder, true).await
+}
+
+async fn started(lab: Lab, folder: &Path, quiet: bool) -> Lab {
     let names: Vec<String> = lab.topology().names().map(str::to_owned).collect();
     for name in &names {
-        lab.spawn(name, node(&lab, name, folder)).await.unwrap();
+        lab.spawn(name, node(&lab, name, folder, quiet)).await.unwrap();
     }
     for name in &names {
         answers(&lab, name).await;

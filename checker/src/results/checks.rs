@@ -72,7 +72,10 @@ pub(crate) fn faults(observed: &Observed) -> Check {
     let lines = faults.iter().map(|fault| {
         let what = match (fault.start_ns, fault.evidence.is_empty()) {
             (None, _) => "never started".to_owned(),
-            (Some(_), true) => "started, but nothing shows that it took effect".to_owned(),
+            (Some(_), true) => match &fault.why_none {
+                Some(why) => format!("started, but nothing shows that it took effect: {why}"),
+                None => "started, but nothing shows that it took effect".to_owned(),
+            },
             (Some(_), false) => brief(&fault.evidence),
         };
         format!("fault {}, {}: {what}", fault.fault, fault.label)

@@ -29,6 +29,9 @@ pub struct FaultRecord {
     pub evidence: Vec<String>,
     /// What was noted when it was healed.
     pub healed: Vec<String>,
+    /// Why there is no evidence, if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_none: Option<String>,
 }
 
 impl FaultRecord {
@@ -56,6 +59,10 @@ struct Note {
     /// When it happened, in nanoseconds since the run's start. The event itself comes later: its evidence
     /// took time to gather.
     at: Option<u64>,
+    /// Whether anything that the system did met the fault, which is only known at its end; none where it shows by itself.
+    met: Option<bool>,
+    /// What a reader should know besides.
+    note: Option<String>,
     /// Why a node was free to end by itself, for example because its data had been damaged.
     excuse: Option<String>,
 }
@@ -83,6 +90,7 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             end_ns: None,
             evidence: Vec::new(),
             healed: Vec::new(),
+            why_none: None,
         })
         .collect();
     for (event, note) in notes(events) {
@@ -97,6 +105,7 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             "start" => {
                 record.start_ns.get_or_insert(at);
                 record.evidence.extend(note.evidence);
+                record.why_none = note.note;
                 if let Some(label) = note.label {
                     record.label = label;
                 }
@@ -106,9 +115,20 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             }
             "end" => {
                 record.end_ns = Some(at);
+                match note.met {
+                    Some(true) if record.evidence.is_empty() => record.evidence.clone_from(&note.evidence),
+                    Some(false) => record.evidence.clear(),
+                    Some(true) | None => {}
+                }
                 record.healed.extend(note.evidence);
+                record.why_none = note.note.or(record.why_none.take());
             }
             _ => {}
+        }
+    }
+    for record in &mut records {
+        if record.took_effect() {
+            record.why_none = None;
         }
     }
     records
@@ -127,6 +147,7 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
         end_ns: None,
         evidence: Vec::new(),
         healed: Vec::new(),
+        why_none: None,
     }
 }
 

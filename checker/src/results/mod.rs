@@ -59,6 +59,18 @@ pub type Deadline<'a> = &'a dyn Fn(Duration) -> Box<dyn Fn() -> bool + Sync>;
 /// What the run did not come to is missing from the answer, which is then unknown at best. A variant whose
 /// files cannot be read is `failed`; an error is returned only if there is no plan or nothing can be written.
 pub fn judge(dir: &Path, deadline: Deadline<'_>) -> Result<RunVerdict, ResultsError> {
+    match judge_read_only(dir, deadline)? {
+        (verdict, None) => Ok(verdict),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// The same where nothing need be written: gives the first file that could not be, if there is one.
+pub fn judge_read_only(
+    dir: &Path,
+    deadline: Deadline<'_>,
+) -> Result<(RunVerdict, Option<ResultsError>), ResultsError> {
+    let mut written = Ok(());
     let plan = Plan::read(dir)?;
     let mut observed = Vec::with_capacity(plan.variants.len());
     let mut variants = Vec::with_capacity(plan.variants.len());
@@ -75,16 +87,17 @@ pub fn judge(dir: &Path, deadline: Deadline<'_>) -> Result<RunVerdict, ResultsEr
             verdict.answer = Answer::Failed;
         }
         if seen.history {
-            csv_files::operations(&folder.join("operations.csv"), &seen)?;
-            csv_files::faults(&folder.join("faults.csv"), &verdict.faults)?;
-            csv_files::outages(&folder.join("outages.csv"), &verdict.outages)?;
+            written = written
+                .and_then(|()| csv_files::operations(&folder.join("operations.csv"), &seen))
+                .and_then(|()| csv_files::faults(&folder.join("faults.csv"), &verdict.faults))
+                .and_then(|()| csv_files::outages(&folder.join("outages.csv"), &verdict.outages));
         }
         observed.push(seen);
         variants.push(verdict);
     }
     let verdict = combine(&plan, variants);
-    write(dir, &plan, &observed, &verdict)?;
-    Ok(verdict)
+    let written = written.and_then(|()| write(dir, &plan, &observed, &verdict));
+    Ok((verdict, written.err()))
 }
 
 fn judge_variant(

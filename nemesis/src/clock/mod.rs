@@ -13,6 +13,7 @@ pub use shift::ClockFault;
 use shift::{Faults, Shift};
 
 use crate::network::Claim;
+use crate::process::Roots;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -111,8 +112,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
-    /// The node's first process, once it was started.
-    pid: Option<u32>,
+    /// Where the node's processes hang, once it was started.
+    roots: Option<Roots>,
     /// Whether somebody sees to new processes of the node.
     watched: bool,
 }
@@ -146,9 +147,9 @@ impl NodeClock {
         !self.0.foreign
     }
 
-    /// The node has a new first process.
-    pub(crate) fn began(&self, pid: u32) {
-        self.state().pid = Some(pid);
+    /// The node has new processes.
+    pub(crate) fn began(&self, roots: Roots) {
+        self.state().roots = Some(roots);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -163,11 +164,11 @@ impl NodeClock {
     }
 
     /// Lets the processes of a node that knows of nothing see the file.
-    fn adopt(&self, pid: Option<u32>) -> io::Result<()> {
-        match pid {
-            Some(pid) if self.0.foreign => {
+    fn adopt(&self, roots: Option<Roots>) -> io::Result<()> {
+        match roots {
+            Some(roots) if self.0.foreign => {
                 let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
-                foreign::adopt(pid, &self.0.path).map(drop).map_err(io::Error::other)
+                foreign::adopt(roots, &self.0.path).map(drop).map_err(io::Error::other)
             }
             Some(_) | None => Ok(()),
         }
@@ -175,8 +176,8 @@ impl NodeClock {
 
     /// Puts a fault on the clock.
     pub(crate) fn apply(&self, claim: Claim, fault: ClockFault) -> io::Result<()> {
-        let pid = self.state().pid;
-        self.adopt(pid)?;
+        let roots = self.state().roots;
+        self.adopt(roots)?;
         let mut state = self.state();
         state.faults.apply(claim, fault, true_ns());
         self.write(&state.faults)?;
@@ -203,10 +204,10 @@ impl NodeClock {
                 state.watched = false;
                 return;
             }
-            let pid = state.pid;
+            let roots = state.roots;
             drop(state);
             // What cannot be adopted shows in what is read back.
-            let _ = self.adopt(pid);
+            let _ = self.adopt(roots);
         }
     }
 
@@ -236,10 +237,10 @@ impl NodeClock {
 
     /// What the clock of the node's first process says, where the node knows of nothing.
     pub(crate) fn read(&self) -> io::Result<Reading> {
-        let pid = self.state().pid.ok_or_else(|| io::Error::other("it was never started"))?;
-        self.adopt(Some(pid))?;
+        let roots = self.state().roots.ok_or_else(|| io::Error::other("it was never started"))?;
+        self.adopt(Some(roots))?;
         let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
-        foreign::read(pid, &self.0.path).map_err(io::Error::other)
+        foreign::read(roots.first, &self.0.path).map_err(io::Error::other)
     }
 }
 

@@ -36,7 +36,7 @@ impl Lab {
             Ok(seen) => effect.evidence.extend(seen),
             Err(error) => effect = Effect::none(error.to_string()),
         }
-        Ok(effect)
+        Ok(process.unless_unhit(effect))
     }
 
     /// SIGKILL, and everything that the node has stored is removed. It stays down like a [killed](Self::kill) one.
@@ -48,12 +48,15 @@ impl Lab {
         };
         let done = tokio::task::spawn_blocking(move || disk::empty(&folder)).await;
         match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(removed) if removed.files == 0 => {
+                effect = Effect::none(format!("{node} had stored nothing, so nothing was removed"));
+            }
             Ok(removed) => effect
                 .evidence
                 .push(format!("its data removed: {} bytes, files: {}", removed.bytes, removed.files)),
             Err(error) => effect = Effect::none(format!("{node}: its data could not be removed: {error}")),
         }
-        Ok(effect)
+        Ok(process.unless_unhit(effect))
     }
 
     /// SIGKILL to all of these nodes, and each gets what the one before it had stored, the first what the last had.
@@ -71,6 +74,10 @@ impl Lab {
         }
         let done = tokio::task::spawn_blocking(move || disk::exchange(&folders)).await;
         match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(handed) if handed.iter().all(|handed| handed.files == 0) => {
+                let nothing = |node| Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
+                Ok(nodes.iter().map(nothing).collect())
+            }
             Ok(handed) => {
                 for (place, (effect, handed)) in effects.iter_mut().zip(handed).enumerate() {
                     let from = &nodes[(place + nodes.len() - 1) % nodes.len()];
@@ -119,8 +126,13 @@ impl Lab {
                 "{node}: nothing was being written, so nothing is torn; {lines}"
             )));
         }
+        if loss.is_nothing() {
+            return Ok(Effect::none(format!(
+                "{node} keeps nothing on this disk, so there was nothing that a power loss could take"
+            )));
+        }
         effect.evidence.extend(lines);
-        Ok(effect)
+        Ok(process.unless_unhit(effect))
     }
 
     /// Waits, a second at most, until a node waits for a sync of something, which is then held: the moment at which

@@ -10,7 +10,7 @@ use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
 use crate::network::{
     Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
     NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, entering_took, inside_lab,
-    probe,
+    make_room, most_nodes, needed_files, probe,
 };
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
@@ -26,6 +26,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How long killed processes may take to be gone. One that waits for a disk cannot die sooner.
 const END_PATIENCE: Duration = Duration::from_secs(10);
+
+/// More ports would not fit below those that the kernel hands out. With proxies, `n` nodes take `n` squared.
+const PORTS_MAX: u16 = 10_000;
 
 /// What a lab is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,10 +95,31 @@ pub enum LabError {
     #[error("no thread could be started: {0}")]
     Thread(io::Error),
     /// The cluster has more nodes than this network has ports for.
-    #[error("{nodes} nodes are too many for one machine's ports; use fewer, or network = \"host\"")]
+    #[error("{nodes} nodes are too many with network = \"{mode}\"; use at most {most}")]
     TooManyNodes {
         /// How many.
         nodes: usize,
+        /// How many there may be.
+        most: usize,
+        /// The network.
+        mode: Mode,
+    },
+    /// The system allows too few open files.
+    #[error(
+        "{nodes} nodes need about {needed} open files with network = \"{mode}\", and {allowed} are allowed; use at \
+         most {most} nodes, or allow more: `ulimit -n {needed}`"
+    )]
+    TooFewFiles {
+        /// How many nodes.
+        nodes: usize,
+        /// How many files they need.
+        needed: u64,
+        /// How many are allowed.
+        allowed: u64,
+        /// How many nodes fit in that.
+        most: u64,
+        /// The network.
+        mode: Mode,
     },
     /// The links are to be delayed where there is nothing between the nodes.
     #[error(
@@ -147,6 +171,7 @@ impl Lab {
             return Err(LabError::PlainLinks);
         }
         let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
+        room_for(mode, names.len())?;
         let (wires, addresses, ports) = match mode {
             Mode::Lab => switched(&config, names.clone(), base).await?,
             Mode::Proxy | Mode::Host => on_loopback(&config, mode, base).await?,
@@ -161,7 +186,8 @@ impl Lab {
         };
         let node = |(name, listen): (String, SocketAddr)| {
             let disk = own_disk(&name);
-            let process = NodeProcess::new(&name, wires.namespace(&name), disk.clone(), exit_sender.clone());
+            let process =
+                NodeProcess::new(&name, listen, wires.namespace(&name), disk.clone(), exit_sender.clone());
             (name, Node { listen, disk, process: tokio::sync::Mutex::new(process) })
         };
         let nodes = names.into_iter().zip(addresses).map(node).collect();
@@ -327,11 +353,6 @@ impl Lab {
         Some(self.wires.probe(link, self.probe.as_deref()?, patience).await)
     }
 
-    /// Keeps a link busy with so many small datagrams that nobody reads, so that a fault on it shows.
-    pub(crate) fn exercise(&self, link: &Link, datagrams: u32) -> io::Result<()> {
-        self.wires.exercise(link, datagrams)
-    }
-
     /// Sends the probe to a node directly, as a client would; none if the lab was given no probe.
     pub async fn probe_node(&self, node: &str, patience: Duration) -> Option<Probe> {
         Some(probe(self.listen_address(node), self.probe.as_deref()?, patience, |_| ()).await)
@@ -391,6 +412,18 @@ impl Lab {
     }
 }
 
+/// Makes room for the open files that so many nodes take.
+fn room_for(mode: Mode, nodes: usize) -> Result<(), LabError> {
+    let needed = needed_files(mode, nodes as u64);
+    make_room(needed).map_err(|allowed| LabError::TooFewFiles {
+        nodes,
+        needed,
+        allowed,
+        most: most_nodes(mode, allowed),
+        mode,
+    })
+}
+
 /// The links, where each node listens, and what holds the ports.
 type Made = (Wires, Vec<SocketAddr>, Option<PortBlock>);
 
@@ -400,7 +433,7 @@ async fn switched(config: &LabConfig, nodes: Vec<String>, base: Delay) -> Result
         return Err(LabError::Outside);
     }
     if nodes.len() > NODES_MAX {
-        return Err(LabError::TooManyNodes { nodes: nodes.len() });
+        return Err(LabError::TooManyNodes { nodes: nodes.len(), most: NODES_MAX, mode: Mode::Lab });
     }
     let plan = Plan {
         nodes,
@@ -424,9 +457,12 @@ async fn switched(config: &LabConfig, nodes: Vec<String>, base: Delay) -> Result
 async fn on_loopback(config: &LabConfig, mode: Mode, base: Delay) -> Result<Made, LabError> {
     let count = config.topology.nodes.len();
     let links = if mode == Mode::Proxy { count.saturating_mul(count - count.min(1)) } else { 0 };
-    // Past this a block would not fit below the ports that the kernel hands out.
-    let ports = u16::try_from(count + links).ok().filter(|ports| *ports <= 10_000);
-    let ports = ports.ok_or(LabError::TooManyNodes { nodes: count })?;
+    let ports = u16::try_from(count + links).ok().filter(|ports| *ports <= PORTS_MAX);
+    let ports = ports.ok_or_else(|| {
+        let most = usize::from(PORTS_MAX);
+        let most = if mode == Mode::Proxy { most.isqrt() } else { most };
+        LabError::TooManyNodes { nodes: count, most, mode }
+    })?;
     let block = match config.base_port {
         Some(base_port) => PortBlock::at(base_port, ports)?,
         None => PortBlock::find(ports)?,

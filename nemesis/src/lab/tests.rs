@@ -1,5 +1,8 @@
 //! What the lab promises of processes and addresses, with real processes.
 
+#[cfg(target_os = "linux")]
+mod daemons;
+
 use super::*;
 use crate::pretend::{answers, empty_lab, lab_of, node, shell};
 use std::net::TcpListener;
@@ -142,7 +145,7 @@ async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
 async fn a_node_that_wants_to_die_with_its_parent_outlives_the_thread_that_asked_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let lab = std::sync::Arc::new(empty_lab(1, Network::Host).await);
-    let (theirs, command) = (std::sync::Arc::clone(&lab), node(&lab, "n1", folder.path()));
+    let (theirs, command) = (std::sync::Arc::clone(&lab), node(&lab, "n1", folder.path(), true));
     let runtime = tokio::runtime::Handle::current();
     let asking = std::thread::spawn(move || runtime.block_on(theirs.spawn("n1", command)));
     while !asking.is_finished() {
@@ -167,7 +170,7 @@ async fn a_program_that_is_not_there_is_named_with_its_node() {
 #[tokio::test]
 async fn peers_are_reached_through_proxies_and_clients_reach_nodes_directly() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(2, Network::Auto, folder.path()).await;
+    let lab = lab_of(2, Network::Proxy, folder.path()).await;
     assert_eq!(lab.mode(), Mode::Proxy);
     assert_ne!(lab.peer_address("n1", "n2"), lab.listen_address("n2"));
     assert_eq!(lab.peer_address("n1", "n1"), lab.listen_address("n1"));

@@ -6,6 +6,7 @@ mod condition;
 mod counters;
 #[cfg_attr(not(target_os = "linux"), path = "no_lab.rs")]
 mod lab;
+mod open_files;
 mod ports;
 mod proxy;
 mod wires;
@@ -14,10 +15,14 @@ pub use condition::{Claim, LinkFault};
 pub use counters::{LinkCounters, LinkSummary};
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use lab::tests::{disk_possible, inside as inside_a_lab_of_its_own};
-pub use lab::{CLIENTS, EnterError, LabNetworkError, LabProbe, enter_lab, inside_lab, lab_entry, probe_lab};
+pub use lab::{
+    CLIENTS, EnterError, LabNetworkError, LabProbe, enter_lab, enter_lab_with, inside_lab, lab_entry,
+    probe_lab,
+};
 #[cfg(target_os = "linux")]
-pub(crate) use lab::{DISK, again_as};
+pub(crate) use lab::{DISK, GUARD, STAGE, SWEEP, again_as, may_start_again};
 pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan, disk_can_be_mounted, entering_took};
+pub(crate) use open_files::{make_room, most_nodes, needed as needed_files, of_nodes as open_files_of_nodes};
 pub(crate) use ports::PortBlock;
 pub use ports::PortError;
 pub use proxy::{Probe, ProxyError};

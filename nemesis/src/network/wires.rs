@@ -117,12 +117,4 @@ impl Wires {
             Self::Switch(network) => network.probe(link, request, patience).await,
         }
     }
-
-    /// Keeps a link busy with small datagrams that nobody reads. Proxies carry none.
-    pub(crate) fn exercise(&self, link: &Link, datagrams: u32) -> std::io::Result<()> {
-        match self {
-            Self::Plain | Self::Proxies(_) => Ok(()),
-            Self::Switch(network) => network.exercise(link, datagrams),
-        }
-    }
 }

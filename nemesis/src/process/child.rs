@@ -1,10 +1,13 @@
 //! One process from its start to its end: signals that cannot hit a stranger, and a thread that waits for it.
 
-use super::{Excuses, Exit, how_it_ended, state};
+use super::guard::Guarded;
+use super::spawner::Spawned;
+use super::{Excuses, Exit, Roots, family, how_it_ended, listener, state};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -14,6 +17,9 @@ use tokio::time::Instant;
 /// How long a process may take to stop or go on after the signal.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often processes are looked for that were started while others were being stopped.
+const STOP_ROUNDS: u32 = 5;
+
 /// How long is waited for whoever traces the process.
 const TRACED_PAUSE: Duration = Duration::from_millis(1);
 
@@ -21,9 +27,10 @@ const TRACED_PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) pid: u32,
+    /// Where all processes of the node hang.
+    pub(super) roots: Roots,
     watched: Arc<Watched>,
     ended: watch::Receiver<Option<ExitStatus>>,
-    _stdin: Option<ChildStdin>,
 }
 
 #[derive(Debug, Default)]
@@ -45,20 +52,26 @@ struct Shared {
 impl Running {
     /// Watches over a process that was just started; `exits` hears of an end that nobody ordered.
     pub(super) fn watch(
-        mut child: Child,
+        mut spawned: Spawned,
         node: &str,
         incarnation: u32,
         exits: UnboundedSender<Exit>,
         excuses: Excuses,
     ) -> io::Result<Self> {
-        let pid = child.id();
+        let roots = match &spawned {
+            Spawned::Guarded(guarded) => Roots { first: guarded.pid, guard: Some(guarded.child.id()) },
+            Spawned::Bare(child) => Roots { first: child.id(), guard: None },
+        };
+        let pid = roots.first;
         let watched = Arc::new(Watched::default());
         let (publish, ended) = watch::channel(None);
-        let stdin = child.stdin.take();
         let exit = Exit { node: node.to_owned(), pid, incarnation, how: String::new(), excuse: None };
         let theirs = Arc::clone(&watched);
         let waiter = std::thread::Builder::new().name(format!("wait-{node}")).spawn(move || {
-            let status = reap(&mut child, &theirs);
+            let (status, left) = match &mut spawned {
+                Spawned::Guarded(guarded) => hear(guarded, roots, &theirs),
+                Spawned::Bare(child) => (reap(child, &theirs), 0),
+            };
             if let Some(status) = status {
                 let shared = lock(&theirs.shared);
                 let ordered = shared.asked_to_end || shared.killed_by_us && status.signal() == Some(9);
@@ -66,7 +79,7 @@ impl Running {
                 if !ordered {
                     let excuse = excuses.in_words();
                     // Nobody listening is fine: the lab is being stopped.
-                    let _ = exits.send(Exit { how: how_it_ended(status), excuse, ..exit });
+                    let _ = exits.send(Exit { how: with_left(how_it_ended(status), left), excuse, ..exit });
                 }
             }
             publish.send_replace(status);
@@ -76,7 +89,7 @@ impl Running {
             let _ = kill_process_group(rustix_pid(pid), Signal::KILL);
             return Err(error);
         }
-        Ok(Self { pid, watched, ended, _stdin: stdin })
+        Ok(Self { pid, roots, watched, ended })
     }
 
     /// How it ended, if it has.
@@ -84,16 +97,36 @@ impl Running {
         lock(&self.watched.shared).status
     }
 
-    /// Signals the whole process group; false if the process has ended.
-    pub(super) fn signal(&self, signal: Signal) -> io::Result<bool> {
+    /// Signals every process of the node; says how many there are besides the first, or none if that has ended.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<Option<usize>> {
         let mut shared = lock(&self.watched.shared);
         if shared.status.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         shared.killed_by_us |= signal == Signal::KILL;
         shared.asked_to_end |= signal == Signal::TERM;
+        // Those that may leave the group are looked for before, as the first process must live for that.
+        let others = family::of(self.roots).len().saturating_sub(1);
         kill_process_group(rustix_pid(self.pid), signal)?;
-        Ok(true)
+        let mut signalled = family::signal_others(self.roots, signal);
+        // Whoever stood still later than others may have started some meanwhile.
+        for _ in 0..if signal == Signal::STOP { STOP_ROUNDS } else { 0 } {
+            let before = std::mem::replace(&mut signalled, family::signal_others(self.roots, signal));
+            if before == signalled {
+                break;
+            }
+        }
+        Ok(Some(others))
+    }
+
+    /// Why a signal to all its processes proves nothing, if it does not: others listen at its address.
+    pub(super) fn objection(&self, address: SocketAddr) -> Option<String> {
+        listener::objection(address, self.roots)
+    }
+
+    /// Who still listens at its address though it has ended, if anybody does.
+    pub(super) fn still_listening(&self, address: SocketAddr) -> Option<String> {
+        listener::still_listening(address, self.roots)
     }
 
     /// Waits until it has ended and was reaped.
@@ -110,24 +143,66 @@ impl Running {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Waits until every thread is stopped, or none is. The error says what was seen instead.
+    /// Waits until every thread of every process is stopped, or none is. The error says what was seen instead.
     pub(super) async fn is_stopped(&self, stopped: bool) -> Result<String, String> {
         let deadline = Instant::now() + SIGNAL_PATIENCE;
         loop {
-            let states =
+            let first =
                 state::states(self.pid).map_err(|error| format!("{}: {error}", state::source(self.pid)))?;
-            let as_wanted = !states.is_empty() && states.iter().all(|state| (*state == 'T') == stopped);
-            let letter = states.first().copied().unwrap_or('?');
+            let others: Vec<u32> =
+                family::of(self.roots).into_iter().filter(|pid| *pid != self.pid).collect();
+            // One that has ended meanwhile stands as still as can be.
+            let odd = others.iter().find(|pid| !all_are(&state::states(**pid).unwrap_or_default(), stopped));
+            let letter = first.first().copied().unwrap_or('?');
             let seen = format!("state {letter} in {}", state::source(self.pid));
-            if as_wanted {
-                return Ok(seen);
+            if !first.is_empty() && all_are(&first, stopped) && odd.is_none() {
+                return Ok(and_more(seen, others.len()));
             }
             if Instant::now() >= deadline {
-                return Err(format!("still {seen} after {SIGNAL_PATIENCE:?}"));
+                let who = odd.map_or(seen, |pid| format!("another state in {}", state::source(*pid)));
+                return Err(format!("still {who} after {SIGNAL_PATIENCE:?}"));
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+fn all_are(states: &[char], stopped: bool) -> bool {
+    states.iter().all(|state| (*state == 'T') == stopped)
+}
+
+/// The same, with so many processes of the node more.
+pub(super) fn and_more(seen: String, others: usize) -> String {
+    match others {
+        0 => seen,
+        1 => format!("{seen}, and one process more"),
+        _ => format!("{seen}, and {others} processes more"),
+    }
+}
+
+/// How it ended, with what it had left behind.
+fn with_left(how: String, left: usize) -> String {
+    match left {
+        0 => how,
+        1 => format!("{how}; a process that it had left behind was killed"),
+        _ => format!("{how}; {left} processes that it had left behind were killed"),
+    }
+}
+
+/// Waits until the guard tells of the end, which it does while the process id cannot be given to another.
+fn hear(guarded: &mut Guarded, roots: Roots, watched: &Watched) -> (Option<ExitStatus>, usize) {
+    let ended = guarded.ended();
+    let mut shared = lock(&watched.shared);
+    if ended.is_none() {
+        // Somebody has killed the guard. What it had must not go on without one.
+        let _ = family::signal_others(roots, Signal::KILL);
+        let _ = kill_process_group(rustix_pid(roots.first), Signal::KILL);
+    }
+    // This closes its input, whereupon it ends.
+    let guard = guarded.child.wait().ok();
+    shared.status = ended.map(|ended| ended.status).or(guard);
+    watched.reaped.notify_all();
+    (shared.status, ended.map_or(0, |ended| ended.left))
 }
 
 /// Waits for the end, ends what is left of the group, and reaps; all while the process id cannot be given to another.

@@ -2,14 +2,26 @@
 
 mod child;
 mod excuse;
+#[cfg_attr(not(target_os = "linux"), path = "no_family.rs")]
+mod family;
+#[cfg_attr(not(target_os = "linux"), path = "no_guard.rs")]
+mod guard;
+#[cfg_attr(not(target_os = "linux"), path = "no_listener.rs")]
+mod listener;
 mod node;
 mod spawner;
 mod state;
 
 pub(crate) use excuse::Excuses;
+pub(crate) use family::Roots;
+#[cfg(target_os = "linux")]
+pub(crate) use family::{Line, of as family_of};
+#[cfg(target_os = "linux")]
+pub(crate) use guard::serve as guard_a_node;
 pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub(crate) use spawner::Spawner;
+pub use state::hang_up_is_ignored;
 
 use crate::clock::ProcessClock;
 use crate::disk::DiskError;
@@ -120,6 +132,11 @@ pub enum ProcessError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Whether no process of a node can outlive the bench here, a daemon neither; tried once. The error says why not.
+pub fn nodes_are_guarded() -> Result<(), String> {
+    guard::can_be_had()
 }
 
 /// `signal 9`, `exit code 101`.

@@ -3,13 +3,14 @@
 //! Faults may overlap: a node is down while any fault holds it down, and still while any holds it still. A node that
 //! comes back during a pause is stopped again at once.
 
-use super::child::Running;
+use super::child::{Running, and_more};
 use super::{Excuses, Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
 use crate::clock::NodeClock;
 use crate::disk::{DiskError, NodeDisk};
 use crate::network::{Claim, Namespace};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -40,6 +41,8 @@ impl Effect {
 #[derive(Debug)]
 pub(crate) struct NodeProcess {
     node: String,
+    /// Where it serves.
+    address: SocketAddr,
     /// The network it runs in, if it has one of its own.
     namespace: Option<Namespace>,
     /// Where its data are, if that is a disk of the bench's own.
@@ -50,6 +53,8 @@ pub(crate) struct NodeProcess {
     waits: bool,
     running: Option<Running>,
     incarnation: u32,
+    /// Why the last kill of its processes is no evidence, if it is none.
+    unhit: Option<String>,
     down: BTreeSet<Claim>,
     still: BTreeSet<Claim>,
     exits: UnboundedSender<Exit>,
@@ -59,12 +64,14 @@ pub(crate) struct NodeProcess {
 impl NodeProcess {
     pub(crate) fn new(
         node: &str,
+        address: SocketAddr,
         namespace: Option<Namespace>,
         disk: Option<NodeDisk>,
         exits: UnboundedSender<Exit>,
     ) -> Self {
         Self {
             node: node.to_owned(),
+            address,
             namespace,
             disk,
             clock: None,
@@ -72,6 +79,7 @@ impl NodeProcess {
             waits: false,
             running: None,
             incarnation: 0,
+            unhit: None,
             down: BTreeSet::new(),
             still: BTreeSet::new(),
             exits,
@@ -154,7 +162,7 @@ impl NodeProcess {
         let running = started.map_err(failed)?;
         let pid = running.pid;
         if let Some(clock) = &self.clock {
-            clock.began(pid);
+            clock.began(running.roots);
         }
         self.incarnation = incarnation;
         self.running = Some(running);
@@ -224,7 +232,8 @@ impl NodeProcess {
             });
         }
         let failed = |source| ProcessError::Signal { node: node.clone(), pid, source };
-        running.signal(signal).map_err(failed)?;
+        let objection = running.objection(self.address);
+        let others = running.signal(signal).map_err(failed)?.unwrap_or_default();
         if signal == Signal::KILL {
             answer_held(self.disk.as_ref());
         }
@@ -237,13 +246,20 @@ impl NodeProcess {
         }
         let ended = running.ended().await;
         let unknown = || format!("{node}: pid {pid} is gone, and nobody knows how it ended");
-        Ok(match ended {
+        let unhit = objection.or_else(|| running.still_listening(self.address));
+        self.unhit = unhit.map(|reason| format!("{node}: {reason}"));
+        Ok(self.unless_unhit(match ended {
             Some(status) => Effect {
                 note: insisted,
-                ..Effect::seen(format!("pid {pid} ended by {}", how_it_ended(status)))
+                ..Effect::seen(and_more(format!("pid {pid} ended by {}", how_it_ended(status)), others))
             },
             None => Effect::none(insisted.unwrap_or_else(unknown)),
-        })
+        }))
+    }
+
+    /// What the last kill of its processes makes of an effect: nothing where it did not hit those that serve.
+    pub(crate) fn unless_unhit(&self, effect: Effect) -> Effect {
+        self.unhit.as_ref().map_or(effect, Effect::none)
     }
 
     /// Ends a fault's hold, and starts the node again if no other fault holds it down.
@@ -280,7 +296,10 @@ impl NodeProcess {
         };
         self.signal(running, Signal::STOP)?;
         Ok(match running.is_stopped(true).await {
-            Ok(seen) => Effect::seen(seen),
+            Ok(seen) => match running.objection(self.address) {
+                Some(reason) => Effect::none(format!("{}: {reason}", self.node)),
+                None => Effect::seen(seen),
+            },
             Err(seen) => Effect::none(format!("{}: {seen}", self.node)),
         })
     }
@@ -301,8 +320,8 @@ impl NodeProcess {
         })
     }
 
-    fn signal(&self, running: &Running, signal: Signal) -> Result<bool, ProcessError> {
-        let sent = running.signal(signal);
+    fn signal(&self, running: &Running, signal: Signal) -> Result<(), ProcessError> {
+        let sent = running.signal(signal).map(drop);
         sent.map_err(|source| ProcessError::Signal { node: self.node.clone(), pid: running.pid, source })
     }
 

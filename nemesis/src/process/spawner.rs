@@ -3,7 +3,7 @@
 //! A process that asked to die with its parent (`PR_SET_PDEATHSIG`) dies when the *thread* that started it ends, so
 //! this thread lives as long as the lab. A runtime's worker or a short-lived thread would kill healthy nodes.
 
-use super::ProcessCommand;
+use super::{ProcessCommand, guard};
 use crate::network::Namespace;
 use std::fs::OpenOptions;
 use std::io;
@@ -15,7 +15,16 @@ use tokio::sync::oneshot;
 struct Request {
     command: ProcessCommand,
     namespace: Option<Namespace>,
-    reply: oneshot::Sender<io::Result<Child>>,
+    reply: oneshot::Sender<io::Result<Spawned>>,
+}
+
+/// A process that was just started.
+#[derive(Debug)]
+pub(super) enum Spawned {
+    /// Under a guard.
+    Guarded(guard::Guarded),
+    /// By the bench itself, where no guard can be had.
+    Bare(Child),
 }
 
 /// The way to the spawner thread, which ends when this is dropped.
@@ -34,8 +43,11 @@ impl Spawner {
                     Some(namespace) => spawn_inside(&command, &namespace),
                     None => spawn(&command),
                 };
-                if let Err(Ok(child)) = reply.send(spawned) {
-                    abandon(child);
+                match reply.send(spawned) {
+                    // Without its input the guard ends, and all that it has.
+                    Err(Ok(Spawned::Guarded(mut guarded))) => drop(guarded.child.wait()),
+                    Err(Ok(Spawned::Bare(child))) => abandon(child),
+                    Ok(()) | Err(Err(_)) => {}
                 }
             }
         })?;
@@ -44,11 +56,11 @@ impl Spawner {
 
     /// Starts a process in a group of its own, with a pipe to its standard input that the bench holds open.
     /// It is in the network of the bench, or in the one it is given.
-    pub(crate) async fn spawn(
+    pub(super) async fn spawn(
         &self,
         command: ProcessCommand,
         namespace: Option<Namespace>,
-    ) -> io::Result<Child> {
+    ) -> io::Result<Spawned> {
         let (reply, answer) = oneshot::channel();
         self.requests
             .send(Request { command, namespace, reply })
@@ -58,7 +70,7 @@ impl Spawner {
 }
 
 /// A process is in the network of the thread that starts it.
-fn spawn_inside(command: &ProcessCommand, namespace: &Namespace) -> io::Result<Child> {
+fn spawn_inside(command: &ProcessCommand, namespace: &Namespace) -> io::Result<Spawned> {
     let own = Namespace::current()?;
     namespace.enter()?;
     let spawned = spawn(command);
@@ -66,19 +78,23 @@ fn spawn_inside(command: &ProcessCommand, namespace: &Namespace) -> io::Result<C
     spawned
 }
 
-fn spawn(command: &ProcessCommand) -> io::Result<Child> {
+fn spawn(command: &ProcessCommand) -> io::Result<Spawned> {
     let output = OpenOptions::new().create(true).append(true).open(&command.output);
     let output = output.map_err(|error| {
         io::Error::new(error.kind(), format!("its output file {}: {error}", command.output.display()))
     })?;
-    Command::new(&command.program)
+    if guard::can_be_had().is_ok() {
+        return guard::start(command, output).map(Spawned::Guarded);
+    }
+    let child = Command::new(&command.program)
         .args(&command.args)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(output.try_clone()?)
         .stderr(output)
         .process_group(0)
-        .spawn()
+        .spawn()?;
+    Ok(Spawned::Bare(child))
 }
 
 /// Ends a process that nobody waits for any more.

@@ -2,7 +2,7 @@
 
 use super::clocks::{self, OnClocks};
 use super::disks::{self, OnDisks};
-use super::evidence::{self, OnLinks, Proof};
+use super::evidence::{self, Met, OnLinks, Proof};
 use super::going::{self, Going};
 use super::{FaultRecord, Moment, Stage, members};
 use crate::disk::Condition;
@@ -64,6 +64,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         evidence: proof.evidence,
         healing: Vec::new(),
         healed: false,
+        met: None,
         notes: note.into_iter().chain(proof.notes).collect(),
     };
     stage.record(fault, &record, Moment::Start, at);
@@ -157,6 +158,7 @@ pub(super) async fn end(
         None => Proof { complete: true, ..Proof::default() },
     };
     let claim = fault.fault;
+    let met = met(stage, &fault.action, &before).await;
     let (at, proof) = match &fault.action {
         Action::Kill | Action::Stop | Action::LoseNode | Action::PowerLoss { .. } => {
             let proof = each(&hit.nodes, |node| stage.lab.restart(node, claim)).await;
@@ -187,11 +189,33 @@ pub(super) async fn end(
     };
     record.healed = proof.complete && went_on.complete;
     record.healing = [went_on.evidence, proof.evidence].concat();
+    record.judge(met);
     record.notes.extend(went_on.notes);
     record.ended = Some(at);
     record.notes.extend(proof.notes);
     stage.record(fault, &record, Moment::End, at);
     record
+}
+
+/// What of the system under test met a fault that shows only in that; none for a fault that shows by itself.
+async fn met(stage: &Stage, action: &Action, before: &Before) -> Option<Met> {
+    match action {
+        Action::Links(fault) => Some(evidence::met(&stage.lab, *fault, &before.links)),
+        Action::Swizzle { .. } => Some(evidence::met(&stage.lab, LinkFault::Stall, &before.links)),
+        Action::Disk(condition) => Some(disks::met(&stage.lab, *condition, &before.disks).await),
+        Action::Kill
+        | Action::Stop
+        | Action::LoseNode
+        | Action::Pause
+        | Action::Damage(_)
+        | Action::SwapDisks
+        | Action::PowerLoss { .. }
+        | Action::Clock(_)
+        | Action::Slow(_)
+        | Action::Roll
+        | Action::Reconfigure { .. }
+        | Action::Reset => None,
+    }
 }
 
 /// Takes a fault off the links and makes sure that they carry bytes again.
@@ -251,6 +275,7 @@ pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String
         evidence: Vec::new(),
         healing: Vec::new(),
         healed: true,
+        met: None,
         notes: vec![reason],
     };
     let now = stage.recorder.now_ns();

@@ -2,7 +2,7 @@
 
 use super::Stage;
 use super::act::each;
-use super::evidence::{Proof, all};
+use super::evidence::{Met, Proof, all};
 use crate::disk::{Condition, DiskCounters};
 use crate::lab::Lab;
 use crate::network::Claim;
@@ -61,6 +61,17 @@ async fn of_condition(lab: &Lab, condition: Condition, before: &OnDisks, lasts: 
     }
 }
 
+/// What of the nodes' own work met the fault; or why nothing did.
+pub(super) async fn met(lab: &Lab, condition: Condition, before: &OnDisks) -> Met {
+    let nodes: Vec<String> = before.keys().cloned().collect();
+    let now = counters(lab, &nodes).await;
+    let lines: Vec<String> = in_words(condition, before, &now).filter_map(|(_, line)| line).collect();
+    if lines.is_empty() {
+        return Err(format!("no write or sync of {} met the fault of its disk", nodes.join(", ")));
+    }
+    Ok(lines)
+}
+
 /// What the fault has done in all.
 pub(super) async fn of_healing(lab: &Lab, condition: Condition, before: &OnDisks) -> Proof {
     let nodes: Vec<String> = before.keys().cloned().collect();
@@ -103,7 +114,12 @@ pub(super) async fn swap(stage: &Stage, nodes: &[String], claim: Claim) -> Proof
         proof.notes.extend(effect.note);
     }
     let seen = each(nodes, |node| stage.lab.restart_damaged(node, claim)).await;
-    proof.evidence.extend(seen.evidence);
+    if proof.evidence.is_empty() {
+        // How they came back proves nothing where nothing was swapped.
+        proof.notes.extend(seen.evidence);
+    } else {
+        proof.evidence.extend(seen.evidence);
+    }
     proof.notes.extend(seen.notes);
     proof
 }

@@ -7,7 +7,7 @@ use crate::lab::Lab;
 use crate::network::{CLIENTS, LinkCounters, LinkFault, Mode, Probe};
 use crate::partition::Link;
 use crate::words::count;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
@@ -18,9 +18,8 @@ use tokio::time::Instant;
 const SILENCE: Duration = Duration::from_millis(100);
 /// How long an answer over a delayed or slowed link is waited for.
 const SLOWNESS: Duration = Duration::from_millis(400);
-/// How long a flaky link is kept busy until a frame was struck on it, and how many frames it gets at a time.
+/// How long is waited for frames of the system that a flaky link strikes.
 const BUSY: Duration = Duration::from_secs(1);
-const BURST: u32 = 100;
 /// How long a healed link may take to answer.
 const HEALING: Duration = Duration::from_secs(2);
 
@@ -57,14 +56,6 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> P
     };
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
     let asked = all(before.keys().map(|link| ask(lab, link, patience, cut))).await;
-    if asked.iter().all(|asked| matches!(asked, Asked::NoUse(_))) {
-        // Where all are down, what their kernels send is the only evidence there can be.
-        for link in before.keys() {
-            // Links that carry no datagrams count nothing.
-            let _ = lab.exercise(link, 1);
-        }
-        tokio::time::sleep(SILENCE).await;
-    }
     let mut told = Lines::default();
     let mut noted = Lines::default();
     for (link, asked) in before.keys().zip(asked) {
@@ -81,29 +72,15 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> P
     proof
 }
 
-/// Sends frames over flaky links until at least one was struck on each, or time is up.
+/// Waits until a frame of the system was struck on any flaky link, or time is up.
 async fn of_flaky(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Proof {
     let deadline = Instant::now() + BUSY;
-    let quiet = |link: &Link, before: &LinkCounters| !struck(lab.counters(link) - *before);
-    loop {
-        for (link, _) in before.iter().filter(|(link, before)| quiet(link, before)) {
-            if let Err(error) = lab.exercise(link, BURST) {
-                return Proof {
-                    notes: vec![format!("{link}: no frames could be sent: {error}")],
-                    ..Proof::default()
-                };
-            }
-        }
+    let struck = || before.iter().any(|(link, before)| struck(lab.counters(link) - *before));
+    while Instant::now() < deadline && !struck() {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        if Instant::now() >= deadline || !before.iter().any(|(link, before)| quiet(link, before)) {
-            break;
-        }
     }
-    let mut noted = Lines::default();
-    for (link, _) in before.iter().filter(|(link, before)| quiet(link, before)) {
-        noted.add(format!("nothing was struck within {BUSY:?}"), link);
-    }
-    Proof { evidence: carried(lab, fault, before), notes: noted.lines(), complete: true }
+    let note = (!struck()).then(|| format!("nothing was struck within {BUSY:?}"));
+    Proof { evidence: carried(lab, fault, before), notes: note.into_iter().collect(), complete: true }
 }
 
 fn struck(since: LinkCounters) -> bool {
@@ -150,6 +127,39 @@ impl Lines {
     }
 }
 
+/// What the system under test sent that met a fault, from its start to its end; or why nothing did.
+pub(super) type Met = Result<Vec<String>, String>;
+
+/// What of the system's own traffic met a fault on these links.
+pub(super) fn met(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Met {
+    let lines = carried(lab, fault, before);
+    if !lines.is_empty() {
+        return Ok(lines);
+    }
+    let what = match fault {
+        LinkFault::Stall | LinkFault::Refuse => "the cut",
+        LinkFault::Delay(_) => "the delay",
+        LinkFault::Rate(_) => "the rate",
+        LinkFault::Flaky(_) => "the loss",
+    };
+    let pair = |link: &Link| {
+        let (one, other) = if link.from < link.to { (&link.from, &link.to) } else { (&link.to, &link.from) };
+        format!("{one}–{other}")
+    };
+    let pairs: BTreeSet<String> = before.keys().map(pair).collect();
+    let pairs = pairs.into_iter().collect::<Vec<_>>().join(", ");
+    let silent = before.keys().all(|link| lab.counters(link).bytes == 0);
+    let why = match (silent, lab.mode()) {
+        (true, Mode::Proxy) => {
+            ": nothing was ever sent there; proxies see only what is dialled at the addresses in {members} and \
+             {others}, and network = \"lab\" sees all"
+        }
+        (true, Mode::Lab | Mode::Host) => ": the nodes never sent each other anything",
+        (false, _) => "",
+    };
+    Err(format!("no traffic of {pairs} met {what}{why}"))
+}
+
 /// What the links held, refused or delayed since the fault started, a line for each link that did.
 pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Vec<String> {
     let piece = if lab.mode() == Mode::Lab { "frame" } else { "chunk" };
@@ -177,6 +187,12 @@ pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Vec<Stri
                 let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
                 let line = format!("{link}: of {}, {}", count(since.chunks, "frame"), words.join(", "));
                 return struck(since).then_some(line);
+            }
+            LinkFault::Stall if since.held_chunks == 0 && since.connections > 0 => {
+                return Some(format!(
+                    "{link}: {} dialled, and stalled",
+                    count(since.connections, "connection")
+                ));
             }
             LinkFault::Stall => (since.held_chunks, since.held_bytes, "held"),
             LinkFault::Delay(_) | LinkFault::Rate(_) => {

@@ -86,8 +86,26 @@ pub struct FaultRecord {
     pub healing: Vec<String>,
     /// Whether the healing was seen to work.
     pub healed: bool,
+    /// Whether anything that the system under test did met it, known at its end; none where it shows by itself.
+    pub met: Option<bool>,
     /// What a reader should know besides, such as why there is no evidence.
     pub notes: Vec<String>,
+}
+
+impl FaultRecord {
+    /// A fault that nothing of the system met has no evidence; one that something did has.
+    fn judge(&mut self, met: Option<evidence::Met>) {
+        self.met = met.as_ref().map(Result::is_ok);
+        match met {
+            None => {}
+            Some(Ok(lines)) if self.evidence.is_empty() => self.evidence = lines,
+            Some(Ok(_)) => {}
+            Some(Err(reason)) => {
+                self.evidence.clear();
+                self.notes.push(reason);
+            }
+        }
+    }
 }
 
 /// What every task of a run needs.
@@ -482,6 +500,9 @@ impl Stage {
         }
         if moment == Moment::End {
             value["healed"] = record.healed.into();
+            if let Some(met) = record.met {
+                value["met"] = met.into();
+            }
         }
         let mut event = Event::new(Process::Nemesis, EventKind::Info, fault.kind.name());
         event.value = value;

@@ -1,12 +1,13 @@
 //! Whole plans on real processes: every fault hits, is recorded, and is healed.
 
+mod met;
 mod owners;
 
 use super::*;
 use crate::clock::Clocks;
 use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
-use crate::pretend::{answers, empty_lab, lab_of, shell};
+use crate::pretend::{answers, empty_lab, lab_of, quiet_lab_of, shell};
 use crate::spec::FaultSpec;
 use serde_json::Value;
 use std::sync::Mutex;
@@ -356,7 +357,7 @@ async fn who_looks_for_the_leader_finds_one_before_others_of_the_same_time_take_
 #[tokio::test]
 async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_hit() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let lab = Arc::new(quiet_lab_of(2, Network::Proxy, folder.path()).await);
     let mut stream = tokio::net::TcpStream::connect(lab.peer_address("n1", "n2")).await.unwrap();
     stream.write_all(b"before").await.unwrap();
     stream.read_exact(&mut [0; 6]).await.unwrap();

@@ -93,6 +93,8 @@ impl Server {
         });
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(64);
+        // The library cannot write a date before 1970, which a wall clock may well say.
+        builder.auto_date_header(false);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
         // A client that goes away in the middle is no news to anybody.
         tokio::select! {

@@ -4,7 +4,6 @@
 //! stops its threads for about a millisecond, maps the node's clock file into it and lets the library's functions
 //! begin with a jump to code that shifts what the kernel says. Threads and forked children have all of that too.
 
-mod family;
 mod kernel;
 mod probe;
 mod stub;
@@ -14,6 +13,7 @@ mod vdso;
 pub(crate) use probe::{CLOCK, can_be_shifted, stand};
 
 use super::Reading;
+use crate::process::{Line, Roots, family_of};
 use std::fmt::Display;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -28,10 +28,10 @@ const CODE: u64 = PAGE;
 const ROOM: u64 = 2 * PAGE;
 const REGION: u64 = 3 * PAGE;
 
-/// Makes every process of the node that began as `root` read this clock file; says how many did not yet.
-pub(super) fn adopt(root: u32, file: &Path) -> Result<usize, String> {
+/// Makes every process of the node read this clock file; says how many did not yet.
+pub(super) fn adopt(roots: Roots, file: &Path) -> Result<usize, String> {
     let mut adopted = 0;
-    for pid in family::of(root) {
+    for pid in family_of(roots) {
         // A process may end at any time, and then nothing about it matters.
         let Ok(maps) = std::fs::read_to_string(format!("/proc/{pid}/maps")) else { continue };
         if vdso::region(&maps, file).is_some() {
@@ -69,9 +69,8 @@ fn off_thread<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Resul
 }
 
 fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        !matches!(family::Line::read(&stat), None | Some(family::Line { state: 'Z' | 'X', .. }))
-    })
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| Line::read(&stat).is_some_and(|line| line.lives()))
 }
 
 /// Maps the clock file and the code into a process, and lets its library begin with a jump to that.

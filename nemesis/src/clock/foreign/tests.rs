@@ -2,6 +2,7 @@
 
 use super::kernel;
 use crate::clock::{ClockFault, NodeClock, ProcessClock, true_ns};
+use crate::process::Roots;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -89,7 +90,7 @@ impl Drop for Teller {
 
 /// Whether clocks can be shifted here; says which test is skipped and why otherwise.
 fn possible(test: &str, clock: &NodeClock, teller: &Teller) -> bool {
-    clock.began(teller.child.id());
+    clock.began(Roots { first: teller.child.id(), guard: None });
     match clock.read() {
         Ok(_) => true,
         Err(error) => {
@@ -190,7 +191,7 @@ fn children_see_the_shift_and_so_do_the_programs_they_become() {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", script]).arg(std::env::current_exe().unwrap()).args(TELLER).env("TELLER", "1");
     let mut shell = Teller::start(&mut shell);
-    clock.began(shell.child.id());
+    clock.began(Roots { first: shell.child.id(), guard: None });
     clock.apply(1, ClockFault::Jump { by: HOUR }).unwrap();
     writeln!(shell.stdin).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);

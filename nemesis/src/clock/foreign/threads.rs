@@ -174,9 +174,7 @@ fn wait(thread: Thread) -> Result<Option<Stop>, String> {
 /// Whether a thread is no more, or only remembered.
 fn has_left(thread: Thread) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{thread}/stat"));
-    stat.map_or(true, |stat| {
-        super::family::Line::read(&stat).is_none_or(|line| matches!(line.state, 'Z' | 'X'))
-    })
+    stat.map_or(true, |stat| crate::process::Line::read(&stat).is_none_or(|line| !line.lives()))
 }
 
 /// The thread that traces a thread.

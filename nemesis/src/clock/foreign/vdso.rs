@@ -1,9 +1,9 @@
-//! Finds the kernel's library in the memory of a process, and the clock file that was mapped into it. Pure.
+//! Finds the kernel's library in the memory of a process, and the clock file that was mapped into it.
 
 use object::read::elf::ElfFile64;
 use object::{Architecture, Endianness, Object, ObjectSymbol};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The instruction `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -63,10 +63,15 @@ fn range(line: &str) -> Option<(u64, u64)> {
 
 /// Where a file is mapped, if it is.
 pub(super) fn region(maps: &str, file: &Path) -> Option<u64> {
-    let file = std::path::absolute(file).ok()?;
+    let file = mapped_name(file)?;
     let path = |line: &str| line.splitn(6, ' ').nth(5).map(|path| path.trim_start().to_owned());
     let line = maps.lines().find(|line| path(line).is_some_and(|path| Path::new(&path) == file))?;
     Some(range(line)?.0)
+}
+
+/// What `/proc/PID/maps` calls a file: one that is open and has no folder has another name there.
+fn mapped_name(file: &Path) -> Option<PathBuf> {
+    if file.starts_with("/proc") { std::fs::read_link(file).ok() } else { std::path::absolute(file).ok() }
 }
 
 #[cfg(test)]

@@ -33,6 +33,13 @@ pub(crate) struct Loss {
     pub(crate) torn: Option<Torn>,
 }
 
+impl Loss {
+    /// Whether there was nothing that it could have taken, and nothing that it left.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.before == Usage::default() && self.after == Usage::default() && self.changes + self.entries == 0
+    }
+}
+
 impl Store {
     fn usage(&self) -> Usage {
         let mut usage = Usage::default();

@@ -28,6 +28,10 @@ pub(super) const PROBE: &str = "probe";
 
 /// The process that answers for the disks of a lab.
 pub(crate) const DISK: &str = "disk";
+/// The process between the bench and a node.
+pub(crate) const GUARD: &str = "guard";
+/// The process that removes the sockets of a bench that was killed.
+pub(crate) const SWEEP: &str = "sweep";
 
 /// Whether this program calls [`lab_entry`] first. One that does not must never be started again for a lab.
 static WIRED: AtomicBool = AtomicBool::new(false);
@@ -61,6 +65,8 @@ pub(super) fn play_part() -> Option<u8> {
         Ok(INIT) => Some(init::run()),
         Ok(PROBE) => Some(probes::inside()),
         Ok(DISK) => Some(crate::disk::serve()),
+        Ok(GUARD) => Some(crate::process::guard_a_node()),
+        Ok(SWEEP) => Some(crate::sweeper::sweep()),
         Ok(crate::clock::CLOCK) => Some(crate::clock::stand()),
         Ok(_) | Err(_) => {
             let began = std::env::var(SINCE).ok().and_then(|since| since.parse().ok());
@@ -86,13 +92,18 @@ pub fn inside_lab() -> bool {
 /// Starts this program again, with the same arguments, inside a lab; gives its exit code when it ends. Interruptions
 /// are passed on. Needs no privileges. Starts a runtime of its own, so there must be none.
 pub fn enter_lab() -> Result<u8, EnterError> {
+    enter_lab_with(&[])
+}
+
+/// The same with variables that only the program inside has.
+pub fn enter_lab_with(env: &[(&str, OsString)]) -> Result<u8, EnterError> {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let launched = start(INIT, &args, false).map_err(EnterError::Forbidden)?;
+    let launched = start_with(INIT, &args, false, env).map_err(EnterError::Forbidden)?;
     wait(&launched)
 }
 
 /// Whether this program may be started again; one that plays no part then would do all that it does once more.
-fn may_start_again() -> Result<(), &'static str> {
+pub(crate) fn may_start_again() -> Result<(), &'static str> {
     WIRED
         .load(Relaxed)
         .then_some(())
@@ -112,9 +123,23 @@ pub(crate) fn again_as(part: &str) -> io::Result<Command> {
 
 /// Starts this program as the first process of new namespaces. The error is a sentence with the remedy.
 pub(super) fn start(stage: &str, args: &[OsString], capture: bool) -> Result<Launched, String> {
+    start_with(stage, args, capture, &[])
+}
+
+fn start_with(
+    stage: &str,
+    args: &[OsString],
+    capture: bool,
+    env: &[(&str, OsString)],
+) -> Result<Launched, String> {
     may_start_again()?;
     let root = rustix::process::geteuid().is_root();
-    let launch = |new_user| sys::launch(&description(stage, args, capture, new_user));
+    let launch = |new_user| {
+        let mut launch = description(stage, args, capture, new_user);
+        let more = env.iter().map(|(name, value)| [OsStr::new(name), value].join(OsStr::new("=")));
+        launch.env.extend(more.map(|pair| CString::new(pair.into_vec()).unwrap_or_default()));
+        sys::launch(&launch)
+    };
     let launched = match launch(!root) {
         // Root of a container, which has not the rights of root: a user namespace may still be had.
         Err((Step::Namespaces, error)) if root && error.kind() == io::ErrorKind::PermissionDenied => {
@@ -167,7 +192,10 @@ pub(super) fn wait(launched: &Launched) -> Result<u8, EnterError> {
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut hang_up = match crate::process::hang_up_is_ignored() {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
         let mut end = tokio::task::spawn_blocking(move || {
             loop {
                 match waitpid(Some(pid), WaitOptions::empty()) {
@@ -182,12 +210,20 @@ pub(super) fn wait(launched: &Launched) -> Result<u8, EnterError> {
                 end = &mut end => return exit_code(end.map_err(io::Error::other)??),
                 _ = interrupt.recv() => Signal::INT,
                 _ = terminate.recv() => Signal::TERM,
-                _ = hang_up.recv() => Signal::TERM,
+                () = hung_up(hang_up.as_mut()) => Signal::TERM,
             };
             // The lab's processes are a group of their own, so that a terminal's Ctrl-C comes only this way, once.
             let _ = kill_process_group(pid, signal);
         }
     })
+}
+
+/// Waits for a hang-up, if one means anything.
+async fn hung_up(hang_up: Option<&mut tokio::signal::unix::Signal>) {
+    match hang_up {
+        Some(hang_up) => drop(hang_up.recv().await),
+        None => std::future::pending().await,
+    }
 }
 
 fn exit_code(status: WaitStatus) -> Result<u8, EnterError> {

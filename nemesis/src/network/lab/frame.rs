@@ -4,6 +4,7 @@
 //! checksum is still to be computed, and whether the frame stands for many segments of TCP.
 
 use super::netlink::Mac;
+use std::ops::RangeInclusive;
 
 /// Length of the offload header.
 const OFFLOAD: usize = 10;
@@ -100,6 +101,14 @@ pub(super) fn segment(frame: &[u8]) -> Option<Segment> {
         dials: flags & (SYN | ACK) == SYN,
         ends: flags & FIN != 0,
         resets: flags & RST != 0,
+    })
+}
+
+/// Whether a frame belongs to a probe of the bench: between its ports for them and where the nodes listen.
+pub(super) fn is_probe(frame: &[u8], probes: &RangeInclusive<u16>, listen: u16) -> bool {
+    segment(frame).is_some_and(|segment| {
+        let between = |own, other| probes.contains(&own) && other == listen;
+        between(segment.from_port, segment.to_port) || between(segment.to_port, segment.from_port)
     })
 }
 

@@ -111,9 +111,17 @@ impl Lane {
         condition.rate.is_some() || !condition.flaky.is_nothing()
     }
 
-    /// Decides what becomes of a frame of so many bytes, and counts it.
+    /// Decides what becomes of a frame of so many bytes of the system under test, and counts it.
     pub(super) fn judge(&self, bytes: usize, now: Nanos) -> Fate {
-        let counters = &self.counters;
+        self.decide(bytes, now, &self.counters)
+    }
+
+    /// The same for a frame of the bench's own probes: what it meets says nothing of the system.
+    pub(super) fn judge_own(&self, bytes: usize, now: Nanos) -> Fate {
+        self.decide(bytes, now, &Counters::default())
+    }
+
+    fn decide(&self, bytes: usize, now: Nanos, counters: &Counters) -> Fate {
         add(&counters.chunks, &counters.bytes, bytes);
         let state = &mut *self.lock();
         let condition = state.condition;
@@ -265,6 +273,13 @@ mod tests {
         let (had, latest) = lane.change(5, |faults| faults.release(1));
         assert!(had && latest == 5);
         assert_eq!(due(lane.judge(100, 6)), Some(6));
+    }
+
+    #[test]
+    fn own_frames_meet_faults_uncounted() {
+        let lane = with(LinkFault::Stall);
+        assert_eq!(lane.judge_own(100, 0), Fate::Gone);
+        assert_eq!(lane.counters.read(), Counters::default().read());
     }
 
     #[test]

@@ -15,8 +15,8 @@ mod probes;
 mod switch;
 mod sys;
 
-pub(crate) use enter::{DISK, again_as, entering_took};
-pub use enter::{EnterError, enter_lab, inside_lab, lab_entry};
+pub(crate) use enter::{DISK, GUARD, STAGE, SWEEP, again_as, entering_took, may_start_again};
+pub use enter::{EnterError, enter_lab, enter_lab_with, inside_lab, lab_entry};
 pub(crate) use namespace::Namespace;
 pub(super) use probes::can_be_made;
 pub(crate) use probes::disk_can_be_mounted;
@@ -32,10 +32,11 @@ use lane::Lane;
 use netlink::{End, LOOPBACK, Netlink};
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use switch::{Control, Fabric, Order, Switch};
@@ -45,11 +46,14 @@ pub const CLIENTS: &str = "clients";
 
 /// Where every node listens, at its own address.
 const PORT: u16 = 8000;
-/// The port to which datagrams go that nobody reads.
-const DISCARD: u16 = 9;
+/// The ports from which the bench probes, above those that the kernel gives to connections (`ip_local_port_range`).
+/// By them the switch tells a probe from what the system under test sends.
+const PROBES: RangeInclusive<u16> = 61_000..=u16::MAX;
 const PREFIX: u8 = 24;
 /// What the cable to the switch is called inside each network.
 const INTERFACE: &str = "lab0";
+/// How many ports in a row may be taken before a probe is given up.
+const PROBE_TRIES: u16 = 100;
 /// As many as there are addresses for.
 pub(crate) const NODES_MAX: usize = 200;
 /// Where names are looked up; a private file of the lab.
@@ -90,6 +94,8 @@ pub(crate) struct LabNetwork {
     names: Vec<String>,
     namespaces: Vec<Namespace>,
     port: u16,
+    /// How many probes were sent, for the port of the next.
+    probes: AtomicU16,
     /// Whether TCP waits no longer than it was to.
     bounded: bool,
     fabric: Arc<Fabric>,
@@ -118,11 +124,12 @@ impl LabNetwork {
         });
         let capture = capture.transpose()?;
         let builder = std::thread::Builder::new().name("switch".to_owned());
+        let port = plan.port.unwrap_or(PORT);
         let work = move || {
             // Whoever waits for the answer does so until it comes.
             match build(&theirs, nodes, rto) {
                 Ok((mut switch, control, namespaces, interface)) => {
-                    switch.capture = capture;
+                    (switch.capture, switch.listen) = (capture, port);
                     let _ = ready.send(Ok((control, namespaces)));
                     if let Err(error) = switch.run() {
                         eprintln!("the lab's switch failed: {error}");
@@ -138,7 +145,8 @@ impl LabNetwork {
         let network = Self {
             names,
             namespaces,
-            port: plan.port.unwrap_or(PORT),
+            port,
+            probes: AtomicU16::default(),
             bounded,
             fabric,
             control: Some(control),
@@ -248,29 +256,27 @@ impl LabNetwork {
     /// Sends `request` to `link.to` as a process of `link.from` would.
     pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
         let (from, to) = self.ends(link);
-        let own = SocketAddr::from((address(from), 0));
-        let socket = self.namespaces[from].inside(|| {
-            let socket = tokio::net::TcpSocket::new_v4()?;
-            socket.bind(own)?;
-            Ok(socket)
-        });
+        let socket = self.namespaces[from].inside(|| self.probe_socket(from));
         match socket {
             Ok(socket) => probe_with(socket, (address(to), self.port).into(), request, patience).await,
             Err(_) => Probe::Refused,
         }
     }
 
-    /// Sends datagrams over a link that nobody reads, so that a fault on it shows in its counters.
-    pub(crate) fn exercise(&self, link: &Link, datagrams: u32) -> io::Result<()> {
-        let (from, to) = self.ends(link);
-        self.namespaces[from].inside(|| {
-            let socket = UdpSocket::bind((address(from), 0))?;
-            for _ in 0..datagrams {
-                // It is refused once the other kernel has said that nobody reads there.
-                let _ = socket.send_to(&[0; 32], (address(to), DISCARD));
+    /// A socket at the next port for probes that is free.
+    fn probe_socket(&self, from: usize) -> io::Result<tokio::net::TcpSocket> {
+        let (first, last) = PROBES.into_inner();
+        let ports = last - first + 1;
+        let mut refused = io::Error::from(io::ErrorKind::AddrInUse);
+        for _ in 0..PROBE_TRIES {
+            let port = first + self.probes.fetch_add(1, Relaxed) % ports;
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            match socket.bind(SocketAddr::from((address(from), port))) {
+                Ok(()) => return Ok(socket),
+                Err(error) => refused = error,
             }
-            Ok(())
-        })
+        }
+        Err(refused)
     }
 }
 

@@ -4,7 +4,7 @@ use super::capture::Capture;
 use super::connections::Connections;
 use super::frame;
 use super::lane::{Fate, Lane, Nanos};
-use super::sys;
+use super::{PORT, PROBES, sys};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{
@@ -114,6 +114,8 @@ pub(super) struct Switch {
     queued: Vec<u32>,
     number: u64,
     connections: Connections,
+    /// The port at which every node listens.
+    pub(super) listen: u16,
     /// Where every frame is written down.
     pub(super) capture: Option<Capture<BufWriter<File>>>,
 }
@@ -152,6 +154,7 @@ impl Switch {
             queued,
             number: 0,
             connections: Connections::default(),
+            listen: PORT,
             capture: None,
         };
         Ok((switch, control))
@@ -244,7 +247,9 @@ impl Switch {
 
     fn take(&mut self, from: usize, frame: &mut [u8]) {
         let Some(to) = frame::destination(frame, self.ports.len()).filter(|to| *to != from) else { return };
-        if from < self.nodes
+        let own = frame::is_probe(frame, &PROBES, self.listen);
+        if !own
+            && from < self.nodes
             && to < self.nodes
             && let Some(answer) = self.connections.see(from, to, frame)
         {
@@ -255,16 +260,18 @@ impl Switch {
             && let Some(segments) = frame::split(frame)
         {
             for mut segment in segments {
-                self.pass(from, to, &mut segment);
+                self.pass(from, to, &mut segment, own);
             }
         } else {
-            self.pass(from, to, frame);
+            self.pass(from, to, frame, own);
         }
     }
 
-    fn pass(&mut self, from: usize, to: usize, frame: &mut [u8]) {
-        let now = self.fabric.now();
-        let fate = self.fabric.lane(from, to).judge(frame::length(frame), now);
+    /// Lets a frame meet the faults of its link; `own` is one of the bench's own probes.
+    fn pass(&mut self, from: usize, to: usize, frame: &mut [u8], own: bool) {
+        let (now, length) = (self.fabric.now(), frame::length(frame));
+        let lane = self.fabric.lane(from, to);
+        let fate = if own { lane.judge_own(length, now) } else { lane.judge(length, now) };
         if let Some(capture) = &mut self.capture {
             capture.frame(from, now, frame::wire(frame), &fate.in_words(now));
         }

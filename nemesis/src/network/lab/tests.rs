@@ -8,7 +8,7 @@ use super::*;
 use crate::flaky::{Flaky, Share};
 use rustix::process::{WaitOptions, waitpid};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::Instant;
 
 /// What makes this program play its part and nothing else.

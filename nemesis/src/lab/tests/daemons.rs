@@ -1,0 +1,118 @@
+//! Processes that leave their parent, their group and their session behind are still their node's.
+
+use super::*;
+use crate::pretend::daemon;
+use std::path::Path;
+
+/// A guard is this program once more, so it must play its part.
+fn guarded(test: &str) -> bool {
+    assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
+    let possible = crate::process::nodes_are_guarded();
+    if let Err(reason) = &possible {
+        assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reason}");
+        eprintln!("skipped {test}: {reason}");
+    }
+    possible.is_ok()
+}
+
+/// A shell that starts a daemon, which writes down its process id.
+fn with_daemon(folder: &Path) -> ProcessCommand {
+    let file = folder.join("daemon");
+    let daemon = format!("setsid -f sh -c 'echo $$ > {}; exec sleep 1000'", file.display());
+    shell(&format!("{daemon}; exec sleep 1000"), folder)
+}
+
+async fn id_in(folder: &Path) -> u32 {
+    loop {
+        let text = std::fs::read_to_string(folder.join("daemon")).unwrap_or_default();
+        if let Some(pid) = text.strip_suffix('\n') {
+            return pid.parse().unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn state(pid: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").map_or('X', |(_, rest)| rest.chars().next().unwrap())
+}
+
+#[tokio::test]
+async fn a_daemon_is_paused_and_killed_with_its_node() {
+    if !guarded("a_daemon_is_paused_and_killed_with_its_node") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    lab.spawn("n1", with_daemon(folder.path())).await.unwrap();
+    let daemon = id_in(folder.path()).await;
+    let paused = lab.pause("n1", 1).await.unwrap();
+    assert!(paused.evidence[0].ends_with(", and one process more"), "{paused:?}");
+    assert_eq!(state(daemon), 'T');
+    let resumed = lab.resume("n1", 1).await.unwrap();
+    assert!(!resumed.evidence.is_empty() && state(daemon) != 'T', "{resumed:?}");
+    let killed = lab.kill("n1", 2).await.unwrap();
+    assert!(killed.evidence[0].ends_with("ended by signal 9, and one process more"), "{killed:?}");
+    assert!(!lives(daemon));
+    lab.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_ends_with_the_bench() {
+    if !guarded("a_daemon_ends_with_the_bench") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    let pid = lab.spawn("n1", with_daemon(folder.path())).await.unwrap();
+    let daemon = id_in(folder.path()).await;
+    // What a killed bench leaves open is closed; here a lab that is dropped does as much.
+    drop(lab);
+    assert!(!lives(pid) && !lives(daemon));
+}
+
+#[tokio::test]
+async fn a_daemon_left_behind_is_told() {
+    if !guarded("a_daemon_left_behind_is_told") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    let mut exits = lab.take_exits().unwrap();
+    lab.spawn("n1", shell("setsid -f sleep 1000", folder.path())).await.unwrap();
+    let exit = exits.recv().await.unwrap();
+    assert_eq!(exit.how, "exit code 0; a process that it had left behind was killed");
+    lab.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_serving_daemon_proves_no_fault() {
+    if !guarded("a_serving_daemon_proves_no_fault") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    lab.spawn("n1", daemon(&lab, "n1", folder.path())).await.unwrap();
+    answers(&lab, "n1").await;
+    for effect in [lab.pause("n1", 1).await.unwrap(), lab.kill("n1", 2).await.unwrap()] {
+        assert!(effect.evidence.is_empty(), "{effect:?}");
+        assert!(effect.note.as_ref().unwrap().contains("a daemon that left pid"), "{effect:?}");
+    }
+    // It was hit all the same.
+    let silent = lab.probe_node("n1", Duration::from_millis(100)).await.unwrap();
+    assert_eq!(silent, Probe::Refused);
+    lab.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_foreign_listener_proves_no_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    let _somebody = TcpListener::bind(lab.listen_address("n1")).unwrap();
+    lab.spawn("n1", sleeper(folder.path())).await.unwrap();
+    for effect in [lab.pause("n1", 1).await.unwrap(), lab.kill("n1", 2).await.unwrap()] {
+        assert!(effect.evidence.is_empty(), "{effect:?}");
+        assert!(effect.note.as_ref().unwrap().contains("is no process of this node"), "{effect:?}");
+    }
+    lab.stop().await.unwrap();
+}
