@@ -144,9 +144,9 @@ pub(crate) struct Up {
 /// `bench status` and `bench down`.
 #[derive(Debug, Args)]
 pub(crate) struct Kept {
-    /// The folder that `bench up` named
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "results/latest")]
-    pub folder: PathBuf,
+    /// The folder that `bench up` named; the cluster that is up under results/up if not given
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
     /// Print the answer as JSON on standard output
     #[arg(long)]
     pub json: bool,

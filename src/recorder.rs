@@ -3,7 +3,7 @@
 use checker::history::{Event, Header, Kind, Process, Recorder, write_event, write_header};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,9 @@ const FLUSH_EVERY: Duration = Duration::from_millis(20);
 /// How long events are gathered before they are written together.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// Called once, on the thread that writes, when the history cannot be written any further.
+pub(crate) type WhenCut = Box<dyn FnOnce() + Send>;
+
 /// Called with each event of the nemesis and the counts so far, on the thread that recorded it.
 pub(crate) type Watcher = Box<dyn Fn(&Event, Tally) + Send + Sync>;
 
@@ -27,7 +30,6 @@ pub(crate) struct FileRecorder {
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
     counts: Counts,
     watcher: Option<Watcher>,
-    path: PathBuf,
 }
 
 /// How many operations completed in which way so far.
@@ -72,7 +74,7 @@ impl Tally {
 
 impl FileRecorder {
     /// Starts the run's clock and a new history file with its header line. What was written is passed on to the
-    /// `follower`, in order.
+    /// `follower`, in order. When the file takes no more, `when_cut` is called at once.
     ///
     /// # Errors
     /// When the file or the writing thread cannot be made.
@@ -81,21 +83,25 @@ impl FileRecorder {
         header: &Header,
         watcher: Option<Watcher>,
         follower: Option<Sender<Event>>,
+        when_cut: Option<WhenCut>,
     ) -> io::Result<Arc<Self>> {
         let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
         write_header(&mut file, header)?;
         file.flush()?;
         let (sender, receiver) = channel();
-        let writer = std::thread::Builder::new()
-            .name("history".to_owned())
-            .spawn(move || write_events(&receiver, file, follower.as_ref()))?;
+        let writer = std::thread::Builder::new().name("history".to_owned()).spawn(move || {
+            let written = write_events(&receiver, file, follower.as_ref());
+            if let (Err(_), Some(when_cut)) = (&written, when_cut) {
+                when_cut();
+            }
+            written
+        })?;
         Ok(Arc::new(Self {
             start: Instant::now(),
             queue: Mutex::new(Some(sender)),
             writer: Mutex::new(Some(writer)),
             counts: Counts::default(),
             watcher,
-            path: path.to_owned(),
         }))
     }
 
@@ -117,15 +123,13 @@ impl FileRecorder {
     /// Writes what is left and syncs the file. Events recorded later are dropped.
     ///
     /// # Errors
-    /// The first error the writing thread met, with the file's name.
+    /// The first error the writing thread met, with the time since which the history is cut.
     pub(crate) fn finish(&self) -> io::Result<()> {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         match writer.map(JoinHandle::join) {
             None => Ok(()),
-            Some(Ok(written)) => written.map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot write {}: {error}", self.path.display()))
-            }),
+            Some(Ok(written)) => written,
             Some(Err(_)) => Err(io::Error::other("the thread that writes the history panicked")),
         }
     }
@@ -173,33 +177,38 @@ fn write_events(
     follower: Option<&Sender<Event>>,
 ) -> io::Result<()> {
     let mut flushed = Instant::now();
-    let mut dirty = false;
+    // The first event that the system may not have yet.
+    let mut unsafe_since = None;
+    let cut = |since: Option<u64>, error: &io::Error| {
+        let since = since.unwrap_or_default() as f64 / 1e9;
+        io::Error::new(error.kind(), format!("the history is cut since {since:.3} s: {error}"))
+    };
     loop {
         let wait = FLUSH_EVERY.saturating_sub(flushed.elapsed());
         match receiver.recv_timeout(wait) {
             Ok(first) => {
                 for event in std::iter::once(first).chain(receiver.try_iter()) {
-                    write_event(&mut file, &event)?;
+                    unsafe_since.get_or_insert(event.time);
+                    write_event(&mut file, &event).map_err(|error| cut(unsafe_since, &error))?;
                     if let Some(follower) = follower {
                         // A follower that has found what it looks for takes no more.
                         let _ = follower.send(event);
                     }
                 }
-                dirty = true;
                 // In batches: to be woken for each event would cost more than to write it.
                 std::thread::sleep(GATHER);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                file.flush()?;
-                return file.get_ref().sync_all();
+                let written = file.flush().and_then(|()| file.get_ref().sync_all());
+                return written.map_err(|error| cut(unsafe_since, &error));
             }
         }
         if flushed.elapsed() >= FLUSH_EVERY {
-            if dirty {
-                file.flush()?;
+            if unsafe_since.is_some() {
+                file.flush().map_err(|error| cut(unsafe_since, &error))?;
             }
-            dirty = false;
+            unsafe_since = None;
             flushed = Instant::now();
         }
     }
@@ -226,7 +235,7 @@ mod tests {
     fn events_of_many_threads_stand_in_the_file_in_the_order_of_their_stamps() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
-        let recorder = FileRecorder::create(&path, &header(), None, None).unwrap();
+        let recorder = FileRecorder::create(&path, &header(), None, None, None).unwrap();
         std::thread::scope(|scope| {
             for process in 0..4 {
                 let recorder = &recorder;
@@ -251,12 +260,31 @@ mod tests {
     fn an_event_reaches_the_file_without_anybody_asking() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
-        let recorder = FileRecorder::create(&path, &header(), None, None).unwrap();
+        let recorder = FileRecorder::create(&path, &header(), None, None, None).unwrap();
         recorder.record(Event::new(Process::Client(1), Kind::Invoke, "read"));
         let begun = Instant::now();
         while std::fs::read_to_string(&path).unwrap().lines().count() < 2 {
             assert!(begun.elapsed() < Duration::from_secs(30), "the event never reached the file");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_full_disk_cuts_the_history_at_once() {
+        let (cut, heard) = std::sync::mpsc::channel();
+        let file = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            let written = super::write_events(&receiver, std::io::BufWriter::new(file), None);
+            cut.send(()).unwrap();
+            written
+        });
+        let mut event = Event::new(Process::Client(1), Kind::Invoke, "read");
+        event.time = 2_310_000_000;
+        sender.send(event).unwrap();
+        heard.recv_timeout(Duration::from_secs(30)).unwrap();
+        let error = writer.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+        assert!(error.to_string().starts_with("the history is cut since 2.310 s: "), "{error}");
     }
 }

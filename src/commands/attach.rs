@@ -9,7 +9,10 @@ use crate::terminal::{BAD, FAINT, GOOD, Screen};
 use checker::results::brief_evidence;
 use nemesis::{AskError, Reply, Request};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where `bench up` makes a folder for its cluster if nobody says otherwise.
+const KEPT: &str = "results/up";
 
 /// Says how the nodes of a cluster are. Valid if all of them answer.
 ///
@@ -18,7 +21,8 @@ use std::path::Path;
 pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
     let screen = Screen::new(arguments.json);
     let mut nodes = Vec::new();
-    let well = ask(&arguments.folder, &Request::Status, |reply| {
+    let folder = kept(arguments)?;
+    let well = ask(&folder, &Request::Status, |reply| {
         let Reply::Node(node) = reply else { return };
         let how = match (node.up, node.spare) {
             (true, _) => format!("{GOOD}up{GOOD:#}   "),
@@ -46,7 +50,7 @@ pub(crate) fn status(arguments: &Kept) -> Result<Exit, Failure> {
 /// # Errors
 /// When no cluster is kept in the folder.
 pub(crate) fn down(arguments: &Kept) -> Result<Exit, Failure> {
-    ask(&arguments.folder, &Request::Down, |_| ())?;
+    ask(&kept(arguments)?, &Request::Down, |_| ())?;
     Screen::new(arguments.json).line("the cluster is stopped");
     Ok(Exit::Valid)
 }
@@ -91,6 +95,29 @@ pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failur
     Ok(if well { Exit::Valid } else { Exit::Unknown })
 }
 
+/// The folder that was named, or that of the one cluster that is up.
+fn kept(arguments: &Kept) -> Result<PathBuf, Failure> {
+    arguments.folder.clone().map_or_else(|| the_one_below(Path::new(KEPT)), Ok)
+}
+
+fn the_one_below(kept: &Path) -> Result<PathBuf, Failure> {
+    let entries = std::fs::read_dir(kept).into_iter().flatten();
+    let mut up: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    up.retain(|folder| nemesis::is_kept(folder));
+    up.sort();
+    match &up[..] {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::usage(kept.display().to_string(), "no cluster is up there").help(
+            "`bench up` starts one; one that is up elsewhere is found by its folder: bench status DIR",
+        )),
+        several => {
+            let names: Vec<String> = several.iter().map(|folder| folder.display().to_string()).collect();
+            let what = format!("{} clusters are up there: {}", names.len(), names.join(", "));
+            Err(Failure::usage(kept.display().to_string(), what).help("say which: bench status DIR"))
+        }
+    }
+}
+
 /// Asks the cluster that is kept in a folder, and hands on what it answers. Gives whether all was well.
 fn ask(folder: &Path, request: &Request, hear: impl FnMut(Reply)) -> Result<bool, Failure> {
     nemesis::ask(folder, request, hear).map_err(|error| {
@@ -105,4 +132,29 @@ fn ask(folder: &Path, request: &Request, hear: impl FnMut(Reply)) -> Result<bool
             None => failure,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn the_one_cluster_that_is_up_is_found() {
+        let top = tempfile::tempdir().unwrap();
+        let none = the_one_below(top.path()).unwrap_err();
+        assert!(none.help.unwrap().contains("bench up"));
+        let listen = |name: &str| {
+            let folder = top.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            UnixListener::bind(folder.join(nemesis::SOCKET)).unwrap()
+        };
+        // A socket that nobody listens at is what a killed bench leaves.
+        drop(listen("a"));
+        let _b = listen("b");
+        assert_eq!(the_one_below(top.path()).unwrap(), top.path().join("b"));
+        let _c = listen("c");
+        let several = the_one_below(top.path()).unwrap_err();
+        assert!(several.what.contains("2 clusters are up"), "{}", several.what);
+    }
 }

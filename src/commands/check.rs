@@ -65,7 +65,7 @@ fn many_files(
             Err(failure) => {
                 worst = worst.worse(failure.exit);
                 table.unreadable(&file.path);
-                rows.push(json!({ "file": file.path, "exit": failure.exit.code(), "error": failure.what }));
+                rows.push(json!({ "file": file.path.to_string_lossy(), "exit": failure.exit.code(), "error": failure.what }));
                 failures.push(failure);
             }
         }
@@ -125,7 +125,10 @@ fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
             .help("give one history.jsonl to judge it by another model"));
     }
     let screen = Screen::new(arguments.json);
-    let verdict = run_judge::judge(folder)?;
+    let (verdict, unwritten) = run_judge::judge_read_only(folder)?;
+    if let Some(reason) = unwritten {
+        screen.line(&format!("{FAINT}tables and pictures stay as they were: {reason}{FAINT:#}"));
+    }
     summary::say_verdict(&screen, &verdict);
     let exit = run_judge::exit_of(verdict.answer);
     if arguments.json {
@@ -201,7 +204,7 @@ impl Checked {
             "notes": history.notes,
             "operations": history.operations.len(),
             "unfinished": history.unfinished,
-            "file": file,
+            "file": file.to_string_lossy(),
         });
         if let Some(orders) = &judged.orders {
             row["orders"] = orders.clone();

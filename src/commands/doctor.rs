@@ -42,6 +42,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
             )),
         }
     }
+    guards(&screen);
     clocks(&screen);
     screen.line(&format!("{STRONG}faults{STRONG:#}"));
     let no_disk = Disk::Memory.choose(Mode::Lab).err().map(|error| error.to_string());
@@ -76,6 +77,18 @@ pub(crate) fn run() -> Result<Exit, Failure> {
         screen.line(&format!("  {line}"));
     }
     Ok(Exit::Valid)
+}
+
+/// Whether nodes end with the bench, however that ends.
+fn guards(screen: &Screen) {
+    screen.line(&format!("{STRONG}processes{STRONG:#}  {FAINT}tried just now on a node of its own{FAINT:#}"));
+    let about = "no process of a node outlives a bench that is killed, daemons neither";
+    match nemesis::nodes_are_guarded() {
+        Ok(()) => screen.line(&format!("  {GOOD}yes{GOOD:#}  guard       {about}")),
+        Err(reason) => {
+            screen.line(&format!("  {BAD}no{BAD:#}   guard       {about}  {FAINT}{reason}{FAINT:#}"));
+        }
+    }
 }
 
 /// Whether the clocks of other programs can be shifted.

@@ -3,7 +3,8 @@
 use crate::cli::Up;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::folder::RunFolder;
+use crate::run::folder::{Latest, RunFolder};
+use crate::run::interrupt::HangUp;
 use crate::run::lab;
 use crate::spec::sections::System;
 use crate::spec::{self, Experiment, source};
@@ -12,7 +13,7 @@ use crate::systems::observe::Leaders;
 use crate::terminal::{FAINT, STRONG, Screen};
 use checker::history::{Event, Recorder};
 use jiff::Timestamp;
-use nemesis::{Clocks, Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET};
+use nemesis::{Clocks, Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET, Sweeper};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// How long the nodes may take to answer.
 const SERVE_WITHIN: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_millis(300);
+/// What the process outside of a lab tells the one inside.
+const FOLDER: &str = "BENCH_UP_FOLDER";
+const SEED: &str = "BENCH_UP_SEED";
 
 /// Starts the cluster of a spec, without its load and faults.
 ///
@@ -39,16 +43,48 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
         return Err(Failure::usage(place, "the spec has variants, and only one cluster can be kept")
             .help("use a spec without variants, such as workloads/smoke.toml"));
     };
+    let (folder, seed) = match from_outside() {
+        Some(decided) => decided,
+        None => {
+            let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+            let (out, now) = (arguments.options.out.as_deref(), Timestamp::now());
+            (RunFolder::create(out, "up", now, seed, Latest::Left)?, seed)
+        }
+    };
+    // Outside of the lab, and so it outlives whatever happens there.
+    let _sweeper =
+        if nemesis::inside_lab() { None } else { Sweeper::start(&sockets(experiment, &folder)).ok() };
     if lab::is_needed(&loaded)? {
-        return lab::enter();
+        let decided = [(FOLDER, folder.path.clone().into_os_string()), (SEED, seed.to_string().into())];
+        return lab::enter_with(&decided);
     }
-    let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let folder = RunFolder::create(arguments.options.out.as_deref(), "up", Timestamp::now(), seed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
     runtime.block_on(keep(experiment, &folder, seed, &Screen::new(arguments.options.json)))
+}
+
+/// The folder and the seed that the process outside of the lab has chosen.
+fn from_outside() -> Option<(RunFolder, u64)> {
+    if !nemesis::inside_lab() {
+        return None;
+    }
+    let folder = std::env::var_os(FOLDER).map(PathBuf::from)?;
+    let seed = std::env::var(SEED).ok()?.parse().ok()?;
+    Some((RunFolder::at(folder).ok()?, seed))
+}
+
+/// The sockets that there are going to be.
+fn sockets(experiment: &Experiment, folder: &RunFolder) -> Vec<PathBuf> {
+    let topology = experiment.topology();
+    let doors = topology.names().map(|node| door(&folder.path, node));
+    doors.chain([folder.path.join(SOCKET)]).collect()
+}
+
+/// The socket by which a node is reached from outside.
+fn door(folder: &Path, node: &str) -> PathBuf {
+    folder.join(format!("{node}.sock"))
 }
 
 async fn keep(
@@ -60,6 +96,7 @@ async fn keep(
     let failed = |error: io::Error| Failure::bench("signals", format!("cannot be listened for: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hang_up = HangUp::listen().map_err(failed)?;
     let shown = folder.shown();
     let listener = listen(&shown.join(SOCKET))?;
     let cluster = Cluster::start(experiment, &folder.path, seed).await?;
@@ -95,6 +132,7 @@ async fn keep(
             Some(exit) = exits.recv() => screen.line(&format!("{} ended by itself: {}", exit.node, exit.how)),
             _ = interrupt.recv() => break Ok(None),
             _ = terminate.recv() => break Ok(None),
+            () = hang_up.recv() => break Ok(None),
             Some(answer) = stopped.recv() => break Ok(Some(answer)),
         }
     };
@@ -112,7 +150,7 @@ async fn keep(
 
 fn listen(path: &Path) -> Result<UnixListener, Failure> {
     UnixListener::bind(path).map_err(|error| {
-        let failure = Failure::bench(path.display().to_string(), format!("no socket can be made: {error}"));
+        let failure = Failure::usage(path.display().to_string(), format!("no socket can be made: {error}"));
         failure.help("the path of a socket has at most 107 letters; use a shorter --out DIR")
     })
 }
@@ -141,7 +179,7 @@ struct Kept {
 impl Kept {
     /// The socket by which a node is reached from outside.
     fn door(&self, node: &str) -> PathBuf {
-        self.folder.join(format!("{node}.sock"))
+        door(&self.folder, node)
     }
 
     async fn until_all_answer(&self) {

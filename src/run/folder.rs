@@ -11,6 +11,15 @@ use std::path::{Path, PathBuf};
 /// Where results go if nobody says otherwise, under the folder the bench was started in.
 const RESULTS: &str = "results";
 
+/// Whether `results/latest` points to a new folder from now on: to the results of a run, not to a cluster that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Latest {
+    /// It does.
+    Moved,
+    /// It stays where it is.
+    Left,
+}
+
 /// The folder of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunFolder {
@@ -22,31 +31,37 @@ impl RunFolder {
     /// Makes the folder: `out`, which must be empty or absent, or one named after spec, time and seed.
     ///
     /// # Errors
-    /// When `out` holds something already (exit code 2), or the folder cannot be made (4).
+    /// When `out` holds something already, or nothing can be written there (exit code 2).
     pub(crate) fn create(
         out: Option<&Path>,
         spec: &str,
         started: Timestamp,
         seed: u64,
+        latest: Latest,
     ) -> Result<Self, Failure> {
+        refuse_odd_names(out.unwrap_or(Path::new(RESULTS)))?;
         let path = if let Some(out) = out {
             if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
                 let what = "the folder is not empty, and results are never written over";
                 return Err(Failure::usage(out.display().to_string(), what).help("choose another --out"));
             }
-            fs::create_dir_all(out).map_err(|error| {
-                let what = format!("the folder for the results cannot be made: {error}");
-                Failure::usage(out.display().to_string(), what).help("choose another --out")
-            })?;
             out.to_owned()
         } else {
             let time = started.strftime("%Y%m%dT%H%M%SZ");
             free(&Path::new(RESULTS).join(spec).join(format!("{time}-{seed}")))
         };
-        fs::create_dir_all(&path).map_err(|error| Failure::io(&path, &error))?;
-        let path = fs::canonicalize(&path).map_err(|error| Failure::io(&path, &error))?;
+        let impossible = |error: std::io::Error| {
+            let what = format!("no results can be written there: {error}");
+            let help = if out.is_some() { "choose another --out" } else { "choose a folder with --out DIR" };
+            Failure::usage(path.display().to_string(), what).help(help)
+        };
+        fs::create_dir_all(&path).map_err(impossible)?;
+        // Whether it takes a file is found out before anything is started.
+        let trial = path.join("spec.toml");
+        fs::File::create_new(&trial).and_then(|_| fs::remove_file(&trial)).map_err(impossible)?;
+        let path = fs::canonicalize(&path).map_err(impossible)?;
         let folder = Self { path };
-        if out.is_none() {
+        if out.is_none() && latest == Latest::Moved {
             folder.link_latest()?;
         }
         Ok(folder)
@@ -105,6 +120,19 @@ impl RunFolder {
     }
 }
 
+/// Paths stand in plans, verdicts and pages, which are text; and the empty path names no folder.
+fn refuse_odd_names(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str().is_empty() {
+        return Err(Failure::usage("--out", "it names no folder").help("choose one with --out DIR"));
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if absolute.to_str().is_some() {
+        return Ok(());
+    }
+    let what = "the path of the results is not UTF-8, and it is written into files that are";
+    Err(Failure::usage(absolute.display().to_string(), what).help("choose another folder with --out DIR"))
+}
+
 /// The path, or the first of `path-2`, `path-3`, … that is not there yet.
 fn free(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -125,4 +153,35 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Fail
     let mut text = serde_json::to_string_pretty(value).expect("our own types can be written as JSON");
     text.push('\n');
     fs::write(path, text).map_err(|error| Failure::io(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    fn create(out: &Path) -> Result<RunFolder, Failure> {
+        RunFolder::create(Some(out), "spec", Timestamp::UNIX_EPOCH, 7, Latest::Left)
+    }
+
+    #[test]
+    fn impossible_folders_are_wrong_usage() {
+        let top = tempfile::tempdir().unwrap();
+        let file = top.path().join("file");
+        fs::write(&file, "").unwrap();
+        let odd = top.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+        for out in [file.as_path(), &file.join("below"), &odd, Path::new("/proc/nothing"), Path::new("")] {
+            let failure = create(out).unwrap_err();
+            assert_eq!(failure.exit, crate::exit::Exit::Usage, "{}", failure.render());
+            assert!(failure.help.is_some_and(|help| help.contains("--out")));
+        }
+        assert!(!odd.exists());
+    }
+
+    #[test]
+    fn a_new_folder_is_empty() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = create(&top.path().join("new")).unwrap();
+        assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 0);
+    }
 }

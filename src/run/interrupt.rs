@@ -1,4 +1,4 @@
-//! Ctrl-C: the first heals, stops and judges what there is; the second ends the bench at once.
+//! Ctrl-C and the end of the terminal: the first heals, stops and judges what there is; the second ends the bench at once.
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -6,7 +6,8 @@ use crate::terminal::Screen;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Listens for SIGINT and SIGTERM until the process ends; the token is cancelled by the first of them.
+/// Listens for SIGINT, SIGTERM and SIGHUP until the process ends; the token is cancelled by the first of them. A
+/// hang-up means nothing under `nohup`.
 ///
 /// # Errors
 /// When the signals cannot be listened for.
@@ -15,6 +16,7 @@ pub(crate) fn listen(screen: &Screen) -> Result<CancellationToken, Failure> {
         |error: std::io::Error| Failure::bench("signals", format!("cannot be listened for: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut hang_up = HangUp::listen().map_err(failed)?;
     let token = CancellationToken::new();
     let (cancelled, screen) = (token.clone(), screen.clone());
     tokio::spawn(async move {
@@ -22,6 +24,7 @@ pub(crate) fn listen(screen: &Screen) -> Result<CancellationToken, Failure> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                () = hang_up.recv() => {}
             }
             if first {
                 screen.line("interrupted: healing, stopping the nodes and judging what there is (again to end at once)");
@@ -33,4 +36,28 @@ pub(crate) fn listen(screen: &Screen) -> Result<CancellationToken, Failure> {
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     Ok(token)
+}
+
+/// The end of the terminal, unless it means nothing here.
+pub(crate) struct HangUp(Option<tokio::signal::unix::Signal>);
+
+impl HangUp {
+    /// Listens for it, unless this process was started to outlive it.
+    ///
+    /// # Errors
+    /// When it cannot be listened for.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        if nemesis::hang_up_is_ignored() {
+            return Ok(Self(None));
+        }
+        signal(SignalKind::hangup()).map(|hang_up| Self(Some(hang_up)))
+    }
+
+    /// Waits for it.
+    pub(crate) async fn recv(&mut self) {
+        match &mut self.0 {
+            Some(hang_up) => drop(hang_up.recv().await),
+            None => std::future::pending().await,
+        }
+    }
 }

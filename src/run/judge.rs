@@ -24,6 +24,17 @@ pub(crate) fn run_folder(path: &Path) -> Result<PathBuf, Failure> {
         })
 }
 
+/// Judges the files of a run, and writes its tables, pictures and report where it may; gives what it could not write.
+///
+/// # Errors
+/// When there is no plan that can be read.
+pub(crate) fn judge_read_only(folder: &Path) -> Result<(RunVerdict, Option<String>), Failure> {
+    let judged = checker::results::judge_read_only(folder, &deadline);
+    let (verdict, unwritten) =
+        judged.map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))?;
+    Ok((verdict, unwritten.map(|error| error.to_string())))
+}
+
 /// Judges the files of a run, and writes its tables, pictures and report.
 ///
 /// # Errors
@@ -56,7 +67,7 @@ pub(crate) fn exit_of(answer: Answer) -> Exit {
 pub(crate) fn print_json(verdict: &RunVerdict, folder: &Path, exit: Exit) -> Result<(), Failure> {
     let mut summary = serde_json::to_value(verdict).expect("our own types can be written as JSON");
     summary["exit"] = json!(exit.code());
-    summary["folder"] = json!(folder);
+    summary["folder"] = json!(folder.to_string_lossy());
     print_value(&summary)
 }
 

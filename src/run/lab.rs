@@ -4,6 +4,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::spec::Loaded;
 use nemesis::Mode;
+use std::ffi::OsString;
 
 /// Whether an experiment needs a lab and this process is not in one.
 ///
@@ -22,7 +23,15 @@ pub(crate) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
 /// # Errors
 /// When the lab cannot be made, or was ended from outside.
 pub(crate) fn enter() -> Result<Exit, Failure> {
-    let code = nemesis::enter_lab().map_err(|error| Failure::bench("lab", error.to_string()))?;
+    enter_with(&[])
+}
+
+/// The same with variables that only the command inside has.
+///
+/// # Errors
+/// As for [`enter`].
+pub(crate) fn enter_with(env: &[(&str, OsString)]) -> Result<Exit, Failure> {
+    let code = nemesis::enter_lab_with(env).map_err(|error| Failure::bench("lab", error.to_string()))?;
     Exit::ALL.into_iter().find(|exit| exit.code() == code).ok_or_else(|| {
         Failure::bench(
             "lab",

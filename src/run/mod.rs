@@ -7,6 +7,7 @@ pub(crate) mod lab;
 pub(crate) mod machine;
 mod phases;
 mod plan;
+mod reserve;
 mod variant;
 mod watch;
 
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::spec::Loaded;
 use crate::terminal::{BAD, DOUBT, FAINT, STRONG, Screen, summary};
 use checker::results::{Answer, RunVerdict};
-use folder::RunFolder;
+use folder::{Latest, RunFolder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -56,7 +57,7 @@ pub(crate) fn run(
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let started = Timestamp::now();
     let decided = plan::decide(loaded, seed, started)?;
-    let folder = RunFolder::create(options.out.as_deref(), &loaded.spec.name, started, seed)?;
+    let folder = RunFolder::create(options.out.as_deref(), &loaded.spec.name, started, seed, Latest::Moved)?;
     folder.write_intent(&loaded.text, &decided.plan)?;
     let shown = folder.shown();
     screen.line(&format!("{STRONG}{}{STRONG:#}  seed {seed}  {}", loaded.spec.name, shown.display()));
@@ -67,6 +68,10 @@ pub(crate) fn run(
     for reason in networks.into_iter().filter_map(nemesis::Network::fallback) {
         screen.line(&format!("{DOUBT}no lab here, so network = \"proxy\"{DOUBT:#}: {reason}"));
     }
+    if let Err(reason) = nemesis::nodes_are_guarded() {
+        let what = "a node that becomes a daemon may outlive this bench";
+        screen.line(&format!("{DOUBT}{what}{DOUBT:#}: {reason}"));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -76,9 +81,23 @@ pub(crate) fn run(
         variants(loaded, &decided, &folder, screen, telling, &interrupt).await
     })?;
     screen.live("judging".to_owned());
-    let verdict = judge::judge(&folder.path);
+    let judged = judge::judge_read_only(&folder.path);
     screen.clear();
-    conclude(&verdict?, ended, &folder, options, screen, telling)
+    let (verdict, unwritten) = match (judged, ended.failure.clone()) {
+        (Ok(judged), _) => judged,
+        // What came first says more: where a disk is full, nothing can be written of the verdict either.
+        (Err(_), Some(failure)) => return Err(failure),
+        (Err(error), None) => return Err(error),
+    };
+    let unwritten = unwritten.map(|reason| Failure::bench(folder.path.display().to_string(), reason));
+    conclude(
+        &verdict,
+        Ended { failure: ended.failure.or(unwritten), ..ended },
+        &folder,
+        options,
+        screen,
+        telling,
+    )
 }
 
 /// What is not recorded cannot be judged.

@@ -2,6 +2,7 @@
 
 use super::Telling;
 use super::phases::{Ending, Herald, PhaseLog};
+use super::reserve::{Reserve, is_full};
 use super::watch::{Watch, Watching};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
@@ -72,18 +73,24 @@ impl VariantRun<'_> {
         let progress = Progress::default();
         let (follower, watch) =
             self.watch(&path, &moments, &progress).map_err(|error| Failure::io(&path, &error))?.unzip();
-        let recorder = FileRecorder::create(&path, &self.header, Some(Box::new(watcher)), follower)
-            .map_err(|error| Failure::io(&path, &error))?;
+        let reserve = Reserve::take(&self.folder).map_err(|error| Failure::io(&self.folder, &error))?;
+        let halt = self.halt.clone();
+        let when_cut = Box::new(move || halt.cancel());
+        let recorder =
+            FileRecorder::create(&path, &self.header, Some(Box::new(watcher)), follower, Some(when_cut))
+                .map_err(|error| Failure::io(&path, &error))?;
         let herald = Herald::new(Arc::clone(&recorder), moments);
         let log = PhaseLog::default();
         let outcome = self.with_cluster(&recorder, &herald, heard, &log, progress).await;
         let written = recorder.finish().map_err(|error| Failure::io(&path, &error));
-        let outcome = outcome.and(written);
+        // Where the disk is full much fails, and all because of that.
+        let outcome = written.and(outcome);
         let stopped = watch.and_then(Watch::finish);
         let complete = outcome.is_ok() && !self.halt.is_cancelled();
         let failure = outcome.as_ref().err().map(|failure| format!("{}: {}", failure.place, failure.what));
-        log.write(&self.folder, Ending { complete, stopped, failure })?;
-        outcome
+        drop(reserve);
+        let logged = log.write(&self.folder, Ending { complete, stopped, failure });
+        outcome.and(logged)
     }
 
     /// Follows the history while it grows, where it must be linearizable.
@@ -164,7 +171,7 @@ impl VariantRun<'_> {
         let gathering = decisions::Gathering::start(asked, &self.plan.spares, &self.folder)
             .map_err(|error| Failure::io(&self.folder, &error))?;
         let outcome = tokio::select! {
-            never = record_exits(&mut exits, cluster, recorder) => match never {},
+            never = record_exits(&mut exits, cluster, &self.folder, recorder) => match never {},
             outcome = self.phases(cluster, &mut session, recorder, herald, log) => outcome,
         };
         if outcome.is_ok() && cluster.system == System::Paxos {
@@ -314,10 +321,14 @@ impl VariantRun<'_> {
 async fn record_exits(
     exits: &mut UnboundedReceiver<Exit>,
     cluster: &Cluster,
+    folder: &Path,
     recorder: &Arc<FileRecorder>,
 ) -> std::convert::Infallible {
     while let Some(exit) = exits.recv().await {
         let mut event = exit.event();
+        if is_full(folder) {
+            event.value["excuse"] = "the disk that holds the results is full".into();
+        }
         if let Some(evidence) = event.value.get_mut("evidence").and_then(Value::as_array_mut) {
             let words = cluster.last_words(&exit.node);
             let last = words.len().saturating_sub(LAST_WORDS);

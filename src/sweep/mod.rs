@@ -9,7 +9,7 @@ pub(crate) use axis::Axis;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::folder::{RunFolder, write_json};
+use crate::run::folder::{Latest, RunFolder, write_json};
 use crate::run::{interrupt, judge, machine, point};
 use crate::spec::{Experiment, Loaded};
 use crate::terminal::{DOUBT, FAINT, STRONG, Screen, sweep as telling};
@@ -49,7 +49,7 @@ impl Sweep<'_> {
     pub(crate) fn run(&self, text: &str, out: Option<&Path>, json: bool) -> Result<Exit, Failure> {
         let started = Timestamp::now();
         let plan = self.plan(started);
-        let folder = RunFolder::create(out, &plan.spec, started, self.seed)?;
+        let folder = RunFolder::create(out, &plan.spec, started, self.seed, Latest::Moved)?;
         let path = folder.path.join("spec.toml");
         fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
         write_json(&folder.path.join(SWEEP), &plan)?;
@@ -243,6 +243,6 @@ pub(crate) fn is_sweep(folder: &Path) -> bool {
 fn print_json(report: &SweepReport, folder: &Path, exit: Exit) -> Result<(), Failure> {
     let mut summary = serde_json::to_value(report).expect("our own types can be written as JSON");
     summary["exit"] = json!(exit.code());
-    summary["folder"] = json!(folder);
+    summary["folder"] = json!(folder.to_string_lossy());
     judge::print_value(&summary)
 }
