@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
         return Err(Failure::usage(place, "the spec has variants, and only one cluster can be kept")
             .help("use a spec without variants, such as workloads/smoke.toml"));
     };
+    let needs_lab = lab::is_needed(&loaded)?;
     let (folder, seed) = match from_outside() {
         Some(decided) => decided,
         None => {
@@ -54,7 +55,7 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
     // Outside of the lab, and so it outlives whatever happens there.
     let _sweeper =
         if nemesis::inside_lab() { None } else { Sweeper::start(&sockets(experiment, &folder)).ok() };
-    if lab::is_needed(&loaded)? {
+    if needs_lab {
         let decided = [(FOLDER, folder.path.clone().into_os_string()), (SEED, seed.to_string().into())];
         return lab::enter_with(&decided);
     }

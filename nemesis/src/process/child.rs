@@ -110,7 +110,8 @@ impl Running {
         kill_process_group(rustix_pid(self.pid), signal)?;
         let mut signalled = family::signal_others(self.roots, signal);
         // Whoever stood still later than others may have started some meanwhile.
-        for _ in 0..if signal == Signal::STOP { STOP_ROUNDS } else { 0 } {
+        let rounds = if signal == Signal::STOP { STOP_ROUNDS } else { 0 };
+        for _ in 0..rounds {
             let before = std::mem::replace(&mut signalled, family::signal_others(self.roots, signal));
             if before == signalled {
                 break;
