@@ -1,4 +1,4 @@
-//! Ctrl-C and the end of the terminal: the first heals, stops and judges what there is; the second ends the bench at once.
+//! Ctrl-C and the end of the terminal: the first heals, stops and judges; the second ends the bench at once.
 
 use crate::exit::Exit;
 use crate::failure::Failure;

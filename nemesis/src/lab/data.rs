@@ -75,7 +75,8 @@ impl Lab {
         let done = tokio::task::spawn_blocking(move || disk::exchange(&folders)).await;
         match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
             Ok(handed) if handed.iter().all(|handed| handed.files == 0) => {
-                let nothing = |node| Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
+                let nothing =
+                    |node| Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
                 Ok(nodes.iter().map(nothing).collect())
             }
             Ok(handed) => {

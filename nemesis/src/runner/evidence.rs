@@ -195,6 +195,9 @@ pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Vec<Stri
                 ));
             }
             LinkFault::Stall => (since.held_chunks, since.held_bytes, "held"),
+            LinkFault::Delay(_) if since.delayed_chunks == 0 && since.connections > 0 => {
+                return Some(format!("{link}: {} dialled late", count(since.connections, "connection")));
+            }
             LinkFault::Delay(_) | LinkFault::Rate(_) => {
                 (since.delayed_chunks, since.delayed_bytes, "delayed")
             }

@@ -159,7 +159,10 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
             assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
             println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
         }
-        let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
+        let told = |place: usize, word: &str| {
+            let record: &FaultRecord = &records[place];
+            record.evidence.iter().chain(&record.healing).any(|line| line.contains(word))
+        };
         assert!(
             told(2, "dropped")
                 && told(3, "n1→n3: ")
