@@ -44,6 +44,10 @@ pub struct NodeConfig {
     /// it. Members that are behind still know its earlier life, and it must not go on with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_after: Option<u64>,
+    /// Names beside the members' by which clients call this node, in the `Host` of their requests; addresses and
+    /// `localhost` need not be named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// How the protocol behaves.
     #[serde(default)]
     pub paxos: PaxosOptions,

@@ -9,7 +9,7 @@
 use crate::clock::WallClock;
 use crate::config::{NodeConfig, Secret};
 use crate::driver::Driver;
-use crate::http::Server;
+use crate::http::{Limits, Names, Server};
 use crate::join;
 use crate::log::{Log, LogError, Recovered, Salts};
 use crate::paxos::membership::{Membership, NAME_MAX, Roster, is_name};
@@ -18,7 +18,6 @@ use crate::transport::identity::{Identity, Key};
 use std::hash::BuildHasher as _;
 use std::io::Read as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -49,6 +48,9 @@ pub enum NodeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A process may open too few files.
+    #[error("{0}")]
+    Descriptors(String),
     /// The process that started this one has ended.
     #[error("the process that started this node (pid {0}) is gone")]
     Orphaned(u32),
@@ -83,6 +85,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     for flaw in &config.paxos.flaw {
         eprintln!("WARNING: this node has the flaw {flaw}: {}", flaw.sentence());
     }
+    let limits = Limits::of(descriptors(), config.members.len()).map_err(NodeError::Descriptors)?;
     // A process id will not do: in a container every life of a node has the same one.
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let clock = WallClock::open(config.clock.as_deref())
@@ -106,12 +109,8 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         check_window(&config, roster.membership.window, "the cluster has")?;
         let cluster = &roster.membership.cluster;
         let identity = Arc::new(Identity::new(&config.name, cluster, config.paxos.window, key));
-        let server = Server {
-            inbox: inbox.clone(),
-            identity: Arc::clone(&identity),
-            clock,
-            anonymous: (format!("{}-{life:x}", config.name), AtomicU64::new(1)),
-        };
+        let names = Names::of(&config);
+        let server = Server::new(inbox.clone(), Arc::clone(&identity), clock, names, limits);
         let peers = Peers::new(identity);
         let driver = Driver::new(config, &roster, (started, life), log, peers, inbox);
         say_recovery(&driver, address);
@@ -167,6 +166,15 @@ fn find_secret(config: &NodeConfig) -> Result<Option<Secret>, NodeError> {
         )));
     }
     Ok(secret)
+}
+
+/// How many descriptors this process may have, as many as it may give itself.
+fn descriptors() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let limit = if raised.is_ok() { maximum } else { current };
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// Keeps the runtime from being without an alarm: then each one that a connection sets for its next request would

@@ -73,7 +73,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     let simple = prop_oneof![
         Just(Operation::Nothing),
         key().prop_map(|key| Operation::Get { key }),
-        (key(), ".{0,20}").prop_map(|(key, value)| Operation::Put { key, value }),
+        (key(), ".{0,20}").prop_map(|(key, value)| Operation::Put { key, value: value.into() }),
         (key(), proptest::option::of(".{0,5}"), ".{0,5}").prop_map(|(key, from, to)| Operation::Cas {
             key,
             from,

@@ -65,7 +65,7 @@ fn client(number: usize, address: SocketAddr, stop: &AtomicBool, done: &AtomicU6
         count += 1;
         let key = count % 100;
         let request =
-            format!("PUT /kv/{number}-{key} HTTP/1.1\r\nhost: n\r\ncontent-length: 100\r\n\r\n{value}");
+            format!("PUT /kv/{number}-{key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{value}");
         stream.write_all(request.as_bytes()).unwrap();
         let read = stream.read(&mut answer).unwrap();
         assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));

@@ -406,7 +406,7 @@ fn a_node_that_is_told_to_stop_answers_what_is_under_way_and_takes_nothing_new()
     let address = cluster.members[0].address;
     let mut under_way = TcpStream::connect(address).unwrap();
     let idle = TcpStream::connect(address).unwrap();
-    under_way.write_all(b"PUT /kv/a HTTP/1.1\r\nhost: n\r\ncontent-length: 2\r\n\r\n1").unwrap();
+    under_way.write_all(b"PUT /kv/a HTTP/1.1\r\nhost: n1\r\ncontent-length: 2\r\n\r\n1").unwrap();
     // The node has read the first half when it has answered another request on a later connection.
     cluster.put(0, "b", "1");
     let node = cluster.nodes[0].as_mut().unwrap();

@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &Node) -> Result<Exit, Failure> {
             error @ (NodeError::Log(_)
             | NodeError::Listen { .. }
             | NodeError::Setup { .. }
+            | NodeError::Descriptors(_)
             | NodeError::Orphaned(_)),
         ) => Err(Failure::bench(format!("node {name}"), error.to_string())),
     }

@@ -164,7 +164,7 @@ fn probe(api: Api) -> Vec<u8> {
         Api::Kv => "/status",
         Api::Etcd => "/version",
     };
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").into_bytes()
 }
 
 /// Where what a node prints goes.

@@ -46,6 +46,7 @@ pub(super) fn command(
         routes: others.map(|spare| (spare.name.clone(), address(&spare.name))).collect(),
         join: node.spare,
         join_after: None,
+        hosts: Vec::new(),
         paxos: cluster.paxos.clone(),
     };
     fs::create_dir_all(&own).map_err(|error| Failure::io(&own, &error))?;

@@ -6,7 +6,7 @@ use crate::outcome::Answer;
 use crate::spec::{LoadSpec, Workload};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{HOST, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -127,6 +127,9 @@ impl Adapter for PaxosHttp {
             }
         };
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
+        if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total) {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
         if let Some(name) = name {
             request =
                 request.header(CLIENT_ID, &name.client).header(SEQUENCE, HeaderValue::from(name.sequence));

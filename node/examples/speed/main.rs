@@ -135,6 +135,7 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Pat
         routes: std::collections::BTreeMap::new(),
         join: false,
         join_after: None,
+        hosts: Vec::new(),
         paxos: PaxosOptions::default(),
     };
     let path = folder.join(format!("n{place}.json"));
@@ -192,7 +193,7 @@ fn request(system: System, kind: Kind, read: &str, key: u64) -> Vec<u8> {
         (System::EtcdGrpc, Kind::Put) => return grpc::put(key.as_bytes(), value.as_bytes()),
         (System::EtcdGrpc, Kind::Get) => return grpc::range(key.as_bytes()),
     };
-    format!("{first} HTTP/1.1\r\nhost: n\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("{first} HTTP/1.1\r\nhost: n1\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Where the body begins, and how long it is if the head says so.

@@ -280,7 +280,7 @@ impl Driver {
             Input::Decisions(from, to, reply) => {
                 let nothing = || Decisions { decisions: Vec::new(), first: 1, slot_out: 1 };
                 let answer = self.replica.as_ref().map_or_else(nothing, |replica| Decisions {
-                    decisions: replica.applied(from, to).collect(),
+                    decisions: page(replica.applied(from, to)),
                     first: replica.first(),
                     slot_out: replica.slot_out(),
                 });
@@ -491,6 +491,20 @@ impl Driver {
             syncs: self.syncs,
         }
     }
+}
+
+/// Bytes of decisions in one answer, about.
+const PAGE: usize = 1 << 20;
+
+/// The first decisions, as many as fit, and one at least.
+fn page(decisions: impl Iterator<Item = Decided>) -> Vec<Decided> {
+    let mut bytes = 0;
+    let fits = |decided: &Decided| {
+        let before = bytes;
+        bytes += decided.command.size();
+        before == 0 || bytes <= PAGE
+    };
+    decisions.take_while(fits).collect()
 }
 
 /// Waits until then, or less. Setting an alarm costs a system call, so one that rings too early is left as it is.

@@ -1,8 +1,11 @@
 //! `/config`: who the members are, and changes of them.
 
 use super::Server;
-use super::kv::{body, name, parse, propose};
-use super::respond::{Failure, answered, json};
+use super::answers::answered;
+use super::body::{self, Text};
+use super::kv::{name, parse, propose};
+use super::origin::expect_json;
+use super::respond::{Failure, json};
 use crate::driver::Input;
 use crate::paxos::membership::Change;
 use crate::paxos::message::Command;
@@ -21,7 +24,7 @@ const CHANGE: &str = r#"{"add": [{"name": "n4", "address": "127.0.0.1:7004", "ro
 /// Answers a request for `/config`.
 pub(super) async fn answer(
     server: &Server,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     match *request.method() {
         Method::GET => {
@@ -32,12 +35,13 @@ pub(super) async fn answer(
             Ok(response)
         }
         Method::POST => {
-            let (client, sequence) = name(server, request.headers())?;
-            let body = body(request.into_body()).await?;
-            let change: Change = parse(&body, CHANGE)?;
+            let (client, sequence) = name(request.headers())?;
+            expect_json(request.headers())?;
+            let Text { text, held: _held } = body::read(server, request).await?;
+            let change: Change = parse(&text, CHANGE)?;
             let command = Command { client, sequence, operation: Operation::Reconfigure { change } };
-            let (answer, slot) = propose(server, command, None).await?;
-            answered(answer, slot)
+            let applied = propose(server, command, None).await?;
+            answered(server, applied, false).await
         }
         _ => Err(Failure::method("GET, POST")),
     }

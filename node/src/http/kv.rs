@@ -1,27 +1,26 @@
 //! `/kv/{key}`: one operation on one key.
 
 use super::Server;
-use super::respond::{Failure, answered, query};
+use super::answers::answered;
+use super::body::{self, Text};
+use super::origin::expect_json;
+use super::respond::{Failure, query};
 use crate::config::Read;
 use crate::driver::{Input, Reply};
-use crate::paxos::message::{Command, Slot};
+use crate::paxos::message::{ANONYMOUS, Command, Slot};
 use crate::store::{Answer, Operation};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Method, Request, Response};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
-
-/// Bytes of a request's body, at most.
-const BODY_MAX: usize = 1 << 20;
 
 /// Characters of a key, at most.
 pub(super) const KEY_MAX: usize = 256;
 
-/// Characters of a client's name, at most.
+/// Bytes of a client's name, at most.
 pub(super) const CLIENT_MAX: usize = 64;
 
 /// What a path behind `/kv/` asks for.
@@ -33,6 +32,15 @@ enum Action {
     Incr,
     Deposit,
     Withdraw,
+}
+
+impl Action {
+    fn takes_json(self) -> bool {
+        match self {
+            Self::Plain | Self::Append => false,
+            Self::Cas | Self::Incr | Self::Deposit | Self::Withdraw => true,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -60,16 +68,20 @@ struct Money {
 pub(super) async fn answer(
     server: &Server,
     rest: &str,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let (key, action) = target(rest)?;
     let read = read(request.uri().query().unwrap_or_default())?;
-    let method = request.method().clone();
-    let (client, sequence) = name(server, request.headers())?;
-    let body = body(request.into_body()).await?;
-    let operation = operation(&method, action, key, body)?;
-    let (answer, slot) = propose(server, Command { client, sequence, operation }, read).await?;
-    answered(answer, slot)
+    let (client, sequence) = name(request.headers())?;
+    if action.takes_json() {
+        expect_json(request.headers())?;
+    }
+    let Text { text, held } = body::read(server, request).await?;
+    let operation = operation(request.method(), action, key, text)?;
+    let reads = operation.only_reads();
+    let applied = propose(server, Command { client, sequence, operation }, read).await?;
+    drop(held);
+    answered(server, applied, reads).await
 }
 
 /// Has a command applied; returns what it came to, and the slot.
@@ -119,39 +131,32 @@ fn read(parameters: &str) -> Result<Option<Read>, Failure> {
     }
 }
 
-/// The command's name: the client's own, or one that nobody else has.
-pub(super) fn name(server: &Server, headers: &HeaderMap) -> Result<(Arc<str>, u64), Failure> {
-    let Some(client) = headers.get("x-client-id") else {
-        let (node, count) = &server.anonymous;
-        return Ok((format!("{node}-{}", count.fetch_add(1, Ordering::Relaxed)).into(), 1));
-    };
-    let client = client.to_str().ok().filter(|client| (1..=CLIENT_MAX).contains(&client.len()));
-    let client = client
-        .ok_or_else(|| Failure::bad(format!("x-client-id must be 1 to {CLIENT_MAX} bytes of ASCII")))?;
+/// The command's name: the client's own, or none.
+pub(super) fn name(headers: &HeaderMap) -> Result<(Arc<str>, u64), Failure> {
+    let Some(client) = headers.get("x-client-id") else { return Ok(Default::default()) };
+    let client = client.to_str().map_err(|_| client_name("x-client-id"))?;
+    check_client(client).ok_or_else(|| client_name("x-client-id"))?;
     let sequence = headers.get("x-sequence").and_then(|value| value.to_str().ok()?.parse().ok());
     let sequence =
         sequence.ok_or_else(|| Failure::bad("x-client-id goes with x-sequence, a number that rises"))?;
     Ok((client.into(), sequence))
 }
 
-/// A request's body, as text.
-pub(super) async fn body(body: Incoming) -> Result<String, Failure> {
-    let collected = Limited::new(body, BODY_MAX).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            Failure::too_large(BODY_MAX)
-        } else {
-            Failure::bad(format!("the body did not arrive: {error}"))
-        }
-    })?;
-    // A copy, because the bytes may be a small part of a large buffer, and the text may be kept for long.
-    let text = std::str::from_utf8(&collected.to_bytes()).map(str::to_owned);
-    text.map_err(|error| Failure::bad(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))
+/// What is wrong with a client's name.
+pub(super) fn client_name(what: &str) -> Failure {
+    Failure::bad(format!("{what} must be 1 to {CLIENT_MAX} bytes of ASCII, and not begin with {ANONYMOUS}"))
+}
+
+/// Passes names that clients may have: those with the first character that replicas use for themselves are none.
+pub(super) fn check_client(client: &str) -> Option<()> {
+    let fits = (1..=CLIENT_MAX).contains(&client.len());
+    (fits && client.is_ascii() && !client.starts_with(ANONYMOUS)).then_some(())
 }
 
 fn operation(method: &Method, action: Action, key: String, body: String) -> Result<Operation, Failure> {
     match (method, action) {
         (&Method::GET, Action::Plain) => Ok(Operation::Get { key }),
-        (&Method::PUT, Action::Plain) => Ok(Operation::Put { key, value: body }),
+        (&Method::PUT, Action::Plain) => Ok(Operation::Put { key, value: Arc::new(body) }),
         (&Method::DELETE, Action::Plain) => Ok(Operation::Delete { key }),
         (&Method::POST, Action::Cas) => {
             let Cas { from, to } = parse(&body, r#"{"from": "1", "to": "2"}, where from may be null"#)?;

@@ -1,11 +1,15 @@
 //! Several things at once: transactions, batches of commands, and the bank.
 
 use super::Server;
-use super::kv::{CLIENT_MAX, KEY_MAX, body, name, parse, propose};
-use super::respond::{Failure, answered, json, outcome};
+use super::answers::{NO_ROOM, answered, weight};
+use super::body::{self, Text};
+use super::budget::{Held, SMALL};
+use super::kv::{KEY_MAX, check_client, client_name, name, parse, propose};
+use super::origin::expect_json;
+use super::respond::{Failure, encoded, outcome};
 use crate::driver::{Input, Reply};
 use crate::paxos::message::Command;
-use crate::store::Operation;
+use crate::store::{ANSWER_MAX, Answer, MANY, Operation, limited};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode};
@@ -13,9 +17,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-
-/// Operations of a transaction, and commands of a batch, at most.
-const MANY: usize = 1_000;
 
 const TRANSACTION: &str =
     r#"{"operations": [{"get": {"key": "a"}}, {"append": {"key": "b", "value": "1"}}]}"#;
@@ -27,12 +28,14 @@ const TOTAL: &str = r#"{"accounts": ["a", "b"]}"#;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Transaction {
+    #[serde(deserialize_with = "limited::deserialize")]
     operations: Vec<Operation>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Batch {
+    #[serde(deserialize_with = "limited::deserialize")]
     commands: Vec<Named>,
 }
 
@@ -57,13 +60,14 @@ struct Transfer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Total {
+    #[serde(deserialize_with = "limited::deserialize")]
     accounts: Vec<String>,
 }
 
 type Answered = Result<Response<Full<Bytes>>, Failure>;
 
 /// `POST /txn`: several operations, all of them or none.
-pub(super) async fn transaction(server: &Server, request: Request<Incoming>) -> Answered {
+pub(super) async fn transaction(server: &Server, request: &mut Request<Incoming>) -> Answered {
     let read = |Transaction { operations }| {
         check_count("operations", operations.len())?;
         operations.iter().enumerate().try_for_each(|(place, operation)| check(place, operation))?;
@@ -73,7 +77,7 @@ pub(super) async fn transaction(server: &Server, request: Request<Incoming>) -> 
 }
 
 /// `POST /bank/transfer`.
-pub(super) async fn transfer(server: &Server, request: Request<Incoming>) -> Answered {
+pub(super) async fn transfer(server: &Server, request: &mut Request<Incoming>) -> Answered {
     let read = |Transfer { from, to, amount }| {
         let operation = Operation::Transfer { from, to, amount };
         check(0, &operation).map(|()| operation)
@@ -82,7 +86,7 @@ pub(super) async fn transfer(server: &Server, request: Request<Incoming>) -> Ans
 }
 
 /// `POST /bank/total`: what accounts hold, all at one moment.
-pub(super) async fn total(server: &Server, request: Request<Incoming>) -> Answered {
+pub(super) async fn total(server: &Server, request: &mut Request<Incoming>) -> Answered {
     let read = |Total { accounts }: Total| {
         check_count("accounts", accounts.len())?;
         let operation = Operation::Total { accounts };
@@ -94,31 +98,31 @@ pub(super) async fn total(server: &Server, request: Request<Incoming>) -> Answer
 /// One command, made of a body.
 async fn one<T: DeserializeOwned>(
     server: &Server,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     expected: &str,
     read: impl FnOnce(T) -> Result<Operation, Failure>,
 ) -> Answered {
-    only_post(&request)?;
-    let (client, sequence) = name(server, request.headers())?;
-    let body = body(request.into_body()).await?;
-    let operation = read(parse(&body, expected)?)?;
-    let (answer, slot) = propose(server, Command { client, sequence, operation }, None).await?;
-    answered(answer, slot)
+    only_post(request)?;
+    let (client, sequence) = name(request.headers())?;
+    let Text { text, held } = body::read(server, request).await?;
+    let operation = read(parse(&text, expected)?)?;
+    drop(text);
+    let reads = operation.only_reads();
+    let applied = propose(server, Command { client, sequence, operation }, None).await?;
+    drop(held);
+    answered(server, applied, reads).await
 }
 
 /// `POST /commands`: commands with the names that their clients gave them, answered in order. Each stands for itself:
 /// one may be applied and another not.
-pub(super) async fn commands(server: &Server, request: Request<Incoming>) -> Answered {
-    only_post(&request)?;
-    let body = body(request.into_body()).await?;
-    let Batch { commands } = parse(&body, COMMANDS)?;
+pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -> Answered {
+    only_post(request)?;
+    let Text { text, held } = body::read(server, request).await?;
+    let Batch { commands } = parse(&text, COMMANDS)?;
+    drop(text);
     check_count("commands", commands.len())?;
     for (place, Named { client, operation, .. }) in commands.iter().enumerate() {
-        if !(1..=CLIENT_MAX).contains(&client.chars().count()) {
-            return Err(Failure::bad(format!(
-                "command {place}: client must be 1 to {CLIENT_MAX} characters"
-            )));
-        }
+        check_client(client).ok_or_else(|| client_name(&format!("command {place}: client")))?;
         let mut parts = match operation {
             Operation::Transaction { operations } => operations.iter(),
             one => std::slice::from_ref(one).iter(),
@@ -128,20 +132,68 @@ pub(super) async fn commands(server: &Server, request: Request<Incoming>) -> Ans
     let mut replies = Vec::with_capacity(commands.len());
     for Named { client, sequence, operation } in commands {
         let (reply, answer) = oneshot::channel();
+        let reads = operation.only_reads();
         let command = Command { client: client.into(), sequence, operation };
         server.inbox.send(Input::Request { command, read: None, reply }).map_err(|_| Failure::stopping())?;
-        replies.push(answer);
+        replies.push((answer, reads));
     }
     let mut results = Vec::with_capacity(replies.len());
-    for reply in replies {
-        results.push(result(reply.await));
+    for (reply, reads) in replies {
+        results.push(Came { reply: reply.await, reads });
     }
-    Ok(json(StatusCode::OK, &json!({ "results": results })))
+    drop(held);
+    let held = make_room(server, &mut results).await;
+    let results: Vec<_> = results.into_iter().map(result).collect();
+    let body = json!({ "results": results }).to_string().into_bytes();
+    Ok(encoded(StatusCode::OK, held.around(body)))
+}
+
+/// What a command of a batch came to, and whether it may be asked for again.
+struct Came {
+    reply: Result<Reply, oneshot::error::RecvError>,
+    reads: bool,
+}
+
+impl Came {
+    fn answer(&self) -> Option<&Answer> {
+        if let Ok(Reply::Applied(answer, _)) = &self.reply { Some(answer) } else { None }
+    }
+}
+
+/// Leaves out answers for which there is no room: beyond the bytes that one response may have, and in the budget.
+async fn make_room(server: &Server, results: &mut [Came]) -> Held {
+    leave_out(results, ANSWER_MAX);
+    let weight = |results: &[Came]| results.iter().map(|it| it.answer().map_or(0, weight) + SLACK).sum();
+    let size = results.iter().filter_map(Came::answer).map(Answer::size).sum();
+    match server.answers.hold(weight(results), size).await {
+        Some(held) => held,
+        None => {
+            leave_out(results, SMALL);
+            Held::default()
+        }
+    }
+}
+
+/// Bytes of JSON around a result that is no answer.
+const SLACK: usize = 200;
+
+fn leave_out(results: &mut [Came], mut room: usize) {
+    for result in results {
+        let Ok(Reply::Applied(answer, _)) = &mut result.reply else { continue };
+        let size = answer.size();
+        if size <= room {
+            room -= size;
+        } else if result.reads {
+            result.reply = Ok(Reply::Refused(NO_ROOM));
+        } else {
+            *answer = answer.left_out();
+        }
+    }
 }
 
 /// One line of the answer to a batch: the status and the body that the command would have got alone.
-fn result(reply: Result<Reply, oneshot::error::RecvError>) -> Value {
-    let (status, mut body) = match reply {
+fn result(came: Came) -> Value {
+    let (status, mut body) = match came.reply {
         Ok(Reply::Applied(answer, slot)) => {
             let (status, mut body) = outcome(answer);
             body["slot"] = slot.into();
@@ -155,8 +207,12 @@ fn result(reply: Result<Reply, oneshot::error::RecvError>) -> Value {
     body
 }
 
+/// Refuses other methods, and bodies that are declared as something else than JSON.
 fn only_post(request: &Request<Incoming>) -> Result<(), Failure> {
-    if request.method() == Method::POST { Ok(()) } else { Err(Failure::method("POST")) }
+    if request.method() != Method::POST {
+        return Err(Failure::method("POST"));
+    }
+    expect_json(request.headers())
 }
 
 fn check_count(what: &str, count: usize) -> Result<(), Failure> {

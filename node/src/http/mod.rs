@@ -6,17 +6,29 @@
     reason = "this is the edge that owns the sockets"
 )]
 
+mod answers;
+mod body;
+mod budget;
 mod config;
+mod connections;
 mod kv;
 mod many;
 mod metrics;
+mod origin;
 mod respond;
+mod socket;
+
+pub use connections::Limits;
+pub use origin::Names;
 
 use crate::clock::WallClock;
 use crate::driver::{Decisions, Input};
+use crate::paxos::message::Decided;
 use crate::status::Status;
 use crate::transport::identity::Identity;
 use crate::transport::{Admission, PROTOCOL};
+use budget::Budget;
+use connections::{Connection, Connections, TURN};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, UPGRADE};
@@ -25,11 +37,11 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use respond::{Failure, json};
 use serde_json::json;
+use socket::Socket;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What every connection of the server shares.
@@ -40,9 +52,23 @@ pub struct Server {
     pub identity: Arc<Identity>,
     /// The node's wall clock.
     pub clock: WallClock,
-    /// Names for the commands of clients that give none: this node's name, and a count.
-    pub anonymous: (String, AtomicU64),
+    /// The names by which clients may call the node.
+    pub names: Names,
+    connections: Arc<Connections>,
+    /// Bytes of bodies that are read or whose commands are under way.
+    bodies: Budget,
+    /// Bytes of answers that are not sent yet.
+    answers: Budget,
 }
+
+/// Bytes of large bodies, and of large answers, that are under way at once.
+const UNDER_WAY: usize = 32 << 20;
+
+/// How long a request waits for room for its body or its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes that are read at once from a connection, and bytes of a request's headers, at most.
+const BUFFER: usize = 16 << 10;
 
 /// What a machine should know of this interface.
 const DESCRIPTION: &str = include_str!("openapi.json");
@@ -54,23 +80,35 @@ const DECISIONS_MAX: u64 = 10_000;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Server {
+    /// A server that hands commands to the driver behind `inbox`, of the node with this identity.
+    pub fn new(
+        inbox: mpsc::UnboundedSender<Input>,
+        identity: Arc<Identity>,
+        clock: WallClock,
+        names: Names,
+        limits: Limits,
+    ) -> Self {
+        let connections = Arc::new(Connections::new(limits));
+        let [bodies, answers] = [(); 2].map(|()| Budget::new(UNDER_WAY, PATIENCE));
+        Self { inbox, identity, clock, names, connections, bodies, answers }
+    }
+
     /// Accepts connections until `stop` is true; then answers the requests that are under way, and returns when the last
     /// connection is closed.
     pub async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let server = Arc::new(self);
         let (open, mut closed) = mpsc::channel::<()>(1);
+        let watch = tokio::spawn(Arc::clone(&server).watch());
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = server.accept(&listener) => accepted,
                 () = told(&mut stop) => break,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    // Without it the answer is only later, so an error does not matter.
-                    let _ = stream.set_nodelay(true);
+                Ok(socket) => {
                     let (server, stop, open) = (Arc::clone(&server), stop.clone(), open.clone());
                     tokio::spawn(async move {
-                        server.connection(stream, stop).await;
+                        server.connection(socket, stop).await;
                         drop(open);
                     });
                 }
@@ -80,53 +118,98 @@ impl Server {
                 }
             }
         }
+        watch.abort();
         drop((listener, open));
         // Nothing is ever sent: it ends when all that could send have gone.
         let _ = closed.recv().await;
     }
 
+    async fn accept(&self, listener: &TcpListener) -> std::io::Result<Socket> {
+        self.connections.room().await;
+        let (stream, _) = listener.accept().await?;
+        // Without it the answer is only later, so an error does not matter.
+        let _ = stream.set_nodelay(true);
+        Ok(Socket::new(stream, self.connections.enter()))
+    }
+
+    /// Ends connections that stand still, for ever.
+    async fn watch(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(TURN).await;
+            self.connections.watch(self.answers.is_scarce());
+        }
+    }
+
     /// Answers the requests of one connection until it ends, or, once `stop` is true, until the present one is answered.
-    async fn connection(self: Arc<Self>, stream: TcpStream, mut stop: watch::Receiver<bool>) {
+    async fn connection(self: Arc<Self>, socket: Socket, mut stop: watch::Receiver<bool>) {
+        let own = socket.connection();
         let service = service_fn(|request| {
-            let server = Arc::clone(&self);
-            async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
+            let (server, own) = (Arc::clone(&self), Arc::clone(&own));
+            async move { Ok::<_, std::convert::Infallible>(server.answer(request, &own).await) }
         });
         let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(64);
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        builder.max_headers(64).max_buf_size(BUFFER);
         // The library cannot write a date before 1970, which a wall clock may well say.
         builder.auto_date_header(false);
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
         // A client that goes away in the middle is no news to anybody.
         tokio::select! {
             _ = connection.as_mut() => {}
+            () = own.closed() => {}
             () = told(&mut stop) => {
                 connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+                tokio::select! {
+                    _ = connection => {}
+                    () = own.closed() => {}
+                }
             }
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        self.route(request).await.unwrap_or_else(Failure::into_response)
+    async fn answer(&self, mut request: Request<Incoming>, own: &Arc<Connection>) -> Response<Full<Bytes>> {
+        let answer = self.admitted(&mut request, own).await;
+        self.connections.end(own);
+        answer.unwrap_or_else(|failure| {
+            if !failure.closes() {
+                body::throw_away(request);
+            }
+            failure.into_response()
+        })
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Failure> {
+    async fn admitted(
+        &self,
+        request: &mut Request<Incoming>,
+        own: &Arc<Connection>,
+    ) -> Result<Response<Full<Bytes>>, Failure> {
+        self.names.check(request)?;
+        if request.uri().path() == "/paxos" {
+            return self.upgrade(request, own);
+        }
+        if !self.connections.begin(own) {
+            return Err(Failure::crowded());
+        }
+        self.route(request).await
+    }
+
+    async fn route(&self, request: &mut Request<Incoming>) -> Result<Response<Full<Bytes>>, Failure> {
         let path = request.uri().path().to_owned();
         match path.as_str() {
             "/status" => {
-                only(&request, &Method::GET, "GET")?;
+                only(request, &Method::GET, "GET")?;
                 Ok(json(StatusCode::OK, &self.status().await?))
             }
             "/metrics" => {
-                only(&request, &Method::GET, "GET")?;
+                only(request, &Method::GET, "GET")?;
                 Ok(metrics::respond(&self.status().await?))
             }
             "/clock" => {
-                only(&request, &Method::GET, "GET")?;
+                only(request, &Method::GET, "GET")?;
                 Ok(json(StatusCode::OK, &json!({ "clock": self.clock.now_ns() })))
             }
             "/decisions" => {
-                only(&request, &Method::GET, "GET")?;
+                only(request, &Method::GET, "GET")?;
                 self.decisions(request.uri().query().unwrap_or_default()).await
             }
             "/txn" => many::transaction(self, request).await,
@@ -135,10 +218,9 @@ impl Server {
             "/bank/total" => many::total(self, request).await,
             "/config" => config::answer(self, request).await,
             "/openapi.json" => {
-                only(&request, &Method::GET, "GET")?;
+                only(request, &Method::GET, "GET")?;
                 Ok(respond::raw_json(DESCRIPTION))
             }
-            "/paxos" => self.upgrade(request),
             _ => match path.strip_prefix("/kv/") {
                 Some(rest) => kv::answer(self, rest, request).await,
                 None => Err(Failure::not_found(&path)),
@@ -166,17 +248,23 @@ impl Server {
         let (reply, answer) = oneshot::channel();
         self.inbox.send(Input::Decisions(from, to, reply)).map_err(|_| Failure::stopping())?;
         let Decisions { decisions, first, slot_out } = answer.await.map_err(|_| Failure::stopping())?;
+        let weight = |decided: &Decided| respond::WORST * decided.command.size() + respond::DECISION;
+        let held = self.answers.hold(decisions.iter().map(weight).sum(), 0).await;
+        let held = held.ok_or_else(|| Failure::busy(answers::NO_ROOM))?;
         // What is no longer kept is passed over, aloud: `first` and `from` say so.
         let from = from.max(first);
         let next = from + decisions.len() as u64;
-        Ok(json(
-            StatusCode::OK,
-            &json!({ "first": first, "from": from, "next": next, "slot_out": slot_out, "decisions": decisions }),
-        ))
+        let body =
+            json!({ "first": first, "from": from, "next": next, "slot_out": slot_out, "decisions": decisions });
+        Ok(respond::encoded(StatusCode::OK, held.around(body.to_string().into_bytes())))
     }
 
     /// Another node dials in: from here on the connection carries frames.
-    fn upgrade(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Failure> {
+    fn upgrade(
+        &self,
+        request: &mut Request<Incoming>,
+        own: &Arc<Connection>,
+    ) -> Result<Response<Full<Bytes>>, Failure> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         if header(UPGRADE.as_str()) != Some(PROTOCOL) {
             return Err(Failure::bad(format!("/paxos is for nodes, which ask for `Upgrade: {PROTOCOL}`")));
@@ -189,11 +277,17 @@ impl Server {
         for (name, value) in admission.headers() {
             response = response.header(name, value);
         }
-        let inbox = self.inbox.clone();
+        if !self.connections.is_of_node(own, admission.from()) {
+            return Err(Failure::busy("too many other nodes are connected"));
+        }
+        let (inbox, own, upgrade) = (self.inbox.clone(), Arc::clone(own), hyper::upgrade::on(&mut *request));
         tokio::spawn(async move {
-            if let Ok(upgraded) = hyper::upgrade::on(request).await {
+            let Ok(upgraded) = upgrade.await else { return };
+            tokio::select! {
                 // The other node dials again when the connection breaks.
-                admission.receive(upgraded, inbox).await;
+                () = admission.receive(upgraded, inbox) => {}
+                // It has dialled again.
+                () = own.closed() => {}
             }
         });
         response.body(Full::default()).map_err(|error| Failure::bad(error.to_string()))

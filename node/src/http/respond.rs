@@ -1,9 +1,9 @@
 //! Responses: JSON bodies, and failures that say whether the command can still happen.
 
-use crate::store::Answer;
+use crate::store::{ANSWER_MAX, Answer, Value as Stored};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,7 +11,16 @@ use std::time::Duration;
 
 /// What is said of a command whose result is gone.
 const FORGOTTEN: &str =
-    "a later command of this client was applied; the result of this one is no longer known";
+    "this command, or a later one of its client, was applied before; its result is no longer known";
+
+/// What is said of a command whose answer is gone, because of its size.
+const NOT_KEPT: &str = "this command was applied; its answer was too large to be kept";
+const NOT_KEPT_UNCHANGED: &str =
+    "this command was decided before and changed nothing; its answer was too large to be kept";
+
+/// Bytes of JSON for a byte of text, at most, and for a decision beyond its texts.
+pub(super) const WORST: usize = 6;
+pub(super) const DECISION: usize = 400;
 
 /// A request that comes to nothing, or to nobody knows what.
 #[derive(Debug)]
@@ -20,22 +29,17 @@ pub(super) struct Failure {
     error: String,
     /// False if the command certainly was not, and will not be, proposed; none if nobody knows.
     applied: Option<bool>,
-    allow: Option<&'static str>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl Failure {
     fn definite(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), applied: Some(false), allow: None }
+        Self { status, error: error.into(), applied: Some(false), header: None }
     }
 
     /// The request does not parse.
     pub(super) fn bad(error: impl Into<String>) -> Self {
         Self::definite(StatusCode::BAD_REQUEST, error)
-    }
-
-    /// Whoever asks may not.
-    pub(super) fn forbidden(error: impl Into<String>) -> Self {
-        Self::definite(StatusCode::FORBIDDEN, error)
     }
 
     /// The request is too large.
@@ -51,7 +55,39 @@ impl Failure {
     /// The path knows other methods.
     pub(super) fn method(allow: &'static str) -> Self {
         let failure = Self::definite(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allow}"));
-        Self { allow: Some(allow), ..failure }
+        Self { header: Some((ALLOW, allow)), ..failure }
+    }
+
+    /// Whoever asks may not: a page of another site, somebody who means another host, or no member.
+    pub(super) fn forbidden(error: impl Into<String>) -> Self {
+        Self::definite(StatusCode::FORBIDDEN, error)
+    }
+
+    /// The body is declared as something that the path does not take.
+    pub(super) fn unsupported(error: impl Into<String>) -> Self {
+        Self::definite(StatusCode::UNSUPPORTED_MEDIA_TYPE, error)
+    }
+
+    /// The body did not come in time; what is left of it is not waited for.
+    pub(super) fn late(after: Duration) -> Self {
+        let error = format!("the body did not arrive within {:.0} s", after.as_secs_f64());
+        Self { header: Some((CONNECTION, "close")), ..Self::definite(StatusCode::REQUEST_TIMEOUT, error) }
+    }
+
+    /// There is no room for the request now, and nothing was done.
+    pub(super) fn busy(why: &str) -> Self {
+        Self::definite(StatusCode::SERVICE_UNAVAILABLE, format!("{why}; come again"))
+    }
+
+    /// There are too many connections for this one.
+    pub(super) fn crowded() -> Self {
+        let failure = Self::busy("too many connections are open");
+        Self { header: Some((CONNECTION, "close")), ..failure }
+    }
+
+    /// Whether the rest of the request is not worth reading.
+    pub(super) fn closes(&self) -> bool {
+        self.header.as_ref().is_some_and(|(name, _)| *name == CONNECTION)
     }
 
     /// The node will not propose the command.
@@ -86,8 +122,11 @@ impl Failure {
     /// The response that says so.
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = json(self.status, &self.body());
-        if let Some(allow) = self.allow {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -95,18 +134,24 @@ impl Failure {
 
 /// A response with a JSON body.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
-    let body = serde_json::to_vec(body).expect("bodies are made of types that JSON can hold");
-    let mut response = Response::new(Full::new(body.into()));
+    encoded(status, encode(body).into())
+}
+
+fn encode(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("bodies are made of types that JSON can hold")
+}
+
+/// A response whose body is JSON already.
+pub(super) fn encoded(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// A response whose body is JSON already.
+/// The response with this JSON.
 pub(super) fn raw_json(body: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    encoded(StatusCode::OK, Bytes::from_static(body.as_bytes()))
 }
 
 /// The value of a query parameter.
@@ -123,9 +168,9 @@ pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
     match answer {
         Answer::Done => (StatusCode::OK, json!({ "applied": true })),
         Answer::Value(None) => (StatusCode::NOT_FOUND, json!({ "value": null })),
-        Answer::Value(value) => (StatusCode::OK, json!({ "value": value })),
+        Answer::Value(value) => (StatusCode::OK, json!({ "value": value.as_deref() })),
         Answer::Absent => (StatusCode::NOT_FOUND, json!({ "applied": true, "existed": false })),
-        Answer::Differs(actual) => (StatusCode::CONFLICT, json!({ "actual": actual })),
+        Answer::Differs(actual) => (StatusCode::CONFLICT, json!({ "actual": actual.as_deref() })),
         Answer::NotANumber(actual) => {
             let error = "the value is not a number, or the sum is too large for 64 bits";
             (StatusCode::CONFLICT, json!({ "error": error, "actual": actual }))
@@ -149,6 +194,14 @@ pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
             (StatusCode::CONFLICT, json!({ "applied": false, "place": place, "because": outcome(*answer).1 }))
         }
         Answer::Forgotten => (StatusCode::GONE, json!({ "error": FORGOTTEN })),
+        Answer::NotKept { changed: true } => (StatusCode::GONE, json!({ "applied": true, "error": NOT_KEPT })),
+        Answer::NotKept { changed: false } => {
+            (StatusCode::CONFLICT, json!({ "applied": false, "error": NOT_KEPT_UNCHANGED }))
+        }
+        Answer::TooLarge => {
+            let error = format!("the answer would have more than {ANSWER_MAX} bytes; ask for less at once");
+            (StatusCode::PAYLOAD_TOO_LARGE, json!({ "applied": false, "error": error }))
+        }
     }
 }
 
@@ -161,22 +214,22 @@ struct Done {
 #[derive(Serialize)]
 struct Found {
     slot: u64,
-    value: String,
+    value: Stored,
 }
 
-/// The response for what an applied command came to, in which slot.
-pub(super) fn answered(answer: Answer, slot: u64) -> Result<Response<Full<Bytes>>, Failure> {
+/// The status and the body for what an applied command came to, in which slot.
+pub(super) fn answered(answer: Answer, slot: u64) -> Result<(StatusCode, Vec<u8>), Failure> {
     if answer == Answer::Forgotten {
         return Err(Failure::forgotten());
     }
     // The two that are asked for most often do without the detour over a tree.
     match answer {
-        Answer::Done => Ok(json(StatusCode::OK, &Done { applied: true, slot })),
-        Answer::Value(Some(value)) => Ok(json(StatusCode::OK, &Found { slot, value })),
+        Answer::Done => Ok((StatusCode::OK, encode(&Done { applied: true, slot }))),
+        Answer::Value(Some(value)) => Ok((StatusCode::OK, encode(&Found { slot, value }))),
         other => {
             let (status, mut body) = outcome(other);
             body["slot"] = slot.into();
-            Ok(json(status, &body))
+            Ok((status, encode(&body)))
         }
     }
 }

@@ -32,7 +32,7 @@ fn record(number: u64, salts: &[u64]) -> Record {
     if let Some(salt) = salts.get(usize::try_from(number).unwrap() % salts.len().max(1)) {
         value.push_str(&forged(*salt, number % 7 + number / 2));
     }
-    let operation = Operation::Put { key: "k".into(), value };
+    let operation = Operation::Put { key: "k".into(), value: value.into() };
     let command = Arc::new(Command { client: "c".into(), sequence: number, operation });
     let mut members = Membership::default();
     members.version = number;

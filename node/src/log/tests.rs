@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 fn record(slot: u64) -> Record {
-    let operation = Operation::Put { key: "k".into(), value: "x".repeat(100) };
+    let operation = Operation::Put { key: "k".into(), value: "x".repeat(100).into() };
     let command = Arc::new(Command { client: "c".into(), sequence: slot, operation });
     Record::Accepted(PValue { ballot: Ballot { round: 1, leader: NodeId(0) }, slot, command })
 }

@@ -23,10 +23,14 @@ pub struct Ballot {
     pub leader: NodeId,
 }
 
+/// What the names begin with under which replicas number commands; no client's name does.
+pub const ANONYMOUS: char = '~';
+
 /// A client's command, named by the client so that a retry is known for what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Command {
-    /// The client's name; empty for a command of the replicas' own.
+    /// The client's name; empty for a command of the replicas' own, and, until a replica has numbered it, for one
+    /// whose client gave no name.
     pub client: Arc<str>,
     /// Its number among the client's commands, rising.
     pub sequence: u64,
@@ -48,6 +52,11 @@ impl Command {
     /// A command of the replicas' own, which no client waits for.
     pub(super) fn internal(operation: Operation) -> Self {
         Self { client: Arc::default(), sequence: 0, operation }
+    }
+
+    /// Whether its client gave no name, so that a replica has numbered it.
+    pub fn is_anonymous(&self) -> bool {
+        self.client.starts_with(ANONYMOUS)
     }
 
     /// Whether no client waits for it.

@@ -4,9 +4,10 @@ mod catch_up;
 mod change;
 mod proposals;
 mod propose;
+mod undecided;
 
 use super::membership::{Membership, Roster};
-use super::message::{Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
+use super::message::{ANONYMOUS, Command, Decided, Message, NodeId, NodeSet, PValue, Slot};
 use super::progress::Progress;
 use super::reads::Reads;
 use super::step::{Record, Step, Ticket};
@@ -18,17 +19,34 @@ use catch_up::CatchUp;
 pub use catch_up::Learned;
 use proposals::Proposals;
 use propose::{Named, Relay};
-use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
+use undecided::Undecided;
 
 /// Decisions so many windows beyond the next slot to apply are not taken up: they are asked for in their turn.
 const WINDOWS_AHEAD: u64 = 10;
 
 /// How many commands may wait for a slot before clients are turned away.
 const QUEUE_MAX: usize = 20_000;
+
+/// Numbers for the commands whose clients give no name: under a name of this life of the replica.
+#[derive(Debug)]
+struct Unnamed {
+    life: u64,
+    /// Made when it is needed, because a node that joins gets its number late.
+    name: Option<Arc<str>>,
+    next: u64,
+}
+
+impl Unnamed {
+    fn take(&mut self, me: NodeId) -> (Arc<str>, u64) {
+        let life = self.life;
+        let name = self.name.get_or_insert_with(|| format!("{ANONYMOUS}{}-{life:x}", me.0).into());
+        self.next += 1;
+        (Arc::clone(name), self.next - 1)
+    }
+}
 
 /// A copy of the store that applies decided commands in the order of their slots.
 #[derive(Debug)]
@@ -45,8 +63,8 @@ pub struct Replica {
     first: Slot,
     /// Bytes of the applied commands that are kept.
     kept_bytes: u64,
-    /// Who waits for each command that has no decision yet: nobody, where another replica has passed it on.
-    waiting: FxHashMap<Named, Vec<Ticket>>,
+    undecided: Undecided,
+    unnamed: Unnamed,
     relay: Relay,
     catch_up: CatchUp,
     reads: Reads,
@@ -89,7 +107,8 @@ impl Replica {
             reads: Reads::new(life),
             transfer: Transfer::default(),
             unsaved: None,
-            waiting: FxHashMap::default(),
+            undecided: Undecided::default(),
+            unnamed: Unnamed { life, name: None, next: 0 },
             relay: Relay::default(),
             catch_up: CatchUp::default(),
             stored: begin,
@@ -232,11 +251,14 @@ impl Replica {
         if self.compares_early(ticket, &mut command, step) {
             return true;
         }
-        if let Some(answer) = self.known_result(&command) {
+        if command.client.is_empty() {
+            (command.client, command.sequence) = self.unnamed.take(self.roster.me);
+        } else if let Some(answer) = self.known_result(&command) {
             step.answer.push((ticket, answer, self.slot_out - 1));
             return true;
         }
-        if self.requests.len() >= QUEUE_MAX {
+        let command = Arc::new(command);
+        if self.requests.len() >= QUEUE_MAX || !self.undecided.has_room_for(&command) {
             return false;
         }
         if self.has(Flaw::ReplicaAnswersOnPropose) {
@@ -246,11 +268,7 @@ impl Replica {
                 self.slot_in(),
             ));
         }
-        let command = Arc::new(command);
-        let entry = self.waiting.entry(Named(Arc::clone(&command)));
-        let new = matches!(entry, Entry::Vacant(_));
-        entry.or_default().push(ticket);
-        if new {
+        if self.undecided.add(&command, Some(ticket)) {
             self.requests.push_back(command);
             self.gather(now, step);
         }
@@ -265,11 +283,11 @@ impl Replica {
             return false;
         }
         let actual = self.store.get(key);
-        if actual != from.as_ref() {
+        if actual.map(|actual| actual.as_str()) != from.as_deref() {
             step.answer.push((ticket, Answer::Differs(actual.cloned()), self.slot_out - 1));
             return true;
         }
-        command.operation = Operation::Put { key: key.clone(), value: to.clone() };
+        command.operation = Operation::Put { key: key.clone(), value: Arc::new(to.clone()) };
         false
     }
 
@@ -286,7 +304,7 @@ impl Replica {
         if self.has(Flaw::ReplicaAppliesTwice) || command.is_internal() {
             return None;
         }
-        self.store.result(&command.client, command.sequence)
+        self.store.result(command)
     }
 
     fn decision(&self, slot: Slot) -> Option<&Arc<Command>> {
@@ -422,7 +440,7 @@ impl Replica {
         let answer = self.known_result(&command).unwrap_or_else(|| {
             let answer = self.store.apply(&command.operation, self.takes_effect());
             if !command.is_internal() {
-                self.store.remember(&command.client, command.sequence, answer.clone());
+                self.store.remember(&command, &answer);
             }
             answer
         });
@@ -434,7 +452,7 @@ impl Replica {
             }
         }
         let size = command.size();
-        if let Some(tickets) = self.waiting.remove(&Named(command)) {
+        if let Some(tickets) = self.undecided.remove(&Named(command)) {
             self.relay.decided(size);
             let slot = self.slot_out;
             step.answer.extend(tickets.into_iter().map(|ticket| (ticket, answer.clone(), slot)));

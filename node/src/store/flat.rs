@@ -1,6 +1,6 @@
 //! Decoding of what a transaction has inside: one level, because there is none in another, and a stack has an end.
 
-use serde::de::Error as _;
+use super::{Operation, limited};
 use serde::{Deserialize, Deserializer};
 use std::cell::Cell;
 
@@ -19,11 +19,20 @@ impl Drop for Leaving {
 
 /// Reads what is inside a transaction, or refuses one in another.
 pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    inside(|| T::deserialize(from))
+}
+
+/// The same for a list of operations, which has an end.
+pub(super) fn operations<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Operation>, D::Error> {
+    inside(|| limited::deserialize(from))
+}
+
+fn inside<T, E: serde::de::Error>(read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     if INSIDE.replace(true) {
-        return Err(D::Error::custom("a transaction stands inside another"));
+        return Err(E::custom("a transaction stands inside another"));
     }
     let _leaving = Leaving;
-    T::deserialize(from)
+    read()
 }
 
 #[cfg(test)]

@@ -1,15 +1,30 @@
 //! The replicated state machine: a map from text to text, with each client's last result.
 
+mod anonymous;
+mod answer;
 mod flat;
+pub mod limited;
 mod sessions;
 mod transaction;
 
 use crate::paxos::membership::{Change, Membership};
-use crate::paxos::message::Slot;
+use crate::paxos::message::{Command, Slot};
 use serde::{Deserialize, Serialize};
 use sessions::Sessions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A value, shared by the command that wrote it, the store, and the answers that carry it.
+pub type Value = Arc<String>;
+
+/// Bytes of a value, at most: what one request can bring. Longer ones would come of appending.
+pub const VALUE_MAX: usize = 1 << 20;
+
+/// Bytes of the values in the answer of a transaction, at most.
+pub const ANSWER_MAX: usize = 4 << 20;
+
+/// Operations of a transaction, commands of a batch, and accounts of a total, at most.
+pub const MANY: usize = 1_000;
 
 /// What a command does to the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,7 +42,7 @@ pub enum Operation {
         /// The key.
         key: String,
         /// Its new value.
-        value: String,
+        value: Value,
     },
     /// Removes a key.
     Delete {
@@ -88,12 +103,13 @@ pub enum Operation {
     /// Reads several accounts at once.
     Total {
         /// The accounts.
+        #[serde(deserialize_with = "limited::deserialize")]
         accounts: Vec<String>,
     },
     /// Does several operations at once, all of them or none.
     Transaction {
         /// The operations, in order.
-        #[serde(deserialize_with = "flat::deserialize")]
+        #[serde(deserialize_with = "flat::operations")]
         operations: Vec<Operation>,
     },
     /// Adds and removes members of the cluster.
@@ -114,14 +130,14 @@ pub enum Answer {
     /// It was done.
     Done,
     /// The key's value, or none if it is absent.
-    Value(Option<String>),
+    Value(Option<Value>),
     /// The key to be deleted was absent.
     Absent,
     /// The compare-and-set found another value (or none).
-    Differs(Option<String>),
+    Differs(Option<Value>),
     /// The value is not a number, or the sum does not fit one.
-    NotANumber(String),
-    /// The client has since named a later command; the result of this one is forgotten.
+    NotANumber(Value),
+    /// The command, or a later one of its client, was applied before; the result is forgotten.
     Forgotten,
     /// The members will have changed.
     Reconfigured {
@@ -138,12 +154,19 @@ pub enum Answer {
     Aborted(usize, #[serde(deserialize_with = "flat::deserialize")] Box<Answer>),
     /// It cannot be done, for this reason.
     Refused(String),
+    /// It was applied before, and its answer was too large to be kept.
+    NotKept {
+        /// Whether it changed the store, or could have: false says that it found something else than it needs.
+        changed: bool,
+    },
+    /// Nothing was done, because the answer would have more than [`ANSWER_MAX`] bytes.
+    TooLarge,
 }
 
 /// A copy of the store, as one replica has it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Store {
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Value>,
     sessions: Sessions,
     membership: Membership,
 }
@@ -160,18 +183,18 @@ impl Store {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &str) -> Option<&String> {
+    pub fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
     }
 
-    /// The result of a command that was applied before; none if it was not.
-    pub fn result(&self, client: &str, sequence: u64) -> Option<Answer> {
-        self.sessions.result(client, sequence)
+    /// The result of a command that was applied before; none if it was not, or if it only reads and may be applied again.
+    pub fn result(&self, command: &Command) -> Option<Answer> {
+        self.sessions.result(command)
     }
 
     /// Keeps the result of a client's command, so that a retry is answered and not applied.
-    pub fn remember(&mut self, client: &Arc<str>, sequence: u64, answer: Answer) {
-        self.sessions.remember(client, sequence, answer);
+    pub fn remember(&mut self, command: &Command, answer: &Answer) {
+        self.sessions.remember(command, answer);
     }
 
     /// The flaw `snapshot-forgets-results`: the same values, and no client's result.
@@ -187,24 +210,21 @@ impl Store {
             Operation::Get { key } => Answer::Value(self.values.get(key).cloned()),
             Operation::Put { key, value } => {
                 match self.values.get_mut(key) {
-                    Some(old) => old.clone_from(value),
-                    None => drop(self.values.insert(key.clone(), value.clone())),
+                    Some(old) => *old = Arc::clone(value),
+                    None => drop(self.values.insert(key.clone(), Arc::clone(value))),
                 }
                 Answer::Done
             }
             Operation::Delete { key } => self.values.remove(key).map_or(Answer::Absent, |_| Answer::Done),
             Operation::Cas { key, from, to } => {
                 let actual = self.values.get(key);
-                if actual != from.as_ref() {
+                if actual.map(|actual| actual.as_str()) != from.as_deref() {
                     return Answer::Differs(actual.cloned());
                 }
-                self.values.insert(key.clone(), to.clone());
+                self.values.insert(key.clone(), Arc::new(to.clone()));
                 Answer::Done
             }
-            Operation::Append { key, value } => {
-                self.values.entry(key.clone()).or_default().push_str(value);
-                Answer::Done
-            }
+            Operation::Append { key, value } => self.append(key, value),
             Operation::Incr { key, by } => self.increment(key, *by),
             Operation::Deposit { key, amount } => self.move_money(None, Some(key), *amount),
             Operation::Withdraw { key, amount } => self.move_money(Some(key), None, *amount),
@@ -222,19 +242,36 @@ impl Store {
         }
     }
 
+    fn append(&mut self, key: &str, more: &str) -> Answer {
+        let has = self.values.get(key).map_or(0, |value| value.len());
+        if has + more.len() > VALUE_MAX {
+            return Answer::Refused(format!("a value may have {VALUE_MAX} bytes at most, and this one has {has}"));
+        }
+        match self.values.get_mut(key) {
+            Some(value) => Arc::make_mut(value).push_str(more),
+            None => drop(self.values.insert(key.to_owned(), Arc::new(more.to_owned()))),
+        }
+        Answer::Done
+    }
+
     fn increment(&mut self, key: &str, by: i64) -> Answer {
-        let old = self.values.get(key).map_or("0", String::as_str);
+        let old = self.values.get(key).map_or("0", |value| value.as_str());
         let Some(sum) = old.parse::<i64>().ok().and_then(|old| old.checked_add(by)) else {
-            return Answer::NotANumber(old.to_owned());
+            return Answer::NotANumber(Arc::new(old.to_owned()));
         };
-        self.values.insert(key.to_owned(), sum.to_string());
-        Answer::Value(Some(sum.to_string()))
+        let sum = Arc::new(sum.to_string());
+        self.values.insert(key.to_owned(), Arc::clone(&sum));
+        Answer::Value(Some(sum))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn value(text: &str) -> Value {
+        Arc::new(text.to_owned())
+    }
 
     #[test]
     fn each_operation_does_what_it_says() {
@@ -244,14 +281,14 @@ mod tests {
         assert_eq!(apply(Operation::Get { key: key() }), Answer::Value(None));
         assert_eq!(apply(Operation::Cas { key: key(), from: None, to: "1".into() }), Answer::Done);
         let cas = Operation::Cas { key: key(), from: None, to: "2".into() };
-        assert_eq!(apply(cas), Answer::Differs(Some("1".into())));
-        assert_eq!(apply(Operation::Incr { key: key(), by: -3 }), Answer::Value(Some("-2".into())));
+        assert_eq!(apply(cas), Answer::Differs(Some(value("1"))));
+        assert_eq!(apply(Operation::Incr { key: key(), by: -3 }), Answer::Value(Some(value("-2"))));
         assert_eq!(apply(Operation::Append { key: key(), value: "x".into() }), Answer::Done);
-        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber("-2x".into()));
+        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber(value("-2x")));
         assert_eq!(apply(Operation::Delete { key: key() }), Answer::Done);
         assert_eq!(apply(Operation::Delete { key: key() }), Answer::Absent);
-        assert_eq!(apply(Operation::Put { key: key(), value: i64::MAX.to_string() }), Answer::Done);
-        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber(i64::MAX.to_string()));
+        assert_eq!(apply(Operation::Put { key: key(), value: value(&i64::MAX.to_string()) }), Answer::Done);
+        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber(value(&i64::MAX.to_string())));
     }
 
     #[test]
@@ -261,38 +298,79 @@ mod tests {
         let mut apply = |operation| store.apply(&operation, 1);
         assert_eq!(
             apply(Operation::Deposit { key: name("a"), amount: 10 }),
-            Answer::Value(Some("10".into()))
+            Answer::Value(Some(value("10")))
         );
         assert_eq!(apply(Operation::Transfer { from: name("a"), to: name("b"), amount: 7 }), Answer::Done);
         let transfer = Operation::Transfer { from: name("a"), to: name("b"), amount: 4 };
         assert!(matches!(apply(transfer), Answer::Refused(_)));
         assert_eq!(apply(Operation::Transfer { from: name("b"), to: name("b"), amount: 7 }), Answer::Done);
-        assert_eq!(apply(Operation::Withdraw { key: name("b"), amount: 7 }), Answer::Value(Some("0".into())));
+        assert_eq!(apply(Operation::Withdraw { key: name("b"), amount: 7 }), Answer::Value(Some(value("0"))));
         let total = Operation::Total { accounts: vec![name("a"), name("b"), name("c")] };
         assert_eq!(apply(total), Answer::Balances(vec![(name("a"), 3), (name("b"), 0), (name("c"), 0)]));
-        apply(Operation::Put { key: name("b"), value: name("rich") });
+        apply(Operation::Put { key: name("b"), value: value("rich") });
         let transfer = Operation::Transfer { from: name("a"), to: name("b"), amount: 1 };
-        assert_eq!(apply(transfer), Answer::NotANumber("rich".into()));
-        assert_eq!(apply(Operation::Get { key: name("a") }), Answer::Value(Some("3".into())));
+        assert_eq!(apply(transfer), Answer::NotANumber(value("rich")));
+        assert_eq!(apply(Operation::Get { key: name("a") }), Answer::Value(Some(value("3"))));
     }
 
     #[test]
     fn a_transaction_happens_as_a_whole_or_not_at_all() {
         let mut store = Store::default();
         let (key, other) = (|| "k".to_owned(), || "o".to_owned());
-        let put = |value: &str| Operation::Put { key: key(), value: value.into() };
+        let put = |text: &str| Operation::Put { key: key(), value: value(text) };
         let operations = vec![
             put("1"),
             Operation::Append { key: key(), value: "2".into() },
             Operation::Get { key: key() },
         ];
-        let results = Answer::Results(vec![Answer::Done, Answer::Done, Answer::Value(Some("12".into()))]);
+        let results = Answer::Results(vec![Answer::Done, Answer::Done, Answer::Value(Some(value("12")))]);
         assert_eq!(store.apply(&Operation::Transaction { operations }, 1), results);
         let cas = Operation::Cas { key: other(), from: Some("x".into()), to: "y".into() };
         let delete = Operation::Delete { key: key() };
         let operations = vec![put("9"), Operation::Incr { key: other(), by: 1 }, delete, cas];
-        let aborted = Answer::Aborted(3, Box::new(Answer::Differs(Some("1".into()))));
+        let aborted = Answer::Aborted(3, Box::new(Answer::Differs(Some(value("1")))));
         assert_eq!(store.apply(&Operation::Transaction { operations }, 1), aborted);
-        assert_eq!((store.get("k").map(String::as_str), store.get("o")), (Some("12"), None));
+        assert_eq!((store.get("k").map(|value| value.as_str()), store.get("o")), (Some("12"), None));
+    }
+
+    #[test]
+    fn appends_stop_at_the_longest_value() {
+        let mut store = Store::default();
+        let mut append = |bytes| {
+            let value = "x".repeat(bytes);
+            store.apply(&Operation::Append { key: "k".into(), value }, 1)
+        };
+        assert_eq!(append(VALUE_MAX - 1), Answer::Done);
+        assert!(matches!(append(2), Answer::Refused(_)));
+        assert_eq!(append(1), Answer::Done);
+        assert_eq!(store.get("k").map(|value| value.len()), Some(VALUE_MAX));
+    }
+
+    #[test]
+    fn transactions_with_huge_answers_change_nothing() {
+        let mut store = Store::default();
+        let (big, other) = ("big".to_owned(), "other".to_owned());
+        store.apply(&Operation::Put { key: big.clone(), value: Arc::new("x".repeat(VALUE_MAX - 100)) }, 1);
+        let mut operations = vec![Operation::Put { key: other.clone(), value: value("1") }];
+        operations.extend((0..ANSWER_MAX / VALUE_MAX).map(|_| Operation::Get { key: big.clone() }));
+        assert!(matches!(
+            store.apply(&Operation::Transaction { operations: operations.clone() }, 1),
+            Answer::Results(_)
+        ));
+        store.apply(&Operation::Delete { key: other.clone() }, 1);
+        operations.push(Operation::Get { key: big });
+        assert_eq!(store.apply(&Operation::Transaction { operations }, 1), Answer::TooLarge);
+        assert_eq!(store.get(&other), None);
+    }
+
+    #[test]
+    fn lists_end_at_the_limit() {
+        let list = |count: usize| {
+            let operations = vec![r#"{"get":{"key":"a"}}"#; count].join(",");
+            serde_json::from_str::<Operation>(&format!(r#"{{"transaction":{{"operations":[{operations}]}}}}"#))
+        };
+        assert!(list(MANY).is_ok());
+        let error = list(MANY + 1).unwrap_err().to_string();
+        assert!(error.contains("at most 1000"), "{error}");
     }
 }

@@ -1,6 +1,11 @@
 //! Clients' last results, so that a retry is answered and not applied: by client, and by age.
+//!
+//! Their number is bounded, and so are their bytes. What only reads is not kept, because it may be applied again. A large
+//! answer is not kept either, nor are the oldest ones beyond a number of bytes: what is kept then is that there was one.
 
-use super::Answer;
+use super::anonymous::Anonymous;
+use super::{Answer, Operation};
+use crate::paxos::message::Command;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use serde::de::{Deserialize, Deserializer};
@@ -13,15 +18,25 @@ use std::sync::Arc;
 /// forgotten, at the same command in every copy of the store.
 const CLIENTS_MAX: usize = 1 << 16;
 
+/// Bytes of one answer that is kept, at most, and of all of them.
+const BYTES_MAX: (usize, usize) = (16 << 10, 8 << 20);
+
 /// The number and the result of a client's last command.
 #[derive(Debug, Clone)]
 struct Session {
     client: Arc<str>,
     hash: u64,
     sequence: u64,
-    answer: Answer,
+    /// None if the command only reads.
+    answer: Option<Answer>,
     /// The count of remembered commands when this one was.
     age: u64,
+}
+
+impl Session {
+    fn size(&self) -> usize {
+        self.answer.as_ref().map_or(0, Answer::size)
+    }
 }
 
 /// The last result of each client that has spoken lately.
@@ -36,28 +51,56 @@ pub(super) struct Sessions {
     places: HashTable<u32>,
     first: u32,
     remembered: u64,
+    /// Bytes of the answers that are kept.
+    bytes: usize,
+    /// What stands before this place has no answer of any size.
+    stripped: u32,
+    anonymous: Anonymous,
 }
 
 impl Sessions {
-    /// The result of a command that was applied before; none if it was not.
-    pub(super) fn result(&self, client: &str, sequence: u64) -> Option<Answer> {
-        let is_of = |place: &u32| self.at(*place).is_some_and(|session| &*session.client == client);
+    /// The result of a command that was applied before; none if it was not, or if it only reads.
+    pub(super) fn result(&self, command: &Command) -> Option<Answer> {
+        let Command { client, sequence, operation } = command;
+        if command.is_anonymous() {
+            return self.anonymous.has(client, *sequence).then_some(Answer::Forgotten);
+        }
+        let is_of = |place: &u32| self.at(*place).is_some_and(|session| session.client == *client);
         let session = self.at(*self.places.find(hash(client), is_of)?)?;
         match sequence.cmp(&session.sequence) {
             std::cmp::Ordering::Less => Some(Answer::Forgotten),
-            std::cmp::Ordering::Equal => Some(session.answer.clone()),
+            std::cmp::Ordering::Equal => match &session.answer {
+                Some(answer) => Some(answer.clone()),
+                None if operation.only_reads() => None,
+                // Its client has given the number of a read to something else.
+                None => Some(Answer::NotKept { changed: false }),
+            },
             std::cmp::Ordering::Greater => None,
         }
     }
 
-    /// Keeps the result of a client's command.
-    pub(super) fn remember(&mut self, client: &Arc<str>, sequence: u64, answer: Answer) {
-        self.remember_of(CLIENTS_MAX, client, sequence, answer);
+    /// Keeps the result of a client's command; of one without a client, only that it was applied.
+    pub(super) fn remember(&mut self, command: &Command, answer: &Answer) {
+        let Command { client, sequence, operation } = command;
+        if !command.is_anonymous() {
+            self.remember_of((CLIENTS_MAX, BYTES_MAX), (client, *sequence), operation, answer);
+        } else if !operation.only_reads() {
+            self.anonymous.add(client, *sequence);
+        }
     }
 
-    /// Keeps the result of a client's command, and the results of so many clients at most.
-    fn remember_of(&mut self, clients: usize, client: &Arc<str>, sequence: u64, answer: Answer) {
+    /// Keeps the result of a client's command, and the results of so many clients and so many bytes at most.
+    fn remember_of(
+        &mut self,
+        (clients, (largest, bytes)): (usize, (usize, usize)),
+        (client, sequence): (&Arc<str>, u64),
+        operation: &Operation,
+        answer: &Answer,
+    ) {
         self.remembered += 1;
+        let large = answer.size() > largest;
+        let kept = if large { answer.left_out() } else { answer.clone() };
+        let answer = (!operation.only_reads()).then_some(kept);
         self.push(Session {
             client: Arc::clone(client),
             hash: hash(client),
@@ -68,9 +111,13 @@ impl Sessions {
         while self.places.len() > clients || matches!(self.ring.front(), Some(None)) {
             self.forget_first();
         }
+        while self.bytes > bytes {
+            self.strip_next();
+        }
         if self.ring.len() > 2 * self.places.len() + 1024 {
             let sessions = std::mem::take(&mut self.ring);
             self.places.clear();
+            (self.bytes, self.stripped) = (0, self.first);
             sessions.into_iter().flatten().for_each(|session| self.push(session));
         }
     }
@@ -83,6 +130,7 @@ impl Sessions {
     fn push(&mut self, session: Session) {
         let length = u32::try_from(self.ring.len()).expect("the ring holds some hundred thousand at most");
         let (place, hash) = (self.first.wrapping_add(length), session.hash);
+        self.bytes += session.size();
         let Self { ring, places, first, .. } = self;
         let index = |place: &u32| place.wrapping_sub(*first) as usize;
         let is_of = |place: &u32| {
@@ -90,7 +138,7 @@ impl Sessions {
         };
         if let Some(known) = places.find_mut(hash, is_of) {
             let earlier = std::mem::replace(known, place);
-            ring[index(&earlier)] = None;
+            self.bytes -= ring[index(&earlier)].take().map_or(0, |session| session.size());
         } else {
             let hash_of = |place: &u32| ring[index(place)].as_ref().map_or(0, |session| session.hash);
             places.insert_unique(hash, place, hash_of);
@@ -101,12 +149,29 @@ impl Sessions {
     /// Takes what stands first out of the ring, and its client's result with it.
     fn forget_first(&mut self) {
         let first = self.ring.pop_front();
-        if let Some(Some(session)) = first
-            && let Ok(entry) = self.places.find_entry(session.hash, |place| *place == self.first)
-        {
-            entry.remove();
+        if let Some(Some(session)) = first {
+            self.bytes -= session.size();
+            if let Ok(entry) = self.places.find_entry(session.hash, |place| *place == self.first) {
+                entry.remove();
+            }
+        }
+        if self.stripped == self.first {
+            self.stripped = self.stripped.wrapping_add(1);
         }
         self.first = self.first.wrapping_add(1);
+    }
+
+    /// Lets go of the answer at the next place, and keeps that there was one.
+    fn strip_next(&mut self) {
+        let index = self.stripped.wrapping_sub(self.first) as usize;
+        let session = self.ring.get_mut(index).expect("while there are bytes there is an answer that has them");
+        if let Some(session) = session
+            && session.size() > 0
+        {
+            self.bytes -= session.size();
+            session.answer = session.answer.as_ref().map(Answer::left_out);
+        }
+        self.stripped = self.stripped.wrapping_add(1);
     }
 }
 
@@ -117,10 +182,11 @@ fn hash(client: &str) -> u64 {
 /// In the order of their ages, so that equal sessions have equal bytes.
 impl Serialize for Sessions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut both = serializer.serialize_tuple(2)?;
-        both.serialize_element(&self.remembered)?;
-        both.serialize_element(&ByAge(self))?;
-        both.end()
+        let mut all = serializer.serialize_tuple(3)?;
+        all.serialize_element(&self.remembered)?;
+        all.serialize_element(&ByAge(self))?;
+        all.serialize_element(&self.anonymous)?;
+        all.end()
     }
 }
 
@@ -138,9 +204,9 @@ impl Serialize for ByAge<'_> {
 
 impl<'de> Deserialize<'de> for Sessions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        type ByAge = Vec<(Arc<str>, u64, Answer, u64)>;
-        let (remembered, all) = <(u64, ByAge)>::deserialize(deserializer)?;
-        let mut sessions = Self { remembered, ..Self::default() };
+        type ByAge = Vec<(Arc<str>, u64, Option<Answer>, u64)>;
+        let (remembered, all, anonymous) = <(u64, ByAge, Anonymous)>::deserialize(deserializer)?;
+        let mut sessions = Self { remembered, anonymous, ..Self::default() };
         for (client, sequence, answer, age) in all {
             sessions.push(Session { hash: hash(&client), client, sequence, answer, age });
         }
@@ -153,18 +219,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn put(client: &str, sequence: u64) -> Command {
+        let operation = Operation::Put { key: String::new(), value: Arc::default() };
+        Command { client: client.into(), sequence, operation }
+    }
+
     fn remember(sessions: &mut Sessions, client: &str, sequence: u64) {
-        sessions.remember(&client.into(), sequence, Answer::Done);
+        sessions.remember(&put(client, sequence), &Answer::Done);
+    }
+
+    fn result(sessions: &Sessions, client: &str, sequence: u64) -> Option<Answer> {
+        sessions.result(&put(client, sequence))
     }
 
     #[test]
     fn a_retry_gets_the_first_result_and_an_older_one_is_told_so() {
         let mut sessions = Sessions::default();
         remember(&mut sessions, "c", 2);
-        assert_eq!(sessions.result("c", 2), Some(Answer::Done));
-        assert_eq!(sessions.result("c", 1), Some(Answer::Forgotten));
-        assert_eq!(sessions.result("c", 3), None);
-        assert_eq!(sessions.result("d", 1), None);
+        assert_eq!(result(&sessions, "c", 2), Some(Answer::Done));
+        assert_eq!(result(&sessions, "c", 1), Some(Answer::Forgotten));
+        assert_eq!(result(&sessions, "c", 3), None);
+        assert_eq!(result(&sessions, "d", 1), None);
     }
 
     #[test]
@@ -178,9 +253,9 @@ mod tests {
         }
         assert_eq!(sessions.places.len(), CLIENTS_MAX);
         assert!(sessions.ring.len() <= 2 * CLIENTS_MAX + 1024);
-        assert_eq!(sessions.result("busy", 3), Some(Answer::Done));
-        assert_eq!(sessions.result("1-0", 1), None);
-        assert_eq!(sessions.result("3-0", 1), Some(Answer::Done));
+        assert_eq!(result(&sessions, "busy", 3), Some(Answer::Done));
+        assert_eq!(result(&sessions, "1-0", 1), None);
+        assert_eq!(result(&sessions, "3-0", 1), Some(Answer::Done));
     }
 
     proptest! {
@@ -192,7 +267,9 @@ mod tests {
             let (mut sessions, mut list) = (Sessions::default(), Vec::<(String, u64)>::new());
             for (client, sequence) in commands {
                 let client = client.to_string();
-                sessions.remember_of(clients, &client.as_str().into(), sequence, Answer::Done);
+                let Command { client: name, operation, .. } = put(&client, sequence);
+                let limits = (clients, BYTES_MAX);
+                sessions.remember_of(limits, (&name, sequence), &operation, &Answer::Done);
                 list.retain(|(known, _)| *known != client);
                 list.push((client, sequence));
                 list.drain(..list.len().saturating_sub(clients));
@@ -204,7 +281,7 @@ mod tests {
                             std::cmp::Ordering::Equal => Some(Answer::Done),
                             std::cmp::Ordering::Greater => None,
                         });
-                        prop_assert_eq!(sessions.result(&client, sequence), known);
+                        prop_assert_eq!(result(&sessions, &client, sequence), known);
                     }
                 }
             }
@@ -219,8 +296,8 @@ mod tests {
             (0..silent).for_each(|client| remember(&mut sessions, &client.to_string(), 1));
             (1..4000).for_each(|sequence| remember(&mut sessions, "busy", sequence));
             prop_assert!(sessions.ring.len() <= 2 * sessions.places.len() + 1024);
-            prop_assert_eq!(sessions.result("0", 1), Some(Answer::Done));
-            prop_assert_eq!(sessions.result("busy", 3999), Some(Answer::Done));
+            prop_assert_eq!(result(&sessions, "0", 1), Some(Answer::Done));
+            prop_assert_eq!(result(&sessions, "busy", 3999), Some(Answer::Done));
         }
     }
 
@@ -236,9 +313,78 @@ mod tests {
             for client in ["x", "y", "z"] {
                 remember(sessions, client, 1);
             }
-            let known = ["0", "1", "2", "3"].map(|client| sessions.result(client, 0).is_some());
+            let known = ["0", "1", "2", "3"].map(|client| result(sessions, client, 0).is_some());
             assert_eq!(known, [true, false, false, true]);
         }
         assert_eq!(postcard::to_stdvec(&sessions).unwrap(), postcard::to_stdvec(&again).unwrap());
+    }
+
+    fn refused(bytes: usize) -> Answer {
+        Answer::Refused("x".repeat(bytes))
+    }
+
+    #[test]
+    fn large_answers_are_remembered_without_their_bytes() {
+        let mut sessions = Sessions::default();
+        let many = Answer::Results(vec![Answer::Value(Some(Arc::new("x".repeat(BYTES_MAX.0))))]);
+        for (client, answer) in [("a", &many), ("b", &refused(BYTES_MAX.0 + 1)), ("c", &refused(BYTES_MAX.0))] {
+            sessions.remember(&put(client, 1), answer);
+        }
+        assert_eq!(result(&sessions, "a", 1), Some(Answer::NotKept { changed: true }));
+        assert_eq!(result(&sessions, "b", 1), Some(Answer::NotKept { changed: false }));
+        assert_eq!(result(&sessions, "c", 1), Some(refused(BYTES_MAX.0)));
+        assert_eq!(sessions.bytes, BYTES_MAX.0);
+    }
+
+    #[test]
+    fn reads_are_read_again_and_leave_nothing() {
+        let mut sessions = Sessions::default();
+        let get = |client: &str| Command { operation: Operation::Get { key: "k".into() }, ..put(client, 3) };
+        let value = Answer::Value(Some(Arc::new("x".repeat(1000))));
+        sessions.remember(&get("c"), &value);
+        sessions.remember(&get("~1"), &value);
+        assert_eq!((sessions.result(&get("c")), sessions.result(&get("~1"))), (None, None));
+        assert_eq!(result(&sessions, "c", 2), Some(Answer::Forgotten));
+        assert_eq!(result(&sessions, "c", 3), Some(Answer::NotKept { changed: false }), "a number used twice");
+        assert_eq!(sessions.bytes, 0);
+    }
+
+    #[test]
+    fn commands_without_a_client_have_no_session() {
+        let mut sessions = Sessions::default();
+        (0..1_000).for_each(|sequence| sessions.remember(&put("~1", sequence), &refused(100)));
+        assert_eq!((sessions.places.len(), sessions.ring.len(), sessions.bytes), (0, 0, 0));
+        assert_eq!(result(&sessions, "~1", 999), Some(Answer::Forgotten));
+        assert_eq!(result(&sessions, "~1", 1_000), None);
+        assert!(postcard::to_stdvec(&sessions).unwrap().len() < 50);
+    }
+
+    proptest! {
+        #[test]
+        fn answers_beyond_the_bytes_go_oldest_first(
+            commands in prop::collection::vec((0_u8..12, 0_usize..40), 0..300),
+            bytes in 10_usize..200,
+        ) {
+            let (mut sessions, mut list) = (Sessions::default(), Vec::<(String, u64, usize)>::new());
+            for (sequence, (client, size)) in (1..).zip(commands) {
+                let Command { client: name, operation, .. } = put(&client.to_string(), sequence);
+                let limits = (8, (30, bytes));
+                sessions.remember_of(limits, (&name, sequence), &operation, &refused(size));
+                list.retain(|(known, ..)| **known != *name);
+                list.push((name.to_string(), sequence, if size > 30 { 0 } else { size }));
+                list.drain(..list.len().saturating_sub(8));
+                while list.iter().map(|(.., size)| size).sum::<usize>() > bytes {
+                    list.iter_mut().find(|(.., size)| *size > 0).unwrap().2 = 0;
+                }
+                prop_assert_eq!(sessions.bytes, list.iter().map(|(.., size)| size).sum::<usize>());
+                for (client, sequence, size) in &list {
+                    let Some(answer) = result(&sessions, client, *sequence) else { panic!("{client} is gone") };
+                    prop_assert_eq!(answer.size(), *size);
+                }
+                let written = postcard::to_stdvec(&sessions).unwrap();
+                sessions = if sequence % 7 == 0 { postcard::from_bytes(&written).unwrap() } else { sessions };
+                prop_assert_eq!(postcard::to_stdvec(&sessions).unwrap(), written);
+            }
+        }
     }
 }

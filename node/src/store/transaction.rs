@@ -1,8 +1,12 @@
 //! Operations on several keys at once: transactions, and the bank (section 4.6, exercise 3).
 
-use super::{Answer, Operation, Store};
+use super::{ANSWER_MAX, Answer, Operation, Store, Value};
 use crate::paxos::message::Slot;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes that an operation of a transaction, or an account of a total, takes beyond its texts.
+const PART: usize = 80;
 
 impl Operation {
     /// The keys whose values it may change.
@@ -50,17 +54,39 @@ impl Operation {
         match self {
             Self::Nothing => 0,
             Self::Get { key } | Self::Delete { key } => key.len(),
-            Self::Put { key, value } | Self::Append { key, value } => key.len() + value.len(),
+            Self::Put { key, value } => key.len() + value.len(),
+            Self::Append { key, value } => key.len() + value.len(),
             Self::Cas { key, from, to } => key.len() + from.as_ref().map_or(0, String::len) + to.len(),
             Self::Incr { key, .. } | Self::Deposit { key, .. } | Self::Withdraw { key, .. } => key.len() + 8,
             Self::Transfer { from, to, .. } => from.len() + to.len() + 8,
-            Self::Total { accounts } => accounts.iter().map(|account| account.len() + 8).sum(),
-            Self::Transaction { operations } => operations.iter().map(|operation| operation.size() + 8).sum(),
+            Self::Total { accounts } => accounts.iter().map(|account| account.len() + PART).sum(),
+            Self::Transaction { operations } => {
+                operations.iter().map(|operation| operation.size() + PART).sum()
+            }
             Self::Reconfigure { change } => {
                 let names = change.add.iter().map(|member| &member.name).chain(&change.remove);
                 names.map(|name| name.len() + 100).sum()
             }
             Self::Retire { .. } => 8,
+        }
+    }
+
+    /// Whether it changes nothing, whatever it finds: applied again it only reads again.
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Self::Get { .. } | Self::Total { .. } => true,
+            Self::Transaction { operations } => operations.iter().all(Self::only_reads),
+            Self::Nothing
+            | Self::Put { .. }
+            | Self::Delete { .. }
+            | Self::Cas { .. }
+            | Self::Append { .. }
+            | Self::Incr { .. }
+            | Self::Transfer { .. }
+            | Self::Deposit { .. }
+            | Self::Withdraw { .. }
+            | Self::Reconfigure { .. }
+            | Self::Retire { .. } => false,
         }
     }
 
@@ -84,30 +110,12 @@ impl Operation {
     }
 }
 
-impl Answer {
-    /// Whether the operation found what it needs; if not, nothing was changed.
-    fn succeeded(&self) -> bool {
-        match self {
-            Self::Done
-            | Self::Value(_)
-            | Self::Absent
-            | Self::Balances(_)
-            | Self::Results(_)
-            | Self::Reconfigured { .. } => true,
-            Self::Differs(_)
-            | Self::NotANumber(_)
-            | Self::Aborted(..)
-            | Self::Forgotten
-            | Self::Refused(_) => false,
-        }
-    }
-}
-
 impl Store {
     /// Applies several operations, or none of them if one cannot be done.
     pub(super) fn transact(&mut self, operations: &[Operation], from: Slot) -> Answer {
-        let mut before: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let mut before: BTreeMap<String, Option<Value>> = BTreeMap::new();
         let mut results = Vec::with_capacity(operations.len());
+        let mut bytes = 0;
         for (place, operation) in operations.iter().enumerate() {
             for key in operation.changes() {
                 if !before.contains_key(key) {
@@ -115,23 +123,32 @@ impl Store {
                 }
             }
             let answer = self.apply(operation, from);
+            bytes += answer.size();
             if !answer.succeeded() {
-                for (key, value) in before {
-                    match value {
-                        Some(value) => self.values.insert(key, value),
-                        None => self.values.remove(&key),
-                    };
-                }
+                self.take_back(before);
                 return Answer::Aborted(place, Box::new(answer));
+            }
+            if bytes > ANSWER_MAX {
+                self.take_back(before);
+                return Answer::TooLarge;
             }
             results.push(answer);
         }
         Answer::Results(results)
     }
 
+    fn take_back(&mut self, before: BTreeMap<String, Option<Value>>) {
+        for (key, value) in before {
+            match value {
+                Some(value) => self.values.insert(key, value),
+                None => self.values.remove(&key),
+            };
+        }
+    }
+
     fn balance(&self, account: &str) -> Result<i64, Answer> {
-        let text = self.values.get(account).map_or("0", String::as_str);
-        text.parse().map_err(|_| Answer::NotANumber(text.to_owned()))
+        let text = self.values.get(account).map_or("0", |value| value.as_str());
+        text.parse().map_err(|_| Answer::NotANumber(Arc::new(text.to_owned())))
     }
 
     /// Takes money from one account, or from outside, and gives it to another, or to outside.
@@ -156,12 +173,12 @@ impl Store {
         };
         if from != to {
             for (account, balance) in [less, more].into_iter().flatten() {
-                self.values.insert(account.to_owned(), balance.to_string());
+                self.values.insert(account.to_owned(), Arc::new(balance.to_string()));
             }
         }
         Ok(match (less, more) {
             (Some((_, balance)), None) | (None, Some((_, balance))) if from != to => {
-                Answer::Value(Some(balance.to_string()))
+                Answer::Value(Some(Arc::new(balance.to_string())))
             }
             _ => Answer::Done,
         })

@@ -184,7 +184,7 @@ mod tests {
     use std::sync::Arc;
 
     fn large(kilobytes: usize) -> Message {
-        let operation = Operation::Put { key: "k".into(), value: "v".repeat(kilobytes << 10) };
+        let operation = Operation::Put { key: "k".into(), value: "v".repeat(kilobytes << 10).into() };
         Message::Request(Arc::new(Command { operation, ..Command::no_op() }))
     }
 

@@ -81,6 +81,11 @@ impl Admission {
         Ok(Self { from: hello.from.into(), window: me.window, nonce, proof, agreed })
     }
 
+    /// The node's name.
+    pub fn from(&self) -> &Arc<str> {
+        &self.from
+    }
+
     /// The headers of the answer.
     pub fn headers(&self) -> [(&'static str, String); 2] {
         [(NONCE, hex(&self.nonce)), (PROOF, hex(&self.proof))]

@@ -28,6 +28,8 @@ pub(crate) struct Cluster {
     /// From this place on nodes are no members at first.
     pub(crate) joins: usize,
     pub(crate) secret: Option<Secret>,
+    /// How many files the nodes may open, if not as many as this process.
+    pub(crate) descriptors: Option<u64>,
 }
 
 impl Cluster {
@@ -46,6 +48,7 @@ impl Cluster {
             paxos: PaxosOptions::default(),
             joins: usize::MAX,
             secret: None,
+            descriptors: None,
         }
     }
 
@@ -79,12 +82,18 @@ impl Cluster {
             routes: BTreeMap::new(),
             join: place >= self.joins,
             join_after: None,
+            hosts: Vec::new(),
             paxos: self.paxos.clone(),
             name,
         };
         let path = self.folder.path().join(format!("{}.json", config.name));
         std::fs::write(&path, serde_json::to_vec(&config).unwrap()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        let program = env!("CARGO_BIN_EXE_node");
+        let mut command = Command::new(program);
+        if let Some(descriptors) = self.descriptors {
+            command = Command::new("sh");
+            command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""), program]);
+        }
         command.arg("--config").arg(path).args(["--parent", &std::process::id().to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -114,7 +123,7 @@ impl Cluster {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: n\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
@@ -163,7 +172,7 @@ pub(crate) fn put_many(address: SocketAddr, clients: usize, each: usize, bytes: 
         let mut answer = [0; 1024];
         for count in 0..each {
             let request = format!(
-                "PUT /kv/{client}-{} HTTP/1.1\r\nhost: n\r\nx-client-id: c{client}\r\nx-sequence: {}\r\n\
+                "PUT /kv/{client}-{} HTTP/1.1\r\nhost: localhost\r\nx-client-id: c{client}\r\nx-sequence: {}\r\n\
                  content-length: {bytes}\r\n\r\n{value}",
                 count % 100,
                 SEQUENCE.fetch_add(1, Ordering::Relaxed)

@@ -115,6 +115,8 @@ struct Call {
     began: Duration,
     ended: Option<(Duration, i64)>,
     reads: bool,
+    /// Whether its client gives no name: then the result may be forgotten.
+    unnamed: bool,
     /// Whether a replica took it, so that it may have been applied.
     taken: bool,
 }
@@ -474,11 +476,15 @@ impl World {
         for (ticket, answer, _) in step.answer {
             let life = self.nodes[place].life;
             let Some(call) = self.tickets.remove(&(place, life, ticket)) else { continue };
-            let (Answer::Value(value), Some(call)) = (first(answer), self.calls.get_mut(&call)) else {
-                continue;
-            };
-            let value = value.map_or(0, |value| value.parse().unwrap());
-            call.ended.get_or_insert((self.now, value));
+            let Some(call) = self.calls.get_mut(&call) else { continue };
+            match first(answer) {
+                Answer::Value(value) => {
+                    let value = value.map_or(0, |value| value.parse().unwrap());
+                    call.ended.get_or_insert((self.now, value));
+                }
+                Answer::Forgotten if call.unnamed => call.taken = false,
+                _ => {}
+            }
         }
     }
 
@@ -505,8 +511,10 @@ impl World {
         let reads = self.chance.random_range(0..3) == 0;
         let key = "counter".to_owned();
         let operation = if reads { Operation::Get { key } } else { self.increment(key) };
-        self.calls.insert(call, Call { began: self.now, ended: None, reads, taken: false });
         let asked = if self.chance.random_range(0..4) == 0 { 2 } else { 1 };
+        let unnamed = asked == 1 && call.is_multiple_of(3);
+        let name = if unnamed { String::new() } else { format!("c{call}") };
+        self.calls.insert(call, Call { began: self.now, ended: None, reads, unnamed, taken: false });
         for copy in 0..asked {
             let place = self.chance.random_range(0..self.nodes.len());
             let now = self.age(place);
@@ -516,7 +524,7 @@ impl World {
             }
             let ticket = Ticket(2 * call + copy);
             let command =
-                Command { client: format!("c{call}").into(), sequence: 1, operation: operation.clone() };
+                Command { client: name.as_str().into(), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
             let by_lease = reads && self.options.read == Read::Lease;
             let leased = if by_lease { node.roles.leader.lease(now) } else { None };

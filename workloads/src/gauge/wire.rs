@@ -66,7 +66,7 @@ fn resp(operation: &Operation) -> Box<[u8]> {
 }
 
 fn http(adapter: &dyn Adapter, operation: &Operation) -> Box<[u8]> {
-    let request = adapter.request(operation, None, &HeaderValue::from_static("bench"));
+    let request = adapter.request(operation, None, &HeaderValue::from_static("localhost"));
     let (head, body) = request.into_parts();
     let collected = std::pin::pin!(body.collect()).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Ok(body)) = collected else { unreachable!("a whole body is there at once") };
@@ -145,7 +145,7 @@ mod tests {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         assert_eq!(
             text(requests(Api::Kv).of(Function::Put, 1)),
-            "PUT /kv/k2 HTTP/1.1\r\nhost: bench\r\ncontent-length: 3\r\n\r\nvvv"
+            "PUT /kv/k2 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nvvv"
         );
         assert_eq!(
             text(requests(Api::Redis).of(Function::Put, 1)),

@@ -104,7 +104,7 @@ impl Replica {
         let proposed: Vec<_> = proposed.chain(self.relay.take_passed()).collect();
         for command in proposed.into_iter().rev() {
             if let Some(answer) = self.known_result(&command) {
-                for ticket in self.waiting.remove(&Named(command)).unwrap_or_default() {
+                for ticket in self.undecided.remove(&Named(command)).unwrap_or_default() {
                     step.answer.push((ticket, answer.clone(), self.slot_out - 1));
                 }
             } else if !command.is_internal() {

@@ -9,7 +9,6 @@ use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
 use crate::paxos::pace::{UNDER_WAY, patience};
 use crate::paxos::step::Step;
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,8 +119,7 @@ impl Replica {
         if !self.serves() || self.known_result(&command).is_some() || self.requests.len() >= QUEUE_MAX {
             return;
         }
-        if let Entry::Vacant(entry) = self.waiting.entry(Named(Arc::clone(&command))) {
-            entry.insert(Vec::new());
+        if self.undecided.has_room_for(&command) && self.undecided.add(&command, None) {
             self.requests.push_back(command);
             self.gather(now, step);
         }
@@ -183,7 +181,7 @@ impl Replica {
     /// Takes back a command that was passed on, if it is not decided, as the first to be proposed; whether it did.
     fn take_back(&mut self, command: Arc<Command>) -> bool {
         let named = Named(command);
-        let undecided = self.waiting.contains_key(&named);
+        let undecided = self.undecided.contains(&named);
         if undecided {
             self.requests.push_front(named.0);
         }

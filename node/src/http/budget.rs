@@ -1,0 +1,126 @@
+//! How many bytes of bodies and of answers are under way at once: who comes when all are taken waits, or is refused.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the edge that owns the clock")]
+
+use hyper::body::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What is not larger is not counted: the limit on connections bounds it.
+pub(super) const SMALL: usize = 16 << 10;
+
+/// Bytes of a unit in which the others are counted.
+const UNIT: usize = 1 << 10;
+
+/// A number of bytes that may be under way.
+#[derive(Debug)]
+pub(super) struct Budget {
+    room: Arc<Semaphore>,
+    /// How many wait for room, and bytes that they keep meanwhile.
+    waiting: AtomicUsize,
+    kept: AtomicUsize,
+    bytes: usize,
+    /// How long somebody waits for room.
+    patience: Duration,
+}
+
+/// Bytes that are under way, until it is dropped; none where they are too few to count.
+#[derive(Debug, Default)]
+pub(super) struct Held(#[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>);
+
+impl Budget {
+    /// So many bytes, for which somebody waits so long.
+    pub(super) fn new(bytes: usize, patience: Duration) -> Self {
+        let room = Arc::new(Semaphore::new(bytes / UNIT));
+        Self { room, waiting: AtomicUsize::new(0), kept: AtomicUsize::new(0), bytes, patience }
+    }
+
+    /// Whether somebody waits for room.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits for room for so many bytes, unless they are few; none if there is none in time. Somebody who waits keeps `kept`
+    /// bytes meanwhile; all that do never keep more than the budget has.
+    pub(super) async fn hold(&self, bytes: usize, kept: usize) -> Option<Held> {
+        if bytes <= SMALL {
+            return Some(Held(None));
+        }
+        let units = u32::try_from(bytes.min(self.bytes).div_ceil(UNIT)).unwrap_or(u32::MAX);
+        if let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(units) {
+            return Some(Held(Some(permit)));
+        }
+        let _waits = Waits::new(self, kept)?;
+        let permit = tokio::time::timeout(self.patience, Arc::clone(&self.room).acquire_many_owned(units)).await;
+        Some(Held(Some(permit.ok()?.ok()?)))
+    }
+}
+
+/// Somebody who waits, until it is dropped.
+struct Waits<'a>(&'a Budget, usize);
+
+impl<'a> Waits<'a> {
+    fn new(budget: &'a Budget, kept: usize) -> Option<Self> {
+        if budget.kept.load(Ordering::Relaxed) + kept > budget.bytes {
+            return None;
+        }
+        budget.kept.fetch_add(kept, Ordering::Relaxed);
+        budget.waiting.fetch_add(1, Ordering::Relaxed);
+        Some(Self(budget, kept))
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.kept.fetch_sub(self.1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Held {
+    /// The same bytes, which are under way as long as anybody has them.
+    pub(super) fn around(self, bytes: Vec<u8>) -> Bytes {
+        struct Owner(Vec<u8>, #[expect(dead_code, reason = "it is there to be dropped")] Held);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        Bytes::from_owner(Owner(bytes, self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_late_waits_for_room() {
+        let budget = Arc::new(Budget::new(100 << 10, Duration::from_secs(60)));
+        let first = budget.hold(60 << 10, 0).await.unwrap();
+        assert!(!budget.is_scarce());
+        let second = tokio::spawn({
+            let budget = Arc::clone(&budget);
+            async move { budget.hold(60 << 10, 0).await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        assert!(budget.is_scarce());
+        assert!(budget.hold(SMALL, 0).await.is_some(), "little needs no room");
+        drop(first.around(vec![1, 2]));
+        assert!(second.await.unwrap());
+        assert!(!budget.is_scarce());
+    }
+
+    #[tokio::test]
+    async fn without_room_nobody_waits_for_ever() {
+        let budget = Budget::new(100 << 10, Duration::from_millis(20));
+        let all = budget.hold(1 << 30, 0).await.unwrap();
+        assert!(budget.hold(60 << 10, 50 << 10).await.is_none(), "it has waited");
+        assert!(budget.hold(60 << 10, 101 << 10).await.is_none(), "it keeps too much to wait");
+        drop(all);
+        assert!(budget.hold(60 << 10, 101 << 10).await.is_some());
+        assert_eq!((budget.waiting.into_inner(), budget.kept.into_inner()), (0, 0));
+    }
+}

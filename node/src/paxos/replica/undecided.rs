@@ -1,0 +1,82 @@
+//! The commands that a replica knows of and that have no decision yet, within a number of bytes.
+
+use super::propose::Named;
+use crate::paxos::message::Command;
+use crate::paxos::step::Ticket;
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+/// Bytes of undecided commands, at most: while nothing is decided, this is all that clients can make a replica keep.
+const BYTES_MAX: usize = 64 << 20;
+
+/// Bytes that each one takes beyond its own, about: its places in queues and tables.
+const EACH: usize = 200;
+
+/// Who waits for each undecided command: nobody, where another replica has passed it on.
+#[derive(Debug, Default)]
+pub(super) struct Undecided {
+    waiting: FxHashMap<Named, Vec<Ticket>>,
+    bytes: usize,
+}
+
+impl Undecided {
+    /// Whether there is room for one more, or it is known.
+    pub(super) fn has_room_for(&self, command: &Arc<Command>) -> bool {
+        let bytes = self.bytes + command.size() + EACH;
+        self.waiting.is_empty()
+            || bytes <= BYTES_MAX
+            || self.waiting.contains_key(&Named(Arc::clone(command)))
+    }
+
+    /// Adds a command, and somebody who waits for it; says whether it is new.
+    pub(super) fn add(&mut self, command: &Arc<Command>, ticket: Option<Ticket>) -> bool {
+        let entry = self.waiting.entry(Named(Arc::clone(command)));
+        let new = matches!(entry, Entry::Vacant(_));
+        entry.or_default().extend(ticket);
+        if new {
+            self.bytes += command.size() + EACH;
+        }
+        new
+    }
+
+    /// Whether it is undecided, as far as this replica knows.
+    pub(super) fn contains(&self, named: &Named) -> bool {
+        self.waiting.contains_key(named)
+    }
+
+    /// It was decided: returns who waits for it, if it was known.
+    pub(super) fn remove(&mut self, named: &Named) -> Option<Vec<Ticket>> {
+        let (known, tickets) = self.waiting.remove_entry(named)?;
+        self.bytes -= known.0.size() + EACH;
+        Some(tickets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Operation;
+
+    #[test]
+    fn the_bytes_are_those_that_wait() {
+        let command = |sequence, bytes| {
+            let value = Arc::new("x".repeat(bytes));
+            let operation = Operation::Put { key: "k".into(), value };
+            Arc::new(Command { client: "c".into(), sequence, operation })
+        };
+        let mut undecided = Undecided::default();
+        assert!(undecided.has_room_for(&command(0, BYTES_MAX + 1)), "one alone always fits");
+        for sequence in 1..=63 {
+            let command = command(sequence, 1 << 20);
+            assert!(undecided.has_room_for(&command) && undecided.add(&command, Some(Ticket(sequence))));
+        }
+        assert!(!undecided.has_room_for(&command(64, 1 << 20)));
+        assert!(undecided.has_room_for(&command(63, 1 << 20)), "it is known");
+        assert!(!undecided.add(&command(63, 1 << 20), Some(Ticket(64))));
+        assert_eq!(undecided.remove(&Named(command(63, 0))), Some(vec![Ticket(63), Ticket(64)]));
+        assert!(undecided.has_room_for(&command(64, 1 << 20)));
+        (1..=62).for_each(|sequence| drop(undecided.remove(&Named(command(sequence, 0)))));
+        assert_eq!(undecided.bytes, 0);
+    }
+}
