@@ -145,7 +145,8 @@ fn a_killed_cluster_leaves_no_sockets() {
         });
         assert!(!folder.path().join("results/latest").exists());
         let kept = std::fs::read_dir(folder.path().join("results/up")).unwrap();
-        let kept = kept.map(|entry| entry.unwrap().path()).max().unwrap();
+        let mut kept = kept.map(|entry| entry.unwrap().path());
+        let kept = kept.find(|folder| folder.join("control.sock").exists()).unwrap();
         let sockets = || {
             let names = std::fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().file_name());
             names.filter(|name| name.to_string_lossy().ends_with(".sock")).count()

@@ -173,3 +173,40 @@ pub(crate) fn excused(events: &[Event]) -> Vec<String> {
     let excused = notes(events).filter(|(_, note)| note.excuse.is_some()).flat_map(|(_, note)| note.targets);
     excused.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::records;
+    use crate::history::{Event, Kind, Process};
+    use serde_json::json;
+
+    fn events(start: &[&str], met: Option<bool>) -> Vec<Event> {
+        let mut start_event = Event::new(Process::Nemesis, Kind::Info, "partition");
+        start_event.value = json!({"fault": 1, "event": "start", "evidence": start});
+        let mut end_event = Event::new(Process::Nemesis, Kind::Info, "partition");
+        end_event.value = json!({"fault": 1, "event": "end", "evidence": ["n1→n2: 3 frames dropped"]});
+        if let Some(met) = met {
+            end_event.value["met"] = met.into();
+            end_event.value["note"] = "no traffic of n1–n2 met the cut".into();
+        }
+        vec![start_event, end_event]
+    }
+
+    #[test]
+    fn what_nothing_met_took_no_effect() {
+        let probe = ["n1→n2: a probe got no answer in 100.0 ms"];
+        let [unmet] = &records(&[], &events(&probe, Some(false)), None)[..] else { panic!() };
+        assert!(!unmet.took_effect());
+        assert_eq!(unmet.why_none.as_deref(), Some("no traffic of n1–n2 met the cut"));
+        for met in [Some(true), None] {
+            let [record] = &records(&[], &events(&probe, met), None)[..] else { panic!() };
+            assert!(record.took_effect() && record.evidence == probe && record.why_none.is_none());
+        }
+    }
+
+    #[test]
+    fn what_met_it_later_is_evidence_too() {
+        let [late] = &records(&[], &events(&[], Some(true)), None)[..] else { panic!() };
+        assert_eq!(late.evidence, ["n1→n2: 3 frames dropped"]);
+    }
+}
