@@ -66,7 +66,8 @@ pub(crate) struct RunOptions {
     /// Seed of everything that is left to chance; drawn and printed if not given
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Replace a value of the spec, for example --set load.rate=500 (again for more; lists count from 1)
+    /// Replace a value of the spec, for example --set load.rate=500 (again
+    /// for more; lists count from 1, and their next place adds one)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
     /// Run only these variants of the spec, for example --only none,monitor
@@ -136,6 +137,12 @@ pub(crate) struct Up {
     /// The spec whose cluster is started, without its load and faults
     #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath, default_value = "workloads/smoke.toml")]
     pub spec: PathBuf,
+    /// Return once the cluster is up, and keep it in the background
+    #[arg(long)]
+    pub detach: bool,
+    /// This is the process in the background.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub in_background: bool,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,

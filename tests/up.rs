@@ -50,3 +50,32 @@ fn a_kept_cluster_is_reached_hurt_healed_and_stopped_and_leaves_nothing() {
     assert_eq!(processes_in(folder.path()), [0; 0]);
     assert!(!folder.path().join("out/n2.sock").exists());
 }
+
+#[test]
+fn a_detached_cluster_is_up_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let up = output(folder.path(), &["up", "short.toml", "--detach", "--out", "out"]);
+    let said = format!("{}{}", stdout(&up), stderr(&up));
+    assert_eq!(up.status.code(), Some(0), "{said}");
+    assert!(said.contains("3 nodes are up") && said.contains("bench down out"), "{said}");
+    assert!(!said.contains("Ctrl-C"), "nobody can type that: {said}");
+    let status = output(folder.path(), &["status", "out"]);
+    assert_eq!(stdout(&status).matches(" up ").count(), 3, "{}", stdout(&status));
+    let down = output(folder.path(), &["down", "out"]);
+    assert_eq!(down.status.code(), Some(0), "{}", stderr(&down));
+    wait_until("the log says that it is stopped", || {
+        std::fs::read_to_string(folder.path().join("out/up.log")).is_ok_and(|log| log.contains("is stopped"))
+    });
+    assert_eq!(processes_in(folder.path()), [0; 0]);
+}
+
+#[test]
+fn a_cluster_that_cannot_be_detached_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let set = ["--set", "cluster.nodes=0"];
+    let up = output(folder.path(), &["up", "short.toml", "--detach", set[0], set[1]]);
+    assert_eq!(up.status.code(), Some(2), "{}", stderr(&up));
+    assert!(stderr(&up).contains("cluster.nodes=0"), "{}", stderr(&up));
+}

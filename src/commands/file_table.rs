@@ -2,6 +2,7 @@
 
 use super::check::Checked;
 use crate::terminal::{BAD, STRONG, Screen, summary};
+use anstyle::Style;
 use checker::results::Answer;
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write as _;
@@ -38,7 +39,7 @@ impl FileTable {
         self.answers.push(None);
     }
 
-    /// Prints it.
+    /// Prints it: a line for each file, or two where these would be too wide.
     pub(super) fn print(&self, screen: &Screen) {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
@@ -49,13 +50,22 @@ impl FileTable {
         if let Some(column) = table.column_mut(OPERATIONS) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let text = table.to_string();
-        for (number, line) in text.lines().enumerate() {
+        let widths = table.column_max_content_widths();
+        if widths.iter().map(|width| usize::from(*width) + 2).sum::<usize>() > screen.columns() {
+            self.print_narrow(screen);
+        } else {
+            self.print_wide(screen, &table.to_string());
+        }
+        screen.line(&self.counts());
+    }
+
+    fn print_wide(&self, screen: &Screen, table: &str) {
+        for (number, line) in table.lines().enumerate() {
             let Some(row) = number.checked_sub(1) else {
                 screen.line(&format!("{STRONG}{}{STRONG:#}", line.trim_end()));
                 continue;
             };
-            let style = self.answers.get(row).copied().flatten().map_or(BAD, summary::style);
+            let style = self.style(row);
             let line = line.trim_end();
             let end = line
                 .trim_start()
@@ -63,7 +73,21 @@ impl FileTable {
                 .map_or(line.len(), |end| end + line.len() - line.trim_start().len());
             screen.line(&format!("{style}{}{style:#}{}", &line[..end], &line[end..]));
         }
-        screen.line(&self.counts());
+    }
+
+    fn print_narrow(&self, screen: &Screen) {
+        for (row, [verdict, file, operations, model, why]) in self.rows.iter().enumerate() {
+            let style = self.style(row);
+            screen.line(&format!("{style}{verdict:<10}{style:#} {file}"));
+            if !model.is_empty() {
+                screen.line(&format!("           {model}, operations: {operations}"));
+                screen.line(&format!("           {why}"));
+            }
+        }
+    }
+
+    fn style(&self, row: usize) -> Style {
+        self.answers.get(row).copied().flatten().map_or(BAD, summary::style)
     }
 
     fn counts(&self) -> String {

@@ -4,6 +4,7 @@ pub(crate) mod attach;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod convert;
+mod detach;
 pub(crate) mod doctor;
 mod file_table;
 mod judged;

@@ -1,5 +1,6 @@
 //! `bench up`: starts a cluster and keeps it until it is told to stop, or interrupted.
 
+use super::detach;
 use crate::cli::Up;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -37,6 +38,13 @@ const SEED: &str = "BENCH_UP_SEED";
 /// # Errors
 /// When the spec is wrong (exit code 2), or the cluster cannot be started or stopped (4).
 pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
+    let screen = Screen::new(arguments.options.json);
+    if arguments.detach {
+        return detach::start(&screen, arguments.options.json);
+    }
+    if arguments.in_background {
+        detach::leave_terminal();
+    }
     let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
     let [experiment] = &loaded.experiments[..] else {
         let place = arguments.spec.display().to_string();
@@ -63,7 +71,7 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
-    runtime.block_on(keep(experiment, &folder, seed, &Screen::new(arguments.options.json)))
+    runtime.block_on(keep(experiment, &folder, seed, &screen, arguments.in_background))
 }
 
 /// The folder and the seed that the process outside of the lab has chosen.
@@ -93,6 +101,7 @@ async fn keep(
     folder: &RunFolder,
     seed: u64,
     screen: &Screen,
+    in_background: bool,
 ) -> Result<Exit, Failure> {
     let failed = |error: io::Error| Failure::bench("signals", format!("cannot be listened for: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -122,9 +131,14 @@ async fn keep(
     screen.line(&format!("{STRONG}{up} nodes are up{STRONG:#}  {}", shown.display()));
     screen.line(&format!("  curl --unix-socket {} http://{first}/status", kept.door(first).display()));
     screen.line(&format!("  bench nemesis --attach {} --kill-leader", shown.display()));
-    screen.line(&format!("  bench down {}  {FAINT}or Ctrl-C{FAINT:#}", shown.display()));
+    let or_else = if in_background { "" } else { "or Ctrl-C" };
+    screen.line(&format!("  bench down {}  {FAINT}{or_else}{FAINT:#}", shown.display()));
     let (stop, mut stopped) = unbounded_channel();
+    let announced = if in_background { detach::announce(&folder.path) } else { Ok(()) };
     let outcome = loop {
+        if let Err(error) = announced {
+            break Err(Failure::bench("bench up --detach", format!("nobody waits for the cluster: {error}")));
+        }
         tokio::select! {
             connected = listener.accept() => match connected {
                 Ok((stream, _)) => drop(tokio::spawn(serve(Arc::clone(&kept), stream, stop.clone()))),

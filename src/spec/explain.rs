@@ -53,10 +53,12 @@ pub(crate) fn explain(message: &str) -> Explained {
         message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
     {
         let expected = match expected {
-            "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number, for example 10",
-            "f64" => "a number, for example 2.5",
-            "a boolean" => "true or false",
-            other => other,
+            "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number, for example 10".to_owned(),
+            "f64" => "a number, for example 2.5".to_owned(),
+            "a boolean" => "true or false".to_owned(),
+            "a string" => "text in quotation marks, for example \"n1\"".to_owned(),
+            duration if duration.contains("duration") => duration_instead_of(found),
+            other => other.to_owned(),
         };
         return Explained {
             reason: format!("{found} cannot be meant here"),
@@ -74,6 +76,19 @@ pub(crate) fn explain(message: &str) -> Explained {
         };
     }
     own(message)
+}
+
+/// What a duration should be; where only the unit is missing, the number that was written with units.
+fn duration_instead_of(found: &str) -> String {
+    let number = quoted(found).filter(|_| found.starts_with("integer ") || found.starts_with("floating "));
+    match number {
+        Some(number) if !number.starts_with('-') => {
+            format!("a number with a unit, in quotation marks, for example \"{number}s\" or \"{number}ms\"")
+        }
+        Some(_) | None => {
+            "a number with a unit, in quotation marks, for example \"250ms\" or \"2s\"".to_owned()
+        }
+    }
 }
 
 /// Our own crates say what is wrong, then what could be: `there is no flaw "x"; the flaws are a, b`.
@@ -152,6 +167,19 @@ mod tests {
         assert_eq!(found.reason, "string \"none\" cannot be meant here");
         assert_eq!(found.help.unwrap(), "it should be a whole number, for example 10");
         assert_eq!(found.word, Some(Word::Value("none".into())));
+    }
+
+    #[test]
+    fn a_duration_without_unit_gets_an_example() {
+        let help = |found: &str| {
+            let found = explain(&format!("invalid type: {found}, expected an unsigned duration string"));
+            found.help.unwrap()
+        };
+        assert!(help("integer `5`").ends_with("for example \"5s\" or \"5ms\""), "{}", help("integer `5`"));
+        assert!(help("floating point `2.5`").contains("\"2.5s\""));
+        for other in ["boolean `true`", "sequence", "integer `-3`"] {
+            assert!(help(other).ends_with("for example \"250ms\" or \"2s\""), "{}", help(other));
+        }
     }
 
     #[test]

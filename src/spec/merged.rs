@@ -45,7 +45,7 @@ impl Merged {
             if let Err(reason) = one.apply(&mut self.table) {
                 let (place, excerpt) = self.place_of_override(&one);
                 let mut failure = Failure::usage(place, reason)
-                    .help("keys are those of the spec, for example load.rate or fault.1.at");
+                    .help("keys are those of the spec, for example load.rate, fault.1.at or cluster.args.2");
                 failure.excerpt = excerpt;
                 return Err(failure);
             }

@@ -59,39 +59,66 @@ impl Override {
         Ok(found)
     }
 
-    /// Puts the value into the table, making the tables on the way.
+    /// Puts the value into the table, making the tables on the way. The last step may be the next place of a list.
     pub(crate) fn apply(&self, table: &mut Table) -> Result<(), String> {
-        let (last, way) = self.path.0.split_last().ok_or("the key is empty")?;
-        let mut place = table;
-        let mut steps = way.iter().peekable();
-        let mut walked = KeyPath::default();
-        while let Some(step) = steps.next() {
-            let Step::Key(key) = step else {
-                return Err(format!("\"{walked}\" is not a list"));
-            };
-            walked = walked.key(key);
-            let next = place.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
-            let inner = match (next, steps.peek()) {
-                (Value::Array(items), Some(Step::Item(index))) => {
-                    steps.next();
-                    let many = items.len();
-                    walked = walked.item(*index);
-                    items
-                        .get_mut(*index)
-                        .ok_or_else(|| format!("there are {many} of \"{key}\" in this spec"))?
-                }
-                (other, _) => other,
-            };
-            let kind = inner.type_str();
-            place = inner
-                .as_table_mut()
-                .ok_or_else(|| format!("\"{walked}\" is of type {kind} and has no keys of its own"))?;
+        let (first, way) = self.path.0.split_first().ok_or("the key is empty")?;
+        let Step::Key(name) = first else {
+            return Err("the first part must be a key, for example fault.1.at".to_owned());
+        };
+        let mut walked = KeyPath::default().key(name);
+        let missing = empty_for(way.first(), &self.value);
+        let mut place = table.entry(name.clone()).or_insert(missing);
+        for (depth, step) in way.iter().enumerate() {
+            let after = way.get(depth + 1);
+            let next = inside(place, &walked, step, empty_for(after, &self.value), after.is_none())?;
+            walked.0.push(step.clone());
+            place = next;
         }
-        match last {
-            Step::Key(key) => drop(place.insert(key.clone(), self.value.clone())),
-            Step::Item(_) => return Err("the last part must be a key, for example fault.1.at".to_owned()),
-        }
+        *place = self.value.clone();
         Ok(())
+    }
+}
+
+/// What is put where nothing is yet: the value itself, or what holds the next step.
+fn empty_for(next: Option<&Step>, value: &Value) -> Value {
+    match next {
+        None => value.clone(),
+        Some(Step::Key(_)) => Value::Table(Table::new()),
+        Some(Step::Item(_)) => Value::Array(Vec::new()),
+    }
+}
+
+/// The entry one step inside `place`, which is found at `walked`; made of `missing` where there is none yet. Only a
+/// value is added to a list: an entry of which one key is set, such as a fault, would lack its others.
+fn inside<'a>(
+    place: &'a mut Value,
+    walked: &KeyPath,
+    step: &Step,
+    missing: Value,
+    last: bool,
+) -> Result<&'a mut Value, String> {
+    let kind = place.type_str();
+    match (step, place) {
+        (Step::Key(key), Value::Table(table)) => Ok(table.entry(key.clone()).or_insert(missing)),
+        (Step::Item(index), Value::Array(items)) => {
+            let many = items.len();
+            if *index > many || (*index == many && !last) {
+                let next = if last { format!("; the next is {}", walked.item(many)) } else { String::new() };
+                return Err(match many {
+                    0 => format!("\"{walked}\" has no place {} in this spec: it is empty{next}", index + 1),
+                    1 => format!("\"{walked}\" has one place in this spec{next}"),
+                    many => format!("\"{walked}\" has {many} places in this spec{next}"),
+                });
+            }
+            if *index == many {
+                items.push(missing);
+            }
+            Ok(&mut items[*index])
+        }
+        (Step::Item(index), _) => {
+            Err(format!("\"{walked}\" is of type {kind} and has no place {}", index + 1))
+        }
+        (Step::Key(_), _) => Err(format!("\"{walked}\" is of type {kind} and has no keys of its own")),
     }
 }
 
@@ -144,8 +171,28 @@ mod tests {
         apply("cluster.paxos.window=9", &mut table).unwrap();
         assert_eq!(table["fault"][0]["at"].as_str(), Some("2s"));
         assert_eq!(table["cluster"]["paxos"]["window"].as_integer(), Some(9));
-        assert!(apply("fault.2.at=2s", &mut table).unwrap_err().contains("there are 1"));
+        assert!(apply("fault.2.at=2s", &mut table).unwrap_err().ends_with("\"fault\" has one place in this spec"));
         assert!(apply("load.rate.x=1", &mut table).unwrap_err().contains("load.rate"));
+    }
+
+    #[test]
+    fn a_place_of_a_list_is_replaced_or_added() {
+        let mut table: Table = toml::from_str("[cluster]\nargs = [\"a\", \"b\", \"c\"]\n[a]\nb = [[1], [2]]").unwrap();
+        let apply = |argument: &str, table: &mut Table| Override::parse(argument).unwrap().apply(table);
+        for argument in ["cluster.args.2=x", "cluster.args.4=y", "load.keys.1=k", "a.b.2.1=7", "a.b.2.2=8"] {
+            apply(argument, &mut table).unwrap();
+        }
+        let words: Vec<_> = table["cluster"]["args"].as_array().unwrap().iter().map(Value::as_str).collect();
+        assert_eq!(words, [Some("a"), Some("x"), Some("c"), Some("y")]);
+        assert_eq!(table["load"]["keys"][0].as_str(), Some("k"));
+        assert_eq!(table["a"]["b"].to_string(), "[[1], [7, 8]]");
+        let refused = apply("cluster.args.7=z", &mut table).unwrap_err();
+        assert_eq!(refused, "\"cluster.args\" has 4 places in this spec; the next is cluster.args.5");
+        let refused = apply("load.args.2=z", &mut table).unwrap_err();
+        assert_eq!(refused, "\"load.args\" has no place 2 in this spec: it is empty; the next is load.args.1");
+        assert!(apply("fault.1.at=1s", &mut table).unwrap_err().contains("has no place 1"));
+        assert!(apply("cluster.2=z", &mut table).unwrap_err().contains("has no place 2"));
+        assert!(apply("1.x=z", &mut table).unwrap_err().contains("must be a key"));
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn row(gauged: &Gauged) -> Measurement {
         p90_ms: gauged.quantile_ms(0.9),
         p99_ms: gauged.quantile_ms(0.99),
         p999_ms: gauged.quantile_ms(0.999),
-        max_ms: gauged.quantile_ms(1.0),
+        max_ms: gauged.max_ms(),
         ..Measurement::default()
     }
 }

@@ -1,5 +1,6 @@
 //! What a person sees while a run goes on: lines, and one live line below them on a terminal.
 
+pub(crate) mod layout;
 pub(crate) mod progress;
 pub(crate) mod story;
 pub(crate) mod summary;
@@ -8,6 +9,7 @@ pub(crate) mod teller;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use layout::Width;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub(crate) struct Screen {
     /// Lines are not for anybody; the live line is.
     silent: bool,
     live: Option<Arc<ProgressBar>>,
+    width: Width,
 }
 
 impl Screen {
@@ -50,7 +53,7 @@ impl Screen {
             );
             Arc::new(bar)
         });
-        Self { to_stderr: json, silent: false, live }
+        Self { to_stderr: json, silent: false, live, width: Width::of_stream(json) }
     }
 
     /// The same without lines.
@@ -63,17 +66,23 @@ impl Screen {
         self.live.is_some()
     }
 
-    /// Prints one or more lines. Colours are left out where they do not belong.
+    /// How wide a table may be.
+    pub(crate) fn columns(&self) -> usize {
+        self.width.columns
+    }
+
+    /// Prints one or more lines, broken between words where they are wider than the terminal. Colours are left out where they do not belong.
     pub(crate) fn line(&self, text: &str) {
         if self.silent {
             return;
         }
+        let lines = if self.width.breaks_lines { &layout::broken(text, self.width.columns) } else { text };
         let print = || {
             // A closed pipe is no reason to lose a run.
             if self.to_stderr {
-                let _ = writeln!(anstream::stderr(), "{text}");
+                let _ = writeln!(anstream::stderr(), "{lines}");
             } else {
-                let _ = writeln!(anstream::stdout(), "{text}");
+                let _ = writeln!(anstream::stdout(), "{lines}");
             }
         };
         match &self.live {

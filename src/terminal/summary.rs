@@ -1,9 +1,9 @@
 //! The end of a run for people: figures per variant, the verdict in words, and where the pictures are.
 
-use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
+use super::layout::Figures;
+use super::{BAD, DOUBT, FAINT, GOOD, Screen};
 use anstyle::Style;
 use checker::results::{Answer, RunVerdict, VariantVerdict};
-use comfy_table::{CellAlignment, Table, presets};
 use std::path::Path;
 
 /// Lines of evidence shown of one check; the rest is in the report.
@@ -16,7 +16,7 @@ const PICTURES: [&str; 5] =
 /// Prints it all.
 pub(crate) fn print(screen: &Screen, verdict: &RunVerdict, folder: &Path) {
     screen.line("");
-    screen.line(&table(&verdict.variants));
+    screen.line(&table(&verdict.variants).text(screen.columns()));
     screen.line("");
     if let Some(reading) = &verdict.reading {
         screen.line(reading);
@@ -71,9 +71,7 @@ pub(crate) fn style(answer: Answer) -> Style {
     }
 }
 
-fn table(variants: &[VariantVerdict]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+fn table(variants: &[VariantVerdict]) -> Figures<'static> {
     let protocol = variants.iter().any(|variant| variant.summary.protocol.is_some());
     let mut header =
         vec!["variant", "verdict", "ok", "refused", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
@@ -90,24 +88,8 @@ fn table(variants: &[VariantVerdict]) -> String {
         header.push("longest gap s");
     }
     header.push("outage s");
-    table.set_header(header);
-    for variant in variants {
-        table.add_row(row(variant, protocol, competing));
-    }
-    figures(table)
-}
-
-/// A table of figures behind two columns of words, under strong headings.
-pub(super) fn figures(mut table: Table) -> String {
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let text = table.to_string();
-    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
-    if let Some(first) = lines.first_mut() {
-        *first = format!("{STRONG}{first}{STRONG:#}");
-    }
-    lines.join("\n")
+    let rows = variants.iter().map(|variant| row(variant, protocol, competing)).collect();
+    Figures { header, rows, words: 2, names: 1 }
 }
 
 fn row(variant: &VariantVerdict, protocol: bool, competing: bool) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! A sweep for people: a line for each measurement, and at its end the table of medians.
 
-use super::summary::{figures, style};
+use super::layout::Figures;
+use super::summary::style;
 use super::{DOUBT, FAINT, Screen};
 use checker::results::sweep::{Cell, Measurement, SweepReport};
-use comfy_table::{Table, presets};
 use std::path::Path;
 
 /// What people open first.
@@ -37,7 +37,7 @@ pub(crate) fn measured(
 pub(crate) fn print(screen: &Screen, report: &SweepReport, folder: &Path) {
     screen.line("");
     if !report.cells.is_empty() {
-        screen.line(&table(report));
+        screen.line(&table(report).text(screen.columns()));
         screen.line("");
     }
     for sentence in &report.reading {
@@ -82,19 +82,18 @@ const COLUMNS: [Column; 8] = [
     ("not ok", |cell| (cell.failed > 0).then(|| cell.failed.to_string())),
 ];
 
-fn table(report: &SweepReport) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+fn table(report: &SweepReport) -> Figures<'_> {
     let there = |(_, text): &&Column| report.cells.iter().any(|cell| text(cell).is_some());
     let columns: Vec<_> = COLUMNS.iter().filter(there).collect();
     let headings = columns.iter().map(|(heading, _)| *heading);
-    table.set_header([report.plan.over.as_str(), "variant"].into_iter().chain(headings));
+    let header = [report.plan.over.as_str(), "variant"].into_iter().chain(headings).collect();
+    let mut rows = Vec::new();
     let mut before = None;
     for cell in &report.cells {
         let value = if before == Some(&cell.value) { String::new() } else { cell.value.clone() };
         before = Some(&cell.value);
         let figures = columns.iter().map(|(_, text)| text(cell).unwrap_or_else(|| "–".to_owned()));
-        table.add_row([value, cell.variant.clone()].into_iter().chain(figures));
+        rows.push([value, cell.variant.clone()].into_iter().chain(figures).collect());
     }
-    figures(table)
+    Figures { header, rows, words: 2, names: 2 }
 }

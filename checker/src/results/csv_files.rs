@@ -3,7 +3,7 @@
 
 use super::faults::FaultRecord;
 use super::files::write_whole;
-use super::observed::Observed;
+use super::observed::{Class, Observed};
 use super::outages::Outage;
 use super::verdict::VariantVerdict;
 use super::{ResultsError, statistics::Quantiles};
@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// The columns of `operations.csv`. `argument` and `result` are JSON; the result of a failed
 /// compare-and-set is what it found; `faults` are the numbers of those in force at the invocation.
-pub const OPERATIONS_COLUMNS: [&str; 15] = [
+pub const OPERATIONS_COLUMNS: [&str; 16] = [
     "index",
     "client",
     "process",
@@ -22,6 +22,7 @@ pub const OPERATIONS_COLUMNS: [&str; 15] = [
     "argument",
     "result",
     "outcome",
+    "refused",
     "error",
     "intended_ns",
     "invoked_ns",
@@ -57,11 +58,12 @@ pub const OUTAGES_COLUMNS: [&str; 9] = [
     "backlog_drained_ns",
 ];
 /// The columns of `summary.csv`; what each means is said at [`Summary`](super::Summary).
-pub const SUMMARY_COLUMNS: [&str; 22] = [
+pub const SUMMARY_COLUMNS: [&str; 24] = [
     "variant",
     "verdict",
     "operations",
     "ok",
+    "refused",
     "fail",
     "info",
     "unsent",
@@ -80,6 +82,7 @@ pub const SUMMARY_COLUMNS: [&str; 22] = [
     "longest_without_decision_s",
     "longest_outage_s",
     "time_to_recover_s",
+    "load_start_ns",
 ];
 
 /// A table in memory. Writing there cannot fail, so neither can a row of the right length.
@@ -127,6 +130,7 @@ pub(crate) fn operations(path: &Path, observed: &Observed) -> Result<(), Results
             if operation.argument == Value::Null { String::new() } else { operation.argument.to_string() },
             result,
             outcome_word(operation.outcome.kind()).to_owned(),
+            (Class::of(&operation.outcome) == Class::Refused).to_string(),
             error,
             cell(operation.intended_ns),
             operation.invoked_ns.to_string(),
@@ -218,6 +222,7 @@ pub(crate) fn summary(path: &Path, variants: &[VariantVerdict]) -> Result<(), Re
             variant.answer.word().to_owned(),
             summary.counts.all().to_string(),
             summary.counts.ok.to_string(),
+            summary.counts.refused.to_string(),
             summary.counts.fail.to_string(),
             summary.counts.info.to_string(),
             summary.unsent.to_string(),
@@ -236,6 +241,7 @@ pub(crate) fn summary(path: &Path, variants: &[VariantVerdict]) -> Result<(), Re
             decimal(protocol.map(|figures| figures.longest_without_decision_s)),
             decimal(summary.longest_outage_s),
             decimal(summary.time_to_recover_s),
+            summary.load_start_ns.to_string(),
         ]);
     }
     table.write(path)

@@ -152,18 +152,20 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
 }
 
 /// Every node that ended though nobody killed it and no fault excuses it, in a sentence.
-pub(crate) fn exits(events: &[Event]) -> Vec<String> {
+pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
     notes(events)
         .filter(|(event, note)| (event.f == "exit" || note.event == "exit") && note.excuse.is_none())
         .map(|(event, note)| {
             let who = if note.targets.is_empty() { "a node".to_owned() } else { note.targets.join(", ") };
             let how = note.evidence.join("; ");
-            let seconds = event.time as f64 / 1e9;
-            if how.is_empty() {
-                format!("{who} ended by itself at {seconds:.3} s")
-            } else {
-                format!("{who} ended by itself at {seconds:.3} s: {how}")
-            }
+            let seconds = (event.time as f64 - load_start.unwrap_or(0) as f64) / 1e9;
+            let when = match load_start {
+                Some(_) if seconds < 0.0 => format!("{:.3} s before the load began", -seconds),
+                Some(_) => format!("{seconds:.3} s after the load began"),
+                None => format!("{seconds:.3} s after the run's start"),
+            };
+            let how = if how.is_empty() { how } else { format!(": {how}") };
+            format!("{who} ended by itself {when}{how}")
         })
         .collect()
 }

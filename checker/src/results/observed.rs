@@ -124,7 +124,7 @@ impl Observed {
         };
         let load_start = start_of(&phases, Phase::Load);
         let faults = faults::records(&plan.faults, &nemesis, load_start);
-        let (exits, excused) = (faults::exits(&nemesis), faults::excused(&nemesis));
+        let (exits, excused) = (faults::exits(&nemesis, load_start), faults::excused(&nemesis));
         let protocol = Protocol::from_samples(samples);
         Self { plan, operations, faults, exits, excused, phases, load, protocol, history: present, notes }
     }

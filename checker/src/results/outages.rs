@@ -41,6 +41,14 @@ pub struct Outage {
     pub backlog_drained_ns: Option<u64>,
 }
 
+impl Outage {
+    /// How long after its heal the fault was recovered from; 0 where the service had recovered before. None if the
+    /// fault was never healed or not recovered from.
+    pub(crate) fn time_to_recover_ns(&self, fault: &FaultRecord) -> Option<u64> {
+        Some(self.recovered_ns?.saturating_sub(fault.end_ns?))
+    }
+}
+
 /// The outages of all faults that started.
 pub(crate) fn outages(observed: &Observed) -> Vec<Outage> {
     let measured = observed.measured();

@@ -72,14 +72,14 @@ fn second(measured: &[(&VariantVerdict, &ProtocolFigures)]) -> String {
         .map(|(variant, _)| {
             let summary = &variant.summary;
             let due = summary.counts.all() + summary.unsent;
-            let share = 100.0 * summary.answered as f64 / (due as f64).max(1.0);
+            let share = share(summary.answered, due);
             let p99 = summary.latency.as_ref().map_or_else(
                 || "no latency to speak of".to_owned(),
                 |Quantiles { p99_ms, .. }| format!("99 % of the answers within {}", seconds(p99_ms / 1e3)),
             );
             let throughput = rate(summary.throughput_per_s.unwrap_or(0.0));
             format!(
-                "{throughput} ok operations a second with {} ({share:.0} % of what was due was answered, {p99})",
+                "{throughput} ok operations a second with {} ({share} of what was due was answered, {p99})",
                 variant.variant
             )
         })
@@ -111,6 +111,22 @@ pub(crate) fn rate(per_second: f64) -> String {
     } else {
         "0".to_owned()
     }
+}
+
+/// A share as people read it: `0.31 %`, `4.2 %`, `87 %`. All of it is `100 %` and none of it `0 %`, and nothing else is.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    if part == 0 || whole == 0 {
+        return "0 %".to_owned();
+    }
+    if part >= whole {
+        return "100 %".to_owned();
+    }
+    let percent = 100.0 * part as f64 / whole as f64;
+    let fewest = if percent >= 9.95 { 0 } else { usize::from(percent < 0.095) + 1 };
+    let texts = (fewest..9).map(|digits| format!("{percent:.digits$}"));
+    let honest = |text: &String| text.parse().is_ok_and(|shown: f64| shown > 0.0 && shown < 100.0);
+    let shown = texts.into_iter().find(honest);
+    shown.map_or_else(|| "almost 100 %".to_owned(), |text| format!("{text} %"))
 }
 
 /// A time as people read it: `850 µs`, `4.2 ms`, `1.35 s`.

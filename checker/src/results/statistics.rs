@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 pub struct Counts {
     /// It happened.
     pub ok: u64,
-    /// It certainly did not happen; `refused` is part of it.
-    pub fail: u64,
     /// Compare-and-sets that found another value: they were answered, though nothing happened.
     pub refused: u64,
+    /// It certainly did not happen, and not because a compare-and-set found another value.
+    pub fail: u64,
     /// Nobody knows, also when the history ends before it completed.
     pub info: u64,
 }
@@ -27,21 +27,18 @@ pub struct Counts {
 impl Counts {
     /// All of them.
     pub fn all(self) -> u64 {
-        self.ok + self.fail + self.info
+        self.ok + self.refused + self.fail + self.info
     }
 
     /// Those that failed without an answer to what was asked.
     pub fn failed(self) -> u64 {
-        self.fail - self.refused
+        self.fail
     }
 
     fn add(&mut self, outcome: &Outcome) {
         match Class::of(outcome) {
             Class::Ok => self.ok += 1,
-            Class::Refused => {
-                self.fail += 1;
-                self.refused += 1;
-            }
+            Class::Refused => self.refused += 1,
             Class::Fail => self.fail += 1,
             Class::Info => self.info += 1,
         }
@@ -49,7 +46,7 @@ impl Counts {
 }
 
 /// Quantiles of the latency of all answered operations, in milliseconds. Answered is what was `ok`, and a
-/// compare-and-set whose precondition did not hold. Each is exact to three digits.
+/// compare-and-set whose precondition did not hold. Quantiles are exact to three digits, the slowest answer exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Quantiles {
     /// Half of the answers came within this.
@@ -107,6 +104,8 @@ pub struct Summary {
     pub by_function: BTreeMap<String, Counts>,
     /// Operations of the phases load and recovery that were due and never sent.
     pub unsent: u64,
+    /// When the load began, in nanoseconds since the run's start: the origin of the times that people read.
+    pub load_start_ns: u64,
     /// Seconds of the phases load and recovery.
     pub seconds: f64,
     /// `ok` operations a second; none if no time was measured.
@@ -149,6 +148,7 @@ impl Summary {
             counts,
             by_function,
             unsent: observed.unsent(),
+            load_start_ns: measured.start,
             seconds,
             throughput_per_s: per_second(counts.ok, seconds),
             load_throughput_per_s: per_second(in_load, load_seconds),
@@ -169,29 +169,63 @@ fn to_seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }
 
+/// Latencies in nanoseconds: their quantiles to three digits, and the slowest exactly.
+pub(crate) struct Latencies {
+    histogram: Histogram<u64>,
+    max: u64,
+}
+
+impl Latencies {
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// The slowest; 0 where there are none.
+    pub(crate) fn max_ns(&self) -> u64 {
+        self.max
+    }
+
+    /// A quantile, never above the slowest.
+    pub(crate) fn quantile_ns(&self, quantile: f64) -> u64 {
+        self.histogram.value_at_quantile(quantile).min(self.max)
+    }
+
+    /// Each recorded latency from the fastest on, with how many took no longer.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (u64, u64)> {
+        let mut until = 0;
+        self.histogram.iter_recorded().map(move |step| {
+            until += step.count_at_value();
+            (step.value_iterated_to().min(self.max), until)
+        })
+    }
+}
+
 /// The latencies of all answered operations of the measured phases.
-pub(crate) fn latencies(observed: &Observed) -> Histogram<u64> {
+pub(crate) fn latencies(observed: &Observed) -> Latencies {
     let open_loop = observed.plan.rate.is_some();
     let mut histogram = Histogram::new(3).expect("three digits are a precision that hdrhistogram allows");
+    let mut max = 0;
     for operation in observed.measured_operations().filter(|operation| answered(&operation.outcome)) {
         if let Some(latency) = latency_ns(operation, open_loop) {
             histogram.record(latency).expect("the histogram grows by itself");
+            max = max.max(latency);
         }
     }
-    histogram
+    Latencies { histogram, max }
 }
 
-fn quantiles(latencies: &Histogram<u64>) -> Option<Quantiles> {
-    if latencies.is_empty() {
+fn quantiles(latencies: &Latencies) -> Option<Quantiles> {
+    if latencies.count() == 0 {
         return None;
     }
-    let at = |quantile: f64| latencies.value_at_quantile(quantile) as f64 / 1e6;
+    let at = |quantile: f64| latencies.quantile_ns(quantile) as f64 / 1e6;
     Some(Quantiles {
         p50_ms: at(0.5),
         p90_ms: at(0.9),
         p99_ms: at(0.99),
         p999_ms: at(0.999),
-        max_ms: latencies.max() as f64 / 1e6,
+        max_ms: latencies.max_ns() as f64 / 1e6,
     })
 }
 
@@ -234,8 +268,7 @@ fn time_to_recover(observed: &Observed, outages: &[Outage]) -> Option<f64> {
     let mut longest = None;
     for outage in outages {
         let fault = observed.faults.iter().find(|fault| fault.fault == outage.fault)?;
-        let healed = fault.end_ns?;
-        let time = to_seconds(outage.recovered_ns?.saturating_sub(healed));
+        let time = to_seconds(outage.time_to_recover_ns(fault)?);
         longest = Some(longest.map_or(time, |longest: f64| longest.max(time)));
     }
     longest

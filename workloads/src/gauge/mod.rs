@@ -52,12 +52,21 @@ pub struct Gauged {
     pub failed: BTreeMap<String, u64>,
     /// How long those took that succeeded, in nanoseconds.
     latencies: Histogram<u64>,
+    /// The longest of them.
+    slowest: Duration,
 }
 
 impl Gauged {
-    /// The latency that this share of the operations did not exceed, in milliseconds; none if none succeeded.
+    /// The latency that this share of the operations did not exceed, in milliseconds to three digits; none if none
+    /// succeeded.
     pub fn quantile_ms(&self, share: f64) -> Option<f64> {
-        (self.ok > 0).then(|| self.latencies.value_at_quantile(share) as f64 / 1e6)
+        let slowest = nanoseconds(self.slowest);
+        (self.ok > 0).then(|| self.latencies.value_at_quantile(share).min(slowest) as f64 / 1e6)
+    }
+
+    /// The latency of the slowest operation that succeeded, exactly.
+    pub fn max_ms(&self) -> Option<f64> {
+        (self.ok > 0).then(|| nanoseconds(self.slowest) as f64 / 1e6)
     }
 
     /// Operations that did not succeed.
@@ -67,12 +76,13 @@ impl Gauged {
 
     fn new(seconds: f64) -> Self {
         let latencies = Histogram::new(3).expect("three digits are a precision that hdrhistogram allows");
-        Self { seconds, ok: 0, failed: BTreeMap::new(), latencies }
+        Self { seconds, ok: 0, failed: BTreeMap::new(), latencies, slowest: Duration::ZERO }
     }
 
     fn succeed(&mut self, took: Duration) {
         self.ok += 1;
         self.latencies.record(nanoseconds(took)).expect("the histogram grows by itself");
+        self.slowest = self.slowest.max(took);
     }
 
     fn fail(&mut self, error: &str, count: u64) {
@@ -254,6 +264,16 @@ mod tests {
         let (_, gauged) = measured("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "get");
         assert_eq!((gauged.ok, gauged.quantile_ms(0.5)), (0, None));
         assert_eq!(gauged.failed.keys().collect::<Vec<_>>(), ["status 503"]);
+    }
+
+    #[test]
+    fn the_slowest_is_exact_and_no_quantile_exceeds_it() {
+        let mut gauged = Gauged::new(1.0);
+        assert_eq!(gauged.max_ms(), None);
+        for microseconds in [1, 6_230_123] {
+            gauged.succeed(Duration::from_micros(microseconds));
+        }
+        assert_eq!((gauged.max_ms(), gauged.quantile_ms(0.999)), (Some(6230.123), Some(6230.123)));
     }
 
     #[test]

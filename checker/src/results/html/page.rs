@@ -52,14 +52,15 @@ pub(super) const HOW_TO_READ: &str = "<section><h2>How to read this</h2><dl>
 <dt>unknown</dt><dd>There is not enough evidence: the load was too small, a fault did not take effect, or a search gave up.</dd>
 <dt>failed</dt><dd>The bench itself could not do its work; nothing is said about the system.</dd>
 <dt>ok, refused, fail, info</dt><dd>It happened; a compare-and-set found another value, which is an answer; it certainly did not
-happen; nobody knows. Files count what was refused within fail. Counts, rates and quantiles are about operations
-begun in the phases load and recovery.</dd>
+happen; nobody knows. Counts, rates and quantiles are about operations begun in the phases load and recovery.</dd>
+<dt>times</dt><dd>In tables, pictures and sentences: seconds since the load began. In the files: nanoseconds since the run's start;
+load_start_ns in summary.csv is when the load began.</dd>
 <dt>latency</dt><dd>From when an operation was due (open loop) or sent (closed loop) to its answer. Quantiles in the table are over
 answered operations: ok and refused. The curve counts all operations due, so it ends
 where answers end.</dd>
 <dt>outage</dt><dd>The longest time without an ok that touches the time from a fault's start until the next fault after its heal.</dd>
-<dt>recovered</dt><dd>From then on, for half a second, at least 80 % as many ok a second as before the first fault. It is shown from the
-fault's start; the table of variants shows it from the heal, where 0 means that it did not need the heal.</dd>
+<dt>recovered</dt><dd>From then on, for half a second, at least 80 % as many ok a second as before the first fault. It is always
+counted from the heal; 0 means that it did not need the heal.</dd>
 <dt>backlog drained</dt><dd>From then on every operation was sent at most 100 ms after it was due (open loop only).</dd>
 <dt>decided, preemptions, adoptions</dt><dd>What the nodes count, as sampled: slots applied by the furthest replica, leaders preempted by a
 higher ballot, leaders adopted by a majority.</dd>

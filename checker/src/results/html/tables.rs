@@ -2,7 +2,6 @@
 
 use super::{escape, obligations, sign};
 use crate::results::evidence::brief;
-use crate::results::outages::Outage;
 use crate::results::sentences::{rate, seconds};
 use crate::results::statistics::Summary;
 use crate::results::verdict::{Answer, RunVerdict, VariantVerdict, grouped};
@@ -158,11 +157,11 @@ pub(super) fn faults(verdict: &RunVerdict) -> String {
         "fault",
         "variant",
         "start",
-        "healed",
-        "outage",
-        "recovered",
-        "backlog drained",
         "first error",
+        "healed",
+        "backlog drained",
+        "outage",
+        "recovered after the heal",
         "evidence",
     ];
     header(&mut html, &columns);
@@ -171,8 +170,8 @@ pub(super) fn faults(verdict: &RunVerdict) -> String {
     }
     html.push_str(END);
     html.push_str(
-        "<p class=\"about\">Start and heal are times since the run's start; recovery, backlog and first error are counted from \
-         the fault's start.</p></section>",
+        "<p class=\"about\">Start, first error, heal and the end of the backlog are in seconds since the load began, as in the \
+         pictures; outage and recovery are lengths of time.</p></section>",
     );
     html
 }
@@ -180,16 +179,16 @@ pub(super) fn faults(verdict: &RunVerdict) -> String {
 fn fault_rows(html: &mut String, variant: &VariantVerdict) {
     for fault in &variant.faults {
         let outage = variant.outages.iter().find(|outage| outage.fault == fault.fault);
-        let since_start = |pick: fn(&Outage) -> Option<u64>| {
-            let moment = outage.and_then(pick)?;
-            Some(moment.saturating_sub(fault.start_ns?) as f64 / 1e9)
+        let moment = |ns: Option<u64>| {
+            let since_load = |ns: u64| (ns as f64 - variant.summary.load_start_ns as f64) / 1e9;
+            ns.map_or_else(dash, |ns| format!("{:.2} s", since_load(ns)).replace('-', "−"))
         };
-        let moment = |ns: Option<u64>| ns.map_or_else(dash, |ns| format!("{:.2} s", ns as f64 / 1e9));
         let evidence = if fault.evidence.is_empty() {
             format!("{} none", badge(Answer::Unknown))
         } else {
             folded(&fault.evidence)
         };
+        let lasted = |ns: Option<u64>| time(ns.map(|ns| ns as f64 / 1e9));
         let _ = write!(
             html,
             "<tr><td>{}. {}</td><td class=\"left\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"prose\">{evidence}</td></tr>",
@@ -197,11 +196,11 @@ fn fault_rows(html: &mut String, variant: &VariantVerdict) {
             escape(&fault.label),
             escape(&variant.variant),
             moment(fault.start_ns),
+            moment(outage.and_then(|outage| outage.first_error_ns)),
             moment(fault.end_ns),
-            time(outage.and_then(|outage| outage.outage_ns).map(|ns| ns as f64 / 1e9)),
-            time(since_start(|outage| outage.recovered_ns)),
-            time(since_start(|outage| outage.backlog_drained_ns)),
-            time(since_start(|outage| outage.first_error_ns)),
+            moment(outage.and_then(|outage| outage.backlog_drained_ns)),
+            lasted(outage.and_then(|outage| outage.outage_ns)),
+            lasted(outage.and_then(|outage| outage.time_to_recover_ns(fault))),
         );
     }
 }

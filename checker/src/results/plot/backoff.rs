@@ -12,7 +12,7 @@ use crate::history::Phase;
 use crate::results::observed::{Observed, Window};
 use crate::results::plan::Plan;
 use crate::results::samples::{Growth, Protocol, rates, total};
-use crate::results::sentences::{detail, rate, seconds};
+use crate::results::sentences::{detail, rate, seconds, share};
 
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = 1260.0;
@@ -223,8 +223,7 @@ fn stillness(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, variants: &[Ob
             still += to - from;
         }
         let longest = observed.protocol.longest_without_decision(measured).unwrap_or(0);
-        let share = 100.0 * still as f64 / measured.length() as f64;
-        let figure = format!("{} · {share:.0} %", seconds(longest as f64 / 1e9));
+        let figure = format!("{} · {}", seconds(longest as f64 / 1e9), share(still, measured.length()));
         canvas.text(BARS_LEFT, top + 31.0, Anchor::Left, FIGURE, &figure);
     }
     canvas.line((rect.left, rect.bottom()), (rect.right(), rect.bottom()), 1.5, GRID);

@@ -7,7 +7,7 @@ use super::style::{PLOT_LEFT, PLOT_RIGHT, WHITE, WIDTH, variant};
 use super::{origin, pixels, variant_name};
 use crate::results::observed::Observed;
 use crate::results::plan::Plan;
-use crate::results::sentences::seconds;
+use crate::results::sentences::{seconds, share};
 use crate::results::statistics::latencies;
 
 /// One variant: its latencies in order, and how many operations were due.
@@ -19,7 +19,7 @@ struct Curve {
 
 impl Curve {
     /// The share of all that so many answers are. Half an answer less, so that the slowest has a place too.
-    fn share(&self, answers: u64) -> f64 {
+    fn height(&self, answers: u64) -> f64 {
         (answers as f64 - 0.5).max(0.0) / self.due.max(1) as f64
     }
 
@@ -29,7 +29,7 @@ impl Curve {
 
     /// How many nines its end has.
     fn nines(&self) -> f64 {
-        let end = self.steps.last().map_or(0.0, |step| self.share(step.1));
+        let end = self.steps.last().map_or(0.0, |step| self.height(step.1));
         -(1.0 - end).log10()
     }
 }
@@ -68,14 +68,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
 
 fn curve(observed: &Observed) -> Curve {
     let latencies = latencies(observed);
-    let mut until = 0;
-    let steps = latencies
-        .iter_recorded()
-        .map(|step| {
-            until += step.count_at_value();
-            ((step.value_iterated_to() as f64 / 1e9).max(1e-6), until)
-        })
-        .collect();
+    let steps = latencies.steps().map(|(ns, until)| ((ns as f64 / 1e9).max(1e-6), until)).collect();
     Curve { steps, due: observed.measured_operations().count() as u64 + observed.unsent() }
 }
 
@@ -90,25 +83,14 @@ fn figures(curve: &Curve) -> String {
     };
     let missing = curve.missing();
     let median = format!("half {}, 99 % {}", at(0.5), at(0.99));
-    if missing == 0 { median } else { format!("{median}, {} without an answer", percent(missing, curve.due)) }
-}
-
-fn percent(part: u64, whole: u64) -> String {
-    let percent = 100.0 * part as f64 / whole.max(1) as f64;
-    if percent >= 9.95 {
-        format!("{percent:.0} %")
-    } else if percent >= 0.095 {
-        format!("{percent:.1} %")
-    } else {
-        format!("{percent:.2} %")
-    }
+    if missing == 0 { median } else { format!("{median}, {} without an answer", share(missing, curve.due)) }
 }
 
 /// Draws a curve; a ring marks its end where some operations were never answered.
 fn draw(canvas: &mut Canvas, area: &Area, curve: &Curve, ink: Ink) {
     let mut line: Vec<(f64, f64)> = Vec::new();
     for (latency, until) in &curve.steps {
-        let point = area.point(*latency, curve.share(*until));
+        let point = area.point(*latency, curve.height(*until));
         let before = line.last().copied().unwrap_or((point.0, area.rect.bottom()));
         if (point.0 - before.0).abs() < 1.0 && (point.1 - before.1).abs() < 1.0 {
             continue;

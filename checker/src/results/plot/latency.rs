@@ -56,11 +56,11 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
 
 fn figures(observed: &Observed) -> String {
     let latencies = latencies(observed);
-    if latencies.is_empty() {
+    if latencies.count() == 0 {
         return "no operation was answered".to_owned();
     }
-    let at = |quantile| seconds(latencies.value_at_quantile(quantile) as f64 / 1e9);
-    let answers = grouped(latencies.len());
+    let at = |quantile| seconds(latencies.quantile_ns(quantile) as f64 / 1e9);
+    let answers = grouped(latencies.count());
     let unsent = match observed.unsent() {
         0 => String::new(),
         unsent => format!(" · {} never sent", grouped(unsent)),
@@ -69,7 +69,7 @@ fn figures(observed: &Observed) -> String {
         "{answers} answers · p50 {} · p99 {} · max {}{unsent}",
         at(0.5),
         at(0.99),
-        seconds(latencies.max() as f64 / 1e9)
+        seconds(latencies.max_ns() as f64 / 1e9)
     )
 }
 

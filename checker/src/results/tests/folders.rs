@@ -42,7 +42,7 @@ fn a_run_leaves_every_table_with_the_columns_that_were_promised() {
     let header = |path: &Path| rows(path)[0].join(",");
     assert_eq!(
         header(&main.join("operations.csv")),
-        "index,client,process,f,key,argument,result,outcome,error,intended_ns,invoked_ns,completed_ns,node,phase,faults"
+        "index,client,process,f,key,argument,result,outcome,refused,error,intended_ns,invoked_ns,completed_ns,node,phase,faults"
     );
     assert_eq!(
         header(&main.join("faults.csv")),
@@ -54,12 +54,12 @@ fn a_run_leaves_every_table_with_the_columns_that_were_promised() {
     );
     assert_eq!(
         header(&dir.path().join("summary.csv")),
-        "variant,verdict,operations,ok,fail,info,unsent,throughput_per_s,p50_ms,p90_ms,p99_ms,p999_ms,max_ms,decided,\
+        "variant,verdict,operations,ok,refused,fail,info,unsent,throughput_per_s,p50_ms,p90_ms,p99_ms,p999_ms,max_ms,decided,\
          decided_per_s,preemptions,preemptions_per_s,adoptions,adoptions_per_s,longest_without_decision_s,\
-         longest_outage_s,time_to_recover_s"
+         longest_outage_s,time_to_recover_s,load_start_ns"
     );
     let operations = rows(&main.join("operations.csv"));
-    assert!(operations[1..].iter().any(|row| row[14] == "1"), "some operation met the fault");
+    assert!(operations[1..].iter().any(|row| row[15] == "1"), "some operation met the fault");
     let faults = rows(&main.join("faults.csv"));
     assert_eq!(faults[1][..5], ["1", "kill", "kill leader (n2)", "leader", "n2"]);
     assert_eq!(faults[1][9..], ["true", "pid 4711 ended by signal 9"]);

@@ -1,0 +1,164 @@
+//! Text that fits the terminal: its width, lines broken between words, and tables of figures in as many parts as needed.
+
+use super::STRONG;
+use comfy_table::{CellAlignment, Table, presets};
+use std::io::IsTerminal;
+
+/// The width where nobody says one: in a pipe.
+const USUAL: usize = 80;
+/// Narrower than this nothing can be laid out.
+const NARROWEST: usize = 40;
+
+/// How wide text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Width {
+    /// Columns for tables.
+    pub columns: usize,
+    /// Whether long lines are broken between words: not in a pipe, where a program may look for them.
+    pub breaks_lines: bool,
+}
+
+impl Width {
+    /// The width of the terminal behind standard output or standard error; else that of `COLUMNS`; else 80.
+    pub(crate) fn of_stream(stderr: bool) -> Self {
+        let size = if stderr {
+            rustix::termios::tcgetwinsize(std::io::stderr()).ok().filter(|_| std::io::stderr().is_terminal())
+        } else {
+            rustix::termios::tcgetwinsize(std::io::stdout()).ok().filter(|_| std::io::stdout().is_terminal())
+        };
+        let terminal = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        let variable = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
+        let said = terminal.or_else(variable);
+        Self { columns: said.unwrap_or(USUAL).max(NARROWEST), breaks_lines: said.is_some() }
+    }
+}
+
+/// The text with every line that is too long broken between words; the rest of a line is indented further.
+pub(crate) fn broken(text: &str, columns: usize) -> String {
+    let lines = text.split('\n').map(|line| {
+        if visible(line) <= columns { line.to_owned() } else { broken_line(line, columns) }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn broken_line(line: &str, columns: usize) -> String {
+    let own = line.len() - line.trim_start_matches(' ').len();
+    let indent = (own + 2).min(columns / 2);
+    let mut text = String::new();
+    let mut used = 0;
+    for piece in line.split_inclusive(' ') {
+        let width = visible(piece.trim_end_matches(' '));
+        if used + width > columns && used > indent {
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            used = indent;
+        }
+        text.push_str(piece);
+        used += visible(piece);
+    }
+    text
+}
+
+/// Letters that a terminal shows: all but escape sequences.
+fn visible(text: &str) -> usize {
+    let mut count = 0;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            letters.by_ref().find(|end| end.is_ascii_alphabetic());
+        } else {
+            count += 1;
+        }
+    }
+    count
+}
+
+/// A table of figures behind columns of words.
+pub(crate) struct Figures<'a> {
+    /// The headings.
+    pub header: Vec<&'a str>,
+    /// A cell for each heading.
+    pub rows: Vec<Vec<String>>,
+    /// How many columns at the left are words.
+    pub words: usize,
+    /// How many of those stand before each part again.
+    pub names: usize,
+}
+
+impl Figures<'_> {
+    /// The table, in parts below one another where it would be wider than this.
+    pub(crate) fn text(&self, columns: usize) -> String {
+        let widths = self.table(&(0..self.header.len()).collect::<Vec<_>>()).column_max_content_widths();
+        // A blank on each side of a cell.
+        let width = |column: usize| usize::from(widths[column]) + 2;
+        let names: Vec<usize> = (0..self.names).collect();
+        let mut parts = Vec::new();
+        let mut part = names.clone();
+        for column in self.names..self.header.len() {
+            let taken: usize = part.iter().map(|column| width(*column)).sum();
+            // The blank at the end of a line is cut off.
+            if taken + width(column) > columns + 1 && part.len() > names.len() {
+                parts.push(std::mem::replace(&mut part, names.clone()));
+            }
+            part.push(column);
+        }
+        parts.push(part);
+        let parts = parts.iter().map(|part| self.part(part));
+        parts.collect::<Vec<_>>().join("\n")
+    }
+
+    fn table(&self, columns: &[usize]) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(columns.iter().map(|column| self.header[*column]));
+        for row in &self.rows {
+            table.add_row(columns.iter().map(|column| &row[*column]));
+        }
+        for (place, column) in columns.iter().enumerate() {
+            if let Some(cells) = table.column_mut(place).filter(|_| *column >= self.words) {
+                cells.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+
+    fn part(&self, columns: &[usize]) -> String {
+        let text = self.table(columns).to_string();
+        let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+        if let Some(first) = lines.first_mut() {
+            *first = format!("{STRONG}{first}{STRONG:#}");
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, broken, visible};
+    use crate::terminal::GOOD;
+
+    #[test]
+    fn long_lines_break_between_words_and_keep_their_indent() {
+        let text = format!("short\n  {GOOD}one two three{GOOD:#} four five");
+        let expected = format!("short\n  {GOOD}one two three{GOOD:#}\n    four five");
+        assert_eq!(broken(&text, 15), expected);
+        assert_eq!(broken("/a/path/that/is/longer than this", 10), "/a/path/that/is/longer\n  than this");
+        assert_eq!(visible(&format!("{GOOD}né{GOOD:#}")), 2);
+    }
+
+    #[test]
+    fn a_wide_table_stands_in_parts() {
+        let header = vec!["variant", "verdict", "ok", "refused", "p50 ms", "longest gap s"];
+        let row = |name: &str| [name, "valid", "12345", "0", "1951.40", "0.55"].map(str::to_owned).to_vec();
+        let figures = Figures { header, rows: vec![row("none"), row("exponential")], words: 2, names: 1 };
+        let wide = figures.text(80);
+        assert_eq!(wide.lines().count(), 3, "{wide}");
+        let narrow = figures.text(40);
+        assert!(narrow.lines().all(|line| visible(line) <= 40), "{narrow}");
+        assert_eq!(narrow.matches("exponential").count(), 2, "{narrow}");
+        for word in ["refused", "1951.40", "longest gap s"] {
+            assert!(narrow.contains(word), "{word} is missing: {narrow}");
+        }
+    }
+}
