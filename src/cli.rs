@@ -3,8 +3,8 @@
 use crate::flags::FaultFlags;
 use crate::spec::Wishes;
 use clap::{Args, Parser, Subcommand, ValueHint};
-use serde_json::Value;
 use clap_complete::Shell;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +87,9 @@ pub(crate) struct Run {
     /// The spec: a TOML file, or the name of a built-in one (see `bench list`)
     #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
     pub spec: PathBuf,
+    /// Run each variant so many times, in turns; figures are medians with their ranges
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
@@ -126,6 +129,9 @@ pub(crate) struct Nemesis {
     /// Hurt the cluster that `bench up` keeps in this folder, at once, in place of one of its own
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub attach: Option<PathBuf>,
+    /// How long each fault lasts, for example 10s; 4s if not given
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub lasts: Option<Duration>,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,

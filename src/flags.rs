@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use nemesis::{FaultSpec, Kind, MemberChange, Shape, Target};
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
+use std::time::Duration;
 
 /// The name of the group of all these options.
 const GROUP: &str = "faults";
@@ -169,11 +170,12 @@ pub(crate) struct FaultFlags {
 }
 
 impl FaultFlags {
-    /// Reads the values. Everything about packets is one fault, as they strike the same ones.
+    /// Reads the values. Everything about packets is one fault, as they strike the same ones. Those that are not over at
+    /// once last this long, where that is said.
     ///
     /// # Errors
     /// When a value means nothing, with the option and what it could be.
-    pub(crate) fn faults(&self) -> Result<Vec<FaultSpec>, Failure> {
+    pub(crate) fn faults(&self, lasts: Option<Duration>) -> Result<Vec<FaultSpec>, Failure> {
         if self.given.is_empty() {
             let names: Vec<String> = FLAGS.iter().map(|flag| format!("--{}", flag.name)).collect();
             let help = format!("`bench nemesis --help` says what each of these does: {}", names.join(" "));
@@ -193,6 +195,9 @@ impl FaultFlags {
                 }
                 None => faults.push(fault),
             }
+        }
+        for fault in faults.iter_mut().filter(|fault| !fault.kind.is_over_at_once()) {
+            fault.lasts = lasts;
         }
         Ok(faults)
     }
@@ -281,7 +286,7 @@ pub(crate) mod tests {
             seed: 7,
         };
         for flags in each().into_iter().chain([all()]) {
-            let mut faults = flags.faults().unwrap();
+            let mut faults = flags.faults(None).unwrap();
             for fault in &mut faults {
                 fault.at = Some(Duration::from_secs(4));
             }
@@ -295,7 +300,7 @@ pub(crate) mod tests {
     fn options_about_packets_are_one_fault_and_the_same_option_twice_is_two() {
         let given = [("kill", "n1"), ("kill", "n2,n3"), ("loss", "1%"), ("reorder", "2%")];
         let flags = FaultFlags { given: given.map(|(name, value)| (name, value.to_owned())).to_vec() };
-        let faults = flags.faults().unwrap();
+        let faults = flags.faults(None).unwrap();
         assert_eq!(faults.len(), 3);
         assert!(faults[2].loss.is_some() && faults[2].reorder.is_some());
     }
@@ -303,7 +308,7 @@ pub(crate) mod tests {
     #[test]
     fn a_value_that_means_nothing_names_the_option_and_the_nearest_one() {
         let refused = |name, value: &str| {
-            let failure = FaultFlags { given: vec![(name, value.to_owned())] }.faults().unwrap_err();
+            let failure = FaultFlags { given: vec![(name, value.to_owned())] }.faults(None).unwrap_err();
             format!("{}: {} {}", failure.place, failure.what, failure.help.unwrap_or_default())
         };
         let said = refused("partition", "halfs");

@@ -13,9 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The operations with others in front that bring about `initial`: one value for every key, or an object with a value
 /// for each key it names. The error says why this model cannot start so.
-pub fn prepend(operations: Vec<Operation>, promise: Promise, initial: &Value) -> Result<Vec<Operation>, String> {
+pub fn prepend(
+    operations: Vec<Operation>,
+    promise: Promise,
+    initial: &Value,
+) -> Result<Vec<Operation>, String> {
     let writes = match promise {
-        Promise::Linearizable(Model::Register | Model::CasRegister | Model::Kv) => by_key(&operations, initial),
+        Promise::Linearizable(Model::Register | Model::CasRegister | Model::Kv) => {
+            by_key(&operations, initial)
+        }
         Promise::Linearizable(Model::MultiRegister) | Promise::Transactions(Workload::RwRegister) => {
             in_transactions(&operations, initial)
         }
@@ -72,7 +78,9 @@ fn by_key(operations: &[Operation], initial: &Value) -> Vec<Update> {
     let keys: BTreeSet<_> = operations.iter().map(|operation| operation.key.clone()).collect();
     let values = keys.into_iter().filter_map(|key| {
         let value = match (&key, initial) {
-            (Some(name), Value::Object(values)) => values.get(name).or_else(|| values.get(name.trim_start_matches(':')))?,
+            (Some(name), Value::Object(values)) => {
+                values.get(name).or_else(|| values.get(name.trim_start_matches(':')))?
+            }
             (Some(_) | None, value) => value,
         };
         (!value.is_null()).then(|| (key, "write", value.clone()))
@@ -120,7 +128,8 @@ fn in_transactions(operations: &[Operation], initial: &Value) -> Vec<Update> {
 /// Puts updates in front, all over before the first event of the history.
 fn in_front(mut operations: Vec<Operation>, updates: Vec<Update>) -> Vec<Operation> {
     let shift = 2 * updates.len();
-    let process = operations.iter().map(|operation| operation.process).max().map_or(0, |last| last.wrapping_add(1));
+    let process =
+        operations.iter().map(|operation| operation.process).max().map_or(0, |last| last.wrapping_add(1));
     for operation in &mut operations {
         operation.invoked += shift;
         operation.completed = operation.completed.map(|event| event + shift);

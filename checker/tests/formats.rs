@@ -478,8 +478,14 @@ fn what_jepsen_marks_as_final_is_of_the_phase_final() {
 #[test]
 fn integers_beyond_64_bits_stay_exact() {
     for (name, text) in [
-        ("a.edn", "{:type :ok, :process 0, :f :read, :value [18446744073709551616N -9223372036854775809 7N]}"),
-        ("a.json", r#"[{"type":"ok","process":0,"f":"read","value":[18446744073709551616,-9223372036854775809,7]}]"#),
+        (
+            "a.edn",
+            "{:type :ok, :process 0, :f :read, :value [18446744073709551616N -9223372036854775809 7N]}",
+        ),
+        (
+            "a.json",
+            r#"[{"type":"ok","process":0,"f":"read","value":[18446744073709551616,-9223372036854775809,7]}]"#,
+        ),
     ] {
         let read = read(text.as_bytes(), name, &Options::default()).unwrap();
         let value = json!(["18446744073709551616N", "-9223372036854775809N", 7]);
@@ -503,13 +509,20 @@ fn processes_with_names_are_clients() {
 
 #[test]
 fn completions_without_invocations_keep_session_order() {
-    let edn = b"{:process 0, :type :ok, :value [[:append :p 1]]}\n{:process 1, :type :ok, :value [[:r :p [1]]]}\n\
+    let edn =
+        b"{:process 0, :type :ok, :value [[:append :p 1]]}\n{:process 1, :type :ok, :value [[:r :p [1]]]}\n\
         {:process 0, :type :ok, :value [[:append :p 2]]}\n";
     let read = read(edn, "a.edn", &Options::default()).unwrap();
     let order: Vec<_> = read.events.iter().map(|event| (event.process, event.kind)).collect();
     let (p, q) = (Process::Client(0), Process::Client(1));
-    let expected =
-        [(p, Kind::Invoke), (q, Kind::Invoke), (p, Kind::Ok), (p, Kind::Invoke), (q, Kind::Ok), (p, Kind::Ok)];
+    let expected = [
+        (p, Kind::Invoke),
+        (q, Kind::Invoke),
+        (p, Kind::Ok),
+        (p, Kind::Invoke),
+        (q, Kind::Ok),
+        (p, Kind::Ok),
+    ];
     assert_eq!(order, expected);
     assert_eq!(read.model().unwrap(), "list-append");
     assert_note(&read, "3 completions have no invocation");
@@ -588,7 +601,9 @@ fn csv_keeps_the_order_of_equal_times() {
 
 #[test]
 fn reads_of_what_no_write_leaves_suggest_no_register() {
-    let event = |kind: &str, f: &str, value: &str| format!("{{:process 0, :type :{kind}, :f :{f}, :value {value}}}\n");
+    let event = |kind: &str, f: &str, value: &str| {
+        format!("{{:process 0, :type :{kind}, :f :{f}, :value {value}}}\n")
+    };
     let both = |f: &str, value: &str, result: &str| event("invoke", f, value) + &event("ok", f, result);
     let write = both("write", "1", "1");
     for text in [
@@ -605,7 +620,8 @@ fn reads_of_what_no_write_leaves_suggest_no_register() {
 
 #[test]
 fn compressed_files_are_unpacked() {
-    let text = b"{:type :invoke, :process 0, :f :write, :value 1}\n{:type :ok, :process 0, :f :write, :value 1}\n";
+    let text =
+        b"{:type :invoke, :process 0, :f :write, :value 1}\n{:type :ok, :process 0, :f :write, :value 1}\n";
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut gzip, text).unwrap();
     let gzip = gzip.finish().unwrap();

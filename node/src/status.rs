@@ -83,3 +83,25 @@ pub struct Recovery {
     /// Seconds from the start of the process until it was level with the other replicas; none while it is not.
     pub level_seconds: Option<f64>,
 }
+
+impl Recovery {
+    /// Slots whose decisions were in its own snapshot and log.
+    pub fn from_own_log(&self) -> u64 {
+        self.decisions_from_snapshot + self.decisions_from_log
+    }
+
+    /// Slots whose decisions came from other nodes, one by one or in a state, until it was level.
+    pub fn from_peers(&self) -> u64 {
+        self.decisions_from_peers + self.slots_of_state_from_peers
+    }
+
+    /// Microseconds from the start of the process until it was level; none while it is not.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a time since the start is not negative"
+    )]
+    pub fn level_us(&self) -> Option<u64> {
+        self.level_seconds.map(|seconds| (seconds * 1e6).round() as u64)
+    }
+}

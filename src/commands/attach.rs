@@ -69,7 +69,7 @@ pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failur
     }
     let screen = Screen::new(arguments.options.json);
     let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let request = Request::faults(arguments.faults.faults()?, seed, None);
+    let request = Request::faults(arguments.faults.faults(arguments.lasts)?, seed, None);
     screen.line(&format!("seed {seed}  {}", folder.display()));
     let mut events = Vec::new();
     let well = ask(folder, &request, |reply| {

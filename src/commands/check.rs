@@ -1,20 +1,21 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
 use super::file_table::FileTable;
-use super::sources::{self, Source};
 use super::judged::{Bounds, Judged, judge, promise};
+use super::sources::{self, Source};
 use crate::cli::{Check, Elements, Reading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::judge as run_judge;
 use crate::spec::explain;
-use crate::terminal::{FAINT, Screen, summary};
+use crate::terminal::{FAINT, STRONG, Screen, summary};
 use checker::elements::{self, Kind};
 use checker::formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use checker::history::{Operation, pair, read_jsonl};
 use checker::initial;
 use checker::promise::Promise;
 use checker::results::Answer;
+use checker::results::Check as Verdict;
 use checker::transactions::{Consistency, UnknownConsistency};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ fn many_files(
 ) -> Result<Exit, Failure> {
     let mut worst = Exit::Valid;
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
-    let mut table = FileTable::default();
+    let (mut table, mut explained) = (FileTable::default(), Vec::new());
     for file in files {
         screen.live(file.path.display().to_string());
         match one_file(arguments, bounds, file) {
@@ -61,6 +62,9 @@ fn many_files(
                 worst = worst.worse(checked.exit());
                 table.add(&checked);
                 rows.push(checked.row());
+                if arguments.explain {
+                    explained.push(checked);
+                }
             }
             Err(failure) => {
                 worst = worst.worse(failure.exit);
@@ -72,6 +76,10 @@ fn many_files(
     }
     screen.clear();
     table.print(screen);
+    for checked in &explained {
+        screen.line(&format!("{STRONG}{}{STRONG:#}", checked.file.display()));
+        checked.tell(screen, true);
+    }
     for failure in &failures {
         failure.print();
     }
@@ -130,11 +138,27 @@ fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
         screen.line(&format!("{FAINT}tables and pictures stay as they were: {reason}{FAINT:#}"));
     }
     summary::say_verdict(&screen, &verdict);
-    let exit = run_judge::exit_of(verdict.answer);
+    let mut exit = run_judge::exit_of(verdict.answer);
+    if arguments.explain || arguments.certify {
+        for variant in verdict.variants.iter().filter(|variant| variant.checks.iter().any(is_of_history)) {
+            let file = folder.join(&variant.variant).join("history.jsonl");
+            if file.is_file() {
+                let checked = one_file(arguments, &bounds(arguments)?, &Source::file(file))?;
+                screen.line(&format!("{STRONG}{}{STRONG:#}", variant.variant));
+                checked.tell(&screen, arguments.explain);
+                exit = exit.worse(checked.exit());
+            }
+        }
+    }
     if arguments.json {
         run_judge::print_json(&verdict, folder, exit)?;
     }
     Ok(exit)
+}
+
+/// Whether a check is one of the operations alone, as the check of a file is.
+fn is_of_history(check: &Verdict) -> bool {
+    ["linearizable", "transactions", "elements"].contains(&check.name)
 }
 
 /// A file that was judged.

@@ -28,10 +28,10 @@ pub(crate) fn run(arguments: &Nemesis) -> Result<Exit, Failure> {
     if let Some(folder) = &arguments.attach {
         return super::attach::nemesis(arguments, folder);
     }
-    let faults = arguments.faults.faults()?;
+    let faults = arguments.faults.faults(arguments.lasts)?;
     let loaded = spec::load(document(&faults), &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
-    run::run(&loaded, &arguments.options, &screen, Telling::Story)
+    run::run(&loaded, &arguments.options, 1, &screen, Telling::Story)
 }
 
 /// The spec of the recovery study with these faults in place of its own, and enough nodes for them.
@@ -42,10 +42,12 @@ fn document(faults: &[FaultSpec]) -> Document {
     let own = table.get("fault").and_then(|faults| faults.get(0)?.clone().try_into::<FaultSpec>().ok());
     let (at, lasts) = own.map_or((None, None), |own| (own.at, own.lasts));
     let first = faults.iter().map(turn).min().unwrap_or(0);
+    make_room(&mut table, at.unwrap_or(AT), faults);
     let timed: Vec<Value> = faults
         .iter()
         .map(|fault| {
-            let lasts = (!fault.kind.is_over_at_once()).then(|| lasts.unwrap_or(LASTS));
+            let usual = (!fault.kind.is_over_at_once()).then(|| lasts.unwrap_or(LASTS));
+            let lasts = fault.lasts.or(usual);
             let later = SILENCE_LATER * (turn(fault) - first);
             FaultSpec { at: Some(at.unwrap_or(AT) + later), lasts, ..fault.clone() }
         })
@@ -65,6 +67,18 @@ fn document(faults: &[FaultSpec]) -> Document {
     table.insert("fault".to_owned(), Value::Array(timed));
     let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");
     Document { name: "bench nemesis".to_owned(), text: format!("# What bench nemesis ran.\n{text}") }
+}
+
+/// Makes the load long enough that every fault is healed a while before its end.
+fn make_room(table: &mut Table, at: Duration, faults: &[FaultSpec]) {
+    let longest = faults.iter().filter_map(|fault| fault.lasts).max();
+    if let Some(longest) = longest.filter(|longest| *longest > LASTS)
+        && let Some(load) = table.get_mut("load").and_then(Value::as_table_mut)
+    {
+        // As long before the fault as after it.
+        let duration = (at + longest + AT).as_millis();
+        load.insert("duration".to_owned(), Value::from(format!("{duration}ms")));
+    }
 }
 
 /// Its place among the faults that were asked for together: first what silences nobody, and last what silences all.
@@ -114,13 +128,14 @@ mod tests {
     use super::{document, nodes_for};
     use crate::flags::tests::{all, each};
     use crate::spec;
+    use std::time::Duration;
 
     #[test]
     fn who_is_silenced_can_show_before_what_else_is_done_to_it() {
         let time = |name: &str, value: &str| {
             let words = ["bench", "--clock-jump", "1h", "--power-loss", "all", "--kill-leader"];
             let given = crate::flags::tests::of(&words);
-            let text = document(&given.faults().unwrap()).text;
+            let text = document(&given.faults(None).unwrap()).text;
             let table: toml::Table = text.parse().unwrap();
             let faults = table["fault"].as_array().unwrap();
             let fault = faults.iter().find(|fault| fault[name].as_str() == Some(value)).unwrap();
@@ -131,10 +146,23 @@ mod tests {
     }
 
     #[test]
+    fn a_long_fault_makes_the_load_longer() {
+        let given = crate::flags::tests::of(&["bench", "--kill-leader", "--reset"]);
+        let text = document(&given.faults(Some(Duration::from_secs(30))).unwrap()).text;
+        let table: toml::Table = text.parse().unwrap();
+        assert_eq!(table["load"]["duration"].as_str(), Some("38000ms"));
+        let faults = table["fault"].as_array().unwrap();
+        let lasts =
+            |kind: &str| faults.iter().find(|fault| fault["kind"].as_str() == Some(kind)).unwrap().get("for");
+        assert_eq!(lasts("kill").and_then(toml::Value::as_str), Some("30s"));
+        assert_eq!(lasts("reset"), None, "what is over at once lasts no time");
+    }
+
+    #[test]
     fn every_option_makes_a_spec_that_is_fit_to_run_where_the_network_can_do_it() {
         let mut fit = 0;
         for flags in each().into_iter().chain([all()]) {
-            let faults = flags.faults().unwrap();
+            let faults = flags.faults(None).unwrap();
             match spec::load(document(&faults), &spec::Wishes::default()) {
                 Ok(loaded) => {
                     fit += 1;

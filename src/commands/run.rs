@@ -15,5 +15,5 @@ use crate::terminal::Screen;
 pub(crate) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
-    run::run(&loaded, &arguments.options, &screen, Telling::Lines)
+    run::run(&loaded, &arguments.options, arguments.rounds, &screen, Telling::Lines)
 }

@@ -15,7 +15,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn file(path: PathBuf) -> Self {
+    /// One file.
+    pub(super) fn file(path: PathBuf) -> Self {
         Self { parts: vec![path.clone()], path }
     }
 
@@ -55,7 +56,9 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         if sources.len() == before {
             let failure = Failure::usage(path.display().to_string(), "there is no file in this folder");
             return Err(if path.join("test.jepsen").is_file() {
-                failure.help("test.jepsen is Jepsen's binary form; give a folder with its history.edn or history.txt")
+                failure.help(
+                    "test.jepsen is Jepsen's binary form; give a folder with its history.edn or history.txt",
+                )
             } else {
                 failure
             });
@@ -77,7 +80,9 @@ fn folder(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), Fa
     let (files, folders) = entries(path)?;
     let has = |name: &&str| files.iter().any(|file| file.file_name().is_some_and(|own| own == *name));
     if let Some(name) = JEPSEN_HISTORIES.iter().find(|name| has(name)) {
-        if JEPSEN_OTHERS.iter().any(|name| has(&name)) || folders.iter().any(|folder| folder.ends_with("independent")) {
+        if JEPSEN_OTHERS.iter().any(|name| has(&name))
+            || folders.iter().any(|folder| folder.ends_with("independent"))
+        {
             // What lies beside it is part of the same test: reports, plots, and the same history key by key.
             sources.push(Source::file(path.join(name)));
             return Ok(());
@@ -137,8 +142,12 @@ mod tests {
     fn jepsen_store_is_one_history() {
         let store = ["history.edn", "history.txt", "results.edn", "test.jepsen", "independent/0/history.edn"];
         assert_eq!(found(&tree(&store)), [("history.edn".to_owned(), 1)]);
-        let tests = tree(&["etcd/1/history.edn", "etcd/1/results.edn", "etcd/2/history.txt", "etcd/2/jepsen.log"]);
-        assert_eq!(found(&tests), [("etcd/1/history.edn".to_owned(), 1), ("etcd/2/history.txt".to_owned(), 1)]);
+        let tests =
+            tree(&["etcd/1/history.edn", "etcd/1/results.edn", "etcd/2/history.txt", "etcd/2/jepsen.log"]);
+        assert_eq!(
+            found(&tests),
+            [("etcd/1/history.edn".to_owned(), 1), ("etcd/2/history.txt".to_owned(), 1)]
+        );
     }
 
     #[test]

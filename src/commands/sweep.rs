@@ -3,11 +3,10 @@
 use crate::cli::Sweep as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::lab;
+use crate::run::{again, lab};
 use crate::spec::{self, Loaded, Spec, Wishes, source};
 use crate::sweep::{Axis, Sweep};
 use crate::terminal::Screen;
-use std::fmt::Write;
 
 /// Reads the spec at each value, and measures it.
 ///
@@ -35,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let rounds = arguments.rounds.or(base.spec.sweep.as_ref().map(|sweep| sweep.rounds)).unwrap_or(1).max(1);
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let command = again(&axis, rounds, seed, &options.only);
+    let command = again(&axis, rounds, seed, &options.only, &points);
     let screen = Screen::new(options.json);
     let sweep = Sweep { axis, points, rounds, recorded, seed, command, screen: &screen };
     sweep.run(&base.text, options.out.as_deref(), options.json)
@@ -67,13 +66,9 @@ fn recorded(points: &[Loaded]) -> Result<bool, Failure> {
 }
 
 /// The command that does it again beside the `spec.toml` that is written.
-fn again(axis: &Axis, rounds: u32, seed: u64, only: &[String]) -> String {
-    let over = format!("{}={}", axis.key, axis.values.join(","));
-    let quoted = if over.contains([' ', '{', '[', '"', '\'']) { format!("'{over}'") } else { over };
-    let mut command = format!("bench sweep spec.toml --over {quoted} --rounds {rounds} --seed {seed}");
-    if !only.is_empty() {
-        // A `String` takes every write.
-        let _ = write!(command, " --only {}", only.join(","));
-    }
-    command
+fn again(axis: &Axis, rounds: u32, seed: u64, only: &[String], points: &[Loaded]) -> String {
+    let over = again::quoted(&format!("{}={}", axis.key, axis.values.join(",")));
+    let only = again::of_variants(only);
+    let points: Vec<&Loaded> = points.iter().collect();
+    again::command("sweep", &format!(" --over {over} --rounds {rounds} --seed {seed}{only}"), &points)
 }

@@ -1,5 +1,6 @@
 //! A run: the plan, the folder, each variant in turn, the verdict, and the exit code.
 
+pub(crate) mod again;
 pub(crate) mod folder;
 pub(crate) mod interrupt;
 pub(crate) mod judge;
@@ -46,6 +47,7 @@ struct Ended {
 pub(crate) fn run(
     loaded: &Loaded,
     options: &RunOptions,
+    rounds: u32,
     screen: &Screen,
     telling: Telling,
 ) -> Result<Exit, Failure> {
@@ -56,7 +58,8 @@ pub(crate) fn run(
     // Short enough to be typed again; JSON readers take integers of up to 53 bits.
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let started = Timestamp::now();
-    let decided = plan::decide(loaded, seed, started)?;
+    let mut decided = plan::decide(loaded, seed, started, rounds)?;
+    decided.plan.again = again::of_run(loaded, &options.only, rounds, seed);
     let folder = RunFolder::create(options.out.as_deref(), &loaded.spec.name, started, seed, Latest::Moved)?;
     folder.write_intent(&loaded.text, &decided.plan)?;
     let shown = folder.shown();
@@ -120,7 +123,7 @@ pub(crate) async fn point(
     screen: &Screen,
     interrupt: &CancellationToken,
 ) -> Result<RunVerdict, Failure> {
-    let decided = plan::decide(loaded, seed, Timestamp::now())?;
+    let decided = plan::decide(loaded, seed, Timestamp::now(), 1)?;
     let folder = RunFolder::at(path)?;
     folder.write_intent(&loaded.text, &decided.plan)?;
     let ended = variants(loaded, &decided, &folder, &screen.silent(), Telling::Lines, interrupt).await?;
@@ -139,11 +142,11 @@ async fn variants(
     telling: Telling,
     interrupt: &CancellationToken,
 ) -> Result<Ended, Failure> {
-    for ((experiment, plan), faults) in
-        loaded.experiments.iter().zip(&decided.plan.variants).zip(&decided.faults)
-    {
-        if loaded.experiments.len() > 1 {
-            screen.line(&format!("{STRONG}{}{STRONG:#}", experiment.variant));
+    let rounds = loaded.experiments.iter().cycle().zip(&decided.plan.variants).zip(&decided.faults);
+    for ((experiment, plan), faults) in rounds {
+        if decided.plan.variants.len() > 1 {
+            let round = plan.round.map_or_else(String::new, |round| format!(", round {round}"));
+            screen.line(&format!("{STRONG}{}{STRONG:#}{round}", experiment.variant));
         }
         let run = VariantRun {
             experiment,

@@ -28,24 +28,33 @@ impl Decided {
             spec: self.plan.spec.clone(),
             variant: variant.name.clone(),
             model: variant.model.clone(),
-            seed: self.plan.seed,
+            seed: seed_of(self.plan.seed, variant.round),
             started: self.plan.started.clone(),
         }
     }
 }
 
-/// Decides every experiment of a spec from the seed. All variants get the same seed: they differ in what they
-/// set and in nothing else.
+/// Decides every experiment of a spec from the seed, each so many times. All variants of a round get the same seed:
+/// they differ in what they set and in nothing else.
 ///
 /// # Errors
 /// When a fault cannot be planned, with its line.
-pub(crate) fn decide(loaded: &Loaded, seed: u64, started: Timestamp) -> Result<Decided, Failure> {
+pub(crate) fn decide(
+    loaded: &Loaded,
+    seed: u64,
+    started: Timestamp,
+    rounds: u32,
+) -> Result<Decided, Failure> {
     let mut variants = Vec::new();
     let mut faults = Vec::new();
-    for experiment in &loaded.experiments {
-        let planned = experiment.plan_faults(seed)?;
-        variants.push(variant(experiment, seed, &planned)?);
-        faults.push(planned);
+    for round in 1..=rounds {
+        let round = (rounds > 1).then_some(round);
+        let seed = seed_of(seed, round);
+        for experiment in &loaded.experiments {
+            let planned = experiment.plan_faults(seed)?;
+            variants.push(variant(experiment, seed, round, &planned)?);
+            faults.push(planned);
+        }
     }
     let plan = Plan {
         bench: env!("CARGO_PKG_VERSION").to_owned(),
@@ -54,12 +63,23 @@ pub(crate) fn decide(loaded: &Loaded, seed: u64, started: Timestamp) -> Result<D
         seed,
         started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         machine: machine::describe(),
+        again: String::new(),
         variants,
     };
     Ok(Decided { plan, faults })
 }
 
-fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Result<VariantPlan, Failure> {
+/// The seed of a round: each has one of its own, or it would only repeat what the first one found.
+fn seed_of(seed: u64, round: Option<u32>) -> u64 {
+    seed.wrapping_add(round.map_or(0, |round| u64::from(round) - 1))
+}
+
+fn variant(
+    experiment: &Experiment,
+    seed: u64,
+    round: Option<u32>,
+    faults: &[PlannedFault],
+) -> Result<VariantPlan, Failure> {
     let spec = &experiment.spec;
     let nodes = spec.cluster.planned_nodes();
     // No other system tells what it decided, or how its leaders wait.
@@ -69,7 +89,12 @@ fn variant(experiment: &Experiment, seed: u64, faults: &[PlannedFault]) -> Resul
         Linearizable::Off => (false, Duration::ZERO),
     };
     Ok(VariantPlan {
-        name: experiment.variant.clone(),
+        name: match round {
+            Some(round) => format!("{}-{round}", experiment.variant),
+            None => experiment.variant.clone(),
+        },
+        of: round.map(|_| experiment.variant.clone()),
+        round,
         model: spec.load.workload.name().to_owned(),
         system: spec.cluster.system.name().to_owned(),
         network: experiment.mode()?.to_string(),

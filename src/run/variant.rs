@@ -9,6 +9,7 @@ use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
 use crate::spec::sections::System;
 use crate::systems::cluster::{Cluster, lab_failure};
+use crate::systems::last_slots::LastSlots;
 use crate::systems::samples::Sampler;
 use crate::systems::{decisions, links};
 use crate::terminal::progress::Progress;
@@ -126,12 +127,13 @@ impl VariantRun<'_> {
         let _drawing = progress.draw(self.screen, recorder);
         let begun = Instant::now();
         let cluster = Cluster::start(self.experiment, &self.folder, self.header.seed).await?;
+        let last = LastSlots::default();
         let story = match self.telling {
             Telling::Lines => None,
-            Telling::Story => Some(Story::new(&cluster, self.halt.clone())),
+            Telling::Story => Some(Story::new(&cluster, self.halt.clone(), last.clone())),
         };
         let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
-        let outcome = self.with_load(&cluster, recorder, herald, log, begun).await;
+        let outcome = self.with_load(&cluster, recorder, herald, log, (begun, &last)).await;
         let path = self.folder.join("links.csv");
         let counted = links::write(&path, &cluster.lab.links()).map_err(|error| Failure::io(&path, &error));
         let stopped = cluster.stop().await;
@@ -147,7 +149,7 @@ impl VariantRun<'_> {
         recorder: &Arc<FileRecorder>,
         herald: &Herald,
         log: &PhaseLog,
-        begun: Instant,
+        (begun, last): (Instant, &LastSlots),
     ) -> Result<(), Failure> {
         let load = self.experiment.spec.load.clone();
         let shared: Arc<dyn Recorder> = Arc::clone(recorder) as Arc<dyn Recorder>;
@@ -165,7 +167,7 @@ impl VariantRun<'_> {
             served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, &cluster.lab, herald, begun)?,
         }
         let path = self.folder.join("samples.csv");
-        let sampler = Sampler::start(&path, cluster.watched(), recorder.start())
+        let sampler = Sampler::start(&path, cluster.watched(), recorder.start(), last)
             .map_err(|error| Failure::io(&path, &error))?;
         let asked = if self.plan.check.agreement { &cluster.replicas[..] } else { &[] };
         let gathering = decisions::Gathering::start(asked, &self.plan.spares, &self.folder)

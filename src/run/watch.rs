@@ -4,7 +4,7 @@ use crate::run::judge::deadline;
 use crate::terminal::progress::Progress;
 use crate::terminal::teller::{Moment, What};
 use checker::follow::{Follower, Progress as Followed, Violation};
-use checker::history::{Event, pair, read_jsonl};
+use checker::history::{Event, Phase, pair, read_jsonl};
 use checker::linearizability::{Limits, Model, Verdict, check};
 use checker::words;
 use serde_json::Value;
@@ -67,6 +67,7 @@ impl Watching {
     fn follow(&self, events: &Receiver<Event>) -> Option<String> {
         let mut follower = Follower::new(self.model);
         let mut told = Instant::now();
+        let mut load_start = None;
         loop {
             // In batches: to be woken for each event would cost more than to look at it.
             std::thread::sleep(LOOK_EVERY);
@@ -75,13 +76,18 @@ impl Watching {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return None,
             };
-            let mut batch = first.into_iter().chain(events.try_iter());
-            if let Some(last) = batch.find(|event| !follower.push(event)) {
-                return self.found(&follower.progress(), &last);
+            let last = first.into_iter().chain(events.try_iter()).find(|event| {
+                if event.phase == Some(Phase::Load) {
+                    load_start.get_or_insert(event.time);
+                }
+                !follower.push(event)
+            });
+            if let Some(last) = last {
+                return self.found(&follower.progress(), &last, load_start);
             }
             if told.elapsed() >= TELL_EVERY {
-                if let Followed::Valid { until_ns } = follower.progress() {
-                    self.progress.valid_until(until_ns);
+                if let (Followed::Valid { until_ns }, Some(start)) = (follower.progress(), load_start) {
+                    self.progress.valid_until(until_ns.saturating_sub(start));
                 }
                 told = Instant::now();
             }
@@ -89,11 +95,11 @@ impl Watching {
     }
 
     /// What to make of the end of following.
-    fn found(&self, found: &Followed, last: &Event) -> Option<String> {
+    fn found(&self, found: &Followed, last: &Event, load_start: Option<u64>) -> Option<String> {
         let violation = match found {
             Followed::Valid { .. } => return None,
             Followed::Lost { until_ns, .. } => {
-                self.progress.valid_until(*until_ns);
+                self.progress.valid_until(until_ns.saturating_sub(load_start.unwrap_or(0)));
                 return None;
             }
             Followed::Violation(violation) => violation,
@@ -107,10 +113,10 @@ impl Watching {
         if let Some(halt) = &self.halt {
             halt.cancel();
         }
-        let seconds = violation.time_ns as f64 / 1e9;
+        let when = when(violation.time_ns, load_start);
         let on = violation.key.as_ref().map_or_else(String::new, |key| format!(" on key {key}"));
         let odd = if last.time == violation.time_ns { told(last) } else { String::new() };
-        let text = format!("no order of the operations{on} explains what completed at {seconds:.3} s{odd}");
+        let text = format!("no order of the operations{on} explains what completed {when}{odd}");
         let what = if self.halt.is_some() {
             format!("{text}; the variant stops here (--set check.stop-at-violation=false goes on)")
         } else {
@@ -142,6 +148,14 @@ impl Watching {
         let stop = deadline(SEARCH_WITHIN);
         let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, threads: 1 };
         matches!(check(&operations, self.model, &limits), Verdict::Invalid(_))
+    }
+}
+
+/// A time for people: since the load began, as on the screen and in pictures.
+fn when(time_ns: u64, load_start: Option<u64>) -> String {
+    match load_start.and_then(|start| time_ns.checked_sub(start)) {
+        Some(ns) => format!("{:.3} s after the load began", ns as f64 / 1e9),
+        None => format!("{:.3} s after the run's start", time_ns as f64 / 1e9),
     }
 }
 
@@ -211,9 +225,18 @@ mod tests {
     #[test]
     fn a_violation_stops_the_variant_and_is_told() {
         let (why, halted, told) = followed(Path::new("nowhere"), &stale(), true);
-        let expected = "no order of the operations explains what completed at 2.500 s (read → nothing)";
+        let expected = "no order of the operations explains what completed 2.500 s after the run's start (read → nothing)";
         assert_eq!((why.as_deref(), halted), (Some(expected), true));
         assert!(told[0].contains("stop-at-violation=false"), "{told:?}");
+    }
+
+    #[test]
+    fn times_count_from_the_load() {
+        let mut events = stale();
+        events[2].phase = Some(checker::history::Phase::Load);
+        events[2].time = 500_000_000;
+        let (why, ..) = followed(Path::new("nowhere"), &events, true);
+        assert!(why.unwrap().contains("completed 2.000 s after the load began (read"));
     }
 
     #[test]
@@ -265,6 +288,9 @@ mod tests {
         }
         std::fs::write(&file, bytes).unwrap();
         let (why, halted, _) = followed(&file, &events, true);
-        assert!(halted && why.is_some_and(|why| why.contains("at 0.000 s")), "a value nobody wrote was read");
+        assert!(
+            halted && why.is_some_and(|why| why.contains("completed 0.000 s after")),
+            "a value nobody wrote was read"
+        );
     }
 }

@@ -171,13 +171,16 @@ mod tests {
         apply("cluster.paxos.window=9", &mut table).unwrap();
         assert_eq!(table["fault"][0]["at"].as_str(), Some("2s"));
         assert_eq!(table["cluster"]["paxos"]["window"].as_integer(), Some(9));
-        assert!(apply("fault.2.at=2s", &mut table).unwrap_err().ends_with("\"fault\" has one place in this spec"));
+        assert!(
+            apply("fault.2.at=2s", &mut table).unwrap_err().ends_with("\"fault\" has one place in this spec")
+        );
         assert!(apply("load.rate.x=1", &mut table).unwrap_err().contains("load.rate"));
     }
 
     #[test]
-    fn a_place_of_a_list_is_replaced_or_added() {
-        let mut table: Table = toml::from_str("[cluster]\nargs = [\"a\", \"b\", \"c\"]\n[a]\nb = [[1], [2]]").unwrap();
+    fn list_places_are_replaced_or_added() {
+        let mut table: Table =
+            toml::from_str("[cluster]\nargs = [\"a\", \"b\", \"c\"]\n[a]\nb = [[1], [2]]").unwrap();
         let apply = |argument: &str, table: &mut Table| Override::parse(argument).unwrap().apply(table);
         for argument in ["cluster.args.2=x", "cluster.args.4=y", "load.keys.1=k", "a.b.2.1=7", "a.b.2.2=8"] {
             apply(argument, &mut table).unwrap();
@@ -189,7 +192,10 @@ mod tests {
         let refused = apply("cluster.args.7=z", &mut table).unwrap_err();
         assert_eq!(refused, "\"cluster.args\" has 4 places in this spec; the next is cluster.args.5");
         let refused = apply("load.args.2=z", &mut table).unwrap_err();
-        assert_eq!(refused, "\"load.args\" has no place 2 in this spec: it is empty; the next is load.args.1");
+        assert_eq!(
+            refused,
+            "\"load.args\" has no place 2 in this spec: it is empty; the next is load.args.1"
+        );
         assert!(apply("fault.1.at=1s", &mut table).unwrap_err().contains("has no place 1"));
         assert!(apply("cluster.2=z", &mut table).unwrap_err().contains("has no place 2"));
         assert!(apply("1.x=z", &mut table).unwrap_err().contains("must be a key"));

@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod decisions;
 pub(crate) mod foreign;
 pub(crate) mod http;
+pub(crate) mod last_slots;
 pub(crate) mod links;
 mod members;
 pub(crate) mod observe;

@@ -43,11 +43,21 @@ pub(crate) struct Observation {
     pub(crate) backoff_ms: Option<u64>,
     /// The size of what it has stored.
     pub(crate) log_bytes: Option<u64>,
+    /// Slots whose decisions its process found in its own snapshot and log.
+    pub(crate) from_log: Option<u64>,
+    /// Slots whose decisions came from other nodes until it was level.
+    pub(crate) from_peers: Option<u64>,
+    /// Microseconds from the start of its process until it was level with the others.
+    pub(crate) level_us: Option<u64>,
 }
 
 impl From<Status> for Observation {
     fn from(status: Status) -> Self {
+        let recovery = &status.recovery;
         Self {
+            from_log: Some(recovery.from_own_log()),
+            from_peers: Some(recovery.from_peers()),
+            level_us: recovery.level_us(),
             pid: Some(status.pid),
             active: Some(status.active),
             round: Some(status.round),

@@ -1,5 +1,6 @@
 //! Asks every node for its status many times a second, and writes the answers into `samples.csv`.
 
+use super::last_slots::LastSlots;
 use super::observe::{Observation, Watched};
 use serde::Serialize;
 use std::fs::File;
@@ -31,6 +32,9 @@ struct Row {
     adoptions: Option<u64>,
     backoff_ms: Option<u64>,
     log_bytes: Option<u64>,
+    from_log: Option<u64>,
+    from_peers: Option<u64>,
+    level_us: Option<u64>,
 }
 
 impl Row {
@@ -51,6 +55,9 @@ impl Row {
             adoptions: seen.adoptions,
             backoff_ms: seen.backoff_ms,
             log_bytes: seen.log_bytes,
+            from_log: seen.from_log,
+            from_peers: seen.from_peers,
+            level_us: seen.level_us,
         }
     }
 }
@@ -63,16 +70,22 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Begins to ask `nodes` at their own addresses, so that no fault of the network hides them.
+    /// Begins to ask `nodes` at their own addresses, so that no fault of the network hides them; `last` learns how far
+    /// each is.
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub(crate) fn start(path: &Path, nodes: Vec<Watched>, start: Instant) -> io::Result<Self> {
+    pub(crate) fn start(
+        path: &Path,
+        nodes: Vec<Watched>,
+        start: Instant,
+        last: &LastSlots,
+    ) -> io::Result<Self> {
         let file = File::create(path)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut askers = JoinSet::new();
         for node in nodes {
-            askers.spawn(ask(node, start, sender.clone()));
+            askers.spawn(ask(node, start, sender.clone(), last.clone()));
         }
         Ok(Self { askers, writer: tokio::spawn(write(file, receiver)) })
     }
@@ -87,13 +100,16 @@ impl Sampler {
     }
 }
 
-async fn ask(mut node: Watched, start: Instant, rows: mpsc::UnboundedSender<Row>) {
+async fn ask(mut node: Watched, start: Instant, rows: mpsc::UnboundedSender<Row>, last: LastSlots) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
         let time_ns = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let seen = node.observe(PATIENCE).await;
+        if let Some(slot) = seen.as_ref().and_then(|seen| seen.slot_out) {
+            last.saw(&node.name, time_ns, slot.saturating_sub(1));
+        }
         let row = Row::new(time_ns, &node.name, seen);
         if rows.send(row).is_err() {
             return;

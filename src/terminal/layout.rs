@@ -35,9 +35,9 @@ impl Width {
 
 /// The text with every line that is too long broken between words; the rest of a line is indented further.
 pub(crate) fn broken(text: &str, columns: usize) -> String {
-    let lines = text.split('\n').map(|line| {
-        if visible(line) <= columns { line.to_owned() } else { broken_line(line, columns) }
-    });
+    let lines = text
+        .split('\n')
+        .map(|line| if visible(line) <= columns { line.to_owned() } else { broken_line(line, columns) });
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -18,7 +18,7 @@ struct State {
     variant: String,
     phase: Option<(String, Instant, Option<Duration>)>,
     faults: BTreeMap<u64, String>,
-    /// What completed before is linearizable, in nanoseconds since the run's start.
+    /// What completed before is linearizable, in nanoseconds since the load began.
     valid_until_ns: Option<u64>,
 }
 

@@ -6,10 +6,12 @@ use crate::recorder::Tally;
 use crate::spec::sections::System;
 use crate::systems::cluster::Cluster;
 use crate::systems::http::Asker;
+use crate::systems::last_slots::LastSlots;
 use crate::systems::observe::Watched;
 use checker::history::Phase;
+use checker::results::Recovery;
 use nemesis::{Family, Kind};
-use node::status::{Recovery, Status};
+use node::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -67,7 +69,9 @@ pub(crate) struct Story {
     chapter: u8,
     /// Time and counts where the present chapter began.
     since: (u64, Tally),
-    /// What the nodes had applied when the fault began, by node.
+    /// What the nodes said while they could.
+    last: LastSlots,
+    /// How many slots each node had applied when the fault began.
     applied: BTreeMap<String, u64>,
     /// Nodes that are no members once a fault is over.
     spares: BTreeSet<String>,
@@ -77,7 +81,7 @@ pub(crate) struct Story {
 
 impl Story {
     /// A story about the nodes of this cluster.
-    pub(crate) fn new(cluster: &Cluster, interrupt: CancellationToken) -> Self {
+    pub(crate) fn new(cluster: &Cluster, interrupt: CancellationToken, last: LastSlots) -> Self {
         let told = |(name, address): &(String, SocketAddr), watched| match cluster.system {
             System::Paxos => (name.clone(), Told::Own(*address)),
             System::Etcd | System::Command => (name.clone(), Told::Foreign(watched)),
@@ -98,6 +102,7 @@ impl Story {
                 .collect(),
             chapter: 0,
             since: (0, Tally::default()),
+            last,
             applied: BTreeMap::new(),
             interrupt,
         }
@@ -126,12 +131,16 @@ impl Story {
     async fn fault(&mut self, screen: &Screen, moment: &Moment, fault: &FaultMoment) {
         if self.chapter < 2 {
             heading(screen, 1, "before the fault", &self.commands(moment));
-            let seen = self.ask_all().await;
-            if let Some(levels) = levels(&seen) {
+            self.applied = self.last.before(fault.at_ns);
+            let leads = self
+                .ask_all()
+                .await
+                .into_iter()
+                .filter(|(_, seen)| seen.as_ref().is_some_and(|seen| seen.active));
+            let leads: BTreeSet<String> = leads.map(|(name, _)| name).collect();
+            if let Some(levels) = levels(&self.applied, &leads) {
                 screen.line(&format!("     {levels}"));
             }
-            self.applied =
-                seen.into_iter().filter_map(|(name, seen)| Some((name, seen?.slot_out?))).collect();
             self.begin(2, moment);
         }
         heading(screen, 2, &fault.label, &fault.shown());
@@ -224,37 +233,52 @@ impl Story {
     }
 
     fn goes_on(&self, name: &str, seen: &Seen, waited: Duration) -> String {
-        let before = self.applied.get(name);
-        let before = before.map_or_else(String::new, |before| format!(" ({} before the fault)", before - 1));
+        let seconds = waited.as_secs_f64();
         match seen.slot_out {
-            Some(slot) => format!(
-                "{GOOD}{name} is level{GOOD:#} {:.2} s after it was healed, with {} slots applied{before}",
-                waited.as_secs_f64(),
-                slot - 1,
-            ),
-            None => format!("{GOOD}{name} answers{GOOD:#} {:.2} s after it was healed", waited.as_secs_f64()),
+            Some(slot) => coloured(Recovery {
+                level_after_s: Some(seconds),
+                slots_after: Some(slot.saturating_sub(1)),
+                ..self.recovery(name)
+            }),
+            None => format!("{GOOD}{name} answers{GOOD:#} {seconds:.2} s after it was healed"),
         }
     }
 
-    fn came_back(&self, name: &str, recovery: &Recovery) -> String {
-        let torn = if recovery.torn_bytes > 0 {
-            format!(", a torn last record of {} bytes cut off", recovery.torn_bytes)
+    fn came_back(&self, name: &str, told: &node::status::Recovery) -> String {
+        let sentence = coloured(Recovery {
+            restarted: true,
+            from_own_log: Some(told.from_own_log()),
+            from_peers: Some(told.from_peers()),
+            level_after_s: told.level_seconds,
+            ..self.recovery(name)
+        });
+        let torn = if told.torn_bytes > 0 {
+            format!(", a torn last record of {} bytes cut off", told.torn_bytes)
         } else {
             String::new()
         };
+        let bytes = told.snapshot_bytes + told.bytes;
         format!(
-            "{GOOD}{name} is level{GOOD:#} {:.2} s after its start: {} decisions from its own log ({} records, {} bytes, {:.3} s{torn}), {} from its peers{}",
-            recovery.level_seconds.unwrap_or_default(),
-            recovery.decisions_from_snapshot + recovery.decisions_from_log,
-            recovery.records,
-            recovery.snapshot_bytes + recovery.bytes,
-            recovery.log_seconds,
-            recovery.decisions_from_peers + recovery.slots_of_state_from_peers,
-            self.applied.get(name).map_or_else(String::new, |before| {
-                format!("; it had applied {} before the fault", before - 1)
-            }),
+            "{sentence}\n     {FAINT}its log: {} records, {bytes} bytes, read in {:.3} s{torn}{FAINT:#}",
+            told.records, told.log_seconds,
         )
     }
+
+    /// What is known of every recovery of this node.
+    fn recovery(&self, name: &str) -> Recovery {
+        Recovery {
+            node: name.to_owned(),
+            slots_before: self.applied.get(name).copied(),
+            ..Recovery::default()
+        }
+    }
+}
+
+/// The sentence of a recovery, the essential of it in colour.
+fn coloured(recovery: Recovery) -> String {
+    let sentence = recovery.told().sentence;
+    let (level, rest) = sentence.split_at(sentence.find(" level").map_or(0, |at| at + " level".len()));
+    format!("{GOOD}{level}{GOOD:#}{rest}")
 }
 
 /// Whether a node comes back from a fault of this kind as a new process.
@@ -272,12 +296,11 @@ fn heading(screen: &Screen, number: u8, title: &str, figures: &str) {
     screen.line(&format!("  {STRONG}{number} {title}{STRONG:#}\n     {figures}"));
 }
 
-/// How far each node is that says so, in one line.
-fn levels(all: &BTreeMap<String, Option<Seen>>) -> Option<String> {
-    let nodes = all.iter().filter_map(|(name, seen)| {
-        let seen = seen.as_ref()?;
-        let leads = if seen.active { " (leads)" } else { "" };
-        Some(format!("{name} {}{leads}", seen.slot_out? - 1))
+/// How far each node was that said so, in one line.
+fn levels(applied: &BTreeMap<String, u64>, leads: &BTreeSet<String>) -> Option<String> {
+    let nodes = applied.iter().map(|(name, slots)| {
+        let leads = if leads.contains(name) { " (leads)" } else { "" };
+        format!("{name} {slots}{leads}")
     });
     let nodes: Vec<String> = nodes.collect();
     (!nodes.is_empty()).then(|| format!("{FAINT}slots applied: {}{FAINT:#}", nodes.join(" · ")))

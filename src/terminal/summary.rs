@@ -3,32 +3,54 @@
 use super::layout::Figures;
 use super::{BAD, DOUBT, FAINT, GOOD, Screen};
 use anstyle::Style;
-use checker::results::{Answer, RunVerdict, VariantVerdict};
+use checker::results::{Answer, PICTURES, RunVerdict, Spread, VariantMedians};
 use std::path::Path;
 
+/// Recoveries shown; the rest is in the report.
+const RECOVERIES_SHOWN: usize = 8;
 /// Lines of evidence shown of one check; the rest is in the report.
 const EVIDENCE_SHOWN: usize = 16;
-
-/// What people open first.
-const PICTURES: [&str; 5] =
-    ["latency.png", "throughput.png", "latency-cdf.png", "backoff.png", "report.html"];
 
 /// Prints it all.
 pub(crate) fn print(screen: &Screen, verdict: &RunVerdict, folder: &Path) {
     screen.line("");
-    screen.line(&table(&verdict.variants).text(screen.columns()));
+    screen.line(&table(&verdict.medians).text(screen.columns()));
     screen.line("");
     if let Some(reading) = &verdict.reading {
         screen.line(reading);
         screen.line("");
     }
+    say_recoveries(screen, verdict);
     say_verdict(screen, verdict);
-    let there: Vec<_> = PICTURES.iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect();
+    let files = PICTURES.iter().chain([&"report.html"]);
+    let there: Vec<_> = files.map(|name| folder.join(name)).filter(|path| path.exists()).collect();
     if !there.is_empty() {
         screen.line("");
         for path in there {
             screen.line(&format!("  {}", path.display()));
         }
+    }
+}
+
+/// How each node came back that a fault had silenced.
+fn say_recoveries(screen: &Screen, verdict: &RunVerdict) {
+    let all: Vec<_> = verdict
+        .variants
+        .iter()
+        .flat_map(|variant| variant.recoveries.iter().map(move |recovery| (variant, recovery)))
+        .collect();
+    for (variant, recovery) in all.iter().take(RECOVERIES_SHOWN) {
+        let of = if verdict.variants.len() > 1 { format!("{}: ", variant.variant) } else { String::new() };
+        let style = if recovery.level_after_s.is_some() { GOOD } else { DOUBT };
+        let (node, rest) = recovery.sentence.split_once(": ").unwrap_or((&recovery.sentence, ""));
+        let rest = if rest.is_empty() { String::new() } else { format!(": {rest}") };
+        screen.line(&format!("{of}{style}{node}{style:#}{rest}"));
+    }
+    if let Some(more) = all.len().checked_sub(RECOVERIES_SHOWN).filter(|more| *more > 0) {
+        screen.line(&format!("{FAINT}and {more} more recoveries: recoveries.csv{FAINT:#}"));
+    }
+    if !all.is_empty() {
+        screen.line("");
     }
 }
 
@@ -71,54 +93,76 @@ pub(crate) fn style(answer: Answer) -> Style {
     }
 }
 
-fn table(variants: &[VariantVerdict]) -> Figures<'static> {
-    let protocol = variants.iter().any(|variant| variant.summary.protocol.is_some());
-    let mut header =
-        vec!["variant", "verdict", "ok", "refused", "fail", "info", "ok/s", "p50 ms", "p99 ms", "max ms"];
-    // Other systems have no ballots, and where nobody competes there is nothing to compare.
-    let competing = variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
-    let competing = competing
-        .into_iter()
-        .any(|figures| figures.ballots.is_some_and(|it| it.preemptions > 0 || it.adoptions > 0));
-    if protocol {
-        header.push("decided/s");
-        if competing {
-            header.extend(["preempted/s", "adopted/s"]);
-        }
-        header.push("longest gap s");
+/// How a figure is written.
+type Say = fn(f64) -> String;
+
+/// The columns of figures: heading, figure, how it is written. The last five only where nodes were sampled.
+const COLUMNS: [(&str, &str, Say); 13] = [
+    ("ok", "ok", |value| format!("{value:.0}")),
+    ("refused", "refused", |value| format!("{value:.0}")),
+    ("fail", "fail", |value| format!("{value:.0}")),
+    ("info", "info", |value| format!("{value:.0}")),
+    ("ok/s", "throughput_per_s", |value| format!("{value:.1}")),
+    ("p50 ms", "p50_ms", |value| format!("{value:.2}")),
+    ("p99 ms", "p99_ms", |value| format!("{value:.2}")),
+    ("max ms", "max_ms", |value| format!("{value:.1}")),
+    ("outage s", "longest_outage_s", |value| format!("{value:.2}")),
+    ("decided/s", "decided_per_s", |value| format!("{value:.1}")),
+    ("preempted/s", "preemptions_per_s", |value| format!("{value:.1}")),
+    ("adopted/s", "adoptions_per_s", |value| format!("{value:.1}")),
+    ("longest gap s", "longest_without_decision_s", |value| format!("{value:.2}")),
+];
+
+/// Figures of competing leaders: other systems have no ballots, and where nobody competes there is nothing to compare.
+const COMPETING: [&str; 2] = ["preemptions_per_s", "adoptions_per_s"];
+
+/// A row for each variant; where it ran several times, its medians, and below them their ranges.
+fn table(variants: &[VariantMedians]) -> Figures<'static> {
+    let some = |figure: &str| variants.iter().any(|variant| variant.figure(figure).is_some());
+    let competing = variants
+        .iter()
+        .flat_map(|variant| COMPETING.map(|figure| variant.figure(figure)))
+        .flatten()
+        .any(|figure| figure.max > 0.0);
+    let shown = |figure: &str| match figure {
+        "decided_per_s" | "longest_without_decision_s" => some(figure),
+        figure => competing || !COMPETING.contains(&figure),
+    };
+    let columns: Vec<_> = COLUMNS.iter().filter(|(_, figure, _)| shown(figure)).collect();
+    let mut header = vec!["variant", "verdict"];
+    header.extend(columns.iter().map(|(heading, ..)| *heading));
+    let livelocks = variants.iter().any(|variant| variant.livelocks > 0);
+    if livelocks {
+        header.push("leaders");
     }
-    header.push("outage s");
-    let rows = variants.iter().map(|variant| row(variant, protocol, competing)).collect();
-    Figures { header, rows, words: 2, names: 1 }
+    let rows = variants.iter().map(|variant| {
+        let several = variant.rounds.len() > 1;
+        let rounds = if several { format!("\n{} rounds", variant.rounds.len()) } else { String::new() };
+        let mut row = vec![format!("{}{rounds}", variant.variant), variant.answer.word().to_owned()];
+        row.extend(columns.iter().map(|(_, figure, say)| cell(variant.figure(figure), several, *say)));
+        if livelocks {
+            row.push(leaders(variant));
+        }
+        row
+    });
+    Figures { header, rows: rows.collect(), words: 2, names: 1 }
 }
 
-fn row(variant: &VariantVerdict, protocol: bool, competing: bool) -> Vec<String> {
-    let summary = &variant.summary;
-    let number = |value: Option<f64>, digits: usize| {
-        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
-    };
-    let mut row = vec![
-        variant.variant.clone(),
-        variant.answer.word().to_owned(),
-        summary.counts.ok.to_string(),
-        summary.counts.refused.to_string(),
-        summary.counts.failed().to_string(),
-        summary.counts.info.to_string(),
-        number(summary.throughput_per_s, 1),
-        number(summary.latency.map(|latency| latency.p50_ms), 2),
-        number(summary.latency.map(|latency| latency.p99_ms), 2),
-        number(summary.latency.map(|latency| latency.max_ms), 1),
-    ];
-    if protocol {
-        let figures = summary.protocol.as_ref();
-        row.push(number(figures.map(|f| f.decided_per_s), 1));
-        if competing {
-            let ballots = figures.and_then(|figures| figures.ballots);
-            row.push(number(ballots.map(|it| it.preemptions_per_s), 1));
-            row.push(number(ballots.map(|it| it.adoptions_per_s), 1));
-        }
-        row.push(number(figures.map(|f| f.longest_without_decision_s), 2));
+/// A median, and below it the range.
+fn cell(spread: Option<Spread>, several: bool, say: Say) -> String {
+    let Some(spread) = spread else { return "–".to_owned() };
+    let [median, min, max] = [spread.median, spread.min, spread.max].map(say);
+    match several {
+        true if min != max => format!("{median}\n{min}–{max}"),
+        true | false => median,
     }
-    row.push(number(summary.longest_outage_s, 2));
-    row
+}
+
+/// Whether the leaders were in a livelock.
+fn leaders(variant: &VariantMedians) -> String {
+    match (variant.livelocks, variant.rounds.len()) {
+        (0, _) => String::new(),
+        (_, 1) => "livelock".to_owned(),
+        (locked, rounds) => format!("livelock\n{locked} of {rounds}"),
+    }
 }

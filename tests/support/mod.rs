@@ -13,7 +13,7 @@ const HANG: Duration = Duration::from_secs(120);
 /// The binary under test, in a folder of its own.
 pub(crate) fn bench(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
-    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
+    command.current_dir(folder).env("NO_COLOR", "1").env_remove("COLUMNS").stdin(Stdio::null());
     command
 }
 

@@ -51,12 +51,8 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
 
 fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(), Fault> {
     let provisional: FxHashSet<Process> = unnumbered.values().copied().map(Process::Client).collect();
-    let invoked: FxHashSet<String> = draft
-        .events
-        .iter()
-        .filter(|event| event.kind == Kind::Invoke)
-        .map(|event| event.f.clone())
-        .collect();
+    let invoked: FxHashSet<String> =
+        draft.events.iter().filter(|event| event.kind == Kind::Invoke).map(|event| event.f.clone()).collect();
     let mut fresh = Fresh::after(
         draft.events.iter().map(|event| event.process).filter(|process| !provisional.contains(process)),
     );
@@ -93,7 +89,9 @@ fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(),
     );
     if let Some((first, rest)) = named.split_first() {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        draft.notes.push(format!("processes with names are clients with numbers of their own: {first}{more}"));
+        draft
+            .notes
+            .push(format!("processes with names are clients with numbers of their own: {first}{more}"));
     }
     Ok(())
 }
@@ -120,7 +118,9 @@ fn number_missing(draft: &mut Draft<'_>, process: Process, fresh: &mut Fresh) ->
     }
     let number = fresh.next()?;
     let mut open = false;
-    for (event, &line) in draft.events.iter_mut().zip(&draft.lines).filter(|(event, _)| event.process == process) {
+    for (event, &line) in
+        draft.events.iter_mut().zip(&draft.lines).filter(|(event, _)| event.process == process)
+    {
         let invokes = event.kind == Kind::Invoke;
         if invokes == open {
             return Err(Fault::line(
@@ -192,7 +192,8 @@ fn invocation_of(completion: &Event) -> Event {
     let mut event = completion.clone();
     event.kind = Kind::Invoke;
     (event.error, event.actual) = (None, None);
-    let steps = event.value.as_array().is_some_and(|steps| !steps.is_empty() && steps.iter().all(Value::is_array));
+    let steps =
+        event.value.as_array().is_some_and(|steps| !steps.is_empty() && steps.iter().all(Value::is_array));
     if matches!(event.f.as_str(), "read" | "get" | "dequeue" | "pop" | "peek" | "generate") && !steps {
         event.value = Value::Null;
     }

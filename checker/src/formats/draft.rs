@@ -92,7 +92,8 @@ impl<'a> Draft<'a> {
     /// Notes that the file ends inside an event.
     pub(super) fn note_cut(&mut self) {
         self.unfinished = true;
-        self.notes.push("the file ends inside an event, which is left out: the history is unfinished".to_owned());
+        self.notes
+            .push("the file ends inside an event, which is left out: the history is unfinished".to_owned());
     }
 
     /// Adds a note about `count` things, unless there are none.

@@ -139,7 +139,11 @@ pub(super) fn guess(events: &[Event]) -> ModelGuess {
 fn is_steps(value: &Value) -> bool {
     let step = |step: &Value| {
         step.as_array().is_some_and(|step| {
-            step.len() == 3 && matches!(step[0].as_str().map(|name| name.trim_start_matches(':')), Some("r" | "w" | "append" | "read" | "write"))
+            step.len() == 3
+                && matches!(
+                    step[0].as_str().map(|name| name.trim_start_matches(':')),
+                    Some("r" | "w" | "append" | "read" | "write")
+                )
         })
     };
     value.as_array().is_some_and(|steps| !steps.is_empty() && steps.iter().all(step))

@@ -5,6 +5,8 @@ use super::faults::FaultRecord;
 use super::files::write_whole;
 use super::observed::{Class, Observed};
 use super::outages::Outage;
+use super::recovery::Recovery;
+use super::rounds::{VariantMedians, names};
 use super::verdict::VariantVerdict;
 use super::{ResultsError, statistics::Quantiles};
 use crate::history::{Kind, Operation, Outcome, Phase};
@@ -57,6 +59,20 @@ pub const OUTAGES_COLUMNS: [&str; 9] = [
     "recovered_ns",
     "backlog_drained_ns",
 ];
+/// The columns of `recoveries.csv`; what each means is said at [`Recovery`].
+pub const RECOVERIES_COLUMNS: [&str; 11] = [
+    "fault",
+    "label",
+    "node",
+    "restarted",
+    "slots_before",
+    "from_own_log",
+    "from_peers",
+    "level_after_s",
+    "level_ns",
+    "slots_after",
+    "sentence",
+];
 /// The columns of `summary.csv`; what each means is said at [`Summary`](super::Summary).
 pub const SUMMARY_COLUMNS: [&str; 24] = [
     "variant",
@@ -89,7 +105,7 @@ pub const SUMMARY_COLUMNS: [&str; 24] = [
 struct Table(csv::Writer<Vec<u8>>);
 
 impl Table {
-    fn new(columns: &[&str]) -> Self {
+    fn new(columns: &[impl AsRef<[u8]>]) -> Self {
         let mut table =
             Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new()));
         table.row(columns);
@@ -205,6 +221,54 @@ pub(crate) fn outages(path: &Path, outages: &[Outage]) -> Result<(), ResultsErro
             cell(outage.recovered_ns),
             cell(outage.backlog_drained_ns),
         ]);
+    }
+    table.write(path)
+}
+
+/// Writes `recoveries.csv`.
+pub(crate) fn recoveries(path: &Path, recoveries: &[Recovery]) -> Result<(), ResultsError> {
+    let mut table = Table::new(&RECOVERIES_COLUMNS);
+    for recovery in recoveries {
+        table.row(&[
+            recovery.fault.to_string(),
+            recovery.label.clone(),
+            recovery.node.clone(),
+            recovery.restarted.to_string(),
+            cell(recovery.slots_before),
+            cell(recovery.from_own_log),
+            cell(recovery.from_peers),
+            decimal(recovery.level_after_s),
+            cell(recovery.level_ns),
+            cell(recovery.slots_after),
+            recovery.sentence.clone(),
+        ]);
+    }
+    table.write(path)
+}
+
+/// The columns of `medians.csv`: of each figure its median, least and greatest value.
+pub fn medians_columns() -> Vec<String> {
+    let words = ["variant", "verdict", "rounds", "shown", "livelocks"].map(str::to_owned);
+    let figures = names().flat_map(|name| [name.to_owned(), format!("{name}_min"), format!("{name}_max")]);
+    words.into_iter().chain(figures).collect()
+}
+
+/// Writes `medians.csv`.
+pub(crate) fn medians(path: &Path, variants: &[VariantMedians]) -> Result<(), ResultsError> {
+    let mut table = Table::new(&medians_columns());
+    for variant in variants {
+        let words = [
+            variant.variant.clone(),
+            variant.answer.word().to_owned(),
+            variant.rounds.len().to_string(),
+            variant.shown.clone(),
+            variant.livelocks.to_string(),
+        ];
+        let figures = names().flat_map(|name| {
+            let spread = variant.figure(name);
+            [spread.map(|it| it.median), spread.map(|it| it.min), spread.map(|it| it.max)].map(decimal)
+        });
+        table.row(&words.into_iter().chain(figures).collect::<Vec<_>>());
     }
     table.write(path)
 }

@@ -70,6 +70,14 @@ pub(super) fn read_optional(path: &Path) -> Result<Option<String>, ResultsError>
     }
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), ResultsError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(ResultsError::write(path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Writes a file under another name and renames it, so that nobody ever sees half of it.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ResultsError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();

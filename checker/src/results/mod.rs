@@ -20,6 +20,8 @@ mod plainly;
 mod plan;
 mod plot;
 mod promised;
+mod recovery;
+mod rounds;
 mod samples;
 mod sentences;
 mod statistics;
@@ -31,7 +33,9 @@ mod warnings;
 #[cfg(test)]
 mod tests;
 
-pub use csv_files::{FAULTS_COLUMNS, OPERATIONS_COLUMNS, OUTAGES_COLUMNS, SUMMARY_COLUMNS};
+pub use csv_files::{
+    FAULTS_COLUMNS, OPERATIONS_COLUMNS, OUTAGES_COLUMNS, RECOVERIES_COLUMNS, SUMMARY_COLUMNS, medians_columns,
+};
 pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
@@ -39,8 +43,9 @@ pub use obligations::Obligation;
 pub use outages::Outage;
 pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
 pub use plot::{PICTURES, fault_colour};
+pub use recovery::Recovery;
+pub use rounds::{Figure, Spread, VariantMedians};
 pub use samples::{Sample, read_samples};
-pub use sentences::two_sentences;
 pub use statistics::{BallotFigures, Counts, ProtocolFigures, Quantiles, Summary};
 pub use verdict::{Answer, Check, RunVerdict, VariantVerdict};
 pub use warnings::Warning;
@@ -53,8 +58,8 @@ use std::time::Duration;
 /// that time is up. This crate reads no clock itself.
 pub type Deadline<'a> = &'a dyn Fn(Duration) -> Box<dyn Fn() -> bool + Sync>;
 
-/// Judges the run in a folder and writes `operations.csv`, `faults.csv` and `outages.csv` of each variant,
-/// `summary.csv`, `verdict.json`, the [`PICTURES`] and `report.html`. Each file appears whole or not at all.
+/// Judges the run in a folder and writes `operations.csv`, `faults.csv`, `outages.csv` and `recoveries.csv`
+/// of each variant, `summary.csv`, `verdict.json`, the [`PICTURES`] and `report.html`. Each file appears whole or not at all.
 ///
 /// What the run did not come to is missing from the answer, which is then unknown at best. A variant whose
 /// files cannot be read is `failed`; an error is returned only if there is no plan or nothing can be written.
@@ -78,7 +83,7 @@ pub fn judge_read_only(
         let folder = dir.join(&variant.name);
         let (seen, unreadable) = match Observed::read(&folder, variant) {
             Ok(seen) => (seen, None),
-            Err(error) => (Observed::new(variant.clone(), None, None, &[]), Some(error)),
+            Err(error) => (Observed::new(variant.clone(), None, None, Vec::new()), Some(error)),
         };
         let mut verdict = judge_variant(&folder, &seen, deadline)?;
         if let Some(error) = unreadable {
@@ -90,12 +95,15 @@ pub fn judge_read_only(
             written = written
                 .and_then(|()| csv_files::operations(&folder.join("operations.csv"), &seen))
                 .and_then(|()| csv_files::faults(&folder.join("faults.csv"), &verdict.faults))
-                .and_then(|()| csv_files::outages(&folder.join("outages.csv"), &verdict.outages));
+                .and_then(|()| csv_files::outages(&folder.join("outages.csv"), &verdict.outages))
+                .and_then(|()| csv_files::recoveries(&folder.join("recoveries.csv"), &verdict.recoveries));
         }
         observed.push(seen);
         variants.push(verdict);
     }
     let verdict = combine(&plan, variants);
+    // Of each variant the pictures show one round.
+    observed.retain(|seen| verdict.medians.iter().any(|medians| medians.shown == seen.plan.name));
     let written = written.and_then(|()| write(dir, &plan, &observed, &verdict));
     Ok((verdict, written.err()))
 }
@@ -124,6 +132,7 @@ fn judge_variant(
     checks.push(checks::complete(observed));
     Ok(VariantVerdict {
         variant: observed.plan.name.clone(),
+        of: observed.plan.of.clone(),
         backoff: observed.plan.backoff.clone(),
         disk: observed.plan.disk.clone(),
         answer: Answer::combined(checks.iter().map(|check| check.answer)),
@@ -133,14 +142,15 @@ fn judge_variant(
         summary,
         faults: observed.faults.clone(),
         outages,
+        recoveries: recovery::recoveries(observed),
         notes: observed.notes.clone(),
     })
 }
 
 fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
     let answer = Answer::combined(variants.iter().map(|variant| variant.answer));
-    let reading =
-        if sentences::differ_in_backoff(plan) { sentences::two_sentences_of(&variants) } else { None };
+    let medians = rounds::medians(&variants);
+    let reading = if sentences::differ_in_backoff(plan) { sentences::reading(&medians) } else { None };
     RunVerdict {
         answer,
         sentence: verdict::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
@@ -151,20 +161,31 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
         seed: plan.seed,
         started: plan.started.clone(),
         machine: plan.machine.clone(),
+        again: plan.command(),
         bench: plan.bench.clone(),
         checker: env!("CARGO_PKG_VERSION").to_owned(),
+        rounds: plan.rounds(),
+        medians,
         variants,
     }
 }
 
 fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -> Result<(), ResultsError> {
     csv_files::summary(&dir.join("summary.csv"), &verdict.variants)?;
+    if verdict.rounds > 1 {
+        csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
+    }
     let mut json = serde_json::to_vec_pretty(verdict).expect("a verdict has only text keys and plain values");
     json.push(b'\n');
     files::write_whole(&dir.join("verdict.json"), &json)?;
-    let pictures = plot::pictures(plan, observed);
-    for (name, png) in &pictures {
-        files::write_whole(&dir.join(name), png)?;
+    let pictures = plot::pictures(plan, observed, verdict);
+    for name in PICTURES {
+        let path = dir.join(name);
+        match pictures.iter().find(|(drawn, _)| *drawn == name) {
+            Some((_, png)) => files::write_whole(&path, png)?,
+            // One that an earlier report drew would show what this one does not say.
+            None => files::remove(&path)?,
+        }
     }
     let page = html::report(verdict, &pictures);
     files::write_whole(&dir.join("report.html"), page.as_bytes())

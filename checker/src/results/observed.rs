@@ -57,6 +57,8 @@ pub(crate) struct Observed {
     /// `load.json`, if the variant came to its end.
     pub load: Option<Load>,
     /// What the nodes said of themselves.
+    pub samples: Vec<Sample>,
+    /// What that says of the protocol.
     pub protocol: Protocol,
     /// Whether there is a history at all.
     pub history: bool,
@@ -106,7 +108,7 @@ impl Observed {
         let history = ReadHistory::read(&dir.join("history.jsonl"))?;
         let load = Load::read(dir)?;
         let samples = read_samples(dir)?;
-        Ok(Self::new(plan.clone(), history, load, &samples))
+        Ok(Self::new(plan.clone(), history, load, samples))
     }
 
     /// Puts in order what was read.
@@ -114,7 +116,7 @@ impl Observed {
         plan: VariantPlan,
         history: Option<ReadHistory>,
         load: Option<Load>,
-        samples: &[Sample],
+        samples: Vec<Sample>,
     ) -> Self {
         let present = history.is_some();
         let ReadHistory { nemesis, operations, notes } = history.unwrap_or_default();
@@ -125,8 +127,20 @@ impl Observed {
         let load_start = start_of(&phases, Phase::Load);
         let faults = faults::records(&plan.faults, &nemesis, load_start);
         let (exits, excused) = (faults::exits(&nemesis, load_start), faults::excused(&nemesis));
-        let protocol = Protocol::from_samples(samples);
-        Self { plan, operations, faults, exits, excused, phases, load, protocol, history: present, notes }
+        let protocol = Protocol::from_samples(&samples);
+        Self {
+            plan,
+            operations,
+            faults,
+            exits,
+            excused,
+            phases,
+            load,
+            samples,
+            protocol,
+            history: present,
+            notes,
+        }
     }
 
     /// When a phase was; none if it never came.

@@ -24,6 +24,9 @@ pub struct Plan {
     /// The machine it ran on, in words: `2 cores, Linux 6.18`.
     #[serde(default)]
     pub machine: String,
+    /// The command that does the run again, as it can be typed in its folder; empty where it was not written down.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub again: String,
     /// The variants in the order in which they run; each has a folder of this name.
     pub variants: Vec<VariantPlan>,
 }
@@ -34,6 +37,12 @@ pub struct Plan {
 pub struct VariantPlan {
     /// Its name, which is also the name of its folder: `main` where the spec has no variants.
     pub name: String,
+    /// The variant of the spec that it is one round of, where each runs several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Which round of that, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
     /// The model its operations speak of, for example `register` or `kv`.
     pub model: String,
     /// The system under test, for example `paxos`.
@@ -166,7 +175,33 @@ pub struct PhaseSpan {
     pub unsent: u64,
 }
 
+impl VariantPlan {
+    /// Its name in the spec.
+    pub fn in_spec(&self) -> &str {
+        self.of.as_deref().unwrap_or(&self.name)
+    }
+}
+
 impl Plan {
+    /// How many variants the spec has.
+    pub(crate) fn variants_in_spec(&self) -> usize {
+        self.variants.iter().filter(|variant| variant.round.unwrap_or(1) == 1).count()
+    }
+
+    /// How often each variant runs.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.variants.iter().filter_map(|variant| variant.round).max().unwrap_or(1)
+    }
+
+    /// The command that does the run again, as it can be typed in its folder.
+    pub(crate) fn command(&self) -> String {
+        if self.again.is_empty() {
+            format!("bench run spec.toml --seed {}", self.seed)
+        } else {
+            self.again.clone()
+        }
+    }
+
     /// Reads `plan.json` in the folder of a run.
     pub fn read(dir: &Path) -> Result<Self, ResultsError> {
         let path = dir.join("plan.json");

@@ -36,6 +36,15 @@ pub struct Sample {
     pub backoff_ms: Option<u64>,
     /// Bytes of its log.
     pub log_bytes: Option<u64>,
+    /// Slots whose decisions its process found in its own snapshot and log.
+    #[serde(default)]
+    pub from_log: Option<u64>,
+    /// Slots whose decisions came from other nodes until it was level.
+    #[serde(default)]
+    pub from_peers: Option<u64>,
+    /// Microseconds from the start of its process until it was level with the others.
+    #[serde(default)]
+    pub level_us: Option<u64>,
 }
 
 fn parse_truth(text: &str) -> Option<bool> {
@@ -89,6 +98,9 @@ pub(crate) struct Growth {
     /// By how much.
     pub amount: u64,
 }
+
+/// A time without a decision is a standstill from here on.
+pub(crate) const STANDSTILL_NS: u64 = 200_000_000;
 
 /// Picks one counter of a sample.
 type Counter = fn(&Sample) -> Option<u64>;
@@ -148,14 +160,28 @@ impl Protocol {
         if !self.any || window.is_empty() {
             return None;
         }
-        let mut longest = 0;
-        let mut last = window.start;
+        self.pauses(window).map(|(from, to)| to - from).max()
+    }
+
+    /// The times inside the window between one decision and the next that samples saw, its edges included.
+    fn pauses(&self, window: Window) -> impl Iterator<Item = (u64, u64)> {
         let seen = self.decisions.iter().map(|growth| growth.to_ns);
-        for time in seen.filter(|time| window.holds(*time)).chain([window.end]) {
-            longest = longest.max(time - last);
+        let mut last = window.start;
+        seen.filter(move |time| window.holds(*time)).chain([window.end]).map(move |time| {
+            let pause = (last, time);
             last = time;
-        }
-        Some(longest)
+            pause
+        })
+    }
+
+    /// The pauses that are standstills: [`STANDSTILL_NS`] or longer.
+    pub(crate) fn standstills(&self, window: Window) -> impl Iterator<Item = (u64, u64)> {
+        self.pauses(window).filter(|(from, to)| to - from >= STANDSTILL_NS)
+    }
+
+    /// How long all standstills are together, in nanoseconds.
+    pub(crate) fn standstill_ns(&self, window: Window) -> u64 {
+        self.standstills(window).map(|(from, to)| to - from).sum()
     }
 }
 

@@ -1,15 +1,8 @@
-//! What the pictures of competing variants show, in two sentences made of measured figures only.
+//! What a run of competing variants shows, in sentences made of measured figures only, and figures as people read them.
 
-use super::statistics::ProtocolFigures;
-use super::verdict::{RunVerdict, VariantVerdict, grouped};
-use super::{plan::Plan, plan::VariantPlan, statistics::Quantiles};
-
-/// Two sentences on what a reader sees when the variants of a run differ in backoff: the first compares
-/// preemptions with decisions, the second what the clients got. None if there are fewer than two variants
-/// with samples, or if no leader was ever preempted. They say what was measured, and claim no more.
-pub fn two_sentences(verdict: &RunVerdict) -> Option<String> {
-    two_sentences_of(&verdict.variants)
-}
+use super::plan::{Plan, VariantPlan};
+use super::rounds::VariantMedians;
+use super::verdict::grouped;
 
 /// Whether the plan says that its variants differ in backoff; where it says nothing, they may.
 pub(crate) fn differ_in_backoff(plan: &Plan) -> bool {
@@ -19,72 +12,107 @@ pub(crate) fn differ_in_backoff(plan: &Plan) -> bool {
         || backoffs.any(|backoff| Some(backoff) != first)
 }
 
-pub(crate) fn two_sentences_of(variants: &[VariantVerdict]) -> Option<String> {
-    let measured: Vec<(&VariantVerdict, &ProtocolFigures)> =
-        variants.iter().filter_map(|variant| Some((variant, variant.summary.protocol.as_ref()?))).collect();
-    if measured.len() < 2 || measured.iter().all(|(_, figures)| figures.preemptions() == 0) {
+/// What a reader should know first of a run whose variants differ in backoff: whether there was a livelock, how the
+/// variant without backoff compares with one that has it, and what the clients got with the others. None if there are
+/// fewer than two variants with samples, or if no leader was ever preempted. All of it was measured.
+pub(crate) fn reading(medians: &[VariantMedians]) -> Option<String> {
+    let preempted = |it: &VariantMedians| it.figure("preemptions_per_s").map(|figure| figure.max);
+    let measured: Vec<&VariantMedians> = medians.iter().filter(|it| preempted(it).is_some()).collect();
+    if measured.len() < 2 || measured.iter().all(|it| preempted(it) == Some(0.0)) {
         return None;
     }
-    let most = measured.iter().copied().max_by(|a, b| per_decision(a.1).total_cmp(&per_decision(b.1)))?;
-    let least = measured.iter().copied().min_by(|a, b| per_decision(a.1).total_cmp(&per_decision(b.1)))?;
-    Some(format!("{} {}", first(most, least), second(&measured)))
-}
-
-fn per_decision(figures: &ProtocolFigures) -> f64 {
-    figures.preemptions() as f64 / (figures.decided as f64).max(0.5)
-}
-
-fn first(
-    (most, high): (&VariantVerdict, &ProtocolFigures),
-    (least, low): (&VariantVerdict, &ProtocolFigures),
-) -> String {
-    let say = |figures: &ProtocolFigures| {
-        format!(
-            "{} preemptions and {} decisions a second, at longest {} without a decision",
-            rate(figures.ballots.map_or(0.0, |ballots| ballots.preemptions_per_s)),
-            rate(figures.decided_per_s),
-            seconds(figures.longest_without_decision_s),
-        )
-    };
-    let (worse, better) = (per_decision(high), per_decision(low));
-    if worse < better * 1.1 + 0.01 {
-        return format!(
-            "In preemptions per decision the variants hardly differ: {} with {}, {} with {}.",
-            say(high),
-            most.variant,
-            say(low),
-            least.variant
-        );
+    let without = measured.iter().copied().find(|it| it.backoff.as_deref() == Some("none"));
+    let most = measured.iter().copied().max_by(|a, b| per_decision(a).total_cmp(&per_decision(b)))?;
+    let from = without.unwrap_or(most);
+    let backs_off =
+        |it: &VariantMedians| !it.backoff.as_deref().is_some_and(|how| how.starts_with("monitor"));
+    let others = || measured.iter().copied().filter(|it| it.variant != from.variant);
+    let to = others().find(|it| backs_off(it)).or_else(|| others().next())?;
+    let rest: Vec<&VariantMedians> = others().filter(|it| it.variant != to.variant).collect();
+    let mut text = vec![livelock(&measured), compared(from, to)];
+    if !rest.is_empty() {
+        text.push(clients(&rest));
     }
-    let opening = if high.decided == 0 {
-        format!("Nothing at all was decided with {} ({}); preemption", most.variant, say(high))
-    } else if high.preemptions() > high.decided {
-        format!("Preemptions outnumber decisions with {} ({}); preemption", most.variant, say(high))
-    } else {
-        format!("Preemption costs most with {} ({}) and", most.variant, say(high))
-    };
-    format!("{opening} costs least with {} ({}).", least.variant, say(low))
+    let rounds = measured.iter().map(|it| it.rounds.len()).max().unwrap_or(1);
+    if rounds > 1 {
+        text.push(format!("Figures are medians of {rounds} rounds."));
+    }
+    Some(text.join(" "))
 }
 
-fn second(measured: &[(&VariantVerdict, &ProtocolFigures)]) -> String {
-    let parts: Vec<String> = measured
+fn median(it: &VariantMedians, figure: &str) -> f64 {
+    it.figure(figure).map_or(0.0, |figure| figure.median)
+}
+
+fn per_decision(it: &VariantMedians) -> f64 {
+    median(it, "preemptions_per_s") / median(it, "decided_per_s").max(0.01)
+}
+
+/// Where there was a livelock, and what that means in figures.
+fn livelock(all: &[&VariantMedians]) -> String {
+    let locked: Vec<String> = all
         .iter()
-        .map(|(variant, _)| {
-            let summary = &variant.summary;
-            let due = summary.counts.all() + summary.unsent;
-            let share = share(summary.answered, due);
-            let p99 = summary.latency.as_ref().map_or_else(
-                || "no latency to speak of".to_owned(),
-                |Quantiles { p99_ms, .. }| format!("99 % of the answers within {}", seconds(p99_ms / 1e3)),
-            );
-            let throughput = rate(summary.throughput_per_s.unwrap_or(0.0));
+        .filter(|it| it.livelocks > 0)
+        .map(|it| {
+            let rounds = match (it.livelocks, it.rounds.len()) {
+                (_, 1) => String::new(),
+                (locked, rounds) => format!(" in {locked} of {rounds} rounds"),
+            };
             format!(
-                "{throughput} ok operations a second with {} ({share} of what was due was answered, {p99})",
-                variant.variant
+                "with {}{rounds}: leaders were preempted {} times a second while {} slots a second were decided, \
+                 and the longest standstill took {}",
+                it.variant,
+                rate(median(it, "preemptions_per_s")),
+                rate(median(it, "decided_per_s")),
+                seconds(median(it, "longest_without_decision_s")),
+            )
+        })
+        .collect();
+    if locked.is_empty() {
+        return "No livelock: with each variant more was decided than leaders were preempted.".to_owned();
+    }
+    format!("Livelock {}.", locked.join("; livelock "))
+}
+
+/// One variant beside another, figure by figure.
+fn compared(from: &VariantMedians, to: &VariantMedians) -> String {
+    let pair = |figure: &str, say: fn(f64) -> String| {
+        format!("{} → {}", say(median(from, figure)), say(median(to, figure)))
+    };
+    let parts = [
+        format!("decisions {} a second", pair("decided_per_s", rate)),
+        format!("preemptions {} a second", pair("preemptions_per_s", rate)),
+        format!("ok operations {} a second", pair("throughput_per_s", rate)),
+        format!("half of the answers within {}", pair("p50_ms", |ms| seconds(ms / 1e3))),
+        format!("answered of what was due {}", pair("answered_share", percent)),
+    ];
+    let overlap = from.figure("decided_per_s").zip(to.figure("decided_per_s"));
+    let overlap = overlap.is_some_and(|(one, other)| one.min <= other.max && other.min <= one.max);
+    let doubt = if overlap && from.rounds.len() > 1 { " (their ranges overlap)" } else { "" };
+    format!("From {} to {}: {}{doubt}.", from.variant, to.variant, parts.join(", "))
+}
+
+/// What the clients got with each of these.
+fn clients(all: &[&VariantMedians]) -> String {
+    let parts: Vec<String> = all
+        .iter()
+        .map(|it| {
+            format!(
+                "{} ok operations a second with {} (half of the answers within {})",
+                rate(median(it, "throughput_per_s")),
+                it.variant,
+                seconds(median(it, "p50_ms") / 1e3),
             )
         })
         .collect();
     format!("The clients got {}.", listed(&parts))
+}
+
+/// A share from 0 to 1 as people read it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
+pub(crate) fn percent(of_one: f64) -> String {
+    const WHOLE: f64 = 1e12;
+    share((of_one * WHOLE) as u64, WHOLE as u64)
 }
 
 fn listed(parts: &[String]) -> String {
@@ -148,8 +176,9 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 /// What sets a variant apart, beside its name: how its leaders wait, where the variants differ in that.
 pub(crate) fn detail(plan: &Plan, variant: &VariantPlan) -> Option<String> {
-    let backoff = variant.backoff.as_ref().filter(|_| plan.variants.len() > 1 && differ_in_backoff(plan))?;
-    match backoff.strip_prefix(variant.name.as_str()) {
+    let backoff =
+        variant.backoff.as_ref().filter(|_| plan.variants_in_spec() > 1 && differ_in_backoff(plan))?;
+    match backoff.strip_prefix(variant.in_spec()) {
         Some("") => None,
         Some(rest) if rest.starts_with(", ") => Some(rest[2..].to_owned()),
         Some(_) | None => Some(format!("backoff {backoff}")),

@@ -73,6 +73,8 @@ pub struct ProtocolFigures {
     pub ballots: Option<BallotFigures>,
     /// The longest time in which no sample saw a new decision, in seconds.
     pub longest_without_decision_s: f64,
+    /// The share of the time that standstills take, from 0 to 1: times of 200 ms or longer without a decision.
+    pub standstill_share: f64,
 }
 
 /// What the leaders counted in the phases load and recovery, by their samples.
@@ -161,6 +163,14 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// Whether the leaders were in a livelock: they were preempted more often than anything was decided.
+    pub fn is_livelock(&self) -> bool {
+        let livelock = |decided, it: BallotFigures| it.preemptions > decided && it.preemptions_per_s >= 1.0;
+        self.protocol.is_some_and(|it| it.ballots.is_some_and(|ballots| livelock(it.decided, ballots)))
+    }
+}
+
 fn is_ok(operation: &Operation) -> bool {
     matches!(operation.outcome, Outcome::Ok(_))
 }
@@ -244,6 +254,7 @@ fn protocol(observed: &Observed) -> Option<ProtocolFigures> {
         decided_per_s: decided / seconds,
         ballots: observed.protocol.ballots.then(|| ballots(observed, window)),
         longest_without_decision_s: to_seconds(longest),
+        standstill_share: observed.protocol.standstill_ns(window) as f64 / window.length().max(1) as f64,
     })
 }
 

@@ -4,6 +4,8 @@ use super::faults::FaultRecord;
 use super::obligations::{self, Obligation};
 use super::outages::Outage;
 use super::plan::Plan;
+use super::recovery::Recovery;
+use super::rounds::VariantMedians;
 use super::statistics::Summary;
 use super::warnings::Warning;
 use serde::{Deserialize, Serialize};
@@ -67,8 +69,11 @@ impl Check {
 /// The answer about one variant, with its figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VariantVerdict {
-    /// Its name.
+    /// Its name, which is that of its folder.
     pub variant: String,
+    /// The variant of the spec that it is one round of, where each runs several times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     /// How competing leaders wait, in words, where the plan says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff: Option<String>,
@@ -90,8 +95,17 @@ pub struct VariantVerdict {
     pub faults: Vec<FaultRecord>,
     /// What each fault cost.
     pub outages: Vec<Outage>,
+    /// How each node came back that a fault had silenced.
+    pub recoveries: Vec<Recovery>,
     /// What is odd about the files it was judged from.
     pub notes: Vec<String>,
+}
+
+impl VariantVerdict {
+    /// Its name in the spec.
+    pub fn of(&self) -> &str {
+        self.of.as_deref().unwrap_or(&self.variant)
+    }
 }
 
 /// The answer of a whole run: `verdict.json`.
@@ -101,8 +115,7 @@ pub struct RunVerdict {
     pub answer: Answer,
     /// The answer in one plain sentence.
     pub sentence: String,
-    /// What the pictures show, where variants compete with each other (see
-    /// [`two_sentences`](super::two_sentences)).
+    /// What the run shows, where variants differ in how competing leaders wait: livelock or not, and what it costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<String>,
     /// What makes the answer weaker than it looks, over all variants.
@@ -117,15 +130,36 @@ pub struct RunVerdict {
     pub started: String,
     /// The machine it ran on.
     pub machine: String,
+    /// The command that does it again, as it can be typed in its folder.
+    pub again: String,
     /// Version of the bench that ran it.
     pub bench: String,
     /// Version of the checker that judged it.
     pub checker: String,
-    /// Each variant, in the order of the plan.
+    /// How often each variant ran.
+    pub rounds: u32,
+    /// Each variant of the spec: medians over its rounds, with their ranges.
+    pub medians: Vec<VariantMedians>,
+    /// Each variant (each round of each, where there are several), in the order of the plan.
     pub variants: Vec<VariantVerdict>,
 }
 
 impl RunVerdict {
+    /// Whether competing leaders are what the run is about: its variants differ in backoff and somebody was preempted,
+    /// or there was a preemption for each ten decisions.
+    pub(crate) fn leaders_compete(&self) -> bool {
+        let figures = || self.variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
+        self.reading.is_some()
+            && self.differ_in_backoff()
+            && figures().any(|figures| figures.preemptions() > 0)
+            || figures().any(|figures| figures.preemptions() * 10 > figures.decided)
+    }
+
+    /// Whether the variants differ in how their leaders wait.
+    pub(crate) fn differ_in_backoff(&self) -> bool {
+        self.variants.windows(2).any(|pair| pair[0].backoff != pair[1].backoff)
+    }
+
     /// The checks that are not valid, each with the name of its variant, worst first.
     pub fn complaints(&self) -> Vec<(&str, &Check)> {
         let mut all: Vec<_> = self

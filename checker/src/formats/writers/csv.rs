@@ -10,7 +10,9 @@ pub(super) fn write(events: &[Event]) -> Result<Vec<u8>, Refusal> {
     let refuse = |message: String| Refusal { event: None, message };
     let operations = pair(events).map_err(|error| refuse(error.to_string()))?;
     let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    table.write_record(OPERATIONS_COLUMNS.iter().chain(&["invoked_index", "completed_index"])).map_err(|error| refuse(error.to_string()))?;
+    table
+        .write_record(OPERATIONS_COLUMNS.iter().chain(&["invoked_index", "completed_index"]))
+        .map_err(|error| refuse(error.to_string()))?;
     for (index, operation) in operations.iter().enumerate() {
         let cells = row(index, operation)?;
         let indexes = [operation.invoked.to_string(), cell(operation.completed)];

@@ -47,7 +47,9 @@ pub(super) fn explain(
     };
     // What was possible is a statement about the whole history; the part that is left knows less.
     let stuck = match search(values, &prefix, limits, false) {
-        Found::Stuck(whole) if stuck.as_ref().is_none_or(|part| part.op.origin == whole.op.origin) => Some(whole),
+        Found::Stuck(whole) if stuck.as_ref().is_none_or(|part| part.op.origin == whole.op.origin) => {
+            Some(whole)
+        }
         Found::Stuck(_) | Found::Unknown { .. } | Found::Linearizable => {
             partial = stuck.is_some();
             stuck

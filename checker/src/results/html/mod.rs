@@ -2,9 +2,9 @@
 
 mod obligations;
 pub(crate) mod page;
+pub(crate) mod table;
 mod tables;
 
-use super::plot::PICTURES;
 use super::verdict::{Answer, RunVerdict, upper_first};
 use std::fmt::Write;
 
@@ -43,8 +43,8 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The page. `pictures` are PNG files in the order of [`PICTURES`]; where leaders compete, the last comes first.
-pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 4]) -> String {
+/// The page with these PNG files, which are some of [`PICTURES`](super::PICTURES).
+pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>)]) -> String {
     let mut html = String::with_capacity(pictures.iter().map(|(_, png)| png.len() * 4 / 3 + 2000).sum());
     let spec = escape(&verdict.spec);
     let word = verdict.answer.word();
@@ -70,17 +70,14 @@ pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 
     }
     html.push_str(&obligations::warnings(verdict));
     html.push_str("</header>");
+    html.push_str(&tables::recoveries(verdict));
     html.push_str(&tables::variants(verdict));
     html.push_str("<section><h2>Pictures</h2>");
-    let mut shown: Vec<_> = pictures.iter().zip(page::CAPTIONS).collect();
-    if leaders_compete(verdict) {
-        shown.rotate_right(1);
-    }
-    for ((name, png), what) in shown {
-        debug_assert!(PICTURES.contains(name), "a picture nobody announced");
+    for (name, png) in pictures {
+        let what = page::caption(name);
         let _ = write!(
             html,
-            "<figure><img alt=\"{what}\" src=\"data:image/png;base64,{}\"><figcaption>{what} ({name})</figcaption></figure>",
+            "<figure><div class=\"wide\"><img alt=\"{what}\" src=\"data:image/png;base64,{}\"></div><figcaption>{what} ({name})</figcaption></figure>",
             base64(png)
         );
     }
@@ -91,14 +88,6 @@ pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>); 
     html.push_str(&tables::origin(verdict));
     html.push_str("</main></body></html>\n");
     html
-}
-
-/// Whether preemption is what the run is about: its variants differ in backoff and somebody was preempted, or
-/// there was a preemption for each ten decisions.
-fn leaders_compete(verdict: &RunVerdict) -> bool {
-    let figures = verdict.variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
-    verdict.reading.is_some() && tables::differ_in_backoff(verdict)
-        || figures.into_iter().any(|figures| figures.preemptions() * 10 > figures.decided)
 }
 
 /// The sentence without its first word, which stands beside it as a badge.

@@ -1,6 +1,7 @@
 //! The parts of the page that say what an answer rests on: warnings, and the table of obligations.
 
 use super::escape;
+use super::table::{Column, Table};
 use crate::results::verdict::{RunVerdict, VariantVerdict, grouped};
 use std::fmt::Write;
 
@@ -30,24 +31,24 @@ pub(super) fn table(variant: &VariantVerdict) -> String {
     }
     let unmet = variant.obligations.iter().filter(|obligation| !obligation.met).count();
     let open = if unmet > 0 { " open" } else { "" };
-    let mut html = format!(
-        "<details{open}><summary>{} obligations, {unmet} not met</summary><div class=\"wide\"><table><thead><tr>\
-         <th class=\"left\">check</th><th class=\"left\">what must have been seen</th><th>seen</th><th>needed</th>\
-         <th class=\"left\">missing</th></tr></thead><tbody>",
-        variant.obligations.len()
-    );
+    let mut table = Table::new([
+        ("check", Column::Left),
+        ("what must have been seen", Column::Prose),
+        ("seen", Column::Right),
+        ("needed", Column::Right),
+        ("missing", Column::Prose),
+    ]);
     for obligation in &variant.obligations {
         let met = if obligation.met { "✓" } else { "?" };
-        let _ = write!(
-            html,
-            "<tr><td class=\"left\">{met} {}</td><td class=\"prose\">{}</td><td>{}</td><td>{}</td><td class=\"prose\">{}</td></tr>",
-            escape(obligation.check),
+        table.row([
+            format!("{met} {}", escape(obligation.check)),
             escape(&obligation.what),
             grouped(obligation.counted),
             grouped(obligation.required),
-            escape(&obligation.missing.join(", "))
-        );
+            escape(&obligation.missing.join(", ")),
+        ]);
     }
-    html.push_str("</tbody></table></div></details>");
-    html
+    let all = variant.obligations.len();
+    let summary = format!("<details{open}><summary>{all} obligations, {unmet} not met</summary>");
+    format!("{summary}{}</details>", table.finish())
 }

@@ -1,12 +1,17 @@
 //! What is the same on every report: the style, the captions, how to read it.
 
-/// Captions of the pictures, in their order.
-pub(super) const CAPTIONS: [&str; 4] = [
-    "Latency of each operation against the time it was due; faults shaded and named",
-    "Operations that came back a second, by outcome",
-    "Share of the operations due that were answered within a time, variants over one another",
-    "Decisions, preemptions and adoptions a second, and the times in which nothing was decided",
-];
+/// The caption of the picture of this name.
+pub(super) fn caption(picture: &str) -> &'static str {
+    match picture {
+        "backoff.png" => {
+            "Decisions, preemptions and adoptions a second, and the times in which nothing was decided"
+        }
+        "recovery.png" => "How each node came back: slots applied, from its own log and from its peers",
+        "latency.png" => "Latency of each operation against the time it was due; faults shaded and named",
+        "throughput.png" => "Operations that came back a second, by outcome",
+        _ => "Share of the operations due that were answered within a time, variants over one another",
+    }
+}
 
 /// The style sheet, for light and dark.
 pub(crate) const STYLE: &str = "
@@ -33,6 +38,8 @@ th,td{padding:7px 8px;border-bottom:1px solid var(--line);text-align:right;verti
 th{color:var(--grey);font-weight:600;white-space:normal;vertical-align:bottom}
 th:first-child,td:first-child,td.left,th.left{text-align:left}
 td.prose{white-space:normal;text-align:left;min-width:220px}
+small{color:var(--grey);font-size:12px}
+.recoveries{margin:0;padding-left:20px}
 figure{margin:20px 0 28px}
 img{width:100%;height:auto;border:1px solid var(--line);border-radius:8px;background:#fff}
 figcaption{color:var(--grey);font-size:14px;margin-top:4px}
@@ -42,7 +49,13 @@ ul.evidence{margin:4px 0 0;padding-left:20px;color:var(--grey);font-size:14px;ov
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;font-size:15px}
 summary{cursor:pointer}
 dt{color:var(--grey)}dd{margin:0;overflow-wrap:anywhere}
-code{font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
+@media(max-width:640px){main{padding:20px 14px 40px}h1{font-size:21px}.badge{font-size:16px}
+thead{display:none}tr{display:block;border:1px solid var(--line);border-radius:8px;margin:0 0 12px;padding:6px 10px}
+td,td.left{display:flex;justify-content:space-between;gap:16px;border:0;padding:3px 0;white-space:normal;text-align:right}
+td::before{content:attr(data-label);color:var(--grey);text-align:left}td.prose{display:block}
+td.prose::before{display:block}dl{grid-template-columns:1fr;gap:2px}dd{margin:0 0 10px}
+figure img{width:900px;max-width:none}.check{padding:10px}.reading{padding-left:12px;font-size:16px}}
+code{overflow-wrap:anywhere;font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
 ";
 
 /// How to read the page. Holds nothing of a run.
@@ -61,7 +74,12 @@ where answers end.</dd>
 <dt>outage</dt><dd>The longest time without an ok that touches the time from a fault's start until the next fault after its heal.</dd>
 <dt>recovered</dt><dd>From then on, for half a second, at least 80 % as many ok a second as before the first fault. It is always
 counted from the heal; 0 means that it did not need the heal.</dd>
+<dt>level</dt><dd>The node has applied what the furthest replica had when it came back. A node of the bench's own store
+counts this from its start; others are watched twenty times a second.</dd>
 <dt>backlog drained</dt><dd>From then on every operation was sent at most 100 ms after it was due (open loop only).</dd>
+<dt>livelock</dt><dd>Leaders were preempted more often than anything was decided: each new ballot ends that of another leader
+before it gets anything done.</dd>
+<dt>standstill</dt><dd>A time of 200 ms or longer in which nothing was decided.</dd>
 <dt>decided, preemptions, adoptions</dt><dd>What the nodes count, as sampled: slots applied by the furthest replica, leaders preempted by a
 higher ballot, leaders adopted by a majority.</dd>
 </dl></section>";

@@ -1,9 +1,10 @@
 //! The parts of the page that are made of a run's figures.
 
+use super::table::{Column, Table};
 use super::{escape, obligations, sign};
 use crate::results::evidence::brief;
-use crate::results::sentences::{rate, seconds};
-use crate::results::statistics::Summary;
+use crate::results::rounds::VariantMedians;
+use crate::results::sentences::{percent, rate, seconds};
 use crate::results::verdict::{Answer, RunVerdict, VariantVerdict, grouped};
 use std::fmt::Write;
 
@@ -11,25 +12,6 @@ fn badge(answer: Answer) -> String {
     let word = answer.word();
     format!("<span class=\"badge small {word}\">{} {word}</span>", sign(answer))
 }
-
-fn row(html: &mut String, cells: &[String]) {
-    html.push_str("<tr>");
-    for cell in cells {
-        let _ = write!(html, "<td>{cell}</td>");
-    }
-    html.push_str("</tr>");
-}
-
-fn header(html: &mut String, columns: &[&str]) {
-    html.push_str("<div class=\"wide\"><table><thead><tr>");
-    for column in columns {
-        let class = if matches!(*column, "variant" | "evidence") { " class=\"left\"" } else { "" };
-        let _ = write!(html, "<th{class}>{column}</th>");
-    }
-    html.push_str("</tr></thead><tbody>");
-}
-
-const END: &str = "</tbody></table></div>";
 
 fn dash() -> String {
     "–".to_owned()
@@ -39,72 +21,63 @@ fn time(value: Option<f64>) -> String {
     value.map_or_else(dash, |value| escape(&seconds(value)))
 }
 
+/// The headings of figures, behind that of the variant they are of.
+fn named<'a>(figures: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = (&'a str, Column)> {
+    [("variant", Column::Left)].into_iter().chain(figures.into_iter().map(|figure| (figure, Column::Right)))
+}
+
 /// The table of variants.
 pub(super) fn variants(verdict: &RunVerdict) -> String {
     let mut html = "<section><h2>Figures</h2>".to_owned();
-    header(
-        &mut html,
-        &[
-            "variant",
-            "verdict",
-            "operations",
-            "ok",
-            "refused",
-            "fail",
-            "info",
-            "unsent",
-            "ok/s",
-            "p50",
-            "p90",
-            "p99",
-            "p99.9",
-            "max",
-        ],
-    );
-    for variant in &verdict.variants {
-        let summary = &variant.summary;
-        let latency = |pick: fn(&crate::results::Quantiles) -> f64| {
-            time(summary.latency.as_ref().map(|quantiles| pick(quantiles) / 1e3))
-        };
-        row(
-            &mut html,
-            &[
-                escape(&variant.variant),
-                badge(variant.answer),
-                grouped(summary.counts.all()),
-                grouped(summary.counts.ok),
-                grouped(summary.counts.refused),
-                grouped(summary.counts.failed()),
-                grouped(summary.counts.info),
-                grouped(summary.unsent),
-                summary.throughput_per_s.map_or_else(dash, rate),
-                latency(|quantiles| quantiles.p50_ms),
-                latency(|quantiles| quantiles.p90_ms),
-                latency(|quantiles| quantiles.p99_ms),
-                latency(|quantiles| quantiles.p999_ms),
-                latency(|quantiles| quantiles.max_ms),
-            ],
-        );
+    let figures = [
+        "verdict",
+        "operations",
+        "ok",
+        "refused",
+        "fail",
+        "info",
+        "unsent",
+        "ok/s",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+    ];
+    let mut table = Table::new(named(figures));
+    for medians in &verdict.medians {
+        let cell = |figure: &str, say: fn(f64) -> String| spread(medians, figure, say).unwrap_or_else(dash);
+        table.row([
+            name_of(medians),
+            badge(medians.answer),
+            cell("operations", count),
+            cell("ok", count),
+            cell("refused", count),
+            cell("fail", count),
+            cell("info", count),
+            cell("unsent", count),
+            cell("throughput_per_s", rate),
+            cell("p50_ms", milliseconds),
+            cell("p90_ms", milliseconds),
+            cell("p99_ms", milliseconds),
+            cell("p999_ms", milliseconds),
+            cell("max_ms", milliseconds),
+        ]);
     }
-    html.push_str(END);
+    html.push_str(&table.finish());
     html.push_str(&protocol(verdict));
     html.push_str(&backoffs(verdict));
     html.push_str("</section>");
     html
 }
 
-/// Whether the variants differ in how their leaders wait.
-pub(super) fn differ_in_backoff(verdict: &RunVerdict) -> bool {
-    verdict.variants.windows(2).any(|pair| pair[0].backoff != pair[1].backoff)
-}
-
 /// How the leaders of each variant wait, where the variants differ in that.
 fn backoffs(verdict: &RunVerdict) -> String {
-    if !differ_in_backoff(verdict) {
+    if !verdict.differ_in_backoff() {
         return String::new();
     }
     let mut html = "<dl>".to_owned();
-    for variant in &verdict.variants {
+    for variant in &verdict.medians {
         let backoff = variant.backoff.as_deref().unwrap_or("not said");
         let _ = write!(html, "<dt>{}</dt><dd>backoff: {}</dd>", escape(&variant.variant), escape(backoff));
     }
@@ -114,36 +87,92 @@ fn backoffs(verdict: &RunVerdict) -> String {
 
 /// What the protocol did and how long clients were without it. Columns that no variant has a figure for are left out.
 fn protocol(verdict: &RunVerdict) -> String {
-    type Cell = fn(&Summary) -> Option<String>;
-    const COLUMNS: [(&str, Cell); 9] = [
-        ("decided", |it| it.protocol.map(|it| grouped(it.decided))),
-        ("decided/s", |it| it.protocol.map(|it| rate(it.decided_per_s))),
-        ("preemptions", |it| it.protocol?.ballots.map(|it| grouped(it.preemptions))),
-        ("preemptions/s", |it| it.protocol?.ballots.map(|it| rate(it.preemptions_per_s))),
-        ("adoptions", |it| it.protocol?.ballots.map(|it| grouped(it.adoptions))),
-        ("adoptions/s", |it| it.protocol?.ballots.map(|it| rate(it.adoptions_per_s))),
-        ("longest without a decision", |it| {
-            it.protocol.map(|it| escape(&seconds(it.longest_without_decision_s)))
-        }),
-        ("longest outage", |it| it.longest_outage_s.map(|it| escape(&seconds(it)))),
-        ("recovered after the heal", |it| it.time_to_recover_s.map(|it| escape(&seconds(it)))),
+    type Cell = fn(&VariantMedians) -> Option<String>;
+    const COLUMNS: [(&str, Cell); 8] = [
+        ("leaders in livelock", livelock),
+        ("decided/s", |it| spread(it, "decided_per_s", rate)),
+        ("preemptions/s", |it| spread(it, "preemptions_per_s", rate)),
+        ("adoptions/s", |it| spread(it, "adoptions_per_s", rate)),
+        ("longest without a decision", |it| spread(it, "longest_without_decision_s", seconds)),
+        ("in standstill", |it| spread(it, "standstill_share", percent)),
+        ("longest outage", |it| spread(it, "longest_outage_s", seconds)),
+        ("recovered after the heal", |it| spread(it, "time_to_recover_s", seconds)),
     ];
-    let known =
-        |(_, cell): &&(&str, Cell)| verdict.variants.iter().any(|variant| cell(&variant.summary).is_some());
+    let known = |(_, cell): &&(&str, Cell)| verdict.medians.iter().any(|medians| cell(medians).is_some());
     let columns: Vec<_> = COLUMNS.iter().filter(known).collect();
     if columns.is_empty() {
         return String::new();
     }
-    let mut html = String::new();
-    let names: Vec<&str> = std::iter::once("variant").chain(columns.iter().map(|(name, _)| *name)).collect();
-    header(&mut html, &names);
-    for variant in &verdict.variants {
-        let cells = columns.iter().map(|(_, cell)| cell(&variant.summary).unwrap_or_else(dash));
-        let cells: Vec<String> = std::iter::once(escape(&variant.variant)).chain(cells).collect();
-        row(&mut html, &cells);
+    let mut table = Table::new(named(columns.iter().map(|(heading, _)| *heading)));
+    for medians in &verdict.medians {
+        let cells = columns.iter().map(|(_, cell)| cell(medians).unwrap_or_else(dash));
+        table.row(std::iter::once(name_of(medians)).chain(cells));
     }
-    html.push_str(END);
+    let mut html = table.finish();
+    if verdict.rounds > 1 {
+        let rounds = verdict.rounds;
+        let _ = write!(
+            html,
+            "<p class=\"about\">Medians of {rounds} rounds, with the range below each. The pictures show the round with the \
+             median of ok/s; all rounds are in summary.csv.</p>"
+        );
+    }
     html
+}
+
+/// The name of a variant, and how many rounds it has.
+fn name_of(medians: &VariantMedians) -> String {
+    match medians.rounds.len() {
+        0 | 1 => escape(&medians.variant),
+        rounds => format!("{}<br><small>{rounds} rounds</small>", escape(&medians.variant)),
+    }
+}
+
+/// A figure, with its range over the rounds where there are several and it differs between them.
+fn spread(medians: &VariantMedians, figure: &str, say: fn(f64) -> String) -> Option<String> {
+    let spread = medians.figure(figure)?;
+    let [median, min, max] = [spread.median, spread.min, spread.max].map(|value| escape(&say(value)));
+    if medians.rounds.len() < 2 || min == max {
+        return Some(median);
+    }
+    Some(format!("{median}<br><small>{min} – {max}</small>"))
+}
+
+/// Whether the leaders of a variant were in a livelock, and in how many rounds; none where none was ever preempted.
+fn livelock(medians: &VariantMedians) -> Option<String> {
+    medians.figure("preemptions_per_s").filter(|figure| figure.max > 0.0)?;
+    Some(match (medians.livelocks, medians.rounds.len()) {
+        (0, _) => "no".to_owned(),
+        (_, 1) => "<strong>livelock</strong>".to_owned(),
+        (locked, rounds) => {
+            format!("<strong>livelock</strong><br><small>{locked} of {rounds} rounds</small>")
+        }
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a median of counts")]
+fn count(value: f64) -> String {
+    grouped(value.round() as u64)
+}
+
+fn milliseconds(value: f64) -> String {
+    seconds(value / 1e3)
+}
+
+/// How each node came back, in a sentence.
+pub(super) fn recoveries(verdict: &RunVerdict) -> String {
+    let mut html = String::new();
+    for variant in &verdict.variants {
+        let of = if verdict.variants.len() > 1 { format!("{}: ", variant.variant) } else { String::new() };
+        for recovery in &variant.recoveries {
+            let said = format!("{of}{} (fault {}, {})", recovery.sentence, recovery.fault, recovery.label);
+            let _ = write!(html, "<li>{}</li>", escape(&said));
+        }
+    }
+    if html.is_empty() {
+        return html;
+    }
+    format!("<section><h2>Recovery</h2><ul class=\"recoveries\">{html}</ul></section>")
 }
 
 /// The table of faults.
@@ -153,22 +182,21 @@ pub(super) fn faults(verdict: &RunVerdict) -> String {
         html.push_str("<p>None was planned.</p></section>");
         return html;
     }
-    let columns = [
-        "fault",
-        "variant",
-        "start",
-        "first error",
-        "healed",
-        "backlog drained",
-        "outage",
-        "recovered after the heal",
-        "evidence",
-    ];
-    header(&mut html, &columns);
+    let mut table = Table::new([
+        ("fault", Column::Left),
+        ("variant", Column::Left),
+        ("start", Column::Right),
+        ("first error", Column::Right),
+        ("healed", Column::Right),
+        ("backlog drained", Column::Right),
+        ("outage", Column::Right),
+        ("recovered after the heal", Column::Right),
+        ("evidence", Column::Prose),
+    ]);
     for variant in &verdict.variants {
-        fault_rows(&mut html, variant);
+        fault_rows(&mut table, variant);
     }
-    html.push_str(END);
+    html.push_str(&table.finish());
     html.push_str(
         "<p class=\"about\">Start, first error, heal and the end of the backlog are in seconds since the load began, as in the \
          pictures; outage and recovery are lengths of time.</p></section>",
@@ -176,7 +204,7 @@ pub(super) fn faults(verdict: &RunVerdict) -> String {
     html
 }
 
-fn fault_rows(html: &mut String, variant: &VariantVerdict) {
+fn fault_rows(table: &mut Table, variant: &VariantVerdict) {
     for fault in &variant.faults {
         let outage = variant.outages.iter().find(|outage| outage.fault == fault.fault);
         let moment = |ns: Option<u64>| {
@@ -189,11 +217,8 @@ fn fault_rows(html: &mut String, variant: &VariantVerdict) {
             folded(&fault.evidence)
         };
         let lasted = |ns: Option<u64>| time(ns.map(|ns| ns as f64 / 1e9));
-        let _ = write!(
-            html,
-            "<tr><td>{}. {}</td><td class=\"left\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"prose\">{evidence}</td></tr>",
-            fault.fault,
-            escape(&fault.label),
+        table.row([
+            format!("{}. {}", fault.fault, escape(&fault.label)),
             escape(&variant.variant),
             moment(fault.start_ns),
             moment(outage.and_then(|outage| outage.first_error_ns)),
@@ -201,7 +226,8 @@ fn fault_rows(html: &mut String, variant: &VariantVerdict) {
             moment(outage.and_then(|outage| outage.backlog_drained_ns)),
             lasted(outage.and_then(|outage| outage.outage_ns)),
             lasted(outage.and_then(|outage| outage.time_to_recover_ns(fault))),
-        );
+            evidence,
+        ]);
     }
 }
 
@@ -252,7 +278,7 @@ pub(super) fn origin(verdict: &RunVerdict) -> String {
     format!(
         "<section><h2>Origin</h2><dl><dt>spec</dt><dd>{}</dd><dt>seed</dt><dd>{}</dd><dt>started</dt><dd>{}</dd>\
          <dt>machine</dt><dd>{}</dd><dt>versions</dt><dd>bench {}, judged by checker {}</dd>\
-         <dt>do it again</dt><dd><code>bench run spec.toml --seed {}</code>, in this folder</dd>\
+         <dt>do it again</dt><dd><code>{}</code>, in this folder</dd>\
          <dt>judge it again</dt><dd><code>bench report .</code>, in this folder</dd></dl></section>",
         escape(&verdict.spec),
         verdict.seed,
@@ -260,6 +286,6 @@ pub(super) fn origin(verdict: &RunVerdict) -> String {
         escape(&verdict.machine),
         escape(&verdict.bench),
         escape(&verdict.checker),
-        verdict.seed,
+        escape(&verdict.again),
     )
 }

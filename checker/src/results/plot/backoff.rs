@@ -1,36 +1,37 @@
 //! `backoff.png`: what competing leaders do to each other and what gets decided, variants over one another.
 //!
 //! Three panels share the time axis: decisions, preemptions and adoptions a second as far as there were any, with
-//! the mean of each variant beside them. Below, one bar per variant is dark wherever nothing was decided.
+//! the mean of each variant beside them, and its range over the rounds. Below, one bar per variant shows standstills.
 
 use super::canvas::{Anchor, Canvas, Pen, Rect, fitted, text_width};
 use super::frame::{self, Area, Sign};
 use super::scale::{Scale, duration};
 use super::style::{ASIDE, AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PROSE, WIDTH, fault, variant};
-use super::{bin_ns, origin, pixels, time_axis, variant_name};
+use super::{bin_ns, detail, origin, pixels, time_axis, variant_name};
 use crate::history::Phase;
 use crate::results::observed::{Observed, Window};
 use crate::results::plan::Plan;
-use crate::results::samples::{Growth, Protocol, rates, total};
-use crate::results::sentences::{detail, rate, seconds, share};
+use crate::results::rounds::{Spread, VariantMedians};
+use crate::results::samples::{Growth, Protocol, STANDSTILL_NS, rates, total};
+use crate::results::sentences::{rate, seconds, share};
 
-const LEFT: f64 = 150.0;
+const LEFT: f64 = 190.0;
 const RIGHT: f64 = 1260.0;
 const BARS_LEFT: f64 = 1330.0;
 const BARS_RIGHT: f64 = 1752.0;
-/// A time without a decision counts as standing still from here on.
-const STILL_NS: u64 = 200_000_000;
+/// Pixels that are left light where one standstill ends and the next begins, or two would look like one.
+const BETWEEN: f64 = 3.0;
 
-/// One panel: its title, and which counter it shows.
-type Counter = (&'static str, fn(&Protocol) -> &Vec<Growth>);
+/// One panel: its title, which counter it shows, and the figure that is its mean.
+type Counter = (&'static str, fn(&Protocol) -> &Vec<Growth>, &'static str);
 
 const COUNTERS: [Counter; 3] = [
-    ("Decisions per second", |protocol| &protocol.decisions),
-    ("Preemptions per second", |protocol| &protocol.preemptions),
-    ("Adoptions per second", |protocol| &protocol.adoptions),
+    ("Decisions per second", |protocol| &protocol.decisions, "decided_per_s"),
+    ("Preemptions per second", |protocol| &protocol.preemptions, "preemptions_per_s"),
+    ("Adoptions per second", |protocol| &protocol.adoptions, "adoptions_per_s"),
 ];
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedians]) -> Vec<u8> {
     let legend: Vec<_> = variants
         .iter()
         .enumerate()
@@ -40,13 +41,17 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     let (title, sentence) = if counters.len() > 1 {
         (
             "Competing leaders",
-            "What the leaders did to each other, and what was decided meanwhile. On the right: the mean of load and recovery.",
+            "What the leaders did to each other, and what was decided meanwhile. On the right: the mean of load and recovery",
         )
     } else {
         (
             "Decisions",
-            "What was decided when; no leader was ever preempted or adopted. On the right: the mean of load and recovery.",
+            "What was decided when; no leader was ever preempted or adopted. On the right: the mean of load and recovery",
         )
+    };
+    let sentence = match plan.rounds() {
+        1 => format!("{sentence}."),
+        rounds => format!("{sentence}, median and range of {rounds} rounds."),
     };
     let top = frame::head_height(&legend);
     let (height, gap) = (300.0, 128.0);
@@ -54,16 +59,16 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     let bars_top = top + counters.len() as f64 * (height + gap) + 76.0;
     let bottom = bars_top + row * variants.len().max(1) as f64;
     let mut canvas = Canvas::new(WIDTH, pixels(bottom + 104.0));
-    frame::head(&mut canvas, title, &origin(plan), sentence, &legend);
+    frame::head(&mut canvas, title, &origin(plan), &sentence, &legend);
     let x = time_axis(variants);
     for (place, counter) in counters.iter().enumerate() {
         let panel_top = top + 88.0 + place as f64 * (height + gap);
         let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height };
         panel(&mut canvas, rect, x, variants, counter);
-        means(&mut canvas, rect, plan, variants, counter);
+        means(&mut canvas, rect, plan, (variants, medians), counter.2);
     }
     let rect = Rect { left: LEFT, top: bars_top, width: RIGHT - LEFT, height: bottom - bars_top };
-    stillness(&mut canvas, rect, x, row, variants);
+    standstills(&mut canvas, rect, x, row, plan, variants);
     canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 80.0, Anchor::Middle, PROSE, frame::TIME);
     canvas.png()
 }
@@ -77,7 +82,7 @@ fn counters(variants: &[Observed]) -> Vec<Counter> {
     std::iter::once(decisions).chain(others.into_iter().filter(counted)).collect()
 }
 
-fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (title, growths): &Counter) {
+fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (title, growths, _): &Counter) {
     let Scale::Linear(from, to) = x else { return };
     let bin = bin_ns(to - from, 60.0).max(200_000_000);
     let lines: Vec<Vec<f64>> = variants
@@ -109,7 +114,7 @@ fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (titl
 /// The name of a variant with what sets it apart; that stands in the legend alone.
 fn named(plan: &Plan, observed: &Observed) -> String {
     let name = variant_name(plan, observed);
-    detail(plan, &observed.plan).map_or_else(|| name.to_owned(), |detail| format!("{name} ({detail})"))
+    detail(plan, observed).map_or_else(|| name.to_owned(), |detail| format!("{name} ({detail})"))
 }
 
 /// The time without a last bin that would be less than half as wide as the others: its rate would be chance.
@@ -158,88 +163,82 @@ fn surroundings(canvas: &mut Canvas, area: &Area, variants: &[Observed]) {
     }
 }
 
-/// The mean of each variant as a bar with its figure, on one scale.
-fn means(canvas: &mut Canvas, rect: Rect, plan: &Plan, variants: &[Observed], (_, growths): &Counter) {
-    let means: Vec<Option<f64>> = variants
-        .iter()
-        .map(|observed| {
-            let measured = observed.measured();
-            let known = observed.protocol.any && !measured.is_empty();
-            known.then(|| total(growths(&observed.protocol), measured) / measured.seconds())
-        })
-        .collect();
-    let highest = means.iter().flatten().copied().fold(0.0, f64::max).max(1e-9);
+/// The mean of each variant as a bar with its figure, on one scale; a line shows its range over the rounds.
+fn means(
+    canvas: &mut Canvas,
+    rect: Rect,
+    plan: &Plan,
+    (variants, medians): (&[Observed], &[VariantMedians]),
+    figure: &str,
+) {
+    let spread = |observed: &Observed| {
+        let of = medians.iter().find(|medians| medians.variant == observed.plan.in_spec());
+        of.and_then(|medians| medians.figure(figure))
+    };
+    let means: Vec<Option<Spread>> = variants.iter().map(spread).collect();
+    let highest = means.iter().flatten().map(|mean| mean.max).fold(0.0, f64::max).max(1e-9);
     let row = (rect.height / variants.len().max(1) as f64).min(100.0);
-    let room = BARS_RIGHT - BARS_LEFT - 120.0;
+    let room = BARS_RIGHT - BARS_LEFT - 140.0;
     let first = rect.top + (rect.height - row * variants.len() as f64) / 2.0;
     canvas.line((BARS_LEFT, rect.top), (BARS_LEFT, rect.bottom()), 2.0, AXIS);
     for (place, (observed, mean)) in variants.iter().zip(&means).enumerate() {
         let top = first + place as f64 * row;
-        let tall = row >= 84.0;
-        let bar_top = if tall { top + 36.0 } else { top + row * 0.2 };
-        let bar = Rect {
-            left: BARS_LEFT,
-            top: bar_top,
-            width: (mean.unwrap_or(0.0) / highest * room).max(if mean.is_some_and(|mean| mean > 0.0) {
-                3.0
-            } else {
-                0.0
-            }),
-            height: if tall { 44.0 } else { row * 0.6 },
-        };
+        let tall = row >= 70.0;
         if tall {
             let name = fitted(LABEL, variant_name(plan, observed), BARS_RIGHT - BARS_LEFT - 12.0);
-            canvas.text(BARS_LEFT + 10.0, top + 26.0, Anchor::Left, LABEL, &name);
+            canvas.text(BARS_LEFT + 10.0, top + 24.0, Anchor::Left, LABEL, &name);
         }
-        canvas.fill(bar, variant(place));
-        let figure = mean.map_or_else(|| "–".to_owned(), rate);
-        canvas.text(bar.right() + 12.0, bar.top + bar.height / 2.0 + 9.0, Anchor::Left, FIGURE, &figure);
+        let bar_top = if tall { top + 32.0 } else { top + row * 0.2 };
+        let height = if tall { row - 42.0 } else { row * 0.6 };
+        let middle = bar_top + height / 2.0;
+        let Some(mean) = mean else {
+            canvas.text(BARS_LEFT + 12.0, middle + 9.0, Anchor::Left, FIGURE, "–");
+            continue;
+        };
+        let at = |value: f64| BARS_LEFT + value / highest * room;
+        let width = (at(mean.median) - BARS_LEFT).max(if mean.median > 0.0 { 3.0 } else { 0.0 });
+        canvas.fill(Rect { left: BARS_LEFT, top: bar_top, width, height }, variant(place));
+        if plan.rounds() > 1 && mean.max > mean.min {
+            canvas.line((at(mean.min), middle), (at(mean.max), middle), 3.0, DARK);
+            for end in [mean.min, mean.max] {
+                canvas.line((at(end), middle - 8.0), (at(end), middle + 8.0), 3.0, DARK);
+            }
+        }
+        let end = at(mean.max.max(mean.median)).max(BARS_LEFT + width);
+        canvas.text(end + 12.0, middle + 9.0, Anchor::Left, FIGURE, &rate(mean.median));
     }
 }
 
-/// One bar per variant along the time axis, dark where nothing was decided, and its longest such time.
-fn stillness(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, variants: &[Observed]) {
-    let title = format!("Dark: nothing decided for {} or longer", duration(STILL_NS as f64 / 1e9));
+/// One bar per variant along the time axis, dark in its standstills, with the longest of them.
+fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan, variants: &[Observed]) {
+    let least = duration(STANDSTILL_NS as f64 / 1e9);
+    let title = format!("Standstills (dark): nothing was decided for {least} or longer");
     canvas.text(MARGIN, rect.top - 24.0, Anchor::Left, HEADING, &title);
     canvas.text(BARS_LEFT, rect.top - 24.0, Anchor::Left, PROSE, "longest · share of the time");
     let area = Area { rect, x, y: Scale::Linear(0.0, 1.0) };
     for (place, observed) in variants.iter().enumerate() {
         let top = rect.top + place as f64 * row + 5.0;
         let height = row - 10.0;
-        let span = |canvas: &mut Canvas, from: u64, to: u64, ink| {
-            let (from, to) = (area.px(observed.axis_seconds(from)), area.px(observed.axis_seconds(to)));
-            canvas.fill(Rect { left: from, top, width: (to - from).max(2.0), height }, ink);
-        };
-        canvas.fill(Rect { left: MARGIN, top, width: 34.0, height }, variant(place));
+        canvas.fill(Rect { left: MARGIN - 20.0, top, width: 12.0, height }, variant(place));
+        let name = fitted(LABEL, variant_name(plan, observed), LEFT - MARGIN - 8.0);
+        canvas.text(MARGIN, top + 29.0, Anchor::Left, LABEL, &name);
         let measured = observed.measured();
         if !observed.protocol.any || measured.is_empty() {
-            canvas.text(LEFT, top + 30.0, Anchor::Left, LABEL, "not sampled");
+            canvas.text(LEFT + 8.0, top + 30.0, Anchor::Left, LABEL, "not sampled");
             continue;
         }
-        span(canvas, measured.start, measured.end, variant(place).faded(0.22));
-        let mut still = 0;
-        for (from, to) in standstills(&observed.protocol, measured) {
-            span(canvas, from, to, DARK);
-            still += to - from;
+        let px = |ns: u64| area.px(observed.axis_seconds(ns));
+        let (left, right) = (px(measured.start), px(measured.end));
+        canvas.fill(Rect { left, top, width: right - left, height }, variant(place).faded(0.22));
+        for (from, to) in observed.protocol.standstills(measured) {
+            let (from, to) = (px(from), px(to));
+            canvas.fill(Rect { left: from, top, width: (to - from - BETWEEN).max(2.0), height }, DARK);
         }
         let longest = observed.protocol.longest_without_decision(measured).unwrap_or(0);
+        let still = observed.protocol.standstill_ns(measured);
         let figure = format!("{} · {}", seconds(longest as f64 / 1e9), share(still, measured.length()));
         canvas.text(BARS_LEFT, top + 31.0, Anchor::Left, FIGURE, &figure);
     }
     canvas.line((rect.left, rect.bottom()), (rect.right(), rect.bottom()), 1.5, GRID);
     frame::x_labels(canvas, &area);
-}
-
-/// The times of at least [`STILL_NS`] in which no sample saw a new decision.
-fn standstills(protocol: &Protocol, window: Window) -> Vec<(u64, u64)> {
-    let mut last = window.start;
-    let mut found = Vec::new();
-    let seen = protocol.decisions.iter().map(|growth| growth.to_ns);
-    for time in seen.filter(|time| window.holds(*time)).chain([window.end]) {
-        if time - last >= STILL_NS {
-            found.push((last, time));
-        }
-        last = time;
-    }
-    found
 }

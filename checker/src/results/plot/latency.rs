@@ -4,11 +4,11 @@ use super::canvas::{Canvas, Ink, Rect};
 use super::frame::{self, Area, Sign};
 use super::scale::Scale;
 use super::style::{FAIL, INFO, MEDIAN, OK, REFUSED, TAIL, WHITE, WIDTH};
-use super::{bin_ns, origin, outcomes, pixels, slots, time_axis, variant_name};
+use super::{bin_ns, detail, origin, outcomes, pixels, slots, time_axis, variant_name};
 use crate::history::Operation;
 use crate::results::observed::{Class, Observed, answered, due_ns, latency_ns};
 use crate::results::plan::Plan;
-use crate::results::sentences::{detail, seconds};
+use crate::results::sentences::seconds;
 use crate::results::statistics::latencies;
 use crate::results::verdict::grouped;
 use rustc_hash::FxHashMap;
@@ -38,7 +38,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     frame::head(&mut canvas, "Latency", &origin(plan), &sentence, &legend);
     for slot in slots {
         let area = Area { rect: slot.rect, x, y };
-        let (name, detail) = (variant_name(plan, slot.observed), detail(plan, &slot.observed.plan));
+        let (name, detail) = (variant_name(plan, slot.observed), detail(plan, slot.observed));
         frame::heading(&mut canvas, slot.heading, name, detail.as_deref(), &figures(slot.observed));
         frame::axes(&mut canvas, &area, 6.0);
         frame::y_title(&mut canvas, &area, "latency");

@@ -5,30 +5,46 @@ pub(crate) mod canvas;
 mod cdf;
 pub(crate) mod frame;
 mod latency;
+mod recovery;
 pub(crate) mod scale;
 pub(crate) mod style;
 mod throughput;
 
 use super::observed::{Class, Observed};
 use super::plan::Plan;
+use super::sentences;
+use super::verdict::RunVerdict;
 use canvas::Rect;
 use frame::{Sign, Strip};
 use scale::Scale;
 pub use style::fault_colour;
 use style::{PLOT_LEFT, PLOT_RIGHT};
 
-/// The pictures, by the names of their files and in the order in which a page shows them.
-pub const PICTURES: [&str; 4] = ["latency.png", "throughput.png", "latency-cdf.png", "backoff.png"];
+/// The pictures there may be, by the names of their files: `backoff.png` only where leaders compete, and `recovery.png`
+/// only where a node came back.
+pub const PICTURES: [&str; 5] =
+    ["backoff.png", "recovery.png", "latency.png", "throughput.png", "latency-cdf.png"];
 
-/// Draws all pictures of a run: the name of each file and the PNG.
-pub(crate) fn pictures(plan: &Plan, variants: &[Observed]) -> [(&'static str, Vec<u8>); 4] {
-    let [latency, throughput, cdf, backoff] = PICTURES;
-    [
+/// Draws the pictures of a run, in the order in which a page shows them: the name of each file and the PNG.
+pub(crate) fn pictures(
+    plan: &Plan,
+    variants: &[Observed],
+    verdict: &RunVerdict,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let [backoff, recovery, latency, throughput, cdf] = PICTURES;
+    let mut pictures = Vec::new();
+    if verdict.leaders_compete() {
+        pictures.push((backoff, backoff::picture(plan, variants, &verdict.medians)));
+    }
+    if let Some(png) = recovery::picture(plan, variants, &verdict.variants) {
+        pictures.push((recovery, png));
+    }
+    pictures.extend([
         (latency, latency::picture(plan, variants)),
         (throughput, throughput::picture(plan, variants)),
         (cdf, cdf::picture(plan, variants)),
-        (backoff, backoff::picture(plan, variants)),
-    ]
+    ]);
+    pictures
 }
 
 /// Which run a picture is of, for its upper right corner.
@@ -38,7 +54,14 @@ fn origin(plan: &Plan) -> String {
 
 /// The name of a variant; the only variant of a run goes by the name of its spec.
 fn variant_name<'a>(plan: &'a Plan, observed: &'a Observed) -> &'a str {
-    if plan.variants.len() == 1 { &plan.spec } else { &observed.plan.name }
+    if plan.variants_in_spec() == 1 { &plan.spec } else { observed.plan.in_spec() }
+}
+
+/// Which of several rounds is shown of a variant, and what sets the variant apart.
+fn detail(plan: &Plan, observed: &Observed) -> Option<String> {
+    let round = observed.plan.round.map(|round| format!("round {round} of {}", plan.rounds()));
+    let parts: Vec<String> = sentences::detail(plan, &observed.plan).into_iter().chain(round).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The classes of operations in the order of legends and figures, each with its word.

@@ -4,10 +4,10 @@ use super::canvas::{Canvas, Ink, Rect};
 use super::frame::{self, Area, Sign};
 use super::scale::{Scale, duration};
 use super::style::{DARK, FAIL, INFO, OK, REFUSED, WIDTH};
-use super::{CLASSES, bin_ns, origin, outcomes, pixels, slots, time_axis, variant_name};
+use super::{CLASSES, bin_ns, detail, origin, outcomes, pixels, slots, time_axis, variant_name};
 use crate::results::observed::{Class, Observed};
 use crate::results::plan::Plan;
-use crate::results::sentences::{detail, rate};
+use crate::results::sentences::rate;
 
 /// Completions a second of one variant in bins along the axis, by outcome.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     frame::head(&mut canvas, "Throughput", &origin(plan), &sentence, &legend);
     for (slot, rates) in slots.iter().zip(&all) {
         let area = Area { rect: slot.rect, x, y };
-        let (name, detail) = (variant_name(plan, slot.observed), detail(plan, &slot.observed.plan));
+        let (name, detail) = (variant_name(plan, slot.observed), detail(plan, slot.observed));
         frame::heading(&mut canvas, slot.heading, name, detail.as_deref(), &figures(slot.observed));
         frame::axes(&mut canvas, &area, 5.0);
         frame::y_title(&mut canvas, &area, "per second");

@@ -51,8 +51,8 @@ pub(super) fn page(report: &SweepReport, measurements: &[Measurement], png: &[u8
     }
     let _ = write!(
         html,
-        "</header><section><h2>Picture</h2><figure><img alt=\"The figures of each variant over {over}\" \
-         src=\"data:image/png;base64,{}\"><figcaption>sweep.png</figcaption></figure></section>",
+        "</header><section><h2>Picture</h2><figure><div class=\"wide\"><img alt=\"The figures of each variant over {over}\" \
+         src=\"data:image/png;base64,{}\"></div><figcaption>sweep.png</figcaption></figure></section>",
         base64(png),
         over = escape(&plan.over),
     );

@@ -3,14 +3,14 @@
 use super::cells::Cell;
 use super::{Measurement, SweepPlan};
 use crate::results::html::escape;
+use crate::results::html::table::{Column, Table};
 use crate::results::sentences::{rate, seconds};
 use crate::results::verdict::grouped;
-use std::fmt::Write;
 
 /// A column of the table of medians: its heading, and what stands in it; left out where it is always empty.
-type Column = (&'static str, fn(&Cell) -> Option<String>);
+type Figure = (&'static str, fn(&Cell) -> Option<String>);
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Figure; 11] = [
     ("operations/s", |cell| cell.median.throughput_per_s.map(rate)),
     ("slowest to fastest round", |cell| {
         let (min, max) = cell.throughput_min.zip(cell.throughput_max)?;
@@ -36,41 +36,33 @@ pub(super) fn medians(plan: &SweepPlan, cells: &[Cell]) -> String {
     let failed = cells.iter().any(|cell| cell.failed > 0);
     let columns: Vec<_> =
         COLUMNS.into_iter().filter(|(_, text)| cells.iter().any(|cell| text(cell).is_some())).collect();
-    let mut html = "<div class=\"wide\"><table><thead><tr>".to_owned();
-    // A `String` takes every write, here and below.
-    let _ = write!(html, "<th class=\"left\">{}</th><th class=\"left\">variant</th>", escape(&plan.over));
-    for (heading, _) in &columns {
-        let _ = write!(html, "<th>{heading}</th>");
-    }
-    html.push_str(if failed { "<th>not ok</th></tr></thead><tbody>" } else { "</tr></thead><tbody>" });
-    let mut before = None;
+    let words = [(plan.over.as_str(), Column::Left), ("variant", Column::Left)];
+    let figures = columns.iter().map(|(heading, _)| (*heading, Column::Right));
+    let not_ok = failed.then_some(("not ok", Column::Right));
+    let mut table = Table::new(words.into_iter().chain(figures).chain(not_ok));
     for cell in cells {
-        let value = if before == Some(&cell.value) { "" } else { &cell.value };
-        before = Some(&cell.value);
-        let _ = write!(html, "<tr><td class=\"left\">{}</td>", escape(value));
-        let _ = write!(html, "<td class=\"left\">{}</td>", escape(&cell.variant));
-        for (_, text) in &columns {
-            let _ =
-                write!(html, "<td>{}</td>", text(cell).map_or_else(|| "–".to_owned(), |text| escape(&text)));
-        }
-        if failed {
-            let _ = write!(html, "<td>{}</td>", grouped(cell.failed));
-        }
-        html.push_str("</tr>");
+        let words = [escape(&cell.value), escape(&cell.variant)];
+        let figures =
+            columns.iter().map(|(_, text)| text(cell).map_or_else(|| "–".to_owned(), |text| escape(&text)));
+        table.row(words.into_iter().chain(figures).chain(failed.then(|| grouped(cell.failed))));
     }
-    html.push_str("</tbody></table></div>");
-    html
+    table.finish()
 }
 
 /// Every measurement, folded away; judged ones with a link to their own page.
 pub(super) fn all(plan: &SweepPlan, measurements: &[Measurement]) -> String {
-    let mut html = format!(
-        "<details><summary>All {} measurements</summary><div class=\"wide\"><table><thead><tr>\
-         <th class=\"left\">round</th><th>{}</th><th class=\"left\">variant</th><th>operations/s</th><th>ok</th>\
-         <th>not ok</th><th>p50</th><th>p99</th><th>max</th><th class=\"left\">run</th></tr></thead><tbody>",
-        measurements.len(),
-        escape(&plan.over)
-    );
+    let mut table = Table::new([
+        ("round", Column::Left),
+        (plan.over.as_str(), Column::Right),
+        ("variant", Column::Left),
+        ("operations/s", Column::Right),
+        ("ok", Column::Right),
+        ("not ok", Column::Right),
+        ("p50", Column::Right),
+        ("p99", Column::Right),
+        ("max", Column::Right),
+        ("run", Column::Left),
+    ]);
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     for row in measurements {
         let run = match (&row.run, row.answer) {
@@ -79,11 +71,8 @@ pub(super) fn all(plan: &SweepPlan, measurements: &[Measurement]) -> String {
             }
             (Some(_), None) | (None, _) => "not recorded".to_owned(),
         };
-        let _ = write!(
-            html,
-            "<tr><td class=\"left\">{}</td><td>{}</td><td class=\"left\">{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td><td>{}</td><td>{}</td><td class=\"left\">{run}</td></tr>",
-            row.round,
+        table.row([
+            row.round.to_string(),
             escape(&row.value),
             escape(&row.variant),
             or_dash(row.throughput_per_s.map(rate)),
@@ -92,8 +81,9 @@ pub(super) fn all(plan: &SweepPlan, measurements: &[Measurement]) -> String {
             or_dash(time(row.p50_ms)),
             or_dash(time(row.p99_ms)),
             or_dash(time(row.max_ms)),
-        );
+            run,
+        ]);
     }
-    html.push_str("</tbody></table></div></details>");
-    html
+    let summary = format!("<details><summary>All {} measurements</summary>", measurements.len());
+    format!("{summary}{}</details>", table.finish())
 }

@@ -9,9 +9,9 @@ use crate::results::*;
 use serde_json::{Value, json};
 
 /// One operation: phase, due, sent, back (none: never), how.
-type Op = (Phase, u64, u64, Option<u64>, Kind);
+pub(super) type Op = (Phase, u64, u64, Option<u64>, Kind);
 
-fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load>) -> Observed {
+pub(super) fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load>) -> Observed {
     let mut events = Vec::new();
     for (process, (phase, due, sent, back, kind)) in (0_u64..).zip(operations) {
         let mut invoke = Event::new(Process::Client(process), Kind::Invoke, "read");
@@ -29,10 +29,10 @@ fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load>) -> Obser
     let mut plan = plan("test", &[made]).variants.remove(0);
     plan.check.agreement = false;
     plan.timeout = Some(std::time::Duration::from_millis(100));
-    Observed::new(plan, Some(ReadHistory { nemesis, operations, notes: vec![] }), load, &[])
+    Observed::new(plan, Some(ReadHistory { nemesis, operations, notes: vec![] }), load, vec![])
 }
 
-fn load(spans: &[(Phase, u64, u64)]) -> Load {
+pub(super) fn load(spans: &[(Phase, u64, u64)]) -> Load {
     let span = |&(phase, start, end): &(Phase, u64, u64)| PhaseSpan {
         phase,
         start: start * MS,
@@ -42,7 +42,7 @@ fn load(spans: &[(Phase, u64, u64)]) -> Load {
     Load { phases: spans.iter().map(span).collect(), complete: true, ..Load::default() }
 }
 
-fn note(time: u64, event: &str, evidence: &[&str]) -> Event {
+pub(super) fn note(time: u64, event: &str, evidence: &[&str]) -> Event {
     let mut note = Event::new(Process::Nemesis, Kind::Info, "kill");
     note.time = time * MS;
     note.value = json!({"fault": 1, "event": event, "targets": ["n2"], "planned": 0, "evidence": evidence});
@@ -130,6 +130,29 @@ fn an_outage_is_the_longest_time_without_ok_that_touches_the_fault() {
     let summary = Summary::new(&observed, &outages);
     assert!((summary.longest_outage_s.unwrap() - 0.55).abs() < 1e-9);
     assert!((summary.time_to_recover_s.unwrap() - 0.242).abs() < 1e-9, "healed at 1,800, back at 2,042");
+}
+
+#[test]
+fn the_slowest_answer_is_exact() {
+    let slow = (Phase::Load, 10, 10, Some(6_243), Kind::Ok);
+    let mut observed = observed(&[slow, (Phase::Load, 20, 20, Some(21), Kind::Ok)], vec![], None);
+    observed.operations[0].completed_ns = Some(6_242_736_123);
+    let latency = Summary::new(&observed, &[]).latency.unwrap();
+    assert_eq!((latency.max_ms, latency.p999_ms), (6_232.736_123, 6_232.736_123));
+}
+
+#[test]
+fn standstills_and_the_longest_of_them_are_one_measurement() {
+    let samples =
+        [(0, 1), (300, 2), (600, 3), (650, 4), (1000, 5)].map(|(time, slot)| sample(time, "n1", 1, slot, 0));
+    let protocol = Protocol::from_samples(&samples);
+    let window = Window { start: 0, end: 1100 * MS };
+    let standstills: Vec<_> = protocol.standstills(window).map(|(from, to)| (from / MS, to / MS)).collect();
+    assert_eq!(standstills, [(0, 300), (300, 600), (650, 1000)]);
+    assert_eq!(
+        (protocol.standstill_ns(window) / MS, protocol.longest_without_decision(window)),
+        (950, Some(350 * MS))
+    );
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
     };
     let variant = |made: &Made| VariantPlan {
         name: made.name.into(),
+        of: None,
+        round: None,
         model: "register".into(),
         system: "paxos".into(),
         network: "proxy".into(),
@@ -104,6 +106,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         seed: 42,
         started: "2026-11-23T10:00:00Z".into(),
         machine: "2 cores, Linux 6.18".into(),
+        again: String::new(),
         variants: variants.iter().map(variant).collect(),
     }
 }

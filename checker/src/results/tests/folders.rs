@@ -58,7 +58,16 @@ fn a_run_leaves_every_table_with_the_columns_that_were_promised() {
          decided_per_s,preemptions,preemptions_per_s,adoptions,adoptions_per_s,longest_without_decision_s,\
          longest_outage_s,time_to_recover_s,load_start_ns"
     );
+    assert_eq!(
+        header(&main.join("recoveries.csv")),
+        "fault,label,node,restarted,slots_before,from_own_log,from_peers,level_after_s,level_ns,slots_after,sentence"
+    );
+    let recoveries = rows(&main.join("recoveries.csv"));
+    assert_eq!(recoveries[1][..4], ["1", "kill leader (n2)", "n2", "true"]);
     let operations = rows(&main.join("operations.csv"));
+    let refused = operations[1..].iter().filter(|row| row[8] == "true").count();
+    assert!(operations[1..].iter().all(|row| row[8] == (row[9] == "precondition").to_string()));
+    assert!(refused <= operations[1..].iter().filter(|row| row[7] == "fail").count());
     assert!(operations[1..].iter().any(|row| row[15] == "1"), "some operation met the fault");
     let faults = rows(&main.join("faults.csv"));
     assert_eq!(faults[1][..5], ["1", "kill", "kill leader (n2)", "leader", "n2"]);
@@ -72,11 +81,48 @@ fn pictures_decode_have_the_right_width_and_are_not_blank() {
     write_run(dir.path(), "backoff", &[small("a"), small("b"), never_ran]);
     fs::remove_dir_all(dir.path().join("never-ran")).unwrap();
     judge(dir.path(), &no_deadline).unwrap();
-    for name in PICTURES {
+    for name in PICTURES.into_iter().filter(|name| *name != "backoff.png") {
         let (width, height, drawn) = decoded(&dir.path().join(name));
         assert_eq!(width, 1800, "{name}");
         assert!((900..6000).contains(&height) && drawn, "{name} is {height} high");
     }
+}
+
+#[test]
+fn a_page_shows_only_pictures_that_say_something() {
+    let (dir, verdict) = judged(&[small("main")]);
+    let there = |dir: &tempfile::TempDir, name: &str| dir.path().join(name).exists();
+    assert!(
+        there(&dir, "recovery.png") && !there(&dir, "backoff.png"),
+        "one node was killed, no leaders competed"
+    );
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(page.contains(&verdict.variants[0].recoveries[0].sentence), "the sentence stands on the page");
+    fs::write(dir.path().join("backoff.png"), "of an earlier report").unwrap();
+    judge(dir.path(), &no_deadline).unwrap();
+    assert!(!there(&dir, "backoff.png"));
+    let (dir, _) =
+        judged(&backoff_study().map(|made| Made { rate: 40.0, load: 3 * SECOND, kills: vec![], ..made }));
+    assert!(!there(&dir, "recovery.png") && there(&dir, "backoff.png"));
+}
+
+#[test]
+fn page_and_pictures_count_time_from_the_load() {
+    let (dir, verdict) = judged(&[small("main")]);
+    let fault = &verdict.variants[0].faults[0];
+    let load = verdict.variants[0].summary.load_start_ns;
+    assert_eq!((load, fault.start_ns.unwrap() - load), (SECOND / 2, SECOND + SECOND / 500));
+    let page = fs::read_to_string(dir.path().join("report.html")).unwrap();
+    assert!(
+        page.contains("\"start\"><span>1.00 s<") && page.contains("\"healed\"><span>2.00 s<"),
+        "planned at 1 s and 2 s of the load"
+    );
+    let recovered = verdict.variants[0].outages[0].time_to_recover_ns(fault).unwrap() as f64 / 1e9;
+    assert_eq!(
+        verdict.variants[0].summary.time_to_recover_s,
+        Some(recovered),
+        "counted from the heal everywhere"
+    );
 }
 
 #[test]
@@ -87,7 +133,7 @@ fn the_page_needs_nothing_from_elsewhere_and_runs_no_script() {
     for forbidden in ["http:", "https:", "<script", "<link", "@import", "url(", "src=\"/", "javascript:"] {
         assert!(!page.contains(forbidden), "the page has {forbidden}");
     }
-    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 4);
+    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 4, "all but recovery.png");
     assert!(page.contains("prefers-color-scheme:dark"));
     assert!(page.contains("bench run"));
 }

@@ -4,6 +4,8 @@ mod figures;
 mod fixture;
 mod folders;
 mod gallery;
+mod recovery;
+mod rounds;
 mod words;
 
 use super::*;

@@ -42,17 +42,23 @@ fn read_study(change: impl Fn(Made) -> Made) -> RunVerdict {
 }
 
 #[test]
-fn two_sentences_say_what_was_measured_whichever_way_it_went() {
+fn a_livelock_is_named_and_compared_first() {
     let verdict = read_study(|made| made);
-    let text = two_sentences(&verdict).unwrap();
-    assert_eq!(verdict.reading.as_ref(), Some(&text));
-    assert!(text.starts_with("Preemptions outnumber decisions with backoff-off ("), "{text}");
-    assert!(text.contains("costs least with exponential (0"), "{text}");
-    let names = verdict.variants.iter().all(|variant| text.contains(&format!("with {} (", variant.variant)));
-    assert!(names && text.contains("The clients got "), "{text}");
-    let same = read_study(|made| Made { livelock: 0.5, ..made });
-    let text = two_sentences(&same).unwrap();
-    assert!(text.starts_with("In preemptions per decision the variants hardly differ: "), "{text}");
+    let text = verdict.reading.clone().unwrap();
+    assert!(text.starts_with("Livelock with backoff-off: leaders were preempted "), "{text}");
+    assert!(text.contains(" From backoff-off to exponential: decisions "), "{text}");
+    assert!(text.contains("The clients got ") && text.contains(" with aimd ("), "{text}");
+    assert_eq!(verdict.medians.iter().map(|it| it.livelocks).collect::<Vec<_>>(), [1, 0, 0]);
+    let calm = read_study(|made| Made { livelock: made.livelock.min(0.02), ..made });
+    let text = calm.reading.unwrap();
+    assert!(text.starts_with("No livelock: "), "{text}");
+}
+
+#[test]
+fn a_share_is_all_only_when_it_is() {
+    let shares = [(0, 7), (1, 100_000), (9, 1000), (87, 100), (996, 1000), (99_999, 100_000), (1000, 1000)];
+    let said = shares.map(|(part, whole)| sentences::share(part, whole));
+    assert_eq!(said, ["0 %", "0.001 %", "0.9 %", "87 %", "99.6 %", "99.999 %", "100 %"]);
 }
 
 #[test]
@@ -61,7 +67,7 @@ fn there_is_nothing_to_say_where_leaders_never_compete() {
     for variant in &quiet.variants {
         assert_eq!(variant.summary.protocol.unwrap().preemptions(), 0);
     }
-    assert_eq!(two_sentences(&quiet), None);
+    assert_eq!(quiet.reading, None);
 }
 
 #[test]

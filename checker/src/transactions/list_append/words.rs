@@ -24,7 +24,9 @@ fn written_after(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     if let Some(before) = before_in_fork(lists, edge, key) {
         let (key, value) = (brief(lists.transactions.keys[key as usize]), brief(lists.value(edge.why)));
         let before = brief(lists.value(before));
-        return format!("a read shows {value} of key {key}, which {b} appended, right behind {before}, which {a} appended");
+        return format!(
+            "a read shows {value} of key {key}, which {b} appended, right behind {before}, which {a} appended"
+        );
     }
     let position = lists.position[edge.why as usize];
     let before = own(lists, edge.from, key)
@@ -48,7 +50,11 @@ fn before_in_fork(lists: &Lists<'_>, edge: &Edge, key: u32) -> Option<u32> {
     }
     lists.forks.get(&key)?.iter().find_map(|branch| {
         let index = branch.iter().position(|element| *element == edge.why)?;
-        branch[..index].iter().rev().copied().find(|element| lists.is_live(lists.writer(*element)))
+        branch[..index]
+            .iter()
+            .rev()
+            .copied()
+            .find(|element| lists.is_live(lists.writer(*element)))
             .filter(|element| lists.writer(*element) == edge.from)
     })
 }

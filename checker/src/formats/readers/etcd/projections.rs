@@ -105,7 +105,9 @@ fn says(entry: &Entry) -> Says {
         steps.iter().flatten().any(|step| matches!(step.does(), Ok(Does::Put { .. } | Does::Delete(_))))
     };
     match (input.kind.as_str(), &input.range, &input.txn) {
-        ("range", Some(range), _) if output.answered() && !output.stale() && range.revision == 0 && revision > 0 => {
+        ("range", Some(range), _)
+            if output.answered() && !output.stale() && range.revision == 0 && revision > 0 =>
+        {
             Says::Read(revision)
         }
         ("range" | "defragment" | "compact" | "leaseGrant", ..) => Says::Nothing,

@@ -1,0 +1,49 @@
+//! How far each node was during the last seconds, for whoever needs to know what a node had before it fell silent.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many answers of a node are kept: some three seconds of them.
+const KEPT: usize = 64;
+
+/// When a node had applied how many slots.
+type Answers = VecDeque<(u64, u64)>;
+
+/// What the nodes last said. Cheap to clone; all clones show the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastSlots(Arc<Mutex<BTreeMap<String, Answers>>>);
+
+impl LastSlots {
+    /// A node has applied so many slots, at this time in nanoseconds since the run's start.
+    pub(crate) fn saw(&self, node: &str, time_ns: u64, slots: u64) {
+        let mut nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = nodes.entry(node.to_owned()).or_default();
+        if answers.len() == KEPT {
+            answers.pop_front();
+        }
+        answers.push_back((time_ns, slots));
+    }
+
+    /// How many slots each node had applied when it was last asked before this time.
+    pub(crate) fn before(&self, time_ns: u64) -> BTreeMap<String, u64> {
+        let nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = |answers: &Answers| answers.iter().rev().find(|(time, _)| *time < time_ns).copied();
+        nodes.iter().filter_map(|(node, answers)| Some((node.clone(), last(answers)?.1))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LastSlots;
+
+    #[test]
+    fn what_a_node_had_is_kept() {
+        let last = LastSlots::default();
+        for time in 0..100 {
+            last.saw("n1", time, 10 * time);
+        }
+        last.saw("n2", 50, 7);
+        assert_eq!(last.before(90).into_iter().collect::<Vec<_>>(), [("n1".into(), 890), ("n2".into(), 7)]);
+        assert!(!last.before(40).contains_key("n2"));
+    }
+}
