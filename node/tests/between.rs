@@ -12,7 +12,8 @@ use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-const UPGRADE: &str = "GET /paxos HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: bench-paxos\r\n";
+const UPGRADE: &str =
+    "GET /paxos HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: bench-paxos\r\n";
 
 /// Asks to be let in with these headers, and sends some bytes after them all the same.
 fn knock(cluster: &Cluster, place: usize, headers: &str, bytes: &[u8]) -> String {

@@ -64,8 +64,9 @@ fn client(number: usize, address: SocketAddr, stop: &AtomicBool, done: &AtomicU6
     while !stop.load(Ordering::Relaxed) {
         count += 1;
         let key = count % 100;
-        let request =
-            format!("PUT /kv/{number}-{key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{value}");
+        let request = format!(
+            "PUT /kv/{number}-{key} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{value}"
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let read = stream.read(&mut answer).unwrap();
         assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));

@@ -130,7 +130,10 @@ fn reads_without_a_name_leave_no_memory() {
     assert!(grown < 40 << 20, "150 answers of 1 MiB left {grown} bytes");
     let many = vec![r#"{"get":{"key":"big"}}"#; 500].join(",");
     let (status, _, body) = ask(&mut stream, "POST /txn", "", &format!(r#"{{"operations":[{many}]}}"#));
-    assert!(status == 413 && body.contains("\"applied\":false") && body.contains("ask for less"), "{status} {body}");
+    assert!(
+        status == 413 && body.contains("\"applied\":false") && body.contains("ask for less"),
+        "{status} {body}"
+    );
     let grown = resident(&cluster, 0).saturating_sub(before);
     assert!(grown < 60 << 20, "a refused transaction took {grown} bytes");
     cluster.kill(0);
@@ -143,7 +146,8 @@ fn batches_leave_out_what_has_no_room() {
     let cluster = Cluster::started(1);
     let mut stream = connect(&cluster, 0);
     assert_eq!(ask(&mut stream, "PUT /kv/big", "", &"x".repeat(MIB - 100)).0, 200);
-    let command = |number| format!(r#"{{"client":"c{number}","sequence":1,"operation":{{"get":{{"key":"big"}}}}}}"#);
+    let command =
+        |number| format!(r#"{{"client":"c{number}","sequence":1,"operation":{{"get":{{"key":"big"}}}}}}"#);
     let commands: Vec<_> = (0..50).map(command).collect();
     let body = format!(r#"{{"commands":[{}]}}"#, commands.join(","));
     let (status, _, body) = ask(&mut stream, "POST /commands", "", &body);
@@ -219,20 +223,29 @@ fn requests_of_web_pages_are_refused() {
     for headers in [
         "host: evil.example\r\n".to_owned(),
         "host: x\r\n".to_owned(),
-        format!("host: evil.example:{}\r\norigin: http://evil.example:{}\r\n", address.port(), address.port()),
+        format!(
+            "host: evil.example:{}\r\norigin: http://evil.example:{}\r\n",
+            address.port(),
+            address.port()
+        ),
         format!("{own}origin: http://evil.example\r\n"),
         format!("{own}origin: null\r\n"),
         format!("{own}sec-fetch-site: cross-site\r\n"),
     ] {
-        for first in ["PUT /kv/a", "GET /kv/a", "POST /kv/a/append", "POST /txn", "GET /status", "OPTIONS /kv/a"] {
+        for first in
+            ["PUT /kv/a", "GET /kv/a", "POST /kv/a/append", "POST /txn", "GET /status", "OPTIONS /kv/a"]
+        {
             let (status, body) = send(first, &headers, "1");
             assert!(status == 403 && body.contains("\"error\""), "{first} {headers}: {status} {body}");
         }
     }
     let txn = r#"{"operations":[{"put":{"key":"a","value":"1"}}]}"#;
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
-        for path in ["/txn", "/commands", "/config", "/bank/transfer", "/bank/total", "/kv/a/cas", "/kv/a/incr"] {
-            let (status, body) = send(&format!("POST {path}"), &format!("{own}content-type: {kind}\r\n"), txn);
+        for path in
+            ["/txn", "/commands", "/config", "/bank/transfer", "/bank/total", "/kv/a/cas", "/kv/a/incr"]
+        {
+            let (status, body) =
+                send(&format!("POST {path}"), &format!("{own}content-type: {kind}\r\n"), txn);
             assert!(status == 415 && body.contains("application/json"), "{path} {kind}: {status} {body}");
         }
     }
@@ -360,7 +373,11 @@ fn press(size: u8, idle: usize, puts: usize, gets: usize) {
     });
     for place in 0..places {
         let resident = resident(&cluster, place);
-        println!("{} has {} MiB after {idle} idle connections, {puts} puts, {gets} gets", cluster.members[place].name, resident >> 20);
+        println!(
+            "{} has {} MiB after {idle} idle connections, {puts} puts, {gets} gets",
+            cluster.members[place].name,
+            resident >> 20
+        );
         assert!(resident < 300_000_000, "{resident} bytes");
     }
     (0..places).for_each(|place| cluster.kill(place));

@@ -217,6 +217,8 @@ mod tests {
             assert_eq!(request.headers()["x-client-id"], "run-3");
             assert_eq!(request.headers()["x-sequence"], "8");
             assert_eq!(request.headers()["host"], "127.0.0.1:1");
+            let is_json = path.ends_with("/cas") || path == "/txn" || path.starts_with("/bank");
+            assert_eq!(request.headers().contains_key(CONTENT_TYPE), is_json, "{path}");
         }
     }
 

@@ -46,9 +46,7 @@ pub(super) fn weight(answer: &Answer) -> usize {
             Answer::Value(Some(value)) | Answer::Differs(Some(value)) | Answer::NotANumber(value) => {
                 escaped(value)
             }
-            Answer::Balances(balances) => {
-                balances.iter().map(|(account, _)| escaped(account) + AROUND).sum()
-            }
+            Answer::Balances(balances) => balances.iter().map(|(account, _)| escaped(account) + AROUND).sum(),
             Answer::Results(answers) => answers.iter().map(weight).sum(),
             Answer::Aborted(_, answer) => weight(answer),
             Answer::Refused(reason) => escaped(reason),

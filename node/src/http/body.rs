@@ -1,14 +1,18 @@
 //! Bodies of requests: read within a budget and a time, or thrown away.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the edge that owns the clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that owns the clock"
+)]
 
 use super::Server;
 use super::budget::{Held, SMALL};
 use super::respond::Failure;
 use http_body_util::BodyExt;
+use hyper::Request;
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::EXPECT;
-use hyper::Request;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;

@@ -1,6 +1,10 @@
 //! How many bytes of bodies and of answers are under way at once: who comes when all are taken waits, or is refused.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the edge that owns the clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the edge that owns the clock"
+)]
 
 use hyper::body::Bytes;
 use std::sync::Arc;
@@ -28,7 +32,9 @@ pub(super) struct Budget {
 
 /// Bytes that are under way, until it is dropped; none where they are too few to count.
 #[derive(Debug, Default)]
-pub(super) struct Held(#[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>);
+pub(super) struct Held(
+    #[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>,
+);
 
 impl Budget {
     /// So many bytes, for which somebody waits so long.
@@ -53,7 +59,8 @@ impl Budget {
             return Some(Held(Some(permit)));
         }
         let _waits = Waits::new(self, kept)?;
-        let permit = tokio::time::timeout(self.patience, Arc::clone(&self.room).acquire_many_owned(units)).await;
+        let permit =
+            tokio::time::timeout(self.patience, Arc::clone(&self.room).acquire_many_owned(units)).await;
         Some(Held(Some(permit.ok()?.ok()?)))
     }
 }

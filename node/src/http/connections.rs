@@ -333,7 +333,9 @@ mod tests {
     async fn the_newest_connection_of_a_node_stays() {
         let all = Arc::new(Connections::new(LIMITS));
         let places: Vec<_> = (0..4).map(|_| all.enter()).collect();
-        for (place, (name, taken)) in places.iter().zip([("n2", true), ("n3", true), ("n2", true), ("n4", false)]) {
+        for (place, (name, taken)) in
+            places.iter().zip([("n2", true), ("n3", true), ("n2", true), ("n4", false)])
+        {
             assert_eq!(all.is_of_node(&place.connection, &name.into()), taken);
         }
         assert_eq!(places.iter().map(must_end).collect::<Vec<_>>(), [true, false, false, false]);

@@ -254,8 +254,7 @@ impl Server {
         // What is no longer kept is passed over, aloud: `first` and `from` say so.
         let from = from.max(first);
         let next = from + decisions.len() as u64;
-        let body =
-            json!({ "first": first, "from": from, "next": next, "slot_out": slot_out, "decisions": decisions });
+        let body = json!({ "first": first, "from": from, "next": next, "slot_out": slot_out, "decisions": decisions });
         Ok(respond::encoded(StatusCode::OK, held.around(body.to_string().into_bytes())))
     }
 

@@ -194,7 +194,9 @@ pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
             (StatusCode::CONFLICT, json!({ "applied": false, "place": place, "because": outcome(*answer).1 }))
         }
         Answer::Forgotten => (StatusCode::GONE, json!({ "error": FORGOTTEN })),
-        Answer::NotKept { changed: true } => (StatusCode::GONE, json!({ "applied": true, "error": NOT_KEPT })),
+        Answer::NotKept { changed: true } => {
+            (StatusCode::GONE, json!({ "applied": true, "error": NOT_KEPT }))
+        }
         Answer::NotKept { changed: false } => {
             (StatusCode::CONFLICT, json!({ "applied": false, "error": NOT_KEPT_UNCHANGED }))
         }

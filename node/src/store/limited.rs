@@ -27,6 +27,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Limited<T> {
 }
 
 /// Reads a list of at most [`MANY`].
-pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     deserializer.deserialize_seq(Limited(PhantomData))
 }

@@ -245,7 +245,9 @@ impl Store {
     fn append(&mut self, key: &str, more: &str) -> Answer {
         let has = self.values.get(key).map_or(0, |value| value.len());
         if has + more.len() > VALUE_MAX {
-            return Answer::Refused(format!("a value may have {VALUE_MAX} bytes at most, and this one has {has}"));
+            return Answer::Refused(format!(
+                "a value may have {VALUE_MAX} bytes at most, and this one has {has}"
+            ));
         }
         match self.values.get_mut(key) {
             Some(value) => Arc::make_mut(value).push_str(more),
@@ -288,7 +290,10 @@ mod tests {
         assert_eq!(apply(Operation::Delete { key: key() }), Answer::Done);
         assert_eq!(apply(Operation::Delete { key: key() }), Answer::Absent);
         assert_eq!(apply(Operation::Put { key: key(), value: value(&i64::MAX.to_string()) }), Answer::Done);
-        assert_eq!(apply(Operation::Incr { key: key(), by: 1 }), Answer::NotANumber(value(&i64::MAX.to_string())));
+        assert_eq!(
+            apply(Operation::Incr { key: key(), by: 1 }),
+            Answer::NotANumber(value(&i64::MAX.to_string()))
+        );
     }
 
     #[test]
@@ -367,7 +372,9 @@ mod tests {
     fn lists_end_at_the_limit() {
         let list = |count: usize| {
             let operations = vec![r#"{"get":{"key":"a"}}"#; count].join(",");
-            serde_json::from_str::<Operation>(&format!(r#"{{"transaction":{{"operations":[{operations}]}}}}"#))
+            serde_json::from_str::<Operation>(&format!(
+                r#"{{"transaction":{{"operations":[{operations}]}}}}"#
+            ))
         };
         assert!(list(MANY).is_ok());
         let error = list(MANY + 1).unwrap_err().to_string();

@@ -164,7 +164,8 @@ impl Sessions {
     /// Lets go of the answer at the next place, and keeps that there was one.
     fn strip_next(&mut self) {
         let index = self.stripped.wrapping_sub(self.first) as usize;
-        let session = self.ring.get_mut(index).expect("while there are bytes there is an answer that has them");
+        let session =
+            self.ring.get_mut(index).expect("while there are bytes there is an answer that has them");
         if let Some(session) = session
             && session.size() > 0
         {
@@ -327,7 +328,8 @@ mod tests {
     fn large_answers_are_remembered_without_their_bytes() {
         let mut sessions = Sessions::default();
         let many = Answer::Results(vec![Answer::Value(Some(Arc::new("x".repeat(BYTES_MAX.0))))]);
-        for (client, answer) in [("a", &many), ("b", &refused(BYTES_MAX.0 + 1)), ("c", &refused(BYTES_MAX.0))] {
+        for (client, answer) in [("a", &many), ("b", &refused(BYTES_MAX.0 + 1)), ("c", &refused(BYTES_MAX.0))]
+        {
             sessions.remember(&put(client, 1), answer);
         }
         assert_eq!(result(&sessions, "a", 1), Some(Answer::NotKept { changed: true }));
@@ -345,7 +347,11 @@ mod tests {
         sessions.remember(&get("~1"), &value);
         assert_eq!((sessions.result(&get("c")), sessions.result(&get("~1"))), (None, None));
         assert_eq!(result(&sessions, "c", 2), Some(Answer::Forgotten));
-        assert_eq!(result(&sessions, "c", 3), Some(Answer::NotKept { changed: false }), "a number used twice");
+        assert_eq!(
+            result(&sessions, "c", 3),
+            Some(Answer::NotKept { changed: false }),
+            "a number used twice"
+        );
         assert_eq!(sessions.bytes, 0);
     }
 

@@ -114,9 +114,12 @@ impl Stage {
         let mut arguments = line.consume_args();
         let words: Vec<_> = std::iter::from_fn(|| arguments.next_pos()).collect();
         let (replica, client, sequence, operation) = match words.as_slice() {
-            [replica, client, sequence, "put", key, value] => {
-                (replica, client, sequence, Operation::Put { key: (*key).into(), value: value.to_string().into() })
-            }
+            [replica, client, sequence, "put", key, value] => (
+                replica,
+                client,
+                sequence,
+                Operation::Put { key: (*key).into(), value: value.to_string().into() },
+            ),
             [replica, client, sequence, "append", key, value] => {
                 (replica, client, sequence, Operation::Append { key: (*key).into(), value: (*value).into() })
             }

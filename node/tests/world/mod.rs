@@ -115,7 +115,7 @@ struct Call {
     began: Duration,
     ended: Option<(Duration, i64)>,
     reads: bool,
-    /// Whether its client gives no name: then the result may be forgotten.
+    /// Its client gives no name, so its result may be forgotten.
     unnamed: bool,
     /// Whether a replica took it, so that it may have been applied.
     taken: bool,
@@ -479,8 +479,7 @@ impl World {
             let Some(call) = self.calls.get_mut(&call) else { continue };
             match first(answer) {
                 Answer::Value(value) => {
-                    let value = value.map_or(0, |value| value.parse().unwrap());
-                    call.ended.get_or_insert((self.now, value));
+                    call.ended.get_or_insert((self.now, value.map_or(0, |value| value.parse().unwrap())));
                 }
                 Answer::Forgotten if call.unnamed => call.taken = false,
                 _ => {}
@@ -513,7 +512,7 @@ impl World {
         let operation = if reads { Operation::Get { key } } else { self.increment(key) };
         let asked = if self.chance.random_range(0..4) == 0 { 2 } else { 1 };
         let unnamed = asked == 1 && call.is_multiple_of(3);
-        let name = if unnamed { String::new() } else { format!("c{call}") };
+        let name: Arc<str> = if unnamed { Arc::default() } else { format!("c{call}").into() };
         self.calls.insert(call, Call { began: self.now, ended: None, reads, unnamed, taken: false });
         for copy in 0..asked {
             let place = self.chance.random_range(0..self.nodes.len());
@@ -523,8 +522,7 @@ impl World {
                 continue;
             }
             let ticket = Ticket(2 * call + copy);
-            let command =
-                Command { client: name.as_str().into(), sequence: 1, operation: operation.clone() };
+            let command = Command { client: Arc::clone(&name), sequence: 1, operation: operation.clone() };
             let mut step = Step::default();
             let by_lease = reads && self.options.read == Read::Lease;
             let leased = if by_lease { node.roles.leader.lease(now) } else { None };

@@ -38,7 +38,7 @@ impl World {
         if !self.large || self.chance.random_range(0..3) > 0 {
             return increment;
         }
-        let large = Operation::Put { key: "large".to_owned(), value: "x".repeat(400_000) };
+        let large = Operation::Put { key: "large".to_owned(), value: "x".repeat(400_000).into() };
         Operation::Transaction { operations: vec![increment, large] }
     }
 
