@@ -67,8 +67,8 @@ fn the_sound_node_loses_nothing_in_power_losses_and_torn_writes_of_all_nodes() {
 
 /// A store of a few lines that syncs its files and never the folder in which it renames them.
 const RENAMES: &str = r#"
-import http.server, json, os, sys
-folder, values = sys.argv[1], dict()
+import http.server, json, os, sys, threading
+folder, values, lock = sys.argv[1], dict(), threading.Lock()
 if os.path.exists(folder + "/state"):
     values = json.load(open(folder + "/state"))
 def keep(name, text):
@@ -77,21 +77,24 @@ def keep(name, text):
         file.flush()
         os.fsync(file.fileno())
 class Store(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, wbufsize = "HTTP/1.1", -1
     def answer(self, code, **said):
         text = json.dumps(said).encode()
         self.send_response(code)
         self.send_header("content-length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+        self.wfile.flush()
     def do_GET(self):
         value = values.get(self.path)
         self.answer(404 if value is None else 200, value=value)
     def do_PUT(self):
-        values[self.path] = self.rfile.read(int(self.headers["content-length"])).decode()
-        keep("new", json.dumps(values))
-        os.rename(folder + "/new", folder + "/state")
-        keep("done", "x")
+        value = self.rfile.read(int(self.headers["content-length"])).decode()
+        with lock:
+            values[self.path] = value
+            keep("new", json.dumps(values))
+            os.rename(folder + "/new", folder + "/state")
+            keep("done", "x")
         self.answer(200, applied=True)
     def log_message(self, *words):
         pass
@@ -114,7 +117,8 @@ fn strict_folders_alone_lose_unsynced_names() {
         [cluster]\nsystem = \"command\"\nprogram = \"python3\"\nnodes = 1\nnetwork = \"lab\"\ndisk = \"memory\"\n\
         args = [\"store.py\", \"{data}\", \"{ip}\", \"{port}\"]\n\
         [load]\nworkload = \"register\"\nclients = 2\nrate = 60\nwarmup = \"500ms\"\nduration = \"4s\"\n\
-        recovery = \"2s\"\ntimeout = \"1s\"\nkeys = 2\nminimum-rate = 5\n\
+        recovery = \"2s\"\ntimeout = \"1s\"\nkeys = 40\nminimum-rate = 5\n\
+        mix = { read = 1, write = 1 }\n\
         [[fault]]\nkind = \"power-loss\"\ntarget = \"n1\"\nat = \"2s\"\nfor = \"100ms\"\n";
     std::fs::write(folder.path().join("renames.toml"), spec).unwrap();
     let run = |folders: &str, out: &str| {
