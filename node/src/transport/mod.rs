@@ -1,7 +1,7 @@
 //! Connections between nodes: an HTTP request upgraded to a stream of frames, one way, with many messages in each.
 //!
 //! A node sends on the connections it dials and receives on those it accepts, so a link has a direction. Both ends prove that
-//! they are members of one cluster ([`identity`]), and every [`frame`] that it arrived as it was sent; a connection with one
+//! they are members of one cluster ([`identity`]), and every frame proves that it arrived as it was sent; a connection with one
 //! that did not is closed and made again. What cannot be sent is dropped: the roles ask again.
 
 #![allow(
@@ -65,8 +65,8 @@ const FRAME_FULL: usize = 1 << 20;
 /// How long to wait before dialling again; it doubles from the first to the second.
 const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
 
-/// How long a connection may take to be made.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection may take to be made, also over slow links.
+const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Another node, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// How long the node that dialled may take for its last proof.
-const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+const BEGIN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Bytes of frames that one node may have waiting here; the next is read when these are handled.
 const WAITING_MAX: u32 = 8 << 20;
