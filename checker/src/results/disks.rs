@@ -66,6 +66,7 @@ mod tests {
             end_ns: None,
             evidence: vec![format!("n1: {line}")],
             healed: Vec::new(),
+            why_none: None,
         }
     }
 
