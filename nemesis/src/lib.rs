@@ -36,7 +36,7 @@ pub use disk::{
 };
 pub use flaky::{Flaky, Share};
 pub use kept::{AskError, NodeState, Reply, Request, SOCKET, ask, is_kept};
-pub use lab::{Lab, LabConfig, LabError};
+pub use lab::{Gone, Lab, LabConfig, LabError, Revival};
 pub use network::{
     CLIENTS, Claim, EnterError, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Mode,
     Network, NetworkError, PortError, Probe, ProxyError, enter_lab, enter_lab_with, inside_lab, lab_entry,

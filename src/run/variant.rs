@@ -228,6 +228,8 @@ impl VariantRun<'_> {
         log: &PhaseLog,
     ) -> Result<(), Failure> {
         let load = &self.experiment.spec.load;
+        // What could not be healed fails the run; how the system serves then is seen all the same.
+        let mut healed = Ok(());
         self.phase(session, Phase::Warmup, load.warmup, herald, log).await?;
         if !self.halt.is_cancelled() {
             let (loaded, injected) = tokio::join!(
@@ -235,9 +237,10 @@ impl VariantRun<'_> {
                 self.inject(cluster, recorder)
             );
             // Healed in any case: the fault that failed may be one of several.
-            let healed = cluster.lab.heal_all().await.map_err(|error| lab_failure(&error));
-            loaded.and(healed.map(drop))?;
-            injected?;
+            let left = cluster.lab.heal_all().await.map_err(|error| lab_failure(&error));
+            loaded?;
+            healed = injected.and(left.map(drop));
+            self.stay_down(cluster, recorder, herald).await?;
         }
         if !self.halt.is_cancelled() {
             self.phase(session, Phase::Recovery, load.recovery, herald, log).await?;
@@ -252,6 +255,24 @@ impl VariantRun<'_> {
             }
             herald.tell(What::Ended(Phase::Final));
         }
+        healed
+    }
+
+    /// Starts nodes again that ended because of a fault that is over. Records and tells which nodes stay down.
+    async fn stay_down(
+        &self,
+        cluster: &Cluster,
+        recorder: &Arc<FileRecorder>,
+        herald: &Herald,
+    ) -> Result<(), Failure> {
+        let revival = cluster.lab.revive().await.map_err(|error| lab_failure(&error))?;
+        for line in revival.started {
+            herald.tell(What::Note(line));
+        }
+        for gone in revival.gone {
+            herald.tell(What::Note(gone.to_string()));
+            recorder.record(gone.event());
+        }
         Ok(())
     }
 
@@ -263,13 +284,17 @@ impl VariantRun<'_> {
         let (at_most, halted) = (self.experiment.spec.budget.at_most, self.halt.cancelled());
         let records =
             nemesis::run(self.faults, lab, directory, shared, Instant::now(), at_most, halted).await;
-        match records.iter().find(|record| record.started.is_some() && !record.healed) {
+        let failed = |record: &&nemesis::FaultRecord| {
+            record.started.is_some() && !record.healed && !record.beyond_help
+        };
+        match records.iter().find(failed) {
             None => Ok(()),
             Some(record) => {
                 let notes = record.notes.join("; ");
-                Err(Failure::bench(
-                    format!("fault {}, {}", record.fault, record.label),
-                    format!("it was not healed: {notes}"),
+                let place = format!("fault {}, {}", record.fault, record.label);
+                Err(Failure::bench(place, format!("it was not healed: {notes}")).help(
+                    "what the system did after it says nothing about the system; run it again without this fault, \
+                     or on a machine that is less busy",
                 ))
             }
         }

@@ -45,7 +45,7 @@ fn in_words(membership: &Membership, node: &str) -> Members {
     };
     let members = membership.newest().map(|newest| &newest.members[..]).unwrap_or_default();
     let names = members.iter().map(|member| member.name.clone()).collect();
-    Members { names, under_way: membership.coming().is_some(), said }
+    Members { names, under_way: membership.coming().is_some(), version, said }
 }
 
 /// Asks one node after another for a change, until one says that it is decided or that it cannot be.

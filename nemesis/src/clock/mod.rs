@@ -177,7 +177,8 @@ impl NodeClock {
     /// Puts a fault on the clock.
     pub(crate) fn apply(&self, claim: Claim, fault: ClockFault) -> io::Result<()> {
         let roots = self.state().roots;
-        self.adopt(roots)?;
+        // One that is down or stands still cannot see the file yet; the watch sees to it once it can.
+        let adopted = self.adopt(roots);
         let mut state = self.state();
         state.faults.apply(claim, fault, true_ns());
         self.write(&state.faults)?;
@@ -192,7 +193,7 @@ impl NodeClock {
             let builder = std::thread::Builder::new().name("strobe".to_owned());
             builder.spawn(move || clock.strobe(claim, period / 2))?;
         }
-        Ok(())
+        adopted
     }
 
     /// Sees to new processes of the node as long as its clock is not true.

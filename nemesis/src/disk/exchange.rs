@@ -12,20 +12,30 @@ pub(crate) struct HandedOn {
     pub(crate) bytes: u64,
 }
 
-/// Gives each folder what was in the one before it, and the first what was in the last; in that order, what each got.
-/// The folders stay, for they may be mounts. Meanwhile everything is beside them too, where a mount hides nothing.
-pub(crate) fn exchange(folders: &[PathBuf]) -> io::Result<Vec<HandedOn>> {
-    let aside: Vec<PathBuf> = folders.iter().map(|folder| folder.with_extension("swapped")).collect();
-    for (folder, aside) in folders.iter().zip(&aside) {
-        copy(folder, aside)?;
+/// What is in one folder goes to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
+}
+
+/// Moves what is in folders to others of the same folders; in the order of the moves, what each got. The folders stay,
+/// for they may be mounts. Meanwhile everything is beside them too, where a mount hides nothing.
+pub(crate) fn exchange(moves: &[Move]) -> io::Result<Vec<HandedOn>> {
+    let aside = |folder: &Path| folder.with_extension("swapped");
+    for Move { from, .. } in moves {
+        match fs::remove_dir_all(aside(from)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        copy(from, &aside(from))?;
     }
     let mut handed = Vec::new();
-    for (place, folder) in folders.iter().enumerate() {
-        let before = &aside[(place + aside.len() - 1) % aside.len()];
-        empty(folder)?;
-        handed.push(copy(before, folder)?);
+    for Move { from, to } in moves {
+        empty(to)?;
+        handed.push(copy(&aside(from), to)?);
     }
-    aside.iter().try_for_each(fs::remove_dir_all)?;
+    moves.iter().try_for_each(|Move { from, .. }| fs::remove_dir_all(aside(from)))?;
     Ok(handed)
 }
 
@@ -69,7 +79,15 @@ mod tests {
             fs::set_permissions(folder.join("deep"), fs::Permissions::from_mode(0o700)).unwrap();
         }
         fs::write(folders[2].join("only"), "here").unwrap();
-        let handed = exchange(&folders).unwrap();
+        let turn = |order: [usize; 3]| {
+            let moved = |place: usize| Move {
+                from: folders[order[(place + 2) % 3]].clone(),
+                to: folders[order[place]].clone(),
+            };
+            [0, 1, 2].map(moved)
+        };
+        fs::create_dir_all(top.path().join("a/data.swapped/of-an-earlier-attempt")).unwrap();
+        let handed = exchange(&turn([0, 1, 2])).unwrap();
         let bytes: Vec<u64> = handed.iter().map(|handed| handed.bytes).collect();
         assert_eq!((bytes, handed[0].files), (vec![11, 3, 5], 2));
         let read = |place: usize| fs::read_to_string(folders[place].join("deep/log")).unwrap();
@@ -78,8 +96,8 @@ mod tests {
         let mode = fs::metadata(folders[0].join("deep")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         assert_eq!(fs::read_dir(top.path().join("a")).unwrap().count(), 1, "nothing is left beside it");
-        let back: Vec<PathBuf> = folders.iter().rev().cloned().collect();
-        exchange(&back).unwrap();
+        exchange(&turn([2, 1, 0])).unwrap();
+        assert!(!folders[1].join("of-an-earlier-attempt").exists());
         assert_eq!([read(0), read(1), read(2)], ["one", "three", "fifteen"]);
     }
 }

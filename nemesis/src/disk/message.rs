@@ -76,6 +76,10 @@ pub(crate) enum Request {
     /// The next sync that has something to write is held, until the power is lost or nobody waits for that any more.
     Arm,
     Disarm,
+    /// The bench works on the disk itself while the node is down, or no longer: no fault of the disk meets it then.
+    Maintain {
+        begin: bool,
+    },
     /// Whether one is.
     Caught,
     /// Whoever waits for a sync has been killed, and must be answered to die.

@@ -15,7 +15,7 @@ mod store;
 pub(crate) use damage::apply;
 pub use damage::{Damage, DamageError, Harm};
 pub(crate) use empty::empty;
-pub(crate) use exchange::exchange;
+pub(crate) use exchange::{HandedOn, Move, exchange};
 pub(crate) use memory::{Disks, NodeDisk};
 #[cfg(target_os = "linux")]
 pub(crate) use memory::{probe, serve};

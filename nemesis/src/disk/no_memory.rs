@@ -47,6 +47,10 @@ impl NodeDisk {
         match *self {}
     }
 
+    pub(crate) fn maintain(&self, _: bool) -> Result<(), DiskError> {
+        match *self {}
+    }
+
     pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
         match *self {}
     }

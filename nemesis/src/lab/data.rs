@@ -1,13 +1,15 @@
 //! What the lab does to the nodes' data.
 
+use super::volumes::Volumes;
 use super::{Lab, LabError};
 use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, Harm, NodeDisk};
 use crate::network::{Claim, Probe};
-use crate::process::Effect;
+use crate::process::{Effect, NodeProcess};
 use crate::vocabulary::Kind;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,6 +17,15 @@ use tokio::time::Instant;
 const CATCH: Duration = Duration::from_secs(1);
 /// How long a node that was started on damaged data is watched for its end.
 const REGARD: Duration = Duration::from_secs(1);
+
+/// The folder of a node's data; otherwise why there is none, as a sentence.
+pub(super) fn data_of(node: &str, process: &NodeProcess) -> Result<PathBuf, String> {
+    if !process.was_started() {
+        return Err(format!("{node} was never started, so it has no data"));
+    }
+    let folder = process.data().map(Path::to_owned);
+    folder.ok_or_else(|| format!("nobody knows where {node} has its data"))
+}
 
 impl Lab {
     /// SIGKILL, and damage to the node's files. Later it may end by itself, for it may find what was done to it. It
@@ -25,16 +36,18 @@ impl Lab {
             Harm::Flip { .. } => Kind::BitFlip,
             Harm::Cut { .. } => Kind::Truncate,
         };
-        process.excuse(claim, kind.name());
         let mut effect = process.kill(claim).await?;
-        let Some(folder) = process.data().map(Path::to_owned) else {
-            return Ok(Effect::none(format!("nobody knows where {node} has its data")));
+        let folder = match data_of(node, &process) {
+            Ok(folder) => folder,
+            Err(reason) => return Ok(Effect::none(reason)),
         };
+        process.excuse(claim, kind.name());
+        self.volumes().damage(node, claim, kind.name());
         let (damage, mut chance) = (damage.clone(), self.chance(node, claim));
-        let done = tokio::task::spawn_blocking(move || disk::apply(&folder, &damage, &mut chance)).await;
-        match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-            Ok(seen) => effect.evidence.extend(seen),
-            Err(error) => effect = Effect::none(error.to_string()),
+        let work = move || disk::apply(&folder, &damage, &mut chance);
+        match self.maintain(&[(node, &process)], work).await? {
+            Ok(seen) => effect.evidence.extend(seen.into_iter().map(|line| self.with_owner(node, line))),
+            Err(error) => effect = Effect::none(format!("{node}: nothing was damaged: {error}")),
         }
         Ok(process.unless_unhit(effect))
     }
@@ -43,54 +56,30 @@ impl Lab {
     pub async fn lose(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
-        let Some(folder) = process.data().map(Path::to_owned) else {
-            return Ok(Effect::none(format!("nobody knows where {node} has its data")));
+        let folder = match data_of(node, &process) {
+            Ok(folder) => folder,
+            Err(reason) => return Ok(Effect::none(reason)),
         };
-        let done = tokio::task::spawn_blocking(move || disk::empty(&folder)).await;
-        match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+        match self.maintain(&[(node, &process)], move || disk::empty(&folder)).await? {
             Ok(removed) if removed.files == 0 => {
                 effect = Effect::none(format!("{node} had stored nothing, so nothing was removed"));
             }
-            Ok(removed) => effect
-                .evidence
-                .push(format!("its data removed: {} bytes, files: {}", removed.bytes, removed.files)),
+            Ok(removed) => {
+                self.volumes().emptied(node);
+                let (bytes, files) = (removed.bytes, removed.files);
+                let line = format!("its data removed: {bytes} bytes, files: {files}");
+                effect.evidence.push(self.with_owner(node, line));
+            }
             Err(error) => effect = Effect::none(format!("{node}: its data could not be removed: {error}")),
         }
         Ok(process.unless_unhit(effect))
     }
 
-    /// SIGKILL to all of these nodes, and each gets what the one before it had stored, the first what the last had.
-    /// They stay down like [killed](Self::kill) ones. Later they may end by themselves, for they may find out.
-    pub async fn swap_disks(&self, nodes: &[String], claim: Claim) -> Result<Vec<Effect>, LabError> {
-        let (mut folders, mut effects) = (Vec::new(), Vec::new());
-        for node in nodes {
-            let mut process = self.node(node).process.lock().await;
-            process.excuse(claim, Kind::DiskSwap.name());
-            effects.push(process.kill(claim).await?);
-            folders.extend(process.data().map(Path::to_owned));
-        }
-        if folders.len() < nodes.len() {
-            return Ok(vec![Effect::none("nobody knows where they have their data")]);
-        }
-        let done = tokio::task::spawn_blocking(move || disk::exchange(&folders)).await;
-        match done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-            Ok(handed) if handed.iter().all(|handed| handed.files == 0) => {
-                let nothing =
-                    |node| Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
-                Ok(nodes.iter().map(nothing).collect())
-            }
-            Ok(handed) => {
-                for (place, (effect, handed)) in effects.iter_mut().zip(handed).enumerate() {
-                    let from = &nodes[(place + nodes.len() - 1) % nodes.len()];
-                    let files = handed.files;
-                    effect
-                        .evidence
-                        .push(format!("has the data of {from}: {} bytes, files: {files}", handed.bytes));
-                }
-                Ok(effects)
-            }
-            Err(error) => Ok(vec![Effect::none(format!("their data could not be swapped: {error}"))]),
-        }
+    /// A line about the data of a node, with whose they are where they are not its own.
+    fn with_owner(&self, node: &str, line: String) -> String {
+        let volumes = self.volumes();
+        let owner = volumes.of(node);
+        if owner == node { line } else { format!("{line} (of the disk of {owner}, which it has)") }
     }
 
     /// What a fault leaves to chance on one node.
@@ -99,6 +88,39 @@ impl Lab {
         let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
         chance.set_stream(u64::from(claim) << 16 | place as u64);
         chance
+    }
+
+    pub(super) fn volumes(&self) -> MutexGuard<'_, Volumes> {
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something to the data of nodes that are down, on a thread that may wait. Their disks are there for it, also
+    /// after a power loss, and no fault of these disks meets it.
+    pub(super) async fn maintain<T: Send + 'static>(
+        &self,
+        nodes: &[(&str, &NodeProcess)],
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LabError> {
+        let ready = self.begin_maintenance(nodes).await;
+        let done = match ready {
+            Ok(()) => Ok(tokio::task::spawn_blocking(work).await),
+            Err(error) => Err(error),
+        };
+        let mut ended = Ok(());
+        for (node, _) in nodes.iter().filter(|_| self.disk == DiskMode::Memory) {
+            let end = self.with_disk(node, |disk| disk.maintain(false)).await;
+            ended = ended.and(end);
+        }
+        let done = done?.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        ended.map(|()| done)
+    }
+
+    async fn begin_maintenance(&self, nodes: &[(&str, &NodeProcess)]) -> Result<(), LabError> {
+        for (node, process) in nodes.iter().filter(|_| self.disk == DiskMode::Memory) {
+            process.mount_disk().await?;
+            self.with_disk(node, |disk| disk.maintain(true)).await?;
+        }
+        Ok(())
     }
 
     /// Does something with a node's disk on a thread that may wait.
@@ -119,6 +141,9 @@ impl Lab {
         let seed: u64 = self.chance(node, claim).random();
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
+        if !process.was_started() {
+            return Ok(effect);
+        }
         let loss = self.with_disk(node, move |disk| disk.lose_power(tear.then_some(seed))).await?;
         let lines = loss.in_words();
         if tear && loss.torn.is_none() {
@@ -171,6 +196,9 @@ impl Lab {
     pub async fn release_disk(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
         self.with_disk(node, move |disk| disk.release(claim)).await?;
         let mut process = self.node(node).process.lock().await;
+        if !process.was_started() {
+            return Ok(Effect::seen(format!("{node} was never started, so it has no disk")));
+        }
         let mut effect = Effect::seen("the disk is well again");
         if let Some(how) = process.ended_by_itself() {
             effect.evidence.push(format!("the node had ended by itself: {how}"));
@@ -187,7 +215,7 @@ impl Lab {
     /// Writes what disks in memory hold into the folders where they were.
     pub(super) async fn save_disks(&self) -> Result<(), LabError> {
         for (name, node) in &self.nodes {
-            if self.disk == DiskMode::Memory && node.process.lock().await.data().is_some() {
+            if self.disk == DiskMode::Memory && node.process.lock().await.was_started() {
                 self.with_disk(name, |disk| disk.save()).await?;
             }
         }
@@ -197,6 +225,15 @@ impl Lab {
     /// Starts a node again as [`restart`](Self::restart) does, and sees whether it can live with its data.
     pub async fn restart_damaged(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
         let mut effect = self.restart(node, claim).await?;
+        let (down, still) = self.node(node).process.lock().await.claims();
+        if !down.is_empty() {
+            return Ok(effect);
+        }
+        if let Some(other) = still.first() {
+            let line = format!("it stands still until fault {other} ends, so nothing is seen of what it makes of its data");
+            effect.evidence.push(line);
+            return Ok(effect);
+        }
         let watch = async {
             loop {
                 let (answers, end) = {

@@ -5,6 +5,9 @@
 
 mod clocks;
 mod data;
+mod revival;
+mod swaps;
+mod volumes;
 
 use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
 use crate::network::{
@@ -16,12 +19,14 @@ use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
 use crate::spec::{Delay, Links};
 use crate::topology::Topology;
+pub use revival::{Gone, Revival};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use volumes::Volumes;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How long killed processes may take to be gone. One that waits for a disk cannot die sooner.
@@ -126,6 +131,23 @@ pub enum LabError {
         "[cluster.links] needs network = \"proxy\" or \"lab\"; with network = \"host\" nothing is between the nodes"
     )]
     PlainLinks,
+    /// There are no data to swap.
+    #[error("no disks were swapped: {reason}")]
+    NothingToSwap {
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// Data could not be moved from node to node.
+    #[error(
+        "the data of {} could not be swapped: {source}; what each had is in a folder `data.swapped` beside its own",
+        nodes.join(", ")
+    )]
+    Swap {
+        /// The nodes.
+        nodes: Vec<String>,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Processes did not die when they were killed.
     #[error("still alive after SIGKILL: {}; they wait for a disk or a debugger", nodes.join(", "))]
     StillAlive {
@@ -147,6 +169,10 @@ pub struct Lab {
     nodes: BTreeMap<String, Node>,
     wires: Wires,
     spawner: Spawner,
+    /// Whose data each node has.
+    volumes: Mutex<Volumes>,
+    /// Held by whoever moves data between nodes.
+    swapping: tokio::sync::Mutex<()>,
     exits: Mutex<Option<UnboundedReceiver<Exit>>>,
     /// None where every node has all ports for itself.
     _ports: Option<PortBlock>,
@@ -201,6 +227,8 @@ impl Lab {
             probe: config.probe,
             nodes,
             wires,
+            volumes: Mutex::default(),
+            swapping: tokio::sync::Mutex::default(),
             spawner: Spawner::start().map_err(LabError::Thread)?,
             exits: Mutex::new(Some(exits)),
             _ports: ports,
@@ -285,6 +313,11 @@ impl Lab {
         self.node(node).process.lock().await.could_answer()
     }
 
+    /// Whether a node was ever started.
+    pub async fn was_started(&self, node: &str) -> bool {
+        self.node(node).process.lock().await.was_started()
+    }
+
     /// The nodes that have ended though no fault holds them down, and stay so; without those that something is being done
     /// to right now.
     pub(crate) fn gone(&self) -> Vec<String> {
@@ -358,11 +391,12 @@ impl Lab {
         Some(probe(self.listen_address(node), self.probe.as_deref()?, patience, |_| ()).await)
     }
 
-    /// Takes every fault off: links first, then pauses, then kills. Says what there was to heal.
+    /// Takes every fault off: links first, then disks, pauses and kills. Says what there was to heal.
     pub async fn heal_all(&self) -> Result<Vec<String>, LabError> {
         let mut healed: Vec<String> =
             self.wires.release_all().iter().map(|link| format!("{link} healed")).collect();
         let mut first_error = None;
+        let swapped = self.end_swaps().await;
         for (name, node) in &self.nodes {
             let mut process = node.process.lock().await;
             if let Some(error) = process.disk().and_then(|disk| disk.release_all().err()) {
@@ -389,6 +423,7 @@ impl Lab {
                 }
             }
         }
+        healed.extend(swapped?);
         first_error.map_or(Ok(healed), |error| Err(error.into()))
     }
 

@@ -18,6 +18,12 @@ impl Excuses {
         self.list().insert(claim, format!("fault {claim} ({kind})"));
     }
 
+    /// Whether there is a fault of one of these kinds.
+    pub(super) fn name(&self, kinds: &[&str]) -> bool {
+        let list = self.list();
+        list.values().any(|fault| kinds.iter().any(|kind| fault.ends_with(&format!("({kind})"))))
+    }
+
     /// All of them in words; none if there are none.
     pub(super) fn in_words(&self) -> Option<String> {
         let list = self.list();

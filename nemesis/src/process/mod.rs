@@ -122,6 +122,14 @@ pub enum ProcessError {
     /// Its disk could not be had.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// It was told to go on, and does not.
+    #[error("{node} was told to go on (SIGCONT) and does not: {seen}; whoever else stopped it must let it go")]
+    StillPaused {
+        /// The node.
+        node: String,
+        /// What was seen of its threads.
+        seen: String,
+    },
     /// A signal could not be sent.
     #[error("{node}: pid {pid} could not be signalled: {source}")]
     Signal {

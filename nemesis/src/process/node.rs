@@ -116,6 +116,12 @@ impl NodeProcess {
         if let Some(running) = self.alive() {
             return Err(ProcessError::Running { node: self.node.clone(), pid: running.pid });
         }
+        self.make_clock(&command)?;
+        self.command = Some(command);
+        self.start(spawner).await
+    }
+
+    fn make_clock(&mut self, command: &ProcessCommand) -> Result<(), ProcessError> {
         if let (None, Some(clock)) = (&self.clock, &command.clock) {
             let failed = |source| ProcessError::Clock {
                 node: self.node.clone(),
@@ -124,8 +130,12 @@ impl NodeProcess {
             };
             self.clock = Some(NodeClock::create(clock).map_err(failed)?);
         }
-        self.command = Some(command);
-        self.start(spawner).await
+        Ok(())
+    }
+
+    /// Whether it was ever started.
+    pub(crate) fn was_started(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Says how it would be started, and does not start it.
@@ -134,7 +144,7 @@ impl NodeProcess {
         self.waits = true;
     }
 
-    /// Starts it as it was [prepared](Self::prepare), unless it was started before.
+    /// Starts it as it was [prepared](Self::prepare), unless it was started before; once no fault holds it down.
     pub(crate) async fn wake(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
         if let Some(running) = &self.running {
             return Ok(Effect::seen(format!("{} was started before, as pid {}", self.node, running.pid)));
@@ -142,9 +152,13 @@ impl NodeProcess {
         let Some(command) = self.command.clone() else {
             return Err(ProcessError::NeverStarted { node: self.node.clone() });
         };
+        self.make_clock(&command)?;
         self.waits = false;
-        let pid = self.spawn(command, spawner).await?;
-        Ok(Effect::seen(format!("{} started as pid {pid}", self.node)))
+        let mut effect = self.start_unless_held(spawner).await?;
+        if let (Some(pid), Some(seen)) = (self.pid(), effect.evidence.first_mut()) {
+            *seen = format!("{} started as pid {pid}", self.node);
+        }
+        Ok(effect)
     }
 
     async fn start(&mut self, spawner: &Spawner) -> Result<u32, ProcessError> {
@@ -184,6 +198,14 @@ impl NodeProcess {
         self.clock.as_ref()
     }
 
+    /// Makes sure that its disk is there, also while it is down, for what the bench does to its data.
+    pub(crate) async fn mount_disk(&self) -> Result<(), ProcessError> {
+        match &self.command {
+            Some(command) => self.mount(command).await,
+            None => Ok(()),
+        }
+    }
+
     /// Makes sure that its disk is there.
     async fn mount(&self, command: &ProcessCommand) -> Result<(), ProcessError> {
         let (Some(disk), Some(data)) = (self.disk.clone(), command.data.clone()) else { return Ok(()) };
@@ -198,6 +220,16 @@ impl NodeProcess {
     pub(crate) fn ended_by_itself(&self) -> Option<String> {
         let running = self.running.as_ref().filter(|_| self.down.is_empty())?;
         running.status().map(how_it_ended)
+    }
+
+    /// The faults that excuse its end, in words; none if there are none.
+    pub(crate) fn excuse_in_words(&self) -> Option<String> {
+        self.excuses.in_words()
+    }
+
+    /// Whether a fault of one of these kinds excuses its end.
+    pub(crate) fn is_excused_by(&self, kinds: &[&str]) -> bool {
+        self.excuses.name(kinds)
     }
 
     /// From now on it may end by itself because of a fault, and nobody is to blame it.
@@ -234,6 +266,10 @@ impl NodeProcess {
         let failed = |source| ProcessError::Signal { node: node.clone(), pid, source };
         let objection = running.objection(self.address);
         let others = running.signal(signal).map_err(failed)?.unwrap_or_default();
+        if !self.still.is_empty() && signal == Signal::TERM {
+            // A process that stands still does not hear of it before it goes on.
+            running.signal(Signal::CONT).map_err(failed)?;
+        }
         if signal == Signal::KILL {
             answer_held(self.disk.as_ref());
         }
@@ -265,6 +301,11 @@ impl NodeProcess {
     /// Ends a fault's hold, and starts the node again if no other fault holds it down.
     pub(crate) async fn restart(&mut self, claim: Claim, spawner: &Spawner) -> Result<Effect, ProcessError> {
         self.down.remove(&claim);
+        self.start_unless_held(spawner).await
+    }
+
+    /// Starts it if it does not run and no fault holds it down; it stands still at once if a fault wants that.
+    async fn start_unless_held(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
         if let Some(other) = self.down.first() {
             return Ok(Effect::seen(format!("{} stays down until fault {other} ends", self.node)));
         }
@@ -314,10 +355,13 @@ impl NodeProcess {
             return Ok(Effect::seen(format!("{} is down, so there was nothing to resume", self.node)));
         };
         self.signal(running, Signal::CONT)?;
-        Ok(match running.is_stopped(false).await {
-            Ok(seen) => Effect::seen(seen),
-            Err(seen) => Effect::none(format!("{}: {seen}", self.node)),
-        })
+        match running.is_stopped(false).await {
+            Ok(seen) => Ok(Effect::seen(seen)),
+            Err(_) if running.status().is_some() => {
+                Ok(Effect::seen(format!("{} ended by itself when it was to go on", self.node)))
+            }
+            Err(seen) => Err(ProcessError::StillPaused { node: self.node.clone(), seen }),
+        }
     }
 
     fn signal(&self, running: &Running, signal: Signal) -> Result<(), ProcessError> {

@@ -65,6 +65,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         healing: Vec::new(),
         healed: false,
         met: None,
+        beyond_help: false,
         notes: note.into_iter().chain(proof.notes).collect(),
     };
     stage.record(fault, &record, Moment::Start, at);
@@ -130,8 +131,7 @@ async fn begin(
             return (at, proof, Some(Going::swizzle(stage, pairs, claim, began, length, *chance)));
         }
         Action::Reconfigure { change, instead } => {
-            let wanted = members::Wanted::start(*change, nodes, instead);
-            let (at, proof) = members::start(stage, &wanted, length).await;
+            let (at, proof) = members::start(stage, claim, *change, nodes, instead, length).await;
             return (at, proof, None);
         }
         Action::Reset => {
@@ -179,15 +179,14 @@ pub(super) async fn end(
         Action::Clock(_) => clocks::end(stage, claim, &hit.nodes).await,
         Action::Links(link_fault) => heal(stage, claim, &hit, &before, *link_fault).await,
         Action::Swizzle { .. } => heal(stage, claim, &hit, &before, LinkFault::Stall).await,
-        Action::Reconfigure { change, instead } => {
-            members::end(stage, &members::Wanted::end(*change, &hit.nodes, instead)).await
-        }
+        Action::Reconfigure { .. } => members::end(stage, claim).await,
         Action::Reset => {
             let note = "connections may be made anew at once".to_owned();
-            (stage.recorder.now_ns(), Proof { evidence: vec![note], notes: Vec::new(), complete: true })
+            (stage.recorder.now_ns(), Proof { evidence: vec![note], complete: true, ..Proof::default() })
         }
     };
     record.healed = proof.complete && went_on.complete;
+    record.beyond_help = !record.healed && proof.beyond_help;
     record.healing = [went_on.evidence, proof.evidence].concat();
     record.judge(met);
     record.notes.extend(went_on.notes);
@@ -276,6 +275,7 @@ pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String
         healing: Vec::new(),
         healed: true,
         met: None,
+        beyond_help: false,
         notes: vec![reason],
     };
     let now = stage.recorder.now_ns();
@@ -284,7 +284,8 @@ pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String
     Started { record, in_force: None }
 }
 
-/// Does something to each of the nodes at the same time and puts what was seen together, in their order.
+/// Does something to each of the nodes at the same time and puts what was seen together, in their order. It is
+/// complete if nothing failed; whether there is evidence is another matter.
 pub(super) async fn each<'a, F, A>(nodes: &'a [String], action: A) -> Proof
 where
     F: Future<Output = Result<Effect, crate::lab::LabError>>,
@@ -295,7 +296,6 @@ where
     for (node, effect) in nodes.iter().zip(effects) {
         match effect {
             Ok(effect) => {
-                proof.complete &= !effect.evidence.is_empty();
                 let named = |seen: String| if nodes.len() > 1 { format!("{node}: {seen}") } else { seen };
                 proof.evidence.extend(effect.evidence.into_iter().map(named));
                 proof.notes.extend(effect.note);

@@ -6,9 +6,8 @@ use super::evidence::{Met, Proof, all};
 use crate::disk::{Condition, DiskCounters};
 use crate::lab::Lab;
 use crate::network::Claim;
-use crate::process::Effect;
 use crate::words::{count, grouped};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -55,7 +54,12 @@ async fn of_condition(lab: &Lab, condition: Condition, before: &OnDisks, lasts: 
                 format!("{}: nothing was written there that the fault could hit", untouched.join(", "))
             });
             let evidence = lines.into_iter().filter_map(|(_, line)| line).collect();
-            return Proof { evidence, notes: note.into_iter().collect(), complete: true };
+            return Proof {
+                evidence,
+                notes: note.into_iter().collect(),
+                complete: true,
+                ..Proof::default()
+            };
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -77,7 +81,7 @@ pub(super) async fn of_healing(lab: &Lab, condition: Condition, before: &OnDisks
     let nodes: Vec<String> = before.keys().cloned().collect();
     let now = counters(lab, &nodes).await;
     let evidence = in_words(condition, before, &now).filter_map(|(_, line)| line).collect();
-    Proof { evidence, notes: Vec::new(), complete: true }
+    Proof { evidence, complete: true, ..Proof::default() }
 }
 
 /// Each node with what the fault did to it, if it did anything.
@@ -104,12 +108,12 @@ fn in_words<'a>(
 
 /// Lets nodes start on the disks of one another, and sees what each does with what it finds.
 pub(super) async fn swap(stage: &Stage, nodes: &[String], claim: Claim) -> Proof {
-    let effects = match swapped(stage, nodes, claim).await {
-        Ok(effects) => effects,
-        Err(reasons) => return Proof { notes: reasons, ..Proof::default() },
+    let moved = match stage.lab.swap_disks(nodes, claim).await {
+        Ok(moved) => moved,
+        Err(error) => return Proof { notes: vec![error.to_string()], ..Proof::default() },
     };
     let mut proof = Proof { complete: true, ..Proof::default() };
-    for (node, effect) in nodes.iter().zip(effects) {
+    for (node, effect) in moved {
         proof.evidence.extend(effect.evidence.into_iter().map(|line| format!("{node}: {line}")));
         proof.notes.extend(effect.note);
     }
@@ -124,27 +128,33 @@ pub(super) async fn swap(stage: &Stage, nodes: &[String], claim: Claim) -> Proof
     proof
 }
 
-/// Lets nodes start on their own disks again.
+/// Lets nodes start on the disks that they have without this swap: on their own, unless another swap is in force.
 pub(super) async fn swap_back(stage: &Stage, nodes: &[String], claim: Claim) -> (u64, Proof) {
-    // The other way round each gets from the next what that had from it. Who had ended was said when it did.
-    let turned: Vec<String> = nodes.iter().rev().cloned().collect();
-    let swapped = swapped(stage, &turned, claim).await;
-    let mut proof = each(nodes, |node| stage.lab.restart(node, claim)).await;
-    match swapped {
-        Ok(_) => proof.evidence.insert(0, "each has its own data again".to_owned()),
-        Err(reasons) => {
+    let moved = stage.lab.swap_back(claim).await;
+    let mut hurt: BTreeSet<String> = nodes.iter().cloned().collect();
+    hurt.extend(moved.iter().flatten().map(|(node, _)| node.clone()));
+    let hurt: Vec<String> = hurt.into_iter().collect();
+    let mut proof = each(&hurt, |node| stage.lab.restart(node, claim)).await;
+    match moved {
+        Ok(moved) if moved.is_empty() => proof.evidence.insert(0, "nothing had been swapped".to_owned()),
+        Ok(_) => drop(proof.evidence.splice(0..0, whose_data(stage, nodes))),
+        Err(error) => {
             proof.complete = false;
-            proof.notes.extend(reasons);
+            proof.notes.push(error.to_string());
         }
     }
     (stage.recorder.now_ns(), proof)
 }
 
-/// Swaps disks; what was done to each node, or why nothing was.
-async fn swapped(stage: &Stage, nodes: &[String], claim: Claim) -> Result<Vec<Effect>, Vec<String>> {
-    match stage.lab.swap_disks(nodes, claim).await {
-        Ok(effects) if effects.len() == nodes.len() => Ok(effects),
-        Ok(effects) => Err(effects.into_iter().filter_map(|effect| effect.note).collect()),
-        Err(error) => Err(vec![error.to_string()]),
-    }
+/// Whose data the nodes of a swap have after it.
+fn whose_data(stage: &Stage, nodes: &[String]) -> Vec<String> {
+    let others: Vec<String> = nodes
+        .iter()
+        .filter_map(|node| {
+            let (owner, swap) = stage.lab.has_data_of(node)?;
+            let until = swap.map_or(String::new(), |swap| format!(" until fault {swap} ends"));
+            Some(format!("{node} has the data of {owner}{until}"))
+        })
+        .collect();
+    if others.is_empty() { vec!["each has its own data again".to_owned()] } else { others }
 }

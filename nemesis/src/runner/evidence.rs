@@ -32,6 +32,8 @@ pub(super) struct Proof {
     pub(super) evidence: Vec<String>,
     pub(super) notes: Vec<String>,
     pub(super) complete: bool,
+    /// Whether what it would take is gone for good, as the plan wanted it.
+    pub(super) beyond_help: bool,
 }
 
 impl Proof {
@@ -67,7 +69,7 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> P
             },
         }
     }
-    let mut proof = Proof { complete: true, evidence: told.lines(), notes: noted.lines() };
+    let mut proof = Proof { complete: true, evidence: told.lines(), notes: noted.lines(), ..Proof::default() };
     proof.evidence.extend(carried(lab, fault, before));
     proof
 }
@@ -80,7 +82,12 @@ async fn of_flaky(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Proof {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let note = (!struck()).then(|| format!("nothing was struck within {BUSY:?}"));
-    Proof { evidence: carried(lab, fault, before), notes: note.into_iter().collect(), complete: true }
+    Proof {
+        evidence: carried(lab, fault, before),
+        notes: note.into_iter().collect(),
+        complete: true,
+        ..Proof::default()
+    }
 }
 
 fn struck(since: LinkCounters) -> bool {
@@ -219,7 +226,12 @@ pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
         |(link, connections): &(&Link, u64)| format!("{link}: {} reset", count(*connections, "connection"));
     let evidence: Vec<_> = hit.map(line).collect();
     let note = evidence.is_empty().then(|| "no connection was open on these links".to_owned());
-    Proof { complete: !evidence.is_empty(), evidence, notes: note.into_iter().collect() }
+    Proof {
+        complete: !evidence.is_empty(),
+        evidence,
+        notes: note.into_iter().collect(),
+        ..Proof::default()
+    }
 }
 
 /// Makes sure that links answer again, where no other fault is in the way.
@@ -242,7 +254,7 @@ pub(super) async fn of_healing(lab: &Lab, fault: LinkFault, links: &[Link]) -> P
             }
         }
     }
-    Proof { complete, evidence: told.lines(), notes: noted.lines() }
+    Proof { complete, evidence: told.lines(), notes: noted.lines(), ..Proof::default() }
 }
 
 enum Unproven {
@@ -261,7 +273,13 @@ async fn answers_again(lab: &Lab, link: &Link) -> Result<(), Unproven> {
             Asked::NoUse(reason) => return Err(Unproven::NotAsked(reason)),
             Asked::Probe(Probe::Answered { .. }) => return Ok(()),
             Asked::Probe(Probe::Silent(_) | Probe::Refused) if Instant::now() >= deadline => {
-                return Err(Unproven::NoAnswer);
+                // A node that answers nobody says nothing about a link.
+                return Err(match lab.probe_node(&link.to, patience).await {
+                    Some(probe) if !probe.answered() => {
+                        Unproven::NotAsked(format!("{} answers nobody, also not past the link", link.to))
+                    }
+                    Some(_) | None => Unproven::NoAnswer,
+                });
             }
             Asked::Probe(Probe::Silent(_)) => {}
             Asked::Probe(Probe::Refused) => tokio::time::sleep(Duration::from_millis(20)).await,

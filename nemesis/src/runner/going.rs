@@ -66,7 +66,7 @@ impl Going {
             let share = 100.0 * still.as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE);
             let word = if times == 1 { "time" } else { "times" };
             let told = format!("stood still {times} {word}, {share:.0} % of {:.2} s", all.as_secs_f64());
-            Proof { evidence: vec![told], notes: Vec::new(), complete: true }
+            Proof { evidence: vec![told], complete: true, ..Proof::default() }
         })
     }
 

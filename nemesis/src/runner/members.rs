@@ -1,10 +1,17 @@
 //! Changes who the members of the cluster are, and reads back from the cluster itself who they are.
+//!
+//! Changes may overlap: who is to be a member is what all changes in force make of those that the cluster began with,
+//! whichever of them ends first.
 
 use super::Stage;
 use super::evidence::{self, Proof};
 use super::going::answers_within;
 use super::{Members, act};
+use crate::network::Claim;
 use crate::spec::MemberChange;
+use crate::topology::Topology;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -14,31 +21,59 @@ const HEALING: Duration = Duration::from_secs(10);
 /// How long is waited until the members before a change are no longer needed, and those who came answer.
 const SETTLING: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long a change that nobody heard of any more is given to show.
+const LATE: Duration = Duration::from_millis(200);
+
+/// What the changes in force want.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Each with those who are to be members, and those who are not.
+    list: Vec<(Claim, BTreeSet<String>, BTreeSet<String>)>,
+    /// The newest configuration that was read.
+    newest: u64,
+}
+
+impl Changes {
+    fn begin(&mut self, claim: Claim, change: MemberChange, nodes: &[String], instead: &[String]) {
+        let (come, go) = match change {
+            MemberChange::Add => (nodes, &[][..]),
+            MemberChange::Remove | MemberChange::Replace => (instead, nodes),
+        };
+        self.list.push((claim, come.iter().cloned().collect(), go.iter().cloned().collect()));
+    }
+
+    /// Ends a change; gives whom it was about.
+    fn end(&mut self, claim: Claim) -> BTreeSet<String> {
+        let ended: Vec<_> = self.list.extract_if(.., |(other, _, _)| *other == claim).collect();
+        ended.into_iter().flat_map(|(_, come, go)| come.into_iter().chain(go)).collect()
+    }
+
+    /// Which of these nodes are to be members and which are not. Who is to go goes, whoever wants it to come.
+    fn wanted(&self, nodes: &BTreeSet<String>, topology: &Topology) -> Wanted {
+        let is_member = |node: &String| {
+            let goes = self.list.iter().any(|(_, _, go)| go.contains(node));
+            let comes = self.list.iter().any(|(_, come, _)| come.contains(node));
+            !goes && (comes || topology.members().any(|member| member == node))
+        };
+        let (inside, outside) = nodes.iter().cloned().partition(is_member);
+        Wanted { inside, outside }
+    }
+
+    /// Whether nobody knows of a newer configuration; a node that was cut off tells an older one.
+    fn is_newest(&mut self, members: &Members) -> bool {
+        self.newest = self.newest.max(members.version);
+        members.version == self.newest
+    }
+}
 
 /// Who is to be a member, and who is not.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+struct Wanted {
     inside: Vec<String>,
     outside: Vec<String>,
 }
 
 impl Wanted {
-    /// While the fault lasts.
-    pub(super) fn start(change: MemberChange, nodes: &[String], instead: &[String]) -> Self {
-        match change {
-            MemberChange::Add => Self { inside: nodes.to_vec(), outside: Vec::new() },
-            MemberChange::Remove | MemberChange::Replace => {
-                Self { inside: instead.to_vec(), outside: nodes.to_vec() }
-            }
-        }
-    }
-
-    /// After it.
-    pub(super) fn end(change: MemberChange, nodes: &[String], instead: &[String]) -> Self {
-        let Self { inside, outside } = Self::start(change, nodes, instead);
-        Self { inside: outside, outside: inside }
-    }
-
     /// Whom these members would have to take in, and to let go.
     fn missing(&self, members: &Members) -> (Vec<String>, Vec<String>) {
         let is_in = |name: &&String| members.names.contains(name);
@@ -49,10 +84,52 @@ impl Wanted {
     }
 }
 
+/// Until when the cluster is asked.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    Then(Instant),
+    /// For a while after the last other fault was healed: before that, it may be unable to decide.
+    Healed,
+}
+
+impl Until {
+    fn is_over(self, stage: &Stage, began: Instant) -> bool {
+        match self {
+            Self::Then(deadline) => Instant::now() >= deadline,
+            Self::Healed => {
+                let quiet = stage.quiet_for();
+                began.elapsed() >= HEALING && quiet.is_some_and(|quiet| quiet >= HEALING)
+            }
+        }
+    }
+}
+
+fn changes(stage: &Stage) -> MutexGuard<'_, Changes> {
+    locked(&stage.changes)
+}
+
+fn locked(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
+    changes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Starts those who are to come, changes the members and proves it.
-pub(super) async fn start(stage: &Stage, wanted: &Wanted, lasts: Duration) -> (u64, Proof) {
+pub(super) async fn start(
+    stage: &Stage,
+    claim: Claim,
+    change: MemberChange,
+    nodes: &[String],
+    instead: &[String],
+    lasts: Duration,
+) -> (u64, Proof) {
+    let about = nodes.iter().chain(instead).cloned().collect();
+    let wanted = {
+        let mut changes = changes(stage);
+        changes.begin(claim, change, nodes, instead);
+        changes.wanted(&about, stage.lab.topology())
+    };
     let woken = act::each(&wanted.inside, |node| stage.lab.wake(node)).await;
-    let (at, mut proof) = change(stage, wanted, PATIENCE.min(lasts)).await;
+    let until = Until::Then(Instant::now() + PATIENCE.min(lasts));
+    let (at, mut proof) = reach(stage, &wanted, until).await;
     if proof.complete {
         proof.evidence.extend(woken.evidence);
     }
@@ -60,18 +137,54 @@ pub(super) async fn start(stage: &Stage, wanted: &Wanted, lasts: Duration) -> (u
     (at, proof)
 }
 
-/// Changes the members back and proves it.
-pub(super) async fn end(stage: &Stage, wanted: &Wanted) -> (u64, Proof) {
-    change(stage, wanted, HEALING).await
+/// Ends a change: the members are those that the others in force want. Proves it.
+pub(super) async fn end(stage: &Stage, claim: Claim) -> (u64, Proof) {
+    let wanted = {
+        let mut changes = changes(stage);
+        let about = changes.end(claim);
+        changes.wanted(&about, stage.lab.topology())
+    };
+    let (at, mut proof) = reach(stage, &wanted, Until::Healed).await;
+    let gone = stage.lab.gone();
+    if !proof.complete && !gone.is_empty() {
+        proof.beyond_help = true;
+        proof.notes.push(format!("{} ended by themselves and stay down", gone.join(", ")));
+    }
+    (at, proof)
 }
 
-async fn change(stage: &Stage, wanted: &Wanted, patience: Duration) -> (u64, Proof) {
-    let made = until_changed(stage, wanted, Instant::now() + patience).await;
+/// Makes sure, when all is healed, that the members are those that the cluster began with: a change that nobody answered
+/// for may have been decided late. Says what there was to do.
+pub(super) async fn settle(stage: &Stage) -> Result<Option<String>, String> {
+    let all: BTreeSet<String> = stage.lab.topology().names().map(str::to_owned).collect();
+    let wanted = {
+        let mut changes = changes(stage);
+        changes.list.clear();
+        changes.wanted(&all, stage.lab.topology())
+    };
+    let until = Until::Then(Instant::now() + HEALING);
+    let mut late = None;
+    for _ in 0..2 {
+        let before = stage.directory.members().await;
+        let is_right = |members: &Members| wanted.missing(members) == (Vec::new(), Vec::new());
+        if !before.as_ref().is_some_and(is_right) {
+            let members = until_changed(stage, &wanted, until).await?;
+            late = Some(format!("a change had come late; {}", read_back(&members)));
+        }
+        tokio::time::sleep(LATE).await;
+    }
+    Ok(late)
+}
+
+async fn reach(stage: &Stage, wanted: &Wanted, until: Until) -> (u64, Proof) {
+    let asked = Instant::now();
+    let made = until_changed(stage, wanted, until).await;
     let at = stage.recorder.now_ns();
     let members = match made {
         Ok(members) => members,
         Err(reason) => {
-            let note = format!("the members are not as they should be after {patience:?}: {reason}");
+            let patience = asked.elapsed().as_secs_f64();
+            let note = format!("the members are not as they should be after {patience:.1} s: {reason}");
             return (at, Proof { notes: vec![note], ..Proof::default() });
         }
     };
@@ -99,10 +212,14 @@ async fn change(stage: &Stage, wanted: &Wanted, patience: Duration) -> (u64, Pro
 }
 
 /// Asks for the change, again and again, until the cluster says that it is so.
-async fn until_changed(stage: &Stage, wanted: &Wanted, deadline: Instant) -> Result<Members, String> {
+async fn until_changed(stage: &Stage, wanted: &Wanted, until: Until) -> Result<Members, String> {
+    let began = Instant::now();
     loop {
         let failed = match stage.directory.members().await {
             None => "nobody says who the members are".to_owned(),
+            Some(members) if !changes(stage).is_newest(&members) => {
+                "those who know the newest members do not answer".to_owned()
+            }
             Some(members) => {
                 let (add, remove) = wanted.missing(&members);
                 if add.is_empty() && remove.is_empty() {
@@ -114,7 +231,7 @@ async fn until_changed(stage: &Stage, wanted: &Wanted, deadline: Instant) -> Res
                 }
             }
         };
-        if Instant::now() >= deadline {
+        if until.is_over(stage, began) {
             return Err(failed);
         }
         tokio::time::sleep(PAUSE).await;
@@ -147,18 +264,49 @@ mod tests {
         all.iter().map(|name| (*name).to_owned()).collect()
     }
 
+    fn cluster() -> Topology {
+        let mut topology = Topology::new((1..=4).map(|i| (format!("n{i}"), ["replica"])));
+        topology.nodes[3].spare = true;
+        topology
+    }
+
+    /// Whom members would have to take in and let go, for this to be so.
+    fn missing(changes: &Changes, members: &[&str]) -> (Vec<String>, Vec<String>) {
+        let all = names(&["n1", "n2", "n3", "n4"]).into_iter().collect();
+        let members =
+            Members { names: names(members), under_way: false, version: 0, said: String::new() };
+        changes.wanted(&all, &cluster()).missing(&members)
+    }
+
     #[test]
-    fn what_a_fault_wants_is_undone_by_wanting_the_contrary() {
-        let members = |all: &[&str]| Members { names: names(all), under_way: false, said: String::new() };
-        let (nodes, instead) = (names(&["n2"]), names(&["n4"]));
-        let start = Wanted::start(MemberChange::Replace, &nodes, &instead);
-        assert_eq!(start.missing(&members(&["n1", "n2", "n3"])), (names(&["n4"]), names(&["n2"])));
-        assert_eq!(start.missing(&members(&["n1", "n4"])), (Vec::new(), Vec::new()));
-        let end = Wanted::end(MemberChange::Replace, &nodes, &instead);
-        assert_eq!(end.missing(&members(&["n1", "n4"])), (names(&["n2"]), names(&["n4"])));
-        let add = Wanted::end(MemberChange::Add, &instead, &[]);
-        assert_eq!(add.missing(&members(&["n1", "n2", "n4"])), (Vec::new(), names(&["n4"])));
-        let remove = Wanted::end(MemberChange::Remove, &nodes, &[]);
-        assert_eq!(remove.missing(&members(&["n1", "n3"])), (names(&["n2"]), Vec::new()));
+    fn what_a_fault_wants_is_undone_by_its_end() {
+        let mut changes = Changes::default();
+        changes.begin(1, MemberChange::Replace, &names(&["n2"]), &names(&["n4"]));
+        assert_eq!(missing(&changes, &["n1", "n2", "n3"]), (names(&["n4"]), names(&["n2"])));
+        assert_eq!(missing(&changes, &["n1", "n3", "n4"]), (Vec::new(), Vec::new()));
+        assert_eq!(changes.end(1), names(&["n2", "n4"]).into_iter().collect());
+        assert_eq!(missing(&changes, &["n1", "n3", "n4"]), (names(&["n2"]), names(&["n4"])));
+    }
+
+    #[test]
+    fn changes_of_one_node_end_in_any_order() {
+        for order in [[1, 2], [2, 1]] {
+            let mut changes = Changes::default();
+            changes.begin(1, MemberChange::Add, &names(&["n4"]), &[]);
+            changes.begin(2, MemberChange::Remove, &names(&["n4"]), &[]);
+            assert_eq!(missing(&changes, &["n1", "n2", "n3", "n4"]), (Vec::new(), names(&["n4"])));
+            changes.end(order[0]);
+            let here = if order[0] == 2 { names(&["n4"]) } else { Vec::new() };
+            assert_eq!(missing(&changes, &["n1", "n2", "n3"]).0, here);
+            changes.end(order[1]);
+            assert_eq!(missing(&changes, &["n1", "n2", "n3", "n4"]), (Vec::new(), names(&["n4"])));
+        }
+    }
+
+    #[test]
+    fn an_older_configuration_proves_nothing() {
+        let told = |version| Members { names: Vec::new(), under_way: false, version, said: String::new() };
+        let mut changes = Changes::default();
+        assert!(changes.is_newest(&told(3)) && changes.is_newest(&told(3)) && !changes.is_newest(&told(2)));
     }
 }

@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -60,6 +60,8 @@ pub struct Members {
     pub names: Vec<String>,
     /// Whether the members before a change are still needed.
     pub under_way: bool,
+    /// The number of the configuration, which rises with each change.
+    pub version: u64,
     /// Which configuration this is and who says so, in words.
     pub said: String,
 }
@@ -88,6 +90,8 @@ pub struct FaultRecord {
     pub healed: bool,
     /// Whether anything that the system under test did met it, known at its end; none where it shows by itself.
     pub met: Option<bool>,
+    /// Whether it was not healed because what it would take is gone for good, such as a majority whose data were damaged.
+    pub beyond_help: bool,
     /// What a reader should know besides, such as why there is no evidence.
     pub notes: Vec<String>,
 }
@@ -115,6 +119,10 @@ struct Stage {
     recorder: Arc<dyn Recorder>,
     /// When the load started, in nanoseconds since the run's start.
     load_start_ns: u64,
+    /// What the changes of members in force want.
+    changes: Mutex<members::Changes>,
+    /// How many faults other than changes of members are in force, and since when.
+    others: Mutex<(usize, Instant)>,
 }
 
 /// A planned fault and how far it has come.
@@ -162,7 +170,8 @@ pub async fn run(
 ) -> Vec<FaultRecord> {
     let since_start = u64::try_from(load_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let load_start_ns = recorder.now_ns().saturating_sub(since_start);
-    let stage = Arc::new(Stage { lab, directory, recorder, load_start_ns });
+    let (changes, others) = (Mutex::default(), Mutex::new((0, Instant::now())));
+    let stage = Arc::new(Stage { lab, directory, recorder, load_start_ns, changes, others });
     let mut show = Show::new(stage, plan, load_start, at_most);
     let mut points = points::watch(Arc::clone(&show.stage), plan);
     let over = plan.iter().map(|fault| fault.latest).max().unwrap_or(0);
@@ -429,6 +438,7 @@ impl Show {
                     None => (turn.state, turn.hurt) = (State::Over, Hurt::default()),
                     Some(in_force) => {
                         turn.hurt = Hurt::of(&turn.fault.action, Some(&in_force.hit));
+                        self.stage.count_others(turn.fault.kind, true);
                         turn.state = State::InForce(in_force);
                         self.order.push(place);
                         if end_is_due {
@@ -440,28 +450,45 @@ impl Show {
             Ok(Done::Ended(place, record)) => {
                 let turn = &mut self.turns[place];
                 (turn.state, turn.hurt, turn.record) = (State::Over, Hurt::default(), Some(record));
+                self.stage.count_others(turn.fault.kind, false);
             }
             Err(error) => self.broken = error.try_into_panic().ok(),
         }
     }
 
-    /// Lets what was begun finish, heals what is in force, the last one first, and makes sure that nothing is left.
+    /// The fault that is to be over next: what is not a change of members first, the last of these first; none when all
+    /// are over.
+    fn next_to_end(&self) -> Option<usize> {
+        let alive = |place: &usize| {
+            let state = &self.turns[*place].state;
+            matches!(state, State::Starting { .. } | State::InForce(..) | State::Ending)
+        };
+        let begun = (0..self.turns.len()).filter(alive);
+        begun.max_by_key(|place| {
+            let turn = &self.turns[*place];
+            let began = self.order.iter().position(|other| other == place);
+            (turn.fault.kind != Kind::Reconfigure, matches!(turn.state, State::InForce(..)), began)
+        })
+    }
+
+    /// Lets what was begun finish, heals what is in force, and makes sure that nothing is left.
     async fn close(mut self) -> Vec<FaultRecord> {
-        while let Some(done) = self.tasks.join_next().await {
-            self.hear(done);
-        }
-        // Members are changed by a cluster that can decide, so only when all else is healed.
-        let mut order: Vec<usize> = std::mem::take(&mut self.order).into_iter().rev().collect();
-        order.sort_by_key(|place| self.turns[*place].fault.kind == Kind::Reconfigure);
-        for place in order {
-            if matches!(self.turns[place].state, State::InForce(..)) {
-                self.end(place);
-                while let Some(done) = self.tasks.join_next().await {
-                    self.hear(done);
-                }
+        // A change of members that ends waits for all others, so these are ended before it is waited for.
+        while let Some(place) = self.next_to_end() {
+            match self.turns[place].state {
+                State::InForce(..) => self.end(place),
+                _ => match self.tasks.join_next().await {
+                    Some(done) => self.hear(done),
+                    None => break,
+                },
             }
         }
-        let left = self.stage.lab.heal_all().await;
+        let mut left = self.stage.lab.heal_all().await.map(drop).map_err(|error| error.to_string());
+        let gone = !self.stage.lab.gone().is_empty();
+        let of_members = |turn: &Turn| turn.fault.kind == Kind::Reconfigure && turn.state.took_hold();
+        if left.is_ok() && !gone && self.broken.is_none() && self.turns.iter().any(of_members) {
+            left = members::settle(&self.stage).await.map(drop);
+        }
         if let Some(broken) = self.broken {
             std::panic::resume_unwind(broken);
         }
@@ -474,12 +501,38 @@ impl Show {
     }
 }
 
+impl State {
+    /// Whether the fault is over after it was in force, or is in force.
+    fn took_hold(&self) -> bool {
+        matches!(self, Self::InForce(..) | Self::Ending | Self::Over)
+    }
+}
+
 /// Whom a fault is going to keep from serving, as far as that is known before it starts.
 fn hurt_by(stage: &Stage, fault: &PlannedFault) -> Hurt {
     Hurt::of(&fault.action, fault.scope.resolve(stage.lab.topology(), None).ok().as_ref())
 }
 
 impl Stage {
+    fn others(&self) -> MutexGuard<'_, (usize, Instant)> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a fault that begins or is over, unless it is a change of members.
+    fn count_others(&self, kind: Kind, begins: bool) {
+        if kind != Kind::Reconfigure {
+            let mut others = self.others();
+            let count = if begins { others.0 + 1 } else { others.0.saturating_sub(1) };
+            *others = (count, Instant::now());
+        }
+    }
+
+    /// For how long no fault has been in force other than changes of members; none if one is.
+    fn quiet_for(&self) -> Option<Duration> {
+        let (count, since) = *self.others();
+        (count == 0).then(|| since.elapsed())
+    }
+
     /// Writes the start or the end of a fault to the history.
     fn record(&self, fault: &PlannedFault, record: &FaultRecord, moment: Moment, at: u64) {
         let (name, planned, evidence) = match moment {

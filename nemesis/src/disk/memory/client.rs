@@ -105,6 +105,11 @@ impl NodeDisk {
         self.order(if armed { &Request::Arm } else { &Request::Disarm })
     }
 
+    /// The bench works on the disk itself from now on, which no fault of the disk meets, or no longer does.
+    pub(crate) fn maintain(&self, begin: bool) -> Result<(), DiskError> {
+        self.order(&Request::Maintain { begin })
+    }
+
     /// Whether one is held.
     pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
         Ok(self.disks.ask(&self.node, &Request::Caught)? == Answer::Caught(true))

@@ -36,6 +36,8 @@ pub(super) struct State {
     /// The last change at some moments that are not older than what is written back.
     moments: VecDeque<(Instant, u64)>,
     conditions: BTreeMap<Claim, Condition>,
+    /// Whether the bench works on it itself, while the node is down.
+    maintained: bool,
     armed: bool,
     waiting: Vec<Held>,
     chance: ChaCha8Rng,
@@ -62,6 +64,7 @@ impl Disk {
             model,
             moments: VecDeque::new(),
             conditions: BTreeMap::new(),
+            maintained: false,
             armed: false,
             waiting: Vec::new(),
             chance: ChaCha8Rng::seed_from_u64(seed),
@@ -91,6 +94,11 @@ impl Disk {
 
     /// A program asks for a sync.
     pub(super) fn sync(&self, state: &mut State, ino: Ino, reply: ReplyEmpty) {
+        if state.maintained {
+            let mark = state.store.mark(ino);
+            state.store.sync(ino, mark);
+            return reply.ok();
+        }
         state.counters.syncs += 1;
         let catches = state.armed && state.store.is_pending(ino);
         if !catches && state.conditions.values().any(|condition| *condition == Condition::SyncError) {
@@ -114,7 +122,7 @@ impl Disk {
 impl State {
     /// Whether nothing more can be written; counted if so.
     pub(super) fn is_full(&mut self) -> bool {
-        let full = self.conditions.values().any(|condition| *condition == Condition::Full);
+        let full = !self.maintained && self.conditions.values().any(|condition| *condition == Condition::Full);
         self.counters.refused += u64::from(full);
         full
     }
@@ -161,6 +169,11 @@ impl State {
         if !self.conditions.values().any(|condition| matches!(condition, Condition::SlowSync(_))) {
             self.answer(|held| held.due.is_some());
         }
+    }
+
+    /// From now on no fault meets what is done to the disk, for it is the bench that does it; or again.
+    pub(super) fn maintain(&mut self, begin: bool) {
+        self.maintained = begin;
     }
 
     /// From now on the next sync that has something to write is held; or no longer, and all that were are answered.

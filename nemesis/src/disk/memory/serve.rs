@@ -60,7 +60,7 @@ fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> i
         place(disks, node, path, (seed, model))?;
         return Ok(Answer::Done);
     }
-    let placed = disks.get_mut(node).ok_or_else(|| io::Error::other(format!("{node} has no disk")))?;
+    let Some(placed) = disks.get_mut(node) else { return without_disk(node, &request) };
     let mut state = placed.disk.lock();
     match request {
         Request::Mount { .. } => unreachable!("it was done above"),
@@ -68,10 +68,12 @@ fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> i
         Request::Release { claim } => state.release(Some(claim)),
         Request::ReleaseAll => {
             state.arm(false);
+            state.maintain(false);
             state.release(None);
         }
         Request::Arm => state.arm(true),
         Request::Disarm => state.arm(false),
+        Request::Maintain { begin } => state.maintain(begin),
         Request::Caught => return Ok(Answer::Caught(state.has_caught())),
         Request::LetGo => state.let_go(),
         Request::Count => return Ok(Answer::Counted(state.counters)),
@@ -89,6 +91,25 @@ fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> i
         }
     }
     Ok(Answer::Done)
+}
+
+/// What a node that was never started makes of a request: nothing is wrong with a disk that was never made.
+fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
+    match request {
+        Request::Release { .. }
+        | Request::ReleaseAll
+        | Request::Disarm
+        | Request::Maintain { begin: false }
+        | Request::LetGo
+        | Request::Save => Ok(Answer::Done),
+        Request::Caught => Ok(Answer::Caught(false)),
+        Request::Mount { .. }
+        | Request::Apply { .. }
+        | Request::Arm
+        | Request::Maintain { begin: true }
+        | Request::LosePower { .. }
+        | Request::Count => Err(io::Error::other(format!("{node} was never started, so it has no disk"))),
+    }
 }
 
 /// Mounts a node's disk where it is not; a new one holds what the folder has.

@@ -1,0 +1,126 @@
+//! Starts nodes again that ended because of a fault that is over, and finds out who stays down.
+
+use super::{Lab, LabError};
+use crate::network::{Claim, Probe};
+use crate::vocabulary::Kind;
+use checker::history::{Event, Kind as EventKind, Process};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long nodes are given to answer after everything is healed.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a node is watched that may still run into what was wrong with its disk.
+const WATCH: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(10);
+/// Faults that a node may end of, and that leave nothing behind when they are over.
+const PASSING: [Kind; 3] = [Kind::Full, Kind::SyncError, Kind::DiskSwap];
+/// No fault has this number.
+const NOBODY: Claim = Claim::MAX;
+
+/// What came of the nodes that had ended by themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revival {
+    /// What was done, a line for each node that was started again.
+    pub started: Vec<String>,
+    /// Those that stay down.
+    pub gone: Vec<Gone>,
+}
+
+/// A node that ended by itself and stays down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// The node.
+    pub node: String,
+    /// How it ended, for example `exit code 4`.
+    pub how: String,
+    /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none if it had no reason.
+    pub excuse: Option<String>,
+}
+
+impl Gone {
+    /// The event for the history.
+    pub fn event(&self) -> Event {
+        let mut event = Event::new(Process::Nemesis, EventKind::Info, "gone");
+        event.value = json!({"event": "gone", "targets": [self.node], "evidence": [self.how]});
+        if let Some(excuse) = &self.excuse {
+            event.value["excuse"] = excuse.as_str().into();
+        }
+        event
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} stays down: it ended by itself ({})", self.node, self.how)?;
+        match &self.excuse {
+            Some(excuse) => write!(f, ", as it may after {excuse}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a node is, once no fault is in force.
+enum State {
+    Settled,
+    Unsettled,
+    Ended(Gone),
+}
+
+impl Lab {
+    /// Starts each node again, once, that ended by itself because its disk was full, failed or was another's. Called when
+    /// everything is healed. Nodes whose data were damaged, and those that ended without a reason, stay down.
+    pub async fn revive(&self) -> Result<Revival, LabError> {
+        let began = Instant::now();
+        let mut revival = Revival::default();
+        let mut tried = BTreeSet::new();
+        loop {
+            let mut unsettled = false;
+            let mut gone = Vec::new();
+            for name in self.nodes.keys() {
+                match self.state_of(name, began.elapsed() < WATCH).await {
+                    State::Settled => {}
+                    State::Unsettled => unsettled = true,
+                    State::Ended(ended) => {
+                        if self.is_hurt_in_passing(name).await && tried.insert(name.clone()) {
+                            let effect = self.restart(name, NOBODY).await?;
+                            let seen = effect.evidence.join("; ");
+                            revival.started.push(format!("{name} had ended ({}): {seen}", ended.how));
+                            unsettled = true;
+                        } else {
+                            gone.push(ended);
+                        }
+                    }
+                }
+            }
+            if !unsettled || began.elapsed() > PATIENCE {
+                revival.gone = gone;
+                return Ok(revival);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn is_hurt_in_passing(&self, node: &str) -> bool {
+        let process = self.node(node).process.lock().await;
+        process.is_excused_by(&PASSING.map(Kind::name))
+    }
+
+    /// How a node is; one that may still end is not settled before it answers, nor while it is watched.
+    async fn state_of(&self, node: &str, watched: bool) -> State {
+        let (ended, excuse) = {
+            let process = self.node(node).process.lock().await;
+            (process.ended_by_itself(), process.excuse_in_words())
+        };
+        if let Some(how) = ended {
+            return State::Ended(Gone { node: node.to_owned(), how, excuse });
+        }
+        if !self.could_answer(node).await || !self.is_hurt_in_passing(node).await {
+            return State::Settled;
+        }
+        let answers = self.probe_node(node, Duration::from_millis(100)).await.is_none_or(Probe::answered);
+        if answers && !watched { State::Settled } else { State::Unsettled }
+    }
+}

@@ -1,0 +1,116 @@
+//! Moves data between nodes, so that each has what the swaps in force make of it.
+
+use super::data::data_of;
+use super::{Lab, LabError};
+use crate::disk::{self, Move};
+use crate::network::Claim;
+use crate::process::{Effect, NodeProcess};
+use crate::vocabulary::Kind;
+use std::collections::BTreeMap;
+use tokio::sync::MutexGuard;
+
+impl Lab {
+    /// SIGKILL to all of these nodes, and each gets what the one before it has, the first what the last has. They stay
+    /// down like [killed](Self::kill) ones. Later they may end by themselves, for they may find out.
+    pub async fn swap_disks(
+        &self,
+        nodes: &[String],
+        claim: Claim,
+    ) -> Result<BTreeMap<String, Effect>, LabError> {
+        let _alone = self.swapping.lock().await;
+        for node in nodes {
+            let process = self.node(node).process.lock().await;
+            data_of(node, &process).map_err(|reason| LabError::NothingToSwap { reason })?;
+        }
+        self.volumes().swap(claim, nodes);
+        let moved = self.rearrange(claim).await;
+        if moved.is_err() {
+            self.volumes().end(Some(claim));
+        }
+        moved
+    }
+
+    /// Ends a swap: SIGKILL to all whose data are not those that the swaps still in force give them, and they get these.
+    pub async fn swap_back(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, LabError> {
+        let _alone = self.swapping.lock().await;
+        self.volumes().end(Some(claim));
+        self.rearrange(claim).await
+    }
+
+    /// Ends all swaps and starts the nodes again on their own data.
+    pub(super) async fn end_swaps(&self) -> Result<Vec<String>, LabError> {
+        let _alone = self.swapping.lock().await;
+        self.volumes().end(None);
+        // No fault has this number.
+        let moved = self.rearrange(Claim::MAX).await?;
+        let mut told = Vec::new();
+        for node in moved.into_keys() {
+            let effect = self.restart(&node, Claim::MAX).await?;
+            told.extend(effect.evidence.iter().map(|seen| format!("{node} has its own data again: {seen}")));
+        }
+        Ok(told)
+    }
+
+    /// Whose data a node has, and the swap in force that it has them from; none if they are its own.
+    pub(crate) fn has_data_of(&self, node: &str) -> Option<(String, Option<Claim>)> {
+        let volumes = self.volumes();
+        let owner = volumes.of(node);
+        (owner != node).then(|| (owner.to_owned(), volumes.swapped_by(node)))
+    }
+
+    /// Moves what is not where it should be, and says what each node got.
+    async fn rearrange(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, LabError> {
+        let from = self.volumes().moves();
+        let mut processes: BTreeMap<&str, MutexGuard<'_, NodeProcess>> = BTreeMap::new();
+        let mut effects = BTreeMap::new();
+        for node in from.keys() {
+            let mut process = self.node(node).process.lock().await;
+            effects.insert(node.clone(), process.kill(claim).await?);
+            processes.insert(node, process);
+        }
+        let moved = self.exchange(&from, &processes).await;
+        if moved.is_err() {
+            for process in processes.values_mut() {
+                // The first error is the one that is told.
+                let _ = process.restart(claim, &self.spawner).await;
+            }
+        }
+        let handed = moved?;
+        let mut volumes = self.volumes();
+        volumes.moved();
+        let nothing = handed.iter().all(|handed| handed.files == 0);
+        for ((node, effect), handed) in effects.iter_mut().zip(handed) {
+            let owner = volumes.of(node);
+            if let Some(swap) = volumes.swapped_by(node).filter(|_| owner != node) {
+                processes[node.as_str()].excuse(swap, Kind::DiskSwap.name());
+            }
+            let whose = if owner == node { "its own data" } else { &format!("the data of {owner}") };
+            effect.evidence.push(format!("has {whose}: {} bytes, files: {}", handed.bytes, handed.files));
+            if nothing {
+                *effect = Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
+            }
+            for (fault, word) in volumes.damages(node) {
+                processes[node.as_str()].excuse(fault, word);
+            }
+        }
+        Ok(effects)
+    }
+
+    /// Moves what the nodes have stored, in the order of their names.
+    async fn exchange(
+        &self,
+        from: &BTreeMap<String, String>,
+        processes: &BTreeMap<&str, MutexGuard<'_, NodeProcess>>,
+    ) -> Result<Vec<disk::HandedOn>, LabError> {
+        let folder = |node: &str| {
+            data_of(node, &processes[node]).map_err(|reason| LabError::NothingToSwap { reason })
+        };
+        let moves: Result<Vec<Move>, LabError> =
+            from.iter().map(|(to, from)| Ok(Move { from: folder(from)?, to: folder(to)? })).collect();
+        let moves = moves?;
+        let nodes: Vec<(&str, &NodeProcess)> = processes.iter().map(|(node, process)| (*node, &**process)).collect();
+        let done = self.maintain(&nodes, move || disk::exchange(&moves)).await?;
+        let failed = |source| LabError::Swap { nodes: from.keys().cloned().collect(), source };
+        done.map_err(failed)
+    }
+}

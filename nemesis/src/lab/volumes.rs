@@ -1,0 +1,159 @@
+//! Whose data each node has. Pure.
+//!
+//! Faults that swap disks may overlap: what a node has is what all swaps in force make of the cluster together, in the
+//! order in which they began, whichever of them ends first. Damage stays with the data wherever they go.
+
+use crate::network::Claim;
+use std::collections::BTreeMap;
+
+/// The disks of a cluster and where they are. A disk is named after the node that it belongs to.
+#[derive(Debug, Default)]
+pub(super) struct Volumes {
+    /// The swaps in force, in the order in which they began: each node gets what the one before it has.
+    swaps: Vec<(Claim, Vec<String>)>,
+    /// Whose data each node has, where they are not its own.
+    held: BTreeMap<String, String>,
+    /// What was damaged, by whose data they are: the faults that did it, with the word for each.
+    damage: BTreeMap<String, BTreeMap<Claim, &'static str>>,
+}
+
+impl Volumes {
+    /// Adds a swap among these nodes.
+    pub(super) fn swap(&mut self, claim: Claim, nodes: &[String]) {
+        self.swaps.push((claim, nodes.to_vec()));
+    }
+
+    /// Ends a swap, or all of them.
+    pub(super) fn end(&mut self, claim: Option<Claim>) {
+        self.swaps.retain(|(other, _)| claim.is_some_and(|claim| *other != claim));
+    }
+
+    /// Whose data a node has.
+    pub(super) fn of<'a>(&'a self, node: &'a str) -> &'a str {
+        self.held.get(node).map_or(node, String::as_str)
+    }
+
+    /// The swap in force that a node's data are away for; none if it has its own.
+    pub(super) fn swapped_by(&self, node: &str) -> Option<Claim> {
+        let swaps = self.swaps.iter().rev();
+        let mut touching = swaps.filter(|(_, nodes)| nodes.iter().any(|other| other == node));
+        touching.next().map(|(claim, _)| *claim)
+    }
+
+    /// Whose data each node should have, where they are not its own.
+    fn wanted(&self) -> BTreeMap<String, String> {
+        let mut wanted: BTreeMap<String, String> = BTreeMap::new();
+        let of = |wanted: &BTreeMap<String, String>, node: &String| {
+            wanted.get(node).cloned().unwrap_or_else(|| node.clone())
+        };
+        for (_, nodes) in &self.swaps {
+            let had: Vec<String> = nodes.iter().map(|node| of(&wanted, node)).collect();
+            for (place, node) in nodes.iter().enumerate() {
+                wanted.insert(node.clone(), had[(place + had.len() - 1) % had.len()].clone());
+            }
+        }
+        wanted.retain(|node, owner| node != owner);
+        wanted
+    }
+
+    /// The nodes that do not have the data they should, each with the node that has these.
+    pub(super) fn moves(&self) -> BTreeMap<String, String> {
+        let wanted = self.wanted();
+        let nodes = wanted.keys().chain(self.held.keys());
+        let should = |node: &str| wanted.get(node).map_or_else(|| node.to_owned(), Clone::clone);
+        let holder = |owner: &str| {
+            let holder = self.held.iter().find(|(_, held)| *held == owner);
+            holder.map_or_else(|| owner.to_owned(), |(holder, _)| holder.clone())
+        };
+        let moved = nodes.filter(|node| should(node) != self.of(node));
+        moved.map(|node| (node.clone(), holder(&should(node)))).collect()
+    }
+
+    /// Each node has what it should from now on.
+    pub(super) fn moved(&mut self) {
+        self.held = self.wanted();
+    }
+
+    /// A fault damaged the data that a node has.
+    pub(super) fn damage(&mut self, node: &str, claim: Claim, word: &'static str) {
+        let owner = self.of(node).to_owned();
+        self.damage.entry(owner).or_default().insert(claim, word);
+    }
+
+    /// The faults that damaged the data that a node has.
+    pub(super) fn damages(&self, node: &str) -> Vec<(Claim, &'static str)> {
+        let damage = self.damage.get(self.of(node));
+        damage.into_iter().flatten().map(|(claim, word)| (*claim, *word)).collect()
+    }
+
+    /// All data of a node are gone, and what was wrong with them.
+    pub(super) fn emptied(&mut self, node: &str) {
+        let owner = self.of(node).to_owned();
+        self.damage.remove(&owner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// Whose data n1, n2 and n3 have.
+    fn held(volumes: &Volumes) -> [&str; 3] {
+        ["n1", "n2", "n3"].map(|node| volumes.of(node))
+    }
+
+    #[test]
+    fn swaps_end_in_any_order() {
+        for order in [[1, 2], [2, 1]] {
+            let mut volumes = Volumes::default();
+            volumes.swap(1, &names(&["n1", "n2"]));
+            volumes.moved();
+            assert_eq!(held(&volumes), ["n2", "n1", "n3"]);
+            volumes.swap(2, &names(&["n2", "n3"]));
+            let moves = volumes.moves();
+            assert_eq!(moves.into_iter().collect::<Vec<_>>(), [
+                ("n2".to_owned(), "n3".to_owned()),
+                ("n3".to_owned(), "n2".to_owned())
+            ]);
+            volumes.moved();
+            assert_eq!(held(&volumes), ["n2", "n3", "n1"]);
+            volumes.end(Some(order[0]));
+            volumes.moved();
+            let left = if order[0] == 1 { ["n1", "n3", "n2"] } else { ["n2", "n1", "n3"] };
+            assert_eq!(held(&volumes), left, "as if only the other had been there");
+            volumes.end(Some(order[1]));
+            assert!(!volumes.moves().is_empty());
+            volumes.moved();
+            assert_eq!(held(&volumes), ["n1", "n2", "n3"]);
+        }
+    }
+
+    #[test]
+    fn moves_name_who_has_the_data() {
+        let mut volumes = Volumes::default();
+        volumes.swap(1, &names(&["n1", "n2", "n3"]));
+        volumes.moved();
+        assert_eq!(held(&volumes), ["n3", "n1", "n2"]);
+        volumes.end(None);
+        let moves = volumes.moves();
+        assert_eq!(["n1", "n2", "n3"].map(|node| moves[node].as_str()), ["n2", "n3", "n1"]);
+    }
+
+    #[test]
+    fn damage_stays_with_the_data() {
+        let mut volumes = Volumes::default();
+        volumes.swap(1, &names(&["n1", "n2"]));
+        volumes.moved();
+        volumes.damage("n1", 2, "bit-flip");
+        assert_eq!((volumes.damages("n1").len(), volumes.damages("n2").len()), (1, 0));
+        volumes.end(Some(1));
+        volumes.moved();
+        assert_eq!((volumes.damages("n1").len(), volumes.damages("n2")), (0, vec![(2, "bit-flip")]));
+        volumes.emptied("n2");
+        assert!(volumes.damages("n2").is_empty());
+    }
+}
