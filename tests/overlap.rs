@@ -109,12 +109,8 @@ fn target(kind: &str, variant: &str, chance: &mut Chance) -> String {
         "reconfigure" if variant.contains("add") => return String::new(),
         "reconfigure" => chance.one_of(&["\"random\"", "\"leader\"", "\"n2\""]),
         "disk-swap" => chance.one_of(&["[\"n1\", \"n2\"]", "[\"n2\", \"n3\"]", "\"all\"", "\"majority\""]),
-        // Who forgets what it promised breaks what the proof of Paxos rests on, so only one node ever does.
-        "lose-node" | "truncate" => "\"n3\"",
-        // A majority that stays down serves nobody.
-        "bit-flip" => chance.one_of(&["\"n3\"", "\"n4\""]),
         _ => chance.one_of(&[
-            "\"n1\"", "\"n2\"", "\"n3\"", "\"n4\"", "\"random\"", "\"leader\"", "\"minority\"", "\"majority\"", "\"all\"",
+            "\"n1\"", "\"n2\"", "\"n3\"", "\"random\"", "\"random\"", "\"leader\"", "\"minority\"", "\"majority\"", "\"all\"",
         ]),
     };
     format!("target = {whom}")

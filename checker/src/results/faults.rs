@@ -170,6 +170,11 @@ pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
         .collect()
 }
 
+/// The nodes that stay down after everything was healed.
+pub(crate) fn gone(events: &[Event]) -> Vec<String> {
+    notes(events).filter(|(_, note)| note.event == "gone").flat_map(|(_, note)| note.targets).collect()
+}
+
 /// The nodes that ended by themselves and had an excuse, each once.
 pub(crate) fn excused(events: &[Event]) -> Vec<String> {
     let excused = notes(events).filter(|(_, note)| note.excuse.is_some()).flat_map(|(_, note)| note.targets);

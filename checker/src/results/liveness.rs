@@ -4,6 +4,7 @@
 //! before, it was asked after the last heal, and it had enough time. How much is enough follows from the load: five
 //! times its time-out, twenty times its slowest ordinary answer, and ten operations at its rate.
 
+use super::gone;
 use super::obligations::last_heal;
 use super::observed::{Observed, Window};
 use super::verdict::{Answer, Check, grouped, many};
@@ -67,6 +68,9 @@ fn silent(observed: &Observed, recovery: Window, healed: u64, asked: u64, comple
         return unknown(
             "nothing succeeded after the last heal, but nothing had in the load either".to_owned(),
         );
+    }
+    if let Some(why) = gone::why_silent(observed) {
+        return unknown(format!("nothing succeeded after the last heal, and nothing had to: {why}"));
     }
     let end = observed.phase(Phase::Final).map_or(recovery.end, |last| last.end.max(recovery.end));
     let waited = Window { start: healed, end };

@@ -10,6 +10,7 @@ mod disks;
 mod evidence;
 mod faults;
 mod files;
+mod gone;
 mod html;
 mod linearizable;
 mod liveness;
@@ -118,12 +119,12 @@ fn judge_variant(
     let mut checks = Vec::new();
     if observed.plan.check.linearizable {
         let stop = deadline(observed.plan.check.timeout);
-        checks.push(linearizable::check(observed, &*stop));
+        checks.push(gone::excuse(linearizable::check(observed, &*stop), observed));
     }
     if observed.plan.check.agreement {
-        checks.push(agreement::check(folder, observed)?);
+        checks.push(gone::excuse(agreement::check(folder, observed)?, observed));
     }
-    checks.push(checks::processes(observed));
+    checks.push(gone::excuse(checks::processes(observed), observed));
     checks.extend(liveness::check(observed));
     checks.push(checks::faults(observed));
     checks.push(checks::load(observed, &summary));

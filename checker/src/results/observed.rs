@@ -52,6 +52,8 @@ pub(crate) struct Observed {
     pub exits: Vec<String>,
     /// Nodes that ended by themselves as a fault allows them, for example because it had damaged their data.
     pub excused: Vec<String>,
+    /// Nodes that stay down after everything was healed, for example because their data were damaged.
+    pub gone: Vec<String>,
     /// When each phase was, from `load.json` or, without it, from the operations.
     pub phases: Vec<PhaseSpan>,
     /// `load.json`, if the variant came to its end.
@@ -127,6 +129,7 @@ impl Observed {
         let load_start = start_of(&phases, Phase::Load);
         let faults = faults::records(&plan.faults, &nemesis, load_start);
         let (exits, excused) = (faults::exits(&nemesis, load_start), faults::excused(&nemesis));
+        let gone = faults::gone(&nemesis);
         let protocol = Protocol::from_samples(&samples);
         Self {
             plan,
@@ -134,6 +137,7 @@ impl Observed {
             faults,
             exits,
             excused,
+            gone,
             phases,
             load,
             samples,

@@ -226,7 +226,7 @@ impl Lab {
     pub async fn restart_damaged(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
         let mut effect = self.restart(node, claim).await?;
         let (down, still) = self.node(node).process.lock().await.claims();
-        if !down.is_empty() {
+        if !down.is_empty() || !self.was_started(node).await {
             return Ok(effect);
         }
         if let Some(other) = still.first() {

@@ -1,7 +1,7 @@
 //! The report of whole run folders: figures, files, pictures, page.
 
 mod figures;
-mod fixture;
+pub(crate) mod fixture;
 mod folders;
 mod gallery;
 mod recovery;
