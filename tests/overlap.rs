@@ -78,7 +78,7 @@ fn spec(seed: u64) -> String {
         "name = \"overlap-{seed}\"\n[cluster]\nsystem = \"paxos\"\nnodes = 3\nspares = 2\nnetwork = \"lab\"\n\
          disk = \"memory\"\ntcp-rto-max = \"1s\"\npaxos = {{ window = 50 }}\n\
          [load]\nworkload = \"register\"\nclients = 6\nrate = 150\nwarmup = \"300ms\"\nduration = \"{LOAD}ms\"\n\
-         recovery = \"4s\"\ntimeout = \"500ms\"\nkeys = 3\nminimum-rate = 0\n"
+         recovery = \"3s\"\ntimeout = \"500ms\"\nkeys = 3\nminimum-rate = 0\n"
     );
     let mut changes = 0;
     let count = chance.between(4, 9);

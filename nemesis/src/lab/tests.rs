@@ -88,6 +88,37 @@ async fn a_paused_node_can_be_killed_and_comes_back_paused() {
 }
 
 #[tokio::test]
+async fn a_paused_node_hears_that_it_is_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab_of(1, Network::Host, folder.path()).await;
+    lab.pause("n1", 1).await.unwrap();
+    let ended = lab.stop_node("n1", 2).await.unwrap();
+    assert!(ended.evidence[0].ends_with("ended by signal 15") && ended.note.is_none(), "{ended:?}");
+    lab.restart("n1", 2).await.unwrap();
+    assert!(!lab.could_answer("n1").await, "it stands still as long as the pause lasts");
+    lab.resume("n1", 1).await.unwrap();
+    answers(&lab, "n1").await;
+}
+
+#[tokio::test]
+async fn a_spare_node_wakes_when_no_fault_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = empty_lab(1, Network::Host).await;
+    lab.prepare("n1", crate::pretend::node(&lab, "n1", folder.path())).await;
+    assert!(lab.kill("n1", 1).await.unwrap().evidence.is_empty());
+    assert!(lab.damage("n1", 2, &flip()).await.unwrap().note.unwrap().contains("was never started"));
+    assert!(lab.wake("n1").await.unwrap().evidence[0].contains("stays down until fault 1"));
+    lab.restart("n1", 1).await.unwrap();
+    assert_eq!(lab.pid("n1").await, None);
+    lab.restart("n1", 2).await.unwrap();
+    answers(&lab, "n1").await;
+}
+
+fn flip() -> crate::disk::Damage {
+    crate::disk::Damage { harm: crate::disk::Harm::Flip { bits: 1 }, file: None }
+}
+
+#[tokio::test]
 async fn a_dead_node_gives_no_evidence_of_a_pause_or_a_kill_and_may_be_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let lab = empty_lab(1, Network::Host).await;

@@ -144,9 +144,9 @@ impl NodeProcess {
         self.waits = true;
     }
 
-    /// Starts it as it was [prepared](Self::prepare), unless it was started before; once no fault holds it down.
+    /// Starts it as it was [prepared](Self::prepare), unless it runs; once no fault holds it down.
     pub(crate) async fn wake(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
-        if let Some(running) = &self.running {
+        if let Some(running) = self.alive() {
             return Ok(Effect::seen(format!("{} was started before, as pid {}", self.node, running.pid)));
         }
         let Some(command) = self.command.clone() else {

@@ -452,12 +452,15 @@ impl Show {
                 (turn.state, turn.hurt, turn.record) = (State::Over, Hurt::default(), Some(record));
                 self.stage.count_others(turn.fault.kind, false);
             }
-            Err(error) => self.broken = error.try_into_panic().ok(),
+            Err(error) => {
+                self.broken = error.try_into_panic().ok();
+                // Nobody is to wait for what is never over.
+                *self.stage.others() = (0, Instant::now());
+            }
         }
     }
 
-    /// The fault that is to be over next: what is not a change of members first, the last of these first; none when all
-    /// are over.
+    /// The fault that is to be over next: the last that began, changes of members after all others; none when all are over.
     fn next_to_end(&self) -> Option<usize> {
         let alive = |place: &usize| {
             let state = &self.turns[*place].state;
@@ -467,11 +470,11 @@ impl Show {
         begun.max_by_key(|place| {
             let turn = &self.turns[*place];
             let began = self.order.iter().position(|other| other == place);
-            (turn.fault.kind != Kind::Reconfigure, matches!(turn.state, State::InForce(..)), began)
+            (turn.fault.kind != Kind::Reconfigure, began)
         })
     }
 
-    /// Lets what was begun finish, heals what is in force, and makes sure that nothing is left.
+    /// Lets what was begun finish, heals what is in force, the last one first, and makes sure that nothing is left.
     async fn close(mut self) -> Vec<FaultRecord> {
         // A change of members that ends waits for all others, so these are ended before it is waited for.
         while let Some(place) = self.next_to_end() {
@@ -486,8 +489,10 @@ impl Show {
         let mut left = self.stage.lab.heal_all().await.map(drop).map_err(|error| error.to_string());
         let gone = !self.stage.lab.gone().is_empty();
         let of_members = |turn: &Turn| turn.fault.kind == Kind::Reconfigure && turn.state.took_hold();
-        if left.is_ok() && !gone && self.broken.is_none() && self.turns.iter().any(of_members) {
-            left = members::settle(&self.stage).await.map(drop);
+        if left.is_ok() && self.broken.is_none() && self.turns.iter().any(of_members) {
+            let settled = members::settle(&self.stage).await;
+            // Those who are left may be too few to decide, which the fault itself says.
+            left = if gone { Ok(()) } else { settled };
         }
         if let Some(broken) = self.broken {
             std::panic::resume_unwind(broken);

@@ -76,3 +76,70 @@ async fn a_node_that_stays_down_after_damage_counts_against_the_budget_until_the
     assert!(same.started.is_some(), "it is down already: {same:#?}");
     lab.stop().await.unwrap();
 }
+
+/// A lab with disks in memory, of nodes that write their name into their folder once, durably, and start on nothing but
+/// that.
+#[cfg(target_os = "linux")]
+async fn lab_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Lab> {
+    let lab = Arc::new(empty_lab(nodes, crate::network::Network::Lab).await);
+    let names: Vec<String> = lab.topology().names().map(str::to_owned).collect();
+    for node in names {
+        let own = folder.join(&node);
+        let data = own.join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        let write = format!("printf {node}-is-here > name; sync name .; touch written");
+        let script = format!(
+            "cd {}; [ -f name ] || {{ {write}; }}; [ $(cat name) = {node}-is-here ] || exit 7; exec sleep 1000",
+            data.display()
+        );
+        lab.spawn(&node, shell(&script, &own)).await.unwrap();
+        while !data.join("written").exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    lab
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn disks_are_swapped_whatever_else_hurts_them() {
+    let test = "runner::tests::owners::disks_are_swapped_whatever_else_hurts_them";
+    if !crate::network::inside_a_lab_of_its_own(test) || !crate::network::disk_possible(test) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = lab_of_durable_owners(3, folder.path()).await;
+        let specs = serde_json::json!([
+            {"kind": "power-loss", "target": "n1", "at": "0s", "for": "800ms"},
+            {"kind": "full", "target": "all", "at": "50ms", "for": "1200ms"},
+            {"kind": "sync-error", "target": "n3", "at": "60ms", "for": "1200ms"},
+            {"kind": "disk-swap", "target": ["n1", "n2"], "at": "200ms", "for": "600ms"},
+            {"kind": "disk-swap", "target": ["n2", "n3"], "at": "400ms", "for": "1200ms"},
+            {"kind": "pause", "target": "n2", "at": "450ms", "for": "1s"},
+            {"kind": "torn-write", "target": "n2", "at": "500ms", "for": "700ms"},
+            {"kind": "rolling-restart", "at": "600ms", "for": "600ms"},
+        ]);
+        let records = carry_out(specs, &lab, None, &Notes::new()).await;
+        assert!(records.iter().all(|record| record.healed), "{records:#?}");
+        assert!(records.iter().all(|r| !r.evidence.is_empty() || !r.notes.is_empty()), "{records:#?}");
+        let told = |place: usize, word: &str| {
+            let record: &FaultRecord = &records[place];
+            record.evidence.iter().chain(&record.healing).any(|line| line.contains(word))
+        };
+        assert!(told(3, "n1: has the data of n2: 10 bytes, files: 2"), "{records:#?}");
+        assert!(told(3, "n1: n1 stays down until fault 1 ends"), "{records:#?}");
+        assert!(told(3, "until fault 5 ends"), "not its own yet: {records:#?}");
+        assert!(told(4, "each has its own data again"), "{records:#?}");
+        assert!(lab.revive().await.unwrap().gone.is_empty());
+        for node in ["n1", "n2", "n3"] {
+            assert!(lab.pid(node).await.is_some(), "{node} lives on its own data");
+        }
+        lab.stop().await.unwrap();
+        for node in ["n1", "n2", "n3"] {
+            let name = std::fs::read_to_string(folder.path().join(node).join("data/name")).unwrap();
+            assert_eq!(name, format!("{node}-is-here"));
+        }
+    });
+}
