@@ -22,6 +22,15 @@ pub enum Api {
 }
 
 impl Api {
+    /// Its word in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kv => "kv",
+            Self::Etcd => "etcd",
+            Self::Redis => "redis",
+        }
+    }
+
     /// What speaks it, for a load.
     pub fn adapter(self, load: &LoadSpec) -> Box<dyn Adapter> {
         match self {

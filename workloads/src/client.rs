@@ -7,10 +7,12 @@ use crate::operation::{Function, Operation};
 use crate::outcome::{Answer, Ending, Happened, ending};
 use crate::progress::Progress;
 use crate::session::Target;
+use crate::spec::LoadSpec;
 use checker::history::{Event, Kind, Outcome, Phase, Process, Recorder};
+use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -74,6 +76,8 @@ pub(crate) struct Client {
     connection: Option<Connection>,
     /// The value last seen under each key, by the key's number.
     observed: HashMap<u32, Value>,
+    /// The keys that it tried to write, by their numbers.
+    written: BTreeSet<u32>,
 }
 
 impl Client {
@@ -87,6 +91,7 @@ impl Client {
             target: number as usize % shared.members(),
             connection: None,
             observed: HashMap::new(),
+            written: BTreeSet::new(),
             shared,
         }
     }
@@ -94,6 +99,11 @@ impl Client {
     /// Its number, from 0.
     pub(crate) fn number(&self) -> u32 {
         self.number
+    }
+
+    /// The keys that it tried to write so far, by their numbers.
+    pub(crate) fn written(&self) -> &BTreeSet<u32> {
+        &self.written
     }
 
     /// Draws the next operation and carries it out at the client's present replica; after an error the
@@ -126,12 +136,14 @@ impl Client {
     ) -> Ending {
         let shared = Arc::clone(&self.shared);
         shared.progress.begin();
+        self.written.extend(operation.written_keys().filter_map(LoadSpec::key_number));
         shared.recorder.record(self.invocation(operation, when));
+        let asked = self.target;
         let mut sent = false;
         let happened = tokio::select! {
             biased;
             () = interrupt => None,
-            answered = timeout(shared.timeout, self.exchange(operation, &mut sent)) => Some(answered),
+            answered = timeout(shared.timeout, self.exchange(operation, when.phase, &mut sent)) => Some(answered),
         };
         let happened = match (happened, sent) {
             (Some(Ok(happened)), _) => happened,
@@ -141,7 +153,10 @@ impl Client {
             (None, false) => Happened::NotSent,
         };
         let ending = ending(operation, happened);
-        shared.recorder.record(self.completion(operation, &ending.outcome));
+        // With `retry` another replica than the first may have answered.
+        let answered = !matches!(ending.outcome, Outcome::Info { .. }) && self.target != asked;
+        let node = answered.then(|| shared.targets[self.target].name.clone());
+        shared.recorder.record(Event { node, ..self.completion(operation, &ending.outcome) });
         shared.progress.end(&ending.outcome);
         match ending.outcome {
             Outcome::Info { .. } => self.become_another(),
@@ -159,17 +174,19 @@ impl Client {
     }
 
     /// Sends the command; with `retry` again and again, each time to the next replica, until one of them
-    /// gives an answer that is true of the command and not just of this attempt.
-    async fn exchange(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
+    /// gives an answer that is true of the command and not just of this attempt. A final read is sent once, for it is
+    /// about the replica that it is sent to.
+    async fn exchange(&mut self, operation: &Operation, phase: Phase, sent: &mut bool) -> Happened {
         self.name.sequence += 1;
-        let Some(pause) = self.shared.retry else { return self.attempt(operation, sent).await };
+        let pause = self.shared.retry.filter(|_| phase != Phase::Final);
+        let Some(pause) = pause else { return self.attempt(operation, sent).await };
         loop {
             let maybe_applied = *sent;
             match timeout(pause, self.attempt(operation, sent)).await {
                 Ok(Happened::Answered(answer)) if answer.is_last_word(maybe_applied) => {
                     return Happened::Answered(answer);
                 }
-                Ok(Happened::Answered(Answer::NotApplied)) => *sent = maybe_applied,
+                Ok(Happened::Answered(Answer::NotApplied | Answer::Standby)) => *sent = maybe_applied,
                 Ok(_) | Err(_) => {}
             }
             self.connection = None;
@@ -266,6 +283,19 @@ impl Client {
     }
 }
 
+/// What came of a request outside of every history.
+pub(crate) struct Probed {
+    pub(crate) happened: Happened,
+    /// What was answered, for people: `PUT /kv/bench-probe with 404 {"error":"no such path"}`.
+    pub(crate) answer: Option<String>,
+}
+
+impl From<Happened> for Probed {
+    fn from(happened: Happened) -> Self {
+        Self { happened, answer: None }
+    }
+}
+
 /// One request outside of every history: waits for an answer at most `limit`.
 pub(crate) async fn probe(
     shared: &Shared,
@@ -273,19 +303,41 @@ pub(crate) async fn probe(
     operation: &Operation,
     name: &CommandName,
     limit: Duration,
-) -> Happened {
+) -> Probed {
     let address: SocketAddr = shared.targets[target].address;
     let exchange = async {
         let mut connection = match Connection::open(address, shared.adapter.speaks_http()).await {
             Ok(connection) => connection,
-            Err(happened) => return happened,
+            Err(happened) => return happened.into(),
         };
-        match connection.exchange(shared.adapter.request(operation, Some(name), &shared.hosts[target])).await
-        {
-            Ok((status, body)) => Happened::Answered(shared.adapter.answer(operation, status, &body)),
-            Err(NoAnswer::Broken(happened)) => happened,
-            Err(NoAnswer::NotSent(_)) => Happened::NotSent,
+        let request = shared.adapter.request(operation, Some(name), &shared.hosts[target]);
+        let asked = if shared.adapter.speaks_http() {
+            format!("{} {}", request.method(), request.uri().path())
+        } else {
+            format!("a {}", operation.function)
+        };
+        match connection.exchange(request).await {
+            Ok((status, body)) => Probed {
+                happened: Happened::Answered(shared.adapter.answer(operation, status, &body)),
+                answer: Some(answer_in_words(&asked, shared.adapter.speaks_http().then_some(status), &body)),
+            },
+            Err(NoAnswer::Broken(happened)) => happened.into(),
+            Err(NoAnswer::NotSent(_)) => Happened::NotSent.into(),
         }
     };
-    timeout(limit, exchange).await.unwrap_or(Happened::Timeout)
+    timeout(limit, exchange).await.unwrap_or(Happened::Timeout.into())
+}
+
+/// An answer for people, cut where it is long.
+fn answer_in_words(asked: &str, status: Option<StatusCode>, body: &[u8]) -> String {
+    const SHOWN: usize = 120;
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let mut shown: String =
+        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(SHOWN).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    let status = status.map_or_else(String::new, |status| format!("{} ", status.as_u16()));
+    format!("answered {asked} with {status}\"{shown}\"")
 }

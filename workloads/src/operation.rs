@@ -83,6 +83,22 @@ impl fmt::Display for Function {
 }
 
 impl Operation {
+    /// The names of the keys that it writes.
+    pub(crate) fn written_keys(&self) -> impl Iterator<Item = &str> {
+        let (own, ends) = match self.function {
+            Function::Write | Function::Cas | Function::Put | Function::Delete | Function::Append => {
+                (Some(self.key.as_str()), &[][..])
+            }
+            Function::Transfer => (None, &["from", "to"][..]),
+            Function::Read | Function::Get | Function::Txn | Function::Total => (None, &[][..]),
+        };
+        let steps = self.argument.as_array().filter(|_| self.function == Function::Txn);
+        let steps = steps.into_iter().flatten().filter(|step| step[0] != "r");
+        own.into_iter()
+            .chain(ends.iter().filter_map(|end| self.argument[*end].as_str()))
+            .chain(steps.filter_map(|step| step[1].as_str()))
+    }
+
     /// What reads this key in a workload; of a bank, all accounts.
     pub(crate) fn reading(workload: Workload, key: String) -> Self {
         let (function, key, argument) = match workload {

@@ -45,6 +45,8 @@ pub enum Answer {
     Precondition(Value),
     /// It certainly was not applied and never will be.
     NotApplied,
+    /// The same, because this node stands by for another and takes no commands of clients.
+    Standby,
     /// The request itself was refused, as malformed or too large.
     Rejected,
     /// The body is not what such an answer has.
@@ -60,7 +62,7 @@ impl Answer {
         match self {
             Self::Applied | Self::Value(_) | Self::Precondition(_) => true,
             Self::Rejected => !maybe_applied,
-            Self::NotApplied | Self::Unreadable | Self::Unlisted(_) => false,
+            Self::NotApplied | Self::Standby | Self::Unreadable | Self::Unlisted(_) => false,
         }
     }
 }
@@ -107,6 +109,7 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             info("unexpected")
         }
         (Answer::NotApplied, _) => fail("unavailable"),
+        (Answer::Standby, _) => fail("standby"),
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
         (Answer::Unreadable, _) => info("garbled"),
         (Answer::Unlisted(status), _) => info(&format!("http-{status}")),
@@ -183,6 +186,7 @@ mod tests {
             let expected = if refusable { refused } else { unexpected() };
             assert_eq!(row(Answer::Precondition(Value::Null)), expected, "{function}");
             assert_eq!(row(Answer::NotApplied), (Kind::Fail, Some("unavailable".to_owned()), true));
+            assert_eq!(row(Answer::Standby), (Kind::Fail, Some("standby".to_owned()), true));
             assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));
             assert_eq!(row(Answer::Unreadable), (Kind::Info, Some("garbled".to_owned()), true));
             assert_eq!(row(Answer::Unlisted(500)), (Kind::Info, Some("http-500".to_owned()), true));

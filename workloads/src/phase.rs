@@ -4,6 +4,7 @@ use crate::client::{Client, When};
 use crate::operation::Operation;
 use crate::spec::{LoadSpec, Workload};
 use checker::history::{Outcome, Phase};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::select;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a client of a closed loop rests after an error, lest it spin on a node that refuses.
 const REST: Duration = Duration::from_millis(10);
-/// How long a final read waits before it is tried again.
+/// How long final reads that failed wait before they are tried again.
 const RETRY: Duration = Duration::from_millis(50);
 /// How long final reads try to get the next answer from a replica.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,79 +76,88 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).expect("a phase is shorter than 500 years")
 }
 
-/// Which keys a client reads through which replica, by number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Share {
-    pub(crate) target: usize,
-    pub(crate) keys: Vec<u32>,
-}
+/// A final read: the key and the replica, by number.
+pub(crate) type Pair = (u32, usize);
 
-/// The final reads of one client, so that all clients together read every key through every replica.
-pub(crate) fn shares(client: u32, clients: u32, targets: usize, keys: u32) -> Vec<Share> {
+/// The final reads of one client, in order. All clients together read every key through every replica, and first each
+/// key through one of them: if the time runs out, it runs out on second looks.
+pub(crate) fn share(client: u32, clients: u32, targets: usize, keys: &[u32]) -> VecDeque<Pair> {
     let (client, clients) = (client as usize, clients as usize);
-    if clients < targets {
-        let own = (client..targets).step_by(clients);
-        return own.map(|target| Share { target, keys: (0..keys).collect() }).collect();
+    let own: Vec<usize> =
+        if clients < targets { (client..targets).step_by(clients).collect() } else { vec![client % targets] };
+    let (rank, peers) = if clients < targets {
+        (0, 1)
+    } else {
+        (client / targets, (client % targets..clients).step_by(targets).count())
+    };
+    let mut pairs = VecDeque::new();
+    for pass in 0..targets {
+        for (place, key) in keys.iter().enumerate().filter(|(place, _)| place / targets % peers == rank) {
+            let target = (place + pass) % targets;
+            if own.contains(&target) {
+                pairs.push_back((*key, target));
+            }
+        }
     }
-    let target = client % targets;
-    let peers = (target..clients).step_by(targets).count();
-    let keys = (0..keys).skip(client / targets).step_by(peers).collect();
-    vec![Share { target, keys }]
+    pairs
 }
 
 /// What one client's final reads came to.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     pub(crate) read: u64,
-    /// Pairs of key and replica, by number.
-    pub(crate) missing: Vec<(u32, usize)>,
+    /// What could not be read.
+    pub(crate) missing: Vec<Pair>,
 }
 
-/// Reads each key of each share until it is read. A replica from which nothing comes for [`PATIENCE`] is
-/// given up, with all that is left of its share.
+/// Reads each pair until it is read: what fails is tried again after the others. A replica from which nothing comes for
+/// [`PATIENCE`] is given up, and everything is once `until` has come.
 pub(crate) async fn final_reads(
     client: &mut Client,
     workload: Workload,
-    shares: Vec<Share>,
+    mut pairs: VecDeque<Pair>,
+    until: Instant,
     cancel: &CancellationToken,
 ) -> Reads {
     let mut reads = Reads::default();
-    for Share { target, keys } in shares {
+    let mut failed: BTreeSet<Pair> = BTreeSet::new();
+    // Since when nothing has come from a replica.
+    let mut silent: BTreeMap<usize, Instant> = BTreeMap::new();
+    while let Some((key, target)) = pairs.pop_front() {
+        let now = Instant::now();
+        let given_up = now >= *silent.entry(target).or_insert(now) + PATIENCE;
+        if given_up || now >= until || cancel.is_cancelled() {
+            reads.missing.push((key, target));
+            continue;
+        }
         client.turn_to(target);
-        let mut left = keys.iter().copied();
-        for key in left.by_ref() {
-            if read(client, workload, key, cancel).await {
-                reads.read += 1;
-            } else {
-                reads.missing.push((key, target));
-                break;
+        if read(client, workload, key, cancel).await {
+            reads.read += 1;
+            silent.insert(target, Instant::now());
+        } else {
+            pairs.push_back((key, target));
+            if !failed.insert((key, target)) {
+                let mut interrupt = pin!(cancel.cancelled());
+                select! {
+                    () = interrupt.as_mut() => {}
+                    () = sleep(RETRY) => {}
+                }
             }
         }
-        reads.missing.extend(left.map(|key| (key, target)));
     }
     reads
 }
 
-/// Reads one key, trying again until it is read, the patience is over, or the run is interrupted.
+/// Reads one key; whether the replica did what it should: it answered, or said that it stands by.
 async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &CancellationToken) -> bool {
     let operation = Operation::reading(workload, LoadSpec::key_name(key));
     let when = When { phase: Phase::Final, intended: None };
     let mut interrupt = pin!(cancel.cancelled());
-    let give_up = Instant::now() + PATIENCE;
-    while !cancel.is_cancelled() {
-        match client.perform(&operation, when, interrupt.as_mut()).await.outcome {
-            Outcome::Ok(_) => return true,
-            Outcome::Fail { .. } | Outcome::Info { .. } => {}
-        }
-        if Instant::now() >= give_up {
-            return false;
-        }
-        select! {
-            () = interrupt.as_mut() => {}
-            () = sleep(RETRY) => {}
-        }
+    match client.perform(&operation, when, interrupt.as_mut()).await.outcome {
+        Outcome::Ok(_) => true,
+        Outcome::Fail { error, .. } => error.as_deref() == Some("standby"),
+        Outcome::Info { .. } => false,
     }
-    false
 }
 
 #[cfg(test)]
@@ -162,9 +172,7 @@ mod tests {
         ) {
             let mut pairs = Vec::new();
             for client in 0..clients {
-                for Share { target, keys } in shares(client, clients, targets, keys) {
-                    pairs.extend(keys.into_iter().map(|key| (key, target)));
-                }
+                pairs.extend(share(client, clients, targets, &(0..keys).collect::<Vec<_>>()));
             }
             pairs.sort_unstable();
             let all: Vec<_> =

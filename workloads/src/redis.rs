@@ -19,8 +19,10 @@ const CREATE: &str = "local found = redis.call('GETEX', KEYS[1], 'PERSIST') \
     if not found then redis.call('SET', KEYS[1], ARGV[1]) return 1 end return {found}";
 
 /// Errors after which a command was certainly not carried out: the server says them before it begins.
-const REFUSALS: [&str; 8] =
-    ["READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "MISCONF", "OOM", "NOAUTH"];
+const REFUSALS: [&str; 7] =
+    ["LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "MISCONF", "OOM", "NOAUTH"];
+/// The error of a replica, which takes no writes; reads are sent as writes here.
+const REPLICA: &str = "READONLY";
 
 /// Speaks to Redis, version 6.2 and up. Reads are `GETEX … PERSIST`: a replica refuses it, so all that is read comes from
 /// a server that takes itself for the primary.
@@ -127,8 +129,12 @@ impl Adapter for RedisResp {
         let Ok(Some((reply, _))) = reply(body) else { return Answer::Unreadable };
         match (reply, operation.function) {
             (Reply::Error(error), _) => {
-                let refused = error.split(' ').next().is_some_and(|word| REFUSALS.contains(&word));
-                if refused { Answer::NotApplied } else { Answer::Unreadable }
+                let word = error.split(' ').next().unwrap_or_default();
+                match word {
+                    REPLICA => Answer::Standby,
+                    word if REFUSALS.contains(&word) => Answer::NotApplied,
+                    _ => Answer::Unreadable,
+                }
             }
             (Reply::Text(found), Function::Read | Function::Get) => Answer::Value(self.found(found)),
             (Reply::State, Function::Write | Function::Put)
@@ -166,7 +172,8 @@ mod tests {
         assert_eq!(said(Function::Cas, ":1\r\n"), Answer::Applied);
         assert_eq!(said(Function::Cas, "*1\r\n$1\r\n3\r\n"), Answer::Precondition(json!(3)));
         assert_eq!(said(Function::Cas, "*1\r\n$-1\r\n"), Answer::Precondition(Value::Null));
-        assert_eq!(said(Function::Write, "-READONLY You can't write\r\n"), Answer::NotApplied);
+        assert_eq!(said(Function::Write, "-READONLY You can't write\r\n"), Answer::Standby);
+        assert_eq!(said(Function::Write, "-NOAUTH Authentication required.\r\n"), Answer::NotApplied);
         for unsure in ["-ERR what\r\n", ":1\r\n", "$2\r\n1", "hello"] {
             assert_eq!(said(Function::Write, unsure), Answer::Unreadable, "{unsure}");
         }

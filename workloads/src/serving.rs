@@ -6,7 +6,7 @@ use crate::outcome::ending;
 use crate::spec::{LoadSpec, Workload};
 use checker::history::Outcome;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -31,19 +31,30 @@ pub enum ServeError {
         /// Their names.
         nodes: Vec<String>,
     },
-    /// They listen, but no write was applied.
-    #[error("no replica applied a write in {after:?}; attempts ended with {}", .errors.join(", "))]
+    /// They listen, but do not do what they are asked.
+    #[error("no node {what} in {after:?}: {}", .answers.join("; "))]
     NotServing {
         /// How long it was tried.
         after: Duration,
-        /// What the attempts ended with, each in one word of the outcome table.
-        errors: Vec<String>,
+        /// What none of them did.
+        what: &'static str,
+        /// What each of them said or did first, in words.
+        answers: Vec<String>,
     },
 }
 
-/// Returns when every replica accepts connections and one of them has applied a write.
+/// Returns when every replica accepts connections, one of them has applied a write, and one has answered a read.
 pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -> Result<(), ServeError> {
     let start = Instant::now();
+    listening(shared, start, limit).await?;
+    let write = |attempt| write(shared, workload, attempt);
+    served(shared, "write", "applied a write", (start, limit), write).await?;
+    let read = |_| Operation::reading(workload, PROBE_KEY.to_owned());
+    served(shared, "read", "answered a read", (start, limit), read).await
+}
+
+/// Returns when every replica accepts connections.
+async fn listening(shared: &Shared, start: Instant, limit: Duration) -> Result<(), ServeError> {
     let left = || limit.saturating_sub(start.elapsed()).min(shared.timeout);
     let mut silent: Vec<_> = shared.targets.iter().filter(|target| !target.spare).collect();
     loop {
@@ -56,7 +67,7 @@ pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -
         }
         silent = still_silent;
         if silent.is_empty() {
-            break;
+            return Ok(());
         }
         if start.elapsed() >= limit {
             let nodes = silent.into_iter().map(|target| target.name.clone()).collect();
@@ -64,17 +75,38 @@ pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -
         }
         sleep(RETRY).await;
     }
-    let mut errors = BTreeSet::new();
+}
+
+/// Returns when one replica has done this; they are asked in turn.
+async fn served(
+    shared: &Shared,
+    kind: &str,
+    what: &'static str,
+    (start, limit): (Instant, Duration),
+    operation: impl Fn(u64) -> Operation,
+) -> Result<(), ServeError> {
+    let mut first: BTreeMap<usize, String> = BTreeMap::new();
     for (attempt, target) in (0_u64..).zip((0..shared.members()).cycle()) {
-        let operation = write(shared, workload, attempt);
-        let name = shared.command_name(format_args!("probe{attempt}"));
-        let happened = probe(shared, target, &operation, &name, left()).await;
-        match ending(&operation, happened).outcome {
-            Outcome::Ok(_) => break,
-            Outcome::Fail { error, .. } | Outcome::Info { error } => errors.extend(error),
-        }
+        let operation = operation(attempt);
+        let name = shared.command_name(format_args!("probe-{kind}{attempt}"));
+        // Even at the last moment there is some time for an answer.
+        let left = limit.saturating_sub(start.elapsed()).max(RETRY).min(shared.timeout);
+        let probed = probe(shared, target, &operation, &name, left).await;
+        let (Outcome::Fail { error, .. } | Outcome::Info { error }) =
+            ending(&operation, probed.happened).outcome
+        else {
+            return Ok(());
+        };
+        let said =
+            || probed.answer.unwrap_or_else(|| format!("gave no answer ({})", error.unwrap_or_default()));
+        first.entry(target).or_insert_with(said);
         if start.elapsed() >= limit {
-            return Err(ServeError::NotServing { after: limit, errors: errors.into_iter().collect() });
+            let named = |(target, said): (usize, String)| format!("{} {said}", shared.targets[target].name);
+            return Err(ServeError::NotServing {
+                after: limit,
+                what,
+                answers: first.into_iter().map(named).collect(),
+            });
         }
         sleep(RETRY).await;
     }

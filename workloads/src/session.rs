@@ -5,13 +5,14 @@ use crate::arrivals::{DueTimes, Pacer};
 use crate::client::{Client, Shared};
 use crate::generator::{Choices, Generator};
 use crate::paxos::PaxosHttp;
-use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, shares};
+use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, share};
 use crate::progress::Progress;
 use crate::seed;
 use crate::serving::{self, ServeError};
-use crate::spec::{LoadSpec, SpecError};
+use crate::spec::{LoadSpec, SpecError, Workload};
 use checker::history::{Phase, Recorder};
 use hyper::header::HeaderValue;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// The least time that final reads may take together.
+const FINAL_READS: Duration = Duration::from_secs(10);
+/// Of so many keys also those are read at the end that nobody wrote.
+const FEW_KEYS: u32 = 100;
 
 /// A node that takes operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,8 +149,9 @@ impl Session {
         Arc::clone(&self.shared.progress)
     }
 
-    /// Waits until every replica accepts connections and one of them has applied a write to
-    /// [`PROBE_KEY`](crate::PROBE_KEY), outside of the history and of the workload's keys.
+    /// Waits until every replica accepts connections, one of them has applied a write to
+    /// [`PROBE_KEY`](crate::PROBE_KEY) and one has answered a read of it, outside of the history and of the workload's
+    /// keys.
     pub async fn wait_until_serving(&self, limit: Duration) -> Result<(), ServeError> {
         serving::wait(&self.shared, self.spec.workload, limit).await
     }
@@ -196,21 +203,24 @@ impl Session {
         Ok(PhaseReport { phase, start_ns, end_ns, unsent, cancelled: end_ns < planned_ns })
     }
 
-    /// Reads every key through every replica. Each read is tried again, as an operation of its own, until
-    /// it is answered; a replica that answers nothing for 5 s is given up.
+    /// Reads every key that was written through every replica; where there are few keys, the others too. Each read is
+    /// tried again, as an operation of its own, until it is answered; a replica that answers nothing for 5 s is given
+    /// up, and all of it ends after half the time of the load (10 s at least).
     ///
     /// # Panics
     /// If an earlier future of this session was dropped before its end.
     pub async fn final_reads(&mut self, cancel: &CancellationToken) -> FinalReport {
         self.assert_whole();
         let start_ns = self.shared.recorder.now_ns();
+        let until = Instant::now() + (self.spec.duration / 2).max(FINAL_READS);
         let (workload, targets) = (self.spec.workload, self.shared.members());
+        let keys = self.final_keys();
         let mut tasks = JoinSet::new();
         for (number, mut client) in (0..).zip(self.clients.drain(..)) {
-            let shares = shares(number, self.spec.clients, targets, self.spec.keys);
+            let pairs = share(number, self.spec.clients, targets, &keys);
             let cancel = cancel.clone();
             tasks.spawn(async move {
-                let reads = final_reads(&mut client, workload, shares, &cancel).await;
+                let reads = final_reads(&mut client, workload, pairs, until, &cancel).await;
                 (client, reads)
             });
         }
@@ -224,6 +234,18 @@ impl Session {
             missing: reads.into_iter().flat_map(|reads| reads.missing).map(name).collect(),
             cancelled: cancel.is_cancelled(),
         }
+    }
+
+    /// The keys of the final reads, by number. One is enough where a read shows all accounts, and to see who answers.
+    fn final_keys(&self) -> Vec<u32> {
+        if self.spec.workload == Workload::Bank {
+            return vec![0];
+        }
+        let mut keys: BTreeSet<u32> = self.clients.iter().flat_map(Client::written).copied().collect();
+        if self.spec.keys <= FEW_KEYS || keys.is_empty() {
+            keys.extend(0..self.spec.keys.min(FEW_KEYS));
+        }
+        keys.into_iter().collect()
     }
 
     /// Waits for all clients and takes them back, in their order.

@@ -358,6 +358,11 @@ impl LoadSpec {
         Ok(weights)
     }
 
+    /// The number of the key with this name.
+    pub(crate) fn key_number(name: &str) -> Option<u32> {
+        name.strip_prefix('k')?.parse::<u32>().ok()?.checked_sub(1)
+    }
+
     /// The name of the key with this number, counted from 0: `k1` is the first.
     pub fn key_name(number: u32) -> String {
         format!("k{}", u64::from(number) + 1)

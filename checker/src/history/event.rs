@@ -122,7 +122,7 @@ pub struct Event {
     /// On invocations: the client behind the process number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<u32>,
-    /// On invocations: the node it was sent to.
+    /// On invocations: the node it was sent to. On completions: the node that answered, where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// On invocations of an open loop: when the operation was due, in nanoseconds since the run's start.

@@ -29,7 +29,7 @@ pub struct Operation {
     pub invoked_ns: u64,
     /// When it completed, as `ok`, `fail` or `info`, in nanoseconds since the run's start.
     pub completed_ns: Option<u64>,
-    /// The node it was sent to.
+    /// The node it was sent to, or that answered it where it was sent again.
     pub node: Option<String>,
     /// The phase of the run it was invoked in.
     pub phase: Option<Phase>,

@@ -152,6 +152,9 @@ fn complete(operation: &mut Operation, place: usize, event: &Event) -> Result<()
         operation.argument.clone_from(&event.value);
     }
     operation.completed_ns = Some(event.time);
+    if let Some(node) = &event.node {
+        operation.node = Some(node.clone());
+    }
     operation.completed = (event.kind != Kind::Info).then_some(place);
     operation.outcome = match event.kind {
         Kind::Ok => Outcome::Ok(event.value.clone()),

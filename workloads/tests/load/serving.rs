@@ -13,7 +13,7 @@ async fn a_system_serves_when_it_has_applied_a_write_that_no_history_knows() {
     session.wait_until_serving(Duration::from_secs(30)).await.unwrap();
     assert!(memory.events().is_empty());
     let seen = one.seen();
-    assert_eq!(seen.len(), 4);
+    assert_eq!(seen.len(), 5, "three refusals, a write and a read");
     assert!(seen.iter().all(|request| request.path == format!("/kv/{PROBE_KEY}")));
     assert_ne!(seen[0].client_id, seen[1].client_id, "each attempt is a command of its own");
 }
@@ -29,11 +29,36 @@ async fn a_replica_that_does_not_listen_is_named() {
     assert!(error.to_string().contains("no connection to n2 in 100ms"), "{error}");
 }
 
-#[tokio::test]
-async fn a_system_that_applies_nothing_does_not_serve() {
-    let server = Server::start(|_| Act::Reply(503, r#"{"applied":false}"#)).await;
+/// What a system that answers everything like this is said to have done first.
+async fn first_answers(act: impl Fn(usize) -> Act + Send + Sync + 'static) -> String {
+    let server = Server::start(act).await;
     let session = session(only("write"), &[server.address], &Memory::new());
-    let error = session.wait_until_serving(Duration::from_millis(100)).await.unwrap_err();
-    let ServeError::NotServing { errors, .. } = &error else { panic!("{error}") };
-    assert!(errors.contains(&"unavailable".to_owned()), "{error}");
+    let error = session.wait_until_serving(Duration::from_millis(300)).await.unwrap_err();
+    assert!(matches!(error, ServeError::NotServing { .. }), "{error}");
+    error.to_string()
+}
+
+#[tokio::test]
+async fn first_answers_of_wrong_systems_are_quoted() {
+    let put = format!("n1 answered PUT /kv/{PROBE_KEY} with");
+    for (status, body) in [
+        (404, r#"{"error":"no such path"}"#),
+        (501, "not implemented"),
+        (200, "OK"),
+        (401, "log in first"),
+        (503, r#"{"applied":false}"#),
+    ] {
+        let said = first_answers(move |_| Act::Reply(status, body)).await;
+        assert!(said.contains(&format!("{put} {status} \"{body}\"")), "{said}");
+        assert!(said.contains("no node applied a write in 300ms"), "{said}");
+    }
+    let said = first_answers(|_| Act::Silence).await;
+    assert!(said.contains("n1 gave no answer (timeout)"), "{said}");
+}
+
+#[tokio::test]
+async fn a_system_without_reads_does_not_serve() {
+    let said = first_answers(|number| if number == 0 { Act::Serve } else { Act::Reply(200, "value") }).await;
+    assert!(said.contains("no node answered a read"), "{said}");
+    assert!(said.contains(&format!("n1 answered GET /kv/{PROBE_KEY} with 200 \"value\"")), "{said}");
 }
