@@ -100,6 +100,25 @@ impl Flaky {
         self == Self::default()
     }
 
+    /// The largest of the shares.
+    pub(crate) fn largest(self) -> Share {
+        [self.loss, self.duplicate, self.reorder, self.corrupt, self.garble]
+            .into_iter()
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The key of the first share that is not nothing.
+    pub(crate) fn first_named(self) -> &'static str {
+        let keys = [
+            ("loss", self.loss),
+            ("duplicate", self.duplicate),
+            ("reorder", self.reorder),
+            ("corrupt", self.corrupt),
+        ];
+        keys.into_iter().find(|(_, share)| *share > Share::default()).map_or("garble", |(key, _)| key)
+    }
+
     /// What two of them come to on the same link.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {

@@ -64,15 +64,30 @@ pub(super) fn check(spec: &FaultSpec, options: &PlanOptions) -> Result<(), Refus
         (Kind::Rate, _, Some(rate)) if rate.0 == 0 => {
             Err(Refusal::new("rate", "no bytes at all is a partition; use kind = \"partition\""))
         }
+        (Kind::Rate, _, Some(rate)) if rate.0 >= LARGEST_RATE => Err(Refusal::new(
+            "rate",
+            "the nodes send far less than that, so it would slow nothing; give less than 100MB",
+        )),
         (Kind::Jump | Kind::Drift | Kind::Strobe, _, _) => check_clock(spec),
         (Kind::Slow, _, _) => check_duty(Duty::of(spec)),
         (Kind::Flaky, _, _) if spec.flaky().is_nothing() => Err(Refusal::new(
             "loss",
             "say what happens to which share of the packets: loss, duplicate, reorder, corrupt or garble = \"1%\"",
         )),
+        (Kind::Flaky, _, _) if spec.flaky().largest().millionths() < LEAST_SHARE => Err(Refusal::new(
+            spec.flaky().first_named(),
+            "it would hit less than one frame in ten thousand, so most likely none; give at least \"0.01%\"",
+        )),
         (_, _, _) => Ok(()),
     }
 }
+
+/// What a link of a gigabit carries, in bytes a second.
+const LARGEST_RATE: u64 = 100_000_000;
+/// In millionths of the frames.
+const LEAST_SHARE: u32 = 100;
+/// Less than this cannot be told from what scheduling takes.
+const LEAST_DELAY: Duration = Duration::from_micros(100);
 
 fn takes_no_target(kind: Kind) -> bool {
     matches!(kind, Kind::OneWay | Kind::RestartAll | Kind::RollingRestart)
@@ -133,6 +148,10 @@ pub(super) fn nanoseconds(by: Option<SignedDuration>) -> i64 {
 fn check_delay(delay: Delay) -> Result<(), Refusal> {
     if delay.is_zero() {
         return Err(Refusal::new("delay", "a delay of nothing is no fault"));
+    }
+    if delay.mean < LEAST_DELAY {
+        let reason = format!("a delay of {:?} could not be told from none; give at least 100us", delay.mean);
+        return Err(Refusal::new("delay", reason));
     }
     if delay.jitter > delay.mean {
         let reason = format!("its jitter ({:?}) must not exceed its mean ({:?})", delay.jitter, delay.mean);
