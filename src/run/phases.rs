@@ -54,6 +54,11 @@ impl PhaseLog {
         load.unsent += unsent;
     }
 
+    /// The system never served, so there is no load.
+    pub(crate) fn unserved(&self, reason: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unserved = Some(reason);
+    }
+
     /// Writes `load.json` into the folder of the variant.
     ///
     /// # Errors
@@ -61,6 +66,7 @@ impl PhaseLog {
     pub(crate) fn write(self, folder: &Path, ending: Ending) -> Result<(), Failure> {
         let Ending { complete, stopped, failure } = ending;
         let load = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let complete = complete && load.unserved.is_none();
         write_json(&folder.join("load.json"), &Load { complete, stopped, failure, ..load })
     }
 }

@@ -7,7 +7,7 @@ use crate::spec::{Experiment, Loaded};
 use checker::history::{FORMAT_VERSION, Header};
 use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use jiff::Timestamp;
-use nemesis::{DiskMode, Family, PlannedFault, Trigger};
+use nemesis::{Action, DiskMode, Family, LinkFault, PlannedFault, Trigger};
 use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use std::time::Duration;
 
@@ -120,7 +120,7 @@ fn variant(
             agreement: own && spec.check.agreement,
             unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
         },
-        faults: faults.iter().map(fault).collect(),
+        faults: faults.iter().map(|planned| fault(planned, spec.load.rate)).collect(),
     })
 }
 
@@ -134,7 +134,24 @@ fn functions(experiment: &Experiment) -> Result<Vec<String>, Failure> {
     Ok(weights.into_iter().map(|(function, _)| function.name().to_owned()).collect())
 }
 
-fn fault(planned: &PlannedFault) -> FaultPlan {
+/// More bytes than this for each operation no link carries in an ordinary load, whose values are small.
+const BYTES_AN_OPERATION: f64 = 10_240.0;
+
+/// Why a fault hardly matters under so many operations a second; none if it may.
+fn remark(planned: &PlannedFault, rate: Option<f64>) -> Option<String> {
+    let Action::Links(LinkFault::Rate(bytes)) = planned.action else { return None };
+    let most = rate? * BYTES_AN_OPERATION;
+    (bytes as f64 > most).then(|| {
+        format!(
+            "with {} operations a second no link carries more than about {:.1} MB a second, so it slows nothing; lower \
+             its rate, or raise load.rate",
+            rate.unwrap_or_default(),
+            most / 1e6
+        )
+    })
+}
+
+fn fault(planned: &PlannedFault, rate: Option<f64>) -> FaultPlan {
     FaultPlan {
         fault: planned.fault,
         kind: planned.kind.name().to_owned(),
@@ -144,6 +161,7 @@ fn fault(planned: &PlannedFault) -> FaultPlan {
         start: (planned.trigger == Trigger::Time).then_some(planned.start),
         end: (planned.trigger == Trigger::Time).then_some(planned.end),
         when: planned.trigger.in_words(),
+        remark: remark(planned, rate),
     }
 }
 

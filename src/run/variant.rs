@@ -29,8 +29,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use workloads::{PhaseReport, ServeError, Session};
 
-/// How long the cluster may take until it has applied a first write.
-const SERVE_WITHIN: Duration = Duration::from_secs(10);
 /// Lines of a node's output that go into the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
 
@@ -164,7 +162,12 @@ impl VariantRun<'_> {
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = self.halt.cancelled() => return Ok(()),
-            served = session.wait_until_serving(SERVE_WITHIN) => self.served(served, &cluster.lab, herald, begun)?,
+            served = session.wait_until_serving(self.experiment.spec.cluster.start_within()) => {
+                if let Some(reason) = self.served(served, &cluster.lab, herald, begun)? {
+                    log.unserved(reason);
+                    return Ok(());
+                }
+            }
         }
         let path = self.folder.join("samples.csv");
         let sampler = Sampler::start(&path, cluster.watched(), recorder.start(), last)
@@ -183,14 +186,15 @@ impl VariantRun<'_> {
         outcome.and(written)
     }
 
-    /// Says how the start went; a cluster that listens but decides nothing is a result, not a failure.
+    /// Says how the start went. A cluster of the bench's own store that decides nothing is a result: its leaders may
+    /// preempt each other for ever. What another system says instead of serving is why there is no load, and returned.
     fn served(
         &self,
         served: Result<(), ServeError>,
         lab: &Lab,
         herald: &Herald,
         begun: Instant,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let nodes = self.plan.nodes.len() - self.plan.spares.len();
         match served {
             Ok(()) => {
@@ -208,11 +212,22 @@ impl VariantRun<'_> {
                     lab.mode(),
                     lab.disk()
                 )));
-                Ok(())
+                Ok(None)
+            }
+            Err(error @ ServeError::NotServing { .. })
+                if self.experiment.spec.cluster.system == System::Paxos =>
+            {
+                herald.tell(What::Note(format!("{nodes} nodes are up, but {error}; going on")));
+                Ok(None)
             }
             Err(error @ ServeError::NotServing { .. }) => {
-                herald.tell(What::Note(format!("{nodes} nodes are up, but {error}; going on")));
-                Ok(())
+                herald.tell(What::Note(format!("{nodes} nodes are up, but {error}")));
+                let api = self.experiment.spec.cluster.api();
+                Ok(Some(format!(
+                    "{error}; check that its nodes speak the interface \"{}\" (cluster.api) and let everybody in, or give \
+                     them more time with cluster.start-within",
+                    api.name()
+                )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())
                 .help(format!("what the nodes printed is in {}", self.folder.join("nodes").display()))),
@@ -250,8 +265,8 @@ impl VariantRun<'_> {
             let report = session.final_reads(&self.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
             if !report.missing.is_empty() && !report.cancelled {
-                let count = report.missing.len();
-                herald.tell(What::Note(format!("{count} final reads got no answer")));
+                let (missing, all) = (report.missing.len(), report.missing.len() as u64 + report.read);
+                herald.tell(What::Note(format!("{missing} of {all} final reads got no answer")));
             }
             herald.tell(What::Ended(Phase::Final));
         }

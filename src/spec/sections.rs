@@ -108,6 +108,11 @@ pub(crate) struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub tcp_rto_max: Option<Duration>,
+    /// How long the nodes may take from their start until one has applied a write and answered a read. Absent: 10 s for
+    /// the bench's own store, 20 s for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub start_within: Option<Duration>,
     /// With network = "lab": whether every frame is written into cluster.pcapng, for Wireshark.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
@@ -202,6 +207,12 @@ pub(crate) struct PlannedNode {
 }
 
 impl Cluster {
+    /// How long the nodes may take until they serve.
+    pub(crate) fn start_within(&self) -> Duration {
+        let seconds = if self.system == System::Paxos { 10 } else { 20 };
+        self.start_within.unwrap_or(Duration::from_secs(seconds))
+    }
+
     /// What the nodes speak with clients.
     pub(crate) fn api(&self) -> Api {
         match self.system {

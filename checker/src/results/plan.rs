@@ -136,6 +136,9 @@ pub struct FaultPlan {
     /// What it waits for, where that is not a time: `when n2 decided 500`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// Why it hardly matters, as far as that is known before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 /// `load.json` of a variant: when its phases really were, written when they are over.

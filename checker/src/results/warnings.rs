@@ -50,6 +50,7 @@ pub(crate) fn of(observed: &Observed, summary: &Summary) -> Vec<Warning> {
     texts.extend(few(observed));
     texts.extend(unasked(observed));
     texts.extend(short(observed, summary));
+    texts.extend(weak(observed));
     texts.extend(nothing_follows(observed));
     texts.extend(excused(observed));
     texts.extend(unobserved(observed));
@@ -113,6 +114,14 @@ fn short(observed: &Observed, summary: &Summary) -> Vec<(&'static str, String)> 
             Some(("short-fault", text))
         })
         .collect()
+}
+
+/// Faults of which the plan knew that they hardly matter.
+fn weak(observed: &Observed) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    observed.plan.faults.iter().filter_map(|fault| {
+        let remark = fault.remark.as_ref()?;
+        Some(("weak-fault", format!("fault {} ({}): {remark}", fault.fault, fault.label)))
+    })
 }
 
 /// How long a fault lasted, or was to last where that is less: what the bench took longer is not the fault.

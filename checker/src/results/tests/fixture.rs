@@ -69,6 +69,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
                 start: Some(*start),
                 end: Some(*end),
                 when: None,
+                remark: None,
             })
             .collect()
     };

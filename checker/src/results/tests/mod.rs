@@ -1,9 +1,11 @@
 //! The report of whole run folders: figures, files, pictures, page.
 
+mod built;
 mod figures;
 pub(crate) mod fixture;
 mod folders;
 mod gallery;
+mod obligations;
 mod recovery;
 mod rounds;
 mod words;
