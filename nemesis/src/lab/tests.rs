@@ -104,7 +104,7 @@ async fn a_paused_node_hears_that_it_is_to_end() {
 async fn a_spare_node_wakes_when_no_fault_holds_it() {
     let folder = tempfile::tempdir().unwrap();
     let lab = empty_lab(1, Network::Host).await;
-    lab.prepare("n1", crate::pretend::node(&lab, "n1", folder.path())).await;
+    lab.prepare("n1", crate::pretend::node(&lab, "n1", folder.path(), false)).await;
     assert!(lab.kill("n1", 1).await.unwrap().evidence.is_empty());
     assert!(lab.damage("n1", 2, &flip()).await.unwrap().note.unwrap().contains("was never started"));
     assert!(lab.wake("n1").await.unwrap().evidence[0].contains("stays down until fault 1"));
