@@ -44,8 +44,19 @@ const KINDS: [(&str, &[&str]); 27] = [
     ("slow", &["", "still = \"30%\"\nperiod = \"60ms\"\n"]),
     ("stop", &[""]),
     ("lose-node", &[""]),
-    ("partition", &["shape = \"one\"\n", "shape = \"halves\"\n", "shape = \"bridge\"\n", "how = \"refuse\"\nshape = \"leader\"\n"]),
-    ("one-way", &["from = \"n1\"\n", "from = \"leader\"\n", "from = \"n2\"\nto = \"n3\"\nhow = \"refuse\"\n"]),
+    (
+        "partition",
+        &[
+            "shape = \"one\"\n",
+            "shape = \"halves\"\n",
+            "shape = \"bridge\"\n",
+            "how = \"refuse\"\nshape = \"leader\"\n",
+        ],
+    ),
+    (
+        "one-way",
+        &["from = \"n1\"\n", "from = \"leader\"\n", "from = \"n2\"\nto = \"n3\"\nhow = \"refuse\"\n"],
+    ),
     ("flaky", &["loss = \"5%\"\n", "duplicate = \"10%\"\nreorder = \"10%\"\n", "corrupt = \"3%\"\n"]),
     ("delay", &["delay = \"20ms\"\n", "delay = { mean = \"15ms\", jitter = \"10ms\" }\n"]),
     ("rate", &["rate = \"64KiB\"\n"]),
@@ -110,7 +121,15 @@ fn target(kind: &str, variant: &str, chance: &mut Chance) -> String {
         "reconfigure" => chance.one_of(&["\"random\"", "\"leader\"", "\"n2\""]),
         "disk-swap" => chance.one_of(&["[\"n1\", \"n2\"]", "[\"n2\", \"n3\"]", "\"all\"", "\"majority\""]),
         _ => chance.one_of(&[
-            "\"n1\"", "\"n2\"", "\"n3\"", "\"random\"", "\"random\"", "\"leader\"", "\"minority\"", "\"majority\"", "\"all\"",
+            "\"n1\"",
+            "\"n2\"",
+            "\"n3\"",
+            "\"random\"",
+            "\"random\"",
+            "\"leader\"",
+            "\"minority\"",
+            "\"majority\"",
+            "\"all\"",
         ]),
     };
     format!("target = {whom}")

@@ -20,7 +20,10 @@ const CHECKS: [(&str, &str); 10] = [
     ("elements", "instead, for bank: every read of all accounts adds up, and none is below zero"),
     ("agreement", "the replicas decided the same command for each slot ([check] agreement)"),
     ("load", "enough operations succeeded ([load] minimum-rate); else unknown"),
-    ("obligations", "what must have been seen was: keys read again, nodes and kinds of operation back; else unknown"),
+    (
+        "obligations",
+        "what must have been seen was: keys read again, nodes and kinds of operation back; else unknown",
+    ),
     ("faults", "every planned fault has evidence that it took effect; else unknown"),
     ("processes", "no node ended unless the bench killed it"),
     ("liveness", "the system served again after everything was healed"),

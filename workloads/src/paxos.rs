@@ -127,7 +127,8 @@ impl Adapter for PaxosHttp {
             }
         };
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
-        if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total) {
+        if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)
+        {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         if let Some(name) = name {

@@ -46,7 +46,12 @@ pub(crate) fn why_silent(observed: &Observed) -> Option<String> {
         return None;
     }
     let stay = if gone.len() == 1 { "stays" } else { "stay" };
-    Some(format!("{} of {} nodes, {}, {stay} down after a fault", gone.len(), members.len(), gone.join(" and ")))
+    Some(format!(
+        "{} of {} nodes, {}, {stay} down after a fault",
+        gone.len(),
+        members.len(),
+        gone.join(" and ")
+    ))
 }
 
 #[cfg(test)]
@@ -63,7 +68,8 @@ mod tests {
         start.value = json!({"fault": 1, "event": "start", "targets": ["n2"], "evidence": evidence});
         let gone = gone.iter().map(|node| {
             let mut event = Event::new(Process::Nemesis, Kind::Info, "gone");
-            event.value = json!({"event": "gone", "targets": [node], "evidence": ["exit code 4"], "excuse": "fault 1"});
+            event.value =
+                json!({"event": "gone", "targets": [node], "evidence": ["exit code 4"], "excuse": "fault 1"});
             event
         });
         let nemesis = [start].into_iter().chain(gone).collect();

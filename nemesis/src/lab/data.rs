@@ -230,7 +230,9 @@ impl Lab {
             return Ok(effect);
         }
         if let Some(other) = still.first() {
-            let line = format!("it stands still until fault {other} ends, so nothing is seen of what it makes of its data");
+            let line = format!(
+                "it stands still until fault {other} ends, so nothing is seen of what it makes of its data"
+            );
             effect.evidence.push(line);
             return Ok(effect);
         }

@@ -26,8 +26,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use volumes::Volumes;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use volumes::Volumes;
 
 /// How long killed processes may take to be gone. One that waits for a disk cannot die sooner.
 const END_PATIENCE: Duration = Duration::from_secs(10);

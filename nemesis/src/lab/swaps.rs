@@ -102,13 +102,13 @@ impl Lab {
         from: &BTreeMap<String, String>,
         processes: &BTreeMap<&str, MutexGuard<'_, NodeProcess>>,
     ) -> Result<Vec<disk::HandedOn>, LabError> {
-        let folder = |node: &str| {
-            data_of(node, &processes[node]).map_err(|reason| LabError::NothingToSwap { reason })
-        };
+        let folder =
+            |node: &str| data_of(node, &processes[node]).map_err(|reason| LabError::NothingToSwap { reason });
         let moves: Result<Vec<Move>, LabError> =
             from.iter().map(|(to, from)| Ok(Move { from: folder(from)?, to: folder(to)? })).collect();
         let moves = moves?;
-        let nodes: Vec<(&str, &NodeProcess)> = processes.iter().map(|(node, process)| (*node, &**process)).collect();
+        let nodes: Vec<(&str, &NodeProcess)> =
+            processes.iter().map(|(node, process)| (*node, &**process)).collect();
         let done = self.maintain(&nodes, move || disk::exchange(&moves)).await?;
         let failed = |source| LabError::Swap { nodes: from.keys().cloned().collect(), source };
         done.map_err(failed)

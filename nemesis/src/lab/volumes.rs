@@ -115,10 +115,10 @@ mod tests {
             assert_eq!(held(&volumes), ["n2", "n1", "n3"]);
             volumes.swap(2, &names(&["n2", "n3"]));
             let moves = volumes.moves();
-            assert_eq!(moves.into_iter().collect::<Vec<_>>(), [
-                ("n2".to_owned(), "n3".to_owned()),
-                ("n3".to_owned(), "n2".to_owned())
-            ]);
+            assert_eq!(
+                moves.into_iter().collect::<Vec<_>>(),
+                [("n2".to_owned(), "n3".to_owned()), ("n3".to_owned(), "n2".to_owned())]
+            );
             volumes.moved();
             assert_eq!(held(&volumes), ["n2", "n3", "n1"]);
             volumes.end(Some(order[0]));

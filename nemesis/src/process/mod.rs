@@ -123,7 +123,9 @@ pub enum ProcessError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// It was told to go on, and does not.
-    #[error("{node} was told to go on (SIGCONT) and does not: {seen}; whoever else stopped it must let it go")]
+    #[error(
+        "{node} was told to go on (SIGCONT) and does not: {seen}; whoever else stopped it must let it go"
+    )]
     StillPaused {
         /// The node.
         node: String,

@@ -54,12 +54,7 @@ async fn of_condition(lab: &Lab, condition: Condition, before: &OnDisks, lasts: 
                 format!("{}: nothing was written there that the fault could hit", untouched.join(", "))
             });
             let evidence = lines.into_iter().filter_map(|(_, line)| line).collect();
-            return Proof {
-                evidence,
-                notes: note.into_iter().collect(),
-                complete: true,
-                ..Proof::default()
-            };
+            return Proof { evidence, notes: note.into_iter().collect(), complete: true, ..Proof::default() };
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

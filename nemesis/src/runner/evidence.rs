@@ -69,7 +69,8 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> P
             },
         }
     }
-    let mut proof = Proof { complete: true, evidence: told.lines(), notes: noted.lines(), ..Proof::default() };
+    let mut proof =
+        Proof { complete: true, evidence: told.lines(), notes: noted.lines(), ..Proof::default() };
     proof.evidence.extend(carried(lab, fault, before));
     proof
 }
@@ -226,12 +227,7 @@ pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
         |(link, connections): &(&Link, u64)| format!("{link}: {} reset", count(*connections, "connection"));
     let evidence: Vec<_> = hit.map(line).collect();
     let note = evidence.is_empty().then(|| "no connection was open on these links".to_owned());
-    Proof {
-        complete: !evidence.is_empty(),
-        evidence,
-        notes: note.into_iter().collect(),
-        ..Proof::default()
-    }
+    Proof { complete: !evidence.is_empty(), evidence, notes: note.into_iter().collect(), ..Proof::default() }
 }
 
 /// Makes sure that links answer again, where no other fault is in the way.

@@ -273,8 +273,7 @@ mod tests {
     /// Whom members would have to take in and let go, for this to be so.
     fn missing(changes: &Changes, members: &[&str]) -> (Vec<String>, Vec<String>) {
         let all = names(&["n1", "n2", "n3", "n4"]).into_iter().collect();
-        let members =
-            Members { names: names(members), under_way: false, version: 0, said: String::new() };
+        let members = Members { names: names(members), under_way: false, version: 0, said: String::new() };
         changes.wanted(&all, &cluster()).missing(&members)
     }
 

@@ -122,7 +122,8 @@ impl Disk {
 impl State {
     /// Whether nothing more can be written; counted if so.
     pub(super) fn is_full(&mut self) -> bool {
-        let full = !self.maintained && self.conditions.values().any(|condition| *condition == Condition::Full);
+        let full =
+            !self.maintained && self.conditions.values().any(|condition| *condition == Condition::Full);
         self.counters.refused += u64::from(full);
         full
     }
