@@ -134,7 +134,7 @@ fn a_folder_that_cannot_be_made_is_wrong_usage_and_another_is_asked_for() {
     write_spec(folder.path(), "1s", "");
     std::fs::write(folder.path().join("file"), "").unwrap();
     let text = refused(folder.path(), &["run", "short.toml", "--out", "file/out"]);
-    assert!(text.contains("error: file/out: the folder for the results cannot be made"), "{text}");
+    assert!(text.contains("error: file/out: no results can be written there"), "{text}");
     assert!(text.contains("help: choose another --out"), "{text}");
 }
 

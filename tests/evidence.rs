@@ -83,7 +83,8 @@ fn truth(path: &Path) {
 }
 
 fn answer(values: &mut HashMap<String, Value>, [method, path, body]: &[String; 3]) -> (u16, Value) {
-    let Some(key) = path.split('?').next().and_then(|path| path.strip_prefix("/kv/")) else {
+    // What follows the key names the operation.
+    let Some(key) = path.strip_prefix("/kv/").and_then(|rest| rest.split(['?', '/']).next()) else {
         return (404, json!({"error": "no such path"}));
     };
     let now = values.get(key).cloned().unwrap_or(Value::Null);

@@ -57,10 +57,9 @@ pub(super) fn command(
     fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
     let program = std::env::current_exe()
         .map_err(|error| Failure::bench("bench", format!("this program cannot find itself: {error}")))?;
-    let parent = std::process::id().to_string();
     Ok(ProcessCommand {
         program,
-        args: vec!["node".into(), "--config".into(), path.into(), "--parent".into(), parent.into()],
+        args: vec!["node".into(), "--config".into(), path.into()],
         env: vec![(node::SECRET.into(), secret.expose().into())],
         output: output_path(folder, &config.name),
         data: Some(config.data),

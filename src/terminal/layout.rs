@@ -143,7 +143,7 @@ mod tests {
         let text = format!("short\n  {GOOD}one two three{GOOD:#} four five");
         let expected = format!("short\n  {GOOD}one two three{GOOD:#}\n    four five");
         assert_eq!(broken(&text, 15), expected);
-        assert_eq!(broken("/a/path/that/is/longer than this", 10), "/a/path/that/is/longer\n  than this");
+        assert_eq!(broken("/a/path/that/is/longer than this", 11), "/a/path/that/is/longer\n  than this");
         assert_eq!(visible(&format!("{GOOD}né{GOOD:#}")), 2);
     }
 
