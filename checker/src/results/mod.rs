@@ -41,6 +41,7 @@ pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
 pub use obligations::Obligation;
+pub(crate) use observed::Class;
 pub use outages::Outage;
 pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
 pub use plot::{PICTURES, fault_colour};

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::history::{Event, Operation, Outcome, pair};
-use crate::results::OPERATIONS_COLUMNS;
+use crate::results::{Class, OPERATIONS_COLUMNS};
 use serde_json::Value;
 
 /// Values of completions that say nothing are left out, and so are the events of the nemesis.
@@ -21,7 +21,7 @@ pub(super) fn write(events: &[Event]) -> Result<Vec<u8>, Refusal> {
     table.into_inner().map_err(|error| refuse(error.to_string()))
 }
 
-fn row(index: usize, operation: &Operation) -> Result<[String; 15], Refusal> {
+fn row(index: usize, operation: &Operation) -> Result<[String; 16], Refusal> {
     let place = operation.invoked;
     let texts = [&operation.key, &operation.node];
     if operation.f.is_empty() || texts.iter().any(|text| text.as_deref() == Some("")) {
@@ -52,6 +52,7 @@ fn row(index: usize, operation: &Operation) -> Result<[String; 15], Refusal> {
         argument,
         result,
         outcome.to_owned(),
+        (Class::of(&operation.outcome) == Class::Refused).to_string(),
         error.cloned().unwrap_or_default(),
         cell(operation.intended_ns),
         operation.invoked_ns.to_string(),
