@@ -168,7 +168,7 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
                 && told(3, "n1→n3: ")
                 && told(5, "delayed")
                 && told(7, "lost")
-                && told(8, "clients→n2: "),
+                && told(8, "n1→n2: "),
             "{records:#?}"
         );
         all_answer(&lab).await;

@@ -82,16 +82,17 @@ struct ReadSegment {
     header: Header,
     /// Where its good frames end.
     end: usize,
-    /// Whether a torn one stands there.
-    torn: bool,
+    /// Whether anything but zeros stands there.
+    littered: bool,
 }
 
 impl ReadSegment {
-    /// Opens it for writing, makes durable what was read, and cuts a torn frame off.
+    /// Opens it for writing, makes durable what was read, and wipes what stands behind it: a torn frame, or the rest of one
+    /// that lost its header and looks like nothing. A later frame that is torn in its turn could make that one whole again.
     fn open<D: Disk>(&self, disk: &D) -> Result<Segment<D>, LogError> {
         let mut segment = Segment::open(disk, &self.path, &self.header, self.end as u64)?;
-        if self.torn {
-            segment.cut_torn_tail()?;
+        if self.littered {
+            segment.wipe_tail()?;
         }
         segment.sync()?;
         Ok(segment)
@@ -189,11 +190,11 @@ impl<'a, D: Disk> Reader<'a, D> {
         }
         self.next_frame = header.first_frame + frames.len() as u64;
         self.recovered.bytes += (end - HEADER) as u64;
-        let torn = matches!(tail, Tail::Torn { .. });
+        let littered = bytes.get(end..).is_some_and(|behind| behind.iter().any(|byte| *byte != 0));
         if let Tail::Torn { bytes } = tail {
             self.recovered.torn_bytes = bytes as u64;
         }
-        self.read.push(ReadSegment { path, header, end, torn });
+        self.read.push(ReadSegment { path, header, end, littered });
         Ok(())
     }
 

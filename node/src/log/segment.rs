@@ -278,10 +278,10 @@ impl<D: Disk> Segment<D> {
     }
 
     /// Overwrites everything behind the last good frame with zeros, and syncs that.
-    pub(super) fn cut_torn_tail(&mut self) -> Result<(), LogError> {
+    pub(super) fn wipe_tail(&mut self) -> Result<(), LogError> {
         let length = usize::try_from(self.size.saturating_sub(self.end)).unwrap_or(usize::MAX);
         let cut = self.disk.write_at(&self.file, &vec![0; length], self.end);
-        cut.map_err(failed(&self.path, "cut the torn frame off"))?;
+        cut.map_err(failed(&self.path, "wipe what is behind the last good frame"))?;
         self.sync()
     }
 }
