@@ -29,6 +29,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use workloads::{PhaseReport, ServeError, Session};
 
+/// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
+const QUIET: Duration = Duration::from_secs(1);
 /// Lines of a node's output that go into the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
 
@@ -261,6 +263,10 @@ impl VariantRun<'_> {
             self.phase(session, Phase::Recovery, load.recovery, herald, log).await?;
         }
         if !self.halt.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(QUIET) => {}
+                () = self.halt.cancelled() => return healed,
+            }
             herald.tell(What::Began(Phase::Final, None));
             let report = session.final_reads(&self.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);

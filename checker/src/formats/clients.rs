@@ -56,11 +56,11 @@ fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(),
     let mut fresh = Fresh::after(
         draft.events.iter().map(|event| event.process).filter(|process| !provisional.contains(process)),
     );
-    let mut names: Vec<&Who> = unnumbered.keys().collect();
-    names.sort_by_key(|who| std::cmp::Reverse(unnumbered[*who]));
+    let mut unnamed: Vec<&Who> = unnumbered.keys().collect();
+    unnamed.sort_by_key(|who| std::cmp::Reverse(unnumbered[*who]));
     let mut others = 0;
     let mut named = Vec::new();
-    for who in names {
+    for who in unnamed {
         let process = Process::Client(unnumbered[who]);
         // A nemesis notes what it does and never answers; a client begins or completes something.
         let acts = |event: &Event| {

@@ -69,6 +69,7 @@ pub(super) fn stricter(model: &str) -> &'static [&'static str] {
 
 /// What the operations of a history look like.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one thing that was seen or not")]
 struct Looks<'a> {
     names: BTreeSet<&'a str>,
     /// Names of micro-operations.

@@ -40,8 +40,8 @@ fn words(answer: Answer, variants: &[Seen<'_>]) -> String {
         let hit = hit.count() as u64;
         if hit > 0 {
             let of = grouped(faults.len() as u64);
-            remark += &format!(
-                " This may depend on that model: in {} of {of} power losses something was {phrase}.",
+            remark = format!(
+                "{remark} This may depend on that model: in {} of {of} power losses something was {phrase}.",
                 grouped(hit)
             );
         }

@@ -50,6 +50,7 @@ impl FaultRecord {
 /// What the nemesis puts into the `value` of its events.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names, reason = "the names are those of the event")]
 struct Note {
     fault: Option<u32>,
     event: String,

@@ -222,7 +222,7 @@ fn reservations(variants: &[VariantVerdict], plan: &Plan) -> String {
     }
     let warnings = variants.iter().flat_map(|variant| &variant.warnings);
     for warning in warnings.filter(|warning| warning.name == "unobserved-keys") {
-        text.push_str(&format!(" {}.", upper_first(&warning.text)));
+        text = format!("{text} {}.", upper_first(&warning.text));
     }
     text
 }

@@ -165,13 +165,11 @@ async fn make_room(server: &Server, results: &mut [Came]) -> Held {
     leave_out(results, ANSWER_MAX);
     let weight = |results: &[Came]| results.iter().map(|it| it.answer().map_or(0, weight) + SLACK).sum();
     let size = results.iter().filter_map(Came::answer).map(Answer::size).sum();
-    match server.answers.hold(weight(results), size).await {
-        Some(held) => held,
-        None => {
-            leave_out(results, SMALL);
-            Held::default()
-        }
+    if let Some(held) = server.answers.hold(weight(results), size).await {
+        return held;
     }
+    leave_out(results, SMALL);
+    Held::default()
 }
 
 /// Bytes of JSON around a result that is no answer.

@@ -268,3 +268,16 @@ fn each_segment_has_a_salt_of_its_own() {
     salts.dedup();
     assert_eq!(salts.len(), 6);
 }
+
+#[test]
+fn the_rest_of_a_torn_frame_without_its_header_is_wiped() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1..3);
+    let (path, end) = end_of_first_segment(folder.path());
+    tear(folder.path());
+    change(&path, end, &[0; 10]);
+    let behind = || std::fs::read(&path).unwrap().split_off(usize::try_from(end).unwrap());
+    assert!(behind().iter().any(|byte| *byte != 0));
+    assert_eq!(read(folder.path()).torn_bytes, 0);
+    assert!(behind().iter().all(|byte| *byte == 0), "a later frame could make it whole again");
+}

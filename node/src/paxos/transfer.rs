@@ -20,6 +20,7 @@ pub(super) struct Transfer {
 }
 
 /// What became of a part.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made, one a transfer")]
 pub(super) enum Taken {
     /// It is not of the state that is coming.
     Dropped,

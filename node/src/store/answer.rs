@@ -47,6 +47,7 @@ impl Answer {
     }
 
     /// What stands for it where there is no room for it.
+    #[must_use]
     pub fn left_out(&self) -> Self {
         Self::NotKept { changed: self.succeeded() }
     }

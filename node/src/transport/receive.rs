@@ -95,9 +95,9 @@ impl Admission {
     pub async fn receive(self, upgraded: Upgraded, inbox: mpsc::UnboundedSender<Input>) {
         let mut stream = BufReader::with_capacity(64 << 10, TokioIo::new(upgraded));
         let mut begin = [0; identity::PROOF];
-        let begun = tokio::time::timeout(BEGIN_WITHIN, stream.read_exact(&mut begin)).await;
+        let arrived = tokio::time::timeout(BEGIN_WITHIN, stream.read_exact(&mut begin)).await;
         // The proof is new for every connection, so how long it takes to compare tells nothing of use.
-        if !matches!(begun, Ok(Ok(_))) || begin != self.agreed.begin {
+        if !matches!(arrived, Ok(Ok(_))) || begin != self.agreed.begin {
             return self.say(&ReceiveError::Proof);
         }
         if let Err(error) = self.frames(&mut stream, &inbox).await {

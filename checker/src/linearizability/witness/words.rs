@@ -107,9 +107,7 @@ impl Words<'_> {
         let mut story = format!("{place}{} cannot have happened as it did: {order}.", self.name(last));
         if let Some(stuck) = stuck {
             let of = if self.partial { ", by the operations of the witness alone" } else { "" };
-            story.push_str(&format!(" Possible values when it completed{of}: "));
-            story.push_str(&self.list(&stuck.values));
-            story.push('.');
+            story = format!("{story} Possible values when it completed{of}: {}.", self.list(&stuck.values));
             if !stuck.unknown.is_empty() {
                 story.push_str(
                     " Operations of unknown outcome were taken into account, as having happened and as not.",

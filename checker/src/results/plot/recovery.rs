@@ -13,7 +13,7 @@ use crate::results::verdict::{VariantVerdict, grouped};
 
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 1240.0;
-const BAR_LEFT: f64 = 1330.0;
+const BAR_LEFT: f64 = 1290.0;
 const BAR_WIDTH: f64 = 90.0;
 const HEIGHT: f64 = 420.0;
 const GAP: f64 = 190.0;
