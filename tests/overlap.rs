@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::path::Path;
 use support::{lab_with_disks_possible, output, processes_in, stderr, stdout};
 
-/// SplitMix64 (Steele, Lea and Flood 2014): as many numbers as a plan needs, from one seed.
+/// `SplitMix64` (Steele, Lea and Flood 2014): as many numbers as a plan needs, from one seed.
 struct Chance(u64);
 
 impl Chance {

@@ -19,9 +19,9 @@ fn node_of_the_deceiver() {
 }
 
 /// The exit code and the verdict of a run of three nodes that deceive in this way.
-fn judged(mode: &str, load: &str, more: &str) -> (Option<i32>, Value) {
+fn judged(deceit: &str, load: &str, more: &str) -> (Option<i32>, Value) {
     let folder = tempfile::tempdir().unwrap();
-    let program = deceiver::command(mode);
+    let program = deceiver::command(deceit);
     let spec = format!(
         "name = \"deceived\"\n[cluster]\nsystem = \"command\"\nprogram = \"/bin/sh\"\nargs = [\"-c\", '''{program}''']\n\
          nodes = 3\nnetwork = \"host\"\nstart-within = \"3s\"\n\

@@ -78,16 +78,15 @@ fn folder(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), Fa
         return Ok(());
     }
     let (files, folders) = entries(path)?;
-    let has = |name: &&str| files.iter().any(|file| file.file_name().is_some_and(|own| own == *name));
-    if let Some(name) = JEPSEN_HISTORIES.iter().find(|name| has(name)) {
-        if JEPSEN_OTHERS.iter().any(|name| has(&name))
-            || folders.iter().any(|folder| folder.ends_with("independent"))
+    let has = |name: &str| files.iter().any(|file| file.file_name().is_some_and(|own| own == name));
+    if let Some(name) = JEPSEN_HISTORIES.into_iter().find(|name| has(name)) {
+        if JEPSEN_OTHERS.into_iter().any(has) || folders.iter().any(|folder| folder.ends_with("independent"))
         {
             // What lies beside it is part of the same test: reports, plots, and the same history key by key.
             sources.push(Source::file(path.join(name)));
             return Ok(());
         }
-    } else if JEPSEN_OTHERS.iter().any(|name| has(&name)) {
+    } else if JEPSEN_OTHERS.into_iter().any(has) {
         return Ok(());
     }
     let clients: Vec<PathBuf> =

@@ -52,13 +52,12 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
             .help("use a spec without variants, such as workloads/smoke.toml"));
     };
     let needs_lab = lab::is_needed(&loaded)?;
-    let (folder, seed) = match from_outside() {
-        Some(decided) => decided,
-        None => {
-            let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-            let (out, now) = (arguments.options.out.as_deref(), Timestamp::now());
-            (RunFolder::create(out, "up", now, seed, Latest::Left)?, seed)
-        }
+    let (folder, seed) = if let Some(decided) = from_outside() {
+        decided
+    } else {
+        let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+        let (out, now) = (arguments.options.out.as_deref(), Timestamp::now());
+        (RunFolder::create(out, "up", now, seed, Latest::Left)?, seed)
     };
     // Outside of the lab, and so it outlives whatever happens there.
     let _sweeper =

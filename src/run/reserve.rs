@@ -12,7 +12,8 @@ const FULL: u64 = 1024 * 1024;
 
 /// Room in a folder; it is there for others when this is dropped. Nothing of it is left if the bench is killed.
 pub(super) struct Reserve {
-    _file: Option<File>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is there to be dropped"))]
+    file: Option<File>,
 }
 
 impl Reserve {
@@ -27,7 +28,7 @@ impl Reserve {
         std::fs::remove_file(&path)?;
         let taken = file.write_all(&vec![b'-'; BYTES]).and_then(|()| file.sync_data());
         // Where there is so little, the history says so at once.
-        Ok(Self { _file: taken.is_ok().then_some(file) })
+        Ok(Self { file: taken.is_ok().then_some(file) })
     }
 }
 
@@ -44,7 +45,7 @@ mod tests {
     fn a_reserve_has_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::take(folder.path()).unwrap();
-        assert!(reserve._file.is_some());
+        assert!(reserve.file.is_some());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -66,7 +66,7 @@ fn visible(text: &str) -> usize {
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         if letter == '\u{1b}' {
-            letters.by_ref().find(|end| end.is_ascii_alphabetic());
+            letters.by_ref().find(char::is_ascii_alphabetic);
         } else {
             count += 1;
         }

@@ -152,10 +152,7 @@ fn table(variants: &[VariantMedians]) -> Figures<'static> {
 fn cell(spread: Option<Spread>, several: bool, say: Say) -> String {
     let Some(spread) = spread else { return "–".to_owned() };
     let [median, min, max] = [spread.median, spread.min, spread.max].map(say);
-    match several {
-        true if min != max => format!("{median}\n{min}–{max}"),
-        true | false => median,
-    }
+    if several && min != max { format!("{median}\n{min}–{max}") } else { median }
 }
 
 /// Whether the leaders were in a livelock.

@@ -89,21 +89,17 @@ fn table() -> Vec<Line> {
 
 fn lines_of(roots: Roots) -> Vec<Line> {
     let (lines, first) = (table(), roots.first);
-    let mut members = match roots.guard {
-        Some(guard) => {
-            let mut members = belonging(guard, &lines, |pid| {
-                lines.iter().any(|line| line.pid == pid && line.group == first)
-            });
-            members.retain(|line| line.pid != guard);
-            members
-        }
-        None => {
-            // One that has left its parent, its group and its session behind still has the network of its node.
-            let network = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-            let own = network(std::process::id());
-            let theirs = network(first).filter(|theirs| Some(theirs) != own.as_ref());
-            belonging(first, &lines, |pid| theirs.is_some() && network(pid) == theirs)
-        }
+    let mut members = if let Some(guard) = roots.guard {
+        let mut members =
+            belonging(guard, &lines, |pid| lines.iter().any(|line| line.pid == pid && line.group == first));
+        members.retain(|line| line.pid != guard);
+        members
+    } else {
+        // One that has left its parent, its group and its session behind still has the network of its node.
+        let network = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+        let own = network(std::process::id());
+        let theirs = network(first).filter(|theirs| Some(theirs) != own.as_ref());
+        belonging(first, &lines, |pid| theirs.is_some() && network(pid) == theirs)
     };
     members.sort_by_key(|line| line.pid != first);
     members

@@ -212,7 +212,7 @@ fn wait_for(first: Pid) -> i32 {
 fn raw(status: &WaitIdStatus) -> i32 {
     let core = if status.dumped() { 0x80 } else { 0 };
     match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => (code & 0xff) << 8,
+        (Some(exit), _) => (exit & 0xff) << 8,
         (None, Some(signal)) => signal | core,
         (None, None) => 0,
     }

@@ -101,9 +101,8 @@ impl FaultRecord {
     fn judge(&mut self, met: Option<evidence::Met>) {
         self.met = met.as_ref().map(Result::is_ok);
         match met {
-            None => {}
             Some(Ok(lines)) if self.evidence.is_empty() => self.evidence = lines,
-            Some(Ok(_)) => {}
+            None | Some(Ok(_)) => {}
             Some(Err(reason)) => {
                 self.evidence.clear();
                 self.notes.push(reason);
@@ -466,8 +465,7 @@ impl Show {
             let state = &self.turns[*place].state;
             matches!(state, State::Starting { .. } | State::InForce(..) | State::Ending)
         };
-        let begun = (0..self.turns.len()).filter(alive);
-        begun.max_by_key(|place| {
+        (0..self.turns.len()).filter(alive).max_by_key(|place| {
             let turn = &self.turns[*place];
             let began = self.order.iter().position(|other| other == place);
             (turn.fault.kind != Kind::Reconfigure, began)

@@ -318,7 +318,9 @@ mod tests {
     async fn nodes_come_in_where_all_are_busy() {
         let all = Arc::new(Connections::new(LIMITS));
         let clients: Vec<_> = (0..3).map(|_| all.enter()).collect();
-        clients.iter().for_each(|client| assert!(all.begin(&client.connection)));
+        for client in &clients {
+            assert!(all.begin(&client.connection));
+        }
         assert!(has_room(&all));
         let (node, client) = (all.enter(), all.enter());
         assert!(all.is_of_node(&node.connection, &"n2".into()));

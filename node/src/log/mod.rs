@@ -3,10 +3,10 @@
 //! One frame holds everything that one sync makes durable, and no frame is written before the one before it
 //! is synced. So after a crash at most the last frame can be broken: it is *torn*, nothing that left the node
 //! depended on it, and it is cut off. Everything else is *damage*: a broken frame with a later one behind it, one that a
-//! [mark](owner) says was synced, a file that is missing or too short. Then the node refuses to start, because an acceptor
+//! mark says was synced, a file that is missing or too short. Then the node refuses to start, because an acceptor
 //! that forgets is not an acceptor.
 //!
-//! What stands in a file and was not written by this life of it is never a record: see [`frame`].
+//! What stands in a file and was not written by this life of it is never a record: see `frame.rs`.
 //!
 //! A snapshot bears the index of the first segment that it does not cover. It is written when that segment has been
 //! begun, so that a state taken then has all of the segments before; these are removed when it is durable.

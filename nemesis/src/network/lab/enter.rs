@@ -192,10 +192,8 @@ pub(super) fn wait(launched: &Launched) -> Result<u8, EnterError> {
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = match crate::process::hang_up_is_ignored() {
-            true => None,
-            false => Some(signal(SignalKind::hangup())?),
-        };
+        let mut hang_up =
+            if crate::process::hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         let mut end = tokio::task::spawn_blocking(move || {
             loop {
                 match waitpid(Some(pid), WaitOptions::empty()) {
