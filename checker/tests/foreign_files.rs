@@ -183,3 +183,23 @@ fn compressed_files_are_unpacked() {
         assert!(error.contains("cannot be unpacked"), "{error}");
     }
 }
+
+#[test]
+fn revisions_and_removals_of_etcd_are_judged() {
+    let txn = |client: u64, call: u64, kind: &str, deleted: u64, revision: u64| {
+        format!(
+            r#"{{"ClientId":{client},"Input":{{"Type":"txn","Txn":{{"OperationsOnSuccess":[{{"Type":"{kind}-operation","Put":{{"Key":"k{client}","Value":{{"Value":"a"}}}},"Delete":{{"Key":"k{client}"}}}}]}}}},"Call":{call},"Output":{{"Txn":{{"Failure":false,"Results":[{{"Deleted":{deleted}}}]}},"Revision":{revision}}},"Return":{}}}"#,
+            call + 5
+        )
+    };
+    let verdict = |lines: &[String]| {
+        let read = read(lines.join("\n").as_bytes(), "a.json", &Options::default()).unwrap();
+        let limits = checker::linearizability::Limits { stop: &|| false, configurations: 10_000, threads: 1 };
+        let operations = read.operations().unwrap();
+        checker::linearizability::check(&operations, "kv".parse().unwrap(), &limits)
+    };
+    let valid = |lines: &[String]| matches!(verdict(lines), checker::linearizability::Verdict::Valid { .. });
+    assert!(valid(&[txn(0, 1, "put", 0, 2), txn(1, 11, "put", 0, 3), txn(0, 21, "delete", 1, 4)]));
+    assert!(!valid(&[txn(0, 1, "put", 0, 2), txn(1, 11, "put", 0, 2)]), "a revision that two changes have");
+    assert!(!valid(&[txn(0, 1, "put", 0, 2), txn(1, 11, "delete", 1, 3)]), "a removal of nothing");
+}

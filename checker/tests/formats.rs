@@ -451,7 +451,7 @@ fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
         ("txn", "[[:w 1 2]]", "[[:w 1 2]]", "rw-register"),
         ("txn", "[[:read 1 nil]]", "[[:read 1 2]]", "multi-register"),
         ("txn", "[[:r 1 nil]]", "[[:r 1 [2]]]", "list-append"),
-        ("txn", "[[:r 1 nil]]", "[[:r 1 2]]", "rw-register"),
+        ("txn", "[[:r 1 nil]]", "[[:r 1 2]]", "bank"),
         ("txn", "[[:r 1 nil]]", "[[:r 1 nil]]", "list-append or --model rw-register"),
     ] {
         let text = format!(

@@ -83,6 +83,8 @@ struct Looks<'a> {
     read: BTreeSet<Shape>,
     /// Whether a read returned a map of numbers.
     reads_balances: bool,
+    /// Whether the invocation of a read has a list or a map as its argument.
+    asks_with_lists: bool,
 }
 
 /// What a value is; a store gives back what was written in the shape in which it was written.
@@ -114,6 +116,8 @@ pub(super) fn guess(events: &[Event]) -> ModelGuess {
                 looks.names.insert(&event.f);
                 note_steps(&event.value, &mut looks);
                 note_written(event, &mut looks);
+                let asks = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
+                looks.asks_with_lists |= asks && (event.value.is_array() || event.value.is_object());
             }
             Kind::Ok if matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value) => {
                 looks.read.extend(Shape::of(&event.value));
@@ -225,6 +229,11 @@ impl Looks<'_> {
 
     /// The guess where reads return what no write of a register could have left.
     fn odd_reads(&self) -> Option<ModelGuess> {
+        if self.asks_with_lists {
+            return Some(ModelGuess::Odd(
+                "reads have lists or maps as arguments, and those of a register have none".to_owned(),
+            ));
+        }
         let unwritten = self.read.iter().any(|shape| !self.written.contains(shape));
         if !unwritten {
             return None;
@@ -249,7 +258,8 @@ impl Looks<'_> {
         let only = |allowed: &[&str]| self.steps.iter().all(|name| allowed.contains(name));
         if only(&["r"]) {
             return if self.reads_scalars && !self.reads_lists {
-                ModelGuess::Plain("rw-register")
+                // Whatever the reads return may have been there from the start.
+                ModelGuess::Odd("transactions only read, and return values that are no lists".to_owned())
             } else if self.reads_lists {
                 ModelGuess::Plain("list-append")
             } else {

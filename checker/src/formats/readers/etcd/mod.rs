@@ -18,16 +18,18 @@ use revisions::Revisions;
 
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut draft = Draft::new(bytes, budget);
+    let mut largest = 0;
     let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
     draft.unfinished = each(bytes, |_, entry| {
         revisions.learn(&entry);
         counter.learn(&entry);
+        largest = largest.max(entry.client);
         Ok(())
     })?;
     let mut left = Left::default();
     draft.unjudged.extend(counter.unjudged());
     let start = Times { call: 0, end: Some(0) };
-    counter.start().map_or(Ok(()), |part| push(&mut draft, 0, u64::MAX - 1, &start, part))?;
+    counter.start().map_or(Ok(()), |part| push(&mut draft, 0, largest.saturating_add(1), &start, part))?;
     let mut clients: Vec<u64> = Vec::new();
     each(bytes, |offset, entry| {
         let times = Times::of(&entry).map_err(|message| Fault::at(offset, message))?;
