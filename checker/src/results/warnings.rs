@@ -85,7 +85,7 @@ fn unasked(observed: &Observed) -> Option<(&'static str, String)> {
     (!nodes.is_empty()).then(|| ("unasked-nodes", text()))
 }
 
-/// Faults that lasted too short a time, or came when nobody asked anything.
+/// Faults that lasted too short a time, or came when no request was sent.
 fn short(observed: &Observed, summary: &Summary) -> Vec<(&'static str, String)> {
     let median = summary.latency.map_or(0.0, |latency| latency.p50_ms * 1e6);
     let between = observed.plan.rate.map_or(0.0, |rate| 1e9 / rate);

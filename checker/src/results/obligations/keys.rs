@@ -98,7 +98,7 @@ fn tried(observed: &Observed, key: &str, healed: Option<u64>) -> String {
         }
     }
     if errors.is_empty() {
-        return " (nobody asked)".to_owned();
+        return " (no request was sent)".to_owned();
     }
     let reads: u64 = errors.values().sum();
     let errors: Vec<&str> = errors.into_keys().collect();

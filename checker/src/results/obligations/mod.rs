@@ -20,7 +20,7 @@ pub(crate) use nodes::{excused, unasked_before};
 
 /// The check that sums up the table.
 pub(crate) const NAME: &str = "obligations";
-/// So many missing keys or nodes are named.
+/// How many missing keys or nodes are named.
 const NAMED: usize = 8;
 
 /// Something that must have been seen before the answer of a check counts.

@@ -153,7 +153,7 @@ fn errors(observed: &Observed, node: &str, since: u64) -> String {
     }
     let requests: u64 = errors.values().sum();
     if requests == 0 {
-        return " (nobody asked)".to_owned();
+        return " (no request was sent)".to_owned();
     }
     let words: Vec<&str> = errors.into_keys().collect();
     format!(" ({requests} {}: {})", if requests == 1 { "request" } else { "requests" }, words.join(", "))

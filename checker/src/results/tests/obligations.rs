@@ -66,7 +66,7 @@ fn read_before_the_last_write_does_not_count() {
     let mut built = Built::sound();
     built.operation("read", "k3", "n2", 8000, true);
     built.operation("write", "k3", "n2", 8001, true);
-    assert_eq!(built.unmet(), [("keys-read-again", "k3 (nobody asked)".to_owned())]);
+    assert_eq!(built.unmet(), [("keys-read-again", "k3 (no request was sent)".to_owned())]);
     built.operation("read", "k3", "n3", 8100, true);
     assert_eq!(built.unmet(), []);
 }
