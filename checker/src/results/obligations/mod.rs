@@ -108,6 +108,7 @@ pub(crate) fn of(observed: &Observed) -> Vec<Obligation> {
     all.extend(kinds::writes_again(observed));
     all.extend(nodes::before(observed));
     all.extend(nodes::after(observed));
+    all.extend(nodes::in_the_end(observed));
     all.extend(nodes::restarted(observed));
     all.extend(faults(observed));
     all

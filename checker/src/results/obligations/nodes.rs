@@ -1,7 +1,7 @@
 //! Which nodes must have answered, and when.
 
 use super::{Obligation, last_heal};
-use crate::history::{Operation, Outcome};
+use crate::history::{Operation, Outcome, Phase};
 use crate::results::observed::{Observed, answered};
 use std::collections::BTreeMap;
 
@@ -96,13 +96,24 @@ pub(super) fn after(observed: &Observed) -> Option<Obligation> {
         Some(_) => "every node that should serve answered after the last heal",
         None => "every node that should serve answered",
     };
-    let excused = excused(observed);
-    let nodes: Vec<(&str, u64)> = serving(observed)
-        .into_iter()
-        .filter(|node| !excused.contains(node))
-        .map(|node| (node, healed.unwrap_or(0)))
-        .collect();
+    let nodes = should_answer(observed, healed.unwrap_or(0));
     Some(since(observed, "nodes-after", what, &nodes).after(healed))
+}
+
+/// Every node that should serve answered one of the final reads: what the others say of a key is not what it would say.
+pub(super) fn in_the_end(observed: &Observed) -> Option<Obligation> {
+    let from = observed.phase(Phase::Final)?.start;
+    if !named(observed) {
+        return None;
+    }
+    let what = "every node that should serve answered one of the final reads";
+    Some(since(observed, "nodes-in-the-end", what, &should_answer(observed, from)).after(Some(from)))
+}
+
+/// The nodes that should serve and that no fault excuses, each with the time from which an answer counts.
+fn should_answer(observed: &Observed, from: u64) -> Vec<(&str, u64)> {
+    let excused = excused(observed);
+    serving(observed).into_iter().filter(|node| !excused.contains(node)).map(|node| (node, from)).collect()
 }
 
 /// Every node that a fault had started again answered after that.

@@ -2,7 +2,7 @@
 
 use super::Answer::{Invalid, Unknown, Valid};
 use super::built::Built;
-use crate::history::{Event, Kind, Process};
+use crate::history::{Event, Kind, Phase, Process};
 use serde_json::json;
 
 #[test]
@@ -153,13 +153,25 @@ fn node_that_never_answers_is_named() {
 fn restarted_node_must_serve_again() {
     let mut built = Built::new();
     built.serve(|node, at| node != "n1" || at < 2000);
-    assert_eq!(built.names(), ["nodes-after", "restarted-nodes"]);
+    assert_eq!(built.names(), ["nodes-after", "nodes-in-the-end", "restarted-nodes"]);
     let mut exit = Event::new(Process::Nemesis, Kind::Info, "exit");
     exit.time = 3_500_000_000;
     exit.value = json!({"event": "exit", "targets": ["n1"], "excuse": "fault 1 (bit-flip)"});
     built.push(exit);
     assert_eq!(built.unmet(), []);
     assert_eq!(built.warned(), ["excused-node"]);
+}
+
+#[test]
+fn every_node_answers_a_final_read() {
+    let mut built = Built::new();
+    built.serve(|node, at| node == "n1" || at < 7000);
+    let unmet = built.unmet();
+    assert_eq!(built.names(), ["nodes-in-the-end"], "n1 answers for every key");
+    assert!(unmet[0].1.starts_with("n2 ("), "{unmet:?}");
+    assert!(unmet[0].1.contains("n3 (") && unmet[0].1.contains("timeout"), "{unmet:?}");
+    built.load.phases.retain(|span| span.phase != Phase::Final);
+    assert_eq!(built.unmet(), [], "where no final reads were held, none is asked for");
 }
 
 #[test]
@@ -179,7 +191,7 @@ fn standby_answers_count_for_a_node() {
     for at in [1500, 8000] {
         built.ended("read", "k1", "n4", (at, 5), (Kind::Fail, Some("unavailable")));
     }
-    assert_eq!(built.names(), ["nodes-before", "nodes-after"]);
+    assert_eq!(built.names(), ["nodes-before", "nodes-after", "nodes-in-the-end"]);
     for at in [1600, 8100] {
         built.ended("read", "k1", "n4", (at, 5), (Kind::Fail, Some("standby")));
     }
