@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p checker` prints it: medians of five runs on one thread, with one history each.
 
-#[path = "../tests/support/generate.rs"]
+#[path = "../tests/it/support/generate.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod generate;
 

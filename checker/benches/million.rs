@@ -4,7 +4,7 @@
 //! otherwise. Memory is what is held beside the operations or events. With the variable `OPERATIONS` it takes
 //! one history of so many operations instead.
 
-#[path = "../tests/support/generate.rs"]
+#[path = "../tests/it/support/generate.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod generate;
 

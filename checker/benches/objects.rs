@@ -3,10 +3,10 @@
 //! `cargo bench -p checker --bench objects` prints it: the best of five runs on one thread, including the
 //! split by key and, where invalid, the witness. `-- stack` takes only the rows that contain a word.
 
-#[path = "../tests/support/generate.rs"]
+#[path = "../tests/it/support/generate.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod generate;
-#[path = "../tests/support/objects.rs"]
+#[path = "../tests/it/support/objects.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod objects;
 

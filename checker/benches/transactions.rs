@@ -2,10 +2,10 @@
 //!
 //! `cargo bench -p checker --bench transactions` prints it: medians of five runs on one thread.
 
-#[path = "../tests/support/database.rs"]
+#[path = "../tests/it/support/database.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod database;
-#[path = "../tests/support/planted.rs"]
+#[path = "../tests/it/support/planted.rs"]
 mod planted;
 
 use checker::history::{Operation, Outcome};

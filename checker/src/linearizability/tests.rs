@@ -1,6 +1,6 @@
 //! The methods against each other, on histories too large for brute force.
 
-#[path = "../../tests/support/generate.rs"]
+#[path = "../../tests/it/support/generate.rs"]
 #[allow(dead_code, reason = "other test programs use the rest")]
 mod generate;
 

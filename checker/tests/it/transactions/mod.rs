@@ -1,0 +1,7 @@
+//! Transactions: every anomaly by name, databases that are sound or flawed, and brute force.
+
+mod arbitrary;
+mod named;
+mod oracle;
+mod simulated;
+mod written;

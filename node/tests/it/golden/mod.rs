@@ -1,0 +1,39 @@
+//! Golden scripts: a script says which messages are delivered, and the messages that follow stand beside it.
+//!
+//! After a change that is meant, write the answers anew with `UPDATE_GOLDENFILES=1 cargo test -p node --test it golden`,
+//! and read the difference.
+
+mod stage;
+
+use stage::Stage;
+
+fn run(script: &str) {
+    let path = format!("{}/tests/it/golden/scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+    goldenscript::run(&mut Stage::default(), &path).expect("the script's answers are as they stand in it");
+}
+
+macro_rules! scripts {
+    ($($name:ident),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            run(concat!(stringify!($name), ".txt"));
+        }
+    )*};
+}
+
+scripts! {
+    one_command_is_decided_and_applied,
+    two_leaders_compete_for_ever_without_backoff,
+    an_adopted_leader_takes_over_what_was_accepted,
+    a_preempted_commander_decides_nothing,
+    a_gap_is_closed_by_whoever_is_behind_it,
+    a_command_decided_twice_is_applied_once,
+    the_window_holds_proposals_back,
+    a_passive_leader_takes_over_when_the_active_one_is_silent,
+    a_leader_backs_off_longer_each_time,
+    what_enough_replicas_have_on_disk_is_collected_and_never_proposed_again,
+    a_quorum_read_waits_for_what_a_majority_has_accepted,
+    a_lease_answers_reads_until_another_leader_may_be_helped,
+    a_replica_that_missed_collected_slots_gets_the_state,
+    new_members_decide_only_from_their_slot_on,
+}

@@ -1,0 +1,12 @@
+//! The tests of the node but for the decoder's, which count memory with an allocator of their own.
+#![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about processes")]
+
+mod between;
+mod cluster;
+mod endurance;
+mod golden;
+mod limits;
+mod process;
+mod simulation;
+mod world;

@@ -1,0 +1,25 @@
+//! Disks that come back at the wrong node, in real runs: our own refuses them, and keeps its promise.
+
+use crate::support::{bench, stderr, stdout, write_spec};
+
+#[test]
+fn nodes_refuse_the_disks_of_one_another_say_whose_they_are_and_serve_again_on_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let swap =
+        "[[fault]]\nkind = \"disk-swap\"\ntarget = [\"n1\", \"n2\"]\nat = \"500ms\"\nfor = \"1500ms\"\n";
+    let spec = write_spec(folder.path(), "4s", swap);
+    let run = bench(folder.path()).args(["run", "--seed", "3", "--out", "out"]).arg(&spec).output().unwrap();
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    let faults = std::fs::read_to_string(folder.path().join("out/main/faults.csv")).unwrap();
+    for seen in
+        ["n1: has the data of n2: ", "n2: has the data of n1: ", "n1: it ended by itself: exit code 4"]
+    {
+        assert!(faults.contains(seen), "{seen}: {faults}");
+    }
+    let printed = std::fs::read_to_string(folder.path().join("out/main/nodes/n1/output.log")).unwrap();
+    assert!(printed.contains("these are the data of node \"n2\", and this is node \"n1\""), "{printed}");
+    let history = std::fs::read_to_string(folder.path().join("out/main/history.jsonl")).unwrap();
+    assert!(history.contains("\"excuse\":\"fault 1 (disk-swap)\""), "{said}");
+    assert!(history.contains("each has its own data again"), "{said}");
+}

@@ -1,0 +1,126 @@
+//! Systems that are not the bench's own, in a lab: etcd where there is one, and a program of these tests.
+
+use crate::support::{lab_possible, lab_with_disks_possible, output, stderr, stdout, write_spec};
+use std::path::{Path, PathBuf};
+
+/// The etcd that these tests use: `BENCH_ETCD`, or the one in PATH.
+fn etcd() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("BENCH_ETCD") {
+        return Some(path.into());
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join("etcd")).find(|path| path.is_file())
+}
+
+#[test]
+fn an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader() {
+    let test = "an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader";
+    if !lab_possible(test) {
+        return;
+    }
+    let Some(etcd) = etcd() else {
+        eprintln!("skipped {test}: there is no etcd in PATH, and BENCH_ETCD does not say where one is");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let faults = "[[fault]]\nkind = \"partition\"\nshape = \"leader\"\nat = \"500ms\"\nfor = \"2s\"\n\
+        [[fault]]\nkind = \"kill\"\ntarget = \"leader\"\nat = \"4s\"\nfor = \"1s\"\n";
+    write_spec(folder.path(), "7s", faults);
+    let program = format!("cluster.program={}", etcd.display());
+    let etcd = ["--set", "cluster.system=etcd", "--set", &program, "--set", "cluster.tcp-rto-max=1s"];
+    let run = [&["run", "short.toml", "--seed", "7", "--out", "out"][..], &etcd].concat();
+    let run = output(folder.path(), &run);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    let table = std::fs::read_to_string(folder.path().join("out/main/faults.csv")).unwrap();
+    assert_eq!(table.matches(",true,").count(), 2, "{table}");
+}
+
+#[test]
+fn etcd_survives_every_fault_that_it_should() {
+    let test = "etcd_survives_every_fault_that_it_should";
+    if !lab_with_disks_possible(test) {
+        return;
+    }
+    let Some(etcd) = etcd() else {
+        eprintln!("skipped {test}: there is no etcd in PATH, and BENCH_ETCD does not say where one is");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!("cluster.program={}", etcd.display());
+    let run = ["run", "etcd-faults", "--seed", "5", "--out", "out", "--set", &program];
+    let run = output(folder.path(), &run);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(said.contains("folders ordered, write-back 30s, tear sector"), "{said}");
+}
+
+#[test]
+fn nats_keeps_what_it_acknowledged_only_when_it_always_syncs() {
+    let test = "nats_keeps_what_it_acknowledged_only_when_it_always_syncs";
+    if !lab_with_disks_possible(test) {
+        return;
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let missing = ["nats-server", "python3"]
+        .into_iter()
+        .find(|program| !std::env::split_paths(&folders).any(|folder| folder.join(program).exists()));
+    if let Some(missing) = missing {
+        eprintln!("skipped {test}: there is no {missing} in PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    // The spec names its front by a path from the top of the repository.
+    let run = output(Path::new(env!("CARGO_MANIFEST_DIR")), &["run", "workloads/nats.toml", "--out", &out]);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    let verdict = std::fs::read(folder.path().join("out/verdict.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
+    let answers: Vec<_> = verdict["variants"].as_array().unwrap().iter().map(|it| &it["answer"]).collect();
+    assert_eq!(answers, ["invalid", "valid"], "{said}");
+}
+
+#[test]
+fn a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power_and_one_that_always_syncs_does_not()
+ {
+    let test = "a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power…";
+    if !lab_with_disks_possible(test) {
+        return;
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&folders).any(|folder| folder.join("redis-server").exists()) {
+        eprintln!("skipped {test}: there is no redis-server in PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["run", "redis-loss", "--seed", "5", "--out", "out", "--set", "load.duration=6s"];
+    let run = output(folder.path(), &run);
+    let said = format!("{}{}", stdout(&run), stderr(&run));
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    let verdict = std::fs::read(folder.path().join("out/verdict.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
+    let answers: Vec<_> = verdict["variants"].as_array().unwrap().iter().map(|it| &it["answer"]).collect();
+    assert_eq!(answers, ["invalid", "valid"], "{said}");
+}
+
+#[test]
+fn any_program_that_speaks_the_interface_can_be_tested_and_one_that_ends_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let command = |args: &str| {
+        let set = ["cluster.system=command", "cluster.program=/bin/sh", args].map(|set| ["--set", set]);
+        let run = [&["run", "short.toml", "--out", "out"][..], set.as_flattened()].concat();
+        output(folder.path(), &run)
+    };
+    let run = command("cluster.args=[\"-c\", \"echo {name} of {members} at {prot}\"]");
+    assert_eq!(run.status.code(), Some(2));
+    assert!(stderr(&run).contains("there is no {prot}"), "{}", stderr(&run));
+    let run = command("cluster.args=[\"-c\", \"echo I am {name} number {number}; exit 7\"]");
+    assert_eq!(run.status.code(), Some(4), "{}", stderr(&run));
+    assert!(stderr(&run).contains("exit code 7"), "{}", stderr(&run));
+    let printed = |node: &str| {
+        std::fs::read_to_string(Path::new(folder.path()).join("out/main/nodes").join(node).join("output.log"))
+    };
+    assert_eq!(printed("n2").unwrap_or_default().trim(), "I am n2 number 2");
+}

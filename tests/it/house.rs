@@ -1,0 +1,137 @@
+//! The rules of the house that a machine can keep: arrows between crates, file headers, lengths, paths in README.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file of the workspace with its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        ["src", "tests", "node", "nemesis", "workloads", "checker"].iter().map(|f| root().join(f)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    assert!(
+        files.len() > 20,
+        "only {} source files were found; this test looks in the wrong place",
+        files.len()
+    );
+    files
+}
+
+#[test]
+fn crates_depend_on_each_other_only_along_the_arrows() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let names: BTreeSet<&str> = packages.iter().map(|p| p["name"].as_str().unwrap()).collect();
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("bench", &["checker", "nemesis", "node", "workloads"][..]),
+        ("checker", &[]),
+        ("nemesis", &["checker"]),
+        ("node", &[]),
+        ("workloads", &["checker"]),
+    ]);
+    assert_eq!(names, allowed.keys().copied().collect(), "the members of the workspace");
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let to = dependency["name"].as_str().unwrap();
+            assert!(!names.contains(to) || allowed[name].contains(&to), "{name} must not know {to}");
+        }
+    }
+}
+
+#[test]
+fn load_and_faults_know_nothing_of_the_checker_but_the_history() {
+    for (path, text) in sources() {
+        if !(path.starts_with("nemesis") || path.starts_with("workloads")) {
+            continue;
+        }
+        for (_, rest) in text.match_indices("checker::").map(|(at, m)| text.split_at(at + m.len())) {
+            assert!(rest.starts_with("history"), "{} uses more of checker than its history", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_with_a_line_that_says_what_it_is_for() {
+    for (path, text) in sources() {
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! "), "{} opens with: {first}", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_six_hundred_lines() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn no_block_of_plain_comments_is_longer_than_three_lines() {
+    for (path, text) in sources() {
+        let mut block = 0;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let plain = line.starts_with("//") && !line.starts_with("///") && !line.starts_with("//!");
+            block = if plain { block + 1 } else { 0 };
+            assert!(block <= 3, "{}:{} is the fourth line of a comment", path.display(), number + 1);
+        }
+    }
+}
+
+/// What stands in backquotes or as the target of a link, and looks like a path of this repository.
+fn paths_in(text: &str) -> BTreeSet<String> {
+    let quoted = text.split('`').skip(1).step_by(2).flat_map(str::split_whitespace);
+    let linked = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    let tops =
+        ["src/", "tests/", "node/", "nemesis/", "workloads/", "checker/", "results/", "Cargo.", ".ci/"];
+    quoted
+        .chain(linked)
+        .filter(|path| tops.iter().any(|top| path.starts_with(top)))
+        .filter(|path| !path.contains(['<', '*', '…', '{']) && !path.starts_with("results/latest"))
+        .map(|path| path.trim_end_matches([',', '.', ':', ';']).to_owned())
+        .collect()
+}
+
+#[test]
+fn every_path_that_a_readme_names_exists() {
+    let mut looked_at = 0;
+    for name in ["README.md", "results/README.md"] {
+        let Ok(text) = std::fs::read_to_string(root().join(name)) else { continue };
+        looked_at += 1;
+        for path in paths_in(&text) {
+            assert!(root().join(&path).exists(), "{name} names {path}, which is not there");
+        }
+    }
+    assert!(looked_at > 0, "there is no README to look at");
+}
+
+#[test]
+fn the_search_for_paths_finds_them() {
+    let text = "see `cargo run -- run workloads/smoke.toml` and [a picture](results/sample/latency.png), `results/<spec>/`";
+    let found = paths_in(text);
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["results/sample/latency.png", "workloads/smoke.toml"]);
+}

@@ -1,0 +1,34 @@
+//! The tests of the `bench` program, one module for each part.
+#![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+
+mod cli;
+mod clock;
+mod disks;
+#[cfg(target_os = "linux")]
+mod evidence;
+#[cfg(target_os = "linux")]
+mod foreign;
+mod formats;
+#[cfg(target_os = "linux")]
+mod full;
+mod house;
+#[cfg(target_os = "linux")]
+mod lab;
+mod members;
+#[cfg(target_os = "linux")]
+mod newcomer;
+#[cfg(target_os = "linux")]
+mod overlap;
+#[cfg(target_os = "linux")]
+mod power;
+#[cfg(target_os = "linux")]
+mod smoke;
+mod support;
+#[cfg(target_os = "linux")]
+mod survivors;
+#[cfg(target_os = "linux")]
+mod sweep;
+#[cfg(target_os = "linux")]
+mod up;
+#[cfg(target_os = "linux")]
+mod verdicts;

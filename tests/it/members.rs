@@ -1,0 +1,99 @@
+//! Members that come and go in real runs: read back from the cluster, told apart from those who are down, and brought back.
+
+use crate::support::{bench, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec};
+use std::path::Path;
+use std::process::Stdio;
+
+const CHANGES: &str = "[[fault]]\nkind = \"reconfigure\"\nchange = \"replace\"\ntarget = \"leader\"\nat = \"300ms\"\nfor = \"800ms\"\n\
+    [[fault]]\nkind = \"reconfigure\"\nchange = \"add\"\nat = \"1600ms\"\nfor = \"800ms\"\n\
+    [[fault]]\nkind = \"kill\"\ntarget = \"n4\"\nat = \"1800ms\"\nfor = \"300ms\"\n\
+    [[fault]]\nkind = \"reconfigure\"\nchange = \"remove\"\ntarget = \"random\"\nat = \"2900ms\"\nfor = \"600ms\"\n";
+
+const SPARE: [&str; 4] = ["--set", "cluster.spares=1", "--set", "cluster.paxos.window=50"];
+
+fn run(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
+    let arguments = [&["run", "short.toml", "--seed", "5", "--out", "out"], more].concat();
+    let run = output(folder, &arguments);
+    (run.status.code(), format!("{}{}", stdout(&run), stderr(&run)))
+}
+
+#[test]
+fn members_are_replaced_added_and_removed_with_the_configuration_read_back_and_the_verdict_is_valid() {
+    for network in ["auto", "proxy"] {
+        let folder = tempfile::tempdir().unwrap();
+        write_spec(folder.path(), "4s", CHANGES);
+        let network = format!("cluster.network={network}");
+        let (code, said) = run(folder.path(), &[&SPARE[..], &["--set", &network]].concat());
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("3 nodes serve"), "{said}");
+        let faults = std::fs::read_to_string(folder.path().join("out/main/faults.csv")).unwrap();
+        assert_eq!(faults.matches(",true,").count(), 4, "{faults}");
+        assert_eq!(faults.matches("members read back: ").count(), 3, "{faults}");
+        assert!(
+            faults.contains("replace leader by n4 (n") && faults.contains("n4 started as pid"),
+            "{faults}"
+        );
+        let history = std::fs::read_to_string(folder.path().join("out/main/history.jsonl")).unwrap();
+        let healed = history.lines().filter(|line| line.contains("\"end\"") && line.contains("reconfigure"));
+        assert_eq!(healed.filter(|line| line.contains("\"healed\":true")).count(), 3, "{said}");
+        assert!(history.contains("\"node\":\"n4\""), "clients found the new member");
+        let decided =
+            std::fs::read_to_string(folder.path().join("out/main/nodes/n4/decisions.jsonl")).unwrap();
+        assert!(!decided.is_empty(), "what it decided is compared with the others");
+        assert_eq!(processes_in(folder.path()), [0; 0]);
+    }
+}
+
+#[test]
+fn a_change_that_the_cluster_cannot_decide_leaves_no_evidence_and_the_verdict_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = "[[fault]]\nkind = \"kill\"\ntarget = \"majority\"\nat = \"200ms\"\nfor = \"1300ms\"\n\
+        [[fault]]\nkind = \"reconfigure\"\nchange = \"add\"\nat = \"400ms\"\nfor = \"600ms\"\n";
+    write_spec(folder.path(), "3s", faults);
+    let (code, said) = run(folder.path(), &SPARE);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("no evidence: the members are not as they should be"), "{said}");
+}
+
+#[test]
+fn changes_of_members_are_refused_where_nobody_can_come_and_for_other_systems() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "4s", CHANGES);
+    let (code, said) = run(folder.path(), &[]);
+    assert!(code == Some(2) && said.contains("spares = 1 in [cluster]"), "{said}");
+    let foreign = ["--set", "cluster.system=command", "--set", "cluster.program=/bin/true"];
+    let (code, said) = run(folder.path(), &foreign);
+    assert!(code == Some(2) && said.contains("members of its own store only"), "{said}");
+    let (code, said) = run(folder.path(), &[&foreign[..], &SPARE[..2]].concat());
+    assert!(code == Some(2) && said.contains("cluster.spares"), "{said}");
+    let roles = "cluster.roles={ replicas = 1, leaders = 1, acceptors = 3 }";
+    write_spec(folder.path(), "1s", "");
+    let text = std::fs::read_to_string(folder.path().join("short.toml")).unwrap();
+    std::fs::write(folder.path().join("short.toml"), text.replace("nodes = 3\n", "")).unwrap();
+    let (code, said) = run(folder.path(), &["--set", roles, "--set", "cluster.spares=1"]);
+    assert!(code == Some(2) && said.contains("spare nodes host every role"), "{said}");
+}
+
+#[test]
+fn the_members_of_a_kept_cluster_are_changed_and_its_spare_node_is_no_node_that_is_down() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let up = [&["up", "short.toml", "--seed", "3", "--out", "out"], &SPARE[..]].concat();
+    let mut up = bench(folder.path()).args(up).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = || output(folder.path(), &["status", "out"]);
+    wait_until("three nodes are up and one leads", || {
+        let said = stdout(&status());
+        said.matches(" up ").count() == 3 && said.contains("leads")
+    });
+    let said = status();
+    assert!(said.status.success() && stdout(&said).contains("n4     spare"), "{}", stdout(&said));
+    for round in 1..=2 {
+        let hurt = output(folder.path(), &["nemesis", "--attach", "out", "--reconfigure", "replace:leader"]);
+        let said = format!("{}{}", stdout(&hurt), stderr(&hurt));
+        assert_eq!(hurt.status.code(), Some(0), "round {round}: {said}");
+        assert!(said.contains("healed: replace leader by n4"), "{said}");
+    }
+    assert_eq!(output(folder.path(), &["down", "out"]).status.code(), Some(0));
+    assert_eq!(wait_for_exit(&mut up), Some(0));
+    assert_eq!(processes_in(folder.path()), [0; 0]);
+}

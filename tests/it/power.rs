@@ -1,0 +1,133 @@
+//! Power losses in real runs: a node that answers before it has synced is found out by them and by no kill, and the
+//! sound node loses nothing.
+
+use crate::support::{bench, output, stderr, stdout};
+use std::path::Path;
+
+/// Whether disks that lose their power can be had here; says which test is skipped and why otherwise.
+fn possible(test: &str) -> bool {
+    let said = stdout(&output(Path::new("/"), &["doctor"]));
+    let reasons: Vec<_> =
+        said.lines().filter(|line| line.contains("no   lab") || line.contains("no   disk  ")).collect();
+    assert!(reasons.is_empty() || std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reasons:?}");
+    if !reasons.is_empty() {
+        eprintln!("skipped {test}: {reasons:?}");
+    }
+    reasons.is_empty()
+}
+
+/// Runs a spec of the repository with these values, and gives the exit code and what was said.
+fn run(spec: &str, sets: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = sets.iter().flat_map(|set| ["--set", set]);
+    let run = bench(folder.path()).args(["run", spec, "--seed", "11", "--out", "out"]).args(sets).output();
+    let run = run.unwrap();
+    let mut said = format!("{}{}", stdout(&run), stderr(&run));
+    for variant in ["main", "ordered", "strict"] {
+        let faults = folder.path().join("out").join(variant).join("faults.csv");
+        said += &std::fs::read_to_string(faults).unwrap_or_default();
+    }
+    (run.status.code(), said)
+}
+
+#[test]
+fn an_answer_before_the_sync_is_found_by_power_losses_and_by_no_kill() {
+    if !possible("an_answer_before_the_sync_is_found_by_power_losses_and_by_no_kill") {
+        return;
+    }
+    let spec = "workloads/flaws/acceptor-answers-before-sync.toml";
+    let flaw = "cluster.paxos.flaw=\"acceptor-answers-before-sync\"";
+    let (code, said) = run(spec, &[flaw]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("not synced and lost: ") && said.contains("linearizable"), "{said}");
+    let (code, said) = run(spec, &[flaw, "fault.1.kind=kill"]);
+    assert_eq!(code, Some(0), "a kill loses nothing: {said}");
+}
+
+#[test]
+fn the_sound_node_loses_nothing_in_power_losses_and_torn_writes_of_all_nodes() {
+    if !possible("the_sound_node_loses_nothing_in_power_losses_and_torn_writes_of_all_nodes") {
+        return;
+    }
+    let (code, said) = run("workloads/power-loss.toml", &["load.duration=6s"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("of a write of "), "no write was torn between bytes: {said}");
+    assert!(said.contains("sector that was being written") || said.contains("sectors that were"), "{said}");
+    for model in
+        ["folders ordered, write-back 30s, tear sector", "folders strict, write-back never, tear byte"]
+    {
+        assert!(said.contains(model), "{model} is not named: {said}");
+    }
+}
+
+/// A store of a few lines that syncs its files and never the folder in which it renames them.
+const RENAMES: &str = r#"
+import http.server, json, os, sys, threading
+folder, values, lock = sys.argv[1], dict(), threading.Lock()
+if os.path.exists(folder + "/state"):
+    values = json.load(open(folder + "/state"))
+def keep(name, text):
+    with open(folder + "/" + name, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+class Store(http.server.BaseHTTPRequestHandler):
+    protocol_version, wbufsize = "HTTP/1.1", -1
+    def answer(self, code, **said):
+        text = json.dumps(said).encode()
+        self.send_response(code)
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+        self.wfile.flush()
+    def do_GET(self):
+        value = values.get(self.path)
+        self.answer(404 if value is None else 200, value=value)
+    def do_PUT(self):
+        value = self.rfile.read(int(self.headers["content-length"])).decode()
+        with lock:
+            values[self.path] = value
+            keep("new", json.dumps(values))
+            os.rename(folder + "/new", folder + "/state")
+            keep("done", "x")
+        self.answer(200, applied=True)
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer((sys.argv[2], int(sys.argv[3])), Store).serve_forever()
+"#;
+
+#[test]
+fn strict_folders_alone_lose_unsynced_names() {
+    let test = "strict_folders_alone_lose_unsynced_names";
+    if !possible(test) {
+        return;
+    }
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped {test}: there is no python3");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("store.py"), RENAMES).unwrap();
+    let spec = "name = \"renames\"\n\
+        [cluster]\nsystem = \"command\"\nprogram = \"python3\"\nnodes = 1\nnetwork = \"lab\"\ndisk = \"memory\"\n\
+        args = [\"store.py\", \"{data}\", \"{ip}\", \"{port}\"]\n\
+        [load]\nworkload = \"register\"\nclients = 2\nrate = 60\nwarmup = \"500ms\"\nduration = \"4s\"\n\
+        recovery = \"2s\"\ntimeout = \"1s\"\nkeys = 40\nminimum-rate = 5\n\
+        mix = { read = 1, write = 1 }\n\
+        [[fault]]\nkind = \"power-loss\"\ntarget = \"n1\"\nat = \"2s\"\nfor = \"100ms\"\n";
+    std::fs::write(folder.path().join("renames.toml"), spec).unwrap();
+    let run = |folders: &str, out: &str| {
+        let set = format!("cluster.disk-model.folders={folders}");
+        let run = output(folder.path(), &["run", "renames.toml", "--seed", "3", "--out", out, "--set", &set]);
+        (run.status.code(), format!("{}{}", stdout(&run), stderr(&run)))
+    };
+    let (code, said) = run("ordered", "ordered");
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run("strict", "strict");
+    assert_eq!(code, Some(1), "{said}");
+    let verdict = std::fs::read_to_string(folder.path().join("strict/verdict.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_str(&verdict).unwrap();
+    let sentence = verdict["sentence"].as_str().unwrap();
+    assert!(sentence.contains("folders strict, write-back 30s, tear sector"), "{sentence}");
+    assert!(sentence.contains("lost only because a folder was not synced"), "{sentence}");
+}
