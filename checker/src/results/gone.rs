@@ -9,6 +9,7 @@
 use super::faults::FaultRecord;
 use super::observed::Observed;
 use super::verdict::{Answer, Check};
+use std::collections::BTreeSet;
 
 /// Faults after which a node does not know what it had stored and synced, and cannot find out.
 const FORGETTING: [&str; 2] = ["lose-node", "truncate"];
@@ -17,8 +18,7 @@ const MAJORITIES: [&str; 2] = ["paxos", "etcd"];
 
 /// A check of what the system promises; unknown where it failed after a node was made to forget.
 pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
-    let forgot = |fault: &&FaultRecord| FORGETTING.contains(&fault.kind.as_str()) && fault.took_effect();
-    let Some(fault) = observed.faults.iter().find(forgot) else { return check };
+    let Some(fault) = observed.faults.iter().find(|fault| forgets(fault)) else { return check };
     if check.answer != Answer::Invalid {
         return check;
     }
@@ -33,25 +33,75 @@ pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
     Check { answer: Answer::Unknown, reason, ..check }
 }
 
-/// Why the system could not serve without the nodes that stay down; none where it should have.
+/// Why the system did not have to serve; none where it should have.
 pub(crate) fn why_silent(observed: &Observed) -> Option<String> {
     let plan = &observed.plan;
-    let members: Vec<&String> = plan.nodes.iter().filter(|node| !plan.spares.contains(node)).collect();
+    let members: Vec<&str> =
+        plan.nodes.iter().filter(|node| !plan.spares.contains(node)).map(String::as_str).collect();
     let gone: Vec<&str> =
-        members.iter().filter(|node| observed.gone.contains(node)).map(|node| node.as_str()).collect();
-    // Where nodes have roles of their own, it is not known here which of them make a majority.
-    let alike = plan.replicas.is_empty() || members.iter().all(|node| plan.replicas.contains(node));
-    let by_majority = MAJORITIES.contains(&plan.system.as_str()) && alike;
-    if gone.is_empty() || by_majority && (members.len() - gone.len()) * 2 > members.len() {
+        members.iter().copied().filter(|node| observed.gone.iter().any(|name| name == node)).collect();
+    let empty: Vec<&str> = forgetful(observed)
+        .into_iter()
+        .filter(|node| members.contains(node) && !gone.contains(node))
+        .collect();
+    let lost = gone.len() + empty.len();
+    if lost == 0 {
         return None;
     }
-    let stay = if gone.len() == 1 { "stays" } else { "stay" };
-    Some(format!(
-        "{} of {} nodes, {}, {stay} down after a fault",
-        gone.len(),
-        members.len(),
-        gone.join(" and ")
-    ))
+    let changed = observed.faults.iter().find(|fault| may_have_changed_members(fault));
+    // Where nodes have roles of their own, it is not known here which of them make a majority.
+    let alike =
+        plan.replicas.is_empty() || members.iter().all(|node| plan.replicas.iter().any(|name| name == node));
+    let by_majority = MAJORITIES.contains(&plan.system.as_str()) && alike;
+    if by_majority && (members.len() - lost) * 2 > members.len() && changed.is_none() {
+        return None;
+    }
+    let mut why = Vec::new();
+    let of = |nodes: &[&str]| format!("{} of {} nodes, {},", nodes.len(), members.len(), nodes.join(" and "));
+    if !gone.is_empty() {
+        let stay = if gone.len() == 1 { "stays" } else { "stay" };
+        why.push(format!("{} {stay} down after a fault", of(&gone)));
+    }
+    if !empty.is_empty() {
+        let have = if empty.len() == 1 { "has" } else { "have" };
+        why.push(format!("{} {have} lost the data that a fault took", of(&empty)));
+    }
+    if let Some(fault) = changed {
+        why.push(format!("fault {} ({}) may have changed the members", fault.fault, fault.label));
+    }
+    Some(why.join("; "))
+}
+
+/// The nodes that a fault made forget. While disks are swapped a node loses another node's data, so all that took part
+/// in the swap count.
+fn forgetful(observed: &Observed) -> BTreeSet<&str> {
+    let swaps = || observed.faults.iter().filter(|fault| fault.kind == "disk-swap" && fault.took_effect());
+    let forgot = observed.faults.iter().filter(|fault| forgets(fault));
+    forgot
+        .flat_map(|fault| {
+            let swapped = swaps().filter(|swap| overlap(swap, fault) && shares_a_node(swap, fault));
+            swapped.chain([fault]).flat_map(|fault| fault.nodes.iter().map(String::as_str))
+        })
+        .collect()
+}
+
+fn forgets(fault: &FaultRecord) -> bool {
+    FORGETTING.contains(&fault.kind.as_str()) && fault.took_effect()
+}
+
+fn overlap(one: &FaultRecord, other: &FaultRecord) -> bool {
+    let span = |fault: &FaultRecord| fault.start_ns.map(|start| (start, fault.end_ns.unwrap_or(u64::MAX)));
+    let (Some((start, end)), Some((from, to))) = (span(one), span(other)) else { return false };
+    start <= to && from <= end
+}
+
+fn shares_a_node(one: &FaultRecord, other: &FaultRecord) -> bool {
+    one.nodes.iter().any(|node| other.nodes.contains(node))
+}
+
+/// Whether a change of members was asked for that had not come by the time of its fault; it may come later.
+fn may_have_changed_members(fault: &FaultRecord) -> bool {
+    fault.kind == "reconfigure" && fault.start_ns.is_some() && !fault.took_effect()
 }
 
 #[cfg(test)]
@@ -106,5 +156,61 @@ mod tests {
         let mut other = observed("bit-flip", &["x"], &["n2"]);
         other.plan.system = "command".to_owned();
         assert!(why_silent(&other).is_some(), "it may depend on that node");
+    }
+
+    /// Faults by kind, nodes, start and end in seconds, and whether there is evidence.
+    fn faults(all: &[(&str, &[&str], u64, u64, bool)]) -> Observed {
+        let mut variant = plan("t", &[Made::sound("main")]).variants.remove(0);
+        let first = variant.faults[0].clone();
+        let mut nemesis = Vec::new();
+        variant.faults.clear();
+        for (number, &(kind, nodes, start, end, effect)) in (1..).zip(all) {
+            variant.faults.push(crate::results::FaultPlan {
+                fault: number,
+                kind: kind.to_owned(),
+                ..first.clone()
+            });
+            for (event, at) in [("start", start), ("end", end)] {
+                let mut note = Event::new(Process::Nemesis, Kind::Info, kind);
+                note.time = at * 1_000_000_000;
+                let evidence: &[&str] = if effect { &["x"] } else { &[] };
+                note.value = json!({"fault": number, "event": event, "targets": nodes, "evidence": evidence});
+                nemesis.push(note);
+            }
+        }
+        let history = crate::results::observed::ReadHistory { nemesis, ..Default::default() };
+        Observed::new(variant, Some(history), None, Vec::new())
+    }
+
+    #[test]
+    fn lost_data_of_a_majority_excuses_silence() {
+        assert_eq!(why_silent(&faults(&[("lose-node", &["n2"], 1, 2, true)])), None, "two of three remember");
+        let why = why_silent(&faults(&[("lose-node", &["n1", "n3"], 1, 2, true)])).unwrap();
+        assert_eq!(why, "2 of 3 nodes, n1 and n3, have lost the data that a fault took");
+        let one_by_one = [("lose-node", &["n2"][..], 1, 2, true), ("truncate", &["n3"], 3, 4, true)];
+        assert!(why_silent(&faults(&one_by_one)).is_some());
+        assert_eq!(
+            why_silent(&faults(&[("lose-node", &["n1", "n3"], 1, 2, false)])),
+            None,
+            "it took nothing"
+        );
+    }
+
+    #[test]
+    fn swapped_disks_lose_data_of_either_node() {
+        let swapped = [("disk-swap", &["n2", "n3"][..], 1, 4, true), ("lose-node", &["n3"], 2, 3, true)];
+        assert!(why_silent(&faults(&swapped)).is_some());
+        let later = [("disk-swap", &["n2", "n3"][..], 1, 2, true), ("lose-node", &["n3"], 3, 4, true)];
+        assert_eq!(why_silent(&faults(&later)), None);
+    }
+
+    #[test]
+    fn late_change_of_members_excuses_silence() {
+        let mut removed =
+            faults(&[("truncate", &["n3"][..], 1, 2, true), ("reconfigure", &["n2"], 2, 3, false)]);
+        let why = why_silent(&removed).unwrap();
+        assert!(why.contains("n3, has lost") && why.ends_with("may have changed the members"), "{why}");
+        removed.faults.remove(0);
+        assert_eq!(why_silent(&removed), None, "every node that may be a member is up");
     }
 }
