@@ -27,12 +27,15 @@ pub struct Recovery {
     /// Slots whose decisions came from other nodes until it was level.
     pub from_peers: Option<u64>,
     /// Seconds until it was level with the others: since its start where it is a new process, else since the heal.
-    /// None where it was not level by the end.
+    /// None where it was not level by the end, or when the next fault hit it.
     pub level_after_s: Option<f64>,
     /// When it was first seen level.
     pub level_ns: Option<u64>,
     /// Slots it had applied then, or at the end.
     pub slots_after: Option<u64>,
+    /// The number of the next fault that hit this node before it was level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hit_again_by: Option<u32>,
     /// It all in one sentence.
     pub sentence: String,
 }
@@ -56,7 +59,10 @@ impl Recovery {
         });
         let (opening, got) = match self.level_after_s {
             Some(seconds) => (format!("{node} is level {seconds:.2} s {since}"), from.or(now)),
-            None => (format!("{node} was not level by the end of the run"), now),
+            None => match self.hit_again_by {
+                Some(fault) => (format!("{node} was not level when fault {fault} hit it"), now),
+                None => (format!("{node} was not level by the end of the run"), now),
+            },
         };
         let got = got.map_or_else(String::new, |got| format!(": {got}"));
         let before = before.map_or_else(String::new, |before| format!("; {before}"));
@@ -89,9 +95,10 @@ pub(crate) fn recoveries(observed: &Observed) -> Vec<Recovery> {
     for fault in &observed.faults {
         let Some(start) = fault.start_ns else { continue };
         for node in fault.nodes.iter().filter(|node| !observed.plan.spares.contains(node)) {
-            let next = observed.faults.iter().filter(|other| other.nodes.contains(node));
-            let next = next.filter_map(|other| other.start_ns).filter(|other| *other > start).min();
-            let one = One { samples: &observed.samples, fault, node, start, end: next.unwrap_or(u64::MAX) };
+            let others = observed.faults.iter().filter(|other| other.nodes.contains(node));
+            let later = others.filter_map(|other| Some((other.start_ns?, other.fault)));
+            let next = later.filter(|(other, _)| *other > start).min();
+            let one = One { samples: &observed.samples, fault, node, start, next };
             found.extend(one.recovery());
         }
     }
@@ -104,7 +111,8 @@ struct One<'a> {
     fault: &'a FaultRecord,
     node: &'a str,
     start: u64,
-    end: u64,
+    /// When the next fault hits this node, and its number.
+    next: Option<(u64, u32)>,
 }
 
 impl One<'_> {
@@ -113,7 +121,8 @@ impl One<'_> {
     }
 
     fn after(&self) -> impl Iterator<Item = &Sample> {
-        self.of_node().filter(|sample| (self.start..self.end).contains(&sample.time_ns))
+        let end = self.next.map_or(u64::MAX, |(start, _)| start);
+        self.of_node().filter(move |sample| (self.start..end).contains(&sample.time_ns))
     }
 
     fn recovery(&self) -> Option<Recovery> {
@@ -127,10 +136,13 @@ impl One<'_> {
             slots_before: before.and_then(applied),
             ..Recovery::default()
         };
-        match process {
-            Some(process) => Some(self.restarted(process, recovery).told()),
-            None => self.caught_up(recovery).map(Recovery::told),
-        }
+        let recovery = match process {
+            Some(process) => Some(self.restarted(process, recovery)),
+            None => self.caught_up(recovery),
+        }?;
+        let next = self.next.map(|(_, fault)| fault);
+        let hit_again_by = if recovery.level_after_s.is_none() { next } else { None };
+        Some(Recovery { hit_again_by, ..recovery }.told())
     }
 
     /// A new process counts itself what it got from where until it was level.
@@ -164,6 +176,8 @@ impl One<'_> {
     fn caught_up(&self, recovery: Recovery) -> Option<Recovery> {
         let healed = self.fault.end_ns?;
         let own = self.of_node().take_while(|sample| sample.time_ns <= healed).last().and_then(applied)?;
+        // A node that another fault took down is reported with that fault.
+        self.after().find(|sample| sample.time_ns >= healed)?;
         let others = self.furthest(healed.saturating_sub(BEHIND_NS));
         (own < others).then(|| self.level_since(healed, recovery))
     }

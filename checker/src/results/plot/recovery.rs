@@ -196,14 +196,18 @@ fn sources(canvas: &mut Canvas, rect: Rect, recovery: &Recovery) {
         canvas.text(left + BAR_WIDTH / 2.0, ground + 36.0, Anchor::Middle, LABEL, text);
     };
     under(canvas, BAR_LEFT, "before");
-    under(canvas, BAR_LEFT + 210.0, "when level");
+    let last = if recovery.level_after_s.is_some() { "when level" } else { "at last" };
+    under(canvas, BAR_LEFT + 210.0, last);
     let level = match recovery.level_after_s {
         Some(after) => format!(
             "level {} after its {}",
             seconds(after),
             if recovery.restarted { "start" } else { "heal" }
         ),
-        None => "not level by the end".to_owned(),
+        None => match recovery.hit_again_by {
+            Some(fault) => format!("not level when fault {fault} came"),
+            None => "not level by the end".to_owned(),
+        },
     };
     canvas.text(BAR_LEFT - 30.0, rect.top - 10.0, Anchor::Left, FIGURE, &level);
 }

@@ -87,3 +87,22 @@ fn a_node_that_is_never_level_says_so() {
     );
     assert_eq!(recovery.level_after_s, None);
 }
+
+#[test]
+fn next_fault_ends_the_wait() {
+    let behind = vec![sample(960, "n2", 2, 955), sample(2050, "n2", 2, 960), sample(2150, "n2", 2, 1200)];
+    let mut observed = run(behind);
+    let mut second = observed.faults[0].clone();
+    (second.fault, second.start_ns, second.end_ns) = (2, Some(2200 * MS), Some(2300 * MS));
+    observed.faults.push(second);
+    let recovery = only(&observed);
+    assert!(recovery.sentence.starts_with("n2 was not level when fault 2 hit it: 1,200"), "{recovery:?}");
+    assert_eq!(recovery.hit_again_by, Some(2));
+}
+
+#[test]
+fn node_that_stays_down_has_no_recovery_from_later_faults() {
+    let mut observed = run(vec![sample(960, "n2", 2, 955)]);
+    observed.samples.push(Sample { up: false, slot_out: None, ..sample(2900, "n2", 2, 0) });
+    assert_eq!(recoveries(&observed), []);
+}
