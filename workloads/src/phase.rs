@@ -2,8 +2,9 @@
 
 use crate::client::{Client, When};
 use crate::operation::Operation;
+use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
-use checker::history::{Outcome, Phase};
+use checker::history::Phase;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -153,11 +154,7 @@ async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &Cancel
     let operation = Operation::reading(workload, LoadSpec::key_name(key));
     let when = When { phase: Phase::Final, intended: None };
     let mut interrupt = pin!(cancel.cancelled());
-    match client.perform(&operation, when, interrupt.as_mut()).await.outcome {
-        Outcome::Ok(_) => true,
-        Outcome::Fail { error, .. } => error.as_deref() == Some("standby"),
-        Outcome::Info { .. } => false,
-    }
+    is_served(&client.perform(&operation, when, interrupt.as_mut()).await.outcome)
 }
 
 #[cfg(test)]

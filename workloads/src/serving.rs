@@ -20,6 +20,9 @@ pub const OPENING: u64 = 100;
 /// How long to wait before the next attempt.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// How long the load waits for nodes that answer later than the first.
+const ALL_WITHIN: Duration = Duration::from_secs(5);
+
 /// Why the system does not serve.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServeError {
@@ -43,14 +46,50 @@ pub enum ServeError {
     },
 }
 
-/// Returns when every replica accepts connections, one of them has applied a write, and one has answered a read.
+/// Returns when every replica accepts connections, one of them has applied a write, and one has answered a read; then
+/// waits some seconds for the others to answer one too, since a client that meets a node too early leaves it.
 pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -> Result<(), ServeError> {
     let start = Instant::now();
     listening(shared, start, limit).await?;
     let write = |attempt| write(shared, workload, attempt);
     served(shared, "write", "applied a write", (start, limit), write).await?;
     let read = |_| Operation::reading(workload, PROBE_KEY.to_owned());
-    served(shared, "read", "answered a read", (start, limit), read).await
+    served(shared, "read", "answered a read", (start, limit), read).await?;
+    all_answer(shared, workload, limit.saturating_sub(start.elapsed()).min(ALL_WITHIN)).await;
+    Ok(())
+}
+
+/// Returns when every replica has answered a read or said that it stands by, or when the limit is reached.
+async fn all_answer(shared: &Shared, workload: Workload, limit: Duration) {
+    let start = Instant::now();
+    let mut silent: Vec<usize> = (0..shared.members()).collect();
+    let mut attempt = 0_u64;
+    while !silent.is_empty() && start.elapsed() < limit {
+        let mut still_silent = Vec::new();
+        for target in silent {
+            let operation = Operation::reading(workload, PROBE_KEY.to_owned());
+            let name = shared.command_name(format_args!("probe-all{attempt}"));
+            attempt += 1;
+            let left = limit.saturating_sub(start.elapsed()).max(RETRY).min(shared.timeout);
+            let probed = probe(shared, target, &operation, &name, left).await;
+            if !is_served(&ending(&operation, probed.happened).outcome) {
+                still_silent.push(target);
+            }
+        }
+        silent = still_silent;
+        if !silent.is_empty() {
+            sleep(RETRY).await;
+        }
+    }
+}
+
+/// Whether a replica did what it should: it answered, or said that it stands by.
+pub(crate) fn is_served(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Ok(_) => true,
+        Outcome::Fail { error, .. } => error.as_deref() == Some("standby"),
+        Outcome::Info { .. } => false,
+    }
 }
 
 /// Returns when every replica accepts connections.

@@ -151,7 +151,7 @@ impl Session {
 
     /// Waits until every replica accepts connections, one of them has applied a write to
     /// [`PROBE_KEY`](crate::PROBE_KEY) and one has answered a read of it, outside of the history and of the workload's
-    /// keys.
+    /// keys. The other replicas then get 5 s to answer a read too.
     pub async fn wait_until_serving(&self, limit: Duration) -> Result<(), ServeError> {
         serving::wait(&self.shared, self.spec.workload, limit).await
     }

@@ -64,6 +64,7 @@ mod tests {
             planned_end_ns: None,
             start_ns: Some(1),
             end_ns: None,
+            unhealed: false,
             evidence: vec![format!("n1: {line}")],
             healed: Vec::new(),
             why_none: None,

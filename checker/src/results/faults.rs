@@ -23,8 +23,11 @@ pub struct FaultRecord {
     pub planned_end_ns: Option<u64>,
     /// When it started; none if it never did.
     pub start_ns: Option<u64>,
-    /// When it was healed; none if it never was.
+    /// When it was over; none if it never was.
     pub end_ns: Option<u64>,
+    /// Whether it could not be healed when it was over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unhealed: bool,
     /// What proves that it took effect, from its start.
     pub evidence: Vec<String>,
     /// What was noted when it was healed.
@@ -62,6 +65,8 @@ struct Note {
     at: Option<u64>,
     /// Whether anything that the system did met the fault, which is only known at its end; none where it shows by itself.
     met: Option<bool>,
+    /// Whether it could be healed, at its end.
+    healed: Option<bool>,
     /// What a reader should know besides.
     note: Option<String>,
     /// Why a node was free to end by itself, for example because its data had been damaged.
@@ -89,6 +94,7 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             planned_end_ns: load_start.zip(fault.end).map(|(load, end)| load + end),
             start_ns: None,
             end_ns: None,
+            unhealed: false,
             evidence: Vec::new(),
             healed: Vec::new(),
             why_none: None,
@@ -116,6 +122,7 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             }
             "end" => {
                 record.end_ns = Some(at);
+                record.unhealed = note.healed == Some(false);
                 match note.met {
                     Some(true) if record.evidence.is_empty() => record.evidence.clone_from(&note.evidence),
                     Some(false) => record.evidence.clear(),
@@ -146,6 +153,7 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
         planned_end_ns: None,
         start_ns: None,
         end_ns: None,
+        unhealed: false,
         evidence: Vec::new(),
         healed: Vec::new(),
         why_none: None,

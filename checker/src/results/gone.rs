@@ -99,9 +99,10 @@ fn shares_a_node(one: &FaultRecord, other: &FaultRecord) -> bool {
     one.nodes.iter().any(|node| other.nodes.contains(node))
 }
 
-/// Whether a change of members was asked for that had not come by the time of its fault; it may come later.
+/// Whether the members may be others than before the fault: the change had not come by its time and may come later, or it
+/// could not be taken back.
 fn may_have_changed_members(fault: &FaultRecord) -> bool {
-    fault.kind == "reconfigure" && fault.start_ns.is_some() && !fault.took_effect()
+    fault.kind == "reconfigure" && fault.start_ns.is_some() && (!fault.took_effect() || fault.unhealed)
 }
 
 #[cfg(test)]
@@ -210,6 +211,10 @@ mod tests {
             faults(&[("truncate", &["n3"][..], 1, 2, true), ("reconfigure", &["n2"], 2, 3, false)]);
         let why = why_silent(&removed).unwrap();
         assert!(why.contains("n3, has lost") && why.ends_with("may have changed the members"), "{why}");
+        removed.faults[1].evidence.push("members read back".to_owned());
+        assert_eq!(why_silent(&removed), None, "it was taken back");
+        removed.faults[1].unhealed = true;
+        assert!(why_silent(&removed).is_some());
         removed.faults.remove(0);
         assert_eq!(why_silent(&removed), None, "every node that may be a member is up");
     }

@@ -154,8 +154,10 @@ fn nothing_follows(observed: &Observed) -> Option<(&'static str, String)> {
 
 fn excused(observed: &Observed) -> Option<(&'static str, String)> {
     let nodes = obligations::excused(observed);
-    let text =
-        || format!("{} ended by itself, as a fault allows, and need not serve again", nodes.join(" and "));
+    let text = || match nodes[..] {
+        [node] => format!("{node} ended by itself, as a fault allows, and did not serve again"),
+        _ => format!("{} ended by themselves, as a fault allows, and did not serve again", nodes.join(" and ")),
+    };
     (!nodes.is_empty()).then(|| ("excused-node", text()))
 }
 

@@ -166,7 +166,7 @@ fn faults(observed: &Observed) -> Vec<Obligation> {
     let effect = all.iter().filter(|fault| fault.took_effect()).count() as u64;
     let without = all.iter().filter(|fault| !fault.took_effect());
     let started = all.iter().filter(|fault| fault.start_ns.is_some()).count() as u64;
-    let open = all.iter().filter(|fault| fault.start_ns.is_some() && fault.end_ns.is_none());
+    let open = all.iter().filter(|fault| fault.start_ns.is_some() && (fault.end_ns.is_none() || fault.unhealed));
     let healed = started - open.clone().count() as u64;
     vec![
         Obligation::new("faults", "took-effect", "every planned fault has evidence that it took effect")

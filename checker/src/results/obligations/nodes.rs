@@ -58,9 +58,13 @@ pub(crate) fn unasked_before(observed: &Observed) -> Vec<&str> {
     serving(observed).into_iter().filter(|node| !asked(node)).collect()
 }
 
-/// Nodes that ended by themselves and that a fault excuses, for example because it had damaged their data.
+/// Nodes that ended by themselves as a fault allows, for example because it had damaged their data, and that did not
+/// serve in the end.
 pub(crate) fn excused(observed: &Observed) -> Vec<&str> {
-    serving(observed).into_iter().filter(|node| observed.excused.iter().any(|name| name == node)).collect()
+    let from = observed.phase(Phase::Final).map(|last| last.start).or_else(|| last_heal(observed)).unwrap_or(0);
+    let excused = |node: &&str| observed.excused.iter().any(|name| name == node);
+    let silent = |node: &&str| !serves_since(observed, node, from);
+    serving(observed).into_iter().filter(excused).filter(silent).collect()
 }
 
 /// Every node that clients asked before the first fault answered then.
@@ -142,9 +146,7 @@ pub(super) fn restarted(observed: &Observed) -> Option<Obligation> {
 
 /// Counts the nodes that answered a request sent at or after a time.
 fn since(observed: &Observed, name: &'static str, what: &str, nodes: &[(&str, u64)]) -> Obligation {
-    let silent = |(node, since): &&(&str, u64)| {
-        !to(observed, node).any(|operation| operation.invoked_ns >= *since && serves(operation))
-    };
+    let silent = |(node, since): &&(&str, u64)| !serves_since(observed, node, *since);
     let missing: Vec<String> = nodes
         .iter()
         .filter(silent)
@@ -152,6 +154,11 @@ fn since(observed: &Observed, name: &'static str, what: &str, nodes: &[(&str, u6
         .collect();
     let required = nodes.len() as u64;
     Obligation::new("liveness", name, what).count(required - missing.len() as u64, required).missing(missing)
+}
+
+/// Whether a node answered a request that was sent at or after a time.
+fn serves_since(observed: &Observed, node: &str, since: u64) -> bool {
+    to(observed, node).any(|operation| operation.invoked_ns >= since && serves(operation))
 }
 
 /// How requests to a node ended since a time: ` (31 requests: timeout)`.

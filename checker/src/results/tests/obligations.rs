@@ -160,6 +160,11 @@ fn restarted_node_must_serve_again() {
     built.push(exit);
     assert_eq!(built.unmet(), []);
     assert_eq!(built.warned(), ["excused-node"]);
+    for at in [7500, 7600] {
+        built.operation("read", "k1", "n1", at, true);
+    }
+    assert_eq!(built.unmet(), []);
+    assert_eq!(built.warned(), [""; 0], "it serves in the end");
 }
 
 #[test]
