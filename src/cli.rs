@@ -248,7 +248,7 @@ pub(crate) enum FailedCasMeaning {
     ValueDiffered,
 }
 
-impl From<FailedCasMeaning> for checker::formats::FailedCas {
+impl From<FailedCasMeaning> for formats::FailedCas {
     fn from(meaning: FailedCasMeaning) -> Self {
         match meaning {
             FailedCasMeaning::DidNotHappen => Self::DidNotHappen,

@@ -1,6 +1,6 @@
 //! The history on disk as it happens: a file that is at most some milliseconds behind the run.
 
-use checker::history::{Event, Header, Kind, Process, Recorder, write_event, write_header};
+use history::{Event, Header, Kind, Process, Recorder, write_event, write_header};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -217,7 +217,7 @@ fn write_events(
 #[cfg(test)]
 mod tests {
     use super::FileRecorder;
-    use checker::history::{Event, Header, Kind, Process, Recorder};
+    use history::{Event, Header, Kind, Process, Recorder};
     use std::time::{Duration, Instant};
 
     fn header() -> Header {

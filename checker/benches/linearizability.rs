@@ -81,7 +81,7 @@ fn main() {
         if case.stale {
             let end = operations.iter().filter_map(|operation| operation.completed).max().unwrap_or(0);
             let mut read = operations.iter().find(|o| o.argument.is_null()).expect("there are reads").clone();
-            read.outcome = checker::history::Outcome::Ok(serde_json::Value::Null);
+            read.outcome = history::Outcome::Ok(serde_json::Value::Null);
             (read.invoked, read.completed) = (end + 1, Some(end + 2));
             operations.push(read);
         }

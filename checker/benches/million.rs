@@ -10,9 +10,9 @@ mod generate;
 
 use checker::certificate::confirm;
 use checker::follow::{Follower, Progress};
-use checker::history::{Event, Kind, Operation, Outcome, Process};
 use checker::linearizability::{Limits, Model, Verdict, check, check_certified};
 use generate::{CAS_REGISTER, Shape, sound};
+use history::{Event, Kind, Operation, Outcome, Process};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 

@@ -10,9 +10,9 @@ mod generate;
 #[allow(dead_code, reason = "the tests use the rest")]
 mod objects;
 
-use checker::history::{Operation, Outcome};
 use checker::linearizability::{Limits, Model, Verdict, check};
 use generate::{APPENDS, Shape, sound};
+use history::{Operation, Outcome};
 use objects::{ObjectShape, sound_object};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -8,9 +8,9 @@ mod database;
 #[path = "../tests/it/support/planted.rs"]
 mod planted;
 
-use checker::history::{Operation, Outcome};
 use checker::transactions::{Options, Workload, check};
 use database::{Mode, Shape, run};
+use history::{Operation, Outcome};
 use planted::{Planted, plant};
 use std::time::{Duration, Instant};
 

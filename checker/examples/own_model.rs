@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p checker --example own_model`
 
-use checker::history::{Operation, Outcome, pair, read_jsonl};
 use checker::linearizability::{Limits, Specification, Verdict, check_against};
+use history::{Operation, Outcome, pair, read_jsonl};
 
 /// Money goes in, and comes out as long as there is some: `deposit n`, `withdraw n` → true or false.
 struct Account;

@@ -7,10 +7,8 @@
 mod objects;
 mod unordered;
 
-use crate::{
-    history::{Operation, Outcome},
-    linearizability::Model,
-};
+use crate::linearizability::Model;
+use history::{Operation, Outcome};
 use objects::Object;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};

@@ -4,10 +4,10 @@
 //! before any other begins, writes 0 to `x`. So every check and the verifier understand it, each explanation shows
 //! where the value came from, and no model has a second way to begin.
 
-use crate::history::{Operation, Outcome};
 use crate::linearizability::Model;
 use crate::promise::Promise;
 use crate::transactions::Workload;
+use history::{Operation, Outcome};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -161,8 +161,8 @@ fn in_front(mut operations: Vec<Operation>, updates: Vec<Update>) -> Vec<Operati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Event, Kind, Process, pair};
     use crate::linearizability::{Limits, Verdict, check};
+    use history::{Event, Kind, Process, pair};
 
     fn history(steps: &[(&str, Option<&str>, Value, Value)]) -> Vec<Operation> {
         let events: Vec<Event> = steps

@@ -1,6 +1,6 @@
 //! Operations, values and times in words: the same ones wherever a person reads them.
 
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use serde_json::Value;
 
 /// Items of a list that are shown.

@@ -2,7 +2,7 @@
 //! folder. `bench up` keeps such clusters.
 
 use crate::spec::FaultSpec;
-use checker::history::Event;
+use history::Event;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::run::judge::print_value;
 use crate::terminal::teller::{FaultMoment, Stage};
 use crate::terminal::{BAD, FAINT, GOOD, Screen};
-use checker::results::brief_evidence;
 use nemesis::{AskError, Reply, Request};
+use report::brief_evidence;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

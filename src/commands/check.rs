@@ -10,13 +10,13 @@ use crate::run::judge as run_judge;
 use crate::spec::explain;
 use crate::terminal::{FAINT, STRONG, Screen, summary};
 use checker::elements::{self, Kind};
-use checker::formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
-use checker::history::{Operation, pair, read_jsonl};
 use checker::initial;
 use checker::promise::Promise;
-use checker::results::Answer;
-use checker::results::Check as Verdict;
 use checker::transactions::{Consistency, UnknownConsistency};
+use formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
+use history::{Operation, pair, read_jsonl};
+use report::Answer;
+use report::Check as Verdict;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Convert) -> Result<Exit, Failure> {
     for note in &read.notes {
         anstream::eprintln!("{note}");
     }
-    let written = checker::formats::write(&read.events, &read.header, to)
+    let written = formats::write(&read.events, &read.header, to)
         .map_err(|error| Failure::usage(&place, format!("cannot be written as {to}: {error}")))?;
     match &arguments.output {
         Some(path) => std::fs::write(path, written).map_err(|error| Failure::io(path, &error))?,

@@ -3,8 +3,8 @@
 use super::check::Checked;
 use crate::terminal::{BAD, STRONG, Screen, summary};
 use anstyle::Style;
-use checker::results::Answer;
 use comfy_table::{CellAlignment, Table, presets};
+use report::Answer;
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -5,13 +5,13 @@ use crate::run::judge;
 use crate::spec::explain;
 use checker::certificate::{Linearization, confirm};
 use checker::elements::{self, Kind};
-use checker::history::Operation;
-use checker::lanes::lanes;
 use checker::linearizability::{self, Limits, Model, Verdict};
 use checker::promise::{Promise, UnknownPromise};
-use checker::results::Answer;
 use checker::transactions::{self, Consistency, Options, Workload};
 use checker::words;
+use history::Operation;
+use report::Answer;
+use report::lanes;
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn every_kind_of_fault_has_a_colour_in_pictures() {
         for entry in nemesis::vocabulary() {
-            assert!(checker::results::fault_colour(entry.name).is_some(), "{}", entry.name);
+            assert!(report::fault_colour(entry.name).is_some(), "{}", entry.name);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::spec::{self, Experiment, source};
 use crate::systems::cluster::{Cluster, lab_failure};
 use crate::systems::observe::Leaders;
 use crate::terminal::{FAINT, STRONG, Screen};
-use checker::history::{Event, Recorder};
+use history::{Event, Recorder};
 use jiff::Timestamp;
 use nemesis::{Clocks, Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET, Sweeper};
 use std::io;

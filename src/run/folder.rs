@@ -1,8 +1,8 @@
 //! The folder of a run: where it is, what is written into it before the start, and the link to the latest.
 
 use crate::failure::Failure;
-use checker::results::Plan;
 use jiff::Timestamp;
+use report::Plan;
 use serde::Serialize;
 use std::fs;
 use std::io::ErrorKind;

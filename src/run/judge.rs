@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use checker::results::{Answer, RunVerdict};
+use report::{Answer, RunVerdict};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(crate) fn run_folder(path: &Path) -> Result<PathBuf, Failure> {
 /// # Errors
 /// When there is no plan that can be read.
 pub(crate) fn judge_read_only(folder: &Path) -> Result<(RunVerdict, Option<String>), Failure> {
-    let judged = checker::results::judge_read_only(folder, &deadline);
+    let judged = report::judge_read_only(folder, &deadline);
     let (verdict, unwritten) =
         judged.map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))?;
     Ok((verdict, unwritten.map(|error| error.to_string())))
@@ -40,7 +40,7 @@ pub(crate) fn judge_read_only(folder: &Path) -> Result<(RunVerdict, Option<Strin
 /// # Errors
 /// When a file cannot be read or written, or is not what it should be.
 pub(crate) fn judge(folder: &Path) -> Result<RunVerdict, Failure> {
-    checker::results::judge(folder, &deadline)
+    report::judge(folder, &deadline)
         .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))
 }
 

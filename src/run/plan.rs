@@ -4,11 +4,11 @@ use super::machine;
 use crate::failure::Failure;
 use crate::spec::sections::{Linearizable, System, role_name};
 use crate::spec::{Experiment, Loaded};
-use checker::history::{FORMAT_VERSION, Header};
-use checker::results::{CheckPlan, FaultPlan, Plan, VariantPlan};
+use history::{FORMAT_VERSION, Header};
 use jiff::Timestamp;
 use nemesis::{Action, DiskMode, Family, LinkFault, PlannedFault, Trigger};
 use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
+use report::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use std::time::Duration;
 
 /// A plan, and the faults of each variant with what the nemesis needs to inject them.

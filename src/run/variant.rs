@@ -16,9 +16,9 @@ use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::teller::{FaultMoment, Moment, What, tell};
 use crate::terminal::{Screen, human};
-use checker::history::{Event, Header, Phase, Recorder};
-use checker::results::VariantPlan;
+use history::{Event, Header, Phase, Recorder};
 use nemesis::{Exit, Lab, Mode, PlannedFault};
+use report::VariantPlan;
 use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl VariantRun<'_> {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let (moments, heard) = unbounded_channel();
         let told = moments.clone();
-        let watcher = move |event: &checker::history::Event, tally| {
+        let watcher = move |event: &history::Event, tally| {
             if let Some(fault) = FaultMoment::read(event) {
                 let moment = Moment { time_ns: event.time, tally, what: What::Fault(fault) };
                 // A teller that is gone has nobody to tell it to.

@@ -4,9 +4,9 @@ use crate::run::judge::deadline;
 use crate::terminal::progress::Progress;
 use crate::terminal::teller::{Moment, What};
 use checker::follow::{Follower, Progress as Followed, Violation};
-use checker::history::{Event, Phase, pair, read_jsonl};
 use checker::linearizability::{Limits, Model, Verdict, check};
 use checker::words;
+use history::{Event, Phase, pair, read_jsonl};
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
@@ -173,8 +173,8 @@ mod tests {
     use super::{Watch, Watching};
     use crate::terminal::progress::Progress;
     use crate::terminal::teller::What;
-    use checker::history::{Event, Header, Kind, Process, write_event, write_header};
     use checker::linearizability::Model;
+    use history::{Event, Header, Kind, Process, write_event, write_header};
     use serde_json::{Value, json};
     use std::path::Path;
     use tokio::sync::mpsc::unbounded_channel;
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn times_count_from_the_load() {
         let mut events = stale();
-        events[2].phase = Some(checker::history::Phase::Load);
+        events[2].phase = Some(history::Phase::Load);
         events[2].time = 500_000_000;
         let (why, ..) = followed(Path::new("nowhere"), &events, true);
         assert!(why.unwrap().contains("completed 2.000 s after the load began (read"));

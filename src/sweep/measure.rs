@@ -4,7 +4,7 @@ use super::usage;
 use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::systems::cluster::Cluster;
-use checker::results::sweep::Measurement;
+use report::sweep::Measurement;
 use std::path::Path;
 use tokio::sync::oneshot;
 use workloads::{Api, CancellationToken, Gauge, Gauged, LoadSpec, Target};

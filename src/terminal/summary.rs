@@ -3,7 +3,7 @@
 use super::layout::Figures;
 use super::{BAD, DOUBT, FAINT, GOOD, Screen};
 use anstyle::Style;
-use checker::results::{Answer, PICTURES, RunVerdict, Spread, VariantMedians};
+use report::{Answer, PICTURES, RunVerdict, Spread, VariantMedians};
 use std::path::Path;
 
 /// Recoveries shown; the rest is in the report.

@@ -3,7 +3,7 @@
 use super::layout::Figures;
 use super::summary::style;
 use super::{DOUBT, FAINT, Screen};
-use checker::results::sweep::{Cell, Measurement, SweepReport};
+use report::sweep::{Cell, Measurement, SweepReport};
 use std::path::Path;
 
 /// What people open first.

@@ -4,8 +4,8 @@ use super::progress::Progress;
 use super::story::Story;
 use super::{BAD, FAINT, STRONG, Screen, human};
 use crate::recorder::Tally;
-use checker::history::{Event, Phase};
-use checker::results::brief_evidence;
+use history::{Event, Phase};
+use report::brief_evidence;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -202,7 +202,7 @@ fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
 #[cfg(test)]
 mod tests {
     use super::{FaultMoment, Stage};
-    use checker::history::{Event, Kind, Process};
+    use history::{Event, Kind, Process};
     use serde_json::json;
 
     #[test]

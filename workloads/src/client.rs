@@ -8,7 +8,7 @@ use crate::outcome::{Answer, Ending, Happened, ending};
 use crate::progress::Progress;
 use crate::session::Target;
 use crate::spec::LoadSpec;
-use checker::history::{Event, Kind, Outcome, Phase, Process, Recorder};
+use history::{Event, Kind, Outcome, Phase, Process, Recorder};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::Value;

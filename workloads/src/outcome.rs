@@ -4,7 +4,7 @@
 //! definite answer came back, nobody knows; and so it is with everything the table does not list.
 
 use crate::operation::{Function, Operation};
-use checker::history::Outcome;
+use history::Outcome;
 use serde_json::Value;
 
 /// What happened to the request of an operation.
@@ -134,7 +134,7 @@ fn info(error: &str) -> Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use checker::history::Kind;
+    use history::Kind;
     use serde_json::json;
 
     fn operation(function: Function) -> Operation {

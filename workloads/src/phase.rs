@@ -4,7 +4,7 @@ use crate::client::{Client, When};
 use crate::operation::Operation;
 use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
-use checker::history::Phase;
+use history::Phase;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Counters of a load while it runs, for a progress line.
 
-use checker::history::Outcome;
+use history::Outcome;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many operations were sent and how they ended so far, over all phases.

@@ -4,7 +4,7 @@ use crate::client::{Shared, probe};
 use crate::operation::{Function, Operation};
 use crate::outcome::ending;
 use crate::spec::{LoadSpec, Workload};
-use checker::history::Outcome;
+use history::Outcome;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

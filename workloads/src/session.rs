@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::seed;
 use crate::serving::{self, ServeError};
 use crate::spec::{LoadSpec, SpecError, Workload};
-use checker::history::{Phase, Recorder};
+use history::{Phase, Recorder};
 use hyper::header::HeaderValue;
 use std::collections::BTreeSet;
 use std::io;

@@ -1,10 +1,8 @@
 //! What the objects that hold more than one value do, one operation after another.
 
 use super::unordered::Unordered;
-use crate::{
-    history::{Operation, Outcome},
-    linearizability::Model,
-};
+use crate::linearizability::Model;
+use history::{Operation, Outcome};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 

@@ -2,7 +2,7 @@
 
 use super::ledger::{Ledger, failed};
 use super::values;
-use crate::history::{Operation, Phase};
+use history::{Operation, Phase};
 use serde_json::Value;
 
 /// An add that did not fail.

@@ -2,8 +2,8 @@
 
 use super::kind::Kind;
 use super::verdict::{Answer, Class, Finding, Latencies, Verdict};
-use crate::history::{Operation, Outcome};
 use crate::words;
+use history::{Operation, Outcome};
 use serde_json::Value;
 
 /// Doubts that are written out; there may be one for every operation.

@@ -54,7 +54,7 @@ mod verdict;
 pub use kind::{Kind, UnknownKind};
 pub use verdict::{Answer, Class, Finding, Latencies, Verdict};
 
-use crate::history::Operation;
+use history::Operation;
 use ledger::Ledger;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;

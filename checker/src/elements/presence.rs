@@ -2,8 +2,8 @@
 
 use super::ledger::{Ledger, failed};
 use super::values;
-use crate::history::Phase;
 use crate::words;
+use history::Phase;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use super::ledger::{Ledger, failed};
 use super::values;
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 

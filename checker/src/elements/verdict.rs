@@ -1,8 +1,8 @@
 //! What a check of elements says: the answer, what it found, and figures.
 
 use super::kind::Kind;
-use crate::history::Operation;
 use crate::words;
+use history::Operation;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,9 +1,7 @@
 //! What events mean for a register: what was begun, and how it ended.
 
-use crate::{
-    history::{Event, Kind},
-    linearizability::Model,
-};
+use crate::linearizability::Model;
+use history::{Event, Kind};
 use serde_json::Value;
 
 /// What an operation was invoked to do.

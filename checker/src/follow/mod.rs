@@ -29,10 +29,8 @@ mod key;
 mod meaning;
 mod window;
 
-use crate::{
-    history::{Event, Kind, Process},
-    linearizability::Model,
-};
+use crate::linearizability::Model;
+use history::{Event, Kind, Process};
 use key::{KeyFollower, Trouble};
 use meaning::{Begun, Ended};
 use rustc_hash::FxHashMap;

@@ -1,7 +1,7 @@
 //! One operation as the general methods see it: an action and the time in which it may have happened.
 
 use super::object::NEVER;
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 
 /// An action that happened between two moments, or may have happened after one. Times are places in the
 /// order of events.

@@ -6,7 +6,7 @@ use super::{
     marks::{Mark, Marks},
     side_by_side::side_by_side,
 };
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 

@@ -13,7 +13,7 @@ use super::{
     side_by_side::side_by_side,
     witness,
 };
-use crate::history::Operation;
+use history::Operation;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Whether the operations are linearizable under a specification of one's own.

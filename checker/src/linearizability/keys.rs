@@ -1,7 +1,7 @@
 //! Splits a history by key: linearizability is local (Herlihy and Wing 1990).
 
 use super::method::Decision;
-use crate::history::Operation;
+use history::Operation;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 

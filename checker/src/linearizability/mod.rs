@@ -56,11 +56,12 @@ pub use model::{Model, UnknownModel};
 pub use specification::Specification;
 pub use verdict::{Limits, Pending, Verdict, Witness};
 
-use crate::{certificate::Linearization, history::Operation};
+use crate::certificate::Linearization;
+use history::Operation;
 
 /// Whether the operations are linearizable under the model, each key starting absent.
 ///
-/// Operations come from [`pair`](crate::history::pair) or elsewhere; only the order of
+/// Operations come from [`pair`](history::pair) or elsewhere; only the order of
 /// [`Operation::invoked`] and [`Operation::completed`] matters, and equal ones are concurrent.
 /// An invalid key beats an unknown one.
 pub fn check(operations: &[Operation], model: Model, limits: &Limits<'_>) -> Verdict {

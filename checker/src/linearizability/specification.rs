@@ -1,6 +1,6 @@
 //! A model of the user's own: what an object holds, and what each operation does to it.
 
-use crate::history::Operation;
+use history::Operation;
 use std::{borrow::Cow, fmt::Debug, hash::Hash};
 
 /// What a system promises to be, where no [`Model`](super::Model) says it.
@@ -65,7 +65,7 @@ pub trait Specification: Sync {
     /// The action behind an operation; none for one that changed nothing and says nothing, as most
     /// that failed. The error says why the operation is not understood; its place is added to it.
     ///
-    /// An operation whose outcome is [`Info`](crate::history::Outcome::Info) may have happened or not: its
+    /// An operation whose outcome is [`Info`](history::Outcome::Info) may have happened or not: its
     /// action is taken at any time after its invocation, or never.
     fn action(&self, operation: &Operation) -> Result<Option<Self::Action>, String>;
 

@@ -11,8 +11,8 @@ use super::{
     gather::gather,
     registers::{REMEMBERED, by_zones, first_contradiction, refuted},
 };
-use crate::history::{Operation, Outcome};
 use generate::{CAS_REGISTER, REGISTER, Shape, bend, coarsen, sound};
+use history::{Operation, Outcome};
 use serde_json::{Value, json};
 
 /// What each method says of one key: zones, the refuter, and the search with and without forgetting.

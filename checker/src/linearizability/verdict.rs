@@ -1,7 +1,7 @@
 //! What goes into a check beside the history, and what comes out of it.
 
-use crate::history::Operation;
 use crate::words;
+use history::Operation;
 use std::fmt;
 
 /// How long and how large a check may grow. Beyond it the verdict is [`Verdict::Unknown`].

@@ -44,8 +44,8 @@ pub use anomaly::{Cycle, Means, Name, Order};
 pub use consistency::{Consistency, UnknownConsistency};
 pub use verdict::{Anomaly, Answer, Options, Verdict, Workload};
 
-use crate::history::Operation;
 use findings::Findings;
+use history::Operation;
 
 /// What is wrong with the transactions, and whether the model asked for allows it.
 ///

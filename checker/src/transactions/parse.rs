@@ -1,7 +1,7 @@
 //! Turns operations into transactions: keys, values and micro-operations as numbers.
 
 use super::verdict::Workload;
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::ops::Range;

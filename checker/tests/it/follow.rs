@@ -2,8 +2,8 @@
 
 use crate::support::generate::{CAS_REGISTER, REGISTER, Shape, bend, sound};
 use checker::follow::{Follower, Progress};
-use checker::history::{Event, Kind, Operation, Outcome, Process, pair};
 use checker::linearizability::{Limits, Model, Verdict, check};
+use history::{Event, Kind, Operation, Outcome, Process, pair};
 use serde_json::Value;
 
 const STORE: &[&str] = &["get", "put", "put", "delete", "cas"];

@@ -1,7 +1,7 @@
 //! Files of other tools at their edges: names for processes, missing parts, true times, cuts and packing.
 
-use checker::formats::{Format, Options, Read, read, write};
-use checker::history::{Event, Kind, Process};
+use formats::{Format, Options, Read, read, write};
+use history::{Event, Kind, Process};
 use serde_json::json;
 
 /// An event in few words: time, process, type, function, key, value, error and what was found.

@@ -1,7 +1,7 @@
 //! Small files of every format, with the events they hold.
 
-use checker::formats::{FailedCas, Format, Options, Read, read};
-use checker::history::{Event, Phase, Process};
+use formats::{FailedCas, Format, Options, Read, read};
+use history::{Event, Phase, Process};
 use serde_json::json;
 
 /// A file in `tests/formats`, read without saying anything about it.
@@ -105,8 +105,7 @@ fn keys_of_independent_tests_are_found_where_nothing_else_fits_and_can_be_said()
     let plain = file_with("independent.edn", &Options { independent: Some(false), ..Options::default() });
     assert_eq!(words(&plain.events[0]), "0 0 invoke read [3,null]");
     let options = Options { independent: Some(true), ..Options::default() };
-    let error =
-        checker::formats::read(b"{:type :invoke, :process 0, :f :write, :value 3}", "x.edn", &options);
+    let error = formats::read(b"{:type :invoke, :process 0, :f :write, :value 3}", "x.edn", &options);
     assert!(error.unwrap_err().to_string().starts_with("line 1, column 1: the value of this write is not"));
 }
 
@@ -118,7 +117,7 @@ fn keys_that_differ_stay_apart_though_they_look_alike() {
     let keys = |written: &[&str]| -> Vec<String> {
         let text: String = (0..).zip(written).map(|(process, key)| invocation(process, key)).collect();
         let options = Options { independent: Some(true), ..Options::default() };
-        let read = checker::formats::read(text.as_bytes(), "x.edn", &options).unwrap();
+        let read = formats::read(text.as_bytes(), "x.edn", &options).unwrap();
         read.events.into_iter().filter_map(|event| event.key).collect()
     };
     assert_eq!(keys(&["1", "x", ":x", "\"y\""]), ["1", "x", ":x", "y"]);
@@ -131,7 +130,7 @@ fn pairs_that_could_be_values_are_no_keys() {
     let read = read(text, "", &Options::default()).unwrap();
     assert_eq!(words(&read.events[0]), "0 0 invoke cas [1,2]");
     let text = b"{:type :invoke, :process 0, :value [[:r 1 nil] [:append 2 3]]}";
-    let read = checker::formats::read(text, "", &Options::default()).unwrap();
+    let read = formats::read(text, "", &Options::default()).unwrap();
     assert_eq!(words(&read.events[0]), r#"0 0 invoke txn [["r",1,null],["append",2,3]]"#);
 }
 

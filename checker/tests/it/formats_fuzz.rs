@@ -1,6 +1,6 @@
 //! No bytes whatever make a reader panic or hang, and what it accepts can be paired and written on.
 
-use checker::formats::{Format, Options, read, write};
+use formats::{Format, Options, read, write};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::time::{Duration, Instant};

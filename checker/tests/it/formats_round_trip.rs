@@ -1,8 +1,8 @@
 //! What is written in a format and read again is the same, as far as the format can hold it; the rest is
 //! refused by name, or said in another way that means the same.
 
-use checker::formats::{Format, Options, read, write};
-use checker::history::{Event, FORMAT_VERSION, Header, Kind, Phase, Process};
+use formats::{Format, Options, read, write};
+use history::{Event, FORMAT_VERSION, Header, Kind, Phase, Process};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -147,8 +147,8 @@ fn steps(value: BoxedStrategy<Value>) -> impl Strategy<Value = Vec<Step>> {
 
 /// Reads that never completed say nothing, and are left out where a format has no word for them.
 fn without_open_reads(mut events: Vec<Event>) -> Vec<Event> {
-    let operations = checker::history::pair(&events).expect("the steps are those of processes");
-    let open = |o: &&checker::history::Operation| o.f == "get" && o.completed.is_none();
+    let operations = history::pair(&events).expect("the steps are those of processes");
+    let open = |o: &&history::Operation| o.f == "get" && o.completed.is_none();
     let open: Vec<usize> = operations.iter().filter(open).map(|operation| operation.invoked).collect();
     let mut places = 0..;
     events.retain(|_| places.next().is_some_and(|place: usize| !open.contains(&place)));

@@ -3,8 +3,8 @@
 //! The field `spec` of a file's header says in a sentence why it has its verdict.
 
 use checker::certificate::confirm;
-use checker::history::{Operation, pair, read_jsonl};
 use checker::linearizability::{Limits, Model, Verdict, check_certified};
+use history::{Operation, pair, read_jsonl};
 use std::{fs, io::BufReader, path::Path};
 
 /// Reads all histories of a folder and hands out name, operations, model and verdict of each.

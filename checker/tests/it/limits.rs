@@ -5,8 +5,8 @@ use crate::support::{
     objects::{ObjectShape, sound_object},
 };
 use checker::certificate::confirm;
-use checker::history::{Operation, Outcome};
 use checker::linearizability::{Limits, Model, Verdict, check, check_certified};
+use history::{Operation, Outcome};
 use serde_json::{Value, json};
 
 fn shape(functions: &'static [&'static str]) -> Shape {

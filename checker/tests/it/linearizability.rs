@@ -6,8 +6,8 @@ use crate::support::{
     share::{share, tell},
 };
 use checker::certificate::{Mismatch, confirm};
-use checker::history::Operation;
 use checker::linearizability::{Limits, Model, Verdict, Witness, check_certified};
+use history::Operation;
 
 fn pick<T: Copy>(list: &[T], number: u64) -> T {
     list[usize::try_from(number % list.len() as u64).expect("a list is short")]
@@ -86,7 +86,7 @@ fn assert_witness(operations: &[Operation], model: Model, witness: &Witness, see
             let mut operation = operation.clone();
             if operation.completed.is_some_and(|event| event >= completed) {
                 operation.completed = None;
-                operation.outcome = checker::history::Outcome::Info { error: None };
+                operation.outcome = history::Outcome::Info { error: None };
             }
             operation
         })

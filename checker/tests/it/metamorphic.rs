@@ -4,8 +4,8 @@ use crate::support::{
     generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, bend, coarsen, sound},
     objects::{ObjectShape, bend_object, sound_object},
 };
-use checker::history::{Operation, Outcome};
 use checker::linearizability::{Limits, Model, Verdict, check};
+use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 use serde_json::{Value, json};
 

@@ -7,8 +7,8 @@ use crate::support::{
     share::{share, tell},
 };
 use checker::certificate::confirm;
-use checker::history::{Operation, Outcome};
 use checker::linearizability::{Limits, Model, Verdict, Witness, check_certified};
+use history::{Operation, Outcome};
 
 fn pick<T: Copy>(list: &[T], number: u64) -> T {
     list[usize::try_from(number % list.len() as u64).expect("a list is short")]

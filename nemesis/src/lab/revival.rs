@@ -3,7 +3,7 @@
 use super::{Lab, LabError};
 use crate::network::{Claim, Probe};
 use crate::vocabulary::Kind;
-use checker::history::{Event, Kind as EventKind, Process};
+use history::{Event, Kind as EventKind, Process};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -25,7 +25,7 @@ pub use state::hang_up_is_ignored;
 
 use crate::clock::ProcessClock;
 use crate::disk::DiskError;
-use checker::history::{Event, Kind, Process};
+use history::{Event, Kind, Process};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io;

@@ -13,7 +13,7 @@ use crate::lab::Lab;
 use crate::plan::{PlannedFault, Trigger};
 use crate::point::Progress;
 use crate::vocabulary::Kind;
-use checker::history::{Event, Kind as EventKind, Process, Recorder};
+use history::{Event, Kind as EventKind, Process, Recorder};
 use serde::Serialize;
 use serde_json::json;
 use std::any::Any;

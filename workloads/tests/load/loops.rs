@@ -1,7 +1,7 @@
 //! Open and closed loops, and the histories they leave.
 
 use crate::support::{Act, Memory, Nobody, Server, Store, only, session};
-use checker::history::{Event, Kind, Outcome, Phase, pair};
+use history::{Event, Kind, Outcome, Phase, pair};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;

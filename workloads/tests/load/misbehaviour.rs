@@ -1,7 +1,7 @@
 //! What the history says when a node misbehaves in a known way.
 
 use crate::support::{Act, Memory, Nobody, Server, only, raw_server, session};
-use checker::history::{Event, Kind, Phase, Process};
+use history::{Event, Kind, Phase, Process};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;

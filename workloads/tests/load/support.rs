@@ -1,7 +1,7 @@
 //! A recorder in memory, and servers whose every answer is scripted.
 
 use bytes::Bytes;
-use checker::history::{Event, Kind, Process, Recorder};
+use history::{Event, Kind, Process, Recorder};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;

@@ -8,7 +8,7 @@ use super::super::{
     marks::Datum,
 };
 use super::{not_known, numbers::Numbers, refused};
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use serde_json::Value;
 
 /// Which element comes out.

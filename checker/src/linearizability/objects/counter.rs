@@ -1,7 +1,7 @@
 //! A number that is added to and read.
 
 use super::{Specification, not_known};
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use serde_json::Value;
 
 /// Zero at first.

@@ -14,7 +14,7 @@ pub(super) use mutex::Mutex;
 pub(super) use set::{Set, SetAction};
 
 use super::Specification;
-use crate::history::Outcome;
+use history::Outcome;
 
 /// Whether an operation failed because of what it found, which makes it an observation.
 fn refused(outcome: &Outcome) -> bool {

@@ -6,7 +6,7 @@ use super::super::{
     depth_first::{Ahead, Classes, Object, Subject, count},
 };
 use super::not_known;
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::sync::Arc;

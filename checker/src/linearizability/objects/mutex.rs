@@ -1,7 +1,7 @@
 //! A lock that one holder has at a time.
 
 use super::{Specification, not_known, refused};
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 
 /// Free at first. Whoever releases it need not be who acquired it.
 pub(in super::super) struct Mutex;

@@ -7,7 +7,7 @@ use super::super::{
     judge::{impossible, until},
 };
 use super::{LOOKS, words};
-use crate::history::Operation;
+use history::Operation;
 use rustc_hash::FxHashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -13,7 +13,7 @@ use super::{
     object::Op,
     values::Values,
 };
-use crate::history::Operation;
+use history::Operation;
 use rustc_hash::FxHashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use words::Words;

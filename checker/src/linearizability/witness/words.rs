@@ -5,7 +5,7 @@ use super::super::{
     object::{Action, Op},
     values::Values,
 };
-use crate::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 
 /// Values named before "and N more".
 const VALUES_NAMED: usize = 8;

@@ -4,7 +4,7 @@ use super::script::{assert_says, begin, fail, history, info, ok, one_by_one, the
 use checker::elements::{Answer, Class, Kind, Options, check, check_with};
 use serde_json::{Value, json};
 
-fn reads(balances: &[Value]) -> Vec<checker::history::Operation> {
+fn reads(balances: &[Value]) -> Vec<history::Operation> {
     let reads: Vec<_> = balances.iter().map(|balances| ("read", Value::Null, balances.clone())).collect();
     one_by_one(&reads)
 }

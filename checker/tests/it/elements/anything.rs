@@ -1,7 +1,7 @@
 //! Whatever a history holds, a check answers.
 
 use checker::elements::{Kind, Options, check_with};
-use checker::history::{Operation, Outcome, Phase};
+use history::{Operation, Outcome, Phase};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

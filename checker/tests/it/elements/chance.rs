@@ -1,7 +1,7 @@
 //! Histories by chance: an object is used by a few processes, and sometimes it, or what it answers, is bent.
 
 use super::script::{Step, begin, fail, final_read, history, info, ok, whole};
-use checker::history::Operation;
+use history::Operation;
 use rand::{RngExt, rngs::ChaCha8Rng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -78,7 +78,7 @@ fn nothing_there_is_zero_and_no_read_is_no_answer() {
 }
 
 /// Adds of 10 and -1 that happened, of 5 and 7 that perhaps did, then two final reads.
-fn finals(first: i64, second: i64) -> Vec<checker::history::Operation> {
+fn finals(first: i64, second: i64) -> Vec<history::Operation> {
     history([
         begin(0, "add", 10),
         ok(0, 10),

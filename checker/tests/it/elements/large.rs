@@ -3,7 +3,7 @@
 use super::chance::{Counter, Object, Queue, Set, Shape, used};
 use super::script::one_by_one;
 use checker::elements::{Answer, Kind, Options, check, check_with};
-use checker::history::Operation;
+use history::Operation;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use serde_json::{Value, json};
 use std::time::Instant;

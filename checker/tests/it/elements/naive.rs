@@ -1,7 +1,7 @@
 //! The definitions of the checks, applied event by event, subset by subset, without a thought for time.
 
 use super::script::{list, whole};
-use checker::history::{Operation, Outcome, Phase};
+use history::{Operation, Outcome, Phase};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

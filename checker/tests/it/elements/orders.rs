@@ -1,7 +1,7 @@
 //! Brute force: is there an order of the operations that an object could have gone through?
 
 use super::script::{list, whole};
-use checker::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use serde_json::Value;
 
 /// What happens to an object's state; none if that cannot happen. The result is none if nobody knows it.

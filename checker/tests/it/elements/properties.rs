@@ -4,7 +4,7 @@ use super::chance::{Counter, Object, Queue, Set, Shape, used};
 use super::script::{one_by_one, values};
 use super::{naive, orders};
 use checker::elements::{Answer, Class, Kind, Latencies, Options, Verdict, check, check_with};
-use checker::history::Operation;
+use history::Operation;
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

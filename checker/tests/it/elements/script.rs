@@ -1,7 +1,7 @@
 //! Histories written step by step: event `n` happens `n` milliseconds after the start.
 
 use checker::elements::{Answer, Class, Verdict};
-use checker::history::{Event, Kind, Operation, Phase, Process, pair};
+use history::{Event, Kind, Operation, Phase, Process, pair};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

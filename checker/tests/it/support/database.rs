@@ -1,7 +1,7 @@
 //! A small database with concurrent clients, sound or flawed in one known way.
 
-use checker::history::{Operation, Outcome};
 use checker::transactions::Workload;
+use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Histories made from a seed: by running a sound register under chance, then bending what it answered.
 
-use checker::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::IndexedRandom};
 use serde_json::{Value, json};
 

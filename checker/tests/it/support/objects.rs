@@ -1,7 +1,7 @@
 //! Histories of sound containers, locks, counters and transactions, made from a seed, and bent ones.
 
-use checker::history::{Operation, Outcome};
 use checker::linearizability::Model;
+use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! The oracle for objects that hold more than one value: tries every order, and shares nothing with the checker.
 
-use checker::history::{Operation, Outcome};
 use checker::linearizability::Model;
+use history::{Operation, Outcome};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 

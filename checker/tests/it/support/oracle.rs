@@ -1,7 +1,7 @@
 //! Decides small histories by trying every order: slow, short, and written without looking at the checker.
 
-use checker::history::{Operation, Outcome};
 use checker::linearizability::Model;
+use history::{Operation, Outcome};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 

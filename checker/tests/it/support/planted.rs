@@ -1,7 +1,7 @@
 //! Anomalies planted into large sound histories of transactions.
 
-use checker::history::{Operation, Outcome};
 use checker::transactions::Workload;
+use history::{Operation, Outcome};
 use serde_json::{Value, json};
 
 /// What is planted into a sound history.

@@ -1,8 +1,8 @@
 //! Whatever the values are, the check ends with an answer.
 
 use super::written::transaction;
-use checker::history::{Operation, Outcome};
 use checker::transactions::{Options, Workload, check};
+use history::{Operation, Outcome};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use crate::support::database::{Mode, Shape, run};
 use crate::support::share::{share, tell};
-use checker::history::{Operation, Outcome};
 use checker::transactions::{Answer, Consistency, Options, Verdict, Workload, check};
+use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::IndexedRandom};
 use serde_json::Value;
 use std::collections::BTreeMap;

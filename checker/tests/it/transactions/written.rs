@@ -1,6 +1,6 @@
 //! Histories as text, for tests to be read.
 
-use checker::history::{Operation, Outcome};
+use history::{Operation, Outcome};
 use serde_json::{Value, json};
 
 /// One transaction a line: `p1 4..9 fail append x 1; r y [1 2]`. Without `p1` each has a process of its own,

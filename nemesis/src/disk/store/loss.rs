@@ -145,7 +145,7 @@ impl Loss {
                 "{} with {} that were synced: {}",
                 count(self.only_folders.files, "name"),
                 count(self.only_folders.bytes, "byte"),
-                checker::history::ONLY_FOLDERS
+                history::ONLY_FOLDERS
             ));
         }
         lines.extend(self.torn.as_ref().map(Torn::in_words));

@@ -163,7 +163,7 @@ impl Torn {
                 let inside = if cut.is_multiple_of(SECTOR as u64) {
                     String::new()
                 } else {
-                    format!(": {}", checker::history::INSIDE_SECTOR)
+                    format!(": {}", history::INSIDE_SECTOR)
                 };
                 let (of, there) = (count(of, "byte"), grouped(to - from));
                 format!("{path}: of a write of {of} at {at} the {side} {there} are there{inside}")

@@ -1,0 +1,114 @@
+//! What a reader builds up: events in the order of the file, the lines they stand on, and notes.
+
+use super::{
+    budget::Budget,
+    clients::{Clients, Who},
+    fault::{Fault, newlines},
+};
+use history::{Event, Header};
+
+/// A history while it is read.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    /// Present only in our own files.
+    pub(super) header: Option<Header>,
+    pub(super) events: Vec<Event>,
+    /// The line of each event.
+    pub(super) lines: Vec<u32>,
+    /// What was left out or changed, in words.
+    pub(super) notes: Vec<String>,
+    /// What the verdict leaves out, a clause each; it becomes part of the verdict's sentence.
+    pub(super) unjudged: Vec<String>,
+    /// Whether the file ends inside an event.
+    pub(super) unfinished: bool,
+    /// Processes with a name, or without one.
+    pub(super) clients: Clients,
+    /// Whether an event has a time before that of an event above it.
+    pub(super) times_go_back: bool,
+    /// How many events have a time of their own.
+    pub(super) timed: usize,
+    pub(super) budget: Budget,
+    bytes: &'a [u8],
+    counted_to: usize,
+    line: u32,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(bytes: &'a [u8], budget: Budget) -> Self {
+        Self {
+            header: None,
+            events: Vec::new(),
+            lines: Vec::new(),
+            notes: Vec::new(),
+            unjudged: Vec::new(),
+            unfinished: false,
+            clients: Clients::default(),
+            times_go_back: false,
+            timed: 0,
+            budget,
+            bytes,
+            counted_to: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of a place; places may only go forward.
+    pub(super) fn line_of(&mut self, offset: usize) -> u32 {
+        let passed = &self.bytes[self.counted_to..offset];
+        let newlines = newlines(passed);
+        self.line = self.line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
+        self.counted_to = offset;
+        self.line
+    }
+
+    /// Adds the event of a process that stands at `offset`. One without a time gets the next nanosecond; the order of
+    /// times is [settled](super::order::settle) at the end.
+    pub(super) fn push(
+        &mut self,
+        offset: usize,
+        mut event: Event,
+        time: Option<u64>,
+        who: Who,
+    ) -> Result<(), Fault> {
+        let last = self.events.last().map(|event| event.time);
+        self.timed += usize::from(time.is_some());
+        self.times_go_back |= time < last && time.is_some();
+        event.time = time.unwrap_or_else(|| last.map_or(0, |last| last.saturating_add(1)));
+        event.process = self.clients.process(who);
+        self.push_as_is(offset, event)
+    }
+
+    /// Adds the event that stands at `offset` with the time it has.
+    pub(super) fn push_as_is(&mut self, offset: usize, event: Event) -> Result<(), Fault> {
+        self.budget.spend_event(offset, &event)?;
+        let line = self.line_of(offset);
+        grow(&mut self.events);
+        grow(&mut self.lines);
+        self.events.push(event);
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Notes that the file ends inside an event.
+    pub(super) fn note_cut(&mut self) {
+        self.unfinished = true;
+        self.notes
+            .push("the file ends inside an event, which is left out: the history is unfinished".to_owned());
+    }
+
+    /// Adds a note about `count` things, unless there are none.
+    pub(super) fn count_note(&mut self, count: usize, one: &str, many: &str) {
+        match count {
+            0 => {}
+            1 => self.notes.push(format!("1 {one}")),
+            _ => self.notes.push(format!("{count} {many}")),
+        }
+    }
+}
+
+/// Grows by a quarter instead of doubling, so that memory stays near what the events need.
+fn grow<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact((items.len() / 4).max(64));
+    }
+}

@@ -1,0 +1,83 @@
+//! Reads and writes the history formats of the field.
+//!
+//! [`read`] takes a whole file and gives the same [`Event`]s for every format; [`write()`] goes the other way
+//! and refuses by name what a format cannot express. Formats are found by looking at the file, models by the
+//! operations in it, and what was guessed is said in [`Read::notes`].
+//!
+//! ```
+//! use formats::{Format, Options, read, write};
+//!
+//! let log = b"INFO  jepsen.util - 4\t:invoke\t:cas\t[1 2]\nINFO  jepsen.util - 4\t:fail\t:cas\t[1 2]\n";
+//! let history = read(log, "etcd_000.log", &Options::default())?;
+//! assert_eq!(history.format, Format::JepsenLog);
+//! assert_eq!(history.model()?, "cas-register");
+//! // Here a failed compare-and-set means that the value differed: as good as a read.
+//! assert_eq!(history.events[1].error.as_deref(), Some("precondition"));
+//! let edn = write(&history.events, &history.header, Format::JepsenEdn)?;
+//! assert!(edn.starts_with(b"{:index 0, :time 0, :type :invoke, :process 4, :f :cas, :value [1 2]}"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What readers build is bounded: structures nest at most [`MAX_DEPTH`] deep, memory stays below ten times
+//! the file and 64 MiB or what [`Options::memory`] says, and numbers that could not be kept exactly are
+//! refused.
+
+mod budget;
+mod clients;
+mod draft;
+mod edn;
+mod exact;
+mod failed_cas;
+mod fault;
+mod format;
+mod independent;
+mod intervals;
+mod json;
+mod model;
+mod options;
+mod order;
+mod processes;
+mod readers;
+mod result;
+mod sniff;
+mod unpack;
+mod writers;
+
+pub use edn::MAX_DEPTH;
+pub use failed_cas::FailedCas;
+pub use fault::ReadError;
+pub use format::{Format, UnknownFormat};
+pub use model::ModelGuess;
+pub use options::Options;
+pub use result::Read;
+pub use unpack::unpack;
+pub use writers::{OPERATIONS_COLUMNS, WriteError};
+
+use budget::Budget;
+use history::{Event, Header};
+use std::borrow::Cow;
+
+/// Reads a whole file, which may be compressed. `name` is the file's name; its extension decides only where the content does not.
+pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadError> {
+    let unpacked = unpack(bytes)?;
+    let bytes = unpacked.as_ref();
+    let name = unpack::plain_name(name);
+    let (format, how) = match options.format {
+        Some(format) => (format, None),
+        None => sniff::format(bytes, name).map_err(|fault| fault.locate(bytes))?,
+    };
+    let exact = match format {
+        Format::ElleJson => json::with_large_integers_as_text(bytes),
+        _ => Cow::Borrowed(bytes),
+    };
+    let bytes = exact.as_ref();
+    let budget = Budget::new(bytes.len(), options.memory);
+    let draft = readers::read(format, bytes, budget).map_err(|fault| fault.locate(bytes))?;
+    result::finish(draft, format, how, options).map_err(|fault| fault.locate(bytes))
+}
+
+/// Writes a whole file. Events of the nemesis are left out where a format has only operations, and so are
+/// operations that certainly did not happen where a format cannot say that; neither changes a verdict.
+pub fn write(events: &[Event], header: &Header, format: Format) -> Result<Vec<u8>, WriteError> {
+    writers::write(events, header, format)
+}

@@ -1,0 +1,137 @@
+//! What operations of etcd say beside the values of keys: whether a key was there, and the store's revision.
+//!
+//! Each is a function of the store's state, so that operations on it alone must fit one order as well (a projection of
+//! a linearizable object is linearizable). Each becomes a key of its own.
+
+use super::meaning::Part;
+use super::request::{Does, Entry, Step};
+use super::revisions::Revisions;
+use history::Kind;
+use serde_json::{Value, json};
+
+/// The key of the store's revision.
+const REVISION: &str = "revision of the store";
+
+/// What a part says of whether its key was there; only for keys of which a delete says so.
+pub(super) fn presence(part: &Part, revisions: &Revisions) -> Option<Part> {
+    if !revisions.removes(&part.key) {
+        return None;
+    }
+    let present = |value: &Value| if value.is_null() { Value::Null } else { Value::Bool(true) };
+    let (f, argument, result) = match part.f {
+        "get" => ("get", Value::Null, present(&part.result)),
+        "put" => ("put", Value::Bool(true), Value::Bool(true)),
+        "delete" if part.removed => ("cas", json!([true, null]), json!([true, null])),
+        "delete" => ("delete", Value::Null, Value::Null),
+        "cas" => {
+            let pair = json!([present(part.argument.get(0)?), present(part.argument.get(1)?)]);
+            ("cas", pair.clone(), pair)
+        }
+        _ => return None,
+    };
+    let result = if part.kind == Kind::Ok { result } else { Value::Null };
+    let key = format!("{} exists", part.key);
+    Some(Part { f, key, argument, kind: part.kind, result, removed: false })
+}
+
+/// The revisions of a history, where all its changes were answered: each change counts up by one.
+#[derive(Debug, Default)]
+pub(super) struct Counter {
+    /// Changes of unknown outcome, and changes that no revision is known of.
+    unknown: usize,
+    /// The smallest revision that can have been there at the start.
+    first: Option<i64>,
+}
+
+impl Counter {
+    pub(super) fn learn(&mut self, entry: &Entry) {
+        match says(entry) {
+            Says::Unknown => self.unknown += 1,
+            Says::Changed(revision) => self.see(revision - 1),
+            Says::Read(revision) => self.see(revision),
+            Says::Nothing => {}
+        }
+    }
+
+    fn see(&mut self, revision: i64) {
+        self.first = Some(self.first.map_or(revision, |first| first.min(revision)));
+    }
+
+    /// The revision that the store had at the start, as an operation before all others.
+    pub(super) fn start(&self) -> Option<Part> {
+        let first = self.first.filter(|_| self.unknown == 0)?;
+        Some(part("put", json!(first), json!(first)))
+    }
+
+    /// What an operation says of the revision.
+    pub(super) fn part(&self, entry: &Entry) -> Option<Part> {
+        if self.unknown > 0 {
+            return None;
+        }
+        match says(entry) {
+            Says::Changed(revision) => {
+                let pair = json!([revision - 1, revision]);
+                Some(part("cas", pair.clone(), pair))
+            }
+            Says::Read(revision) => Some(part("get", Value::Null, json!(revision))),
+            Says::Unknown | Says::Nothing => None,
+        }
+    }
+
+    /// What is not judged, in a clause.
+    pub(super) fn unjudged(&self) -> Option<String> {
+        let changes = self.unknown;
+        (changes > 0 && self.first.is_some())
+            .then(|| format!("revisions of the store ({changes} changes have an unknown outcome)"))
+    }
+}
+
+fn part(f: &'static str, argument: Value, result: Value) -> Part {
+    Part { f, key: REVISION.to_owned(), argument, kind: Kind::Ok, result, removed: false }
+}
+
+/// What an operation says of the store's revision.
+enum Says {
+    Changed(i64),
+    Read(i64),
+    Nothing,
+    Unknown,
+}
+
+fn says(entry: &Entry) -> Says {
+    let (input, output) = (&entry.input, &entry.output);
+    let revision = output.revision;
+    let changing = |steps: &Option<Vec<Step>>| {
+        steps.iter().flatten().any(|step| matches!(step.does(), Ok(Does::Put { .. } | Does::Delete(_))))
+    };
+    match (input.kind.as_str(), &input.range, &input.txn) {
+        ("range", Some(range), _)
+            if output.answered() && !output.stale() && range.revision == 0 && revision > 0 =>
+        {
+            Says::Read(revision)
+        }
+        ("range" | "defragment" | "compact" | "leaseGrant", ..) => Says::Nothing,
+        ("txn", _, Some(txn)) => {
+            let Some(answer) = output.txn.as_ref().filter(|_| output.answered()) else {
+                let may = changing(&txn.operations_on_success) || changing(&txn.operations_on_failure);
+                return if may { Says::Unknown } else { Says::Nothing };
+            };
+            let steps = if answer.failure { &txn.operations_on_failure } else { &txn.operations_on_success };
+            let changed = steps.iter().flatten().zip(answer.results.iter().flatten()).any(|(step, found)| {
+                match step.does() {
+                    Ok(Does::Put { .. }) => true,
+                    Ok(Does::Delete(_)) => found.deleted != Some(0),
+                    Ok(Does::Get(_) | Does::List) | Err(_) => false,
+                }
+            });
+            match (changed, revision > 0) {
+                (true, true) => Says::Changed(revision),
+                (true, false) => Says::Unknown,
+                (false, true) => Says::Read(revision),
+                (false, false) => Says::Nothing,
+            }
+        }
+        // A revoked lease removes its keys, in a revision of its own if there are any.
+        _ => Says::Unknown,
+    }
+}

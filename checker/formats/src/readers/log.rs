@@ -1,0 +1,174 @@
+//! Reads the log lines of Jepsen runs: `INFO  jepsen.util - 4\t:invoke\t:cas\t[1 2]`.
+//!
+//! As Porcupine reads them: a read that timed out says nothing, a write or compare-and-set that timed out may
+//! have happened, the register starts empty, and `nil` is a value.
+
+use super::super::{
+    budget::Budget,
+    draft::Draft,
+    edn::{Edn, Parser, to_value},
+    fault::Fault,
+};
+use super::{note_others, raw::Raw};
+use history::Kind;
+use serde_json::Value;
+
+pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut draft = Draft::new(bytes, budget);
+    let (mut others, mut noise, mut timeouts, mut report) = (0, 0, 0, 0);
+    // Whether lines begin as those of a log do; a report behind the log quotes operations without that.
+    let mut logged = None;
+    let mut offset = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        match parts(line) {
+            None => noise += usize::from(!line.trim_ascii().is_empty()),
+            Some(parts) => {
+                let prefixed = !line[..parts.process.0].trim_ascii().is_empty();
+                if *logged.get_or_insert(prefixed) != prefixed {
+                    report += 1;
+                    offset += line.len();
+                    continue;
+                }
+                let raw = raw(line, &parts).map_err(|fault| fault.shifted(offset))?;
+                let event = raw.event().map_err(|message| Fault::at(offset + parts.process.0, message))?;
+                match event {
+                    None => others += 1,
+                    Some((mut event, _, who)) => {
+                        let timed_out = event.error.as_deref().is_some_and(names_timeout);
+                        if event.kind == Kind::Fail && event.f != "read" && timed_out {
+                            event.kind = Kind::Info;
+                            timeouts += 1;
+                        }
+                        draft.push(offset, event, None, who)?;
+                    }
+                }
+            }
+        }
+        offset += line.len();
+    }
+    if draft.events.is_empty() {
+        return Err(Fault::whole_file(
+            "no line is an operation; they should be like: INFO  jepsen.util - 4\\t:invoke\\t:write\\t3",
+        ));
+    }
+    note_others(&mut draft, others);
+    draft.count_note(
+        noise,
+        "line is no operation and was passed over",
+        "lines are no operations and were passed over",
+    );
+    draft.count_note(
+        report,
+        "line quotes an operation in another form than the log's lines and was passed over",
+        "lines quote operations in another form than the log's lines and were passed over",
+    );
+    draft.count_note(
+        timeouts,
+        "update that failed by a time-out is taken to be of unknown outcome",
+        "updates that failed by time-outs are taken to be of unknown outcome",
+    );
+    Ok(draft)
+}
+
+/// Whether an error is a time-out: `:timed-out`, `[:timeout "…"]`, `SocketTimeoutException`; not `:runtime-exception`.
+fn names_timeout(error: &str) -> bool {
+    let mut words: Vec<String> = Vec::new();
+    let mut last_lower = false;
+    for letter in error.chars() {
+        if letter.is_ascii_alphabetic() {
+            if words.is_empty() || letter.is_ascii_uppercase() && last_lower {
+                words.push(String::new());
+            }
+            words.last_mut().expect("one was pushed").push(letter.to_ascii_lowercase());
+        } else {
+            words.push(String::new());
+        }
+        last_lower = letter.is_ascii_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    let single = words.iter().any(|word| matches!(word.as_str(), "timeout" | "timeouts" | "timedout"));
+    single || words.windows(2).any(|pair| matches!([&*pair[0], &*pair[1]], ["time" | "timed", "out"]))
+}
+
+/// Whether a line is an operation.
+pub(in super::super) fn is_log_line(line: &[u8]) -> bool {
+    parts(line).is_some()
+}
+
+/// A token by its place in the line.
+type Token = (usize, usize);
+
+struct Parts {
+    process: Token,
+    kind: Token,
+    f: Token,
+}
+
+/// The process, type and function: the first type that stands between a process and a keyword.
+fn parts(line: &[u8]) -> Option<Parts> {
+    // A map is EDN, however much it may look like a line of a log.
+    if line.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    let (mut process, mut kind): (Option<Token>, Option<Token>) = (None, None);
+    let mut start = 0;
+    for word in line.split(u8::is_ascii_whitespace) {
+        let token = (start, start + word.len());
+        start += word.len() + 1;
+        if word.is_empty() {
+            continue;
+        }
+        if let (Some(process), Some(kind)) = (process, kind)
+            && word.len() > 1
+            && word[0] == b':'
+        {
+            return Some(Parts { process, kind, f: token });
+        }
+        match kind.take() {
+            None if matches!(word, b":invoke" | b":ok" | b":fail" | b":info") && process.is_some() => {
+                kind = Some(token);
+            }
+            Some(_) | None => {
+                let names_process = word.iter().all(u8::is_ascii_digit) || word[0] == b':';
+                process = names_process.then_some(token);
+            }
+        }
+    }
+    None
+}
+
+/// What stands on the line; places in errors are places in the line.
+fn raw(line: &[u8], parts: &Parts) -> Result<Raw, Fault> {
+    let word = |(from, to): Token| String::from_utf8_lossy(&line[from..to]).into_owned();
+    let process = word(parts.process);
+    let mut raw = Raw {
+        kind: Value::from(word(parts.kind)),
+        f: Value::from(word(parts.f)),
+        process: match process.parse::<u64>() {
+            Ok(number) => Value::from(number),
+            Err(_) if process.starts_with(':') => Value::from(process),
+            Err(_) => return Err(Fault::at(parts.process.0, format!("the process {process} is too large"))),
+        },
+        ..Raw::default()
+    };
+    let rest = parts.f.1;
+    let mut forms = Parser::new(&line[rest..]).map_err(|fault| fault.shifted(rest))?;
+    for name in ["value", "error"] {
+        forms.skip_blank().map_err(|fault| fault.shifted(rest))?;
+        if forms.peek().is_none() {
+            break;
+        }
+        let place = rest + forms.offset();
+        let form = match forms.form() {
+            Ok(form) => form,
+            // What follows the value may be anything.
+            Err(_) if name == "error" => Edn::Nil,
+            Err(fault) => return Err(fault.shifted(rest)),
+        };
+        let value = to_value(form).map_err(|message| Fault::at(place, message))?;
+        if let Some(field) = raw.field(name) {
+            *field = value;
+        }
+    }
+    Ok(raw)
+}

@@ -1,0 +1,160 @@
+//! One event in Jepsen's terms, whichever notation it was written in.
+
+use super::super::{budget::Budget, clients::Who, independent, json::Bounded};
+use history::{Event, Kind, Phase, Process};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+
+/// The fields of an operation map. Others are passed over. Text of a keyword has its colon.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) kind: Value,
+    pub(super) process: Value,
+    pub(super) f: Value,
+    pub(super) value: Value,
+    pub(super) key: Value,
+    pub(super) time: Value,
+    pub(super) error: Value,
+    pub(super) actual: Option<Value>,
+    pub(super) client: Value,
+    pub(super) node: Value,
+    pub(super) intended: Value,
+    pub(super) phase: Value,
+    /// Jepsen's mark of the reads after everything was healed.
+    pub(super) is_final: Value,
+}
+
+/// Reads the fields from a JSON object, as far as the budget goes.
+pub(super) struct RawObject<'b>(pub(super) &'b mut Budget);
+
+impl<'de> DeserializeSeed<'de> for RawObject<'_> {
+    type Value = Raw;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RawObject<'_> {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the object of an operation")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut raw = Raw::default();
+        while let Some(name) = entries.next_key::<String>()? {
+            match raw.field(&name) {
+                Some(field) => *field = entries.next_value_seed(Bounded(self.0))?,
+                None => {
+                    entries.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(raw)
+    }
+}
+
+impl Raw {
+    /// Where the value of this field goes; none for a field that is not needed.
+    pub(super) fn field(&mut self, name: &str) -> Option<&mut Value> {
+        Some(match name {
+            "type" => &mut self.kind,
+            "process" => &mut self.process,
+            "f" => &mut self.f,
+            "value" => &mut self.value,
+            "key" => &mut self.key,
+            "time" => &mut self.time,
+            "error" => &mut self.error,
+            "actual" => self.actual.insert(Value::Null),
+            "client" => &mut self.client,
+            "node" => &mut self.node,
+            "intended" => &mut self.intended,
+            "phase" => &mut self.phase,
+            "final?" => &mut self.is_final,
+            _ => return None,
+        })
+    }
+
+    /// The event, its time, if it has one, and its process; none for an event of the nemesis.
+    pub(super) fn event(self) -> Result<Option<(Event, Option<u64>, Who)>, String> {
+        let who = match &self.process {
+            Value::String(name) if bare(name).starts_with("nemesis") => return Ok(None),
+            Value::String(name) => Who::Name(bare(name).to_owned()),
+            Value::Null => Who::Missing,
+            process => Who::Number(process.as_u64().ok_or_else(|| {
+                format!("the process {process} should be a number from 0 on, or a name such as nemesis")
+            })?),
+        };
+        let kind = kind(&self.kind)?;
+        let f = match &self.f {
+            // Transactions often come without.
+            Value::Null => "txn".to_owned(),
+            Value::String(name) => bare(name).to_owned(),
+            other => return Err(format!("the f {other} should be a name, such as read")),
+        };
+        let mut event = Event::new(Process::Nemesis, kind, f);
+        event.key = Some(&self.key).filter(|key| !key.is_null()).map(independent::text);
+        event.value = self.value;
+        event.error = match self.error {
+            Value::Null => None,
+            Value::String(name) => Some(bare(&name).to_owned()),
+            other => Some(other.to_string()),
+        };
+        match kind {
+            Kind::Invoke => {
+                event.client = self.client.as_u64().and_then(|client| u32::try_from(client).ok());
+                event.node = self.node.as_str().map(|name| bare(name).to_owned());
+                event.intended = self.intended.as_u64();
+                event.phase = self.phase.as_str().and_then(phase);
+                if self.is_final == Value::Bool(true) {
+                    event.phase = Some(Phase::Final);
+                }
+            }
+            Kind::Fail | Kind::Info => error_from_value(&mut event),
+            Kind::Ok => {}
+        }
+        if let Some(actual) = self.actual.filter(|_| kind == Kind::Fail) {
+            event.actual = Some(actual);
+        }
+        Ok(Some((event, time(&self.time), who)))
+    }
+}
+
+/// Older files have the reason in place of the value, as a keyword: `:info :write :timed-out`.
+fn error_from_value(event: &mut Event) {
+    let reason = event.value.as_str().and_then(|text| text.strip_prefix(':'));
+    if let (None, Some(reason)) = (&event.error, reason) {
+        event.error = Some(reason.to_owned());
+        event.value = Value::Null;
+    }
+}
+
+/// A name without the colon of a keyword.
+fn bare(name: &str) -> &str {
+    name.strip_prefix(':').unwrap_or(name)
+}
+
+fn kind(kind: &Value) -> Result<Kind, String> {
+    match kind.as_str().map(bare) {
+        Some("invoke") => Ok(Kind::Invoke),
+        Some("ok") => Ok(Kind::Ok),
+        Some("fail") => Ok(Kind::Fail),
+        Some("info") => Ok(Kind::Info),
+        Some(_) | None if kind.is_null() => Err("this operation has no type".to_owned()),
+        Some(_) | None => Err(format!("the type {kind} should be invoke, ok, fail or info")),
+    }
+}
+
+fn phase(name: &str) -> Option<Phase> {
+    Phase::deserialize(Value::from(bare(name))).ok()
+}
+
+/// Nanoseconds; what lies before the start counts as the start.
+fn time(time: &Value) -> Option<u64> {
+    let number = time.as_number()?;
+    number.as_u64().or_else(|| number.as_i64().map(|_| 0))
+}

@@ -1,0 +1,140 @@
+//! A history as it was read, with all that was guessed on the way.
+
+use super::{
+    FailedCas, Format, ModelGuess, Options, ReadError, clients, draft::Draft, failed_cas, fault::Fault,
+    independent, model, order, processes,
+};
+use history::{Event, FORMAT_VERSION, Header, Kind, Operation, pair};
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The format it is in.
+    pub format: Format,
+    /// What the events belong to; made up where the file does not say (spec `converted`, seed 0, the year
+    /// 1970).
+    pub header: Header,
+    /// The events in their order. Times never decrease; where a file has none they count the events.
+    pub events: Vec<Event>,
+    /// What is known of the model.
+    pub model: ModelGuess,
+    /// What was guessed and why, and what was left out or changed; a sentence each.
+    pub notes: Vec<String>,
+    /// What the events say that no check judges; a clause each, for the verdict's sentence.
+    pub unjudged: Vec<String>,
+    /// Whether the file ends inside an event.
+    pub unfinished: bool,
+    lines: Vec<u32>,
+}
+
+impl Read {
+    /// The model's name; the error lists what can be said.
+    pub fn model(&self) -> Result<&str, ReadError> {
+        self.model.name()
+    }
+
+    /// The operations, paired process by process.
+    pub fn operations(&self) -> Result<Vec<Operation>, ReadError> {
+        pair(&self.events).map_err(|error| {
+            let line = self.line(error.event()).unwrap_or(0);
+            ReadError { line, column: line.min(1), message: error.to_string() }
+        })
+    }
+
+    /// The line of the file an event stands on, counted from 1.
+    pub fn line(&self, event: usize) -> Option<usize> {
+        self.lines.get(event).map(|&line| line as usize)
+    }
+}
+
+/// Does what all formats have in common, once the events are there.
+pub(super) fn finish(
+    mut draft: Draft<'_>,
+    format: Format,
+    how: Option<String>,
+    options: &Options,
+) -> Result<Read, Fault> {
+    if let Some(how) = how {
+        draft.notes.insert(0, how);
+    }
+    match format {
+        Format::JepsenEdn | Format::JepsenLog | Format::ElleJson => {
+            clients::settle(&mut draft)?;
+            order::settle(&mut draft)?;
+            split(&mut draft, options.independent)?;
+            processes::settle(&mut draft)?;
+        }
+        Format::PorcupineKv => {
+            clients::settle(&mut draft)?;
+            order::settle(&mut draft)?;
+            processes::settle(&mut draft)?;
+        }
+        Format::History | Format::OperationsCsv | Format::EtcdJson => {}
+    }
+    let meaning = options.failed_cas.unwrap_or_else(|| FailedCas::default_of(format));
+    failed_cas::apply(&mut draft.events, meaning);
+    note_failed_cas(&mut draft, meaning);
+    let model = match (&options.model, &draft.header) {
+        (Some(said), _) => ModelGuess::Said(said.clone()),
+        (None, Some(header)) => ModelGuess::Said(header.model.clone()),
+        (None, None) => model::guess(&draft.events),
+    };
+    if let ModelGuess::Plain(name) = model {
+        let mut note = format!("the model is taken to be {name}, by the names and values of the operations");
+        let stricter = model::stricter(name);
+        if !stricter.is_empty() {
+            note = format!("{note}; --model {} asks for more", stricter.join(" or "));
+        }
+        draft.notes.push(note);
+    }
+    let header = draft.header.unwrap_or_else(|| Header {
+        history: FORMAT_VERSION,
+        spec: "converted".to_owned(),
+        variant: "main".to_owned(),
+        model: model.name().unwrap_or("unknown").to_owned(),
+        seed: 0,
+        started: "1970-01-01T00:00:00Z".to_owned(),
+    });
+    Ok(Read {
+        format,
+        header,
+        events: draft.events,
+        model,
+        notes: draft.notes,
+        unjudged: draft.unjudged,
+        unfinished: draft.unfinished,
+        lines: draft.lines,
+    })
+}
+
+fn split(draft: &mut Draft<'_>, said: Option<bool>) -> Result<(), Fault> {
+    if said.unwrap_or_else(|| independent::guess(&draft.events)) {
+        independent::split(draft)?;
+        if said.is_none() {
+            draft.notes.push(
+                "every value is taken to be [key value], as in independent tests: all are pairs, and some can be \
+                 nothing else"
+                    .to_owned(),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn note_failed_cas(draft: &mut Draft<'_>, meaning: FailedCas) {
+    let said = |event: &Event| event.error.as_deref() == Some(failed_cas::PRECONDITION);
+    let failed = || draft.events.iter().filter(|event| event.kind == Kind::Fail && event.f == "cas");
+    let note = match meaning {
+        FailedCas::ValueDiffered if failed().any(said) => {
+            "a compare-and-set that failed is taken to have found another value"
+        }
+        FailedCas::AsSaid if failed().any(|event| !said(event)) => {
+            "a compare-and-set that failed without the error precondition is taken not to have happened"
+        }
+        FailedCas::DidNotHappen if failed().next().is_some() => {
+            "a compare-and-set that failed is taken not to have happened"
+        }
+        FailedCas::ValueDiffered | FailedCas::AsSaid | FailedCas::DidNotHappen => return,
+    };
+    draft.notes.push(note.to_owned());
+}

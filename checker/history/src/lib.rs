@@ -1,0 +1,24 @@
+//! What happened in a run, in the order in which it happened: the one type that load and faults share.
+//!
+//! A history is a sequence of [`Event`]s. An operation is invoked by a process and completes `ok` (it
+//! happened, with this result), `fail` (it certainly did not happen) or `info` (nobody knows). The order of
+//! events is their order in the file; times are for people and plots.
+
+mod event;
+mod operation;
+mod pair;
+mod phrases;
+mod read;
+mod write;
+
+pub use event::{Event, Header, Kind, Phase, Process, Recorder};
+pub use operation::{Operation, Outcome, OutcomeClass};
+pub use pair::{PairError, pair};
+pub use phrases::{INSIDE_SECTOR, ONLY_FOLDERS};
+pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
+pub use write::{write_event, write_header};
+
+/// Keeps the example in the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,79 @@
+//! The check that the replicas decided the same, slot by slot, from what they said after the run.
+
+use super::observed::Observed;
+use super::verdict::{Answer, Check, grouped, many};
+use super::{ResultsError, files};
+use checker::agreement::{Agreement, Decisions, Difference, agree};
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::Path;
+
+const NAME: &str = "agreement";
+
+/// One line of `decisions.jsonl`.
+#[derive(Debug, Deserialize)]
+struct Decision {
+    slot: u64,
+    command: Value,
+}
+
+/// What one replica said was decided, in the order in which it said it.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<(u64, Value)>>, ResultsError> {
+    let Some(text) = files::read_optional(path)? else { return Ok(None) };
+    let complete = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let mut decisions = Vec::new();
+    for (line, text) in complete.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let decision: Decision =
+            serde_json::from_str(text).map_err(|error| ResultsError::malformed(path, line + 1, &error))?;
+        decisions.push((decision.slot, decision.command));
+    }
+    Ok(Some(decisions))
+}
+
+/// Whether the replicas of a variant agree.
+pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, ResultsError> {
+    let mut said = Vec::new();
+    let mut silent = Vec::new();
+    for replica in &observed.plan.replicas {
+        let spare = observed.plan.spares.contains(replica);
+        match read(&folder.join("nodes").join(replica).join("decisions.jsonl"))? {
+            Some(slots) if !slots.is_empty() => said.push(Decisions { node: replica.clone(), slots }),
+            // A spare node that never became a member has decided nothing.
+            Some(_) | None if spare => {}
+            // A file is empty where the replica could not be asked.
+            Some(_) | None => silent.push(replica.as_str()),
+        }
+    }
+    let counts = said.iter().map(|decisions| {
+        format!("{} said {} were decided", decisions.node, many(decisions.slots.len() as u64, "slot"))
+    });
+    let counts: Vec<String> = counts.collect();
+    Ok(match agree(&said) {
+        Agreement::Invalid { differences, slots } => {
+            let reason =
+                format!("replicas say different commands were decided in {}", many(slots as u64, "slot"));
+            Check::new(NAME, Answer::Invalid, reason).with(differences.iter().map(in_words))
+        }
+        Agreement::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason).with(counts),
+        Agreement::Valid { .. } if !silent.is_empty() => {
+            let reason = format!(
+                "nothing is known of what {} decided: no decisions.jsonl, or an empty one",
+                silent.join(" and ")
+            );
+            Check::new(NAME, Answer::Unknown, reason).with(counts)
+        }
+        Agreement::Valid { compared, decided } => {
+            let reason = format!(
+                "the replicas agree on all {} that at least two of them know, of {} decided",
+                many(compared as u64, "slot"),
+                grouped(decided as u64)
+            );
+            Check::new(NAME, Answer::Valid, reason).with(counts)
+        }
+    })
+}
+
+fn in_words(difference: &Difference) -> String {
+    let said = difference.said.iter().map(|(command, nodes)| format!("{}: {command}", nodes.join(" and ")));
+    format!("slot {}: {}", difference.slot, said.collect::<Vec<_>>().join("; but "))
+}

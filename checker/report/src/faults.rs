@@ -1,0 +1,228 @@
+//! Each fault of the plan, joined with what the nemesis wrote into the history about it.
+
+use super::plan::FaultPlan;
+use history::{Event, Process};
+use serde::{Deserialize, Serialize};
+
+/// A fault: planned, and what became of it. Times are nanoseconds since the run's start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FaultRecord {
+    /// Its number in the plan.
+    pub fault: u32,
+    /// The word of the vocabulary, for example `kill`.
+    pub kind: String,
+    /// What people read on plots, for example `kill leader (n2)`.
+    pub label: String,
+    /// Whom it was aimed at, in the words of the spec.
+    pub target: String,
+    /// The nodes it hit, or should have hit.
+    pub nodes: Vec<String>,
+    /// When it should have started; none where only the run tells, or while the load never began.
+    pub planned_start_ns: Option<u64>,
+    /// When it should have been healed.
+    pub planned_end_ns: Option<u64>,
+    /// When it started; none if it never did.
+    pub start_ns: Option<u64>,
+    /// When it was over; none if it never was.
+    pub end_ns: Option<u64>,
+    /// Whether it could not be healed when it was over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unhealed: bool,
+    /// What proves that it took effect, from its start.
+    pub evidence: Vec<String>,
+    /// What was noted when it was healed.
+    pub healed: Vec<String>,
+    /// Why there is no evidence, if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_none: Option<String>,
+}
+
+impl FaultRecord {
+    /// Whether it started and left evidence.
+    pub fn took_effect(&self) -> bool {
+        self.start_ns.is_some() && !self.evidence.is_empty()
+    }
+
+    /// Whether it was in force at a time.
+    pub(crate) fn in_force(&self, time_ns: u64) -> bool {
+        let started = self.start_ns.is_some_and(|start| start <= time_ns);
+        started && self.end_ns.is_none_or(|end| time_ns < end)
+    }
+}
+
+/// What the nemesis puts into the `value` of its events.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(clippy::struct_field_names, reason = "the names are those of the event")]
+struct Note {
+    fault: Option<u32>,
+    event: String,
+    targets: Vec<String>,
+    evidence: Vec<String>,
+    label: Option<String>,
+    /// When it happened, in nanoseconds since the run's start. The event itself comes later: its evidence
+    /// took time to gather.
+    at: Option<u64>,
+    /// Whether anything that the system did met the fault, which is only known at its end; none where it shows by itself.
+    met: Option<bool>,
+    /// Whether it could be healed, at its end.
+    healed: Option<bool>,
+    /// What a reader should know besides.
+    note: Option<String>,
+    /// Why a node was free to end by itself, for example because its data had been damaged.
+    excuse: Option<String>,
+}
+
+fn notes(events: &[Event]) -> impl Iterator<Item = (&Event, Note)> {
+    events
+        .iter()
+        .filter(|event| event.process == Process::Nemesis)
+        .map(|event| (event, Note::deserialize(&event.value).unwrap_or_default()))
+}
+
+/// One record per planned fault, then one per fault of the history that nobody planned.
+pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u64>) -> Vec<FaultRecord> {
+    let mut records: Vec<FaultRecord> = plan
+        .iter()
+        .map(|fault| FaultRecord {
+            fault: fault.fault,
+            kind: fault.kind.clone(),
+            label: fault.label.clone(),
+            target: fault.target.clone(),
+            nodes: fault.nodes.clone().unwrap_or_default(),
+            planned_start_ns: load_start.zip(fault.start).map(|(load, start)| load + start),
+            planned_end_ns: load_start.zip(fault.end).map(|(load, end)| load + end),
+            start_ns: None,
+            end_ns: None,
+            unhealed: false,
+            evidence: Vec::new(),
+            healed: Vec::new(),
+            why_none: None,
+        })
+        .collect();
+    for (event, note) in notes(events) {
+        let Some(number) = note.fault else { continue };
+        let place = records.iter().position(|record| record.fault == number).unwrap_or_else(|| {
+            records.push(unplanned(number, event));
+            records.len() - 1
+        });
+        let at = note.at.unwrap_or(event.time).min(event.time);
+        let record = &mut records[place];
+        match note.event.as_str() {
+            "start" => {
+                record.start_ns.get_or_insert(at);
+                record.evidence.extend(note.evidence);
+                record.why_none = note.note;
+                if let Some(label) = note.label {
+                    record.label = label;
+                }
+                if !note.targets.is_empty() {
+                    record.nodes = note.targets;
+                }
+            }
+            "end" => {
+                record.end_ns = Some(at);
+                record.unhealed = note.healed == Some(false);
+                match note.met {
+                    Some(true) if record.evidence.is_empty() => record.evidence.clone_from(&note.evidence),
+                    Some(false) => record.evidence.clear(),
+                    Some(true) | None => {}
+                }
+                record.healed.extend(note.evidence);
+                record.why_none = note.note.or(record.why_none.take());
+            }
+            _ => {}
+        }
+    }
+    for record in &mut records {
+        if record.took_effect() {
+            record.why_none = None;
+        }
+    }
+    records
+}
+
+fn unplanned(fault: u32, event: &Event) -> FaultRecord {
+    FaultRecord {
+        fault,
+        kind: event.f.clone(),
+        label: event.f.clone(),
+        target: String::new(),
+        nodes: Vec::new(),
+        planned_start_ns: None,
+        planned_end_ns: None,
+        start_ns: None,
+        end_ns: None,
+        unhealed: false,
+        evidence: Vec::new(),
+        healed: Vec::new(),
+        why_none: None,
+    }
+}
+
+/// Every node that ended though nobody killed it and no fault excuses it, in a sentence.
+pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
+    notes(events)
+        .filter(|(event, note)| (event.f == "exit" || note.event == "exit") && note.excuse.is_none())
+        .map(|(event, note)| {
+            let who = if note.targets.is_empty() { "a node".to_owned() } else { note.targets.join(", ") };
+            let how = note.evidence.join("; ");
+            let seconds = (event.time as f64 - load_start.unwrap_or(0) as f64) / 1e9;
+            let when = match load_start {
+                Some(_) if seconds < 0.0 => format!("{:.3} s before the load began", -seconds),
+                Some(_) => format!("{seconds:.3} s after the load began"),
+                None => format!("{seconds:.3} s after the run's start"),
+            };
+            let how = if how.is_empty() { how } else { format!(": {how}") };
+            format!("{who} ended by itself {when}{how}")
+        })
+        .collect()
+}
+
+/// The nodes that stay down after everything was healed.
+pub(crate) fn gone(events: &[Event]) -> Vec<String> {
+    notes(events).filter(|(_, note)| note.event == "gone").flat_map(|(_, note)| note.targets).collect()
+}
+
+/// The nodes that ended by themselves and had an excuse, each once.
+pub(crate) fn excused(events: &[Event]) -> Vec<String> {
+    let excused = notes(events).filter(|(_, note)| note.excuse.is_some()).flat_map(|(_, note)| note.targets);
+    excused.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::records;
+    use history::{Event, Kind, Process};
+    use serde_json::json;
+
+    fn events(start: &[&str], met: Option<bool>) -> Vec<Event> {
+        let mut start_event = Event::new(Process::Nemesis, Kind::Info, "partition");
+        start_event.value = json!({"fault": 1, "event": "start", "evidence": start});
+        let mut end_event = Event::new(Process::Nemesis, Kind::Info, "partition");
+        end_event.value = json!({"fault": 1, "event": "end", "evidence": ["n1→n2: 3 frames dropped"]});
+        if let Some(met) = met {
+            end_event.value["met"] = met.into();
+            end_event.value["note"] = "no traffic of n1–n2 met the cut".into();
+        }
+        vec![start_event, end_event]
+    }
+
+    #[test]
+    fn what_nothing_met_took_no_effect() {
+        let probe = ["n1→n2: a probe got no answer in 100.0 ms"];
+        let [unmet] = &records(&[], &events(&probe, Some(false)), None)[..] else { panic!() };
+        assert!(!unmet.took_effect());
+        assert_eq!(unmet.why_none.as_deref(), Some("no traffic of n1–n2 met the cut"));
+        for met in [Some(true), None] {
+            let [record] = &records(&[], &events(&probe, met), None)[..] else { panic!() };
+            assert!(record.took_effect() && record.evidence == probe && record.why_none.is_none());
+        }
+    }
+
+    #[test]
+    fn what_met_it_later_is_evidence_too() {
+        let [late] = &records(&[], &events(&[], Some(true)), None)[..] else { panic!() };
+        assert_eq!(late.evidence, ["n1→n2: 3 frames dropped"]);
+    }
+}

@@ -1,0 +1,194 @@
+//! From a run's folder to its answer: reads what a run left, judges it, and writes tables, pictures and a page.
+//!
+//! Everything is made from the files of the folder, so that a run that was killed is reported like one that
+//! came to its end. What is in which file is said in `results/README.md`.
+
+mod agreement;
+mod checks;
+mod csv_files;
+mod disks;
+mod evidence;
+mod faults;
+mod files;
+mod gone;
+mod html;
+mod lanes;
+mod linearizable;
+mod liveness;
+mod obligations;
+mod observed;
+mod outages;
+mod plainly;
+mod plan;
+mod plot;
+mod promised;
+mod recovery;
+mod rounds;
+mod samples;
+mod sentences;
+mod statistics;
+pub mod sweep;
+mod touched;
+mod verdict;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+pub use csv_files::{FAULTS_COLUMNS, OUTAGES_COLUMNS, RECOVERIES_COLUMNS, SUMMARY_COLUMNS, medians_columns};
+pub use evidence::brief as brief_evidence;
+pub use faults::FaultRecord;
+pub use files::ResultsError;
+pub use lanes::lanes;
+pub use obligations::Obligation;
+
+pub use outages::Outage;
+pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
+pub use plot::{PICTURES, fault_colour};
+pub use recovery::Recovery;
+pub use rounds::{Figure, Spread, VariantMedians};
+pub use samples::{Sample, read_samples};
+pub use statistics::{BallotFigures, Counts, ProtocolFigures, Quantiles, Summary};
+pub use verdict::{Answer, Check, RunVerdict, VariantVerdict};
+pub use warnings::Warning;
+
+use observed::Observed;
+use std::path::Path;
+use std::time::Duration;
+
+/// Starts a deadline: called with the time a search may take when it begins, it returns what says whether
+/// that time is up. This crate reads no clock itself.
+pub type Deadline<'a> = &'a dyn Fn(Duration) -> Box<dyn Fn() -> bool + Sync>;
+
+/// Judges the run in a folder and writes `operations.csv`, `faults.csv`, `outages.csv` and `recoveries.csv`
+/// of each variant, `summary.csv`, `verdict.json`, the [`PICTURES`] and `report.html`. Each file appears whole or not at all.
+///
+/// What the run did not come to is missing from the answer, which is then unknown at best. A variant whose
+/// files cannot be read is `failed`; an error is returned only if there is no plan or nothing can be written.
+pub fn judge(dir: &Path, deadline: Deadline<'_>) -> Result<RunVerdict, ResultsError> {
+    match judge_read_only(dir, deadline)? {
+        (verdict, None) => Ok(verdict),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// The same where nothing need be written: gives the first file that could not be, if there is one.
+pub fn judge_read_only(
+    dir: &Path,
+    deadline: Deadline<'_>,
+) -> Result<(RunVerdict, Option<ResultsError>), ResultsError> {
+    let mut written = Ok(());
+    let plan = Plan::read(dir)?;
+    let mut observed = Vec::with_capacity(plan.variants.len());
+    let mut variants = Vec::with_capacity(plan.variants.len());
+    for variant in &plan.variants {
+        let folder = dir.join(&variant.name);
+        let (seen, unreadable) = match Observed::read(&folder, variant) {
+            Ok(seen) => (seen, None),
+            Err(error) => (Observed::new(variant.clone(), None, None, Vec::new()), Some(error)),
+        };
+        let mut verdict = judge_variant(&folder, &seen, deadline)?;
+        if let Some(error) = unreadable {
+            let check = Check::new("files", Answer::Failed, format!("{error}"));
+            verdict.checks.insert(0, check);
+            verdict.answer = Answer::Failed;
+        }
+        if seen.history {
+            written = written
+                .and_then(|()| csv_files::operations(&folder.join("operations.csv"), &seen))
+                .and_then(|()| csv_files::faults(&folder.join("faults.csv"), &verdict.faults))
+                .and_then(|()| csv_files::outages(&folder.join("outages.csv"), &verdict.outages))
+                .and_then(|()| csv_files::recoveries(&folder.join("recoveries.csv"), &verdict.recoveries));
+        }
+        observed.push(seen);
+        variants.push(verdict);
+    }
+    let verdict = combine(&plan, variants);
+    // Of each variant the pictures show one round.
+    observed.retain(|seen| verdict.medians.iter().any(|medians| medians.shown == seen.plan.name));
+    let written = written.and_then(|()| write(dir, &plan, &observed, &verdict));
+    Ok((verdict, written.err()))
+}
+
+fn judge_variant(
+    folder: &Path,
+    observed: &Observed,
+    deadline: Deadline<'_>,
+) -> Result<VariantVerdict, ResultsError> {
+    let outages = outages::outages(observed);
+    let summary = Summary::new(observed, &outages);
+    let mut checks = Vec::new();
+    if observed.plan.check.linearizable {
+        let stop = deadline(observed.plan.check.timeout);
+        checks.push(gone::excuse(linearizable::check(observed, &*stop), observed));
+    }
+    if observed.plan.check.agreement {
+        checks.push(gone::excuse(agreement::check(folder, observed)?, observed));
+    }
+    checks.push(gone::excuse(checks::processes(observed), observed));
+    checks.extend(liveness::check(observed));
+    checks.push(checks::faults(observed));
+    checks.push(checks::load(observed, &summary));
+    let obligations = obligations::of(observed);
+    checks.extend(obligations::check(observed, &obligations));
+    checks.push(checks::complete(observed));
+    Ok(VariantVerdict {
+        variant: observed.plan.name.clone(),
+        of: observed.plan.of.clone(),
+        backoff: observed.plan.backoff.clone(),
+        disk: observed.plan.disk.clone(),
+        answer: Answer::combined(checks.iter().map(|check| check.answer)),
+        checks,
+        obligations,
+        warnings: warnings::of(observed, &summary),
+        summary,
+        faults: observed.faults.clone(),
+        outages,
+        recoveries: recovery::recoveries(observed),
+        notes: observed.notes.clone(),
+    })
+}
+
+fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
+    let answer = Answer::combined(variants.iter().map(|variant| variant.answer));
+    let medians = rounds::medians(&variants);
+    let reading = if sentences::differ_in_backoff(plan) { sentences::reading(&medians) } else { None };
+    RunVerdict {
+        answer,
+        sentence: verdict::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
+        reading,
+        warnings: variants.iter().flat_map(|variant| variant.warnings.clone()).collect(),
+        spec: plan.spec.clone(),
+        about: plan.about.clone(),
+        seed: plan.seed,
+        started: plan.started.clone(),
+        machine: plan.machine.clone(),
+        again: plan.command(),
+        bench: plan.bench.clone(),
+        checker: env!("CARGO_PKG_VERSION").to_owned(),
+        rounds: plan.rounds(),
+        medians,
+        variants,
+    }
+}
+
+fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -> Result<(), ResultsError> {
+    csv_files::summary(&dir.join("summary.csv"), &verdict.variants)?;
+    if verdict.rounds > 1 {
+        csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
+    }
+    let mut json = serde_json::to_vec_pretty(verdict).expect("a verdict has only text keys and plain values");
+    json.push(b'\n');
+    files::write_whole(&dir.join("verdict.json"), &json)?;
+    let pictures = plot::pictures(plan, observed, verdict);
+    for name in PICTURES {
+        let path = dir.join(name);
+        match pictures.iter().find(|(drawn, _)| *drawn == name) {
+            Some((_, png)) => files::write_whole(&path, png)?,
+            // One that an earlier report drew would show what this one does not say.
+            None => files::remove(&path)?,
+        }
+    }
+    let page = html::report(verdict, &pictures);
+    files::write_whole(&dir.join("report.html"), page.as_bytes())
+}

@@ -1,0 +1,80 @@
+//! Which kinds of operation must have succeeded, and in which phase.
+
+use super::{Obligation, last_heal};
+use crate::observed::{Observed, answered};
+use crate::touched;
+use history::{Operation, Outcome, Phase};
+use std::collections::BTreeMap;
+
+fn is_ok(operation: &Operation) -> bool {
+    matches!(operation.outcome, Outcome::Ok(_))
+}
+
+/// A history without phases is all load.
+fn in_load(operation: &Operation) -> bool {
+    matches!(operation.phase, Some(Phase::Load) | None)
+}
+
+/// Each kind of operation of the mix succeeded in the load; what succeeded in the warm-up met no fault.
+pub(super) fn in_the_load(observed: &Observed) -> Vec<Obligation> {
+    let mut kinds: BTreeMap<&str, u64> =
+        observed.plan.functions.iter().map(|name| (name.as_str(), 0)).collect();
+    let planned = !kinds.is_empty();
+    for operation in &observed.operations {
+        let ok = u64::from(is_ok(operation) && in_load(operation));
+        match kinds.get_mut(operation.f.as_str()) {
+            Some(count) => *count += ok,
+            // Final reads are no part of a planned mix.
+            None if planned => {}
+            None => drop(kinds.insert(&operation.f, ok)),
+        }
+    }
+    let obligation = |(kind, count): (&str, u64)| {
+        let what = format!("a {kind} succeeded in the load");
+        Obligation::new("load", "kind-in-load", what).count(count, 1)
+    };
+    kinds.into_iter().map(obligation).collect()
+}
+
+/// Where an order of operations is judged, something was written in the load and something was read at any time: of
+/// writes alone, or of reads alone, every order is right.
+pub(super) fn writes_and_reads(observed: &Observed) -> Vec<Obligation> {
+    let operations = &observed.operations;
+    if !operations.iter().any(|operation| touched::is_known(&operation.f)) {
+        return Vec::new();
+    }
+    let wrote = |operation: &&Operation| {
+        is_ok(operation) && in_load(operation) && !touched::writes(operation).is_empty()
+    };
+    let written = operations.iter().filter(wrote).count() as u64;
+    let read = operations.iter().filter(|operation| !touched::reads(operation).is_empty()).count() as u64;
+    vec![
+        Obligation::new("linearizable", "written", "something was written in the load").count(written, 1),
+        Obligation::new("linearizable", "read", "something was read").count(read, 1),
+    ]
+}
+
+/// Where there were faults and writes were tried in the recovery phase, one succeeded: a system that answers reads only
+/// does not serve again.
+pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
+    let healed = last_heal(observed)?;
+    let again = observed
+        .operations
+        .iter()
+        .filter(|operation| operation.phase == Some(Phase::Recovery) && operation.invoked_ns >= healed)
+        .filter(|operation| {
+            touched::is_known(&operation.f) && !matches!(operation.f.as_str(), "read" | "get")
+        });
+    let (mut tried, mut done) = (0_u64, 0_u64);
+    for operation in again {
+        tried += 1;
+        // A compare-and-set that found another value was carried out all the same.
+        done += u64::from(answered(&operation.outcome));
+    }
+    // Of fewer, all may be unlucky.
+    (tried >= 10).then(|| {
+        Obligation::new("liveness", "written-again", "a write succeeded after the last heal")
+            .after(Some(healed))
+            .count(done, 1)
+    })
+}

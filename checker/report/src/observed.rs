@@ -1,0 +1,235 @@
+//! Everything one variant left behind, read from its folder and put in order.
+
+use super::plan::{Load, PhaseSpan, VariantPlan};
+use super::samples::{Protocol, Sample, read_samples};
+use super::{FaultRecord, ResultsError, faults};
+use history::{Event, Operation, Outcome, OutcomeClass, Phase, Process, ReadError, pair, read_jsonl};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
+use std::path::Path;
+
+/// A span of time in nanoseconds since the run's start; the end does not belong to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Its beginning.
+    pub start: u64,
+    /// Its end.
+    pub end: u64,
+}
+
+impl Window {
+    /// Nanoseconds in it.
+    pub(crate) fn length(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Seconds in it.
+    pub(crate) fn seconds(self) -> f64 {
+        self.length() as f64 / 1e9
+    }
+
+    /// Whether there is no time in it.
+    pub(crate) fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+
+    /// Whether a time lies in it.
+    pub(crate) fn holds(self, time: u64) -> bool {
+        self.start <= time && time < self.end
+    }
+}
+
+/// One variant: its plan and what was observed of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Observed {
+    /// What was decided before.
+    pub plan: VariantPlan,
+    /// Every operation, in the order of invocation.
+    pub operations: Vec<Operation>,
+    /// Each fault of the plan with what became of it, then faults nobody planned.
+    pub faults: Vec<FaultRecord>,
+    /// Nodes that ended though nobody killed them, each in a sentence.
+    pub exits: Vec<String>,
+    /// Nodes that ended by themselves as a fault allows them, for example because it had damaged their data.
+    pub excused: Vec<String>,
+    /// Nodes that stay down after everything was healed, for example because their data were damaged.
+    pub gone: Vec<String>,
+    /// When each phase was, from `load.json` or, without it, from the operations.
+    pub phases: Vec<PhaseSpan>,
+    /// `load.json`, if the variant came to its end.
+    pub load: Option<Load>,
+    /// What the nodes said of themselves.
+    pub samples: Vec<Sample>,
+    /// What that says of the protocol.
+    pub protocol: Protocol,
+    /// Whether there is a history at all.
+    pub history: bool,
+    /// What is odd about the history, for example a last line cut off.
+    pub notes: Vec<String>,
+}
+
+/// What was read of a history file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReadHistory {
+    /// The events of the nemesis.
+    pub nemesis: Vec<Event>,
+    /// The operations paired from them.
+    pub operations: Vec<Operation>,
+    /// What is odd about it.
+    pub notes: Vec<String>,
+}
+
+impl ReadHistory {
+    /// Reads and pairs a history; none if there is no such file.
+    fn read(path: &Path) -> Result<Option<Self>, ResultsError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ResultsError::read(path, error)),
+        };
+        let history = match read_jsonl(BufReader::new(file)) {
+            Ok(history) => history,
+            // A bench that was killed at once leaves an empty file: a variant that never ran.
+            Err(ReadError::NoHeader) => return Ok(None),
+            Err(error) => return Err(ResultsError::history(path, &error)),
+        };
+        let mut notes = Vec::new();
+        if history.unfinished {
+            notes.push("the last line of history.jsonl was cut off and is left out".to_owned());
+        }
+        let mut events = history.events;
+        let operations = pair(&events).map_err(|error| ResultsError::history(path, &error))?;
+        events.retain(|event| event.process == Process::Nemesis);
+        Ok(Some(Self { nemesis: events, operations, notes }))
+    }
+}
+
+impl Observed {
+    /// Reads the folder of a variant. A folder that is not there is a variant that never ran.
+    pub(crate) fn read(dir: &Path, plan: &VariantPlan) -> Result<Self, ResultsError> {
+        let history = ReadHistory::read(&dir.join("history.jsonl"))?;
+        let load = Load::read(dir)?;
+        let samples = read_samples(dir)?;
+        Ok(Self::new(plan.clone(), history, load, samples))
+    }
+
+    /// Puts in order what was read.
+    pub(crate) fn new(
+        plan: VariantPlan,
+        history: Option<ReadHistory>,
+        load: Option<Load>,
+        samples: Vec<Sample>,
+    ) -> Self {
+        let present = history.is_some();
+        let ReadHistory { nemesis, operations, notes } = history.unwrap_or_default();
+        let phases = match &load {
+            Some(load) if !load.phases.is_empty() => load.phases.clone(),
+            Some(_) | None => phases_of(&operations),
+        };
+        let load_start = start_of(&phases, Phase::Load);
+        let faults = faults::records(&plan.faults, &nemesis, load_start);
+        let (exits, excused) = (faults::exits(&nemesis, load_start), faults::excused(&nemesis));
+        let gone = faults::gone(&nemesis);
+        let protocol = Protocol::from_samples(&samples);
+        Self {
+            plan,
+            operations,
+            faults,
+            exits,
+            excused,
+            gone,
+            phases,
+            load,
+            samples,
+            protocol,
+            history: present,
+            notes,
+        }
+    }
+
+    /// When a phase was; none if it never came.
+    pub(crate) fn phase(&self, phase: Phase) -> Option<Window> {
+        let span = self.phases.iter().find(|span| span.phase == phase)?;
+        Some(Window { start: span.start, end: span.end })
+    }
+
+    /// The time the figures are about: the phases load and recovery.
+    pub(crate) fn measured(&self) -> Window {
+        let Some(load) = self.phase(Phase::Load) else { return Window::default() };
+        let end = self.phase(Phase::Recovery).map_or(load.end, |recovery| recovery.end.max(load.end));
+        Window { start: load.start, end }
+    }
+
+    /// The operations the figures are about: those invoked in the phases load and recovery.
+    pub(crate) fn measured_operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations
+            .iter()
+            .filter(|operation| matches!(operation.phase, Some(Phase::Load | Phase::Recovery) | None))
+    }
+
+    /// The phases that pictures show: all but the final reads, a burst that nobody asked for at that rate.
+    pub(crate) fn shown_phases(&self) -> impl Iterator<Item = &PhaseSpan> {
+        self.phases.iter().filter(|span| span.phase != Phase::Final)
+    }
+
+    /// The operations that pictures show, by the same rule.
+    pub(crate) fn shown_operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().filter(|operation| operation.phase != Some(Phase::Final))
+    }
+
+    /// Operations of the phases load and recovery that were due and never sent.
+    pub(crate) fn unsent(&self) -> u64 {
+        let Some(load) = &self.load else { return 0 };
+        let aside = load.phases.iter().filter(|span| matches!(span.phase, Phase::Warmup | Phase::Final));
+        load.unsent.saturating_sub(aside.map(|span| span.unsent).sum())
+    }
+
+    /// Nanoseconds since the start of the load turned into a place on an axis of seconds.
+    pub(crate) fn axis_seconds(&self, time_ns: u64) -> f64 {
+        (time_ns as f64 - self.measured().start as f64) / 1e9
+    }
+}
+
+/// When an operation's latency begins: when it was due in an open loop, when it was sent in a closed one.
+pub(crate) fn due_ns(operation: &Operation, open_loop: bool) -> u64 {
+    match operation.intended_ns {
+        Some(intended) if open_loop => intended.min(operation.invoked_ns),
+        Some(_) | None => operation.invoked_ns,
+    }
+}
+
+/// Whether the system answered: it did what was asked, or said what stood in the way of a compare-and-set.
+pub(crate) fn answered(outcome: &Outcome) -> bool {
+    matches!(OutcomeClass::of(outcome), OutcomeClass::Ok | OutcomeClass::Refused)
+}
+
+/// The latency of an operation in nanoseconds; none while it has not come back.
+pub(crate) fn latency_ns(operation: &Operation, open_loop: bool) -> Option<u64> {
+    Some(operation.completed_ns?.saturating_sub(due_ns(operation, open_loop)))
+}
+
+fn start_of(phases: &[PhaseSpan], phase: Phase) -> Option<u64> {
+    phases.iter().find(|span| span.phase == phase).map(|span| span.start)
+}
+
+/// Takes the phases from the operations: each begins with its first invocation and ends where the next
+/// begins, the last one with the last event.
+fn phases_of(operations: &[Operation]) -> Vec<PhaseSpan> {
+    let mut phases: Vec<PhaseSpan> = Vec::new();
+    for operation in operations {
+        let phase = operation.phase.unwrap_or(Phase::Load);
+        let (start, end) = (operation.invoked_ns, operation.completed_ns.unwrap_or(operation.invoked_ns));
+        match phases.iter_mut().find(|span| span.phase == phase) {
+            Some(span) => {
+                span.start = span.start.min(start);
+                span.end = span.end.max(end);
+            }
+            None => phases.push(PhaseSpan { phase, start, end, unsent: 0 }),
+        }
+    }
+    phases.sort_by_key(|span| span.start);
+    for next in 1..phases.len() {
+        phases[next - 1].end = phases[next].start;
+    }
+    phases
+}

@@ -1,0 +1,159 @@
+//! The pictures of a run, drawn from what was observed.
+
+mod backoff;
+pub(crate) mod canvas;
+mod cdf;
+pub(crate) mod frame;
+mod latency;
+mod recovery;
+pub(crate) mod scale;
+pub(crate) mod style;
+mod throughput;
+
+use super::observed::Observed;
+use super::plan::Plan;
+use super::sentences;
+use super::verdict::RunVerdict;
+use canvas::Rect;
+use frame::{Sign, Strip};
+use history::OutcomeClass;
+use scale::Scale;
+pub use style::fault_colour;
+use style::{PLOT_LEFT, PLOT_RIGHT};
+
+/// The pictures there may be, by the names of their files: `backoff.png` only where leaders compete, and `recovery.png`
+/// only where a node came back.
+pub const PICTURES: [&str; 5] =
+    ["backoff.png", "recovery.png", "latency.png", "throughput.png", "latency-cdf.png"];
+
+/// Draws the pictures of a run, in the order in which a page shows them: the name of each file and the PNG.
+pub(crate) fn pictures(
+    plan: &Plan,
+    variants: &[Observed],
+    verdict: &RunVerdict,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let [backoff, recovery, latency, throughput, cdf] = PICTURES;
+    let mut pictures = Vec::new();
+    if verdict.leaders_compete() {
+        pictures.push((backoff, backoff::picture(plan, variants, &verdict.medians)));
+    }
+    if let Some(png) = recovery::picture(plan, variants, &verdict.variants) {
+        pictures.push((recovery, png));
+    }
+    pictures.extend([
+        (latency, latency::picture(plan, variants)),
+        (throughput, throughput::picture(plan, variants)),
+        (cdf, cdf::picture(plan, variants)),
+    ]);
+    pictures
+}
+
+/// Which run a picture is of, for its upper right corner.
+fn origin(plan: &Plan) -> String {
+    format!("{} · seed {} · {}", plan.spec, plan.seed, plan.started.replace('T', " "))
+}
+
+/// The name of a variant; the only variant of a run goes by the name of its spec.
+fn variant_name<'a>(plan: &'a Plan, observed: &'a Observed) -> &'a str {
+    if plan.variants_in_spec() == 1 { &plan.spec } else { observed.plan.in_spec() }
+}
+
+/// Which of several rounds is shown of a variant, and what sets the variant apart.
+fn detail(plan: &Plan, observed: &Observed) -> Option<String> {
+    let round = observed.plan.round.map(|round| format!("round {round} of {}", plan.rounds()));
+    let parts: Vec<String> = sentences::detail(plan, &observed.plan).into_iter().chain(round).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The classes of operations in the order of legends and figures, each with its word.
+const CLASSES: [(OutcomeClass, &str); 4] = [
+    (OutcomeClass::Ok, "ok"),
+    (OutcomeClass::Refused, "refused"),
+    (OutcomeClass::Info, "info"),
+    (OutcomeClass::Fail, "fail"),
+];
+
+/// The entries of a legend for the classes of operations that there are.
+fn outcomes(variants: &[Observed], sign: fn(OutcomeClass) -> Sign) -> Vec<frame::Entry> {
+    let there = |wanted: OutcomeClass| {
+        let mut all = variants.iter().flat_map(Observed::shown_operations);
+        all.any(|operation| OutcomeClass::of(&operation.outcome) == wanted)
+    };
+    CLASSES
+        .into_iter()
+        .filter(|(class, _)| *class == OutcomeClass::Ok || there(*class))
+        .map(|(class, word)| {
+            let meaning = match class {
+                OutcomeClass::Ok => "",
+                OutcomeClass::Refused => " (compare-and-set found another value)",
+                OutcomeClass::Info => " (outcome unknown)",
+                OutcomeClass::Fail => " (did not happen)",
+            };
+            (sign(class), format!("{word}{meaning}"))
+        })
+        .collect()
+}
+
+/// One time axis for all variants, in seconds since the load of each began. The final reads are not on it.
+fn time_axis(variants: &[Observed]) -> Scale {
+    let ran = variants.iter().filter(|observed| !observed.phases.is_empty());
+    let (mut from, mut to) = (0.0_f64, 0.0_f64);
+    for observed in ran {
+        for span in observed.shown_phases() {
+            from = from.min(observed.axis_seconds(span.start));
+            to = to.max(observed.axis_seconds(span.end));
+        }
+    }
+    if to <= from { Scale::Linear(0.0, 1.0) } else { Scale::Linear(from, to) }
+}
+
+/// How high a panel is when there are so many of them.
+fn panel_height(count: usize) -> f64 {
+    match count {
+        0 | 1 => 620.0,
+        2 => 460.0,
+        3 => 390.0,
+        4 => 340.0,
+        _ => 300.0,
+    }
+}
+
+/// The room of one panel against time, from top to bottom: heading, rows of phases and faults, data, labels.
+struct Slot<'a> {
+    observed: &'a Observed,
+    strip: Strip<'a>,
+    heading: f64,
+    rect: Rect,
+}
+
+/// Gives each variant its room below `top`. Returns the rooms and where they end.
+fn slots(variants: &[Observed], x: Scale, top: f64) -> (Vec<Slot<'_>>, f64) {
+    let height = panel_height(variants.len());
+    let mut y = top;
+    let mut slots = Vec::new();
+    for observed in variants {
+        let strip = Strip::new(observed, x);
+        let heading = y + 44.0;
+        let plot = heading + 22.0 + strip.height();
+        let rect = Rect { left: PLOT_LEFT, top: plot, width: PLOT_RIGHT - PLOT_LEFT, height };
+        slots.push(Slot { observed, strip, heading, rect });
+        y = plot + height + 58.0;
+    }
+    (slots, y)
+}
+
+/// A height in whole pixels.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a height is positive and small")]
+pub(crate) fn pixels(height: f64) -> u32 {
+    height.ceil() as u32
+}
+
+/// A round width of bins, in nanoseconds, that cuts a time into about so many.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least a millisecond, at most days"
+)]
+fn bin_ns(seconds: f64, bins: f64) -> u64 {
+    (scale::nice_step((seconds / bins).max(0.001)) * 1e9).round() as u64
+}

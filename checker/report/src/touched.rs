@@ -1,0 +1,53 @@
+//! Which keys an operation reads and which it writes, in the loads that the bench sends.
+
+use history::{Operation, Outcome};
+use serde_json::Value;
+
+/// The keys whose value the answer of an operation shows; none without an answer.
+pub(crate) fn reads(operation: &Operation) -> Vec<&str> {
+    let key = || operation.key.as_deref().into_iter().collect();
+    match (operation.f.as_str(), &operation.outcome) {
+        ("read" | "get", Outcome::Ok(value)) => match (&operation.key, value) {
+            (Some(key), _) => vec![key],
+            // A bank's accounts are read together.
+            (None, Value::Object(accounts)) => accounts.keys().map(String::as_str).collect(),
+            (None, _) => Vec::new(),
+        },
+        ("cas", Outcome::Ok(_) | Outcome::Fail { actual: Some(_), .. }) => key(),
+        ("txn", Outcome::Ok(steps)) => steps_of(steps, |kind| kind == "r"),
+        _ => Vec::new(),
+    }
+}
+
+/// The keys that an operation wrote, or may have written where its outcome is unknown.
+pub(crate) fn writes(operation: &Operation) -> Vec<&str> {
+    if matches!(operation.outcome, Outcome::Fail { .. }) {
+        return Vec::new();
+    }
+    match operation.f.as_str() {
+        "write" | "put" | "delete" | "append" | "cas" => operation.key.as_deref().into_iter().collect(),
+        "txn" => steps_of(&operation.argument, |kind| kind != "r"),
+        "transfer" => ["from", "to"].iter().filter_map(|end| operation.argument[*end].as_str()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an operation asks for the value of this key, whatever became of it.
+pub(crate) fn asks_for(operation: &Operation, key: &str) -> bool {
+    match operation.f.as_str() {
+        "read" | "get" => operation.key.as_deref().is_none_or(|own| own == key),
+        "txn" => steps_of(&operation.argument, |kind| kind == "r").contains(&key),
+        _ => false,
+    }
+}
+
+/// Whether this function is one of those above.
+pub(crate) fn is_known(f: &str) -> bool {
+    matches!(f, "read" | "get" | "write" | "put" | "delete" | "append" | "cas" | "txn" | "transfer")
+}
+
+/// The keys of the steps of a transaction, `["r", key, value]`, whose kind is wanted.
+fn steps_of(steps: &Value, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+    let steps = steps.as_array().into_iter().flatten();
+    steps.filter(|step| step[0].as_str().is_some_and(&wanted)).filter_map(|step| step[1].as_str()).collect()
+}

@@ -1,0 +1,180 @@
+//! What makes a valid answer weaker than it looks: one line each, in `verdict.json`, on the page and in the terminal.
+//!
+//! A warning changes no answer. `results/README.md` lists them all.
+
+use super::faults::FaultRecord;
+use super::obligations::{self, last_heal};
+use super::observed::Observed;
+use super::statistics::Summary;
+use super::verdict::many;
+use history::{Operation, Outcome, Phase};
+use serde::Serialize;
+
+/// Fewer successful operations than this in the load hardly meet a fault.
+const FEW: u64 = 50;
+/// Fewer operations than this after the last heal hardly show what it left behind.
+const FOLLOWING: usize = 10;
+/// Faults that are over when they begin: how long they last does not matter.
+const AT_ONCE: [&str; 11] = [
+    "kill",
+    "stop",
+    "lose-node",
+    "power-loss",
+    "torn-write",
+    "bit-flip",
+    "truncate",
+    "restart-all",
+    "rolling-restart",
+    "disk-swap",
+    "reset",
+];
+
+/// A reason to look twice at a valid answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The variant it is about.
+    pub variant: String,
+    /// Its name, for example `short-fault`.
+    pub name: &'static str,
+    /// What was seen, and what to change.
+    pub text: String,
+}
+
+/// Every warning about a variant.
+pub(crate) fn of(observed: &Observed, summary: &Summary) -> Vec<Warning> {
+    if !observed.history || observed.operations.is_empty() {
+        return Vec::new();
+    }
+    let mut texts: Vec<(&'static str, String)> = Vec::new();
+    texts.extend(clients(observed));
+    texts.extend(few(observed));
+    texts.extend(unasked(observed));
+    texts.extend(short(observed, summary));
+    texts.extend(weak(observed));
+    texts.extend(nothing_follows(observed));
+    texts.extend(excused(observed));
+    texts.extend(unobserved(observed));
+    let variant = &observed.plan.name;
+    texts.into_iter().map(|(name, text)| Warning { variant: variant.clone(), name, text }).collect()
+}
+
+fn clients(observed: &Observed) -> Option<(&'static str, String)> {
+    let text =
+        "there is one client, so no two operations overlap and few orders can be wrong; raise load.clients";
+    (observed.plan.clients == 1).then(|| ("one-client", text.to_owned()))
+}
+
+fn few(observed: &Observed) -> Option<(&'static str, String)> {
+    let ok = |operation: &&Operation| {
+        matches!(operation.phase, Some(Phase::Load) | None) && matches!(operation.outcome, Outcome::Ok(_))
+    };
+    let count = observed.operations.iter().filter(ok).count() as u64;
+    let text = || {
+        format!(
+            "{} succeeded in the load, which hardly meet a fault; raise load.rate or load.duration",
+            many(count, "operation")
+        )
+    };
+    (count < FEW).then(|| ("few-operations", text()))
+}
+
+fn unasked(observed: &Observed) -> Option<(&'static str, String)> {
+    let nodes = obligations::unasked_before(observed);
+    let when = if observed.faults.is_empty() { "in the run" } else { "before the first fault" };
+    let text = || format!("no client asked {} anything {when}; raise load.clients", nodes.join(" and "));
+    (!nodes.is_empty()).then(|| ("unasked-nodes", text()))
+}
+
+/// Faults that lasted too short a time, or came when no request was sent.
+fn short(observed: &Observed, summary: &Summary) -> Vec<(&'static str, String)> {
+    let median = summary.latency.map_or(0.0, |latency| latency.p50_ms * 1e6);
+    let between = observed.plan.rate.map_or(0.0, |rate| 1e9 / rate);
+    let least = (3.0 * median).max(3.0 * between);
+    let lasting = observed.faults.iter().filter(|fault| !AT_ONCE.contains(&fault.kind.as_str()));
+    lasting
+        .filter_map(|fault| {
+            let length = shortest(fault)?;
+            let touched = observed.operations.iter().any(|operation| overlaps(operation, fault));
+            let text = if (length as f64) < least {
+                format!(
+                    "fault {} ({}) lasted {:.1} ms, less than three ordinary operations ({:.1} ms); make it longer",
+                    fault.fault,
+                    fault.label,
+                    length as f64 / 1e6,
+                    least / 1e6
+                )
+            } else if touched {
+                return None;
+            } else {
+                format!(
+                    "no operation was under way while fault {} ({}) was in force; raise load.rate",
+                    fault.fault, fault.label
+                )
+            };
+            Some(("short-fault", text))
+        })
+        .collect()
+}
+
+/// Faults of which the plan knew that they hardly matter.
+fn weak(observed: &Observed) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    observed.plan.faults.iter().filter_map(|fault| {
+        let remark = fault.remark.as_ref()?;
+        Some(("weak-fault", format!("fault {} ({}): {remark}", fault.fault, fault.label)))
+    })
+}
+
+/// How long a fault lasted, or was to last where that is less: what the bench took longer is not the fault.
+fn shortest(fault: &FaultRecord) -> Option<u64> {
+    let lasted = fault.end_ns?.saturating_sub(fault.start_ns?);
+    let planned = fault.planned_end_ns.zip(fault.planned_start_ns);
+    Some(planned.map_or(lasted, |(end, start)| lasted.min(end.saturating_sub(start))))
+}
+
+fn overlaps(operation: &Operation, fault: &FaultRecord) -> bool {
+    let start = fault.start_ns.unwrap_or(u64::MAX);
+    let end = fault.end_ns.unwrap_or(u64::MAX);
+    operation.invoked_ns < end && operation.completed_ns.is_none_or(|completed| completed > start)
+}
+
+fn nothing_follows(observed: &Observed) -> Option<(&'static str, String)> {
+    let healed = last_heal(observed)?;
+    let after =
+        |operation: &&Operation| operation.phase != Some(Phase::Final) && operation.invoked_ns >= healed;
+    let count = observed.operations.iter().filter(after).count();
+    let text = || {
+        format!(
+            "{} besides the final reads followed the last heal; raise load.recovery or end the faults earlier",
+            many(count as u64, "operation")
+        )
+    };
+    let complete = observed.load.as_ref().is_some_and(|load| load.complete);
+    (complete && count < FOLLOWING).then(|| ("nothing-follows", text()))
+}
+
+fn excused(observed: &Observed) -> Option<(&'static str, String)> {
+    let nodes = obligations::excused(observed);
+    let text = || match nodes[..] {
+        [node] => format!("{node} ended by itself, as a fault allows, and did not serve again"),
+        _ => {
+            format!("{} ended by themselves, as a fault allows, and did not serve again", nodes.join(" and "))
+        }
+    };
+    (!nodes.is_empty()).then(|| ("excused-node", text()))
+}
+
+fn unobserved(observed: &Observed) -> Option<(&'static str, String)> {
+    let allowed = observed.plan.check.unobserved;
+    if allowed <= 0.0 {
+        return None;
+    }
+    let (unread, all) = obligations::unread_keys(observed);
+    let text = || {
+        format!(
+            "{unread} of {} that were written were never read again; [check] unobserved = \"{}%\" allows it",
+            many(all, "key"),
+            allowed * 100.0
+        )
+    };
+    (unread > 0).then(|| ("unobserved-keys", text()))
+}
