@@ -16,7 +16,7 @@
 //!
 //! ```
 //! use checker::elements::{Answer, Class, Kind, check};
-//! use checker::history::{pair, read_jsonl};
+//! use history::{pair, read_jsonl};
 //!
 //! let file = r#"{"history":1,"spec":"a lost add","variant":"main","model":"set","seed":1,"started":"2026-11-23T10:00:00Z"}
 //! {"time":1,"process":0,"type":"invoke","f":"add","value":7}

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use checker::follow::{Follower, Progress};
-//! use checker::history::read_jsonl;
+//! use history::read_jsonl;
 //! use checker::linearizability::Model;
 //!
 //! let file = r#"{"history":1,"spec":"doc","variant":"main","model":"register","seed":1,"started":"2026-11-23T10:00:00Z"}

@@ -6,7 +6,7 @@
 //! time after their invocation, or never.
 //!
 //! ```
-//! use checker::history::{pair, read_jsonl};
+//! use history::{pair, read_jsonl};
 //! use checker::linearizability::{Limits, Model, Verdict, check};
 //!
 //! let file = r#"{"history":1,"spec":"doc","variant":"main","model":"register","seed":1,"started":"2026-11-23T10:00:00Z"}

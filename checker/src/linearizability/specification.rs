@@ -10,7 +10,7 @@ use std::{borrow::Cow, fmt::Debug, hash::Hash};
 /// successors there.
 ///
 /// ```
-/// use checker::history::{Operation, Outcome};
+/// use history::{Operation, Outcome};
 /// use checker::linearizability::Specification;
 ///
 /// /// A number that only grows: `raise 5` makes it at least 5, and `read` finds it.

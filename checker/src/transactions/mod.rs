@@ -10,7 +10,7 @@
 //! anomaly is found an order is looked for, and the answer is *unknown* if none was found in time.
 //!
 //! ```
-//! use checker::history::{pair, read_jsonl};
+//! use history::{pair, read_jsonl};
 //! use checker::transactions::{Answer, Options, Workload, check};
 //!
 //! let file = r#"{"history":1,"spec":"doc","variant":"main","model":"list-append","seed":1,"started":"2026-11-23T10:00:00Z"}
