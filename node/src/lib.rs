@@ -10,12 +10,12 @@ pub mod driver;
 pub mod flaw;
 pub mod http;
 mod join;
+mod json_integer;
 pub mod log;
 pub mod paxos;
 mod process;
 pub mod status;
 pub mod store;
 pub mod transport;
-mod whole;
 
 pub use process::{NodeError, SECRET, run};

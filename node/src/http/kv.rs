@@ -53,14 +53,14 @@ struct Cas {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Incr {
-    #[serde(deserialize_with = "crate::whole::deserialize")]
+    #[serde(deserialize_with = "crate::json_integer::deserialize")]
     by: i64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Money {
-    #[serde(deserialize_with = "crate::whole::deserialize")]
+    #[serde(deserialize_with = "crate::json_integer::deserialize")]
     amount: u64,
 }
 

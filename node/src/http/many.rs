@@ -43,7 +43,7 @@ struct Batch {
 #[serde(deny_unknown_fields)]
 struct Named {
     client: String,
-    #[serde(deserialize_with = "crate::whole::deserialize")]
+    #[serde(deserialize_with = "crate::json_integer::deserialize")]
     sequence: u64,
     operation: Operation,
 }
@@ -53,7 +53,7 @@ struct Named {
 struct Transfer {
     from: String,
     to: String,
-    #[serde(deserialize_with = "crate::whole::deserialize")]
+    #[serde(deserialize_with = "crate::json_integer::deserialize")]
     amount: u64,
 }
 
@@ -70,7 +70,7 @@ type Answered = Result<Response<Full<Bytes>>, Failure>;
 pub(super) async fn transaction(server: &Server, request: &mut Request<Incoming>) -> Answered {
     let read = |Transaction { operations }| {
         check_count("operations", operations.len())?;
-        operations.iter().enumerate().try_for_each(|(place, operation)| check(place, operation))?;
+        operations.iter().enumerate().try_for_each(|(index, operation)| check(index, operation))?;
         Ok(Operation::Transaction { operations })
     };
     one(server, request, TRANSACTION, read).await
@@ -121,13 +121,13 @@ pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -
     let Batch { commands } = parse(&text, COMMANDS)?;
     drop(text);
     check_count("commands", commands.len())?;
-    for (place, Named { client, operation, .. }) in commands.iter().enumerate() {
-        check_client(client).ok_or_else(|| client_name(&format!("command {place}: client")))?;
+    for (index, Named { client, operation, .. }) in commands.iter().enumerate() {
+        check_client(client).ok_or_else(|| client_name(&format!("command {index}: client")))?;
         let mut parts = match operation {
             Operation::Transaction { operations } => operations.iter(),
             one => std::slice::from_ref(one).iter(),
         };
-        parts.try_for_each(|operation| check(place, operation))?;
+        parts.try_for_each(|operation| check(index, operation))?;
     }
     let mut replies = Vec::with_capacity(commands.len());
     for Named { client, sequence, operation } in commands {
@@ -221,13 +221,13 @@ fn check_count(what: &str, count: usize) -> Result<(), Failure> {
 }
 
 /// Refuses what is no operation on keys, and keys that no path could name.
-fn check(place: usize, operation: &Operation) -> Result<(), Failure> {
+fn check(index: usize, operation: &Operation) -> Result<(), Failure> {
     if !operation.fits_a_transaction() {
-        return Err(Failure::bad(format!("operation {place} is none that clients may ask for here")));
+        return Err(Failure::bad(format!("operation {index} is none that clients may ask for here")));
     }
     let keys = operation.keys();
     match keys.into_iter().find(|key| !(1..=KEY_MAX).contains(&key.chars().count())) {
         None => Ok(()),
-        Some(_) => Err(Failure::bad(format!("operation {place}: a key must have 1 to {KEY_MAX} characters"))),
+        Some(_) => Err(Failure::bad(format!("operation {index}: a key must have 1 to {KEY_MAX} characters"))),
     }
 }

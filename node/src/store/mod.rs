@@ -70,7 +70,7 @@ pub enum Operation {
         /// The key.
         key: String,
         /// What is added; may be negative.
-        #[serde(deserialize_with = "crate::whole::deserialize")]
+        #[serde(deserialize_with = "crate::json_integer::deserialize")]
         by: i64,
     },
     /// Moves money from one account to another. An account is a key with a number; an absent one holds 0, and none goes
@@ -81,7 +81,7 @@ pub enum Operation {
         /// Who gets it.
         to: String,
         /// How much.
-        #[serde(deserialize_with = "crate::whole::deserialize")]
+        #[serde(deserialize_with = "crate::json_integer::deserialize")]
         amount: u64,
     },
     /// Adds money to an account.
@@ -89,7 +89,7 @@ pub enum Operation {
         /// The account.
         key: String,
         /// How much.
-        #[serde(deserialize_with = "crate::whole::deserialize")]
+        #[serde(deserialize_with = "crate::json_integer::deserialize")]
         amount: u64,
     },
     /// Takes money from an account.
@@ -97,7 +97,7 @@ pub enum Operation {
         /// The account.
         key: String,
         /// How much.
-        #[serde(deserialize_with = "crate::whole::deserialize")]
+        #[serde(deserialize_with = "crate::json_integer::deserialize")]
         amount: u64,
     },
     /// Reads several accounts at once.
@@ -124,7 +124,7 @@ pub enum Operation {
     },
 }
 
-/// What a client is told.
+/// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// It was done.
@@ -150,7 +150,7 @@ pub enum Answer {
     Balances(Vec<(String, i64)>),
     /// What each operation of a transaction came to.
     Results(#[serde(deserialize_with = "flat::deserialize")] Vec<Answer>),
-    /// Nothing of a transaction was done, because the operation at this place (from 0) came to this.
+    /// Nothing of a transaction was done, because the operation at this index (from 0) came to this.
     Aborted(usize, #[serde(deserialize_with = "flat::deserialize")] Box<Answer>),
     /// It cannot be done, for this reason.
     Refused(String),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn money_is_moved_but_never_made_and_no_account_goes_below_zero() {
+    fn transfers_preserve_the_total_and_overdraw_nothing() {
         let mut store = Store::default();
         let name = |key: &str| key.to_owned();
         let mut apply = |operation| store.apply(&operation, 1);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_happens_as_a_whole_or_not_at_all() {
+    fn transaction_is_atomic() {
         let mut store = Store::default();
         let (key, other) = (|| "k".to_owned(), || "o".to_owned());
         let put = |text: &str| Operation::Put { key: key(), value: value(text) };

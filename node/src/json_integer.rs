@@ -1,35 +1,35 @@
-//! Whole numbers in JSON, where `1.0` is one too, and not every program can read those beyond 2^53.
+//! Integers in JSON: `1.0` is one too, and programs that use doubles cannot read those beyond 2^53.
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Reads a whole number, also one written with a point; in formats that are not for people, as they have it.
+/// Reads an integer, also one written with a decimal point; binary formats are read as they are.
 pub(crate) fn deserialize<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<i128> + Deserialize<'de>,
 {
     if deserializer.is_human_readable() {
-        deserializer.deserialize_any(Whole(PhantomData))
+        deserializer.deserialize_any(Integer(PhantomData))
     } else {
         T::deserialize(deserializer)
     }
 }
 
-struct Whole<T>(PhantomData<T>);
+struct Integer<T>(PhantomData<T>);
 
-/// The largest number that every program reads as it stands there.
+/// The largest number that every program reads exactly.
 const SAFE: i128 = (1 << 53) - 1;
 
-impl<T: TryFrom<i128>> Whole<T> {
+impl<T: TryFrom<i128>> Integer<T> {
     fn fit<E: de::Error>(number: i128) -> Result<T, E> {
         let fitting = T::try_from(number).ok().filter(|_| (-SAFE..=SAFE).contains(&number));
         fitting.ok_or_else(|| E::custom(format!("{number} is out of range; the largest is {SAFE}")))
     }
 }
 
-impl<T: TryFrom<i128>> Visitor<'_> for Whole<T> {
+impl<T: TryFrom<i128>> Visitor<'_> for Integer<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +50,7 @@ impl<T: TryFrom<i128>> Visitor<'_> for Whole<T> {
         }
         #[allow(
             clippy::cast_possible_truncation,
-            reason = "it is whole, and far below the limits of 128 bits"
+            reason = "it is an integer, and far below the limits of 128 bits"
         )]
         Self::fit(number as i128)
     }
@@ -64,7 +64,7 @@ mod tests {
     struct Amount(#[serde(deserialize_with = "super::deserialize")] u64);
 
     #[test]
-    fn a_number_may_have_a_point_but_no_part_behind_it() {
+    fn decimal_point_without_fraction_is_accepted() {
         let read = |text: &str| serde_json::from_str::<Amount>(text).map(|amount| amount.0).ok();
         assert_eq!([read("3"), read("3.0"), read("3e2")], [Some(3), Some(3), Some(300)]);
         assert_eq!(
