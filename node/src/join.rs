@@ -1,8 +1,9 @@
-//! How a new node finds its place: it asks the members it was told of until one of them counts it in.
+//! How a new node joins: it asks the configured members until one of them counts it as a member.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is an edge that owns a socket")]
 
 use crate::config::NodeConfig;
+use crate::core;
 use crate::paxos::membership::{Membership, Roster};
 use crate::transport::identity::{Key, MEMBERS, Nonce, hex, unhex};
 use crate::transport::{NONCE, PROOF};
@@ -32,7 +33,7 @@ pub(crate) async fn wait(config: &NodeConfig, key: &Key, has_secret: bool) -> Ro
             let membership = tokio::time::timeout(PATIENCE, ask(member.address, key)).await;
             if let Ok(Ok(membership)) = membership
                 && (has_secret || is_at_home(config, &membership))
-                && let Some(roster) = counted_in(config, membership)
+                && let Some(roster) = core::joined(config, membership)
             {
                 println!("added to the cluster, as {} says", member.name);
                 return roster;
@@ -40,12 +41,6 @@ pub(crate) async fn wait(config: &NodeConfig, key: &Key, has_secret: bool) -> Ro
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// This node's place, if it is a member now and not in an earlier life only.
-fn counted_in(config: &NodeConfig, membership: Membership) -> Option<Roster> {
-    let earlier = config.join_after.is_some_and(|version| membership.version <= version);
-    if earlier { None } else { Roster::of(membership, &config.name) }
 }
 
 /// Whether the members know this node where it listens. Without a secret, nothing else tells another cluster's node of this name.
@@ -72,39 +67,4 @@ async fn ask(address: SocketAddr, key: &Key) -> io::Result<Membership> {
         return Err(io::Error::other("the answer is not proved to be a member's"));
     }
     serde_json::from_slice(&body).map_err(io::Error::other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Member, Role};
-    use crate::paxos::membership::Change;
-
-    #[test]
-    fn a_node_whose_folder_is_gone_is_not_taken_for_what_it_was_before() {
-        let member = |name: &str| Member {
-            name: name.to_owned(),
-            address: ([127, 0, 0, 1], 1).into(),
-            roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
-        };
-        let first = Membership::genesis(&["n1", "n2"].map(member), 100).unwrap();
-        let mut newest = first.clone();
-        newest.change(9, &Change { add: Vec::new(), remove: vec!["n2".to_owned()] }).unwrap();
-        assert!(newest.retire(1));
-        let without = newest.version;
-        newest.change(200, &Change { add: vec![member("n2")], remove: Vec::new() }).unwrap();
-        let config = |after: Option<u64>| -> NodeConfig {
-            let told = serde_json::json!({
-                "name": "n2", "listen": "127.0.0.1:1", "data": "n2", "seed": 1, "join": true,
-                "join-after": after, "members": [{"name": "n1", "address": "127.0.0.1:1", "roles": ["replica"]}],
-            });
-            serde_json::from_value(told).unwrap()
-        };
-        let number = |after, membership: &Membership| {
-            counted_in(&config(after), membership.clone()).map(|roster| roster.me.0)
-        };
-        assert_eq!(number(None, &first), Some(1), "a member that is behind still knows its earlier life");
-        assert_eq!(number(Some(without), &first), None);
-        assert_eq!(number(Some(without), &newest), Some(2));
-    }
 }

@@ -1,11 +1,13 @@
 //! A replicated key-value store on Paxos, after "Paxos Made Moderately Complex" (van Renesse and Altinbuken,
 //! ACM Computing Surveys 47(3), 2015), as a process that speaks HTTP and keeps its state on disk.
 //!
-//! The roles of the paper are pure and live in [`paxos`]; [`driver`] feeds them, [`log`] remembers for them,
-//! [`transport`] and [`http`] connect them to the world.
+//! The roles of the paper are pure state machines ([`paxos`]). A node's [`core`] is pure too: it routes messages to its roles and
+//! orders what must be durable before what may be sent. The [`driver`] runs a core in a process, with a [`log`] on disk, connections
+//! to other nodes ([`transport`]) and clients ([`http`]).
 
 pub mod clock;
 pub mod config;
+pub mod core;
 pub mod driver;
 pub mod flaw;
 pub mod http;
@@ -14,6 +16,7 @@ mod json_integer;
 pub mod log;
 pub mod paxos;
 mod process;
+pub mod sim;
 pub mod status;
 pub mod store;
 pub mod transport;

@@ -8,11 +8,12 @@
 
 use crate::clock::WallClock;
 use crate::config::{NodeConfig, Secret};
+use crate::core::known_roster;
 use crate::driver::Driver;
 use crate::http::{Limits, Names, Server};
 use crate::join;
 use crate::log::{Log, LogError, Recovered, Salts};
-use crate::paxos::membership::{Membership, NAME_MAX, Roster, is_name};
+use crate::paxos::membership::{NAME_MAX, is_name};
 use crate::transport::Peers;
 use crate::transport::identity::{Identity, Key};
 use std::hash::BuildHasher as _;
@@ -59,13 +60,13 @@ pub enum NodeError {
 /// The variable of the environment that has the secret where the configuration has none.
 pub const SECRET: &str = "BENCH_SECRET";
 
-/// How long requests that are under way may take when the node is told to stop.
+/// How long requests under way may take after SIGTERM.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Far less than a client may take to send its headers.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Runs a node until it fails or is told to stop (SIGTERM). With `parent`, it also ends when that process does.
+/// Runs a node until it fails or gets SIGTERM. With `parent`, it also ends when that process does.
 pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let started = Instant::now();
     if let Some(parent) = parent {
@@ -91,7 +92,8 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
     let log = open_log(&config)?;
-    let roster = known_roster(&config, &log.1, secret.is_some().then(|| key.cluster()))?;
+    let cluster = secret.is_some().then(|| key.cluster());
+    let roster = known_roster(&config, &log.1, cluster).map_err(NodeError::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| NodeError::Setup { action: "start the runtime", source })?.block_on(async {
         let address = config.listen;
@@ -117,7 +119,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         let (stop, stops) = watch::channel(false);
         let connections = tokio::spawn(server.serve(listener, stops));
         tokio::spawn(tick());
-        // A task, because whoever wakes the future of `block_on` pays for a system call.
+        // A task, because waking the future of `block_on` costs a system call.
         let driver = tokio::spawn(driver.run(inputs));
         tokio::select! {
             ended = driver => match ended {
@@ -195,33 +197,6 @@ fn check_window(config: &NodeConfig, window: u64, whose: &str) -> Result<(), Nod
         config.paxos.window, config.name
     );
     Err(NodeError::Config(error))
-}
-
-/// Who is who before the first record of the log; none if the node must wait until it is added to a cluster.
-///
-/// The cluster is called after its first members, or after its secret, and as when the log was begun ever after.
-fn known_roster(
-    config: &NodeConfig,
-    recovered: &Recovered,
-    cluster: Option<String>,
-) -> Result<Option<Roster>, NodeError> {
-    if !config.join {
-        let mut membership = Membership::genesis(&config.members, config.paxos.window);
-        if let Some(membership) = &mut membership
-            && let Some(cluster) = recovered.members().map(|known| known.cluster.clone()).or(cluster)
-        {
-            membership.cluster = cluster;
-        }
-        let roster = membership.and_then(|membership| Roster::of(membership, &config.name));
-        let error = || NodeError::Config(format!("{} is not one of at most 255 members", config.name));
-        return roster.ok_or_else(error).map(Some);
-    }
-    if config.members.is_empty() || config.members.iter().any(|member| member.name == config.name) {
-        let error = "a node that joins needs other members to ask, and is none of them itself";
-        return Err(NodeError::Config(error.to_owned()));
-    }
-    let known = recovered.members().cloned();
-    Ok(known.map(|known| Roster::of(known.clone(), &config.name).unwrap_or_else(|| Roster::outside(known))))
 }
 
 fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {

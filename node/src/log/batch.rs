@@ -26,6 +26,12 @@ impl Batch {
         std::mem::replace(self, next)
     }
 
+    /// The records, decoded again: for a shell that shows them.
+    pub fn records(&self) -> Vec<Record> {
+        let (count, bytes) = self.encoded();
+        postcard::from_bytes(&[&count, bytes].concat()).expect("a batch holds what was pushed")
+    }
+
     /// A batch of these records.
     #[cfg(test)]
     pub(super) fn of(records: &[Record]) -> Self {

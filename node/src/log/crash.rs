@@ -45,7 +45,7 @@ fn record(number: u64, salts: &[u64]) -> Record {
     }
 }
 
-/// What the log is told to do wrong, and what the disk does.
+/// The flaws of the log, and those of the disk.
 #[derive(Clone)]
 pub(super) struct Conditions {
     flaws: Vec<Flaw>,
@@ -104,11 +104,12 @@ impl Life {
         salts.iter().copied().filter(|salt| *salt != self.log.segment.salt).collect()
     }
 
-    /// Appends so many records as one frame, and acknowledges them.
+    /// Appends `count` records as one frame, and acknowledges them.
     pub(super) fn append(&mut self, count: u64) {
         let old = self.old_salts();
         let more: Vec<_> = (1..=count).map(|number| record(self.written() + number, &old)).collect();
-        self.log.append(&Batch::of(&more)).unwrap();
+        let sync = !self.conditions.flaws.contains(&Flaw::AcceptorAnswersBeforeSync);
+        self.log.append(&Batch::of(&more), sync).unwrap();
         self.records.extend(more);
         self.disk.perform(Done::Acknowledged { records: self.written() });
     }
@@ -156,7 +157,7 @@ pub(super) fn check(recovered: &Recovered, records: &[Record], acknowledged: u64
         let lost = covered < acknowledged;
         return if lost { Err(format!("{acknowledged} acknowledged, {covered} left")) } else { Ok(covered) };
     };
-    let begin = records.iter().position(|record| record == first).ok_or("a record that nobody wrote")?;
+    let begin = records.iter().position(|record| record == first).ok_or("a record that was never written")?;
     if !records[begin..].starts_with(&recovered.records) {
         return Err(format!("the records from {} on are not those that were written", begin + 1));
     }
@@ -185,25 +186,25 @@ fn crash(
     life: &Life,
     begin: &Volume,
     (mut acknowledged, depth): (u64, u32),
-    chance: &mut ChaCha8Rng,
+    rng: &mut ChaCha8Rng,
 ) -> Result<u64, String> {
     let done = life.disk.done();
     let mut volume = begin.clone();
     let mut crashes = 0;
-    for place in 0..=done.len() {
-        let at = |why: String| format!("after {:?}: {why}", done[..place].last());
-        let lives = volume.losses(chance).into_iter().map(|left| (left, false));
+    for index in 0..=done.len() {
+        let at = |why: String| format!("after {:?}: {why}", done[..index].last());
+        let lives = volume.losses(rng).into_iter().map(|left| (left, false));
         for (left, killed) in [(volume.clone(), true)].into_iter().chain(lives) {
             crashes += 1;
             let mut next = start(life, left.clone(), acknowledged).map_err(at)?;
-            if depth == 0 || !killed && chance.random_range(0..80) > 0 {
+            if depth == 0 || !killed && rng.random_range(0..80) > 0 {
                 continue;
             }
             next.disk.perform(Done::Acknowledged { records: next.written() });
             (0..3).for_each(|_| next.append(1));
-            crashes += crash(&next, &left, (acknowledged, depth - 1), chance).map_err(at)?;
+            crashes += crash(&next, &left, (acknowledged, depth - 1), rng).map_err(at)?;
         }
-        if let Some(done) = done.get(place) {
+        if let Some(done) = done.get(index) {
             volume.perform(done, life.conditions.left_out);
             if let Done::Acknowledged { records } = done {
                 acknowledged = *records;
@@ -215,8 +216,8 @@ fn crash(
 
 /// How many crashes a whole life withstood, or the first that it did not.
 fn crash_everywhere(conditions: &Conditions, depth: u32) -> Result<u64, String> {
-    let mut chance = ChaCha8Rng::seed_from_u64(1);
-    crash(&Life::lived(conditions), &Volume::default(), (0, depth), &mut chance)
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    crash(&Life::lived(conditions), &Volume::default(), (0, depth), &mut rng)
 }
 
 #[test]
@@ -273,21 +274,21 @@ fn is_caught(flaw: Flaw) {
 }
 
 #[test]
-fn an_answer_before_the_sync_is_caught_by_a_crash() {
+fn crash_catches_answer_before_sync() {
     is_caught(Flaw::AcceptorAnswersBeforeSync);
 }
 
 #[test]
-fn segments_removed_before_the_snapshot_is_durable_are_caught_by_a_crash() {
+fn crash_catches_segments_removed_early() {
     is_caught(Flaw::LogRemovesEarly);
 }
 
 #[test]
-fn a_torn_record_that_is_taken_for_a_good_one_is_caught_by_a_crash() {
+fn crash_catches_torn_record_taken() {
     is_caught(Flaw::LogTakesTorn);
 }
 
 #[test]
-fn a_good_record_that_is_dropped_with_the_torn_one_is_caught_by_a_crash() {
+fn crash_catches_dropped_good_record() {
     is_caught(Flaw::LogDropsGood);
 }

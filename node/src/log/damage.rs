@@ -74,8 +74,8 @@ fn no_run_of_zeros_loses_a_record() {
             after[at..end].fill(0);
             (format!("{length} zeros at {at}"), Some(after))
         };
-        let places = (0..bytes.len()).step_by(3);
-        places.flat_map(|at| [(at, 16), (at, 100), (at, 4096)]).map(zero).collect()
+        let offsets = (0..bytes.len()).step_by(3);
+        offsets.flat_map(|at| [(at, 16), (at, 100), (at, 4096)]).map(zero).collect()
     });
     assert!(refused > 1_000, "{refused} refusals show too little");
 }
@@ -109,7 +109,7 @@ fn a_file_of_another_folder_is_refused() {
 }
 
 #[test]
-fn with_an_old_mark_the_last_record_is_cut_aloud() {
+fn old_mark_lets_last_record_be_cut() {
     let life = lived();
     let volume = life.disk.volume();
     let files = volume.files();

@@ -1,4 +1,4 @@
-//! What the log asks of the file system, in one place, so that a test can stand in for it and lose what a crash may lose.
+//! What the log asks of the file system, as one trait, so that a disk in memory can stand in for it and lose what a crash may lose.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -29,7 +29,7 @@ pub trait Disk: Clone + Debug + Send + 'static {
     fn create(&self, path: &Path) -> io::Result<Self::File>;
     /// Opens a file for writing.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
-    /// Writes all these bytes at this place.
+    /// Writes all these bytes at this offset.
     fn write_at(&self, file: &Self::File, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Makes a file's bytes durable, and its length.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
@@ -41,8 +41,27 @@ pub trait Disk: Clone + Debug + Send + 'static {
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Does something while the caller goes on.
-    fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        std::thread::spawn(work)
+    fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Beside<T> {
+        Beside::Thread(std::thread::spawn(work))
+    }
+}
+
+/// Work that a disk does while the caller goes on.
+#[derive(Debug)]
+pub enum Beside<T> {
+    /// A thread does it.
+    Thread(JoinHandle<T>),
+    /// It is done.
+    Done(T),
+}
+
+impl<T> Beside<T> {
+    /// Waits for the result.
+    pub(super) fn join(self) -> T {
+        match self {
+            Self::Thread(thread) => thread.join().expect("a thread that writes zeros has no reason to panic"),
+            Self::Done(result) => result,
+        }
     }
 }
 

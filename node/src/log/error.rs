@@ -1,4 +1,4 @@
-//! Why a log cannot be used, with the place and the remedy.
+//! Why a log cannot be used, with the file, the offset and the remedy.
 
 use super::FORMAT;
 use std::io;

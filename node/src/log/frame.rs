@@ -233,23 +233,23 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_bit_before_the_last_frame_is_damage(payloads in payloads(), place in any::<prop::sample::Index>(), bit in 0_u32..8) {
+        fn flipped_bit_before_last_frame_is_damage(payloads in payloads(), sample in any::<prop::sample::Index>(), bit in 0_u32..8) {
             prop_assume!(payloads.len() > 1);
             let mut bytes = segment(&payloads, 100);
             let last = FRAME_HEADER + payloads.last().map_or(0, Vec::len);
-            let place = place.index(bytes.len() - 100 - last);
-            bytes[place] ^= 1_u8 << bit;
+            let index = sample.index(bytes.len() - 100 - last);
+            bytes[index] ^= 1_u8 << bit;
             let scan = scan(&bytes, 0, SALT, 7);
             let damaged = matches!(scan.tail, Tail::Damaged { .. });
             prop_assert!(damaged, "{:?}", scan);
         }
 
         #[test]
-        fn a_flipped_bit_in_the_last_frame_is_torn(payloads in payloads(), place in any::<prop::sample::Index>(), bit in 0_u32..8) {
+        fn flipped_bit_in_last_frame_is_torn(payloads in payloads(), sample in any::<prop::sample::Index>(), bit in 0_u32..8) {
             let mut bytes = segment(&payloads, 100);
             let last = FRAME_HEADER + payloads.last().map_or(0, Vec::len);
-            let place = bytes.len() - 100 - last + place.index(last);
-            bytes[place] ^= 1_u8 << bit;
+            let index = bytes.len() - 100 - last + sample.index(last);
+            bytes[index] ^= 1_u8 << bit;
             let scan = scan(&bytes, 0, SALT, 7);
             let torn = matches!(scan.tail, Tail::Torn { .. });
             prop_assert!(torn && scan.frames.len() + 1 == payloads.len(), "{:?}", scan);

@@ -1,20 +1,21 @@
-//! A disk in memory that writes down all it is asked for, and what a crash may leave of it.
+//! A disk in memory, and what a crash may leave of it: for the crash tests of the log, and for the simulator.
 //!
-//! Bytes last once their file is synced, names once their folder is. What is not synced may be lost, may have reached the
-//! disk, or a part of it may, in any order; only the names that one file had come and go in theirs.
+//! Bytes are durable once their file is synced, names once their folder is synced. After a loss of power, none, all or any part of what is not
+//! synced is on the disk, in any order; only the names of one file come and go in their order.
 
-use super::disk::{Disk, above};
+#![allow(clippy::unwrap_used, reason = "the disk belongs to tests and to the simulator")]
+
+use super::disk::{Beside, Disk, above};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 
 /// One thing that was done, in the order of time.
 #[derive(Debug, Clone)]
-pub(super) enum Done {
+pub(crate) enum Done {
     Write {
         file: usize,
         offset: usize,
@@ -32,7 +33,7 @@ pub(super) enum Done {
     SyncFolder {
         folder: PathBuf,
     },
-    /// Nothing on the disk: so many records were said to be on it.
+    /// Nothing on the disk: the log acknowledged this many records.
     Acknowledged {
         records: u64,
     },
@@ -40,7 +41,7 @@ pub(super) enum Done {
 
 /// A sync that a broken disk, or a careless log, leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LeftOut {
+pub(crate) enum LeftOut {
     Nothing,
     FileSyncs,
     FolderSyncs,
@@ -56,7 +57,7 @@ type NameChange = (usize, Option<PathBuf>, Option<PathBuf>);
 
 /// What is on a disk, and what is on its way there.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Volume {
+pub(crate) struct Volume {
     files: Vec<Content>,
     names: BTreeMap<PathBuf, usize>,
     renamed: Vec<NameChange>,
@@ -78,7 +79,7 @@ fn rename(names: &mut BTreeMap<PathBuf, usize>, (file, lost, got): &NameChange) 
     }
 }
 
-/// Where a write of so many bytes is cut: everywhere, if it is short.
+/// Where a write of `length` bytes is cut: at every byte, if it is short.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     (1..length).step_by(1 + length / 200)
 }
@@ -102,12 +103,12 @@ impl Volume {
     }
 
     /// The files with their bytes, as a process sees them.
-    pub(super) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         self.names().into_iter().map(|(name, file)| (name, self.content(file))).collect()
     }
 
     /// The same with other bytes in this file, or without it.
-    pub(super) fn with_file(&self, name: &Path, bytes: Option<Vec<u8>>) -> Self {
+    pub(crate) fn with_file(&self, name: &Path, bytes: Option<Vec<u8>>) -> Self {
         let mut volume = self.clone();
         let file = volume.names()[name];
         match bytes {
@@ -118,7 +119,7 @@ impl Volume {
     }
 
     /// Does one thing, but for what is left out.
-    pub(super) fn perform(&mut self, done: &Done, left_out: LeftOut) {
+    pub(crate) fn perform(&mut self, done: &Done, left_out: LeftOut) {
         match done {
             Done::Write { file, offset, bytes } => {
                 self.files[*file].unsynced.push((*offset, bytes.clone()));
@@ -146,12 +147,12 @@ impl Volume {
     }
 
     /// What a loss of power may leave: every combination of names, with nothing, all, or torn parts of what was written.
-    pub(super) fn losses(&self, chance: &mut ChaCha8Rng) -> Vec<Self> {
+    pub(crate) fn losses(&self, rng: &mut ChaCha8Rng) -> Vec<Self> {
         let mut left = Vec::new();
         let all = self.names_left();
-        for (place, names) in all.iter().enumerate() {
-            let thorough = place == 0 || place + 1 == all.len();
-            for files in self.contents_left(thorough, chance) {
+        for (index, names) in all.iter().enumerate() {
+            let thorough = index == 0 || index + 1 == all.len();
+            for files in self.contents_left(thorough, rng) {
                 let files = files.into_iter().map(|durable| Content { durable, unsynced: Vec::new() });
                 let volume = Self { files: files.collect(), names: names.clone(), renamed: Vec::new() };
                 left.push(volume);
@@ -171,26 +172,51 @@ impl Volume {
                     .map(move |kept| choice.iter().map(|(a, b)| (*a, *b)).chain([(file, kept)]).collect())
             };
             choices = choices.iter().flat_map(with).collect();
-            assert!(choices.len() < 2_000, "so many names are on their way that not every loss can be tried");
+            assert!(choices.len() < 2_000, "too many names are unsynced to try every loss");
         }
-        let left = |mut choice: BTreeMap<usize, usize>| {
-            let mut names = self.names.clone();
-            for change in &self.renamed {
-                let kept = choice.entry(change.0).or_default();
-                if *kept > 0 {
-                    *kept -= 1;
-                    rename(&mut names, change);
+        choices.into_iter().map(|choice| self.names_with(choice)).collect()
+    }
+
+    /// The names, if this many changes of each file's name are durable.
+    fn names_with(&self, mut durable: BTreeMap<usize, usize>) -> BTreeMap<PathBuf, usize> {
+        let mut names = self.names.clone();
+        for change in &self.renamed {
+            let left = durable.entry(change.0).or_default();
+            if *left > 0 {
+                *left -= 1;
+                rename(&mut names, change);
+            }
+        }
+        let folders = names.clone();
+        names.retain(|name, _| above(name) == Path::new("/") || folders.contains_key(above(name)));
+        names
+    }
+
+    /// One of the states that a loss of power may leave. Files without a name are left out.
+    pub(crate) fn loss(&self, rng: &mut ChaCha8Rng) -> Self {
+        let mut changes: BTreeMap<usize, usize> = BTreeMap::new();
+        self.renamed.iter().for_each(|(file, ..)| *changes.entry(*file).or_default() += 1);
+        changes.values_mut().for_each(|count| *count = rng.random_range(0..=*count));
+        let mut left = Self::default();
+        let kept = rng.random_range(0..4);
+        for (name, file) in self.names_with(changes) {
+            let Content { durable, unsynced } = &self.files[file];
+            let mut durable = durable.clone();
+            for (offset, bytes) in unsynced {
+                for (index, sector) in bytes.chunks(16).enumerate() {
+                    if kept == 1 || kept > 1 && rng.random() {
+                        overwrite(&mut durable, offset + 16 * index, sector);
+                    }
                 }
             }
-            let folders = names.clone();
-            names.retain(|name, _| above(name) == Path::new("/") || folders.contains_key(above(name)));
-            names
-        };
-        choices.into_iter().map(left).collect()
+            left.names.insert(name, left.files.len());
+            left.files.push(Content { durable, unsynced: Vec::new() });
+        }
+        left
     }
 
     /// The bytes of all files, if nothing, all, or torn parts of what was written came to last.
-    fn contents_left(&self, thorough: bool, chance: &mut ChaCha8Rng) -> Vec<Vec<Vec<u8>>> {
+    fn contents_left(&self, thorough: bool, rng: &mut ChaCha8Rng) -> Vec<Vec<Vec<u8>>> {
         let durable: Vec<_> = self.files.iter().map(|file| file.durable.clone()).collect();
         let whole: Vec<_> = (0..self.files.len()).map(|file| self.content(file)).collect();
         let mut left = vec![durable.clone()];
@@ -204,9 +230,9 @@ impl Volume {
             contents
         };
         for (file, content) in self.files.iter().enumerate().filter(|_| thorough) {
-            for (place, (offset, bytes)) in content.unsynced.iter().enumerate() {
+            for (index, (offset, bytes)) in content.unsynced.iter().enumerate() {
                 let same = |(later, more): &(usize, Vec<u8>)| later == offset && more.len() == bytes.len();
-                if content.unsynced[place + 1..].iter().any(same) {
+                if content.unsynced[index + 1..].iter().any(same) {
                     left.push(torn(&durable, file, *offset, bytes));
                     continue;
                 }
@@ -220,8 +246,8 @@ impl Volume {
             let mut contents = durable.clone();
             for (file, content) in self.files.iter().enumerate() {
                 for (offset, bytes) in &content.unsynced {
-                    for (place, sector) in bytes.chunks(16).enumerate().filter(|_| chance.random()) {
-                        overwrite(&mut contents[file], offset + 16 * place, sector);
+                    for (index, sector) in bytes.chunks(16).enumerate().filter(|_| rng.random()) {
+                        overwrite(&mut contents[file], offset + 16 * index, sector);
                     }
                 }
             }
@@ -234,41 +260,54 @@ impl Volume {
 #[derive(Debug, Default)]
 struct State {
     volume: Volume,
-    done: Vec<Done>,
+    /// What was done, if that is recorded.
+    done: Option<Vec<Done>>,
 }
 
-/// The disk: whoever has a copy sees the same.
+/// The disk; copies share its content.
 #[derive(Debug, Clone)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     state: Arc<Mutex<State>>,
     left_out: LeftOut,
 }
 
 impl Memory {
     /// A disk with this on it, which leaves something out.
-    pub(super) fn with(volume: Volume, left_out: LeftOut) -> Self {
-        Self { state: Arc::new(Mutex::new(State { volume, done: Vec::new() })), left_out }
+    pub(crate) fn with(volume: Volume, left_out: LeftOut) -> Self {
+        Self { state: Arc::new(Mutex::new(State { volume, done: Some(Vec::new()) })), left_out }
+    }
+
+    /// A disk with this on it, which does not record what is done.
+    pub(crate) fn unrecorded(volume: Volume) -> Self {
+        Self { state: Arc::new(Mutex::new(State { volume, done: None })), left_out: LeftOut::Nothing }
+    }
+
+    /// Records what is done from now on.
+    pub(crate) fn record(&self) {
+        self.state().done = Some(Vec::new());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    /// Does it, and writes it down.
-    pub(super) fn perform(&self, done: Done) {
+    /// Does one thing, and records it.
+    pub(crate) fn perform(&self, done: Done) {
         let mut state = self.state();
         state.volume.perform(&done, self.left_out);
-        state.done.push(done);
+        if let Some(list) = &mut state.done {
+            list.push(done);
+        }
     }
 
     /// What is on it.
-    pub(super) fn volume(&self) -> Volume {
+    pub(crate) fn volume(&self) -> Volume {
         self.state().volume.clone()
     }
 
-    /// All that was done.
-    pub(super) fn done(&self) -> Vec<Done> {
-        self.state().done.clone()
+    /// What was done since it is recorded.
+    pub(crate) fn done(&self) -> Vec<Done> {
+        self.state().done.clone().unwrap_or_default()
     }
 
     fn file(&self, path: &Path) -> io::Result<usize> {
@@ -350,8 +389,7 @@ impl Disk for Memory {
     }
 
     /// At once, so that every run does the same in the same order.
-    fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        let done = work();
-        std::thread::spawn(move || done)
+    fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Beside<T> {
+        Beside::Done(work())
     }
 }

@@ -21,6 +21,11 @@ mod batch;
 mod disk;
 mod error;
 mod frame;
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the crash tests of the log use all of it, the simulator a part")
+)]
+pub(crate) mod memory;
 mod open;
 mod owner;
 mod salt;
@@ -32,18 +37,16 @@ pub use batch::Batch;
 pub use error::LogError;
 pub use salt::Salts;
 pub use snapshot::DataFolder;
-pub use writer::{LogWriter, Told};
+pub use writer::{LogEvent, LogOrder, LogWriter};
 
 use crate::flaw::Flaw;
 use crate::paxos::membership::Membership;
 use crate::paxos::snapshot::Snapshot;
 use crate::paxos::step::Record;
-use disk::{Disk, Files};
+use disk::{Beside, Disk, Files};
 use owner::Owner;
 use segment::{HEADER, SIZES, Segment};
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 /// The version of all files of a folder.
 const FORMAT: u32 = 2;
@@ -64,9 +67,6 @@ pub struct Recovered {
     /// Whether there was a log at all.
     pub existed: bool,
 }
-
-/// The flaw `acceptor-answers-before-sync`: how long it leaves records unsynced.
-const LATE: Duration = Duration::from_millis(700);
 
 impl Recovered {
     /// The oldest word in it on who the members are.
@@ -102,15 +102,15 @@ pub struct Log<D: Disk = Files> {
     earlier: Vec<(u64, PathBuf, u64)>,
     spares: Vec<PathBuf>,
     /// The thread that writes a spare segment ahead, so that a full one does not keep everybody waiting.
-    ahead: Option<JoinHandle<Result<PathBuf, LogError>>>,
+    ahead: Option<Beside<Result<PathBuf, LogError>>>,
     next_frame: u64,
-    /// The flaw `acceptor-answers-before-sync`: when it was synced last, where it is not synced with each frame.
-    late: Option<Instant>,
+    /// Segments that were written into the file of a removed one, since the log was opened.
+    reused: u64,
 }
 
 impl Log {
     /// Opens the log of the node `name` in `folder`, making both if they are not there, and reads all of it; it has those
-    /// of the flaws that a log can have. Nobody but this log may know the `salts`.
+    /// of the flaws that a log can have. Only this log may know the `salts`.
     pub fn open(
         folder: &Path,
         name: &str,
@@ -132,8 +132,13 @@ impl<D: Disk> Log<D> {
         self.earlier.iter().map(|(_, _, used)| used).sum::<u64>() + self.segment.used()
     }
 
-    /// Writes a batch as one frame and syncs it. After an error nothing may be written any more.
-    fn append(&mut self, batch: &Batch) -> Result<(), LogError> {
+    /// Segments that were written into the file of a removed one, since the log was opened.
+    pub(crate) fn reused(&self) -> u64 {
+        self.reused
+    }
+
+    /// Writes a batch as one frame, and syncs it if it must be durable. After an error nothing may be written any more.
+    fn append(&mut self, batch: &Batch, sync: bool) -> Result<(), LogError> {
         let (count, records) = batch.encoded();
         let length = frame::FRAME_HEADER + count.len() + records.len();
         if !self.segment.fits(length) {
@@ -144,9 +149,8 @@ impl<D: Disk> Log<D> {
         if self.segment.is_half_full() && self.ahead.is_none() && self.spares.is_empty() {
             self.write_ahead();
         }
-        match &mut self.late {
-            Some(last) if last.elapsed() < LATE => return Ok(()),
-            late => *late = late.map(|_| Instant::now()),
+        if !sync {
+            return Ok(());
         }
         self.segment.sync()?;
         self.owner.advance(self.segment.mark())
@@ -166,10 +170,10 @@ impl<D: Disk> Log<D> {
 
     fn next_segment(&mut self, size: u64) -> Result<(), LogError> {
         let index = self.segment.index + 1;
-        if let Some(ahead) = self.ahead.take() {
-            self.spares.push(ahead.join().expect("a thread that writes zeros has nothing to panic about")?);
-        }
-        let spare = self.spares.pop();
+        let spare = match self.ahead.take() {
+            Some(ahead) => Some(ahead.join()?),
+            None => self.spares.pop().inspect(|_| self.reused += 1),
+        };
         let (folder, salt) = (self.owner.id, self.salts.draw());
         let header = segment::Header { folder, index, first_frame: self.next_frame, salt, size };
         let next = Segment::create(&self.disk, &self.folder, header, spare)?;
@@ -207,7 +211,5 @@ impl<D: Disk> Log<D> {
 mod crash;
 #[cfg(test)]
 mod damage;
-#[cfg(test)]
-mod memory;
 #[cfg(test)]
 mod tests;

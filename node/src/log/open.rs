@@ -10,11 +10,10 @@ use crate::flaw::Flaw;
 use crate::paxos::step::Record;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 impl<D: Disk> Log<D> {
     /// Opens the log of a node on this disk; its first segment and its late ones have these sizes in bytes.
-    pub(super) fn open_on(
+    pub(crate) fn open_on(
         disk: D,
         (folder, name): (&Path, &str),
         sizes: (u64, u64),
@@ -51,7 +50,6 @@ impl<D: Disk> Log<D> {
         owner.begin(segment.mark())?;
         let earlier = read.into_iter().map(|it| (it.header.index, it.path, it.end as u64)).collect();
         let folder = folder.to_owned();
-        let late = flaws.contains(&Flaw::AcceptorAnswersBeforeSync).then(Instant::now);
         let log = Self {
             disk,
             folder,
@@ -64,7 +62,7 @@ impl<D: Disk> Log<D> {
             spares,
             ahead: None,
             next_frame,
-            late,
+            reused: 0,
         };
         Ok((log, recovered))
     }
@@ -99,7 +97,7 @@ impl ReadSegment {
     }
 }
 
-/// What reads a log, and what it has found so far. It writes nothing.
+/// The reader of a log with its findings so far. It writes nothing.
 struct Reader<'a, D: Disk> {
     disk: &'a D,
     folder: &'a Path,

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_refused_or_costs_one_mark() {
+    fn flipped_bit_is_refused_or_costs_mark() {
         let folder = tempfile::tempdir().unwrap();
         let owner = Owner::create(&Files, folder.path(), "n1", 7).unwrap();
         let marks = [1, 2].map(|segment| Mark { segment, salt: 5, end: 64 });

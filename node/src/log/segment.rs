@@ -19,7 +19,7 @@ pub(super) const SIZES: (u64, u64) = (256 << 10, 8 << 20);
 /// The file that is being written.
 #[derive(Debug)]
 pub(super) struct Segment<D: Disk> {
-    /// Its place among the segments; the first is 1.
+    /// Its index among the segments; the first is 1.
     pub(super) index: u64,
     path: PathBuf,
     disk: D,
@@ -106,7 +106,7 @@ fn check_magic(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
 pub(super) struct Header {
     /// The random number of the folder.
     pub(super) folder: u64,
-    /// Its place among the segments.
+    /// Its index among the segments.
     pub(super) index: u64,
     /// The number of its first frame.
     pub(super) first_frame: u64,
@@ -121,8 +121,8 @@ impl Header {
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(MAGIC);
         let words = [self.folder, self.index, self.first_frame, self.salt, self.size];
-        for (word, place) in words.iter().zip(header[8..48].chunks_exact_mut(8)) {
-            place.copy_from_slice(&word.to_le_bytes());
+        for (word, field) in words.iter().zip(header[8..48].chunks_exact_mut(8)) {
+            field.copy_from_slice(&word.to_le_bytes());
         }
         let checksum = crc32fast::hash(&header[..48]);
         header[48..52].copy_from_slice(&checksum.to_le_bytes());

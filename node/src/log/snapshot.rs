@@ -11,7 +11,7 @@ const HEADER: usize = 48;
 
 const MAGIC: &[u8; 8] = b"benchsn2";
 
-/// The folder of a log, for whoever writes snapshots into it.
+/// The folder of a log, for the thread that writes snapshots into it.
 #[derive(Debug, Clone)]
 pub struct DataFolder {
     /// Where it is.
@@ -28,7 +28,7 @@ impl DataFolder {
     }
 
     /// The same on any disk.
-    pub(super) fn save_on<D: Disk>(&self, disk: &D, index: u64, payload: &[u8]) -> Result<(), LogError> {
+    pub(crate) fn save_on<D: Disk>(&self, disk: &D, index: u64, payload: &[u8]) -> Result<(), LogError> {
         let path = self.path.join(format!("{index:08}.snapshot"));
         let making = self.path.join(format!("{index:08}.snapshot.making"));
         let file = disk.create(&making).map_err(failed(&making, "make the snapshot"))?;

@@ -30,7 +30,7 @@ fn open(folder: &Path) -> Result<(Log, Recovered), LogError> {
 fn write(folder: &Path, slots: std::ops::Range<u64>) {
     let (mut log, _) = open(folder).unwrap();
     for slot in slots {
-        log.append(&Batch::of(&[record(slot)])).unwrap();
+        log.append(&Batch::of(&[record(slot)]), true).unwrap();
     }
 }
 
@@ -70,16 +70,16 @@ fn records_survive_a_restart_in_their_order() {
 }
 
 #[test]
-fn a_log_longer_than_a_segment_goes_on_in_the_next() {
+fn long_log_continues_in_next_segment() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = open(folder.path()).unwrap();
     let many: Vec<_> = (1..20_000).map(record).collect();
     for chunk in many.chunks(1_000) {
-        log.append(&Batch::of(chunk)).unwrap();
+        log.append(&Batch::of(chunk), true).unwrap();
     }
-    log.append(&Batch::of(&many)).unwrap();
+    log.append(&Batch::of(&many), true).unwrap();
     let more: Vec<_> = (0..4).flat_map(|_| many.clone()).collect();
-    log.append(&Batch::of(&more)).unwrap();
+    log.append(&Batch::of(&more), true).unwrap();
     drop(log);
     assert!(
         segment::list(&Files, folder.path()).unwrap().segments.len() >= 2,
@@ -92,7 +92,7 @@ fn a_log_longer_than_a_segment_goes_on_in_the_next() {
 }
 
 #[test]
-fn a_torn_last_frame_is_cut_off_and_the_log_goes_on_behind_the_good_ones() {
+fn torn_last_frame_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
     tear(folder.path());
@@ -106,7 +106,7 @@ fn a_torn_last_frame_is_cut_off_and_the_log_goes_on_behind_the_good_ones() {
 }
 
 #[test]
-fn damage_before_the_last_frame_is_refused_with_the_place_and_the_file_stays_as_it_is() {
+fn damage_before_last_frame_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
     let (path, _) = end_of_first_segment(folder.path());
@@ -123,8 +123,8 @@ fn a_missing_segment_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = open(folder.path()).unwrap();
     let many: Vec<_> = (1..40_000).map(record).collect();
-    log.append(&Batch::of(&many)).unwrap();
-    log.append(&Batch::of(&many)).unwrap();
+    log.append(&Batch::of(&many), true).unwrap();
+    log.append(&Batch::of(&many), true).unwrap();
     drop(log);
     std::fs::remove_file(folder.path().join("00000001.log")).unwrap();
     let error = open(folder.path()).unwrap_err();
@@ -142,21 +142,21 @@ fn two_nodes_cannot_share_a_folder() {
 }
 
 #[test]
-fn one_sync_covers_all_that_came_while_the_last_one_ran() {
+fn one_sync_covers_waiting_batches() {
     let folder = tempfile::tempdir().unwrap();
     let (log, _) = open(folder.path()).unwrap();
-    let (tell, told) = std::sync::mpsc::channel();
-    let writer = LogWriter::start(log, move |did| tell.send(did.unwrap()).unwrap());
+    let (report, reports) = std::sync::mpsc::channel();
+    let writer = LogWriter::start(log, move |did| report.send(did.unwrap()).unwrap());
     for number in 1..=200 {
-        writer.append(number, Batch::of(&[record(number)]));
+        writer.order(LogOrder::Append { number, batch: Batch::of(&[record(number)]), sync: true });
     }
     let mut syncs = 0;
-    while !matches!(told.recv().unwrap(), Told::Synced { number: 200, .. }) {
+    while !matches!(reports.recv().unwrap(), LogEvent::Synced { number: 200, .. }) {
         syncs += 1;
     }
     assert!(syncs < 199, "200 batches took {syncs} syncs");
     drop(writer);
-    while told.recv().is_ok() {}
+    while reports.recv().is_ok() {}
     assert_eq!(read(folder.path()).records.len(), 200);
 }
 
@@ -177,17 +177,17 @@ pub(super) fn state(slot_out: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
+fn snapshot_replaces_segments_and_reuses_files() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..4);
     let (mut log, _) = open(folder.path()).unwrap();
     let mut names = Vec::new();
     for round in 1..6_u64 {
         let before = log.bytes();
-        log.append(&Batch::of(&[record(round * 10)])).unwrap();
+        log.append(&Batch::of(&[record(round * 10)]), true).unwrap();
         let index = log.rotate().unwrap();
         log.folder().save_snapshot(index, &state(round + 2)).unwrap();
-        log.append(&Batch::of(&[record(round * 10 + 1)])).unwrap();
+        log.append(&Batch::of(&[record(round * 10 + 1)]), true).unwrap();
         log.remove_before(index).unwrap();
         assert!(log.bytes() <= before, "round {round}");
         names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -203,16 +203,16 @@ fn a_snapshot_replaces_the_segments_before_it_and_their_files_are_used_again() {
 }
 
 #[test]
-fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
+fn reused_segment_ends_at_its_own_frames() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = open(folder.path()).unwrap();
-    (1..50).for_each(|slot| log.append(&Batch::of(&[record(slot)])).unwrap());
+    (1..50).for_each(|slot| log.append(&Batch::of(&[record(slot)]), true).unwrap());
     let index = log.rotate().unwrap();
     log.folder().save_snapshot(index, &state(2)).unwrap();
     log.remove_before(index).unwrap();
-    log.append(&Batch::of(&[record(50)])).unwrap();
+    log.append(&Batch::of(&[record(50)]), true).unwrap();
     log.rotate().unwrap();
-    log.append(&Batch::of(&[record(51)])).unwrap();
+    log.append(&Batch::of(&[record(51)]), true).unwrap();
     drop(log);
     let recovered = read(folder.path());
     assert_eq!(recovered.records, [record(50), record(51)]);
@@ -223,7 +223,7 @@ fn a_segment_that_was_another_before_is_read_to_its_own_end_only() {
 fn a_broken_snapshot_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = open(folder.path()).unwrap();
-    log.append(&Batch::of(&[record(1)])).unwrap();
+    log.append(&Batch::of(&[record(1)]), true).unwrap();
     let index = log.rotate().unwrap();
     log.folder().save_snapshot(index, &state(2)).unwrap();
     drop(log);
@@ -258,7 +258,7 @@ fn each_segment_has_a_salt_of_its_own() {
     let mut salts = Vec::new();
     for round in 1..6_u64 {
         salts.push(log.segment.salt);
-        log.append(&Batch::of(&[record(round)])).unwrap();
+        log.append(&Batch::of(&[record(round)]), true).unwrap();
         let index = log.rotate().unwrap();
         log.folder().save_snapshot(index, &state(round + 1)).unwrap();
         log.remove_before(index).unwrap();
@@ -270,7 +270,7 @@ fn each_segment_has_a_salt_of_its_own() {
 }
 
 #[test]
-fn the_rest_of_a_torn_frame_without_its_header_is_wiped() {
+fn torn_frame_without_header_is_wiped() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1..3);
     let (path, end) = end_of_first_segment(folder.path());

@@ -1,103 +1,120 @@
-//! The thread that writes the log: while one sync runs, what comes in waits, and the next sync covers all of it.
+//! The thread that writes the log. Orders that arrive during a sync wait, and the next sync covers all of them.
 
+use super::disk::Disk;
 use super::{Batch, Log, LogError};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// What the thread is asked to do, in order.
+/// An order to the log. The log carries orders out one after another.
 #[derive(Debug)]
-enum Order {
-    /// Write a batch, and say the number when everything up to them is on disk.
-    Append(u64, Batch),
-    /// Begin a segment, for a snapshot to be taken.
+pub enum LogOrder {
+    /// Write a batch.
+    Append {
+        /// The number of the batch; it rises with each order.
+        number: u64,
+        /// The records.
+        batch: Batch,
+        /// Whether it must be durable before [`LogEvent::Synced`]; only a flaw says no.
+        sync: bool,
+    },
+    /// Begin a segment, so that a snapshot can be taken.
     Rotate,
-    /// Remove the segments before this one.
-    Remove(u64),
+    /// Remove the segments before this index: a durable snapshot covers them.
+    RemoveBefore(u64),
 }
 
-/// What the thread says.
+impl LogOrder {
+    /// Joins a later order to this one, so that both share a write and a sync; only appends can. Gives the later order back
+    /// otherwise.
+    pub(crate) fn join(&mut self, later: Self) -> Result<(), Self> {
+        match (self, later) {
+            (
+                Self::Append { number, batch, sync },
+                Self::Append { number: last, batch: more, sync: also },
+            ) => {
+                *number = last;
+                batch.extend(&more);
+                *sync |= also;
+                Ok(())
+            }
+            (_, later) => Err(later),
+        }
+    }
+}
+
+/// A report of the log: it has carried out an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// After each sync.
+pub enum LogEvent {
+    /// Batches are durable.
     Synced {
-        /// Every batch up to this number is on disk.
+        /// The number of the last of them.
         number: u64,
         /// Bytes of the log in use.
         log_bytes: u64,
     },
-    /// A segment was begun, with this index: what was handed over before is on disk, in the segments before.
+    /// A segment with this index was begun. All earlier orders are durable, in the segments before it.
     Rotated(u64),
-    /// Segments were removed; so many bytes are left.
+    /// Segments were removed; this many bytes are left.
     Removed(u64),
 }
 
-/// The way to the thread; it ends when this is dropped.
+/// The way to the thread, which ends when this is dropped.
 #[derive(Debug)]
 pub struct LogWriter {
-    orders: Sender<Order>,
+    orders: Sender<LogOrder>,
 }
 
 impl LogWriter {
-    /// Starts the thread. `tell` hears what it did, or of the error that ended the thread: after a failed
-    /// write or sync nobody knows what is on disk, so nothing is tried again.
-    pub fn start(log: Log, tell: impl Fn(Result<Told, LogError>) + Send + 'static) -> Self {
+    /// Starts the thread, which calls `report` after each order, or with the error that ended it. After a failed write
+    /// or sync the state of the disk is unknown, so nothing is tried again.
+    pub fn start(log: Log, report: impl Fn(Result<LogEvent, LogError>) + Send + 'static) -> Self {
         let (orders, inbox) = channel();
         std::thread::spawn(move || {
-            if let Err(error) = run(log, &inbox, &tell) {
-                tell(Err(error));
+            if let Err(error) = run(log, &inbox, &report) {
+                report(Err(error));
             }
         });
         Self { orders }
     }
 
-    fn order(&self, order: Order) {
-        // The thread only ends after it has told its error, which ends the node.
+    /// Hands over an order.
+    pub fn order(&self, order: LogOrder) {
+        // The thread only ends after it has reported its error, which ends the node.
         let _ = self.orders.send(order);
-    }
-
-    /// Hands over a batch; `number` rises with each call.
-    pub fn append(&self, number: u64, batch: Batch) {
-        self.order(Order::Append(number, batch));
-    }
-
-    /// Asks for a new segment, for a snapshot to be taken when it is there.
-    pub fn rotate(&self) {
-        self.order(Order::Rotate);
-    }
-
-    /// Lets segments go: a snapshot that covers all before `index` is durable.
-    pub fn remove_before(&self, index: u64) {
-        self.order(Order::Remove(index));
     }
 }
 
 fn run(
     mut log: Log,
-    inbox: &Receiver<Order>,
-    tell: &impl Fn(Result<Told, LogError>),
+    inbox: &Receiver<LogOrder>,
+    report: &impl Fn(Result<LogEvent, LogError>),
 ) -> Result<(), LogError> {
     let mut next = inbox.recv().ok();
-    while let Some(order) = next.take() {
-        match order {
-            Order::Append(mut number, mut batch) => {
-                for later in inbox.try_iter() {
-                    if let Order::Append(later, more) = later {
-                        number = later;
-                        batch.extend(&more);
-                    } else {
-                        next = Some(later);
-                        break;
-                    }
-                }
-                log.append(&batch)?;
-                tell(Ok(Told::Synced { number, log_bytes: log.bytes() }));
-            }
-            Order::Rotate => tell(Ok(Told::Rotated(log.rotate()?))),
-            Order::Remove(index) => {
-                log.remove_before(index)?;
-                tell(Ok(Told::Removed(log.bytes())));
+    while let Some(mut order) = next.take() {
+        for later in inbox.try_iter() {
+            if let Err(later) = order.join(later) {
+                next = Some(later);
+                break;
             }
         }
+        report(Ok(log.carry_out(&order)?));
         next = next.or_else(|| inbox.recv().ok());
     }
     Ok(())
+}
+
+impl<D: Disk> Log<D> {
+    /// Carries out one order. After an error nothing may be written any more.
+    pub(crate) fn carry_out(&mut self, order: &LogOrder) -> Result<LogEvent, LogError> {
+        match order {
+            LogOrder::Append { number, batch, sync } => {
+                self.append(batch, *sync)?;
+                Ok(LogEvent::Synced { number: *number, log_bytes: self.bytes() })
+            }
+            LogOrder::Rotate => Ok(LogEvent::Rotated(self.rotate()?)),
+            LogOrder::RemoveBefore(index) => {
+                self.remove_before(*index)?;
+                Ok(LogEvent::Removed(self.bytes()))
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ pub mod identity;
 mod queue;
 mod receive;
 
+use crate::core::Other;
 use crate::paxos::message::{Message, NodeId};
 use crate::paxos::packet::{Folder, encode};
 use bytes::Bytes;
@@ -29,7 +30,6 @@ use queue::Queue;
 pub use receive::{Admission, Room};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,17 +67,6 @@ const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 
 /// How long a connection may take to be made, also over slow links.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-
-/// Another node, and where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Other {
-    /// Its number.
-    pub id: NodeId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where this node reaches it.
-    pub address: SocketAddr,
-}
 
 /// Messages to the other nodes, collected over a turn.
 pub struct Peers {
@@ -156,7 +145,7 @@ async fn keep_sending(me: Arc<Identity>, other: Other, queue: Arc<Queue>) {
                     said = Some(refusal);
                 }
             }
-            // Where nobody listens, what waits is soon of no use.
+            // While no process listens, what waits becomes out of date.
             Ok(Err(_)) | Err(_) => queue.clear(),
         }
         tokio::time::sleep(pause).await;

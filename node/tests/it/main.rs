@@ -9,4 +9,3 @@ mod golden;
 mod limits;
 mod process;
 mod simulation;
-mod world;

@@ -1,45 +1,47 @@
-//! The stage of a golden script: roles in nodes of their own, and the messages between them in plain sight.
+//! The stage of a golden script: the cores of some nodes, and the messages between them in plain sight.
+//!
+//! The stage is a shell like the driver and the simulator. Its disk is done at once, and its network delivers what the script says.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
 use goldenscript::{Command as Line, Context, Runner};
-use node::config::{Backoff, BackoffKind, Leadership, Member, PaxosOptions, Read, Role};
-use node::paxos::acceptor::Acceptor;
-use node::paxos::leader::Leader;
+use node::config::{Backoff, BackoffKind, Leadership, Member, NodeConfig, PaxosOptions, Read, Role};
+use node::core::{Core, Input, Notice, Output, Reply, Saved, joined, known_roster};
+use node::log::{LogEvent, LogOrder, Recovered};
 use node::paxos::membership::{Change, Membership, Roster};
 use node::paxos::message::{Ballot, Command, Decided, Message, NodeId, PValue};
-use node::paxos::replica::Replica;
-use node::paxos::step::{Record, Step, Ticket};
+use node::paxos::packet::Packet;
+use node::paxos::step::Record;
 use node::store::{Answer, Operation};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// One node with one role, by its name's first letter.
-enum Actor {
-    Replica(Box<Replica>),
-    Leader(Box<Leader>),
-    Acceptor(Acceptor),
+/// A node: its core, and the last `Dial` of that.
+struct Node {
+    core: Core<String>,
+    greeting: Option<Message>,
+    others: BTreeMap<NodeId, String>,
 }
 
-/// A message on its way.
+/// A message on its way, with the greeting of its sender.
 struct Flight {
     from: String,
     to: String,
+    greeting: Option<Message>,
     message: Message,
-    /// The version of the membership that its sender knew.
-    version: u64,
 }
 
-/// Roles, messages on their way, and the time.
+/// Nodes, messages on their way, and the time.
 #[derive(Default)]
 pub(super) struct Stage {
-    actors: BTreeMap<String, Actor>,
+    options: PaxosOptions,
+    members: Vec<Member>,
+    nodes: BTreeMap<String, Node>,
+    /// The nodes in the order in which the script named them.
     names: Vec<String>,
-    rosters: BTreeMap<String, Roster>,
     flights: Vec<Flight>,
-    tickets: BTreeMap<Ticket, String>,
     now: Duration,
 }
 
@@ -63,6 +65,21 @@ impl Runner for Stage {
     }
 }
 
+/// The roles that a node hosts, by the first letter of its name; `n` is a replica with a leader beside it.
+fn roles_of(name: &str) -> &'static [Role] {
+    match name.chars().next() {
+        Some('r') => &[Role::Replica],
+        Some('l') => &[Role::Leader],
+        Some('n') => &[Role::Replica, Role::Leader],
+        Some(_) | None => &[Role::Acceptor],
+    }
+}
+
+fn member(name: &str) -> Member {
+    let roles = roles_of(name).iter().copied().collect();
+    Member { name: name.to_owned(), address: ([127, 0, 0, 1], 1).into(), roles }
+}
+
 impl Stage {
     /// `cluster replicas=1 leaders=2 acceptors=3 leadership=compete backoff=none window=10`
     fn cluster(&mut self, line: &Line) -> Result<(), Box<dyn Error>> {
@@ -83,30 +100,47 @@ impl Stage {
         options.window = arguments.take_key("window").map_or(Ok(10), str::parse)?;
         options.keep_bytes = arguments.take_key("keep").map_or(Ok(options.keep_bytes), str::parse)?;
         let mut members = Vec::new();
-        for (letter, key, role) in [
-            ("r", "replicas", Role::Replica),
-            ("l", "leaders", Role::Leader),
-            ("a", "acceptors", Role::Acceptor),
-        ] {
-            for number in 1..=arguments.take_key(key).map_or(Ok(1), str::parse::<u8>)? {
-                let address = ([127, 0, 0, 1], 1).into();
-                members.push(Member { name: format!("{letter}{number}"), address, roles: [role].into() });
-            }
+        for (letter, key, count) in
+            [("n", "pairs", 0), ("r", "replicas", 1), ("l", "leaders", 1), ("a", "acceptors", 1)]
+        {
+            let count = arguments.take_key(key).map_or(Ok(count), str::parse::<u8>)?;
+            members.extend((1..=count).map(|number| member(&format!("{letter}{number}"))));
         }
         arguments.reject_next()?;
-        *self = Self::default();
-        for Member { name, roles, .. } in &members {
-            let roster = Roster::new(&members, name, options.window).unwrap();
-            let actor = match roles.first().unwrap() {
-                Role::Replica => Actor::Replica(Box::new(Replica::new(roster, options.clone(), 1))),
-                Role::Leader => Actor::Leader(Box::new(Leader::new(roster, options.clone(), 1, 0))),
-                Role::Acceptor => Actor::Acceptor(Acceptor::new(&roster, &[])),
-            };
-            self.rosters.insert(name.clone(), Roster::new(&members, name, options.window).unwrap());
-            self.actors.insert(name.clone(), actor);
+        *self = Self { options, members, ..Self::default() };
+        for Member { name, .. } in self.members.clone() {
+            let config = self.config(&name, false);
+            let roster = known_roster(&config, &Recovered::default(), None)?.unwrap();
+            self.start(config, &roster, &mut String::new());
         }
-        self.names = members.into_iter().map(|member| member.name).collect();
         Ok(())
+    }
+
+    fn config(&self, name: &str, join: bool) -> NodeConfig {
+        NodeConfig {
+            name: name.to_owned(),
+            listen: ([127, 0, 0, 1], 1).into(),
+            enclosed: false,
+            secret: None,
+            data: name.into(),
+            clock: None,
+            seed: 1,
+            members: self.members.clone(),
+            routes: BTreeMap::new(),
+            join,
+            join_after: None,
+            hosts: Vec::new(),
+            paxos: self.options.clone(),
+        }
+    }
+
+    fn start(&mut self, config: NodeConfig, roster: &Roster, output: &mut String) {
+        let (name, mut outputs) = (config.name.clone(), Vec::new());
+        let core = Core::new(config, roster, 1, (Recovered::default(), 0), &mut outputs);
+        self.names.push(name.clone());
+        self.nodes.insert(name.clone(), Node { core, greeting: None, others: BTreeMap::new() });
+        self.carry_out(&name, outputs, &|_| true, output);
+        self.turn(&name, Vec::new(), &|_| true, output);
     }
 
     /// `request r1 c1 1 put x 5`: client, sequence, operation.
@@ -136,15 +170,7 @@ impl Stage {
     fn reconfigure(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
         let mut arguments = line.consume_args();
         let mut change = Change::default();
-        if let Some(name) = arguments.take_key("add") {
-            let role = match name.chars().next() {
-                Some('r') => Role::Replica,
-                Some('l') => Role::Leader,
-                _ => Role::Acceptor,
-            };
-            let address = ([127, 0, 0, 1], 1).into();
-            change.add.push(Member { name: name.to_owned(), address, roles: [role].into() });
-        }
+        change.add.extend(arguments.take_key("add").map(member));
         change.remove.extend(arguments.take_key("remove").map(str::to_owned));
         let words: Vec<_> = std::iter::from_fn(|| arguments.next_pos()).collect();
         let [replica, client, sequence] = words.as_slice() else {
@@ -156,37 +182,21 @@ impl Stage {
     }
 
     fn ask(&mut self, replica: &str, command: Command, output: &mut String) -> Result<(), Box<dyn Error>> {
-        let ticket = Ticket(self.tickets.len() as u64);
-        self.tickets.insert(ticket, format!("{}.{}", command.client, command.sequence));
-        let mut step = Step::default();
-        // The leader that bears the replica's number stands beside it.
-        let leased = match self.actors.get_mut(&replica.replace('r', "l")) {
-            Some(Actor::Leader(leader)) => leader.lease(self.now),
-            Some(Actor::Replica(_) | Actor::Acceptor(_)) | None => None,
-        };
-        let Some(Actor::Replica(actor)) = self.actors.get_mut(replica) else {
+        if !self.nodes.contains_key(replica) {
             return Err("no such replica".into());
-        };
-        assert!(actor.request(self.now, ticket, command, (None, leased), &mut step));
-        self.carry_out(replica, step, output);
+        }
+        let client = format!("{}.{}", command.client, command.sequence);
+        self.turn(replica, vec![Input::Request { command, read: None, client }], &|_| true, output);
         Ok(())
     }
 
     /// `deliver`, `deliver from=l1 to=a1 kind=p1a`: all that is on its way and matches, in order.
     fn deliver(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
-        for Flight { from, to, message, version } in self.take(line)? {
+        for Flight { from, to, greeting, message } in self.take(line)? {
             let _ = writeln!(output, "{from} → {to} {}", self.show(&message));
-            if self.is_of_the_membership(&to, &from, version, &message, output) {
-                continue;
-            }
-            let sender = NodeId(u8::try_from(self.names.iter().position(|name| *name == from).unwrap())?);
-            let mut step = Step::default();
-            match self.actors.get_mut(&to).unwrap() {
-                Actor::Replica(replica) => replica.handle(self.now, sender, message, &mut step),
-                Actor::Leader(leader) => leader.handle(self.now, sender, message, &mut step),
-                Actor::Acceptor(acceptor) => acceptor.handle(self.now, sender, message, &mut step),
-            }
-            self.carry_out(&to, step, output);
+            let packets = greeting.into_iter().chain([message]).map(Packet::One).collect();
+            let packets = Input::Packets { from: from.into(), packets };
+            self.turn(&to, vec![packets], &|_| true, output);
         }
         Ok(())
     }
@@ -212,51 +222,47 @@ impl Stage {
         Ok(taken)
     }
 
-    /// `tick l1 r1 at=200ms`: the time becomes that, and these do what is due.
-    fn tick(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
-        let mut arguments = line.consume_args();
-        if let Some(at) = arguments.take_key("at") {
+    fn set_time(&mut self, at: Option<&str>) -> Result<(), Box<dyn Error>> {
+        if let Some(at) = at {
             self.now = Duration::from_millis(at.trim_end_matches("ms").parse()?);
-        }
-        while let Some(name) = arguments.next_pos() {
-            let mut step = Step::default();
-            match self.actors.get_mut(name) {
-                Some(Actor::Replica(replica)) => replica.tick(self.now, &mut step),
-                Some(Actor::Leader(leader)) => leader.tick(self.now, &mut step),
-                Some(Actor::Acceptor(acceptor)) => acceptor.tick(self.now, &mut step),
-                None => return Err(format!("there is no {name}").into()),
-            }
-            step.send.retain(|(_, message)| !matches!(message, Message::Progress { .. }));
-            self.carry_out(name, step, output);
         }
         Ok(())
     }
 
-    /// `stored r1 at=200ms`: what it applied is on disk now, and it says so.
+    /// `tick l1 r1 at=200ms`: the time becomes that, and these do what is due. The network loses reports of progress.
+    fn tick(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
+        let mut arguments = line.consume_args();
+        self.set_time(arguments.take_key("at"))?;
+        while let Some(name) = arguments.next_pos() {
+            if !self.nodes.contains_key(name) {
+                return Err(format!("there is no {name}").into());
+            }
+            let travels = |message: &Message| !matches!(message, Message::Progress { .. });
+            self.turn(name, vec![Input::Tick], &travels, output);
+        }
+        Ok(())
+    }
+
+    /// `stored r1 at=200ms`: it writes what it applied, and reports its progress. The network loses everything else.
     fn stored(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
         let mut arguments = line.consume_args();
-        if let Some(at) = arguments.take_key("at") {
-            self.now = Duration::from_millis(at.trim_end_matches("ms").parse()?);
-        }
+        self.set_time(arguments.take_key("at"))?;
         let name = arguments.next_pos().ok_or("stored REPLICA at=TIME")?;
-        let Some(Actor::Replica(replica)) = self.actors.get_mut(name) else {
-            return Err("no such replica".into());
-        };
-        let mut step = Step::default();
-        replica.stored(replica.slot_out());
-        replica.tick(self.now, &mut step);
-        step.send.retain(|(_, message)| matches!(message, Message::Progress { .. }));
-        self.carry_out(name, step, output);
+        let travels = |message: &Message| matches!(message, Message::Progress { .. });
+        self.turn(name, Vec::new(), &travels, output);
+        self.turn(name, vec![Input::Tick], &travels, output);
         Ok(())
     }
 
     fn status(&self, output: &mut String) {
         for name in &self.names {
-            let _ = match &self.actors[name] {
-                Actor::Replica(replica) => {
-                    writeln!(output, "{name} slot_in={} slot_out={}", replica.slot_in(), replica.slot_out())
-                }
-                Actor::Leader(leader) => writeln!(
+            let core = &self.nodes[name].core;
+            if let Some(replica) = core.replica() {
+                let _ =
+                    writeln!(output, "{name} slot_in={} slot_out={}", replica.slot_in(), replica.slot_out());
+            }
+            if let Some(leader) = core.leader() {
+                let _ = writeln!(
                     output,
                     "{name} round={} active={} preemptions={} adoptions={} backoff={:?}",
                     leader.round(),
@@ -264,110 +270,122 @@ impl Stage {
                     leader.preemptions,
                     leader.adoptions,
                     leader.backoff()
-                ),
-                Actor::Acceptor(acceptor) => {
-                    let promised = acceptor.promised().map_or("⊥".to_owned(), |ballot| self.ballot(ballot));
-                    let collected = acceptor.collected();
-                    let collected =
-                        if collected > 1 { format!(" collected={collected}") } else { String::new() };
-                    writeln!(output, "{name} promised={promised}{collected}")
-                }
-            };
+                );
+            }
+            if let Some(acceptor) = core.acceptor() {
+                let promised = acceptor.promised().map_or("⊥".to_owned(), |ballot| self.ballot(ballot));
+                let collected = acceptor.collected();
+                let collected = if collected > 1 { format!(" collected={collected}") } else { String::new() };
+                let _ = writeln!(output, "{name} promised={promised}{collected}");
+            }
         }
     }
 
-    /// Handles what nodes say of the members, and refuses what comes from somebody who knows more of them.
-    fn is_of_the_membership(
+    /// One turn of a node: some inputs, and its end. Only messages that `travels` says yes to are on their way afterwards.
+    fn turn(
         &mut self,
-        to: &str,
-        from: &str,
-        version: u64,
-        message: &Message,
+        name: &str,
+        inputs: Vec<Input<String>>,
+        travels: &dyn Fn(&Message) -> bool,
         output: &mut String,
-    ) -> bool {
-        let answer = match message {
-            Message::Members(membership) => {
-                self.take_up(to, membership.clone(), output);
-                return true;
-            }
-            Message::Who => Message::Members(self.rosters[to].membership.clone()),
-            _ if version > self.rosters[to].version => Message::Who,
-            _ => return false,
-        };
-        let _ = writeln!(output, "  {to} → {from} {}", self.show(&answer));
-        let version = self.rosters[to].version;
-        self.flights.push(Flight { from: to.to_owned(), to: from.to_owned(), message: answer, version });
-        true
-    }
-
-    fn take_up(&mut self, name: &str, membership: Membership, output: &mut String) {
-        if membership.version <= self.rosters[name].version {
-            return;
-        }
-        for node in membership.nodes() {
-            let place = usize::from(node.id.0);
-            if place >= self.names.len() {
-                self.names.resize(place + 1, String::new());
-            }
-            self.names[place].clone_from(&node.name);
-        }
-        let roster = self.rosters[name].follow(membership, name);
-        self.rosters.insert(name.to_owned(), roster.clone());
-        let _ = writeln!(output, "  {name} knows version {}", roster.version);
-        let mut step = Step::default();
-        match self.actors.get_mut(name).unwrap() {
-            Actor::Replica(replica) => replica.take_up(roster),
-            Actor::Leader(leader) => leader.take_up(self.now, roster, &mut step),
-            Actor::Acceptor(acceptor) => acceptor.take_up(&roster),
-        }
-        self.carry_out(name, step, output);
-    }
-
-    fn add_new_acceptors(&mut self, membership: &Membership) {
-        for node in membership.nodes().filter(|node| node.roles.contains(&Role::Acceptor)) {
-            if !self.actors.contains_key(&node.name) {
-                let roster = Roster::of(membership.clone(), &node.name).unwrap();
-                self.actors.insert(node.name.clone(), Actor::Acceptor(Acceptor::new(&roster, &[])));
-                self.rosters.insert(node.name.clone(), roster);
-            }
+    ) {
+        for input in inputs.into_iter().chain([Input::Flush]) {
+            self.step(name, input, travels, output);
         }
     }
 
-    fn carry_out(&mut self, name: &str, step: Step, output: &mut String) {
-        if let Some(Actor::Replica(replica)) = self.actors.get(name) {
-            let membership = replica.membership().clone();
-            if membership.version > self.rosters[name].version {
-                self.add_new_acceptors(&membership);
-                self.take_up(name, membership.clone(), output);
-                for other in self.names.clone().into_iter().filter(|other| other != name) {
-                    let message = Message::Members(membership.clone());
-                    let version = membership.version;
-                    self.flights.push(Flight { from: name.to_owned(), to: other, message, version });
+    fn step(
+        &mut self,
+        name: &str,
+        input: Input<String>,
+        travels: &dyn Fn(&Message) -> bool,
+        output: &mut String,
+    ) {
+        let mut outputs = Vec::new();
+        self.nodes.get_mut(name).unwrap().core.step(self.now, input, &mut outputs);
+        self.carry_out(name, outputs, travels, output);
+    }
+
+    fn carry_out(
+        &mut self,
+        name: &str,
+        outputs: Vec<Output<String>>,
+        travels: &dyn Fn(&Message) -> bool,
+        output: &mut String,
+    ) {
+        for it in outputs {
+            let node = self.nodes.get_mut(name).unwrap();
+            match it {
+                Output::Send(to, message) => {
+                    let (Some(to), true) = (node.others.get(&to).cloned(), travels(&message)) else {
+                        continue;
+                    };
+                    let (from, greeting) = (name.to_owned(), node.greeting.clone());
+                    let _ = writeln!(output, "  {name} → {to} {}", self.show(&message));
+                    self.flights.push(Flight { from, to, greeting, message });
+                }
+                Output::Reply(client, Reply::Applied(answer, slot)) => {
+                    let _ =
+                        writeln!(output, "  {name} answers {client}: {} (slot {slot})", show_answer(answer));
+                }
+                Output::Reply(client, reply) => {
+                    let _ = writeln!(output, "  {name} answers {client}: {reply:?}");
+                }
+                Output::Log(order) => {
+                    let event = self.write(name, order, output);
+                    self.step(name, Input::Log(event), travels, output);
+                }
+                Output::Snapshot { index, slot_out, payload } => {
+                    let _ = writeln!(output, "  {name} saves a snapshot before slot {slot_out}");
+                    let saved = Saved { index, slot_out, bytes: payload.len() as u64 };
+                    self.step(name, Input::Saved(saved), travels, output);
+                }
+                Output::Dial { greeting, others } => {
+                    node.greeting = Some(greeting);
+                    node.others = others.into_iter().map(|it| (it.id, it.name.to_string())).collect();
+                }
+                Output::Notice(Notice::Members(membership)) => {
+                    let _ = writeln!(output, "  {name} knows version {}", membership.version);
+                    self.add_new(&membership, output);
+                }
+                Output::Notice(notice) => {
+                    let _ = writeln!(output, "  {name} reports: {notice}");
                 }
             }
         }
-        for record in step.save.iter().chain(&step.note) {
-            let _ = writeln!(output, "  {name} saves {}", self.record(record));
+    }
+
+    /// Carries out an order to the log of a node.
+    fn write(&self, name: &str, order: LogOrder, output: &mut String) -> LogEvent {
+        match order {
+            LogOrder::Append { number, batch, .. } => {
+                for record in batch.records() {
+                    let _ = writeln!(output, "  {name} saves {}", self.record(&record));
+                }
+                LogEvent::Synced { number, log_bytes: 0 }
+            }
+            LogOrder::Rotate => LogEvent::Rotated(1),
+            LogOrder::RemoveBefore(_) => LogEvent::Removed(0),
         }
-        for (to, message) in step.send {
-            let to = self.names[usize::from(to.0)].clone();
-            let _ = writeln!(output, "  {name} → {to} {}", self.show(&message));
-            let version = self.rosters[name].version;
-            self.flights.push(Flight { from: name.to_owned(), to, message, version });
+    }
+
+    /// Starts the nodes that a membership names and that are not there.
+    fn add_new(&mut self, membership: &Membership, output: &mut String) {
+        let names: Vec<_> = membership.nodes().map(|node| node.name.clone()).collect();
+        for name in names.into_iter().filter(|name| !self.nodes.contains_key(name)).collect::<Vec<_>>() {
+            let config = self.config(&name, true);
+            let roster = joined(&config, membership.clone()).unwrap();
+            self.start(config, &roster, output);
         }
-        for (ticket, answer, slot) in step.answer {
-            let answer = match answer {
-                Answer::Done => "done".to_owned(),
-                Answer::Reconfigured { version, from } => format!("version {version} from slot {from} on"),
-                Answer::Value(value) => value.map_or("absent".to_owned(), |value| format!("value {value}")),
-                other => format!("{other:?}"),
-            };
-            let _ = writeln!(output, "  {name} answers {}: {answer} (slot {slot})", self.tickets[&ticket]);
-        }
+    }
+
+    fn name_of(&self, id: NodeId) -> String {
+        let known = self.nodes.values().find_map(|node| node.core.membership().name_of(id));
+        known.map_or_else(|| format!("#{}", id.0), str::to_owned)
     }
 
     fn ballot(&self, ballot: Ballot) -> String {
-        format!("({},{})", ballot.round, self.names[usize::from(ballot.leader.0)])
+        format!("({},{})", ballot.round, self.name_of(ballot.leader))
     }
 
     fn pvalue(&self, PValue { ballot, slot, command }: &PValue) -> String {
@@ -473,4 +491,13 @@ fn show_command(command: &Command) -> String {
         other => format!("{other:?}"),
     };
     format!("{}.{}:{operation}", command.client, command.sequence)
+}
+
+fn show_answer(answer: Answer) -> String {
+    match answer {
+        Answer::Done => "done".to_owned(),
+        Answer::Reconfigured { version, from } => format!("version {version} from slot {from} on"),
+        Answer::Value(value) => value.map_or("absent".to_owned(), |value| format!("value {value}")),
+        other => format!("{other:?}"),
+    }
 }
