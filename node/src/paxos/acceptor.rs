@@ -1,4 +1,8 @@
-//! The acceptor (section 2.2): the memory of the protocol.
+//! The acceptor (section 2.2): the fault-tolerant memory of the protocol.
+//!
+//! It promises a ballot to a scout, and accepts a pvalue from a commander whose ballot it has promised. Promises never fall, so a leader that
+//! has the promises of a majority knows every pvalue that may be chosen under a lower ballot. Both are saved before the answer leaves.
+//! It keeps the pvalue with the highest ballot of each slot (section 4.1), and forgets slots that f + 1 replicas have on disk (section 4.2).
 
 use super::lease::Grant;
 use super::membership::Roster;
@@ -55,7 +59,7 @@ impl Acceptor {
         self.collected
     }
 
-    /// What it accepted for a slot, under which ballot.
+    /// The command that it accepted for a slot, and its ballot.
     pub fn accepted(&self, slot: Slot) -> Option<&(Ballot, Arc<Command>)> {
         self.accepted.get(&slot)
     }
@@ -100,6 +104,13 @@ impl Acceptor {
 
     /// Handles a scout's or a commander's request, or a replica's progress.
     pub fn handle(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
+        let before = (self.promised, self.collected);
+        self.react(now, from, message, step);
+        assert!(self.promised >= before.0, "A1: promised {:?} after {:?}", self.promised, before.0);
+        assert!(self.collected >= before.1, "A3: collected {} after {}", self.collected, before.1);
+    }
+
+    fn react(&mut self, now: Duration, from: NodeId, message: Message, step: &mut Step) {
         match message {
             Message::P1a { ballot, from: slot } => self.scouted(now, from, ballot, slot, step),
             Message::P2a(pvalue) => self.accept(from, pvalue, step),
@@ -193,7 +204,7 @@ impl Acceptor {
         step.send.push((scout, answer));
     }
 
-    /// What it accepted for slots from this one on, as far as it fits one message, and the first slot that did not.
+    /// The pvalues of slots from this one on that fit one message, and the first slot that does not.
     /// Nothing is accepted under earlier ballots any more, so what is asked for later belongs to the same promise.
     fn some_pvalues(&self, from: Slot) -> (Vec<PValue>, Option<Slot>) {
         let (mut bytes, mut accepted) = (0, Vec::new());
@@ -207,7 +218,7 @@ impl Acceptor {
         (accepted, None)
     }
 
-    /// What it accepted for slots from this one on.
+    /// The pvalues of slots from this one on.
     pub fn pvalues(&self, from: Slot) -> Vec<PValue> {
         let pvalue = |(&slot, (ballot, command)): (&Slot, &(Ballot, Arc<Command>))| PValue {
             ballot: *ballot,
@@ -224,19 +235,25 @@ impl Acceptor {
         let blind = self.has(Flaw::AcceptorAcceptsBelowPromise);
         let promised = self.promised.filter(|_| !blind).unwrap_or(ballot);
         if slot < self.collected {
-            // Whoever proposes for a collected slot can only propose what was decided there.
+            // A collected slot is decided, so a leader can only propose its decision.
             if before < Some(promised) {
                 step.save.push(Record::Promise(promised));
             }
         } else if promised == ballot {
+            let sound = self.flaws.is_empty();
             let known = self.accepted.get(&slot);
             if let Some((known, command)) = known.filter(|(known, _)| *known == ballot) {
                 assert!(
-                    !self.flaws.is_empty() || *command == pvalue.command,
-                    "C1: one command for slot {slot} under ballot {known:?}"
+                    !sound || *command == pvalue.command,
+                    "A4: two commands for slot {slot} under ballot {known:?}"
                 );
             } else {
-                self.accepted.insert(slot, (ballot, Arc::clone(&pvalue.command)));
+                assert!(!sound || self.promised == Some(ballot), "A2: accepts {ballot:?} below its promise");
+                let replaced = self.accepted.insert(slot, (ballot, Arc::clone(&pvalue.command)));
+                assert!(
+                    !sound || replaced.is_none_or(|(lower, _)| lower < ballot),
+                    "A3: only a pvalue with a lower ballot is replaced, in slot {slot}"
+                );
                 step.save.push(Record::Accepted(pvalue));
             }
         }

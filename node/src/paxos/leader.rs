@@ -1,4 +1,9 @@
 //! The leader (section 2.3): proposes under a ballot of its own, with scouts and commanders.
+//!
+//! A leader is waiting, scouting, active, watching or idle. A scout gets its ballot adopted by a majority of acceptors; the answers hold
+//! every pvalue that may be chosen. The active leader proposes these again under its own ballot (C2), and then other commands, with one commander a slot
+//! (C1). A higher ballot preempts it. Then it waits (`compete`, section 3: without backoff two leaders can preempt each other for ever), or watches the other leader and scouts only
+//! when that one is silent (`monitor`).
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
@@ -52,7 +57,7 @@ struct Proposal {
     decided: bool,
 }
 
-/// A leader with its scout, its commanders, and what it does about other leaders.
+/// A leader with its scout, its commanders, and its policy towards other leaders.
 #[derive(Debug)]
 pub struct Leader {
     roster: Roster,
@@ -76,7 +81,7 @@ pub struct Leader {
 
 impl Leader {
     /// A leader that used rounds up to `round` in earlier lives; it begins with its first [`tick`](Self::tick).
-    /// A restarted one that monitors looks for somebody who leads before it tries for itself.
+    /// A restarted leader that monitors looks for an active leader before it scouts itself.
     pub fn new(roster: Roster, options: PaxosOptions, seed: u64, round: u64) -> Self {
         let joins = roster.version > 0;
         let state = match options.leadership {
@@ -126,7 +131,7 @@ impl Leader {
         }
     }
 
-    /// Somebody wants to read by its lease: the slot below which all must be applied first, if it holds one.
+    /// For a read by lease: the slot below which all must be applied first, if the leader holds a lease.
     /// Otherwise it asks for one with its next [`tick`](Self::tick), while it is active.
     pub fn lease(&mut self, now: Duration) -> Option<Slot> {
         let keeps = self.options.flaw.contains(&Flaw::LeaderKeepsLease) && self.lease.was_held();
@@ -144,7 +149,7 @@ impl Leader {
         self.highest
     }
 
-    /// What it would wait if it were preempted now, without jitter.
+    /// The wait after a preemption now, without jitter.
     pub fn backoff(&self) -> Duration {
         self.backoff.wait()
     }
@@ -153,7 +158,7 @@ impl Leader {
         Ballot { round: self.round, leader: self.roster.me }
     }
 
-    /// Every slot below is decided, and safe with so many replicas that nobody needs a leader for it (section 4.2).
+    /// Every slot below is decided, and safe with enough replicas, so that no leader is needed for it (section 4.2).
     fn floor(&self) -> Slot {
         self.progress.floor().max(self.collected)
     }
@@ -258,6 +263,11 @@ impl Leader {
     }
 
     fn command(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
+        let commanded = self.commanders.get_mut(slot).map(|commander| commander.pvalue().ballot);
+        assert!(
+            commanded < Some(self.ballot()),
+            "C1: a second commander for slot {slot} under {commanded:?}"
+        );
         let again = now + self.commanders.patience(self.options.resend);
         let commander = Commander::new(self.ballot(), slot, command, now, again);
         let acceptors = &self.roster.group(slot).acceptors;
@@ -267,11 +277,14 @@ impl Leader {
 
     /// Sends a scout with a round above every ballot it has seen, and above its own earlier ones.
     fn scout(&mut self, now: Duration, step: &mut Step) {
+        let before = self.highest;
         self.round = self.highest.map_or(0, |highest| highest.round).max(self.round) + 1;
         self.highest = Some(self.ballot());
+        assert!(self.highest > before, "L1: ballot {:?} after {before:?}", self.highest);
         step.save.push(Record::Round(self.round));
         let mut scout = Scout::new(self.ballot(), self.floor(), now + self.options.resend);
         scout.lowest = self.options.flaw.contains(&Flaw::ScoutTakesLowestBallot);
+        scout.sound = self.options.flaw.is_empty();
         step.send.extend(self.roster.acceptors.iter().map(|&acceptor| (acceptor, scout.request(acceptor))));
         self.lease.give_up();
         self.state = State::Scouting(scout);
@@ -314,7 +327,7 @@ impl Leader {
         }
     }
 
-    /// Takes over what may have been chosen under earlier ballots (L2), then proposes all that is undecided.
+    /// Takes over pvalues that may have been chosen under lower ballots (C2), then proposes every undecided command.
     fn adopted(&mut self, now: Duration, pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>, step: &mut Step) {
         self.state = State::Active;
         self.adoptions += 1;
@@ -331,6 +344,12 @@ impl Leader {
                     .proposals
                     .entry(slot)
                     .or_insert_with(|| Proposal { command: Arc::clone(&command), decided: false });
+                // A majority accepted what this leader knows to be decided, so the scout must have found it.
+                assert!(
+                    !self.options.flaw.is_empty() || !proposal.decided || proposal.command == command,
+                    "C2: slot {slot} was decided as {:?}, and an acceptor reports {command:?}",
+                    proposal.command
+                );
                 proposal.command = command;
             }
         }
@@ -401,7 +420,7 @@ impl Leader {
             State::Watching(Watch { leader: Some(leader), until, limit, next_ping: now, excused: false });
     }
 
-    /// An acceptor helps nobody else for a while.
+    /// An acceptor grants the lease that was asked for.
     fn leased(&mut self, from: NodeId, ballot: Ballot, number: u64) {
         if ballot == self.ballot() && self.is_active() {
             let (options, roster, floor) = (&self.options, &self.roster, self.floor());
@@ -455,7 +474,7 @@ impl Leader {
         self.forget();
     }
 
-    /// Forgets proposals that nobody needs any more.
+    /// Forgets proposals for collected slots.
     fn forget(&mut self) {
         let floor = self.floor();
         if self.proposals.first_key_value().is_some_and(|(&slot, _)| slot < floor) {
@@ -552,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_answers_slowly_is_borne_with_for_longer_than_a_quick_one() {
+    fn slow_leader_gets_more_patience() {
         let (mut quick, mut slow) = (watcher(), watcher());
         for (leader, took) in [(&mut quick, 1), (&mut slow, 90)] {
             ticks(leader, 40, 40);
@@ -565,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_that_stood_still_asks_once_more_before_it_gives_up() {
+    fn paused_watcher_asks_once_more() {
         let mut leader = watcher();
         ticks(&mut leader, 400, 400);
         assert_eq!(leader.round(), 1);
@@ -574,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ballot_of_a_leader_whose_process_ended_is_outbid_at_once_and_a_newer_one_of_its_is_not() {
+    fn dead_leaders_ballot_is_outbid_at_once() {
         let mut leader = watcher();
         leader.lost(ms(10), OTHER);
         ticks(&mut leader, 10, 80);

@@ -1,4 +1,8 @@
-//! The replica (section 2.1): proposes clients' commands for slots, and applies what is decided.
+//! The replica (section 2.1): proposes clients' commands for slots, and applies decisions in the order of the slots.
+//!
+//! The store is deterministic, so replicas that apply the same decisions in the same order have the same state and give the same answers (R1 to R3). A
+//! replica proposes within WINDOW slots of the next slot to apply (R5). A command that loses its slot to another one is proposed again for a later slot.
+//! A command that is decided twice is applied once, because the store keeps the last result of each client.
 
 mod catch_up;
 mod change;
@@ -24,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use undecided::Undecided;
 
-/// Decisions so many windows beyond the next slot to apply are not taken up: they are asked for in their turn.
+/// Decisions more than this many windows ahead are dropped: the replica asks for them when their turn comes.
 const WINDOWS_AHEAD: u64 = 10;
 
 /// How many commands may wait for a slot before clients are turned away.
@@ -74,13 +78,14 @@ pub struct Replica {
     /// Every slot below is applied, and its decision is on disk.
     stored: Slot,
     next_progress: Duration,
-    told: Slot,
+    /// The slot of its last report of progress.
+    reported: Slot,
     progress: Progress,
     /// While members change: when this replica next helps the change along.
     help: Option<Duration>,
 }
 
-/// How often a replica tells its progress while it makes some, and while it makes none.
+/// How often a replica reports its progress while it makes some, and while it makes none.
 const PROGRESS_BUSY: Duration = Duration::from_millis(25);
 const PROGRESS_IDLE: Duration = Duration::from_millis(200);
 
@@ -113,7 +118,7 @@ impl Replica {
             catch_up: CatchUp::default(),
             stored: begin,
             next_progress: Duration::ZERO,
-            told: 0,
+            reported: 0,
         }
     }
 
@@ -140,7 +145,7 @@ impl Replica {
         self.slot_out
     }
 
-    /// What it got from others until it was level.
+    /// What it learned from other replicas until it was level.
     pub fn learned(&self) -> Learned {
         self.catch_up.learned
     }
@@ -214,6 +219,11 @@ impl Replica {
 
     /// The decisions of all slots below this one are on disk now.
     pub fn stored(&mut self, slot: Slot) {
+        assert!(
+            slot <= self.slot_out || !self.options.flaw.is_empty(),
+            "slots below {slot} are on disk, and those below {} are applied",
+            self.slot_out
+        );
         self.stored = self.stored.max(slot);
     }
 
@@ -475,6 +485,7 @@ impl Replica {
 
     /// Replaces the state by one in which the commands of all slots below `slot_out` are applied.
     fn replace(&mut self, slot_out: Slot, store: Store) {
+        assert!(slot_out >= self.slot_out, "R4: from slot {} back to {slot_out}", self.slot_out);
         let known = usize::try_from(slot_out - self.first).unwrap_or(usize::MAX);
         self.decisions.drain(..known.min(self.decisions.len()));
         (self.first, self.slot_out, self.kept_bytes) = (slot_out, slot_out, 0);
@@ -496,13 +507,13 @@ impl Replica {
             .min(self.overdue())
     }
 
-    /// Does what is due: tells its progress, asks for decisions it lacks, proposes again, closes gaps.
+    /// Does what is due: reports its progress, asks for decisions it lacks, proposes again, closes gaps.
     pub fn tick(&mut self, now: Duration, step: &mut Step) {
         if self.next_progress <= now {
-            let busy = self.told != self.stored;
+            let busy = self.reported != self.stored;
             self.next_progress = now + if busy { PROGRESS_BUSY } else { PROGRESS_IDLE };
-            self.told = self.stored;
-            self.tell_progress(step);
+            self.reported = self.stored;
+            self.report_progress(step);
         }
         self.transfer.tick(now);
         self.reads.tick(now, self.options.resend, &self.roster.acceptors, step);
@@ -519,8 +530,8 @@ impl Replica {
         self.help_change(now, step);
     }
 
-    fn tell_progress(&self, step: &mut Step) {
-        let told = if self.has(Flaw::ReplicaTellsProgressEarly) { self.slot_out } else { self.stored };
-        step.broadcast(&self.roster.everybody, &Message::Progress { slot_out: told });
+    fn report_progress(&self, step: &mut Step) {
+        let slot_out = if self.has(Flaw::ReplicaTellsProgressEarly) { self.slot_out } else { self.stored };
+        step.broadcast(&self.roster.everybody, &Message::Progress { slot_out });
     }
 }

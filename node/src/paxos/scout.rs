@@ -17,6 +17,8 @@ pub struct Scout {
     pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
     /// The flaw `scout-takes-lowest-ballot`.
     pub(super) lowest: bool,
+    /// Whether no node of the cluster has a flaw, so that the paper's invariants hold.
+    pub(super) sound: bool,
     /// When the silent acceptors are asked again.
     pub(super) again: Duration,
 }
@@ -63,6 +65,7 @@ impl Scout {
             collected: 1,
             pvalues: BTreeMap::new(),
             lowest: false,
+            sound: true,
             again,
         }
     }
@@ -97,7 +100,12 @@ impl Scout {
         }
         self.collected = self.collected.max(collected);
         for PValue { ballot, slot, command } in pvalues {
-            let known = self.pvalues.get(&slot).map(|(known, _)| *known);
+            let known = self.pvalues.get(&slot);
+            assert!(
+                !self.sound || known.is_none_or(|(known, reported)| *known != ballot || *reported == command),
+                "A4: two acceptors accepted different commands for slot {slot} under ballot {ballot:?}"
+            );
+            let known = known.map(|(known, _)| *known);
             let better =
                 if self.lowest { known.is_none_or(|known| known > ballot) } else { known < Some(ballot) };
             if better {

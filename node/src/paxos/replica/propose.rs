@@ -31,7 +31,7 @@ impl Hash for Named {
     }
 }
 
-/// Where a replica passes commands on to, and what it has passed on.
+/// The replica to which commands are forwarded, and the forwarded commands.
 #[derive(Debug, Default)]
 pub(super) struct Relay {
     /// The node whose leader is active, as far as the leader beside this replica knows.
@@ -74,7 +74,7 @@ impl Relay {
         overdue
     }
 
-    /// A command of so many bytes that waited here was decided, or was taken back.
+    /// A command of `bytes` bytes that waited here was decided or taken back.
     pub(super) fn decided(&mut self, bytes: usize) {
         self.undecided = self.undecided.saturating_sub(1);
         self.undecided_bytes = self.undecided_bytes.saturating_sub(bytes);
@@ -93,7 +93,7 @@ impl Relay {
 }
 
 impl Replica {
-    /// The node whose leader is active, as this replica was told.
+    /// The node whose leader is active, as far as this replica knows.
     pub fn followed(&self) -> Option<NodeId> {
         self.relay.active
     }
@@ -231,6 +231,11 @@ impl Replica {
     }
 
     pub(super) fn propose_for(&mut self, now: Duration, slot: Slot, command: Arc<Command>, step: &mut Step) {
+        assert!(
+            slot < self.slot_out + self.options.window,
+            "R5: a proposal for slot {slot} outside the window from slot {} on",
+            self.slot_out
+        );
         let proposal = Decided { slot, command: Arc::clone(&command) };
         let me = self.roster.me;
         if self.options.leadership == Leadership::Monitor && self.roster.leaders.contains(&me) {
