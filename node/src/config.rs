@@ -1,4 +1,4 @@
-//! What a node is told before it starts: who it is, who the others are, and how it should behave.
+//! The configuration of a node: its name, the other members, and the options of the protocol.
 
 #![allow(clippy::disallowed_methods, reason = "a configuration is read before the node begins")]
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct NodeConfig {
     /// This node's name; it must stand in `members`, unless it is to `join`.
     pub name: String,
-    /// Address to listen on; loopback unless somebody says otherwise.
+    /// Address to listen on; normally loopback.
     pub listen: SocketAddr,
     /// Whether that address is in a network which nothing outside can reach, as loopback is: a lab's.
     #[serde(default)]
@@ -54,7 +54,7 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
-    /// Reads a configuration file; the error names the file and the place in it.
+    /// Reads a configuration file; the error names the file and the position in it.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
@@ -75,7 +75,7 @@ impl Secret {
         Self(secret.into())
     }
 
-    /// A secret that nobody has had before.
+    /// A new random secret.
     pub fn random() -> Self {
         Self(
             rand::random::<[u8; 32]>().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
@@ -172,7 +172,7 @@ pub struct PaxosOptions {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub patience: Duration,
     /// Bytes of decided commands that a replica keeps, for others that fall behind and for `/decisions`; it
-    /// hands its state to whoever needs older ones.
+    /// hands its state to a replica that needs older ones.
     pub keep_bytes: u64,
     /// Bytes of log after which a node takes a snapshot, and removes what the snapshot replaces.
     pub snapshot_bytes: u64,
@@ -333,7 +333,7 @@ impl Default for Lease {
 }
 
 impl Lease {
-    /// How long an acceptor must help nobody else, by its own clock, for the holder to be done by any other.
+    /// How long an acceptor must help no other leader, by its own clock, so that the lease has ended by any clock.
     pub fn granted(self) -> Duration {
         // What rounding takes away is far less than what is added here.
         self.time.mul_f64((1.0 + self.drift) / (1.0 - self.drift)) + Duration::from_micros(1)

@@ -1,4 +1,4 @@
-//! The catalogue of known mistakes a node can be told to make, so that the bench can prove it would notice.
+//! The catalogue of flaws: known mistakes that a node makes on demand, so that the bench can prove that it finds them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -152,8 +152,8 @@ impl Flaw {
         }
     }
 
-    /// Whether it shows only when chance brings several things together: the simulation in virtual time,
-    /// or the crashes of the log, provoke it for certain, and no spec of the bench does.
+    /// Whether it shows only when several events coincide. The simulator and the crash tests of the log find every flaw; no
+    /// spec of the bench finds these for certain.
     pub fn needs_simulation(self) -> bool {
         match self {
             Self::AcceptorForgetsPromise

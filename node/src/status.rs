@@ -1,4 +1,4 @@
-//! What a node says of itself at `GET /status`.
+//! The status of a node: the body of `GET /status`.
 
 use crate::config::Role;
 use crate::flaw::Flaw;
@@ -15,7 +15,7 @@ pub struct Status {
     pub pid: u32,
     /// The roles it hosts.
     pub roles: BTreeSet<Role>,
-    /// The mistakes it was told to make.
+    /// Its flaws.
     pub flaws: Vec<Flaw>,
     /// Whether its own leader is active: adopted, and not preempted since.
     pub active: bool,
@@ -34,12 +34,12 @@ pub struct Status {
     pub preemptions: u64,
     /// How often its leader was adopted.
     pub adoptions: u64,
-    /// What its leader waits after the next preemption, in milliseconds.
+    /// The wait of its leader after the next preemption, in milliseconds.
     pub backoff_ms: u64,
     /// Reads that its replica answered by its leader's lease, since it started.
     #[serde(default)]
     pub leased: u64,
-    /// What it brought back when it started.
+    /// What it recovered when it started.
     pub recovery: Recovery,
     /// The first slot whose decision its replica keeps.
     pub first_kept: u64,
@@ -55,7 +55,7 @@ pub struct Status {
     pub syncs: u64,
 }
 
-/// What a node brought back when it started, and from where.
+/// What a node recovered when it started, and from where.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recovery {
     /// Whether there was a log to read.

@@ -194,16 +194,16 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4_u8);
     (packets(), vec(change, 1..6)).prop_map(|(packets, changes)| {
         let mut bytes = encode(&packets, Vec::new());
-        for (place, value, kind) in changes {
+        for (sample, value, kind) in changes {
             if bytes.is_empty() {
                 break;
             }
-            let place = place.index(bytes.len());
+            let index = sample.index(bytes.len());
             match kind {
-                0 => bytes[place] = value,
-                1 => bytes[place] ^= 1 << (value % 8),
-                2 => bytes.truncate(place),
-                _ => bytes.splice(place..place, [0xff; 9]).for_each(drop),
+                0 => bytes[index] = value,
+                1 => bytes[index] ^= 1 << (value % 8),
+                2 => bytes.truncate(index),
+                _ => bytes.splice(index..index, [0xff; 9]).for_each(drop),
             }
         }
         bytes

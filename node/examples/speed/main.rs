@@ -80,19 +80,19 @@ impl Drop for Cluster {
     }
 }
 
-fn address(system: System, place: u8, port: u16) -> SocketAddr {
+fn address(system: System, index: u8, port: u16) -> SocketAddr {
     let network = if system == System::Paxos { 77 } else { 78 };
-    SocketAddr::from(([127, 9, network, place], port))
+    SocketAddr::from(([127, 9, network, index], port))
 }
 
 impl Cluster {
     fn start(system: System, arguments: &Arguments) -> Self {
         let folder = tempfile::tempdir_in(&arguments.folder).unwrap();
-        let addresses: Vec<_> = (1..=3).map(|place| address(system, place, PORT)).collect();
-        let children = (1..=3).map(|place| match system {
-            System::Paxos => node(folder.path(), &addresses, place, arguments.node.as_deref()),
+        let addresses: Vec<_> = (1..=3).map(|index| address(system, index, PORT)).collect();
+        let children = (1..=3).map(|index| match system {
+            System::Paxos => node(folder.path(), &addresses, index, arguments.node.as_deref()),
             System::EtcdHttp | System::EtcdGrpc => {
-                etcd(folder.path(), arguments.etcd.as_ref().unwrap(), place)
+                etcd(folder.path(), arguments.etcd.as_ref().unwrap(), index)
             }
         });
         Self { system, children: children.collect(), addresses, _folder: folder }
@@ -117,18 +117,18 @@ fn processor_seconds(process: u32) -> f64 {
     ticks / rustix::param::clock_ticks_per_second() as f64
 }
 
-fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Path>) -> Child {
+fn node(folder: &Path, addresses: &[SocketAddr], index: u8, program: Option<&Path>) -> Child {
     let member = |(number, &address): (usize, &SocketAddr)| Member {
         name: format!("n{}", number + 1),
         address,
         roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
     };
     let config = NodeConfig {
-        name: format!("n{place}"),
-        listen: addresses[usize::from(place) - 1],
-        data: folder.join(format!("n{place}")),
+        name: format!("n{index}"),
+        listen: addresses[usize::from(index) - 1],
+        data: folder.join(format!("n{index}")),
         clock: None,
-        seed: u64::from(place),
+        seed: u64::from(index),
         enclosed: false,
         secret: None,
         members: addresses.iter().enumerate().map(member).collect(),
@@ -138,20 +138,20 @@ fn node(folder: &Path, addresses: &[SocketAddr], place: u8, program: Option<&Pat
         hosts: Vec::new(),
         paxos: PaxosOptions::default(),
     };
-    let path = folder.join(format!("n{place}.json"));
+    let path = folder.join(format!("n{index}.json"));
     std::fs::write(&path, serde_json::to_vec(&config).unwrap()).unwrap();
     let beside = std::env::current_exe().unwrap().parent().unwrap().join("../node");
     Command::new(program.unwrap_or(&beside)).arg("--config").arg(path).stdout(Stdio::null()).spawn().unwrap()
 }
 
-fn etcd(folder: &Path, program: &Path, place: u8) -> Child {
-    let url = |place, port| format!("http://{}", address(System::EtcdHttp, place, port));
-    let peers: Vec<_> = (1..=3).map(|place| format!("e{place}={}", url(place, PORT + 1))).collect();
-    let (client, peer) = (url(place, PORT), url(place, PORT + 1));
+fn etcd(folder: &Path, program: &Path, index: u8) -> Child {
+    let url = |index, port| format!("http://{}", address(System::EtcdHttp, index, port));
+    let peers: Vec<_> = (1..=3).map(|index| format!("e{index}={}", url(index, PORT + 1))).collect();
+    let (client, peer) = (url(index, PORT), url(index, PORT + 1));
     Command::new(program)
-        .args(["--name", &format!("e{place}"), "--logger", "zap", "--log-level", "error"])
+        .args(["--name", &format!("e{index}"), "--logger", "zap", "--log-level", "error"])
         .arg("--data-dir")
-        .arg(folder.join(format!("e{place}")))
+        .arg(folder.join(format!("e{index}")))
         .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
         .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
         .args(["--initial-cluster", &peers.join(","), "--initial-cluster-state", "new"])
@@ -167,10 +167,10 @@ fn base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let word =
-            (0..3).fold(0_usize, |word, place| word << 8 | usize::from(*chunk.get(place).unwrap_or(&0)));
-        for place in 0..4 {
-            let letter = char::from(LETTERS[word >> (18 - 6 * place) & 63]);
-            text.push(if place <= chunk.len() { letter } else { '=' });
+            (0..3).fold(0_usize, |word, index| word << 8 | usize::from(*chunk.get(index).unwrap_or(&0)));
+        for index in 0..4 {
+            let letter = char::from(LETTERS[word >> (18 - 6 * index) & 63]);
+            text.push(if index <= chunk.len() { letter } else { '=' });
         }
     }
     text
@@ -290,7 +290,7 @@ fn send(stream: &mut TcpStream, bytes: &[u8]) {
     assert_eq!(stream.write(bytes).unwrap(), bytes.len());
 }
 
-/// Drives so many clients until a time; returns what each request took.
+/// Drives `clients` clients until a time; returns the latency of each request.
 fn drive(cluster: &Cluster, requests: &[Vec<u8>], clients: usize, until: Instant) -> Vec<Duration> {
     let of = |number: usize| {
         Client::connect(cluster.system, cluster.addresses[number % cluster.addresses.len()], number)
@@ -396,10 +396,10 @@ fn main() {
         "| operation | clients | system | /s | p50 ms | p99 ms | CPU each, µs: nodes | clients | times etcd over HTTP |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    for (place, (kind, clients)) in cells.iter().enumerate() {
-        let of = |seen: &[Vec<Measured>], what: fn(&Measured) -> f64| median(seen[place].iter().map(what));
+    for (index, (kind, clients)) in cells.iter().enumerate() {
+        let of = |seen: &[Vec<Measured>], what: fn(&Measured) -> f64| median(seen[index].iter().map(what));
         let http = systems.iter().position(|&system| system == System::EtcdHttp);
-        let http = http.map(|place| of(&seen[place], |it| it.rate));
+        let http = http.map(|index| of(&seen[index], |it| it.rate));
         for (system, seen) in systems.iter().zip(&seen) {
             let rate = of(seen, |it| it.rate);
             let (p50, p99) = (of(seen, |it| it.p50), of(seen, |it| it.p99));

@@ -46,8 +46,8 @@ pub(super) struct Text {
 pub(super) async fn read(server: &Server, request: &mut Request<Incoming>) -> Result<Text, Failure> {
     let (bytes, held) = collect(server, request.body_mut()).await?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        let place = error.utf8_error().valid_up_to();
-        Failure::bad(format!("the body is not UTF-8 from byte {place} on"))
+        let offset = error.utf8_error().valid_up_to();
+        Failure::bad(format!("the body is not UTF-8 from byte {offset} on"))
     })?;
     Ok(Text { text, held })
 }

@@ -102,7 +102,7 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 accepted = server.accept(&listener) => accepted,
-                () = told(&mut stop) => break,
+                () = stopped(&mut stop) => break,
             };
             match accepted {
                 Ok(socket) => {
@@ -157,7 +157,7 @@ impl Server {
         tokio::select! {
             _ = connection.as_mut() => {}
             () = own.closed() => {}
-            () = told(&mut stop) => {
+            () = stopped(&mut stop) => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     _ = connection => {}
@@ -293,8 +293,8 @@ impl Server {
     }
 }
 
-/// Returns when it is true, or nobody can make it so any more.
-async fn told(stop: &mut watch::Receiver<bool>) {
+/// Returns when it is true, or can never become true.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 

@@ -22,12 +22,12 @@ const NOT_KEPT_UNCHANGED: &str =
 pub(super) const WORST: usize = 6;
 pub(super) const DECISION: usize = 400;
 
-/// A request that comes to nothing, or to nobody knows what.
+/// A request that failed, or whose result is unknown.
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
     error: String,
-    /// False if the command certainly was not, and will not be, proposed; none if nobody knows.
+    /// False if the command was not and never will be proposed; none if that is unknown.
     applied: Option<bool>,
     header: Option<(HeaderName, &'static str)>,
 }

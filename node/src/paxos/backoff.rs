@@ -12,13 +12,13 @@ pub struct Backoff {
     failed_attempts: u32,
     /// What the policies that multiply stand at.
     timeout: Duration,
-    chance: ChaCha8Rng,
+    rng: ChaCha8Rng,
 }
 
 impl Backoff {
     /// The policy at its start; its jitter comes from `seed`.
     pub fn new(options: Options, seed: u64) -> Self {
-        Self { options, failed_attempts: 0, timeout: options.base, chance: ChaCha8Rng::seed_from_u64(seed) }
+        Self { options, failed_attempts: 0, timeout: options.base, rng: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The wait the policy stands at now, without jitter.
@@ -46,7 +46,7 @@ impl Backoff {
             BackoffKind::Paxosmmc if by_higher => self.lengthen(),
             BackoffKind::Paxosmmc => self.timeout,
         };
-        if self.options.jitter { wait.mul_f64(self.chance.random_range(0.5..=1.0)) } else { wait }
+        if self.options.jitter { wait.mul_f64(self.rng.random_range(0.5..=1.0)) } else { wait }
     }
 
     /// The leader was adopted.
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn exponential_doubles_up_to_its_cap_and_starts_again_when_adopted() {
+    fn exponential_backoff_doubles_and_resets() {
         let mut policy = policy(BackoffKind::Exponential);
         assert_eq!(preempt(&mut policy, 6), [10, 20, 40, 80, 100, 100]);
         policy.adopted();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn paxosmmc_multiplies_only_when_a_leader_of_higher_identity_preempts() {
+    fn paxosmmc_multiplies_only_after_higher_leader() {
         let mut policy = policy(BackoffKind::Paxosmmc);
         assert_eq!(policy.preempted(false).as_millis(), 10);
         assert_eq!(preempt(&mut policy, 3), [20, 40, 80]);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_stays_between_half_and_all_of_the_wait_and_comes_from_the_seed() {
+    fn jitter_is_bounded_and_seeded() {
         let options = Options { jitter: true, ..policy(BackoffKind::Exponential).options };
         let draw = |seed| {
             let mut policy = Backoff::new(options, seed);

@@ -32,7 +32,7 @@ impl Commander {
         Self { pvalue: PValue { ballot, slot, command }, accepted: NodeSet::default(), since, again }
     }
 
-    /// What it wants accepted.
+    /// The pvalue that it wants accepted.
     pub fn pvalue(&self) -> &PValue {
         &self.pvalue
     }

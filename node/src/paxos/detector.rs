@@ -111,7 +111,7 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    /// A detector that was answered after so many milliseconds each time.
+    /// A detector that got each answer after this many milliseconds.
     fn answered_after(took: &[u64]) -> Detector {
         let mut detector = Detector::default();
         for (second, took) in (1..).zip(took) {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_answers_leave_the_patience_as_it_is_and_slow_or_uneven_ones_lengthen_it() {
+    fn slow_answers_lengthen_the_patience() {
         assert_eq!(patience(&Detector::default()), 150);
         assert_eq!(patience(&answered_after(&[1; 20])), 150);
         assert!((430..500).contains(&patience(&answered_after(&[400; 40]))));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_as_old_as_the_first_that_was_not_answered() {
+    fn question_age_counts_from_first_unanswered() {
         let mut detector = answered_after(&[0; 20]);
         for time in [100_000, 100_300, 100_600] {
             detector.asked(ms(time));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_too_early_doubles_the_patience_until_calm_takes_it_back() {
+    fn early_suspicion_doubles_patience_until_calm() {
         let options = PaxosOptions { patience: ms(150), ..PaxosOptions::default() };
         let mut detector = Detector::default();
         let mut doubled = Vec::new();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_comes_back_late_or_as_another_process_was_given_up_rightly() {
+    fn late_or_restarted_leader_adds_no_patience() {
         let options = PaxosOptions { patience: ms(150), ..PaxosOptions::default() };
         let mut detector = Detector::default();
         detector.give_up(ms(0), Some(NodeId(1)));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ballot_outlives_only_a_leader_whose_process_has_ended_and_is_met_once() {
+    fn broken_connection_lets_ballot_be_outbid_once() {
         let mut detector = Detector::default();
         detector.give_up(ms(0), Some(NodeId(1)));
         assert!(!detector.outlives(NodeId(1)), "it may only be slow, or far away");

@@ -1,5 +1,5 @@
-//! Leases (section 4.5): for a while a majority of acceptors helps no other leader, so that nobody decides anything which
-//! the holder does not know of, and the replica beside it may answer reads alone.
+//! Leases (section 4.5): for a while a majority of acceptors helps no other leader. So nothing is decided that the holder
+//! does not know, and the replica beside it may answer reads alone.
 //!
 //! The holder counts from the moment it asked, an acceptor from the later one at which it was asked. Clocks need not agree on
 //! the time, and only how fast they go matters: each may gain or lose a fraction `drift` of true time, at most. The
@@ -61,7 +61,7 @@ impl Lease {
         (self.until, self.next) = (Duration::ZERO, Duration::ZERO);
     }
 
-    /// Somebody wants to read by it; whether it is held.
+    /// Notes a read by lease; returns whether the lease is held.
     pub(super) fn want(&mut self, now: Duration, options: Options) -> bool {
         self.wanted = now + options.time * KEPT;
         now < self.until
@@ -96,7 +96,7 @@ impl Lease {
         step.broadcast(acceptors, &Message::Lease { ballot, number, time: options.granted() });
     }
 
-    /// An acceptor has granted what it was asked for with this number; it is held when those that have are `enough`.
+    /// An acceptor has granted the question of this number. The lease is held when the acceptors that granted it are `enough`.
     pub(super) fn granted(
         &mut self,
         from: NodeId,
@@ -104,14 +104,14 @@ impl Lease {
         options: Options,
         enough: impl Fn(&NodeSet) -> bool,
     ) {
-        let Some(place) = self.questions.iter().position(|question| question.number == number) else {
+        let Some(index) = self.questions.iter().position(|question| question.number == number) else {
             return;
         };
-        let question = &mut self.questions[place];
+        let question = &mut self.questions[index];
         question.granted.insert(from);
         if enough(&question.granted) {
             self.until = self.until.max(question.asked + options.time);
-            self.questions.drain(..=place);
+            self.questions.drain(..=index);
         }
     }
 }
@@ -141,7 +141,7 @@ impl Grant {
         self.longest
     }
 
-    /// Whether somebody holds a lease.
+    /// Whether a lease is in force.
     pub(super) fn is_in_force(&self, now: Duration) -> bool {
         now < self.until
     }
@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_clocks_do_within_the_bound_the_holder_is_done_first(
+        fn holder_expires_first_within_drift_bound(
             milliseconds in 1_u64..10_000, drift in 0.0..0.5_f64, holder in -1.0..=1.0_f64, acceptor in -1.0..=1.0_f64,
         ) {
             let options = Options { time: Duration::from_millis(milliseconds), drift };
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_lasts_from_the_question_and_not_from_the_answer() {
+    fn lease_starts_when_it_is_asked_for() {
         let ms = Duration::from_millis;
         let options = Options { time: ms(100), drift: 0.0 };
         let (mut lease, mut step) = (Lease::default(), Step::default());

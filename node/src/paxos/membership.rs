@@ -1,7 +1,7 @@
-//! Who the members are, slot by slot: configurations, and how one follows another (section 2.1).
+//! The membership: the configuration of each slot, and how one follows another (section 2.1).
 //!
-//! A change that is decided in a slot takes effect WINDOW slots later, so that whoever proposes for a slot has applied
-//! everything that could change who decides it. Until all slots before that are safe with the replicas to come, both
+//! A change that is decided in a slot takes effect WINDOW slots later. So a replica that proposes for a slot has applied
+//! every command that could change the acceptors of that slot. Until all slots before that are safe with the replicas to come, both
 //! configurations are kept; a second command, proposed by the replicas themselves, then *retires* the old one.
 
 use super::message::{NodeId, NodeSet, Slot};
@@ -127,8 +127,8 @@ impl Membership {
         let mut next = self.clone();
         let mut members = self.newest().map_or_else(Vec::new, |newest| newest.members.clone());
         for name in remove {
-            let place = members.iter().position(|member| member.name == *name);
-            members.remove(place.ok_or_else(|| format!("there is no member {name}"))?);
+            let index = members.iter().position(|member| member.name == *name);
+            members.remove(index.ok_or_else(|| format!("there is no member {name}"))?);
         }
         for member in add {
             if members.iter().any(|known| known.name == member.name) {
@@ -200,7 +200,7 @@ pub struct Group {
     pub acceptors: Vec<NodeId>,
 }
 
-/// Who is who: the members of the cluster by role, as one node knows them.
+/// The members of the cluster by role, as one node knows them.
 #[derive(Debug, Clone)]
 pub struct Roster {
     /// This node.
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_matters_from_its_slot_on_and_the_old_members_until_they_are_retired() {
+    fn change_takes_effect_from_its_slot() {
         let mut membership = Membership::genesis(&["a", "b", "c"].map(member), 100).unwrap();
         membership.change(100, &change(&["d"], &["a"])).unwrap();
         let roster = Roster::of(membership.clone(), "b").unwrap();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_comes_back_gets_a_number_that_nobody_had() {
+    fn returning_member_gets_new_number() {
         let mut membership = Membership::genesis(&["a", "b"].map(member), 100).unwrap();
         membership.change(10, &change(&[], &["a"])).unwrap();
         membership.retire(1);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_that_cannot_be_meant_are_refused_and_change_nothing() {
+    fn invalid_changes_are_refused() {
         let membership = Membership::genesis(&["a", "b"].map(member), 100).unwrap();
         for (wanted, reason) in [
             (change(&[], &[]), "nothing"),

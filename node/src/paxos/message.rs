@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u8);
 
-/// A place in the sequence of commands; the first is 1.
+/// An index into the sequence of commands; the first is 1.
 pub type Slot = u64;
 
 /// A ballot number: pairs of a round and a leader, ordered; ⊥ of the paper is `None::<Ballot>`, before all.
@@ -44,7 +44,7 @@ impl Command {
         self.client.len() + self.operation.size() + 32
     }
 
-    /// The command that does nothing, with which a replica closes a gap nobody else fills.
+    /// The command that does nothing. A replica proposes it for a slot without a proposal.
     pub fn no_op() -> Self {
         Self::internal(Operation::Nothing)
     }

@@ -3,7 +3,7 @@
 //! A client's command enters at a [`Replica`](replica::Replica), which gives it the next free *slot* and proposes the pair to
 //! every leader. A [`Leader`](leader::Leader) that has been *adopted* by a majority of acceptors with its *ballot* (the work of
 //! its [`Scout`](scout::Scout)) has each proposal accepted by a majority (the work of a [`Commander`](commander::Commander) per slot),
-//! and tells the replicas the *decision*. Replicas apply decisions in the order of their slots. Whoever meets a ballot
+//! and sends the *decision* to the replicas. Replicas apply decisions in the order of their slots. A leader that meets a ballot
 //! higher than its own is *preempted*.
 //!
 //! | message | from → to | meaning |
@@ -19,20 +19,20 @@
 //! | `Learn`, `Learned` | replica ↔ replica | catch-up: decisions from a slot on |
 //! | `Fetch`, `State` | replica ↔ replica | catch-up where those decisions are no longer kept: the state itself, in parts |
 //! | `Ask`, `Highest` | replica ↔ acceptors | how far must a read see? (section 4.5) |
-//! | `Lease`, `Leased` | leader ↔ acceptors | help nobody else for so long (section 4.5) |
+//! | `Lease`, `Leased` | leader ↔ acceptors | help no other leader for this time (section 4.5) |
 //! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
 //! | `Knows`, `Who`, `Members` | node ↔ node | which members do you know of? (section 2.1) |
 //!
-//! A role is a function: its state, the time and an input give a [`Step`](step::Step), which says what must be saved, what may be
-//! sent once that is durable, and what a client may be told. It knows no clock, no file, no socket and no chance of its own.
+//! A role is a function of its state, the time and an input. The result is a [`Step`](step::Step): records to save, messages that may be sent
+//! once the records are durable, and answers to clients. A role knows no clock, file, socket or randomness of its own.
 //!
-//! Messages may be lost, repeated and reordered, so whoever waits for an answer asks again after a while, which the
+//! Messages may be lost, repeated and reordered, so a role sends an unanswered message again after a while, which the
 //! paper leaves to the network. The more bytes are under way, the longer that while is, and a replica proposes no more
 //! than 16 MiB before some of it is decided (`pace`).
 //!
-//! Nothing grows for ever. Acceptors keep only the highest pvalue of each slot (section 4.1), and forget slots that f + 1 replicas
+//! Memory is bounded. Acceptors keep only the highest pvalue of each slot (section 4.1), and forget slots that f + 1 replicas
 //! have on disk; what they collected stands in `P1b`, so that no leader proposes anew for a slot whose decision is forgotten (section
-//! 4.2). Replicas keep their last decisions only, and hand their state to whoever lacks older ones. What a node must remember over a
+//! 4.2). Replicas keep their last decisions only, and hand their state to a replica that lacks older ones. What a node must remember over a
 //! restart is a [`Snapshot`](snapshot::Snapshot) and the records written since.
 //!
 //! Where leaders watch one another, a replica passes commands on to the one beside the active leader, which gives them their
@@ -41,9 +41,13 @@
 //!
 //! The members change by a command, WINDOW slots after it was decided ([`membership`]): a slot is decided by a majority of the
 //! acceptors of its own configuration, and a ballot is adopted by a majority of each configuration whose slots are still to be
-//! decided. That nobody acts for a slot whose configuration it does not know is one rule between nodes: every message says which
-//! version of the membership its sender knows, and whoever knows less asks for it first, and handles the message not at all.
-//! What was accepted under new members is thus never told to a leader that has not heard of them.
+//! decided. One rule between nodes ensures that no node acts for a slot whose configuration it does not know: every message says which
+//! version of the membership its sender knows. A receiver that knows an older version asks for the newer one, and drops the message.
+//! So an acceptor never reports what it accepted under new members to a leader that does not know them.
+//!
+//! The roles assert the paper's invariants, in release builds too, where one role can see them and no node has a flaw: R1 (one decision a slot), R4 (a replica never goes
+//! back), R5 (proposals stay within WINDOW), A1 (promises rise), A2 (an acceptor accepts the ballot it promised), A3 (it drops only lower ballots and
+//! collected slots), A4 (one command a ballot and slot), L1 (a leader's ballots rise), C1 (one commander a ballot and slot), C2 (a decided command is not replaced).
 
 pub mod acceptor;
 pub mod backoff;

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-/// Bytes that surely travel and are written within the option `resend`; of so many copies are sent in that time.
+/// Bytes that travel and are written within the option `resend`; copies of at most this many are sent in that time.
 const BYTES: usize = 1 << 20;
 
 /// Bytes of commands that one replica has under way at a time; the next wait for these to be decided.
 pub(super) const UNDER_WAY: usize = 16 << 20;
 
-/// How long an answer may take while so many bytes are under way.
+/// How long an answer may take while `under_way` bytes are under way.
 pub(super) fn patience(resend: Duration, under_way: usize) -> Duration {
     let sixteenths = u32::try_from(under_way / (BYTES / 16)).unwrap_or(u32::MAX);
     resend.saturating_add(resend.saturating_mul(sixteenths) / 16)
@@ -25,7 +25,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Whether a copy of so many bytes may be sent now.
+    /// Whether a copy of `bytes` bytes may be sent now.
     pub(super) fn take(&mut self, now: Duration, resend: Duration, bytes: usize) -> bool {
         let over = self.renewed.is_none_or(|renewed| now >= renewed.saturating_add(resend));
         if self.left == 0 && over {

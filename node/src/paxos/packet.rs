@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_travels_as_one_packet_and_arrives_as_it_was_sent() {
+    fn run_of_messages_survives_folding() {
         let asked = of(1, 5..9, Message::P2a);
         let acceptor = acceptor_of(&asked);
         let (commander, promised) = (pvalue(1, 5).ballot, pvalue(2, 5).ballot);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_bears_its_command_where_nobody_was_asked_to_accept_it_on_this_way() {
+    fn decision_without_accept_carries_its_command() {
         let mut folder = Folder::default();
         folder.fold(of(1, 5..6, Message::P2a));
         for other in [of(1, 6..7, Message::Decision), of(2, 5..6, Message::Decision)] {
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_lost_on_an_acceptor_that_accepted_something_else_or_nothing() {
+    fn decision_without_matching_pvalue_is_dropped() {
         let mut folder = Folder::default();
         folder.fold(of(1, 5..7, Message::P2a));
         let chosen = folder.fold(of(1, 5..7, Message::Decision));

@@ -60,7 +60,7 @@ impl Progress {
         self.heard.values().copied().max().unwrap_or(1)
     }
 
-    /// Every slot below is safe with so many replicas of the group.
+    /// Every slot below is safe with this number of replicas of the group.
     fn known_to(&self, replicas: usize, group: &Group) -> Slot {
         let mut heard: Vec<_> = group.replicas.iter().filter_map(|id| self.heard.get(id).copied()).collect();
         heard.sort_unstable_by(|a, b| b.cmp(a));
@@ -85,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_safe_when_one_replica_more_than_may_fail_has_it() {
-        for (replicas, told, floor) in [
+    fn slot_is_safe_with_f_plus_one() {
+        for (replicas, reported, floor) in [
             (1, &[5][..], 5),
             (2, &[5, 3], 3),
             (3, &[5], 1),
@@ -95,13 +95,13 @@ mod tests {
             (5, &[9, 8, 7, 1, 1], 7),
         ] {
             let mut progress = Progress::new(&roster(replicas));
-            (0..).zip(told).for_each(|(id, &slot)| progress.heard(NodeId(id), slot));
-            assert_eq!(progress.floor(), floor, "{replicas} replicas said {told:?}");
+            (0..).zip(reported).for_each(|(id, &slot)| progress.heard(NodeId(id), slot));
+            assert_eq!(progress.floor(), floor, "{replicas} replicas reported {reported:?}");
         }
     }
 
     #[test]
-    fn an_old_word_does_not_take_back_a_newer_one() {
+    fn older_report_does_not_lower_progress() {
         let mut progress = Progress::new(&roster(1));
         progress.heard(NodeId(0), 7);
         progress.heard(NodeId(0), 4);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn while_members_change_a_slot_is_safe_when_the_old_and_the_new_replicas_have_it() {
+    fn slot_is_safe_in_both_configurations() {
         let mut membership = roster(3).membership;
         let remove = vec!["n0".to_owned(), "n1".to_owned()];
         membership.change(50, &Change { add: vec![member(3), member(4)], remove }).unwrap();

@@ -36,7 +36,7 @@ impl Reads {
         Self { life, ..Self::default() }
     }
 
-    /// Takes a read, which is answered when all slots below `leased` are applied, if somebody knows that for sure;
+    /// Takes a read, which is answered when all slots below `leased` are applied, if a lease says so;
     /// otherwise acceptors are asked with the next [`tick`](Self::tick).
     pub(super) fn add(&mut self, read: Read, leased: Option<Slot>) {
         match leased {
@@ -80,7 +80,7 @@ impl Reads {
         step.send.extend(silent.map(|&acceptor| (acceptor, question.clone())));
     }
 
-    /// The members have changed: whoever could have accepted something since must be asked.
+    /// The members have changed: acceptors that may have accepted a pvalue since must be asked.
     pub(super) fn ask_again(&mut self) {
         let due = std::mem::take(&mut self.due).into_values().flatten();
         self.fresh.extend(std::mem::take(&mut self.asked).into_iter().chain(due));

@@ -22,7 +22,7 @@ pub struct Snapshot<S = Store> {
     pub(super) promised: Option<Ballot>,
     /// The slots below it the acceptor has forgotten.
     pub(super) collected: Slot,
-    /// What it accepted for the others.
+    /// The pvalues of the other slots.
     pub(super) accepted: Vec<PValue>,
     /// The longest lease that the acceptor granted.
     pub(super) longest_lease: Duration,
@@ -59,7 +59,7 @@ pub struct Roles {
     pub leader: Leader,
     /// The replica.
     pub replica: Replica,
-    /// Who is who, as far as the node knows.
+    /// The members by role, as far as the node knows.
     pub roster: Roster,
 }
 

@@ -1,4 +1,4 @@
-//! State transfer: a replica whose missing decisions nobody keeps any more gets the state itself, in parts.
+//! State transfer: a replica whose missing decisions are no longer kept gets the state itself, in parts.
 
 use super::message::{Message, NodeId, Slot};
 use crate::store::Store;
@@ -60,8 +60,8 @@ impl Transfer {
         *until = now + KEPT;
         let total = bytes.len() as u64;
         let offset = if wanted.is_none_or(|wanted| wanted == *slot_out) { offset.min(total) } else { 0 };
-        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-        let part = bytes.slice(place(offset)..place((offset + PART).min(total)));
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let part = bytes.slice(index(offset)..index((offset + PART).min(total)));
         Some(Message::State { slot_out: *slot_out, offset, total, part })
     }
 
@@ -70,7 +70,7 @@ impl Transfer {
         self.serving.as_ref().map_or(Duration::MAX, |(_, _, until)| *until)
     }
 
-    /// Lets go of a state that nobody has asked for in a while.
+    /// Drops the encoded state when no replica has asked for it in a while.
     pub(super) fn tick(&mut self, now: Duration) {
         if self.wake() <= now {
             self.serving = None;

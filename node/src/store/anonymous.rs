@@ -1,7 +1,7 @@
 //! Which commands without a client's name were applied: a bit for each, and no result.
 //!
 //! A replica numbers the commands that come without a name, under a name of its own life. One of them may be decided
-//! in two slots, as any command may, and must be applied in the first only. Nobody asks for its result again.
+//! in two slots, as any command may, and must be applied in the first only. No client asks for its result again.
 
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

@@ -41,19 +41,19 @@ impl Session {
 
 /// The last result of each client that has spoken lately.
 ///
-/// The sessions stand in a ring in the order of their ages, and a table has their places: most commands are of clients
+/// The sessions stand in a ring in the order of their ages, and a table has their indices: most commands are of clients
 /// that are new, and then neither the ring's middle nor any name is touched.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sessions {
     /// None where a client has spoken again since.
     ring: VecDeque<Option<Session>>,
-    /// The place of each client's session; what stands first in the ring has the place `first`. Places wrap around.
-    places: HashTable<u32>,
+    /// The index of each client's session; what stands first in the ring has the index `first`. Indices wrap around.
+    indices: HashTable<u32>,
     first: u32,
     remembered: u64,
     /// Bytes of the answers that are kept.
     bytes: usize,
-    /// What stands before this place has no answer of any size.
+    /// What stands before this index has no answer of any size.
     stripped: u32,
     anonymous: Anonymous,
 }
@@ -65,8 +65,8 @@ impl Sessions {
         if command.is_anonymous() {
             return self.anonymous.has(client, *sequence).then_some(Answer::Forgotten);
         }
-        let is_of = |place: &u32| self.at(*place).is_some_and(|session| session.client == *client);
-        let session = self.at(*self.places.find(hash(client), is_of)?)?;
+        let is_of = |index: &u32| self.at(*index).is_some_and(|session| session.client == *client);
+        let session = self.at(*self.indices.find(hash(client), is_of)?)?;
         match sequence.cmp(&session.sequence) {
             std::cmp::Ordering::Less => Some(Answer::Forgotten),
             std::cmp::Ordering::Equal => match &session.answer {
@@ -89,7 +89,7 @@ impl Sessions {
         }
     }
 
-    /// Keeps the result of a client's command, and the results of so many clients and so many bytes at most.
+    /// Keeps the result of a client's command, and the results of a bounded number of clients and bytes.
     fn remember_of(
         &mut self,
         (clients, (largest, bytes)): (usize, (usize, usize)),
@@ -108,40 +108,40 @@ impl Sessions {
             answer,
             age: self.remembered,
         });
-        while self.places.len() > clients || matches!(self.ring.front(), Some(None)) {
+        while self.indices.len() > clients || matches!(self.ring.front(), Some(None)) {
             self.forget_first();
         }
         while self.bytes > bytes {
             self.strip_next();
         }
-        if self.ring.len() > 2 * self.places.len() + 1024 {
+        if self.ring.len() > 2 * self.indices.len() + 1024 {
             let sessions = std::mem::take(&mut self.ring);
-            self.places.clear();
+            self.indices.clear();
             (self.bytes, self.stripped) = (0, self.first);
             sessions.into_iter().flatten().for_each(|session| self.push(session));
         }
     }
 
-    fn at(&self, place: u32) -> Option<&Session> {
-        self.ring.get(place.wrapping_sub(self.first) as usize)?.as_ref()
+    fn at(&self, index: u32) -> Option<&Session> {
+        self.ring.get(index.wrapping_sub(self.first) as usize)?.as_ref()
     }
 
     /// Puts a session behind all others, instead of the one that its client has.
     fn push(&mut self, session: Session) {
         let length = u32::try_from(self.ring.len()).expect("the ring holds some hundred thousand at most");
-        let (place, hash) = (self.first.wrapping_add(length), session.hash);
+        let (index, hash) = (self.first.wrapping_add(length), session.hash);
         self.bytes += session.size();
-        let Self { ring, places, first, .. } = self;
-        let index = |place: &u32| place.wrapping_sub(*first) as usize;
-        let is_of = |place: &u32| {
-            ring.get(index(place)).and_then(Option::as_ref).is_some_and(|it| it.client == session.client)
+        let Self { ring, indices, first, .. } = self;
+        let offset = |index: &u32| index.wrapping_sub(*first) as usize;
+        let is_of = |index: &u32| {
+            ring.get(offset(index)).and_then(Option::as_ref).is_some_and(|it| it.client == session.client)
         };
-        if let Some(known) = places.find_mut(hash, is_of) {
-            let earlier = std::mem::replace(known, place);
-            self.bytes -= ring[index(&earlier)].take().map_or(0, |session| session.size());
+        if let Some(known) = indices.find_mut(hash, is_of) {
+            let earlier = std::mem::replace(known, index);
+            self.bytes -= ring[offset(&earlier)].take().map_or(0, |session| session.size());
         } else {
-            let hash_of = |place: &u32| ring[index(place)].as_ref().map_or(0, |session| session.hash);
-            places.insert_unique(hash, place, hash_of);
+            let hash_of = |index: &u32| ring[offset(index)].as_ref().map_or(0, |session| session.hash);
+            indices.insert_unique(hash, index, hash_of);
         }
         self.ring.push_back(Some(session));
     }
@@ -151,7 +151,7 @@ impl Sessions {
         let first = self.ring.pop_front();
         if let Some(Some(session)) = first {
             self.bytes -= session.size();
-            if let Ok(entry) = self.places.find_entry(session.hash, |place| *place == self.first) {
+            if let Ok(entry) = self.indices.find_entry(session.hash, |index| *index == self.first) {
                 entry.remove();
             }
         }
@@ -161,7 +161,7 @@ impl Sessions {
         self.first = self.first.wrapping_add(1);
     }
 
-    /// Lets go of the answer at the next place, and keeps that there was one.
+    /// Lets go of the answer at the next index, and keeps that there was one.
     fn strip_next(&mut self) {
         let index = self.stripped.wrapping_sub(self.first) as usize;
         let session =
@@ -195,7 +195,7 @@ struct ByAge<'a>(&'a Sessions);
 
 impl Serialize for ByAge<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut all = serializer.serialize_seq(Some(self.0.places.len()))?;
+        let mut all = serializer.serialize_seq(Some(self.0.indices.len()))?;
         for Session { client, sequence, answer, age, .. } in self.0.ring.iter().flatten() {
             all.serialize_element(&(client, sequence, answer, age))?;
         }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_gets_the_first_result_and_an_older_one_is_told_so() {
+    fn retry_gets_first_result_older_is_forgotten() {
         let mut sessions = Sessions::default();
         remember(&mut sessions, "c", 2);
         assert_eq!(result(&sessions, "c", 2), Some(Answer::Done));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_the_longest_silent_clients_are_forgotten_and_of_no_others() {
+    fn oldest_sessions_are_forgotten_first() {
         let mut sessions = Sessions::default();
         for sequence in 1..=3 {
             remember(&mut sessions, "busy", sequence);
@@ -252,7 +252,7 @@ mod tests {
                 remember(&mut sessions, &format!("{sequence}-{client}"), 1);
             }
         }
-        assert_eq!(sessions.places.len(), CLIENTS_MAX);
+        assert_eq!(sessions.indices.len(), CLIENTS_MAX);
         assert!(sessions.ring.len() <= 2 * CLIENTS_MAX + 1024);
         assert_eq!(result(&sessions, "busy", 3), Some(Answer::Done));
         assert_eq!(result(&sessions, "1-0", 1), None);
@@ -261,7 +261,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_as_if_a_list_of_last_commands_were_kept(
+        fn sessions_match_a_simple_list(
             commands in prop::collection::vec((0_u8..12, 1_u64..4), 0..400),
             clients in 1_usize..8,
         ) {
@@ -292,18 +292,18 @@ mod tests {
         }
 
         #[test]
-        fn a_busy_client_beside_silent_ones_takes_no_more_room(silent in 1_u8..5) {
+        fn busy_client_takes_no_more_room(silent in 1_u8..5) {
             let mut sessions = Sessions::default();
             (0..silent).for_each(|client| remember(&mut sessions, &client.to_string(), 1));
             (1..4000).for_each(|sequence| remember(&mut sessions, "busy", sequence));
-            prop_assert!(sessions.ring.len() <= 2 * sessions.places.len() + 1024);
+            prop_assert!(sessions.ring.len() <= 2 * sessions.indices.len() + 1024);
             prop_assert_eq!(result(&sessions, "0", 1), Some(Answer::Done));
             prop_assert_eq!(result(&sessions, "busy", 3999), Some(Answer::Done));
         }
     }
 
     #[test]
-    fn what_is_read_back_forgets_the_same_clients_as_what_was_written() {
+    fn decoded_sessions_forget_the_same_clients() {
         let mut sessions = Sessions::default();
         for client in 0..CLIENTS_MAX {
             remember(&mut sessions, &format!("{}", client % (CLIENTS_MAX - 1)), 1 + client as u64);
@@ -359,7 +359,7 @@ mod tests {
     fn commands_without_a_client_have_no_session() {
         let mut sessions = Sessions::default();
         (0..1_000).for_each(|sequence| sessions.remember(&put("~1", sequence), &refused(100)));
-        assert_eq!((sessions.places.len(), sessions.ring.len(), sessions.bytes), (0, 0, 0));
+        assert_eq!((sessions.indices.len(), sessions.ring.len(), sessions.bytes), (0, 0, 0));
         assert_eq!(result(&sessions, "~1", 999), Some(Answer::Forgotten));
         assert_eq!(result(&sessions, "~1", 1_000), None);
         assert!(postcard::to_stdvec(&sessions).unwrap().len() < 50);

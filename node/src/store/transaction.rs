@@ -116,7 +116,7 @@ impl Store {
         let mut before: BTreeMap<String, Option<Value>> = BTreeMap::new();
         let mut results = Vec::with_capacity(operations.len());
         let mut bytes = 0;
-        for (place, operation) in operations.iter().enumerate() {
+        for (index, operation) in operations.iter().enumerate() {
             for key in operation.changes() {
                 if !before.contains_key(key) {
                     before.insert(key.to_owned(), self.values.get(key).cloned());
@@ -126,7 +126,7 @@ impl Store {
             bytes += answer.size();
             if !answer.succeeded() {
                 self.take_back(before);
-                return Answer::Aborted(place, Box::new(answer));
+                return Answer::Aborted(index, Box::new(answer));
             }
             if bytes > ANSWER_MAX {
                 self.take_back(before);

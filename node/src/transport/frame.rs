@@ -137,7 +137,7 @@ mod tests {
         let sent = [&b"one"[..], b"two", b"two"].map(|payload| sealed(&mut sender, payload));
         for order in [&[1][..], &[0, 0], &[0, 2], &[0, 1, 1]] {
             let mut receiver = Frames::new(&[1; 32]);
-            let results: Vec<_> = order.iter().map(|&place| opened(&mut receiver, &sent[place])).collect();
+            let results: Vec<_> = order.iter().map(|&index| opened(&mut receiver, &sent[index])).collect();
             assert_eq!(results.last(), Some(&Err(FrameError::Head)), "{order:?}");
         }
     }

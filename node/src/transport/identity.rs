@@ -67,7 +67,7 @@ impl Key {
         mac
     }
 
-    /// The proof that these parts come from somebody with the same key, for this purpose.
+    /// The proof that these parts come from a holder of the same key, for this purpose.
     pub(crate) fn prove(&self, purpose: &str, parts: &[&[u8]]) -> Proof {
         self.mac(purpose, parts).finalize().into_bytes().into()
     }
@@ -179,14 +179,14 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// So many bytes from a header.
+/// `N` bytes from a header.
 pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
     }
     Some(bytes)
 }

@@ -65,7 +65,7 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// Waits for messages and takes those of at most so many bytes, or one; false when there will be no more.
+    /// Waits for messages and takes at most `bytes` bytes of them, or one; false when there will be no more.
     pub(super) async fn take(&self, bytes: usize, taken: &mut Vec<Message>) -> bool {
         loop {
             {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_has_so_many_bytes_or_one_message() {
+    fn frame_is_bounded_or_one_message() {
         let queue = Queue::default();
         queue.push([large(40), large(40), large(40), large(900), Message::Ping].into_iter());
         for expected in [3, 1, 1, 0] {

@@ -11,8 +11,8 @@ const UPGRADE: &str =
     "GET /paxos HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: bench-paxos\r\n";
 
 /// Asks to be let in with these headers, and sends some bytes after them all the same.
-fn knock(cluster: &Cluster, place: usize, headers: &str, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(cluster.members[place].address).unwrap();
+fn knock(cluster: &Cluster, index: usize, headers: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(cluster.members[index].address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(format!("{UPGRADE}{headers}\r\n").as_bytes()).unwrap();
     // The node may have closed the connection already.
@@ -63,29 +63,29 @@ fn clusters_with_the_same_names_do_not_mix() {
     let own = second.members[2].address;
     for life in 0..4 {
         second.members[2].address = if life == 3 { first.members[2].address } else { own };
-        (0..2).for_each(|place| second.start(place));
+        (0..2).for_each(|index| second.start(index));
         (0..10).for_each(|value| second.put(value % 2, "k", &format!("second-{life}-{value}")));
         if life < 3 {
-            (0..2).for_each(|place| second.kill(place));
+            (0..2).for_each(|index| second.kill(index));
         }
     }
     std::thread::sleep(Duration::from_millis(500));
     first.put(0, "k", "first-last");
-    for place in 0..3 {
-        let (_, body) = first.ask(place, "GET", "/kv/k", "").unwrap();
+    for index in 0..3 {
+        let (_, body) = first.ask(index, "GET", "/kv/k", "").unwrap();
         assert!(body.contains("\"first-last\""), "{body}");
     }
     let (_, body) = second.ask(1, "GET", "/kv/k", "").unwrap();
     assert!(body.contains("\"second-3-9\""), "{body}");
     assert!(first.status(2).slot_out < 30, "it has decisions of the other cluster");
-    (0..3).for_each(|place| first.kill(place));
+    (0..3).for_each(|index| first.kill(index));
 }
 
 #[test]
-fn a_secret_keeps_a_cluster_together_and_others_out() {
+fn secret_admits_members_and_refuses_others() {
     let mut cluster = Cluster::new(3);
     cluster.secret = Some(Secret::new("the secret of this cluster"));
-    (0..2).for_each(|place| cluster.start(place));
+    (0..2).for_each(|index| cluster.start(index));
     cluster.put(0, "a", "1");
     let name = cluster.status(0).configuration.cluster;
     cluster.secret = Some(Secret::new("the secret of another cluster"));
@@ -113,24 +113,24 @@ fn a_secret_keeps_a_cluster_together_and_others_out() {
 #[test]
 fn the_secret_may_stand_in_the_environment() {
     let mut cluster = Cluster::new(3);
-    for place in 0..3 {
-        let mut command: Command = cluster.command(place);
+    for index in 0..3 {
+        let mut command: Command = cluster.command(index);
         let secret =
-            if place == 2 { "another secret, of 32 bytes or so" } else { "one secret, of 32 bytes or so" };
-        cluster.nodes[place] = Some(command.env("BENCH_SECRET", secret).spawn().unwrap());
+            if index == 2 { "another secret, of 32 bytes or so" } else { "one secret, of 32 bytes or so" };
+        cluster.nodes[index] = Some(command.env("BENCH_SECRET", secret).spawn().unwrap());
     }
     cluster.eventually("two serve", |it| {
-        (0..2).all(|place| it.ask(place, "PUT", "/kv/a", "1").is_some_and(|(status, _)| status == 200))
+        (0..2).all(|index| it.ask(index, "PUT", "/kv/a", "1").is_some_and(|(status, _)| status == 200))
     });
     assert_eq!(cluster.status(2).slot_out, 1);
-    let names = [0, 1, 2].map(|place| cluster.status(place).configuration.cluster);
+    let names = [0, 1, 2].map(|index| cluster.status(index).configuration.cluster);
     assert!(names[0] == names[1] && names[0] != names[2], "{names:?}");
 }
 
 /// Puts `count` values of a mebibyte at once through one node; how many were acknowledged.
-fn put_large(cluster: &Cluster, place: usize, count: usize) -> usize {
+fn put_large(cluster: &Cluster, index: usize, count: usize) -> usize {
     let value = "x".repeat(1 << 20);
-    let put = |key: usize| cluster.ask(place, "PUT", &format!("/kv/large{key}"), &value);
+    let put = |key: usize| cluster.ask(index, "PUT", &format!("/kv/large{key}"), &value);
     std::thread::scope(|scope| {
         let puts: Vec<_> = (0..count).map(|key| scope.spawn(move || put(key))).collect();
         let answers = puts.into_iter().filter_map(|put| put.join().unwrap());
@@ -142,16 +142,16 @@ fn put_large(cluster: &Cluster, place: usize, count: usize) -> usize {
 fn many_large_values_leave_all_nodes_serving() {
     let cluster = Cluster::started_with(3, PaxosOptions::default());
     cluster.put(0, "a", "1");
-    let leader = (0..3).find(|&place| cluster.status(place).active).unwrap();
-    for place in [leader, (leader + 1) % 3] {
-        assert!(put_large(&cluster, place, 24) > 0);
-        (0..3).for_each(|place| cluster.put(place, "a", "2"));
+    let leader = (0..3).find(|&index| cluster.status(index).active).unwrap();
+    for index in [leader, (leader + 1) % 3] {
+        assert!(put_large(&cluster, index, 24) > 0);
+        (0..3).for_each(|index| cluster.put(index, "a", "2"));
     }
     cluster.eventually("all have applied the same", |cluster| {
-        let applied = [0, 1, 2].map(|place| cluster.status(place).slot_out);
+        let applied = [0, 1, 2].map(|index| cluster.status(index).slot_out);
         applied[0] == applied[1] && applied[1] == applied[2]
     });
-    let memory = [0, 1, 2].map(|place| resident_bytes(cluster.status(place).pid) >> 20);
+    let memory = [0, 1, 2].map(|index| resident_bytes(cluster.status(index).pid) >> 20);
     println!("MiB in memory: {memory:?}");
     assert!(memory.iter().all(|&memory| memory < 300), "{memory:?} MiB");
 }
@@ -159,12 +159,12 @@ fn many_large_values_leave_all_nodes_serving() {
 #[test]
 fn a_large_promise_is_given_in_parts() {
     let mut cluster = Cluster::new(3);
-    (0..2).for_each(|place| cluster.start(place));
+    (0..2).for_each(|index| cluster.start(index));
     cluster.put(0, "a", "1");
     // What only one of two replicas has on disk is not collected, so the next leader is told all of it.
     assert!(put_large(&cluster, 0, 12) > 0);
-    (0..2).for_each(|place| cluster.kill(place));
-    (0..2).for_each(|place| cluster.start(place));
+    (0..2).for_each(|index| cluster.kill(index));
+    (0..2).for_each(|index| cluster.start(index));
     cluster.put(1, "a", "2");
     cluster.start(2);
     cluster.put(2, "a", "3");

@@ -10,8 +10,8 @@ const MIB: usize = 1 << 20;
 /// Descriptors of the nodes that have few.
 const FEW: u64 = 256;
 
-fn connect(cluster: &Cluster, place: usize) -> TcpStream {
-    let stream = TcpStream::connect(cluster.members[place].address).unwrap();
+fn connect(cluster: &Cluster, index: usize) -> TcpStream {
+    let stream = TcpStream::connect(cluster.members[index].address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream
 }
@@ -51,15 +51,15 @@ fn ask(stream: &mut TcpStream, first: &str, headers: &str, body: &str) -> (u16, 
     answer(stream).unwrap()
 }
 
-fn resident(cluster: &Cluster, place: usize) -> u64 {
-    resident_bytes(cluster.nodes[place].as_ref().unwrap().id())
+fn resident(cluster: &Cluster, index: usize) -> u64 {
+    resident_bytes(cluster.nodes[index].as_ref().unwrap().id())
 }
 
 /// A cluster whose nodes may open few files.
 fn with_few_descriptors(size: u8) -> Cluster {
     let mut cluster = Cluster::new(size);
     cluster.descriptors = Some(FEW);
-    (0..usize::from(size)).for_each(|place| cluster.start(place));
+    (0..usize::from(size)).for_each(|index| cluster.start(index));
     cluster
 }
 
@@ -86,10 +86,10 @@ fn idle_connections_leave_descriptors_for_the_log() {
 fn nodes_connect_where_clients_fill_the_limit() {
     let mut cluster = with_few_descriptors(3);
     let mut busy = Vec::new();
-    for place in 0..2 {
+    for index in 0..2 {
         for _ in 0..FEW {
             // A body that never ends keeps its connection busy.
-            let mut stream = connect(&cluster, place);
+            let mut stream = connect(&cluster, index);
             let _ = stream.write_all(format!("{}1", head("PUT /kv/a", "", 2)).as_bytes());
             busy.push(stream);
         }
@@ -163,10 +163,10 @@ fn a_large_answer_asked_again_is_definite() {
     let named = "x-client-id: c\r\nx-sequence: 7\r\ncontent-type: application/json\r\n";
     let (status, _, body) = ask(&mut connect(&cluster, 0), "POST /txn", named, txn);
     assert!(status == 200 && body.contains(&value), "{status}");
-    let again = |cluster: &Cluster, place| {
-        let (status, _, body) = ask(&mut connect(cluster, place), "POST /txn", named, txn);
+    let again = |cluster: &Cluster, index| {
+        let (status, _, body) = ask(&mut connect(cluster, index), "POST /txn", named, txn);
         assert!(status == 410 && body.contains("\"applied\":true"), "{status} {body}");
-        let (_, body) = cluster.ask(place, "GET", "/kv/l", "").unwrap();
+        let (_, body) = cluster.ask(index, "GET", "/kv/l", "").unwrap();
         assert!(body.contains("\"value\":\"1\""), "{body}");
     };
     again(&cluster, 0);
@@ -344,10 +344,10 @@ fn put_large(cluster: &Cluster, clients: usize) -> Vec<usize> {
 
 fn press(size: u8, idle: usize, puts: usize, gets: usize) {
     let mut cluster = with_few_descriptors(size);
-    let places = usize::from(size);
+    let nodes = usize::from(size);
     let mut strangers = Vec::new();
     for number in 0..idle {
-        strangers.push(connect(&cluster, number % places));
+        strangers.push(connect(&cluster, number % nodes));
         // The test may have few descriptors itself.
         if strangers.len() > 600 {
             strangers.remove(0);
@@ -359,7 +359,7 @@ fn press(size: u8, idle: usize, puts: usize, gets: usize) {
         for client in 0..8 {
             let (cluster, acknowledged) = (&cluster, &acknowledged);
             scope.spawn(move || {
-                let mut stream = connect(cluster, client % places);
+                let mut stream = connect(cluster, client % nodes);
                 for number in 0..gets / 8 {
                     let key = acknowledged[number % acknowledged.len()];
                     let (status, _, _) = ask(&mut stream, &format!("GET /kv/b{key}"), "", "");
@@ -368,17 +368,17 @@ fn press(size: u8, idle: usize, puts: usize, gets: usize) {
             });
         }
     });
-    for place in 0..places {
-        let resident = resident(&cluster, place);
+    for index in 0..nodes {
+        let resident = resident(&cluster, index);
         println!(
             "{} has {} MiB after {idle} idle connections, {puts} puts, {gets} gets",
-            cluster.members[place].name,
+            cluster.members[index].name,
             resident >> 20
         );
         assert!(resident < 300_000_000, "{resident} bytes");
     }
-    (0..places).for_each(|place| cluster.kill(place));
-    (0..places).for_each(|place| cluster.start(place));
+    (0..nodes).for_each(|index| cluster.kill(index));
+    (0..nodes).for_each(|index| cluster.start(index));
     for number in acknowledged {
         let (status, body) = cluster.ask(0, "GET", &format!("/kv/b{number}"), "").unwrap();
         let value = format!("{number:08}").repeat(MIB / 8);

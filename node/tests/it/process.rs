@@ -17,8 +17,8 @@ fn first_segment(folder: &Path) -> std::fs::File {
 #[test]
 fn every_operation_is_answered_through_every_node() {
     let cluster = Cluster::started(3);
-    let ask = |place, method, path, body| {
-        let (status, body) = cluster.ask(place, method, path, body).unwrap();
+    let ask = |index, method, path, body| {
+        let (status, body) = cluster.ask(index, method, path, body).unwrap();
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         (status, body)
     };
@@ -48,7 +48,7 @@ fn every_operation_is_answered_through_every_node() {
 }
 
 #[test]
-fn transactions_batches_and_the_bank_are_answered_in_order_and_as_a_whole() {
+fn batches_are_answered_in_order() {
     let cluster = Cluster::started(3);
     let ask = |path: &str, body: serde_json::Value| {
         let (status, body) = cluster.ask(1, "POST", path, &body.to_string()).unwrap();
@@ -68,7 +68,7 @@ fn transactions_batches_and_the_bank_are_answered_in_order_and_as_a_whole() {
         {"client":"d","sequence":1,"operation":{"get":{"key":"l"}}},{"client":"c","sequence":1,"operation":{"incr":{"key":"n","by":1}}}]}"#,
     );
     let (status, body) = ask("/commands", batch);
-    let values: Vec<_> = (0..3).map(|place| body["results"][place]["value"].clone()).collect();
+    let values: Vec<_> = (0..3).map(|index| body["results"][index]["value"].clone()).collect();
     assert_eq!((status, values), (200, vec!["1".into(), ",1".into(), "1".into()]), "{body}");
     assert_eq!(ask("/kv/a/deposit", json(r#"{"amount":10}"#)).1["value"], "10");
     assert_eq!(ask("/bank/transfer", json(r#"{"from":"a","to":"b","amount":4}"#)).0, 200);
@@ -89,7 +89,7 @@ fn transactions_batches_and_the_bank_are_answered_in_order_and_as_a_whole() {
 }
 
 #[test]
-fn a_killed_node_gets_its_decisions_back_from_its_log_and_the_rest_from_its_peers() {
+fn killed_node_recovers_from_log_and_peers() {
     let mut cluster = Cluster::started(3);
     for value in 0..20 {
         cluster.put(0, "a", &value.to_string());
@@ -109,22 +109,22 @@ fn a_killed_node_gets_its_decisions_back_from_its_log_and_the_rest_from_its_peer
     assert_eq!(recovery.decisions_from_log, before - 1, "{recovery:?}");
     assert!(recovery.decisions_from_peers >= 30, "{recovery:?}");
     assert!(slot_out >= before + 30);
-    let decisions = |place| cluster.ask(place, "GET", &format!("/decisions?to={slot_out}"), "").unwrap().1;
+    let decisions = |index| cluster.ask(index, "GET", &format!("/decisions?to={slot_out}"), "").unwrap().1;
     let parsed =
-        |place| serde_json::from_str::<serde_json::Value>(&decisions(place)).unwrap()["decisions"].clone();
+        |index| serde_json::from_str::<serde_json::Value>(&decisions(index)).unwrap()["decisions"].clone();
     assert_eq!(parsed(0), parsed(1));
 }
 
 #[test]
-fn snapshots_replace_the_log_and_a_node_comes_back_from_its_own_or_is_handed_one() {
+fn node_recovers_from_own_or_handed_snapshot() {
     let mut cluster = Cluster::started_with(3, small(20_000, 100_000));
     put_many(cluster.members[0].address, 4, 500, 100);
     cluster.put(0, "a", "old");
-    let done = |cluster: &Cluster, place| {
-        let Status { snapshots, first_kept, collected, .. } = cluster.status(place);
+    let done = |cluster: &Cluster, index| {
+        let Status { snapshots, first_kept, collected, .. } = cluster.status(index);
         snapshots > 0 && first_kept > 1000 && collected > 1000
     };
-    cluster.eventually("all have forgotten the first slots", |it| (0..3).all(|place| done(it, place)));
+    cluster.eventually("all have forgotten the first slots", |it| (0..3).all(|index| done(it, index)));
     let (status, body) = cluster.ask(1, "GET", "/decisions?from=1", "").unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert!(status == 200 && body["first"].as_u64() > Some(1000) && body["first"] == body["from"], "{body}");
@@ -138,8 +138,8 @@ fn snapshots_replace_the_log_and_a_node_comes_back_from_its_own_or_is_handed_one
     assert!(recovery.slots_of_state_from_peers > 1000 && recovery.bytes_from_peers > 0, "{recovery:?}");
     let (_, body) = cluster.ask(1, "GET", "/kv/a?read=local", "").unwrap();
     assert!(body.contains("\"new\""), "{body}");
-    (0..3).for_each(|place| cluster.kill(place));
-    (0..3).for_each(|place| cluster.start(place));
+    (0..3).for_each(|index| cluster.kill(index));
+    (0..3).for_each(|index| cluster.start(index));
     let (_, body) = cluster.ask(1, "GET", "/kv/a", "").unwrap();
     assert!(body.contains("\"new\""), "{body}");
 }
@@ -150,8 +150,8 @@ fn stays_flat(rounds: usize, clients: usize, each: usize, options: PaxosOptions,
     let mut seen = Vec::new();
     for round in 0..rounds {
         put_many(cluster.members[round % 3].address, clients, each, 100);
-        let disk = (0..3).map(|place| folder_bytes(&cluster.data(place))).max().unwrap();
-        let memory = (0..3).map(|place| resident_bytes(cluster.status(place).pid)).max().unwrap();
+        let disk = (0..3).map(|index| folder_bytes(&cluster.data(index))).max().unwrap();
+        let memory = (0..3).map(|index| resident_bytes(cluster.status(index).pid)).max().unwrap();
         println!("{} commands: {disk} bytes on disk, {memory} in memory", (round + 1) * clients * each);
         seen.push((disk, memory));
     }
@@ -171,19 +171,19 @@ fn disk_and_memory_stay_bounded_under_load() {
 
 #[test]
 #[ignore = "takes minutes: run it with --release after a change to what is kept"]
-fn disk_and_memory_stay_bounded_over_ten_million_commands() {
+fn disk_and_memory_stay_bounded() {
     stays_flat(20, 250, 2_000, PaxosOptions::default(), 100 << 20);
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_when_all_nodes_are_killed_at_once() {
+fn killing_all_nodes_loses_nothing_acknowledged() {
     let mut cluster = Cluster::started(3);
     for round in 0..3 {
         for key in 0..10 {
             cluster.put(key % 3, &format!("k{key}"), &format!("{round}"));
         }
-        (0..3).for_each(|place| cluster.kill(place));
-        (0..3).for_each(|place| cluster.start(place));
+        (0..3).for_each(|index| cluster.kill(index));
+        (0..3).for_each(|index| cluster.start(index));
         for key in 0..10 {
             let (status, body) = cluster.ask(key % 3, "GET", &format!("/kv/k{key}"), "").unwrap();
             assert_eq!(status, 200, "{body}");
@@ -192,16 +192,16 @@ fn nothing_acknowledged_is_lost_when_all_nodes_are_killed_at_once() {
     }
 }
 
-/// The eight bytes at this place of a file.
+/// The eight bytes at this offset of a file.
 fn long(path: &Path, offset: usize) -> u64 {
     u64::from_le_bytes(std::fs::read(path).unwrap()[offset..offset + 8].try_into().unwrap())
 }
 
 /// Kills a node as if it had been writing a record: where the latest mark in `owner` says that the log ends, a header and
 /// nothing of the record stand.
-fn tear(cluster: &mut Cluster, place: usize) {
-    cluster.kill(place);
-    let folder = cluster.data(place);
+fn tear(cluster: &mut Cluster, index: usize) {
+    cluster.kill(index);
+    let folder = cluster.data(index);
     let salt = long(&folder.join("00000001.log"), 32);
     let end = long(&folder.join("owner"), 3 * 512 + 16);
     let header = [&salt.to_le_bytes()[..], &100_u32.to_le_bytes()].concat();
@@ -209,7 +209,7 @@ fn tear(cluster: &mut Cluster, place: usize) {
 }
 
 #[test]
-fn a_torn_record_is_cut_off_aloud_and_damage_is_refused_with_file_and_offset() {
+fn torn_record_is_cut_damage_is_refused() {
     let mut cluster = Cluster::started(1);
     for value in 0..5 {
         cluster.put(0, "a", &value.to_string());
@@ -278,27 +278,27 @@ fn no_answer_shows_a_salt() {
 impl Cluster {
     /// A node that is no member yet; it asks the others until it is one.
     fn add_waiting(&mut self) -> usize {
-        let place = self.members.len();
+        let index = self.members.len();
         let mut address = self.members[0].address;
         let IpAddr::V4(ip) = address.ip() else { unreachable!("the cluster is on 127.x.y.z") };
         let [a, b, c, _] = ip.octets();
-        address.set_ip(IpAddr::from([a, b, c, u8::try_from(place + 1).unwrap()]));
+        address.set_ip(IpAddr::from([a, b, c, u8::try_from(index + 1).unwrap()]));
         let roles = [Role::Replica, Role::Leader, Role::Acceptor].into();
-        self.members.push(Member { name: format!("n{}", place + 1), address, roles });
-        self.joins = self.joins.min(place);
-        self.nodes.push(Some(self.command(place).spawn().unwrap()));
-        place
+        self.members.push(Member { name: format!("n{}", index + 1), address, roles });
+        self.joins = self.joins.min(index);
+        self.nodes.push(Some(self.command(index).spawn().unwrap()));
+        index
     }
 
-    fn change(&self, place: usize, add: &[usize], remove: &[usize]) -> (u16, String) {
-        let add: Vec<_> = add.iter().map(|&place| &self.members[place]).collect();
-        let remove: Vec<_> = remove.iter().map(|&place| &self.members[place].name).collect();
+    fn change(&self, index: usize, add: &[usize], remove: &[usize]) -> (u16, String) {
+        let add: Vec<_> = add.iter().map(|&index| &self.members[index]).collect();
+        let remove: Vec<_> = remove.iter().map(|&index| &self.members[index].name).collect();
         let body = serde_json::json!({ "add": add, "remove": remove }).to_string();
-        self.ask(place, "POST", "/config", &body).unwrap()
+        self.ask(index, "POST", "/config", &body).unwrap()
     }
 
-    fn names(&self, place: usize) -> Vec<String> {
-        let membership = self.status(place).configuration;
+    fn names(&self, index: usize) -> Vec<String> {
+        let membership = self.status(index).configuration;
         if membership.coming().is_some() {
             return Vec::new();
         }
@@ -307,7 +307,7 @@ impl Cluster {
 }
 
 #[test]
-fn members_are_replaced_one_by_one_while_the_store_serves_until_none_of_the_first_is_left() {
+fn all_members_are_replaced_under_load() {
     let mut cluster = Cluster::started_with(3, PaxosOptions { window: 50, ..small(20_000, 100_000) });
     put_many(cluster.members[0].address, 4, 200, 100);
     cluster.put(0, "a", "old");
@@ -316,7 +316,7 @@ fn members_are_replaced_one_by_one_while_the_store_serves_until_none_of_the_firs
         let asked = old + 1;
         let (status, body) = cluster.change(asked, &[new], &[old]);
         assert_eq!(status, 200, "{body}");
-        let names: Vec<_> = (old + 1..old + 4).map(|place| format!("n{}", place + 1)).collect();
+        let names: Vec<_> = (old + 1..old + 4).map(|index| format!("n{}", index + 1)).collect();
         cluster.eventually("the change is over", |cluster| cluster.names(asked) == names);
         cluster.kill(old);
         cluster.put(asked, &format!("k{old}"), "1");
@@ -324,8 +324,8 @@ fn members_are_replaced_one_by_one_while_the_store_serves_until_none_of_the_firs
     cluster.eventually("n6 knows", |cluster| cluster.names(5).len() == 3);
     let (status, body) = cluster.ask(5, "GET", "/kv/a", "").unwrap();
     assert!(status == 200 && body.contains("\"old\""), "{body}");
-    (3..6).for_each(|place| cluster.kill(place));
-    (3..6).for_each(|place| cluster.start(place));
+    (3..6).for_each(|index| cluster.kill(index));
+    (3..6).for_each(|index| cluster.start(index));
     let (_, body) = cluster.ask(4, "GET", "/kv/k2", "").unwrap();
     assert!(body.contains("\"1\""), "{body}");
     cluster.kill(3);
@@ -336,7 +336,7 @@ fn members_are_replaced_one_by_one_while_the_store_serves_until_none_of_the_firs
 }
 
 #[test]
-fn a_removed_member_refuses_commands_and_can_come_back() {
+fn removed_member_refuses_commands_and_can_return() {
     let mut cluster = Cluster::started_with(4, PaxosOptions { window: 20, ..PaxosOptions::default() });
     cluster.put(0, "a", "1");
     assert_eq!(cluster.change(3, &[], &[3]).0, 200);
@@ -354,25 +354,25 @@ fn a_removed_member_refuses_commands_and_can_come_back() {
 }
 
 #[test]
-fn reads_by_lease_see_what_was_written_and_the_leader_answers_them_alone() {
+fn leader_answers_lease_reads_alone() {
     let cluster = Cluster::started(3);
     cluster.put(0, "k", "1");
-    let leader = (0..3).find(|&place| cluster.status(place).active).unwrap();
+    let leader = (0..3).find(|&index| cluster.status(index).active).unwrap();
     for value in 2..30 {
         cluster.put(leader, "k", &value.to_string());
-        for place in 0..3 {
-            let (code, body) = cluster.ask(place, "GET", "/kv/k?read=lease", "").unwrap();
+        for index in 0..3 {
+            let (code, body) = cluster.ask(index, "GET", "/kv/k?read=lease", "").unwrap();
             assert_eq!(code, 200, "{body}");
             assert!(body.contains(&format!("\"value\":\"{value}\"")), "{body} after {value}");
         }
     }
     assert!(cluster.status(leader).leased > 0, "no read was answered by a lease");
-    let others: u64 = (0..3).filter(|&place| place != leader).map(|place| cluster.status(place).leased).sum();
+    let others: u64 = (0..3).filter(|&index| index != leader).map(|index| cluster.status(index).leased).sum();
     assert_eq!(others, 0, "only the leader has one");
 }
 
 #[test]
-fn nodes_with_different_windows_refuse_one_another_and_a_log_is_refused_with_another_than_its_own() {
+fn other_window_is_refused() {
     let mut cluster = Cluster::new(3);
     cluster.start(0);
     cluster.paxos.window = 20;
@@ -396,7 +396,7 @@ fn nodes_with_different_windows_refuse_one_another_and_a_log_is_refused_with_ano
 }
 
 #[test]
-fn a_node_that_is_told_to_stop_answers_what_is_under_way_and_takes_nothing_new() {
+fn stopping_node_answers_pending_requests_only() {
     let mut cluster = Cluster::started(1);
     let address = cluster.members[0].address;
     let mut under_way = TcpStream::connect(address).unwrap();
@@ -440,7 +440,7 @@ fn the_interface_describes_itself() {
 }
 
 #[test]
-fn a_port_in_use_is_said_with_the_address() {
+fn port_in_use_names_the_address() {
     let cluster = Cluster::new(1);
     let _taken = std::net::TcpListener::bind(cluster.members[0].address).unwrap();
     let output = cluster.refused(0);
@@ -450,7 +450,7 @@ fn a_port_in_use_is_said_with_the_address() {
 }
 
 #[test]
-fn a_node_ends_when_the_pipe_of_its_parent_is_closed() {
+fn node_ends_with_pipe_of_parent() {
     let mut cluster = Cluster::started(1);
     let node = cluster.nodes[0].as_mut().unwrap();
     drop(node.stdin.take());

@@ -1,4 +1,4 @@
-//! Catching up: a replica learns decisions, or the state, from others, and closes gaps that nobody fills.
+//! Catching up: a replica learns decisions, or the state, from others, and proposes no-ops for gaps.
 
 use super::Replica;
 use super::propose::Named;
@@ -15,7 +15,7 @@ use std::time::Duration;
 const LEARNED_MAX: usize = 2_000;
 const LEARNED_BYTES: usize = 1 << 20;
 
-/// What a replica got from others until it was level.
+/// What a replica learned from others until it was level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Learned {
     /// Decisions, by an answer or from a leader that proposed them again.
@@ -37,7 +37,7 @@ pub(super) struct CatchUp {
     pub(super) next: Duration,
     /// Since when the replica has lagged behind without applying anything.
     pub(super) lagging_since: Option<Duration>,
-    /// What it got from others until it was level.
+    /// What it learned from other replicas until it was level.
     pub(super) learned: Learned,
 }
 
@@ -70,7 +70,7 @@ impl Replica {
         now: Duration,
         from: NodeId,
         slot_out: Slot,
-        place: (u64, u64),
+        range: (u64, u64),
         part: &Bytes,
         step: &mut Step,
     ) {
@@ -78,7 +78,7 @@ impl Replica {
             return;
         }
         self.catch_up.next = now + self.options.resend;
-        match self.transfer.take(now, from, slot_out, place, part) {
+        match self.transfer.take(now, from, slot_out, range, part) {
             Taken::Dropped => {}
             Taken::Part => step.send.extend(self.transfer.question(now, Duration::MAX)),
             Taken::Whole(slot_out, store, bytes) => {
@@ -137,7 +137,7 @@ impl Replica {
         *known = slot_out.max(*known);
     }
 
-    /// Asks whoever is ahead; closes a gap with a no-op when nobody is, and nothing else is proposed for it.
+    /// Asks a replica that is ahead. If none is, proposes no-ops for slots without a proposal.
     pub(super) fn ask(&mut self, now: Duration, step: &mut Step) {
         if let Some(question) = self.transfer.question(now, self.options.resend * 5) {
             step.send.push(question);

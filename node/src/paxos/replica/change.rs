@@ -15,8 +15,8 @@ impl Replica {
             self.help = None;
             return;
         };
-        let place = self.roster.replicas.iter().position(|&node| node == self.roster.me).unwrap_or_default();
-        let wait = self.options.resend * u32::try_from(place).unwrap_or(u32::MAX);
+        let index = self.roster.replicas.iter().position(|&node| node == self.roster.me).unwrap_or_default();
+        let wait = self.options.resend * u32::try_from(index).unwrap_or(u32::MAX);
         if *self.help.get_or_insert(now + wait) > now {
             return;
         }

@@ -68,7 +68,7 @@ impl Proposals {
         self.slots.values().map(|proposal| proposal.again).min().unwrap_or(Duration::MAX)
     }
 
-    /// What is to be proposed again, to so many leaders: the lowest slots first, and no more bytes than may be sent twice.
+    /// The proposals that are due, for this number of leaders: the lowest slots first, within the budget for copies.
     pub(super) fn due(
         &mut self,
         now: Duration,

@@ -10,10 +10,10 @@ use std::sync::Arc;
 /// Bytes of undecided commands, at most: while nothing is decided, this is all that clients can make a replica keep.
 const BYTES_MAX: usize = 64 << 20;
 
-/// Bytes that each one takes beyond its own, about: its places in queues and tables.
+/// Bytes that each one takes beyond its own, about: its entries in queues and tables.
 const EACH: usize = 200;
 
-/// Who waits for each undecided command: nobody, where another replica has passed it on.
+/// Tickets per undecided command; empty for forwarded commands.
 #[derive(Debug, Default)]
 pub(super) struct Undecided {
     waiting: FxHashMap<Named, Vec<Ticket>>,
@@ -29,7 +29,7 @@ impl Undecided {
             || self.waiting.contains_key(&Named(Arc::clone(command)))
     }
 
-    /// Adds a command, and somebody who waits for it; says whether it is new.
+    /// Adds a command and the ticket of a client that waits for it; returns whether the command is new.
     pub(super) fn add(&mut self, command: &Arc<Command>, ticket: Option<Ticket>) -> bool {
         let entry = self.waiting.entry(Named(Arc::clone(command)));
         let new = matches!(entry, Entry::Vacant(_));

@@ -23,7 +23,7 @@ pub(crate) struct Cluster {
     pub(crate) members: Vec<Member>,
     pub(crate) nodes: Vec<Option<Child>>,
     pub(crate) paxos: PaxosOptions,
-    /// From this place on nodes are no members at first.
+    /// Nodes from this index on are no members at first.
     pub(crate) joins: usize,
     pub(crate) secret: Option<Secret>,
     /// How many files the nodes may open, if not as many as this process.
@@ -33,9 +33,9 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(size: u8) -> Self {
         let [a, b, c] = network();
-        let member = |place: u8| Member {
-            name: format!("n{place}"),
-            address: SocketAddr::new(IpAddr::from([a, b, c, place]), 7000),
+        let member = |index: u8| Member {
+            name: format!("n{index}"),
+            address: SocketAddr::new(IpAddr::from([a, b, c, index]), 7000),
             roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
         };
         let members: Vec<_> = (1..=size).map(member).collect();
@@ -57,28 +57,28 @@ impl Cluster {
     pub(crate) fn started_with(size: u8, paxos: PaxosOptions) -> Self {
         let mut cluster = Self::new(size);
         cluster.paxos = paxos;
-        for place in 0..usize::from(size) {
-            cluster.start(place);
+        for index in 0..usize::from(size) {
+            cluster.start(index);
         }
         cluster
     }
 
-    pub(crate) fn data(&self, place: usize) -> PathBuf {
-        self.folder.path().join(&self.members[place].name)
+    pub(crate) fn data(&self, index: usize) -> PathBuf {
+        self.folder.path().join(&self.members[index].name)
     }
 
-    pub(crate) fn command(&self, place: usize) -> Command {
-        let Member { name, address, .. } = self.members[place].clone();
+    pub(crate) fn command(&self, index: usize) -> Command {
+        let Member { name, address, .. } = self.members[index].clone();
         let config = NodeConfig {
             listen: address,
             enclosed: false,
             secret: self.secret.clone(),
-            data: self.data(place),
+            data: self.data(index),
             clock: None,
-            seed: place as u64,
+            seed: index as u64,
             members: self.members[..self.members.len().min(self.joins)].to_vec(),
             routes: BTreeMap::new(),
-            join: place >= self.joins,
+            join: index >= self.joins,
             join_after: None,
             hosts: Vec::new(),
             paxos: self.paxos.clone(),
@@ -97,27 +97,27 @@ impl Cluster {
         command
     }
 
-    pub(crate) fn start(&mut self, place: usize) {
-        self.nodes[place] = Some(self.command(place).spawn().unwrap());
-        self.eventually("listens", |cluster| cluster.ask(place, "GET", "/status", "").is_some());
+    pub(crate) fn start(&mut self, index: usize) {
+        self.nodes[index] = Some(self.command(index).spawn().unwrap());
+        self.eventually("listens", |cluster| cluster.ask(index, "GET", "/status", "").is_some());
     }
 
-    pub(crate) fn kill(&mut self, place: usize) {
-        let mut node = self.nodes[place].take().unwrap();
+    pub(crate) fn kill(&mut self, index: usize) {
+        let mut node = self.nodes[index].take().unwrap();
         node.kill().unwrap();
         node.wait().unwrap();
     }
 
     /// Starts a node that should refuse, and returns what it said.
-    pub(crate) fn refused(&self, place: usize) -> Output {
-        let mut child = self.command(place).spawn().unwrap();
+    pub(crate) fn refused(&self, index: usize) -> Output {
+        let mut child = self.command(index).spawn().unwrap();
         let _open = child.stdin.take();
         child.wait_with_output().unwrap()
     }
 
     /// Sends one request; none if nobody listens.
-    pub(crate) fn ask(&self, place: usize, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(self.members[place].address).ok()?;
+    pub(crate) fn ask(&self, index: usize, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.members[index].address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let length = body.len();
         let request = format!(
@@ -130,13 +130,13 @@ impl Cluster {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
-    pub(crate) fn put(&self, place: usize, key: &str, value: &str) {
-        let (status, body) = self.ask(place, "PUT", &format!("/kv/{key}"), value).unwrap();
+    pub(crate) fn put(&self, index: usize, key: &str, value: &str) {
+        let (status, body) = self.ask(index, "PUT", &format!("/kv/{key}"), value).unwrap();
         assert_eq!(status, 200, "{body}");
     }
 
-    pub(crate) fn status(&self, place: usize) -> Status {
-        serde_json::from_str(&self.ask(place, "GET", "/status", "").unwrap().1).unwrap()
+    pub(crate) fn status(&self, index: usize) -> Status {
+        serde_json::from_str(&self.ask(index, "GET", "/status", "").unwrap().1).unwrap()
     }
 
     pub(crate) fn eventually(&self, what: &str, condition: impl Fn(&Self) -> bool) {
