@@ -1,8 +1,9 @@
 //! The acceptor (section 2.2): the fault-tolerant memory of the protocol.
 //!
-//! It promises a ballot to a scout, and accepts a pvalue from a commander whose ballot it has promised. Promises never fall, so a leader that
-//! has the promises of a majority knows every pvalue that may be chosen under a lower ballot. Both are saved before the answer leaves.
-//! It keeps the pvalue with the highest ballot of each slot (section 4.1), and forgets slots that f + 1 replicas have on disk (section 4.2).
+//! It promises a ballot to a scout, and accepts a pvalue from a commander whose ballot it has promised. Promises never fall, so a
+//! leader that has the promises of a majority knows every pvalue that may be chosen under a lower ballot. Both are saved before the
+//! answer leaves. The acceptor keeps the pvalue with the highest ballot of each slot (section 4.1), and forgets slots that f + 1
+//! replicas have on disk (section 4.2).
 
 use super::lease::Grant;
 use super::membership::Roster;

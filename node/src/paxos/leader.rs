@@ -1,9 +1,9 @@
 //! The leader (section 2.3): proposes under a ballot of its own, with scouts and commanders.
 //!
-//! A leader is waiting, scouting, active, watching or idle. A scout gets its ballot adopted by a majority of acceptors; the answers hold
-//! every pvalue that may be chosen. The active leader proposes these again under its own ballot (C2), and then other commands, with one commander a slot
-//! (C1). A higher ballot preempts it. Then it waits (`compete`, section 3: without backoff two leaders can preempt each other for ever), or watches the other leader and scouts only
-//! when that one is silent (`monitor`).
+//! A leader is waiting, scouting, active, watching or idle. A scout gets its ballot adopted by a majority of acceptors; their
+//! answers hold every pvalue that may be chosen. The active leader proposes these again under its own ballot (C2), and then other
+//! commands, with one commander a slot (C1). A higher ballot preempts it. Then it waits (`compete`, section 3: without backoff two
+//! leaders can preempt each other for ever), or watches the other leader and scouts only when that one is silent (`monitor`).
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};

@@ -23,8 +23,8 @@
 //! | `Ping`, `Pong` | leader ↔ leader | are you there, and do you lead? (section 3) |
 //! | `Knows`, `Who`, `Members` | node ↔ node | which members do you know of? (section 2.1) |
 //!
-//! A role is a function of its state, the time and an input. The result is a [`Step`](step::Step): records to save, messages that may be sent
-//! once the records are durable, and answers to clients. A role knows no clock, file, socket or randomness of its own.
+//! A role is a function of its state, the time and an input. The result is a [`Step`](step::Step): records to save, messages that
+//! may be sent once the records are durable, and answers to clients. A role knows no clock, file, socket or randomness of its own.
 //!
 //! Messages may be lost, repeated and reordered, so a role sends an unanswered message again after a while, which the
 //! paper leaves to the network. The more bytes are under way, the longer that while is, and a replica proposes no more
@@ -45,9 +45,24 @@
 //! version of the membership its sender knows. A receiver that knows an older version asks for the newer one, and drops the message.
 //! So an acceptor never reports what it accepted under new members to a leader that does not know them.
 //!
-//! The roles assert the paper's invariants, in release builds too, where one role can see them and no node has a flaw: R1 (one decision a slot), R4 (a replica never goes
-//! back), R5 (proposals stay within WINDOW), A1 (promises rise), A2 (an acceptor accepts the ballot it promised), A3 (it drops only lower ballots and
-//! collected slots), A4 (one command a ballot and slot), L1 (a leader's ballots rise), C1 (one commander a ballot and slot), C2 (a decided command is not replaced).
+//! The roles assert the paper's invariants where one role can see them, in release builds too. They hold for nodes without
+//! a [flaw](crate::flaw::Flaw) only.
+//!
+//! | invariant | asserted by |
+//! |---|---|
+//! | R1: a slot has one decision | the replica that learns a second one |
+//! | R4: a replica never goes back to an earlier slot | the replica that takes over a state |
+//! | R5: proposals are for slots within WINDOW of the next one to apply | the replica that proposes |
+//! | A1: an acceptor's promises rise | the acceptor, after each message |
+//! | A2: an acceptor accepts a pvalue only under the ballot it has promised | the acceptor that accepts |
+//! | A3: an acceptor drops a pvalue only for one with a higher ballot, or when its slot is collected | the acceptor |
+//! | A4: a ballot and a slot have one command | the acceptor, and the scout that hears two acceptors |
+//! | L1: a leader's ballots rise | the leader that begins to scout |
+//! | C1: a ballot and a slot have one commander | the leader that begins one |
+//! | C2: no other command is proposed for a decided slot | the leader that is adopted |
+//!
+//! R2 and R3 hold by construction (decisions are applied in the order of the slots, by one function), and A5 needs several roles: the
+//! [simulator](crate::sim) compares the decisions of all replicas.
 
 pub mod acceptor;
 pub mod backoff;

@@ -1,8 +1,9 @@
 //! The replica (section 2.1): proposes clients' commands for slots, and applies decisions in the order of the slots.
 //!
-//! The store is deterministic, so replicas that apply the same decisions in the same order have the same state and give the same answers (R1 to R3). A
-//! replica proposes within WINDOW slots of the next slot to apply (R5). A command that loses its slot to another one is proposed again for a later slot.
-//! A command that is decided twice is applied once, because the store keeps the last result of each client.
+//! The store is deterministic, so replicas that apply the same decisions in the same order have the same state and give the same
+//! answers (R1 to R3). A replica proposes within WINDOW slots of the next slot to apply (R5). A command that loses its slot to another
+//! one is proposed again for a later slot. A command that is decided twice is applied once, because the store keeps the last result
+//! of each client.
 
 mod catch_up;
 mod change;

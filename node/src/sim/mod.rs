@@ -4,14 +4,14 @@
 //! and when disks lose what was not synced. A test with real processes meets few such schedules, and cannot repeat one.
 //!
 //! The idea: one event queue stands for the world. A simulated node is a [`Core`](crate::core::Core) and a real
-//! [`Log`](crate::log::Log) on a disk in memory; the [network](network), the disk, the clocks, the clients and the faults are made of events.
-//! All random choices come from one seed, so a seed that breaks a promise breaks it again. Discrete-event simulation of this kind is known
-//! from FoundationDB (Zhou et al., SIGMOD 2021) and TigerBeetle.
+//! [`Log`](crate::log::Log) on a disk in memory; the network, the disk, the clocks, the clients and the faults are made of events.
+//! All random choices come from one seed, so a seed that breaks a promise breaks it again. FoundationDB (Zhou et al., SIGMOD 2021)
+//! and TigerBeetle made discrete-event simulation of this kind known.
 //!
-//! What is checked while a cluster runs ([`checks`]): replicas agree on every slot; a ballot is used in one life of its leader only; an
-//! acceptor forgets a slot only when enough replicas have it on disk; a restarted node has everything that it reported as durable; every
-//! log opens after every crash. In the end: the counter is linearizable, and all calls are answered that began long after the last fault. The roles
-//! check the paper's invariants themselves, by assertions.
+//! While a cluster runs, the simulator checks that replicas agree on every slot, that a ballot is used in one life of its leader only,
+//! that an acceptor forgets a slot only when enough replicas have it on disk, that a restarted node has everything it reported as
+//! durable, and that every log opens after every crash. At the end it checks that the counter is linearizable, and that every call
+//! is answered that began long after the last fault. The roles assert the paper's invariants themselves.
 
 #![allow(clippy::unwrap_used, reason = "the simulator is a test bench: a broken assumption ends it")]
 
