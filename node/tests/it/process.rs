@@ -357,18 +357,23 @@ fn removed_member_refuses_commands_and_can_return() {
 fn leader_answers_lease_reads_alone() {
     let cluster = Cluster::started(3);
     cluster.put(0, "k", "1");
-    let leader = (0..3).find(|&index| cluster.status(index).active).unwrap();
+    let statuses = || (0..3).map(|index| cluster.status(index)).collect::<Vec<_>>();
+    let adoptions = |statuses: &[Status]| statuses.iter().map(|it| it.adoptions).sum::<u64>();
+    cluster.eventually("a leader is active", |it| (0..3).any(|index| it.status(index).active));
+    let before = statuses();
     for value in 2..30 {
-        cluster.put(leader, "k", &value.to_string());
+        cluster.put(value % 3, "k", &value.to_string());
         for index in 0..3 {
             let (code, body) = cluster.ask(index, "GET", "/kv/k?read=lease", "").unwrap();
             assert_eq!(code, 200, "{body}");
             assert!(body.contains(&format!("\"value\":\"{value}\"")), "{body} after {value}");
         }
     }
-    assert!(cluster.status(leader).leased > 0, "no read was answered by a lease");
-    let others: u64 = (0..3).filter(|&index| index != leader).map(|index| cluster.status(index).leased).sum();
-    assert_eq!(others, 0, "only the leader has one");
+    let after = statuses();
+    let leased = after.iter().filter(|it| it.leased > 0).count();
+    assert!(leased > 0, "no read was answered by a lease");
+    // On a busy machine another leader may be adopted meanwhile.
+    assert!(leased == 1 || adoptions(&after) > adoptions(&before), "{leased} nodes had a lease");
 }
 
 #[test]
