@@ -115,6 +115,21 @@ fn no_block_of_plain_comments_is_longer_than_three_lines() {
     }
 }
 
+#[test]
+fn simulator_and_golden_scripts_leave_roles_to_the_core() {
+    // What a shell would need for a copy of what the core does: the roles' own functions, and branches on flaws.
+    let copies = [".handle(", ".take_up(", ".follow(", "Step::default", "Roles", "snapshot::encode", "Flaw::"];
+    let mut looked_at = 0;
+    for (path, text) in sources() {
+        if path.starts_with("node/src/sim") || path.starts_with("node/tests/it/golden") {
+            looked_at += 1;
+            let copy = copies.iter().find(|copy| text.contains(*copy));
+            assert_eq!(copy, None, "{} does what only node/src/core may do", path.display());
+        }
+    }
+    assert!(looked_at > 5, "only {looked_at} files of the shells were found");
+}
+
 /// What stands in backquotes or as the target of a link, and looks like a path of this repository.
 fn paths_in(text: &str) -> BTreeSet<String> {
     let quoted = text.split('`').skip(1).step_by(2).flat_map(str::split_whitespace);

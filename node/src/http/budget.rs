@@ -26,7 +26,7 @@ pub(super) struct Budget {
     waiting: AtomicUsize,
     kept: AtomicUsize,
     bytes: usize,
-    /// How long somebody waits for room.
+    /// How long a request waits for room.
     patience: Duration,
 }
 
@@ -37,18 +37,18 @@ pub(super) struct Held(
 );
 
 impl Budget {
-    /// So many bytes, for which somebody waits so long.
+    /// A budget of `bytes` bytes, and the longest wait for room.
     pub(super) fn new(bytes: usize, patience: Duration) -> Self {
         let room = Arc::new(Semaphore::new(bytes / UNIT));
         Self { room, waiting: AtomicUsize::new(0), kept: AtomicUsize::new(0), bytes, patience }
     }
 
-    /// Whether somebody waits for room.
+    /// Whether a request waits for room.
     pub(super) fn is_scarce(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits for room for so many bytes, unless they are few; none if there is none in time. Somebody who waits keeps `kept`
+    /// Waits for room for this many bytes, unless they are few; none if there is none in time. A request that waits keeps `kept`
     /// bytes meanwhile; all that do never keep more than the budget has.
     pub(super) async fn hold(&self, bytes: usize, kept: usize) -> Option<Held> {
         if bytes <= SMALL {
@@ -65,7 +65,7 @@ impl Budget {
     }
 }
 
-/// Somebody who waits, until it is dropped.
+/// A waiting request, until it is dropped.
 struct Waits<'a>(&'a Budget, usize);
 
 impl<'a> Waits<'a> {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_room_nobody_waits_for_ever() {
+    async fn waiting_for_room_ends() {
         let budget = Budget::new(100 << 10, Duration::from_millis(20));
         let all = budget.hold(1 << 30, 0).await.unwrap();
         assert!(budget.hold(60 << 10, 50 << 10).await.is_none(), "it has waited");

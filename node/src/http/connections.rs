@@ -2,7 +2,7 @@
 //!
 //! Where there are as many as may be, the one that has been idle for longest makes room for a new one, and those that
 //! have never said anything do so first. A new connection is let in also where all are busy, but only for another node;
-//! a client is told to come back.
+//! a client gets the answer to come back later.
 
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,7 +47,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits where a process may have so many descriptors, and the cluster so many members.
+    /// The limits of a process with this number of descriptors, in a cluster with this number of members.
     pub fn of(descriptors: usize, members: usize) -> Result<Self, String> {
         let nodes = members.max(NODES_LEAST);
         let reserved = OWN + DOORS + FOR_EACH_NODE * nodes;
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_that_nobody_reads_end() {
+    async fn unread_answers_end() {
         let all = Arc::new(Connections::new(LIMITS));
         let (stuck, slow) = (all.enter(), all.enter());
         for turn in 0..=STALL {

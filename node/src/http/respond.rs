@@ -58,7 +58,7 @@ impl Failure {
         Self { header: Some((ALLOW, allow)), ..failure }
     }
 
-    /// Whoever asks may not: a page of another site, somebody who means another host, or no member.
+    /// The sender may not ask: a page of another site, a request for another host, or a node that is no member.
     pub(super) fn forbidden(error: impl Into<String>) -> Self {
         Self::definite(StatusCode::FORBIDDEN, error)
     }

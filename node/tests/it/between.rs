@@ -161,7 +161,7 @@ fn a_large_promise_is_given_in_parts() {
     let mut cluster = Cluster::new(3);
     (0..2).for_each(|index| cluster.start(index));
     cluster.put(0, "a", "1");
-    // What only one of two replicas has on disk is not collected, so the next leader is told all of it.
+    // What only one of two replicas has on disk is not collected, so the next leader gets all of it.
     assert!(put_large(&cluster, 0, 12) > 0);
     (0..2).for_each(|index| cluster.kill(index));
     (0..2).for_each(|index| cluster.start(index));

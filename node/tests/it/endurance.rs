@@ -122,7 +122,7 @@ struct Taken {
     adoptions: u64,
 }
 
-/// Full load for so many samples: prints what it takes, and holds that all nodes decide alike.
+/// Full load for a number of samples: prints the costs, and asserts that all nodes decide alike.
 fn full_load(samples: u32, each: Duration, clients: usize, options: PaxosOptions) -> Taken {
     let cluster = Cluster::started_with(3, options);
     cluster.leader();
@@ -159,7 +159,7 @@ fn all_nodes_decide_alike_under_full_load() {
 fn ten_minutes_of_full_load() {
     let Taken { samples: seen, adoptions } =
         full_load(60, Duration::from_secs(10), 64, PaxosOptions::default());
-    assert_eq!(adoptions, 0, "nobody else was adopted");
+    assert_eq!(adoptions, 0, "no other leader was adopted");
     let most = |seen: &[(u64, u64)]| seen.iter().map(|it| it.0).max().unwrap();
     let median = |seen: &[(u64, u64)]| {
         let mut disk: Vec<_> = seen.iter().map(|it| it.1).collect();
@@ -177,7 +177,7 @@ fn ten_minutes_of_full_load() {
     assert!(largest < disk_before + (16 << 20), "{largest} bytes on disk, where {disk_before} are usual");
 }
 
-/// Kills the leader so many times; the milliseconds from each kill to the next write that another node acknowledged.
+/// Kills the leader `trials` times; returns the milliseconds from each kill to the next write that another node acknowledged.
 fn leaders_killed(trials: usize) -> Vec<f64> {
     let mut cluster = Cluster::started(3);
     let mut took = Vec::new();
@@ -209,7 +209,7 @@ fn how_long_the_next_write_takes() {
     println!("median {:.0} ms, of {took:.0?}", f64::midpoint(took[9], took[10]));
 }
 
-/// One node of three misses so many commands and is started again while clients go on with the other two.
+/// One node of three misses a number of commands and is started again while clients go on with the other two.
 fn missed(commands: usize, clients: usize, options: PaxosOptions) -> Status {
     let mut cluster = Cluster::started_with(3, options);
     let leader = cluster.leader();

@@ -302,7 +302,7 @@ fn slow_bodies_give_way_and_end() {
 }
 
 #[test]
-fn answers_that_nobody_reads_are_bounded() {
+fn unread_answers_are_bounded() {
     let cluster = Cluster::started(1);
     cluster.put(0, "big", &"x".repeat(MIB));
     let before = resident(&cluster, 0);
@@ -316,7 +316,7 @@ fn answers_that_nobody_reads_are_bounded() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no room for another answer");
     }
     let grown = resident(&cluster, 0).saturating_sub(before);
-    assert!(grown < 80 << 20, "answers that nobody reads take {grown} bytes");
+    assert!(grown < 80 << 20, "unread answers take {grown} bytes");
     cluster.put(0, "small", "1");
 }
 

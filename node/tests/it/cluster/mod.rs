@@ -115,7 +115,7 @@ impl Cluster {
         child.wait_with_output().unwrap()
     }
 
-    /// Sends one request; none if nobody listens.
+    /// Sends one request; none if no node listens.
     pub(crate) fn ask(&self, index: usize, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.members[index].address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
