@@ -443,3 +443,6 @@ fn page(decisions: impl Iterator<Item = Decided>) -> Vec<Decided> {
     };
     decisions.take_while(fits).collect()
 }
+
+#[cfg(test)]
+mod tests;

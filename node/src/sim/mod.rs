@@ -5,8 +5,8 @@
 //!
 //! The idea: one event queue stands for the world. A simulated node is a [`Core`](crate::core::Core) and a real
 //! [`Log`](crate::log::Log) on a disk in memory; the network, the disk, the clocks, the clients and the faults are made of events.
-//! All random choices come from one seed, so a seed that breaks a promise breaks it again. FoundationDB (Zhou et al., SIGMOD 2021)
-//! and TigerBeetle made discrete-event simulation of this kind known.
+//! All random choices come from one seed, so a seed that breaks a promise breaks it again. `FoundationDB` (Zhou et al., SIGMOD 2021)
+//! and `TigerBeetle` made this kind of discrete-event simulation known.
 //!
 //! While a cluster runs, the simulator checks that replicas agree on every slot, that a ballot is used in one life of its leader only,
 //! that an acceptor forgets a slot only when enough replicas have it on disk, that a restarted node has everything it reported as
