@@ -1,6 +1,6 @@
 //! A process that removes sockets in the file system when the bench that made them is gone, however it went.
 
-use crate::network::{SWEEP, again_as};
+use crate::reexec::again_as;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +8,9 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+
+/// The part of the process that removes sockets.
+pub(crate) const PART: &str = "sweep";
 
 /// A process that removes the sockets of this one when it is gone, however it went. It ends when this is dropped.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ impl Sweeper {
     /// Starts it, for these sockets, which need not be there yet.
     pub fn start(sockets: &[PathBuf]) -> io::Result<Self> {
         // What ends this process gently (Ctrl-C) is not for it.
-        let mut child = again_as(SWEEP)?
+        let mut child = again_as(PART)?
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -103,7 +103,7 @@ fn kept(arguments: &Kept) -> Result<PathBuf, Failure> {
 fn the_one_below(kept: &Path) -> Result<PathBuf, Failure> {
     let entries = std::fs::read_dir(kept).into_iter().flatten();
     let mut up: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    up.retain(|folder| nemesis::is_kept(folder));
+    up.retain(|folder| nemesis::is_listening(folder));
     up.sort();
     match &up[..] {
         [one] => Ok(one.clone()),

@@ -9,7 +9,7 @@ use crate::run::interrupt::HangUp;
 use crate::run::lab;
 use crate::spec::sections::System;
 use crate::spec::{self, Experiment, source};
-use crate::systems::cluster::{Cluster, lab_failure};
+use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::observe::Leaders;
 use crate::terminal::{FAINT, STRONG, Screen};
 use history::{Event, Recorder};
@@ -109,7 +109,7 @@ async fn keep(
     let shown = folder.shown();
     let listener = listen(&shown.join(SOCKET))?;
     let cluster = Cluster::start(experiment, &folder.path, seed).await?;
-    let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
+    let mut exits = cluster.testbed.take_exits().expect("nobody else asks for the exits of this lab");
     let kept = Arc::new(Kept {
         leaders: cluster.leaders(),
         folder: shown.clone(),
@@ -150,7 +150,7 @@ async fn keep(
             Some(answer) = stopped.recv() => break Ok(Some(answer)),
         }
     };
-    let halted = kept.cluster.lab.stop().await.map_err(|error| lab_failure(&error));
+    let halted = kept.cluster.testbed.stop().await.map_err(|error| testbed_failure(&error));
     for path in kept.cluster.nodes.iter().map(|(name, _)| kept.door(name)).chain([shown.join(SOCKET)]) {
         // It only fails where somebody has removed it.
         let _ = std::fs::remove_file(path);
@@ -254,12 +254,12 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
             Reply::Done { well }
         }
         Ok(Request::Faults { faults, seed, duration }) => {
-            let lab = &kept.cluster.lab;
+            let testbed = &kept.cluster.testbed;
             let clocks = Clocks::choose(kept.cluster.system == System::Paxos);
-            let (mode, disk) = (lab.mode(), lab.disk());
+            let (mode, disk) = (testbed.mode(), testbed.disk());
             let reconfigurable = kept.cluster.system == System::Paxos;
             let options = PlanOptions { mode, disk, clocks, duration, at_most: None, reconfigurable, seed };
-            match nemesis::plan(&faults, lab.topology(), &options) {
+            match nemesis::plan(&faults, testbed.topology(), &options) {
                 Err(error) => Reply::Refused { reason: error.to_string() },
                 Ok(_) if kept.nemesis.try_lock().is_err() => Reply::Refused {
                     reason: "it is being hurt already; wait until that is healed".to_owned(),
@@ -276,10 +276,11 @@ async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &
     let _alone = kept.nemesis.lock().await;
     let (events, mut told) = unbounded_channel();
     let recorder = Arc::new(Told { began: Instant::now(), events });
-    let lab = Arc::clone(&kept.cluster.lab);
+    let testbed = Arc::clone(&kept.cluster.testbed);
     let directory = Arc::new(kept.cluster.leaders());
     let run = tokio::spawn(async move {
-        nemesis::run(&planned, lab, directory, recorder, Instant::now(), None, std::future::pending()).await
+        nemesis::run(&planned, testbed, directory, recorder, Instant::now(), None, std::future::pending())
+            .await
     });
     // It ends with the recorder, which the run drops.
     while let Some(event) = told.recv().await {

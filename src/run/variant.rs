@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
 use crate::spec::sections::System;
-use crate::systems::cluster::{Cluster, lab_failure};
+use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::samples::Sampler;
 use crate::systems::{decisions, links};
@@ -17,7 +17,7 @@ use crate::terminal::story::Story;
 use crate::terminal::teller::{FaultMoment, Moment, What, tell};
 use crate::terminal::{Screen, human};
 use history::{Event, Header, Phase, Recorder};
-use nemesis::{Exit, Lab, Mode, PlannedFault};
+use nemesis::{Exit, Mode, PlannedFault, Testbed};
 use report::VariantPlan;
 use serde_json::{Value, json};
 use std::io;
@@ -135,7 +135,8 @@ impl VariantRun<'_> {
         let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
         let outcome = self.with_load(&cluster, recorder, herald, log, (begun, &last)).await;
         let path = self.folder.join("links.csv");
-        let counted = links::write(&path, &cluster.lab.links()).map_err(|error| Failure::io(&path, &error));
+        let counted =
+            links::write(&path, &cluster.testbed.links()).map_err(|error| Failure::io(&path, &error));
         let stopped = cluster.stop().await;
         herald.tell(What::Over);
         // The teller only panics with a mistake of our own, which must not hide the outcome.
@@ -158,14 +159,14 @@ impl VariantRun<'_> {
             .map_err(|error| {
             self.experiment.complaint(&format!("load.{}", error.field), &error.message)
         })?;
-        let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
+        let mut exits = cluster.testbed.take_exits().expect("nobody else asks for the exits of this lab");
         tokio::select! {
             // A node that ends at its start is the reason why the cluster does not serve.
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = self.halt.cancelled() => return Ok(()),
             served = session.wait_until_serving(self.experiment.spec.cluster.start_within()) => {
-                if let Some(reason) = self.served(served, &cluster.lab, herald, begun)? {
+                if let Some(reason) = self.served(served, &cluster.testbed, herald, begun)? {
                     log.unserved(reason);
                     return Ok(());
                 }
@@ -193,7 +194,7 @@ impl VariantRun<'_> {
     fn served(
         &self,
         served: Result<(), ServeError>,
-        lab: &Lab,
+        testbed: &Testbed,
         herald: &Herald,
         begun: Instant,
     ) -> Result<Option<String>, Failure> {
@@ -201,18 +202,18 @@ impl VariantRun<'_> {
         match served {
             Ok(()) => {
                 let took = human(begun.elapsed());
-                let up = if lab.mode() == Mode::Lab {
-                    format!("; the lab was up in {:.0} ms", lab.took().as_secs_f64() * 1e3)
+                let up = if testbed.mode() == Mode::Lab {
+                    format!("; the lab was up in {:.0} ms", testbed.took().as_secs_f64() * 1e3)
                 } else {
                     String::new()
                 };
-                if let Some(remark) = lab.remark() {
+                if let Some(remark) = testbed.remark() {
                     herald.tell(What::Note(remark.to_owned()));
                 }
                 herald.tell(What::Note(format!(
                     "{nodes} nodes serve after {took} (network {}, disk {}{up})",
-                    lab.mode(),
-                    lab.disk()
+                    testbed.mode(),
+                    testbed.disk()
                 )));
                 Ok(None)
             }
@@ -254,7 +255,7 @@ impl VariantRun<'_> {
                 self.inject(cluster, recorder)
             );
             // Healed in any case: the fault that failed may be one of several.
-            let left = cluster.lab.heal_all().await.map_err(|error| lab_failure(&error));
+            let left = cluster.testbed.heal_all().await.map_err(|error| testbed_failure(&error));
             loaded?;
             healed = injected.and(left.map(drop));
             self.stay_down(cluster, recorder, herald).await?;
@@ -286,7 +287,7 @@ impl VariantRun<'_> {
         recorder: &Arc<FileRecorder>,
         herald: &Herald,
     ) -> Result<(), Failure> {
-        let revival = cluster.lab.revive().await.map_err(|error| lab_failure(&error))?;
+        let revival = cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
         for line in revival.started {
             herald.tell(What::Note(line));
         }
@@ -301,10 +302,10 @@ impl VariantRun<'_> {
     async fn inject(&self, cluster: &Cluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
         let directory = Arc::new(cluster.leaders());
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
-        let lab = Arc::clone(&cluster.lab);
+        let testbed = Arc::clone(&cluster.testbed);
         let (at_most, halted) = (self.experiment.spec.budget.at_most, self.halt.cancelled());
         let records =
-            nemesis::run(self.faults, lab, directory, shared, Instant::now(), at_most, halted).await;
+            nemesis::run(self.faults, testbed, directory, shared, Instant::now(), at_most, halted).await;
         let failed = |record: &&nemesis::FaultRecord| {
             record.started.is_some() && !record.healed && !record.beyond_help
         };

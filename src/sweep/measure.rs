@@ -37,10 +37,10 @@ async fn with_cluster(
     seed: u64,
     cancel: &CancellationToken,
 ) -> Result<Option<(Measurement, Vec<String>)>, Failure> {
-    let mut exits = cluster.lab.take_exits().expect("nobody else asks for the exits of this lab");
+    let mut exits = cluster.testbed.take_exits().expect("nobody else asks for the exits of this lab");
     let mut pids = Vec::new();
     for (name, _) in &cluster.nodes {
-        pids.extend(cluster.lab.pid(name).await);
+        pids.extend(cluster.testbed.pid(name).await);
     }
     let job = Job {
         load: experiment.spec.load.clone(),

@@ -5,7 +5,7 @@ use super::{foreign, output, paxos};
 use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, System};
-use nemesis::{Exit, Lab, LabConfig, LabError};
+use nemesis::{Exit, Testbed, TestbedConfig, TestbedError};
 use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use workloads::Api;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     /// The processes and the links between them.
-    pub(crate) lab: Arc<Lab>,
+    pub(crate) testbed: Arc<Testbed>,
     /// Every node with the address it listens on.
     pub(crate) nodes: Vec<(String, SocketAddr)>,
     /// Those that clients talk to: for the bench's own store, those that host a replica.
@@ -39,7 +39,7 @@ impl Cluster {
     /// When the network cannot be had or a process does not start.
     pub(crate) async fn start(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
-        let config = LabConfig {
+        let config = TestbedConfig {
             network: cluster.network,
             topology: experiment.topology(),
             disk: cluster.disk,
@@ -51,11 +51,11 @@ impl Cluster {
             seed,
             probe: Some(probe(cluster.api())),
         };
-        let lab = Lab::start(config).await.map_err(|error| lab_failure(&error))?;
+        let testbed = Testbed::start(config).await.map_err(|error| testbed_failure(&error))?;
         let planned = cluster.planned_nodes();
         let addressed = |wanted: &dyn Fn(&PlannedNode) -> bool| -> Vec<(String, SocketAddr)> {
             let wanted = planned.iter().filter(|node| wanted(node));
-            wanted.map(|node| (node.name.clone(), lab.listen_address(&node.name))).collect()
+            wanted.map(|node| (node.name.clone(), testbed.listen_address(&node.name))).collect()
         };
         let nodes = addressed(&|_| true);
         let replicas =
@@ -63,24 +63,24 @@ impl Cluster {
         let secret = Secret::random();
         for (number, node) in (0..).zip(&planned) {
             let command = match cluster.system {
-                System::Paxos => paxos::command(cluster, &lab, node, folder, (number, seed), &secret)?,
-                System::Etcd | System::Command => foreign::command(cluster, &lab, node, folder)?,
+                System::Paxos => paxos::command(cluster, &testbed, node, folder, (number, seed), &secret)?,
+                System::Etcd | System::Command => foreign::command(cluster, &testbed, node, folder)?,
             };
             if node.spare {
-                lab.prepare(&node.name, command).await;
+                testbed.prepare(&node.name, command).await;
             } else {
-                lab.spawn(&node.name, command).await.map_err(|error| lab_failure(&error))?;
+                testbed.spawn(&node.name, command).await.map_err(|error| testbed_failure(&error))?;
             }
         }
         let (spares, (system, api)) = (cluster.spares(), (cluster.system, cluster.api()));
         let member = |node: PlannedNode| Member {
-            address: lab.listen_address(&node.name),
+            address: testbed.listen_address(&node.name),
             name: node.name,
             roles: node.roles,
         };
         let members = planned.into_iter().map(member).collect();
-        let (lab, folder) = (Arc::new(lab), folder.to_owned());
-        Ok(Self { lab, nodes, replicas, members, spares, system, api, folder })
+        let (testbed, folder) = (Arc::new(testbed), folder.to_owned());
+        Ok(Self { testbed, nodes, replicas, members, spares, system, api, folder })
     }
 
     /// Whether a node is no member at first.
@@ -142,14 +142,14 @@ impl Cluster {
     /// # Errors
     /// When one is.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        let lab =
-            Arc::into_inner(self.lab).expect("the faults have let go of the lab when their run is over");
-        lab.stop().await.map_err(|error| lab_failure(&error))
+        let testbed =
+            Arc::into_inner(self.testbed).expect("the faults have let go of the lab when their run is over");
+        testbed.stop().await.map_err(|error| testbed_failure(&error))
     }
 }
 
 /// The failure of a lab, with its own remedy where it says one.
-pub(crate) fn lab_failure(error: &LabError) -> Failure {
+pub(crate) fn testbed_failure(error: &TestbedError) -> Failure {
     let text = error.to_string();
     match text.split_once("; ") {
         Some((what, help)) => Failure::bench("cluster", what).help(help),

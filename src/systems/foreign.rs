@@ -3,7 +3,7 @@
 use super::cluster::output_path;
 use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode, System};
-use nemesis::{Lab, ProcessClock, ProcessCommand};
+use nemesis::{ProcessClock, ProcessCommand, Testbed};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -81,7 +81,7 @@ pub(crate) fn unknown_word(cluster: &Cluster) -> Option<String> {
 /// When there is no program, or the node's folder cannot be made.
 pub(super) fn command(
     cluster: &Cluster,
-    lab: &Lab,
+    testbed: &Testbed,
     node: &PlannedNode,
     folder: &Path,
 ) -> Result<ProcessCommand, Failure> {
@@ -94,10 +94,10 @@ pub(super) fn command(
     let members: Vec<(String, SocketAddr)> = cluster
         .planned_nodes()
         .into_iter()
-        .map(|member| (member.name.clone(), lab.peer_address(&node.name, &member.name)))
+        .map(|member| (member.name.clone(), testbed.peer_address(&node.name, &member.name)))
         .collect();
     let own =
-        Own { name: &node.name, address: lab.listen_address(&node.name), data: &data, members: &members };
+        Own { name: &node.name, address: testbed.listen_address(&node.name), data: &data, members: &members };
     let preset: &[&str] = if cluster.system == System::Etcd { &ETCD } else { &[] };
     let args = preset.iter().copied().chain(cluster.args.iter().map(String::as_str));
     Ok(ProcessCommand {

@@ -3,7 +3,7 @@
 use super::cluster::output_path;
 use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
-use nemesis::{Lab, Mode, ProcessClock, ProcessCommand};
+use nemesis::{Mode, ProcessClock, ProcessCommand, Testbed};
 use node::config::{Member, NodeConfig, Secret};
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::path::Path;
 /// When the configuration cannot be written.
 pub(super) fn command(
     cluster: &Cluster,
-    lab: &Lab,
+    testbed: &Testbed,
     node: &PlannedNode,
     folder: &Path,
     chance: (u64, u64),
@@ -24,7 +24,7 @@ pub(super) fn command(
     let (number, seed) = chance;
     let (spares, members): (Vec<_>, Vec<_>) =
         cluster.planned_nodes().into_iter().partition(|planned| planned.spare);
-    let address = |name: &str| lab.peer_address(&node.name, name);
+    let address = |name: &str| testbed.peer_address(&node.name, name);
     let members = members.into_iter().map(|member| Member {
         address: address(&member.name),
         name: member.name,
@@ -35,8 +35,8 @@ pub(super) fn command(
     let clock = own.join("clock");
     let config = NodeConfig {
         name: node.name.clone(),
-        listen: lab.listen_address(&node.name),
-        enclosed: lab.mode() == Mode::Lab,
+        listen: testbed.listen_address(&node.name),
+        enclosed: testbed.mode() == Mode::Lab,
         secret: None,
         data: own.join("data"),
         clock: Some(clock.clone()),

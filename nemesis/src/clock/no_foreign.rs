@@ -6,8 +6,8 @@ use std::path::Path;
 const REASON: &str =
     "the clocks of programs that know nothing of the bench can be shifted on Linux on x86-64 only";
 
-/// What the program is told to be that only stands there to have its clock shifted.
-pub(crate) const CLOCK: &str = "clock";
+/// The part of a process that only waits while its clock is shifted.
+pub(crate) const PART: &str = "clock";
 
 /// Never, for the reason given.
 pub(crate) fn can_be_shifted() -> Result<(), &'static str> {

@@ -1,6 +1,6 @@
 //! What faults make of a clock together. Pure.
 
-use crate::network::Claim;
+use crate::claim::Claim;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::model::DiskModel;
 use super::store::Loss;
+use crate::claim::Claim;
 use crate::delay::Delay;
-use crate::network::Claim;
 use serde::{Deserialize, Serialize};
 use std::ops::Sub;
 use std::path::PathBuf;

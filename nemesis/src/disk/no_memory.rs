@@ -1,10 +1,10 @@
 //! What stands in for disks in memory where the system has none: nothing, said politely.
 
-use super::DiskError;
+use super::error::DiskError;
 use super::message::{Condition, DiskCounters};
 use super::model::DiskModel;
 use super::store::Loss;
-use crate::network::Claim;
+use crate::claim::Claim;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,11 +1,9 @@
 //! What is wrong with a link: any number of faults at a time, and what they come to together. Pure.
 
+use crate::claim::Claim;
 use crate::delay::Delay;
 use crate::flaky::Flaky;
 use std::collections::BTreeMap;
-
-/// Who holds a fault: the fault's number in the plan; 0 for what was done by hand.
-pub type Claim = u32;
 
 /// One thing that is wrong with a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,25 +1,18 @@
-//! What stands in for the lab's network where the system has no namespaces: nothing, said politely.
+//! Stub for platforms without namespaces.
 
-use super::condition::{Claim, LinkFault};
+use super::condition::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
 use super::proxy::Probe;
+use crate::claim::Claim;
 use crate::delay::Delay;
 use crate::partition::Link;
 use std::io;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::time::Duration;
 
 const REASON: &str = "network namespaces are a thing of Linux";
 
-/// What the clients are called as the end of a link.
-pub const CLIENTS: &str = "clients";
 pub(crate) const NODES_MAX: usize = 200;
-
-/// The lab could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("{REASON}")]
-pub struct EnterError;
 
 /// Something about the lab's network could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -35,31 +28,6 @@ pub struct LabProbe {
     pub about: &'static str,
     /// Whether it worked; if not, why, and what would help.
     pub outcome: Result<(), String>,
-}
-
-/// To be called before anything else in `main`; there is nothing to do here.
-pub fn lab_entry() -> Option<ExitCode> {
-    None
-}
-
-/// Whether this process runs inside a lab: never.
-pub fn inside_lab() -> bool {
-    false
-}
-
-/// Nothing is ever entered.
-pub(crate) fn entering_took() -> Duration {
-    Duration::ZERO
-}
-
-/// Refuses.
-pub fn enter_lab() -> Result<u8, EnterError> {
-    Err(EnterError)
-}
-
-/// Nothing is ever entered.
-pub fn enter_lab_with(_: &[(&str, std::ffi::OsString)]) -> Result<u8, EnterError> {
-    Err(EnterError)
 }
 
 /// What is missing.

@@ -1,9 +1,10 @@
 //! What is between the nodes of a lab: nothing, proxies, or a switch. One set of words for all of them.
 
-use super::condition::{Claim, LinkFault};
+use super::condition::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
 use super::lab::{LabNetwork, Namespace};
 use super::proxy::{Probe, Proxies};
+use crate::claim::Claim;
 use crate::partition::Link;
 use std::net::SocketAddr;
 use std::time::Duration;

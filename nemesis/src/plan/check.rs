@@ -1,7 +1,8 @@
 //! Refuses faults that make no sense before anything is drawn for them.
 
 use super::{Duty, PlanOptions, Refusal};
-use crate::network::{CLIENTS, Mode};
+use crate::network::Mode;
+use crate::partition::CLIENTS;
 use crate::spec::{Delay, FaultSpec};
 use crate::vocabulary::Kind;
 use jiff::SignedDuration;
@@ -99,8 +100,9 @@ fn check_duty(duty: Duty) -> Result<(), Refusal> {
             format!("it would stand still for {:?} at a time; it should be at least 1 ms", duty.still);
         return Err(Refusal::new("still", reason));
     }
-    if duty.going < SHORTEST_TURN {
-        let reason = format!("it would go on for {:?} at a time; use kind = \"pause\" for that", duty.going);
+    if duty.running < SHORTEST_TURN {
+        let reason =
+            format!("it would go on for {:?} at a time; use kind = \"pause\" for that", duty.running);
         return Err(Refusal::new("still", reason));
     }
     Ok(())

@@ -174,7 +174,7 @@ pub struct Duty {
     /// How long it stands still.
     pub still: Duration,
     /// How long it goes on.
-    pub going: Duration,
+    pub running: Duration,
 }
 
 impl Duty {
@@ -183,7 +183,7 @@ impl Duty {
         let period = spec.period.unwrap_or(PERIOD);
         let share = spec.still.unwrap_or(Share::of_millionths(500_000));
         let still = period.mul_f64(f64::from(share.millionths()) / 1e6);
-        Self { still, going: period.saturating_sub(still) }
+        Self { still, running: period.saturating_sub(still) }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::Refusal;
 use crate::clock::ClockFault;
-use crate::network::{CLIENTS, LinkFault};
+use crate::network::LinkFault;
+use crate::partition::CLIENTS;
 use crate::partition::{Link, between_groups, bridge, halves, majority, majority_ring};
 use crate::plan::Action;
 use crate::select::{Ends, by_name, select};

@@ -1,8 +1,12 @@
 //! One process from its start to its end: signals that cannot hit a stranger, and a thread that waits for it.
 
+use super::ending::how_it_ended;
+use super::excuse::Excuses;
+use super::exit::Exit;
+use super::family::{self, Roots};
 use super::guard::Guarded;
 use super::spawner::Spawned;
-use super::{Excuses, Exit, Roots, family, how_it_ended, listener, state};
+use super::{listener, state};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
 use std::net::SocketAddr;

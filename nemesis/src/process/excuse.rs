@@ -1,6 +1,6 @@
 //! Faults after which a node may end by itself: it found its data damaged, or its disk failed.
 
-use crate::network::Claim;
+use crate::claim::Claim;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -8,9 +8,10 @@
 //! The guard does not reap the node's first process before the bench has heard of its end, so that until then its id
 //! can belong to nobody else. Needs no rights; costs one more start of this program a node, and some 4 MB.
 
-use super::ProcessCommand;
+use super::command::ProcessCommand;
 use super::family;
-use crate::network::{GUARD, STAGE, again_as, may_start_again, open_files_of_nodes};
+use crate::network::open_files_of_nodes;
+use crate::reexec::{STAGE, again_as, may_start_again};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, getrlimit,
@@ -26,6 +27,8 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+/// The part of the process between the bench and a node.
+pub(crate) const GUARD: &str = "guard";
 /// What stands in front of each line that a guard says.
 const MARK: &str = "guard\t";
 /// How long the guard waits between two looks for processes that it must end.
@@ -249,8 +252,9 @@ fn end_all(first: Pid, with_first: bool) -> usize {
     }
 }
 
-/// Whether nodes can be guarded here; tried once, by a program that begins with `lab_entry`. The error says why not.
-pub(super) fn can_be_had() -> Result<(), String> {
+/// Whether no process of a node, daemons included, can outlive the bench here; tried once, by a program that begins
+/// with [`lab_entry`](crate::lab_entry). The error says why not.
+pub fn nodes_are_guarded() -> Result<(), String> {
     static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
     may_start_again()?;
     FOUND

@@ -3,8 +3,7 @@
 //! `/proc/PID/net/tcp` names every listening socket of a network by a number, and `/proc/PID/fd` the sockets that a
 //! process holds.
 
-use super::Roots;
-use super::family;
+use super::family::{self, Roots};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;

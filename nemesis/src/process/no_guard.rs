@@ -1,6 +1,6 @@
 //! What stands in for guards where nobody can be told that the bench has gone: the reason.
 
-use super::ProcessCommand;
+use super::command::ProcessCommand;
 use std::fs::File;
 use std::io;
 use std::process::{Child, ExitStatus};
@@ -31,7 +31,7 @@ pub(super) fn start(_: &ProcessCommand, _: File) -> io::Result<Guarded> {
 }
 
 /// Never, for the reason given.
-pub(super) fn can_be_had() -> Result<(), String> {
+pub fn nodes_are_guarded() -> Result<(), String> {
     Err("a process that keeps all that descend from it (PR_SET_CHILD_SUBREAPER) is a thing of Linux"
         .to_owned())
 }

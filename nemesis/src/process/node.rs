@@ -4,10 +4,16 @@
 //! comes back during a pause is stopped again at once.
 
 use super::child::{Running, and_more};
-use super::{Excuses, Exit, ProcessCommand, ProcessError, Spawner, how_it_ended};
+use super::command::ProcessCommand;
+use super::ending::how_it_ended;
+use super::error::ProcessError;
+use super::excuse::Excuses;
+use super::exit::Exit;
+use super::spawner::Spawner;
+use crate::claim::Claim;
 use crate::clock::NodeClock;
 use crate::disk::{DiskError, NodeDisk};
-use crate::network::{Claim, Namespace};
+use crate::network::Namespace;
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

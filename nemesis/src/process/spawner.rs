@@ -3,7 +3,8 @@
 //! A process that asked to die with its parent (`PR_SET_PDEATHSIG`) dies when the *thread* that started it ends, so
 //! this thread lives as long as the lab. A runtime's worker or a short-lived thread would kill healthy nodes.
 
-use super::{ProcessCommand, guard};
+use super::command::ProcessCommand;
+use super::guard;
 use crate::network::Namespace;
 use std::fs::OpenOptions;
 use std::io;
@@ -83,7 +84,7 @@ fn spawn(command: &ProcessCommand) -> io::Result<Spawned> {
     let output = output.map_err(|error| {
         io::Error::new(error.kind(), format!("its output file {}: {error}", command.output.display()))
     })?;
-    if guard::can_be_had().is_ok() {
+    if guard::nodes_are_guarded().is_ok() {
         return guard::start(command, output).map(Spawned::Guarded);
     }
     let child = Command::new(&command.program)

@@ -35,13 +35,6 @@ pub(super) fn states(pid: u32) -> io::Result<Vec<char>> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().chars().take(1).collect())
 }
 
-/// Whether this process was started so that a hang-up of its terminal means nothing to it, as by `nohup`.
-pub fn hang_up_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
-}
-
 /// Where [`states`] looks, for evidence.
 pub(super) fn source(pid: u32) -> String {
     if cfg!(target_os = "linux") { format!("/proc/{pid}/stat") } else { format!("ps -p {pid}") }

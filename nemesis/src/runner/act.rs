@@ -1,12 +1,13 @@
 //! Starts and ends one fault on the lab.
 
+use super::background::{self, Background};
 use super::clocks::{self, OnClocks};
 use super::disks::{self, OnDisks};
 use super::evidence::{self, Met, OnLinks, Proof};
-use super::going::{self, Going};
 use super::{FaultRecord, Moment, Stage, members};
+use crate::claim::Claim;
 use crate::disk::Condition;
-use crate::network::{Claim, LinkFault};
+use crate::network::LinkFault;
 use crate::plan::{Action, Hit, PlannedFault};
 use crate::process::Effect;
 use std::future::Future;
@@ -30,7 +31,7 @@ pub(super) struct Before {
 pub(super) struct InForce {
     pub(super) hit: Hit,
     before: Before,
-    going: Option<Going>,
+    background: Option<Background>,
 }
 
 /// What came of starting a fault.
@@ -47,13 +48,13 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         Err(reason) => return nothing_to_hit(stage, fault, reason),
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| found.nodes.clone());
-    let links = found.links.iter().map(|link| (link.clone(), stage.lab.counters(link))).collect();
+    let links = found.links.iter().map(|link| (link.clone(), stage.testbed.counters(link))).collect();
     let of_disks = matches!(fault.action, Action::Disk(_));
-    let disks = if of_disks { disks::counters(&stage.lab, &found.nodes).await } else { OnDisks::new() };
+    let disks = if of_disks { disks::counters(&stage.testbed, &found.nodes).await } else { OnDisks::new() };
     let of_clocks = matches!(fault.action, Action::Clock(_));
     let clocks = if of_clocks { clocks::readings(stage, &found.nodes).await } else { OnClocks::new() };
     let before = Before { links, disks, clocks };
-    let (at, proof, going) = begin(stage, fault, &found, &before).await;
+    let (at, proof, background) = begin(stage, fault, &found, &before).await;
     let record = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,
@@ -69,7 +70,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         notes: note.into_iter().chain(proof.notes).collect(),
     };
     stage.record(fault, &record, Moment::Start, at);
-    Started { record, in_force: Some(InForce { hit: found, before, going }) }
+    Started { record, in_force: Some(InForce { hit: found, before, background }) }
 }
 
 /// Puts a fault in force; gives when it was, the proof, and what goes on until it ends.
@@ -78,25 +79,25 @@ async fn begin(
     fault: &PlannedFault,
     found: &Hit,
     before: &Before,
-) -> (u64, Proof, Option<Going>) {
+) -> (u64, Proof, Option<Background>) {
     let claim = fault.fault;
     let nodes = &found.nodes;
     let length = Duration::from_nanos(fault.end - fault.start);
     let began = Instant::now();
-    let mut going = None;
+    let mut background = None;
     let proof = match &fault.action {
-        Action::Kill => each(nodes, |node| stage.lab.kill(node, claim)).await,
-        Action::Stop => each(nodes, |node| stage.lab.stop_node(node, claim)).await,
-        Action::LoseNode => each(nodes, |node| stage.lab.lose(node, claim)).await,
-        Action::Pause => each(nodes, |node| stage.lab.pause(node, claim)).await,
-        Action::Damage(damage) => each(nodes, |node| stage.lab.damage(node, claim, damage)).await,
+        Action::Kill => each(nodes, |node| stage.testbed.kill(node, claim)).await,
+        Action::Stop => each(nodes, |node| stage.testbed.stop_node(node, claim)).await,
+        Action::LoseNode => each(nodes, |node| stage.testbed.lose(node, claim)).await,
+        Action::Pause => each(nodes, |node| stage.testbed.pause(node, claim)).await,
+        Action::Damage(damage) => each(nodes, |node| stage.testbed.damage(node, claim, damage)).await,
         Action::SwapDisks => disks::swap(stage, nodes, claim).await,
         Action::PowerLoss { torn } => {
             if *torn {
                 // All are caught before the first is killed, so that they lose their power together.
-                evidence::all(nodes.iter().map(|node| stage.lab.catch_sync(node))).await;
+                evidence::all(nodes.iter().map(|node| stage.testbed.catch_sync(node))).await;
             }
-            each(nodes, |node| stage.lab.lose_power(node, claim, *torn)).await
+            each(nodes, |node| stage.testbed.lose_power(node, claim, *torn)).await
         }
         Action::Disk(condition) => {
             let (at, proof) = disks::start(stage, nodes, claim, *condition, &before.disks, length).await;
@@ -107,28 +108,28 @@ async fn begin(
             return (at, proof, None);
         }
         Action::Slow(duty) => {
-            let proof = each(nodes, |node| stage.lab.pause(node, claim)).await;
-            going = Some(Going::slow(stage, nodes, claim, *duty));
+            let proof = each(nodes, |node| stage.testbed.pause(node, claim)).await;
+            background = Some(Background::slow(stage, nodes, claim, *duty));
             proof
         }
         Action::Roll => {
             let mut proof = Proof { complete: true, ..Proof::default() };
-            let seen = each(&nodes[..1], |node| stage.lab.stop_node(node, claim)).await;
+            let seen = each(&nodes[..1], |node| stage.testbed.stop_node(node, claim)).await;
             proof.add(&nodes[0], seen);
-            going = Some(Going::roll(stage, nodes, claim, began, length));
+            background = Some(Background::roll(stage, nodes, claim, began, length));
             proof
         }
         Action::Links(link_fault) => {
             for link in &found.links {
-                stage.lab.apply(link, claim, *link_fault);
+                stage.testbed.apply(link, claim, *link_fault);
             }
             let at = stage.recorder.now_ns();
-            return (at, evidence::of_links(&stage.lab, *link_fault, &before.links).await, None);
+            return (at, evidence::of_links(&stage.testbed, *link_fault, &before.links).await, None);
         }
         Action::Swizzle { chance } => {
-            let pairs = going::pairs(&found.links, *chance);
-            let (at, proof) = going::first_cut(stage, &pairs, claim, &before.links).await;
-            return (at, proof, Some(Going::swizzle(stage, pairs, claim, began, length, *chance)));
+            let pairs = background::pairs(&found.links, *chance);
+            let (at, proof) = background::first_cut(stage, &pairs, claim, &before.links).await;
+            return (at, proof, Some(Background::swizzle(stage, pairs, claim, began, length, *chance)));
         }
         Action::Reconfigure { change, instead } => {
             let (at, proof) = members::start(stage, claim, *change, nodes, instead, length).await;
@@ -137,12 +138,12 @@ async fn begin(
         Action::Reset => {
             let mut reset = Vec::new();
             for link in &found.links {
-                reset.push((link, stage.lab.reset(link).await));
+                reset.push((link, stage.testbed.reset(link).await));
             }
             evidence::of_resets(&reset)
         }
     };
-    (stage.recorder.now_ns(), proof, going)
+    (stage.recorder.now_ns(), proof, background)
 }
 
 /// Ends a fault, makes sure that it is over and records it.
@@ -152,26 +153,26 @@ pub(super) async fn end(
     in_force: InForce,
     mut record: FaultRecord,
 ) -> FaultRecord {
-    let InForce { hit, before, going } = in_force;
-    let went_on = match going {
-        Some(going) => going.finish().await,
+    let InForce { hit, before, background } = in_force;
+    let went_on = match background {
+        Some(background) => background.finish().await,
         None => Proof { complete: true, ..Proof::default() },
     };
     let claim = fault.fault;
     let met = met(stage, &fault.action, &before).await;
     let (at, proof) = match &fault.action {
         Action::Kill | Action::Stop | Action::LoseNode | Action::PowerLoss { .. } => {
-            let proof = each(&hit.nodes, |node| stage.lab.restart(node, claim)).await;
+            let proof = each(&hit.nodes, |node| stage.testbed.restart(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
         Action::Pause | Action::Slow(_) => {
-            let proof = each(&hit.nodes, |node| stage.lab.resume(node, claim)).await;
+            let proof = each(&hit.nodes, |node| stage.testbed.resume(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
         // The last node came back before the end of what went on.
         Action::Roll => (stage.recorder.now_ns(), Proof { complete: true, ..Proof::default() }),
         Action::Damage(_) => {
-            let proof = each(&hit.nodes, |node| stage.lab.restart_damaged(node, claim)).await;
+            let proof = each(&hit.nodes, |node| stage.testbed.restart_damaged(node, claim)).await;
             (stage.recorder.now_ns(), proof)
         }
         Action::SwapDisks => disks::swap_back(stage, &hit.nodes, claim).await,
@@ -199,9 +200,9 @@ pub(super) async fn end(
 /// What of the system under test met a fault that shows only in that; none for a fault that shows by itself.
 async fn met(stage: &Stage, action: &Action, before: &Before) -> Option<Met> {
     match action {
-        Action::Links(fault) => Some(evidence::met(&stage.lab, *fault, &before.links)),
-        Action::Swizzle { .. } => Some(evidence::met(&stage.lab, LinkFault::Stall, &before.links)),
-        Action::Disk(condition) => Some(disks::met(&stage.lab, *condition, &before.disks).await),
+        Action::Links(fault) => Some(evidence::met(&stage.testbed, *fault, &before.links)),
+        Action::Swizzle { .. } => Some(evidence::met(&stage.testbed, LinkFault::Stall, &before.links)),
+        Action::Disk(condition) => Some(disks::met(&stage.testbed, *condition, &before.disks).await),
         Action::Kill
         | Action::Stop
         | Action::LoseNode
@@ -219,12 +220,12 @@ async fn met(stage: &Stage, action: &Action, before: &Before) -> Option<Met> {
 
 /// Takes a fault off the links and makes sure that they carry bytes again.
 async fn heal(stage: &Stage, claim: Claim, hit: &Hit, before: &Before, fault: LinkFault) -> (u64, Proof) {
-    let carried = evidence::carried(&stage.lab, fault, &before.links);
+    let carried = evidence::carried(&stage.testbed, fault, &before.links);
     for link in hit.links.iter().rev() {
-        stage.lab.release(link, claim);
+        stage.testbed.release(link, claim);
     }
     let at = stage.recorder.now_ns();
-    let mut proof = evidence::of_healing(&stage.lab, fault, &hit.links).await;
+    let mut proof = evidence::of_healing(&stage.testbed, fault, &hit.links).await;
     proof.evidence.splice(0..0, carried);
     (at, proof)
 }
@@ -237,8 +238,8 @@ async fn relieve(
     before: &Before,
     condition: Condition,
 ) -> (u64, Proof) {
-    let mut proof = disks::of_healing(&stage.lab, condition, &before.disks).await;
-    let released = each(&hit.nodes, |node| stage.lab.release_disk(node, claim)).await;
+    let mut proof = disks::of_healing(&stage.testbed, condition, &before.disks).await;
+    let released = each(&hit.nodes, |node| stage.testbed.release_disk(node, claim)).await;
     proof.evidence.extend(released.evidence);
     proof.complete = released.complete;
     proof.notes.extend(released.notes);
@@ -247,7 +248,7 @@ async fn relieve(
 
 /// Finds whom the fault hits, and waits a moment for a leader where it needs one.
 async fn find(stage: &Stage, fault: &PlannedFault) -> Result<Hit, String> {
-    let topology = stage.lab.topology();
+    let topology = stage.testbed.topology();
     if !fault.scope.needs_leader() {
         return fault.scope.resolve(topology, None);
     }
@@ -288,7 +289,7 @@ pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String
 /// complete if nothing failed; whether there is evidence is another matter.
 pub(super) async fn each<'a, F, A>(nodes: &'a [String], action: A) -> Proof
 where
-    F: Future<Output = Result<Effect, crate::lab::LabError>>,
+    F: Future<Output = Result<Effect, crate::testbed::TestbedError>>,
     A: Fn(&'a str) -> F,
 {
     let effects = evidence::all(nodes.iter().map(|node| action(node))).await;

@@ -2,8 +2,8 @@
 
 use super::Stage;
 use super::evidence::{Proof, all};
+use crate::claim::Claim;
 use crate::clock::{ClockFault, Reading, true_ns};
-use crate::network::Claim;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,10 +27,10 @@ pub(super) async fn readings(stage: &Stage, nodes: &[String]) -> OnClocks {
 
 /// What a node's clock says, as the node tells it or as its library does.
 async fn read(stage: &Stage, node: &str) -> Result<Reading, String> {
-    if !stage.lab.could_answer(node).await {
+    if !stage.testbed.could_answer(node).await {
         return Err(format!("{node} is down or paused"));
     }
-    if let Some(reading) = stage.lab.read_clock(node).await.map_err(|error| error.to_string())? {
+    if let Some(reading) = stage.testbed.read_clock(node).await.map_err(|error| error.to_string())? {
         return Ok(reading);
     }
     let earliest = true_ns();
@@ -48,7 +48,7 @@ pub(super) async fn start(
     before: &OnClocks,
     lasts: Duration,
 ) -> (u64, Proof) {
-    let applied = all(before.keys().map(|node| stage.lab.apply_clock(node, claim, fault))).await;
+    let applied = all(before.keys().map(|node| stage.testbed.apply_clock(node, claim, fault))).await;
     let at = stage.recorder.now_ns();
     let deadline = Instant::now() + PATIENCE.min(lasts);
     let failed = applied.into_iter().filter_map(Result::err).map(|error| error.to_string());
@@ -128,7 +128,7 @@ fn is_near(moved: i64, by: i64, doubt: i64) -> bool {
 /// Takes a fault off the clocks, and reads them until they are true again, where no other fault is on them.
 pub(super) async fn end(stage: &Stage, claim: Claim, nodes: &[String]) -> (u64, Proof) {
     let until = readings(stage, nodes).await;
-    let released = all(nodes.iter().map(|node| stage.lab.release_clock(node, claim))).await;
+    let released = all(nodes.iter().map(|node| stage.testbed.release_clock(node, claim))).await;
     let at = stage.recorder.now_ns();
     let mut proof = Proof { complete: true, ..Proof::default() };
     for error in released.into_iter().filter_map(Result::err) {
@@ -160,7 +160,7 @@ enum Again {
 async fn is_true(stage: &Stage, node: &str) -> Again {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if stage.lab.faults_on_clock(node).await > 0 {
+        if stage.testbed.faults_on_clock(node).await > 0 {
             return Again::NotAsked(format!("{node}: another fault is on its clock"));
         }
         match read(stage, node).await {

@@ -3,9 +3,9 @@
 use super::Stage;
 use super::act::each;
 use super::evidence::{Met, Proof, all};
+use crate::claim::Claim;
 use crate::disk::{Condition, DiskCounters};
-use crate::lab::Lab;
-use crate::network::Claim;
+use crate::testbed::Testbed;
 use crate::words::{count, grouped};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) type OnDisks = BTreeMap<String, DiskCounters>;
 
 /// What the disks of these nodes have done.
-pub(super) async fn counters(lab: &Lab, nodes: &[String]) -> OnDisks {
-    let asked = all(nodes.iter().map(|node| lab.disk_counters(node))).await;
+pub(super) async fn counters(testbed: &Testbed, nodes: &[String]) -> OnDisks {
+    let asked = all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
     nodes.iter().cloned().zip(asked.into_iter().map(Result::unwrap_or_default)).collect()
 }
 
@@ -32,20 +32,20 @@ pub(super) async fn start(
     before: &OnDisks,
     lasts: Duration,
 ) -> (u64, Proof) {
-    let applied = all(nodes.iter().map(|node| stage.lab.apply_disk(node, claim, condition)));
+    let applied = all(nodes.iter().map(|node| stage.testbed.apply_disk(node, claim, condition)));
     let failed = applied.await.into_iter().find_map(Result::err);
     let at = stage.recorder.now_ns();
-    let mut proof = of_condition(&stage.lab, condition, before, lasts).await;
+    let mut proof = of_condition(&stage.testbed, condition, before, lasts).await;
     proof.notes.extend(failed.map(|error| error.to_string()));
     (at, proof)
 }
 
 /// Waits until every node has run into the fault, though not longer than it lasts, and says how.
-async fn of_condition(lab: &Lab, condition: Condition, before: &OnDisks, lasts: Duration) -> Proof {
+async fn of_condition(testbed: &Testbed, condition: Condition, before: &OnDisks, lasts: Duration) -> Proof {
     let deadline = Instant::now() + PATIENCE.min(lasts);
     let nodes: Vec<String> = before.keys().cloned().collect();
     loop {
-        let now = counters(lab, &nodes).await;
+        let now = counters(testbed, &nodes).await;
         let lines: Vec<_> = in_words(condition, before, &now).collect();
         let untouched: Vec<&str> =
             lines.iter().filter(|(_, line)| line.is_none()).map(|(node, _)| *node).collect();
@@ -61,9 +61,9 @@ async fn of_condition(lab: &Lab, condition: Condition, before: &OnDisks, lasts: 
 }
 
 /// What of the nodes' own work met the fault; or why nothing did.
-pub(super) async fn met(lab: &Lab, condition: Condition, before: &OnDisks) -> Met {
+pub(super) async fn met(testbed: &Testbed, condition: Condition, before: &OnDisks) -> Met {
     let nodes: Vec<String> = before.keys().cloned().collect();
-    let now = counters(lab, &nodes).await;
+    let now = counters(testbed, &nodes).await;
     let lines: Vec<String> = in_words(condition, before, &now).filter_map(|(_, line)| line).collect();
     if lines.is_empty() {
         return Err(format!("no write or sync of {} met the fault of its disk", nodes.join(", ")));
@@ -72,9 +72,9 @@ pub(super) async fn met(lab: &Lab, condition: Condition, before: &OnDisks) -> Me
 }
 
 /// What the fault has done in all.
-pub(super) async fn of_healing(lab: &Lab, condition: Condition, before: &OnDisks) -> Proof {
+pub(super) async fn of_healing(testbed: &Testbed, condition: Condition, before: &OnDisks) -> Proof {
     let nodes: Vec<String> = before.keys().cloned().collect();
-    let now = counters(lab, &nodes).await;
+    let now = counters(testbed, &nodes).await;
     let evidence = in_words(condition, before, &now).filter_map(|(_, line)| line).collect();
     Proof { evidence, complete: true, ..Proof::default() }
 }
@@ -103,7 +103,7 @@ fn in_words<'a>(
 
 /// Lets nodes start on the disks of one another, and sees what each does with what it finds.
 pub(super) async fn swap(stage: &Stage, nodes: &[String], claim: Claim) -> Proof {
-    let moved = match stage.lab.swap_disks(nodes, claim).await {
+    let moved = match stage.testbed.swap_disks(nodes, claim).await {
         Ok(moved) => moved,
         Err(error) => return Proof { notes: vec![error.to_string()], ..Proof::default() },
     };
@@ -112,7 +112,7 @@ pub(super) async fn swap(stage: &Stage, nodes: &[String], claim: Claim) -> Proof
         proof.evidence.extend(effect.evidence.into_iter().map(|line| format!("{node}: {line}")));
         proof.notes.extend(effect.note);
     }
-    let seen = each(nodes, |node| stage.lab.restart_damaged(node, claim)).await;
+    let seen = each(nodes, |node| stage.testbed.restart_damaged(node, claim)).await;
     if proof.evidence.is_empty() {
         // How they came back proves nothing where nothing was swapped.
         proof.notes.extend(seen.evidence);
@@ -125,11 +125,11 @@ pub(super) async fn swap(stage: &Stage, nodes: &[String], claim: Claim) -> Proof
 
 /// Lets nodes start on the disks that they have without this swap: on their own, unless another swap is in force.
 pub(super) async fn swap_back(stage: &Stage, nodes: &[String], claim: Claim) -> (u64, Proof) {
-    let moved = stage.lab.swap_back(claim).await;
+    let moved = stage.testbed.swap_back(claim).await;
     let mut hurt: BTreeSet<String> = nodes.iter().cloned().collect();
     hurt.extend(moved.iter().flatten().map(|(node, _)| node.clone()));
     let hurt: Vec<String> = hurt.into_iter().collect();
-    let mut proof = each(&hurt, |node| stage.lab.restart(node, claim)).await;
+    let mut proof = each(&hurt, |node| stage.testbed.restart(node, claim)).await;
     match moved {
         Ok(moved) if moved.is_empty() => proof.evidence.insert(0, "nothing had been swapped".to_owned()),
         Ok(_) => drop(proof.evidence.splice(0..0, whose_data(stage, nodes))),
@@ -146,7 +146,7 @@ fn whose_data(stage: &Stage, nodes: &[String]) -> Vec<String> {
     let others: Vec<String> = nodes
         .iter()
         .filter_map(|node| {
-            let (owner, swap) = stage.lab.has_data_of(node)?;
+            let (owner, swap) = stage.testbed.has_data_of(node)?;
             let until = swap.map_or(String::new(), |swap| format!(" until fault {swap} ends"));
             Some(format!("{node} has the data of {owner}{until}"))
         })

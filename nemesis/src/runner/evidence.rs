@@ -3,9 +3,10 @@
 //! A cut link is asked for an answer that must not come; the proof counts only where the node at its other end lives
 //! and is not paused, or its silence would prove nothing.
 
-use crate::lab::Lab;
-use crate::network::{CLIENTS, LinkCounters, LinkFault, Mode, Probe};
+use crate::network::{LinkCounters, LinkFault, Mode, Probe};
+use crate::partition::CLIENTS;
 use crate::partition::Link;
+use crate::testbed::Testbed;
 use crate::words::count;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -46,18 +47,18 @@ impl Proof {
 }
 
 /// Proves that a fault is in force on links that had carried `before`.
-pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Proof {
+pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Proof {
     if matches!(fault, LinkFault::Flaky(_)) {
-        return of_flaky(lab, fault, before).await;
+        return of_flaky(testbed, fault, before).await;
     }
-    let base = lab.base_delay().longest() * 4;
+    let base = testbed.base_delay().longest() * 4;
     let patience = match fault {
         LinkFault::Stall | LinkFault::Refuse => SILENCE + base,
         LinkFault::Delay(delay) => base + (delay.longest() * 5).min(SLOWNESS),
         LinkFault::Rate(_) | LinkFault::Flaky(_) => base + SLOWNESS,
     };
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
-    let asked = all(before.keys().map(|link| ask(lab, link, patience, cut))).await;
+    let asked = all(before.keys().map(|link| ask(testbed, link, patience, cut))).await;
     let mut told = Lines::default();
     let mut noted = Lines::default();
     for (link, asked) in before.keys().zip(asked) {
@@ -71,20 +72,20 @@ pub(super) async fn of_links(lab: &Lab, fault: LinkFault, before: &OnLinks) -> P
     }
     let mut proof =
         Proof { complete: true, evidence: told.lines(), notes: noted.lines(), ..Proof::default() };
-    proof.evidence.extend(carried(lab, fault, before));
+    proof.evidence.extend(carried(testbed, fault, before));
     proof
 }
 
 /// Waits until a frame of the system was struck on any flaky link, or time is up.
-async fn of_flaky(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Proof {
+async fn of_flaky(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Proof {
     let deadline = Instant::now() + BUSY;
-    let struck = || before.iter().any(|(link, before)| struck(lab.counters(link) - *before));
+    let struck = || before.iter().any(|(link, before)| struck(testbed.counters(link) - *before));
     while Instant::now() < deadline && !struck() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let note = (!struck()).then(|| format!("nothing was struck within {BUSY:?}"));
     Proof {
-        evidence: carried(lab, fault, before),
+        evidence: carried(testbed, fault, before),
         notes: note.into_iter().collect(),
         complete: true,
         ..Proof::default()
@@ -139,8 +140,8 @@ impl Lines {
 pub(super) type Met = Result<Vec<String>, String>;
 
 /// What of the system's own traffic met a fault on these links.
-pub(super) fn met(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Met {
-    let lines = carried(lab, fault, before);
+pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met {
+    let lines = carried(testbed, fault, before);
     if !lines.is_empty() {
         return Ok(lines);
     }
@@ -156,8 +157,8 @@ pub(super) fn met(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Met {
     };
     let pairs: BTreeSet<String> = before.keys().map(pair).collect();
     let pairs = pairs.into_iter().collect::<Vec<_>>().join(", ");
-    let silent = before.keys().all(|link| lab.counters(link).bytes == 0);
-    let why = match (silent, lab.mode()) {
+    let silent = before.keys().all(|link| testbed.counters(link).bytes == 0);
+    let why = match (silent, testbed.mode()) {
         (true, Mode::Proxy) => {
             ": nothing was ever sent there; proxies see only what is dialled at the addresses in {members} and \
              {others}, and network = \"lab\" sees all"
@@ -169,10 +170,10 @@ pub(super) fn met(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Met {
 }
 
 /// What the links held, refused or delayed since the fault started, a line for each link that did.
-pub(super) fn carried(lab: &Lab, fault: LinkFault, before: &OnLinks) -> Vec<String> {
-    let piece = if lab.mode() == Mode::Lab { "frame" } else { "chunk" };
+pub(super) fn carried(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Vec<String> {
+    let piece = if testbed.mode() == Mode::Lab { "frame" } else { "chunk" };
     let line = |(link, before): (&Link, &LinkCounters)| {
-        let since = lab.counters(link) - *before;
+        let since = testbed.counters(link) - *before;
         let (chunks, bytes, word) = match fault {
             LinkFault::Stall if since.dropped > 0 => {
                 let (frames, bytes) = (count(since.dropped, "frame"), count(since.dropped_bytes, "byte"));
@@ -231,8 +232,8 @@ pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
 }
 
 /// Makes sure that links answer again, where no other fault is in the way.
-pub(super) async fn of_healing(lab: &Lab, fault: LinkFault, links: &[Link]) -> Proof {
-    let checked = all(links.iter().map(|link| answers_again(lab, link))).await;
+pub(super) async fn of_healing(testbed: &Testbed, fault: LinkFault, links: &[Link]) -> Proof {
+    let checked = all(links.iter().map(|link| answers_again(testbed, link))).await;
     let again = match fault {
         LinkFault::Stall | LinkFault::Refuse => "a probe is answered again",
         LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_) => "a probe is answered",
@@ -258,19 +259,19 @@ enum Unproven {
     NoAnswer,
 }
 
-async fn answers_again(lab: &Lab, link: &Link) -> Result<(), Unproven> {
+async fn answers_again(testbed: &Testbed, link: &Link) -> Result<(), Unproven> {
     let deadline = Instant::now() + HEALING;
-    let patience = SLOWNESS + lab.base_delay().longest() * 4;
+    let patience = SLOWNESS + testbed.base_delay().longest() * 4;
     loop {
-        if lab.faults_on(link) > 0 {
+        if testbed.faults_on(link) > 0 {
             return Err(Unproven::NotAsked("another fault is on it".to_owned()));
         }
-        match ask(lab, link, patience, false).await {
+        match ask(testbed, link, patience, false).await {
             Asked::NoUse(reason) => return Err(Unproven::NotAsked(reason)),
             Asked::Probe(Probe::Answered { .. }) => return Ok(()),
             Asked::Probe(Probe::Silent(_) | Probe::Refused) if Instant::now() >= deadline => {
                 // A node that answers nobody says nothing about a link.
-                return Err(match lab.probe_node(&link.to, patience).await {
+                return Err(match testbed.probe_node(&link.to, patience).await {
                     Some(probe) if !probe.answered() => {
                         Unproven::NotAsked(format!("{} answers nobody, also not past the link", link.to))
                     }
@@ -290,21 +291,21 @@ enum Asked {
 
 /// Probes a link if the node at its end could answer, before and after. What other faults do to the link matters
 /// unless it is to be `cut`.
-async fn ask(lab: &Lab, link: &Link, patience: Duration, cut: bool) -> Asked {
+async fn ask(testbed: &Testbed, link: &Link, patience: Duration, cut: bool) -> Asked {
     let unable = || Asked::NoUse(format!("{} is down or paused", link.to));
-    if !cut && lab.faults_on(link) > 1 {
+    if !cut && testbed.faults_on(link) > 1 {
         return Asked::NoUse("another fault is on it".to_owned());
     }
     if link.to == CLIENTS {
         return Asked::NoUse("clients answer nobody".to_owned());
     }
-    if !lab.could_answer(&link.to).await {
+    if !testbed.could_answer(&link.to).await {
         return unable();
     }
-    let Some(probe) = lab.probe(link, patience).await else {
+    let Some(probe) = testbed.probe(link, patience).await else {
         return Asked::NoUse("the lab was given no probe".to_owned());
     };
-    if !probe.answered() && !lab.could_answer(&link.to).await {
+    if !probe.answered() && !testbed.could_answer(&link.to).await {
         return unable();
     }
     Asked::Probe(probe)

@@ -4,10 +4,10 @@
 //! whichever of them ends first.
 
 use super::Stage;
+use super::background::answers_within;
 use super::evidence::{self, Proof};
-use super::going::answers_within;
 use super::{Members, act};
-use crate::network::Claim;
+use crate::claim::Claim;
 use crate::spec::MemberChange;
 use crate::topology::Topology;
 use std::collections::BTreeSet;
@@ -125,9 +125,9 @@ pub(super) async fn start(
     let wanted = {
         let mut changes = changes(stage);
         changes.begin(claim, change, nodes, instead);
-        changes.wanted(&about, stage.lab.topology())
+        changes.wanted(&about, stage.testbed.topology())
     };
-    let woken = act::each(&wanted.inside, |node| stage.lab.wake(node)).await;
+    let woken = act::each(&wanted.inside, |node| stage.testbed.wake(node)).await;
     let until = Until::Then(Instant::now() + PATIENCE.min(lasts));
     let (at, mut proof) = reach(stage, &wanted, until).await;
     if proof.complete {
@@ -142,10 +142,10 @@ pub(super) async fn end(stage: &Stage, claim: Claim) -> (u64, Proof) {
     let wanted = {
         let mut changes = changes(stage);
         let about = changes.end(claim);
-        changes.wanted(&about, stage.lab.topology())
+        changes.wanted(&about, stage.testbed.topology())
     };
     let (at, mut proof) = reach(stage, &wanted, Until::Healed).await;
-    let gone = stage.lab.gone();
+    let gone = stage.testbed.gone();
     if !proof.complete && !gone.is_empty() {
         proof.beyond_help = true;
         proof.notes.push(format!("{} ended by themselves and stay down", gone.join(", ")));
@@ -156,14 +156,14 @@ pub(super) async fn end(stage: &Stage, claim: Claim) -> (u64, Proof) {
 /// Makes sure, when all is healed, that the members are those that the cluster began with: a change that nobody answered
 /// for may have been decided late.
 pub(super) async fn settle(stage: &Stage) -> Result<(), String> {
-    let all: BTreeSet<String> = stage.lab.topology().names().map(str::to_owned).collect();
+    let all: BTreeSet<String> = stage.testbed.topology().names().map(str::to_owned).collect();
     let wanted = {
         let mut changes = changes(stage);
         changes.list.clear();
-        changes.wanted(&all, stage.lab.topology())
+        changes.wanted(&all, stage.testbed.topology())
     };
     // Those who are left when others stay down may be too few to decide.
-    let patience = if stage.lab.gone().is_empty() { HEALING } else { SETTLING };
+    let patience = if stage.testbed.gone().is_empty() { HEALING } else { SETTLING };
     let until = Until::Then(Instant::now() + patience);
     for _ in 0..2 {
         let before = stage.directory.members().await;

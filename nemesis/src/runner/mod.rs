@@ -1,17 +1,17 @@
 //! Carries out a plan: starts and ends each fault at its time, proves both, records both, and heals whatever happens.
 
 mod act;
+mod background;
 mod clocks;
 mod disks;
 mod evidence;
-mod going;
 mod members;
 mod points;
 
 use crate::budget::{AtMost, Hurt};
-use crate::lab::Lab;
 use crate::plan::{PlannedFault, Trigger};
 use crate::point::Progress;
+use crate::testbed::Testbed;
 use crate::vocabulary::Kind;
 use history::{Event, Kind as EventKind, Process, Recorder};
 use serde::Serialize;
@@ -113,7 +113,7 @@ impl FaultRecord {
 
 /// What every task of a run needs.
 struct Stage {
-    lab: Arc<Lab>,
+    testbed: Arc<Testbed>,
     directory: Arc<dyn Directory>,
     recorder: Arc<dyn Recorder>,
     /// When the load started, in nanoseconds since the run's start.
@@ -125,7 +125,7 @@ struct Stage {
 }
 
 /// A planned fault and how far it has come.
-struct Turn {
+struct ScheduledFault {
     fault: PlannedFault,
     state: State,
     record: Option<FaultRecord>,
@@ -160,7 +160,7 @@ enum Done {
 /// are healed, the last one first. The nodes' processes must have been started.
 pub async fn run(
     plan: &[PlannedFault],
-    lab: Arc<Lab>,
+    testbed: Arc<Testbed>,
     directory: Arc<dyn Directory>,
     recorder: Arc<dyn Recorder>,
     load_start: Instant,
@@ -170,35 +170,35 @@ pub async fn run(
     let since_start = u64::try_from(load_start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let load_start_ns = recorder.now_ns().saturating_sub(since_start);
     let (changes, others) = (Mutex::default(), Mutex::new((0, Instant::now())));
-    let stage = Arc::new(Stage { lab, directory, recorder, load_start_ns, changes, others });
-    let mut show = Show::new(stage, plan, load_start, at_most);
-    let mut points = points::watch(Arc::clone(&show.stage), plan);
+    let stage = Arc::new(Stage { testbed, directory, recorder, load_start_ns, changes, others });
+    let mut runner = Runner::new(stage, plan, load_start, at_most);
+    let mut points = points::watch(Arc::clone(&runner.stage), plan);
     let over = plan.iter().map(|fault| fault.latest).max().unwrap_or(0);
     let mut cancel = pin!(cancel);
     loop {
-        let next = show.due.peek().map(|Reverse(next)| next.0);
-        let waiting = show.waits_for_the_run();
-        if show.broken.is_some() || next.is_none() && show.tasks.is_empty() && !waiting {
+        let next = runner.due.peek().map(|Reverse(next)| next.0);
+        let waiting = runner.waits_for_the_run();
+        if runner.broken.is_some() || next.is_none() && runner.tasks.is_empty() && !waiting {
             break;
         }
         let at = |time| tokio::time::Instant::from_std(load_start + Duration::from_nanos(time));
         tokio::select! {
             () = &mut cancel => break,
-            Some(done) = show.tasks.join_next(), if !show.tasks.is_empty() => {
-                show.hear(done);
-                show.follow();
-                show.let_go();
+            Some(done) = runner.tasks.join_next(), if !runner.tasks.is_empty() => {
+                runner.hear(done);
+                runner.follow();
+                runner.let_go();
             }
-            Some(place) = points.reached(), if waiting => show.trigger(place, show.now()),
+            Some(place) = points.reached(), if waiting => runner.trigger(place, runner.now()),
             () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
-                if let Some(Reverse((_, what, place))) = show.due.pop() {
-                    show.go_on(what, place);
+                if let Some(Reverse((_, what, place))) = runner.due.pop() {
+                    runner.go_on(what, place);
                 }
             }
-            () = tokio::time::sleep_until(at(over)), if waiting => show.give_up(),
+            () = tokio::time::sleep_until(at(over)), if waiting => runner.give_up(),
         }
     }
-    show.close().await
+    runner.close().await
 }
 
 /// What is due, sorted; ends come before starts at the same time.
@@ -217,9 +217,9 @@ fn due(plan: &[PlannedFault]) -> BinaryHeap<Reverse<(u64, Due, usize)>> {
 }
 
 /// The run in progress.
-struct Show {
+struct Runner {
     stage: Arc<Stage>,
-    turns: Vec<Turn>,
+    faults: Vec<ScheduledFault>,
     tasks: JoinSet<Done>,
     /// What comes at its time, the next first.
     due: BinaryHeap<Reverse<(u64, Due, usize)>>,
@@ -234,9 +234,9 @@ struct Show {
     broken: Option<Box<dyn Any + Send>>,
 }
 
-impl Show {
+impl Runner {
     fn new(stage: Arc<Stage>, plan: &[PlannedFault], load_start: Instant, at_most: Option<AtMost>) -> Self {
-        let turns = plan.iter().map(|fault| Turn {
+        let faults = plan.iter().map(|fault| ScheduledFault {
             fault: fault.clone(),
             state: State::Waiting,
             record: None,
@@ -244,7 +244,7 @@ impl Show {
         });
         Self {
             stage,
-            turns: turns.collect(),
+            faults: faults.collect(),
             tasks: JoinSet::new(),
             due: due(plan),
             load_start,
@@ -262,8 +262,8 @@ impl Show {
 
     /// Whether a fault waits for something other than its time.
     fn waits_for_the_run(&self) -> bool {
-        self.turns.iter().any(|turn| match turn.state {
-            State::Waiting => turn.fault.trigger != Trigger::Time,
+        self.faults.iter().any(|scheduled| match scheduled.state {
+            State::Waiting => scheduled.fault.trigger != Trigger::Time,
             State::Held { .. } => true,
             State::Starting { .. } | State::InForce(..) | State::Ending | State::Over => false,
         })
@@ -271,15 +271,16 @@ impl Show {
 
     /// Lets a fault that waited for the run come at this time.
     fn trigger(&mut self, place: usize, start: u64) {
-        let turn = &mut self.turns[place];
-        let lasts = match turn.fault.trigger {
+        let scheduled = &mut self.faults[place];
+        let lasts = match scheduled.fault.trigger {
             Trigger::Time => return,
             Trigger::When(_, lasts) | Trigger::After { lasts, .. } => lasts,
         };
-        let end = lasts.map_or(turn.fault.end, |lasts| start.saturating_add(lasts).min(turn.fault.end));
+        let end =
+            lasts.map_or(scheduled.fault.end, |lasts| start.saturating_add(lasts).min(scheduled.fault.end));
         // Too late to be a fault: it is given up when the load ends.
-        if start <= end && start < turn.fault.end {
-            (turn.fault.start, turn.fault.end) = (start, end);
+        if start <= end && start < scheduled.fault.end {
+            (scheduled.fault.start, scheduled.fault.end) = (start, end);
             self.due.extend([(start, Due::Start, place), (end, Due::End, place)].map(Reverse));
         }
     }
@@ -287,8 +288,8 @@ impl Show {
     /// Lets the faults come that wait for this one.
     fn trigger_followers(&mut self, fault: u32, started: u64) {
         let since_load = started.saturating_sub(self.stage.load_start_ns);
-        for place in 0..self.turns.len() {
-            if let Trigger::After { fault: other, by, .. } = self.turns[place].fault.trigger
+        for place in 0..self.faults.len() {
+            if let Trigger::After { fault: other, by, .. } = self.faults[place].fault.trigger
                 && other == fault
             {
                 self.trigger(place, since_load + by);
@@ -298,8 +299,8 @@ impl Show {
 
     /// Records the faults that the load ended without.
     fn give_up(&mut self) {
-        for turn in &mut self.turns {
-            let reason = match (&turn.state, turn.fault.trigger.in_words()) {
+        for scheduled in &mut self.faults {
+            let reason = match (&scheduled.state, scheduled.fault.trigger.in_words()) {
                 (State::Waiting, Some(waited)) => {
                     Some(format!("it was to start {waited}, and the load ended before"))
                 }
@@ -309,20 +310,20 @@ impl Show {
                 (_, _) => None,
             };
             if let Some(reason) = reason {
-                turn.record = Some(act::nothing_to_hit(&self.stage, &turn.fault, reason).record);
-                turn.state = State::Over;
+                scheduled.record = Some(act::nothing_to_hit(&self.stage, &scheduled.fault, reason).record);
+                scheduled.state = State::Over;
             }
         }
     }
 
     fn go_on(&mut self, what: Due, place: usize) {
-        let waits = what == Due::Start && matches!(self.turns[place].state, State::Waiting);
+        let waits = what == Due::Start && matches!(self.faults[place].state, State::Waiting);
         if waits && self.lets_others_go_first(place) {
             self.behind.push(place);
             return;
         }
-        let turn = &mut self.turns[place];
-        match (what, &mut turn.state) {
+        let scheduled = &mut self.faults[place];
+        match (what, &mut scheduled.state) {
             (Due::Start, State::Waiting) => match self.excess(place) {
                 None => self.start(place, None),
                 Some(excess) => self.hold(place, excess),
@@ -344,12 +345,12 @@ impl Show {
 
     /// Whether a fault of the same time looks for a leader, whom this one could take away before.
     fn lets_others_go_first(&self, place: usize) -> bool {
-        let own = &self.turns[place].fault;
+        let own = &self.faults[place].fault;
         !own.scope.needs_leader()
-            && self.turns.iter().any(|turn| {
-                let looks = matches!(turn.state, State::Waiting | State::Starting { .. });
-                let same = turn.fault.trigger == Trigger::Time && turn.fault.start == own.start;
-                looks && same && turn.fault.scope.needs_leader()
+            && self.faults.iter().any(|scheduled| {
+                let looks = matches!(scheduled.state, State::Waiting | State::Starting { .. });
+                let same = scheduled.fault.trigger == Trigger::Time && scheduled.fault.start == own.start;
+                looks && same && scheduled.fault.scope.needs_leader()
             })
     }
 
@@ -360,7 +361,7 @@ impl Show {
                 self.behind.push(place);
                 continue;
             }
-            let (now, fault) = (self.now(), &mut self.turns[place].fault);
+            let (now, fault) = (self.now(), &mut self.faults[place].fault);
             if now >= fault.end && fault.start < fault.end {
                 fault.end = (now + (fault.end - fault.start)).min(fault.latest.max(now));
                 self.due.push(Reverse((fault.end, Due::End, place)));
@@ -370,42 +371,42 @@ impl Show {
     }
 
     fn start(&mut self, place: usize, note: Option<String>) {
-        let turn = &mut self.turns[place];
-        turn.state = State::Starting { end_is_due: turn.fault.start == turn.fault.end };
-        let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
-        turn.hurt = hurt_by(&stage, &fault);
+        let scheduled = &mut self.faults[place];
+        scheduled.state = State::Starting { end_is_due: scheduled.fault.start == scheduled.fault.end };
+        let (stage, fault) = (Arc::clone(&self.stage), scheduled.fault.clone());
+        scheduled.hurt = hurt_by(&stage, &fault);
         self.tasks.spawn(async move { Done::Started(place, act::start(&stage, &fault, note).await) });
     }
 
     /// What would be too much if this fault came now.
     fn excess(&self, place: usize) -> Option<String> {
         let at_most = self.at_most?;
-        let own = hurt_by(&self.stage, &self.turns[place].fault);
+        let own = hurt_by(&self.stage, &self.faults[place].fault);
         if own.is_nothing() {
             return None;
         }
-        let gone = Hurt::gone(self.stage.lab.gone());
-        let together = self.turns.iter().fold(own.and(&gone), |sum, turn| sum.and(&turn.hurt));
-        at_most.allows(self.stage.lab.topology(), &together).err()
+        let gone = Hurt::gone(self.stage.testbed.gone());
+        let together = self.faults.iter().fold(own.and(&gone), |sum, scheduled| sum.and(&scheduled.hurt));
+        at_most.allows(self.stage.testbed.topology(), &together).err()
     }
 
     /// Lets a fault wait until others are healed.
     fn hold(&mut self, place: usize, excess: String) {
         self.due.retain(|Reverse((_, _, other))| *other != place);
-        self.turns[place].state = State::Held { since: self.now(), excess };
+        self.faults[place].state = State::Held { since: self.now(), excess };
     }
 
     /// Lets those faults come that there is room for again, for as long as they were to last.
     fn let_go(&mut self) {
-        for place in 0..self.turns.len() {
-            let State::Held { since, .. } = self.turns[place].state else { continue };
-            let (now, fault) = (self.now(), &self.turns[place].fault);
+        for place in 0..self.faults.len() {
+            let State::Held { since, .. } = self.faults[place].state else { continue };
+            let (now, fault) = (self.now(), &self.faults[place].fault);
             if now >= fault.latest || self.excess(place).is_some() {
                 continue;
             }
             let end = (now + (fault.end - fault.start)).min(fault.latest);
             let waited = Duration::from_nanos(now - since).as_secs_f64();
-            let fault = &mut self.turns[place].fault;
+            let fault = &mut self.faults[place].fault;
             (fault.start, fault.end) = (now, end);
             self.due.push(Reverse((end, Due::End, place)));
             self.start(place, Some(format!("held back for {waited:.2} s by the budget")));
@@ -413,32 +414,32 @@ impl Show {
     }
 
     fn end(&mut self, place: usize) {
-        let turn = &mut self.turns[place];
-        let State::InForce(in_force) = std::mem::replace(&mut turn.state, State::Ending) else {
+        let scheduled = &mut self.faults[place];
+        let State::InForce(in_force) = std::mem::replace(&mut scheduled.state, State::Ending) else {
             unreachable!("only a fault in force is ended");
         };
-        let (stage, fault) = (Arc::clone(&self.stage), turn.fault.clone());
-        let record = turn.record.clone().expect("a fault in force has a record");
+        let (stage, fault) = (Arc::clone(&self.stage), scheduled.fault.clone());
+        let record = scheduled.record.clone().expect("a fault in force has a record");
         self.tasks.spawn(async move { Done::Ended(place, act::end(&stage, &fault, in_force, record).await) });
     }
 
     fn hear(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
             Ok(Done::Started(place, started)) => {
-                let turn = &mut self.turns[place];
-                let end_is_due = matches!(turn.state, State::Starting { end_is_due: true });
+                let scheduled = &mut self.faults[place];
+                let end_is_due = matches!(scheduled.state, State::Starting { end_is_due: true });
                 let (fault, at) = (started.record.fault, started.record.started);
-                turn.record = Some(started.record);
+                scheduled.record = Some(started.record);
                 if let Some(at) = at {
                     self.trigger_followers(fault, at);
                 }
-                let turn = &mut self.turns[place];
+                let scheduled = &mut self.faults[place];
                 match started.in_force {
-                    None => (turn.state, turn.hurt) = (State::Over, Hurt::default()),
+                    None => (scheduled.state, scheduled.hurt) = (State::Over, Hurt::default()),
                     Some(in_force) => {
-                        turn.hurt = Hurt::of(&turn.fault.action, Some(&in_force.hit));
-                        self.stage.count_others(turn.fault.kind, true);
-                        turn.state = State::InForce(in_force);
+                        scheduled.hurt = Hurt::of(&scheduled.fault.action, Some(&in_force.hit));
+                        self.stage.count_others(scheduled.fault.kind, true);
+                        scheduled.state = State::InForce(in_force);
                         self.order.push(place);
                         if end_is_due {
                             self.end(place);
@@ -447,9 +448,10 @@ impl Show {
                 }
             }
             Ok(Done::Ended(place, record)) => {
-                let turn = &mut self.turns[place];
-                (turn.state, turn.hurt, turn.record) = (State::Over, Hurt::default(), Some(record));
-                self.stage.count_others(turn.fault.kind, false);
+                let scheduled = &mut self.faults[place];
+                (scheduled.state, scheduled.hurt, scheduled.record) =
+                    (State::Over, Hurt::default(), Some(record));
+                self.stage.count_others(scheduled.fault.kind, false);
             }
             Err(error) => {
                 self.broken = error.try_into_panic().ok();
@@ -462,13 +464,13 @@ impl Show {
     /// The fault that is to be over next: the last that began, changes of members after all others; none when all are over.
     fn next_to_end(&self) -> Option<usize> {
         let alive = |place: &usize| {
-            let state = &self.turns[*place].state;
+            let state = &self.faults[*place].state;
             matches!(state, State::Starting { .. } | State::InForce(..) | State::Ending)
         };
-        (0..self.turns.len()).filter(alive).max_by_key(|place| {
-            let turn = &self.turns[*place];
+        (0..self.faults.len()).filter(alive).max_by_key(|place| {
+            let scheduled = &self.faults[*place];
             let began = self.order.iter().position(|other| other == place);
-            (turn.fault.kind != Kind::Reconfigure, began)
+            (scheduled.fault.kind != Kind::Reconfigure, began)
         })
     }
 
@@ -476,7 +478,7 @@ impl Show {
     async fn close(mut self) -> Vec<FaultRecord> {
         // A change of members that ends waits for all others, so these are ended before it is waited for.
         while let Some(place) = self.next_to_end() {
-            match self.turns[place].state {
+            match self.faults[place].state {
                 State::InForce(..) => self.end(place),
                 _ => match self.tasks.join_next().await {
                     Some(done) => self.hear(done),
@@ -484,10 +486,12 @@ impl Show {
                 },
             }
         }
-        let mut left = self.stage.lab.heal_all().await.map(drop).map_err(|error| error.to_string());
-        let gone = !self.stage.lab.gone().is_empty();
-        let of_members = |turn: &Turn| turn.fault.kind == Kind::Reconfigure && turn.state.took_hold();
-        if left.is_ok() && self.broken.is_none() && self.turns.iter().any(of_members) {
+        let mut left = self.stage.testbed.heal_all().await.map(drop).map_err(|error| error.to_string());
+        let gone = !self.stage.testbed.gone().is_empty();
+        let of_members = |scheduled: &ScheduledFault| {
+            scheduled.fault.kind == Kind::Reconfigure && scheduled.state.took_hold()
+        };
+        if left.is_ok() && self.broken.is_none() && self.faults.iter().any(of_members) {
             let settled = members::settle(&self.stage).await;
             // Those who are left may be too few to decide, which the fault itself says.
             left = if gone { Ok(()) } else { settled };
@@ -495,7 +499,7 @@ impl Show {
         if let Some(broken) = self.broken {
             std::panic::resume_unwind(broken);
         }
-        let mut records: Vec<_> = self.turns.into_iter().filter_map(|turn| turn.record).collect();
+        let mut records: Vec<_> = self.faults.into_iter().filter_map(|scheduled| scheduled.record).collect();
         if let (Some(last), Err(error)) = (records.last_mut(), left) {
             last.healed = false;
             last.notes.push(format!("not everything could be healed: {error}"));
@@ -513,7 +517,7 @@ impl State {
 
 /// Whom a fault is going to keep from serving, as far as that is known before it starts.
 fn hurt_by(stage: &Stage, fault: &PlannedFault) -> Hurt {
-    Hurt::of(&fault.action, fault.scope.resolve(stage.lab.topology(), None).ok().as_ref())
+    Hurt::of(&fault.action, fault.scope.resolve(stage.testbed.topology(), None).ok().as_ref())
 }
 
 impl Stage {

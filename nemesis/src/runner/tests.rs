@@ -7,8 +7,8 @@ use super::*;
 use crate::clock::Clocks;
 use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
-use crate::pretend::{answers, empty_lab, lab_of, quiet_lab_of, shell};
 use crate::spec::FaultSpec;
+use crate::test_node::{answers, empty_testbed, quiet_testbed_of, shell, testbed_of};
 use serde_json::Value;
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -70,12 +70,12 @@ impl Directory for Leader {
 /// A directory in which a node leads as long as it lives.
 struct WhoLives {
     node: &'static str,
-    lab: Arc<Lab>,
+    testbed: Arc<Testbed>,
 }
 
 impl Directory for WhoLives {
     fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
-        Box::pin(async { self.lab.pid(self.node).await.map(|_| self.node.to_owned()) })
+        Box::pin(async { self.testbed.pid(self.node).await.map(|_| self.node.to_owned()) })
     }
 
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
@@ -90,39 +90,40 @@ impl Directory for WhoLives {
 /// How often anybody was asked how far the nodes are.
 static ASKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-fn faults(specs: Value, lab: &Lab) -> Vec<PlannedFault> {
+fn faults(specs: Value, testbed: &Testbed) -> Vec<PlannedFault> {
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let options = PlanOptions {
         clocks: Clocks::Shiftable,
-        mode: lab.mode(),
-        disk: lab.disk(),
+        mode: testbed.mode(),
+        disk: testbed.disk(),
         duration: Duration::from_secs(60),
         at_most: None,
         reconfigurable: true,
         seed: 7,
     };
-    plan(&specs, lab.topology(), &options).unwrap()
+    plan(&specs, testbed.topology(), &options).unwrap()
 }
 
 async fn carry_out(
     specs: Value,
-    lab: &Arc<Lab>,
+    testbed: &Arc<Testbed>,
     leader: Option<&'static str>,
     notes: &Arc<Notes>,
 ) -> Vec<FaultRecord> {
-    let planned = faults(specs, lab);
-    let (lab, recorder) = (Arc::clone(lab), Arc::clone(notes) as Arc<dyn Recorder>);
-    run(&planned, lab, Arc::new(Leader(leader)), recorder, Instant::now(), None, std::future::pending()).await
+    let planned = faults(specs, testbed);
+    let (testbed, recorder) = (Arc::clone(testbed), Arc::clone(notes) as Arc<dyn Recorder>);
+    run(&planned, testbed, Arc::new(Leader(leader)), recorder, Instant::now(), None, std::future::pending())
+        .await
 }
 
-async fn all_answer(lab: &Lab) {
-    for name in lab.topology().names() {
-        answers(lab, name).await;
+async fn all_answer(testbed: &Testbed) {
+    for name in testbed.topology().names() {
+        answers(testbed, name).await;
     }
-    for name in lab.topology().names() {
-        for other in lab.topology().names().filter(|other| *other != name) {
+    for name in testbed.topology().names() {
+        for other in testbed.topology().names().filter(|other| *other != name) {
             let link = crate::partition::Link::new(name, other);
-            assert!(lab.probe(&link, Duration::from_secs(5)).await.unwrap().answered(), "{link}");
+            assert!(testbed.probe(&link, Duration::from_secs(5)).await.unwrap().answered(), "{link}");
         }
     }
 }
@@ -137,7 +138,7 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let lab = Arc::new(lab_of(4, Network::Lab, folder.path()).await);
+        let testbed = Arc::new(testbed_of(4, Network::Lab, folder.path()).await);
         let notes = Notes::new();
         let specs = serde_json::json!([
             {"kind": "kill", "target": "leader", "at": "0s", "for": "100ms"},
@@ -153,7 +154,7 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
             {"kind": "one-way", "from": "n4", "to": "n1", "at": "4500ms", "for": "300ms"},
             {"kind": "one-way", "from": "n1", "to": "n4", "at": "4600ms", "for": "300ms"},
         ]);
-        let records = carry_out(specs, &lab, Some("n2"), &notes).await;
+        let records = carry_out(specs, &testbed, Some("n2"), &notes).await;
         assert_eq!(records.len(), 11);
         for record in &records {
             assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
@@ -171,15 +172,15 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
                 && told(8, "n1→n2: "),
             "{records:#?}"
         );
-        all_answer(&lab).await;
-        lab.stop().await.unwrap();
+        all_answer(&testbed).await;
+        testbed.stop().await.unwrap();
     });
 }
 
 #[tokio::test]
 async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let notes = Notes::new();
     let specs = serde_json::json!([
         {"kind": "kill", "target": "leader", "at": "0s", "for": "100ms"},
@@ -190,7 +191,7 @@ async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
         {"kind": "delay", "delay": "20ms", "at": "1500ms", "for": "200ms"},
         {"kind": "rate", "rate": "1kB", "target": "n2", "at": "1900ms", "for": "100ms"},
     ]);
-    let records = carry_out(specs, &lab, Some("n2"), &notes).await;
+    let records = carry_out(specs, &testbed, Some("n2"), &notes).await;
     assert_eq!(records.len(), 7);
     for record in &records {
         assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
@@ -206,13 +207,13 @@ async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
     assert!(starts.iter().all(|value| value["evidence"].as_array().is_some_and(|lines| !lines.is_empty())));
     assert_eq!(starts[0]["targets"], serde_json::json!(["n2"]));
     assert!(starts[1]["planned"].as_u64().unwrap() >= 400_000_000);
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing_hurt() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     std::fs::create_dir(folder.path().join("n2")).unwrap();
     std::fs::write(folder.path().join("n2/log"), b"all it knew").unwrap();
     let specs = serde_json::json!([
@@ -223,7 +224,7 @@ async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing
         {"kind": "restart-all", "at": "2200ms", "for": "100ms"},
         {"kind": "swizzle", "at": "2600ms", "for": "600ms"},
     ]);
-    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let records = carry_out(specs, &testbed, None, &Notes::new()).await;
     for record in &records {
         assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
     }
@@ -238,14 +239,14 @@ async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing
     assert!(["n1: new pid", "n2: new pid", "n3: new pid"].iter().all(|word| told(3, word)), "{records:#?}");
     assert_eq!(records[4].evidence.len(), 3, "{records:#?}");
     assert!(told(5, "healed one by one: "), "{records:#?}");
-    all_answer(&lab).await;
-    assert!(lab.take_exits().unwrap().try_recv().is_err(), "who was told to end did not end by itself");
+    all_answer(&testbed).await;
+    assert!(testbed.take_exits().unwrap().try_recv().is_err(), "who was told to end did not end by itself");
 }
 
 #[tokio::test]
 async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_do_say_so() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(2, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
         {"kind": "pause", "target": "n2", "after": {"fault": 2, "by": "50ms"}, "for": "50ms"},
         {"kind": "kill", "target": "n1", "when": "n2 decided 5", "for": "100ms"},
@@ -254,31 +255,32 @@ async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let options = PlanOptions {
         clocks: Clocks::Shiftable,
-        mode: lab.mode(),
-        disk: lab.disk(),
+        mode: testbed.mode(),
+        disk: testbed.disk(),
         duration: Duration::from_secs(2),
         at_most: None,
         reconfigurable: true,
         seed: 7,
     };
-    let planned = plan(&specs, lab.topology(), &options).unwrap();
+    let planned = plan(&specs, testbed.topology(), &options).unwrap();
     let notes = Notes::new();
     let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;
     let never = std::future::pending();
     let records =
-        run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, Instant::now(), None, never).await;
+        run(&planned, Arc::clone(&testbed), Arc::new(Leader(None)), recorder, Instant::now(), None, never)
+            .await;
     let [kill, adopted, pause] = &records[..] else { panic!("{records:#?}") };
     assert!(!kill.evidence.is_empty() && kill.healed && !pause.evidence.is_empty(), "{records:#?}");
     assert!(pause.started.unwrap() >= kill.started.unwrap() + 50_000_000, "{records:#?}");
     assert!(adopted.evidence.is_empty(), "nobody was adopted: {adopted:#?}");
     assert!(adopted.notes[0].contains("when leader adopted"), "{adopted:#?}");
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
         {"kind": "kill", "target": "n1", "at": "0s", "for": "300ms"},
         {"kind": "partition", "target": "n2", "at": "100ms", "for": "200ms"},
@@ -289,12 +291,13 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let at_most = Some(AtMost::Minority);
     let duration = Duration::from_secs(2);
-    let (mode, disk, clocks) = (lab.mode(), lab.disk(), Clocks::Shiftable);
+    let (mode, disk, clocks) = (testbed.mode(), testbed.disk(), Clocks::Shiftable);
     let options = PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable: true, seed: 7 };
-    let planned = plan(&specs, lab.topology(), &options).unwrap();
+    let planned = plan(&specs, testbed.topology(), &options).unwrap();
     let recorder = Notes::new() as Arc<dyn Recorder>;
     let (directory, never) = (Arc::new(Leader(Some("n1"))), std::future::pending());
-    let records = run(&planned, Arc::clone(&lab), directory, recorder, Instant::now(), at_most, never).await;
+    let records =
+        run(&planned, Arc::clone(&testbed), directory, recorder, Instant::now(), at_most, never).await;
     let [kill, cut, delay, pause, never] = &records[..] else { panic!("{records:#?}") };
     assert!(records[..4].iter().all(|record| !record.evidence.is_empty() && record.healed), "{records:#?}");
     assert!(cut.started > kill.ended && cut.notes[0].starts_with("held back for 0."), "{records:#?}");
@@ -305,7 +308,7 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
     assert!(delay.started < kill.ended, "who takes nobody away does not wait: {records:#?}");
     assert!(pause.notes.is_empty() && never.started.is_none(), "{records:#?}");
     assert!(never.notes[0].contains("2 of 3 nodes, and 1 may be"), "{never:#?}");
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
@@ -317,7 +320,7 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
         eprintln!("skipped faults_of_clocks_are_proved_by_the_clocks_themselves…: {reason}");
         return;
     }
-    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(2, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
         {"kind": "jump", "by": "-1h", "target": "n1", "at": "0s", "for": "1500ms"},
         {"kind": "kill", "target": "n1", "at": "300ms", "for": "100ms"},
@@ -325,7 +328,7 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
         {"kind": "drift", "speed": 3.0, "target": "n2", "at": "600ms", "for": "300ms"},
         {"kind": "freeze", "target": "n2", "at": "1200ms", "for": "300ms"},
     ]);
-    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let records = carry_out(specs, &testbed, None, &Notes::new()).await;
     for record in &records {
         assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
     }
@@ -335,33 +338,33 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
     assert!(strobe.evidence[0].contains(" s ahead in "), "{strobe:#?}");
     assert!(drift.evidence[0].contains("its clock went"), "{drift:#?}");
     assert!(freeze.evidence[0].contains("went 0.000 s"), "{freeze:#?}");
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn who_looks_for_the_leader_finds_one_before_others_of_the_same_time_take_it_away() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
         {"kind": "kill", "target": ["n2", "n3"], "at": "100ms", "for": "200ms"},
         {"kind": "delay", "delay": "5ms", "at": "100ms", "for": "200ms"},
         {"kind": "kill", "target": "leader", "at": "100ms", "for": "200ms"},
     ]);
-    let planned = faults(specs, &lab);
-    let directory = Arc::new(WhoLives { node: "n2", lab: Arc::clone(&lab) });
+    let planned = faults(specs, &testbed);
+    let directory = Arc::new(WhoLives { node: "n2", testbed: Arc::clone(&testbed) });
     let (recorder, never) = (Notes::new() as Arc<dyn Recorder>, std::future::pending());
-    let records = run(&planned, Arc::clone(&lab), directory, recorder, Instant::now(), None, never).await;
+    let records = run(&planned, Arc::clone(&testbed), directory, recorder, Instant::now(), None, never).await;
     let [both, delay, leader] = &records[..] else { panic!("{records:#?}") };
     assert!(records.iter().all(|record| !record.evidence.is_empty() && record.healed), "{records:#?}");
     assert!(leader.started <= both.started && leader.started <= delay.started, "{records:#?}");
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_hit() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(quiet_lab_of(2, Network::Proxy, folder.path()).await);
-    let mut stream = tokio::net::TcpStream::connect(lab.peer_address("n1", "n2")).await.unwrap();
+    let testbed = Arc::new(quiet_testbed_of(2, Network::Proxy, folder.path()).await);
+    let mut stream = tokio::net::TcpStream::connect(testbed.peer_address("n1", "n2")).await.unwrap();
     stream.write_all(b"before").await.unwrap();
     stream.read_exact(&mut [0; 6]).await.unwrap();
     let talking = tokio::spawn(async move {
@@ -381,7 +384,7 @@ async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_h
         {"kind": "partition", "target": "n1", "at": "0s", "for": "200ms"},
         {"kind": "reset", "at": "500ms"},
     ]);
-    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let records = carry_out(specs, &testbed, None, &Notes::new()).await;
     let held = records[0].healing.iter().find(|line| line.ends_with("held")).unwrap();
     assert!(held.starts_with("n1→n2: ") && held.contains("chunks"), "{held}");
     assert_eq!(records[1].evidence, ["n1→n2: 1 connection reset"]);
@@ -391,7 +394,7 @@ async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_h
 #[tokio::test]
 async fn faults_that_overlap_on_the_same_node_and_links_are_all_healed() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
         {"kind": "partition", "target": "n1", "at": "0s", "for": "400ms"},
         {"kind": "partition", "groups": [["n1", "n2"], ["n3"]], "at": "150ms", "for": "500ms"},
@@ -399,30 +402,30 @@ async fn faults_that_overlap_on_the_same_node_and_links_are_all_healed() {
         {"kind": "kill", "target": "n2", "at": "200ms", "for": "200ms"},
         {"kind": "delay", "delay": "5ms", "at": "300ms", "for": "100ms"},
     ]);
-    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let records = carry_out(specs, &testbed, None, &Notes::new()).await;
     assert!(records.iter().all(|record| record.healed), "{records:#?}");
     assert!(records[1].evidence[0].starts_with("state T"), "{records:#?}");
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn a_fault_on_a_leader_that_nobody_is_has_no_evidence_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(2, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(2, Network::Proxy, folder.path()).await);
     let notes = Notes::new();
     let specs = serde_json::json!([{"kind": "kill", "target": "leader", "at": "0s", "for": "50ms"}]);
-    let records = carry_out(specs, &lab, None, &notes).await;
+    let records = carry_out(specs, &testbed, None, &notes).await;
     assert!(records[0].evidence.is_empty() && records[0].notes[0].contains("nobody led"), "{records:?}");
     let start = &notes.values("start")[0];
     assert_eq!(start["evidence"], serde_json::json!([]));
     assert!(start["note"].as_str().unwrap().contains("nobody led"));
-    all_answer(&lab).await;
+    all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(lab_of(3, Network::Proxy, folder.path()).await);
+    let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let notes = Notes::new();
     let planned = faults(
         serde_json::json!([
@@ -431,7 +434,7 @@ async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
             {"kind": "partition", "target": "n3", "at": "20ms", "for": "50s"},
             {"kind": "kill", "target": "n3", "at": "55s"},
         ]),
-        &lab,
+        &testbed,
     );
     let watched = Arc::clone(&notes);
     let all_three = async move {
@@ -442,7 +445,7 @@ async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
     let recorder = Arc::clone(&notes) as Arc<dyn Recorder>;
     let began = Instant::now();
     let records =
-        run(&planned, Arc::clone(&lab), Arc::new(Leader(None)), recorder, began, None, all_three).await;
+        run(&planned, Arc::clone(&testbed), Arc::new(Leader(None)), recorder, began, None, all_three).await;
     assert_eq!(records.len(), 3);
     assert!(records.iter().all(|record| record.healed && record.ended.is_some()), "{records:#?}");
     let ends: Vec<_> = notes.values("end").iter().map(|value| value["fault"].as_u64().unwrap()).collect();
@@ -450,34 +453,34 @@ async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
     last_first.reverse();
     assert_eq!(ends, last_first);
     assert!(began.elapsed() < Duration::from_secs(40));
-    all_answer(&lab).await;
-    lab.stop().await.unwrap();
+    all_answer(&testbed).await;
+    testbed.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn damaged_data_is_told_byte_by_byte_and_a_node_that_refuses_it_is_excused() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = Arc::new(empty_lab(1, Network::Host).await);
-    let mut exits = lab.take_exits().unwrap();
+    let testbed = Arc::new(empty_testbed(1, Network::Host).await);
+    let mut exits = testbed.take_exits().unwrap();
     let data = folder.path().join("data");
     let script = format!(
         "cd {}; [ -f text ] || printf aaaaaaaa > text; [ $(cat text) = aaaaaaaa ] || exit 7; exec sleep 1000",
         data.display()
     );
     std::fs::create_dir(&data).unwrap();
-    lab.spawn("n1", shell(&script, folder.path())).await.unwrap();
+    testbed.spawn("n1", shell(&script, folder.path())).await.unwrap();
     while std::fs::read(data.join("text")).unwrap_or_default().len() < 8 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let specs =
         serde_json::json!([{"kind": "bit-flip", "file": "tex", "target": "n1", "at": "0s", "for": "50ms"}]);
-    let records = carry_out(specs, &lab, None, &Notes::new()).await;
+    let records = carry_out(specs, &testbed, None, &Notes::new()).await;
     let record = &records[0];
     assert!(record.evidence[1].contains("0x61 before, 0x"), "{record:#?}");
     assert!(record.healed && record.healing[1] == "it ended by itself: exit code 7", "{record:#?}");
     let exit = exits.recv().await.unwrap();
     assert_eq!(exit.excuse.as_deref(), Some("fault 1 (bit-flip)"));
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -493,14 +496,14 @@ fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let lab = Arc::new(empty_lab(2, Network::Lab).await);
+        let testbed = Arc::new(empty_testbed(2, Network::Lab).await);
         for node in ["n1", "n2"] {
             let own = folder.path().join(node);
             let data = own.join("data");
             std::fs::create_dir_all(&data).unwrap();
             let write = "dd if=/dev/zero of=log bs=64 count=1 conv=notrunc,fsync status=none; sync .";
             let script = format!("cd {}; while :; do {write}; done", data.display());
-            lab.spawn(node, shell(&script, &own)).await.unwrap();
+            testbed.spawn(node, shell(&script, &own)).await.unwrap();
         }
         let notes = Notes::new();
         let specs = serde_json::json!([
@@ -513,7 +516,7 @@ fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
             {"kind": "kill", "target": "n1", "at": "1800ms", "for": "50ms"},
             {"kind": "lose-node", "target": "n2", "at": "2s", "for": "100ms"},
         ]);
-        let records = carry_out(specs, &lab, None, &notes).await;
+        let records = carry_out(specs, &testbed, None, &notes).await;
         assert_eq!(records.len(), 8);
         for record in &records {
             println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
@@ -522,7 +525,7 @@ fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
         let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
         assert!(told(0, " before, ") && told(1, "delayed") && told(2, "got EIO") && told(3, "got ENOSPC"));
         assert!(told(4, "the one sector that was being written, at 0, "), "{:#?}", records[4]);
-        lab.stop().await.unwrap();
+        testbed.stop().await.unwrap();
         let log = std::fs::read(folder.path().join("n1/data/log")).unwrap();
         assert_eq!(log, [0; 64], "what was in memory is in the folder");
     });

@@ -5,18 +5,17 @@
 //! begin with a jump to code that shifts what the kernel says. Threads and forked children have all of that too.
 
 mod kernel;
+mod memory;
 mod probe;
 mod stub;
 mod threads;
 mod vdso;
 
-pub(crate) use probe::{CLOCK, can_be_shifted, stand};
+pub(crate) use probe::{PART, can_be_shifted, stand};
 
 use super::Reading;
 use crate::process::{Line, Roots, family_of};
-use std::fmt::Display;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use memory::Memory;
 use std::path::Path;
 use threads::Stopped;
 use vdso::Library;
@@ -146,32 +145,6 @@ fn ask(pid: u32, file: &Path) -> Result<Reading, String> {
     }
     let says = word(0).saturating_mul(1_000_000_000).saturating_add(word(8));
     Ok(Reading { says, earliest, latest })
-}
-
-/// The memory of a process.
-struct Memory(File);
-
-impl Memory {
-    fn open(pid: u32) -> Result<Self, String> {
-        let opened = File::options().read(true).write(true).open(format!("/proc/{pid}/mem"));
-        opened.map(Self).map_err(|error| refused("its memory may not be opened", &error))
-    }
-
-    fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), String> {
-        self.0.read_exact_at(bytes, at).map_err(|error| refused("its memory may not be read", &error))
-    }
-
-    fn write(&self, bytes: &[u8], at: u64) -> Result<(), String> {
-        self.0.write_all_at(bytes, at).map_err(|error| refused("its memory may not be written", &error))
-    }
-}
-
-/// What the system refused, and what would help.
-fn refused(what: &str, error: &dyn Display) -> String {
-    format!(
-        "{what} ({error}); tracing must be allowed: `sysctl -w kernel.yama.ptrace_scope=1` as root, or in a container \
-         `--cap-add SYS_PTRACE`"
-    )
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! Finds out by doing whether the clock of another program can be shifted here.
 
 use crate::clock::{ClockFault, NodeClock, ProcessClock};
-use crate::network::again_as;
 use crate::process::Roots;
+use crate::reexec::again_as;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-/// What the program is told to be that only stands there to have its clock shifted.
-pub(crate) const CLOCK: &str = "clock";
+/// The part of a process that only waits while its clock is shifted.
+pub(crate) const PART: &str = "clock";
 
 /// Whether the clocks of other programs can be shifted here; tried once. The error says why not, and what would help.
 pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
@@ -34,7 +34,7 @@ fn try_it() -> std::io::Result<()> {
     // A file in memory and not in a folder: nothing is left of it, however this process ends.
     let held = rustix::fs::memfd_create("bench-clock", rustix::fs::MemfdFlags::CLOEXEC)?;
     let file = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), held.as_raw_fd()));
-    let mut program = again_as(CLOCK)?;
+    let mut program = again_as(PART)?;
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = program.spawn()?;
     let tried = NodeClock::create(&ProcessClock::Foreign(file)).and_then(|clock| {

@@ -1,7 +1,7 @@
 //! The threads of a process, stopped, and made to do something before they go on as if nothing had been.
 
 use super::kernel::{self, Registers, Stop, Thread};
-use super::{Memory, refused};
+use super::memory::{Memory, refused};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;

@@ -1,10 +1,11 @@
 //! The lab's end of the process of the disks.
 
-use super::super::DiskError;
+use super::super::error::DiskError;
 use super::super::message::{Answer, Condition, DiskCounters, Request};
 use super::super::model::DiskModel;
 use super::super::store::Loss;
-use crate::network::{Claim, DISK, again_as};
+use crate::claim::Claim;
+use crate::reexec::again_as;
 use rustix::fd::OwnedFd;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::Shutdown;
@@ -13,6 +14,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The part of the process that answers for the disks of a lab.
+pub(crate) const PART: &str = "disk";
 
 /// The process that answers for the disks of a lab. It ends when this is dropped.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl Disks {
     pub(crate) fn start() -> Result<Arc<Self>, DiskError> {
         let start = || {
             let (here, there) = UnixStream::pair()?;
-            let child = again_as(DISK)?
+            let child = again_as(PART)?
                 .stdin(Stdio::from(OwnedFd::from(there)))
                 // What ends the bench gently (Ctrl-C) must not end the disks under its nodes.
                 .process_group(0)

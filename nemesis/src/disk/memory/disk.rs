@@ -3,8 +3,8 @@
 use super::super::message::{Condition, DiskCounters};
 use super::super::model::{DiskModel, WriteBack};
 use super::super::store::{Ino, Loss, Mark, Store};
+use crate::claim::Claim;
 use crate::delay::Delay;
-use crate::network::Claim;
 use fuser::{Errno, ReplyEmpty};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;

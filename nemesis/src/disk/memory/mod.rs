@@ -8,6 +8,6 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{Disks, NodeDisk};
+pub(crate) use client::{Disks, NodeDisk, PART};
 pub(crate) use probe::probe;
 pub(crate) use serve::serve;

@@ -1,8 +1,8 @@
 //! Finds out by doing, inside a lab, whether disks in memory can be had: up to a power loss.
 
 use super::super::model::DiskModel;
+use super::client::{Disks, NodeDisk};
 use super::serve::DEVICE;
-use super::{Disks, NodeDisk};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::fs::File;
 use std::io::{self, Write};

@@ -5,9 +5,7 @@
 
 mod capture;
 mod connections;
-mod enter;
 mod frame;
-mod init;
 mod lane;
 mod namespace;
 mod netlink;
@@ -15,18 +13,17 @@ mod probes;
 mod switch;
 mod sys;
 
-pub(crate) use enter::{DISK, GUARD, STAGE, SWEEP, again_as, entering_took, may_start_again};
-pub use enter::{EnterError, enter_lab, enter_lab_with, inside_lab, lab_entry};
 pub(crate) use namespace::Namespace;
 pub(super) use probes::can_be_made;
-pub(crate) use probes::disk_can_be_mounted;
 pub use probes::{LabProbe, probe_lab};
+pub(crate) use probes::{PROBE, disk_can_be_mounted, inside as probe_inside};
 
-use super::condition::{Claim, Faults, LinkFault};
+use super::condition::{Faults, LinkFault};
 use super::counters::{LinkCounters, LinkSummary};
 use super::proxy::{Probe, probe_with};
+use crate::claim::Claim;
 use crate::delay::Delay;
-use crate::partition::Link;
+use crate::partition::{CLIENTS, Link};
 use capture::Capture;
 use lane::Lane;
 use netlink::{End, LOOPBACK, Netlink};
@@ -40,9 +37,6 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use switch::{Control, Fabric, Order, Switch};
-
-/// What the clients are called as the end of a link.
-pub const CLIENTS: &str = "clients";
 
 /// Where every node listens, at its own address.
 const PORT: u16 = 8000;

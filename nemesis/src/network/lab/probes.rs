@@ -1,8 +1,8 @@
 //! Finds out by doing, in a child process, whether a lab can be made here: up to a packet that went through it.
 
-use super::enter::{self, PROBE};
-use super::{LabNetwork, Plan, address, init};
+use super::{LabNetwork, Plan, address};
 use crate::delay::Delay;
+use crate::reexec;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::net::UdpSocket;
@@ -13,6 +13,8 @@ use std::time::Duration;
 /// How long the child may take; it needs some 30 ms.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PACKET: Duration = Duration::from_secs(2);
+/// The part of the first process of a lab that is only made to see whether it can be.
+pub(crate) const PROBE: &str = "probe";
 /// What stands in front of each line that the child says.
 const MARK: &str = "lab-probe\t";
 const NAMES: [(&str, &str); 4] = [
@@ -40,7 +42,7 @@ pub fn probe_lab() -> Vec<LabProbe> {
     static FOUND: OnceLock<Vec<LabProbe>> = OnceLock::new();
     FOUND
         .get_or_init(|| {
-            if enter::inside_lab() {
+            if reexec::inside_lab() {
                 return table(|name| if name == DISK.0 { crate::disk::probe() } else { Ok(()) });
             }
             ask_a_child(&[])
@@ -85,7 +87,7 @@ pub(super) fn ask_a_child(args: &[OsString]) -> Vec<LabProbe> {
 
 /// What the child said. It is killed when it takes too long.
 fn in_a_child(args: &[OsString]) -> Result<String, String> {
-    let launched = enter::start(PROBE, args, true)?;
+    let launched = reexec::start(PROBE, args, true)?;
     let (sender, receiver) = mpsc::channel();
     let mut stdout = launched.stdout.expect("its output was asked for");
     let reader = std::thread::Builder::new().name("probe".to_owned()).spawn(move || {
@@ -115,13 +117,13 @@ fn read(said: &str) -> Vec<LabProbe> {
 }
 
 /// What the child does: each step in turn, said aloud, until one fails.
-pub(super) fn inside() -> u8 {
+pub(crate) fn inside() -> u8 {
     let say = |name: &str, outcome: &Result<(), String>| {
         let said = outcome.as_ref().map_or_else(String::as_str, |()| "ok");
         println!("\n{MARK}{name}\t{}", said.replace(['\n', '\t'], " "));
     };
     say("namespaces", &Ok(()));
-    let mounted = init::end_with_the_outer_process().and_then(|()| init::mounts());
+    let mounted = reexec::end_with_the_outer_process().and_then(|()| reexec::mounts());
     let mounted = mounted.map_err(|error| error.to_string());
     say("mounts", &mounted);
     if mounted.is_err() {

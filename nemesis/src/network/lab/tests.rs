@@ -6,29 +6,18 @@ mod tcp;
 
 use super::*;
 use crate::flaky::{Flaky, Share};
+use crate::reexec;
 use rustix::process::{WaitOptions, waitpid};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::Instant;
 
-/// What makes this program play its part and nothing else.
-pub(super) const PART: [&str; 4] = ["network::lab::tests::part", "--exact", "--ignored", "--nocapture"];
-
-/// Not a test: what this program is where it was started again to play a part.
-#[test]
-#[ignore = "started by other tests as a process of its own"]
-fn part() {
-    if let Some(code) = enter::play_part() {
-        std::process::exit(i32::from(code));
-    }
-}
-
 /// Whether this process is inside a lab; outside of one it runs the test of this name there, and fails as it does.
 pub(crate) fn inside(test: &str) -> bool {
-    if let Some(code) = enter::play_part() {
+    if let Some(code) = crate::entry::play_part() {
         std::process::exit(i32::from(code));
     }
-    if inside_lab() {
+    if reexec::inside_lab() {
         return true;
     }
     let args: Vec<_> = [test, "--exact", "--nocapture", "--include-ignored"].map(Into::into).to_vec();
@@ -36,7 +25,7 @@ pub(crate) fn inside(test: &str) -> bool {
         skip(test, &reason);
         return false;
     }
-    let launched = enter::start(enter::INIT, &args, true).unwrap();
+    let launched = reexec::start(reexec::INIT, &args, true).unwrap();
     let mut said = String::new();
     launched.stdout.unwrap().read_to_string(&mut said).unwrap();
     let (_, status) = waitpid(Some(launched.pid), WaitOptions::empty()).unwrap().unwrap();

@@ -12,7 +12,8 @@ mod pump;
 pub use probe::Probe;
 pub(crate) use probe::{probe, probe_with};
 
-use crate::network::condition::{Claim, Faults, LinkFault};
+use crate::claim::Claim;
+use crate::network::condition::{Faults, LinkFault};
 use crate::network::counters::{LinkCounters, LinkSummary};
 use crate::partition::Link;
 use crate::spec::Delay;

@@ -4,9 +4,9 @@ use super::*;
 use std::path::Path;
 
 /// A lab of nodes that write their name into their folder once, and start on nothing but that.
-async fn lab_of_owners(nodes: usize, folder: &Path) -> Arc<Lab> {
-    let lab = Arc::new(empty_lab(nodes, Network::Host).await);
-    let names: Vec<String> = lab.topology().names().map(str::to_owned).collect();
+async fn testbed_of_owners(nodes: usize, folder: &Path) -> Arc<Testbed> {
+    let testbed = Arc::new(empty_testbed(nodes, Network::Host).await);
+    let names: Vec<String> = testbed.topology().names().map(str::to_owned).collect();
     for node in names {
         let own = folder.join(&node);
         let data = own.join("data");
@@ -15,21 +15,21 @@ async fn lab_of_owners(nodes: usize, folder: &Path) -> Arc<Lab> {
             "cd {}; [ -f name ] || printf {node}-is-here > name; [ $(cat name) = {node}-is-here ] || exit 7; exec sleep 1000",
             data.display()
         );
-        lab.spawn(&node, shell(&script, &own)).await.unwrap();
+        testbed.spawn(&node, shell(&script, &own)).await.unwrap();
         while std::fs::read(data.join("name")).unwrap_or_default().len() < 10 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
-    lab
+    testbed
 }
 
 #[tokio::test]
 async fn nodes_with_the_disks_of_one_another_end_by_themselves_and_have_their_own_back_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of_owners(3, folder.path()).await;
-    let mut exits = lab.take_exits().unwrap();
+    let testbed = testbed_of_owners(3, folder.path()).await;
+    let mut exits = testbed.take_exits().unwrap();
     let specs = serde_json::json!([{"kind": "disk-swap", "target": "all", "at": "0s", "for": "100ms"}]);
-    let record = &carry_out(specs, &lab, None, &Notes::new()).await[0];
+    let record = &carry_out(specs, &testbed, None, &Notes::new()).await[0];
     let told = |word: &str| record.evidence.iter().filter(|line| line.contains(word)).count();
     assert_eq!((told("ended by signal 9"), told("ended by itself: exit code 7")), (3, 3), "{record:#?}");
     assert!(
@@ -38,18 +38,18 @@ async fn nodes_with_the_disks_of_one_another_end_by_themselves_and_have_their_ow
     );
     assert!(record.healed && record.healing[0] == "each has its own data again", "{record:#?}");
     assert_eq!(exits.recv().await.unwrap().excuse.as_deref(), Some("fault 1 (disk-swap)"));
-    assert!(lab.gone().is_empty());
+    assert!(testbed.gone().is_empty());
     for node in ["n1", "n2", "n3"] {
         let name = std::fs::read_to_string(folder.path().join(node).join("data/name")).unwrap();
         assert_eq!(name, format!("{node}-is-here"));
     }
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_node_that_stays_down_after_damage_counts_against_the_budget_until_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of_owners(3, folder.path()).await;
+    let testbed = testbed_of_owners(3, folder.path()).await;
     let specs = serde_json::json!([
         {"kind": "bit-flip", "target": "n1", "at": "0s", "for": "50ms"},
         {"kind": "kill", "target": "n2", "after": {"fault": 1, "by": "1s"}, "for": "50ms"},
@@ -58,31 +58,32 @@ async fn a_node_that_stays_down_after_damage_counts_against_the_budget_until_the
     let specs: Vec<FaultSpec> = serde_json::from_value(specs).unwrap();
     let at_most = Some(AtMost::Minority);
     let options = PlanOptions {
-        mode: lab.mode(),
-        disk: lab.disk(),
+        mode: testbed.mode(),
+        disk: testbed.disk(),
         clocks: Clocks::Shiftable,
         duration: Duration::from_millis(2500),
         at_most,
         reconfigurable: true,
         seed: 7,
     };
-    let planned = plan(&specs, lab.topology(), &options).unwrap();
+    let planned = plan(&specs, testbed.topology(), &options).unwrap();
     let recorder = Notes::new() as Arc<dyn Recorder>;
     let (directory, never) = (Arc::new(Leader(None)), std::future::pending());
-    let records = run(&planned, Arc::clone(&lab), directory, recorder, Instant::now(), at_most, never).await;
+    let records =
+        run(&planned, Arc::clone(&testbed), directory, recorder, Instant::now(), at_most, never).await;
     let [flip, other, same] = &records[..] else { panic!("{records:#?}") };
     assert!(flip.healed && flip.healing[1].contains("exit code 7"), "{flip:#?}");
     assert!(other.started.is_none() && other.notes[0].contains("2 of 3 nodes, and 1 may be"), "{other:#?}");
     assert!(same.started.is_some(), "it is down already: {same:#?}");
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }
 
 /// A lab with disks in memory, of nodes that write their name into their folder once, durably, and start on nothing but
 /// that.
 #[cfg(target_os = "linux")]
-async fn lab_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Lab> {
-    let lab = Arc::new(empty_lab(nodes, crate::network::Network::Lab).await);
-    let names: Vec<String> = lab.topology().names().map(str::to_owned).collect();
+async fn testbed_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Testbed> {
+    let testbed = Arc::new(empty_testbed(nodes, crate::network::Network::Lab).await);
+    let names: Vec<String> = testbed.topology().names().map(str::to_owned).collect();
     for node in names {
         let own = folder.join(&node);
         let data = own.join("data");
@@ -92,12 +93,12 @@ async fn lab_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Lab> {
             "cd {}; [ -f name ] || {{ {write}; }}; [ $(cat name) = {node}-is-here ] || exit 7; exec sleep 1000",
             data.display()
         );
-        lab.spawn(&node, shell(&script, &own)).await.unwrap();
+        testbed.spawn(&node, shell(&script, &own)).await.unwrap();
         while !data.join("written").exists() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
-    lab
+    testbed
 }
 
 #[cfg(target_os = "linux")]
@@ -110,7 +111,7 @@ fn disks_are_swapped_whatever_else_hurts_them() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let lab = lab_of_durable_owners(3, folder.path()).await;
+        let testbed = testbed_of_durable_owners(3, folder.path()).await;
         let specs = serde_json::json!([
             {"kind": "power-loss", "target": "n1", "at": "0s", "for": "800ms"},
             {"kind": "full", "target": "all", "at": "50ms", "for": "1200ms"},
@@ -121,7 +122,7 @@ fn disks_are_swapped_whatever_else_hurts_them() {
             {"kind": "torn-write", "target": "n2", "at": "500ms", "for": "700ms"},
             {"kind": "rolling-restart", "at": "600ms", "for": "600ms"},
         ]);
-        let records = carry_out(specs, &lab, None, &Notes::new()).await;
+        let records = carry_out(specs, &testbed, None, &Notes::new()).await;
         assert!(records.iter().all(|record| record.healed), "{records:#?}");
         assert!(records.iter().all(|r| !r.evidence.is_empty() || !r.notes.is_empty()), "{records:#?}");
         let told = |place: usize, word: &str| {
@@ -132,11 +133,11 @@ fn disks_are_swapped_whatever_else_hurts_them() {
         assert!(told(3, "n1: n1 stays down until fault 1 ends"), "{records:#?}");
         assert!(told(3, "until fault 5 ends"), "not its own yet: {records:#?}");
         assert!(told(4, "each has its own data again"), "{records:#?}");
-        assert!(lab.revive().await.unwrap().gone.is_empty());
+        assert!(testbed.revive().await.unwrap().gone.is_empty());
         for node in ["n1", "n2", "n3"] {
-            assert!(lab.pid(node).await.is_some(), "{node} lives on its own data");
+            assert!(testbed.pid(node).await.is_some(), "{node} lives on its own data");
         }
-        lab.stop().await.unwrap();
+        testbed.stop().await.unwrap();
         for node in ["n1", "n2", "n3"] {
             let name = std::fs::read_to_string(folder.path().join(node).join("data/name")).unwrap();
             assert_eq!(name, format!("{node}-is-here"));

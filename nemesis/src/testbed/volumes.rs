@@ -3,7 +3,7 @@
 //! Faults that swap disks may overlap: what a node has is what all swaps in force make of the cluster together, in the
 //! order in which they began, whichever of them ends first. Damage stays with the data wherever they go.
 
-use crate::network::Claim;
+use crate::claim::Claim;
 use std::collections::BTreeMap;
 
 /// The disks of a cluster and where they are. A disk is named after the node that it belongs to.

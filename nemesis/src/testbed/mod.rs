@@ -9,14 +9,16 @@ mod revival;
 mod swaps;
 mod volumes;
 
+use crate::claim::Claim;
 use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
 use crate::network::{
-    Claim, LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
-    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, entering_took, inside_lab,
-    make_room, most_nodes, needed_files, probe,
+    LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
+    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, make_room, most_nodes,
+    needed_files, probe,
 };
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
+use crate::reexec::{entering_took, inside_lab};
 use crate::spec::{Delay, Links};
 use crate::topology::Topology;
 pub use revival::{Gone, Revival};
@@ -37,7 +39,7 @@ const PORTS_MAX: u16 = 10_000;
 
 /// What a lab is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabConfig {
+pub struct TestbedConfig {
     /// The network that was asked for.
     pub network: Network,
     /// The nodes.
@@ -64,7 +66,7 @@ pub struct LabConfig {
 
 /// Why the lab could not do something.
 #[derive(Debug, thiserror::Error)]
-pub enum LabError {
+pub enum TestbedError {
     /// The network cannot be had.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -158,7 +160,7 @@ pub enum LabError {
 
 /// A running lab. It ends when dropped: links, connections, and every process it started.
 #[derive(Debug)]
-pub struct Lab {
+pub struct Testbed {
     mode: Mode,
     took: Duration,
     disk: DiskMode,
@@ -186,15 +188,15 @@ struct Node {
     process: tokio::sync::Mutex<NodeProcess>,
 }
 
-impl Lab {
+impl Testbed {
     /// Takes the ports and makes the links. Starts no node yet: each needs addresses that are only known now.
-    pub async fn start(config: LabConfig) -> Result<Self, LabError> {
+    pub async fn start(config: TestbedConfig) -> Result<Self, TestbedError> {
         let mode = config.network.choose()?;
         let began = Instant::now();
         let disk = config.disk.choose(mode)?;
         let base = Delay::from(config.links);
         if mode == Mode::Host && !base.is_zero() {
-            return Err(LabError::PlainLinks);
+            return Err(TestbedError::PlainLinks);
         }
         let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
         room_for(mode, names.len())?;
@@ -229,7 +231,7 @@ impl Lab {
             wires,
             volumes: Mutex::default(),
             swapping: tokio::sync::Mutex::default(),
-            spawner: Spawner::start().map_err(LabError::Thread)?,
+            spawner: Spawner::start().map_err(TestbedError::Thread)?,
             exits: Mutex::new(Some(exits)),
             _ports: ports,
         })
@@ -289,7 +291,7 @@ impl Lab {
     }
 
     /// Starts a node's process and gives its id.
-    pub async fn spawn(&self, node: &str, command: ProcessCommand) -> Result<u32, LabError> {
+    pub async fn spawn(&self, node: &str, command: ProcessCommand) -> Result<u32, TestbedError> {
         Ok(self.node(node).process.lock().await.spawn(command, &self.spawner).await?)
     }
 
@@ -299,7 +301,7 @@ impl Lab {
     }
 
     /// Starts a node that was [prepared](Self::prepare), unless it was started before.
-    pub async fn wake(&self, node: &str) -> Result<Effect, LabError> {
+    pub async fn wake(&self, node: &str) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.wake(&self.spawner).await?)
     }
 
@@ -327,27 +329,27 @@ impl Lab {
     }
 
     /// SIGKILL. The node stays down until every claim on it has ended in a [`restart`](Self::restart).
-    pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.kill(claim).await?)
     }
 
     /// SIGTERM, and SIGKILL for one that does not go. The node stays down as after [`kill`](Self::kill).
-    pub async fn stop_node(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn stop_node(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.stop(claim).await?)
     }
 
     /// Lets go of a kill, and starts the node again on the same data if no other fault holds it down.
-    pub async fn restart(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn restart(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.restart(claim, &self.spawner).await?)
     }
 
     /// SIGSTOP. The node stands still until every claim on it has ended in a [`resume`](Self::resume).
-    pub async fn pause(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn pause(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.pause(claim).await?)
     }
 
     /// Lets go of a pause, and lets the node go on if no other fault pauses it.
-    pub async fn resume(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn resume(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.resume(claim).await?)
     }
 
@@ -392,7 +394,7 @@ impl Lab {
     }
 
     /// Takes every fault off: links first, then disks, pauses and kills. Says what there was to heal.
-    pub async fn heal_all(&self) -> Result<Vec<String>, LabError> {
+    pub async fn heal_all(&self) -> Result<Vec<String>, TestbedError> {
         let mut healed: Vec<String> =
             self.wires.release_all().iter().map(|link| format!("{link} healed")).collect();
         let mut first_error = None;
@@ -430,7 +432,7 @@ impl Lab {
     /// Kills every process and makes sure that none is left; what disks in memory hold is then written into the nodes'
     /// data folders. Dropping the lab does the same, without an answer and
     /// without what was in memory.
-    pub async fn stop(&self) -> Result<(), LabError> {
+    pub async fn stop(&self) -> Result<(), TestbedError> {
         for node in self.nodes.values() {
             node.process.lock().await.order_end();
         }
@@ -441,16 +443,16 @@ impl Lab {
             }
         }
         if !alive.is_empty() {
-            return Err(LabError::StillAlive { nodes: alive });
+            return Err(TestbedError::StillAlive { nodes: alive });
         }
         self.save_disks().await
     }
 }
 
 /// Makes room for the open files that so many nodes take.
-fn room_for(mode: Mode, nodes: usize) -> Result<(), LabError> {
+fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
     let needed = needed_files(mode, nodes as u64);
-    make_room(needed).map_err(|allowed| LabError::TooFewFiles {
+    make_room(needed).map_err(|allowed| TestbedError::TooFewFiles {
         nodes,
         needed,
         allowed,
@@ -463,12 +465,12 @@ fn room_for(mode: Mode, nodes: usize) -> Result<(), LabError> {
 type Made = (Wires, Vec<SocketAddr>, Option<PortBlock>);
 
 /// A network of the lab's own, in the namespaces that this process is in.
-async fn switched(config: &LabConfig, nodes: Vec<String>, base: Delay) -> Result<Made, LabError> {
+async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Result<Made, TestbedError> {
     if !inside_lab() {
-        return Err(LabError::Outside);
+        return Err(TestbedError::Outside);
     }
     if nodes.len() > NODES_MAX {
-        return Err(LabError::TooManyNodes { nodes: nodes.len(), most: NODES_MAX, mode: Mode::Lab });
+        return Err(TestbedError::TooManyNodes { nodes: nodes.len(), most: NODES_MAX, mode: Mode::Lab });
     }
     let plan = Plan {
         nodes,
@@ -489,14 +491,14 @@ async fn switched(config: &LabConfig, nodes: Vec<String>, base: Delay) -> Result
 }
 
 /// Ports on loopback, with a proxy in each directed link if the mode says so.
-async fn on_loopback(config: &LabConfig, mode: Mode, base: Delay) -> Result<Made, LabError> {
+async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<Made, TestbedError> {
     let count = config.topology.nodes.len();
     let links = if mode == Mode::Proxy { count.saturating_mul(count - count.min(1)) } else { 0 };
     let ports = u16::try_from(count + links).ok().filter(|ports| *ports <= PORTS_MAX);
     let ports = ports.ok_or_else(|| {
         let most = usize::from(PORTS_MAX);
         let most = if mode == Mode::Proxy { most.isqrt() } else { most };
-        LabError::TooManyNodes { nodes: count, most, mode }
+        TestbedError::TooManyNodes { nodes: count, most, mode }
     })?;
     let block = match config.base_port {
         Some(base_port) => PortBlock::at(base_port, ports)?,
@@ -518,7 +520,7 @@ async fn on_loopback(config: &LabConfig, mode: Mode, base: Delay) -> Result<Made
     Ok((Wires::Proxies(proxies), addresses, Some(block)))
 }
 
-impl Drop for Lab {
+impl Drop for Testbed {
     fn drop(&mut self) {
         for node in self.nodes.values_mut() {
             node.process.get_mut().order_end();

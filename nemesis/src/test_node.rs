@@ -2,10 +2,10 @@
 
 use crate::clock::ProcessClock;
 use crate::disk::{Disk, DiskModel};
-use crate::lab::{Lab, LabConfig};
 use crate::network::Network;
 use crate::process::ProcessCommand;
 use crate::spec::Links;
+use crate::testbed::{Testbed, TestbedConfig};
 use crate::topology::Topology;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_millis(5);
 /// Not a test: the node that the tests start. Answers every request with its own bytes, and talks to its peers.
 #[test]
 #[ignore = "started by other tests as a process of its own"]
-fn pretend_node() {
+fn test_node() {
     let Ok(address) = std::env::var(ADDRESS) else { return };
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
@@ -60,14 +60,14 @@ fn talk_to(peer: &str) -> ! {
 }
 
 /// The command that starts the pretended node `name` of a lab, which talks to the others if it is not quiet.
-pub(crate) fn node(lab: &Lab, name: &str, folder: &Path, quiet: bool) -> ProcessCommand {
-    let others = lab.topology().names().filter(|other| *other != name && !quiet);
-    let peers: Vec<String> = others.map(|other| lab.peer_address(name, other).to_string()).collect();
+pub(crate) fn node(testbed: &Testbed, name: &str, folder: &Path, quiet: bool) -> ProcessCommand {
+    let others = testbed.topology().names().filter(|other| *other != name && !quiet);
+    let peers: Vec<String> = others.map(|other| testbed.peer_address(name, other).to_string()).collect();
     ProcessCommand {
         program: std::env::current_exe().unwrap(),
         args: ["pretend::pretend_node", "--exact", "--ignored", "--nocapture"].map(Into::into).to_vec(),
         env: vec![
-            (ADDRESS.into(), lab.listen_address(name).to_string().into()),
+            (ADDRESS.into(), testbed.listen_address(name).to_string().into()),
             (PEERS.into(), peers.join(",").into()),
         ],
         output: folder.join(format!("{name}.log")),
@@ -78,8 +78,8 @@ pub(crate) fn node(lab: &Lab, name: &str, folder: &Path, quiet: bool) -> Process
 
 /// The same as a daemon that a shell starts and forgets, while it stands there itself.
 #[cfg(target_os = "linux")]
-pub(crate) fn daemon(lab: &Lab, name: &str, folder: &Path) -> ProcessCommand {
-    let node = node(lab, name, folder, true);
+pub(crate) fn daemon(testbed: &Testbed, name: &str, folder: &Path) -> ProcessCommand {
+    let node = node(testbed, name, folder, true);
     let args = node.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
     let script = format!("setsid -f {} {args}; exec sleep 1000", node.program.display());
     ProcessCommand { env: node.env, ..shell(&script, folder) }
@@ -98,10 +98,10 @@ pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
 }
 
 /// A lab of `n` nodes, none of them started.
-pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
+pub(crate) async fn empty_testbed(n: usize, network: Network) -> Testbed {
     let topology = Topology::new((1..=n).map(|i| (format!("n{i}"), ["replica", "leader"])));
     let probe = Some(b"anybody there?".to_vec());
-    let config = LabConfig {
+    let config = TestbedConfig {
         network,
         topology,
         links: Links::default(),
@@ -113,34 +113,34 @@ pub(crate) async fn empty_lab(n: usize, network: Network) -> Lab {
         seed: 7,
         probe,
     };
-    Lab::start(config).await.unwrap()
+    Testbed::start(config).await.unwrap()
 }
 
 /// A lab of `n` pretended nodes that answer, and talk to each other.
-pub(crate) async fn lab_of(n: usize, network: Network, folder: &Path) -> Lab {
-    started(empty_lab(n, network).await, folder, false).await
+pub(crate) async fn testbed_of(n: usize, network: Network, folder: &Path) -> Testbed {
+    started(empty_testbed(n, network).await, folder, false).await
 }
 
 /// A lab of `n` pretended nodes that answer, and never talk to each other.
-pub(crate) async fn quiet_lab_of(n: usize, network: Network, folder: &Path) -> Lab {
-    started(empty_lab(n, network).await, folder, true).await
+pub(crate) async fn quiet_testbed_of(n: usize, network: Network, folder: &Path) -> Testbed {
+    started(empty_testbed(n, network).await, folder, true).await
 }
 
-async fn started(lab: Lab, folder: &Path, quiet: bool) -> Lab {
-    let names: Vec<String> = lab.topology().names().map(str::to_owned).collect();
+async fn started(testbed: Testbed, folder: &Path, quiet: bool) -> Testbed {
+    let names: Vec<String> = testbed.topology().names().map(str::to_owned).collect();
     for name in &names {
-        lab.spawn(name, node(&lab, name, folder, quiet)).await.unwrap();
+        testbed.spawn(name, node(&testbed, name, folder, quiet)).await.unwrap();
     }
     for name in &names {
-        answers(&lab, name).await;
+        answers(&testbed, name).await;
     }
-    lab
+    testbed
 }
 
 /// Waits until a node answers.
-pub(crate) async fn answers(lab: &Lab, name: &str) {
+pub(crate) async fn answers(testbed: &Testbed, name: &str) {
     let asking = async {
-        while !lab.probe_node(name, Duration::from_secs(1)).await.unwrap().answered() {
+        while !testbed.probe_node(name, Duration::from_secs(1)).await.unwrap().answered() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

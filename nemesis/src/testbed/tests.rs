@@ -4,7 +4,7 @@
 mod daemons;
 
 use super::*;
-use crate::pretend::{answers, empty_lab, lab_of, node, shell};
+use crate::test_node::{answers, empty_testbed, node, shell, testbed_of};
 use std::net::TcpListener;
 use tokio::net::TcpStream;
 
@@ -22,96 +22,96 @@ fn lives(pid: u32) -> bool {
 #[tokio::test]
 async fn a_killed_node_comes_back_under_a_new_pid_and_goes_on_with_its_log() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    let pid = lab.spawn("n1", sleeper(folder.path())).await.unwrap();
+    let testbed = empty_testbed(1, Network::Host).await;
+    let pid = testbed.spawn("n1", sleeper(folder.path())).await.unwrap();
     let output = || std::fs::read_to_string(folder.path().join("output.log")).unwrap();
     while output() != "started\n" {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let killed = lab.kill("n1", 1).await.unwrap();
+    let killed = testbed.kill("n1", 1).await.unwrap();
     assert_eq!(killed, Effect::seen(format!("pid {pid} ended by signal 9")));
-    assert_eq!(lab.pid("n1").await, None);
-    let back = lab.restart("n1", 1).await.unwrap();
-    let new_pid = lab.pid("n1").await.unwrap();
+    assert_eq!(testbed.pid("n1").await, None);
+    let back = testbed.restart("n1", 1).await.unwrap();
+    let new_pid = testbed.pid("n1").await.unwrap();
     assert_ne!(new_pid, pid);
     assert_eq!(back, Effect::seen(format!("new pid {new_pid} (incarnation 2)")));
     while output() != "started\nstarted\n" {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    lab.stop().await.unwrap();
-    assert_eq!(lab.pid("n1").await, None);
+    testbed.stop().await.unwrap();
+    assert_eq!(testbed.pid("n1").await, None);
 }
 
 #[tokio::test]
 async fn a_paused_node_is_seen_to_stand_still_and_to_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(1, Network::Host, folder.path()).await;
-    let paused = lab.pause("n1", 1).await.unwrap();
+    let testbed = testbed_of(1, Network::Host, folder.path()).await;
+    let paused = testbed.pause("n1", 1).await.unwrap();
     assert!(paused.evidence[0].starts_with("state T in "), "{paused:?}");
-    assert!(!lab.could_answer("n1").await);
+    assert!(!testbed.could_answer("n1").await);
     let patience = Duration::from_millis(50);
-    assert_eq!(lab.probe_node("n1", patience).await, Some(Probe::Silent(patience)));
-    let resumed = lab.resume("n1", 1).await.unwrap();
+    assert_eq!(testbed.probe_node("n1", patience).await, Some(Probe::Silent(patience)));
+    let resumed = testbed.resume("n1", 1).await.unwrap();
     assert!(resumed.evidence[0].starts_with("state "), "{resumed:?}");
     assert!(!resumed.evidence[0].starts_with("state T"), "{resumed:?}");
-    answers(&lab, "n1").await;
+    answers(&testbed, "n1").await;
 }
 
 #[tokio::test]
 async fn overlapping_faults_hold_a_node_until_the_last_of_them_ends() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(1, Network::Host, folder.path()).await;
-    lab.kill("n1", 1).await.unwrap();
-    assert!(lab.kill("n1", 2).await.unwrap().evidence[0].contains("was down already"));
-    assert!(lab.restart("n1", 1).await.unwrap().evidence[0].contains("stays down until fault 2"));
-    assert_eq!(lab.pid("n1").await, None);
-    lab.restart("n1", 2).await.unwrap();
-    answers(&lab, "n1").await;
-    lab.pause("n1", 3).await.unwrap();
-    lab.pause("n1", 4).await.unwrap();
-    lab.resume("n1", 3).await.unwrap();
-    assert!(!lab.could_answer("n1").await);
-    lab.resume("n1", 4).await.unwrap();
-    answers(&lab, "n1").await;
+    let testbed = testbed_of(1, Network::Host, folder.path()).await;
+    testbed.kill("n1", 1).await.unwrap();
+    assert!(testbed.kill("n1", 2).await.unwrap().evidence[0].contains("was down already"));
+    assert!(testbed.restart("n1", 1).await.unwrap().evidence[0].contains("stays down until fault 2"));
+    assert_eq!(testbed.pid("n1").await, None);
+    testbed.restart("n1", 2).await.unwrap();
+    answers(&testbed, "n1").await;
+    testbed.pause("n1", 3).await.unwrap();
+    testbed.pause("n1", 4).await.unwrap();
+    testbed.resume("n1", 3).await.unwrap();
+    assert!(!testbed.could_answer("n1").await);
+    testbed.resume("n1", 4).await.unwrap();
+    answers(&testbed, "n1").await;
 }
 
 #[tokio::test]
 async fn a_paused_node_can_be_killed_and_comes_back_paused() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(1, Network::Host, folder.path()).await;
-    lab.pause("n1", 1).await.unwrap();
-    assert!(lab.kill("n1", 2).await.unwrap().evidence[0].ends_with("ended by signal 9"));
-    let back = lab.restart("n1", 2).await.unwrap();
+    let testbed = testbed_of(1, Network::Host, folder.path()).await;
+    testbed.pause("n1", 1).await.unwrap();
+    assert!(testbed.kill("n1", 2).await.unwrap().evidence[0].ends_with("ended by signal 9"));
+    let back = testbed.restart("n1", 2).await.unwrap();
     assert!(back.evidence[1].starts_with("state T in "), "{back:?}");
-    lab.resume("n1", 1).await.unwrap();
-    answers(&lab, "n1").await;
+    testbed.resume("n1", 1).await.unwrap();
+    answers(&testbed, "n1").await;
 }
 
 #[tokio::test]
 async fn a_paused_node_hears_that_it_is_to_end() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(1, Network::Host, folder.path()).await;
-    lab.pause("n1", 1).await.unwrap();
-    let ended = lab.stop_node("n1", 2).await.unwrap();
+    let testbed = testbed_of(1, Network::Host, folder.path()).await;
+    testbed.pause("n1", 1).await.unwrap();
+    let ended = testbed.stop_node("n1", 2).await.unwrap();
     assert!(ended.evidence[0].ends_with("ended by signal 15") && ended.note.is_none(), "{ended:?}");
-    lab.restart("n1", 2).await.unwrap();
-    assert!(!lab.could_answer("n1").await, "it stands still as long as the pause lasts");
-    lab.resume("n1", 1).await.unwrap();
-    answers(&lab, "n1").await;
+    testbed.restart("n1", 2).await.unwrap();
+    assert!(!testbed.could_answer("n1").await, "it stands still as long as the pause lasts");
+    testbed.resume("n1", 1).await.unwrap();
+    answers(&testbed, "n1").await;
 }
 
 #[tokio::test]
 async fn a_spare_node_wakes_when_no_fault_holds_it() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    lab.prepare("n1", crate::pretend::node(&lab, "n1", folder.path(), false)).await;
-    assert!(lab.kill("n1", 1).await.unwrap().evidence.is_empty());
-    assert!(lab.damage("n1", 2, &flip()).await.unwrap().note.unwrap().contains("was never started"));
-    assert!(lab.wake("n1").await.unwrap().evidence[0].contains("stays down until fault 1"));
-    lab.restart("n1", 1).await.unwrap();
-    assert_eq!(lab.pid("n1").await, None);
-    lab.restart("n1", 2).await.unwrap();
-    answers(&lab, "n1").await;
+    let testbed = empty_testbed(1, Network::Host).await;
+    testbed.prepare("n1", crate::test_node::node(&testbed, "n1", folder.path(), false)).await;
+    assert!(testbed.kill("n1", 1).await.unwrap().evidence.is_empty());
+    assert!(testbed.damage("n1", 2, &flip()).await.unwrap().note.unwrap().contains("was never started"));
+    assert!(testbed.wake("n1").await.unwrap().evidence[0].contains("stays down until fault 1"));
+    testbed.restart("n1", 1).await.unwrap();
+    assert_eq!(testbed.pid("n1").await, None);
+    testbed.restart("n1", 2).await.unwrap();
+    answers(&testbed, "n1").await;
 }
 
 fn flip() -> crate::disk::Damage {
@@ -121,25 +121,25 @@ fn flip() -> crate::disk::Damage {
 #[tokio::test]
 async fn a_dead_node_gives_no_evidence_of_a_pause_or_a_kill_and_may_be_resumed() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    let mut exits = lab.take_exits().unwrap();
-    lab.spawn("n1", shell("exit 7", folder.path())).await.unwrap();
+    let testbed = empty_testbed(1, Network::Host).await;
+    let mut exits = testbed.take_exits().unwrap();
+    testbed.spawn("n1", shell("exit 7", folder.path())).await.unwrap();
     exits.recv().await.unwrap();
-    for effect in [lab.pause("n1", 1).await.unwrap(), lab.kill("n1", 2).await.unwrap()] {
+    for effect in [testbed.pause("n1", 1).await.unwrap(), testbed.kill("n1", 2).await.unwrap()] {
         assert!(effect.evidence.is_empty() && effect.note.is_some(), "{effect:?}");
     }
-    assert!(lab.resume("n1", 1).await.is_ok());
+    assert!(testbed.resume("n1", 1).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(2, Network::Host).await;
-    let mut exits = lab.take_exits().unwrap();
-    assert!(lab.take_exits().is_none());
-    lab.spawn("n1", sleeper(folder.path())).await.unwrap();
-    lab.kill("n1", 1).await.unwrap();
-    let pid = lab.spawn("n2", shell("exit 101", folder.path())).await.unwrap();
+    let testbed = empty_testbed(2, Network::Host).await;
+    let mut exits = testbed.take_exits().unwrap();
+    assert!(testbed.take_exits().is_none());
+    testbed.spawn("n1", sleeper(folder.path())).await.unwrap();
+    testbed.kill("n1", 1).await.unwrap();
+    let pid = testbed.spawn("n2", shell("exit 101", folder.path())).await.unwrap();
     let exit = exits.recv().await.unwrap();
     let expected =
         Exit { node: "n2".to_owned(), pid, incarnation: 1, how: "exit code 101".to_owned(), excuse: None };
@@ -152,10 +152,10 @@ async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_no
 #[tokio::test]
 async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(2, Network::Proxy).await;
-    let pid = lab.spawn("n1", shell("sleep 1000 & echo $!; wait", folder.path())).await.unwrap();
-    let paused = lab.spawn("n2", sleeper(folder.path())).await.unwrap();
-    lab.pause("n2", 1).await.unwrap();
+    let testbed = empty_testbed(2, Network::Proxy).await;
+    let pid = testbed.spawn("n1", shell("sleep 1000 & echo $!; wait", folder.path())).await.unwrap();
+    let paused = testbed.spawn("n2", sleeper(folder.path())).await.unwrap();
+    testbed.pause("n2", 1).await.unwrap();
     let output = folder.path().join("output.log");
     let grandchild: u32 = loop {
         let text = std::fs::read_to_string(&output).unwrap();
@@ -165,7 +165,7 @@ async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
     assert!(lives(pid) && lives(paused) && lives(grandchild));
-    drop(lab);
+    drop(testbed);
     assert!(!lives(pid) && !lives(paused));
     while lives(grandchild) {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -175,62 +175,62 @@ async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
 #[tokio::test]
 async fn a_node_that_wants_to_die_with_its_parent_outlives_the_thread_that_asked_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = std::sync::Arc::new(empty_lab(1, Network::Host).await);
-    let (theirs, command) = (std::sync::Arc::clone(&lab), node(&lab, "n1", folder.path(), true));
+    let testbed = std::sync::Arc::new(empty_testbed(1, Network::Host).await);
+    let (theirs, command) = (std::sync::Arc::clone(&testbed), node(&testbed, "n1", folder.path(), true));
     let runtime = tokio::runtime::Handle::current();
     let asking = std::thread::spawn(move || runtime.block_on(theirs.spawn("n1", command)));
     while !asking.is_finished() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let pid = asking.join().unwrap().unwrap();
-    answers(&lab, "n1").await;
-    assert_eq!(lab.pid("n1").await, Some(pid));
+    answers(&testbed, "n1").await;
+    assert_eq!(testbed.pid("n1").await, Some(pid));
 }
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_named_with_its_node() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
+    let testbed = empty_testbed(1, Network::Host).await;
     let command = ProcessCommand { program: "/no/such/program".into(), ..sleeper(folder.path()) };
-    let error = lab.spawn("n1", command).await.unwrap_err().to_string();
+    let error = testbed.spawn("n1", command).await.unwrap_err().to_string();
     assert!(error.contains("n1") && error.contains("/no/such/program"), "{error}");
-    let error = lab.restart("n1", 1).await.unwrap_err().to_string();
+    let error = testbed.restart("n1", 1).await.unwrap_err().to_string();
     assert!(error.contains("/no/such/program"), "{error}");
 }
 
 #[tokio::test]
 async fn peers_are_reached_through_proxies_and_clients_reach_nodes_directly() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(2, Network::Proxy, folder.path()).await;
-    assert_eq!(lab.mode(), Mode::Proxy);
-    assert_ne!(lab.peer_address("n1", "n2"), lab.listen_address("n2"));
-    assert_eq!(lab.peer_address("n1", "n1"), lab.listen_address("n1"));
+    let testbed = testbed_of(2, Network::Proxy, folder.path()).await;
+    assert_eq!(testbed.mode(), Mode::Proxy);
+    assert_ne!(testbed.peer_address("n1", "n2"), testbed.listen_address("n2"));
+    assert_eq!(testbed.peer_address("n1", "n1"), testbed.listen_address("n1"));
     let link = Link::new("n1", "n2");
-    lab.apply(&link, 1, LinkFault::Stall);
+    testbed.apply(&link, 1, LinkFault::Stall);
     let patience = Duration::from_millis(50);
-    assert_eq!(lab.probe(&link, patience).await, Some(Probe::Silent(patience)));
-    assert!(lab.probe(&Link::new("n2", "n1"), Duration::from_secs(5)).await.unwrap().answered());
-    answers(&lab, "n2").await;
-    assert_eq!(lab.heal_all().await.unwrap(), ["n1→n2 healed"]);
-    assert!(lab.probe(&link, Duration::from_secs(5)).await.unwrap().answered());
+    assert_eq!(testbed.probe(&link, patience).await, Some(Probe::Silent(patience)));
+    assert!(testbed.probe(&Link::new("n2", "n1"), Duration::from_secs(5)).await.unwrap().answered());
+    answers(&testbed, "n2").await;
+    assert_eq!(testbed.heal_all().await.unwrap(), ["n1→n2 healed"]);
+    assert!(testbed.probe(&link, Duration::from_secs(5)).await.unwrap().answered());
 }
 
 #[tokio::test]
 async fn a_connection_through_a_proxy_ends_when_the_node_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = lab_of(2, Network::Proxy, folder.path()).await;
-    let mut stream = TcpStream::connect(lab.peer_address("n1", "n2")).await.unwrap();
+    let testbed = testbed_of(2, Network::Proxy, folder.path()).await;
+    let mut stream = TcpStream::connect(testbed.peer_address("n1", "n2")).await.unwrap();
     let mut byte = [7];
     tokio::io::AsyncWriteExt::write_all(&mut stream, &byte).await.unwrap();
     tokio::io::AsyncReadExt::read_exact(&mut stream, &mut byte).await.unwrap();
-    lab.kill("n2", 1).await.unwrap();
+    testbed.kill("n2", 1).await.unwrap();
     assert!(matches!(tokio::io::AsyncReadExt::read(&mut stream, &mut byte).await, Ok(0) | Err(_)));
 }
 
 #[tokio::test]
 async fn a_chosen_port_in_use_is_refused_with_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let config = LabConfig {
+    let config = TestbedConfig {
         disk: Disk::Auto,
         disk_model: DiskModel::default(),
         network: Network::Host,
@@ -242,9 +242,9 @@ async fn a_chosen_port_in_use_is_refused_with_the_remedy() {
         seed: 7,
         probe: None,
     };
-    let error = Lab::start(config.clone()).await.unwrap_err().to_string();
+    let error = Testbed::start(config.clone()).await.unwrap_err().to_string();
     assert!(error.contains("base-port"), "{error}");
     let links = Links { delay: Duration::from_millis(1), jitter: Duration::ZERO };
-    let error = Lab::start(LabConfig { base_port: None, links, ..config }).await.unwrap_err();
-    assert!(matches!(error, LabError::PlainLinks));
+    let error = Testbed::start(TestbedConfig { base_port: None, links, ..config }).await.unwrap_err();
+    assert!(matches!(error, TestbedError::PlainLinks));
 }

@@ -1,7 +1,8 @@
 //! Starts nodes again that ended because of a fault that is over, and finds out who stays down.
 
-use super::{Lab, LabError};
-use crate::network::{Claim, Probe};
+use super::{Testbed, TestbedError};
+use crate::claim::Claim;
+use crate::network::Probe;
 use crate::vocabulary::Kind;
 use history::{Event, Kind as EventKind, Process};
 use serde_json::json;
@@ -69,10 +70,10 @@ enum State {
     Ended(Gone),
 }
 
-impl Lab {
+impl Testbed {
     /// Starts each node again, once, that ended by itself because its disk was full, failed or was another's. Called when
     /// everything is healed. Nodes whose data were damaged, and those that ended without a reason, stay down.
-    pub async fn revive(&self) -> Result<Revival, LabError> {
+    pub async fn revive(&self) -> Result<Revival, TestbedError> {
         let began = Instant::now();
         let mut revival = Revival::default();
         let mut tried = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! Processes that leave their parent, their group and their session behind are still their node's.
 
 use super::*;
-use crate::pretend::daemon;
+use crate::test_node::daemon;
 use std::path::Path;
 
 /// A guard is this program once more, so it must play its part.
@@ -43,18 +43,18 @@ async fn a_daemon_is_paused_and_killed_with_its_node() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    lab.spawn("n1", with_daemon(folder.path())).await.unwrap();
+    let testbed = empty_testbed(1, Network::Host).await;
+    testbed.spawn("n1", with_daemon(folder.path())).await.unwrap();
     let daemon = id_in(folder.path()).await;
-    let paused = lab.pause("n1", 1).await.unwrap();
+    let paused = testbed.pause("n1", 1).await.unwrap();
     assert!(paused.evidence[0].ends_with(", and one process more"), "{paused:?}");
     assert_eq!(state(daemon), 'T');
-    let resumed = lab.resume("n1", 1).await.unwrap();
+    let resumed = testbed.resume("n1", 1).await.unwrap();
     assert!(!resumed.evidence.is_empty() && state(daemon) != 'T', "{resumed:?}");
-    let killed = lab.kill("n1", 2).await.unwrap();
+    let killed = testbed.kill("n1", 2).await.unwrap();
     assert!(killed.evidence[0].ends_with("ended by signal 9, and one process more"), "{killed:?}");
     assert!(!lives(daemon));
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -63,11 +63,11 @@ async fn a_daemon_ends_with_the_bench() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    let pid = lab.spawn("n1", with_daemon(folder.path())).await.unwrap();
+    let testbed = empty_testbed(1, Network::Host).await;
+    let pid = testbed.spawn("n1", with_daemon(folder.path())).await.unwrap();
     let daemon = id_in(folder.path()).await;
     // What a killed bench leaves open is closed; here a lab that is dropped does as much.
-    drop(lab);
+    drop(testbed);
     assert!(!lives(pid) && !lives(daemon));
 }
 
@@ -77,12 +77,12 @@ async fn a_daemon_left_behind_is_told() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    let mut exits = lab.take_exits().unwrap();
-    lab.spawn("n1", shell("setsid -f sleep 1000", folder.path())).await.unwrap();
+    let testbed = empty_testbed(1, Network::Host).await;
+    let mut exits = testbed.take_exits().unwrap();
+    testbed.spawn("n1", shell("setsid -f sleep 1000", folder.path())).await.unwrap();
     let exit = exits.recv().await.unwrap();
     assert_eq!(exit.how, "exit code 0; a process that it had left behind was killed");
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -91,28 +91,28 @@ async fn a_serving_daemon_proves_no_fault() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    lab.spawn("n1", daemon(&lab, "n1", folder.path())).await.unwrap();
-    answers(&lab, "n1").await;
-    for effect in [lab.pause("n1", 1).await.unwrap(), lab.kill("n1", 2).await.unwrap()] {
+    let testbed = empty_testbed(1, Network::Host).await;
+    testbed.spawn("n1", daemon(&testbed, "n1", folder.path())).await.unwrap();
+    answers(&testbed, "n1").await;
+    for effect in [testbed.pause("n1", 1).await.unwrap(), testbed.kill("n1", 2).await.unwrap()] {
         assert!(effect.evidence.is_empty(), "{effect:?}");
         assert!(effect.note.as_ref().unwrap().contains("a daemon that left pid"), "{effect:?}");
     }
     // It was hit all the same.
-    let silent = lab.probe_node("n1", Duration::from_millis(100)).await.unwrap();
+    let silent = testbed.probe_node("n1", Duration::from_millis(100)).await.unwrap();
     assert_eq!(silent, Probe::Refused);
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_foreign_listener_proves_no_kill() {
     let folder = tempfile::tempdir().unwrap();
-    let lab = empty_lab(1, Network::Host).await;
-    let _somebody = TcpListener::bind(lab.listen_address("n1")).unwrap();
-    lab.spawn("n1", sleeper(folder.path())).await.unwrap();
-    for effect in [lab.pause("n1", 1).await.unwrap(), lab.kill("n1", 2).await.unwrap()] {
+    let testbed = empty_testbed(1, Network::Host).await;
+    let _somebody = TcpListener::bind(testbed.listen_address("n1")).unwrap();
+    testbed.spawn("n1", sleeper(folder.path())).await.unwrap();
+    for effect in [testbed.pause("n1", 1).await.unwrap(), testbed.kill("n1", 2).await.unwrap()] {
         assert!(effect.evidence.is_empty(), "{effect:?}");
         assert!(effect.note.as_ref().unwrap().contains("is no process of this node"), "{effect:?}");
     }
-    lab.stop().await.unwrap();
+    testbed.stop().await.unwrap();
 }

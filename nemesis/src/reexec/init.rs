@@ -1,6 +1,6 @@
-//! The first process of the lab: makes its mounts, starts the bench inside, buries the dead, and ends with it.
+//! PID 1 of the lab: makes its mounts, starts the bench inside, reaps zombies, and exits with its child.
 
-use super::enter::{INSIDE, STAGE};
+use super::{INSIDE, STAGE};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
 };
@@ -24,7 +24,7 @@ pub(super) fn run() -> u8 {
             .spawn()
     });
     match started {
-        Ok(bench) => bury_until(bench.id()),
+        Ok(bench) => reap_until(bench.id()),
         Err(error) => {
             eprintln!("error: lab: its first process failed: {error}");
             FAILED
@@ -33,7 +33,7 @@ pub(super) fn run() -> u8 {
 }
 
 /// The kernel ends this process when the outer one dies; the pipe does so where that came before it could be asked.
-pub(super) fn end_with_the_outer_process() -> io::Result<()> {
+pub(crate) fn end_with_the_outer_process() -> io::Result<()> {
     std::thread::Builder::new().name("outer".to_owned()).spawn(|| {
         // It holds the other end as long as it lives and never writes.
         while matches!(io::stdin().read(&mut [0]), Ok(1..)) {}
@@ -44,7 +44,7 @@ pub(super) fn end_with_the_outer_process() -> io::Result<()> {
 
 /// Mounts of the lab's own: what is mounted here is seen nowhere else, /proc shows its processes, and names are looked
 /// up in a file that only it has.
-pub(super) fn mounts() -> io::Result<()> {
+pub(crate) fn mounts() -> io::Result<()> {
     let said = |what: &'static str| {
         move |error: rustix::io::Errno| {
             let error = io::Error::from(error);
@@ -65,7 +65,7 @@ pub(super) fn mounts() -> io::Result<()> {
 }
 
 /// Reaps every process that ends here, also those whose parents died, until it is the bench.
-fn bury_until(bench: u32) -> u8 {
+fn reap_until(bench: u32) -> u8 {
     let bench = i32::try_from(bench).ok().and_then(Pid::from_raw);
     loop {
         match rustix::process::wait(WaitOptions::empty()) {

@@ -113,7 +113,7 @@ pub enum AskError {
 }
 
 /// Whether a cluster is kept in a folder.
-pub fn is_kept(folder: &Path) -> bool {
+pub fn is_listening(folder: &Path) -> bool {
     UnixStream::connect(folder.join(SOCKET)).is_ok()
 }
 

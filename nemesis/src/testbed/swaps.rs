@@ -1,26 +1,26 @@
 //! Moves data between nodes, so that each has what the swaps in force make of it.
 
 use super::data::data_of;
-use super::{Lab, LabError};
+use super::{Testbed, TestbedError};
+use crate::claim::Claim;
 use crate::disk::{self, Move};
-use crate::network::Claim;
 use crate::process::{Effect, NodeProcess};
 use crate::vocabulary::Kind;
 use std::collections::BTreeMap;
 use tokio::sync::MutexGuard;
 
-impl Lab {
+impl Testbed {
     /// SIGKILL to all of these nodes, and each gets what the one before it has, the first what the last has. They stay
     /// down like [killed](Self::kill) ones. Later they may end by themselves, for they may find out.
     pub async fn swap_disks(
         &self,
         nodes: &[String],
         claim: Claim,
-    ) -> Result<BTreeMap<String, Effect>, LabError> {
+    ) -> Result<BTreeMap<String, Effect>, TestbedError> {
         let _alone = self.swapping.lock().await;
         for node in nodes {
             let process = self.node(node).process.lock().await;
-            data_of(node, &process).map_err(|reason| LabError::NothingToSwap { reason })?;
+            data_of(node, &process).map_err(|reason| TestbedError::NothingToSwap { reason })?;
         }
         self.volumes().swap(claim, nodes);
         let moved = self.rearrange(claim).await;
@@ -31,14 +31,14 @@ impl Lab {
     }
 
     /// Ends a swap: SIGKILL to all whose data are not those that the swaps still in force give them, and they get these.
-    pub async fn swap_back(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, LabError> {
+    pub async fn swap_back(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, TestbedError> {
         let _alone = self.swapping.lock().await;
         self.volumes().end(Some(claim));
         self.rearrange(claim).await
     }
 
     /// Ends all swaps and starts the nodes again on their own data.
-    pub(super) async fn end_swaps(&self) -> Result<Vec<String>, LabError> {
+    pub(super) async fn end_swaps(&self) -> Result<Vec<String>, TestbedError> {
         let _alone = self.swapping.lock().await;
         self.volumes().end(None);
         // No fault has this number.
@@ -59,7 +59,7 @@ impl Lab {
     }
 
     /// Moves what is not where it should be, and says what each node got.
-    async fn rearrange(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, LabError> {
+    async fn rearrange(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, TestbedError> {
         let from = self.volumes().moves();
         let mut processes: BTreeMap<&str, MutexGuard<'_, NodeProcess>> = BTreeMap::new();
         let mut effects = BTreeMap::new();
@@ -101,16 +101,17 @@ impl Lab {
         &self,
         from: &BTreeMap<String, String>,
         processes: &BTreeMap<&str, MutexGuard<'_, NodeProcess>>,
-    ) -> Result<Vec<disk::HandedOn>, LabError> {
-        let folder =
-            |node: &str| data_of(node, &processes[node]).map_err(|reason| LabError::NothingToSwap { reason });
-        let moves: Result<Vec<Move>, LabError> =
+    ) -> Result<Vec<disk::HandedOn>, TestbedError> {
+        let folder = |node: &str| {
+            data_of(node, &processes[node]).map_err(|reason| TestbedError::NothingToSwap { reason })
+        };
+        let moves: Result<Vec<Move>, TestbedError> =
             from.iter().map(|(to, from)| Ok(Move { from: folder(from)?, to: folder(to)? })).collect();
         let moves = moves?;
         let nodes: Vec<(&str, &NodeProcess)> =
             processes.iter().map(|(node, process)| (*node, &**process)).collect();
         let done = self.maintain(&nodes, move || disk::exchange(&moves)).await?;
-        let failed = |source| LabError::Swap { nodes: from.keys().cloned().collect(), source };
+        let failed = |source| TestbedError::Swap { nodes: from.keys().cloned().collect(), source };
         done.map_err(failed)
     }
 }

@@ -3,7 +3,8 @@
 use super::Stage;
 use super::act::each;
 use super::evidence::{self, OnLinks, Proof};
-use crate::network::{Claim, LinkFault};
+use crate::claim::Claim;
+use crate::network::LinkFault;
 use crate::partition::Link;
 use crate::plan::Duty;
 use rand::SeedableRng;
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// A task that goes on until it is told that the fault ends.
-pub(super) struct Going {
+pub(super) struct Background {
     over: oneshot::Sender<()>,
     task: JoinHandle<Proof>,
 }
@@ -32,7 +33,7 @@ impl Over {
     }
 }
 
-impl Going {
+impl Background {
     fn begin<F: Future<Output = Proof> + Send + 'static>(work: impl FnOnce(Over) -> F) -> Self {
         let (over, receiver) = oneshot::channel();
         Self { over, task: tokio::spawn(work(Over(receiver))) }
@@ -54,13 +55,13 @@ impl Going {
                 times += 1;
                 let ends = over.comes_before(since + duty.still).await;
                 // What cannot be stopped or let go on is seen when the fault ends.
-                each(&nodes, |node| stage.lab.resume(node, claim)).await;
+                each(&nodes, |node| stage.testbed.resume(node, claim)).await;
                 still += since.elapsed();
-                if ends || over.comes_before(Instant::now() + duty.going).await {
+                if ends || over.comes_before(Instant::now() + duty.running).await {
                     break;
                 }
                 since = Instant::now();
-                each(&nodes, |node| stage.lab.pause(node, claim)).await;
+                each(&nodes, |node| stage.testbed.pause(node, claim)).await;
             }
             let all = began.elapsed();
             let share = 100.0 * still.as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -86,10 +87,10 @@ impl Going {
             for (place, node) in nodes.iter().enumerate() {
                 let one = std::slice::from_ref(node);
                 if place > 0 {
-                    proof.add(node, each(one, |node| stage.lab.stop_node(node, claim)).await);
+                    proof.add(node, each(one, |node| stage.testbed.stop_node(node, claim)).await);
                 }
                 let ends = over.comes_before(next + turn / 2).await;
-                proof.add(node, each(one, |node| stage.lab.restart(node, claim)).await);
+                proof.add(node, each(one, |node| stage.testbed.restart(node, claim)).await);
                 next += turn;
                 let rest = nodes.len() - place - 1;
                 let patience = next.saturating_duration_since(Instant::now());
@@ -138,7 +139,7 @@ impl Going {
                     return proof;
                 }
                 for link in pair {
-                    stage.lab.release(link, claim);
+                    stage.testbed.release(link, claim);
                 }
             }
             proof.evidence.push(format!("healed one by one: {}", order.join(", ")));
@@ -151,7 +152,7 @@ impl Going {
 pub(super) async fn answers_within(stage: &Stage, node: &str, patience: Duration) -> bool {
     let until = Instant::now() + patience;
     loop {
-        match stage.lab.probe_node(node, patience).await {
+        match stage.testbed.probe_node(node, patience).await {
             Some(probe) if !probe.answered() => {}
             Some(_) | None => return true,
         }
@@ -164,7 +165,7 @@ pub(super) async fn answers_within(stage: &Stage, node: &str, patience: Duration
 
 fn cut(stage: &Stage, pair: &[Link; 2], claim: Claim) {
     for link in pair {
-        stage.lab.apply(link, claim, LinkFault::Stall);
+        stage.testbed.apply(link, claim, LinkFault::Stall);
     }
 }
 
@@ -189,5 +190,5 @@ pub(super) async fn first_cut(
     let at = stage.recorder.now_ns();
     let first: OnLinks =
         before.iter().filter(|(link, _)| pair.contains(link)).map(|(l, c)| (l.clone(), *c)).collect();
-    (at, evidence::of_links(&stage.lab, LinkFault::Stall, &first).await)
+    (at, evidence::of_links(&stage.testbed, LinkFault::Stall, &first).await)
 }

@@ -1,9 +1,10 @@
 //! What the lab does to the nodes' data.
 
 use super::volumes::Volumes;
-use super::{Lab, LabError};
+use super::{Testbed, TestbedError};
+use crate::claim::Claim;
 use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, Harm, NodeDisk};
-use crate::network::{Claim, Probe};
+use crate::network::Probe;
 use crate::process::{Effect, NodeProcess};
 use crate::vocabulary::Kind;
 use rand::rngs::ChaCha8Rng;
@@ -27,10 +28,10 @@ pub(super) fn data_of(node: &str, process: &NodeProcess) -> Result<PathBuf, Stri
     folder.ok_or_else(|| format!("nobody knows where {node} has its data"))
 }
 
-impl Lab {
+impl Testbed {
     /// SIGKILL, and damage to the node's files. Later it may end by itself, for it may find what was done to it. It
     /// stays down like a [killed](Self::kill) one.
-    pub async fn damage(&self, node: &str, claim: Claim, damage: &Damage) -> Result<Effect, LabError> {
+    pub async fn damage(&self, node: &str, claim: Claim, damage: &Damage) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         let kind = match damage.harm {
             Harm::Flip { .. } => Kind::BitFlip,
@@ -53,7 +54,7 @@ impl Lab {
     }
 
     /// SIGKILL, and everything that the node has stored is removed. It stays down like a [killed](Self::kill) one.
-    pub async fn lose(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn lose(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
         let folder = match data_of(node, &process) {
@@ -100,7 +101,7 @@ impl Lab {
         &self,
         nodes: &[(&str, &NodeProcess)],
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, LabError> {
+    ) -> Result<T, TestbedError> {
         let ready = self.begin_maintenance(nodes).await;
         let done = match ready {
             Ok(()) => Ok(tokio::task::spawn_blocking(work).await),
@@ -115,7 +116,7 @@ impl Lab {
         ended.map(|()| done)
     }
 
-    async fn begin_maintenance(&self, nodes: &[(&str, &NodeProcess)]) -> Result<(), LabError> {
+    async fn begin_maintenance(&self, nodes: &[(&str, &NodeProcess)]) -> Result<(), TestbedError> {
         for (node, process) in nodes.iter().filter(|_| self.disk == DiskMode::Memory) {
             process.mount_disk().await?;
             self.with_disk(node, |disk| disk.maintain(true)).await?;
@@ -128,7 +129,7 @@ impl Lab {
         &self,
         node: &str,
         work: impl FnOnce(NodeDisk) -> Result<T, DiskError> + Send + 'static,
-    ) -> Result<T, LabError> {
+    ) -> Result<T, TestbedError> {
         let disk = self.node(node).disk.clone();
         let disk = disk.ok_or_else(|| DiskError::NoMemory("this lab was made without".to_owned()))?;
         let done = tokio::task::spawn_blocking(move || work(disk)).await;
@@ -137,7 +138,7 @@ impl Lab {
 
     /// SIGKILL, and all that was not synced is gone. With `tear`, a part of the next write is there, and only that is
     /// evidence. The node stays down like a [killed](Self::kill) one.
-    pub async fn lose_power(&self, node: &str, claim: Claim, tear: bool) -> Result<Effect, LabError> {
+    pub async fn lose_power(&self, node: &str, claim: Claim, tear: bool) -> Result<Effect, TestbedError> {
         let seed: u64 = self.chance(node, claim).random();
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
@@ -163,7 +164,7 @@ impl Lab {
 
     /// Waits, a second at most, until a node waits for a sync of something, which is then held: the moment at which
     /// a power loss can tear a write. Every call is followed by [`lose_power`](Self::lose_power).
-    pub async fn catch_sync(&self, node: &str) -> Result<bool, LabError> {
+    pub async fn catch_sync(&self, node: &str) -> Result<bool, TestbedError> {
         self.with_disk(node, |disk| disk.arm(true)).await?;
         let deadline = Instant::now() + CATCH;
         loop {
@@ -179,7 +180,12 @@ impl Lab {
 
     /// Puts a fault on a node's disk; it stays until the claim is [released](Self::release_disk). A node whose disk fails
     /// may end by itself from now on.
-    pub async fn apply_disk(&self, node: &str, claim: Claim, condition: Condition) -> Result<(), LabError> {
+    pub async fn apply_disk(
+        &self,
+        node: &str,
+        claim: Claim,
+        condition: Condition,
+    ) -> Result<(), TestbedError> {
         let kind = match condition {
             Condition::Full => Some(Kind::Full),
             Condition::SyncError => Some(Kind::SyncError),
@@ -193,7 +199,7 @@ impl Lab {
 
     /// Takes a claim's fault off a node's disk. A node that ended because of it is started again, unless another fault
     /// holds it down.
-    pub async fn release_disk(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn release_disk(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         self.with_disk(node, move |disk| disk.release(claim)).await?;
         let mut process = self.node(node).process.lock().await;
         if !process.was_started() {
@@ -208,12 +214,12 @@ impl Lab {
     }
 
     /// What a node's disk has done so far; nothing where it is not the bench's own.
-    pub async fn disk_counters(&self, node: &str) -> Result<DiskCounters, LabError> {
+    pub async fn disk_counters(&self, node: &str) -> Result<DiskCounters, TestbedError> {
         self.with_disk(node, |disk| disk.counters()).await
     }
 
     /// Writes what disks in memory hold into the folders where they were.
-    pub(super) async fn save_disks(&self) -> Result<(), LabError> {
+    pub(super) async fn save_disks(&self) -> Result<(), TestbedError> {
         for (name, node) in &self.nodes {
             if self.disk == DiskMode::Memory && node.process.lock().await.was_started() {
                 self.with_disk(name, |disk| disk.save()).await?;
@@ -223,7 +229,7 @@ impl Lab {
     }
 
     /// Starts a node again as [`restart`](Self::restart) does, and sees whether it can live with its data.
-    pub async fn restart_damaged(&self, node: &str, claim: Claim) -> Result<Effect, LabError> {
+    pub async fn restart_damaged(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut effect = self.restart(node, claim).await?;
         let (down, still) = self.node(node).process.lock().await.claims();
         if !down.is_empty() || !self.was_started(node).await {

@@ -1,0 +1,199 @@
+//! One node's clock, shifted through its file.
+
+use super::foreign;
+use super::process_clock::ProcessClock;
+use super::reading::{Reading, true_ns};
+use super::shift::{ClockFault, Faults, Shift};
+use crate::claim::Claim;
+use crate::process::Roots;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What tells a file that is being written from one that was.
+const SEAL: u64 = 0x636c_6f63_6b73_6574;
+/// How often it is seen to that new processes of a node have its clock, where they do not look for it themselves.
+const ADOPT_EVERY: Duration = Duration::from_millis(10);
+
+/// One node's clock. Clones are the same clock.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeClock(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    file: File,
+    path: PathBuf,
+    foreign: bool,
+    state: Mutex<State>,
+    /// Held by whoever stops the node's threads: nobody can while another one does.
+    tracing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Faults,
+    /// Where the node's processes hang, once it was started.
+    roots: Option<Roots>,
+    /// Whether somebody sees to new processes of the node.
+    watched: bool,
+}
+
+impl NodeClock {
+    /// Makes the file, with a clock that is true.
+    pub(crate) fn create(clock: &ProcessClock) -> io::Result<Self> {
+        let path = clock.file();
+        let foreign = match clock {
+            ProcessClock::Itself(_) => false,
+            ProcessClock::Foreign(_) => true,
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = File::create(path)?;
+        let shared = Shared {
+            file,
+            path: path.to_owned(),
+            foreign,
+            state: Mutex::default(),
+            tracing: Mutex::default(),
+        };
+        let clock = Self(Arc::new(shared));
+        clock.write(&clock.state().faults)?;
+        Ok(clock)
+    }
+
+    /// Whether the node reads the file itself.
+    pub(crate) fn reads_itself(&self) -> bool {
+        !self.0.foreign
+    }
+
+    /// The node has new processes.
+    pub(crate) fn began(&self, roots: Roots) {
+        self.state().roots = Some(roots);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, faults: &Faults) -> io::Result<()> {
+        let Shift { ahead, faster, since } = faults.shift();
+        let [ahead, faster, since] = [ahead, faster, since].map(i64::cast_unsigned);
+        let words = [ahead, faster, since, ahead ^ faster ^ since ^ SEAL];
+        self.0.file.write_all_at(&words.map(u64::to_le_bytes).concat(), 0)
+    }
+
+    /// Lets the processes of a node that knows of nothing see the file.
+    fn adopt(&self, roots: Option<Roots>) -> io::Result<()> {
+        match roots {
+            Some(roots) if self.0.foreign => {
+                let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
+                foreign::adopt(roots, &self.0.path).map(drop).map_err(io::Error::other)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Puts a fault on the clock.
+    pub(crate) fn apply(&self, claim: Claim, fault: ClockFault) -> io::Result<()> {
+        let roots = self.state().roots;
+        // One that is down or stands still cannot see the file yet; the watch sees to it once it can.
+        let adopted = self.adopt(roots);
+        let mut state = self.state();
+        state.faults.apply(claim, fault, true_ns());
+        self.write(&state.faults)?;
+        let watch = self.0.foreign && !std::mem::replace(&mut state.watched, true);
+        drop(state);
+        if watch {
+            let clock = self.clone();
+            std::thread::Builder::new().name("clocks".to_owned()).spawn(move || clock.watch())?;
+        }
+        if let ClockFault::Strobe { period, .. } = fault {
+            let clock = self.clone();
+            let builder = std::thread::Builder::new().name("strobe".to_owned());
+            builder.spawn(move || clock.strobe(claim, period / 2))?;
+        }
+        adopted
+    }
+
+    /// Sees to new processes of the node as long as its clock is not true.
+    fn watch(&self) {
+        loop {
+            std::thread::sleep(ADOPT_EVERY);
+            let mut state = self.state();
+            if state.faults.is_empty() {
+                state.watched = false;
+                return;
+            }
+            let roots = state.roots;
+            drop(state);
+            // What cannot be adopted shows in what is read back.
+            let _ = self.adopt(roots);
+        }
+    }
+
+    /// Jumps to and fro as long as the fault is there.
+    fn strobe(&self, claim: Claim, every: Duration) {
+        loop {
+            std::thread::sleep(every);
+            let mut state = self.state();
+            // A clock that cannot be written shows in what is read back.
+            if !state.faults.turn(claim) || self.write(&state.faults).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a fault off the clock, or all of them.
+    pub(crate) fn release(&self, claim: Option<Claim>) -> io::Result<()> {
+        let mut state = self.state();
+        state.faults.release(claim);
+        self.write(&state.faults)
+    }
+
+    /// How many faults are on it.
+    pub(crate) fn faults(&self) -> usize {
+        self.state().faults.len()
+    }
+
+    /// What the clock of the node's first process says, where the node knows of nothing.
+    pub(crate) fn read(&self) -> io::Result<Reading> {
+        let roots = self.state().roots.ok_or_else(|| io::Error::other("it was never started"))?;
+        self.adopt(Some(roots))?;
+        let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
+        foreign::read(roots.first, &self.0.path).map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn read(path: &Path) -> i64 {
+        let bytes = std::fs::read(path).unwrap();
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!(word(0) ^ word(8) ^ word(16) ^ SEAL, word(24));
+        word(0).cast_signed()
+    }
+
+    #[test]
+    fn a_strobing_clock_turns_until_it_is_released_and_is_then_true() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clock");
+        let clock = NodeClock::create(&ProcessClock::Itself(path.clone())).unwrap();
+        assert_eq!(read(&path), 0);
+        let strobe = ClockFault::Strobe { by: 5_000_000, period: Duration::from_millis(2) };
+        clock.apply(1, strobe).unwrap();
+        for wanted in [5_000_000, 0, 5_000_000] {
+            while read(&path) != wanted {
+                std::thread::yield_now();
+            }
+        }
+        clock.release(Some(1)).unwrap();
+        assert_eq!(read(&path), 0);
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the nodes of a run have their data.
+
+use super::error::DiskError;
+use crate::network::{Mode, disk_can_be_mounted};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// `disk = …` of a spec: what was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disk {
+    /// In memory in a lab, where that works; else the results folder.
+    #[default]
+    Auto,
+    /// A file system of the bench's own, which can lose its power. Needs network = "lab".
+    Memory,
+    /// The results folder.
+    Real,
+}
+
+/// What a run really uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskMode {
+    /// A file system of the bench's own for each node.
+    Memory,
+    /// The results folder.
+    Real,
+}
+
+impl Disk {
+    /// What this machine can give for what was asked, in this network. That is tried, once, by a program that begins
+    /// with [`lab_entry`](crate::lab_entry).
+    pub fn choose(self, mode: Mode) -> Result<DiskMode, DiskError> {
+        match (self, mode) {
+            (Self::Real, _) | (Self::Auto, Mode::Proxy | Mode::Host) => Ok(DiskMode::Real),
+            (Self::Memory, Mode::Proxy | Mode::Host) => Err(DiskError::NoMemory(format!(
+                "it is mounted where only the lab sees it, so it needs network = \"lab\", not \"{mode}\""
+            ))),
+            (Self::Auto, Mode::Lab) => {
+                Ok(if disk_can_be_mounted().is_ok() { DiskMode::Memory } else { DiskMode::Real })
+            }
+            (Self::Memory, Mode::Lab) => {
+                disk_can_be_mounted().map(|()| DiskMode::Memory).map_err(DiskError::NoMemory)
+            }
+        }
+    }
+}
+
+impl fmt::Display for DiskMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Real => "real",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disks_in_memory_are_refused_outside_a_lab_with_the_reason() {
+        for mode in [Mode::Proxy, Mode::Host] {
+            assert_eq!(Disk::Auto.choose(mode).unwrap(), DiskMode::Real);
+            let error = Disk::Memory.choose(mode).unwrap_err().to_string();
+            assert!(error.contains("network = \"lab\"") && error.contains("disk = \"real\""), "{error}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The entry of every program that may be started again to play a part, and the table of all parts.
+
+use crate::reexec::{self, Part};
+use std::process::ExitCode;
+
+/// Every part that this program can play besides its own.
+#[cfg(target_os = "linux")]
+const PARTS: &[Part] = &[
+    (reexec::INIT, reexec::run_init),
+    (crate::network::PROBE, crate::network::probe_inside),
+    (crate::disk::PART, crate::disk::serve),
+    (crate::process::GUARD, crate::process::guard_a_node),
+    (crate::sweeper::PART, crate::sweeper::sweep),
+    (crate::clock::PART, crate::clock::stand),
+];
+#[cfg(not(target_os = "linux"))]
+const PARTS: &[Part] = &[];
+
+/// To be called before anything else in `main`. In the processes that a lab is made of, it plays their part and
+/// returns the exit code; in any other, and in the bench inside, it returns nothing.
+pub fn lab_entry() -> Option<ExitCode> {
+    play_part().map(ExitCode::from)
+}
+
+/// Plays the part of this process and returns the exit code; nothing in a process without a part.
+pub(crate) fn play_part() -> Option<u8> {
+    reexec::play_part(PARTS)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Not a test: what this program is where it was started again to play a part.
+    #[test]
+    #[ignore = "started by other tests as a process of its own"]
+    fn part() {
+        if let Some(code) = super::play_part() {
+            std::process::exit(i32::from(code));
+        }
+    }
+}

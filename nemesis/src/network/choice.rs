@@ -1,0 +1,75 @@
+//! The network that a spec asks for, and the mode that this machine can give for it.
+
+use super::lab;
+use super::mode::Mode;
+use serde::{Deserialize, Serialize};
+
+/// `network = …` of a spec: what was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// A lab where it can be made, proxies where not.
+    #[default]
+    Auto,
+    /// Namespaces with a network of their own.
+    Lab,
+    /// Loopback with a proxy in each directed link.
+    Proxy,
+    /// Plain loopback.
+    Host,
+}
+
+/// Why a network cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// `network = "lab"`, and it cannot be made here.
+    #[error(
+        "network = \"lab\" cannot be had: {0}; network = \"proxy\" works everywhere, and can cut, delay and slow \
+         links but not lose, double or reorder packets"
+    )]
+    NoLab(String),
+}
+
+impl Network {
+    /// The mode that this machine can give for what was asked. For a lab that is tried, once, in a child process, by
+    /// a program that begins with [`lab_entry`](crate::lab_entry).
+    pub fn choose(self) -> Result<Mode, NetworkError> {
+        match self {
+            Self::Auto if lab::can_be_made().is_ok() => Ok(Mode::Lab),
+            Self::Auto | Self::Proxy => Ok(Mode::Proxy),
+            Self::Host => Ok(Mode::Host),
+            Self::Lab => lab::can_be_made().map(|()| Mode::Lab).map_err(NetworkError::NoLab),
+        }
+    }
+
+    /// Why it is not the lab, where it would be if one could be made: what whoever falls back has to say aloud.
+    pub fn fallback(self) -> Option<String> {
+        match self {
+            Self::Auto => lab::can_be_made().err(),
+            Self::Lab | Self::Proxy | Self::Host => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lab_that_cannot_be_made_is_refused_with_the_remedy_and_auto_takes_proxies() {
+        // Other tests of this process play parts of a lab; one that does not cannot be started again inside one.
+        let alone = "BENCH_TEST_ALONE";
+        if std::env::var_os(alone).is_none() {
+            let own = std::env::current_exe().unwrap();
+            let test = "network::choice::tests::a_lab_that_cannot_be_made_is_refused_with_the_remedy_and_auto_takes_proxies";
+            let run =
+                std::process::Command::new(own).args([test, "--exact"]).env(alone, "1").output().unwrap();
+            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+            return;
+        }
+        assert_eq!(Network::Auto.choose(), Ok(Mode::Proxy));
+        assert!(Network::Auto.fallback().is_some_and(|reason| reason.contains("lab_entry")));
+        let error = Network::Lab.choose().unwrap_err().to_string();
+        assert!(error.contains("network = \"proxy\""), "{error}");
+    }
+}
