@@ -16,10 +16,9 @@ use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::teller::{FaultMoment, Moment, What, tell};
 use crate::terminal::{Screen, human};
-use history::{Event, Header, Phase, Recorder};
+use history::{Event, FaultEvent, Header, Phase, Recorder};
 use nemesis::{Exit, Mode, PlannedFault, Testbed};
 use report::VariantPlan;
-use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -374,16 +373,14 @@ async fn record_exits(
     recorder: &Arc<FileRecorder>,
 ) -> std::convert::Infallible {
     while let Some(exit) = exits.recv().await {
-        let mut event = exit.event();
+        let mut record = exit.record();
         if is_full(folder) {
-            event.value["excuse"] = "the disk that holds the results is full".into();
+            record.excuse = Some("the disk that holds the results is full".to_owned());
         }
-        if let Some(evidence) = event.value.get_mut("evidence").and_then(Value::as_array_mut) {
-            let words = cluster.last_words(&exit.node);
-            let last = words.len().saturating_sub(LAST_WORDS);
-            evidence.extend(words[last..].iter().map(|line| json!(format!("it printed: {line}"))));
-        }
-        recorder.record(event);
+        let words = cluster.last_words(&exit.node);
+        let last = words.len().saturating_sub(LAST_WORDS);
+        record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
+        recorder.record(FaultEvent::Exit(record).into());
     }
     std::future::pending().await
 }

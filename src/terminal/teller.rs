@@ -4,9 +4,8 @@ use super::progress::Progress;
 use super::story::Story;
 use super::{BAD, FAINT, STRONG, Screen, human};
 use crate::recorder::Tally;
-use history::{Event, Phase};
+use history::{Event, FaultEvent, NodeExit, Phase};
 use report::brief_evidence;
-use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -78,29 +77,38 @@ pub(crate) enum Stage {
 impl FaultMoment {
     /// Reads an event of the nemesis; none if it is something else.
     pub(crate) fn read(event: &Event) -> Option<Self> {
-        let texts = |name: &str| -> Vec<String> {
-            let list = event.value.get(name).and_then(Value::as_array);
-            list.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        let (stage, change) = match FaultEvent::read(event)? {
+            FaultEvent::Start(change) => (Stage::Start, change),
+            FaultEvent::End(change) => (Stage::End, change),
+            FaultEvent::Exit(exit) => return Some(Self::exit(event, exit)),
+            FaultEvent::Gone(_) => return None,
         };
-        let stage = match event.value.get("event")?.as_str()? {
-            "start" => Stage::Start,
-            "end" => Stage::End,
-            "exit" => Stage::Exit,
-            _ => return None,
-        };
-        let targets = texts("targets");
-        let label = event.value.get("label").and_then(Value::as_str).map(str::to_owned);
+        let label = change.label;
         Some(Self {
-            fault: event.value.get("fault").and_then(Value::as_u64),
-            at_ns: event.value.get("at").and_then(Value::as_u64).unwrap_or(event.time),
-            kind: event.f.clone(),
+            fault: Some(u64::from(change.fault)),
+            at_ns: change.at.unwrap_or(event.time),
+            label: label.unwrap_or_else(|| format!("{} {}", event.f, change.targets.join(" "))),
+            kind: change.kind,
             stage,
-            label: label.unwrap_or_else(|| format!("{} {}", event.f, targets.join(" "))),
-            targets,
-            evidence: texts("evidence"),
-            note: event.value.get("note").and_then(Value::as_str).map(str::to_owned),
-            excuse: event.value.get("excuse").and_then(Value::as_str).map(str::to_owned),
+            targets: change.targets,
+            evidence: change.evidence,
+            note: change.note,
+            excuse: None,
         })
+    }
+
+    fn exit(event: &Event, exit: NodeExit) -> Self {
+        Self {
+            fault: None,
+            at_ns: event.time,
+            kind: event.f.clone(),
+            stage: Stage::Exit,
+            label: format!("{} {}", event.f, exit.targets.join(" ")),
+            targets: exit.targets,
+            evidence: exit.evidence,
+            note: None,
+            excuse: exit.excuse,
+        }
     }
 
     /// What to say of a node that ended.

@@ -5,6 +5,7 @@
 //! events is their order in the file; times are for people and plots.
 
 mod event;
+mod fault_event;
 mod operation;
 mod pair;
 mod phrases;
@@ -12,6 +13,7 @@ mod read;
 mod write;
 
 pub use event::{Event, Header, Kind, Phase, Process, Recorder};
+pub use fault_event::{FaultChange, FaultEvent, NodeExit};
 pub use operation::{Operation, Outcome, OutcomeClass};
 pub use pair::{PairError, pair};
 pub use phrases::{INSIDE_SECTOR, ONLY_FOLDERS};

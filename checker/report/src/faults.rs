@@ -1,8 +1,8 @@
 //! Each fault of the plan, joined with what the nemesis wrote into the history about it.
 
 use super::plan::FaultPlan;
-use history::{Event, Process};
-use serde::{Deserialize, Serialize};
+use history::{Event, FaultEvent};
+use serde::Serialize;
 
 /// A fault: planned, and what became of it. Times are nanoseconds since the run's start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,34 +50,8 @@ impl FaultRecord {
     }
 }
 
-/// What the nemesis puts into the `value` of its events.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[allow(clippy::struct_field_names, reason = "the names are those of the event")]
-struct Note {
-    fault: Option<u32>,
-    event: String,
-    targets: Vec<String>,
-    evidence: Vec<String>,
-    label: Option<String>,
-    /// When it happened, in nanoseconds since the run's start. The event itself comes later: its evidence
-    /// took time to gather.
-    at: Option<u64>,
-    /// Whether anything that the system did met the fault, which is only known at its end; none where it shows by itself.
-    met: Option<bool>,
-    /// Whether it could be healed, at its end.
-    healed: Option<bool>,
-    /// What a reader should know besides.
-    note: Option<String>,
-    /// Why a node was free to end by itself, for example because its data had been damaged.
-    excuse: Option<String>,
-}
-
-fn notes(events: &[Event]) -> impl Iterator<Item = (&Event, Note)> {
-    events
-        .iter()
-        .filter(|event| event.process == Process::Nemesis)
-        .map(|event| (event, Note::deserialize(&event.value).unwrap_or_default()))
+fn fault_events(events: &[Event]) -> impl Iterator<Item = (&Event, FaultEvent)> {
+    events.iter().filter_map(|event| Some((event, FaultEvent::read(event)?)))
 }
 
 /// One record per planned fault, then one per fault of the history that nobody planned.
@@ -100,38 +74,38 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             why_none: None,
         })
         .collect();
-    for (event, note) in notes(events) {
-        let Some(number) = note.fault else { continue };
-        let place = records.iter().position(|record| record.fault == number).unwrap_or_else(|| {
-            records.push(unplanned(number, event));
+    for (event, fault_event) in fault_events(events) {
+        let (starts, change) = match fault_event {
+            FaultEvent::Start(change) => (true, change),
+            FaultEvent::End(change) => (false, change),
+            FaultEvent::Exit(_) | FaultEvent::Gone(_) => continue,
+        };
+        let index = records.iter().position(|record| record.fault == change.fault).unwrap_or_else(|| {
+            records.push(unplanned(change.fault, event));
             records.len() - 1
         });
-        let at = note.at.unwrap_or(event.time).min(event.time);
-        let record = &mut records[place];
-        match note.event.as_str() {
-            "start" => {
-                record.start_ns.get_or_insert(at);
-                record.evidence.extend(note.evidence);
-                record.why_none = note.note;
-                if let Some(label) = note.label {
-                    record.label = label;
-                }
-                if !note.targets.is_empty() {
-                    record.nodes = note.targets;
-                }
+        let at = change.at.unwrap_or(event.time).min(event.time);
+        let record = &mut records[index];
+        if starts {
+            record.start_ns.get_or_insert(at);
+            record.evidence.extend(change.evidence);
+            record.why_none = change.note;
+            if let Some(label) = change.label {
+                record.label = label;
             }
-            "end" => {
-                record.end_ns = Some(at);
-                record.unhealed = note.healed == Some(false);
-                match note.met {
-                    Some(true) if record.evidence.is_empty() => record.evidence.clone_from(&note.evidence),
-                    Some(false) => record.evidence.clear(),
-                    Some(true) | None => {}
-                }
-                record.healed.extend(note.evidence);
-                record.why_none = note.note.or(record.why_none.take());
+            if !change.targets.is_empty() {
+                record.nodes = change.targets;
             }
-            _ => {}
+        } else {
+            record.end_ns = Some(at);
+            record.unhealed = change.healed == Some(false);
+            match change.met {
+                Some(true) if record.evidence.is_empty() => record.evidence.clone_from(&change.evidence),
+                Some(false) => record.evidence.clear(),
+                Some(true) | None => {}
+            }
+            record.healed.extend(change.evidence);
+            record.why_none = change.note.or(record.why_none.take());
         }
     }
     for record in &mut records {
@@ -162,11 +136,14 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
 
 /// Every node that ended though nobody killed it and no fault excuses it, in a sentence.
 pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
-    notes(events)
-        .filter(|(event, note)| (event.f == "exit" || note.event == "exit") && note.excuse.is_none())
-        .map(|(event, note)| {
-            let who = if note.targets.is_empty() { "a node".to_owned() } else { note.targets.join(", ") };
-            let how = note.evidence.join("; ");
+    fault_events(events)
+        .filter_map(|(event, fault_event)| match fault_event {
+            FaultEvent::Exit(exit) if exit.excuse.is_none() => Some((event, exit)),
+            FaultEvent::Exit(_) | FaultEvent::Gone(_) | FaultEvent::Start(_) | FaultEvent::End(_) => None,
+        })
+        .map(|(event, exit)| {
+            let who = if exit.targets.is_empty() { "a node".to_owned() } else { exit.targets.join(", ") };
+            let how = exit.evidence.join("; ");
             let seconds = (event.time as f64 - load_start.unwrap_or(0) as f64) / 1e9;
             let when = match load_start {
                 Some(_) if seconds < 0.0 => format!("{:.3} s before the load began", -seconds),
@@ -181,13 +158,22 @@ pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
 
 /// The nodes that stay down after everything was healed.
 pub(crate) fn gone(events: &[Event]) -> Vec<String> {
-    notes(events).filter(|(_, note)| note.event == "gone").flat_map(|(_, note)| note.targets).collect()
+    fault_events(events)
+        .filter_map(|(_, fault_event)| match fault_event {
+            FaultEvent::Gone(exit) => Some(exit.targets),
+            FaultEvent::Exit(_) | FaultEvent::Start(_) | FaultEvent::End(_) => None,
+        })
+        .flatten()
+        .collect()
 }
 
 /// The nodes that ended by themselves and had an excuse, each once.
 pub(crate) fn excused(events: &[Event]) -> Vec<String> {
-    let excused = notes(events).filter(|(_, note)| note.excuse.is_some()).flat_map(|(_, note)| note.targets);
-    excused.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
+    let excused = fault_events(events).filter_map(|(_, fault_event)| match fault_event {
+        FaultEvent::Exit(exit) | FaultEvent::Gone(exit) => exit.excuse.is_some().then_some(exit.targets),
+        FaultEvent::Start(_) | FaultEvent::End(_) => None,
+    });
+    excused.flatten().collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }
 
 #[cfg(test)]

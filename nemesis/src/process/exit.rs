@@ -1,7 +1,6 @@
 //! The end of a node's process that nobody killed.
 
-use history::{Event, Kind, Process};
-use serde_json::json;
+use history::NodeExit;
 
 /// A node's process ended although nobody killed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +18,14 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// The event for the history.
-    pub fn event(&self) -> Event {
-        let mut event = Event::new(Process::Nemesis, Kind::Info, "exit");
-        event.value = json!({
-            "event": "exit",
-            "targets": [self.node],
-            "evidence": [self.how],
-            "pid": self.pid,
-            "incarnation": self.incarnation,
-        });
-        if let Some(excuse) = &self.excuse {
-            event.value["excuse"] = excuse.as_str().into();
+    /// The record for the history.
+    pub fn record(&self) -> NodeExit {
+        NodeExit {
+            targets: vec![self.node.clone()],
+            evidence: vec![self.how.clone()],
+            pid: Some(self.pid),
+            incarnation: Some(self.incarnation),
+            excuse: self.excuse.clone(),
         }
-        event
     }
 }

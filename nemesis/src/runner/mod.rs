@@ -13,9 +13,8 @@ use crate::plan::{PlannedFault, Trigger};
 use crate::point::Progress;
 use crate::testbed::Testbed;
 use crate::vocabulary::Kind;
-use history::{Event, Kind as EventKind, Process, Recorder};
+use history::{FaultChange, FaultEvent, Recorder};
 use serde::Serialize;
-use serde_json::json;
 use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -542,31 +541,27 @@ impl Stage {
 
     /// Writes the start or the end of a fault to the history.
     fn record(&self, fault: &PlannedFault, record: &FaultRecord, moment: Moment, at: u64) {
-        let (name, planned, evidence) = match moment {
-            Moment::Start => ("start", fault.start, &record.evidence),
-            Moment::End => ("end", fault.end, &record.healing),
+        let (planned, evidence) = match moment {
+            Moment::Start => (fault.start, &record.evidence),
+            Moment::End => (fault.end, &record.healing),
         };
-        let mut value = json!({
-            "fault": fault.fault,
-            "event": name,
-            "targets": record.nodes,
-            "planned": self.load_start_ns + planned,
-            "at": at,
-            "evidence": evidence,
-            "label": record.label,
-        });
-        if !record.notes.is_empty() {
-            value["note"] = record.notes.join("; ").into();
-        }
-        if moment == Moment::End {
-            value["healed"] = record.healed.into();
-            if let Some(met) = record.met {
-                value["met"] = met.into();
-            }
-        }
-        let mut event = Event::new(Process::Nemesis, EventKind::Info, fault.kind.name());
-        event.value = value;
-        self.recorder.record(event);
+        let change = FaultChange {
+            kind: fault.kind.name().to_owned(),
+            fault: fault.fault,
+            targets: record.nodes.clone(),
+            planned: Some(self.load_start_ns + planned),
+            at: Some(at),
+            evidence: evidence.clone(),
+            label: Some(record.label.clone()),
+            note: (!record.notes.is_empty()).then(|| record.notes.join("; ")),
+            healed: (moment == Moment::End).then_some(record.healed),
+            met: record.met.filter(|_| moment == Moment::End),
+        };
+        let event = match moment {
+            Moment::Start => FaultEvent::Start(change),
+            Moment::End => FaultEvent::End(change),
+        };
+        self.recorder.record(event.into());
     }
 }
 

@@ -9,6 +9,7 @@ use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
 use crate::spec::FaultSpec;
 use crate::test_node::{answers, empty_testbed, quiet_testbed_of, shell, testbed_of};
+use checker::history::Event;
 use serde_json::Value;
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -4,8 +4,7 @@ use super::{Testbed, TestbedError};
 use crate::claim::Claim;
 use crate::network::Probe;
 use crate::vocabulary::Kind;
-use history::{Event, Kind as EventKind, Process};
-use serde_json::json;
+use history::{Event, FaultEvent, NodeExit};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -44,12 +43,13 @@ pub struct Gone {
 impl Gone {
     /// The event for the history.
     pub fn event(&self) -> Event {
-        let mut event = Event::new(Process::Nemesis, EventKind::Info, "gone");
-        event.value = json!({"event": "gone", "targets": [self.node], "evidence": [self.how]});
-        if let Some(excuse) = &self.excuse {
-            event.value["excuse"] = excuse.as_str().into();
-        }
-        event
+        let exit = NodeExit {
+            targets: vec![self.node.clone()],
+            evidence: vec![self.how.clone()],
+            excuse: self.excuse.clone(),
+            ..NodeExit::default()
+        };
+        FaultEvent::Gone(exit).into()
     }
 }
 

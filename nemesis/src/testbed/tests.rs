@@ -144,8 +144,7 @@ async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_no
     let expected =
         Exit { node: "n2".to_owned(), pid, incarnation: 1, how: "exit code 101".to_owned(), excuse: None };
     assert_eq!(exit, expected);
-    let event = exit.event();
-    assert_eq!((event.f.as_str(), &event.value["evidence"][0]), ("exit", &"exit code 101".into()));
+    assert_eq!(exit.record().evidence, ["exit code 101"]);
 }
 
 #[cfg(target_os = "linux")]

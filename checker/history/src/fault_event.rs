@@ -1,0 +1,158 @@
+//! What the nemesis writes into a history: starts and ends of faults, and nodes that ended by themselves.
+//!
+//! Each is the `value` of one [`Event`] of [`Process::Nemesis`].
+
+use super::event::{Event, Kind, Process};
+use serde::{Deserialize, Serialize};
+
+/// One record of the nemesis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum FaultEvent {
+    /// A fault is in force.
+    Start(FaultChange),
+    /// A fault is healed.
+    End(FaultChange),
+    /// A node ended although nobody killed it.
+    Exit(NodeExit),
+    /// A node stays down after everything was healed.
+    Gone(NodeExit),
+}
+
+/// The start or the end of a fault. Times are nanoseconds since the run's start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultChange {
+    /// The word of its kind, for example `kill`; the `f` of the event.
+    #[serde(skip)]
+    pub kind: String,
+    /// Its number in the plan.
+    pub fault: u32,
+    /// The nodes it hits.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// When it was planned.
+    #[serde(default)]
+    pub planned: Option<u64>,
+    /// When it happened. The event itself comes later, because proving it takes time.
+    #[serde(default)]
+    pub at: Option<u64>,
+    /// What proves it.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+    /// What people read, for example `kill leader (n2)`.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// What a reader should know besides, such as why there is no evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// At the end: whether the healing was seen to work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healed: Option<bool>,
+    /// At the end: whether anything that the system did met the fault; none for a fault that shows by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
+}
+
+/// The end of a node's process that nobody killed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeExit {
+    /// The node.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// How it ended, for example `exit code 101`, and what it printed last.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+    /// The process id it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Which start of the node it was, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<u32>,
+    /// Why the node was free to end, for example `fault 3 (bit-flip)`; none if it had no reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excuse: Option<String>,
+}
+
+impl FaultEvent {
+    /// Reads a record of the nemesis; none if the event is something else.
+    pub fn read(event: &Event) -> Option<Self> {
+        if event.process != Process::Nemesis {
+            return None;
+        }
+        let mut read = Self::deserialize(&event.value).ok()?;
+        if let Self::Start(change) | Self::End(change) = &mut read {
+            change.kind.clone_from(&event.f);
+        }
+        Some(read)
+    }
+}
+
+impl From<FaultEvent> for Event {
+    fn from(fault: FaultEvent) -> Self {
+        let f = match &fault {
+            FaultEvent::Start(change) | FaultEvent::End(change) => change.kind.clone(),
+            FaultEvent::Exit(_) => "exit".to_owned(),
+            FaultEvent::Gone(_) => "gone".to_owned(),
+        };
+        let mut event = Self::new(Process::Nemesis, Kind::Info, f);
+        event.value =
+            serde_json::to_value(fault).expect("a record of texts and numbers can be written as JSON");
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_fault_is_read_as_it_was_written() {
+        let change = FaultChange {
+            kind: "kill".to_owned(),
+            fault: 2,
+            targets: vec!["n2".to_owned()],
+            planned: Some(5),
+            at: Some(7),
+            evidence: vec!["pid 7 ended by signal 9".to_owned()],
+            label: Some("kill leader (n2)".to_owned()),
+            ..FaultChange::default()
+        };
+        let start = FaultEvent::Start(change.clone());
+        let event = Event::from(start.clone());
+        let expected = json!({"fault": 2, "event": "start", "targets": ["n2"], "planned": 5, "at": 7,
+            "evidence": ["pid 7 ended by signal 9"], "label": "kill leader (n2)"});
+        assert_eq!((event.f.as_str(), &event.value), ("kill", &expected));
+        assert_eq!(FaultEvent::read(&event), Some(start));
+        let end = FaultEvent::End(FaultChange { healed: Some(true), met: Some(false), ..change });
+        let event = Event::from(end.clone());
+        assert_eq!((&event.value["healed"], &event.value["met"]), (&json!(true), &json!(false)));
+        assert_eq!(FaultEvent::read(&event), Some(end));
+    }
+
+    #[test]
+    fn an_exit_is_written_with_what_is_known() {
+        let exit = NodeExit {
+            targets: vec!["n1".to_owned()],
+            evidence: vec!["signal 11".to_owned()],
+            pid: Some(7),
+            incarnation: Some(1),
+            excuse: None,
+        };
+        let event = Event::from(FaultEvent::Exit(exit));
+        let expected = json!({"event": "exit", "targets": ["n1"], "evidence": ["signal 11"], "pid": 7,
+            "incarnation": 1});
+        assert_eq!((event.f.as_str(), event.value), ("exit", expected));
+    }
+
+    #[test]
+    fn what_others_wrote_is_no_fault() {
+        let mut event = Event::new(Process::Nemesis, Kind::Info, "note");
+        event.value = json!({"event": "note"});
+        assert_eq!(FaultEvent::read(&event), None);
+        event.value = json!({"event": "start", "fault": 1});
+        assert!(FaultEvent::read(&event).is_some());
+        event.process = Process::Client(1);
+        assert_eq!(FaultEvent::read(&event), None);
+    }
+}
