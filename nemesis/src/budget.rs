@@ -1,9 +1,7 @@
 //! A budget: how many nodes may be down or cut off at once, so that a spec can keep a majority alive. Pure.
 
-use crate::network::LinkFault;
 use crate::partition::Link;
-use crate::plan::{Action, Hit};
-use crate::spec::MemberChange;
+use crate::scope::Hit;
 use crate::topology::Topology;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -15,7 +13,7 @@ use std::fmt;
 pub enum AtMost {
     /// Fewer than half.
     Minority,
-    /// So many.
+    /// This number.
     Nodes(u32),
 }
 
@@ -26,47 +24,33 @@ pub(crate) struct Hurt {
     down: BTreeSet<String>,
     /// Links that carry nothing.
     cut: BTreeSet<Link>,
-    /// How many more nodes that nobody can name yet, such as the leader of that time.
+    /// How many more nodes that are not known yet, such as the leader of that time.
     anybody: usize,
 }
 
 impl Hurt {
-    /// What an action does to whom it hits; to one node unknown where that is not known yet.
-    pub(crate) fn of(action: &Action, hit: Option<&Hit>) -> Self {
-        let unknown = Self { anybody: 1, ..Self::default() };
-        match (action, hit) {
-            // One at a time, and nobody knows which.
-            (Action::Roll, _) => unknown,
-            (
-                Action::Kill
-                | Action::Stop
-                | Action::LoseNode
-                | Action::Pause
-                | Action::Slow(_)
-                | Action::Damage(_)
-                | Action::PowerLoss { .. }
-                | Action::SwapDisks,
-                hit,
-            ) => hit
-                .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
-            (Action::Reconfigure { change: MemberChange::Remove | MemberChange::Replace, .. }, hit) => hit
-                .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
-            (Action::Disk(condition), hit) if condition.stops_writes() => hit
-                .map_or(unknown, |hit| Self { down: hit.nodes.iter().cloned().collect(), ..Self::default() }),
-            (Action::Links(LinkFault::Stall | LinkFault::Refuse) | Action::Swizzle { .. }, hit) => hit
-                .map_or(unknown, |hit| Self { cut: hit.links.iter().cloned().collect(), ..Self::default() }),
-            (
-                Action::Disk(_)
-                | Action::Clock(_)
-                | Action::Links(LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_))
-                | Action::Reconfigure { change: MemberChange::Add, .. }
-                | Action::Reset,
-                _,
-            ) => Self::default(),
-        }
+    /// These nodes are down; one node that is not known yet where there is no hit.
+    pub(crate) fn down(hit: Option<&Hit>) -> Self {
+        hit.map_or_else(Self::unknown, |hit| Self {
+            down: hit.nodes.iter().cloned().collect(),
+            ..Self::default()
+        })
     }
 
-    /// Nodes that ended by themselves, and that nobody starts again.
+    /// These links carry nothing; one node is cut off that is not known yet where there is no hit.
+    pub(crate) fn cut(hit: Option<&Hit>) -> Self {
+        hit.map_or_else(Self::unknown, |hit| Self {
+            cut: hit.links.iter().cloned().collect(),
+            ..Self::default()
+        })
+    }
+
+    /// One node is down that cannot be named.
+    pub(crate) fn unknown() -> Self {
+        Self { anybody: 1, ..Self::default() }
+    }
+
+    /// Nodes that ended by themselves and stay down.
     pub(crate) fn gone(nodes: Vec<String>) -> Self {
         Self { down: nodes.into_iter().collect(), ..Self::default() }
     }
@@ -205,7 +189,7 @@ mod tests {
     const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
 
     #[test]
-    fn those_who_are_down_and_those_who_are_cut_off_count_together() {
+    fn down_and_cut_off_nodes_count_together() {
         let allows = |hurt: &Hurt| AtMost::Minority.allows(&cluster(5), hurt);
         assert_eq!(allows(&down(&["n1", "n2"])), Ok(()));
         assert_eq!(allows(&down(&["n1", "n2", "n3"])), Err("3 of 5 nodes, and 2 may be".to_owned()));
@@ -220,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_and_a_ring_leave_a_node_that_sees_a_majority() {
+    fn bridge_and_ring_leave_a_majority() {
         let one = |hurt: &Hurt| AtMost::Nodes(0).allows(&cluster(5), hurt);
         let bridge = cut(bridge(&FIVE));
         assert_eq!(one(&bridge), Ok(()), "one node sees all");

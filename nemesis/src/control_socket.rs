@@ -1,5 +1,5 @@
-//! What is said to a cluster that is kept to play with: one JSON value a line, in both directions, over a socket in its
-//! folder. `bench up` keeps such clusters.
+//! The control protocol of a cluster that `bench up` keeps: one JSON value a line, in both directions, over a socket in its
+//! folder.
 
 use crate::spec::FaultSpec;
 use history::Event;
@@ -38,11 +38,11 @@ impl Request {
     /// Faults that start at once where they have no time, and last four seconds where they have no end. What comes again
     /// and again, or waits for the run, does so for `duration`; where that is absent, all is over when the last one is.
     pub fn faults(specs: impl IntoIterator<Item = FaultSpec>, seed: u64, duration: Option<Duration>) -> Self {
-        let timed = |fault: FaultSpec| {
+        let timed = |mut fault: FaultSpec| {
             let waits = fault.every.is_some() || fault.when.is_some() || fault.after.is_some();
-            let at = fault.at.or((!waits).then_some(Duration::ZERO));
-            let lasts = fault.lasts.or((!fault.kind.is_over_at_once()).then_some(LASTS));
-            FaultSpec { at, lasts, ..fault }
+            fault.at = fault.at.or((!waits).then_some(Duration::ZERO));
+            fault.lasts = fault.lasts.or((!fault.kind.is_over_at_once()).then_some(LASTS));
+            fault
         };
         let faults: Vec<FaultSpec> = specs.into_iter().map(timed).collect();
         let end = |fault: &FaultSpec| fault.at.unwrap_or_default() + fault.lasts.unwrap_or_default();
@@ -136,13 +136,15 @@ pub fn ask(folder: &Path, request: &Request, mut hear: impl FnMut(Reply)) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocabulary::Kind;
+    use crate::fault::Kind;
 
     #[test]
-    fn faults_without_times_come_at_once_and_everything_ends_with_the_last() {
+    fn untimed_faults_start_at_once() {
         let reset = FaultSpec::new(Kind::Reset);
-        let late = FaultSpec { at: Some(Duration::from_secs(3)), ..FaultSpec::new(Kind::RestartAll) };
-        let again = FaultSpec { every: Some(Duration::from_secs(9)), ..FaultSpec::new(Kind::RestartAll) };
+        let mut late = FaultSpec::new(Kind::RestartAll);
+        late.at = Some(Duration::from_secs(3));
+        let mut again = FaultSpec::new(Kind::RestartAll);
+        again.every = Some(Duration::from_secs(9));
         let Request::Faults { faults, duration, .. } = Request::faults([reset, late, again], 7, None) else {
             panic!("it is a request for faults")
         };

@@ -56,16 +56,16 @@ impl Delay {
     }
 
     /// Draws a delay.
-    pub(crate) fn draw(self, chance: &mut ChaCha8Rng) -> Duration {
+    pub(crate) fn draw(self, rng: &mut ChaCha8Rng) -> Duration {
         if self.jitter.is_zero() {
             return self.mean;
         }
-        let even = |chance: &mut ChaCha8Rng| chance.random_range(0.0..=1.0);
+        let even = |rng: &mut ChaCha8Rng| rng.random_range(0.0..=1.0);
         let jitters: f64 = match self.distribution {
-            Distribution::Uniform => 2.0 * even(chance),
-            Distribution::Normal => (0..4).map(|_| even(chance)).sum::<f64>() / 2.0,
+            Distribution::Uniform => 2.0 * even(rng),
+            Distribution::Normal => (0..4).map(|_| even(rng)).sum::<f64>() / 2.0,
             // Of this shape the mean is three halves of the least, so the mean is one.
-            Distribution::Pareto => (even(chance).powf(-1.0 / 3.0) / 1.5).min(f64::from(TAIL)),
+            Distribution::Pareto => (even(rng).powf(-1.0 / 3.0) / 1.5).min(f64::from(TAIL)),
         };
         self.shortest() + self.jitter.mul_f64(jitters)
     }
@@ -128,12 +128,12 @@ mod tests {
     use rand::SeedableRng;
 
     #[test]
-    fn draws_of_every_distribution_stay_in_its_bounds_and_meet_its_mean() {
+    fn distributions_keep_bounds_and_mean() {
         let (mean, jitter) = (Duration::from_millis(50), Duration::from_millis(20));
         for distribution in [Distribution::Uniform, Distribution::Normal, Distribution::Pareto] {
             let delay = Delay { mean, jitter, distribution };
-            let mut chance = ChaCha8Rng::seed_from_u64(7);
-            let draws: Vec<Duration> = (0..20_000).map(|_| delay.draw(&mut chance)).collect();
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            let draws: Vec<Duration> = (0..20_000).map(|_| delay.draw(&mut rng)).collect();
             assert!(draws.iter().all(|draw| (delay.shortest()..=delay.longest()).contains(draw)));
             let found = draws.iter().sum::<Duration>() / 20_000;
             assert!(found.abs_diff(mean) < Duration::from_millis(1), "{distribution:?}: {found:?}");

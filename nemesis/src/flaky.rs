@@ -12,7 +12,7 @@ pub struct Share(u32);
 const ALL: u32 = 1_000_000;
 
 impl Share {
-    /// A share of so many millionths, at most all.
+    /// A share in millionths, at most all.
     pub fn of_millionths(millionths: u32) -> Self {
         Self(millionths.min(ALL))
     }
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_percents_or_fractions_and_nothing_beyond_all() {
+    fn shares_are_percents_or_fractions() {
         for text in ["\"2.5%\"", "\"2.5 %\"", "0.025"] {
             assert_eq!(serde_json::from_str::<Share>(text).unwrap(), Share(25_000), "{text}");
         }

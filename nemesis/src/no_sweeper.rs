@@ -1,9 +1,9 @@
-//! What stands in for the process that removes sockets where a program cannot be started again: nobody does.
+//! Stub for platforms on which a program cannot be started again: sockets stay.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Nobody.
+/// Stub.
 #[derive(Debug)]
 pub struct Sweeper;
 

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_count_from_the_first_and_adoptions_from_the_start_of_the_load() {
+    fn slots_and_adoptions_count_from_their_start() {
         let began = [progress("n1", 100, 4), progress("n2", 100, 1)];
         let reached =
             |point: &str, now: [Progress; 2]| point.parse::<Point>().unwrap().is_reached(&began, &now);

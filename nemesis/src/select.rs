@@ -1,31 +1,13 @@
-//! Turns the words of a target into nodes. Whoever cannot be found, or would be nobody, is refused here.
+//! Turns the words of a target into nodes. Unknown nodes and empty selections are refused.
 
+use crate::parameters::Target;
 use crate::partition::majority;
-use crate::spec::Target;
+use crate::refusal::Complaint;
+use crate::scope::Ends;
 use crate::topology::{Topology, nearest};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
-
-/// The nodes a fault names: fixed by the plan, or the leader, who is only found when it starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ends {
-    /// These nodes.
-    Nodes(Vec<String>),
-    /// Whoever leads when the fault starts.
-    Leader,
-}
-
-impl Ends {
-    /// The nodes, given who leads; an error where nobody does.
-    pub(crate) fn resolve(&self, leader: Option<&str>) -> Result<Vec<String>, String> {
-        match (self, leader) {
-            (Self::Nodes(names), _) => Ok(names.clone()),
-            (Self::Leader, Some(leader)) => Ok(vec![leader.to_owned()]),
-            (Self::Leader, None) => Err("nobody led when the fault was to start".to_owned()),
-        }
-    }
-}
 
 const WORDS: [&str; 5] = ["random", "all", "minority", "majority", "leader"];
 
@@ -66,7 +48,7 @@ pub(crate) fn select(
     topology: &Topology,
     rng: &mut ChaCha8Rng,
     busy: &BTreeSet<String>,
-) -> Result<Ends, String> {
+) -> Result<Ends, Complaint> {
     match target {
         Target::Nodes(names) => by_name(names, topology).map(Ends::Nodes),
         Target::Word(word) if topology.contains(word) => Ok(Ends::Nodes(vec![word.clone()])),
@@ -75,14 +57,15 @@ pub(crate) fn select(
             if roles.is_empty() || roles.contains("leader") {
                 Ok(Ends::Leader)
             } else {
-                Err("no node has the role `leader`".to_owned())
+                Err(Complaint::new("no node has the role `leader`").about("leader"))
             }
         }
         Target::Word(word) => {
             let (amount, pool) = pool(word, topology)?;
             let count = amount.of(pool.len());
             if count == 0 {
-                return Err(format!("`{word}` of {} is nobody", nodes(pool.len())));
+                let reason = format!("`{word}` of {} is nobody", nodes(pool.len()));
+                return Err(Complaint::new(reason).about(word));
             }
             let mut order = pool.clone();
             order.shuffle(rng);
@@ -94,10 +77,10 @@ pub(crate) fn select(
     }
 }
 
-/// Checks a list of names: somebody, everybody known, nobody twice.
-pub(crate) fn by_name(names: &[String], topology: &Topology) -> Result<Vec<String>, String> {
+/// Checks a list of names: not empty, all known, none twice.
+pub(crate) fn by_name(names: &[String], topology: &Topology) -> Result<Vec<String>, Complaint> {
     if names.is_empty() {
-        return Err("the list names nobody".to_owned());
+        return Err(Complaint::new("the list names nobody"));
     }
     let mut seen = BTreeSet::new();
     for name in names {
@@ -105,7 +88,7 @@ pub(crate) fn by_name(names: &[String], topology: &Topology) -> Result<Vec<Strin
             return Err(unknown(name, topology.names()));
         }
         if !seen.insert(name) {
-            return Err(format!("`{name}` is named twice"));
+            return Err(Complaint::new(format!("`{name}` is named twice")).about(name));
         }
     }
     Ok(names.to_vec())
@@ -117,7 +100,7 @@ pub(crate) fn nodes(count: usize) -> String {
 }
 
 /// Reads `random`, `minority`, …, a role, and both together: `random-replica`, `majority-acceptors`.
-fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>), String> {
+fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>), Complaint> {
     if let Some(amount) = Amount::parse(word) {
         return Ok((amount, topology.members().collect()));
     }
@@ -142,12 +125,14 @@ fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>)
     Err(unknown(word, known.iter().map(String::as_str)))
 }
 
-fn unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+fn unknown<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Complaint {
+    let complaint = Complaint::new(format!("there is no node, role or target `{word}`")).about(word);
     if let Some(meant) = nearest(word, known.clone()) {
-        return format!("there is no node, role or target `{word}`; did you mean `{meant}`?");
+        return complaint.help(format!("did you mean `{meant}`?"));
     }
-    let known: Vec<_> = known.take(16).collect();
-    format!("there is no node, role or target `{word}`; there are {}", known.join(", "))
+    let choices: Vec<String> = known.take(16).map(str::to_owned).collect();
+    let help = format!("there are {}", choices.join(", "));
+    Complaint { choices, ..complaint.help(help) }
 }
 
 #[cfg(test)]
@@ -167,7 +152,7 @@ mod tests {
         ])
     }
 
-    fn pick(word: &str) -> Result<Ends, String> {
+    fn pick(word: &str) -> Result<Ends, Complaint> {
         select(&word.into(), &split_roles(), &mut ChaCha8Rng::seed_from_u64(7), &BTreeSet::new())
     }
 
@@ -179,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn words_roles_and_both_together_select_as_many_as_they_say() {
+    fn words_and_roles_select_their_number() {
         let sizes = [
             ("r1", 1),
             ("random", 1),
@@ -202,14 +187,15 @@ mod tests {
     #[test]
     fn nobody_is_refused() {
         let error = pick("minority-replicas").unwrap_err();
-        assert_eq!(error, "`minority-replicas` of 2 nodes is nobody");
+        assert_eq!(error.reason, "`minority-replicas` of 2 nodes is nobody");
     }
 
     #[test]
     fn an_unknown_word_gets_the_nearest_one() {
-        assert!(pick("randm-replica").unwrap_err().contains("did you mean `random-replica`"));
-        assert!(pick("r7").unwrap_err().contains("did you mean `r1`"));
-        assert!(pick("everything-there-is").unwrap_err().contains("there are r1"));
+        let help = |word| pick(word).unwrap_err().help.unwrap();
+        assert_eq!(help("randm-replica"), "did you mean `random-replica`?");
+        assert_eq!(help("r7"), "did you mean `r1`?");
+        assert!(help("everything-there-is").starts_with("there are r1"));
     }
 
     #[test]

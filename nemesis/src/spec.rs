@@ -1,368 +1,96 @@
 //! A fault as it stands in a spec: `[[fault]]` of TOML, or what the command line makes of its flags.
 
-pub use crate::delay::{Delay, Distribution};
-use crate::flaky::{Flaky, Share};
-use crate::point::{After, Point};
-use crate::vocabulary::Kind;
-use jiff::SignedDuration;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use crate::fault::Kind;
+use crate::parameters::Parameters;
+use serde::de::value::{MapAccessDeserializer, StringDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
 
-/// One `[[fault]]`. Which fields a kind takes is checked when it is planned, so that the reason can be given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// One `[[fault]]`: its kind and its other keys, which are reached as fields of the fault itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaultSpec {
     /// What happens.
     pub kind: Kind,
-    /// Whom it happens to. For `delay`, `rate`, `reset`, `flaky` and `swizzle`: the nodes whose links it hits; all when
-    /// left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
-    /// When it starts, since the start of the load; with `every`: when it starts first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
-    pub at: Option<Duration>,
-    /// In place of `at`: it starts when a logical point of the run is reached, for example `n2 decided 500`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Point>,
-    /// In place of `at`: it starts so long after another fault did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<After>,
-    /// It comes again and again, this long from start to start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
-    pub every: Option<Duration>,
-    /// With `every`: each start is later by an even draw from nothing to this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
-    pub jitter: Option<Duration>,
-    /// How long it lasts before it is healed; until the load ends when left out.
-    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
-    pub lasts: Option<Duration>,
-    /// `partition`: a named way to divide the cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shape: Option<Shape>,
-    /// `partition`: the groups between which all links are cut. A node in no group keeps all its links.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Vec<Vec<String>>>,
-    /// `one-way`: the nodes whose connections are cut.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Target>,
-    /// `one-way`: the nodes they were dialled to; all the others when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Target>,
-    /// `partition` and `one-way`: what a cut link does with connections.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub how: Option<CutManner>,
-    /// `slow`: the share of the time for which it stands still; half when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub still: Option<Share>,
-    /// `slow` and `strobe`: how long it takes from one standstill or jump ahead to the next; 100 ms when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
-    pub period: Option<Duration>,
-    /// `delay`: how much longer each chunk of bytes takes, each way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delay: Option<Delay>,
-    /// `rate`: what a link carries at most, in each direction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<ByteRate>,
-    /// `flaky`: the share of frames that never arrive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loss: Option<Share>,
-    /// `flaky`: the share that arrives twice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duplicate: Option<Share>,
-    /// `flaky`: the share that arrives 1 to 10 ms late, so that others overtake it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reorder: Option<Share>,
-    /// `flaky`: the share in which a bit is flipped, which its checksum gives away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub corrupt: Option<Share>,
-    /// `flaky`: the share in which a bit is flipped that the program reads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub garble: Option<Share>,
-    /// `reconfigure`: whether members come, go, or make room for others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<MemberChange>,
-    /// `jump` and `strobe`: how far the clock is ahead, or behind where this is negative.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
-    pub by: Option<SignedDuration>,
-    /// `drift`: how many times as fast as a true one the clock goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub speed: Option<f64>,
-    /// `bit-flip` and `truncate`: only files whose name contains this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// `bit-flip`: how many bits; one when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bits: Option<u32>,
-    /// `truncate`: how many of the bytes in use are cut off; drawn when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
+    /// To whom, when, and how much.
+    #[serde(flatten)]
+    pub parameters: Parameters,
 }
 
 impl FaultSpec {
     /// A fault of this kind with nothing else set.
     pub fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            target: None,
-            at: None,
-            when: None,
-            after: None,
-            every: None,
-            jitter: None,
-            lasts: None,
-            shape: None,
-            groups: None,
-            from: None,
-            to: None,
-            how: None,
-            still: None,
-            period: None,
-            delay: None,
-            rate: None,
-            loss: None,
-            duplicate: None,
-            reorder: None,
-            corrupt: None,
-            garble: None,
-            change: None,
-            by: None,
-            speed: None,
-            file: None,
-            bits: None,
-            bytes: None,
-        }
-    }
-
-    /// What `flaky` does to frames.
-    pub fn flaky(&self) -> Flaky {
-        Flaky {
-            loss: self.loss.unwrap_or_default(),
-            duplicate: self.duplicate.unwrap_or_default(),
-            reorder: self.reorder.unwrap_or_default(),
-            corrupt: self.corrupt.unwrap_or_default(),
-            garble: self.garble.unwrap_or_default(),
-        }
+        Self { kind, parameters: Parameters::default() }
     }
 }
 
-/// Named ways to divide a cluster. Who falls on which side is drawn from the seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// Two halves, the smaller one first; of an even number no side has a majority.
-    Halves,
-    /// One node alone.
-    One,
-    /// A smallest majority, cut off from the others.
-    Majority,
-    /// A largest minority, cut off from the others.
-    Minority,
-    /// The node that leads when the fault starts, alone.
-    Leader,
-    /// Two halves that only one node of the second half can both reach.
-    Bridge,
-    /// Every node sees a majority, and no one sees everybody; at least four nodes.
-    MajorityRing,
-}
+impl Deref for FaultSpec {
+    type Target = Parameters;
 
-impl Shape {
-    /// Its word in specs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Halves => "halves",
-            Self::One => "one",
-            Self::Majority => "majority",
-            Self::Minority => "minority",
-            Self::Leader => "leader",
-            Self::Bridge => "bridge",
-            Self::MajorityRing => "majority-ring",
-        }
+    fn deref(&self) -> &Parameters {
+        &self.parameters
     }
 }
 
-/// What happens to the members of the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MemberChange {
-    /// Spare nodes become members.
-    Add,
-    /// Members are members no longer.
-    Remove,
-    /// Members make room for as many spare nodes, in one step.
-    Replace,
-}
-
-impl MemberChange {
-    /// Its word in specs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-            Self::Replace => "replace",
-        }
+impl DerefMut for FaultSpec {
+    fn deref_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
     }
 }
 
-/// What a cut link does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CutManner {
-    /// Passes nothing, like a dead cable. With network = "proxy" it accepts, and keeps what was sent until it is healed.
-    #[default]
-    Stall,
-    /// Answers with resets whatever is sent or dialled: what a firewall that rejects does.
-    Refuse,
-}
-
-/// Whom a fault hits: a word (a node's name, `leader`, `random-replica`, `minority`, …) or a list of names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A node's name, a role, or a word such as `random`, `all` or `leader`.
-    Word(String),
-    /// These nodes, by name.
-    Nodes(Vec<String>),
-}
-
-impl From<&str> for Target {
-    fn from(word: &str) -> Self {
-        Self::Word(word.to_owned())
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Word(word) => f.write_str(word),
-            Self::Nodes(names) => f.write_str(&names.join(" ")),
-        }
-    }
-}
-
-impl Serialize for Target {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Word(word) => serializer.serialize_str(word),
-            Self::Nodes(names) => names.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
+impl<'de> Deserialize<'de> for FaultSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordOrNames;
-        impl<'de> Visitor<'de> for WordOrNames {
-            type Value = Target;
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = FaultSpec;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a target such as \"n1\" or \"random\", or a list of node names")
+                f.write_str("a table of a fault, with its kind")
             }
 
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Target, E> {
-                Ok(Target::Word(word.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Target, A::Error> {
-                let mut all = Vec::new();
-                while let Some(name) = names.next_element()? {
-                    all.push(name);
-                }
-                Ok(Target::Nodes(all))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FaultSpec, A::Error> {
+                let mut kind = None;
+                let others = Others { map, kind: &mut kind };
+                let parameters = Parameters::deserialize(MapAccessDeserializer::new(others))?;
+                Ok(FaultSpec { kind: kind.ok_or_else(|| A::Error::missing_field("kind"))?, parameters })
             }
         }
-        deserializer.deserialize_any(WordOrNames)
+        deserializer.deserialize_map(Table)
     }
 }
 
-/// `[cluster.links]`: what every link between nodes is like when no fault touches it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Links {
-    /// What each chunk of bytes takes, each way.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub delay: Duration,
-    /// The largest deviation from it; at most the delay.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub jitter: Duration,
+/// A table without its `kind`, which is read in passing. Serde's own way to split a table (`flatten`) would lose where
+/// in the file a value stands.
+struct Others<'a, A> {
+    map: A,
+    kind: &'a mut Option<Kind>,
 }
 
-impl From<Links> for Delay {
-    fn from(links: Links) -> Self {
-        Self { mean: links.delay, jitter: links.jitter, ..Self::default() }
-    }
-}
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Others<'_, A> {
+    type Error = A::Error;
 
-/// Bytes a second. In specs a size such as `"64KiB"` (1024 bytes each), `"1MB"` (1000 each) or a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ByteRate(pub u64);
-
-const UNITS: [(&str, u64); 6] = [
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("kB", 1_000),
-];
-
-impl fmt::Display for ByteRate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
-        match whole {
-            Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
-            None => write!(f, "{}B", self.0),
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(key) = self.map.next_key::<String>()? {
+            if key != "kind" {
+                let key: StringDeserializer<A::Error> = key.into_deserializer();
+                return seed.deserialize(key).map(Some);
+            }
+            *self.kind = Some(self.map.next_value()?);
         }
+        Ok(None)
     }
-}
 
-impl Serialize for ByteRate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ByteRate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SizeOrNumber;
-        impl Visitor<'_> for SizeOrNumber {
-            type Value = ByteRate;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes a second, such as \"64KiB\", \"1MB\" or 65536")
-            }
-
-            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteRate, E> {
-                Ok(ByteRate(bytes))
-            }
-
-            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteRate, E> {
-                let bytes = u64::try_from(bytes);
-                bytes.map(ByteRate).map_err(|_| E::custom("bytes a second cannot be negative"))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteRate, E> {
-                let text = text.trim().trim_end_matches("/s");
-                let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
-                let (number, size) = unit.unwrap_or((text.trim_end_matches('B'), 1));
-                let number: Option<u64> = number.trim().parse().ok();
-                let bytes = number.and_then(|number| number.checked_mul(size));
-                bytes.map(ByteRate).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-            }
-        }
-        deserializer.deserialize_any(SizeOrNumber)
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parameters::{Delay, Target};
+    use std::time::Duration;
 
     fn read(json: &str) -> Result<FaultSpec, serde_json::Error> {
         serde_json::from_str(json)
@@ -383,17 +111,6 @@ mod tests {
     fn a_delay_may_be_just_its_mean() {
         let spec = read(r#"{"kind":"delay","delay":"50ms"}"#).unwrap();
         assert_eq!(spec.delay, Some(Delay { mean: Duration::from_millis(50), ..Delay::default() }));
-    }
-
-    #[test]
-    fn rates_are_sizes_with_units() {
-        for (text, bytes) in
-            [("\"64KiB\"", 65_536), ("\"1MB/s\"", 1_000_000), ("\"500B\"", 500), ("700", 700)]
-        {
-            assert_eq!(serde_json::from_str::<ByteRate>(text).unwrap(), ByteRate(bytes), "{text}");
-        }
-        assert!(serde_json::from_str::<ByteRate>("\"fast\"").is_err());
-        assert_eq!(ByteRate(65_536).to_string(), "64KiB");
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Drop for Sweeper {
     }
 }
 
-/// What a sweeper does: waits until nobody writes any more, and removes what it was told, if that is a socket.
+/// Part of the sweeper: reads paths until its input closes, and removes those that are sockets.
 pub(crate) fn sweep() -> u8 {
     let mut paths = Vec::new();
     if io::stdin().lock().read_to_end(&mut paths).is_err() {

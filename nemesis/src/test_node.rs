@@ -1,10 +1,10 @@
-//! For tests: a node that is a real process, and a lab full of them. The process is the test binary itself.
+//! For tests: a node that is a real process, and a testbed full of them. The process is the test binary itself.
 
 use crate::clock::ProcessClock;
 use crate::disk::{Disk, DiskModel};
 use crate::network::Network;
+use crate::parameters::Links;
 use crate::process::ProcessCommand;
-use crate::spec::Links;
 use crate::testbed::{Testbed, TestbedConfig};
 use crate::topology::Topology;
 use std::io::{Read, Write};

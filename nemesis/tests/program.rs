@@ -35,7 +35,7 @@ fn nemesis(arguments: &[&str], input: &str) -> Output {
 }
 
 #[test]
-fn faults_of_standard_input_are_asked_for_and_exit_codes_say_what_came_of_them() {
+fn standard_input_faults_decide_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().to_str().unwrap();
     let input =
@@ -58,7 +58,7 @@ fn faults_of_standard_input_are_asked_for_and_exit_codes_say_what_came_of_them()
 }
 
 #[test]
-fn what_cannot_be_asked_is_said_with_the_place_and_ends_with_2() {
+fn unusable_requests_end_with_code_2() {
     for (arguments, input, said) in [
         (vec!["inject", "/nowhere"], "[[fault]]\nkind = \"kill\"\n", "no cluster is kept there"),
         (vec!["inject", "/nowhere"], "[[fault]]\nkind = \"kil\"\n", "line 2"),

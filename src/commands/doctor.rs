@@ -48,8 +48,8 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     let no_disk = Disk::Memory.choose(Mode::Lab).err().map(|error| error.to_string());
     let lacks_disk = |entry: &Entry| entry.memory_disk && no_disk.is_some();
     let (can, cannot): (Vec<&Entry>, Vec<&Entry>) =
-        nemesis::vocabulary().iter().partition(|entry| !lacks_disk(entry));
-    let width = nemesis::vocabulary().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+        nemesis::vocabulary().partition(|entry| !lacks_disk(entry));
+    let width = nemesis::vocabulary().map(|entry| entry.name.len()).max().unwrap_or(0);
     for entry in can {
         let mut modes: Vec<String> = entry.modes.iter().map(ToString::to_string).collect();
         if entry.memory_disk {

@@ -38,7 +38,7 @@ pub(crate) fn run() -> Exit {
     section(&screen, "specs (bench run SPEC)", rows);
     section(&screen, "systems", System::ALL.map(|system| (system.name(), system.about().to_owned())));
     section(&screen, "workloads", Workload::ALL.map(|w| (w.name(), w.about().to_owned())));
-    let faults = nemesis::vocabulary().iter();
+    let faults = nemesis::vocabulary();
     section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));
     let flaws = Flaw::ALL.into_iter().map(|flaw| (flaw.name(), flaw.sentence().to_owned()));
     section(&screen, "flaws (--set cluster.paxos.flaw=NAME)", flaws);
@@ -87,14 +87,4 @@ fn section<'a>(screen: &Screen, title: &str, rows: impl IntoIterator<Item = (&'a
         screen.line(&format!("  {name:width$}  {about}"));
     }
     screen.line("");
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_kind_of_fault_has_a_colour_in_pictures() {
-        for entry in nemesis::vocabulary() {
-            assert!(report::fault_colour(entry.name).is_some(), "{}", entry.name);
-        }
-    }
 }

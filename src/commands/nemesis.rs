@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::run::{self, Telling};
 use crate::spec::{self, Document, source};
 use crate::terminal::Screen;
-use nemesis::{FaultSpec, Kind, MemberChange, Shape, Target};
+use nemesis::{FaultSpec, MemberChange, Shape, Target};
 use std::time::Duration;
 use toml::{Table, Value};
 
@@ -49,7 +49,9 @@ fn document(faults: &[FaultSpec]) -> Document {
             let usual = (!fault.kind.is_over_at_once()).then(|| lasts.unwrap_or(LASTS));
             let lasts = fault.lasts.or(usual);
             let later = SILENCE_LATER * (turn(fault) - first);
-            FaultSpec { at: Some(at.unwrap_or(AT) + later), lasts, ..fault.clone() }
+            let mut fault = fault.clone();
+            (fault.at, fault.lasts) = (Some(at.unwrap_or(AT) + later), lasts);
+            fault
         })
         .map(|fault| Value::try_from(fault).expect("a fault can be written as TOML"))
         .collect();
@@ -83,9 +85,9 @@ fn make_room(table: &mut Table, at: Duration, faults: &[FaultSpec]) {
 
 /// Its place among the faults that were asked for together: first what silences nobody, and last what silences all.
 fn turn(fault: &FaultSpec) -> u32 {
-    let everybody = matches!(fault.kind, Kind::RestartAll | Kind::RollingRestart)
+    let everybody = fault.kind.entry().whole_cluster
         || fault.target.as_ref().is_some_and(|target| target.to_string() == "all");
-    match (fault.kind.silences_nodes(), everybody) {
+    match (fault.kind.entry().nodes.are_silent(), everybody) {
         (false, _) => 0,
         (true, false) => 1,
         (true, true) => 2,
@@ -95,10 +97,8 @@ fn turn(fault: &FaultSpec) -> u32 {
 /// How many nodes there must be: with two for each fault that takes one away, and one more, a majority survives.
 fn nodes_for(faults: &[FaultSpec]) -> i64 {
     let takes = |fault: &FaultSpec| {
-        let kinds = [Kind::Kill, Kind::Stop, Kind::LoseNode, Kind::Pause, Kind::Slow, Kind::Partition];
         let goes = fault.change.is_some_and(|change| change != MemberChange::Add);
-        // Who does not take another's disk for its own is as good as dead.
-        if fault.kind == Kind::DiskSwap { 2 } else { usize::from(goes || kinds.contains(&fault.kind)) }
+        fault.kind.entry().loses.max(usize::from(goes))
     };
     let rings = faults.iter().any(|fault| fault.shape == Some(Shape::MajorityRing));
     let nodes = 2 * faults.iter().map(takes).sum::<usize>() + 1;

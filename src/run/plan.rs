@@ -3,10 +3,10 @@
 use super::machine;
 use crate::failure::Failure;
 use crate::spec::sections::{Linearizable, System, role_name};
-use crate::spec::{Experiment, Loaded};
+use crate::spec::{Experiment, Loaded, explain};
 use history::{FORMAT_VERSION, Header};
 use jiff::Timestamp;
-use nemesis::{Action, DiskMode, Family, LinkFault, PlannedFault, Trigger};
+use nemesis::{DiskMode, Family, PlannedFault, Trigger};
 use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use report::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use std::time::Duration;
@@ -139,7 +139,7 @@ const BYTES_AN_OPERATION: f64 = 10_240.0;
 
 /// Why a fault hardly matters under so many operations a second; none if it may.
 fn remark(planned: &PlannedFault, rate: Option<f64>) -> Option<String> {
-    let Action::Links(LinkFault::Rate(bytes)) = planned.action else { return None };
+    let bytes = planned.byte_rate()?;
     let most = rate? * BYTES_AN_OPERATION;
     (bytes as f64 > most).then(|| {
         format!(
@@ -235,7 +235,7 @@ impl Experiment {
         let options = nemesis::PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
-            self.complaint(&field, &error.reason)
+            self.refusal(&field, explain::refusal(error))
         })
     }
 }

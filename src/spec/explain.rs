@@ -91,6 +91,17 @@ fn duration_instead_of(found: &str) -> String {
     }
 }
 
+/// What a plan refuses: the nearest of the words that could stand there comes first.
+pub(crate) fn refusal(error: nemesis::PlanError) -> Explained {
+    let word = error.word;
+    let near = word.as_deref().and_then(|word| nearest(word, error.choices.iter().map(String::as_str)));
+    let help = match (near, error.help) {
+        (Some(near), Some(help)) => Some(format!("did you mean \"{near}\"? {help}")),
+        (_, help) => help,
+    };
+    Explained { reason: error.reason, help, word: word.map(Word::Value) }
+}
+
 /// Our own crates say what is wrong, then what could be: `there is no flaw "x"; the flaws are a, b`.
 pub(crate) fn own(message: &str) -> Explained {
     let Some((reason, remedy)) = message.split_once("; ") else {

@@ -133,6 +133,11 @@ impl Experiment {
         let path = KeyPath::parse(dotted).unwrap_or_default();
         self.merged.explained(&path, explain::own(message))
     }
+
+    /// The same, of a fault that cannot be planned.
+    pub(crate) fn refusal(&self, dotted: &str, explained: explain::Explained) -> Failure {
+        self.merged.explained(&KeyPath::parse(dotted).unwrap_or_default(), explained)
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::systems::http::Asker;
 use crate::systems::last_slots::LastSlots;
 use crate::systems::observe::Watched;
 use history::Phase;
-use nemesis::{Family, Kind};
+use nemesis::{Kind, OnNodes};
 use node::status::Status;
 use report::Recovery;
 use std::collections::{BTreeMap, BTreeSet};
@@ -284,12 +284,7 @@ fn coloured(recovery: Recovery) -> String {
 /// Whether a node comes back from a fault of this kind as a new process.
 fn restarts(kind: &str) -> bool {
     let kind: Option<Kind> = kind.parse().ok();
-    kind.is_some_and(|kind| match kind.entry().family {
-        Family::Cluster => kind != Kind::Reconfigure,
-        Family::Process => !matches!(kind, Kind::Pause | Kind::Slow),
-        Family::Disk => !matches!(kind, Kind::Full | Kind::SlowSync | Kind::SyncError),
-        Family::Network | Family::Clock => false,
-    })
+    kind.is_some_and(|kind| kind.entry().nodes == OnNodes::Restarted)
 }
 
 fn heading(screen: &Screen, number: u8, title: &str, figures: &str) {

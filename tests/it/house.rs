@@ -87,6 +87,20 @@ fn no_plotting_library_stands_behind_load_and_faults() {
 }
 
 #[test]
+fn kinds_of_faults_are_named_in_their_family_only() {
+    for (path, text) in sources() {
+        let beside = path.starts_with("nemesis/src") && !path.starts_with("nemesis/src/fault");
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if !beside || path.iter().any(|part| part == "tests" || part == "tests.rs") {
+            continue;
+        }
+        for kind in nemesis::Kind::ALL {
+            assert!(!code.contains(&format!("Kind::{kind:?}")), "{} names {kind}", path.display());
+        }
+    }
+}
+
+#[test]
 fn every_file_opens_with_a_line_that_says_what_it_is_for() {
     for (path, text) in sources() {
         let first = text.lines().next().unwrap_or_default();

@@ -5,6 +5,7 @@
 //! is the seed of the first, and `BENCH_KEEP=DIR` keeps what failed.
 
 use crate::support::{lab_with_disks_possible, output, processes_in, stderr, stdout};
+use nemesis::Kind;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,48 +33,6 @@ impl Chance {
     }
 }
 
-/// Every kind of fault with what it needs besides times and nodes.
-const KINDS: [(&str, &[&str]); 27] = [
-    ("kill", &[""]),
-    ("pause", &[""]),
-    ("slow", &["", "still = \"30%\"\nperiod = \"60ms\"\n"]),
-    ("stop", &[""]),
-    ("lose-node", &[""]),
-    (
-        "partition",
-        &[
-            "shape = \"one\"\n",
-            "shape = \"halves\"\n",
-            "shape = \"bridge\"\n",
-            "how = \"refuse\"\nshape = \"leader\"\n",
-        ],
-    ),
-    (
-        "one-way",
-        &["from = \"n1\"\n", "from = \"leader\"\n", "from = \"n2\"\nto = \"n3\"\nhow = \"refuse\"\n"],
-    ),
-    ("flaky", &["loss = \"5%\"\n", "duplicate = \"10%\"\nreorder = \"10%\"\n", "corrupt = \"3%\"\n"]),
-    ("delay", &["delay = \"20ms\"\n", "delay = { mean = \"15ms\", jitter = \"10ms\" }\n"]),
-    ("rate", &["rate = \"64KiB\"\n"]),
-    ("reset", &[""]),
-    ("swizzle", &[""]),
-    ("power-loss", &[""]),
-    ("torn-write", &[""]),
-    ("bit-flip", &[""]),
-    ("truncate", &[""]),
-    ("full", &[""]),
-    ("slow-sync", &["delay = \"10ms\"\n", "delay = \"80ms\"\n", "delay = \"1h\"\n"]),
-    ("sync-error", &[""]),
-    ("jump", &["by = \"1h\"\n", "by = \"-20s\"\n"]),
-    ("drift", &["speed = 3.0\n", "speed = 0.2\n"]),
-    ("strobe", &["by = \"2s\"\n"]),
-    ("freeze", &[""]),
-    ("reconfigure", &["change = \"add\"\n", "change = \"replace\"\n", "change = \"remove\"\n"]),
-    ("restart-all", &[""]),
-    ("rolling-restart", &[""]),
-    ("disk-swap", &[""]),
-];
-
 /// How long the load of a plan lasts, in milliseconds.
 const LOAD: u64 = 3000;
 
@@ -88,10 +47,12 @@ fn spec(seed: u64) -> String {
     );
     let mut changes = 0;
     let count = chance.between(4, 9);
-    for place in 0..count {
+    for index in 0..count {
         // The first ones go through all kinds, plan after plan, so that none is left out.
-        let kind = if place < 2 { (seed * 2 + place) % 27 } else { chance.between(0, 27) };
-        let (kind, variants) = KINDS[usize::try_from(kind).unwrap()];
+        let kinds = Kind::ALL.len() as u64;
+        let kind = if index < 2 { (seed * 2 + index) % kinds } else { chance.between(0, kinds) };
+        let entry = Kind::ALL[usize::try_from(kind).unwrap()].entry();
+        let (kind, variants) = (entry.name, entry.examples);
         // Two spare nodes are enough for two changes at a time.
         changes += u64::from(kind == "reconfigure");
         if kind == "reconfigure" && changes > 1 {

@@ -1,4 +1,4 @@
-//! What stands in for the clocks of other programs where they cannot be shifted: the reason.
+//! Stub for platforms on which the clocks of other programs cannot be shifted.
 
 use super::Reading;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
     Err(REASON)
 }
 
-/// Nobody asks for it.
+/// Never used.
 pub(crate) fn stand() -> u8 {
     1
 }

@@ -28,7 +28,7 @@ struct Shared {
     path: PathBuf,
     foreign: bool,
     state: Mutex<State>,
-    /// Held by whoever stops the node's threads: nobody can while another one does.
+    /// Held while the node's threads are stopped: only one tracer can stop them at a time.
     tracing: Mutex<()>,
 }
 
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strobing_clock_turns_until_it_is_released_and_is_then_true() {
+    fn strobing_clock_turns_until_released() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clock");
         let clock = NodeClock::create(&ProcessClock::Itself(path.clone())).unwrap();

@@ -12,17 +12,17 @@ const WHOLE: i64 = 1 << 32;
 pub enum ClockFault {
     /// It is ahead, or behind where this is negative.
     Jump {
-        /// By so many nanoseconds.
+        /// In nanoseconds.
         by: i64,
     },
     /// It goes faster, or slower where this is negative.
     Drift {
-        /// By so many parts of 2^32.
+        /// In parts of 2^32.
         faster: i64,
     },
     /// It is ahead for half of each period, and true for the other half.
     Strobe {
-        /// By so many nanoseconds.
+        /// In nanoseconds.
         by: i64,
         /// How long it takes from one jump ahead to the next.
         period: Duration,
@@ -32,7 +32,7 @@ pub enum ClockFault {
 }
 
 impl ClockFault {
-    /// The drift of a clock that goes so many times as fast as a true one.
+    /// The drift of a clock that runs at this speed; a true one has speed 1.
     pub fn drift(speed: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a plan refuses speeds that would not fit")]
         let faster = ((speed - 1.0) * WHOLE as f64).round() as i64;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn jumps_add_up_and_a_released_clock_is_true() {
+    fn jumps_add_up_until_released() {
         let mut faults = Faults::default();
         faults.apply(1, ClockFault::Jump { by: 3_600 * SECOND }, NOW);
         faults.apply(2, ClockFault::Jump { by: -SECOND }, NOW);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_clock_stands_where_it_was_whatever_drifts() {
+    fn frozen_clock_ignores_drift() {
         let mut faults = Faults::default();
         faults.apply(1, ClockFault::Freeze, NOW);
         faults.apply(2, ClockFault::drift(2.0), NOW);

@@ -23,7 +23,7 @@ pub struct Damage {
 /// What is done to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Harm {
-    /// So many bits are flipped.
+    /// Bits are flipped.
     Flip {
         /// How many, at least one.
         bits: u32,
@@ -61,11 +61,11 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> DamageError {
     |source| DamageError::Io { path, source }
 }
 
-/// Damages one file below a folder that nobody is writing to, and says what was there before and after.
+/// Damages one file below a folder that no process writes to, and returns what was there before and after.
 pub(crate) fn apply(
     folder: &Path,
     damage: &Damage,
-    chance: &mut ChaCha8Rng,
+    rng: &mut ChaCha8Rng,
 ) -> Result<Vec<String>, DamageError> {
     let mut files = Vec::new();
     find(folder, damage.file.as_deref(), &mut files)?;
@@ -75,7 +75,7 @@ pub(crate) fn apply(
         return Err(DamageError::Nothing { folder: folder.to_owned(), filter: damage.file.clone() });
     }
     // A byte of all those in use decides, so that large files are hit as often as they deserve.
-    let mut drawn = chance.random_range(0..total);
+    let mut drawn = rng.random_range(0..total);
     let (path, used) = files
         .into_iter()
         .find(|(_, used)| {
@@ -87,17 +87,17 @@ pub(crate) fn apply(
     let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
     let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed(&path))?;
     let done = match damage.harm {
-        Harm::Flip { bits } => flip(&file, &name, used, bits, chance),
-        Harm::Cut { bytes } => cut(&file, &name, used, bytes, chance),
+        Harm::Flip { bits } => flip(&file, &name, used, bits, rng),
+        Harm::Cut { bytes } => cut(&file, &name, used, bytes, rng),
     };
     // On the bench's own disk the damage must outlive a power loss too.
     done.and_then(|seen| file.sync_all().map(|()| seen)).map_err(failed(&path))
 }
 
-fn flip(file: &File, name: &str, used: u64, bits: u32, chance: &mut ChaCha8Rng) -> io::Result<Vec<String>> {
+fn flip(file: &File, name: &str, used: u64, bits: u32, rng: &mut ChaCha8Rng) -> io::Result<Vec<String>> {
     let mut flipped = Vec::new();
     for _ in 0..bits {
-        let (place, bit) = (chance.random_range(0..used), chance.random_range(0..8_u32));
+        let (place, bit) = (rng.random_range(0..used), rng.random_range(0..8_u32));
         let mut byte = [0];
         file.read_exact_at(&mut byte, place)?;
         let after = byte[0] ^ 1 << bit;
@@ -120,12 +120,12 @@ fn cut(
     name: &str,
     used: u64,
     bytes: Option<u64>,
-    chance: &mut ChaCha8Rng,
+    rng: &mut ChaCha8Rng,
 ) -> io::Result<Vec<String>> {
     let before = file.metadata()?.len();
     let after = match bytes {
         Some(bytes) => used.saturating_sub(bytes),
-        None => chance.random_range(0..used),
+        None => rng.random_range(0..used),
     };
     file.set_len(after)?;
     Ok(vec![format!("{name}: {before} bytes ({used} in use) before, {after} after")])
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_is_one_bit_of_what_is_in_use() {
+    fn flipped_bit_is_in_used_bytes() {
         for seed in 0..20 {
             let folder = folder();
             let seen = hurt(folder.path(), Harm::Flip { bits: 1 }, None, seed).unwrap();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_cut_off_what_is_in_use() {
+    fn truncation_cuts_used_bytes() {
         let folder = folder();
         let seen = hurt(folder.path(), Harm::Cut { bytes: Some(30) }, Some(".log"), 1).unwrap();
         assert_eq!(seen, ["deep/a.log: 1000 bytes (100 in use) before, 70 after"]);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_nothing_to_damage_that_is_said() {
+    fn nothing_to_damage_is_an_error() {
         let folder = folder();
         let error = hurt(folder.path(), Harm::Flip { bits: 1 }, Some("wal"), 1).unwrap_err();
         assert!(error.to_string().contains("no file named *wal*"), "{error}");

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_in_a_folder_is_counted_and_removed_and_the_folder_stays() {
+    fn emptying_counts_and_keeps_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         assert_eq!(empty(&data).unwrap(), Removed::default());

@@ -70,7 +70,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn each_folder_gets_what_was_in_the_one_before_and_the_first_what_was_in_the_last() {
+    fn exchange_rotates_the_folders() {
         let top = tempfile::tempdir().unwrap();
         let folders: Vec<PathBuf> = ["a", "b", "c"].map(|name| top.path().join(name).join("data")).to_vec();
         for (folder, text) in folders.iter().zip(["one", "three", "fifteen"]) {
@@ -80,9 +80,9 @@ mod tests {
         }
         fs::write(folders[2].join("only"), "here").unwrap();
         let turn = |order: [usize; 3]| {
-            let moved = |place: usize| Move {
-                from: folders[order[(place + 2) % 3]].clone(),
-                to: folders[order[place]].clone(),
+            let moved = |index: usize| Move {
+                from: folders[order[(index + 2) % 3]].clone(),
+                to: folders[order[index]].clone(),
             };
             [0, 1, 2].map(moved)
         };
@@ -90,7 +90,7 @@ mod tests {
         let handed = exchange(&turn([0, 1, 2])).unwrap();
         let bytes: Vec<u64> = handed.iter().map(|handed| handed.bytes).collect();
         assert_eq!((bytes, handed[0].files), (vec![11, 3, 5], 2));
-        let read = |place: usize| fs::read_to_string(folders[place].join("deep/log")).unwrap();
+        let read = |index: usize| fs::read_to_string(folders[index].join("deep/log")).unwrap();
         assert_eq!([read(0), read(1), read(2)], ["fifteen", "one", "three"]);
         assert!(folders[0].join("only").exists() && !folders[2].join("only").exists());
         let mode = fs::metadata(folders[0].join("deep")).unwrap().permissions().mode();

@@ -14,19 +14,9 @@ pub enum Condition {
     /// Nothing more can be written: ENOSPC. Overwriting needs space too, as where data is never written in place.
     Full,
     /// Every sync takes longer.
-    SlowSync(Delay),
+    DelaySyncs(Delay),
     /// Every sync fails: EIO. What it should have written, no later sync writes.
     SyncError,
-}
-
-impl Condition {
-    /// Whether a node can make nothing durable while it lasts.
-    pub(crate) fn stops_writes(self) -> bool {
-        match self {
-            Self::Full | Self::SyncError => true,
-            Self::SlowSync(_) => false,
-        }
-    }
 }
 
 /// What a disk has done so far.
@@ -73,7 +63,7 @@ pub(crate) enum Request {
         claim: Claim,
     },
     ReleaseAll,
-    /// The next sync that has something to write is held, until the power is lost or nobody waits for that any more.
+    /// The next sync that has something to write is held, until the power is lost or the power loss is given up.
     Arm,
     Disarm,
     /// The bench works on the disk itself while the node is down, or no longer: no fault of the disk meets it then.

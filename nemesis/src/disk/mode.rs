@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disks_in_memory_are_refused_outside_a_lab_with_the_reason() {
+    fn memory_disks_need_a_lab() {
         for mode in [Mode::Proxy, Mode::Host] {
             assert_eq!(Disk::Auto.choose(mode).unwrap(), DiskMode::Real);
             let error = Disk::Memory.choose(mode).unwrap_err().to_string();

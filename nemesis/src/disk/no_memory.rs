@@ -1,4 +1,4 @@
-//! What stands in for disks in memory where the system has none: nothing, said politely.
+//! Stub for platforms without disks in memory.
 
 use super::error::DiskError;
 use super::message::{Condition, DiskCounters};

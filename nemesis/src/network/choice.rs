@@ -56,12 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lab_that_cannot_be_made_is_refused_with_the_remedy_and_auto_takes_proxies() {
+    fn impossible_lab_is_refused_and_auto_takes_proxies() {
         // Other tests of this process play parts of a lab; one that does not cannot be started again inside one.
         let alone = "BENCH_TEST_ALONE";
         if std::env::var_os(alone).is_none() {
             let own = std::env::current_exe().unwrap();
-            let test = "network::choice::tests::a_lab_that_cannot_be_made_is_refused_with_the_remedy_and_auto_takes_proxies";
+            let test = "network::choice::tests::impossible_lab_is_refused_and_auto_takes_proxies";
             let run =
                 std::process::Command::new(own).args([test, "--exact"]).env(alone, "1").output().unwrap();
             assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));

@@ -14,7 +14,7 @@ pub enum LinkFault {
     Refuse,
     /// Each chunk or frame takes longer, on top of what the link takes anyway.
     Delay(Delay),
-    /// At most so many bytes a second, in each direction.
+    /// At most this many bytes a second, in each direction.
     Rate(u64),
     /// Frames are lost, doubled, reordered or corrupted; only in mode `lab`, where there are frames.
     Flaky(Flaky),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_cut_until_the_last_fault_that_cuts_it_is_healed() {
+    fn link_stays_cut_until_last_heal() {
         let mut faults = Faults::default();
         faults.apply(1, LinkFault::Stall);
         faults.apply(2, LinkFault::Stall);

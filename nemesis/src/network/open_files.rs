@@ -14,13 +14,13 @@ const BESIDES: u64 = 60;
 /// The limit that this process was started with, before it was raised.
 static BEFORE: Mutex<Option<Rlimit>> = Mutex::new(None);
 
-/// How many files so many nodes take.
+/// How many files a number of nodes take.
 pub(crate) fn needed(mode: Mode, nodes: u64) -> u64 {
     let links = if mode == Mode::Proxy { nodes.saturating_mul(nodes.saturating_sub(1)) } else { 0 };
     (links.saturating_mul(EACH_LINK)).saturating_add(nodes.saturating_mul(EACH_NODE)).saturating_add(BESIDES)
 }
 
-/// How many nodes fit in so many open files.
+/// How many nodes fit in a number of open files.
 pub(crate) fn most_nodes(mode: Mode, files: u64) -> u64 {
     (0..=1_000).take_while(|nodes| needed(mode, *nodes) <= files).last().unwrap_or_default()
 }

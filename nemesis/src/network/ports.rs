@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_blocks_never_share_a_port_whatever_their_sizes() {
+    fn blocks_never_share_a_port() {
         let a = PortBlock::find(40).unwrap();
         let b = PortBlock::find(7).unwrap();
         let ports = |block: &PortBlock| (0..block.ports).map(|index| block.port(index)).collect::<Vec<_>>();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_use_is_named_with_the_remedy() {
+    fn port_in_use_is_named() {
         let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = somebody.local_addr().unwrap().port();
         let error = PortBlock::at(port, 3).unwrap_err().to_string();
@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn blocks_stay_out_of_the_ports_that_the_kernel_hands_out() {
+    fn blocks_avoid_ephemeral_ports() {
         let block = PortBlock::find(30).unwrap();
         let (lowest, end) = range();
         assert!((0..30).all(|index| (lowest..end).contains(&block.port(index))));
     }
 
     #[test]
-    fn a_block_that_goes_past_the_last_port_is_refused() {
+    fn block_past_the_last_port_is_refused() {
         let error = PortBlock::at(65_530, 20).unwrap_err().to_string();
         assert!(error.contains("at most 65504"), "{error}");
     }

@@ -3,240 +3,30 @@
 //! Each spec draws from two streams of its own (times, targets), so a fault that is added to a spec does not
 //! change what the others draw. Only who leads is left open.
 
-mod check;
-mod members;
-mod scope;
+mod error;
+mod options;
+mod planned;
+mod planning;
 mod times;
+mod trigger;
 
-pub use scope::{Hit, Scope};
+pub use error::PlanError;
+pub use options::PlanOptions;
+pub use planned::PlannedFault;
+pub(crate) use planning::{Aim, Moved, Others, Planning};
+pub use trigger::Trigger;
 
-use crate::budget::{AtMost, Hurt};
-use crate::clock::{ClockFault, Clocks};
-use crate::disk::{Condition, Damage, DiskMode, Harm};
-use crate::flaky::Share;
-use crate::network::{LinkFault, Mode};
-use crate::point::{After, Point};
+use crate::fault::Fault;
+use crate::network::Mode;
+use crate::partition::CLIENTS;
+use crate::point::After;
+use crate::refusal::Refusal;
 use crate::select::by_name;
-use crate::spec::{CutManner, FaultSpec, MemberChange};
+use crate::spec::FaultSpec;
 use crate::topology::Topology;
-use crate::vocabulary::Kind;
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
-use serde::Serialize;
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-/// What a plan is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlanOptions {
-    /// The network the run uses; it decides which faults there are.
-    pub mode: Mode,
-    /// Where the nodes have their data.
-    pub disk: DiskMode,
-    /// Whose clocks can be shifted.
-    pub clocks: Clocks,
-    /// Length of the phase `load`. Every fault starts and ends within it.
-    pub duration: Duration,
-    /// How many nodes may be down or cut off at once; without it faults overlap as they come.
-    pub at_most: Option<AtMost>,
-    /// Whether the bench can change the members of this system.
-    pub reconfigurable: bool,
-    /// Seed of every draw.
-    pub seed: u64,
-}
-
-/// A fault with everything decided. Serializes as an element of `faults` in `plan.json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct PlannedFault {
-    /// Its number, from 1, in the order of starts.
-    pub fault: u32,
-    /// What happens.
-    pub kind: Kind,
-    /// What people read on plots, for example `kill random (n3)` or `kill leader`.
-    pub label: String,
-    /// Whom it was aimed at, in the words of the spec.
-    pub target: String,
-    /// The nodes it hits; none where they are only found when it starts.
-    pub nodes: Option<Vec<String>>,
-    /// When it starts, in nanoseconds since the start of the phase `load`; at the earliest, where only the run tells.
-    pub start: u64,
-    /// When it is healed, in nanoseconds since the start of the phase `load`; at the latest, where only the run tells.
-    pub end: u64,
-    /// When the load ends, which is the latest that it may be healed, on the same clock.
-    #[serde(skip)]
-    pub latest: u64,
-    /// What makes it start.
-    #[serde(skip)]
-    pub trigger: Trigger,
-    /// What is done to the nodes or links of `scope`.
-    #[serde(skip)]
-    pub action: Action,
-    /// Whom it is done to.
-    #[serde(skip)]
-    pub scope: Scope,
-}
-
-impl PlannedFault {
-    /// The label with the nodes that were found when it started, for example `kill leader (n2)`.
-    pub fn label_with(&self, nodes: &[String]) -> String {
-        if self.nodes.is_some() {
-            self.label.clone()
-        } else {
-            format!("{} ({})", self.label, nodes.join(" "))
-        }
-    }
-}
-
-/// What makes a fault start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trigger {
-    /// Its time.
-    Time,
-    /// A logical point of the run; it then lasts for so many nanoseconds, or until the load ends.
-    When(Point, Option<u64>),
-    /// The start of another fault of the plan.
-    After {
-        /// Its number.
-        fault: u32,
-        /// How much later, in nanoseconds.
-        by: u64,
-        /// For how many nanoseconds it lasts then; until the load ends where there is none.
-        lasts: Option<u64>,
-    },
-}
-
-impl Trigger {
-    /// In words, where it is not a time: `when n2 decided 500`, `200ms after fault 1`.
-    pub fn in_words(&self) -> Option<String> {
-        match self {
-            Self::Time => None,
-            Self::When(point, _) => Some(format!("when {point}")),
-            Self::After { fault, by, .. } => {
-                Some(format!("{:?} after fault {fault}", Duration::from_nanos(*by)))
-            }
-        }
-    }
-}
-
-/// What a fault does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// SIGKILL at the start, restarted at the end.
-    Kill,
-    /// SIGTERM at the start, restarted at the end.
-    Stop,
-    /// SIGKILL at the start and everything it stored removed, restarted at the end.
-    LoseNode,
-    /// SIGTERM to one node after another, each restarted before the next.
-    Roll,
-    /// SIGSTOP at the start, SIGCONT at the end.
-    Pause,
-    /// SIGKILL and damage to its files at the start, restarted at the end.
-    Damage(Damage),
-    /// SIGSTOP and SIGCONT in turn, from start to end.
-    Slow(Duty),
-    /// SIGKILL, and started on the data of one another at once; on their own again at the end.
-    SwapDisks,
-    /// SIGKILL and the loss of all that was not synced at the start, restarted at the end.
-    PowerLoss {
-        /// Whether it waits for a write, of which a part is there.
-        torn: bool,
-    },
-    /// Something about disks, from start to end.
-    Disk(Condition),
-    /// Something about clocks, from start to end.
-    Clock(ClockFault),
-    /// Something about links, from start to end.
-    Links(LinkFault),
-    /// The links between two nodes after those between two others are cut, and healed in another order.
-    Swizzle {
-        /// Seed of both orders.
-        chance: u64,
-    },
-    /// Open connections are reset; over at once.
-    Reset,
-    /// The members of the cluster are others from start to end.
-    Reconfigure {
-        /// Whether those it is aimed at come, go, or make room.
-        change: MemberChange,
-        /// Those who make room are replaced by these.
-        instead: Vec<String>,
-    },
-}
-
-/// How long it takes from one turn to the next of what comes and goes by itself, where a spec does not say.
-const PERIOD: Duration = Duration::from_millis(100);
-
-/// How long something stands still and how long it goes on, in turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duty {
-    /// How long it stands still.
-    pub still: Duration,
-    /// How long it goes on.
-    pub running: Duration,
-}
-
-impl Duty {
-    /// Half of the time where nothing is said, ten times a second.
-    fn of(spec: &FaultSpec) -> Self {
-        let period = spec.period.unwrap_or(PERIOD);
-        let share = spec.still.unwrap_or(Share::of_millionths(500_000));
-        let still = period.mul_f64(f64::from(share.millionths()) / 1e6);
-        Self { still, running: period.saturating_sub(still) }
-    }
-}
-
-impl Action {
-    /// Whether it keeps processes from answering.
-    fn holds_processes(&self) -> bool {
-        match self {
-            Self::Kill
-            | Self::Stop
-            | Self::LoseNode
-            | Self::Roll
-            | Self::Pause
-            | Self::Damage(_)
-            | Self::PowerLoss { .. }
-            | Self::SwapDisks
-            | Self::Slow(_) => true,
-            Self::Disk(_)
-            | Self::Clock(_)
-            | Self::Links(_)
-            | Self::Swizzle { .. }
-            | Self::Reset
-            | Self::Reconfigure { .. } => false,
-        }
-    }
-}
-
-/// Why a spec's faults were refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("fault {}: `{field}`: {reason}", index + 1)]
-pub struct PlanError {
-    /// Place of the fault among the specs, from 0.
-    pub index: usize,
-    /// The key in its table.
-    pub field: &'static str,
-    /// What is wrong with it, and what would be right.
-    pub reason: String,
-}
-
-/// A refusal that does not know yet which fault it belongs to.
-pub(crate) struct Refusal {
-    field: &'static str,
-    reason: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(field: &'static str, reason: impl Into<String>) -> Self {
-        Self { field, reason: reason.into() }
-    }
-
-    fn of(self, index: usize) -> PlanError {
-        PlanError { index, field: self.field, reason: self.reason }
-    }
-}
 
 /// Plans the faults of a run: one entry for each time that each of them comes, sorted by
 /// start, and those of which only the run tells when they start last.
@@ -246,11 +36,12 @@ pub fn plan(
     options: &PlanOptions,
 ) -> Result<Vec<PlannedFault>, PlanError> {
     let mut occurrences = Vec::new();
-    let mut streams = Vec::new();
+    let (mut faults, mut streams) = (Vec::new(), Vec::new());
     for (index, spec) in specs.iter().enumerate() {
-        check::check(spec, options).map_err(|refusal| refusal.of(index))?;
+        let fault = read(spec, options).map_err(|refusal| PlanError::new(index, refusal))?;
         let times = times::times(spec, options.duration, &mut stream(options.seed, 2 * index));
-        let times = times.map_err(|refusal| refusal.of(index))?;
+        let times = times.map_err(|refusal| PlanError::new(index, refusal))?;
+        faults.push(fault);
         streams.push(stream(options.seed, 2 * index + 1));
         if spec.after.is_none() {
             // Those of which only the run tells when they start come last.
@@ -260,13 +51,14 @@ pub fn plan(
     }
     occurrences.sort_unstable();
 
-    let mut table = Table { topology, specs, options, streams, planned: Vec::new(), from: Vec::new() };
+    let mut table =
+        Table { topology, specs, options, faults, streams, planned: Vec::new(), from: Vec::new() };
     for (_, window, index) in occurrences {
         let trigger = match &specs[index].when {
             Some(point) => Trigger::When(point.clone(), lasts(&specs[index])),
             None => Trigger::Time,
         };
-        table.add(index, window, trigger).map_err(|refusal| refusal.of(index))?;
+        table.add(index, window, trigger).map_err(|refusal| PlanError::new(index, refusal))?;
     }
     table.add_followers((0, times::ns(options.duration)))?;
     Ok(table.planned)
@@ -282,6 +74,8 @@ struct Table<'a> {
     topology: &'a Topology,
     specs: &'a [FaultSpec],
     options: &'a PlanOptions,
+    /// What each spec asks for, with nothing drawn yet.
+    faults: Vec<Fault>,
     streams: Vec<ChaCha8Rng>,
     planned: Vec<PlannedFault>,
     /// Which spec each of them comes from.
@@ -295,19 +89,26 @@ impl Table<'_> {
         if let Trigger::When(point, _) = &trigger
             && let Some(node) = point.node()
         {
-            by_name(&[node.to_owned()], self.topology).map_err(|reason| Refusal::new("when", reason))?;
+            by_name(&[node.to_owned()], self.topology).map_err(|complaint| complaint.of("when"))?;
         }
-        let (action, aim) = if spec.kind == Kind::Reconfigure {
-            let others = members::Others::of(&self.planned, start, end);
-            members::aim(spec, self.topology, &mut self.streams[index], &others)?
-        } else {
-            let action = action(spec, &mut self.streams[index]);
-            let busy = busy(&action, &self.planned, start, end);
-            let aim = scope::aim(spec, &action, self.topology, &mut self.streams[index], &busy)?;
-            (action, aim)
+        let mut action = self.faults[index].clone();
+        let meets = |fault: &&PlannedFault| fault.start <= end && start <= fault.end;
+        let same_time: Vec<&PlannedFault> = self.planned.iter().filter(meets).collect();
+        let mut others = Others::default();
+        for fault in &same_time {
+            if let Some(moved) = fault.action.moves_members(fault.nodes.as_deref()) {
+                others.add(moved);
+            }
+        }
+        let mut planning = Planning {
+            topology: self.topology,
+            rng: &mut self.streams[index],
+            busy: if spec.kind.entry().nodes.are_silent() { busy(&same_time) } else { BTreeSet::new() },
+            others,
         };
+        let aim = action.aim(&mut planning)?;
         if let Some(at_most) = self.options.at_most {
-            let hurt = Hurt::of(&action, aim.scope.resolve(self.topology, None).ok().as_ref());
+            let hurt = action.hurt(aim.scope.resolve(self.topology, None).ok().as_ref());
             at_most.allows(self.topology, &hurt).map_err(|excess| {
                 let reason = format!("it takes away {excess} with at-most = {at_most} in [budget]");
                 Refusal::new("kind", reason)
@@ -341,8 +142,8 @@ impl Table<'_> {
             for (index, after) in open {
                 let leader = (after.fault as usize).checked_sub(1).filter(|leader| *leader < specs.len());
                 let Some(leader) = leader else {
-                    let reason = format!("there is no fault {}; they are counted from 1", after.fault);
-                    return Err(Refusal::new("after", reason).of(index));
+                    let refusal = Refusal::new("after", format!("there is no fault {}", after.fault));
+                    return Err(PlanError::new(index, refusal.help("they are counted from 1")));
                 };
                 let leads = self.planned.iter().zip(&self.from).filter(|(_, from)| **from == leader);
                 let numbers: Vec<u32> = leads.map(|(fault, _)| fault.fault).collect();
@@ -352,12 +153,12 @@ impl Table<'_> {
                 for fault in numbers {
                     let (by, lasts) = (times::ns(after.by), lasts(&specs[index]));
                     let added = self.add(index, window, Trigger::After { fault, by, lasts });
-                    added.map_err(|refusal| refusal.of(index))?;
+                    added.map_err(|refusal| PlanError::new(index, refusal))?;
                 }
             }
             if rest.len() == before {
-                let reason = "it waits for itself, so it would never start; let the first one have a time";
-                return Err(Refusal::new("after", reason).of(rest[0].0));
+                let refusal = Refusal::new("after", "it waits for itself, so it would never start");
+                return Err(PlanError::new(rest[0].0, refusal.help("let the first one have a time")));
             }
             open = rest;
         }
@@ -371,56 +172,27 @@ fn stream(seed: u64, number: usize) -> ChaCha8Rng {
     rng
 }
 
-/// Nodes whose process another fault holds in this window. Drawing them would hide one fault behind the other.
-fn busy(action: &Action, planned: &[PlannedFault], start: u64, end: u64) -> BTreeSet<String> {
-    if !action.holds_processes() {
-        return BTreeSet::new();
-    }
-    planned
-        .iter()
-        .filter(|fault| fault.action.holds_processes())
-        .filter(|fault| fault.start <= end && start <= fault.end)
-        .flat_map(|fault| fault.nodes.clone().unwrap_or_default())
-        .collect()
+/// Nodes whose process one of these faults holds. Drawing them would hide one fault behind the other.
+fn busy(faults: &[&PlannedFault]) -> BTreeSet<String> {
+    let holds = |fault: &&&PlannedFault| fault.kind.entry().nodes.are_silent();
+    faults.iter().filter(holds).flat_map(|fault| fault.nodes.clone().unwrap_or_default()).collect()
 }
 
-fn action(spec: &FaultSpec, rng: &mut ChaCha8Rng) -> Action {
-    match spec.kind {
-        Kind::Kill | Kind::RestartAll => Action::Kill,
-        Kind::Stop => Action::Stop,
-        Kind::LoseNode => Action::LoseNode,
-        Kind::RollingRestart => Action::Roll,
-        Kind::Pause => Action::Pause,
-        Kind::BitFlip | Kind::Truncate => {
-            let flip = Harm::Flip { bits: spec.bits.unwrap_or(1) };
-            let harm = if spec.kind == Kind::BitFlip { flip } else { Harm::Cut { bytes: spec.bytes } };
-            Action::Damage(Damage { harm, file: spec.file.clone() })
-        }
-        Kind::Slow => Action::Slow(Duty::of(spec)),
-        Kind::PowerLoss => Action::PowerLoss { torn: false },
-        Kind::TornWrite => Action::PowerLoss { torn: true },
-        Kind::Full => Action::Disk(Condition::Full),
-        Kind::SlowSync => Action::Disk(Condition::SlowSync(spec.delay.unwrap_or_default())),
-        Kind::SyncError => Action::Disk(Condition::SyncError),
-        Kind::Swizzle => Action::Swizzle { chance: rng.random() },
-        Kind::Reset => Action::Reset,
-        Kind::Delay => Action::Links(LinkFault::Delay(spec.delay.unwrap_or_default())),
-        Kind::Rate => Action::Links(LinkFault::Rate(spec.rate.map_or(1, |rate| rate.0))),
-        Kind::Flaky => Action::Links(LinkFault::Flaky(spec.flaky())),
-        Kind::Partition | Kind::OneWay => Action::Links(match spec.how.unwrap_or_default() {
-            CutManner::Stall => LinkFault::Stall,
-            CutManner::Refuse => LinkFault::Refuse,
-        }),
-        Kind::Jump => Action::Clock(ClockFault::Jump { by: check::nanoseconds(spec.by) }),
-        Kind::Drift => Action::Clock(ClockFault::drift(spec.speed.unwrap_or(1.0))),
-        Kind::Strobe => {
-            let period = spec.period.unwrap_or(PERIOD);
-            Action::Clock(ClockFault::Strobe { by: check::nanoseconds(spec.by), period })
-        }
-        Kind::Freeze => Action::Clock(ClockFault::Freeze),
-        Kind::Reconfigure => unreachable!("who comes and who goes is planned together"),
-        Kind::DiskSwap => Action::SwapDisks,
+/// What a spec asks for; refuses what this network and disk cannot do, keys that the kind does not take, and numbers
+/// that make no fault.
+fn read(spec: &FaultSpec, options: &PlanOptions) -> Result<Fault, Refusal> {
+    spec.kind.available(options).map_err(|complaint| complaint.of("kind"))?;
+    let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
+    if clients && options.mode != Mode::Lab {
+        let refusal = Refusal::new("groups", "clients reach the nodes directly here");
+        return Err(refusal.help("their links can be cut with network = \"lab\""));
     }
+    let takes = spec.kind.entry().keys;
+    if let Some(key) = spec.own_keys().find(|key| !takes.contains(key)) {
+        let refusal = Refusal::new(key, format!("`{}` does not take it", spec.kind));
+        return Err(if key == "target" { refusal.help(spec.kind.entry().without_target) } else { refusal });
+    }
+    Fault::read(spec.kind, &spec.parameters)
 }
 
 #[cfg(test)]

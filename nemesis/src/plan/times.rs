@@ -1,6 +1,6 @@
 //! When a fault comes: once, or again and again, always wholly within the load.
 
-use super::Refusal;
+use crate::refusal::Refusal;
 use crate::spec::FaultSpec;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -27,12 +27,9 @@ pub(super) fn times(
         let left = duration.saturating_sub(at);
         let lasts = if spec.kind.is_over_at_once() { Duration::ZERO } else { spec.lasts.unwrap_or(left) };
         if lasts > left {
-            let reason = format!(
-                "it would end {:?} after the start of a load of {duration:?}; make it shorter, or leave it out to \
-                 heal it when the load ends",
-                at + lasts
-            );
-            return Err(Refusal::new("for", reason));
+            let reason = format!("it would end {:?} after the start of a load of {duration:?}", at + lasts);
+            let help = "make it shorter, or leave it out to heal it when the load ends";
+            return Err(Refusal::new("for", reason).help(help));
         }
         return Ok(vec![(ns(at), ns(at + lasts))]);
     };
@@ -49,9 +46,8 @@ pub(super) fn times(
         tick += every;
     }
     if times.is_empty() {
-        let reason =
-            format!("it never comes within a load of {duration:?}; make it shorter, or the load longer");
-        return Err(Refusal::new("every", reason));
+        let reason = format!("it never comes within a load of {duration:?}");
+        return Err(Refusal::new("every", reason).help("make it shorter, or the load longer"));
     }
     Ok(times)
 }
@@ -62,7 +58,7 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
         return Err(Refusal::new("at", reason));
     }
     if spec.kind.is_over_at_once() && spec.lasts.is_some() {
-        return Err(Refusal::new("for", format!("`{}` is over at once; leave it out", spec.kind)));
+        return Err(Refusal::new("for", format!("`{}` is over at once", spec.kind)).help("leave it out"));
     }
     if spec.lasts.is_some_and(|lasts| lasts.is_zero()) {
         return Err(Refusal::new("for", "a fault that lasts no time is no fault"));

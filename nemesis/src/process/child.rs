@@ -54,7 +54,7 @@ struct Shared {
 }
 
 impl Running {
-    /// Watches over a process that was just started; `exits` hears of an end that nobody ordered.
+    /// Watches over a process that was just started; `exits` receives an end that was not ordered.
     pub(super) fn watch(
         mut spawned: Spawned,
         node: &str,
@@ -82,7 +82,7 @@ impl Running {
                 drop(shared);
                 if !ordered {
                     let excuse = excuses.in_words();
-                    // Nobody listening is fine: the lab is being stopped.
+                    // The receiver may be gone: the testbed is being stopped.
                     let _ = exits.send(Exit { how: with_left(how_it_ended(status), left), excuse, ..exit });
                 }
             }
@@ -176,7 +176,7 @@ fn all_are(states: &[char], stopped: bool) -> bool {
     states.iter().all(|state| (*state == 'T') == stopped)
 }
 
-/// The same, with so many processes of the node more.
+/// The same, with the number of other processes of the node.
 pub(super) fn and_more(seen: String, others: usize) -> String {
     match others {
         0 => seen,
@@ -225,7 +225,7 @@ fn reap(child: &mut Child, watched: &Watched) -> Option<ExitStatus> {
         }
     }
     let mut shared = lock(&watched.shared);
-    // Fails when nobody is left, which is the rule.
+    // Fails when no process is left, which is the rule.
     let _ = kill_process_group(pid, Signal::KILL);
     shared.status = child.wait().ok();
     watched.reaped.notify_all();

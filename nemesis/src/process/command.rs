@@ -15,7 +15,7 @@ pub struct ProcessCommand {
     pub env: Vec<(OsString, OsString)>,
     /// The file to which standard output and standard error are appended.
     pub output: PathBuf,
-    /// The folder of its data, which faults of the disk act on; none if nobody knows it.
+    /// The folder of its data, which faults of the disk act on; none if it is unknown.
     pub data: Option<PathBuf>,
     /// How it comes to a time that is not the true one; none if no fault of clocks shall reach it.
     pub clock: Option<ProcessClock>,

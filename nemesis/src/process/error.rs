@@ -44,7 +44,7 @@ pub enum ProcessError {
     /// Its disk could not be had.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// It was told to go on, and does not.
+    /// It got SIGCONT, and does not run.
     #[error(
         "{node} was told to go on (SIGCONT) and does not: {seen}; whoever else stopped it must let it go"
     )]

@@ -1,8 +1,8 @@
-//! The end of a node's process that nobody killed.
+//! The end of a node's process that the bench did not order.
 
 use history::NodeExit;
 
-/// A node's process ended although nobody killed it.
+/// A node's process ended, and the bench had not killed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
     /// The node.

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_its_group_its_descendants_and_who_shares_its_network() {
+    fn node_is_group_descendants_and_network() {
         let line = |pid, parent, group| Line { pid, state: 'S', parent, group, began: 0 };
         let lines = [
             line(1, 0, 1),

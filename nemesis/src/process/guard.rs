@@ -1,12 +1,12 @@
 //! A guard: a small process between the bench and a node, so that no process of the node outlives the bench.
 //!
-//! The problem: a bench that is killed can end nobody, and a daemon leaves its parent, its group and its session
+//! The problem: a bench that is killed cannot end its nodes, and a daemon leaves its parent, its group and its session
 //! behind. The idea: each node is started by a guard, this program once more, which is a *child subreaper*: whatever
 //! descends from it and loses its parent becomes its child, so it never loses anybody. The bench holds the other end
 //! of its standard input. When that closes, the bench has gone, however it went, and the guard kills all it has.
 //!
 //! The guard does not reap the node's first process before the bench has heard of its end, so that until then its id
-//! can belong to nobody else. Needs no rights; costs one more start of this program a node, and some 4 MB.
+//! cannot be reused. Needs no rights; costs one more start of this program a node, and some 4 MB.
 
 use super::command::ProcessCommand;
 use super::family;
@@ -126,7 +126,7 @@ fn order(command: &ProcessCommand) -> Vec<u8> {
 pub(crate) fn serve() -> u8 {
     let say = |text: &str| {
         let mut stdout = io::stdout().lock();
-        // Nobody may listen any more.
+        // The bench may be gone.
         let _ = stdout.write_all(format!("\n{MARK}{text}\n").as_bytes()).and_then(|()| stdout.flush());
     };
     let first = match set_child_subreaper(Some(rustix::process::getpid()))

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_is_one_of_the_processes_or_none() {
+    fn listener_is_one_process_or_none() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let own = Roots { first: std::process::id(), guard: None };

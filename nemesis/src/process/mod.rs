@@ -18,6 +18,7 @@ mod state;
 
 pub use command::ProcessCommand;
 pub use error::ProcessError;
+pub(crate) use excuse::Excuse;
 pub use exit::Exit;
 pub(crate) use family::Roots;
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! What stands in for guards where nobody can be told that the bench has gone: the reason.
+//! Stub for platforms without child subreapers.
 
 use super::command::ProcessCommand;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What stands in for the search for who listens where there is no `/proc`: nobody is found.
+//! Stub for platforms without `/proc`: no listener is found.
 
 use super::Roots;
 use std::net::SocketAddr;

@@ -7,7 +7,7 @@ use super::child::{Running, and_more};
 use super::command::ProcessCommand;
 use super::ending::how_it_ended;
 use super::error::ProcessError;
-use super::excuse::Excuses;
+use super::excuse::{Excuse, Excuses};
 use super::exit::Exit;
 use super::spawner::Spawner;
 use crate::claim::Claim;
@@ -233,14 +233,14 @@ impl NodeProcess {
         self.excuses.in_words()
     }
 
-    /// Whether a fault of one of these kinds excuses its end.
-    pub(crate) fn is_excused_by(&self, kinds: &[&str]) -> bool {
-        self.excuses.name(kinds)
+    /// Whether a fault that leaves nothing behind excuses its end.
+    pub(crate) fn is_hurt_in_passing(&self) -> bool {
+        self.excuses.are_passing()
     }
 
-    /// From now on it may end by itself because of a fault, and nobody is to blame it.
-    pub(crate) fn excuse(&self, claim: Claim, kind: &str) {
-        self.excuses.add(claim, kind);
+    /// From now on it may end by itself because of a fault.
+    pub(crate) fn excuse(&self, claim: Claim, excuse: Excuse) {
+        self.excuses.add(claim, excuse);
     }
 
     /// SIGKILL for a fault, and waits until it is gone.

@@ -98,7 +98,7 @@ fn spawn(command: &ProcessCommand) -> io::Result<Spawned> {
     Ok(Spawned::Bare(child))
 }
 
-/// Ends a process that nobody waits for any more.
+/// Ends a process whose caller has gone.
 fn abandon(mut child: Child) {
     // Both fail only if it has ended by itself.
     let _ = child.kill();

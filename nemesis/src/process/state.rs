@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_does_not_hide_the_state() {
+    fn parentheses_do_not_hide_the_state() {
         assert_eq!(after_name("4711 (a) T (b) S 1 4711"), Some('S'));
     }
 

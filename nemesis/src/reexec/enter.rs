@@ -3,8 +3,9 @@
 //! The outer process stays as it is: it passes signals on and ends with the exit code of the inner one. When it is
 //! killed, the kernel kills the first process of the namespaces, and with it everything in them.
 
+use super::init;
 use super::launch::Launched;
-use super::{init, start_with};
+use super::start::start_with;
 use rustix::process::{Signal, WaitOptions, WaitStatus, kill_process_group, waitpid};
 use std::ffi::OsString;
 use std::io;

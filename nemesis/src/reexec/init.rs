@@ -1,6 +1,6 @@
 //! PID 1 of the lab: makes its mounts, starts the bench inside, reaps zombies, and exits with its child.
 
-use super::{INSIDE, STAGE};
+use super::start::{INSIDE, STAGE};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
 };
@@ -55,7 +55,7 @@ pub(crate) fn mounts() -> io::Result<()> {
     mount_change("/", private).map_err(said("private mounts"))?;
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     if Path::new(HOSTS).exists() {
-        // The file needs a file system of its own, for which /proc is the one place that nobody misses: it comes next.
+        // The file needs a file system of its own, for which /proc serves as mount point: it is mounted anew next.
         mount("hosts", "/proc", "tmpfs", safe, c"size=1m").map_err(said("a tmpfs"))?;
         std::fs::write("/proc/hosts", "127.0.0.1 localhost\n")?;
         mount_bind("/proc/hosts", HOSTS).map_err(said(HOSTS))?;

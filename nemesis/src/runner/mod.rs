@@ -1,127 +1,25 @@
 //! Carries out a plan: starts and ends each fault at its time, proves both, records both, and heals whatever happens.
 
 mod act;
-mod background;
-mod clocks;
-mod disks;
-mod evidence;
-mod members;
 mod points;
+mod record;
+
+pub use record::FaultRecord;
 
 use crate::budget::{AtMost, Hurt};
+use crate::directory::Directory;
+use crate::fault::{Stage, settle};
 use crate::plan::{PlannedFault, Trigger};
-use crate::point::Progress;
 use crate::testbed::Testbed;
-use crate::vocabulary::Kind;
-use history::{FaultChange, FaultEvent, Recorder};
-use serde::Serialize;
+use history::Recorder;
 use std::any::Any;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-
-/// Knows who leads. Asked when a fault on the leader starts, and again for a moment if nobody seems to.
-pub trait Directory: Send + Sync {
-    /// The name of the node that leads now.
-    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>>;
-
-    /// What a node's clock says, in nanoseconds since 1970; none if it does not tell. Asked where a node
-    /// [reads its clock file itself](crate::ProcessClock::Itself).
-    fn clock<'a>(&'a self, node: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>>;
-
-    /// Who the members of the cluster are, as it says itself; none if nobody tells.
-    fn members(&self) -> Pin<Box<dyn Future<Output = Option<Members>> + Send + '_>> {
-        Box::pin(async { None })
-    }
-
-    /// Asks the cluster to take these nodes in and to let those go, in one step. The error says why it did not, or that
-    /// nobody knows whether it did; it may be asked again.
-    fn change_members<'a>(
-        &'a self,
-        _add: &'a [String],
-        _remove: &'a [String],
-    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        Box::pin(async { Err("nobody here can change the members".to_owned()) })
-    }
-
-    /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.
-    fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>>;
-}
-
-/// Who the members of a cluster are, as the cluster says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Members {
-    /// Their names.
-    pub names: Vec<String>,
-    /// Whether the members before a change are still needed.
-    pub under_way: bool,
-    /// The number of the configuration, which rises with each change.
-    pub version: u64,
-    /// Which configuration this is and who says so, in words.
-    pub said: String,
-}
-
-/// What became of a planned fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct FaultRecord {
-    /// Its number in the plan.
-    pub fault: u32,
-    /// What happened.
-    pub kind: Kind,
-    /// What people read, with the nodes that were found: `kill leader (n2)`.
-    pub label: String,
-    /// The nodes it hit.
-    pub nodes: Vec<String>,
-    /// When it was in force, in nanoseconds since the run's start; none if it never was.
-    pub started: Option<u64>,
-    /// When it was healed, in nanoseconds since the run's start; none if it never started.
-    pub ended: Option<u64>,
-    /// What proves that it took effect; empty if nothing does.
-    pub evidence: Vec<String>,
-    /// What was seen when it was healed.
-    pub healing: Vec<String>,
-    /// Whether the healing was seen to work.
-    pub healed: bool,
-    /// Whether anything that the system under test did met it, known at its end; none where it shows by itself.
-    pub met: Option<bool>,
-    /// Whether it was not healed because what it would take is gone for good, such as a majority whose data were damaged.
-    pub beyond_help: bool,
-    /// What a reader should know besides, such as why there is no evidence.
-    pub notes: Vec<String>,
-}
-
-impl FaultRecord {
-    /// A fault that nothing of the system met has no evidence; one that something did has.
-    fn judge(&mut self, met: Option<evidence::Met>) {
-        self.met = met.as_ref().map(Result::is_ok);
-        match met {
-            Some(Ok(lines)) if self.evidence.is_empty() => self.evidence = lines,
-            None | Some(Ok(_)) => {}
-            Some(Err(reason)) => {
-                self.evidence.clear();
-                self.notes.push(reason);
-            }
-        }
-    }
-}
-
-/// What every task of a run needs.
-struct Stage {
-    testbed: Arc<Testbed>,
-    directory: Arc<dyn Directory>,
-    recorder: Arc<dyn Recorder>,
-    /// When the load started, in nanoseconds since the run's start.
-    load_start_ns: u64,
-    /// What the changes of members in force want.
-    changes: Mutex<members::Changes>,
-    /// How many faults other than changes of members are in force, and since when.
-    others: Mutex<(usize, Instant)>,
-}
 
 /// A planned fault and how far it has come.
 struct ScheduledFault {
@@ -147,7 +45,7 @@ enum State {
     Over,
 }
 
-/// What a task has done to the fault of this place in the plan.
+/// What a task has done to the fault at this index of the plan.
 enum Done {
     Started(usize, act::Started),
     Ended(usize, FaultRecord),
@@ -188,10 +86,10 @@ pub async fn run(
                 runner.follow();
                 runner.let_go();
             }
-            Some(place) = points.reached(), if waiting => runner.trigger(place, runner.now()),
+            Some(index) = points.reached(), if waiting => runner.trigger(index, runner.now()),
             () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
-                if let Some(Reverse((_, what, place))) = runner.due.pop() {
-                    runner.go_on(what, place);
+                if let Some(Reverse((_, what, index))) = runner.due.pop() {
+                    runner.go_on(what, index);
                 }
             }
             () = tokio::time::sleep_until(at(over)), if waiting => runner.give_up(),
@@ -208,8 +106,8 @@ enum Due {
 }
 
 fn due(plan: &[PlannedFault]) -> BinaryHeap<Reverse<(u64, Due, usize)>> {
-    let both = |(place, fault): (usize, &PlannedFault)| {
-        [(fault.start, Due::Start, place), (fault.end, Due::End, place)].map(Reverse)
+    let both = |(index, fault): (usize, &PlannedFault)| {
+        [(fault.start, Due::Start, index), (fault.end, Due::End, index)].map(Reverse)
     };
     let timed = plan.iter().enumerate().filter(|(_, fault)| fault.trigger == Trigger::Time);
     timed.flat_map(both).collect()
@@ -269,8 +167,8 @@ impl Runner {
     }
 
     /// Lets a fault that waited for the run come at this time.
-    fn trigger(&mut self, place: usize, start: u64) {
-        let scheduled = &mut self.faults[place];
+    fn trigger(&mut self, index: usize, start: u64) {
+        let scheduled = &mut self.faults[index];
         let lasts = match scheduled.fault.trigger {
             Trigger::Time => return,
             Trigger::When(_, lasts) | Trigger::After { lasts, .. } => lasts,
@@ -280,18 +178,18 @@ impl Runner {
         // Too late to be a fault: it is given up when the load ends.
         if start <= end && start < scheduled.fault.end {
             (scheduled.fault.start, scheduled.fault.end) = (start, end);
-            self.due.extend([(start, Due::Start, place), (end, Due::End, place)].map(Reverse));
+            self.due.extend([(start, Due::Start, index), (end, Due::End, index)].map(Reverse));
         }
     }
 
     /// Lets the faults come that wait for this one.
     fn trigger_followers(&mut self, fault: u32, started: u64) {
         let since_load = started.saturating_sub(self.stage.load_start_ns);
-        for place in 0..self.faults.len() {
-            if let Trigger::After { fault: other, by, .. } = self.faults[place].fault.trigger
+        for index in 0..self.faults.len() {
+            if let Trigger::After { fault: other, by, .. } = self.faults[index].fault.trigger
                 && other == fault
             {
-                self.trigger(place, since_load + by);
+                self.trigger(index, since_load + by);
             }
         }
     }
@@ -315,20 +213,20 @@ impl Runner {
         }
     }
 
-    fn go_on(&mut self, what: Due, place: usize) {
-        let waits = what == Due::Start && matches!(self.faults[place].state, State::Waiting);
-        if waits && self.lets_others_go_first(place) {
-            self.behind.push(place);
+    fn go_on(&mut self, what: Due, index: usize) {
+        let waits = what == Due::Start && matches!(self.faults[index].state, State::Waiting);
+        if waits && self.lets_others_go_first(index) {
+            self.behind.push(index);
             return;
         }
-        let scheduled = &mut self.faults[place];
+        let scheduled = &mut self.faults[index];
         match (what, &mut scheduled.state) {
-            (Due::Start, State::Waiting) => match self.excess(place) {
-                None => self.start(place, None),
-                Some(excess) => self.hold(place, excess),
+            (Due::Start, State::Waiting) => match self.excess(index) {
+                None => self.start(index, None),
+                Some(excess) => self.hold(index, excess),
             },
             (Due::End, State::Starting { end_is_due }) => *end_is_due = true,
-            (Due::End, State::InForce(..)) => self.end(place),
+            (Due::End, State::InForce(..)) => self.end(index),
             // The end of a fault that is over at once comes before its start, which has taken note of it.
             (Due::End, State::Waiting | State::Held { .. } | State::Ending | State::Over)
             | (
@@ -343,8 +241,8 @@ impl Runner {
     }
 
     /// Whether a fault of the same time looks for a leader, whom this one could take away before.
-    fn lets_others_go_first(&self, place: usize) -> bool {
-        let own = &self.faults[place].fault;
+    fn lets_others_go_first(&self, index: usize) -> bool {
+        let own = &self.faults[index].fault;
         !own.scope.needs_leader()
             && self.faults.iter().any(|scheduled| {
                 let looks = matches!(scheduled.state, State::Waiting | State::Starting { .. });
@@ -355,32 +253,32 @@ impl Runner {
 
     /// Lets those faults come that let others go first, for as long as they were to last.
     fn follow(&mut self) {
-        for place in std::mem::take(&mut self.behind) {
-            if self.lets_others_go_first(place) {
-                self.behind.push(place);
+        for index in std::mem::take(&mut self.behind) {
+            if self.lets_others_go_first(index) {
+                self.behind.push(index);
                 continue;
             }
-            let (now, fault) = (self.now(), &mut self.faults[place].fault);
+            let (now, fault) = (self.now(), &mut self.faults[index].fault);
             if now >= fault.end && fault.start < fault.end {
                 fault.end = (now + (fault.end - fault.start)).min(fault.latest.max(now));
-                self.due.push(Reverse((fault.end, Due::End, place)));
+                self.due.push(Reverse((fault.end, Due::End, index)));
             }
-            self.go_on(Due::Start, place);
+            self.go_on(Due::Start, index);
         }
     }
 
-    fn start(&mut self, place: usize, note: Option<String>) {
-        let scheduled = &mut self.faults[place];
+    fn start(&mut self, index: usize, note: Option<String>) {
+        let scheduled = &mut self.faults[index];
         scheduled.state = State::Starting { end_is_due: scheduled.fault.start == scheduled.fault.end };
         let (stage, fault) = (Arc::clone(&self.stage), scheduled.fault.clone());
         scheduled.hurt = hurt_by(&stage, &fault);
-        self.tasks.spawn(async move { Done::Started(place, act::start(&stage, &fault, note).await) });
+        self.tasks.spawn(async move { Done::Started(index, act::start(&stage, &fault, note).await) });
     }
 
     /// What would be too much if this fault came now.
-    fn excess(&self, place: usize) -> Option<String> {
+    fn excess(&self, index: usize) -> Option<String> {
         let at_most = self.at_most?;
-        let own = hurt_by(&self.stage, &self.faults[place].fault);
+        let own = hurt_by(&self.stage, &self.faults[index].fault);
         if own.is_nothing() {
             return None;
         }
@@ -390,71 +288,71 @@ impl Runner {
     }
 
     /// Lets a fault wait until others are healed.
-    fn hold(&mut self, place: usize, excess: String) {
-        self.due.retain(|Reverse((_, _, other))| *other != place);
-        self.faults[place].state = State::Held { since: self.now(), excess };
+    fn hold(&mut self, index: usize, excess: String) {
+        self.due.retain(|Reverse((_, _, other))| *other != index);
+        self.faults[index].state = State::Held { since: self.now(), excess };
     }
 
     /// Lets those faults come that there is room for again, for as long as they were to last.
     fn let_go(&mut self) {
-        for place in 0..self.faults.len() {
-            let State::Held { since, .. } = self.faults[place].state else { continue };
-            let (now, fault) = (self.now(), &self.faults[place].fault);
-            if now >= fault.latest || self.excess(place).is_some() {
+        for index in 0..self.faults.len() {
+            let State::Held { since, .. } = self.faults[index].state else { continue };
+            let (now, fault) = (self.now(), &self.faults[index].fault);
+            if now >= fault.latest || self.excess(index).is_some() {
                 continue;
             }
             let end = (now + (fault.end - fault.start)).min(fault.latest);
             let waited = Duration::from_nanos(now - since).as_secs_f64();
-            let fault = &mut self.faults[place].fault;
+            let fault = &mut self.faults[index].fault;
             (fault.start, fault.end) = (now, end);
-            self.due.push(Reverse((end, Due::End, place)));
-            self.start(place, Some(format!("held back for {waited:.2} s by the budget")));
+            self.due.push(Reverse((end, Due::End, index)));
+            self.start(index, Some(format!("held back for {waited:.2} s by the budget")));
         }
     }
 
-    fn end(&mut self, place: usize) {
-        let scheduled = &mut self.faults[place];
+    fn end(&mut self, index: usize) {
+        let scheduled = &mut self.faults[index];
         let State::InForce(in_force) = std::mem::replace(&mut scheduled.state, State::Ending) else {
             unreachable!("only a fault in force is ended");
         };
         let (stage, fault) = (Arc::clone(&self.stage), scheduled.fault.clone());
         let record = scheduled.record.clone().expect("a fault in force has a record");
-        self.tasks.spawn(async move { Done::Ended(place, act::end(&stage, &fault, in_force, record).await) });
+        self.tasks.spawn(async move { Done::Ended(index, act::end(&stage, &fault, in_force, record).await) });
     }
 
     fn hear(&mut self, done: Result<Done, tokio::task::JoinError>) {
         match done {
-            Ok(Done::Started(place, started)) => {
-                let scheduled = &mut self.faults[place];
+            Ok(Done::Started(index, started)) => {
+                let scheduled = &mut self.faults[index];
                 let end_is_due = matches!(scheduled.state, State::Starting { end_is_due: true });
                 let (fault, at) = (started.record.fault, started.record.started);
                 scheduled.record = Some(started.record);
                 if let Some(at) = at {
                     self.trigger_followers(fault, at);
                 }
-                let scheduled = &mut self.faults[place];
+                let scheduled = &mut self.faults[index];
                 match started.in_force {
                     None => (scheduled.state, scheduled.hurt) = (State::Over, Hurt::default()),
                     Some(in_force) => {
-                        scheduled.hurt = Hurt::of(&scheduled.fault.action, Some(&in_force.hit));
-                        self.stage.count_others(scheduled.fault.kind, true);
+                        scheduled.hurt = scheduled.fault.action.hurt(Some(&in_force.hit));
+                        count(&self.stage, &scheduled.fault, true);
                         scheduled.state = State::InForce(in_force);
-                        self.order.push(place);
+                        self.order.push(index);
                         if end_is_due {
-                            self.end(place);
+                            self.end(index);
                         }
                     }
                 }
             }
-            Ok(Done::Ended(place, record)) => {
-                let scheduled = &mut self.faults[place];
+            Ok(Done::Ended(index, record)) => {
+                let scheduled = &mut self.faults[index];
                 (scheduled.state, scheduled.hurt, scheduled.record) =
                     (State::Over, Hurt::default(), Some(record));
-                self.stage.count_others(scheduled.fault.kind, false);
+                count(&self.stage, &scheduled.fault, false);
             }
             Err(error) => {
                 self.broken = error.try_into_panic().ok();
-                // Nobody is to wait for what is never over.
+                // A change of members must not wait for a fault that never ends.
                 *self.stage.others() = (0, Instant::now());
             }
         }
@@ -462,23 +360,23 @@ impl Runner {
 
     /// The fault that is to be over next: the last that began, changes of members after all others; none when all are over.
     fn next_to_end(&self) -> Option<usize> {
-        let alive = |place: &usize| {
-            let state = &self.faults[*place].state;
+        let alive = |index: &usize| {
+            let state = &self.faults[*index].state;
             matches!(state, State::Starting { .. } | State::InForce(..) | State::Ending)
         };
-        (0..self.faults.len()).filter(alive).max_by_key(|place| {
-            let scheduled = &self.faults[*place];
-            let began = self.order.iter().position(|other| other == place);
-            (scheduled.fault.kind != Kind::Reconfigure, began)
+        (0..self.faults.len()).filter(alive).max_by_key(|index| {
+            let scheduled = &self.faults[*index];
+            let began = self.order.iter().position(|other| other == index);
+            (!scheduled.fault.kind.entry().changes_members, began)
         })
     }
 
     /// Lets what was begun finish, heals what is in force, the last one first, and makes sure that nothing is left.
     async fn close(mut self) -> Vec<FaultRecord> {
         // A change of members that ends waits for all others, so these are ended before it is waited for.
-        while let Some(place) = self.next_to_end() {
-            match self.faults[place].state {
-                State::InForce(..) => self.end(place),
+        while let Some(index) = self.next_to_end() {
+            match self.faults[index].state {
+                State::InForce(..) => self.end(index),
                 _ => match self.tasks.join_next().await {
                     Some(done) => self.hear(done),
                     None => break,
@@ -488,10 +386,10 @@ impl Runner {
         let mut left = self.stage.testbed.heal_all().await.map(drop).map_err(|error| error.to_string());
         let gone = !self.stage.testbed.gone().is_empty();
         let of_members = |scheduled: &ScheduledFault| {
-            scheduled.fault.kind == Kind::Reconfigure && scheduled.state.took_hold()
+            scheduled.fault.kind.entry().changes_members && scheduled.state.took_hold()
         };
         if left.is_ok() && self.broken.is_none() && self.faults.iter().any(of_members) {
-            let settled = members::settle(&self.stage).await;
+            let settled = settle(&self.stage).await;
             // Those who are left may be too few to decide, which the fault itself says.
             left = if gone { Ok(()) } else { settled };
         }
@@ -516,60 +414,14 @@ impl State {
 
 /// Whom a fault is going to keep from serving, as far as that is known before it starts.
 fn hurt_by(stage: &Stage, fault: &PlannedFault) -> Hurt {
-    Hurt::of(&fault.action, fault.scope.resolve(stage.testbed.topology(), None).ok().as_ref())
+    fault.action.hurt(fault.scope.resolve(stage.testbed.topology(), None).ok().as_ref())
 }
 
-impl Stage {
-    fn others(&self) -> MutexGuard<'_, (usize, Instant)> {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+/// Counts a fault that begins or is over, unless it changes the members, which waits for all others.
+fn count(stage: &Stage, fault: &PlannedFault, begins: bool) {
+    if !fault.kind.entry().changes_members {
+        stage.count_other(begins);
     }
-
-    /// Counts a fault that begins or is over, unless it is a change of members.
-    fn count_others(&self, kind: Kind, begins: bool) {
-        if kind != Kind::Reconfigure {
-            let mut others = self.others();
-            let count = if begins { others.0 + 1 } else { others.0.saturating_sub(1) };
-            *others = (count, Instant::now());
-        }
-    }
-
-    /// For how long no fault has been in force other than changes of members; none if one is.
-    fn quiet_for(&self) -> Option<Duration> {
-        let (count, since) = *self.others();
-        (count == 0).then(|| since.elapsed())
-    }
-
-    /// Writes the start or the end of a fault to the history.
-    fn record(&self, fault: &PlannedFault, record: &FaultRecord, moment: Moment, at: u64) {
-        let (planned, evidence) = match moment {
-            Moment::Start => (fault.start, &record.evidence),
-            Moment::End => (fault.end, &record.healing),
-        };
-        let change = FaultChange {
-            kind: fault.kind.name().to_owned(),
-            fault: fault.fault,
-            targets: record.nodes.clone(),
-            planned: Some(self.load_start_ns + planned),
-            at: Some(at),
-            evidence: evidence.clone(),
-            label: Some(record.label.clone()),
-            note: (!record.notes.is_empty()).then(|| record.notes.join("; ")),
-            healed: (moment == Moment::End).then_some(record.healed),
-            met: record.met.filter(|_| moment == Moment::End),
-        };
-        let event = match moment {
-            Moment::Start => FaultEvent::Start(change),
-            Moment::End => FaultEvent::End(change),
-        };
-        self.recorder.record(event.into());
-    }
-}
-
-/// Which event of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    Start,
-    End,
 }
 
 #[cfg(test)]

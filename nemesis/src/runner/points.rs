@@ -1,6 +1,6 @@
 //! Watches for the logical points that faults wait for.
 
-use super::Stage;
+use crate::fault::Stage;
 use crate::plan::{PlannedFault, Trigger};
 use crate::point::Point;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) struct Points {
 }
 
 impl Points {
-    /// The place in the plan of the next fault whose point is reached; none when all are.
+    /// The index in the plan of the next fault whose point is reached; none when all are.
     pub(super) async fn reached(&mut self) -> Option<usize> {
         self.reached.recv().await
     }
@@ -35,8 +35,8 @@ pub(super) fn watch(stage: Arc<Stage>, plan: &[PlannedFault]) -> Points {
     let mut waiting: Vec<(usize, Point)> = plan
         .iter()
         .enumerate()
-        .filter_map(|(place, fault)| match &fault.trigger {
-            Trigger::When(point, _) => Some((place, point.clone())),
+        .filter_map(|(index, fault)| match &fault.trigger {
+            Trigger::When(point, _) => Some((index, point.clone())),
             Trigger::Time | Trigger::After { .. } => None,
         })
         .collect();
@@ -48,11 +48,11 @@ pub(super) fn watch(stage: Arc<Stage>, plan: &[PlannedFault]) -> Points {
         let began = stage.directory.progress().await;
         while !waiting.is_empty() {
             let now = stage.directory.progress().await;
-            waiting.retain(|(place, point)| {
+            waiting.retain(|(index, point)| {
                 let there = point.is_reached(&began, &now);
                 if there {
-                    // Nobody listens any more when the faults are over.
-                    let _ = send.send(*place);
+                    // The receiver is gone when the faults are over.
+                    let _ = send.send(*index);
                 }
                 !there
             });

@@ -7,11 +7,12 @@ use super::*;
 use crate::clock::Clocks;
 use crate::network::Network;
 use crate::plan::{PlanOptions, plan};
+use crate::point::Progress;
 use crate::spec::FaultSpec;
 use crate::test_node::{answers, empty_testbed, quiet_testbed_of, shell, testbed_of};
-use checker::history::Event;
+use history::Event;
 use serde_json::Value;
-use std::sync::Mutex;
+use std::pin::Pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Keeps events in memory, on a clock that began when it was made.
@@ -131,8 +132,8 @@ async fn all_answer(testbed: &Testbed) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
-    let test = "runner::tests::every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed";
+fn lab_network_faults_take_effect_and_heal() {
+    let test = "runner::tests::lab_network_faults_take_effect_and_heal";
     if !crate::network::inside_a_lab_of_its_own(test) {
         return;
     }
@@ -161,16 +162,16 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
             assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
             println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
         }
-        let told = |place: usize, word: &str| {
-            let record: &FaultRecord = &records[place];
+        let shows = |index: usize, word: &str| {
+            let record: &FaultRecord = &records[index];
             record.evidence.iter().chain(&record.healing).any(|line| line.contains(word))
         };
         assert!(
-            told(2, "dropped")
-                && told(3, "n1→n3: ")
-                && told(5, "delayed")
-                && told(7, "lost")
-                && told(8, "n1→n2: "),
+            shows(2, "dropped")
+                && shows(3, "n1→n3: ")
+                && shows(5, "delayed")
+                && shows(7, "lost")
+                && shows(8, "n1→n2: "),
             "{records:#?}"
         );
         all_answer(&testbed).await;
@@ -179,7 +180,7 @@ fn every_fault_on_a_network_of_the_labs_own_takes_effect_and_is_healed() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
+async fn planned_faults_take_effect_and_heal() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let notes = Notes::new();
@@ -212,7 +213,7 @@ async fn every_fault_of_a_plan_takes_effect_is_recorded_and_is_healed() {
 }
 
 #[tokio::test]
-async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing_hurt() {
+async fn background_faults_report_and_heal() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     std::fs::create_dir(folder.path().join("n2")).unwrap();
@@ -229,23 +230,23 @@ async fn faults_that_go_on_from_start_to_end_say_what_they_did_and_leave_nothing
     for record in &records {
         assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
     }
-    let told = |place: usize, word: &str| {
-        let record: &FaultRecord = &records[place];
+    let shows = |index: usize, word: &str| {
+        let record: &FaultRecord = &records[index];
         record.evidence.iter().chain(&record.healing).any(|line| line.contains(word))
     };
-    assert!(told(0, "stood still") && !told(0, "stood still 1 time"), "{records:#?}");
-    assert!(told(1, "signal 15") && told(1, "incarnation 2"), "{records:#?}");
-    assert!(told(2, "its data removed: 11 bytes, files: 1"), "{records:#?}");
+    assert!(shows(0, "stood still") && !shows(0, "stood still 1 time"), "{records:#?}");
+    assert!(shows(1, "signal 15") && shows(1, "incarnation 2"), "{records:#?}");
+    assert!(shows(2, "its data removed: 11 bytes, files: 1"), "{records:#?}");
     assert_eq!(std::fs::read_dir(folder.path().join("n2")).unwrap().count(), 0);
-    assert!(["n1: new pid", "n2: new pid", "n3: new pid"].iter().all(|word| told(3, word)), "{records:#?}");
+    assert!(["n1: new pid", "n2: new pid", "n3: new pid"].iter().all(|word| shows(3, word)), "{records:#?}");
     assert_eq!(records[4].evidence.len(), 3, "{records:#?}");
-    assert!(told(5, "healed one by one: "), "{records:#?}");
+    assert!(shows(5, "healed one by one: "), "{records:#?}");
     all_answer(&testbed).await;
     assert!(testbed.take_exits().unwrap().try_recv().is_err(), "who was told to end did not end by itself");
 }
 
 #[tokio::test]
-async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_do_say_so() {
+async fn faults_start_at_points_and_after_others() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(2, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
@@ -279,7 +280,7 @@ async fn faults_come_at_points_of_the_run_and_after_others_and_those_that_never_
 }
 
 #[tokio::test]
-async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_says_so() {
+async fn budget_holds_faults_back() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
@@ -313,12 +314,12 @@ async fn a_fault_that_the_budget_has_no_room_for_waits_for_others_to_heal_and_sa
 }
 
 #[tokio::test]
-async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_restart() {
+async fn clock_faults_are_proved_and_survive_restarts() {
     let folder = tempfile::tempdir().unwrap();
     assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
     if let Clocks::True(reason) = Clocks::choose(false) {
         assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{reason}");
-        eprintln!("skipped faults_of_clocks_are_proved_by_the_clocks_themselves…: {reason}");
+        eprintln!("skipped clock_faults_are_proved_and_survive_restarts: {reason}");
         return;
     }
     let testbed = Arc::new(testbed_of(2, Network::Proxy, folder.path()).await);
@@ -343,7 +344,7 @@ async fn faults_of_clocks_are_proved_by_the_clocks_themselves_and_outlive_a_rest
 }
 
 #[tokio::test]
-async fn who_looks_for_the_leader_finds_one_before_others_of_the_same_time_take_it_away() {
+async fn leader_faults_start_before_simultaneous_others() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
@@ -362,7 +363,7 @@ async fn who_looks_for_the_leader_finds_one_before_others_of_the_same_time_take_
 }
 
 #[tokio::test]
-async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_hit() {
+async fn cuts_count_bytes_and_resets_count_connections() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(quiet_testbed_of(2, Network::Proxy, folder.path()).await);
     let mut stream = tokio::net::TcpStream::connect(testbed.peer_address("n1", "n2")).await.unwrap();
@@ -393,7 +394,7 @@ async fn a_cut_link_tells_how_much_it_held_and_a_reset_how_many_connections_it_h
 }
 
 #[tokio::test]
-async fn faults_that_overlap_on_the_same_node_and_links_are_all_healed() {
+async fn overlapping_faults_are_all_healed() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let specs = serde_json::json!([
@@ -410,7 +411,7 @@ async fn faults_that_overlap_on_the_same_node_and_links_are_all_healed() {
 }
 
 #[tokio::test]
-async fn a_fault_on_a_leader_that_nobody_is_has_no_evidence_and_says_why() {
+async fn fault_without_a_leader_has_no_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(2, Network::Proxy, folder.path()).await);
     let notes = Notes::new();
@@ -424,7 +425,7 @@ async fn a_fault_on_a_leader_that_nobody_is_has_no_evidence_and_says_why() {
 }
 
 #[tokio::test]
-async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
+async fn cancelling_heals_and_starts_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(testbed_of(3, Network::Proxy, folder.path()).await);
     let notes = Notes::new();
@@ -459,7 +460,7 @@ async fn cancelling_heals_what_is_in_force_and_starts_nothing_more() {
 }
 
 #[tokio::test]
-async fn damaged_data_is_told_byte_by_byte_and_a_node_that_refuses_it_is_excused() {
+async fn damage_is_shown_and_excuses_exits() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = Arc::new(empty_testbed(1, Network::Host).await);
     let mut exits = testbed.take_exits().unwrap();
@@ -486,8 +487,8 @@ async fn damaged_data_is_told_byte_by_byte_and_a_node_that_refuses_it_is_excused
 
 #[cfg(target_os = "linux")]
 #[test]
-fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
-    let test = "runner::tests::every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed";
+fn disk_faults_take_effect_and_heal() {
+    let test = "runner::tests::disk_faults_take_effect_and_heal";
     if !crate::network::inside_a_lab_of_its_own(test) {
         return;
     }
@@ -523,9 +524,9 @@ fn every_fault_of_disks_takes_effect_on_programs_that_write_and_is_healed() {
             println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
             assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
         }
-        let told = |place: usize, word: &str| records[place].evidence.iter().any(|line| line.contains(word));
-        assert!(told(0, " before, ") && told(1, "delayed") && told(2, "got EIO") && told(3, "got ENOSPC"));
-        assert!(told(4, "the one sector that was being written, at 0, "), "{:#?}", records[4]);
+        let shows = |index: usize, word: &str| records[index].evidence.iter().any(|line| line.contains(word));
+        assert!(shows(0, " before, ") && shows(1, "delayed") && shows(2, "got EIO") && shows(3, "got ENOSPC"));
+        assert!(shows(4, "the one sector that was being written, at 0, "), "{:#?}", records[4]);
         testbed.stop().await.unwrap();
         let log = std::fs::read(folder.path().join("n1/data/log")).unwrap();
         assert_eq!(log, [0; 64], "what was in memory is in the folder");

@@ -1,4 +1,4 @@
-//! What the lab does to the nodes' clocks.
+//! What the testbed does to the nodes' clocks.
 
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;

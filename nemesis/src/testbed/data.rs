@@ -1,12 +1,11 @@
-//! What the lab does to the nodes' data.
+//! What the testbed does to the nodes' data.
 
 use super::volumes::Volumes;
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
-use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, Harm, NodeDisk};
+use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, NodeDisk};
 use crate::network::Probe;
-use crate::process::{Effect, NodeProcess};
-use crate::vocabulary::Kind;
+use crate::process::{Effect, Excuse, NodeProcess};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::path::{Path, PathBuf};
@@ -31,21 +30,23 @@ pub(super) fn data_of(node: &str, process: &NodeProcess) -> Result<PathBuf, Stri
 impl Testbed {
     /// SIGKILL, and damage to the node's files. Later it may end by itself, for it may find what was done to it. It
     /// stays down like a [killed](Self::kill) one.
-    pub async fn damage(&self, node: &str, claim: Claim, damage: &Damage) -> Result<Effect, TestbedError> {
+    pub(crate) async fn damage(
+        &self,
+        node: &str,
+        claim: Claim,
+        damage: &Damage,
+        excuse: Excuse,
+    ) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
-        let kind = match damage.harm {
-            Harm::Flip { .. } => Kind::BitFlip,
-            Harm::Cut { .. } => Kind::Truncate,
-        };
         let mut effect = process.kill(claim).await?;
         let folder = match data_of(node, &process) {
             Ok(folder) => folder,
             Err(reason) => return Ok(Effect::none(reason)),
         };
-        process.excuse(claim, kind.name());
-        self.volumes().damage(node, claim, kind.name());
-        let (damage, mut chance) = (damage.clone(), self.chance(node, claim));
-        let work = move || disk::apply(&folder, &damage, &mut chance);
+        process.excuse(claim, excuse);
+        self.volumes().damage(node, claim, excuse);
+        let (damage, mut rng) = (damage.clone(), self.rng(node, claim));
+        let work = move || disk::apply(&folder, &damage, &mut rng);
         match self.maintain(&[(node, &process)], work).await? {
             Ok(seen) => effect.evidence.extend(seen.into_iter().map(|line| self.with_owner(node, line))),
             Err(error) => effect = Effect::none(format!("{node}: nothing was damaged: {error}")),
@@ -84,11 +85,11 @@ impl Testbed {
     }
 
     /// What a fault leaves to chance on one node.
-    fn chance(&self, node: &str, claim: Claim) -> ChaCha8Rng {
-        let place = self.nodes.keys().position(|name| name == node).unwrap_or_default();
-        let mut chance = ChaCha8Rng::seed_from_u64(self.seed);
-        chance.set_stream(u64::from(claim) << 16 | place as u64);
-        chance
+    fn rng(&self, node: &str, claim: Claim) -> ChaCha8Rng {
+        let index = self.nodes.keys().position(|name| name == node).unwrap_or_default();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(u64::from(claim) << 16 | index as u64);
+        rng
     }
 
     pub(super) fn volumes(&self) -> MutexGuard<'_, Volumes> {
@@ -139,7 +140,7 @@ impl Testbed {
     /// SIGKILL, and all that was not synced is gone. With `tear`, a part of the next write is there, and only that is
     /// evidence. The node stays down like a [killed](Self::kill) one.
     pub async fn lose_power(&self, node: &str, claim: Claim, tear: bool) -> Result<Effect, TestbedError> {
-        let seed: u64 = self.chance(node, claim).random();
+        let seed: u64 = self.rng(node, claim).random();
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
         if !process.was_started() {
@@ -179,20 +180,16 @@ impl Testbed {
     }
 
     /// Puts a fault on a node's disk; it stays until the claim is [released](Self::release_disk). A node whose disk fails
-    /// may end by itself from now on.
-    pub async fn apply_disk(
+    /// may end by itself from now on, where there is an excuse for that.
+    pub(crate) async fn apply_disk(
         &self,
         node: &str,
         claim: Claim,
         condition: Condition,
+        excuse: Option<Excuse>,
     ) -> Result<(), TestbedError> {
-        let kind = match condition {
-            Condition::Full => Some(Kind::Full),
-            Condition::SyncError => Some(Kind::SyncError),
-            Condition::SlowSync(_) => None,
-        };
-        if let Some(kind) = kind {
-            self.node(node).process.lock().await.excuse(claim, kind.name());
+        if let Some(excuse) = excuse {
+            self.node(node).process.lock().await.excuse(claim, excuse);
         }
         self.with_disk(node, move |disk| disk.apply(claim, condition)).await
     }

@@ -1,4 +1,4 @@
-//! The lab: a cluster's processes and the links between them, under the bench's control.
+//! The testbed: a cluster's processes and the links between them, under the bench's control.
 //!
 //! Everything a fault does is an action here, held by a *claim* (the fault's number). What several faults hold is
 //! only over when the last of them lets go, so faults may overlap as they like.
@@ -16,10 +16,10 @@ use crate::network::{
     NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, make_room, most_nodes,
     needed_files, probe,
 };
+use crate::parameters::{Delay, Links};
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
 use crate::reexec::{entering_took, inside_lab};
-use crate::spec::{Delay, Links};
 use crate::topology::Topology;
 pub use revival::{Gone, Revival};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ const END_PATIENCE: Duration = Duration::from_secs(10);
 /// More ports would not fit below those that the kernel hands out. With proxies, `n` nodes take `n` squared.
 const PORTS_MAX: u16 = 10_000;
 
-/// What a lab is made of.
+/// What a testbed is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestbedConfig {
     /// The network that was asked for.
@@ -64,7 +64,7 @@ pub struct TestbedConfig {
     pub probe: Option<Vec<u8>>,
 }
 
-/// Why the lab could not do something.
+/// Why the testbed could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum TestbedError {
     /// The network cannot be had.
@@ -158,7 +158,7 @@ pub enum TestbedError {
     },
 }
 
-/// A running lab. It ends when dropped: links, connections, and every process it started.
+/// A running testbed. It ends when dropped: links, connections, and every process it started.
 #[derive(Debug)]
 pub struct Testbed {
     mode: Mode,
@@ -275,7 +275,7 @@ impl Testbed {
         self.node(node).listen
     }
 
-    /// Where `from` is told that `to` is.
+    /// The address of `to` that `from` is given.
     pub fn peer_address(&self, from: &str, to: &str) -> SocketAddr {
         let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to)) };
         detour.unwrap_or_else(|| self.listen_address(to))
@@ -285,7 +285,7 @@ impl Testbed {
         self.nodes.get(name).unwrap_or_else(|| panic!("there is no node {name}"))
     }
 
-    /// The ends of processes that nobody killed, as they happen. The first caller gets them.
+    /// The ends of processes that the bench did not kill, as they happen. The first caller gets them.
     pub fn take_exits(&self) -> Option<UnboundedReceiver<Exit>> {
         self.exits.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -383,12 +383,12 @@ impl Testbed {
         self.wires.summary()
     }
 
-    /// Sends the probe over a link, as the node at its start would; none if the lab was given no probe.
+    /// Sends the probe over a link, as the node at its start would; none if the testbed was given no probe.
     pub async fn probe(&self, link: &Link, patience: Duration) -> Option<Probe> {
         Some(self.wires.probe(link, self.probe.as_deref()?, patience).await)
     }
 
-    /// Sends the probe to a node directly, as a client would; none if the lab was given no probe.
+    /// Sends the probe to a node directly, as a client would; none if the testbed was given no probe.
     pub async fn probe_node(&self, node: &str, patience: Duration) -> Option<Probe> {
         Some(probe(self.listen_address(node), self.probe.as_deref()?, patience, |_| ()).await)
     }
@@ -430,7 +430,7 @@ impl Testbed {
     }
 
     /// Kills every process and makes sure that none is left; what disks in memory hold is then written into the nodes'
-    /// data folders. Dropping the lab does the same, without an answer and
+    /// data folders. Dropping the testbed does the same, without an answer and
     /// without what was in memory.
     pub async fn stop(&self) -> Result<(), TestbedError> {
         for node in self.nodes.values() {
@@ -449,7 +449,7 @@ impl Testbed {
     }
 }
 
-/// Makes room for the open files that so many nodes take.
+/// Makes room for the open files that the nodes take.
 fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
     let needed = needed_files(mode, nodes as u64);
     make_room(needed).map_err(|allowed| TestbedError::TooFewFiles {

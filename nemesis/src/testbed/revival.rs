@@ -3,7 +3,6 @@
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
 use crate::network::Probe;
-use crate::vocabulary::Kind;
 use history::{Event, FaultEvent, NodeExit};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,8 +14,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a node is watched that may still run into what was wrong with its disk.
 const WATCH: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(10);
-/// Faults that a node may end of, and that leave nothing behind when they are over.
-const PASSING: [Kind; 3] = [Kind::Full, Kind::SyncError, Kind::DiskSwap];
 /// No fault has this number.
 const NOBODY: Claim = Claim::MAX;
 
@@ -106,7 +103,7 @@ impl Testbed {
 
     async fn is_hurt_in_passing(&self, node: &str) -> bool {
         let process = self.node(node).process.lock().await;
-        process.is_excused_by(&PASSING.map(Kind::name))
+        process.is_hurt_in_passing()
     }
 
     /// How a node is; one that may still end is not settled before it answers, nor while it is watched.

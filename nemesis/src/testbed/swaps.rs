@@ -4,25 +4,25 @@ use super::data::data_of;
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
 use crate::disk::{self, Move};
-use crate::process::{Effect, NodeProcess};
-use crate::vocabulary::Kind;
+use crate::process::{Effect, Excuse, NodeProcess};
 use std::collections::BTreeMap;
 use tokio::sync::MutexGuard;
 
 impl Testbed {
     /// SIGKILL to all of these nodes, and each gets what the one before it has, the first what the last has. They stay
     /// down like [killed](Self::kill) ones. Later they may end by themselves, for they may find out.
-    pub async fn swap_disks(
+    pub(crate) async fn swap_disks(
         &self,
         nodes: &[String],
         claim: Claim,
+        excuse: Excuse,
     ) -> Result<BTreeMap<String, Effect>, TestbedError> {
         let _alone = self.swapping.lock().await;
         for node in nodes {
             let process = self.node(node).process.lock().await;
             data_of(node, &process).map_err(|reason| TestbedError::NothingToSwap { reason })?;
         }
-        self.volumes().swap(claim, nodes);
+        self.volumes().swap(claim, nodes, excuse);
         let moved = self.rearrange(claim).await;
         if moved.is_err() {
             self.volumes().end(Some(claim));
@@ -55,7 +55,7 @@ impl Testbed {
     pub(crate) fn has_data_of(&self, node: &str) -> Option<(String, Option<Claim>)> {
         let volumes = self.volumes();
         let owner = volumes.of(node);
-        (owner != node).then(|| (owner.to_owned(), volumes.swapped_by(node)))
+        (owner != node).then(|| (owner.to_owned(), volumes.swapped_by(node).map(|(swap, _)| swap)))
     }
 
     /// Moves what is not where it should be, and says what each node got.
@@ -71,7 +71,7 @@ impl Testbed {
         let moved = self.exchange(&from, &processes).await;
         if moved.is_err() {
             for process in processes.values_mut() {
-                // The first error is the one that is told.
+                // Only the first error is reported.
                 let _ = process.restart(claim, &self.spawner).await;
             }
         }
@@ -81,16 +81,16 @@ impl Testbed {
         let nothing = handed.iter().all(|handed| handed.files == 0);
         for ((node, effect), handed) in effects.iter_mut().zip(handed) {
             let owner = volumes.of(node);
-            if let Some(swap) = volumes.swapped_by(node).filter(|_| owner != node) {
-                processes[node.as_str()].excuse(swap, Kind::DiskSwap.name());
+            if let Some((swap, excuse)) = volumes.swapped_by(node).filter(|_| owner != node) {
+                processes[node.as_str()].excuse(swap, excuse);
             }
             let whose = if owner == node { "its own data" } else { &format!("the data of {owner}") };
             effect.evidence.push(format!("has {whose}: {} bytes, files: {}", handed.bytes, handed.files));
             if nothing {
                 *effect = Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
             }
-            for (fault, word) in volumes.damages(node) {
-                processes[node.as_str()].excuse(fault, word);
+            for (fault, excuse) in volumes.damages(node) {
+                processes[node.as_str()].excuse(fault, excuse);
             }
         }
         Ok(effects)

@@ -20,7 +20,7 @@ fn lives(pid: u32) -> bool {
 }
 
 #[tokio::test]
-async fn a_killed_node_comes_back_under_a_new_pid_and_goes_on_with_its_log() {
+async fn killed_node_restarts_with_a_new_pid() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(1, Network::Host).await;
     let pid = testbed.spawn("n1", sleeper(folder.path())).await.unwrap();
@@ -43,7 +43,7 @@ async fn a_killed_node_comes_back_under_a_new_pid_and_goes_on_with_its_log() {
 }
 
 #[tokio::test]
-async fn a_paused_node_is_seen_to_stand_still_and_to_go_on() {
+async fn pause_and_resume_are_observed() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of(1, Network::Host, folder.path()).await;
     let paused = testbed.pause("n1", 1).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_paused_node_is_seen_to_stand_still_and_to_go_on() {
 }
 
 #[tokio::test]
-async fn overlapping_faults_hold_a_node_until_the_last_of_them_ends() {
+async fn node_stays_held_until_last_claim_ends() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of(1, Network::Host, folder.path()).await;
     testbed.kill("n1", 1).await.unwrap();
@@ -76,7 +76,7 @@ async fn overlapping_faults_hold_a_node_until_the_last_of_them_ends() {
 }
 
 #[tokio::test]
-async fn a_paused_node_can_be_killed_and_comes_back_paused() {
+async fn killed_paused_node_comes_back_paused() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of(1, Network::Host, folder.path()).await;
     testbed.pause("n1", 1).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_paused_node_can_be_killed_and_comes_back_paused() {
 }
 
 #[tokio::test]
-async fn a_paused_node_hears_that_it_is_to_end() {
+async fn paused_node_receives_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of(1, Network::Host, folder.path()).await;
     testbed.pause("n1", 1).await.unwrap();
@@ -101,12 +101,14 @@ async fn a_paused_node_hears_that_it_is_to_end() {
 }
 
 #[tokio::test]
-async fn a_spare_node_wakes_when_no_fault_holds_it() {
+async fn spare_node_wakes_when_no_fault_holds() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(1, Network::Host).await;
     testbed.prepare("n1", crate::test_node::node(&testbed, "n1", folder.path(), false)).await;
     assert!(testbed.kill("n1", 1).await.unwrap().evidence.is_empty());
-    assert!(testbed.damage("n1", 2, &flip()).await.unwrap().note.unwrap().contains("was never started"));
+    let excuse = crate::process::Excuse { kind: "bit-flip", passing: false };
+    let damaged = testbed.damage("n1", 2, &flip(), excuse).await.unwrap();
+    assert!(damaged.note.unwrap().contains("was never started"));
     assert!(testbed.wake("n1").await.unwrap().evidence[0].contains("stays down until fault 1"));
     testbed.restart("n1", 1).await.unwrap();
     assert_eq!(testbed.pid("n1").await, None);
@@ -119,7 +121,7 @@ fn flip() -> crate::disk::Damage {
 }
 
 #[tokio::test]
-async fn a_dead_node_gives_no_evidence_of_a_pause_or_a_kill_and_may_be_resumed() {
+async fn dead_node_gives_no_evidence() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(1, Network::Host).await;
     let mut exits = testbed.take_exits().unwrap();
@@ -132,7 +134,7 @@ async fn a_dead_node_gives_no_evidence_of_a_pause_or_a_kill_and_may_be_resumed()
 }
 
 #[tokio::test]
-async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_not() {
+async fn only_unplanned_exits_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(2, Network::Host).await;
     let mut exits = testbed.take_exits().unwrap();
@@ -149,7 +151,7 @@ async fn a_process_that_ends_by_itself_is_reported_and_one_that_was_killed_is_no
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
+async fn no_process_outlives_the_testbed() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(2, Network::Proxy).await;
     let pid = testbed.spawn("n1", shell("sleep 1000 & echo $!; wait", folder.path())).await.unwrap();
@@ -172,7 +174,7 @@ async fn no_process_outlives_the_lab_not_even_a_child_of_a_node() {
 }
 
 #[tokio::test]
-async fn a_node_that_wants_to_die_with_its_parent_outlives_the_thread_that_asked_for_it() {
+async fn node_outlives_the_spawning_thread() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = std::sync::Arc::new(empty_testbed(1, Network::Host).await);
     let (theirs, command) = (std::sync::Arc::clone(&testbed), node(&testbed, "n1", folder.path(), true));
@@ -187,7 +189,7 @@ async fn a_node_that_wants_to_die_with_its_parent_outlives_the_thread_that_asked
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_named_with_its_node() {
+async fn missing_program_is_named_with_its_node() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(1, Network::Host).await;
     let command = ProcessCommand { program: "/no/such/program".into(), ..sleeper(folder.path()) };
@@ -198,7 +200,7 @@ async fn a_program_that_is_not_there_is_named_with_its_node() {
 }
 
 #[tokio::test]
-async fn peers_are_reached_through_proxies_and_clients_reach_nodes_directly() {
+async fn peers_use_proxies_and_clients_do_not() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of(2, Network::Proxy, folder.path()).await;
     assert_eq!(testbed.mode(), Mode::Proxy);
@@ -215,7 +217,7 @@ async fn peers_are_reached_through_proxies_and_clients_reach_nodes_directly() {
 }
 
 #[tokio::test]
-async fn a_connection_through_a_proxy_ends_when_the_node_is_killed() {
+async fn proxied_connection_ends_with_the_node() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of(2, Network::Proxy, folder.path()).await;
     let mut stream = TcpStream::connect(testbed.peer_address("n1", "n2")).await.unwrap();
@@ -227,7 +229,7 @@ async fn a_connection_through_a_proxy_ends_when_the_node_is_killed() {
 }
 
 #[tokio::test]
-async fn a_chosen_port_in_use_is_refused_with_the_remedy() {
+async fn chosen_port_in_use_is_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = TestbedConfig {
         disk: Disk::Auto,

@@ -4,28 +4,38 @@
 //! order in which they began, whichever of them ends first. Damage stays with the data wherever they go.
 
 use crate::claim::Claim;
+use crate::process::Excuse;
 use std::collections::BTreeMap;
 
 /// The disks of a cluster and where they are. A disk is named after the node that it belongs to.
 #[derive(Debug, Default)]
 pub(super) struct Volumes {
     /// The swaps in force, in the order in which they began: each node gets what the one before it has.
-    swaps: Vec<(Claim, Vec<String>)>,
+    swaps: Vec<Swap>,
     /// Whose data each node has, where they are not its own.
     held: BTreeMap<String, String>,
-    /// What was damaged, by whose data they are: the faults that did it, with the word for each.
-    damage: BTreeMap<String, BTreeMap<Claim, &'static str>>,
+    /// What was damaged, by whose data they are: the faults that did it, with the excuse that each is.
+    damage: BTreeMap<String, BTreeMap<Claim, Excuse>>,
+}
+
+/// A swap in force.
+#[derive(Debug)]
+struct Swap {
+    claim: Claim,
+    nodes: Vec<String>,
+    /// Why a node may end by itself because of it.
+    excuse: Excuse,
 }
 
 impl Volumes {
     /// Adds a swap among these nodes.
-    pub(super) fn swap(&mut self, claim: Claim, nodes: &[String]) {
-        self.swaps.push((claim, nodes.to_vec()));
+    pub(super) fn swap(&mut self, claim: Claim, nodes: &[String], excuse: Excuse) {
+        self.swaps.push(Swap { claim, nodes: nodes.to_vec(), excuse });
     }
 
     /// Ends a swap, or all of them.
     pub(super) fn end(&mut self, claim: Option<Claim>) {
-        self.swaps.retain(|(other, _)| claim.is_some_and(|claim| *other != claim));
+        self.swaps.retain(|swap| claim.is_some_and(|claim| swap.claim != claim));
     }
 
     /// Whose data a node has.
@@ -34,10 +44,9 @@ impl Volumes {
     }
 
     /// The swap in force that a node's data are away for; none if it has its own.
-    pub(super) fn swapped_by(&self, node: &str) -> Option<Claim> {
-        let swaps = self.swaps.iter().rev();
-        let mut touching = swaps.filter(|(_, nodes)| nodes.iter().any(|other| other == node));
-        touching.next().map(|(claim, _)| *claim)
+    pub(super) fn swapped_by(&self, node: &str) -> Option<(Claim, Excuse)> {
+        let touches = |swap: &&Swap| swap.nodes.iter().any(|other| other == node);
+        self.swaps.iter().rev().find(touches).map(|swap| (swap.claim, swap.excuse))
     }
 
     /// Whose data each node should have, where they are not its own.
@@ -46,10 +55,10 @@ impl Volumes {
         let of = |wanted: &BTreeMap<String, String>, node: &String| {
             wanted.get(node).cloned().unwrap_or_else(|| node.clone())
         };
-        for (_, nodes) in &self.swaps {
+        for Swap { nodes, .. } in &self.swaps {
             let had: Vec<String> = nodes.iter().map(|node| of(&wanted, node)).collect();
-            for (place, node) in nodes.iter().enumerate() {
-                wanted.insert(node.clone(), had[(place + had.len() - 1) % had.len()].clone());
+            for (index, node) in nodes.iter().enumerate() {
+                wanted.insert(node.clone(), had[(index + had.len() - 1) % had.len()].clone());
             }
         }
         wanted.retain(|node, owner| node != owner);
@@ -75,15 +84,15 @@ impl Volumes {
     }
 
     /// A fault damaged the data that a node has.
-    pub(super) fn damage(&mut self, node: &str, claim: Claim, word: &'static str) {
+    pub(super) fn damage(&mut self, node: &str, claim: Claim, excuse: Excuse) {
         let owner = self.of(node).to_owned();
-        self.damage.entry(owner).or_default().insert(claim, word);
+        self.damage.entry(owner).or_default().insert(claim, excuse);
     }
 
     /// The faults that damaged the data that a node has.
-    pub(super) fn damages(&self, node: &str) -> Vec<(Claim, &'static str)> {
+    pub(super) fn damages(&self, node: &str) -> Vec<(Claim, Excuse)> {
         let damage = self.damage.get(self.of(node));
-        damage.into_iter().flatten().map(|(claim, word)| (*claim, *word)).collect()
+        damage.into_iter().flatten().map(|(claim, excuse)| (*claim, *excuse)).collect()
     }
 
     /// All data of a node are gone, and what was wrong with them.
@@ -96,6 +105,8 @@ impl Volumes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const EXCUSE: Excuse = Excuse { kind: "bit-flip", passing: false };
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(|name| (*name).to_owned()).collect()
@@ -110,10 +121,10 @@ mod tests {
     fn swaps_end_in_any_order() {
         for order in [[1, 2], [2, 1]] {
             let mut volumes = Volumes::default();
-            volumes.swap(1, &names(&["n1", "n2"]));
+            volumes.swap(1, &names(&["n1", "n2"]), EXCUSE);
             volumes.moved();
             assert_eq!(held(&volumes), ["n2", "n1", "n3"]);
-            volumes.swap(2, &names(&["n2", "n3"]));
+            volumes.swap(2, &names(&["n2", "n3"]), EXCUSE);
             let moves = volumes.moves();
             assert_eq!(
                 moves.into_iter().collect::<Vec<_>>(),
@@ -135,7 +146,7 @@ mod tests {
     #[test]
     fn moves_name_who_has_the_data() {
         let mut volumes = Volumes::default();
-        volumes.swap(1, &names(&["n1", "n2", "n3"]));
+        volumes.swap(1, &names(&["n1", "n2", "n3"]), EXCUSE);
         volumes.moved();
         assert_eq!(held(&volumes), ["n3", "n1", "n2"]);
         volumes.end(None);
@@ -146,13 +157,13 @@ mod tests {
     #[test]
     fn damage_stays_with_the_data() {
         let mut volumes = Volumes::default();
-        volumes.swap(1, &names(&["n1", "n2"]));
+        volumes.swap(1, &names(&["n1", "n2"]), EXCUSE);
         volumes.moved();
-        volumes.damage("n1", 2, "bit-flip");
+        volumes.damage("n1", 2, EXCUSE);
         assert_eq!((volumes.damages("n1").len(), volumes.damages("n2").len()), (1, 0));
         volumes.end(Some(1));
         volumes.moved();
-        assert_eq!((volumes.damages("n1").len(), volumes.damages("n2")), (0, vec![(2, "bit-flip")]));
+        assert_eq!((volumes.damages("n1").len(), volumes.damages("n2")), (0, vec![(2, EXCUSE)]));
         volumes.emptied("n2");
         assert!(volumes.damages("n2").is_empty());
     }

@@ -63,23 +63,46 @@ pub(crate) fn variant(place: usize) -> Ink {
     INKS[place % INKS.len()]
 }
 
-/// The colour of a kind of fault in pictures, as red, green and blue; none for a kind of another tool.
-pub fn fault_colour(kind: &str) -> Option<[u8; 3]> {
-    Some(match kind {
+/// The colour of a kind of fault in pictures, as red, green and blue. A kind that is not named here gets one of the
+/// colours that depends on its word alone.
+pub fn fault_colour(kind: &str) -> [u8; 3] {
+    const RED: [u8; 3] = [206, 72, 60];
+    const PURPLE: [u8; 3] = [112, 102, 190];
+    const YELLOW: [u8; 3] = [198, 150, 20];
+    const TEAL: [u8; 3] = [30, 140, 140];
+    const BROWN: [u8; 3] = [150, 84, 40];
+    const BLUE: [u8; 3] = [66, 108, 214];
+    const GREEN: [u8; 3] = [62, 140, 74];
+    match kind {
         "kill" | "stop" | "lose-node" | "restart-all" | "rolling-restart" | "power-loss" | "torn-write"
-        | "bit-flip" | "truncate" => [206, 72, 60],
-        "pause" | "slow" => [112, 102, 190],
-        "partition" | "one-way" | "swizzle" => [198, 150, 20],
-        "delay" | "rate" | "flaky" | "reset" => [30, 140, 140],
-        "full" | "slow-sync" | "sync-error" => [150, 84, 40],
-        "jump" | "drift" | "strobe" | "freeze" => [66, 108, 214],
-        "reconfigure" | "disk-swap" => [62, 140, 74],
-        _ => return None,
-    })
+        | "bit-flip" | "truncate" => RED,
+        "pause" | "slow" => PURPLE,
+        "partition" | "one-way" | "swizzle" => YELLOW,
+        "delay" | "rate" | "flaky" | "reset" => TEAL,
+        "full" | "slow-sync" | "sync-error" => BROWN,
+        "jump" | "drift" | "strobe" | "freeze" => BLUE,
+        "reconfigure" | "disk-swap" => GREEN,
+        other => {
+            let colours = [RED, PURPLE, YELLOW, TEAL, BROWN, BLUE, GREEN];
+            let sum = other.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            colours[sum % colours.len()]
+        }
+    }
 }
 
-/// The colour of a kind of fault, also of one that nobody here knows.
+/// The colour of a kind of fault as ink.
 pub(crate) fn fault(kind: &str) -> Ink {
-    let [red, green, blue] = fault_colour(kind).unwrap_or([110, 118, 128]);
+    let [red, green, blue] = fault_colour(kind);
     Ink(red, green, blue, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fault_colour;
+
+    #[test]
+    fn unnamed_kinds_keep_their_colour() {
+        assert_eq!(fault_colour("kill"), [206, 72, 60]);
+        assert_eq!(fault_colour("some-new-kind"), fault_colour("some-new-kind"));
+    }
 }

@@ -129,14 +129,14 @@ unsafe extern "C" {
 }
 
 fn places() -> [u64; 4] {
-    // SAFETY: the assembler puts four words there, and nobody writes to them.
+    // SAFETY: the assembler puts four words there, and they are never written.
     unsafe { PLACES }
 }
 
 /// The code, which runs wherever the clock file is mapped one page in front of it.
 pub(super) fn code() -> &'static [u8] {
     let length = usize::try_from(places()[3]).unwrap_or(0);
-    // SAFETY: the assembler puts so many bytes there, and nobody writes to them.
+    // SAFETY: the assembler puts this many bytes there, and they are never written.
     unsafe { std::slice::from_raw_parts((&raw const CODE).cast(), length) }
 }
 

@@ -109,7 +109,7 @@ fn clock(folder: &tempfile::TempDir) -> NodeClock {
 }
 
 #[test]
-fn every_thread_of_a_running_program_sees_the_shift_and_monotonic_time_stays_true() {
+fn threads_see_the_shift_monotonic_stays_true() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, mut teller) = (clock(&folder), Teller::new());
     if !possible("every_thread_of_a_running_program…", &clock, &teller) {
@@ -144,10 +144,10 @@ fn who_traces_a_program_already_is_named() {
 }
 
 #[test]
-fn a_frozen_clock_stands_and_a_fast_one_gains() {
+fn frozen_clock_stands_and_fast_clock_gains() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, mut teller) = (clock(&folder), Teller::new());
-    if !possible("a_frozen_clock_stands_and_a_fast_one_gains", &clock, &teller) {
+    if !possible("frozen_clock_stands_and_fast_clock_gains", &clock, &teller) {
         return;
     }
     clock.apply(1, ClockFault::Freeze).unwrap();
@@ -162,7 +162,7 @@ fn a_frozen_clock_stands_and_a_fast_one_gains() {
 }
 
 #[test]
-fn a_call_that_waits_is_not_disturbed_when_its_thread_is_made_to_tell_the_time() {
+fn reading_a_clock_leaves_waiting_calls_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, mut teller) = (clock(&folder), Teller::new());
     if !possible("a_call_that_waits_is_not_disturbed…", &clock, &teller) {
@@ -178,7 +178,7 @@ fn a_call_that_waits_is_not_disturbed_when_its_thread_is_made_to_tell_the_time()
 }
 
 #[test]
-fn children_see_the_shift_and_so_do_the_programs_they_become() {
+fn children_and_their_programs_see_the_shift() {
     let folder = tempfile::tempdir().unwrap();
     let clock = clock(&folder);
     let first = Teller::new();

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_without_the_library_or_with_another_one_is_refused_with_the_reason() {
+    fn process_without_the_vdso_is_refused() {
         let reason = Library::find("", |_, _| Ok(())).unwrap_err();
         assert!(reason.contains("no vDSO"), "{reason}");
         let reason = Library::find("1000-2000 r-xp 0 0 0 [vdso]", |_, _| Ok(())).unwrap_err();

@@ -27,7 +27,7 @@ pub(super) struct Disk {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) store: Store,
-    /// How often the kernel has been told of each file.
+    /// How often the kernel has looked up each file.
     pub(super) lookups: HashMap<Ino, u64>,
     pub(super) counters: DiskCounters,
     /// Rises with each mount; what comes through an older one is refused.
@@ -40,7 +40,7 @@ pub(super) struct State {
     maintained: bool,
     armed: bool,
     waiting: Vec<Held>,
-    chance: ChaCha8Rng,
+    rng: ChaCha8Rng,
 }
 
 /// A sync that is not answered yet.
@@ -67,7 +67,7 @@ impl Disk {
             maintained: false,
             armed: false,
             waiting: Vec::new(),
-            chance: ChaCha8Rng::seed_from_u64(seed),
+            rng: ChaCha8Rng::seed_from_u64(seed),
         };
         let disk = Arc::new(Self { state: Mutex::new(state), held: Condvar::new() });
         let theirs = Arc::clone(&disk);
@@ -150,11 +150,11 @@ impl State {
             .conditions
             .values()
             .filter_map(|condition| match condition {
-                Condition::SlowSync(delay) => Some(*delay),
+                Condition::DelaySyncs(delay) => Some(*delay),
                 Condition::Full | Condition::SyncError => None,
             })
             .collect();
-        slow.into_iter().map(|delay| delay.draw(&mut self.chance)).sum()
+        slow.into_iter().map(|delay| delay.draw(&mut self.rng)).sum()
     }
 
     pub(super) fn apply(&mut self, claim: Claim, condition: Condition) {
@@ -167,7 +167,7 @@ impl State {
             Some(claim) => drop(self.conditions.remove(&claim)),
             None => self.conditions.clear(),
         }
-        if !self.conditions.values().any(|condition| matches!(condition, Condition::SlowSync(_))) {
+        if !self.conditions.values().any(|condition| matches!(condition, Condition::DelaySyncs(_))) {
             self.answer(|held| held.due.is_some());
         }
     }
@@ -205,14 +205,14 @@ impl State {
         }
     }
 
-    /// The power is lost: nobody that had files open can do anything with them any more.
+    /// The power is lost: open files are of no use any more.
     pub(super) fn lose_power(&mut self, tear: Option<u64>) -> Loss {
         self.let_go();
         self.generation += 1;
         self.lookups.clear();
         self.write_back(Instant::now());
         self.moments.clear();
-        let mut chance = tear.map(ChaCha8Rng::seed_from_u64);
-        self.store.lose_power(chance.as_mut().map(|chance| (self.model.tear, chance)))
+        let mut rng = tear.map(ChaCha8Rng::seed_from_u64);
+        self.store.lose_power(rng.as_mut().map(|rng| (self.model.tear, rng)))
     }
 }

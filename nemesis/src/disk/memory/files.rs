@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// How long the kernel may remember what it was told: nobody else changes it as long as it is mounted.
+/// How long the kernel may cache attributes: only it changes them while the disk is mounted.
 const REMEMBER: Duration = Duration::from_secs(3600);
 const BLOCK: u32 = 4096;
 
@@ -91,7 +91,7 @@ impl Files {
         }
     }
 
-    /// What is told of an entry; the kernel knows of it from then on.
+    /// The answer about an entry; the kernel holds a reference to it from then on.
     fn tell(&self, state: &mut State, ino: Ino) -> Result<FileAttr, Errno> {
         let about = state.store.about(ino).map_err(errno)?;
         *state.lookups.entry(ino).or_default() += 1;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A folder that is everywhere, of which nobody in the lab needs anything.
+/// A folder that exists everywhere and that no process in the lab needs.
 const PLACE: &str = "/proc/tty";
 
 /// Whether a disk can be mounted, and forgets what was not synced. The error is a sentence with the remedy.

@@ -60,8 +60,8 @@ impl Drop for Place {
 }
 
 #[test]
-fn after_a_power_loss_programs_find_what_they_had_synced() {
-    if !inside("after_a_power_loss_programs_find_what_they_had_synced") {
+fn synced_data_survives_a_power_loss() {
+    if !inside("synced_data_survives_a_power_loss") {
         return;
     }
     let place = Place::with(DiskModel::STRICT);
@@ -165,8 +165,8 @@ fn files_are_what_files_are_elsewhere() {
 }
 
 #[test]
-fn a_full_disk_a_failing_one_and_a_slow_one_say_so_to_programs() {
-    if !inside("a_full_disk_a_failing_one_and_a_slow_one_say_so_to_programs") {
+fn programs_see_full_failing_and_slow_disks() {
+    if !inside("programs_see_full_failing_and_slow_disks") {
         return;
     }
     let place = Place::new();
@@ -187,7 +187,7 @@ fn a_full_disk_a_failing_one_and_a_slow_one_say_so_to_programs() {
     log.sync_all().unwrap();
     assert_eq!(place.read("log"), b"keptlost", "the page cache has it");
     let slow = Delay { mean: Duration::from_millis(60), ..Delay::default() };
-    place.disk.apply(3, Condition::SlowSync(slow)).unwrap();
+    place.disk.apply(3, Condition::DelaySyncs(slow)).unwrap();
     let began = Instant::now();
     log.write_all_at(b"ed", 4).unwrap();
     log.sync_all().unwrap();
@@ -199,8 +199,8 @@ fn a_full_disk_a_failing_one_and_a_slow_one_say_so_to_programs() {
 }
 
 #[test]
-fn a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_is_lost() {
-    if !inside("a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_is_lost") {
+fn held_sync_is_answered_in_the_end() {
+    if !inside("held_sync_is_answered_in_the_end") {
         return;
     }
     let place = Place::with(DiskModel { tear: Tear::Byte, ..DiskModel::default() });
@@ -208,7 +208,7 @@ fn a_held_sync_is_answered_when_its_fault_ends_and_a_caught_one_when_the_power_i
     log.sync_all().unwrap();
     place.sync_folder();
     let forever = Delay { mean: Duration::from_secs(1 << 20), ..Delay::default() };
-    place.disk.apply(1, Condition::SlowSync(forever)).unwrap();
+    place.disk.apply(1, Condition::DelaySyncs(forever)).unwrap();
     let write = |bytes: &'static [u8]| {
         let mut log = log.try_clone().unwrap();
         std::thread::spawn(move || log.write_all(bytes).and_then(|()| log.sync_data()))

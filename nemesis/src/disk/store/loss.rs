@@ -57,7 +57,7 @@ impl Store {
         let mut loss = self.unsynced();
         let kept = self.walk(|_, folder| &folder.synced);
         loss.only_folders = self.only_folders(&kept);
-        loss.torn = tear.and_then(|(tear, chance)| self.tear(&kept, tear, chance));
+        loss.torn = tear.and_then(|(tear, rng)| self.tear(&kept, tear, rng));
         let reached: BTreeSet<Ino> = kept.iter().map(|(_, ino)| *ino).chain([ROOT]).collect();
         self.inodes.retain(|ino, _| reached.contains(ino));
         self.bytes = 0;

@@ -42,12 +42,7 @@ pub(super) struct Unit {
 impl Store {
     /// Writes a part of what was under way: in the kept file that was synced last, as the others hold what the program
     /// does not care to sync.
-    pub(super) fn tear(
-        &mut self,
-        kept: &[(PathBuf, Ino)],
-        tear: Tear,
-        chance: &mut ChaCha8Rng,
-    ) -> Option<Torn> {
+    pub(super) fn tear(&mut self, kept: &[(PathBuf, Ino)], tear: Tear, rng: &mut ChaCha8Rng) -> Option<Torn> {
         let least = if tear == Tear::Byte { 2 } else { 1 };
         let mut oldest: BTreeMap<u64, (&Path, Ino)> = BTreeMap::new();
         for (path, ino) in kept {
@@ -66,8 +61,8 @@ impl Store {
         let folders = self.folders;
         let Body::File(file) = &mut self.inodes.get_mut(&ino)?.body else { return None };
         let part = match tear {
-            Tear::Byte => file.tear_bytes(chance)?,
-            Tear::Sector => file.tear_sectors(folders, chance)?,
+            Tear::Byte => file.tear_bytes(rng)?,
+            Tear::Sector => file.tear_sectors(folders, rng)?,
         };
         Some(Torn { path: path.display().to_string(), part })
     }
@@ -84,22 +79,22 @@ impl Change {
 
 impl File {
     /// Cuts the oldest write of two bytes or more anywhere.
-    fn tear_bytes(&mut self, chance: &mut ChaCha8Rng) -> Option<Part> {
+    fn tear_bytes(&mut self, rng: &mut ChaCha8Rng) -> Option<Part> {
         let write = self.pending.iter().find_map(|(_, change)| match change {
             Change::Write { at, bytes } if bytes.len() > 1 => Some((*at, bytes.clone())),
             Change::Write { .. } | Change::Length(_) => None,
         });
         let (at, bytes) = write?;
-        let cut = chance.random_range(1..bytes.len());
+        let cut = rng.random_range(1..bytes.len());
         // Disks write in what order they like, so either side of the cut may be what is there.
-        let part = if chance.random_bool(0.5) { 0..cut } else { cut..bytes.len() };
+        let part = if rng.random_bool(0.5) { 0..cut } else { cut..bytes.len() };
         put(&mut self.synced, at + part.start, &bytes[part.clone()]);
         let (at, of) = (at as u64, bytes.len() as u64);
         Some(Part::Bytes { at, of, from: part.start as u64, to: part.end as u64 })
     }
 
     /// Keeps the first or the last of the units that were being written; the one, where it is only one.
-    fn tear_sectors(&mut self, folders: Folders, chance: &mut ChaCha8Rng) -> Option<Part> {
+    fn tear_sectors(&mut self, folders: Folders, rng: &mut ChaCha8Rng) -> Option<Part> {
         let mut after = self.synced.clone();
         let mut written = Vec::new();
         for (_, change) in &self.pending {
@@ -110,8 +105,8 @@ impl File {
         let units = units(&written, self.synced.len(), folders);
         let start = units.first()?.bytes.start;
         let overwrites = units.iter().filter(|unit| !unit.grows).count();
-        let there = chance.random_range(1..units.len().max(2));
-        let first = units.len() == 1 || there > overwrites || chance.random_bool(0.5);
+        let there = rng.random_range(1..units.len().max(2));
+        let first = units.len() == 1 || there > overwrites || rng.random_bool(0.5);
         let kept = if first { &units[..there] } else { &units[overwrites - there..overwrites] };
         for Unit { bytes, grows } in kept {
             // A journal makes a file longer by blocks, with zeros where nothing was written.

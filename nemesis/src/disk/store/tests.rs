@@ -63,8 +63,8 @@ impl Naive {
 
     fn sync(&mut self, ino: Ino, until: usize, dirty: bool) {
         let commits = dirty && self.folders == Folders::Ordered;
-        for place in 0..until {
-            let change = &mut self.changes[place];
+        for index in 0..until {
+            let change = &mut self.changes[index];
             let own = match &change.event {
                 Event::Write(of, ..) => *of == ino,
                 Event::Length(of, _) => *of == ino || commits,
@@ -72,14 +72,14 @@ impl Naive {
             };
             change.durable |= own && !change.lost;
             if commits && let Event::Length(of, length) = change.event {
-                self.cut_off(of, length, place);
+                self.cut_off(of, length, index);
             }
         }
     }
 
     /// What a durable length has cut off as a whole, no sync needs to write.
-    fn cut_off(&mut self, ino: Ino, length: usize, place: usize) {
-        for change in &mut self.changes[..place] {
+    fn cut_off(&mut self, ino: Ino, length: usize, index: usize) {
+        for change in &mut self.changes[..index] {
             if let Event::Write(of, at, _) = &change.event {
                 change.lost |= *of == ino && *at >= length && !change.durable;
             }
@@ -144,17 +144,17 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let (place, name) = (0..6_usize, 0..4_u8);
+    let (index, name) = (0..6_usize, 0..4_u8);
     prop_oneof![
-        4 => (place.clone(), name.clone(), prop::bool::weighted(0.3)).prop_map(|(p, n, f)| Op::Make(p, n, f)),
-        1 => (place.clone(), name.clone()).prop_map(|(p, n)| Op::Remove(p, n)),
-        2 => (place.clone(), name.clone(), place.clone(), name.clone()).prop_map(|(a, b, c, d)| Op::Rename(a, b, c, d)),
-        1 => (place.clone(), place.clone(), name).prop_map(|(f, p, n)| Op::Link(f, p, n)),
-        6 => (place.clone(), 0..40_u16, prop::collection::vec(1..=255_u8, 1..12)).prop_map(|(p, a, b)| Op::Write(p, a, b)),
-        1 => (place.clone(), 0..40_u16).prop_map(|(p, l)| Op::Length(p, l)),
-        5 => place.clone().prop_map(Op::Ask),
-        5 => place.clone().prop_map(Op::Answer),
-        1 => place.prop_map(Op::FailSync),
+        4 => (index.clone(), name.clone(), prop::bool::weighted(0.3)).prop_map(|(p, n, f)| Op::Make(p, n, f)),
+        1 => (index.clone(), name.clone()).prop_map(|(p, n)| Op::Remove(p, n)),
+        2 => (index.clone(), name.clone(), index.clone(), name.clone()).prop_map(|(a, b, c, d)| Op::Rename(a, b, c, d)),
+        1 => (index.clone(), index.clone(), name).prop_map(|(f, p, n)| Op::Link(f, p, n)),
+        6 => (index.clone(), 0..40_u16, prop::collection::vec(1..=255_u8, 1..12)).prop_map(|(p, a, b)| Op::Write(p, a, b)),
+        1 => (index.clone(), 0..40_u16).prop_map(|(p, l)| Op::Length(p, l)),
+        5 => index.clone().prop_map(Op::Ask),
+        5 => index.clone().prop_map(Op::Answer),
+        1 => index.prop_map(Op::FailSync),
         1 => (0..200_usize).prop_map(Op::WriteBack),
         1 => Just(Op::PowerLoss),
     ]
@@ -179,11 +179,11 @@ impl Both {
     }
 
     /// Something of this kind, by its place among all of them.
-    fn pick(&self, what: What, place: usize) -> Option<Ino> {
+    fn pick(&self, what: What, index: usize) -> Option<Ino> {
         let tree = self.store.tree().into_iter().map(|(_, ino)| ino).chain([ROOT]);
         let of_kind: BTreeSet<Ino> =
             tree.filter(|ino| self.store.about(*ino).unwrap().what == what).collect();
-        of_kind.iter().nth(place % of_kind.len().max(1)).copied()
+        of_kind.iter().nth(index % of_kind.len().max(1)).copied()
     }
 
     fn go(&mut self, op: &Op) {
@@ -194,16 +194,16 @@ impl Both {
     #[expect(clippy::too_many_lines, reason = "one short arm for each operation")]
     fn act(&mut self, op: &Op) {
         let name = |name: u8| OsString::from(format!("f{name}"));
-        let folder = |place| self.pick(What::Folder, place).unwrap();
+        let folder = |index| self.pick(What::Folder, index).unwrap();
         match op {
-            Op::Make(place, own, is_folder) => {
-                let (parent, new) = (folder(*place), if *is_folder { New::Folder } else { New::File });
+            Op::Make(index, own, is_folder) => {
+                let (parent, new) = (folder(*index), if *is_folder { New::Folder } else { New::File });
                 if let Ok(ino) = self.store.make(parent, &name(*own), new, 0o644, UNIX_EPOCH) {
                     self.naive.name(parent, name(*own), Some(ino), ino);
                 }
             }
-            Op::Remove(place, own) => {
-                let parent = folder(*place);
+            Op::Remove(index, own) => {
+                let parent = folder(*index);
                 let removed = [true, false].map(|folder| self.store.remove(parent, &name(*own), folder).ok());
                 if let Some(ino) = removed.into_iter().flatten().next() {
                     self.naive.name(parent, name(*own), None, ino);
@@ -226,45 +226,45 @@ impl Both {
                     self.store.let_go(ino);
                 }
             }
-            Op::Link(file, place, own) => {
-                let parent = folder(*place);
+            Op::Link(file, index, own) => {
+                let parent = folder(*index);
                 let Some(ino) = self.pick(What::File, *file) else { return };
                 if self.store.link(ino, parent, &name(*own)).is_ok() {
                     self.naive.name(parent, name(*own), Some(ino), ino);
                 }
             }
-            Op::Write(place, at, bytes) => {
-                let Some(ino) = self.pick(What::File, *place) else { return };
+            Op::Write(index, at, bytes) => {
+                let Some(ino) = self.pick(What::File, *index) else { return };
                 self.store.write(ino, u64::from(*at), bytes, UNIX_EPOCH).unwrap();
                 self.naive.note(Event::Write(ino, usize::from(*at), bytes.clone()));
             }
-            Op::Length(place, length) => {
-                let Some(ino) = self.pick(What::File, *place) else { return };
+            Op::Length(index, length) => {
+                let Some(ino) = self.pick(What::File, *index) else { return };
                 self.store.set_length(ino, u64::from(*length), UNIX_EPOCH).unwrap();
                 self.naive.note(Event::Length(ino, usize::from(*length)));
             }
-            Op::Ask(place) => {
-                let what = if place % 2 == 0 { What::File } else { What::Folder };
-                let Some(ino) = self.pick(what, place / 2) else { return };
+            Op::Ask(index) => {
+                let what = if index % 2 == 0 { What::File } else { What::Folder };
+                let Some(ino) = self.pick(what, index / 2) else { return };
                 let (count, dirty) = (self.naive.changes.len(), self.naive.is_dirty(ino));
                 self.asked.push((ino, self.store.mark(ino), count, dirty));
             }
-            Op::Answer(place) => {
+            Op::Answer(index) => {
                 if self.asked.is_empty() {
                     return;
                 }
-                let (ino, mark, until, dirty) = self.asked.remove(place % self.asked.len());
+                let (ino, mark, until, dirty) = self.asked.remove(index % self.asked.len());
                 self.store.sync(ino, mark);
                 self.naive.sync(ino, until, dirty);
             }
-            Op::FailSync(place) => {
-                let Some(ino) = self.pick(What::File, *place) else { return };
+            Op::FailSync(index) => {
+                let Some(ino) = self.pick(What::File, *index) else { return };
                 self.store.fail_sync(ino);
                 self.naive.fail_sync(ino);
             }
             Op::WriteBack(_) if self.numbers.is_empty() => {}
-            Op::WriteBack(place) => {
-                let until = self.numbers[place % self.numbers.len()];
+            Op::WriteBack(index) => {
+                let until = self.numbers[index % self.numbers.len()];
                 self.store.write_back(until);
                 self.naive.write_back(self.numbers.partition_point(|number| *number <= until));
             }
@@ -495,7 +495,7 @@ fn removed_files_are_freed_once_durable() {
 }
 
 #[test]
-fn what_a_failed_sync_did_not_write_no_later_one_does() {
+fn later_syncs_do_not_repair_failed_ones() {
     let (mut store, file) = synced_file(Folders::default(), b"kept");
     store.write(file, 4, b"lost", UNIX_EPOCH).unwrap();
     store.fail_sync(file);
@@ -508,7 +508,7 @@ fn what_a_failed_sync_did_not_write_no_later_one_does() {
 }
 
 #[test]
-fn a_removed_file_that_is_open_can_be_read_until_it_is_let_go() {
+fn removed_open_file_can_be_read() {
     let (mut store, file) = synced_file(Folders::default(), b"kept");
     store.remove(ROOT, OsStr::new("log"), false).unwrap();
     let mark = store.mark(ROOT);
@@ -520,7 +520,7 @@ fn a_removed_file_that_is_open_can_be_read_until_it_is_let_go() {
 }
 
 #[test]
-fn a_file_that_would_not_fit_is_refused_before_memory_is_taken() {
+fn oversized_file_is_refused_before_allocation() {
     let (mut store, file) = synced_file(Folders::default(), b"kept");
     assert_eq!(store.set_length(file, u64::MAX, UNIX_EPOCH), Err(Refusal::NoSpace));
     assert_eq!(store.write(file, CAPACITY, b"x", UNIX_EPOCH), Err(Refusal::NoSpace));

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_is_there_with_its_interface_time_and_fate() {
+    fn capture_has_interface_time_and_fate() {
         let names = ["n1".to_owned(), "clients".to_owned()];
         let mut bytes = Vec::new();
         let mut capture = Capture::begin(&mut bytes, &names, 1 << 32).unwrap();

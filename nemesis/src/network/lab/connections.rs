@@ -3,7 +3,7 @@
 use super::frame::{self, Segment};
 use std::collections::HashMap;
 
-/// Beyond so many, those that ended without a word are forgotten.
+/// Beyond this number, connections that ended silently are forgotten.
 const REMEMBERED: usize = 50_000;
 
 /// A connection from the port that dialled to the one that was dialled.

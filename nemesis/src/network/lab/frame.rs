@@ -28,7 +28,7 @@ pub(super) fn mac(port: usize) -> Mac {
     [2, 0xbe, 0x9c, 0, 0, u8::try_from(port).expect("the switch has fewer than 256 ports")]
 }
 
-/// The port that a frame is for; none if it is for nobody here.
+/// The port that a frame is for; none if it is for no port here.
 pub(super) fn destination(frame: &[u8], ports: usize) -> Option<usize> {
     let mac: &[u8] = frame.get(OFFLOAD..OFFLOAD + 6)?;
     let port = usize::from(mac[5]);
@@ -67,7 +67,7 @@ fn parts(frame: &[u8]) -> Option<Parts> {
         _ => return None,
     };
     let payload = transport + header;
-    // A later fragment has no transport header; nobody here sends any.
+    // A later fragment has no transport header; no node here sends any.
     let whole = word(frame, IP + 6) << 3 == 0;
     let long_enough = header >= if protocol == TCP { 20 } else { 8 };
     (whole && long_enough && payload <= end && end <= frame.len()).then_some(Parts {
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_stands_for_many_is_split_into_whole_segments() {
+    fn large_frame_is_split_into_segments() {
         let payload: Vec<u8> = (0..=255).cycle().take(2_500).collect();
         let segments = split(&tcp(ACK | PUSH | CWR, &payload, 1_000)).unwrap();
         assert!(segments.iter().all(|segment| fits(segment)));
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_the_reset_that_the_sender_accepts() {
+    fn refusal_sends_an_acceptable_reset() {
         let refused = refusal(&tcp(ACK, b"data", 0)).unwrap();
         assert!(fits(&refused) && destination(&refused, 3) == Some(1));
         assert_eq!((double(&refused, IP + 24), refused[IP + 33]), (99, RST));
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_for_nobody_and_frames_that_break_off_are_left_alone() {
+    fn foreign_and_truncated_frames_are_ignored() {
         let frame = tcp(ACK, b"hello", 0);
         assert_eq!(destination(&frame, 3), Some(2));
         assert_eq!(destination(&frame, 2), None);

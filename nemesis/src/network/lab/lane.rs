@@ -28,7 +28,7 @@ pub(super) struct Lane {
 struct State {
     faults: Faults,
     condition: Condition,
-    chance: ChaCha8Rng,
+    rng: ChaCha8Rng,
     /// When it has sent all that was given to it, at its rate.
     free_at: Nanos,
     /// When the last frame in order is due: those behind it are not due before.
@@ -82,10 +82,10 @@ impl Lane {
     /// A link that takes `base`; `number` gives it a chance of its own.
     pub(super) fn new(base: Delay, seed: u64, number: u64) -> Self {
         let faults = Faults::new(base);
-        let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        chance.set_stream(number);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(number);
         let condition = faults.condition();
-        let state = State { faults, condition, chance, free_at: 0, last_due: 0 };
+        let state = State { faults, condition, rng, free_at: 0, last_due: 0 };
         Self { counters: Counters::default(), state: Mutex::new(state) }
     }
 
@@ -111,7 +111,7 @@ impl Lane {
         condition.rate.is_some() || !condition.flaky.is_nothing()
     }
 
-    /// Decides what becomes of a frame of so many bytes of the system under test, and counts it.
+    /// Decides the fate of a frame of this many bytes of the system under test, and counts it.
     pub(super) fn judge(&self, bytes: usize, now: Nanos) -> Fate {
         self.decide(bytes, now, &self.counters)
     }
@@ -132,10 +132,10 @@ impl Lane {
         let flaky = condition.flaky;
         // The same draws for every frame, so that a share that is changed moves none of the others.
         let mut struck =
-            |share: crate::flaky::Share| state.chance.random_range(0..1_000_000) < share.millionths();
+            |share: crate::flaky::Share| state.rng.random_range(0..1_000_000) < share.millionths();
         let [lost, twice, late, corrupt, garble] =
             [flaky.loss, flaky.duplicate, flaky.reorder, flaky.corrupt, flaky.garble].map(&mut struck);
-        let (bit, lateness) = (state.chance.random(), state.chance.random_range(REORDER_NS));
+        let (bit, lateness) = (state.rng.random(), state.rng.random_range(REORDER_NS));
         if lost {
             counters.lost.fetch_add(1, Relaxed);
             return Fate::Gone;
@@ -151,7 +151,7 @@ impl Lane {
             state.free_at = free_at;
             sent_at = free_at;
         }
-        let drawn = sent_at.saturating_add(nanos(condition.delay.draw(&mut state.chance)));
+        let drawn = sent_at.saturating_add(nanos(condition.delay.draw(&mut state.rng)));
         let mut due = drawn.max(state.last_due);
         state.last_due = due;
         if late {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_decides_the_same_for_every_frame_and_another_link_something_else() {
+    fn frame_fates_follow_seed_and_link() {
         let share = Share::of_millionths(100_000);
         let fault = LinkFault::Flaky(Flaky { loss: share, duplicate: share, ..Flaky::default() });
         let fates = |number| {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_kept_within_one_percent_of_all_frames() {
+    fn shares_hold_within_one_percent() {
         let share = Share::of_millionths(50_000);
         let fault = LinkFault::Flaky(Flaky {
             loss: share,
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_never_lets_a_frame_overtake_another_and_reordering_does() {
+    fn only_reordering_lets_frames_overtake() {
         let lane = Lane::new(Delay { mean: ms(5), jitter: ms(5), ..Delay::default() }, 7, 0);
         let dues: Vec<_> = (0..1_000).filter_map(|at| due(lane.judge(100, at * 1_000))).collect();
         assert!(dues.len() == 1_000 && dues.is_sorted());
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_spaces_frames_and_drops_what_would_wait_too_long() {
+    fn rate_spaces_and_drops_frames() {
         let lane = with(LinkFault::Rate(1_000));
         let dues: Vec<_> = (0..5).map(|_| due(lane.judge(500, 0))).collect();
         let half = 500_000_000;
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_drops_and_counts_and_a_refusal_answers() {
+    fn cut_drops_and_refusal_answers() {
         let lane = with(LinkFault::Stall);
         assert_eq!(lane.judge(100, 0), Fate::Gone);
         let counters = lane.counters.read();

@@ -1,6 +1,6 @@
 //! A network of the bench's own: one namespace per node, and a switch in the bench between them.
 //!
-//! Port `i` of the switch is the node of that place, and the last port is the bench itself, whose clients are called
+//! Port `i` of the switch is the node of that index, and the last port is the bench itself, whose clients are called
 //! [`CLIENTS`] as the end of a link. Everything is held by open descriptors and ends with them.
 
 mod capture;
@@ -151,7 +151,8 @@ impl LabNetwork {
     }
 
     fn write_hosts(&self) -> Result<(), LabNetworkError> {
-        let own = (0..self.names.len()).map(|place| format!("{} {}\n", address(place), self.names[place]));
+        let own = (0..self.names.len())
+            .map(|node_index| format!("{} {}\n", address(node_index), self.names[node_index]));
         let text = format!("127.0.0.1 localhost\n{}", own.collect::<String>());
         std::fs::write(HOSTS, text).map_err(failed(HOSTS))
     }
@@ -165,21 +166,21 @@ impl LabNetwork {
 
     /// Where a node listens.
     pub(crate) fn address(&self, node: &str) -> SocketAddr {
-        (address(self.place(node)), self.port).into()
+        (address(self.node_index(node)), self.port).into()
     }
 
     /// The network in which a node's processes are started.
     pub(crate) fn namespace(&self, node: &str) -> Namespace {
-        self.namespaces[self.place(node)].clone()
+        self.namespaces[self.node_index(node)].clone()
     }
 
-    fn place(&self, name: &str) -> usize {
-        let place = self.names.iter().position(|own| own == name);
-        place.unwrap_or_else(|| panic!("there is no node {name}"))
+    fn node_index(&self, name: &str) -> usize {
+        let node_index = self.names.iter().position(|own| own == name);
+        node_index.unwrap_or_else(|| panic!("there is no node {name}"))
     }
 
     fn ends(&self, link: &Link) -> (usize, usize) {
-        (self.place(&link.from), self.place(&link.to))
+        (self.node_index(&link.from), self.node_index(&link.to))
     }
 
     fn lane(&self, link: &Link) -> &Lane {
@@ -284,9 +285,9 @@ impl Drop for LabNetwork {
     }
 }
 
-/// The address of the node or of the clients at this place.
-fn address(place: usize) -> Ipv4Addr {
-    Ipv4Addr::new(10, 117, 0, u8::try_from(place + 1).expect("there are at most 200 nodes"))
+/// The address of the node or of the clients with this index.
+fn address(node_index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 117, 0, u8::try_from(node_index + 1).expect("there are at most 200 nodes"))
 }
 
 /// The interface by which the bench itself hangs on the switch; gone when it is removed, for the next lab to use.
@@ -315,21 +316,21 @@ fn build(fabric: &Arc<Fabric>, nodes: usize, rto: Option<Duration>) -> Result<Bu
     Namespace::create().map_err(failed("the namespace of the switch"))?;
     let hub = Netlink::open().map_err(failed("netlink"))?;
     let mut interfaces = Vec::new();
-    for (place, namespace) in namespaces.iter().enumerate() {
+    for (node_index, namespace) in namespaces.iter().enumerate() {
         let make = || {
-            let name = format!("port{place}");
-            let mut inner = frame::mac(place);
+            let name = format!("port{node_index}");
+            let mut inner = frame::mac(node_index);
             inner[1] = 0xbd;
             let here = End { name: &name, mac: inner };
-            let there = End { name: INTERFACE, mac: frame::mac(place) };
+            let there = End { name: INTERFACE, mac: frame::mac(node_index) };
             hub.add_pair(&here, &there, namespace.fd())?;
             let index = Netlink::index(&name)?;
             hub.up(index)?;
-            namespace.inside(|| settle(place, nodes + 1, rto))?;
+            namespace.inside(|| settle(node_index, nodes + 1, rto))?;
             Ok(index)
         };
-        let who = if place < nodes {
-            format!("the cable of node {}", place + 1)
+        let who = if node_index < nodes {
+            format!("the cable of node {}", node_index + 1)
         } else {
             "the cable of the clients".to_owned()
         };
@@ -351,13 +352,13 @@ fn build(fabric: &Arc<Fabric>, nodes: usize, rto: Option<Duration>) -> Result<Bu
 }
 
 /// Sets up the inside of a node's network, on a thread that is in it.
-fn settle(place: usize, ports: usize, rto: Option<Duration>) -> io::Result<()> {
+fn settle(node_index: usize, ports: usize, rto: Option<Duration>) -> io::Result<()> {
     let netlink = Netlink::open()?;
     let index = Netlink::index(INTERFACE)?;
     netlink.up(LOOPBACK)?;
-    netlink.add_address(index, address(place), PREFIX)?;
+    netlink.add_address(index, address(node_index), PREFIX)?;
     netlink.up(index)?;
-    for other in (0..ports).filter(|other| *other != place) {
+    for other in (0..ports).filter(|other| *other != node_index) {
         netlink.add_neighbour(index, address(other), frame::mac(other))?;
     }
     if let Some(rto) = rto {

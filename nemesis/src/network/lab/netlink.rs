@@ -128,7 +128,7 @@ impl Netlink {
         self.ask(message)
     }
 
-    /// Says for good which hardware address an address has, so that nobody need ask the network.
+    /// Says for good which hardware address an address has, so that no ARP request is needed.
     pub(super) fn add_neighbour(&self, index: u32, address: Ipv4Addr, mac: Mac) -> io::Result<()> {
         let mut message = Message::new(NEWNEIGH, REQUEST_ACK | CREATE);
         message.bytes(&[ipv4(), 0, 0, 0]);

@@ -93,7 +93,7 @@ fn in_a_child(args: &[OsString]) -> Result<String, String> {
     let reader = std::thread::Builder::new().name("probe".to_owned()).spawn(move || {
         let mut said = String::new();
         let read = stdout.read_to_string(&mut said);
-        // Nobody waits any more if it took too long.
+        // The receiver is gone if it took too long.
         let _ = sender.send(read.map(|_| said));
     });
     let said = reader.map_err(|error| error.to_string()).and_then(|_| {
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_child_did_not_come_to_was_not_tried() {
+    fn unreached_probes_were_not_tried() {
         let found = read("running 1 test\nlab-probe\tnamespaces\tok\nlab-probe\tmounts\tno such thing\n");
         let outcomes: Vec<_> = found.iter().map(|probe| probe.outcome.clone()).collect();
         let not_tried = || Err("not tried".to_owned());

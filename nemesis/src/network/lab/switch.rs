@@ -37,7 +37,7 @@ pub(super) struct Fabric {
 }
 
 impl Fabric {
-    /// The links between so many ports, each made from where it begins and ends.
+    /// The links between all ports, each made from the ports that it connects.
     pub(super) fn new(ports: usize, lane: impl Fn(usize, usize) -> Lane) -> Self {
         let lanes = (0..ports * ports).map(|number| lane(number / ports, number % ports)).collect();
         Self { lanes, ports, start: Instant::now() }
@@ -201,7 +201,7 @@ impl Switch {
         Timespec::try_from(wait.min(Duration::from_secs(3600))).ok()
     }
 
-    /// Carries out what was ordered; false when nobody can order anything any more.
+    /// Carries out the orders; false when all senders of orders are gone.
     fn obey(&mut self) -> bool {
         // It is only a bell: how often it rang does not matter.
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);

@@ -14,7 +14,7 @@ use std::mem::size_of;
 /// IPv4 frames, in the byte order of the network.
 const PROTOCOL: u16 = 0x0800_u16.to_be();
 
-/// Moves the calling thread, and nobody else, into a new network namespace.
+/// Moves only the calling thread into a new network namespace.
 pub(super) fn new_network() -> io::Result<()> {
     // SAFETY: a network namespace owns no memory and no descriptors; what is open stays what it is.
     Ok(unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }?)

@@ -113,8 +113,8 @@ fn flood(network: &LabNetwork, count: u32) -> (u32, u32) {
 }
 
 #[test]
-fn a_set_delay_is_what_every_packet_takes_at_least_and_within_a_millisecond() {
-    let test = "a_set_delay_is_what_every_packet_takes_at_least_and_within_a_millisecond";
+fn packets_take_the_delay_within_a_millisecond() {
+    let test = "packets_take_the_delay_within_a_millisecond";
     if !inside(&format!("network::lab::tests::{test}")) {
         return;
     }
@@ -157,8 +157,8 @@ fn a_set_delay_is_what_every_packet_takes_at_least_and_within_a_millisecond() {
 }
 
 #[test]
-fn a_set_loss_is_what_is_lost_within_one_percent_point() {
-    if !inside("network::lab::tests::a_set_loss_is_what_is_lost_within_one_percent_point") {
+fn loss_is_exact_within_one_percent_point() {
+    if !inside("network::lab::tests::loss_is_exact_within_one_percent_point") {
         return;
     }
     let network = network(2, Delay::default());
@@ -173,8 +173,8 @@ fn a_set_loss_is_what_is_lost_within_one_percent_point() {
 }
 
 #[test]
-fn duplicates_arrive_and_corrupt_packets_do_not_and_garbled_ones_lie() {
-    if !inside("network::lab::tests::duplicates_arrive_and_corrupt_packets_do_not_and_garbled_ones_lie") {
+fn duplicates_arrive_corrupt_packets_vanish_garbled_lie() {
+    if !inside("network::lab::tests::duplicates_arrive_corrupt_packets_vanish_garbled_lie") {
         return;
     }
     let network = network(2, Delay::default());
@@ -198,8 +198,8 @@ fn duplicates_arrive_and_corrupt_packets_do_not_and_garbled_ones_lie() {
 }
 
 #[test]
-fn a_one_way_cut_lets_the_other_way_through_and_kills_tcp_in_both() {
-    if !inside("network::lab::tests::a_one_way_cut_lets_the_other_way_through_and_kills_tcp_in_both") {
+fn one_way_cut_kills_tcp_both_ways() {
+    if !inside("network::lab::tests::one_way_cut_kills_tcp_both_ways") {
         return;
     }
     let network = network(2, Delay::default());
@@ -229,8 +229,8 @@ fn a_one_way_cut_lets_the_other_way_through_and_kills_tcp_in_both() {
 }
 
 #[test]
-fn a_stream_over_a_flaky_link_arrives_whole_and_in_order() {
-    if !inside("network::lab::tests::a_stream_over_a_flaky_link_arrives_whole_and_in_order") {
+fn stream_over_flaky_link_arrives_in_order() {
+    if !inside("network::lab::tests::stream_over_flaky_link_arrives_in_order") {
         return;
     }
     let network = network(2, Delay::default());
@@ -266,8 +266,8 @@ fn a_stream_over_a_flaky_link_arrives_whole_and_in_order() {
 }
 
 #[test]
-fn open_connections_are_reset_at_both_ends_and_new_ones_may_be_made() {
-    if !inside("network::lab::tests::open_connections_are_reset_at_both_ends_and_new_ones_may_be_made") {
+fn reset_hits_both_ends_of_open_connections() {
+    if !inside("network::lab::tests::reset_hits_both_ends_of_open_connections") {
         return;
     }
     let network = network(2, Delay::default());
@@ -298,8 +298,8 @@ fn open_connections_are_reset_at_both_ends_and_new_ones_may_be_made() {
 }
 
 #[test]
-fn names_resolve_and_clients_can_be_cut_off_too() {
-    if !inside("network::lab::tests::names_resolve_and_clients_can_be_cut_off_too") {
+fn names_resolve_and_clients_can_be_cut() {
+    if !inside("network::lab::tests::names_resolve_and_clients_can_be_cut") {
         return;
     }
     let network = network(3, Delay::default());
@@ -321,8 +321,8 @@ fn names_resolve_and_clients_can_be_cut_off_too() {
 }
 
 #[test]
-fn one_lab_after_another_may_be_made_in_the_same_process() {
-    if !inside("network::lab::tests::one_lab_after_another_may_be_made_in_the_same_process") {
+fn one_process_makes_labs_in_turn() {
+    if !inside("network::lab::tests::one_process_makes_labs_in_turn") {
         return;
     }
     for nodes in [5, 1, 5] {

@@ -1,8 +1,8 @@
 //! The state of one directed link, shared by its connections and by whoever puts faults on it.
 
+use crate::delay::Delay;
 use crate::network::condition::{Condition, Faults};
 use crate::network::counters::Counters;
-use crate::spec::Delay;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeSet;
@@ -100,7 +100,7 @@ impl LinkState {
     }
 
     /// The source of a connection's jitter: the same for the same seed, link, connection and direction.
-    pub(super) fn chance(&self, connection: u64, lane: Lane) -> ChaCha8Rng {
+    pub(super) fn rng(&self, connection: u64, lane: Lane) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(self.number << 40 | connection << 1 | lane as u64);
         rng

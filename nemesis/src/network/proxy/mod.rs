@@ -1,6 +1,6 @@
 //! One TCP proxy per directed link, all on loopback.
 //!
-//! The link `n1→n2` is what `n1` dials to `n2`: `n1` is told the proxy's address instead of `n2`'s. Bytes that come
+//! The link `n1→n2` is what `n1` dials to `n2`: `n1` gets the proxy's address instead of `n2`'s. Bytes that come
 //! back on such a connection belong to the same link. A cut of `n1→n2` stalls both directions of what `n1` dialled,
 //! and leaves alone what `n2` dialled; a delay of `n1→n2` delays both directions too.
 
@@ -13,10 +13,10 @@ pub use probe::Probe;
 pub(crate) use probe::{probe, probe_with};
 
 use crate::claim::Claim;
+use crate::delay::Delay;
 use crate::network::condition::{Faults, LinkFault};
 use crate::network::counters::{LinkCounters, LinkSummary};
 use crate::partition::Link;
-use crate::spec::Delay;
 use link::LinkState;
 use std::collections::BTreeMap;
 use std::io;

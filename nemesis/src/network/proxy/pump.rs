@@ -43,7 +43,7 @@ pub(super) struct Pump<'a> {
     lane: Lane,
     watch: watch::Receiver<Condition>,
     condition: Condition,
-    chance: ChaCha8Rng,
+    rng: ChaCha8Rng,
     counted: bool,
     buffer: Box<[u8]>,
     /// All bytes that wait: first `ready` ones that are due, then those of `marks`.
@@ -63,7 +63,7 @@ impl<'a> Pump<'a> {
             lane,
             watch,
             condition,
-            chance: link.chance(connection, lane),
+            rng: link.rng(connection, lane),
             counted,
             buffer: vec![0; CHUNK].into_boxed_slice(),
             queue: VecDeque::new(),
@@ -237,6 +237,6 @@ impl<'a> Pump<'a> {
     }
 
     fn draw(&mut self) -> Duration {
-        self.condition.delay.draw(&mut self.chance)
+        self.condition.delay.draw(&mut self.rng)
     }
 }

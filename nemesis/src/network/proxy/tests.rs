@@ -65,7 +65,7 @@ async fn until(proxies: &Proxies, wanted: impl Fn(LinkCounters) -> bool) {
 }
 
 #[tokio::test]
-async fn a_sound_link_passes_bytes_both_ways_and_the_end_of_the_stream() {
+async fn sound_link_passes_bytes_and_stream_end() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -78,7 +78,7 @@ async fn a_sound_link_passes_bytes_both_ways_and_the_end_of_the_stream() {
 }
 
 #[tokio::test]
-async fn a_large_stream_comes_through_whole_and_in_order() {
+async fn large_stream_arrives_whole_and_in_order() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(
         server,
@@ -99,7 +99,7 @@ async fn a_large_stream_comes_through_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_stalled_link_holds_bytes_and_gives_them_in_order_when_healed() {
+async fn stalled_link_delivers_in_order_after_healing() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -118,7 +118,7 @@ async fn a_stalled_link_holds_bytes_and_gives_them_in_order_when_healed() {
 }
 
 #[tokio::test]
-async fn a_connection_made_while_the_link_is_cut_works_once_it_is_healed() {
+async fn connection_made_during_a_cut_works_after_healing() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     proxies.apply(&link(), 1, LinkFault::Stall);
@@ -130,7 +130,7 @@ async fn a_connection_made_while_the_link_is_cut_works_once_it_is_healed() {
 }
 
 #[tokio::test]
-async fn a_cut_link_hides_that_the_node_behind_it_died() {
+async fn cut_link_hides_the_death_behind_it() {
     let (server, task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -145,7 +145,7 @@ async fn a_cut_link_hides_that_the_node_behind_it_died() {
 }
 
 #[tokio::test]
-async fn what_is_dialled_to_a_dead_node_is_closed_at_once() {
+async fn dial_to_dead_node_closes_at_once() {
     let (server, task) = echo_server().await;
     task.abort();
     let _ = task.await;
@@ -155,7 +155,7 @@ async fn what_is_dialled_to_a_dead_node_is_closed_at_once() {
 }
 
 #[tokio::test]
-async fn a_delayed_chunk_is_never_early_and_a_healed_delay_is_over_at_once() {
+async fn delayed_chunk_is_never_early() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -175,7 +175,7 @@ async fn a_delayed_chunk_is_never_early_and_a_healed_delay_is_over_at_once() {
 }
 
 #[tokio::test]
-async fn a_delay_does_not_limit_a_link_to_one_chunk_per_delay() {
+async fn delay_does_not_limit_throughput() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, delay(100)).await;
     let (mut reader, mut writer) = dial(&proxies).await.into_split();
@@ -194,7 +194,7 @@ async fn a_delay_does_not_limit_a_link_to_one_chunk_per_delay() {
 }
 
 #[tokio::test]
-async fn a_limited_link_carries_no_more_than_its_rate() {
+async fn limited_link_keeps_its_rate() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     proxies.apply(&link(), 1, LinkFault::Rate(100_000));
@@ -206,7 +206,7 @@ async fn a_limited_link_carries_no_more_than_its_rate() {
 }
 
 #[tokio::test]
-async fn a_reset_ends_open_connections_with_an_error_and_spares_new_ones() {
+async fn reset_ends_open_connections_only() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -218,7 +218,7 @@ async fn a_reset_ends_open_connections_with_an_error_and_spares_new_ones() {
 }
 
 #[tokio::test]
-async fn a_refused_link_resets_what_is_open_and_what_is_dialled() {
+async fn refused_link_resets_open_and_new_connections() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -232,7 +232,7 @@ async fn a_refused_link_resets_what_is_open_and_what_is_dialled() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_silence_from_an_answer_and_does_not_count() {
+async fn probe_distinguishes_silence_and_is_not_counted() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     assert!(proxies.probe(&link(), b"ping", Duration::from_secs(5)).await.answered());

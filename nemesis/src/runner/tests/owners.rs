@@ -24,14 +24,14 @@ async fn testbed_of_owners(nodes: usize, folder: &Path) -> Arc<Testbed> {
 }
 
 #[tokio::test]
-async fn nodes_with_the_disks_of_one_another_end_by_themselves_and_have_their_own_back_at_the_end() {
+async fn swapped_disks_return_to_their_owners() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of_owners(3, folder.path()).await;
     let mut exits = testbed.take_exits().unwrap();
     let specs = serde_json::json!([{"kind": "disk-swap", "target": "all", "at": "0s", "for": "100ms"}]);
     let record = &carry_out(specs, &testbed, None, &Notes::new()).await[0];
-    let told = |word: &str| record.evidence.iter().filter(|line| line.contains(word)).count();
-    assert_eq!((told("ended by signal 9"), told("ended by itself: exit code 7")), (3, 3), "{record:#?}");
+    let shows = |word: &str| record.evidence.iter().filter(|line| line.contains(word)).count();
+    assert_eq!((shows("ended by signal 9"), shows("ended by itself: exit code 7")), (3, 3), "{record:#?}");
     assert!(
         record.evidence.contains(&"n1: has the data of n3: 10 bytes, files: 1".to_owned()),
         "{record:#?}"
@@ -47,7 +47,7 @@ async fn nodes_with_the_disks_of_one_another_end_by_themselves_and_have_their_ow
 }
 
 #[tokio::test]
-async fn a_node_that_stays_down_after_damage_counts_against_the_budget_until_the_end() {
+async fn damaged_node_counts_against_the_budget() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = testbed_of_owners(3, folder.path()).await;
     let specs = serde_json::json!([
@@ -125,14 +125,14 @@ fn disks_are_swapped_whatever_else_hurts_them() {
         let records = carry_out(specs, &testbed, None, &Notes::new()).await;
         assert!(records.iter().all(|record| record.healed), "{records:#?}");
         assert!(records.iter().all(|r| !r.evidence.is_empty() || !r.notes.is_empty()), "{records:#?}");
-        let told = |place: usize, word: &str| {
-            let record: &FaultRecord = &records[place];
+        let shows = |index: usize, word: &str| {
+            let record: &FaultRecord = &records[index];
             record.evidence.iter().chain(&record.healing).any(|line| line.contains(word))
         };
-        assert!(told(3, "n1: has the data of n2: 10 bytes, files: 2"), "{records:#?}");
-        assert!(told(3, "n1: n1 stays down until fault 1 ends"), "{records:#?}");
-        assert!(told(3, "until fault 5 ends"), "not its own yet: {records:#?}");
-        assert!(told(4, "each has its own data again"), "{records:#?}");
+        assert!(shows(3, "n1: has the data of n2: 10 bytes, files: 2"), "{records:#?}");
+        assert!(shows(3, "n1: n1 stays down until fault 1 ends"), "{records:#?}");
+        assert!(shows(3, "until fault 5 ends"), "not its own yet: {records:#?}");
+        assert!(shows(4, "each has its own data again"), "{records:#?}");
         assert!(testbed.revive().await.unwrap().gone.is_empty());
         for node in ["n1", "n2", "n3"] {
             assert!(testbed.pid(node).await.is_some(), "{node} lives on its own data");

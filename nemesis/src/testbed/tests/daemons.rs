@@ -38,8 +38,8 @@ fn state(pid: u32) -> char {
 }
 
 #[tokio::test]
-async fn a_daemon_is_paused_and_killed_with_its_node() {
-    if !guarded("a_daemon_is_paused_and_killed_with_its_node") {
+async fn daemon_is_paused_and_killed_with_node() {
+    if !guarded("daemon_is_paused_and_killed_with_node") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -62,16 +62,16 @@ fn bridge() -> Bridge {
     hub.add_bridge("bridge").unwrap();
     let bridge = Netlink::index("bridge").unwrap();
     hub.up(bridge).unwrap();
-    for (place, namespace) in namespaces.iter().enumerate() {
-        let name = format!("port{place}");
-        let mut inner = frame::mac(place);
+    for (node_index, namespace) in namespaces.iter().enumerate() {
+        let name = format!("port{node_index}");
+        let mut inner = frame::mac(node_index);
         inner[1] = 0xbd;
         let here = End { name: &name, mac: inner };
-        hub.add_pair(&here, &End { name: INTERFACE, mac: frame::mac(place) }, namespace.fd()).unwrap();
+        hub.add_pair(&here, &End { name: INTERFACE, mac: frame::mac(node_index) }, namespace.fd()).unwrap();
         let index = Netlink::index(&name).unwrap();
         hub.plug(index, bridge).unwrap();
         hub.up(index).unwrap();
-        namespace.inside(|| settle(place, 2, None)).unwrap();
+        namespace.inside(|| settle(node_index, 2, None)).unwrap();
         hub.wait_until_running(index).unwrap();
     }
     Bridge { namespaces, _hub: Namespace::current().unwrap() }
@@ -120,7 +120,7 @@ fn measure(namespaces: &[Namespace; 2], address: SocketAddr) -> Found {
     Found { one, many, bulk }
 }
 
-/// The median time of so many requests of 200 bytes, in microseconds.
+/// The median time of a number of requests of 200 bytes, in microseconds.
 fn requests(mut stream: TcpStream, count: usize) -> f64 {
     stream.set_nodelay(true).unwrap();
     let mut buffer = [7; 200];

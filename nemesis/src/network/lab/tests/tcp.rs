@@ -47,8 +47,8 @@ fn mathis(loss: f64) -> [f64; 2] {
 }
 
 #[test]
-fn a_stream_slows_as_tcp_does_when_packets_are_lost() {
-    if !inside("network::lab::tests::tcp::a_stream_slows_as_tcp_does_when_packets_are_lost") {
+fn packet_loss_slows_a_stream() {
+    if !inside("network::lab::tests::tcp::packet_loss_slows_a_stream") {
         return;
     }
     let (none, one, four) =
@@ -61,8 +61,8 @@ fn a_stream_slows_as_tcp_does_when_packets_are_lost() {
 
 #[test]
 #[ignore = "it measures; see the file"]
-fn a_stream_under_loss_beside_the_formula_of_mathis() {
-    if !inside("network::lab::tests::tcp::a_stream_under_loss_beside_the_formula_of_mathis") {
+fn stream_under_loss_beside_mathis_formula() {
+    if !inside("network::lab::tests::tcp::stream_under_loss_beside_mathis_formula") {
         return;
     }
     println!("round trip {} ms, Reno, 10 s each", 2 * ONE_WAY);

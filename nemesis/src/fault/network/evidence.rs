@@ -3,15 +3,13 @@
 //! A cut link is asked for an answer that must not come; the proof counts only where the node at its other end lives
 //! and is not paused, or its silence would prove nothing.
 
+use crate::fault::proof::{Met, Proof, all};
+use crate::fault::stage::OnLinks;
 use crate::network::{LinkCounters, LinkFault, Mode, Probe};
-use crate::partition::CLIENTS;
-use crate::partition::Link;
+use crate::partition::{CLIENTS, Link};
 use crate::testbed::Testbed;
 use crate::words::count;
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -23,28 +21,6 @@ const SLOWNESS: Duration = Duration::from_millis(400);
 const BUSY: Duration = Duration::from_secs(1);
 /// How long a healed link may take to answer.
 const HEALING: Duration = Duration::from_secs(2);
-
-/// What the links had carried when the fault started.
-pub(super) type OnLinks = BTreeMap<Link, LinkCounters>;
-
-/// What was seen, and whether it is all there was to see.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Proof {
-    pub(super) evidence: Vec<String>,
-    pub(super) notes: Vec<String>,
-    pub(super) complete: bool,
-    /// Whether what it would take is gone for good, as the plan wanted it.
-    pub(super) beyond_help: bool,
-}
-
-impl Proof {
-    /// Adds what was seen of one node.
-    pub(super) fn add(&mut self, node: &str, seen: Self) {
-        self.complete &= seen.complete;
-        self.evidence.extend(seen.evidence.into_iter().map(|line| format!("{node}: {line}")));
-        self.notes.extend(seen.notes);
-    }
-}
 
 /// Proves that a fault is in force on links that had carried `before`.
 pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Proof {
@@ -135,9 +111,6 @@ impl Lines {
         self.0.into_iter().map(|(seen, links)| format!("{}: {seen}", links.join(", "))).collect()
     }
 }
-
-/// What the system under test sent that met a fault, from its start to its end; or why nothing did.
-pub(super) type Met = Result<Vec<String>, String>;
 
 /// What of the system's own traffic met a fault on these links.
 pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met {
@@ -270,7 +243,7 @@ async fn answers_again(testbed: &Testbed, link: &Link) -> Result<(), Unproven> {
             Asked::NoUse(reason) => return Err(Unproven::NotAsked(reason)),
             Asked::Probe(Probe::Answered { .. }) => return Ok(()),
             Asked::Probe(Probe::Silent(_) | Probe::Refused) if Instant::now() >= deadline => {
-                // A node that answers nobody says nothing about a link.
+                // A node that does not answer at all proves nothing about a link.
                 return Err(match testbed.probe_node(&link.to, patience).await {
                     Some(probe) if !probe.answered() => {
                         Unproven::NotAsked(format!("{} answers nobody, also not past the link", link.to))
@@ -309,26 +282,6 @@ async fn ask(testbed: &Testbed, link: &Link, patience: Duration, cut: bool) -> A
         return unable();
     }
     Asked::Probe(probe)
-}
-
-/// Polls all futures at the same time and gives what they gave, in their order.
-pub(super) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut waiting = false;
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(value) => *output = Some(value),
-                    Poll::Pending => waiting = true,
-                }
-            }
-        }
-        if waiting { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    outputs.into_iter().map(|output| output.expect("every future has given its output")).collect()
 }
 
 fn ms(duration: Duration) -> String {

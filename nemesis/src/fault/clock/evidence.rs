@@ -1,10 +1,8 @@
-//! Proves that faults of clocks are in force and over: by the nodes' own clocks, read back.
+//! Puts faults on clocks and takes them off; each is proved by the node's own clock, read back.
 
-use super::Stage;
-use super::evidence::{Proof, all};
-use crate::claim::Claim;
 use crate::clock::{ClockFault, Reading, true_ns};
-use std::collections::BTreeMap;
+use crate::fault::proof::{Proof, all};
+use crate::fault::stage::{OnClocks, Stage, State, Strike};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,11 +14,8 @@ const WATCH: i64 = 50_000_000;
 /// How much a clock may be off before it is not true, besides what its reading leaves open.
 const SLACK: i64 = 2_000_000;
 
-/// What the clocks said when a fault started, by node; none of those that did not answer.
-pub(super) type OnClocks = BTreeMap<String, Option<Reading>>;
-
 /// Reads the clocks of these nodes.
-pub(super) async fn readings(stage: &Stage, nodes: &[String]) -> OnClocks {
+async fn readings(stage: &Stage, nodes: &[String]) -> OnClocks {
     let asked = all(nodes.iter().map(|node| read(stage, node))).await;
     nodes.iter().cloned().zip(asked.into_iter().map(Result::ok)).collect()
 }
@@ -41,16 +36,13 @@ async fn read(stage: &Stage, node: &str) -> Result<Reading, String> {
 }
 
 /// Puts a fault on the clocks, and reads them until each shows it, though not longer than it lasts.
-pub(super) async fn start(
-    stage: &Stage,
-    claim: Claim,
-    fault: ClockFault,
-    before: &OnClocks,
-    lasts: Duration,
-) -> (u64, Proof) {
-    let applied = all(before.keys().map(|node| stage.testbed.apply_clock(node, claim, fault))).await;
-    let at = stage.recorder.now_ns();
-    let deadline = Instant::now() + PATIENCE.min(lasts);
+pub(super) async fn start(strike: &Strike<'_>, fault: ClockFault, state: &mut State) -> (u64, Proof) {
+    let (stage, testbed) = (strike.stage, strike.testbed());
+    state.clocks = readings(stage, strike.nodes()).await;
+    let before = &state.clocks;
+    let applied = all(before.keys().map(|node| testbed.apply_clock(node, strike.claim, fault))).await;
+    let at = strike.now_ns();
+    let deadline = Instant::now() + PATIENCE.min(strike.length);
     let failed = applied.into_iter().filter_map(Result::err).map(|error| error.to_string());
     let mut proof = Proof { notes: failed.collect(), complete: true, ..Proof::default() };
     let shown = all(before.iter().map(|(node, before)| show(stage, node, fault, *before, deadline))).await;
@@ -126,7 +118,8 @@ fn is_near(moved: i64, by: i64, doubt: i64) -> bool {
 }
 
 /// Takes a fault off the clocks, and reads them until they are true again, where no other fault is on them.
-pub(super) async fn end(stage: &Stage, claim: Claim, nodes: &[String]) -> (u64, Proof) {
+pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
+    let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let until = readings(stage, nodes).await;
     let released = all(nodes.iter().map(|node| stage.testbed.release_clock(node, claim))).await;
     let at = stage.recorder.now_ns();
@@ -207,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_is_shown_by_one_reading_and_measured_from_where_the_clock_was() {
+    fn one_reading_shows_a_jump() {
         let jump = ClockFault::Jump { by: 1000 * MS };
         let line = judge(jump, None, &[reading(5 * MS, 1000 * MS)]).unwrap();
         assert!(line.ends_with("1.000 s ahead"), "{line}");
@@ -218,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strobe_is_shown_by_a_reading_on_either_side_and_a_speed_by_two_that_are_apart() {
+    fn strobe_and_speed_need_two_readings() {
         let strobe = ClockFault::Strobe { by: 100 * MS, period: Duration::from_millis(50) };
         assert!(judge(strobe, None, &[reading(0, 100 * MS)]).is_err());
         let line = judge(strobe, None, &[reading(0, 100 * MS), reading(9 * MS, 0)]).unwrap();

@@ -1,15 +1,11 @@
 //! Changes who the members of the cluster are, and reads back from the cluster itself who they are.
-//!
-//! Changes may overlap: who is to be a member is what all changes in force make of those that the cluster began with,
-//! whichever of them ends first.
 
-use super::Stage;
-use super::background::answers_within;
-use super::evidence::{self, Proof};
-use super::{Members, act};
-use crate::claim::Claim;
-use crate::spec::MemberChange;
-use crate::topology::Topology;
+use super::changes::{Changes, Wanted};
+use crate::directory::Members;
+use crate::fault::answering::answers_within;
+use crate::fault::proof::{Proof, all, each};
+use crate::fault::stage::{Stage, Strike};
+use crate::parameters::MemberChange;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,68 +17,8 @@ const HEALING: Duration = Duration::from_secs(10);
 /// How long is waited until the members before a change are no longer needed, and those who came answer.
 const SETTLING: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a change that nobody heard of any more is given to show.
+/// How long an unacknowledged change may take to show.
 const LATE: Duration = Duration::from_millis(200);
-
-/// What the changes in force want.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// Each with those who are to be members, and those who are not.
-    list: Vec<(Claim, BTreeSet<String>, BTreeSet<String>)>,
-    /// The newest configuration that was read.
-    newest: u64,
-}
-
-impl Changes {
-    fn begin(&mut self, claim: Claim, change: MemberChange, nodes: &[String], instead: &[String]) {
-        let (come, go) = match change {
-            MemberChange::Add => (nodes, &[][..]),
-            MemberChange::Remove | MemberChange::Replace => (instead, nodes),
-        };
-        self.list.push((claim, come.iter().cloned().collect(), go.iter().cloned().collect()));
-    }
-
-    /// Ends a change; gives whom it was about.
-    fn end(&mut self, claim: Claim) -> BTreeSet<String> {
-        let ended: Vec<_> = self.list.extract_if(.., |(other, _, _)| *other == claim).collect();
-        ended.into_iter().flat_map(|(_, come, go)| come.into_iter().chain(go)).collect()
-    }
-
-    /// Which of these nodes are to be members and which are not. Who is to go goes, whoever wants it to come.
-    fn wanted(&self, nodes: &BTreeSet<String>, topology: &Topology) -> Wanted {
-        let is_member = |node: &String| {
-            let goes = self.list.iter().any(|(_, _, go)| go.contains(node));
-            let comes = self.list.iter().any(|(_, come, _)| come.contains(node));
-            !goes && (comes || topology.members().any(|member| member == node))
-        };
-        let (inside, outside) = nodes.iter().cloned().partition(is_member);
-        Wanted { inside, outside }
-    }
-
-    /// Whether nobody knows of a newer configuration; a node that was cut off tells an older one.
-    fn is_newest(&mut self, members: &Members) -> bool {
-        self.newest = self.newest.max(members.version);
-        members.version == self.newest
-    }
-}
-
-/// Who is to be a member, and who is not.
-#[derive(Debug, PartialEq, Eq)]
-struct Wanted {
-    inside: Vec<String>,
-    outside: Vec<String>,
-}
-
-impl Wanted {
-    /// Whom these members would have to take in, and to let go.
-    fn missing(&self, members: &Members) -> (Vec<String>, Vec<String>) {
-        let is_in = |name: &&String| members.names.contains(name);
-        (
-            self.inside.iter().filter(|name| !is_in(name)).cloned().collect(),
-            self.outside.iter().filter(is_in).cloned().collect(),
-        )
-    }
-}
 
 /// Until when the cluster is asked.
 #[derive(Debug, Clone, Copy)]
@@ -113,22 +49,16 @@ fn locked(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
 }
 
 /// Starts those who are to come, changes the members and proves it.
-pub(super) async fn start(
-    stage: &Stage,
-    claim: Claim,
-    change: MemberChange,
-    nodes: &[String],
-    instead: &[String],
-    lasts: Duration,
-) -> (u64, Proof) {
+pub(super) async fn start(strike: &Strike<'_>, change: MemberChange, instead: &[String]) -> (u64, Proof) {
+    let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let about = nodes.iter().chain(instead).cloned().collect();
     let wanted = {
         let mut changes = changes(stage);
         changes.begin(claim, change, nodes, instead);
         changes.wanted(&about, stage.testbed.topology())
     };
-    let woken = act::each(&wanted.inside, |node| stage.testbed.wake(node)).await;
-    let until = Until::Then(Instant::now() + PATIENCE.min(lasts));
+    let woken = each(&wanted.inside, |node| stage.testbed.wake(node)).await;
+    let until = Until::Then(Instant::now() + PATIENCE.min(strike.length));
     let (at, mut proof) = reach(stage, &wanted, until).await;
     if proof.complete {
         proof.evidence.extend(woken.evidence);
@@ -138,7 +68,8 @@ pub(super) async fn start(
 }
 
 /// Ends a change: the members are those that the others in force want. Proves it.
-pub(super) async fn end(stage: &Stage, claim: Claim) -> (u64, Proof) {
+pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
+    let (stage, claim) = (strike.stage, strike.claim);
     let wanted = {
         let mut changes = changes(stage);
         let about = changes.end(claim);
@@ -155,11 +86,11 @@ pub(super) async fn end(stage: &Stage, claim: Claim) -> (u64, Proof) {
 
 /// Makes sure, when all is healed, that the members are those that the cluster began with: a change that nobody answered
 /// for may have been decided late.
-pub(super) async fn settle(stage: &Stage) -> Result<(), String> {
+pub(crate) async fn settle(stage: &Stage) -> Result<(), String> {
     let all: BTreeSet<String> = stage.testbed.topology().names().map(str::to_owned).collect();
     let wanted = {
         let mut changes = changes(stage);
-        changes.list.clear();
+        changes.clear();
         changes.wanted(&all, stage.testbed.topology())
     };
     // Those who are left when others stay down may be too few to decide.
@@ -192,7 +123,7 @@ async fn reach(stage: &Stage, wanted: &Wanted, until: Until) -> (u64, Proof) {
     let began = Instant::now();
     let answer = async |node: &String| (node.clone(), answers_within(stage, node, SETTLING).await);
     let (settled, answering) =
-        tokio::join!(until_settled(stage, members), evidence::all(wanted.inside.iter().map(answer)));
+        tokio::join!(until_settled(stage, members), all(wanted.inside.iter().map(answer)));
     match settled {
         Some(members) => proof.evidence.push(format!(
             "the members before are no longer needed after {:.2} s: {}",
@@ -254,58 +185,4 @@ async fn until_settled(stage: &Stage, first: Members) -> Option<Members> {
 
 fn read_back(members: &Members) -> String {
     format!("members read back: {} ({})", members.names.join(", "), members.said)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(all: &[&str]) -> Vec<String> {
-        all.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    fn cluster() -> Topology {
-        let mut topology = Topology::new((1..=4).map(|i| (format!("n{i}"), ["replica"])));
-        topology.nodes[3].spare = true;
-        topology
-    }
-
-    /// Whom members would have to take in and let go, for this to be so.
-    fn missing(changes: &Changes, members: &[&str]) -> (Vec<String>, Vec<String>) {
-        let all = names(&["n1", "n2", "n3", "n4"]).into_iter().collect();
-        let members = Members { names: names(members), under_way: false, version: 0, said: String::new() };
-        changes.wanted(&all, &cluster()).missing(&members)
-    }
-
-    #[test]
-    fn what_a_fault_wants_is_undone_by_its_end() {
-        let mut changes = Changes::default();
-        changes.begin(1, MemberChange::Replace, &names(&["n2"]), &names(&["n4"]));
-        assert_eq!(missing(&changes, &["n1", "n2", "n3"]), (names(&["n4"]), names(&["n2"])));
-        assert_eq!(missing(&changes, &["n1", "n3", "n4"]), (Vec::new(), Vec::new()));
-        assert_eq!(changes.end(1), names(&["n2", "n4"]).into_iter().collect());
-        assert_eq!(missing(&changes, &["n1", "n3", "n4"]), (names(&["n2"]), names(&["n4"])));
-    }
-
-    #[test]
-    fn changes_of_one_node_end_in_any_order() {
-        for order in [[1, 2], [2, 1]] {
-            let mut changes = Changes::default();
-            changes.begin(1, MemberChange::Add, &names(&["n4"]), &[]);
-            changes.begin(2, MemberChange::Remove, &names(&["n4"]), &[]);
-            assert_eq!(missing(&changes, &["n1", "n2", "n3", "n4"]), (Vec::new(), names(&["n4"])));
-            changes.end(order[0]);
-            let here = if order[0] == 2 { names(&["n4"]) } else { Vec::new() };
-            assert_eq!(missing(&changes, &["n1", "n2", "n3"]).0, here);
-            changes.end(order[1]);
-            assert_eq!(missing(&changes, &["n1", "n2", "n3", "n4"]), (Vec::new(), names(&["n4"])));
-        }
-    }
-
-    #[test]
-    fn an_older_configuration_proves_nothing() {
-        let told = |version| Members { names: Vec::new(), under_way: false, version, said: String::new() };
-        let mut changes = Changes::default();
-        assert!(changes.is_newest(&told(3)) && changes.is_newest(&told(3)) && !changes.is_newest(&told(2)));
-    }
 }

@@ -1,0 +1,368 @@
+//! What a `[[fault]]` may say besides its kind, and the types of its values.
+
+pub use crate::delay::{Delay, Distribution};
+use crate::flaky::{Flaky, Share};
+use crate::point::{After, Point};
+use jiff::SignedDuration;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+use std::time::Duration;
+
+/// Every key of a `[[fault]]` besides `kind`. Which of them a kind takes stands in its
+/// [entry](crate::Entry::keys), and is checked when the fault is planned, so that the reason can be given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Parameters {
+    /// Whom it happens to. For faults of links: the nodes whose links it hits; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// When it starts, since the start of the load; with `every`: when it starts first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub at: Option<Duration>,
+    /// In place of `at`: it starts when a logical point of the run is reached, for example `n2 decided 500`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Point>,
+    /// In place of `at`: it starts so long after another fault did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
+    /// It comes again and again, this long from start to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub every: Option<Duration>,
+    /// With `every`: each start is later by an even draw from nothing to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub jitter: Option<Duration>,
+    /// How long it lasts before it is healed; until the load ends when left out.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub lasts: Option<Duration>,
+    /// `partition`: a named way to divide the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// `partition`: the groups between which all links are cut. A node in no group keeps all its links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Vec<String>>>,
+    /// `one-way`: the nodes whose connections are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Target>,
+    /// `one-way`: the nodes they were dialled to; all the others when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Target>,
+    /// `partition` and `one-way`: what a cut link does with connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<CutManner>,
+    /// `slow`: the share of the time for which it stands still; half when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub still: Option<Share>,
+    /// `slow` and `strobe`: how long it takes from one standstill or jump ahead to the next; 100 ms when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    pub period: Option<Duration>,
+    /// `delay`: how much longer each chunk of bytes takes, each way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Delay>,
+    /// `rate`: what a link carries at most, in each direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<ByteRate>,
+    /// `flaky`: the share of frames that never arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Share>,
+    /// `flaky`: the share that arrives twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate: Option<Share>,
+    /// `flaky`: the share that arrives 1 to 10 ms late, so that others overtake it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reorder: Option<Share>,
+    /// `flaky`: the share in which a bit is flipped, which its checksum gives away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrupt: Option<Share>,
+    /// `flaky`: the share in which a bit is flipped that the program reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub garble: Option<Share>,
+    /// `reconfigure`: whether members come, go, or make room for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<MemberChange>,
+    /// `jump` and `strobe`: how far the clock is ahead, or behind where this is negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
+    pub by: Option<SignedDuration>,
+    /// `drift`: how many times as fast as a true one the clock goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// `bit-flip` and `truncate`: only files whose name contains this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// `bit-flip`: how many bits; one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
+    /// `truncate`: how many of the bytes in use are cut off; drawn when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+impl Parameters {
+    /// The keys that are given and belong to some kinds only, in the order of the fields.
+    pub(crate) fn own_keys(&self) -> impl Iterator<Item = &'static str> {
+        let keys = [
+            ("target", self.target.is_some()),
+            ("shape", self.shape.is_some()),
+            ("groups", self.groups.is_some()),
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+            ("how", self.how.is_some()),
+            ("still", self.still.is_some()),
+            ("period", self.period.is_some()),
+            ("change", self.change.is_some()),
+            ("by", self.by.is_some()),
+            ("speed", self.speed.is_some()),
+            ("delay", self.delay.is_some()),
+            ("rate", self.rate.is_some()),
+            ("loss", self.loss.is_some()),
+            ("duplicate", self.duplicate.is_some()),
+            ("reorder", self.reorder.is_some()),
+            ("corrupt", self.corrupt.is_some()),
+            ("garble", self.garble.is_some()),
+            ("file", self.file.is_some()),
+            ("bits", self.bits.is_some()),
+            ("bytes", self.bytes.is_some()),
+        ];
+        keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
+    }
+
+    /// What happens to which share of the frames.
+    pub fn flaky(&self) -> Flaky {
+        Flaky {
+            loss: self.loss.unwrap_or_default(),
+            duplicate: self.duplicate.unwrap_or_default(),
+            reorder: self.reorder.unwrap_or_default(),
+            corrupt: self.corrupt.unwrap_or_default(),
+            garble: self.garble.unwrap_or_default(),
+        }
+    }
+}
+
+/// Named ways to divide a cluster. Who falls on which side is drawn from the seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Two halves, the smaller one first; of an even number no side has a majority.
+    Halves,
+    /// One node alone.
+    One,
+    /// A smallest majority, cut off from the others.
+    Majority,
+    /// A largest minority, cut off from the others.
+    Minority,
+    /// The node that leads when the fault starts, alone.
+    Leader,
+    /// Two halves that only one node of the second half can both reach.
+    Bridge,
+    /// Every node sees a majority, and no one sees everybody; at least four nodes.
+    MajorityRing,
+}
+
+impl Shape {
+    /// Its word in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Halves => "halves",
+            Self::One => "one",
+            Self::Majority => "majority",
+            Self::Minority => "minority",
+            Self::Leader => "leader",
+            Self::Bridge => "bridge",
+            Self::MajorityRing => "majority-ring",
+        }
+    }
+}
+
+/// What happens to the members of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberChange {
+    /// Spare nodes become members.
+    Add,
+    /// Members are members no longer.
+    Remove,
+    /// Members make room for as many spare nodes, in one step.
+    Replace,
+}
+
+impl MemberChange {
+    /// Its word in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+/// What a cut link does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CutManner {
+    /// Passes nothing, like a dead cable. With network = "proxy" it accepts, and keeps what was sent until it is healed.
+    #[default]
+    Stall,
+    /// Answers with resets whatever is sent or dialled: what a firewall that rejects does.
+    Refuse,
+}
+
+/// Whom a fault hits: a word (a node's name, `leader`, `random-replica`, `minority`, …) or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A node's name, a role, or a word such as `random`, `all` or `leader`.
+    Word(String),
+    /// These nodes, by name.
+    Nodes(Vec<String>),
+}
+
+impl From<&str> for Target {
+    fn from(word: &str) -> Self {
+        Self::Word(word.to_owned())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Nodes(names) => f.write_str(&names.join(" ")),
+        }
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::Nodes(names) => names.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrNames;
+        impl<'de> Visitor<'de> for WordOrNames {
+            type Value = Target;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a target such as \"n1\" or \"random\", or a list of node names")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Target, E> {
+                Ok(Target::Word(word.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Target, A::Error> {
+                let mut all = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    all.push(name);
+                }
+                Ok(Target::Nodes(all))
+            }
+        }
+        deserializer.deserialize_any(WordOrNames)
+    }
+}
+
+/// `[cluster.links]`: what every link between nodes is like when no fault touches it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Links {
+    /// What each chunk of bytes takes, each way.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub delay: Duration,
+    /// The largest deviation from it; at most the delay.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub jitter: Duration,
+}
+
+impl From<Links> for Delay {
+    fn from(links: Links) -> Self {
+        Self { mean: links.delay, jitter: links.jitter, ..Self::default() }
+    }
+}
+
+/// Bytes a second. In specs a size such as `"64KiB"` (1024 bytes each), `"1MB"` (1000 each) or a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteRate(pub u64);
+
+const UNITS: [(&str, u64); 6] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+];
+
+impl fmt::Display for ByteRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        match whole {
+            Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
+impl Serialize for ByteRate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteRate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SizeOrNumber;
+        impl Visitor<'_> for SizeOrNumber {
+            type Value = ByteRate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes a second, such as \"64KiB\", \"1MB\" or 65536")
+            }
+
+            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteRate, E> {
+                Ok(ByteRate(bytes))
+            }
+
+            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteRate, E> {
+                let bytes = u64::try_from(bytes);
+                bytes.map(ByteRate).map_err(|_| E::custom("bytes a second cannot be negative"))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteRate, E> {
+                let text = text.trim().trim_end_matches("/s");
+                let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
+                let (number, size) = unit.unwrap_or((text.trim_end_matches('B'), 1));
+                let number: Option<u64> = number.trim().parse().ok();
+                let bytes = number.and_then(|number| number.checked_mul(size));
+                bytes.map(ByteRate).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(SizeOrNumber)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_sizes_with_units() {
+        for (text, bytes) in
+            [("\"64KiB\"", 65_536), ("\"1MB/s\"", 1_000_000), ("\"500B\"", 500), ("700", 700)]
+        {
+            assert_eq!(serde_json::from_str::<ByteRate>(text).unwrap(), ByteRate(bytes), "{text}");
+        }
+        assert!(serde_json::from_str::<ByteRate>("\"fast\"").is_err());
+        assert_eq!(ByteRate(65_536).to_string(), "64KiB");
+    }
+}
