@@ -388,7 +388,7 @@ fn press(size: u8, idle: usize, puts: usize, gets: usize) {
 
 #[test]
 fn a_pressed_node_lives_within_its_memory() {
-    press(1, 1_000, 60, 240);
+    press(3, 1_000, 60, 240);
 }
 
 #[test]
