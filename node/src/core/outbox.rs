@@ -21,9 +21,9 @@ const NOTES_WAIT: Duration = Duration::from_millis(5);
 /// The flaw `acceptor-answers-before-sync`: the time between two syncs.
 const SYNC_EVERY: Duration = Duration::from_millis(700);
 
-/// What a role hands to the world.
+/// A message or an answer of a role.
 #[derive(Debug)]
-enum Speech {
+enum RoleOutput {
     Send(NodeId, Message),
     Answer(Ticket, Answer, Slot),
 }
@@ -33,7 +33,7 @@ enum Speech {
 struct Held {
     /// The number of the last batch with a record of this role.
     depends: u64,
-    speeches: VecDeque<(u64, Speech)>,
+    outputs: VecDeque<(u64, RoleOutput)>,
 }
 
 /// Records on their way to the log, and outputs that wait for them.
@@ -101,23 +101,23 @@ impl<C> Outbox<C> {
             self.held[role].depends = self.number;
         }
         let depends = self.held[role].depends;
-        let sends = step.send.drain(..).map(|(to, message)| Speech::Send(to, message));
+        let sends = step.send.drain(..).map(|(to, message)| RoleOutput::Send(to, message));
         let answers =
-            step.answer.drain(..).map(|(ticket, answer, slot)| Speech::Answer(ticket, answer, slot));
-        for speech in sends.chain(answers) {
+            step.answer.drain(..).map(|(ticket, answer, slot)| RoleOutput::Answer(ticket, answer, slot));
+        for output in sends.chain(answers) {
             if depends > self.synced {
-                self.held[role].speeches.push_back((depends, speech));
+                self.held[role].outputs.push_back((depends, output));
             } else {
-                self.release(speech);
+                self.release(output);
             }
         }
     }
 
-    fn release(&mut self, speech: Speech) {
-        match speech {
-            Speech::Send(to, message) if to == self.me => self.local.push_back(message),
-            Speech::Send(to, message) => self.outputs.push(Output::Send(to, message)),
-            Speech::Answer(ticket, answer, slot) => {
+    fn release(&mut self, output: RoleOutput) {
+        match output {
+            RoleOutput::Send(to, message) if to == self.me => self.local.push_back(message),
+            RoleOutput::Send(to, message) => self.outputs.push(Output::Send(to, message)),
+            RoleOutput::Answer(ticket, answer, slot) => {
                 if let Some(client) = self.waiting.take(ticket) {
                     self.outputs.push(Output::Reply(client, Reply::Applied(answer, slot)));
                 }
@@ -133,10 +133,10 @@ impl<C> Outbox<C> {
         );
         self.synced = number;
         for role in 0..self.held.len() {
-            while self.held[role].speeches.front().is_some_and(|(depends, _)| *depends <= number)
-                && let Some((_, speech)) = self.held[role].speeches.pop_front()
+            while self.held[role].outputs.front().is_some_and(|(depends, _)| *depends <= number)
+                && let Some((_, output)) = self.held[role].outputs.pop_front()
             {
-                self.release(speech);
+                self.release(output);
             }
         }
         let written = self.stored.partition_point(|(batch, _)| *batch <= number);
