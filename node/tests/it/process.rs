@@ -97,7 +97,7 @@ fn killed_node_recovers_from_log_and_peers() {
     let seen = |cluster: &Cluster| cluster.status(1).slot_out;
     cluster.eventually("n2 has it all", |cluster| seen(cluster) == cluster.status(0).slot_out);
     let before = seen(&cluster);
-    std::thread::sleep(Duration::from_millis(50));
+    std::thread::sleep(Duration::from_millis(500));
     cluster.kill(1);
     for value in 20..50 {
         cluster.put(0, "a", &value.to_string());
