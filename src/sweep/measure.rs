@@ -7,7 +7,7 @@ use crate::systems::cluster::Cluster;
 use report::sweep::Measurement;
 use std::path::Path;
 use tokio::sync::oneshot;
-use workloads::{Api, CancellationToken, Gauge, Gauged, LoadSpec, Target};
+use workloads::{Api, CancellationToken, LoadSpec, Target, ThroughputMeter, ThroughputReport};
 
 /// Failures of the system that are named, of one measurement.
 const NAMED: usize = 3;
@@ -89,43 +89,43 @@ impl Job {
 
     fn run(self) -> Came {
         let failed = |error: std::io::Error| error.to_string();
-        let gauge =
-            Gauge::new(&self.load, self.api, self.targets, self.seed).map_err(|error| error.to_string())?;
-        if !gauge.fill(&self.cancel).map_err(failed)? {
+        let meter = ThroughputMeter::new(&self.load, self.api, self.targets, self.seed)
+            .map_err(|error| error.to_string())?;
+        if !meter.fill(&self.cancel).map_err(failed)? {
             return Ok(None);
         }
         let warmed = self.load.warmup.is_zero()
-            || gauge.run(self.load.warmup, &self.cancel).map_err(failed)?.is_some();
+            || meter.run(self.load.warmup, &self.cancel).map_err(failed)?.is_some();
         let before = usage::processor_seconds(&self.pids);
-        let gauged = if warmed { gauge.run(self.load.duration, &self.cancel).map_err(failed)? } else { None };
-        let Some(gauged) = gauged else { return Ok(None) };
+        let report = if warmed { meter.run(self.load.duration, &self.cancel).map_err(failed)? } else { None };
+        let Some(report) = report else { return Ok(None) };
         let after = usage::processor_seconds(&self.pids);
-        let cpu_us = before.zip(after).filter(|_| gauged.ok > 0);
-        let cpu_us = cpu_us.map(|(before, after)| (after - before) * 1e6 / gauged.ok as f64);
+        let cpu_us = before.zip(after).filter(|_| report.ok > 0);
+        let cpu_us = cpu_us.map(|(before, after)| (after - before) * 1e6 / report.ok as f64);
         let measurement =
-            Measurement { cpu_us, memory_bytes: usage::memory_bytes(&self.pids), ..row(&gauged) };
-        Ok(Some((measurement, failures(&gauged))))
+            Measurement { cpu_us, memory_bytes: usage::memory_bytes(&self.pids), ..row(&report) };
+        Ok(Some((measurement, failures(&report))))
     }
 }
 
-fn row(gauged: &Gauged) -> Measurement {
+fn row(report: &ThroughputReport) -> Measurement {
     Measurement {
-        seconds: gauged.seconds,
-        ok: gauged.ok,
-        failed: gauged.failures(),
-        throughput_per_s: Some(gauged.ok as f64 / gauged.seconds),
-        p50_ms: gauged.quantile_ms(0.5),
-        p90_ms: gauged.quantile_ms(0.9),
-        p99_ms: gauged.quantile_ms(0.99),
-        p999_ms: gauged.quantile_ms(0.999),
-        max_ms: gauged.max_ms(),
+        seconds: report.seconds,
+        ok: report.ok,
+        failed: report.failures(),
+        throughput_per_s: Some(report.ok as f64 / report.seconds),
+        p50_ms: report.quantile_ms(0.5),
+        p90_ms: report.quantile_ms(0.9),
+        p99_ms: report.quantile_ms(0.99),
+        p999_ms: report.quantile_ms(0.999),
+        max_ms: report.max_ms(),
         ..Measurement::default()
     }
 }
 
 /// What most operations ended with that did not succeed.
-fn failures(gauged: &Gauged) -> Vec<String> {
-    let mut failed: Vec<_> = gauged.failed.iter().collect();
+fn failures(report: &ThroughputReport) -> Vec<String> {
+    let mut failed: Vec<_> = report.failed.iter().collect();
     failed.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     failed.into_iter().take(NAMED).map(|(error, count)| format!("{count} {error}")).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`LoadSpec`] says what the clients do. A [`Session`] carries it out, phase by phase, and tells a
 //! [`Recorder`](history::Recorder) everything that happens. One table, [`outcome`], decides what
-//! became of an operation. A [`Gauge`] only counts and times. This crate does not know what a fault is.
+//! became of an operation. A [`ThroughputMeter`] only counts and times. This crate does not know what a fault is.
 
 mod adapter;
 mod api;
@@ -10,7 +10,6 @@ mod arrivals;
 mod client;
 mod connection;
 mod etcd;
-mod gauge;
 mod generator;
 mod operation;
 pub mod outcome;
@@ -22,11 +21,11 @@ mod seed;
 mod serving;
 mod session;
 mod spec;
+mod throughput;
 
 pub use adapter::{Adapter, CommandName};
 pub use api::Api;
 pub use etcd::EtcdHttp;
-pub use gauge::{Gauge, Gauged};
 pub use generator::{Choices, Draft, Generator};
 pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;
@@ -36,4 +35,5 @@ pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
+pub use throughput::{ThroughputMeter, ThroughputReport};
 pub use tokio_util::sync::CancellationToken;

@@ -33,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The clients of one measurement. All share the thread that drives them, so that they take little from the nodes.
 #[derive(Debug)]
-pub struct Gauge {
+pub struct ThroughputMeter {
     load: LoadSpec,
     targets: Vec<Target>,
     requests: Requests,
@@ -43,7 +43,7 @@ pub struct Gauge {
 
 /// What a measurement gave.
 #[derive(Debug, Clone)]
-pub struct Gauged {
+pub struct ThroughputReport {
     /// How long operations were begun, in seconds.
     pub seconds: f64,
     /// Operations that succeeded.
@@ -56,7 +56,7 @@ pub struct Gauged {
     slowest: Duration,
 }
 
-impl Gauged {
+impl ThroughputReport {
     /// The latency that this share of the operations did not exceed, in milliseconds to three digits; none if none
     /// succeeded.
     pub fn quantile_ms(&self, share: f64) -> Option<f64> {
@@ -90,7 +90,7 @@ impl Gauged {
     }
 }
 
-impl Gauge {
+impl ThroughputMeter {
     /// The clients of a load with `record = false`; client `n` keeps a connection to target `n mod targets`.
     ///
     /// # Panics
@@ -131,21 +131,25 @@ impl Gauge {
     ///
     /// # Errors
     /// When the system gives us no way to wait for many connections.
-    pub fn run(&self, duration: Duration, cancel: &CancellationToken) -> io::Result<Option<Gauged>> {
+    pub fn run(
+        &self,
+        duration: Duration,
+        cancel: &CancellationToken,
+    ) -> io::Result<Option<ThroughputReport>> {
         let until = Instant::now() + duration;
         let client = |(number, seed): (u32, &u64)| {
             let operations = Box::new(Generator::new(Arc::clone(&self.choices), number, *seed));
             self.client(number, Work::Until(until, operations))
         };
         let clients = (0..).zip(&self.seeds).map(client).collect();
-        let Some((mut gauged, open)) = self.drive(clients, until + self.load.timeout, cancel)? else {
+        let Some((mut report, open)) = self.drive(clients, until + self.load.timeout, cancel)? else {
             return Ok(None);
         };
-        gauged.seconds = nanoseconds(duration) as f64 / 1e9;
+        report.seconds = nanoseconds(duration) as f64 / 1e9;
         if open > 0 {
-            gauged.fail("timeout", open);
+            report.fail("timeout", open);
         }
-        Ok(Some(gauged))
+        Ok(Some(report))
     }
 
     fn client(&self, number: u32, work: Work) -> Client {
@@ -160,10 +164,10 @@ impl Gauge {
         mut clients: Vec<Client>,
         patience: Instant,
         cancel: &CancellationToken,
-    ) -> io::Result<Option<(Gauged, u64)>> {
+    ) -> io::Result<Option<(ThroughputReport, u64)>> {
         let mut poll = Poll::new()?;
         let mut events = Events::with_capacity(clients.len());
-        let mut seen = Gauged::new(0.0);
+        let mut seen = ThroughputReport::new(0.0);
         let mut busy = clients.len() as u64;
         let mut resting: Vec<(Instant, usize)> = (0..clients.len()).map(|it| (Instant::now(), it)).collect();
         while busy > 0 && Instant::now() < patience {
@@ -234,16 +238,16 @@ mod tests {
         address
     }
 
-    fn measured(answer: &'static str, mix: &str) -> (bool, Gauged) {
+    fn measured(answer: &'static str, mix: &str) -> (bool, ThroughputReport) {
         let text = format!(
             "workload = \"kv\"\nclients = 3\nkeys = 5\nrecord = false\ntimeout = \"100ms\"\nmix = {{ {mix} = 1 }}"
         );
         let load: LoadSpec = toml::from_str(&text).unwrap();
         let target = Target { name: "n1".to_owned(), address: node(answer), spare: false };
-        let gauge = Gauge::new(&load, Api::Kv, vec![target], 7).unwrap();
+        let meter = ThroughputMeter::new(&load, Api::Kv, vec![target], 7).unwrap();
         let cancel = CancellationToken::new();
-        let filled = answer.starts_with("HTTP/1.1 200") && gauge.fill(&cancel).unwrap();
-        (filled, gauge.run(Duration::from_millis(100), &cancel).unwrap().unwrap())
+        let filled = answer.starts_with("HTTP/1.1 200") && meter.fill(&cancel).unwrap();
+        (filled, meter.run(Duration::from_millis(100), &cancel).unwrap().unwrap())
     }
 
     #[test]
@@ -252,44 +256,44 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: 16\r\n\r\n{\"applied\":true}",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n",
         ] {
-            let (filled, gauged) = measured(answer, "put");
-            assert_eq!((filled, gauged.failures()), (true, 0));
-            assert!(gauged.ok >= 3, "every client works at least once: {gauged:?}");
-            assert!(gauged.quantile_ms(0.5) <= gauged.quantile_ms(0.99));
+            let (filled, report) = measured(answer, "put");
+            assert_eq!((filled, report.failures()), (true, 0));
+            assert!(report.ok >= 3, "every client works at least once: {report:?}");
+            assert!(report.quantile_ms(0.5) <= report.quantile_ms(0.99));
         }
     }
 
     #[test]
     fn what_is_no_success_is_counted_by_what_it_is() {
-        let (_, gauged) = measured("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "get");
-        assert_eq!((gauged.ok, gauged.quantile_ms(0.5)), (0, None));
-        assert_eq!(gauged.failed.keys().collect::<Vec<_>>(), ["status 503"]);
+        let (_, report) = measured("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "get");
+        assert_eq!((report.ok, report.quantile_ms(0.5)), (0, None));
+        assert_eq!(report.failed.keys().collect::<Vec<_>>(), ["status 503"]);
     }
 
     #[test]
     fn the_slowest_is_exact_and_no_quantile_exceeds_it() {
-        let mut gauged = Gauged::new(1.0);
-        assert_eq!(gauged.max_ms(), None);
+        let mut report = ThroughputReport::new(1.0);
+        assert_eq!(report.max_ms(), None);
         for microseconds in [1, 6_230_123] {
-            gauged.succeed(Duration::from_micros(microseconds));
+            report.succeed(Duration::from_micros(microseconds));
         }
-        assert_eq!((gauged.max_ms(), gauged.quantile_ms(0.999)), (Some(6230.123), Some(6230.123)));
+        assert_eq!((report.max_ms(), report.quantile_ms(0.999)), (Some(6230.123), Some(6230.123)));
     }
 
     #[test]
     fn a_measurement_that_is_cancelled_gives_nothing() {
         let load: LoadSpec = toml::from_str("workload = \"kv\"\nrecord = false\nmix = { put = 1 }").unwrap();
         let target = Target { name: "n1".to_owned(), address: node(""), spare: false };
-        let gauge = Gauge::new(&load, Api::Kv, vec![target], 7).unwrap();
+        let meter = ThroughputMeter::new(&load, Api::Kv, vec![target], 7).unwrap();
         let cancel = CancellationToken::new();
         cancel.cancel();
-        assert!(!gauge.fill(&cancel).unwrap());
-        assert!(gauge.run(Duration::from_secs(60), &cancel).unwrap().is_none());
+        assert!(!meter.fill(&cancel).unwrap());
+        assert!(meter.run(Duration::from_secs(60), &cancel).unwrap().is_none());
     }
 
     #[test]
     fn a_node_that_is_silent_costs_the_timeout_of_one_operation() {
-        let (_, gauged) = measured("", "get");
-        assert_eq!(gauged.failed, BTreeMap::from([("timeout".to_owned(), 3)]));
+        let (_, report) = measured("", "get");
+        assert_eq!(report.failed, BTreeMap::from([("timeout".to_owned(), 3)]));
     }
 }
