@@ -63,11 +63,11 @@ pub(crate) enum Command {
 /// What `run` and `nemesis` have in common.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
-    /// Seed of everything that is left to chance; drawn and printed if not given
+    /// Seed of all random choices; drawn and printed if not given
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Replace a value of the spec, for example --set load.rate=500 (again
-    /// for more; lists count from 1, and their next place adds one)
+    /// for more; lists count from 1, and the next index adds an entry)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
     /// Run only these variants of the spec, for example --only none,monitor

@@ -67,8 +67,8 @@ mod tests {
     #[test]
     fn invalid_beats_failed_beats_unknown_beats_valid() {
         let order = [Exit::Valid, Exit::Unknown, Exit::Failed, Exit::Invalid];
-        for (place, &low) in order.iter().enumerate() {
-            for &high in &order[place..] {
+        for (index, &low) in order.iter().enumerate() {
+            for &high in &order[index..] {
                 assert_eq!(low.worse(high), high);
                 assert_eq!(high.worse(low), high);
             }

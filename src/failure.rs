@@ -1,4 +1,4 @@
-//! What the command says when it cannot go on: the place, what is wrong there, and the remedy.
+//! What the command says when it cannot go on: the location, what is wrong there, and the remedy.
 
 use crate::exit::Exit;
 use anstyle::{AnsiColor, Style};
@@ -10,7 +10,7 @@ pub(crate) struct Failure {
     /// How the command ends.
     pub exit: Exit,
     /// Where: a file with line and column, an argument, a node.
-    pub place: String,
+    pub location: String,
     /// What is wrong there.
     pub what: String,
     /// The lines of a file that show it, already laid out.
@@ -21,17 +21,17 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Wrong usage: exit code 2.
-    pub(crate) fn usage(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, place, what)
+    pub(crate) fn usage(location: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, location, what)
     }
 
     /// The bench could not do its work: exit code 4.
-    pub(crate) fn bench(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::new(Exit::Failed, place, what)
+    pub(crate) fn bench(location: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, location, what)
     }
 
-    fn new(exit: Exit, place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { exit, place: place.into(), what: what.into(), excerpt: None, help: None }
+    fn new(exit: Exit, location: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { exit, location: location.into(), what: what.into(), excerpt: None, help: None }
     }
 
     /// The same with a remedy.
@@ -55,7 +55,7 @@ impl Failure {
     pub(crate) fn render(&self) -> String {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         let green = Style::new().fg_color(Some(AnsiColor::Green.into())).bold();
-        let mut text = format!("{red}error:{red:#} {}: {}\n", self.place, self.what);
+        let mut text = format!("{red}error:{red:#} {}: {}\n", self.location, self.what);
         if let Some(excerpt) = &self.excerpt {
             text.push_str(excerpt);
         }

@@ -168,7 +168,7 @@ pub(crate) mod tests {
     fn a_value_that_means_nothing_names_the_option_and_the_nearest_one() {
         let refused = |name, value: &str| {
             let failure = FaultFlags { given: vec![(name, value.to_owned())] }.faults(None).unwrap_err();
-            format!("{}: {} {}", failure.place, failure.what, failure.help.unwrap_or_default())
+            format!("{}: {} {}", failure.location, failure.what, failure.help.unwrap_or_default())
         };
         let said = refused("partition", "halfs");
         assert!(said.contains("--partition halfs") && said.contains("\"halves\"?"), "{said}");

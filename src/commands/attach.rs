@@ -4,7 +4,7 @@ use crate::cli::{Kept, Nemesis};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::judge::print_value;
-use crate::terminal::teller::{FaultMoment, Stage};
+use crate::terminal::events::{FaultNotice, Stage};
 use crate::terminal::{BAD, FAINT, GOOD, Screen};
 use nemesis::{AskError, Reply, Request};
 use report::brief_evidence;
@@ -74,13 +74,13 @@ pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failur
     let mut events = Vec::new();
     let well = ask(folder, &request, |reply| {
         let Reply::Event { event } = reply else { return };
-        if let Some(moment) = FaultMoment::read(&event) {
-            let what = match moment.stage {
-                Stage::Start => moment.label.clone(),
-                Stage::End => format!("healed: {}", moment.label),
-                Stage::Exit => moment.exit_in_words(),
+        if let Some(event) = FaultNotice::read(&event) {
+            let what = match event.stage {
+                Stage::Start => event.label.clone(),
+                Stage::End => format!("healed: {}", event.label),
+                Stage::Exit => event.exit_in_words(),
             };
-            let shown = match (&moment.evidence[..], &moment.note) {
+            let shown = match (&event.evidence[..], &event.note) {
                 ([], Some(note)) => format!("no evidence: {note}"),
                 ([], None) => "no evidence".to_owned(),
                 (lines, _) => brief_evidence(lines),
@@ -121,11 +121,11 @@ fn the_one_below(kept: &Path) -> Result<PathBuf, Failure> {
 /// Asks the cluster that is kept in a folder, and hands on what it answers. Gives whether all was well.
 fn ask(folder: &Path, request: &Request, hear: impl FnMut(Reply)) -> Result<bool, Failure> {
     nemesis::ask(folder, request, hear).map_err(|error| {
-        let (place, text) = (folder.display().to_string(), error.to_string());
+        let (location, text) = (folder.display().to_string(), error.to_string());
         let (what, help) = text.split_once("; ").map_or((&*text, None), |(what, help)| (what, Some(help)));
         let failure = match error {
-            AskError::Absent(_) | AskError::Refused(_) => Failure::usage(place, what),
-            AskError::Broken(_) => Failure::bench(place, what),
+            AskError::Absent(_) | AskError::Refused(_) => Failure::usage(location, what),
+            AskError::Broken(_) => Failure::bench(location, what),
         };
         match help {
             Some(help) => failure.help(help),

@@ -1,7 +1,7 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
+use super::check_report::{Bounds, CheckReport, judge, promise};
 use super::file_table::FileTable;
-use super::judged::{Bounds, Judged, judge, promise};
 use super::sources::{self, Source};
 use crate::cli::{Check, Elements, Reading};
 use crate::exit::Exit;
@@ -161,18 +161,18 @@ fn is_of_history(check: &Verdict) -> bool {
     ["linearizable", "transactions", "elements"].contains(&check.name)
 }
 
-/// A file that was judged.
+/// A file with its report.
 pub(super) struct Checked {
     pub(super) file: PathBuf,
     pub(super) history: History,
     pub(super) promise: Promise,
-    pub(super) judged: Judged,
+    pub(super) report: CheckReport,
 }
 
 fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Checked, Failure> {
-    let place = source.path.display().to_string();
+    let location = source.path.display().to_string();
     let mut history = read(source, &arguments.reading)?;
-    let said_by = if arguments.reading.model.is_some() { "--model" } else { place.as_str() };
+    let said_by = if arguments.reading.model.is_some() { "--model" } else { location.as_str() };
     let promise = promise(&history.model, said_by)?;
     refuse_strangers(arguments, promise)?;
     if let Some(value) = &arguments.initial {
@@ -180,18 +180,18 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
             .map_err(|error| Failure::usage("--initial", error))?;
         history.notes.push(format!("the history starts from {value}: its first operations write that"));
     }
-    let mut judged = judge(&history.operations, promise, bounds);
-    if judged.answer == Answer::Invalid && arguments.initial.is_none() && history.format.is_foreign() {
-        doubt_initial(&mut judged, &history, promise, bounds);
+    let mut report = judge(&history.operations, promise, bounds);
+    if report.answer == Answer::Invalid && arguments.initial.is_none() && history.format.is_foreign() {
+        doubt_initial(&mut report, &history, promise, bounds);
     }
-    if judged.answer == Answer::Valid && !history.unjudged.is_empty() {
-        judged.reason = format!("{}; not judged: {}", judged.reason, history.unjudged.join(", "));
+    if report.answer == Answer::Valid && !history.unjudged.is_empty() {
+        report.reason = format!("{}; not judged: {}", report.reason, history.unjudged.join(", "));
     }
-    Ok(Checked { file: source.path.clone(), history, promise, judged })
+    Ok(Checked { file: source.path.clone(), history, promise, report })
 }
 
 /// Makes an invalid answer unknown that hangs on what the file does not say: the state before its first operation.
-fn doubt_initial(judged: &mut Judged, history: &History, promise: Promise, bounds: &Bounds) {
+fn doubt_initial(report: &mut CheckReport, history: &History, promise: Promise, bounds: &Bounds) {
     let values = initial::candidates(&history.operations, promise);
     let Some(first) = values.values().next() else { return };
     let said = if values.values().all(|value| value == first) {
@@ -202,35 +202,35 @@ fn doubt_initial(judged: &mut Judged, history: &History, promise: Promise, bound
     };
     let Ok(operations) = initial::prepend(history.operations.clone(), promise, &said) else { return };
     if judge(&operations, promise, bounds).answer == Answer::Valid {
-        judged.answer = Answer::Unknown;
-        judged.reason = format!(
+        report.answer = Answer::Unknown;
+        report.reason = format!(
             "{}, unless the history starts from {said}; say --initial '{said}', or --initial null if it starts empty",
-            judged.reason
+            report.reason
         );
     }
 }
 
 impl Checked {
     fn exit(&self) -> Exit {
-        run_judge::exit_of(self.judged.answer)
+        run_judge::exit_of(self.report.answer)
     }
 
     fn row(&self) -> Value {
-        let Self { file, history, judged, .. } = self;
+        let Self { file, history, report, .. } = self;
         let mut row = json!({
-            "answer": judged.answer,
+            "answer": report.answer,
             "exit": self.exit().code(),
-            "check": judged.check,
+            "check": report.check,
             "model": history.model,
             "format": history.format.name(),
-            "reason": judged.reason,
-            "evidence": judged.evidence,
+            "reason": report.reason,
+            "evidence": report.evidence,
             "notes": history.notes,
             "operations": history.operations.len(),
             "unfinished": history.unfinished,
             "file": file.to_string_lossy(),
         });
-        if let Some(orders) = &judged.orders {
+        if let Some(orders) = &report.orders {
             row["orders"] = orders.clone();
         }
         row
@@ -238,17 +238,17 @@ impl Checked {
 
     /// All there is to tell.
     fn tell(&self, screen: &Screen, explain: bool) {
-        let Self { history, judged, .. } = self;
+        let Self { history, report, .. } = self;
         for note in &history.notes {
             screen.line(&format!("{FAINT}{note}{FAINT:#}"));
         }
-        summary::say_check(screen, &history.name, judged.check, judged.answer, &judged.reason);
+        summary::say_check(screen, &history.name, report.check, report.answer, &report.reason);
         if explain {
-            for line in judged.explanation.iter().chain(&judged.evidence) {
+            for line in report.explanation.iter().chain(&report.evidence) {
                 screen.line(&format!("      {line}"));
             }
         } else {
-            summary::say_evidence(screen, &judged.evidence, "--explain shows all");
+            summary::say_evidence(screen, &report.evidence, "--explain shows all");
         }
     }
 }
@@ -264,7 +264,7 @@ fn consistency(arguments: &Check) -> Result<Option<Consistency>, Failure> {
     })
 }
 
-/// A history that was read, ready to be judged.
+/// A history that was read, ready to be checked.
 pub(super) struct History {
     name: String,
     format: Format,
@@ -277,9 +277,9 @@ pub(super) struct History {
 }
 
 fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
-    let place = source.path.display().to_string();
+    let location = source.path.display().to_string();
     let packed = source.bytes()?;
-    let bytes = formats::unpack(&packed).map_err(|error| at(&place, &error))?;
+    let bytes = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
     let options = options(reading)?;
     let ours = options.format.is_none_or(|format| format == Format::History);
     // Our own reader also takes what a killed bench has left.
@@ -287,7 +287,8 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(bytes.as_ref())
     {
-        let operations = pair(&history.events).map_err(|error| Failure::usage(&place, error.to_string()))?;
+        let operations =
+            pair(&history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
         let cut = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
         return Ok(History {
             name: history.header.spec,
@@ -299,11 +300,11 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
             unfinished: history.unfinished,
         });
     }
-    let read = foreign(&place, &bytes, &options)?;
-    let model = read.model().map_err(|error| Failure::usage(&place, error.message))?.to_owned();
-    let operations = read.operations().map_err(|error| at(&place, &error))?;
+    let read = foreign(&location, &bytes, &options)?;
+    let model = read.model().map_err(|error| Failure::usage(&location, error.message))?.to_owned();
+    let operations = read.operations().map_err(|error| at(&location, &error))?;
     let path = &source.path;
-    let name = path.file_stem().map_or_else(|| place.clone(), |stem| stem.to_string_lossy().into_owned());
+    let name = path.file_stem().map_or_else(|| location.clone(), |stem| stem.to_string_lossy().into_owned());
     Ok(History {
         name,
         format: read.format,
@@ -319,17 +320,18 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
 ///
 /// # Errors
 /// When it does not parse, with line and column.
-pub(super) fn foreign(place: &str, bytes: &[u8], options: &Options) -> Result<Read, Failure> {
-    formats::read(bytes, place, options).map_err(|error| {
-        at(place, &error).help("formats: `bench check --help`; results/README.md says what ours looks like")
+pub(super) fn foreign(location: &str, bytes: &[u8], options: &Options) -> Result<Read, Failure> {
+    formats::read(bytes, location, options).map_err(|error| {
+        at(location, &error)
+            .help("formats: `bench check --help`; results/README.md says what ours looks like")
     })
 }
 
-fn at(place: &str, error: &formats::ReadError) -> Failure {
+fn at(location: &str, error: &formats::ReadError) -> Failure {
     if error.line == 0 {
-        Failure::usage(place, &error.message)
+        Failure::usage(location, &error.message)
     } else {
-        Failure::usage(format!("{place}:{}:{}", error.line, error.column), &error.message)
+        Failure::usage(format!("{location}:{}:{}", error.line, error.column), &error.message)
     }
 }
 

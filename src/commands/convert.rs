@@ -11,16 +11,16 @@ use std::io::Write;
 /// # Errors
 /// When the input does not parse, or the other format cannot express it (exit code 2).
 pub(crate) fn run(arguments: &Convert) -> Result<Exit, Failure> {
-    let place = arguments.input.display().to_string();
+    let location = arguments.input.display().to_string();
     let to = parse_format("--to", &arguments.to)?;
     let bytes = std::fs::read(&arguments.input)
-        .map_err(|error| Failure::usage(&place, format!("cannot be read: {error}")))?;
-    let read = foreign(&place, &bytes, &options(&arguments.reading)?)?;
+        .map_err(|error| Failure::usage(&location, format!("cannot be read: {error}")))?;
+    let read = foreign(&location, &bytes, &options(&arguments.reading)?)?;
     for note in &read.notes {
         anstream::eprintln!("{note}");
     }
     let written = formats::write(&read.events, &read.header, to)
-        .map_err(|error| Failure::usage(&place, format!("cannot be written as {to}: {error}")))?;
+        .map_err(|error| Failure::usage(&location, format!("cannot be written as {to}: {error}")))?;
     match &arguments.output {
         Some(path) => std::fs::write(path, written).map_err(|error| Failure::io(path, &error))?,
         None => std::io::stdout()

@@ -1,6 +1,6 @@
 //! `bench doctor`: which faults this machine and this build can inject, and what the others need.
 
-use super::remedy::Place;
+use super::remedy::Machine;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
@@ -71,9 +71,10 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     }
     let reasons: Vec<&str> =
         probes.iter().filter_map(|probe| probe.outcome.as_ref().err().map(String::as_str)).collect();
-    let place = Place::here();
-    if let Some(line) = place.remedy(&reasons) {
-        screen.line(&format!("{STRONG}to get the rest{STRONG:#}  {FAINT}on {}{FAINT:#}", place.distribution));
+    let machine = Machine::here();
+    if let Some(line) = machine.remedy(&reasons) {
+        screen
+            .line(&format!("{STRONG}to get the rest{STRONG:#}  {FAINT}on {}{FAINT:#}", machine.distribution));
         screen.line(&format!("  {line}"));
     }
     Ok(Exit::Valid)

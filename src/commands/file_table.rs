@@ -20,19 +20,19 @@ pub(super) struct FileTable {
 }
 
 impl FileTable {
-    /// A file that was judged.
+    /// Adds a file with its report.
     pub(super) fn add(&mut self, checked: &Checked) {
         self.rows.push([
-            checked.judged.answer.word().to_owned(),
+            checked.report.answer.word().to_owned(),
             checked.file.display().to_string(),
             checked.history.operations.len().to_string(),
             checked.promise.name().to_owned(),
-            checked.judged.reason.clone(),
+            checked.report.reason.clone(),
         ]);
-        self.answers.push(Some(checked.judged.answer));
+        self.answers.push(Some(checked.report.answer));
     }
 
-    /// A file that was not; why is said below the table.
+    /// Adds a file that could not be read; the reason is printed below the table.
     pub(super) fn unreadable(&mut self, file: &Path) {
         let [verdict, file] = ["unreadable".to_owned(), file.display().to_string()];
         self.rows.push([verdict, file, String::new(), String::new(), String::new()]);

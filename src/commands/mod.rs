@@ -2,12 +2,12 @@
 
 pub(crate) mod attach;
 pub(crate) mod check;
+mod check_report;
 pub(crate) mod completions;
 pub(crate) mod convert;
 mod detach;
 pub(crate) mod doctor;
 mod file_table;
-mod judged;
 pub(crate) mod list;
 pub(crate) mod nemesis;
 pub(crate) mod node;

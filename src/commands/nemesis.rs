@@ -3,7 +3,7 @@
 use crate::cli::Nemesis;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::{self, Telling};
+use crate::run::{self, OutputStyle};
 use crate::spec::{self, Document, source};
 use crate::terminal::Screen;
 use nemesis::{FaultSpec, MemberChange, Shape, Target};
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Nemesis) -> Result<Exit, Failure> {
     let faults = arguments.faults.faults(arguments.lasts)?;
     let loaded = spec::load(document(&faults), &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
-    run::run(&loaded, &arguments.options, 1, &screen, Telling::Story)
+    run::run(&loaded, &arguments.options, 1, &screen, OutputStyle::Story)
 }
 
 /// The spec of the recovery study with these faults in place of its own, and enough nodes for them.
@@ -83,7 +83,7 @@ fn make_room(table: &mut Table, at: Duration, faults: &[FaultSpec]) {
     }
 }
 
-/// Its place among the faults that were asked for together: first what silences nobody, and last what silences all.
+/// Its rank among the faults that were asked for together: first what silences nobody, and last what silences all.
 fn turn(fault: &FaultSpec) -> u32 {
     let everybody = fault.kind.entry().whole_cluster
         || fault.target.as_ref().is_some_and(|target| target.to_string() == "all");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// What kind of system this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Machine {
     /// The distribution, as it calls itself.
     pub(crate) distribution: String,
     /// Whether it is a container, whose host decides what it may do.
@@ -13,7 +13,7 @@ pub(crate) struct Place {
     pub(crate) root: bool,
 }
 
-impl Place {
+impl Machine {
     /// Looks around.
     pub(crate) fn here() -> Self {
         let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
@@ -69,28 +69,28 @@ fn distribution(release: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, distribution};
+    use super::{Machine, distribution};
 
     const CLOSED: &str =
         "user namespaces are switched off here (…); `sysctl -w user.max_user_namespaces=10000` as root";
     const FORBIDDEN: &str = "forbidden; start the container with `--security-opt seccomp=unconfined`, or on old Debian set `sysctl -w k=1`";
     const FUSE: &str = "/dev/fuse may not be opened by this user; `chmod 666 /dev/fuse` as root allows it";
 
-    fn place(container: bool, root: bool) -> Place {
-        Place { distribution: "Debian".to_owned(), container, root }
+    fn machine(container: bool, root: bool) -> Machine {
+        Machine { distribution: "Debian".to_owned(), container, root }
     }
 
     #[test]
     fn everything_that_is_missing_is_one_line_to_type() {
-        let user = place(false, false);
+        let user = machine(false, false);
         assert_eq!(user.remedy(&[]), None);
         let both = "sudo sh -c 'sysctl -w user.max_user_namespaces=10000 && chmod 666 /dev/fuse'";
         assert_eq!(user.remedy(&[CLOSED, "not tried", FUSE, FUSE]).unwrap(), both);
         assert_eq!(user.remedy(&[FORBIDDEN]).unwrap(), "sudo sh -c 'sysctl -w k=1'");
         assert_eq!(user.remedy(&["no namespaces can be made"]).unwrap(), "sudo bench …");
-        assert_eq!(place(false, true).remedy(&[FUSE]).unwrap(), "chmod 666 /dev/fuse");
-        assert!(place(true, true).remedy(&[FORBIDDEN]).unwrap().starts_with("docker run"));
-        assert_eq!(place(true, true).remedy(&[FUSE]).unwrap(), "chmod 666 /dev/fuse");
+        assert_eq!(machine(false, true).remedy(&[FUSE]).unwrap(), "chmod 666 /dev/fuse");
+        assert!(machine(true, true).remedy(&[FORBIDDEN]).unwrap().starts_with("docker run"));
+        assert_eq!(machine(true, true).remedy(&[FUSE]).unwrap(), "chmod 666 /dev/fuse");
     }
 
     #[test]

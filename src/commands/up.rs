@@ -47,8 +47,8 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
     }
     let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
     let [experiment] = &loaded.experiments[..] else {
-        let place = arguments.spec.display().to_string();
-        return Err(Failure::usage(place, "the spec has variants, and only one cluster can be kept")
+        let location = arguments.spec.display().to_string();
+        return Err(Failure::usage(location, "the spec has variants, and only one cluster can be kept")
             .help("use a spec without variants, such as workloads/smoke.toml"));
     };
     let needs_lab = lab::is_needed(&loaded)?;

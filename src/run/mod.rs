@@ -25,9 +25,9 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 use variant::VariantRun;
 
-/// How a run is told while it goes on.
+/// Progress output style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Telling {
+pub(crate) enum OutputStyle {
     /// A line per phase and fault.
     Lines,
     /// The story of a recovery in five phases.
@@ -49,7 +49,7 @@ pub(crate) fn run(
     options: &RunOptions,
     rounds: u32,
     screen: &Screen,
-    telling: Telling,
+    style: OutputStyle,
 ) -> Result<Exit, Failure> {
     refuse_unrecorded(loaded)?;
     if lab::is_needed(loaded)? {
@@ -81,7 +81,7 @@ pub(crate) fn run(
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
     let ended = runtime.block_on(async {
         let interrupt = interrupt::listen(screen)?;
-        variants(loaded, &decided, &folder, screen, telling, &interrupt).await
+        variants(loaded, &decided, &folder, screen, style, &interrupt).await
     })?;
     screen.live("judging".to_owned());
     let judged = judge::judge_read_only(&folder.path);
@@ -99,7 +99,7 @@ pub(crate) fn run(
         &folder,
         options,
         screen,
-        telling,
+        style,
     )
 }
 
@@ -126,7 +126,7 @@ pub(crate) async fn point(
     let decided = plan::decide(loaded, seed, Timestamp::now(), 1)?;
     let folder = RunFolder::at(path)?;
     folder.write_intent(&loaded.text, &decided.plan)?;
-    let ended = variants(loaded, &decided, &folder, &screen.silent(), Telling::Lines, interrupt).await?;
+    let ended = variants(loaded, &decided, &folder, &screen.silent(), OutputStyle::Lines, interrupt).await?;
     if let Some(failure) = ended.failure {
         return Err(failure);
     }
@@ -139,7 +139,7 @@ async fn variants(
     decided: &plan::Decided,
     folder: &RunFolder,
     screen: &Screen,
-    telling: Telling,
+    style: OutputStyle,
     interrupt: &CancellationToken,
 ) -> Result<Ended, Failure> {
     let rounds = loaded.experiments.iter().cycle().zip(&decided.plan.variants).zip(&decided.faults);
@@ -156,7 +156,7 @@ async fn variants(
             folder: folder.variant(&plan.name)?,
             screen,
             halt: interrupt.child_token(),
-            telling,
+            style,
         };
         if let Err(failure) = run.run().await {
             return Ok(Ended { interrupted: interrupt.is_cancelled(), failure: Some(failure) });
@@ -175,13 +175,13 @@ fn conclude(
     folder: &RunFolder,
     options: &RunOptions,
     screen: &Screen,
-    telling: Telling,
+    style: OutputStyle,
 ) -> Result<Exit, Failure> {
     let ran = verdict.variants.iter().any(|variant| variant.summary.counts.all() > 0);
     if ran || ended.failure.is_none() {
         summary::print(screen, verdict, &folder.shown());
     }
-    if telling == Telling::Story && ran {
+    if style == OutputStyle::Story && ran {
         proof(screen, verdict);
     }
     let mut exit = judge::exit_of(verdict.answer);

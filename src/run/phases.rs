@@ -1,33 +1,33 @@
-//! What happened when: the phases of a variant for `load.json`, and everything worth telling for the teller.
+//! The phases of a variant for `load.json`, and the events of a run for the terminal.
 
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::run::folder::write_json;
-use crate::terminal::teller::{Moment, What};
+use crate::terminal::events::{RunEvent, RunEventKind};
 use history::{Phase, Recorder};
 use report::{Load, PhaseSpan};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Sends moments to the teller, with the run's clock and its counts.
+/// Sends events to the terminal, with the time since the start of the run and the counts of operations.
 #[derive(Clone)]
-pub(crate) struct Herald {
+pub(crate) struct EventSender {
     recorder: Arc<FileRecorder>,
-    moments: UnboundedSender<Moment>,
+    events: UnboundedSender<RunEvent>,
 }
 
-impl Herald {
-    /// For this recorder and teller.
-    pub(crate) fn new(recorder: Arc<FileRecorder>, moments: UnboundedSender<Moment>) -> Self {
-        Self { recorder, moments }
+impl EventSender {
+    /// A sender that takes time and counts from this recorder.
+    pub(crate) fn new(recorder: Arc<FileRecorder>, events: UnboundedSender<RunEvent>) -> Self {
+        Self { recorder, events }
     }
 
-    /// Tells that something happens now.
-    pub(crate) fn tell(&self, what: What) {
-        let moment = Moment { time_ns: self.recorder.now_ns(), tally: self.recorder.tally(), what };
-        // A teller that is gone has nobody to tell it to.
-        let _ = self.moments.send(moment);
+    /// Sends an event that happens now.
+    pub(crate) fn send(&self, kind: RunEventKind) {
+        let event = RunEvent { time_ns: self.recorder.now_ns(), tally: self.recorder.tally(), kind };
+        // Printing has ended if nobody receives; there is nothing to do then.
+        let _ = self.events.send(event);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
 
-use super::Telling;
-use super::phases::{Ending, Herald, PhaseLog};
+use super::OutputStyle;
+use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
 use super::watch::{Watch, Watching};
 use crate::failure::Failure;
@@ -12,9 +12,9 @@ use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::samples::Sampler;
 use crate::systems::{decisions, links};
+use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events};
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
-use crate::terminal::teller::{FaultMoment, Moment, What, tell};
 use crate::terminal::{Screen, human};
 use history::{Event, FaultEvent, Header, Phase, Recorder};
 use nemesis::{Exit, Mode, PlannedFault, Testbed};
@@ -35,9 +35,9 @@ const LAST_WORDS: usize = 3;
 
 /// One variant, ready to run.
 pub(crate) struct VariantRun<'a> {
-    /// What is run.
+    /// RunEventKind is run.
     pub(crate) experiment: &'a Experiment,
-    /// What was decided about it.
+    /// RunEventKind was decided about it.
     pub(crate) plan: &'a VariantPlan,
     /// Its faults.
     pub(crate) faults: &'a [PlannedFault],
@@ -50,7 +50,7 @@ pub(crate) struct VariantRun<'a> {
     /// Cancelled by Ctrl-C, and at the first violation.
     pub(crate) halt: CancellationToken,
     /// How it is told.
-    pub(crate) telling: Telling,
+    pub(crate) style: OutputStyle,
 }
 
 impl VariantRun<'_> {
@@ -60,34 +60,34 @@ impl VariantRun<'_> {
     /// # Errors
     /// When the bench could not do its work.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let (moments, heard) = unbounded_channel();
-        let told = moments.clone();
+        let (events, heard) = unbounded_channel();
+        let told = events.clone();
         let watcher = move |event: &history::Event, tally| {
-            if let Some(fault) = FaultMoment::read(event) {
-                let moment = Moment { time_ns: event.time, tally, what: What::Fault(fault) };
+            if let Some(fault) = FaultNotice::read(event) {
+                let event = RunEvent { time_ns: event.time, tally, kind: RunEventKind::Fault(fault) };
                 // A teller that is gone has nobody to tell it to.
-                let _ = told.send(moment);
+                let _ = told.send(event);
             }
         };
         let path = self.folder.join("history.jsonl");
         let progress = Progress::default();
         let (follower, watch) =
-            self.watch(&path, &moments, &progress).map_err(|error| Failure::io(&path, &error))?.unzip();
+            self.watch(&path, &events, &progress).map_err(|error| Failure::io(&path, &error))?.unzip();
         let reserve = Reserve::take(&self.folder).map_err(|error| Failure::io(&self.folder, &error))?;
         let halt = self.halt.clone();
         let when_cut = Box::new(move || halt.cancel());
         let recorder =
             FileRecorder::create(&path, &self.header, Some(Box::new(watcher)), follower, Some(when_cut))
                 .map_err(|error| Failure::io(&path, &error))?;
-        let herald = Herald::new(Arc::clone(&recorder), moments);
+        let events = EventSender::new(Arc::clone(&recorder), events);
         let log = PhaseLog::default();
-        let outcome = self.with_cluster(&recorder, &herald, heard, &log, progress).await;
+        let outcome = self.with_cluster(&recorder, &events, heard, &log, progress).await;
         let written = recorder.finish().map_err(|error| Failure::io(&path, &error));
         // Where the disk is full much fails, and all because of that.
         let outcome = written.and(outcome);
         let stopped = watch.and_then(Watch::finish);
         let complete = outcome.is_ok() && !self.halt.is_cancelled();
-        let failure = outcome.as_ref().err().map(|failure| format!("{}: {}", failure.place, failure.what));
+        let failure = outcome.as_ref().err().map(|failure| format!("{}: {}", failure.location, failure.what));
         drop(reserve);
         let logged = log.write(&self.folder, Ending { complete, stopped, failure });
         outcome.and(logged)
@@ -97,7 +97,7 @@ impl VariantRun<'_> {
     fn watch(
         &self,
         file: &Path,
-        moments: &UnboundedSender<Moment>,
+        events: &UnboundedSender<RunEvent>,
         progress: &Progress,
     ) -> io::Result<Option<(Sender<Event>, Watch)>> {
         let check = &self.experiment.spec.check;
@@ -108,7 +108,7 @@ impl VariantRun<'_> {
             model,
             file: file.to_owned(),
             halt: check.stop_at_violation.then(|| self.halt.clone()),
-            moments: moments.clone(),
+            events: events.clone(),
             progress: progress.clone(),
         };
         Watch::start(watching).map(Some)
@@ -117,8 +117,8 @@ impl VariantRun<'_> {
     async fn with_cluster(
         &self,
         recorder: &Arc<FileRecorder>,
-        herald: &Herald,
-        heard: UnboundedReceiver<Moment>,
+        events: &EventSender,
+        heard: UnboundedReceiver<RunEvent>,
         log: &PhaseLog,
         progress: Progress,
     ) -> Result<(), Failure> {
@@ -127,17 +127,17 @@ impl VariantRun<'_> {
         let begun = Instant::now();
         let cluster = Cluster::start(self.experiment, &self.folder, self.header.seed).await?;
         let last = LastSlots::default();
-        let story = match self.telling {
-            Telling::Lines => None,
-            Telling::Story => Some(Story::new(&cluster, self.halt.clone(), last.clone())),
+        let story = match self.style {
+            OutputStyle::Lines => None,
+            OutputStyle::Story => Some(Story::new(&cluster, self.halt.clone(), last.clone())),
         };
-        let teller = tokio::spawn(tell(self.screen.clone(), progress, heard, story));
-        let outcome = self.with_load(&cluster, recorder, herald, log, (begun, &last)).await;
+        let teller = tokio::spawn(print_events(self.screen.clone(), progress, heard, story));
+        let outcome = self.with_load(&cluster, recorder, events, log, (begun, &last)).await;
         let path = self.folder.join("links.csv");
         let counted =
             links::write(&path, &cluster.testbed.links()).map_err(|error| Failure::io(&path, &error));
         let stopped = cluster.stop().await;
-        herald.tell(What::Over);
+        events.send(RunEventKind::Over);
         // The teller only panics with a mistake of our own, which must not hide the outcome.
         let _ = teller.await;
         outcome.and(counted).and(stopped)
@@ -147,7 +147,7 @@ impl VariantRun<'_> {
         &self,
         cluster: &Cluster,
         recorder: &Arc<FileRecorder>,
-        herald: &Herald,
+        events: &EventSender,
         log: &PhaseLog,
         (begun, last): (Instant, &LastSlots),
     ) -> Result<(), Failure> {
@@ -165,7 +165,7 @@ impl VariantRun<'_> {
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = self.halt.cancelled() => return Ok(()),
             served = session.wait_until_serving(self.experiment.spec.cluster.start_within()) => {
-                if let Some(reason) = self.served(served, &cluster.testbed, herald, begun)? {
+                if let Some(reason) = self.served(served, &cluster.testbed, events, begun)? {
                     log.unserved(reason);
                     return Ok(());
                 }
@@ -179,22 +179,22 @@ impl VariantRun<'_> {
             .map_err(|error| Failure::io(&self.folder, &error))?;
         let outcome = tokio::select! {
             never = record_exits(&mut exits, cluster, &self.folder, recorder) => match never {},
-            outcome = self.phases(cluster, &mut session, recorder, herald, log) => outcome,
+            outcome = self.phases(cluster, &mut session, recorder, events, log) => outcome,
         };
         if outcome.is_ok() && cluster.system == System::Paxos {
-            self.decisions(cluster, gathering, herald).await;
+            self.decisions(cluster, gathering, events).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
         outcome.and(written)
     }
 
     /// Says how the start went. A cluster of the bench's own store that decides nothing is a result: its leaders may
-    /// preempt each other for ever. What another system says instead of serving is why there is no load, and returned.
+    /// preempt each other for ever. RunEventKind another system says instead of serving is why there is no load, and returned.
     fn served(
         &self,
         served: Result<(), ServeError>,
         testbed: &Testbed,
-        herald: &Herald,
+        events: &EventSender,
         begun: Instant,
     ) -> Result<Option<String>, Failure> {
         let nodes = self.plan.nodes.len() - self.plan.spares.len();
@@ -207,9 +207,9 @@ impl VariantRun<'_> {
                     String::new()
                 };
                 if let Some(remark) = testbed.remark() {
-                    herald.tell(What::Note(remark.to_owned()));
+                    events.send(RunEventKind::Note(remark.to_owned()));
                 }
-                herald.tell(What::Note(format!(
+                events.send(RunEventKind::Note(format!(
                     "{nodes} nodes serve after {took} (network {}, disk {}{up})",
                     testbed.mode(),
                     testbed.disk()
@@ -219,11 +219,11 @@ impl VariantRun<'_> {
             Err(error @ ServeError::NotServing { .. })
                 if self.experiment.spec.cluster.system == System::Paxos =>
             {
-                herald.tell(What::Note(format!("{nodes} nodes are up, but {error}; going on")));
+                events.send(RunEventKind::Note(format!("{nodes} nodes are up, but {error}; going on")));
                 Ok(None)
             }
             Err(error @ ServeError::NotServing { .. }) => {
-                herald.tell(What::Note(format!("{nodes} nodes are up, but {error}")));
+                events.send(RunEventKind::Note(format!("{nodes} nodes are up, but {error}")));
                 let api = self.experiment.spec.cluster.api();
                 Ok(Some(format!(
                     "{error}; check that its nodes speak the interface \"{}\" (cluster.api) and let everybody in, or give \
@@ -241,40 +241,40 @@ impl VariantRun<'_> {
         cluster: &Cluster,
         session: &mut Session,
         recorder: &Arc<FileRecorder>,
-        herald: &Herald,
+        events: &EventSender,
         log: &PhaseLog,
     ) -> Result<(), Failure> {
         let load = &self.experiment.spec.load;
-        // What could not be healed fails the run; how the system serves then is seen all the same.
+        // RunEventKind could not be healed fails the run; how the system serves then is seen all the same.
         let mut healed = Ok(());
-        self.phase(session, Phase::Warmup, load.warmup, herald, log).await?;
+        self.phase(session, Phase::Warmup, load.warmup, events, log).await?;
         if !self.halt.is_cancelled() {
             let (loaded, injected) = tokio::join!(
-                self.phase(session, Phase::Load, load.duration, herald, log),
+                self.phase(session, Phase::Load, load.duration, events, log),
                 self.inject(cluster, recorder)
             );
             // Healed in any case: the fault that failed may be one of several.
             let left = cluster.testbed.heal_all().await.map_err(|error| testbed_failure(&error));
             loaded?;
             healed = injected.and(left.map(drop));
-            self.stay_down(cluster, recorder, herald).await?;
+            self.stay_down(cluster, recorder, events).await?;
         }
         if !self.halt.is_cancelled() {
-            self.phase(session, Phase::Recovery, load.recovery, herald, log).await?;
+            self.phase(session, Phase::Recovery, load.recovery, events, log).await?;
         }
         if !self.halt.is_cancelled() {
             tokio::select! {
                 () = tokio::time::sleep(QUIET) => {}
                 () = self.halt.cancelled() => return healed,
             }
-            herald.tell(What::Began(Phase::Final, None));
+            events.send(RunEventKind::Began(Phase::Final, None));
             let report = session.final_reads(&self.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
             if !report.missing.is_empty() && !report.cancelled {
                 let (missing, all) = (report.missing.len(), report.missing.len() as u64 + report.read);
-                herald.tell(What::Note(format!("{missing} of {all} final reads got no answer")));
+                events.send(RunEventKind::Note(format!("{missing} of {all} final reads got no answer")));
             }
-            herald.tell(What::Ended(Phase::Final));
+            events.send(RunEventKind::Ended(Phase::Final));
         }
         healed
     }
@@ -284,14 +284,14 @@ impl VariantRun<'_> {
         &self,
         cluster: &Cluster,
         recorder: &Arc<FileRecorder>,
-        herald: &Herald,
+        events: &EventSender,
     ) -> Result<(), Failure> {
         let revival = cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
         for line in revival.started {
-            herald.tell(What::Note(line));
+            events.send(RunEventKind::Note(line));
         }
         for gone in revival.gone {
-            herald.tell(What::Note(gone.to_string()));
+            events.send(RunEventKind::Note(gone.to_string()));
             recorder.record(gone.event());
         }
         Ok(())
@@ -312,8 +312,8 @@ impl VariantRun<'_> {
             None => Ok(()),
             Some(record) => {
                 let notes = record.notes.join("; ");
-                let place = format!("fault {}, {}", record.fault, record.label);
-                Err(Failure::bench(place, format!("it was not healed: {notes}")).help(
+                let location = format!("fault {}, {}", record.fault, record.label);
+                Err(Failure::bench(location, format!("it was not healed: {notes}")).help(
                     "what the system did after it says nothing about the system; run it again without this fault, \
                      or on a machine that is less busy",
                 ))
@@ -327,24 +327,24 @@ impl VariantRun<'_> {
         session: &mut Session,
         phase: Phase,
         length: Duration,
-        herald: &Herald,
+        events: &EventSender,
         log: &PhaseLog,
     ) -> Result<(), Failure> {
         if length.is_zero() {
             return Ok(());
         }
-        herald.tell(What::Began(phase, Some(length)));
+        events.send(RunEventKind::Began(phase, Some(length)));
         let PhaseReport { start_ns, end_ns, unsent, .. } = session
             .run(phase, length, &self.halt)
             .await
             .map_err(|error| Failure::bench("load", error.to_string()))?;
         log.ended(phase, start_ns, end_ns, unsent);
-        herald.tell(What::Ended(phase));
+        events.send(RunEventKind::Ended(phase));
         Ok(())
     }
 
-    /// What every replica says was decided, for the check of agreement.
-    async fn decisions(&self, cluster: &Cluster, gathering: decisions::Gathering, herald: &Herald) {
+    /// RunEventKind every replica says was decided, for the check of agreement.
+    async fn decisions(&self, cluster: &Cluster, gathering: decisions::Gathering, events: &EventSender) {
         let members: Vec<_> =
             cluster.replicas.iter().filter(|(name, _)| !cluster.is_spare(name)).cloned().collect();
         let level = decisions::wait_until_level(&members, &self.halt).await;
@@ -353,7 +353,7 @@ impl VariantRun<'_> {
             match count {
                 Ok(count) => counts.push(format!("{name} {count}")),
                 Err(error) => {
-                    herald.tell(What::Note(format!("the decisions of {name} are missing: {error}")));
+                    events.send(RunEventKind::Note(format!("the decisions of {name} are missing: {error}")));
                 }
             }
         }
@@ -361,7 +361,7 @@ impl VariantRun<'_> {
             return;
         }
         let level = if level { "" } else { " (the replicas are not level)" };
-        herald.tell(What::Note(format!("slots decided: {}{level}", counts.join(", "))));
+        events.send(RunEventKind::Note(format!("slots decided: {}{level}", counts.join(", "))));
     }
 }
 

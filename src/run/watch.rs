@@ -1,8 +1,8 @@
 //! Follows a variant's history while it is recorded, and stops the variant at its first violation.
 
 use crate::run::judge::deadline;
+use crate::terminal::events::{RunEvent, RunEventKind};
 use crate::terminal::progress::Progress;
-use crate::terminal::teller::{Moment, What};
 use checker::follow::{Follower, Progress as Followed, Violation};
 use checker::linearizability::{Limits, Model, Verdict, check};
 use checker::words;
@@ -36,7 +36,7 @@ pub(crate) struct Watching {
     /// Cancelled at the first violation; none to go on.
     pub(crate) halt: Option<CancellationToken>,
     /// Where to tell of it.
-    pub(crate) moments: UnboundedSender<Moment>,
+    pub(crate) events: UnboundedSender<RunEvent>,
     /// Where to show how far it came.
     pub(crate) progress: Progress,
 }
@@ -122,13 +122,12 @@ impl Watching {
         } else {
             text.clone()
         };
-        let moment = Moment {
+        let event = RunEvent {
             time_ns: violation.time_ns,
             tally: crate::recorder::Tally::default(),
-            what: What::Broken(what),
+            kind: RunEventKind::Broken(what),
         };
-        // A teller that is gone has nobody to tell it to.
-        let _ = self.moments.send(moment);
+        let _ = self.events.send(event);
         self.halt.is_some().then_some(text)
     }
 
@@ -171,8 +170,8 @@ fn told(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Watch, Watching};
+    use crate::terminal::events::RunEventKind;
     use crate::terminal::progress::Progress;
-    use crate::terminal::teller::What;
     use checker::linearizability::Model;
     use history::{Event, Header, Kind, Process, write_event, write_header};
     use serde_json::{Value, json};
@@ -187,26 +186,26 @@ mod tests {
     }
 
     /// Follows these events, and says why the variant was stopped, whether it was, and what was told.
-    fn followed(file: &Path, events: &[Event], stop: bool) -> (Option<String>, bool, Vec<String>) {
+    fn followed(file: &Path, recorded: &[Event], stop: bool) -> (Option<String>, bool, Vec<String>) {
         let halt = CancellationToken::new();
-        let (moments, mut heard) = unbounded_channel();
+        let (events, mut heard) = unbounded_channel();
         let watching = Watching {
             model: Model::CasRegister,
             file: file.to_owned(),
             halt: stop.then(|| halt.clone()),
-            moments,
+            events,
             progress: Progress::default(),
         };
         let (sender, watch) = Watch::start(watching).unwrap();
-        for event in events {
+        for event in recorded {
             // Fails once the watch has ended, as the recorder's would.
             let _ = sender.send(event.clone());
         }
         drop(sender);
         let why = watch.finish();
         let mut told = Vec::new();
-        while let Ok(moment) = heard.try_recv() {
-            if let What::Broken(text) = moment.what {
+        while let Ok(event) = heard.try_recv() {
+            if let RunEventKind::Broken(text) = event.kind {
                 told.push(text);
             }
         }

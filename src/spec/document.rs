@@ -1,4 +1,4 @@
-//! The text of a spec with the place of each key in it, for messages that point at a line.
+//! The text of a spec with the position of each key, for messages that name a line.
 
 use super::path::{KeyPath, Step};
 use std::fmt::Write as _;
@@ -24,12 +24,12 @@ pub(crate) enum Part {
 }
 
 impl Document {
-    /// The place of the entry at `path`, or of the innermost entry around it that is written in the text.
+    /// The position of the entry at `path`, or of the innermost entry around it that is written in the text.
     pub(crate) fn locate(&self, path: &KeyPath, part: Part) -> Option<Range<usize>> {
         self.walk(path, part).map(|(span, _)| span)
     }
 
-    /// The place of the entry at `path`, if it is written in the text.
+    /// The position of the entry at `path`, if it is written in the text.
     pub(crate) fn locate_exactly(&self, path: &KeyPath, part: Part) -> Option<Range<usize>> {
         self.walk(path, part).filter(|(_, depth)| *depth == path.0.len()).map(|(span, _)| span)
     }
@@ -97,7 +97,7 @@ impl Document {
     }
 
     /// `name:line:column`, both counted from 1.
-    pub(crate) fn place(&self, span: &Range<usize>) -> String {
+    pub(crate) fn location(&self, span: &Range<usize>) -> String {
         let (line, column) = self.line_column(span.start);
         format!("{}:{line}:{column}", self.name)
     }
@@ -141,17 +141,17 @@ mod tests {
     #[test]
     fn an_entry_is_found_with_line_and_column() {
         let document = document();
-        let place = |path: &str, part| {
-            document.place(&document.locate(&KeyPath::parse(path).unwrap(), part).unwrap())
+        let location = |path: &str, part| {
+            document.location(&document.locate(&KeyPath::parse(path).unwrap(), part).unwrap())
         };
-        assert_eq!(place("load.rate", Part::Key), "x.toml:3:1");
-        assert_eq!(place("load.rate", Part::Value), "x.toml:3:8");
-        assert_eq!(place("fault.2.kind", Part::Value), "x.toml:7:8");
-        assert_eq!(place("load.missing", Part::Key), "x.toml:2:2");
+        assert_eq!(location("load.rate", Part::Key), "x.toml:3:1");
+        assert_eq!(location("load.rate", Part::Value), "x.toml:3:8");
+        assert_eq!(location("fault.2.kind", Part::Value), "x.toml:7:8");
+        assert_eq!(location("load.missing", Part::Key), "x.toml:2:2");
     }
 
     #[test]
-    fn a_word_is_found_below_the_place_serde_could_name() {
+    fn a_word_is_found_below_the_path_that_serde_names() {
         let document = document();
         let within = KeyPath::parse("fault.2").unwrap();
         let found = document.find(&within, "pause", Part::Value).unwrap();

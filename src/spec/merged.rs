@@ -20,7 +20,7 @@ impl Merged {
     /// Parses the text.
     ///
     /// # Errors
-    /// When it is not TOML, with the place.
+    /// When it is not TOML, with line and column.
     pub(crate) fn parse(document: Document) -> Result<Self, Failure> {
         match toml::from_str::<Table>(&document.text) {
             Ok(table) => Ok(Self { document, table, overrides: Vec::new() }),
@@ -28,7 +28,7 @@ impl Merged {
                 let Some(span) = error.span() else {
                     return Err(Failure::usage(document.name, error.message()));
                 };
-                let mut failure = Failure::usage(document.place(&span), error.message())
+                let mut failure = Failure::usage(document.location(&span), error.message())
                     .help("specs are TOML (https://toml.io); text and durations stand in quotation marks");
                 failure.excerpt = Some(document.excerpt(&span));
                 Err(failure)
@@ -39,12 +39,12 @@ impl Merged {
     /// Puts overrides on top.
     ///
     /// # Errors
-    /// When one reaches into something that has no such place.
+    /// When a path has no such key or index.
     pub(crate) fn with(mut self, overrides: Vec<Override>) -> Result<Self, Failure> {
         for one in overrides {
             if let Err(reason) = one.apply(&mut self.table) {
-                let (place, excerpt) = self.place_of_override(&one);
-                let mut failure = Failure::usage(place, reason)
+                let (location, excerpt) = self.location_of_override(&one);
+                let mut failure = Failure::usage(location, reason)
                     .help("keys are those of the spec, for example load.rate, fault.1.at or cluster.args.2");
                 failure.excerpt = excerpt;
                 return Err(failure);
@@ -73,7 +73,7 @@ impl Merged {
     /// Reads it as a spec.
     ///
     /// # Errors
-    /// The first unknown key or impossible value, with its place and the nearest valid word.
+    /// The first unknown key or impossible value, with its line and the nearest valid word.
     pub(crate) fn read(&self) -> Result<Spec, Failure> {
         serde_path_to_error::deserialize(self.table.clone()).map_err(|error| {
             let path = KeyPath::from_serde(error.path());
@@ -95,14 +95,14 @@ impl Merged {
     /// A complaint in the words of [`explain`](super::explain).
     pub(crate) fn explained(&self, path: &KeyPath, explained: Explained) -> Failure {
         let (path, part) = self.narrow(path, explained.word.as_ref());
-        let (place, excerpt) = match self.overrides.iter().rev().find(|o| o.path.holds(&path)) {
-            Some(one) => self.place_of_override(one),
+        let (location, excerpt) = match self.overrides.iter().rev().find(|o| o.path.holds(&path)) {
+            Some(one) => self.location_of_override(one),
             None => match self.document.locate(&path, part) {
-                Some(span) => (self.document.place(&span), Some(self.document.excerpt(&span))),
+                Some(span) => (self.document.location(&span), Some(self.document.excerpt(&span))),
                 None => (self.document.name.clone(), None),
             },
         };
-        let mut failure = Failure::usage(place, explained.reason);
+        let mut failure = Failure::usage(location, explained.reason);
         failure.help = explained.help;
         failure.excerpt = excerpt;
         failure
@@ -137,7 +137,7 @@ impl Merged {
         }
     }
 
-    pub(super) fn place_of_override(&self, one: &Override) -> (String, Option<String>) {
+    pub(super) fn location_of_override(&self, one: &Override) -> (String, Option<String>) {
         match one.origin {
             Origin::CommandLine => (format!("--set {}", one.written), None),
             Origin::Axis => (format!("sweep over {}", one.written), None),
@@ -150,7 +150,7 @@ impl Merged {
                     .find_map(|path| self.document.locate_exactly(path, Part::Key))
                     .or_else(|| self.document.locate(&set, Part::Key));
                 match span {
-                    Some(span) => (self.document.place(&span), Some(self.document.excerpt(&span))),
+                    Some(span) => (self.document.location(&span), Some(self.document.excerpt(&span))),
                     None => (self.document.name.clone(), None),
                 }
             }

@@ -1,4 +1,4 @@
-//! Specs: TOML experiments, read with their overrides into something that can run, or refused with the place.
+//! Specs: TOML experiments, parsed with their overrides; a spec that cannot run is refused at a line and column.
 
 mod document;
 pub(crate) mod explain;
@@ -56,7 +56,7 @@ pub(crate) struct Wishes<'a> {
 /// Reads a spec and everything that is set on top of it.
 ///
 /// # Errors
-/// The first thing that is wrong, with its place and a remedy; exit code 2.
+/// The first thing that is wrong, with its line and a remedy; exit code 2.
 pub(crate) fn load(document: Document, wishes: &Wishes<'_>) -> Result<Loaded, Failure> {
     let mut overrides = wishes
         .sets
@@ -66,8 +66,8 @@ pub(crate) fn load(document: Document, wishes: &Wishes<'_>) -> Result<Loaded, Fa
         })
         .collect::<Result<Vec<_>, _>>()?;
     if let Some((key, value)) = wishes.point {
-        let place = format!("sweep over {key}={value}");
-        overrides.push(Override::of_axis(key, value).map_err(|reason| Failure::usage(place, reason))?);
+        let location = format!("sweep over {key}={value}");
+        overrides.push(Override::of_axis(key, value).map_err(|reason| Failure::usage(location, reason))?);
     }
     let base = Merged::parse(document)?.with(overrides)?;
     let spec = base.read()?;
@@ -102,9 +102,9 @@ fn chosen(experiments: Vec<Experiment>, only: &[String]) -> Result<Vec<Experimen
 
 fn variant(base: &Merged, spec: &Spec, index: usize) -> Result<Experiment, Failure> {
     let variant = &spec.variants[index];
-    let place = || KeyPath::default().key("variant").item(index).key("set");
+    let path = || KeyPath::default().key("variant").item(index).key("set");
     let set =
-        Override::of_variant(index, &variant.set).map_err(|reason| base.complaint(&place(), reason, None))?;
+        Override::of_variant(index, &variant.set).map_err(|reason| base.complaint(&path(), reason, None))?;
     let merged = base.clone().with(set)?;
     Ok(Experiment { variant: variant.name.clone(), spec: merged.read()?, merged })
 }
@@ -118,7 +118,7 @@ fn refuse_lost_overrides(base: &Merged, spec: &Spec) -> Result<(), Failure> {
         });
         if lost {
             return Err(Failure::usage(
-                base.place_of_override(one).0,
+                base.location_of_override(one).0,
                 "this would have no effect, because every variant of the spec sets it again",
             )
             .help("change the variant itself, for example --set 'variant.1.set={…}', or copy the spec"));
@@ -172,7 +172,7 @@ set.cluster.paxos.backoff.kind = "exponential"
         let failure = load(document, &Wishes { sets: &sets, ..Wishes::default() })
             .expect_err("this spec must be refused");
         assert_eq!(failure.exit, Exit::Usage);
-        format!("{}: {}\n{}", failure.place, failure.what, failure.help.unwrap_or_default())
+        format!("{}: {}\n{}", failure.location, failure.what, failure.help.unwrap_or_default())
     }
 
     #[test]
@@ -206,7 +206,7 @@ set.cluster.paxos.backoff.kind = "exponential"
             load(document, &Wishes { point: Some(("load.rate", value)), ..Wishes::default() })
         };
         assert_eq!(at("70").unwrap().experiments[1].spec.load.rate, Some(70.0));
-        assert_eq!(at("-3").unwrap_err().place, "sweep over load.rate=-3");
+        assert_eq!(at("-3").unwrap_err().location, "sweep over load.rate=-3");
     }
 
     #[test]
@@ -282,7 +282,7 @@ set.cluster.paxos.backoff.kind = "exponential"
     }
 
     #[test]
-    fn a_text_that_is_not_toml_is_shown_with_its_place() {
+    fn text_that_is_not_toml_is_located() {
         let text = complaint(|good| good.replace("rate = 50", "rate = = 50"), &[]);
         assert!(text.starts_with("t.toml:7:"), "{text}");
     }

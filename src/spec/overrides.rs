@@ -10,7 +10,7 @@ pub(crate) enum Origin {
     CommandLine,
     /// A value of the axis of a sweep.
     Axis,
-    /// The `set` of the variant with this place in the spec (from 0).
+    /// The `set` of the variant with this index in the spec (from 0).
     Variant(usize),
 }
 
@@ -59,7 +59,7 @@ impl Override {
         Ok(found)
     }
 
-    /// Puts the value into the table, making the tables on the way. The last step may be the next place of a list.
+    /// Puts the value into the table, making the tables on the way. The last step may be the index after the end of a list.
     pub(crate) fn apply(&self, table: &mut Table) -> Result<(), String> {
         let (first, way) = self.path.0.split_first().ok_or("the key is empty")?;
         let Step::Key(name) = first else {
@@ -67,14 +67,14 @@ impl Override {
         };
         let mut walked = KeyPath::default().key(name);
         let missing = empty_for(way.first(), &self.value);
-        let mut place = table.entry(name.clone()).or_insert(missing);
+        let mut entry = table.entry(name.clone()).or_insert(missing);
         for (depth, step) in way.iter().enumerate() {
             let after = way.get(depth + 1);
-            let next = inside(place, &walked, step, empty_for(after, &self.value), after.is_none())?;
+            let next = inside(entry, &walked, step, empty_for(after, &self.value), after.is_none())?;
             walked.0.push(step.clone());
-            place = next;
+            entry = next;
         }
-        *place = self.value.clone();
+        *entry = self.value.clone();
         Ok(())
     }
 }
@@ -88,26 +88,26 @@ fn empty_for(next: Option<&Step>, value: &Value) -> Value {
     }
 }
 
-/// The entry one step inside `place`, which is found at `walked`; made of `missing` where there is none yet. Only a
+/// The entry one step inside `entry`, whose path is `walked`; made of `missing` where there is none yet. Only a
 /// value is added to a list: an entry of which one key is set, such as a fault, would lack its others.
 fn inside<'a>(
-    place: &'a mut Value,
+    entry: &'a mut Value,
     walked: &KeyPath,
     step: &Step,
     missing: Value,
     last: bool,
 ) -> Result<&'a mut Value, String> {
-    let kind = place.type_str();
-    match (step, place) {
+    let kind = entry.type_str();
+    match (step, entry) {
         (Step::Key(key), Value::Table(table)) => Ok(table.entry(key.clone()).or_insert(missing)),
         (Step::Item(index), Value::Array(items)) => {
             let many = items.len();
             if *index > many || (*index == many && !last) {
                 let next = if last { format!("; the next is {}", walked.item(many)) } else { String::new() };
                 return Err(match many {
-                    0 => format!("\"{walked}\" has no place {} in this spec: it is empty{next}", index + 1),
-                    1 => format!("\"{walked}\" has one place in this spec{next}"),
-                    many => format!("\"{walked}\" has {many} places in this spec{next}"),
+                    0 => format!("\"{walked}\" has no entry {} in this spec: it is empty{next}", index + 1),
+                    1 => format!("\"{walked}\" has one entry in this spec{next}"),
+                    many => format!("\"{walked}\" has {many} entries in this spec{next}"),
                 });
             }
             if *index == many {
@@ -116,7 +116,7 @@ fn inside<'a>(
             Ok(&mut items[*index])
         }
         (Step::Item(index), _) => {
-            Err(format!("\"{walked}\" is of type {kind} and has no place {}", index + 1))
+            Err(format!("\"{walked}\" is of type {kind} and has no entry {}", index + 1))
         }
         (Step::Key(_), _) => Err(format!("\"{walked}\" is of type {kind} and has no keys of its own")),
     }
@@ -172,13 +172,13 @@ mod tests {
         assert_eq!(table["fault"][0]["at"].as_str(), Some("2s"));
         assert_eq!(table["cluster"]["paxos"]["window"].as_integer(), Some(9));
         assert!(
-            apply("fault.2.at=2s", &mut table).unwrap_err().ends_with("\"fault\" has one place in this spec")
+            apply("fault.2.at=2s", &mut table).unwrap_err().ends_with("\"fault\" has one entry in this spec")
         );
         assert!(apply("load.rate.x=1", &mut table).unwrap_err().contains("load.rate"));
     }
 
     #[test]
-    fn list_places_are_replaced_or_added() {
+    fn list_entries_are_replaced_or_added() {
         let mut table: Table =
             toml::from_str("[cluster]\nargs = [\"a\", \"b\", \"c\"]\n[a]\nb = [[1], [2]]").unwrap();
         let apply = |argument: &str, table: &mut Table| Override::parse(argument).unwrap().apply(table);
@@ -190,14 +190,14 @@ mod tests {
         assert_eq!(table["load"]["keys"][0].as_str(), Some("k"));
         assert_eq!(table["a"]["b"].to_string(), "[[1], [7, 8]]");
         let refused = apply("cluster.args.7=z", &mut table).unwrap_err();
-        assert_eq!(refused, "\"cluster.args\" has 4 places in this spec; the next is cluster.args.5");
+        assert_eq!(refused, "\"cluster.args\" has 4 entries in this spec; the next is cluster.args.5");
         let refused = apply("load.args.2=z", &mut table).unwrap_err();
         assert_eq!(
             refused,
-            "\"load.args\" has no place 2 in this spec: it is empty; the next is load.args.1"
+            "\"load.args\" has no entry 2 in this spec: it is empty; the next is load.args.1"
         );
-        assert!(apply("fault.1.at=1s", &mut table).unwrap_err().contains("has no place 1"));
-        assert!(apply("cluster.2=z", &mut table).unwrap_err().contains("has no place 2"));
+        assert!(apply("fault.1.at=1s", &mut table).unwrap_err().contains("has no entry 1"));
+        assert!(apply("cluster.2=z", &mut table).unwrap_err().contains("has no entry 2"));
         assert!(apply("1.x=z", &mut table).unwrap_err().contains("must be a key"));
     }
 

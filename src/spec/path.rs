@@ -11,17 +11,17 @@ pub(crate) enum Step {
     Item(usize),
 }
 
-/// Where a value stands in a spec.
+/// The path of a value in a spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KeyPath(pub Vec<Step>);
 
 impl KeyPath {
-    /// Reads `cluster.paxos.backoff.kind` or `fault.1.at`; a number is a place in a list, counted from 1.
+    /// Reads `cluster.paxos.backoff.kind` or `fault.1.at`; a number is an index into a list, counted from 1.
     pub(crate) fn parse(dotted: &str) -> Result<Self, String> {
         let mut steps = Vec::new();
         for part in dotted.split('.') {
             steps.push(match part.parse::<usize>() {
-                Ok(0) => return Err("places in a list are counted from 1".to_owned()),
+                Ok(0) => return Err("the entries of a list are counted from 1".to_owned()),
                 Ok(number) => Step::Item(number - 1),
                 Err(_) if part.is_empty() => return Err(format!("\"{dotted}\" has an empty part")),
                 Err(_) => Step::Key(part.to_owned()),
@@ -52,7 +52,7 @@ impl KeyPath {
         Self(steps)
     }
 
-    /// This path and one more place in a list (from 0).
+    /// This path and one more list index (from 0).
     #[must_use]
     pub(crate) fn item(&self, index: usize) -> Self {
         let mut steps = self.0.clone();
@@ -68,8 +68,8 @@ impl KeyPath {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, step) in self.0.iter().enumerate() {
-            if place > 0 {
+        for (depth, step) in self.0.iter().enumerate() {
+            if depth > 0 {
                 f.write_str(".")?;
             }
             match step {
@@ -86,7 +86,7 @@ mod tests {
     use super::{KeyPath, Step};
 
     #[test]
-    fn a_path_reads_and_prints_with_places_counted_from_one() {
+    fn path_counts_list_entries_from_one() {
         let path = KeyPath::parse("fault.2.at").unwrap();
         assert_eq!(path.0[1], Step::Item(1));
         assert_eq!(path.to_string(), "fault.2.at");

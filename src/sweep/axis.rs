@@ -21,7 +21,7 @@ impl Axis {
     /// # Errors
     /// When there is none, or it has no values (exit code 2).
     pub(crate) fn choose(over: Option<&str>, spec: &Spec) -> Result<Self, Failure> {
-        let (axis, place) = match (over, &spec.sweep) {
+        let (axis, location) = match (over, &spec.sweep) {
             (Some(over), _) => (Self::parse(over)?, format!("--over {over}")),
             (None, Some(sweep)) if !sweep.over.is_empty() => {
                 let values = sweep.values.iter().map(written).collect();
@@ -33,15 +33,15 @@ impl Axis {
             }
         };
         if axis.values.is_empty() {
-            return Err(Failure::usage(place, format!("{} has no values", axis.key)).help(HELP));
+            return Err(Failure::usage(location, format!("{} has no values", axis.key)).help(HELP));
         }
         if let Some(value) = axis
             .values
             .iter()
             .enumerate()
-            .find_map(|(place, value)| axis.values[..place].contains(value).then_some(value))
+            .find_map(|(index, value)| axis.values[..index].contains(value).then_some(value))
         {
-            return Err(Failure::usage(place, format!("the value {value} is there twice"))
+            return Err(Failure::usage(location, format!("the value {value} is there twice"))
                 .help("--rounds N measures each value N times"));
         }
         Ok(axis)

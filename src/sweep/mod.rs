@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::run::folder::{Latest, RunFolder, write_json};
 use crate::run::{interrupt, judge, machine, point};
 use crate::spec::{Experiment, Loaded};
-use crate::terminal::{DOUBT, FAINT, STRONG, Screen, sweep as telling};
+use crate::terminal::{DOUBT, FAINT, STRONG, Screen, sweep as output};
 use jiff::Timestamp;
 use report::sweep::{self, MEASUREMENTS, Measurement, SWEEP, SweepPlan, SweepReport};
 use serde_json::json;
@@ -33,7 +33,7 @@ pub(crate) struct Sweep<'a> {
     pub(crate) rounds: u32,
     /// Whether the operations are recorded and judged.
     pub(crate) recorded: bool,
-    /// The seed of everything that is left to chance.
+    /// The seed of all random choices.
     pub(crate) seed: u64,
     /// Does it again in its folder.
     pub(crate) command: String,
@@ -138,8 +138,8 @@ impl Sweep<'_> {
         rows: &mut Rows,
         interrupt: &CancellationToken,
     ) -> Result<bool, Failure> {
-        let place = self.axis.values.iter().position(|value| *value == at.value).unwrap_or(0);
-        let run = format!("runs/{}-{}", place + 1, at.round);
+        let index = self.axis.values.iter().position(|value| *value == at.value).unwrap_or(0);
+        let run = format!("runs/{}-{}", index + 1, at.round);
         // Each round with a seed of its own, or it would only repeat what the first one found.
         let seed = self.seed.wrapping_add(u64::from(at.round) - 1);
         let verdict = point(loaded, seed, folder.join(&run), self.screen, interrupt).await?;
@@ -190,7 +190,7 @@ impl Sweep<'_> {
     fn add(&self, rows: &mut Rows, row: &Measurement, failures: &[String]) -> Result<(), Failure> {
         rows.write(row)?;
         let all = self.rounds as usize * self.points.len() * self.points[0].experiments.len();
-        telling::measured(self.screen, (rows.made, all), &self.axis.key, row, failures);
+        output::measured(self.screen, (rows.made, all), &self.axis.key, row, failures);
         Ok(())
     }
 }
@@ -213,7 +213,7 @@ impl Rows {
 
 /// Tells what a sweep came to, and gives the exit code.
 fn told(screen: &Screen, report: &SweepReport, folder: &Path, failure: Option<&Failure>) -> Exit {
-    telling::print(screen, report, folder);
+    output::print(screen, report, folder);
     let exit = judge::exit_of(report.answer);
     failure.map_or(exit, |failure| {
         failure.print();

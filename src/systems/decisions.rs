@@ -3,7 +3,7 @@
 //! Replicas keep their last decisions only, so what they decide is fetched as they go; after the load all that they
 //! still keep is fetched again, and whatever they then say otherwise is written down too.
 
-use super::http::{AskError, Asker};
+use super::http::{HttpClient, HttpError};
 use node::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ struct Decision {
 pub(crate) enum FetchError {
     /// The node did not give them.
     #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(#[from] HttpError),
     /// They could not be written.
     #[error("decisions.jsonl cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -59,12 +59,13 @@ pub(crate) enum FetchError {
 ///
 /// Returns whether they are level.
 pub(crate) async fn wait_until_level(replicas: &[(String, SocketAddr)], cancel: &CancellationToken) -> bool {
-    let mut askers: Vec<Asker> = replicas.iter().map(|(_, address)| Asker::new(*address)).collect();
+    let mut clients: Vec<HttpClient> =
+        replicas.iter().map(|(_, address)| HttpClient::new(*address)).collect();
     let begun = Instant::now();
     while begun.elapsed() < LEVEL_WITHIN {
         let mut slots = Vec::new();
-        for asker in &mut askers {
-            let status = asker.get::<Status>("/status", Duration::from_secs(1)).await;
+        for client in &mut clients {
+            let status = client.get::<Status>("/status", Duration::from_secs(1)).await;
             slots.push(status.ok().map(|status| status.slot_out));
         }
         if slots.iter().all(|slot| slot.is_some() && slot == &slots[0]) {
@@ -81,7 +82,7 @@ pub(crate) async fn wait_until_level(replicas: &[(String, SocketAddr)], cancel: 
 /// Gathers what one replica says was decided.
 #[derive(Debug)]
 struct Gatherer {
-    asker: Asker,
+    client: HttpClient,
     file: BufWriter<File>,
     /// A hash of the command that was written for each slot.
     written: HashMap<u64, u64>,
@@ -96,7 +97,7 @@ impl Gatherer {
         loop {
             let from = self.next;
             let path = format!("/decisions?from={from}&to={}", from + PAGE);
-            let page: Page = self.asker.get(&path, PAGE_WITHIN).await?;
+            let page: Page = self.client.get(&path, PAGE_WITHIN).await?;
             for Decision { slot, command } in &page.decisions {
                 let line = format!("{}\n", json!({ "slot": slot, "command": command }));
                 let mut hasher = DefaultHasher::new();
@@ -156,7 +157,7 @@ impl Gathering {
         for (name, address) in replicas {
             let path = folder.join("nodes").join(name).join("decisions.jsonl");
             let gatherer = Gatherer {
-                asker: Asker::new(*address),
+                client: HttpClient::new(*address),
                 file: BufWriter::new(File::create(path)?),
                 written: HashMap::new(),
                 next: 1,

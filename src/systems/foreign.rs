@@ -135,7 +135,7 @@ impl Own<'_> {
             members.map(|(name, address)| entry(name, address)).collect::<Vec<_>>().join(",")
         };
         let plain = |name: &str, address: &SocketAddr| format!("{name}={address}");
-        let number = self.members.iter().position(|(name, _)| name == self.name).map_or(0, |place| place + 1);
+        let number = self.members.iter().position(|(name, _)| name == self.name).map_or(0, |index| index + 1);
         arg.replace("{name}", self.name)
             .replace("{number}", &number.to_string())
             .replace("{address}", &self.address.to_string())

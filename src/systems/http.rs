@@ -15,7 +15,7 @@ const LARGEST_BODY: usize = 256 << 20;
 
 /// Why a node gave no answer that could be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
+pub(crate) enum HttpError {
     /// It did not answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -43,12 +43,12 @@ pub(crate) enum AskError {
 
 /// Asks one node. Reconnects when the connection is lost, as it is with each restart of the node.
 #[derive(Debug)]
-pub(crate) struct Asker {
+pub(crate) struct HttpClient {
     address: SocketAddr,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
-impl Asker {
+impl HttpClient {
     /// For the node that listens on `address`; connects with the first request.
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, connection: None }
@@ -59,7 +59,7 @@ impl Asker {
         &mut self,
         path: &str,
         timeout: Duration,
-    ) -> Result<T, AskError> {
+    ) -> Result<T, HttpError> {
         self.ask(Request::get(path), Bytes::new(), timeout).await
     }
 
@@ -69,7 +69,7 @@ impl Asker {
         path: &str,
         body: impl Into<Bytes>,
         timeout: Duration,
-    ) -> Result<T, AskError> {
+    ) -> Result<T, HttpError> {
         let body = body.into();
         self.ask(Request::post(path).header(header::CONTENT_TYPE, "application/json"), body, timeout).await
     }
@@ -79,14 +79,14 @@ impl Asker {
         request: hyper::http::request::Builder,
         body: Bytes,
         timeout: Duration,
-    ) -> Result<T, AskError> {
+    ) -> Result<T, HttpError> {
         let request = request
             .header(header::HOST, self.address.to_string())
             .body(Full::new(body))
             .expect("a path of our own and an address make a request");
         let answer = match tokio::time::timeout(timeout, self.exchange(request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(AskError::Timeout(timeout)),
+            Err(_) => Err(HttpError::Timeout(timeout)),
         };
         if answer.is_err() {
             // A late answer on this connection would be taken for that of the next request.
@@ -95,7 +95,7 @@ impl Asker {
         Ok(serde_json::from_slice(&answer?)?)
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, AskError> {
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, HttpError> {
         let mut sender = match self.connection.take().filter(|sender| !sender.is_closed()) {
             Some(sender) => sender,
             None => self.connect().await?,
@@ -106,17 +106,17 @@ impl Asker {
         let body = Limited::new(response.into_body(), LARGEST_BODY)
             .collect()
             .await
-            .map_err(|error| AskError::Body(error.to_string()))?
+            .map_err(|error| HttpError::Body(error.to_string()))?
             .to_bytes();
         self.connection = Some(sender);
         if status == StatusCode::OK {
             return Ok(body);
         }
         let body = String::from_utf8_lossy(&body).chars().take(200).collect();
-        Err(AskError::Refused { status, body })
+        Err(HttpError::Refused { status, body })
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, AskError> {
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, HttpError> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;

@@ -1,6 +1,6 @@
 //! Who the members of a cluster of the bench's own store are: read from its nodes, and changed.
 
-use super::http::AskError;
+use super::http::HttpError;
 use super::observe::Watched;
 use hyper::StatusCode;
 use nemesis::Members;
@@ -19,12 +19,12 @@ const DECIDED_WITHIN: Duration = Duration::from_secs(2);
 /// The newest word on who the members are, and the nodes that answered, those that know most first.
 pub(super) async fn read(nodes: &[Arc<Mutex<Watched>>]) -> Option<(Members, Vec<usize>)> {
     let mut asking = JoinSet::new();
-    for (place, node) in nodes.iter().enumerate() {
+    for (index, node) in nodes.iter().enumerate() {
         let node = Arc::clone(node);
         asking.spawn(async move {
             let mut node = node.lock().await;
-            let membership: Membership = node.asker.get("/config", ANSWER_WITHIN).await.ok()?;
-            Some((membership, node.name.clone(), place))
+            let membership: Membership = node.client.get("/config", ANSWER_WITHIN).await.ok()?;
+            Some((membership, node.name.clone(), index))
         });
     }
     let mut answers = Vec::new();
@@ -33,8 +33,8 @@ pub(super) async fn read(nodes: &[Arc<Mutex<Watched>>]) -> Option<(Members, Vec<
     }
     answers.sort_by(|(a, _, first), (b, _, second)| b.version.cmp(&a.version).then(first.cmp(second)));
     let (newest, node, _) = answers.first()?;
-    let places = answers.iter().map(|(_, _, place)| *place).collect();
-    Some((in_words(newest, node), places))
+    let indices = answers.iter().map(|(_, _, index)| *index).collect();
+    Some((in_words(newest, node), indices))
 }
 
 fn in_words(membership: &Membership, node: &str) -> Members {
@@ -51,13 +51,13 @@ fn in_words(membership: &Membership, node: &str) -> Members {
 /// Asks one node after another for a change, until one says that it is decided or that it cannot be.
 pub(super) async fn change(nodes: &[Arc<Mutex<Watched>>], change: &Change) -> Result<(), String> {
     let body = serde_json::to_vec(change).expect("a change can be written as JSON");
-    let (_, places) = read(nodes).await.ok_or("no node answers")?;
+    let (_, indices) = read(nodes).await.ok_or("no node answers")?;
     let mut failed = String::new();
-    for place in places {
-        let mut node = nodes[place].lock().await;
-        match node.asker.post::<Value>("/config", body.clone(), DECIDED_WITHIN).await {
+    for index in indices {
+        let mut node = nodes[index].lock().await;
+        match node.client.post::<Value>("/config", body.clone(), DECIDED_WITHIN).await {
             Ok(_) => return Ok(()),
-            Err(AskError::Refused { status, body }) if status != StatusCode::SERVICE_UNAVAILABLE => {
+            Err(HttpError::Refused { status, body }) if status != StatusCode::SERVICE_UNAVAILABLE => {
                 return Err(format!("{}: {body}", node.name));
             }
             Err(error) => failed = format!("{}: {error}", node.name),

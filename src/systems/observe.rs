@@ -1,6 +1,6 @@
 //! What a node says of itself when it is asked, whichever system it is of.
 
-use super::http::{AskError, Asker};
+use super::http::{HttpClient, HttpError};
 use super::{members, redis};
 use crate::spec::sections::System;
 use nemesis::{Directory, Members, Progress};
@@ -121,25 +121,25 @@ pub(crate) struct Watched {
     system: System,
     api: Api,
     address: SocketAddr,
-    pub(super) asker: Asker,
+    pub(super) client: HttpClient,
 }
 
 impl Watched {
     /// The node at this address; it is asked there directly, so that no fault of the network hides it.
     pub(crate) fn new(name: &str, address: SocketAddr, system: System, api: Api) -> Self {
-        Self { name: name.to_owned(), system, api, address, asker: Asker::new(address) }
+        Self { name: name.to_owned(), system, api, address, client: HttpClient::new(address) }
     }
 
     /// Asks it; none if it does not answer within `patience`.
     pub(crate) async fn observe(&mut self, patience: Duration) -> Option<Observation> {
         match (self.system, self.api) {
             (System::Paxos, _) => {
-                let status: Status = self.asker.get("/status", patience).await.ok()?;
+                let status: Status = self.client.get("/status", patience).await.ok()?;
                 Some(status.into())
             }
             (System::Etcd | System::Command, Api::Etcd) => {
                 let status: EtcdStatus =
-                    self.asker.post("/v3/maintenance/status", "{}", patience).await.ok()?;
+                    self.client.post("/v3/maintenance/status", "{}", patience).await.ok()?;
                 Some(status.into())
             }
             (System::Etcd | System::Command, Api::Redis) => {
@@ -148,14 +148,14 @@ impl Watched {
             }
             // Nobody knows what it says of itself, only whether it answers; it may speak of itself as our own store does.
             (System::Etcd | System::Command, Api::Kv) => {
-                match self.asker.get::<Status>("/status", patience).await {
+                match self.client.get::<Status>("/status", patience).await {
                     Ok(status) => Some(status.into()),
-                    Err(AskError::Refused { .. } | AskError::Json(_)) => Some(Observation::default()),
+                    Err(HttpError::Refused { .. } | HttpError::Json(_)) => Some(Observation::default()),
                     Err(
-                        AskError::Timeout(_)
-                        | AskError::Unreachable(_)
-                        | AskError::Http(_)
-                        | AskError::Body(_),
+                        HttpError::Timeout(_)
+                        | HttpError::Unreachable(_)
+                        | HttpError::Http(_)
+                        | HttpError::Body(_),
                     ) => None,
                 }
             }
@@ -165,7 +165,7 @@ impl Watched {
     /// What its wall clock says, in nanoseconds since 1970; none where the system does not tell.
     async fn clock(&mut self, patience: Duration) -> Option<i64> {
         match self.system {
-            System::Paxos => Some(self.asker.get::<Clock>("/clock", patience).await.ok()?.clock),
+            System::Paxos => Some(self.client.get::<Clock>("/clock", patience).await.ok()?.clock),
             System::Etcd | System::Command => None,
         }
     }

@@ -65,7 +65,7 @@ impl Row {
 /// Sampling under way; ends when [`Sampler::stop`] is called or it is dropped.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    askers: JoinSet<()>,
+    tasks: JoinSet<()>,
     writer: tokio::task::JoinHandle<io::Result<()>>,
 }
 
@@ -83,11 +83,11 @@ impl Sampler {
     ) -> io::Result<Self> {
         let file = File::create(path)?;
         let (sender, receiver) = mpsc::unbounded_channel();
-        let mut askers = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for node in nodes {
-            askers.spawn(ask(node, start, sender.clone(), last.clone()));
+            tasks.spawn(ask(node, start, sender.clone(), last.clone()));
         }
-        Ok(Self { askers, writer: tokio::spawn(write(file, receiver)) })
+        Ok(Self { tasks, writer: tokio::spawn(write(file, receiver)) })
     }
 
     /// Ends it and writes what is left.
@@ -95,7 +95,7 @@ impl Sampler {
     /// # Errors
     /// The first error of writing.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
-        self.askers.shutdown().await;
+        self.tasks.shutdown().await;
         self.writer.await.map_err(io::Error::other)?
     }
 }

@@ -115,8 +115,8 @@ impl Figures<'_> {
         for row in &self.rows {
             table.add_row(columns.iter().map(|column| &row[*column]));
         }
-        for (place, column) in columns.iter().enumerate() {
-            if let Some(cells) = table.column_mut(place).filter(|_| *column >= self.words) {
+        for (index, column) in columns.iter().enumerate() {
+            if let Some(cells) = table.column_mut(index).filter(|_| *column >= self.words) {
                 cells.set_cell_alignment(CellAlignment::Right);
             }
         }

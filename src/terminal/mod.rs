@@ -1,11 +1,11 @@
 //! What a person sees while a run goes on: lines, and one live line below them on a terminal.
 
+pub(crate) mod events;
 pub(crate) mod layout;
 pub(crate) mod progress;
 pub(crate) mod story;
 pub(crate) mod summary;
 pub(crate) mod sweep;
-pub(crate) mod teller;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,11 +1,11 @@
 //! The story of a recovery in five phases: before, the fault, while it lasts, the way back, after.
 
-use super::teller::{FaultMoment, Moment, Stage, What};
+use super::events::{FaultNotice, RunEvent, RunEventKind, Stage};
 use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use crate::recorder::Tally;
 use crate::spec::sections::System;
 use crate::systems::cluster::Cluster;
-use crate::systems::http::Asker;
+use crate::systems::http::HttpClient;
 use crate::systems::last_slots::LastSlots;
 use crate::systems::observe::Watched;
 use history::Phase;
@@ -50,7 +50,7 @@ impl Told {
     async fn ask(&mut self) -> Option<Seen> {
         match self {
             Self::Own(address) => {
-                let status: Status = Asker::new(*address).get("/status", ANSWER_WITHIN).await.ok()?;
+                let status: Status = HttpClient::new(*address).get("/status", ANSWER_WITHIN).await.ok()?;
                 let (active, slot_out) = (status.active, Some(status.slot_out));
                 Some(Seen { active, slot_out, status: Some(status) })
             }
@@ -62,7 +62,7 @@ impl Told {
     }
 }
 
-/// The teller of the five phases.
+/// Prints the five phases of a recovery.
 #[derive(Debug)]
 pub(crate) struct Story {
     nodes: BTreeMap<String, Told>,
@@ -108,29 +108,29 @@ impl Story {
         }
     }
 
-    /// Tells one moment.
-    pub(crate) async fn tell(&mut self, screen: &Screen, moment: &Moment) {
-        match &moment.what {
-            What::Began(Phase::Load, _) => self.since = (moment.time_ns, moment.tally),
-            What::Ended(Phase::Recovery) => self.after(screen, moment),
-            What::Fault(fault) => match fault.stage {
-                Stage::Start => self.fault(screen, moment, fault).await,
-                Stage::End => self.way_back(screen, moment, fault).await,
+    /// Prints one event.
+    pub(crate) async fn print(&mut self, screen: &Screen, event: &RunEvent) {
+        match &event.kind {
+            RunEventKind::Began(Phase::Load, _) => self.since = (event.time_ns, event.tally),
+            RunEventKind::Ended(Phase::Recovery) => self.after(screen, event),
+            RunEventKind::Fault(fault) => match fault.stage {
+                Stage::Start => self.fault(screen, event, fault).await,
+                Stage::End => self.way_back(screen, event, fault).await,
                 Stage::Exit => {
                     screen.line(&format!("  {BAD}{}{BAD:#}: {}", fault.exit_in_words(), fault.shown()));
                 }
             },
-            What::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
-            What::Note(text) => screen.line(&format!("  {text}")),
-            What::Began(Phase::Warmup | Phase::Recovery | Phase::Final, _)
-            | What::Ended(Phase::Warmup | Phase::Load | Phase::Final)
-            | What::Over => {}
+            RunEventKind::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
+            RunEventKind::Note(text) => screen.line(&format!("  {text}")),
+            RunEventKind::Began(Phase::Warmup | Phase::Recovery | Phase::Final, _)
+            | RunEventKind::Ended(Phase::Warmup | Phase::Load | Phase::Final)
+            | RunEventKind::Over => {}
         }
     }
 
-    async fn fault(&mut self, screen: &Screen, moment: &Moment, fault: &FaultMoment) {
+    async fn fault(&mut self, screen: &Screen, event: &RunEvent, fault: &FaultNotice) {
         if self.chapter < 2 {
-            heading(screen, 1, "before the fault", &self.commands(moment));
+            heading(screen, 1, "before the fault", &self.commands(event));
             self.applied = self.last.before(fault.at_ns);
             let leads = self
                 .ask_all()
@@ -141,16 +141,16 @@ impl Story {
             if let Some(levels) = levels(&self.applied, &leads) {
                 screen.line(&format!("     {levels}"));
             }
-            self.begin(2, moment);
+            self.begin(2, event);
         }
         heading(screen, 2, &fault.label, &fault.shown());
-        self.since = (moment.time_ns, moment.tally);
+        self.since = (event.time_ns, event.tally);
     }
 
-    async fn way_back(&mut self, screen: &Screen, moment: &Moment, fault: &FaultMoment) {
+    async fn way_back(&mut self, screen: &Screen, event: &RunEvent, fault: &FaultNotice) {
         if self.chapter < 3 {
-            heading(screen, 3, "while it lasts", &self.commands(moment));
-            self.begin(3, moment);
+            heading(screen, 3, "while it lasts", &self.commands(event));
+            self.begin(3, event);
         }
         heading(screen, 4, &format!("the way back from: {}", fault.label), &fault.shown());
         for name in
@@ -162,21 +162,21 @@ impl Story {
         self.chapter = 4;
     }
 
-    fn after(&mut self, screen: &Screen, moment: &Moment) {
-        heading(screen, 5, "after it", &self.commands(moment));
-        self.begin(5, moment);
+    fn after(&mut self, screen: &Screen, event: &RunEvent) {
+        heading(screen, 5, "after it", &self.commands(event));
+        self.begin(5, event);
     }
 
-    fn begin(&mut self, chapter: u8, moment: &Moment) {
+    fn begin(&mut self, chapter: u8, event: &RunEvent) {
         self.chapter = chapter;
-        self.since = (moment.time_ns, moment.tally);
+        self.since = (event.time_ns, event.tally);
     }
 
     /// What became of the commands since the chapter began.
-    fn commands(&self, moment: &Moment) -> String {
+    fn commands(&self, event: &RunEvent) -> String {
         let (since_ns, before) = self.since;
-        let tally = moment.tally.since(before);
-        let seconds = (moment.time_ns.saturating_sub(since_ns)) as f64 / 1e9;
+        let tally = event.tally.since(before);
+        let seconds = (event.time_ns.saturating_sub(since_ns)) as f64 / 1e9;
         let rate = if seconds > 0.0 { tally.ok as f64 / seconds } else { 0.0 };
         let mut text = format!("{} commands succeeded in {seconds:.1} s ({rate:.0} a second)", tally.ok);
         let failed = tally.fail.saturating_sub(tally.precondition);

@@ -1,4 +1,4 @@
-//! Wrong input ends with exit code 2, the place and the remedy, before anything is started.
+//! Wrong input ends with exit code 2, the location and the remedy, before anything is started.
 
 use crate::support::{output, stderr, stdout, write_spec};
 use std::path::Path;
@@ -24,7 +24,7 @@ fn a_misspelt_key_is_shown_with_file_line_column_and_the_nearest_key() {
 }
 
 #[test]
-fn an_impossible_target_is_shown_with_its_place() {
+fn an_impossible_target_is_shown_with_its_location() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(
         folder.path(),
@@ -66,7 +66,7 @@ fn an_override_of_an_unknown_key_is_refused_with_the_nearest_one() {
 }
 
 #[test]
-fn a_bad_duration_is_shown_with_its_place() {
+fn a_bad_duration_is_shown_with_its_location() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "ten seconds", "");
     let text = refused(folder.path(), &["run", "short.toml"]);

@@ -27,7 +27,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     }
     assert!(
         files.len() > 20,
-        "only {} source files were found; this test looks in the wrong place",
+        "only {} source files were found; this test looks in the wrong folder",
         files.len()
     );
     files

@@ -176,7 +176,7 @@ fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_r
     }
     // More of them: BENCH_KILL_ROUNDS=50 cargo test --test it killed_at_any -- --nocapture
     let rounds = std::env::var("BENCH_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
-    let mut chance = ChaCha8Rng::seed_from_u64(7);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
     let before = surroundings();
     let mut killed = BTreeSet::new();
     let mut histories = 0;
@@ -187,7 +187,7 @@ fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_r
         write_spec(folder.path(), "60s", FAULTS);
         let mut child =
             start(folder.path(), &["run", "short.toml", "--seed", "3", "--out", "out"], temporary.path());
-        std::thread::sleep(Duration::from_millis(chance.random_range(0..2_500)));
+        std::thread::sleep(Duration::from_millis(rng.random_range(0..2_500)));
         let wanted = ["outer", "init", "inside"][round % 3];
         let all = marked(folder.path());
         let victim = all.iter().find(|(_, part, bench)| part == wanted && *bench);

@@ -12,9 +12,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): as many numbers as a plan needs, from one seed.
-struct Chance(u64);
+struct Rng(u64);
 
-impl Chance {
+impl Rng {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -38,7 +38,7 @@ const LOAD: u64 = 3000;
 
 /// A spec with a plan drawn from a seed.
 fn spec(seed: u64) -> String {
-    let mut chance = Chance(seed);
+    let mut rng = Rng(seed);
     let mut text = format!(
         "name = \"overlap-{seed}\"\n[cluster]\nsystem = \"paxos\"\nnodes = 3\nspares = 2\nnetwork = \"lab\"\n\
          disk = \"memory\"\ntcp-rto-max = \"1s\"\npaxos = {{ window = 50 }}\n\
@@ -46,11 +46,11 @@ fn spec(seed: u64) -> String {
          recovery = \"3s\"\ntimeout = \"500ms\"\nkeys = 3\nminimum-rate = 0\n"
     );
     let mut changes = 0;
-    let count = chance.between(4, 9);
+    let count = rng.between(4, 9);
     for index in 0..count {
         // The first ones go through all kinds, plan after plan, so that none is left out.
         let kinds = Kind::ALL.len() as u64;
-        let kind = if index < 2 { (seed * 2 + index) % kinds } else { chance.between(0, kinds) };
+        let kind = if index < 2 { (seed * 2 + index) % kinds } else { rng.between(0, kinds) };
         let entry = Kind::ALL[usize::try_from(kind).unwrap()].entry();
         let (kind, variants) = (entry.name, entry.examples);
         // Two spare nodes are enough for two changes at a time.
@@ -58,25 +58,25 @@ fn spec(seed: u64) -> String {
         if kind == "reconfigure" && changes > 1 {
             continue;
         }
-        let variant = chance.one_of(variants);
-        let at = chance.between(100, LOAD - 700);
+        let variant = rng.one_of(variants);
+        let at = rng.between(100, LOAD - 700);
         let _ = write!(text, "[[fault]]\nkind = \"{kind}\"\nat = \"{at}ms\"\n{variant}");
-        if kind != "reset" && chance.between(0, 8) > 0 {
-            let _ = writeln!(text, "for = \"{}ms\"", chance.between(150, (LOAD - at).min(1800)));
+        if kind != "reset" && rng.between(0, 8) > 0 {
+            let _ = writeln!(text, "for = \"{}ms\"", rng.between(150, (LOAD - at).min(1800)));
         }
-        let _ = writeln!(text, "{}", target(kind, variant, &mut chance));
+        let _ = writeln!(text, "{}", target(kind, variant, &mut rng));
     }
     text
 }
 
 /// Whom a fault of this kind is aimed at.
-fn target(kind: &str, variant: &str, chance: &mut Chance) -> String {
+fn target(kind: &str, variant: &str, rng: &mut Rng) -> String {
     let whom = match kind {
         "partition" | "one-way" | "restart-all" | "rolling-restart" => return String::new(),
         "reconfigure" if variant.contains("add") => return String::new(),
-        "reconfigure" => chance.one_of(&["\"random\"", "\"leader\"", "\"n2\""]),
-        "disk-swap" => chance.one_of(&["[\"n1\", \"n2\"]", "[\"n2\", \"n3\"]", "\"all\"", "\"majority\""]),
-        _ => chance.one_of(&[
+        "reconfigure" => rng.one_of(&["\"random\"", "\"leader\"", "\"n2\""]),
+        "disk-swap" => rng.one_of(&["[\"n1\", \"n2\"]", "[\"n2\", \"n3\"]", "\"all\"", "\"majority\""]),
+        _ => rng.one_of(&[
             "\"n1\"",
             "\"n2\"",
             "\"n3\"",

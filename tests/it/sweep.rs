@@ -84,11 +84,11 @@ fn an_interrupted_sweep_ends_with_130_and_reports_what_there_is() {
 }
 
 #[test]
-fn a_sweep_that_cannot_be_meant_is_refused_with_place_and_remedy() {
+fn a_sweep_that_cannot_be_meant_is_refused_with_location_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     write_unrecorded(folder.path(), "1s");
-    for (arguments, place, remedy) in [
+    for (arguments, location, remedy) in [
         (&["sweep", "short.toml"][..], "--over", "--over load.clients=1,64,256"),
         (&["sweep", "short.toml", "--over", "load.clients"], "--over load.clients", "write the key"),
         (&["sweep", "short.toml", "--over", "load.client=1,2"], "sweep over load.client=1", "\"clients\""),
@@ -107,7 +107,7 @@ fn a_sweep_that_cannot_be_meant_is_refused_with_place_and_remedy() {
         let refused = bench(folder.path()).env("PATH", "/nowhere").args(arguments).output().unwrap();
         let text = stderr(&refused);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {text}");
-        assert!(text.contains(place) && text.contains(remedy), "{arguments:?}: {text}");
+        assert!(text.contains(location) && text.contains(remedy), "{arguments:?}: {text}");
         assert!(!folder.path().join("results").exists(), "{arguments:?} wrote something");
     }
 }

@@ -33,8 +33,8 @@ impl Iterator for DueTimes {
         let seconds = match self.arrivals {
             Arrivals::Even => self.index as f64 / self.rate,
             Arrivals::Poisson => {
-                let chance: f64 = self.rng.random();
-                self.seconds -= (1.0 - chance).ln() / self.rate;
+                let uniform: f64 = self.rng.random();
+                self.seconds -= (1.0 - uniform).ln() / self.rate;
                 self.seconds
             }
         };

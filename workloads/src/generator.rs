@@ -188,10 +188,10 @@ impl Draft {
     /// Its micro-operations; every number is written once in the run, or drawn once if values are not unique.
     fn transaction(self) -> Operation {
         let write = if self.workload == Workload::ListAppend { "append" } else { "w" };
-        let steps = (0..).zip(self.steps.into_iter().flatten()).map(|(place, (key, writes))| {
+        let steps = (0..).zip(self.steps.into_iter().flatten()).map(|(index, (key, writes))| {
             let key = LoadSpec::key_name(key);
             if writes {
-                json!([write, key, self.number * STEPS as u64 + place])
+                json!([write, key, self.number * STEPS as u64 + index])
             } else {
                 json!(["r", key, null])
             }

@@ -93,8 +93,8 @@ pub(crate) fn share(client: u32, clients: u32, targets: usize, keys: &[u32]) -> 
     };
     let mut pairs = VecDeque::new();
     for pass in 0..targets {
-        for (place, key) in keys.iter().enumerate().filter(|(place, _)| place / targets % peers == rank) {
-            let target = (place + pass) % targets;
+        for (index, key) in keys.iter().enumerate().filter(|(index, _)| index / targets % peers == rank) {
+            let target = (index + pass) % targets;
             if own.contains(&target) {
                 pairs.push_back((*key, target));
             }

@@ -1,4 +1,4 @@
-//! The streams of chance of a load: one for each client, one for the arrivals of each phase.
+//! Seeds of the random generators of a load: one for each client, one for the arrivals of each phase.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};

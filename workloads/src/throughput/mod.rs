@@ -179,26 +179,26 @@ impl ThroughputMeter {
             resting = later;
             let mut begin: Vec<usize> = due.into_iter().map(|(_, client)| client).collect();
             for event in &events {
-                let (place, now) = (event.token().0, Instant::now());
-                match clients[place].go_on(&self.requests) {
+                let (index, now) = (event.token().0, Instant::now());
+                match clients[index].go_on(&self.requests) {
                     None => {}
                     Some(Ok(())) => {
-                        seen.succeed(now - clients[place].begun);
-                        begin.push(place);
+                        seen.succeed(now - clients[index].begun);
+                        begin.push(index);
                     }
                     Some(Err(error)) => {
                         seen.fail(error, 1);
-                        resting.push((now + REST, place));
+                        resting.push((now + REST, index));
                     }
                 }
             }
-            for place in begin {
-                match clients[place].begin(Instant::now(), &self.requests, poll.registry()) {
+            for index in begin {
+                match clients[index].begin(Instant::now(), &self.requests, poll.registry()) {
                     Ok(true) => {}
                     Ok(false) => busy -= 1,
                     Err(error) => {
                         seen.fail(error, 1);
-                        resting.push((Instant::now() + REST, place));
+                        resting.push((Instant::now() + REST, index));
                     }
                 }
             }

@@ -42,7 +42,7 @@ pub(super) struct Bounds {
 }
 
 /// A verdict in words.
-pub(super) struct Judged {
+pub(super) struct CheckReport {
     /// The check that was made.
     pub(super) check: &'static str,
     pub(super) answer: Answer,
@@ -50,38 +50,42 @@ pub(super) struct Judged {
     pub(super) evidence: Vec<String>,
     /// How it can be followed step by step, where that was asked for.
     pub(super) explanation: Vec<String>,
-    /// The order of each key that proves a valid verdict, where that was asked for: places of operations.
+    /// The order of each key that proves a valid verdict, where that was asked for: indices of operations.
     pub(super) orders: Option<Value>,
 }
 
-/// The model of this name, which `place` has named.
+/// The model of this name, which `location` names.
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn promise(model: &str, place: &str) -> Result<Promise, Failure> {
+pub(super) fn promise(model: &str, location: &str) -> Result<Promise, Failure> {
     model.parse().map_err(|error: UnknownPromise| {
         let explained = explain::own(&error.to_string());
-        let mut failure = Failure::usage(place, explained.reason);
+        let mut failure = Failure::usage(location, explained.reason);
         failure.help = explained.help;
         failure
     })
 }
 
 /// Judges operations.
-pub(super) fn judge(operations: &[Operation], promise: Promise, bounds: &Bounds) -> Judged {
-    let judged = match promise {
+pub(super) fn judge(operations: &[Operation], promise: Promise, bounds: &Bounds) -> CheckReport {
+    let report = match promise {
         Promise::Linearizable(model) => linearizable(operations, model, bounds),
         Promise::Transactions(workload) => transactional(operations, workload, bounds),
         Promise::Elements(kind) => by_elements(operations, kind, bounds),
     };
     if operations.is_empty() {
         // Nothing keeps every promise; whoever asks wants to know about a system.
-        return Judged { answer: Answer::Unknown, reason: "no operation was recorded".to_owned(), ..judged };
+        return CheckReport {
+            answer: Answer::Unknown,
+            reason: "no operation was recorded".to_owned(),
+            ..report
+        };
     }
-    judged
+    report
 }
 
-fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Judged {
+fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
@@ -91,20 +95,20 @@ fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Judg
     } else {
         (linearizability::check(operations, model, &limits), None)
     };
-    let mut judged = Judged::of_order(&verdict, operations, model, bounds.explain);
-    if let Some(orders) = orders.filter(|_| judged.answer == Answer::Valid) {
+    let mut report = CheckReport::of_order(&verdict, operations, model, bounds.explain);
+    if let Some(orders) = orders.filter(|_| report.answer == Answer::Valid) {
         if bounds.certify {
-            judged.confirm(operations, model, &orders);
+            report.confirm(operations, model, &orders);
         }
         if bounds.explain {
-            judged.explanation = tell(&orders, operations);
-            judged.orders = Some(json!(orders.orders));
+            report.explanation = tell(&orders, operations);
+            report.orders = Some(json!(orders.orders));
         }
     }
-    judged
+    report
 }
 
-fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) -> Judged {
+fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let options = Options::new(workload);
     let consistency = bounds.consistency.unwrap_or(options.model);
@@ -117,10 +121,17 @@ fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) 
     let drawn = verdict.anomalies.first().filter(|_| bounds.explain);
     let explanation = drawn.map_or_else(Vec::new, |anomaly| picture(operations, &anomaly.operations, None));
     let evidence = verdict.evidence();
-    Judged { check: "transactions", answer, reason: verdict.reason(), evidence, explanation, orders: None }
+    CheckReport {
+        check: "transactions",
+        answer,
+        reason: verdict.reason(),
+        evidence,
+        explanation,
+        orders: None,
+    }
 }
 
-fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> Judged {
+fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> CheckReport {
     let verdict = elements::check_with(kind, operations, &bounds.elements);
     let answer = match verdict.answer {
         elements::Answer::Valid => Answer::Valid,
@@ -128,7 +139,7 @@ fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> Judged 
         elements::Answer::Unknown => Answer::Unknown,
     };
     let drawn = verdict.findings.first().filter(|_| bounds.explain);
-    Judged {
+    CheckReport {
         check: verdict.kind.name(),
         answer,
         evidence: verdict.evidence(operations),
@@ -138,7 +149,7 @@ fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> Judged 
     }
 }
 
-impl Judged {
+impl CheckReport {
     fn of_order(verdict: &Verdict, operations: &[Operation], model: Model, explain: bool) -> Self {
         let (answer, reason, evidence, explanation) = match verdict {
             Verdict::Valid { keys, operations } => {
@@ -180,12 +191,12 @@ impl Judged {
 }
 
 /// Operations side by side in the order of their events.
-fn picture(operations: &[Operation], places: &[usize], odd: Option<usize>) -> Vec<String> {
-    let drawn = &places[..places.len().min(DRAWN)];
+fn picture(operations: &[Operation], indices: &[usize], odd: Option<usize>) -> Vec<String> {
+    let drawn = &indices[..indices.len().min(DRAWN)];
     let mut lines = vec!["in the order of their events (bars that overlap were concurrent):".to_owned()];
     lines.extend(lanes(operations, drawn, odd));
-    if places.len() > drawn.len() {
-        lines.push(format!("and {} more", places.len() - drawn.len()));
+    if indices.len() > drawn.len() {
+        lines.push(format!("and {} more", indices.len() - drawn.len()));
     }
     lines
 }
@@ -196,8 +207,8 @@ fn tell(orders: &Linearization, operations: &[Operation]) -> Vec<String> {
         let first = operations.get(*order.first()? as usize)?;
         let key =
             first.key.as_ref().map_or_else(|| "an order".to_owned(), |key| format!("an order on key {key}"));
-        let shown = order.iter().take(ORDER_TOLD).map(|place| {
-            let operation = &operations[*place as usize];
+        let shown = order.iter().take(ORDER_TOLD).map(|index| {
+            let operation = &operations[*index as usize];
             words::in_short(operation)
         });
         let shown = shown.collect::<Vec<_>>().join("; ");

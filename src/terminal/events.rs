@@ -1,4 +1,4 @@
-//! Tells what happens in a run, as it happens: phases, faults, and what they came to.
+//! Prints the events of a run while it goes on: phases, faults and their evidence.
 
 use super::progress::Progress;
 use super::story::Story;
@@ -12,37 +12,37 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// Letters of evidence that are shown of one fault.
 const SHOWN: usize = 90;
 
-/// Something worth telling, with the run's clock and its counts at that moment.
+/// Something that happened in a run, with the time and the counts of operations at that moment.
 #[derive(Debug, Clone)]
-pub(crate) struct Moment {
+pub(crate) struct RunEvent {
     /// Nanoseconds since the run's start.
     pub time_ns: u64,
     /// Operations completed so far.
     pub tally: Tally,
     /// What happened.
-    pub what: What,
+    pub kind: RunEventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone)]
-pub(crate) enum What {
-    /// A phase begins, to last this long; none where nobody knows.
+pub(crate) enum RunEventKind {
+    /// A phase begins, with its length where that is known.
     Began(Phase, Option<Duration>),
     /// A phase is over.
     Ended(Phase),
     /// The nemesis recorded something.
-    Fault(FaultMoment),
+    Fault(FaultNotice),
     /// The history is broken, in words.
     Broken(String),
     /// Something else in words.
     Note(String),
-    /// There is nothing more to tell.
+    /// No event follows.
     Over,
 }
 
 /// A record of the nemesis.
 #[derive(Debug, Clone)]
-pub(crate) struct FaultMoment {
+pub(crate) struct FaultNotice {
     /// The fault's number; none for an exit of a node that nobody killed.
     pub fault: Option<u64>,
     /// When it happened, in nanoseconds since the run's start: evidence takes its time after that.
@@ -74,7 +74,7 @@ pub(crate) enum Stage {
     Exit,
 }
 
-impl FaultMoment {
+impl FaultNotice {
     /// Reads an event of the nemesis; none if it is something else.
     pub(crate) fn read(event: &Event) -> Option<Self> {
         let (stage, change) = match FaultEvent::read(event)? {
@@ -150,50 +150,52 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-/// Tells moments until the last, in lines or as the story of a recovery.
-pub(crate) async fn tell(
+/// Prints events until [`RunEventKind::Over`], in lines or as the story of a recovery.
+pub(crate) async fn print_events(
     screen: Screen,
     progress: Progress,
-    mut moments: UnboundedReceiver<Moment>,
+    mut events: UnboundedReceiver<RunEvent>,
     mut story: Option<Story>,
 ) {
     let mut load_start = 0;
-    while let Some(moment) = moments.recv().await {
-        if let What::Over = moment.what {
+    while let Some(event) = events.recv().await {
+        if let RunEventKind::Over = event.kind {
             return;
         }
-        follow(&progress, &moment.what);
-        if let What::Began(Phase::Load, _) = moment.what {
-            load_start = moment.time_ns;
+        follow(&progress, &event.kind);
+        if let RunEventKind::Began(Phase::Load, _) = event.kind {
+            load_start = event.time_ns;
         }
         match &mut story {
-            Some(story) => story.tell(&screen, &moment).await,
-            None => plain(&screen, &moment, load_start),
+            Some(story) => story.print(&screen, &event).await,
+            None => plain(&screen, &event, load_start),
         }
     }
 }
 
 /// Keeps the live line up to date.
-fn follow(progress: &Progress, what: &What) {
-    match what {
-        What::Began(phase, length) => progress.phase(phase_name(*phase), *length),
-        What::Fault(fault) => match (fault.stage, fault.fault) {
+fn follow(progress: &Progress, kind: &RunEventKind) {
+    match kind {
+        RunEventKind::Began(phase, length) => progress.phase(phase_name(*phase), *length),
+        RunEventKind::Fault(fault) => match (fault.stage, fault.fault) {
             (Stage::Start, Some(number)) => progress.fault_began(number, &fault.label),
             (Stage::End, Some(number)) => progress.fault_ended(number),
             (Stage::Exit, _) | (_, None) => {}
         },
-        What::Ended(_) | What::Broken(_) | What::Note(_) | What::Over => {}
+        RunEventKind::Ended(_) | RunEventKind::Broken(_) | RunEventKind::Note(_) | RunEventKind::Over => {}
     }
 }
 
-fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
-    match &moment.what {
-        What::Began(phase, Some(length)) => {
+fn plain(screen: &Screen, event: &RunEvent, load_start: u64) {
+    match &event.kind {
+        RunEventKind::Began(phase, Some(length)) => {
             screen.line(&format!("  {STRONG}{}{STRONG:#} {}", phase_name(*phase), human(*length)));
         }
-        What::Began(phase, None) => screen.line(&format!("  {STRONG}{}{STRONG:#}", phase_name(*phase))),
-        What::Ended(_) | What::Over => {}
-        What::Fault(fault) => {
+        RunEventKind::Began(phase, None) => {
+            screen.line(&format!("  {STRONG}{}{STRONG:#}", phase_name(*phase)))
+        }
+        RunEventKind::Ended(_) | RunEventKind::Over => {}
+        RunEventKind::Fault(fault) => {
             let seconds = fault.at_ns.saturating_sub(load_start) as f64 / 1e9;
             let what = match fault.stage {
                 Stage::Start => fault.label.clone(),
@@ -202,14 +204,14 @@ fn plain(screen: &Screen, moment: &Moment, load_start: u64) {
             };
             screen.line(&format!("    {seconds:6.2} s  {what}  {FAINT}{}{FAINT:#}", fault.shown()));
         }
-        What::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
-        What::Note(text) => screen.line(&format!("  {text}")),
+        RunEventKind::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
+        RunEventKind::Note(text) => screen.line(&format!("  {text}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FaultMoment, Stage};
+    use super::{FaultNotice, Stage};
     use history::{Event, Kind, Process};
     use serde_json::json;
 
@@ -218,7 +220,7 @@ mod tests {
         let mut event = Event::new(Process::Nemesis, Kind::Info, "kill");
         event.value = json!({"fault": 2, "event": "start", "targets": ["n2"], "planned": 5,
             "evidence": ["pid 7 ended by signal 9"], "label": "kill leader (n2)"});
-        let fault = FaultMoment::read(&event).unwrap();
+        let fault = FaultNotice::read(&event).unwrap();
         assert_eq!(fault.stage, Stage::Start);
         assert_eq!((fault.fault, fault.label.as_str()), (Some(2), "kill leader (n2)"));
         assert_eq!(fault.shown(), "pid 7 ended by signal 9");
@@ -230,7 +232,7 @@ mod tests {
         let evidence =
             ["n1→n2, n2→n1: a probe got no answer in 100.0 ms", "n1→n2: 31 chunks (90 bytes) held"];
         event.value = json!({"fault": 1, "event": "start", "targets": ["n2"], "evidence": evidence});
-        let mut fault = FaultMoment::read(&event).unwrap();
+        let mut fault = FaultNotice::read(&event).unwrap();
         let text = "probes unanswered on 2 links; 31 chunks held (all of it in faults.csv)";
         assert_eq!(fault.shown(), text);
         fault.stage = Stage::End;
