@@ -17,7 +17,7 @@ use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::{Screen, human};
 use history::{Event, FaultEvent, Header, Phase, Recorder};
-use nemesis::{Exit, Mode, PlannedFault, Testbed};
+use nemesis::{Exit, Mode, PlannedFault};
 use report::VariantPlan;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,9 +35,9 @@ const LAST_WORDS: usize = 3;
 
 /// One variant, ready to run.
 pub(crate) struct VariantRun<'a> {
-    /// RunEventKind is run.
+    /// What is run.
     pub(crate) experiment: &'a Experiment,
-    /// RunEventKind was decided about it.
+    /// What was decided about it.
     pub(crate) plan: &'a VariantPlan,
     /// Its faults.
     pub(crate) faults: &'a [PlannedFault],
@@ -49,7 +49,7 @@ pub(crate) struct VariantRun<'a> {
     pub(crate) screen: &'a Screen,
     /// Cancelled by Ctrl-C, and at the first violation.
     pub(crate) halt: CancellationToken,
-    /// How it is told.
+    /// How its progress is printed.
     pub(crate) style: OutputStyle,
 }
 
@@ -60,13 +60,13 @@ impl VariantRun<'_> {
     /// # Errors
     /// When the bench could not do its work.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let (events, heard) = unbounded_channel();
-        let told = events.clone();
-        let watcher = move |event: &history::Event, tally| {
-            if let Some(fault) = FaultNotice::read(event) {
-                let event = RunEvent { time_ns: event.time, tally, kind: RunEventKind::Fault(fault) };
-                // A teller that is gone has nobody to tell it to.
-                let _ = told.send(event);
+        let (events, received) = unbounded_channel();
+        let faults = events.clone();
+        let watcher = move |recorded: &Event, tally| {
+            if let Some(fault) = FaultNotice::read(recorded) {
+                let event = RunEvent { time_ns: recorded.time, tally, kind: RunEventKind::Fault(fault) };
+                // Printing has ended if nobody receives; there is nothing to do then.
+                let _ = faults.send(event);
             }
         };
         let path = self.folder.join("history.jsonl");
@@ -81,7 +81,7 @@ impl VariantRun<'_> {
                 .map_err(|error| Failure::io(&path, &error))?;
         let events = EventSender::new(Arc::clone(&recorder), events);
         let log = PhaseLog::default();
-        let outcome = self.with_cluster(&recorder, &events, heard, &log, progress).await;
+        let outcome = self.with_cluster(&recorder, &events, received, &log, progress).await;
         let written = recorder.finish().map_err(|error| Failure::io(&path, &error));
         // Where the disk is full much fails, and all because of that.
         let outcome = written.and(outcome);
@@ -118,7 +118,7 @@ impl VariantRun<'_> {
         &self,
         recorder: &Arc<FileRecorder>,
         events: &EventSender,
-        heard: UnboundedReceiver<RunEvent>,
+        received: UnboundedReceiver<RunEvent>,
         log: &PhaseLog,
         progress: Progress,
     ) -> Result<(), Failure> {
@@ -131,73 +131,73 @@ impl VariantRun<'_> {
             OutputStyle::Lines => None,
             OutputStyle::Story => Some(Story::new(&cluster, self.halt.clone(), last.clone())),
         };
-        let teller = tokio::spawn(print_events(self.screen.clone(), progress, heard, story));
-        let outcome = self.with_load(&cluster, recorder, events, log, (begun, &last)).await;
+        let printer = tokio::spawn(print_events(self.screen.clone(), progress, received, story));
+        let live = LiveVariant { run: self, cluster: &cluster, recorder, events, log };
+        let outcome = live.load(begun, &last).await;
         let path = self.folder.join("links.csv");
         let counted =
             links::write(&path, &cluster.testbed.links()).map_err(|error| Failure::io(&path, &error));
         let stopped = cluster.stop().await;
         events.send(RunEventKind::Over);
-        // The teller only panics with a mistake of our own, which must not hide the outcome.
-        let _ = teller.await;
+        // Printing panics only by a mistake of our own, which must not hide the outcome.
+        let _ = printer.await;
         outcome.and(counted).and(stopped)
     }
+}
 
-    async fn with_load(
-        &self,
-        cluster: &Cluster,
-        recorder: &Arc<FileRecorder>,
-        events: &EventSender,
-        log: &PhaseLog,
-        (begun, last): (Instant, &LastSlots),
-    ) -> Result<(), Failure> {
-        let load = self.experiment.spec.load.clone();
-        let shared: Arc<dyn Recorder> = Arc::clone(recorder) as Arc<dyn Recorder>;
+/// A variant whose cluster runs.
+struct LiveVariant<'a> {
+    run: &'a VariantRun<'a>,
+    cluster: &'a Cluster,
+    recorder: &'a Arc<FileRecorder>,
+    events: &'a EventSender,
+    log: &'a PhaseLog,
+}
+
+impl LiveVariant<'_> {
+    /// Runs the load against a cluster that was started at `begun`, until the final reads are done.
+    async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
+        let Self { run, cluster, recorder, log, .. } = *self;
+        let load = run.experiment.spec.load.clone();
+        let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let adapter = cluster.api.adapter(&load);
-        let mut session = Session::with_adapter(load, self.header.seed, cluster.targets(), shared, adapter)
-            .map_err(|error| {
-            self.experiment.complaint(&format!("load.{}", error.field), &error.message)
-        })?;
-        let mut exits = cluster.testbed.take_exits().expect("nobody else asks for the exits of this lab");
+        let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
+            .map_err(|error| run.experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+        let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
         tokio::select! {
             // A node that ends at its start is the reason why the cluster does not serve.
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
-            () = self.halt.cancelled() => return Ok(()),
-            served = session.wait_until_serving(self.experiment.spec.cluster.start_within()) => {
-                if let Some(reason) = self.served(served, &cluster.testbed, events, begun)? {
+            () = run.halt.cancelled() => return Ok(()),
+            served = session.wait_until_serving(run.experiment.spec.cluster.start_within()) => {
+                if let Some(reason) = self.served(served, begun)? {
                     log.unserved(reason);
                     return Ok(());
                 }
             }
         }
-        let path = self.folder.join("samples.csv");
+        let path = run.folder.join("samples.csv");
         let sampler = Sampler::start(&path, cluster.watched(), recorder.start(), last)
             .map_err(|error| Failure::io(&path, &error))?;
-        let asked = if self.plan.check.agreement { &cluster.replicas[..] } else { &[] };
-        let gathering = decisions::Gathering::start(asked, &self.plan.spares, &self.folder)
-            .map_err(|error| Failure::io(&self.folder, &error))?;
+        let asked = if run.plan.check.agreement { &cluster.replicas[..] } else { &[] };
+        let gathering = decisions::Gathering::start(asked, &run.plan.spares, &run.folder)
+            .map_err(|error| Failure::io(&run.folder, &error))?;
         let outcome = tokio::select! {
-            never = record_exits(&mut exits, cluster, &self.folder, recorder) => match never {},
-            outcome = self.phases(cluster, &mut session, recorder, events, log) => outcome,
+            never = self.record_exits(&mut exits) => match never {},
+            outcome = self.phases(&mut session) => outcome,
         };
         if outcome.is_ok() && cluster.system == System::Paxos {
-            self.decisions(cluster, gathering, events).await;
+            self.decisions(gathering).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
         outcome.and(written)
     }
 
     /// Says how the start went. A cluster of the bench's own store that decides nothing is a result: its leaders may
-    /// preempt each other for ever. RunEventKind another system says instead of serving is why there is no load, and returned.
-    fn served(
-        &self,
-        served: Result<(), ServeError>,
-        testbed: &Testbed,
-        events: &EventSender,
-        begun: Instant,
-    ) -> Result<Option<String>, Failure> {
-        let nodes = self.plan.nodes.len() - self.plan.spares.len();
+    /// preempt each other for ever. What another system says instead of serving is why there is no load, and returned.
+    fn served(&self, served: Result<(), ServeError>, begun: Instant) -> Result<Option<String>, Failure> {
+        let (testbed, events) = (&self.cluster.testbed, self.events);
+        let nodes = self.run.plan.nodes.len() - self.run.plan.spares.len();
         match served {
             Ok(()) => {
                 let took = human(begun.elapsed());
@@ -217,14 +217,14 @@ impl VariantRun<'_> {
                 Ok(None)
             }
             Err(error @ ServeError::NotServing { .. })
-                if self.experiment.spec.cluster.system == System::Paxos =>
+                if self.run.experiment.spec.cluster.system == System::Paxos =>
             {
                 events.send(RunEventKind::Note(format!("{nodes} nodes are up, but {error}; going on")));
                 Ok(None)
             }
             Err(error @ ServeError::NotServing { .. }) => {
                 events.send(RunEventKind::Note(format!("{nodes} nodes are up, but {error}")));
-                let api = self.experiment.spec.cluster.api();
+                let api = self.run.experiment.spec.cluster.api();
                 Ok(Some(format!(
                     "{error}; check that its nodes speak the interface \"{}\" (cluster.api) and let everybody in, or give \
                      them more time with cluster.start-within",
@@ -232,43 +232,35 @@ impl VariantRun<'_> {
                 )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())
-                .help(format!("what the nodes printed is in {}", self.folder.join("nodes").display()))),
+                .help(format!("what the nodes printed is in {}", self.run.folder.join("nodes").display()))),
         }
     }
 
-    async fn phases(
-        &self,
-        cluster: &Cluster,
-        session: &mut Session,
-        recorder: &Arc<FileRecorder>,
-        events: &EventSender,
-        log: &PhaseLog,
-    ) -> Result<(), Failure> {
-        let load = &self.experiment.spec.load;
-        // RunEventKind could not be healed fails the run; how the system serves then is seen all the same.
+    async fn phases(&self, session: &mut Session) -> Result<(), Failure> {
+        let Self { run, cluster, events, log, .. } = *self;
+        let load = &run.experiment.spec.load;
+        // What could not be healed fails the run; how the system serves then is seen all the same.
         let mut healed = Ok(());
-        self.phase(session, Phase::Warmup, load.warmup, events, log).await?;
-        if !self.halt.is_cancelled() {
-            let (loaded, injected) = tokio::join!(
-                self.phase(session, Phase::Load, load.duration, events, log),
-                self.inject(cluster, recorder)
-            );
+        self.phase(session, Phase::Warmup, load.warmup).await?;
+        if !run.halt.is_cancelled() {
+            let (loaded, injected) =
+                tokio::join!(self.phase(session, Phase::Load, load.duration), self.inject());
             // Healed in any case: the fault that failed may be one of several.
             let left = cluster.testbed.heal_all().await.map_err(|error| testbed_failure(&error));
             loaded?;
             healed = injected.and(left.map(drop));
-            self.stay_down(cluster, recorder, events).await?;
+            self.stay_down().await?;
         }
-        if !self.halt.is_cancelled() {
-            self.phase(session, Phase::Recovery, load.recovery, events, log).await?;
+        if !run.halt.is_cancelled() {
+            self.phase(session, Phase::Recovery, load.recovery).await?;
         }
-        if !self.halt.is_cancelled() {
+        if !run.halt.is_cancelled() {
             tokio::select! {
                 () = tokio::time::sleep(QUIET) => {}
-                () = self.halt.cancelled() => return healed,
+                () = run.halt.cancelled() => return healed,
             }
             events.send(RunEventKind::Began(Phase::Final, None));
-            let report = session.final_reads(&self.halt).await;
+            let report = session.final_reads(&run.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
             if !report.missing.is_empty() && !report.cancelled {
                 let (missing, all) = (report.missing.len(), report.missing.len() as u64 + report.read);
@@ -280,31 +272,27 @@ impl VariantRun<'_> {
     }
 
     /// Starts nodes again that ended because of a fault that is over. Records and tells which nodes stay down.
-    async fn stay_down(
-        &self,
-        cluster: &Cluster,
-        recorder: &Arc<FileRecorder>,
-        events: &EventSender,
-    ) -> Result<(), Failure> {
-        let revival = cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
+    async fn stay_down(&self) -> Result<(), Failure> {
+        let revival = self.cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
         for line in revival.started {
-            events.send(RunEventKind::Note(line));
+            self.events.send(RunEventKind::Note(line));
         }
         for gone in revival.gone {
-            events.send(RunEventKind::Note(gone.to_string()));
-            recorder.record(gone.event());
+            self.events.send(RunEventKind::Note(gone.to_string()));
+            self.recorder.record(gone.event());
         }
         Ok(())
     }
 
     /// Carries out the planned faults; all are healed when this returns, also after an interruption.
-    async fn inject(&self, cluster: &Cluster, recorder: &Arc<FileRecorder>) -> Result<(), Failure> {
+    async fn inject(&self) -> Result<(), Failure> {
+        let Self { run, cluster, recorder, .. } = *self;
         let directory = Arc::new(cluster.leaders());
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let testbed = Arc::clone(&cluster.testbed);
-        let (at_most, halted) = (self.experiment.spec.budget.at_most, self.halt.cancelled());
+        let (at_most, halted) = (run.experiment.spec.budget.at_most, run.halt.cancelled());
         let records =
-            nemesis::run(self.faults, testbed, directory, shared, Instant::now(), at_most, halted).await;
+            nemesis::run(run.faults, testbed, directory, shared, Instant::now(), at_most, halted).await;
         let failed = |record: &&nemesis::FaultRecord| {
             record.started.is_some() && !record.healed && !record.beyond_help
         };
@@ -322,32 +310,27 @@ impl VariantRun<'_> {
     }
 
     /// One phase of load; nothing if it is to last no time.
-    async fn phase(
-        &self,
-        session: &mut Session,
-        phase: Phase,
-        length: Duration,
-        events: &EventSender,
-        log: &PhaseLog,
-    ) -> Result<(), Failure> {
+    async fn phase(&self, session: &mut Session, phase: Phase, length: Duration) -> Result<(), Failure> {
         if length.is_zero() {
             return Ok(());
         }
-        events.send(RunEventKind::Began(phase, Some(length)));
-        let PhaseReport { start_ns, end_ns, unsent, .. } = session
-            .run(phase, length, &self.halt)
-            .await
-            .map_err(|error| Failure::bench("load", error.to_string()))?;
-        log.ended(phase, start_ns, end_ns, unsent);
-        events.send(RunEventKind::Ended(phase));
+        self.events.send(RunEventKind::Began(phase, Some(length)));
+        let PhaseReport { start_ns, end_ns, unsent, .. } =
+            session
+                .run(phase, length, &self.run.halt)
+                .await
+                .map_err(|error| Failure::bench("load", error.to_string()))?;
+        self.log.ended(phase, start_ns, end_ns, unsent);
+        self.events.send(RunEventKind::Ended(phase));
         Ok(())
     }
 
-    /// RunEventKind every replica says was decided, for the check of agreement.
-    async fn decisions(&self, cluster: &Cluster, gathering: decisions::Gathering, events: &EventSender) {
+    /// What every replica says was decided, for the check of agreement.
+    async fn decisions(&self, gathering: decisions::Gathering) {
+        let Self { cluster, events, .. } = *self;
         let members: Vec<_> =
             cluster.replicas.iter().filter(|(name, _)| !cluster.is_spare(name)).cloned().collect();
-        let level = decisions::wait_until_level(&members, &self.halt).await;
+        let level = decisions::wait_until_level(&members, &self.run.halt).await;
         let mut counts = Vec::new();
         for (name, count) in gathering.finish().await {
             match count {
@@ -363,24 +346,19 @@ impl VariantRun<'_> {
         let level = if level { "" } else { " (the replicas are not level)" };
         events.send(RunEventKind::Note(format!("slots decided: {}{level}", counts.join(", "))));
     }
-}
 
-/// Records the ends of nodes that nobody killed, with the last words of each. Never returns.
-async fn record_exits(
-    exits: &mut UnboundedReceiver<Exit>,
-    cluster: &Cluster,
-    folder: &Path,
-    recorder: &Arc<FileRecorder>,
-) -> std::convert::Infallible {
-    while let Some(exit) = exits.recv().await {
-        let mut record = exit.record();
-        if is_full(folder) {
-            record.excuse = Some("the disk that holds the results is full".to_owned());
+    /// Records each exit of a node that the bench did not kill, with the last lines that it printed. Never returns.
+    async fn record_exits(&self, exits: &mut UnboundedReceiver<Exit>) -> std::convert::Infallible {
+        while let Some(exit) = exits.recv().await {
+            let mut record = exit.record();
+            if is_full(&self.run.folder) {
+                record.excuse = Some("the disk that holds the results is full".to_owned());
+            }
+            let words = self.cluster.last_words(&exit.node);
+            let last = words.len().saturating_sub(LAST_WORDS);
+            record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
+            self.recorder.record(FaultEvent::Exit(record).into());
         }
-        let words = cluster.last_words(&exit.node);
-        let last = words.len().saturating_sub(LAST_WORDS);
-        record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
-        recorder.record(FaultEvent::Exit(record).into());
+        std::future::pending().await
     }
-    std::future::pending().await
 }

@@ -32,6 +32,11 @@ pub(crate) struct Cluster {
     folder: PathBuf,
 }
 
+/// A seed for each node: with equal seeds, competing leaders would draw equal jitter and preempt each other for ever.
+fn node_seeds(run_seed: u64) -> impl Iterator<Item = u64> {
+    (0..).map(move |number: u64| run_seed.wrapping_mul(1_000).wrapping_add(number))
+}
+
 impl Cluster {
     /// Makes the lab and starts every member in `folder/nodes/<name>`. Does not wait until they serve.
     ///
@@ -61,9 +66,9 @@ impl Cluster {
         let replicas =
             addressed(&|node| cluster.system != System::Paxos || node.roles.contains(&Role::Replica));
         let secret = Secret::random();
-        for (number, node) in (0..).zip(&planned) {
+        for (node_seed, node) in node_seeds(seed).zip(&planned) {
             let command = match cluster.system {
-                System::Paxos => paxos::command(cluster, &testbed, node, folder, (number, seed), &secret)?,
+                System::Paxos => paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?,
                 System::Etcd | System::Command => foreign::command(cluster, &testbed, node, folder)?,
             };
             if node.spare {

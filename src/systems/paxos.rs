@@ -8,8 +8,8 @@ use node::config::{Member, NodeConfig, Secret};
 use std::fs;
 use std::path::Path;
 
-/// Writes a node's configuration, and says how to start it. `chance` is its number and the run's seed. The `secret` of the
-/// cluster stays out of the file, which is a part of the results.
+/// Writes a node's configuration, and returns the command that starts it. The `secret` of the cluster stays out of the
+/// file, which is part of the results.
 ///
 /// # Errors
 /// When the configuration cannot be written.
@@ -18,10 +18,9 @@ pub(super) fn command(
     testbed: &Testbed,
     node: &PlannedNode,
     folder: &Path,
-    chance: (u64, u64),
+    seed: u64,
     secret: &Secret,
 ) -> Result<ProcessCommand, Failure> {
-    let (number, seed) = chance;
     let (spares, members): (Vec<_>, Vec<_>) =
         cluster.planned_nodes().into_iter().partition(|planned| planned.spare);
     let address = |name: &str| testbed.peer_address(&node.name, name);
@@ -40,8 +39,7 @@ pub(super) fn command(
         secret: None,
         data: own.join("data"),
         clock: Some(clock.clone()),
-        // Nodes that jitter alike would never get out of each other's way.
-        seed: seed.wrapping_mul(1_000).wrapping_add(number),
+        seed,
         members: members.collect(),
         routes: others.map(|spare| (spare.name.clone(), address(&spare.name))).collect(),
         join: node.spare,
