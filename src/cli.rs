@@ -1,4 +1,4 @@
-//! The command line: what can be asked of the bench.
+//! The command line.
 
 use crate::flags::FaultFlags;
 use crate::spec::Wishes;
@@ -47,8 +47,8 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Make tables, pictures and report of a run again from its files
     Report(Report),
-    /// List the specs, workloads, faults, flaws and checks there are
-    List,
+    /// List the specs, workloads, faults, flaws and checks there are, or the keys of a spec
+    List(List),
     /// Say which faults this machine can inject, and what the others need
     Doctor,
     /// Print completions for a shell
@@ -87,7 +87,7 @@ pub(crate) struct Run {
     /// The spec: a TOML file, or the name of a built-in one (see `bench list`)
     #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
     pub spec: PathBuf,
-    /// Run each variant so many times, in turns; figures are medians with their ranges
+    /// Run each variant N times, in turns; figures are medians with their ranges
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
     /// The options every run has.
@@ -312,6 +312,14 @@ pub(crate) struct Report {
     /// Print one machine-readable summary on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// `bench list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Print the reference of every key of a spec: type, range, default and meaning
+    #[arg(long)]
+    pub keys: bool,
 }
 
 /// `bench node`.

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// What `at-most` can be, for messages and for the reference of keys.
+pub(crate) const AT_MOST: &str = "\"minority\", or how many nodes, such as 1";
+
 /// `at-most = "minority"`, or a number of nodes. Where nodes have roles, it holds for the nodes of each role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtMost {
@@ -145,7 +148,7 @@ impl<'de> Deserialize<'de> for AtMost {
             type Value = AtMost;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"minority\", or how many nodes, such as 1")
+                f.write_str(AT_MOST)
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<AtMost, E> {

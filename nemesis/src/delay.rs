@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,7 +12,7 @@ use std::time::Duration;
 const TAIL: u32 = 20;
 
 /// How draws are spread around the mean.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
     /// Evenly over mean ± jitter.
@@ -22,6 +23,9 @@ pub enum Distribution {
     /// Mostly a little below the mean, with a tail of up to twenty jitters above it.
     Pareto,
 }
+
+/// What a delay can be, for messages and for the reference of keys.
+pub(crate) const DELAY: &str = "a delay such as \"50ms\" or { mean = \"50ms\", jitter = \"10ms\" }";
 
 /// How much longer something takes. In specs also just the mean, `"50ms"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -103,7 +107,7 @@ impl<'de> Deserialize<'de> for Delay {
             type Value = Delay;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a delay such as \"50ms\" or { mean = \"50ms\", jitter = \"10ms\" }")
+                f.write_str(DELAY)
             }
 
             fn visit_str<E: de::Error>(self, mean: &str) -> Result<Delay, E> {

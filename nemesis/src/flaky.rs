@@ -8,6 +8,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u32);
 
+/// What a share can be, for messages and for the reference of keys.
+pub(crate) const SHARE: &str = "a share such as \"1%\" or 0.01";
+
 /// All of them.
 const ALL: u32 = 1_000_000;
 
@@ -53,7 +56,7 @@ impl<'de> Deserialize<'de> for Share {
             type Value = Share;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a share such as \"1%\" or 0.01")
+                f.write_str(SHARE)
             }
 
             fn visit_f64<E: de::Error>(self, fraction: f64) -> Result<Share, E> {

@@ -25,6 +25,7 @@ mod process;
 mod reexec;
 mod refusal;
 mod runner;
+mod schema;
 mod scope;
 mod select;
 mod spec;

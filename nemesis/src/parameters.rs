@@ -4,6 +4,7 @@ pub use crate::delay::{Delay, Distribution};
 use crate::flaky::{Flaky, Share};
 use crate::point::{After, Point};
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// Every key of a `[[fault]]` besides `kind`. Which of them a kind takes stands in its
 /// [entry](crate::Entry::keys), and is checked when the fault is planned, so that the reason can be given.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Parameters {
     /// Whom it happens to. For faults of links: the nodes whose links it hits; all when left out.
@@ -20,6 +21,7 @@ pub struct Parameters {
     /// When it starts, since the start of the load; with `every`: when it starts first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>")]
     pub at: Option<Duration>,
     /// In place of `at`: it starts when a logical point of the run is reached, for example `n2 decided 500`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,14 +32,17 @@ pub struct Parameters {
     /// It comes again and again, this long from start to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>")]
     pub every: Option<Duration>,
     /// With `every`: each start is later by an even draw from nothing to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>")]
     pub jitter: Option<Duration>,
     /// How long it lasts before it is healed; until the load ends when left out.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>")]
     pub lasts: Option<Duration>,
     /// `partition`: a named way to divide the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +65,7 @@ pub struct Parameters {
     /// `slow` and `strobe`: how long it takes from one standstill or jump ahead to the next; 100 ms when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>")]
     pub period: Option<Duration>,
     /// `delay`: how much longer each chunk of bytes takes, each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,7 +151,7 @@ impl Parameters {
 }
 
 /// Named ways to divide a cluster. Who falls on which side is drawn from the seed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// Two halves, the smaller one first; of an even number no side has a majority.
@@ -180,7 +186,7 @@ impl Shape {
 }
 
 /// What happens to the members of the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MemberChange {
     /// Spare nodes become members.
@@ -203,7 +209,7 @@ impl MemberChange {
 }
 
 /// What a cut link does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CutManner {
     /// Passes nothing, like a dead cable. With network = "proxy" it accepts, and keeps what was sent until it is healed.
@@ -212,6 +218,11 @@ pub enum CutManner {
     /// Answers with resets whatever is sent or dialled: what a firewall that rejects does.
     Refuse,
 }
+
+/// What a target can be, for messages and for the reference of keys.
+pub(crate) const TARGET: &str = "a target such as \"n1\" or \"random\", or a list of node names";
+/// What a rate can be, for messages and for the reference of keys.
+pub(crate) const BYTE_RATE: &str = "bytes a second, such as \"64KiB\", \"1MB\" or 65536";
 
 /// Whom a fault hits: a word (a node's name, `leader`, `random-replica`, `minority`, …) or a list of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,7 +264,7 @@ impl<'de> Deserialize<'de> for Target {
             type Value = Target;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a target such as \"n1\" or \"random\", or a list of node names")
+                f.write_str(TARGET)
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Target, E> {
@@ -273,14 +284,16 @@ impl<'de> Deserialize<'de> for Target {
 }
 
 /// `[cluster.links]`: what every link between nodes is like when no fault touches it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Links {
     /// What each chunk of bytes takes, each way.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration")]
     pub delay: Duration,
     /// The largest deviation from it; at most the delay.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration")]
     pub jitter: Duration,
 }
 
@@ -326,7 +339,7 @@ impl<'de> Deserialize<'de> for ByteRate {
             type Value = ByteRate;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes a second, such as \"64KiB\", \"1MB\" or 65536")
+                f.write_str(BYTE_RATE)
             }
 
             fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteRate, E> {

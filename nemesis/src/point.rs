@@ -1,5 +1,6 @@
 //! Logical points of a run: a fault may wait for one of them instead of a time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -120,14 +121,19 @@ impl<'de> Deserialize<'de> for Point {
     }
 }
 
+/// What `after` can be, for the reference of keys.
+const AFTER: &str = "a table such as { fault = 1, by = \"200ms\" }";
+
 /// `after = { fault = 1, by = "200ms" }`: so long after another fault was in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("title" = AFTER))]
 pub struct After {
     /// Which `[[fault]]` of the spec, counted from 1.
     pub fault: u32,
     /// How long after its start; at once when left out.
     #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration")]
     pub by: Duration,
 }
 

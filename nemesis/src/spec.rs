@@ -2,6 +2,7 @@
 
 use crate::fault::Kind;
 use crate::parameters::Parameters;
+use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, StringDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// One `[[fault]]`: its kind and its other keys, which are reached as fields of the fault itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FaultSpec {
-    /// What happens.
+    /// What happens. In brackets: the keys that the kind takes besides those that say when.
     pub kind: Kind,
     /// To whom, when, and how much.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a configuration is read before the node begins")]
 
 use crate::flaw::Flaw;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -144,7 +145,7 @@ impl Role {
 const WINDOW_MAX: u64 = 1_000_000;
 
 /// The options of the protocol: the section `[cluster.paxos]` of a spec.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct PaxosOptions {
     /// Whether leaders compete for every slot or watch the active one.
@@ -153,6 +154,7 @@ pub struct PaxosOptions {
     pub backoff: Backoff,
     /// WINDOW of the paper: how many slots may be proposed beyond the last applied one, and after how many a
     /// reconfiguration takes effect. The same on every node, for the life of the cluster; nodes refuse one another otherwise.
+    #[schemars(range(min = 1, max = WINDOW_MAX))]
     pub window: u64,
     /// How reads are answered when the request does not say.
     pub read: Read,
@@ -160,24 +162,30 @@ pub struct PaxosOptions {
     pub lease: Lease,
     /// Known mistakes to make, by name; for testing the bench itself.
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(extend("title" = "one name or a list of names"))]
     pub flaw: Vec<Flaw>,
     /// How often an unanswered message is sent again.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub resend: Duration,
     /// `monitor`: how often the active leader is pinged.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub ping: Duration,
     /// `monitor`: how long the active leader may be silent before it is preempted; up to four times as long where its answers
     /// come slowly or unevenly, and two pings where the connection from it broke.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub patience: Duration,
     /// Bytes of decided commands that a replica keeps, for others that fall behind and for `/decisions`; it
     /// hands its state to a replica that needs older ones.
     pub keep_bytes: u64,
     /// Bytes of log after which a node takes a snapshot, and removes what the snapshot replaces.
+    #[schemars(range(min = 1))]
     pub snapshot_bytes: u64,
     /// How long a client's command may stay undecided before the node answers "unknown".
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub deadline: Duration,
 }
 
@@ -241,7 +249,7 @@ impl PaxosOptions {
 }
 
 /// Whether leaders compete or take turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Leadership {
     /// Every leader always tries to be the active one (section 2; livelock is possible).
@@ -251,23 +259,27 @@ pub enum Leadership {
 }
 
 /// How long a preempted leader waits before its next scout: the policy and its numbers; fields that a policy does not use keep their defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Backoff {
     /// The policy.
     pub kind: BackoffKind,
     /// First wait; only `paxosmmc` goes below it.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration")]
     pub base: Duration,
     /// Longest wait.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration")]
     pub max: Duration,
     /// Whether the wait is drawn evenly from half of it to all of it.
     pub jitter: bool,
     /// `aimd`, `paxosmmc`: what the wait is multiplied by when preempted.
+    #[schemars(range(min = 1.0, max = 1000.0))]
     pub factor: f64,
     /// `aimd`, `paxosmmc`: what is subtracted when adopted.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration")]
     pub step: Duration,
 }
 
@@ -285,7 +297,7 @@ impl Default for Backoff {
 }
 
 /// The backoff policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackoffKind {
     /// Try again at once.
@@ -300,7 +312,7 @@ pub enum BackoffKind {
 }
 
 /// How a read is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Read {
     /// Through a slot of its own, like any command. Linearizable.
@@ -316,13 +328,15 @@ pub enum Read {
 }
 
 /// For how long a leader may answer reads alone, and how far clocks can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Lease {
     /// How long a lease lasts. It is renewed while reads come, and a new leader waits for its end.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub time: Duration,
     /// How much faster or slower than true time a node's clock may go, as a fraction of it.
+    #[schemars(range(min = 0.0, max = 0.5))]
     pub drift: f64,
 }
 

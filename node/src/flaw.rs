@@ -1,11 +1,12 @@
 //! The catalogue of flaws: known mistakes that a node makes on demand, so that the bench can prove that it finds them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// One known mistake. Off unless named; announced at start and in `/status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
     /// An acceptor starts with no promise after a restart.

@@ -1,6 +1,8 @@
-//! `bench list`: the specs, systems, workloads, faults, flaws and checks there are, a line each.
+//! `bench list`: the specs, systems, workloads, faults, flaws and checks, a line each; or the keys of a spec.
 
+use crate::cli::List;
 use crate::exit::Exit;
+use crate::spec::keys;
 use crate::spec::sections::System;
 use crate::spec::source::BUILT_IN;
 use crate::terminal::{STRONG, Screen};
@@ -30,9 +32,13 @@ const CHECKS: [(&str, &str); 10] = [
     ("complete", "the run came to its end; else unknown"),
 ];
 
-/// Prints the lists. A file that is no spec is left out.
-pub(crate) fn run() -> Exit {
+/// Prints the lists, or the reference of keys. A file that is no spec is left out.
+pub(crate) fn run(arguments: &List) -> Exit {
     let screen = Screen::new(false);
+    if arguments.keys {
+        screen.line(keys::page().trim_end());
+        return Exit::Valid;
+    }
     let specs = specs();
     let rows = specs.iter().map(|(path, about)| (path.as_str(), about.clone()));
     section(&screen, "specs (bench run SPEC)", rows);

@@ -2,6 +2,7 @@
 
 mod document;
 pub(crate) mod explain;
+pub(crate) mod keys;
 mod merged;
 mod overrides;
 mod path;

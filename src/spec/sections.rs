@@ -1,22 +1,32 @@
-//! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates they speak of.
+//! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates that use them.
 
 use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share};
 use node::config::{PaxosOptions, Role};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::{Api, LoadSpec};
 
+/// The largest number of nodes: more than this on one machine measure the machine.
+pub(super) const NODES_MAX: u32 = 50;
+/// The lowest first port of a cluster: ports below it need root.
+pub(super) const BASE_PORT_MIN: u16 = 1024;
+/// The highest first port of a cluster: the ports of all nodes fit above it.
+pub(super) const BASE_PORT_MAX: u16 = 64_000;
+
 /// A whole spec.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Spec {
-    /// Its name, and that of the folder its results go to.
+    /// The name of the experiment, and of the folder of its results: letters, digits, - and _.
     pub name: String,
-    /// What it is for, in a sentence or two.
+    /// The purpose of the experiment, in one or two sentences.
     #[serde(default)]
     pub about: String,
     /// The system under test.
@@ -24,34 +34,35 @@ pub(crate) struct Spec {
     pub cluster: Cluster,
     /// What the clients do.
     pub load: LoadSpec,
-    /// What is done to the system.
+    /// A fault; there may be many.
     #[serde(default, rename = "fault")]
     pub faults: Vec<FaultSpec>,
-    /// How much of it at once.
+    /// How many nodes the faults may take out at once.
     #[serde(default)]
     pub budget: Budget,
-    /// The same experiment with other values, one after another.
+    /// The same experiment with other values. Variants run one after another.
     #[serde(default, rename = "variant")]
     pub variants: Vec<Variant>,
     /// What `bench sweep` varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
-    /// What is checked beyond what always is.
+    /// Optional checks. Others, such as evidence and obligations, are always made.
     #[serde(default)]
     pub check: Check,
 }
 
 /// `[sweep]`: what `bench sweep` varies, unless the command line says otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Sweep {
     /// The dotted key that is varied, for example `load.clients`.
     pub over: String,
-    /// Its values, one after another.
+    /// The values of that key, measured one after another.
+    #[schemars(with = "Vec<serde_json::Value>")]
     pub values: Vec<toml::Value>,
-    /// How often everything is measured.
+    /// How often each value and variant is measured; figures are medians.
     pub rounds: u32,
-    /// Which variants are compared: each with the one whose multiple is told.
+    /// Which variants are compared: from the name of each to the one that it is divided by.
     pub compare: BTreeMap<String, String>,
 }
 
@@ -62,63 +73,68 @@ impl Default for Sweep {
 }
 
 /// `[budget]`: how much may be done to the system at once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Budget {
-    /// How many nodes may be down or cut off at once: "minority", or a number. Faults that would exceed it wait.
+    /// How many nodes may be down or cut off at once: "minority", or a number. A fault that would exceed it waits. Absent: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<AtMost>,
 }
 
 /// `[cluster]`: the system under test and where it runs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Cluster {
-    /// Which system.
+    /// The system under test.
     pub system: System,
-    /// Systems other than `paxos`: the program of a node. For etcd found in PATH where absent.
+    /// Systems other than `paxos`: the program of a node. Absent: `etcd` is searched in PATH; `command` needs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<PathBuf>,
-    /// Systems other than `paxos`: its arguments, for etcd after those that the bench gives. Words in braces stand for
-    /// the node's own: {name}, {number}, {address}, {ip}, {port}, {data}, {members}, {others}.
+    /// Systems other than `paxos`: the arguments of the program, for etcd after those that the bench gives. Words in braces
+    /// are replaced for each node: {name}, {number} (from 1), {address} (ip:port for clients), {ip}, {port}, {data} (its
+    /// folder), {members} (name=ip:port of all, with commas), {others} (the same without this node).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// System `command`: what its nodes speak with clients.
+    /// System `command`: the protocol that its nodes speak with clients. Absent: kv.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
-    /// How many nodes, each with every role; 3 where neither this nor `roles` is given.
+    /// The number of nodes, each with every role. Absent, and without `roles`: 3.
+    #[schemars(range(min = 1, max = NODES_MAX))]
     pub nodes: Option<u32>,
-    /// How many more nodes there are that are no members at first, for the fault `reconfigure` to add.
+    /// The number of nodes that are not members at first, for the fault `reconfigure` to add.
     #[serde(skip_serializing_if = "is_zero")]
     pub spares: u32,
-    /// Nodes with one role each, instead of `nodes`.
+    /// Instead of `nodes`: nodes with one role each.
     pub roles: Option<Roles>,
     /// How the nodes are connected.
     pub network: Network,
-    /// Where the nodes have their data.
+    /// Where the nodes keep their data.
     pub disk: Disk,
     /// What a power loss may take from a disk in memory: folders = "ordered" or "strict", write-back = "30s" or
     /// "never", tear = "sector" or "byte".
     #[serde(skip_serializing_if = "is_default")]
     pub disk_model: DiskModel,
-    /// The first of the ports the cluster listens on; free ones are looked for where it is absent.
+    /// The first port of the cluster. Absent: the bench finds free ports.
+    #[schemars(range(min = BASE_PORT_MIN, max = BASE_PORT_MAX))]
     pub base_port: Option<u16>,
-    /// The longest that TCP waits before it sends again in a lab; the kernel's two minutes where absent. Proxies lose
-    /// nothing that would be sent again.
+    /// In a lab: the longest time until TCP retransmits. Absent: the kernel's two minutes. Proxies lose no packets, so they
+    /// do not need it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>", extend("minimum" = "1s", "maximum" = "120s"))]
     pub tcp_rto_max: Option<Duration>,
-    /// How long the nodes may take from their start until one has applied a write and answered a read. Absent: 10 s for
-    /// the bench's own store, 20 s for others.
+    /// The time from the start of the nodes until one must have applied a write and answered a read. Absent: 10s for the
+    /// bench's own store, 20s for others.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[schemars(with = "Option<jiff::SignedDuration>")]
     pub start_within: Option<Duration>,
-    /// With network = "lab": whether every frame is written into cluster.pcapng, for Wireshark.
+    /// With network = "lab": whether every frame is written to cluster.pcapng, for Wireshark.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
-    /// What every link between nodes is like when no fault touches it.
+    /// Delay of every link between nodes while no fault acts on it.
     pub links: Links,
-    /// How the protocol behaves.
+    /// System `paxos`: options of the protocol.
     pub paxos: PaxosOptions,
 }
 
@@ -172,6 +188,21 @@ impl Serialize for System {
     }
 }
 
+impl JsonSchema for System {
+    fn schema_name() -> Cow<'static, str> {
+        "System".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words = Self::ALL.map(|system| json!({ "const": system.name(), "description": system.about() }));
+        json_schema!({ "oneOf": words })
+    }
+}
+
 impl<'de> Deserialize<'de> for System {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
@@ -184,14 +215,14 @@ impl<'de> Deserialize<'de> for System {
 }
 
 /// How many nodes there are of each role, where each node has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Roles {
-    /// `r1`, `r2`, …
+    /// The number of nodes that are replicas only: `r1`, `r2`, …
     pub replicas: u32,
-    /// `l1`, `l2`, …
+    /// The number of nodes that are leaders only: `l1`, `l2`, …
     pub leaders: u32,
-    /// `a1`, `a2`, …
+    /// The number of nodes that are acceptors only: `a1`, `a2`, …
     pub acceptors: u32,
 }
 
@@ -236,7 +267,7 @@ impl Cluster {
     /// The nodes in the order in which they are listed everywhere, spare ones last.
     pub(crate) fn planned_nodes(&self) -> Vec<PlannedNode> {
         let Some(roles) = self.roles else {
-            // What nodes of other systems do, nobody here knows.
+            // The bench does not know the roles of nodes of other systems.
             let all = match self.system {
                 System::Paxos => BTreeSet::from([Role::Replica, Role::Leader, Role::Acceptor]),
                 System::Etcd | System::Command => BTreeSet::new(),
@@ -277,27 +308,29 @@ pub(crate) fn role_name(role: Role) -> &'static str {
 }
 
 /// `[[variant]]`: the same experiment with other values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Variant {
-    /// Its name, and that of its folder.
+    /// The name of the variant, and of its folder.
     pub name: String,
-    /// Dotted keys and the values they get.
+    /// The keys that differ, as dotted keys or nested tables, with their values.
     #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>", extend("title" = "table of dotted keys and values"))]
     pub set: toml::Table,
 }
 
 /// `[check]`: what is checked beyond what always is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Check {
-    /// Whether the history must be linearizable, and how long that search may take.
+    /// Whether the history must be linearizable, and how long the search may take before the answer is unknown. Absent or
+    /// true: 60s.
     pub linearizable: Linearizable,
-    /// Whether the replicas' decisions must agree slot by slot.
+    /// Whether the decisions of the replicas must agree, slot by slot.
     pub agreement: bool,
-    /// Whether a variant ends as soon as its history is not linearizable.
+    /// Whether a variant ends at the first operation that makes its history not linearizable.
     pub stop_at_violation: bool,
-    /// The share of the written keys that may stay unread after the last heal.
+    /// The share of the written keys that may stay unread after the last fault is healed.
     pub unobserved: Share,
 }
 
@@ -327,6 +360,23 @@ impl Default for Linearizable {
     }
 }
 
+/// The values of the key `linearizable`, for messages and for the reference of keys.
+const LINEARIZABLE: &str = "true, false or { timeout = \"60s\" }";
+
+impl JsonSchema for Linearizable {
+    fn schema_name() -> Cow<'static, str> {
+        "Linearizable".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "title": LINEARIZABLE })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Timeout {
@@ -350,7 +400,7 @@ impl<'de> Deserialize<'de> for Linearizable {
             type Value = Linearizable;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true, false or { timeout = \"60s\" }")
+                f.write_str(LINEARIZABLE)
             }
 
             fn visit_bool<E: de::Error>(self, checked: bool) -> Result<Linearizable, E> {

@@ -1,17 +1,19 @@
-//! What a spec must also hold beyond its types; each complaint is brought back to its line.
+//! Checks of a spec beyond its types; each error names the line of the value.
 
 use super::merged::Merged;
 use super::path::KeyPath;
-use super::sections::{Cluster, Spec, System};
+use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Spec, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::foreign;
 use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
-/// More nodes than this on one machine measure the machine.
-const NODES_MAX: u32 = 50;
+/// What Linux takes as the longest wait of TCP.
+const TCP_RTO_MAX: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
 
 /// The names of the spec and of its variants, which become folders.
 pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
@@ -119,14 +121,14 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
         let what = "there are no packets to be captured; it needs network = \"lab\"";
         return Err(experiment.complaint("cluster.pcap", what));
     }
-    if let Some(wait) = cluster.tcp_rto_max.filter(|wait| !(1..=120).contains(&wait.as_secs())) {
+    if let Some(wait) = cluster.tcp_rto_max.filter(|wait| !TCP_RTO_MAX.contains(wait)) {
         let what = format!("{wait:?} is none that the kernel takes; it should be 1s to 120s");
         return Err(experiment.complaint("cluster.tcp-rto-max", &what));
     }
     if let Some(port) = cluster.base_port
-        && !(1024..=64_000).contains(&port)
+        && !(BASE_PORT_MIN..=BASE_PORT_MAX).contains(&port)
     {
-        let what = format!("{port} is no port to begin at; it should be 1024 to 64000");
+        let what = format!("{port} is no port to begin at; it should be {BASE_PORT_MIN} to {BASE_PORT_MAX}");
         return Err(experiment.complaint("cluster.base-port", &what));
     }
     Ok(())

@@ -43,7 +43,7 @@ pub(crate) enum RunEventKind {
 /// A record of the nemesis.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultNotice {
-    /// The fault's number; none for an exit of a node that nobody killed.
+    /// The fault's number; none for an exit that the bench did not cause.
     pub fault: Option<u64>,
     /// When it happened, in nanoseconds since the run's start: evidence takes its time after that.
     pub at_ns: u64,
@@ -70,7 +70,7 @@ pub(crate) enum Stage {
     Start,
     /// It is healed.
     End,
-    /// A node ended though nobody killed it.
+    /// A node ended, and the bench did not kill it.
     Exit,
 }
 

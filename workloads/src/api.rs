@@ -6,18 +6,19 @@ use crate::operation::Function;
 use crate::paxos::PaxosHttp;
 use crate::redis::RedisResp;
 use crate::spec::{LoadSpec, SpecError, Workload};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An interface that a system under test offers its clients.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
-    /// `/kv/{key}`, as the bench's own store has it: node/src/http/kv.rs.
+    /// JSON over HTTP, as the bench's own store speaks it: `workloads/protocol.md`.
     #[default]
     Kv,
-    /// The HTTP gateway of etcd, `/v3/kv/…`.
+    /// The HTTP gateway of etcd: `/v3/kv/…`.
     Etcd,
-    /// That of Redis (RESP).
+    /// The protocol of Redis: RESP.
     Redis,
 }
 

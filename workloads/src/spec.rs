@@ -1,7 +1,10 @@
 //! The section `[load]` of a spec: which operations, how many, how fast, from how many clients.
 
 use crate::operation::Function;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -21,58 +24,69 @@ const VALUE_MAX: u32 = 1 << 20;
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What the clients do: the section `[load]` of a spec. Every key has a default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct LoadSpec {
-    /// Which operations there are and what they mean.
+    /// The operations of the clients, and the model of the check.
     pub workload: Workload,
-    /// How many logical threads of operations; each has at most one operation open.
+    /// The number of clients; each has at most one operation open.
+    #[schemars(range(min = 1, max = CLIENTS_MAX))]
     pub clients: u32,
-    /// Operations a second over all clients (open loop). Absent: each client sends its next operation
-    /// as soon as the last one ended (closed loop).
+    /// Operations a second of all clients together (open loop). Absent: each client sends its next operation when the
+    /// last has ended (closed loop).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = RATE_MIN, max = RATE_MAX))]
     pub rate: Option<f64>,
-    /// Open loop: how the moments at which operations are due are spread.
+    /// With `rate`: the distribution of the times at which operations are due.
     pub arrivals: Arrivals,
-    /// How long the phase `load` lasts.
+    /// Length of the phase `load`, in which faults are injected.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("minimum" = "1ms", "maximum" = "168h"))]
     pub duration: Duration,
-    /// How long load runs before that; not in the statistics. May be 0.
+    /// Length of the load before that; it is not in the statistics.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("minimum" = "0s", "maximum" = "168h"))]
     pub warmup: Duration,
-    /// How long load runs on after everything was healed. May be 0.
+    /// Length of the load after every fault is healed; the system must serve again in it.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("minimum" = "0s", "maximum" = "168h"))]
     pub recovery: Duration,
-    /// How long an operation may take from its sending; then its outcome is unknown.
+    /// The time after which an unanswered operation ends with an unknown outcome.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("minimum" = "1ms", "maximum" = "168h"))]
     pub timeout: Duration,
-    /// After how long an unanswered command is sent again, to the next replica and under the same name, so
-    /// that a sound store applies it once. Absent: every operation is sent once.
+    /// The time after which an unanswered command is sent again, to the next replica and under the same name, so that a
+    /// sound store applies it once; less than `timeout`. Absent: every operation is sent once.
     #[serde(
         skip_serializing_if = "Option::is_none",
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
     )]
+    #[schemars(with = "Option<jiff::SignedDuration>", extend("exclusiveMinimum" = "0s"))]
     pub retry: Option<Duration>,
-    /// How many keys there are, named `k1`, `k2`, ….
+    /// The number of keys; they are named `k1`, `k2`, ….
+    #[schemars(range(min = 1, max = KEYS_MAX))]
     pub keys: u32,
-    /// How the keys are drawn.
+    /// The distribution from which keys are drawn.
     pub key_distribution: KeyDistribution,
-    /// Weight of each function, by name; a function that is not named is not used. Absent: the
-    /// workload's own mix, see [`Workload::default_mix`].
+    /// The weight of each function, for example `{ read = 3, write = 1 }`; a function that is not named is not used.
+    /// Absent: the mix of the workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<BTreeMap<String, u32>>,
-    /// Operations a second that must have succeeded, or the run proves nothing.
+    /// Operations a second that must succeed, or the verdict is unknown; at most `rate`.
+    #[schemars(range(min = 0.0))]
     pub minimum_rate: f64,
-    /// Whether every written value is written once in the whole run, so that a read tells which write it saw.
+    /// Whether each value is written once in the run, so that a read identifies the write that it saw.
     pub unique_values: bool,
-    /// Without unique values: how many different values are written, `0` to `values - 1`; 5 if absent.
+    /// With unique-values = false: the number of different values, `0` to `values - 1`. Absent: 5.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub values: Option<u32>,
-    /// Whether every operation is recorded and judged. If not, they are counted and timed by clients that take as
-    /// little of the processors as they can: for measurements of speed.
+    /// Whether every operation is recorded and checked. If false, operations are only counted and timed, by clients that
+    /// use little processor time: for measurements of speed with `bench sweep`.
     pub record: bool,
-    /// Without records, workload kv: the length of the values that are written, in bytes; 100 if absent.
+    /// With record = false and workload = "kv": the length of written values in bytes. Absent: 100.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = VALUE_MAX))]
     pub value_bytes: Option<u32>,
 }
 
@@ -192,6 +206,22 @@ impl Serialize for Workload {
     }
 }
 
+impl JsonSchema for Workload {
+    fn schema_name() -> Cow<'static, str> {
+        "Workload".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words =
+            Self::ALL.map(|workload| json!({ "const": workload.name(), "description": workload.about() }));
+        json_schema!({ "oneOf": words })
+    }
+}
+
 impl<'de> Deserialize<'de> for Workload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
@@ -199,7 +229,7 @@ impl<'de> Deserialize<'de> for Workload {
 }
 
 /// How the moments at which operations of an open loop are due are spread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arrivals {
     /// One every `1 / rate` seconds.
@@ -209,7 +239,7 @@ pub enum Arrivals {
 }
 
 /// How the keys are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyDistribution {
     /// Each key as often as any other.

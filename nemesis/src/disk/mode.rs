@@ -2,11 +2,12 @@
 
 use super::error::DiskError;
 use crate::network::{Mode, disk_can_be_mounted};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// `disk = …` of a spec: what was asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disk {
     /// In memory in a lab, where that works; else the results folder.

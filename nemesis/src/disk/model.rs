@@ -4,6 +4,7 @@
 //! crate says for each value which file system behaves so.
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -15,7 +16,7 @@ pub(crate) const SECTOR: usize = 512;
 pub(crate) const BLOCK: usize = 4096;
 
 /// What a power loss may take from a program.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct DiskModel {
     /// When names and lengths are durable.
@@ -27,7 +28,7 @@ pub struct DiskModel {
 }
 
 /// When names and lengths are durable.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Folders {
     /// A journal keeps them in order: any sync makes all earlier changes of names and lengths durable.
@@ -47,7 +48,7 @@ pub enum WriteBack {
 }
 
 /// Where a write can be torn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tear {
     /// Between sectors of 512 bytes.

@@ -2,10 +2,11 @@
 
 use super::lab;
 use super::mode::Mode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `network = …` of a spec: what was asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// A lab where it can be made, proxies where not.
