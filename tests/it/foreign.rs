@@ -1,16 +1,9 @@
-//! Systems that are not the bench's own, in a lab: etcd where there is one, and a program of these tests.
+//! Other systems in a lab: etcd, NATS and Redis where they are installed, and small programs.
 
-use crate::support::{lab_possible, lab_with_disks_possible, output, stderr, stdout, write_spec};
-use std::path::{Path, PathBuf};
-
-/// The etcd that these tests use: `BENCH_ETCD`, or the one in PATH.
-fn etcd() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("BENCH_ETCD") {
-        return Some(path.into());
-    }
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join("etcd")).find(|path| path.is_file())
-}
+use crate::support::{
+    etcd, lab_possible, lab_with_disks_possible, output, program, stderr, stdout, write_spec,
+};
+use std::path::Path;
 
 #[test]
 fn an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader() {
@@ -18,10 +11,7 @@ fn an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader() {
     if !lab_possible(test) {
         return;
     }
-    let Some(etcd) = etcd() else {
-        eprintln!("skipped {test}: there is no etcd in PATH, and BENCH_ETCD does not say where one is");
-        return;
-    };
+    let Some(etcd) = etcd(test) else { return };
     let folder = tempfile::tempdir().unwrap();
     let faults = "[[fault]]\nkind = \"partition\"\nshape = \"leader\"\nat = \"500ms\"\nfor = \"2s\"\n\
         [[fault]]\nkind = \"kill\"\ntarget = \"leader\"\nat = \"4s\"\nfor = \"1s\"\n";
@@ -42,10 +32,7 @@ fn etcd_survives_every_fault_that_it_should() {
     if !lab_with_disks_possible(test) {
         return;
     }
-    let Some(etcd) = etcd() else {
-        eprintln!("skipped {test}: there is no etcd in PATH, and BENCH_ETCD does not say where one is");
-        return;
-    };
+    let Some(etcd) = etcd(test) else { return };
     let folder = tempfile::tempdir().unwrap();
     let program = format!("cluster.program={}", etcd.display());
     let run = ["run", "etcd-faults", "--seed", "5", "--out", "out", "--set", &program];
@@ -61,12 +48,7 @@ fn nats_keeps_what_it_acknowledged_only_when_it_always_syncs() {
     if !lab_with_disks_possible(test) {
         return;
     }
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let missing = ["nats-server", "python3"]
-        .into_iter()
-        .find(|program| !std::env::split_paths(&folders).any(|folder| folder.join(program).exists()));
-    if let Some(missing) = missing {
-        eprintln!("skipped {test}: there is no {missing} in PATH");
+    if ["nats-server", "python3"].into_iter().any(|name| program(test, name).is_none()) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -82,15 +64,12 @@ fn nats_keeps_what_it_acknowledged_only_when_it_always_syncs() {
 }
 
 #[test]
-fn a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power_and_one_that_always_syncs_does_not()
- {
-    let test = "a_redis_that_syncs_every_second_loses_acknowledged_writes_with_its_power…";
+fn redis_keeps_acknowledged_writes_only_with_always() {
+    let test = "redis_keeps_acknowledged_writes_only_with_always";
     if !lab_with_disks_possible(test) {
         return;
     }
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&folders).any(|folder| folder.join("redis-server").exists()) {
-        eprintln!("skipped {test}: there is no redis-server in PATH");
+    if program(test, "redis-server").is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,9 @@
-//! What the tests of the binary share: starting it, and finding the processes it started.
+//! Shared by the tests of the binary: starting it, and finding the processes it started.
 
 pub(crate) mod deceiver;
+mod skipped;
+
+pub(crate) use skipped::{etcd, program, skip};
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -86,12 +89,6 @@ pub(crate) fn wait_for_exit(child: &mut std::process::Child) -> Option<i32> {
 pub(crate) fn load_events(history: &Path) -> usize {
     let text = std::fs::read_to_string(history).unwrap_or_default();
     text.lines().filter(|line| line.contains("\"phase\":\"load\"")).count()
-}
-
-/// Says aloud that a test cannot be done here, and fails it where everything is said to be there.
-pub(crate) fn skip(test: &str, reason: &str) {
-    assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{test} may not be skipped here: {reason}");
-    eprintln!("skipped {test}: {reason}");
 }
 
 /// Whether a lab can be made here, without which this test is skipped.
