@@ -21,6 +21,8 @@ mod newcomer;
 mod overlap;
 #[cfg(target_os = "linux")]
 mod power;
+#[cfg(unix)]
+mod protocol;
 #[cfg(target_os = "linux")]
 mod smoke;
 mod support;
