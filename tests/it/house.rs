@@ -1,4 +1,4 @@
-//! The rules of the house that a machine can keep: arrows between crates, file headers, lengths, paths in README.
+//! The rules of the house that a machine can keep: arrows between crates, file headers, lengths, paths in documents.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,19 +117,6 @@ fn no_file_is_longer_than_six_hundred_lines() {
 }
 
 #[test]
-fn no_block_of_plain_comments_is_longer_than_three_lines() {
-    for (path, text) in sources() {
-        let mut block = 0;
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim_start();
-            let plain = line.starts_with("//") && !line.starts_with("///") && !line.starts_with("//!");
-            block = if plain { block + 1 } else { 0 };
-            assert!(block <= 3, "{}:{} is the fourth line of a comment", path.display(), number + 1);
-        }
-    }
-}
-
-#[test]
 fn simulator_and_golden_scripts_leave_roles_to_the_core() {
     // What a shell would need for a copy of what the core does: the roles' own functions, and branches on flaws.
     let copies = [".handle(", ".take_up(", ".follow(", "Step::default", "Roles", "snapshot::encode", "Flaw::"];
@@ -144,36 +131,89 @@ fn simulator_and_golden_scripts_leave_roles_to_the_core() {
     assert!(looked_at > 5, "only {looked_at} files of the shells were found");
 }
 
-/// What stands in backquotes or as the target of a link, and looks like a path of this repository.
-fn paths_in(text: &str) -> BTreeSet<String> {
-    let quoted = text.split('`').skip(1).step_by(2).flat_map(str::split_whitespace);
-    let linked = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+/// Words in backquotes that look like paths of this repository.
+fn quoted_paths_in(text: &str) -> BTreeSet<String> {
     let tops =
         ["src/", "tests/", "node/", "nemesis/", "workloads/", "checker/", "results/", "Cargo.", ".ci/"];
+    // Blocks of code show what a reader will have, not what is here.
+    let prose: String = text.split("```").step_by(2).collect();
+    let quoted: Vec<&str> = prose.split('`').skip(1).step_by(2).flat_map(str::split_whitespace).collect();
     quoted
-        .chain(linked)
+        .into_iter()
         .filter(|path| tops.iter().any(|top| path.starts_with(top)))
-        .filter(|path| !path.contains(['<', '*', '…', '{']) && !path.starts_with("results/latest"))
+        .filter(|path| !path.contains(['<', '*', '…', '{', '#']) && !path.starts_with("results/latest"))
         .map(|path| path.trim_end_matches([',', '.', ':', ';']).to_owned())
         .collect()
 }
 
-#[test]
-fn every_path_that_a_readme_names_exists() {
-    let mut looked_at = 0;
-    for name in ["README.md", "results/README.md"] {
-        let Ok(text) = std::fs::read_to_string(root().join(name)) else { continue };
-        looked_at += 1;
-        for path in paths_in(&text) {
-            assert!(root().join(&path).exists(), "{name} names {path}, which is not there");
+/// Every Markdown document of the repository, by its path from the root.
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "results", "src", "tests", "node", "nemesis", "workloads", "checker", ".ci"];
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(root().join(&folder)) else { continue };
+        for entry in entries.map(Result::unwrap) {
+            let path = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir()
+                && !folder.as_os_str().is_empty()
+                && !path.starts_with("results")
+            {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                found.push(path);
+            }
         }
     }
-    assert!(looked_at > 0, "there is no README to look at");
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The targets of links that are files, from the folder of the document.
+fn links_in(text: &str) -> BTreeSet<String> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains(':')).map(str::to_owned).collect()
 }
 
 #[test]
-fn the_search_for_paths_finds_them() {
-    let text = "see `cargo run -- run workloads/smoke.toml` and [a picture](results/sample/latency.png), `results/<spec>/`";
-    let found = paths_in(text);
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["results/sample/latency.png", "workloads/smoke.toml"]);
+fn every_path_that_a_document_names_exists() {
+    let documents = documents();
+    assert!(documents.len() > 5, "only {documents:?} were found");
+    for name in documents {
+        let text = std::fs::read_to_string(root().join(&name)).unwrap();
+        let folder = root().join(name.parent().unwrap());
+        for link in links_in(&text) {
+            assert!(folder.join(&link).exists(), "{} links to {link}, which is not there", name.display());
+        }
+        if name.file_name().is_some_and(|name| name == "CHANGELOG.md") {
+            continue;
+        }
+        for path in quoted_paths_in(&text) {
+            let here = root().join(&path).exists() || folder.join(&path).exists();
+            assert!(here, "{} names {path}, which is not there", name.display());
+        }
+    }
+}
+
+#[test]
+fn workloads_page_lists_every_spec() {
+    let page = std::fs::read_to_string(root().join("workloads/README.md")).unwrap();
+    let listed = links_in(&page);
+    for folder in ["", "flaws/"] {
+        for entry in std::fs::read_dir(root().join("workloads").join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".toml") && name != "Cargo.toml" {
+                assert!(listed.contains(&format!("{folder}{name}")), "{folder}{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn search_for_paths_finds_them() {
+    let text = "see `cargo run -- run workloads/smoke.toml` and [a picture](results/sample/latency.png), \
+                `results/<spec>/`\n```\n`results/mine`\n```\n";
+    assert_eq!(quoted_paths_in(text).into_iter().collect::<Vec<_>>(), ["workloads/smoke.toml"]);
+    assert_eq!(links_in(text).into_iter().collect::<Vec<_>>(), ["results/sample/latency.png"]);
 }
