@@ -1,4 +1,4 @@
-//! The exit codes of the `bench` command, and which of several wins.
+//! The exit codes of the `bench` command, and the order in which one takes precedence over another.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What the command says when it cannot go on: the location, what is wrong there, and the remedy.
+//! An error that ends a command: its location, the reason, and the remedy.
 
 use crate::exit::Exit;
 use anstyle::{AnsiColor, Style};

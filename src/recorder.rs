@@ -1,4 +1,4 @@
-//! The history on disk as it happens: a file that is at most some milliseconds behind the run.
+//! Writes the history while the run goes on; the file is at most some milliseconds behind.
 
 use history::{Event, Header, Kind, Process, Recorder, write_event, write_header};
 use std::fs::File;
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// The longest time an event stays in this process before the operating system has it.
 const FLUSH_EVERY: Duration = Duration::from_millis(20);
 
-/// How long events are gathered before they are written together.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long events are collected before they are written together.
+const BATCH: Duration = Duration::from_millis(5);
 
 /// Called once, on the thread that writes, when the history cannot be written any further.
 pub(crate) type WhenCut = Box<dyn FnOnce() + Send>;
@@ -50,7 +50,7 @@ pub(crate) struct Tally {
     pub fail: u64,
     /// Those of them that were answered all the same: a compare-and-set that found another value.
     pub precondition: u64,
-    /// Nobody knows.
+    /// Operations with an unknown result.
     pub info: u64,
 }
 
@@ -196,7 +196,7 @@ fn write_events(
                     }
                 }
                 // In batches: to be woken for each event would cost more than to write it.
-                std::thread::sleep(GATHER);
+                std::thread::sleep(BATCH);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {

@@ -35,7 +35,7 @@ async def connect():
                     writer.write(b"PONG\r\n")
                 elif words[0] in ("MSG", "HMSG"):
                     body = (await reader.readexactly(int(words[-1]) + 2))[:-2]
-                    # A message with headers is what the server says where nobody answers.
+                    # The server sends a message with headers where there is no responder.
                     answer = None if words[0] == "HMSG" else json.loads(body)
                     future = waiting.pop(words[1], None)
                     if future and not future.done():

@@ -1,4 +1,4 @@
-//! `bench status`, `bench down` and `bench nemesis --attach`: what is asked of a cluster that `bench up` keeps.
+//! `bench status`, `bench down` and `bench nemesis --attach`: requests to a cluster that `bench up` keeps.
 
 use crate::cli::{Kept, Nemesis};
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ use report::brief_evidence;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Where `bench up` makes a folder for its cluster if nobody says otherwise.
+/// The default folder in which `bench up` makes the folder of its cluster.
 const KEPT: &str = "results/up";
 
 /// Says how the nodes of a cluster are. Valid if all of them answer.
@@ -56,7 +56,7 @@ pub(crate) fn down(arguments: &Kept) -> Result<Exit, Failure> {
 }
 
 /// Injects faults into a cluster that runs, at once, and waits until all of them are healed. Unknown if one left no
-/// evidence; nothing is judged, as nobody knows what was asked of the cluster.
+/// evidence; nothing is checked, because the operations on the cluster are not recorded.
 ///
 /// # Errors
 /// When no cluster is kept in the folder, or it cannot be hurt in this way.
@@ -149,7 +149,7 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             UnixListener::bind(folder.join(nemesis::SOCKET)).unwrap()
         };
-        // A socket that nobody listens at is what a killed bench leaves.
+        // A killed bench leaves a socket without a listener.
         drop(listen("a"));
         let _b = listen("b");
         assert_eq!(the_one_below(top.path()).unwrap(), top.path().join("b"));

@@ -1,4 +1,4 @@
-//! A verdict on the operations of a history in words, by whichever check knows the model.
+//! Checks the operations of a history by the model's own method, and reports the result in words.
 
 use crate::failure::Failure;
 use crate::run::judge;
@@ -23,8 +23,8 @@ const MEMORY: usize = 400_000_000;
 const SHOWN: usize = 12;
 /// Operations that are drawn, and keys and operations of an order that are written out, where all is explained.
 const DRAWN: usize = 60;
-const KEYS_TOLD: usize = 10;
-const ORDER_TOLD: usize = 12;
+const KEYS_SHOWN: usize = 10;
+const ORDER_SHOWN: usize = 12;
 
 /// How much a search may take, and how much is asked of the history.
 pub(super) struct Bounds {
@@ -203,22 +203,22 @@ fn picture(operations: &[Operation], indices: &[usize], odd: Option<usize>) -> V
 
 /// The beginning of the order of each key.
 fn tell(orders: &Linearization, operations: &[Operation]) -> Vec<String> {
-    let told = orders.orders.iter().filter_map(|order| {
+    let lines = orders.orders.iter().filter_map(|order| {
         let first = operations.get(*order.first()? as usize)?;
         let key =
             first.key.as_ref().map_or_else(|| "an order".to_owned(), |key| format!("an order on key {key}"));
-        let shown = order.iter().take(ORDER_TOLD).map(|index| {
+        let shown = order.iter().take(ORDER_SHOWN).map(|index| {
             let operation = &operations[*index as usize];
             words::in_short(operation)
         });
         let shown = shown.collect::<Vec<_>>().join("; ");
-        let more = order.len().saturating_sub(ORDER_TOLD);
+        let more = order.len().saturating_sub(ORDER_SHOWN);
         let more =
             if more > 0 { format!("; … {more} more, all of them with --json") } else { String::new() };
         Some(format!("{key} that explains every result: {shown}{more}"))
     });
-    let mut lines: Vec<String> = told.take(KEYS_TOLD).collect();
-    if let Some(more) = orders.orders.len().checked_sub(KEYS_TOLD).filter(|more| *more > 0) {
+    let mut lines: Vec<String> = lines.take(KEYS_SHOWN).collect();
+    if let Some(more) = orders.orders.len().checked_sub(KEYS_SHOWN).filter(|more| *more > 0) {
         lines.push(format!("and {more} more keys, all of them with --json"));
     }
     lines

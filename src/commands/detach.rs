@@ -1,4 +1,4 @@
-//! `bench up --detach`: the cluster is kept by a process of its own in the background, which says when it is up.
+//! `bench up --detach`: a process in the background keeps the cluster, and reports when it is up.
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// What the process in the background is told by; nobody types it.
+/// The hidden argument of the process in the background.
 const BACKGROUND: &str = "--in-background";
 /// What it writes once the cluster is up, before the path of its folder.
 const UP: &str = "up: ";
@@ -36,7 +36,7 @@ pub(super) fn start(screen: &Screen, json: bool) -> Result<Exit, Failure> {
     let complaints = child.stderr.take().map(|stderr| {
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // Nobody may listen any more.
+                // The terminal may be closed.
                 let _ = writeln!(io::stderr(), "{line}");
             }
         })
@@ -76,7 +76,7 @@ pub(super) fn leave_terminal() {
 /// Says that the cluster is up; from then on everything is written into the log in its folder.
 ///
 /// # Errors
-/// When nobody waits for it any more, or there can be no log.
+/// When the waiting process has gone, or the log cannot be made.
 pub(super) fn announce(folder: &Path) -> io::Result<()> {
     let log = OpenOptions::new().create(true).append(true).open(folder.join(LOG))?;
     let mut stdout = io::stdout();

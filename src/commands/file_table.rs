@@ -1,4 +1,4 @@
-//! The answers on many history files: a line each, and how many there are of each.
+//! The table of `bench check` on many files: a line for each, and the count of each answer.
 
 use super::check::Checked;
 use crate::terminal::{BAD, STRONG, Screen, summary};

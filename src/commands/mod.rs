@@ -1,4 +1,4 @@
-//! One file per subcommand; each returns how the command ends.
+//! One file per subcommand; each returns the exit code.
 
 pub(crate) mod attach;
 pub(crate) mod check;

@@ -1,4 +1,4 @@
-//! `bench nemesis`: chosen faults in the middle of a standard load, told as a story in five phases.
+//! `bench nemesis`: chosen faults in the middle of a standard load, reported in five phases.
 
 use crate::cli::Nemesis;
 use crate::exit::Exit;
@@ -83,7 +83,7 @@ fn make_room(table: &mut Table, at: Duration, faults: &[FaultSpec]) {
     }
 }
 
-/// Its rank among the faults that were asked for together: first what silences nobody, and last what silences all.
+/// Its rank among the faults that were asked for together: first faults after which all nodes answer, last those of all nodes.
 fn turn(fault: &FaultSpec) -> u32 {
     let everybody = fault.kind.entry().whole_cluster
         || fault.target.as_ref().is_some_and(|target| target.to_string() == "all");

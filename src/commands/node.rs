@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use node::NodeError;
 use node::config::NodeConfig;
 
-/// Runs the node until it is told to stop.
+/// Runs the node until it gets SIGTERM.
 ///
 /// # Errors
 /// When its configuration is wrong (exit code 2), or when it cannot go on (4).

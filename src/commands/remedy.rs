@@ -1,4 +1,4 @@
-//! The one line that would let this machine inject the faults it cannot.
+//! A command that enables the faults which this machine cannot inject.
 
 use std::path::Path;
 

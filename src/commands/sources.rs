@@ -1,4 +1,4 @@
-//! The histories that the arguments of `bench check` mean: files, folders of them, and reports of other tools.
+//! The histories that the arguments of `bench check` name: files, folders, and reports of other tools.
 
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};

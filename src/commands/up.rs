@@ -1,4 +1,4 @@
-//! `bench up`: starts a cluster and keeps it until it is told to stop, or interrupted.
+//! `bench up`: starts a cluster and keeps it until `bench down` or an interrupt.
 
 use super::detach;
 use crate::cli::Up;
@@ -109,7 +109,7 @@ async fn keep(
     let shown = folder.shown();
     let listener = listen(&shown.join(SOCKET))?;
     let cluster = Cluster::start(experiment, &folder.path, seed).await?;
-    let mut exits = cluster.testbed.take_exits().expect("nobody else asks for the exits of this lab");
+    let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
     let kept = Arc::new(Kept {
         leaders: cluster.leaders(),
         folder: shown.clone(),
@@ -136,7 +136,10 @@ async fn keep(
     let announced = if in_background { detach::announce(&folder.path) } else { Ok(()) };
     let outcome = loop {
         if let Err(error) = announced {
-            break Err(Failure::bench("bench up --detach", format!("nobody waits for the cluster: {error}")));
+            break Err(Failure::bench(
+                "bench up --detach",
+                format!("the process that waits for the cluster has gone: {error}"),
+            ));
         }
         tokio::select! {
             connected = listener.accept() => match connected {
@@ -274,8 +277,8 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
 /// Carries faults out and tells them as they come.
 async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &mut OwnedWriteHalf) -> Reply {
     let _alone = kept.nemesis.lock().await;
-    let (events, mut told) = unbounded_channel();
-    let recorder = Arc::new(Told { began: Instant::now(), events });
+    let (events, mut received) = unbounded_channel();
+    let recorder = Arc::new(Forward { began: Instant::now(), events });
     let testbed = Arc::clone(&kept.cluster.testbed);
     let directory = Arc::new(kept.cluster.leaders());
     let run = tokio::spawn(async move {
@@ -283,7 +286,7 @@ async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &
             .await
     });
     // It ends with the recorder, which the run drops.
-    while let Some(event) = told.recv().await {
+    while let Some(event) = received.recv().await {
         let _ = say(stream, &Reply::Event { event: Box::new(event) }).await;
     }
     let records = run.await.unwrap_or_default();
@@ -293,16 +296,16 @@ async fn inject(kept: &Arc<Kept>, planned: Vec<nemesis::PlannedFault>, stream: &
 }
 
 /// Hands events on as they are recorded.
-struct Told {
+struct Forward {
     began: Instant,
     events: UnboundedSender<Event>,
 }
 
-impl Recorder for Told {
+impl Recorder for Forward {
     fn record(&self, mut event: Event) -> u64 {
         let time = self.now_ns();
         event.time = time;
-        // Nobody may listen any more.
+        // The receiver may be gone.
         let _ = self.events.send(event);
         time
     }

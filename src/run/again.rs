@@ -1,4 +1,4 @@
-//! The command that does a run again, as it can be typed in the folder of its results.
+//! The command that repeats a run, ready to be typed in the folder of its results.
 
 use crate::spec::Loaded;
 use crate::spec::sections::System;

@@ -1,4 +1,4 @@
-//! The folder of a run: where it is, what is written into it before the start, and the link to the latest.
+//! The folder of a run: its path, the files written before the start, and the link `results/latest`.
 
 use crate::failure::Failure;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Where results go if nobody says otherwise, under the folder the bench was started in.
+/// The default folder of results, under the folder the bench was started in.
 const RESULTS: &str = "results";
 
 /// Whether `results/latest` points to a new folder from now on: to the results of a run, not to a cluster that is kept.

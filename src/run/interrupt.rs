@@ -1,4 +1,4 @@
-//! Ctrl-C and the end of the terminal: the first heals, stops and judges; the second ends the bench at once.
+//! Interrupts: the first heals, stops and checks; the second ends the bench at once.
 
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! A run with network = "lab" happens in a second process of the bench, inside namespaces that end with it.
+//! With network = "lab" a run happens in a second process of the bench, inside namespaces that end with it.
 
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! The machine a run ran on, in words.
+//! A description of the machine that a run ran on.
 
 /// For example `2 cores, 4 GiB, Linux 6.18.0 x86_64`.
 pub(crate) fn describe() -> String {

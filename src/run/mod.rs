@@ -112,7 +112,7 @@ fn refuse_unrecorded(loaded: &Loaded) -> Result<(), Failure> {
     })
 }
 
-/// Runs every experiment of a spec into this folder and judges them, without a word: a point of a sweep.
+/// Runs every experiment of a spec into this folder and checks them, without output: a point of a sweep.
 ///
 /// # Errors
 /// When the bench could not do its work.

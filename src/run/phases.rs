@@ -26,7 +26,7 @@ impl EventSender {
     /// Sends an event that happens now.
     pub(crate) fn send(&self, kind: RunEventKind) {
         let event = RunEvent { time_ns: self.recorder.now_ns(), tally: self.recorder.tally(), kind };
-        // Printing has ended if nobody receives; there is nothing to do then.
+        // An error means that printing has ended; there is nothing to do then.
         let _ = self.events.send(event);
     }
 }

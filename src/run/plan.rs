@@ -1,4 +1,4 @@
-//! Decides everything about a run before it starts, and writes it down as a plan.
+//! Decides everything about a run before it starts, and writes it into `plan.json`.
 
 use super::machine;
 use crate::failure::Failure;
@@ -34,7 +34,7 @@ impl Decided {
     }
 }
 
-/// Decides every experiment of a spec from the seed, each so many times. All variants of a round get the same seed:
+/// Decides every experiment of a spec from the seed, each as often as there are rounds. All variants of a round get the same seed:
 /// they differ in what they set and in nothing else.
 ///
 /// # Errors
@@ -137,7 +137,7 @@ fn functions(experiment: &Experiment) -> Result<Vec<String>, Failure> {
 /// More bytes than this for each operation no link carries in an ordinary load, whose values are small.
 const BYTES_AN_OPERATION: f64 = 10_240.0;
 
-/// Why a fault hardly matters under so many operations a second; none if it may.
+/// Why a fault hardly matters under a load of this rate; none if it may.
 fn remark(planned: &PlannedFault, rate: Option<f64>) -> Option<String> {
     let bytes = planned.byte_rate()?;
     let most = rate? * BYTES_AN_OPERATION;

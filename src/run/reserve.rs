@@ -1,4 +1,4 @@
-//! Room on the disk that is kept free for the end of a run, which must be told also where the disk is full.
+//! Space on the disk that is reserved for the end of a run, whose results must be written even to a full disk.
 
 use std::fs::File;
 use std::io::{self, Write};

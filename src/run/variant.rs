@@ -65,7 +65,7 @@ impl VariantRun<'_> {
         let watcher = move |recorded: &Event, tally| {
             if let Some(fault) = FaultNotice::read(recorded) {
                 let event = RunEvent { time_ns: recorded.time, tally, kind: RunEventKind::Fault(fault) };
-                // Printing has ended if nobody receives; there is nothing to do then.
+                // An error means that printing has ended; there is nothing to do then.
                 let _ = faults.send(event);
             }
         };
@@ -180,14 +180,14 @@ impl LiveVariant<'_> {
         let sampler = Sampler::start(&path, cluster.watched(), recorder.start(), last)
             .map_err(|error| Failure::io(&path, &error))?;
         let asked = if run.plan.check.agreement { &cluster.replicas[..] } else { &[] };
-        let gathering = decisions::Gathering::start(asked, &run.plan.spares, &run.folder)
+        let collection = decisions::Collection::start(asked, &run.plan.spares, &run.folder)
             .map_err(|error| Failure::io(&run.folder, &error))?;
         let outcome = tokio::select! {
             never = self.record_exits(&mut exits) => match never {},
             outcome = self.phases(&mut session) => outcome,
         };
         if outcome.is_ok() && cluster.system == System::Paxos {
-            self.decisions(gathering).await;
+            self.decisions(collection).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
         outcome.and(written)
@@ -326,13 +326,13 @@ impl LiveVariant<'_> {
     }
 
     /// What every replica says was decided, for the check of agreement.
-    async fn decisions(&self, gathering: decisions::Gathering) {
+    async fn decisions(&self, collection: decisions::Collection) {
         let Self { cluster, events, .. } = *self;
         let members: Vec<_> =
             cluster.replicas.iter().filter(|(name, _)| !cluster.is_spare(name)).cloned().collect();
         let level = decisions::wait_until_level(&members, &self.run.halt).await;
         let mut counts = Vec::new();
-        for (name, count) in gathering.finish().await {
+        for (name, count) in collection.finish().await {
             match count {
                 Ok(count) => counts.push(format!("{name} {count}")),
                 Err(error) => {

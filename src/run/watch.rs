@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// How often the events that came in are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often the live line learns how far the history was followed.
-const TELL_EVERY: Duration = Duration::from_millis(200);
+const SHOW_EVERY: Duration = Duration::from_millis(200);
 /// How long the file may take to contain an event that was seen.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 /// How long a suspicion may be searched for an order that explains it after all.
@@ -66,12 +66,12 @@ impl Watch {
 impl Watching {
     fn follow(&self, events: &Receiver<Event>) -> Option<String> {
         let mut follower = Follower::new(self.model);
-        let mut told = Instant::now();
+        let mut shown = Instant::now();
         let mut load_start = None;
         loop {
             // In batches: to be woken for each event would cost more than to look at it.
             std::thread::sleep(LOOK_EVERY);
-            let first = match events.recv_timeout(TELL_EVERY) {
+            let first = match events.recv_timeout(SHOW_EVERY) {
                 Ok(event) => Some(event),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return None,
@@ -85,11 +85,11 @@ impl Watching {
             if let Some(last) = last {
                 return self.found(&follower.progress(), &last, load_start);
             }
-            if told.elapsed() >= TELL_EVERY {
+            if shown.elapsed() >= SHOW_EVERY {
                 if let (Followed::Valid { until_ns }, Some(start)) = (follower.progress(), load_start) {
                     self.progress.valid_until(until_ns.saturating_sub(start));
                 }
-                told = Instant::now();
+                shown = Instant::now();
             }
         }
     }
@@ -115,7 +115,7 @@ impl Watching {
         }
         let when = when(violation.time_ns, load_start);
         let on = violation.key.as_ref().map_or_else(String::new, |key| format!(" on key {key}"));
-        let odd = if last.time == violation.time_ns { told(last) } else { String::new() };
+        let odd = if last.time == violation.time_ns { returned(last) } else { String::new() };
         let text = format!("no order of the operations{on} explains what completed {when}{odd}");
         let what = if self.halt.is_some() {
             format!("{text}; the variant stops here (--set check.stop-at-violation=false goes on)")
@@ -159,7 +159,7 @@ fn when(time_ns: u64, load_start: Option<u64>) -> String {
 }
 
 /// What completed, in brackets.
-fn told(event: &Event) -> String {
+fn returned(event: &Event) -> String {
     match &event.value {
         Value::Null if event.f == "read" || event.f == "get" => format!(" ({} → nothing)", event.f),
         Value::Null => format!(" ({})", event.f),
@@ -185,7 +185,7 @@ mod tests {
         event
     }
 
-    /// Follows these events, and says why the variant was stopped, whether it was, and what was told.
+    /// Follows these events, and says why the variant was stopped, whether it was, and what was reported.
     fn followed(file: &Path, recorded: &[Event], stop: bool) -> (Option<String>, bool, Vec<String>) {
         let halt = CancellationToken::new();
         let (events, mut heard) = unbounded_channel();
@@ -203,13 +203,13 @@ mod tests {
         }
         drop(sender);
         let why = watch.finish();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Ok(event) = heard.try_recv() {
             if let RunEventKind::Broken(text) = event.kind {
-                told.push(text);
+                reported.push(text);
             }
         }
-        (why, halt.is_cancelled(), told)
+        (why, halt.is_cancelled(), reported)
     }
 
     fn stale() -> Vec<Event> {
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn a_violation_stops_the_variant_and_is_told() {
-        let (why, halted, told) = followed(Path::new("nowhere"), &stale(), true);
+        let (why, halted, reported) = followed(Path::new("nowhere"), &stale(), true);
         let expected = "no order of the operations explains what completed 2.500 s after the run's start (read → nothing)";
         assert_eq!((why.as_deref(), halted), (Some(expected), true));
-        assert!(told[0].contains("stop-at-violation=false"), "{told:?}");
+        assert!(reported[0].contains("stop-at-violation=false"), "{reported:?}");
     }
 
     #[test]
@@ -240,17 +240,17 @@ mod tests {
 
     #[test]
     fn who_wants_to_go_on_is_told_all_the_same() {
-        let (why, halted, told) = followed(Path::new("nowhere"), &stale(), false);
-        assert_eq!((why, halted, told.len()), (None, false, 1));
+        let (why, halted, reported) = followed(Path::new("nowhere"), &stale(), false);
+        assert_eq!((why, halted, reported.len()), (None, false, 1));
     }
 
     #[test]
     fn a_sound_history_stops_nothing() {
-        let (why, halted, told) = followed(Path::new("nowhere"), &stale()[..3], true);
-        assert_eq!((why, halted, told.len()), (None, false, 0));
+        let (why, halted, reported) = followed(Path::new("nowhere"), &stale()[..3], true);
+        assert_eq!((why, halted, reported.len()), (None, false, 0));
     }
 
-    /// Many writes of few values, all open at once, and a read of what nobody wrote.
+    /// Many writes of few values, all open at once, and a read of a value that was never written.
     #[test]
     fn a_suspicion_stops_the_variant_only_once_a_search_has_confirmed_it() {
         let mut events = Vec::new();
@@ -289,7 +289,7 @@ mod tests {
         let (why, halted, _) = followed(&file, &events, true);
         assert!(
             halted && why.is_some_and(|why| why.contains("completed 0.000 s after")),
-            "a value nobody wrote was read"
+            "a value that was never written was read"
         );
     }
 }

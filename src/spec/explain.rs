@@ -1,4 +1,4 @@
-//! Turns what a parser says of a spec into a reason and a remedy with the nearest valid word.
+//! Error messages for specs: the parser's message as a reason, and a remedy with the nearest valid word.
 
 /// A complaint about one entry, in words for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

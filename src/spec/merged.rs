@@ -1,4 +1,4 @@
-//! A spec with its overrides: read as a whole, and every complaint brought back to the line that caused it.
+//! A spec with its overrides, parsed as one table; each error names the line or the override that caused it.
 
 use super::document::{Document, Part};
 use super::explain::{Explained, Word, explain};

@@ -1,4 +1,4 @@
-//! The path of a key in a spec, as people write it (`fault.1.at`) and as a parsed document is walked.
+//! The path of a key in a spec: `fault.1.at` as text and as steps into a parsed document.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Where specs come from: files, and those built into the binary so that they work in any folder.
+//! Sources of specs: files, and the specs built into the binary, which work in any folder.
 
 use super::{Document, explain};
 use crate::failure::Failure;

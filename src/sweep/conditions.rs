@@ -1,4 +1,4 @@
-//! Under which conditions a sweep measures, in words: what all its variants and values have in common.
+//! The conditions of a sweep in words: what all its variants and values have in common.
 
 use crate::spec::sections::System;
 use crate::spec::{Experiment, Loaded};

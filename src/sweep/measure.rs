@@ -1,4 +1,4 @@
-//! One measurement without records: a cluster of its own, its keys written, a warm-up, and then what is counted.
+//! One measurement without a history: starts a cluster, writes its keys, warms up, and measures.
 
 use super::usage;
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ async fn with_cluster(
     seed: u64,
     cancel: &CancellationToken,
 ) -> Result<Option<(Measurement, Vec<String>)>, Failure> {
-    let mut exits = cluster.testbed.take_exits().expect("nobody else asks for the exits of this lab");
+    let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
     let mut pids = Vec::new();
     for (name, _) in &cluster.nodes {
         pids.extend(cluster.testbed.pid(name).await);
@@ -81,7 +81,7 @@ impl Job {
         let (sender, receiver) = oneshot::channel();
         std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
             let came = self.run();
-            // Nobody waits for it once a node has ended.
+            // After the end of a node the result is not needed.
             let _ = sender.send(came);
         })?;
         Ok(receiver)

@@ -1,4 +1,4 @@
-//! A sweep: every variant at every value of an axis, round after round, with the figures written as they come.
+//! A sweep: every variant at every value of an axis, in rounds; each figure is written when it is known.
 
 mod axis;
 mod conditions;
@@ -71,7 +71,7 @@ impl Sweep<'_> {
         screen.clear();
         let report = sweep::report(&folder.path)
             .map_err(|error| Failure::bench(shown.display().to_string(), error.to_string()))?;
-        let mut exit = told(screen, &report, &shown, measured.as_ref().err());
+        let mut exit = conclude(screen, &report, &shown, measured.as_ref().err());
         if interrupted {
             screen.line(&format!(
                 "{DOUBT}Interrupted.{DOUBT:#} What was measured up to then is in {}",
@@ -212,7 +212,7 @@ impl Rows {
 }
 
 /// Tells what a sweep came to, and gives the exit code.
-fn told(screen: &Screen, report: &SweepReport, folder: &Path, failure: Option<&Failure>) -> Exit {
+fn conclude(screen: &Screen, report: &SweepReport, folder: &Path, failure: Option<&Failure>) -> Exit {
     output::print(screen, report, folder);
     let exit = judge::exit_of(report.answer);
     failure.map_or(exit, |failure| {
@@ -228,7 +228,7 @@ fn told(screen: &Screen, report: &SweepReport, folder: &Path, failure: Option<&F
 pub(crate) fn report(folder: &Path, screen: &Screen, json: bool) -> Result<Exit, Failure> {
     let report = sweep::report(folder)
         .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))?;
-    let exit = told(screen, &report, folder, None);
+    let exit = conclude(screen, &report, folder, None);
     if json {
         print_json(&report, folder, exit)?;
     }

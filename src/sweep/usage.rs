@@ -1,4 +1,4 @@
-//! What processes have taken of processors and memory so far, as the kernel counts it.
+//! Processor time and memory of processes, from the kernel's counters.
 
 use std::fs;
 

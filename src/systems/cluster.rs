@@ -1,4 +1,4 @@
-//! A cluster of any system under test: its node processes in a lab, started, addressed and stopped.
+//! A cluster of any system under test: starts its node processes, knows their addresses, stops them.
 
 use super::observe::{Leaders, Watched};
 use super::{foreign, output, paxos};
@@ -21,7 +21,7 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<(String, SocketAddr)>,
     /// Those that clients talk to: for the bench's own store, those that host a replica.
     pub(crate) replicas: Vec<(String, SocketAddr)>,
-    /// What would be told to the cluster of each node that becomes a member.
+    /// The description of each node, which the cluster gets when the node becomes a member.
     members: Vec<Member>,
     /// The names of those that are no members at first, and are started only when a fault makes them some.
     spares: Vec<String>,

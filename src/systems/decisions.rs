@@ -1,4 +1,4 @@
-//! What each replica says was decided, slot by slot, gathered into `decisions.jsonl` while the load runs and after it.
+//! Collects the decisions of each replica in `decisions.jsonl`, while the load runs and after it.
 //!
 //! Replicas keep their last decisions only, so what they decide is fetched as they go; after the load all that they
 //! still keep is fetched again, and whatever they then say otherwise is written down too.
@@ -79,9 +79,9 @@ pub(crate) async fn wait_until_level(replicas: &[(String, SocketAddr)], cancel: 
     false
 }
 
-/// Gathers what one replica says was decided.
+/// Collects the decisions of one replica.
 #[derive(Debug)]
-struct Gatherer {
+struct Collector {
     client: HttpClient,
     file: BufWriter<File>,
     /// A hash of the command that was written for each slot.
@@ -91,7 +91,7 @@ struct Gatherer {
     spare: bool,
 }
 
-impl Gatherer {
+impl Collector {
     /// Fetches from `self.next` on until the replica has no more; returns how many slots are written in all.
     async fn fetch(&mut self) -> Result<u64, FetchError> {
         loop {
@@ -115,7 +115,7 @@ impl Gatherer {
         }
     }
 
-    /// Fetches as the replica goes, until it is told to stop. A replica that does not answer is asked again.
+    /// Fetches new decisions until it is stopped. A replica that does not answer is asked again.
     async fn follow(mut self, stop: CancellationToken) -> Result<u64, FetchError> {
         loop {
             tokio::select! {
@@ -134,16 +134,16 @@ impl Gatherer {
     }
 }
 
-/// Gathers what all replicas say was decided, from its start until [`finish`](Self::finish).
+/// Collects the decisions of all replicas, from its start until [`finish`](Self::finish).
 #[derive(Debug)]
-pub(crate) struct Gathering {
+pub(crate) struct Collection {
     /// Ends the tasks when it is dropped.
     stop: DropGuard,
     tasks: Vec<(String, JoinHandle<Result<u64, FetchError>>)>,
 }
 
-impl Gathering {
-    /// Begins to gather into `folder/nodes/<name>/decisions.jsonl`. Of `spares`, some may never run.
+impl Collection {
+    /// Begins to collect in `folder/nodes/<name>/decisions.jsonl`. Of `spares`, some may never run.
     ///
     /// # Errors
     /// When a file cannot be made.
@@ -156,14 +156,14 @@ impl Gathering {
         let mut tasks = Vec::new();
         for (name, address) in replicas {
             let path = folder.join("nodes").join(name).join("decisions.jsonl");
-            let gatherer = Gatherer {
+            let collector = Collector {
                 client: HttpClient::new(*address),
                 file: BufWriter::new(File::create(path)?),
                 written: HashMap::new(),
                 next: 1,
                 spare: spares.contains(name),
             };
-            tasks.push((name.clone(), tokio::spawn(gatherer.follow(stop.clone()))));
+            tasks.push((name.clone(), tokio::spawn(collector.follow(stop.clone()))));
         }
         Ok(Self { stop: stop.drop_guard(), tasks })
     }

@@ -1,4 +1,4 @@
-//! Systems that are not the bench's own: where their program is, and how a node of them is started.
+//! Systems other than the bench's own: finds the program of a node, and builds its command line.
 
 use super::cluster::output_path;
 use crate::failure::Failure;
@@ -88,7 +88,7 @@ pub(super) fn command(
     let program = program(cluster).map_err(|reason| Failure::usage("cluster.program", reason))?;
     let data = folder.join("nodes").join(&node.name).join("data");
     fs::create_dir_all(&data).map_err(|error| Failure::io(&data, &error))?;
-    // What a program keeps there is nobody else's, and some refuse a folder that others may read.
+    // Some programs refuse a data folder that other users may read.
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700))
         .map_err(|error| Failure::io(&data, &error))?;
     let members: Vec<(String, SocketAddr)> = cluster

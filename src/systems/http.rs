@@ -1,4 +1,4 @@
-//! A small HTTP client for what nodes say of themselves: one kept connection per node, a deadline per request.
+//! An HTTP client for JSON: one kept connection to a node, a deadline for each request.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};

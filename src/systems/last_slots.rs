@@ -1,9 +1,9 @@
-//! How far each node was during the last seconds, for whoever needs to know what a node had before it fell silent.
+//! How many slots each node had applied during the last seconds, for the report on a node that failed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many answers of a node are kept: some three seconds of them.
+/// Answers that are kept of each node: about three seconds of them.
 const KEPT: usize = 64;
 
 /// When a node had applied how many slots.
@@ -14,7 +14,7 @@ type Answers = VecDeque<(u64, u64)>;
 pub(crate) struct LastSlots(Arc<Mutex<BTreeMap<String, Answers>>>);
 
 impl LastSlots {
-    /// A node has applied so many slots, at this time in nanoseconds since the run's start.
+    /// Notes how many slots a node has applied at a time, in nanoseconds since the start of the run.
     pub(crate) fn saw(&self, node: &str, time_ns: u64, slots: u64) {
         let mut nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = nodes.entry(node.to_owned()).or_default();

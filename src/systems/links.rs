@@ -1,4 +1,4 @@
-//! Writes what every directed link carried, and what was done to it, into `links.csv`.
+//! Writes the counters of every directed link into `links.csv`.
 
 use nemesis::LinkSummary;
 use serde::Serialize;

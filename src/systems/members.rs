@@ -1,4 +1,4 @@
-//! Who the members of a cluster of the bench's own store are: read from its nodes, and changed.
+//! The members of a cluster of the bench's own store: reads them from its nodes, and changes them.
 
 use super::http::HttpError;
 use super::observe::Watched;

@@ -1,4 +1,4 @@
-//! The systems under test: how each is started, watched, asked and stopped.
+//! The systems under test: how each is started, observed and stopped.
 
 pub(crate) mod cluster;
 pub(crate) mod decisions;

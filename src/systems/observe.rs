@@ -1,4 +1,4 @@
-//! What a node says of itself when it is asked, whichever system it is of.
+//! Reads the state of a node over the interface of its system.
 
 use super::http::{HttpClient, HttpError};
 use super::{members, redis};
@@ -146,7 +146,7 @@ impl Watched {
                 let leads = tokio::time::timeout(patience, redis::leads(self.address)).await.ok()?.ok()?;
                 Some(Observation { active: Some(leads), ..Observation::default() })
             }
-            // Nobody knows what it says of itself, only whether it answers; it may speak of itself as our own store does.
+            // An unknown program: its `/status` is used if it is like that of our own store; else only that it answers.
             (System::Etcd | System::Command, Api::Kv) => {
                 match self.client.get::<Status>("/status", patience).await {
                     Ok(status) => Some(status.into()),
@@ -181,7 +181,7 @@ struct Clock {
 #[derive(Debug)]
 pub(crate) struct Leaders {
     nodes: Vec<Arc<Mutex<Watched>>>,
-    /// What the cluster is told of a node that is to become a member, by name.
+    /// The descriptions of nodes, by name, which the cluster gets when they become members.
     members: BTreeMap<String, Member>,
 }
 

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// So many bytes from the end are looked at.
+/// Bytes from the end of the file that are searched.
 const TAIL: u64 = 8 << 10;
-/// So many lines are shown.
+/// Lines that are shown.
 const LINES: usize = 6;
 
 /// The last lines of a file, without colours; empty if there is none.

@@ -1,4 +1,4 @@
-//! The bench's own store as the system under test: how one of its nodes is started.
+//! The bench's own store as the system under test: the command that starts one of its nodes.
 
 use super::cluster::output_path;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! What a server of Redis says of itself.
+//! Asks a Redis server for its role.
 
 use std::io;
 use std::net::SocketAddr;

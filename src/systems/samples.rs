@@ -1,4 +1,4 @@
-//! Asks every node for its status many times a second, and writes the answers into `samples.csv`.
+//! Samples the status of every node many times a second into `samples.csv`.
 
 use super::last_slots::LastSlots;
 use super::observe::{Observation, Watched};

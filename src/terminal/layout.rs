@@ -1,10 +1,10 @@
-//! Text that fits the terminal: its width, lines broken between words, and tables of figures in as many parts as needed.
+//! Text that fits the terminal: its width, line breaks between words, and wide tables in parts.
 
 use super::STRONG;
 use comfy_table::{CellAlignment, Table, presets};
 use std::io::IsTerminal;
 
-/// The width where nobody says one: in a pipe.
+/// The default width, used in a pipe.
 const USUAL: usize = 80;
 /// Narrower than this nothing can be laid out.
 const NARROWEST: usize = 40;

@@ -1,4 +1,4 @@
-//! What a person sees while a run goes on: lines, and one live line below them on a terminal.
+//! Output while a run goes on: lines, and one progress line below them on a terminal.
 
 pub(crate) mod events;
 pub(crate) mod layout;

@@ -1,4 +1,4 @@
-//! The state behind the live line: the phase, how far it is, the operations, and the faults in force.
+//! The state of the progress line: phase, time, operations, and the faults in force.
 
 use super::{Screen, human};
 use crate::recorder::{FileRecorder, Tally};

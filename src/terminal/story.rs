@@ -1,4 +1,4 @@
-//! The story of a recovery in five phases: before, the fault, while it lasts, the way back, after.
+//! Prints a recovery in five phases: before the fault, the fault, while it lasts, the recovery, after it.
 
 use super::events::{FaultNotice, RunEvent, RunEventKind, Stage};
 use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
@@ -28,9 +28,9 @@ const COMPARED_ONE: &str = "compare-and-set found another value";
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
-/// What a node says of itself: our own store tells how it came back, others what they tell.
+/// Where the state of a node comes from: `/status` of our own store, or what another system offers.
 #[derive(Debug)]
-enum Told {
+enum Source {
     Own(SocketAddr),
     Foreign(Watched),
 }
@@ -46,7 +46,7 @@ struct Seen {
     status: Option<Status>,
 }
 
-impl Told {
+impl Source {
     async fn ask(&mut self) -> Option<Seen> {
         match self {
             Self::Own(address) => {
@@ -65,7 +65,7 @@ impl Told {
 /// Prints the five phases of a recovery.
 #[derive(Debug)]
 pub(crate) struct Story {
-    nodes: BTreeMap<String, Told>,
+    nodes: BTreeMap<String, Source>,
     chapter: u8,
     /// Time and counts where the present chapter began.
     since: (u64, Tally),
@@ -82,16 +82,16 @@ pub(crate) struct Story {
 impl Story {
     /// A story about the nodes of this cluster.
     pub(crate) fn new(cluster: &Cluster, interrupt: CancellationToken, last: LastSlots) -> Self {
-        let told = |(name, address): &(String, SocketAddr), watched| match cluster.system {
-            System::Paxos => (name.clone(), Told::Own(*address)),
-            System::Etcd | System::Command => (name.clone(), Told::Foreign(watched)),
+        let source = |(name, address): &(String, SocketAddr), watched| match cluster.system {
+            System::Paxos => (name.clone(), Source::Own(*address)),
+            System::Etcd | System::Command => (name.clone(), Source::Foreign(watched)),
         };
         Self {
             nodes: cluster
                 .nodes
                 .iter()
                 .zip(cluster.watched())
-                .map(|(node, watched)| told(node, watched))
+                .map(|(node, watched)| source(node, watched))
                 .collect(),
             spares: cluster
                 .nodes
@@ -172,7 +172,7 @@ impl Story {
         self.since = (event.time_ns, event.tally);
     }
 
-    /// What became of the commands since the chapter began.
+    /// The outcomes of the commands since the chapter began.
     fn commands(&self, event: &RunEvent) -> String {
         let (since_ns, before) = self.since;
         let tally = event.tally.since(before);
@@ -194,8 +194,8 @@ impl Story {
 
     async fn ask_all(&mut self) -> BTreeMap<String, Option<Seen>> {
         let mut all = BTreeMap::new();
-        for (name, told) in &mut self.nodes {
-            all.insert(name.clone(), told.ask().await);
+        for (name, source) in &mut self.nodes {
+            all.insert(name.clone(), source.ask().await);
         }
         all
     }
@@ -207,8 +207,8 @@ impl Story {
         let goal = others.filter_map(|seen| seen.slot_out).max().unwrap_or(1);
         let mut last = None;
         while begun.elapsed() < LEVEL_WITHIN && !self.interrupt.is_cancelled() {
-            if let Some(told) = self.nodes.get_mut(name) {
-                last = told.ask().await.or(last);
+            if let Some(source) = self.nodes.get_mut(name) {
+                last = source.ask().await.or(last);
             }
             if let Some(seen) = &last {
                 let status = seen.status.as_ref().filter(|_| restarted);
@@ -244,23 +244,23 @@ impl Story {
         }
     }
 
-    fn came_back(&self, name: &str, told: &node::status::Recovery) -> String {
+    fn came_back(&self, name: &str, recovery: &node::status::Recovery) -> String {
         let sentence = coloured(Recovery {
             restarted: true,
-            from_own_log: Some(told.from_own_log()),
-            from_peers: Some(told.from_peers()),
-            level_after_s: told.level_seconds,
+            from_own_log: Some(recovery.from_own_log()),
+            from_peers: Some(recovery.from_peers()),
+            level_after_s: recovery.level_seconds,
             ..self.recovery(name)
         });
-        let torn = if told.torn_bytes > 0 {
-            format!(", a torn last record of {} bytes cut off", told.torn_bytes)
+        let torn = if recovery.torn_bytes > 0 {
+            format!(", a torn last record of {} bytes cut off", recovery.torn_bytes)
         } else {
             String::new()
         };
-        let bytes = told.snapshot_bytes + told.bytes;
+        let bytes = recovery.snapshot_bytes + recovery.bytes;
         format!(
             "{sentence}\n     {FAINT}its log: {} records, {bytes} bytes, read in {:.3} s{torn}{FAINT:#}",
-            told.records, told.log_seconds,
+            recovery.records, recovery.log_seconds,
         )
     }
 

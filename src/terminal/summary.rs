@@ -1,4 +1,4 @@
-//! The end of a run for people: figures per variant, the verdict in words, and where the pictures are.
+//! The summary of a run: figures of each variant, the verdict in words, and the paths of the pictures.
 
 use super::layout::Figures;
 use super::{BAD, DOUBT, FAINT, GOOD, Screen};
@@ -113,7 +113,7 @@ const COLUMNS: [(&str, &str, Say); 13] = [
     ("longest gap s", "longest_without_decision_s", |value| format!("{value:.2}")),
 ];
 
-/// Figures of competing leaders: other systems have no ballots, and where nobody competes there is nothing to compare.
+/// Figures of competing leaders: only the own store has ballots, and without competition there is nothing to compare.
 const COMPETING: [&str; 2] = ["preemptions_per_s", "adoptions_per_s"];
 
 /// A row for each variant; where it ran several times, its medians, and below them their ranges.

@@ -1,4 +1,4 @@
-//! A sweep for people: a line for each measurement, and at its end the table of medians.
+//! Output of a sweep: a line for each measurement, and the table of medians at the end.
 
 use super::layout::Figures;
 use super::summary::style;

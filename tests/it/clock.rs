@@ -1,4 +1,4 @@
-//! Faults of clocks in real runs: shown by the nodes' own clocks, and survived by a store that keeps time by another one.
+//! Clock faults in real runs: shown by the nodes' own clocks, and harmless to a store that uses monotonic time.
 
 use crate::support::{bench, stderr, stdout, write_spec};
 

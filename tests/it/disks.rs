@@ -1,4 +1,4 @@
-//! Disks that come back at the wrong node, in real runs: our own refuses them, and keeps its promise.
+//! Swapped disks in real runs: the own store refuses the disk of another node.
 
 use crate::support::{bench, stderr, stdout, write_spec};
 

@@ -1,4 +1,4 @@
-//! Sound systems on which a fault cannot show: what the bench did to them met nothing of theirs, so nothing is proved.
+//! Faults that cannot show on a sound system: without evidence the verdict is unknown.
 
 use crate::support::{lab_possible, lab_with_disks_possible, output, stderr, stdout, write_spec};
 use serde_json::{Value, json};

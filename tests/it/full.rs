@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-/// A shell that may mount what nobody else sees; none where that is forbidden.
+/// A shell in a mount namespace of its own; none where that is forbidden.
 fn with_mounts(test: &str, script: &str) -> Option<std::process::Output> {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "60s", "");

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// The variable by which every process of a test is known, wherever it has gone.
 const MARK: &str = "BENCH_TEST_MARK";
-/// Nobody.
+/// The user id of nobody.
 const USER: u32 = 54_321;
 const FAULTS: &str = "[[fault]]\nkind = \"partition\"\nshape = \"one\"\nat = \"200ms\"\nfor = \"400ms\"\n\
     [[fault]]\nkind = \"flaky\"\nloss = \"5%\"\nreorder = \"5%\"\nat = \"900ms\"\nfor = \"400ms\"\n\
@@ -287,7 +287,7 @@ fn a_bench_behind_a_filter() {
     };
     let rules: Vec<SeccompRule> = flags.into_iter().map(rule).collect();
     let namespaces = [(libc::SYS_unshare, rules.clone()), (libc::SYS_clone, rules)].into();
-    // Its flags are behind a pointer that no filter can follow; who is told that it is not there uses the older call.
+    // Its flags are behind a pointer that no filter can follow; with ENOSYS, libc uses the older call.
     let newer = [(libc::SYS_clone3, Vec::new())].into();
     for (rules, error) in [(namespaces, libc::EPERM), (newer, libc::ENOSYS)] {
         let error = SeccompAction::Errno(error.cast_unsigned());

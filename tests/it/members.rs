@@ -1,4 +1,4 @@
-//! Members that come and go in real runs: read back from the cluster, told apart from those who are down, and brought back.
+//! Membership changes in real runs: read back from the cluster, and undone at the end.
 
 use crate::support::{bench, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What somebody sees who uses the bench for the first time: what it prints, how wide, and whether what it prints works.
+//! The first use of the bench: its output, the width of its lines, and whether the commands it prints work.
 
 use crate::support::{bench, output, stderr, stdout, write_spec};
 use serde_json::Value;

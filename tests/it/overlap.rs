@@ -155,7 +155,7 @@ fn healed(events: &[Value], planned: Option<usize>) -> Vec<String> {
     problems
 }
 
-/// Nobody swaps disks that are not there.
+/// A disk that is lost cannot be swapped.
 fn truth(events: &[Value]) -> Vec<String> {
     let mut problems = Vec::new();
     for event in events {

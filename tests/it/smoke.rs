@@ -1,4 +1,4 @@
-//! Real runs of a short spec: what they leave behind, and what is left when they are killed or interrupted.
+//! Real runs of a short spec: the files they leave, also when they are killed or interrupted.
 
 use crate::support::{
     bench, load_events, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec,

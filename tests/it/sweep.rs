@@ -1,4 +1,4 @@
-//! Sweeps: what they leave behind, and what is left when they are interrupted or asked for wrongly.
+//! Sweeps: the files they leave, interrupted sweeps, and invalid arguments.
 
 use crate::support::{bench, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec};
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,4 +1,4 @@
-//! A cluster that is kept, as a user plays with it: asked how it is, hurt, reached from outside, and stopped.
+//! A cluster that `bench up` keeps: status, faults, access from outside, and its end.
 
 use crate::support::{bench, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec};
 use std::io::{Read, Write};
@@ -9,9 +9,9 @@ use std::process::Stdio;
 fn a_kept_cluster_is_reached_hurt_healed_and_stopped_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
-    let nobody = output(folder.path(), &["status", "out"]);
-    assert_eq!(nobody.status.code(), Some(2), "{}", stderr(&nobody));
-    assert!(stderr(&nobody).contains("bench up"), "{}", stderr(&nobody));
+    let missing = output(folder.path(), &["status", "out"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));
+    assert!(stderr(&missing).contains("bench up"), "{}", stderr(&missing));
 
     let up = ["up", "short.toml", "--seed", "3", "--out", "out"];
     let mut up = bench(folder.path()).args(up).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -54,7 +54,7 @@ fn a_detached_cluster_is_up_and_stays() {
     let said = format!("{}{}", stdout(&up), stderr(&up));
     assert_eq!(up.status.code(), Some(0), "{said}");
     assert!(said.contains("3 nodes are up") && said.contains("bench down out"), "{said}");
-    assert!(!said.contains("Ctrl-C"), "nobody can type that: {said}");
+    assert!(!said.contains("Ctrl-C"), "the process is in the background: {said}");
     let status = output(folder.path(), &["status", "out"]);
     assert_eq!(stdout(&status).matches(" up ").count(), 3, "{}", stdout(&status));
     let down = output(folder.path(), &["down", "out"]);

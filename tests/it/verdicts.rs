@@ -1,4 +1,4 @@
-//! Deceptive systems as the system under test: which may be called valid, and which must not.
+//! Deceptive systems under test: which may be valid, and which must not.
 
 use crate::support::{deceiver, lab_possible, output, stderr, stdout};
 use serde_json::Value;
@@ -43,7 +43,7 @@ fn honest_system_is_valid_without_a_warning() {
     assert_eq!(verdict["warnings"], serde_json::json!([]));
     assert_eq!(unmet(&verdict), [""; 0]);
     let summary = &verdict["variants"][0]["summary"];
-    assert!(summary["protocol"].is_null(), "nobody measured what its protocol did: {summary}");
+    assert!(summary["protocol"].is_null(), "its protocol was not measured: {summary}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The seam to the system under test: an operation becomes a request, an answer gets its meaning.
+//! The interface to a system under test: makes requests from operations, and outcomes from answers.
 
 use crate::operation::Operation;
 use crate::outcome::Answer;

@@ -1,4 +1,4 @@
-//! When the operations of an open loop are due, and the thread that says so when it is time.
+//! The due times of the operations of an open loop, and the thread that deals them to clients.
 
 use crate::spec::Arrivals;
 use rand::RngExt;
@@ -54,7 +54,7 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    /// Starts to deal what is due before `duration` is over to so many clients. Each gets a queue of due
+    /// Starts to deal what is due before `duration` is over to this number of clients. Each gets a queue of due
     /// times (since `start`) that ends with the phase.
     pub(crate) fn start(
         start: Instant,

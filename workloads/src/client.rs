@@ -1,4 +1,4 @@
-//! A client: a logical thread of operations, with at most one of them open.
+//! A client: a logical process with at most one open operation.
 
 use crate::adapter::{Adapter, CommandName};
 use crate::connection::{Connection, NoAnswer};

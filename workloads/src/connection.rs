@@ -1,4 +1,4 @@
-//! One connection that is kept open between operations: HTTP/1.1, or the protocol of Redis over TCP as it is.
+//! A connection that is kept between operations: HTTP/1.1, or plain TCP for Redis.
 
 use crate::outcome::Happened;
 use crate::redis;

@@ -1,4 +1,4 @@
-//! Which operation a client does next: a function of seed, client and index, and of nothing that happens.
+//! Draws the next operation of a client: a function of seed, client and index only.
 
 use crate::operation::{Function, Operation};
 use crate::spec::{KeyDistribution, LoadSpec, SpecError, Workload};

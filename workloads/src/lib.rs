@@ -1,8 +1,8 @@
 //! Experiments: load that is generated from a seed and sent to a system under test.
 //!
 //! A [`LoadSpec`] says what the clients do. A [`Session`] carries it out, phase by phase, and tells a
-//! [`Recorder`](history::Recorder) everything that happens. One table, [`outcome`], decides what
-//! became of an operation. A [`ThroughputMeter`] only counts and times. This crate does not know what a fault is.
+//! [`Recorder`](history::Recorder) everything that happens. One table, [`outcome`], decides the outcome
+//! of an operation. A [`ThroughputMeter`] only counts and times. This crate does not know what a fault is.
 
 mod adapter;
 mod api;

@@ -1,4 +1,4 @@
-//! One operation as a client means it, before any system's protocol.
+//! An operation, independent of the protocol of any system.
 
 use crate::spec::Workload;
 use serde_json::{Value, json};

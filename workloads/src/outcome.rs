@@ -1,7 +1,7 @@
-//! The one table that says what became of an operation, from what happened to its request.
+//! The table from what happened to a request to the outcome of its operation.
 //!
 //! The rule behind it: `ok` and `fail` need proof. Where the request may have reached the system and no
-//! definite answer came back, nobody knows; and so it is with everything the table does not list.
+//! definite answer came back, the outcome is unknown; so is everything that the table does not list.
 
 use crate::operation::{Function, Operation};
 use history::Outcome;
@@ -67,7 +67,7 @@ impl Answer {
     }
 }
 
-/// What became of an operation.
+/// The outcome of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
     /// As the history has it.
@@ -76,7 +76,7 @@ pub struct Ending {
     pub move_on: bool,
 }
 
-/// What became of an operation to whose request this happened.
+/// The outcome of an operation to whose request this happened.
 pub fn ending(operation: &Operation, happened: Happened) -> Ending {
     match happened {
         Happened::Refused => fail("connection-refused"),
@@ -126,7 +126,7 @@ fn fail(error: &str) -> Ending {
     Ending { outcome: Outcome::Fail { error: Some(error.to_owned()), actual: None }, move_on: true }
 }
 
-/// Nobody knows.
+/// The outcome is unknown.
 fn info(error: &str) -> Ending {
     Ending { outcome: Outcome::Info { error: Some(error.to_owned()) }, move_on: true }
 }

@@ -24,7 +24,7 @@ pub struct PaxosHttp {
 }
 
 impl PaxosHttp {
-    /// For this workload, which says whether the store's texts are integers or strings, on so many keys.
+    /// For this workload, which says whether the store's texts are integers or strings, on this number of keys.
     pub fn new(workload: Workload, keys: u32) -> Self {
         Self { workload, keys }
     }

@@ -1,4 +1,4 @@
-//! What one client does in one phase.
+//! One client in one phase.
 
 use crate::client::{Client, When};
 use crate::operation::Operation;

@@ -1,4 +1,4 @@
-//! The protocol of Redis (RESP): commands as arrays of texts, and what their answers say.
+//! The protocol of Redis (RESP): commands as arrays of texts, and the meaning of its answers.
 
 use crate::adapter::{Adapter, CommandName};
 use crate::operation::{Function, Operation};

@@ -1,4 +1,4 @@
-//! Waiting until the system serves, outside of every history.
+//! Waits until the system serves; its requests are in no history.
 
 use crate::client::{Shared, probe};
 use crate::operation::{Function, Operation};

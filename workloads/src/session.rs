@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The least time that final reads may take together.
 const FINAL_READS: Duration = Duration::from_secs(10);
-/// Of so many keys also those are read at the end that nobody wrote.
+/// With at most this many keys, the final reads also read keys that were never written.
 const FEW_KEYS: u32 = 100;
 
 /// A node that takes operations.
@@ -195,7 +195,7 @@ impl Session {
                 (client, unsent)
             });
         }
-        let unsent = self.gather(tasks).await.into_iter().sum();
+        let unsent = self.collect(tasks).await.into_iter().sum();
         drop(pacer);
         let planned_ns = start_ns + nanoseconds(duration);
         let end_ns =
@@ -224,7 +224,7 @@ impl Session {
                 (client, reads)
             });
         }
-        let reads = self.gather(tasks).await;
+        let reads = self.collect(tasks).await;
         let name =
             |(key, target): (u32, usize)| (LoadSpec::key_name(key), self.shared.targets[target].name.clone());
         FinalReport {
@@ -249,7 +249,7 @@ impl Session {
     }
 
     /// Waits for all clients and takes them back, in their order.
-    async fn gather<T: 'static>(&mut self, mut tasks: JoinSet<(Client, T)>) -> Vec<T> {
+    async fn collect<T: 'static>(&mut self, mut tasks: JoinSet<(Client, T)>) -> Vec<T> {
         let mut results = Vec::new();
         while let Some(joined) = tasks.join_next().await {
             match joined {

@@ -1,4 +1,4 @@
-//! One closed-loop client: its connection, what it does next, and how far the present exchange has come.
+//! A closed-loop client: its connection, its next operation, and the state of the current exchange.
 
 use super::wire::{Head, Requests};
 use crate::generator::Generator;
@@ -19,7 +19,7 @@ const CHUNK: usize = 16 << 10;
 pub(super) enum Work {
     /// Operations as they are drawn, none begun after this.
     Until(Instant, Box<Generator>),
-    /// Writes to every so many keys from the next to the last, each until it succeeds.
+    /// Writes to every `step`-th key from `next` to `end`, each until it succeeds.
     Keys { next: u32, step: u32, end: u32 },
 }
 

@@ -1,4 +1,4 @@
-//! The bytes of requests, made beforehand, and where an answer ends.
+//! Requests as bytes, made before the load, and the parser that finds the end of an answer.
 
 use crate::adapter::Adapter;
 use crate::api::Api;

@@ -1,6 +1,6 @@
 //! Open and closed loops, and the histories they leave.
 
-use crate::support::{Act, Memory, Nobody, Server, Store, only, session};
+use crate::support::{Act, Closed, Memory, Server, Store, only, session};
 use history::{Event, Kind, Outcome, Phase, pair};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,8 +117,8 @@ async fn whatever_the_nodes_do_the_history_is_well_formed() {
         let two = Server::with(store, None, chaos).await;
         let memory = Memory::new();
         let spec = LoadSpec { workload, timeout: Duration::from_secs(5), ..LoadSpec::default() };
-        let nobody = Nobody::new();
-        let nodes = [one.address, two.address, nobody.address];
+        let closed = Closed::new();
+        let nodes = [one.address, two.address, closed.address];
         let mut session = session(spec, &nodes, &memory);
         session.run(Phase::Load, Duration::from_secs(60), &cancel).await.unwrap();
         let operations = pair(&memory.events()).expect("the history is well-formed");

@@ -1,6 +1,6 @@
 //! What the history says when a node misbehaves in a known way.
 
-use crate::support::{Act, Memory, Nobody, Server, only, raw_server, session};
+use crate::support::{Act, Closed, Memory, Server, only, raw_server, session};
 use history::{Event, Kind, Phase, Process};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -108,8 +108,8 @@ async fn a_node_that_certainly_did_not_apply_it_makes_it_fail_and_the_client_goe
 async fn a_refused_connection_is_a_failure_because_nothing_was_sent() {
     let cancel = CancellationToken::new();
     let server = Server::until(3, &cancel, |_| Act::Serve).await;
-    let nobody = Nobody::new();
-    let operations = load(only("write"), &[nobody.address, server.address], &cancel).await;
+    let closed = Closed::new();
+    let operations = load(only("write"), &[closed.address, server.address], &cancel).await;
     assert_eq!(ending(&operations[0]), (Kind::Fail, Some("connection-refused")));
     assert_eq!(operations[0].0.node.as_deref(), Some("n1"));
     assert_eq!(ending(&operations[1]), (Kind::Ok, None));

@@ -1,6 +1,6 @@
 //! Waiting until the system serves.
 
-use crate::support::{Act, Memory, Nobody, Server, only, session};
+use crate::support::{Act, Closed, Memory, Server, only, session};
 use std::time::Duration;
 use workloads::{PROBE_KEY, ServeError};
 
@@ -21,8 +21,8 @@ async fn a_system_serves_when_it_has_applied_a_write_that_no_history_knows() {
 #[tokio::test]
 async fn a_replica_that_does_not_listen_is_named() {
     let server = Server::start(|_| Act::Serve).await;
-    let nobody = Nobody::new();
-    let session = session(only("write"), &[server.address, nobody.address], &Memory::new());
+    let closed = Closed::new();
+    let session = session(only("write"), &[server.address, closed.address], &Memory::new());
     let error = session.wait_until_serving(Duration::from_millis(100)).await.unwrap_err();
     let ServeError::NotListening { nodes, .. } = &error else { panic!("{error}") };
     assert_eq!(*nodes, ["n2"]);

@@ -116,7 +116,7 @@ impl Server {
         Self::with(Store::default(), None, script).await
     }
 
-    /// Cancels the token as soon as it has seen so many requests.
+    /// Cancels the token as soon as it has seen this number of requests.
     pub(crate) async fn until(
         requests: usize,
         cancel: &CancellationToken,
@@ -309,13 +309,13 @@ async fn read_head(stream: &mut TcpStream) {
     }
 }
 
-/// An address at which nobody listens, and nobody else will while this lives.
-pub(crate) struct Nobody {
+/// An address without a listener, which no other process gets while this lives.
+pub(crate) struct Closed {
     pub(crate) address: SocketAddr,
     _socket: TcpSocket,
 }
 
-impl Nobody {
+impl Closed {
     pub(crate) fn new() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
