@@ -132,7 +132,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_option_alone_and_all_together_are_faults_that_can_be_planned() {
+    fn every_option_can_be_planned_alone_and_together() {
         let topology = Topology::new((1..=6).map(|i| (format!("n{i}"), ["replica", "leader", "acceptor"])));
         let topology = topology.with_spares(1);
         let options = PlanOptions {
@@ -156,7 +156,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn options_about_packets_are_one_fault_and_the_same_option_twice_is_two() {
+    fn packet_options_merge_but_repeated_ones_do_not() {
         let given = [("kill", "n1"), ("kill", "n2,n3"), ("loss", "1%"), ("reorder", "2%")];
         let flags = FaultFlags { given: given.map(|(name, value)| (name, value.to_owned())).to_vec() };
         let faults = flags.faults(None).unwrap();
@@ -165,7 +165,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_value_that_means_nothing_names_the_option_and_the_nearest_one() {
+    fn unknown_value_names_option_and_nearest_word() {
         let refused = |name, value: &str| {
             let failure = FaultFlags { given: vec![(name, value.to_owned())] }.faults(None).unwrap_err();
             format!("{}: {} {}", failure.location, failure.what, failure.help.unwrap_or_default())

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_many_threads_stand_in_the_file_in_the_order_of_their_stamps() {
+    fn events_of_many_threads_are_ordered_by_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
         let recorder = FileRecorder::create(&path, &header(), None, None, None).unwrap();

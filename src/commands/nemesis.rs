@@ -131,7 +131,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn who_is_silenced_can_show_before_what_else_is_done_to_it() {
+    fn faults_that_silence_nobody_come_first() {
         let time = |name: &str, value: &str| {
             let words = ["bench", "--clock-jump", "1h", "--power-loss", "all", "--kill-leader"];
             let given = crate::flags::tests::of(&words);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_makes_a_spec_that_is_fit_to_run_where_the_network_can_do_it() {
+    fn every_option_makes_a_valid_spec() {
         let mut fit = 0;
         for flags in each().into_iter().chain([all()]) {
             let faults = flags.faults(None).unwrap();

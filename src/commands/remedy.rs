@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_is_one_line_to_type() {
+    fn remedy_is_one_line_to_type() {
         let user = machine(false, false);
         assert_eq!(user.remedy(&[]), None);
         let both = "sudo sh -c 'sysctl -w user.max_user_namespaces=10000 && chmod 666 /dev/fuse'";

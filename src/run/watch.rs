@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_to_go_on_is_told_all_the_same() {
+    fn violation_is_reported_without_stopping_too() {
         let (why, halted, reported) = followed(Path::new("nowhere"), &stale(), false);
         assert_eq!((why, halted, reported.len()), (None, false, 1));
     }
@@ -252,7 +252,7 @@ mod tests {
 
     /// Many writes of few values, all open at once, and a read of a value that was never written.
     #[test]
-    fn a_suspicion_stops_the_variant_only_once_a_search_has_confirmed_it() {
+    fn suspicion_stops_the_variant_only_when_confirmed() {
         let mut events = Vec::new();
         for process in 0..12 {
             events.push(event(

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_found_below_the_path_that_serde_names() {
+    fn word_is_found_below_path_of_serde() {
         let document = document();
         let within = KeyPath::parse("fault.2").unwrap();
         let found = document.find(&within, "pause", Part::Value).unwrap();

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_type_gets_the_type_that_it_should_have() {
+    fn wrong_type_names_the_right_type() {
         let found = explain("invalid type: string \"none\", expected u32");
         assert_eq!(found.reason, "string \"none\" cannot be meant here");
         assert_eq!(found.help.unwrap(), "it should be a whole number, for example 10");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_like_no_other_gets_the_list_alone() {
+    fn word_without_neighbour_gets_the_list_alone() {
         let found = explain("unknown variant `xyzzy`, expected `kill` or `pause`");
         assert_eq!(found.help.unwrap(), "the choices here: kill, pause");
     }

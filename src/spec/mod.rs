@@ -189,7 +189,7 @@ set.cluster.paxos.backoff.kind = "exponential"
     }
 
     #[test]
-    fn only_the_variants_that_are_asked_for_are_run_and_an_unknown_one_is_refused_with_their_names() {
+    fn only_chosen_variants_run_and_unknown_is_refused() {
         let document = || Document { name: "t.toml".into(), text: GOOD.into() };
         let only = |name: &str| {
             let only = [name.to_owned()];
@@ -201,7 +201,7 @@ set.cluster.paxos.backoff.kind = "exponential"
     }
 
     #[test]
-    fn a_point_of_a_sweep_is_set_like_any_value_and_named_as_one_where_it_is_wrong() {
+    fn sweep_point_is_set_and_named_in_errors() {
         let at = |value| {
             let document = Document { name: "t.toml".into(), text: GOOD.into() };
             load(document, &Wishes { point: Some(("load.rate", value)), ..Wishes::default() })
@@ -211,20 +211,20 @@ set.cluster.paxos.backoff.kind = "exponential"
     }
 
     #[test]
-    fn a_misspelt_key_is_named_with_its_line_and_the_nearest_key() {
+    fn misspelt_key_names_line_and_nearest_key() {
         let text = complaint(|good| good.replace("leadership", "leadershp"), &[]);
         assert!(text.starts_with("t.toml:5:1: unknown key \"leadershp\""), "{text}");
         assert!(text.contains("did you mean \"leadership\"?"), "{text}");
     }
 
     #[test]
-    fn a_misspelt_key_in_the_second_table_of_a_list_is_found_there() {
+    fn misspelt_key_is_found_in_second_list_entry() {
         let text = complaint(|good| good.replace("target", "taget"), &[]);
         assert!(text.starts_with("t.toml:10:1: unknown key \"taget\""), "{text}");
     }
 
     #[test]
-    fn a_misspelt_word_is_named_with_its_line_and_the_nearest_word() {
+    fn misspelt_word_names_line_and_nearest_word() {
         let text = complaint(|good| good.replace("\"compete\"", "\"competee\""), &[]);
         assert!(text.starts_with("t.toml:5:14: there is no \"competee\" here"), "{text}");
         let text = complaint(|good| good.replace("\"kill\"", "\"kil\""), &[]);
@@ -240,21 +240,21 @@ set.cluster.paxos.backoff.kind = "exponential"
     }
 
     #[test]
-    fn an_override_of_an_unknown_path_names_the_override_and_the_nearest_key() {
+    fn unknown_override_names_the_nearest_key() {
         let text = complaint(str::to_owned, &["cluster.paxos.windw=3"]);
         assert!(text.starts_with("--set cluster.paxos.windw=3: unknown key \"windw\""), "{text}");
         assert!(text.contains("did you mean \"window\"?"), "{text}");
     }
 
     #[test]
-    fn an_unknown_flaw_names_the_override_and_the_nearest_flaw() {
+    fn unknown_flaw_names_the_nearest_flaw() {
         let text = complaint(str::to_owned, &["cluster.paxos.flaw=scout-ignores-pvalue"]);
         assert!(text.starts_with("--set cluster.paxos.flaw=scout-ignores-pvalue"), "{text}");
         assert!(text.contains("did you mean \"scout-ignores-pvalues\"?"), "{text}");
     }
 
     #[test]
-    fn a_wrong_value_of_a_variant_is_shown_where_the_variant_sets_it() {
+    fn wrong_value_is_shown_in_its_variant() {
         let text = complaint(|good| good.replace("\"none\" }", "\"nome\" }"), &[]);
         assert!(text.starts_with("t.toml:15:"), "{text}");
         assert!(text.contains("did you mean \"none\"?"), "{text}");
@@ -263,7 +263,7 @@ set.cluster.paxos.backoff.kind = "exponential"
     }
 
     #[test]
-    fn a_value_that_no_section_can_mean_is_shown_with_its_line() {
+    fn impossible_value_is_shown_with_its_line() {
         let text = complaint(|good| good.replace("rate = 50", "rate = -1"), &[]);
         assert!(text.starts_with("t.toml:7:8: "), "{text}");
         let text = complaint(|good| good.replace("nodes = 3", "nodes = 0"), &[]);

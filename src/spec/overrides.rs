@@ -154,7 +154,7 @@ mod tests {
     use toml::{Table, Value};
 
     #[test]
-    fn a_value_is_toml_where_it_can_be_and_text_otherwise() {
+    fn override_value_is_toml_or_else_text() {
         let value = |argument: &str| Override::parse(argument).unwrap().value;
         assert_eq!(value("a=3"), Value::Integer(3));
         assert_eq!(value("a=\"3\""), Value::String("3".into()));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_override_reaches_into_tables_and_lists_and_says_where_it_cannot() {
+    fn override_reaches_into_tables_and_lists() {
         let mut table: Table = toml::from_str("[[fault]]\nat = \"1s\"\n[load]\nrate = 5").unwrap();
         let apply = |argument: &str, table: &mut Table| Override::parse(argument).unwrap().apply(table);
         apply("fault.1.at=2s", &mut table).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_sets_leaves_by_dotted_keys_or_by_nested_tables() {
+    fn variant_sets_dotted_keys_or_nested_tables() {
         let set: Table = toml::from_str("\"a.b\" = 1\nc.d.e = 2").unwrap();
         let found = Override::of_variant(0, &set).unwrap();
         let paths: Vec<_> = found.iter().map(|o| o.path.to_string()).collect();

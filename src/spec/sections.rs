@@ -421,7 +421,7 @@ mod tests {
     use super::Cluster;
 
     #[test]
-    fn nodes_are_named_after_their_roles_where_each_has_one() {
+    fn single_role_nodes_are_named_after_roles() {
         let names = |toml: &str| -> Vec<String> {
             let cluster: Cluster = toml::from_str(toml).unwrap();
             cluster.planned_nodes().into_iter().map(|node| node.name).collect()

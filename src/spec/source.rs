@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_spec_is_fit_to_run_and_named_after_its_file() {
+    fn every_built_in_spec_is_valid_and_named() {
         for spec in BUILT_IN {
             // Any program will do for being read.
             let program = match spec.name() {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flaw_that_a_run_can_bring_out_has_a_spec_that_does() {
+    fn every_flaw_of_a_run_has_a_spec() {
         for flaw in node::flaw::Flaw::ALL.into_iter().filter(|flaw| !flaw.needs_simulation()) {
             let spec = built_in(&format!("workloads/flaws/{flaw}.toml")).expect("a spec for the flaw");
             let set = [format!("cluster.paxos.flaw={flaw}")];

@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn values_are_split_at_commas_but_not_inside_brackets() {
+    fn values_split_at_commas_outside_brackets() {
         let axis = Axis::choose(Some("load.mix={ put = 1, get = 2 }, { get = 1 }"), &spec("")).unwrap();
         assert_eq!((axis.key.as_str(), axis.values.len()), ("load.mix", 2));
         assert_eq!(parts("\"a,b\",c"), ["\"a,b\"", "c"]);
     }
 
     #[test]
-    fn the_axis_of_the_spec_holds_unless_another_is_given() {
+    fn command_line_axis_replaces_that_of_spec() {
         let spec = spec("[sweep]\nover = \"cluster.links.delay\"\nvalues = [\"0ms\", \"10ms\"]");
         let axis = Axis::choose(None, &spec).unwrap();
         assert_eq!(
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_axis_is_refused_with_an_example() {
+    fn invalid_axis_is_refused_with_an_example() {
         for over in ["load.clients", "load.clients=", "load.clients=1,,2", "load.clients=1,1"] {
             let failure = Axis::choose(Some(over), &spec("")).expect_err(over);
             assert!(failure.help.is_some(), "{over}");

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_taken_memory_and_time_and_one_that_is_not_there_nothing() {
+    fn usage_is_measured_for_processes_that_exist() {
         let own = [std::process::id()];
         assert!(processor_seconds(&own).is_some_and(|seconds| seconds >= 0.0));
         assert!(memory_bytes(&own).is_some_and(|bytes| bytes > 100_000));

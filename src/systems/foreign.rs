@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_in_braces_become_what_they_stand_for() {
+    fn words_in_braces_are_replaced() {
         let members: Vec<(String, SocketAddr)> = [("n1", [10, 0, 0, 1]), ("n2", [10, 0, 0, 2])]
             .map(|(n, ip)| (n.to_owned(), (ip, 80).into()))
             .to_vec();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_and_a_word_that_means_nothing_are_named() {
+    fn missing_program_and_unknown_word_are_named() {
         let cluster = |toml: &str| toml::from_str::<Cluster>(toml).unwrap();
         let missing = program(&cluster("system = \"command\"")).unwrap_err();
         assert!(missing.contains("program ="), "{missing}");

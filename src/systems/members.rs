@@ -72,7 +72,7 @@ mod tests {
     use node::config::{Member, Role};
 
     #[test]
-    fn a_configuration_is_read_with_its_members_and_whether_the_one_before_is_needed() {
+    fn configuration_is_read_with_members_and_predecessor() {
         let member = |name: &str| Member {
             name: name.to_owned(),
             address: ([127, 0, 0, 1], 1).into(),

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_of_etcd_leads_if_the_leader_is_itself_and_there_is_one() {
+    fn etcd_member_leads_if_it_names_itself() {
         let read = |json: serde_json::Value| -> Observation {
             serde_json::from_value::<EtcdStatus>(json).unwrap().into()
         };

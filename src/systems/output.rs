@@ -31,7 +31,7 @@ mod tests {
     use super::tail;
 
     #[test]
-    fn the_last_lines_are_shown_and_a_missing_file_has_none() {
+    fn last_lines_are_shown_if_file_exists() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("output.log");
         assert!(tail(&path).is_empty());

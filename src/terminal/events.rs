@@ -216,7 +216,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_record_of_the_nemesis_is_read_with_label_targets_and_evidence() {
+    fn nemesis_event_has_label_targets_and_evidence() {
         let mut event = Event::new(Process::Nemesis, Kind::Info, "kill");
         event.value = json!({"fault": 2, "event": "start", "targets": ["n2"], "planned": 5,
             "evidence": ["pid 7 ended by signal 9"], "label": "kill leader (n2)"});
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn long_evidence_is_shortened_and_the_file_with_all_of_it_is_named() {
+    fn long_evidence_is_shortened_and_names_its_file() {
         let mut event = Event::new(Process::Nemesis, Kind::Info, "partition");
         let evidence =
             ["n1→n2, n2→n1: a probe got no answer in 100.0 ms", "n1→n2: 31 chunks (90 bytes) held"];

@@ -139,7 +139,7 @@ mod tests {
     use crate::terminal::GOOD;
 
     #[test]
-    fn long_lines_break_between_words_and_keep_their_indent() {
+    fn long_lines_break_between_words() {
         let text = format!("short\n  {GOOD}one two three{GOOD:#} four five");
         let expected = format!("short\n  {GOOD}one two three{GOOD:#}\n    four five");
         assert_eq!(broken(&text, 15), expected);

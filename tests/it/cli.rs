@@ -14,7 +14,7 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_misspelt_key_is_shown_with_file_line_column_and_the_nearest_key() {
+fn misspelt_key_names_position_and_nearest_key() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "timout = \"1s\"\n");
     let text = refused(folder.path(), &["run", "short.toml"]);
@@ -47,7 +47,7 @@ fn a_partition_that_selects_nobody_is_refused() {
 }
 
 #[test]
-fn an_unknown_flaw_is_refused_with_the_nearest_one() {
+fn unknown_flaw_is_refused_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let set = "cluster.paxos.flaw=commander-minority";
@@ -57,7 +57,7 @@ fn an_unknown_flaw_is_refused_with_the_nearest_one() {
 }
 
 #[test]
-fn an_override_of_an_unknown_key_is_refused_with_the_nearest_one() {
+fn unknown_override_is_refused_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let text = refused(folder.path(), &["run", "short.toml", "--set", "load.rates=5"]);
@@ -75,7 +75,7 @@ fn a_bad_duration_is_shown_with_its_location() {
 }
 
 #[test]
-fn a_fault_that_this_network_cannot_have_is_refused_by_name() {
+fn fault_impossible_on_this_network_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "[[fault]]\nkind = \"flaky\"\nloss = \"1%\"\nat = \"200ms\"\n");
     let text = refused(folder.path(), &["run", "short.toml", "--set", "cluster.network=proxy"]);
@@ -84,7 +84,7 @@ fn a_fault_that_this_network_cannot_have_is_refused_by_name() {
 }
 
 #[test]
-fn a_missing_spec_is_named_with_the_nearest_one() {
+fn missing_spec_names_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let text = refused(folder.path(), &["run", "workloads/smok.toml"]);
     assert!(text.contains("workloads/smok.toml"), "{text}");
@@ -92,7 +92,7 @@ fn a_missing_spec_is_named_with_the_nearest_one() {
 }
 
 #[test]
-fn nemesis_without_a_fault_is_wrong_usage_and_lists_them() {
+fn nemesis_without_a_fault_lists_faults() {
     let folder = tempfile::tempdir().unwrap();
     let text = refused(folder.path(), &["nemesis"]);
     for flag in ["--kill-replica", "--kill-leader", "--kill-acceptor", "--pause-replica", "--partition"] {
@@ -108,7 +108,7 @@ fn an_unknown_shape_of_partition_is_wrong_usage() {
 }
 
 #[test]
-fn a_history_that_is_not_there_is_wrong_usage() {
+fn missing_history_is_wrong_usage() {
     let folder = tempfile::tempdir().unwrap();
     refused(folder.path(), &["check", "nowhere.jsonl"]);
     refused(folder.path(), &["report", "nowhere"]);
@@ -125,7 +125,7 @@ fn a_folder_with_results_is_not_written_over() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_wrong_usage_and_another_is_asked_for() {
+fn impossible_output_folder_is_wrong_usage() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     std::fs::write(folder.path().join("file"), "").unwrap();
@@ -162,7 +162,7 @@ fn write_history(folder: &Path, last_line: &str) {
 }
 
 #[test]
-fn a_history_with_a_lost_write_is_invalid_and_the_operation_is_named() {
+fn lost_write_is_invalid_and_named() {
     let folder = tempfile::tempdir().unwrap();
     write_history(
         folder.path(),
@@ -177,7 +177,7 @@ fn a_history_with_a_lost_write_is_invalid_and_the_operation_is_named() {
 }
 
 #[test]
-fn a_history_whose_last_line_is_cut_off_is_judged_without_it() {
+fn truncated_last_line_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
     write_history(folder.path(), "{\"time\":4,\"process\":1,\"type\":\"ok\",\"f\":\"re");
     let check = output(folder.path(), &["check", "history.jsonl"]);
@@ -186,7 +186,7 @@ fn a_history_whose_last_line_is_cut_off_is_judged_without_it() {
 }
 
 #[test]
-fn an_unknown_model_is_wrong_usage_with_the_nearest_one() {
+fn unknown_model_is_refused_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     write_history(folder.path(), "");
     let text = refused(folder.path(), &["check", "history.jsonl", "--model", "registre"]);

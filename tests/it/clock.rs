@@ -3,7 +3,7 @@
 use crate::support::{bench, stderr, stdout, write_spec};
 
 #[test]
-fn clocks_that_jump_drift_strobe_and_stand_still_are_read_back_and_break_no_promise() {
+fn clock_faults_are_read_back_and_harmless() {
     let folder = tempfile::tempdir().unwrap();
     let faults = "[[fault]]\nkind = \"jump\"\nby = \"-1h\"\ntarget = \"n1\"\nat = \"200ms\"\nfor = \"2s\"\n\
                   [[fault]]\nkind = \"kill\"\ntarget = \"n1\"\nat = \"600ms\"\nfor = \"200ms\"\n\

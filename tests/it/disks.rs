@@ -3,7 +3,7 @@
 use crate::support::{bench, stderr, stdout, write_spec};
 
 #[test]
-fn nodes_refuse_the_disks_of_one_another_say_whose_they_are_and_serve_again_on_their_own() {
+fn swapped_disks_are_refused_and_nodes_recover() {
     let folder = tempfile::tempdir().unwrap();
     let swap =
         "[[fault]]\nkind = \"disk-swap\"\ntarget = [\"n1\", \"n2\"]\nat = \"500ms\"\nfor = \"1500ms\"\n";

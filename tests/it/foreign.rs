@@ -6,8 +6,8 @@ use crate::support::{
 use std::path::Path;
 
 #[test]
-fn an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader() {
-    let test = "an_unmodified_etcd_survives_a_partition_and_a_kill_of_its_leader";
+fn etcd_survives_partition_and_kill_of_leader() {
+    let test = "etcd_survives_partition_and_kill_of_leader";
     if !lab_possible(test) {
         return;
     }
@@ -43,8 +43,8 @@ fn etcd_survives_every_fault_that_it_should() {
 }
 
 #[test]
-fn nats_keeps_what_it_acknowledged_only_when_it_always_syncs() {
-    let test = "nats_keeps_what_it_acknowledged_only_when_it_always_syncs";
+fn nats_keeps_acknowledged_messages_only_with_always() {
+    let test = "nats_keeps_acknowledged_messages_only_with_always";
     if !lab_with_disks_possible(test) {
         return;
     }
@@ -84,7 +84,7 @@ fn redis_keeps_acknowledged_writes_only_with_always() {
 }
 
 #[test]
-fn any_program_that_speaks_the_interface_can_be_tested_and_one_that_ends_is_named() {
+fn program_that_exits_at_start_is_named() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let command = |args: &str| {

@@ -16,7 +16,7 @@ fn check(folder: &Path, arguments: &[&str], expected: i32) -> String {
 }
 
 #[test]
-fn foreign_histories_are_judged_and_what_was_guessed_is_said() {
+fn foreign_histories_are_checked_with_guesses_reported() {
     let folder = tempfile::tempdir().unwrap();
     let said = check(folder.path(), &[&corpus("register.log")], 0);
     assert!(said.contains("jepsen-log") && said.contains("cas-register"), "{said}");
@@ -58,7 +58,7 @@ fn a_history_without_operations_shows_nothing() {
 }
 
 #[test]
-fn an_explained_answer_draws_the_contradiction_or_tells_an_order() {
+fn explanation_draws_contradiction_or_order() {
     let folder = tempfile::tempdir().unwrap();
     let stale = "{:type :invoke, :f :write, :value 1, :process 0}\n{:type :ok, :f :write, :value 1, :process 0}\n\
          {:type :invoke, :f :read, :value nil, :process 1}\n{:type :ok, :f :read, :value nil, :process 1}\n";
@@ -77,7 +77,7 @@ fn an_explained_answer_draws_the_contradiction_or_tells_an_order() {
 }
 
 #[test]
-fn an_option_that_the_model_does_not_know_is_refused() {
+fn option_unknown_to_the_model_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let refused = output(folder.path(), &["check", &corpus("register.log"), "--total", "5"]);
     assert_eq!(refused.status.code(), Some(2));
@@ -85,7 +85,7 @@ fn an_option_that_the_model_does_not_know_is_refused() {
 }
 
 #[test]
-fn a_bank_is_judged_by_the_total_that_is_given() {
+fn bank_is_checked_by_the_given_total() {
     let folder = tempfile::tempdir().unwrap();
     let bank = "{:type :invoke, :f :read, :value nil, :process 1}\n{:type :ok, :f :read, :value {:a 1, :b 2}, :process 1}\n\
          {:type :invoke, :f :transfer, :value {:from :a, :to :b, :amount 1}, :process 1}\n";
@@ -98,7 +98,7 @@ fn a_bank_is_judged_by_the_total_that_is_given() {
 }
 
 #[test]
-fn transactions_are_judged_by_the_consistency_that_is_asked_for() {
+fn transactions_are_checked_by_the_given_consistency() {
     let folder = tempfile::tempdir().unwrap();
     let skew = r#"{"history":1,"spec":"skew","variant":"main","model":"list-append","seed":1,"started":"2026-11-23T10:00:00Z"}
 {"time":1,"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["append","y",1]]}

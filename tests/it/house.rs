@@ -34,7 +34,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn crates_depend_on_each_other_only_along_the_arrows() {
+fn crates_depend_only_along_the_arrows() {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
         .current_dir(root())
@@ -71,7 +71,7 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
 }
 
 #[test]
-fn no_plotting_library_stands_behind_load_and_faults() {
+fn load_and_faults_need_no_plotting_library() {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "-p", "nemesis", "-p", "workloads", "-e", "normal", "--prefix", "none", "--offline"])
         .current_dir(root())
@@ -101,7 +101,7 @@ fn kinds_of_faults_are_named_in_their_family_only() {
 }
 
 #[test]
-fn every_file_opens_with_a_line_that_says_what_it_is_for() {
+fn every_file_opens_with_its_purpose() {
     for (path, text) in sources() {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("//! "), "{} opens with: {first}", path.display());
@@ -119,7 +119,8 @@ fn no_file_is_longer_than_six_hundred_lines() {
 #[test]
 fn simulator_and_golden_scripts_leave_roles_to_the_core() {
     // What a shell would need for a copy of what the core does: the roles' own functions, and branches on flaws.
-    let copies = [".handle(", ".take_up(", ".follow(", "Step::default", "Roles", "snapshot::encode", "Flaw::"];
+    let copies =
+        [".handle(", ".take_up(", ".follow(", "Step::default", "Roles", "snapshot::encode", "Flaw::"];
     let mut looked_at = 0;
     for (path, text) in sources() {
         if path.starts_with("node/src/sim") || path.starts_with("node/tests/it/golden") {

@@ -82,8 +82,8 @@ fn proves_itself(out: &Path, faults: usize) {
 }
 
 #[test]
-fn a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect() {
-    if !lab_possible("a_run_in_a_lab_is_valid_and_each_of_its_faults_took_effect") {
+fn lab_run_is_valid_and_faults_took_effect() {
+    if !lab_possible("lab_run_is_valid_and_faults_took_effect") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -133,8 +133,8 @@ fn runs_under_six_faults_at_once(folder: &Path, mut command: Command) {
 }
 
 #[test]
-fn six_faults_at_once_on_five_nodes_take_effect_and_the_verdict_is_valid() {
-    if !lab_with_disks_possible("six_faults_at_once_on_five_nodes_take_effect_and_the_verdict_is_valid") {
+fn six_concurrent_faults_take_effect() {
+    if !lab_with_disks_possible("six_concurrent_faults_take_effect") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -143,8 +143,8 @@ fn six_faults_at_once_on_five_nodes_take_effect_and_the_verdict_is_valid() {
 }
 
 #[test]
-fn a_user_without_any_rights_runs_the_same_lab() {
-    let test = "a_user_without_any_rights_runs_the_same_lab";
+fn unprivileged_user_runs_the_same_lab() {
+    let test = "unprivileged_user_runs_the_same_lab";
     if !lab_with_disks_possible(test) {
         return;
     }
@@ -170,8 +170,8 @@ fn a_user_without_any_rights_runs_the_same_lab() {
 }
 
 #[test]
-fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read() {
-    if !lab_possible("a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_read") {
+fn killed_lab_leaves_only_a_readable_history() {
+    if !lab_possible("killed_lab_leaves_only_a_readable_history") {
         return;
     }
     // More of them: BENCH_KILL_ROUNDS=50 cargo test --test it killed_at_any -- --nocapture
@@ -215,8 +215,8 @@ fn a_lab_that_is_killed_at_any_moment_leaves_nothing_and_a_history_that_can_be_r
 }
 
 #[test]
-fn an_interrupted_lab_heals_writes_its_results_and_ends_with_130() {
-    if !lab_possible("an_interrupted_lab_heals_writes_its_results_and_ends_with_130") {
+fn interrupted_lab_heals_and_writes_results() {
+    if !lab_possible("interrupted_lab_heals_and_writes_results") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -248,8 +248,8 @@ fn falls_back_aloud(folder: &Path, forbidden: impl Fn(&[&str]) -> Output, reason
 }
 
 #[test]
-fn where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is_refused() {
-    let test = "where_namespaces_are_switched_off_auto_says_so_and_takes_proxies_and_a_lab_is_refused";
+fn disabled_namespaces_fall_back_to_proxies() {
+    let test = "disabled_namespaces_fall_back_to_proxies";
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
@@ -301,7 +301,7 @@ fn a_bench_behind_a_filter() {
 }
 
 #[test]
-fn where_a_filter_of_system_calls_forbids_namespaces_auto_says_so_and_takes_proxies() {
+fn seccomp_without_namespaces_falls_back_to_proxies() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let forbidden = |arguments: &[&str]| {

@@ -18,7 +18,7 @@ fn run(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn members_are_replaced_added_and_removed_with_the_configuration_read_back_and_the_verdict_is_valid() {
+fn member_changes_are_read_back_and_valid() {
     for network in ["auto", "proxy"] {
         let folder = tempfile::tempdir().unwrap();
         write_spec(folder.path(), "4s", CHANGES);
@@ -45,7 +45,7 @@ fn members_are_replaced_added_and_removed_with_the_configuration_read_back_and_t
 }
 
 #[test]
-fn a_change_that_the_cluster_cannot_decide_leaves_no_evidence_and_the_verdict_is_unknown() {
+fn undecided_member_change_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let faults = "[[fault]]\nkind = \"kill\"\ntarget = \"majority\"\nat = \"200ms\"\nfor = \"1300ms\"\n\
         [[fault]]\nkind = \"reconfigure\"\nchange = \"add\"\nat = \"400ms\"\nfor = \"600ms\"\n";
@@ -56,7 +56,7 @@ fn a_change_that_the_cluster_cannot_decide_leaves_no_evidence_and_the_verdict_is
 }
 
 #[test]
-fn changes_of_members_are_refused_where_nobody_can_come_and_for_other_systems() {
+fn impossible_member_changes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "4s", CHANGES);
     let (code, said) = run(folder.path(), &[]);
@@ -75,7 +75,7 @@ fn changes_of_members_are_refused_where_nobody_can_come_and_for_other_systems() 
 }
 
 #[test]
-fn the_members_of_a_kept_cluster_are_changed_and_its_spare_node_is_no_node_that_is_down() {
+fn kept_cluster_changes_members() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let up = [&["up", "short.toml", "--seed", "3", "--out", "out"], &SPARE[..]].concat();

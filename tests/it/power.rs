@@ -31,8 +31,8 @@ fn run(spec: &str, sets: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn an_answer_before_the_sync_is_found_by_power_losses_and_by_no_kill() {
-    if !possible("an_answer_before_the_sync_is_found_by_power_losses_and_by_no_kill") {
+fn missing_sync_is_found_only_by_power_loss() {
+    if !possible("missing_sync_is_found_only_by_power_loss") {
         return;
     }
     let spec = "workloads/flaws/acceptor-answers-before-sync.toml";
@@ -45,8 +45,8 @@ fn an_answer_before_the_sync_is_found_by_power_losses_and_by_no_kill() {
 }
 
 #[test]
-fn the_sound_node_loses_nothing_in_power_losses_and_torn_writes_of_all_nodes() {
-    if !possible("the_sound_node_loses_nothing_in_power_losses_and_torn_writes_of_all_nodes") {
+fn sound_node_survives_power_losses_and_torn_writes() {
+    if !possible("sound_node_survives_power_losses_and_torn_writes") {
         return;
     }
     let (code, said) = run("workloads/power-loss.toml", &["load.duration=6s"]);

@@ -31,7 +31,7 @@ fn run_in_the_middle(folder: &Path) -> Child {
 }
 
 #[test]
-fn a_run_with_a_kill_is_valid_and_leaves_every_file_and_no_process() {
+fn run_with_kill_leaves_files_and_no_process() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "2s", KILL);
     let run = output(folder.path(), &["run", "short.toml", "--seed", "7"]);
@@ -81,7 +81,7 @@ fn a_run_with_a_kill_is_valid_and_leaves_every_file_and_no_process() {
 }
 
 #[test]
-fn json_is_one_object_on_standard_output_and_nothing_else() {
+fn json_is_one_object_on_standard_output() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let run = output(folder.path(), &["run", "short.toml", "--json", "--out", "out"]);
@@ -93,7 +93,7 @@ fn json_is_one_object_on_standard_output_and_nothing_else() {
 }
 
 #[test]
-fn a_killed_bench_leaves_no_node_and_a_history_that_can_be_judged() {
+fn killed_bench_leaves_only_a_readable_history() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = run_in_the_middle(folder.path());
     signal(&child, Signal::KILL);
@@ -108,7 +108,7 @@ fn a_killed_bench_leaves_no_node_and_a_history_that_can_be_judged() {
 }
 
 #[test]
-fn an_interrupted_run_ends_with_130_and_its_results_are_written() {
+fn interrupted_run_ends_with_130_and_results() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = run_in_the_middle(folder.path());
     signal(&child, Signal::INT);
@@ -120,7 +120,7 @@ fn an_interrupted_run_ends_with_130_and_its_results_are_written() {
 }
 
 #[test]
-fn a_port_in_use_ends_the_run_with_4_and_says_so() {
+fn port_in_use_ends_run_with_4() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

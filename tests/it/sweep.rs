@@ -24,7 +24,7 @@ fn rows(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_load_that_is_not_recorded_is_measured_for_each_value_and_variant_in_each_round() {
+fn unrecorded_load_is_measured_for_every_combination() {
     let folder = tempfile::tempdir().unwrap();
     write_unrecorded(folder.path(), "200ms");
     let run = output(folder.path(), &["sweep", "fast.toml", "--rounds", "2", "--out", "out"]);
@@ -62,7 +62,7 @@ fn a_recorded_load_is_judged_at_each_value() {
 }
 
 #[test]
-fn an_interrupted_sweep_ends_with_130_and_reports_what_there_is() {
+fn interrupted_sweep_ends_with_130_and_report() {
     let folder = tempfile::tempdir().unwrap();
     write_unrecorded(folder.path(), "300ms");
     let mut child = bench(folder.path())
@@ -84,7 +84,7 @@ fn an_interrupted_sweep_ends_with_130_and_reports_what_there_is() {
 }
 
 #[test]
-fn a_sweep_that_cannot_be_meant_is_refused_with_location_and_remedy() {
+fn invalid_sweep_is_refused_with_location_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     write_unrecorded(folder.path(), "1s");

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 #[test]
-fn a_kept_cluster_is_reached_hurt_healed_and_stopped_and_leaves_nothing() {
+fn kept_cluster_is_attacked_healed_and_stopped() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");
     let missing = output(folder.path(), &["status", "out"]);

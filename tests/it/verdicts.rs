@@ -92,7 +92,7 @@ fn nothing_judged_is_unknown() {
 }
 
 #[test]
-fn loads_that_show_little_are_unknown_or_warned_of() {
+fn weak_loads_are_unknown_or_warned_about() {
     let (code, verdict) = judged("honest", "mix = { read = 1 }", KILL);
     assert_eq!((code, unmet(&verdict)), (Some(3), vec!["written"]), "{verdict}");
     let pause = "[[fault]]\nkind = \"pause\"\ntarget = \"n1\"\nat = \"1s\"\nfor = \"1ms\"\n";

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_load_that_etcd_would_get_wrong_is_refused_with_its_field() {
+    fn loads_impossible_with_etcd_are_refused() {
         let load = |text: &str| toml::from_str::<LoadSpec>(text).unwrap();
         let refused = |text: &str| Api::Etcd.check(&load(text)).unwrap_err().field;
         assert_eq!(refused("retry = \"100ms\""), "retry");

@@ -111,14 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn even_arrivals_are_due_at_multiples_of_the_gap() {
+    fn even_arrivals_are_multiples_of_the_gap() {
         let times = DueTimes::new(Arrivals::Even, 500.0, crate::seed::arrivals(1, 0));
         let due: Vec<_> = times.take(4).map(|due| due.as_millis()).collect();
         assert_eq!(due, [0, 2, 4, 6]);
     }
 
     #[test]
-    fn poisson_arrivals_have_the_rate_in_the_long_run_and_come_from_the_seed() {
+    fn poisson_arrivals_have_the_rate_and_are_seeded() {
         let times = |seed| DueTimes::new(Arrivals::Poisson, 1000.0, crate::seed::arrivals(seed, 0));
         let tenth = times(1).nth(10_000).expect("the times never end").as_secs_f64();
         assert!((9.5..10.5).contains(&tenth), "10,000 arrivals at 1,000/s took {tenth} s");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pacer_deals_in_turn_and_ends_every_queue_with_the_phase() {
+    fn pacer_deals_in_turn_until_phase_ends() {
         let times = DueTimes::new(Arrivals::Even, 1000.0, crate::seed::arrivals(1, 0));
         let (pacer, mut queues) =
             Pacer::start(Instant::now(), Duration::from_millis(9), times, 2).expect("a thread starts");

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_those_of_the_gateway_with_everything_in_base64() {
+    fn gateway_requests_are_base64() {
         let (path, read) = body(&operation(Function::Read));
         assert_eq!((path.as_str(), read), ("/v3/kv/range", json!({"key": "azE="})));
         let (path, write) = body(&operation(Function::Write));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_certain_is_never_taken_for_an_answer() {
+    fn uncertain_answers_are_unknown() {
         for function in [Function::Read, Function::Write, Function::Cas, Function::Delete] {
             assert_eq!(
                 answer(function, 503, &json!({"error": "etcdserver: request timed out"})),

@@ -239,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_seed_gives_one_stream_and_another_gives_another(spec in any_spec(), seed: u64) {
+        fn seed_decides_the_stream(spec in any_spec(), seed: u64) {
             let first: Vec<_> = drafts(&spec, seed, 0).take(60).collect();
             let again: Vec<_> = drafts(&spec, seed, 0).take(60).collect();
             let other: Vec<_> = drafts(&spec, seed ^ 1, 0).take(60).collect();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn without_unique_values_the_domain_is_small_and_all_of_it_is_used() {
+    fn repeated_values_use_the_whole_domain() {
         let spec = LoadSpec { unique_values: false, values: Some(3), ..LoadSpec::default() };
         let numbers: HashSet<_> = drafts(&spec, 5, 0).take(100).map(|draft| draft.number).collect();
         assert_eq!(numbers, HashSet::from([0, 1, 2]));

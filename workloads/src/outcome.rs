@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_to_the_connection_means_the_same_for_every_function() {
+    fn connection_errors_mean_the_same_for_all() {
         for (happened, kind, error) in [
             (Happened::Refused, Kind::Fail, "connection-refused"),
             (Happened::ConnectTimeout, Kind::Fail, "connect-timeout"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_definite_only_where_it_fits_the_function() {
+    fn answer_is_definite_only_if_it_fits() {
         for function in Function::ALL {
             let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
             let row = |answer| row(function, &Happened::Answered(answer));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn results_are_the_value_read_or_what_was_asked_for() {
+    fn results_are_values_read_or_requested() {
         let outcome = |function, answer| ending(&operation(function), Happened::Answered(answer)).outcome;
         assert_eq!(outcome(Function::Read, Answer::Value(json!(3))), Outcome::Ok(json!(3)));
         assert_eq!(outcome(Function::Write, Answer::Applied), Outcome::Ok(json!([1, 2])));

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_and_status_has_its_meaning_and_none_is_guessed() {
+    fn every_function_and_status_has_a_meaning() {
         let body = r#"{"applied":true,"slot":4,"value":"7","actual":"7"}"#;
         for function in Function::ALL {
             for status in 100..1000 {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_key_is_a_definite_read_of_null_only_if_the_body_says_so() {
+    fn absent_key_is_definite_only_with_body() {
         let absent = r#"{"value":null,"slot":4}"#;
         assert_eq!(answer(Function::Read, 404, absent), Answer::Value(Value::Null));
         assert_eq!(answer(Function::Read, 404, "{}"), Answer::Unreadable);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_answered_with_what_its_reads_saw() {
+    fn transaction_answer_has_the_values_read() {
         let steps = json!([["r", "k1", null], ["append", "k2", 7], ["r", "k3", null]]);
         assert_eq!(
             transaction_body(&steps),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_that_finds_too_little_certainly_did_not_happen() {
+    fn transfer_without_cover_is_a_definite_failure() {
         let refused = r#"{"applied":false,"error":"k1 has 3, and that is less than 4"}"#;
         assert_eq!(answer(Function::Transfer, 409, refused), Answer::Precondition(Value::Null));
         assert_eq!(answer(Function::Transfer, 409, "{}"), Answer::Unlisted(409));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_is_definite_only_if_the_body_says_so() {
+    fn unavailable_is_definite_only_with_body() {
         assert_eq!(answer(Function::Write, 503, r#"{"applied":false}"#), Answer::NotApplied);
         for body in ["{}", r#"{"applied":true}"#, r#"{"applied":"false"}"#] {
             assert_eq!(answer(Function::Write, 503, body), Answer::Unlisted(503), "{body}");
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_become_integers_only_for_registers_and_only_if_they_are_ours() {
+    fn only_register_texts_become_integers() {
         let value = |workload, text: &str| super::value(workload, text.to_owned());
         assert_eq!(value(Workload::Register, "-17"), json!(-17));
         for text in ["007", "+1", "1.5", "", "99999999999999999999"] {

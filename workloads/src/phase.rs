@@ -164,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_final_reads_cover_every_key_through_every_replica_once(
+        fn final_reads_cover_keys_through_every_replica(
             clients in 1_u32..20, targets in 1_usize..6, keys in 1_u32..30,
         ) {
             let mut pairs = Vec::new();

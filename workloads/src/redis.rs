@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_mean_what_redis_means_by_them_and_nothing_else_is_certain() {
+    fn redis_answers_have_their_meaning() {
         assert_eq!(said(Function::Read, "$2\r\n17\r\n"), Answer::Value(json!(17)));
         assert_eq!(said(Function::Read, "$-1\r\n"), Answer::Value(Value::Null));
         assert_eq!(said(Function::Write, "+OK\r\n"), Answer::Applied);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_whole_when_its_last_byte_is_there() {
+    fn answer_is_complete_at_its_last_byte() {
         for answer in ["$5\r\na\r\nbc\r\n", "*2\r\n:1\r\n*1\r\n$-1\r\n", "+OK\r\n", "-ERR x\r\n"] {
             for end in 0..answer.len() {
                 assert_eq!(is_whole(&answer.as_bytes()[..end]), Ok(false), "{answer} until {end}");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_says_how_long_each_of_its_words_is() {
+    fn command_has_the_length_of_each_word() {
         assert_eq!(command(&["SET", "k1", "ä b"]), "*3\r\n$3\r\nSET\r\n$2\r\nk1\r\n$4\r\nä b\r\n".as_bytes());
     }
 }

@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workload_that_is_not_built_yet_is_told_apart_from_one_that_nobody_knows() {
+    fn planned_workload_differs_from_unknown_one() {
         let error = |name: &str| {
             toml::from_str::<LoadSpec>(&format!("workload = \"{name}\"")).unwrap_err().to_string()
         };
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_cannot_be_meant_are_refused_with_their_field() {
+    fn impossible_values_are_refused_with_their_field() {
         for (text, field) in [
             ("clients = 0", "clients"),
             ("clients = 10001", "clients"),

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_are_counted_and_timed_whether_an_answer_has_a_length_or_comes_in_chunks() {
+    fn successes_are_counted_with_length_or_chunks() {
         for answer in [
             "HTTP/1.1 200 OK\r\ncontent-length: 16\r\n\r\n{\"applied\":true}",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n",
@@ -264,14 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_success_is_counted_by_what_it_is() {
+    fn failures_are_counted_by_kind() {
         let (_, report) = measured("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "get");
         assert_eq!((report.ok, report.quantile_ms(0.5)), (0, None));
         assert_eq!(report.failed.keys().collect::<Vec<_>>(), ["status 503"]);
     }
 
     #[test]
-    fn the_slowest_is_exact_and_no_quantile_exceeds_it() {
+    fn maximum_is_exact_and_bounds_quantiles() {
         let mut report = ThroughputReport::new(1.0);
         assert_eq!(report.max_ms(), None);
         for microseconds in [1, 6_230_123] {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_silent_costs_the_timeout_of_one_operation() {
+    fn silent_node_costs_one_timeout() {
         let (_, report) = measured("", "get");
         assert_eq!(report.failed, BTreeMap::from([("timeout".to_owned(), 3)]));
     }

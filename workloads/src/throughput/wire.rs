@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_whole_when_its_last_byte_is_there_and_not_before() {
+    fn http_answer_is_complete_at_its_last_byte() {
         for answer in [
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
             "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_redis_is_whole_when_its_last_byte_is_there_too() {
+    fn redis_answer_is_complete_at_its_last_byte() {
         let text = b"$3\r\nvvv\r\n";
         for end in 0..text.len() {
             assert_eq!(resp_head(&text[..end]), Ok(Head::Unfinished), "{end}");

@@ -14,7 +14,7 @@ fn invocations(events: &[Event]) -> Vec<&Event> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_loop_deals_every_operation_to_a_client_at_its_time() {
+async fn open_loop_deals_operations_on_time() {
     let server = Server::start(|_| Act::Serve).await;
     let memory = Memory::new();
     let spec = LoadSpec { clients: 4, rate: Some(200.0), ..LoadSpec::default() };
@@ -39,7 +39,7 @@ async fn an_open_loop_deals_every_operation_to_a_client_at_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_node_does_not_slow_an_open_loop_down_and_what_was_not_sent_is_counted() {
+async fn open_loop_counts_what_a_slow_node_delays() {
     let server = Server::start(|_| Act::ServeLate(Duration::from_millis(50))).await;
     let memory = Memory::new();
     let spec = LoadSpec { rate: Some(100.0), ..only("write") };
@@ -57,7 +57,7 @@ async fn a_slow_node_does_not_slow_an_open_loop_down_and_what_was_not_sent_is_co
 }
 
 #[tokio::test]
-async fn a_cancelled_open_loop_ends_early_and_counts_what_was_due() {
+async fn cancelled_open_loop_counts_due_operations() {
     let cancel = CancellationToken::new();
     let server = Server::until(3, &cancel, |_| Act::Serve).await;
     let memory = Memory::new();
@@ -73,7 +73,7 @@ async fn a_cancelled_open_loop_ends_early_and_counts_what_was_due() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_runs_with_one_seed_do_the_same_operations() {
+async fn equal_seeds_send_equal_operations() {
     let mut runs = Vec::new();
     for _ in 0..2 {
         let server = Server::start(|_| Act::Serve).await;
@@ -110,7 +110,7 @@ fn chaos(number: usize) -> Act {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_the_nodes_do_the_history_is_well_formed() {
+async fn history_is_well_formed_whatever_nodes_do() {
     for workload in Workload::ALL {
         let (store, cancel) = (Store::default(), CancellationToken::new());
         let one = Server::with(Store::clone(&store), Some((500, cancel.clone())), chaos).await;
@@ -139,7 +139,7 @@ async fn whatever_the_nodes_do_the_history_is_well_formed() {
 }
 
 #[tokio::test]
-async fn the_final_reads_read_every_key_through_every_replica_and_try_again_until_they_can() {
+async fn final_reads_retry_until_every_key_is_read() {
     let store = Store::default();
     let early = |number| if number < 2 { Act::Reply(503, r#"{"applied":false}"#) } else { Act::Serve };
     let one = Server::with(Store::clone(&store), None, early).await;

@@ -32,7 +32,7 @@ fn ending((_, end): &(Event, Event)) -> (Kind, Option<&str>) {
 }
 
 #[tokio::test]
-async fn an_operation_without_an_answer_in_time_is_unknown_and_its_client_becomes_another_process() {
+async fn timeout_is_unknown_and_starts_a_new_process() {
     let spec = LoadSpec { timeout: Duration::from_millis(300), ..only("write") };
     let (operations, server) = first(Act::Silence, spec).await;
     assert_eq!(ending(&operations[0]), (Kind::Info, Some("timeout")));
@@ -45,7 +45,7 @@ async fn an_operation_without_an_answer_in_time_is_unknown_and_its_client_become
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_before_the_answer_leaves_the_outcome_unknown() {
+async fn closed_connection_leaves_the_outcome_unknown() {
     let (operations, server) = first(Act::Close, only("write")).await;
     assert_eq!(ending(&operations[0]), (Kind::Info, Some("closed")));
     assert_eq!(operations[0].1.value, operations[0].0.value);
@@ -55,7 +55,7 @@ async fn a_connection_that_ends_before_the_answer_leaves_the_outcome_unknown() {
 }
 
 #[tokio::test]
-async fn with_retry_the_same_command_is_sent_again_and_the_operation_has_one_outcome() {
+async fn retry_sends_the_same_command_once_recorded() {
     let retry = Some(Duration::from_millis(200));
     for act in [Act::Close, Act::Silence] {
         let spec = LoadSpec { timeout: Duration::from_secs(30), retry, ..only("write") };
@@ -76,20 +76,20 @@ async fn a_read_without_an_answer_is_unknown_too() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_json_leaves_the_outcome_unknown() {
+async fn answer_without_json_is_unknown() {
     let (operations, _server) = first(Act::Reply(200, "certainly!"), only("write")).await;
     assert_eq!(ending(&operations[0]), (Kind::Info, Some("garbled")));
     assert_ne!(operations[0].0.process, operations[1].0.process);
 }
 
 #[tokio::test]
-async fn a_status_that_the_table_does_not_list_leaves_the_outcome_unknown() {
+async fn unlisted_status_is_unknown() {
     let (operations, _server) = first(Act::Reply(504, "{}"), only("write")).await;
     assert_eq!(ending(&operations[0]), (Kind::Info, Some("http-504")));
 }
 
 #[tokio::test]
-async fn a_node_that_certainly_did_not_apply_it_makes_it_fail_and_the_client_goes_to_the_next_node() {
+async fn definite_refusal_fails_and_moves_the_client() {
     let cancel = CancellationToken::new();
     let refusing = Server::start(|_| Act::Reply(503, r#"{"applied":false,"error":"stopping"}"#)).await;
     let serving = Server::until(3, &cancel, |_| Act::Serve).await;
@@ -105,7 +105,7 @@ async fn a_node_that_certainly_did_not_apply_it_makes_it_fail_and_the_client_goe
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_a_failure_because_nothing_was_sent() {
+async fn refused_connection_is_a_failure() {
     let cancel = CancellationToken::new();
     let server = Server::until(3, &cancel, |_| Act::Serve).await;
     let closed = Closed::new();
@@ -118,7 +118,7 @@ async fn a_refused_connection_is_a_failure_because_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn a_failed_cas_says_what_was_there_and_the_next_one_expects_that() {
+async fn next_cas_expects_what_was_found() {
     let (operations, server) = first(Act::Reply(409, r#"{"actual":"77"}"#), only("cas")).await;
     assert_eq!(operations[0].0.value, json!([null, 1]));
     assert_eq!(ending(&operations[0]), (Kind::Fail, Some("precondition")));
@@ -152,7 +152,7 @@ async fn broken_http_leaves_the_outcome_unknown() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_node_closed_between_operations_costs_none_of_them() {
+async fn connection_closed_between_operations_costs_none() {
     let cancel = CancellationToken::new();
     let server = Server::until(5, &cancel, |_| Act::ServeAndClose).await;
     let operations = load(only("write"), &[server.address], &cancel).await;
@@ -161,7 +161,7 @@ async fn a_connection_that_the_node_closed_between_operations_costs_none_of_them
 }
 
 #[tokio::test]
-async fn an_interrupted_run_ends_open_operations_at_once_as_unknown() {
+async fn interrupt_ends_open_operations_as_unknown() {
     let cancel = CancellationToken::new();
     let server = Server::until(1, &cancel, |_| Act::Silence).await;
     let operations = load(only("write"), &[server.address], &cancel).await;

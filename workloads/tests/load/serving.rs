@@ -5,7 +5,7 @@ use std::time::Duration;
 use workloads::{PROBE_KEY, ServeError};
 
 #[tokio::test]
-async fn a_system_serves_when_it_has_applied_a_write_that_no_history_knows() {
+async fn system_serves_after_an_unrecorded_write() {
     let slow = |number| if number < 3 { Act::Reply(503, r#"{"applied":false}"#) } else { Act::Serve };
     let (one, two) = (Server::start(slow).await, Server::start(slow).await);
     let memory = Memory::new();
