@@ -13,7 +13,7 @@ async fn system_serves_after_an_unrecorded_write() {
     session.wait_until_serving(Duration::from_secs(30)).await.unwrap();
     assert!(memory.events().is_empty());
     let seen = one.seen();
-    assert_eq!(seen.len(), 5, "three refusals, a write and a read");
+    assert_eq!(seen.len(), 6, "three refusals, a write, a read, and the read that every node answers");
     assert!(seen.iter().all(|request| request.path == format!("/kv/{PROBE_KEY}")));
     assert_ne!(seen[0].client_id, seen[1].client_id, "each attempt is a command of its own");
 }
