@@ -146,6 +146,11 @@ impl Replica {
         self.slot_out
     }
 
+    /// Every slot below is applied, and its decision is on disk.
+    pub fn durable(&self) -> Slot {
+        self.stored
+    }
+
     /// What it learned from other replicas until it was level.
     pub fn learned(&self) -> Learned {
         self.catch_up.learned

@@ -1,7 +1,9 @@
 //! What must be true of a simulated cluster: of its memory, of the clients' results, and of its service.
 
 use super::{Cluster, END, index_of};
+use crate::paxos::acceptor::Acceptor;
 use crate::paxos::message::{Message, NodeId};
+use crate::paxos::replica::Replica;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,10 @@ impl Cluster {
     pub(super) fn check_turn(&mut self, index: usize, before: u64) {
         let Some(process) = &self.nodes[index].process else { return };
         let version = process.core.membership().version;
+        let durable = process.core.replica().map_or(1, Replica::durable);
+        // A node reports to itself without a message, and does nothing else if it is the only member.
+        let node = &mut self.nodes[index];
+        node.reported = node.reported.max(durable);
         if version > self.version {
             self.version = version;
             self.trace(|| format!("n{index} knows version {version}"));
@@ -57,7 +63,7 @@ impl Cluster {
     /// Section 4.2: one replica more than may fail has reported to have on disk what an acceptor forgets.
     fn check_collected(&mut self, index: usize, before: u64) {
         let Some(process) = &self.nodes[index].process else { return };
-        let collected = process.core.acceptor().map_or(1, |acceptor| acceptor.collected());
+        let collected = process.core.acceptor().map_or(1, Acceptor::collected);
         if collected <= self.nodes[index].collected {
             return;
         }

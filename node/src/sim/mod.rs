@@ -25,6 +25,7 @@ mod process;
 use crate::config::{Member, NodeConfig, PaxosOptions, Role};
 use crate::core::{Input, Output};
 use crate::paxos::message::{Ballot, Command, Message, NodeId, Slot};
+use crate::paxos::replica::Replica;
 use calls::Calls;
 use network::Network;
 use process::{Node, Process};
@@ -338,13 +339,13 @@ impl Cluster {
         }
         process.next_turn = None;
         let mut outputs = std::mem::take(&mut process.outputs);
-        let wanted = process.core.replica().is_some_and(|replica| replica.wants_snapshot());
+        let wanted = process.core.replica().is_some_and(Replica::wants_snapshot);
         let version = process.core.membership().version;
         let inputs = std::mem::take(&mut process.inbox);
         for input in inputs.into_iter().chain([Input::Tick, Input::Flush]) {
             process.core.step(age, input, &mut outputs);
         }
-        let wants = process.core.replica().is_some_and(|replica| replica.wants_snapshot());
+        let wants = process.core.replica().is_some_and(Replica::wants_snapshot);
         self.counts.transfers += u64::from(wants && !wanted);
         self.carry_out(index, &mut outputs);
         self.check_turn(index, version);

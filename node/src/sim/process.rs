@@ -5,6 +5,7 @@ use crate::config::NodeConfig;
 use crate::core::{self, Core, Input, Output, Saved, known_roster};
 use crate::log::memory::{LeftOut, Memory, Volume};
 use crate::log::{Log, LogOrder, Recovered, Salts};
+use crate::paxos::acceptor::Acceptor;
 use crate::paxos::membership::Roster;
 use crate::paxos::message::{Message, NodeId, Slot};
 use crate::paxos::step::Record;
@@ -164,7 +165,7 @@ impl Cluster {
         let (config, life) = (node.config.clone(), u64::from(node.life));
         let core = Core::new(config, roster, life, (recovered, log.bytes()), &mut outputs);
         let has = core.replica().map_or(1, |replica| replica.slot_out().max(1));
-        node.collected = core.acceptor().map_or(1, |acceptor| acceptor.collected());
+        node.collected = core.acceptor().map_or(1, Acceptor::collected);
         node.process = Some(Process {
             core,
             inbox: Vec::new(),
