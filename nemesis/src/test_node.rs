@@ -65,7 +65,7 @@ pub(crate) fn node(testbed: &Testbed, name: &str, folder: &Path, quiet: bool) ->
     let peers: Vec<String> = others.map(|other| testbed.peer_address(name, other).to_string()).collect();
     ProcessCommand {
         program: std::env::current_exe().unwrap(),
-        args: ["pretend::pretend_node", "--exact", "--ignored", "--nocapture"].map(Into::into).to_vec(),
+        args: ["test_node::test_node", "--exact", "--ignored", "--nocapture"].map(Into::into).to_vec(),
         env: vec![
             (ADDRESS.into(), testbed.listen_address(name).to_string().into()),
             (PEERS.into(), peers.join(",").into()),
