@@ -6,7 +6,8 @@
 #[allow(dead_code, reason = "the tests use the rest")]
 mod generate;
 
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check};
 use generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, sound};
 use std::time::{Duration, Instant};
 

@@ -2,19 +2,23 @@
 //!
 //! `cargo bench -p checker --bench million` prints it, from five runs each, on one thread unless it says
 //! otherwise. Memory is what is held beside the operations or events. With the variable `OPERATIONS` it takes
-//! one history of so many operations instead.
+//! one history of that length instead.
 
 #[path = "../tests/it/support/generate.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod generate;
+#[path = "../tests/it/support/threads.rs"]
+mod threads;
 
 use checker::certificate::confirm;
 use checker::follow::{Follower, Progress};
-use checker::linearizability::{Limits, Model, Verdict, check, check_certified};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check, check_certified};
 use generate::{CAS_REGISTER, Shape, sound};
 use history::{Event, Kind, Operation, Outcome, Process};
 use serde_json::Value;
 use std::time::{Duration, Instant};
+use threads::Threads;
 
 const RUNS: usize = 5;
 
@@ -107,19 +111,23 @@ fn events(operations: &[Operation]) -> Vec<Event> {
 fn in_turns(history: &str, operations: &[Operation], model: Model) {
     let (mut times, mut spent) = ([Vec::new(), Vec::new()], [0.0, 0.0]);
     for _ in 0..RUNS {
-        for (place, threads) in [(0, 1), (1, 2)] {
+        for (index, threads) in [(0, 1), (1, 2)] {
             let before = processor_time();
             let start = Instant::now();
-            std::hint::black_box(check(operations, model, &Limits { threads, ..Limits::DEFAULT }));
-            times[place].push(start.elapsed());
-            spent[place] += processor_time() - before;
+            std::hint::black_box(check(
+                operations,
+                model,
+                &Limits { workers: &Threads(threads), ..Limits::DEFAULT },
+            ));
+            times[index].push(start.elapsed());
+            spent[index] += processor_time() - before;
         }
     }
     let [one, two] = times.map(|mut times| {
         times.sort();
         Measured { times, mebibytes: 0.0, result: () }
     });
-    let ratio = |place: usize| one.times[place].as_secs_f64() / two.times[place].as_secs_f64();
+    let ratio = |index: usize| one.times[index].as_secs_f64() / two.times[index].as_secs_f64();
     let said = format!(
         "{:.2} times as fast by the best, {:.2} by the median, with {:.2} of the processor time",
         ratio(0),

@@ -10,7 +10,8 @@ mod generate;
 #[allow(dead_code, reason = "the tests use the rest")]
 mod objects;
 
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check};
 use generate::{APPENDS, Shape, sound};
 use history::{Operation, Outcome};
 use objects::{ObjectShape, sound_object};
@@ -112,9 +113,9 @@ fn spoil(operations: &mut Vec<Operation>, model: Model) {
         Model::MultiRegister => "txn",
         _ => "dequeue",
     };
-    let place = operations.len() - operations.len() / 10;
+    let index = operations.len() - operations.len() / 10;
     let mut last =
-        operations[..place].iter().rfind(|o| o.f == f && o.completed.is_some()).expect("one").clone();
+        operations[..index].iter().rfind(|o| o.f == f && o.completed.is_some()).expect("one").clone();
     (last.invoked, last.completed) = (end + 1, Some(end + 2));
     match model {
         Model::Set => {

@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p checker --example own_model`
 
-use checker::linearizability::{Limits, Specification, Verdict, check_against};
+use checker::limits::Limits;
+use checker::linearizability::{Specification, Verdict, check_against};
 use history::{Operation, Outcome, pair, read_jsonl};
 
 /// Money goes in, and comes out as long as there is some: `deposit n`, `withdraw n` → true or false.
@@ -50,7 +51,7 @@ impl Specification for Account {
     }
 }
 
-/// Two clients withdraw 80 of 100 at the same time, and both are told that they have them.
+/// Two clients withdraw 80 of 100 at the same time, and both get the answer that they have them.
 const HISTORY: &str = r#"{"history":1,"spec":"account","variant":"main","model":"account","seed":1,"started":"2026-11-23T10:00:00Z"}
 {"time":1,"process":0,"type":"invoke","f":"deposit","value":100}
 {"time":2,"process":0,"type":"ok","f":"deposit","value":100}

@@ -13,7 +13,7 @@ use objects::Object;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
-/// For each key an order of its operations, by their place in the slice that was checked. Linearizability
+/// For each key an order of its operations, by their index in the slice that was checked. Linearizability
 /// is local (Herlihy and Wing 1990), so the orders of different keys need not fit together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Linearization {
@@ -76,32 +76,32 @@ pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -
     for (order, number) in orders.orders.iter().zip(0..) {
         let (mut value, mut object) = (Value::Null, Object::new(model));
         let mut latest: Option<(usize, u32)> = None;
-        for &place in order {
-            let operation = operations.get(place as usize).ok_or(Mismatch::Nothing(place))?;
+        for &index in order {
+            let operation = operations.get(index as usize).ok_or(Mismatch::Nothing(index))?;
             let key = operation.key.as_deref();
             if !may_happen(operation) {
-                return Err(Mismatch::Nothing(place));
+                return Err(Mismatch::Nothing(index));
             }
-            if std::mem::replace(&mut seen[place as usize], true) {
-                return Err(Mismatch::Twice(place));
+            if std::mem::replace(&mut seen[index as usize], true) {
+                return Err(Mismatch::Twice(index));
             }
             if *keys.entry(key).or_insert(number) != number {
-                return Err(Mismatch::Key(place));
+                return Err(Mismatch::Key(index));
             }
             if let Some((invoked, after)) = latest
                 && must_happen(operation)
                 && operation.completed.is_some_and(|completed| completed < invoked)
             {
-                return Err(Mismatch::Time { operation: place, after });
+                return Err(Mismatch::Time { operation: index, after });
             }
             if latest.is_none_or(|(invoked, _)| invoked < operation.invoked) {
-                latest = Some((operation.invoked, place));
+                latest = Some((operation.invoked, index));
             }
             if single && !step(operation, &mut value, texts.contains(&key)) {
-                return Err(Mismatch::Result { operation: place, value });
+                return Err(Mismatch::Result { operation: index, value });
             }
             if !single && !object.step(operation) {
-                return Err(Mismatch::Result { operation: place, value: object.show() });
+                return Err(Mismatch::Result { operation: index, value: object.show() });
             }
         }
         if let Some((_, operation)) = latest.filter(|_| !object.ends_well()) {

@@ -5,7 +5,7 @@
 //! where the value came from, and no model has a second way to begin.
 
 use crate::linearizability::Model;
-use crate::promise::Promise;
+use crate::property::Property;
 use crate::transactions::Workload;
 use history::{Operation, Outcome};
 use serde_json::{Value, json};
@@ -15,22 +15,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// for each key it names. The error says why this model cannot start so.
 pub fn prepend(
     operations: Vec<Operation>,
-    promise: Promise,
+    property: Property,
     initial: &Value,
 ) -> Result<Vec<Operation>, String> {
-    let writes = match promise {
-        Promise::Linearizable(Model::Register | Model::CasRegister | Model::Kv) => {
+    let writes = match property {
+        Property::Linearizable(Model::Register | Model::CasRegister | Model::Kv) => {
             by_key(&operations, initial)
         }
-        Promise::Linearizable(Model::MultiRegister) | Promise::Transactions(Workload::RwRegister) => {
+        Property::Linearizable(Model::MultiRegister) | Property::Transactions(Workload::RwRegister) => {
             in_transactions(&operations, initial)
         }
-        Promise::Linearizable(Model::Counter) if initial.is_i64() => {
+        Property::Linearizable(Model::Counter) if initial.is_i64() => {
             let keys: BTreeSet<_> = operations.iter().map(|operation| operation.key.clone()).collect();
             keys.into_iter().map(|key| (key, "add", initial.clone())).collect()
         }
-        Promise::Linearizable(_) | Promise::Transactions(_) | Promise::Elements(_) => {
-            return Err(format!("the model {promise} always starts empty, and cannot start from {initial}"));
+        Property::Linearizable(_) | Property::Transactions(_) | Property::Elements(_) => {
+            return Err(format!("the model {property} always starts empty, and cannot start from {initial}"));
         }
     };
     Ok(in_front(operations, writes))
@@ -38,8 +38,8 @@ pub fn prepend(
 
 /// Values that reads found and no operation wrote, where there is exactly one for a key; what the keys may have
 /// started with. Empty for models without one value a key.
-pub fn candidates(operations: &[Operation], promise: Promise) -> BTreeMap<Option<String>, Value> {
-    if !matches!(promise, Promise::Linearizable(Model::Register | Model::CasRegister | Model::Kv)) {
+pub fn candidates(operations: &[Operation], property: Property) -> BTreeMap<Option<String>, Value> {
+    if !matches!(property, Property::Linearizable(Model::Register | Model::CasRegister | Model::Kv)) {
         return BTreeMap::new();
     }
     let mut written: BTreeSet<(Option<&str>, String)> = BTreeSet::new();
@@ -161,7 +161,8 @@ fn in_front(mut operations: Vec<Operation>, updates: Vec<Update>) -> Vec<Operati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linearizability::{Limits, Verdict, check};
+    use crate::limits::Limits;
+    use crate::linearizability::{Verdict, check};
     use history::{Event, Kind, Process, pair};
 
     fn history(steps: &[(&str, Option<&str>, Value, Value)]) -> Vec<Operation> {
@@ -181,7 +182,7 @@ mod tests {
     }
 
     fn valid(operations: &[Operation], model: Model) -> bool {
-        let limits = Limits { stop: &|| false, configurations: 10_000, threads: 1 };
+        let limits = Limits { configurations: 10_000, ..Limits::DEFAULT };
         matches!(check(operations, model, &limits), Verdict::Valid { .. })
     }
 
@@ -189,12 +190,12 @@ mod tests {
     fn register_starts_from_said_value() {
         let operations =
             history(&[("read", None, Value::Null, json!(0)), ("cas", None, json!([0, 2]), json!([0, 2]))]);
-        let promise = Promise::Linearizable(Model::CasRegister);
+        let property = Property::Linearizable(Model::CasRegister);
         assert!(!valid(&operations, Model::CasRegister));
-        let started = prepend(operations.clone(), promise, &json!(0)).unwrap();
+        let started = prepend(operations.clone(), property, &json!(0)).unwrap();
         assert!(valid(&started, Model::CasRegister));
-        assert!(!valid(&prepend(operations.clone(), promise, &json!(1)).unwrap(), Model::CasRegister));
-        assert_eq!(candidates(&operations, promise), BTreeMap::from([(None, json!(0))]));
+        assert!(!valid(&prepend(operations.clone(), property, &json!(1)).unwrap(), Model::CasRegister));
+        assert_eq!(candidates(&operations, property), BTreeMap::from([(None, json!(0))]));
     }
 
     #[test]
@@ -203,25 +204,25 @@ mod tests {
             ("read", Some("x"), Value::Null, json!(1)),
             ("read", Some("y"), Value::Null, Value::Null),
         ]);
-        let promise = Promise::Linearizable(Model::Register);
-        assert!(valid(&prepend(operations.clone(), promise, &json!({"x": 1})).unwrap(), Model::Register));
-        assert!(!valid(&prepend(operations, promise, &json!({"x": 1, "y": 1})).unwrap(), Model::Register));
+        let property = Property::Linearizable(Model::Register);
+        assert!(valid(&prepend(operations.clone(), property, &json!({"x": 1})).unwrap(), Model::Register));
+        assert!(!valid(&prepend(operations, property, &json!({"x": 1, "y": 1})).unwrap(), Model::Register));
     }
 
     #[test]
     fn transactions_start_from_said_values() {
         let read = json!([["r", "x", 0], ["r", "y", 0]]);
         let operations = history(&[("txn", None, json!([["r", "x", null], ["r", "y", null]]), read)]);
-        let promise = Promise::Linearizable(Model::MultiRegister);
+        let property = Property::Linearizable(Model::MultiRegister);
         assert!(!valid(&operations, Model::MultiRegister));
         for initial in [json!(0), json!({"x": 0, "y": 0})] {
-            assert!(valid(&prepend(operations.clone(), promise, &initial).unwrap(), Model::MultiRegister));
+            assert!(valid(&prepend(operations.clone(), property, &initial).unwrap(), Model::MultiRegister));
         }
     }
 
     #[test]
     fn models_that_start_empty_refuse() {
-        let error = prepend(Vec::new(), Promise::Linearizable(Model::Stack), &json!(1)).unwrap_err();
+        let error = prepend(Vec::new(), Property::Linearizable(Model::Stack), &json!(1)).unwrap_err();
         assert!(error.contains("always starts empty"), "{error}");
     }
 }

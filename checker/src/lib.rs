@@ -1,16 +1,22 @@
 //! Verdicts: what a history proves about the system that it was recorded from.
 //!
-//! This crate is pure. It starts nothing and reads no clock: a history goes in, a verdict comes out.
+//! This crate is pure: a history goes in, a verdict comes out. It starts no process or thread, and reads no
+//! file or clock; the caller brings a deadline and [`Workers`](parallel::Workers).
 
 pub mod agreement;
+mod answer;
 pub mod certificate;
 pub mod elements;
 pub mod follow;
 pub mod initial;
+pub mod limits;
 pub mod linearizability;
-pub mod promise;
+pub mod parallel;
+pub mod property;
 pub mod transactions;
 pub mod words;
+
+pub use answer::Answer;
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

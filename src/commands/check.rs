@@ -1,6 +1,6 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
-use super::check_report::{Bounds, CheckReport, judge, promise};
+use super::check_report::{Bounds, CheckReport, judge, property};
 use super::file_table::FileTable;
 use super::sources::{self, Source};
 use crate::cli::{Check, Elements, Reading};
@@ -11,7 +11,7 @@ use crate::spec::explain;
 use crate::terminal::{FAINT, STRONG, Screen, summary};
 use checker::elements::{self, Kind};
 use checker::initial;
-use checker::promise::Promise;
+use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
 use formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use history::{Operation, pair, read_jsonl};
@@ -108,20 +108,20 @@ fn bounds(arguments: &Check) -> Result<Bounds, Failure> {
 }
 
 /// Refuses what the model does not know, instead of passing over it.
-fn refuse_strangers(arguments: &Check, promise: Promise) -> Result<(), Failure> {
+fn refuse_strangers(arguments: &Check, property: Property) -> Result<(), Failure> {
     let Elements { linearizable, total, accounts, negative_balances } = &arguments.elements;
-    let bank = Promise::Elements(Kind::Bank);
-    let transactional = matches!(promise, Promise::Transactions(_));
+    let bank = Property::Elements(Kind::Bank);
+    let transactional = matches!(property, Property::Transactions(_));
     let asked = [
-        ("--linearizable", *linearizable, promise == Promise::Elements(Kind::SetFull), "set-full"),
-        ("--total", total.is_some(), promise == bank, "bank"),
-        ("--accounts", accounts.is_some(), promise == bank, "bank"),
-        ("--negative-balances", *negative_balances, promise == bank, "bank"),
+        ("--linearizable", *linearizable, property == Property::Elements(Kind::SetFull), "set-full"),
+        ("--total", total.is_some(), property == bank, "bank"),
+        ("--accounts", accounts.is_some(), property == bank, "bank"),
+        ("--negative-balances", *negative_balances, property == bank, "bank"),
         ("--consistency", arguments.consistency.is_some(), transactional, "list-append or rw-register"),
     ];
     let stranger = asked.into_iter().find(|(_, said, known, _)| *said && !known);
     stranger.map_or(Ok(()), |(option, .., models)| {
-        let what = format!("the model {promise} knows nothing of it");
+        let what = format!("the model {property} knows nothing of it");
         Err(Failure::usage(option, what).help(format!("it belongs to --model {models}")))
     })
 }
@@ -165,7 +165,7 @@ fn is_of_history(check: &Verdict) -> bool {
 pub(super) struct Checked {
     pub(super) file: PathBuf,
     pub(super) history: History,
-    pub(super) promise: Promise,
+    pub(super) property: Property,
     pub(super) report: CheckReport,
 }
 
@@ -173,26 +173,26 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
     let location = source.path.display().to_string();
     let mut history = read(source, &arguments.reading)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { location.as_str() };
-    let promise = promise(&history.model, said_by)?;
-    refuse_strangers(arguments, promise)?;
+    let property = property(&history.model, said_by)?;
+    refuse_strangers(arguments, property)?;
     if let Some(value) = &arguments.initial {
-        history.operations = initial::prepend(std::mem::take(&mut history.operations), promise, value)
+        history.operations = initial::prepend(std::mem::take(&mut history.operations), property, value)
             .map_err(|error| Failure::usage("--initial", error))?;
         history.notes.push(format!("the history starts from {value}: its first operations write that"));
     }
-    let mut report = judge(&history.operations, promise, bounds);
+    let mut report = judge(&history.operations, property, bounds);
     if report.answer == Answer::Invalid && arguments.initial.is_none() && history.format.is_foreign() {
-        doubt_initial(&mut report, &history, promise, bounds);
+        doubt_initial(&mut report, &history, property, bounds);
     }
     if report.answer == Answer::Valid && !history.unjudged.is_empty() {
         report.reason = format!("{}; not judged: {}", report.reason, history.unjudged.join(", "));
     }
-    Ok(Checked { file: source.path.clone(), history, promise, report })
+    Ok(Checked { file: source.path.clone(), history, property, report })
 }
 
 /// Makes an invalid answer unknown that hangs on what the file does not say: the state before its first operation.
-fn doubt_initial(report: &mut CheckReport, history: &History, promise: Promise, bounds: &Bounds) {
-    let values = initial::candidates(&history.operations, promise);
+fn doubt_initial(report: &mut CheckReport, history: &History, property: Property, bounds: &Bounds) {
+    let values = initial::candidates(&history.operations, property);
     let Some(first) = values.values().next() else { return };
     let said = if values.values().all(|value| value == first) {
         first.clone()
@@ -200,8 +200,8 @@ fn doubt_initial(report: &mut CheckReport, history: &History, promise: Promise, 
         let entries = values.iter().map(|(key, value)| (key.clone().unwrap_or_default(), value.clone()));
         Value::Object(entries.collect())
     };
-    let Ok(operations) = initial::prepend(history.operations.clone(), promise, &said) else { return };
-    if judge(&operations, promise, bounds).answer == Answer::Valid {
+    let Ok(operations) = initial::prepend(history.operations.clone(), property, &said) else { return };
+    if judge(&operations, property, bounds).answer == Answer::Valid {
         report.answer = Answer::Unknown;
         report.reason = format!(
             "{}, unless the history starts from {said}; say --initial '{said}', or --initial null if it starts empty",

@@ -5,13 +5,13 @@ use crate::run::judge;
 use crate::spec::explain;
 use checker::certificate::{Linearization, confirm};
 use checker::elements::{self, Kind};
-use checker::linearizability::{self, Limits, Model, Verdict};
-use checker::promise::{Promise, UnknownPromise};
+use checker::limits::Limits;
+use checker::linearizability::{self, Model, Verdict};
+use checker::property::{Property, UnknownProperty};
 use checker::transactions::{self, Consistency, Options, Workload};
 use checker::words;
 use history::Operation;
-use report::Answer;
-use report::lanes;
+use report::{Answer, Threads, lanes};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ pub(super) struct CheckReport {
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn promise(model: &str, location: &str) -> Result<Promise, Failure> {
-    model.parse().map_err(|error: UnknownPromise| {
+pub(super) fn property(model: &str, location: &str) -> Result<Property, Failure> {
+    model.parse().map_err(|error: UnknownProperty| {
         let explained = explain::own(&error.to_string());
         let mut failure = Failure::usage(location, explained.reason);
         failure.help = explained.help;
@@ -68,11 +68,11 @@ pub(super) fn promise(model: &str, location: &str) -> Result<Promise, Failure> {
 }
 
 /// Judges operations.
-pub(super) fn judge(operations: &[Operation], promise: Promise, bounds: &Bounds) -> CheckReport {
-    let report = match promise {
-        Promise::Linearizable(model) => linearizable(operations, model, bounds),
-        Promise::Transactions(workload) => transactional(operations, workload, bounds),
-        Promise::Elements(kind) => by_elements(operations, kind, bounds),
+pub(super) fn judge(operations: &[Operation], property: Property, bounds: &Bounds) -> CheckReport {
+    let report = match property {
+        Property::Linearizable(model) => linearizable(operations, model, bounds),
+        Property::Transactions(workload) => transactional(operations, workload, bounds),
+        Property::Elements(kind) => by_elements(operations, kind, bounds),
     };
     if operations.is_empty() {
         // Nothing keeps every promise; whoever asks wants to know about a system.
@@ -87,9 +87,9 @@ pub(super) fn judge(operations: &[Operation], promise: Promise, bounds: &Bounds)
 
 fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
-    let limits = Limits { stop: &*stop, configurations, threads };
+    let threads = Threads::available(usize::MAX);
+    let limits = Limits { stop: &*stop, configurations, workers: &threads };
     let (verdict, orders) = if bounds.certify || bounds.explain {
         linearizability::check_certified(operations, model, &limits)
     } else {
@@ -112,12 +112,9 @@ fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) 
     let stop = judge::deadline(bounds.timeout);
     let options = Options::new(workload);
     let consistency = bounds.consistency.unwrap_or(options.model);
-    let verdict = transactions::check(operations, &Options { model: consistency, stop: &*stop, ..options });
-    let answer = match verdict.answer {
-        transactions::Answer::Valid => Answer::Valid,
-        transactions::Answer::Invalid => Answer::Invalid,
-        transactions::Answer::Unknown => Answer::Unknown,
-    };
+    let limits = Limits { stop: &*stop, ..Limits::DEFAULT };
+    let verdict = transactions::check(operations, &Options { model: consistency, limits, ..options });
+    let answer = verdict.answer.into();
     let drawn = verdict.anomalies.first().filter(|_| bounds.explain);
     let explanation = drawn.map_or_else(Vec::new, |anomaly| picture(operations, &anomaly.operations, None));
     let evidence = verdict.evidence();
@@ -133,15 +130,10 @@ fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) 
 
 fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> CheckReport {
     let verdict = elements::check_with(kind, operations, &bounds.elements);
-    let answer = match verdict.answer {
-        elements::Answer::Valid => Answer::Valid,
-        elements::Answer::Invalid => Answer::Invalid,
-        elements::Answer::Unknown => Answer::Unknown,
-    };
     let drawn = verdict.findings.first().filter(|_| bounds.explain);
     CheckReport {
         check: verdict.kind.name(),
-        answer,
+        answer: verdict.answer.into(),
         evidence: verdict.evidence(operations),
         explanation: drawn.map_or_else(Vec::new, |finding| picture(operations, &finding.operations, None)),
         reason: verdict.reason,
@@ -151,18 +143,13 @@ fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> CheckRe
 
 impl CheckReport {
     fn of_order(verdict: &Verdict, operations: &[Operation], model: Model, explain: bool) -> Self {
-        let (answer, reason, evidence, explanation) = match verdict {
+        let (reason, evidence, explanation) = match verdict {
             Verdict::Valid { keys, operations } => {
                 let keys = if *keys == 1 { "one key".to_owned() } else { format!("{keys} keys") };
                 let operations = words::counted(*operations as u64, "operation", "operations");
-                (
-                    Answer::Valid,
-                    format!("{operations} on {keys} fit one order ({model})"),
-                    Vec::new(),
-                    Vec::new(),
-                )
+                (format!("{operations} on {keys} fit one order ({model})"), Vec::new(), Vec::new())
             }
-            Verdict::Unknown { reason } => (Answer::Unknown, reason.clone(), Vec::new(), Vec::new()),
+            Verdict::Unknown { reason } => (reason.clone(), Vec::new(), Vec::new()),
             Verdict::Invalid(witness) => {
                 let on = witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} "));
                 let odd = words::in_short(&operations[witness.operation]);
@@ -173,9 +160,10 @@ impl CheckReport {
                 } else {
                     Vec::new()
                 };
-                (Answer::Invalid, reason, witness.evidence(operations, shown), explanation)
+                (reason, witness.evidence(operations, shown), explanation)
             }
         };
+        let answer = verdict.answer().into();
         Self { check: "linearizable", answer, reason, evidence, explanation, orders: None }
     }
 

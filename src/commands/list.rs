@@ -6,7 +6,7 @@ use crate::spec::keys;
 use crate::spec::sections::System;
 use crate::spec::source::BUILT_IN;
 use crate::terminal::{STRONG, Screen};
-use checker::promise::Promise;
+use checker::property::Property;
 use node::flaw::Flaw;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &List) -> Exit {
     section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));
     let flaws = Flaw::ALL.into_iter().map(|flaw| (flaw.name(), flaw.sentence().to_owned()));
     section(&screen, "flaws (--set cluster.paxos.flaw=NAME)", flaws);
-    let models = Promise::all().map(|promise| (promise.name(), promise.about()));
+    let models = Property::all().map(|property| (property.name(), property.about()));
     section(&screen, "models (bench check FILE --model MODEL)", models);
     section(&screen, "checks of a run", CHECKS.map(|(name, about)| (name, about.to_owned())));
     Exit::Valid

@@ -4,7 +4,8 @@ use crate::run::judge::deadline;
 use crate::terminal::events::{RunEvent, RunEventKind};
 use crate::terminal::progress::Progress;
 use checker::follow::{Follower, Progress as Followed, Violation};
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check};
 use checker::words;
 use history::{Event, Phase, pair, read_jsonl};
 use serde_json::Value;
@@ -145,7 +146,7 @@ impl Watching {
         events.truncate(violation.event + 1);
         let Ok(operations) = pair(&events) else { return false };
         let stop = deadline(SEARCH_WITHIN);
-        let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, threads: 1 };
+        let limits = Limits { stop: &*stop, configurations: CONFIGURATIONS, ..Limits::DEFAULT };
         matches!(check(&operations, self.model, &limits), Verdict::Invalid(_))
     }
 }

@@ -276,7 +276,7 @@ impl Story {
 
 /// The sentence of a recovery, the essential of it in colour.
 fn coloured(recovery: Recovery) -> String {
-    let sentence = recovery.told().sentence;
+    let sentence = recovery.explained().sentence;
     let (level, rest) = sentence.split_at(sentence.find(" level").map_or(0, |at| at + " level".len()));
     format!("{GOOD}{level}{GOOD:#}{rest}")
 }

@@ -167,7 +167,7 @@ fn add_invocations(draft: &mut Draft<'_>) {
     let mut behind = added.into_iter().peekable();
     let (events, lines) = (std::mem::take(&mut draft.events), std::mem::take(&mut draft.lines));
     let mut insert = |draft: &mut Draft<'_>, after: Option<usize>, time: u64| {
-        while let Some((_, of)) = behind.next_if(|&(place, _)| place == after) {
+        while let Some((_, of)) = behind.next_if(|&(index, _)| index == after) {
             let mut event = invocation_of(&events[of]);
             event.time = time;
             draft.events.push(event);

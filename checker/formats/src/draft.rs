@@ -52,7 +52,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The line of a place; places may only go forward.
+    /// The line of a byte offset; offsets only grow from call to call.
     pub(super) fn line_of(&mut self, offset: usize) -> u32 {
         let passed = &self.bytes[self.counted_to..offset];
         let newlines = newlines(passed);

@@ -24,15 +24,15 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// An error by its place in the bytes; lines are only counted once there is one.
+/// An error by its byte offset; lines are counted only once there is an error.
 #[derive(Debug)]
 pub(super) struct Fault {
-    place: Place,
+    location: Location,
     message: String,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Location {
     WholeFile,
     Offset(usize),
     Line { line: usize, column: usize },
@@ -40,15 +40,15 @@ enum Place {
 
 impl Fault {
     pub(super) fn at(offset: usize, message: impl Into<String>) -> Self {
-        Self { place: Place::Offset(offset), message: message.into() }
+        Self { location: Location::Offset(offset), message: message.into() }
     }
 
     pub(super) fn whole_file(message: impl Into<String>) -> Self {
-        Self { place: Place::WholeFile, message: message.into() }
+        Self { location: Location::WholeFile, message: message.into() }
     }
 
     pub(super) fn line(line: usize, column: usize, message: impl Into<String>) -> Self {
-        Self { place: Place::Line { line, column }, message: message.into() }
+        Self { location: Location::Line { line, column }, message: message.into() }
     }
 
     /// An error of `serde_json` in the part of the file that begins at `start`.
@@ -70,18 +70,18 @@ impl Fault {
 
     /// The same error in a file of which this was the part from `start` on.
     pub(super) fn shifted(self, start: usize) -> Self {
-        match self.place {
-            Place::Offset(offset) => Self { place: Place::Offset(start + offset), ..self },
-            Place::WholeFile | Place::Line { .. } => self,
+        match self.location {
+            Location::Offset(offset) => Self { location: Location::Offset(start + offset), ..self },
+            Location::WholeFile | Location::Line { .. } => self,
         }
     }
 
     /// The error for people: line and column, counted from 1.
     pub(super) fn locate(self, bytes: &[u8]) -> ReadError {
-        let (line, column) = match self.place {
-            Place::WholeFile => (0, 0),
-            Place::Line { line, column } => (line, column),
-            Place::Offset(offset) => {
+        let (line, column) = match self.location {
+            Location::WholeFile => (0, 0),
+            Location::Line { line, column } => (line, column),
+            Location::Offset(offset) => {
                 let before = &bytes[..offset.min(bytes.len())];
                 let line_start =
                     before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);

@@ -13,7 +13,7 @@ struct Key {
     time: u64,
     completes: bool,
     operation: usize,
-    place: usize,
+    index: usize,
 }
 
 /// Orders the events of a draft, in which a completion belongs to the last invocation of its process. A process that
@@ -22,27 +22,27 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
     let mut operations = 0;
     let mut open: FxHashMap<Process, usize> = FxHashMap::default();
     let mut keys: Vec<Key> = Vec::with_capacity(draft.events.len());
-    for (place, event) in draft.events.iter().enumerate() {
+    for (index, event) in draft.events.iter().enumerate() {
         let completes = event.kind != Kind::Invoke;
         if !completes {
             operations += 1;
             open.insert(event.process, operations);
         }
         let operation = open.get(&event.process).copied().unwrap_or(0);
-        keys.push(Key { time: event.time, completes, operation, place });
+        keys.push(Key { time: event.time, completes, operation, index });
     }
     keys.sort_unstable();
     reorder(&mut draft.events, &mut draft.lines, &keys);
     assign_processes(&mut draft.events, &keys)
 }
 
-/// Puts the item that was at `keys[i].place` to place `i`, within the vectors.
+/// Puts the item that was at `keys[i].index` to index `i`, within the vectors.
 fn reorder(events: &mut [Event], lines: &mut [u32], keys: &[Key]) {
     let mut moved = vec![false; keys.len()];
     for start in 0..keys.len() {
         let mut to = start;
         while !std::mem::replace(&mut moved[to], true) {
-            let from = keys[to].place;
+            let from = keys[to].index;
             if from == start {
                 break;
             }

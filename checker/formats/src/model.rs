@@ -1,7 +1,7 @@
 //! Guesses the model from the operations of a history.
 
 use super::fault::ReadError;
-use checker::promise::Promise;
+use checker::property::Property;
 use history::{Event, Kind, Process};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ impl ModelGuess {
 }
 
 fn models() -> String {
-    Promise::all().map(Promise::name).collect::<Vec<_>>().join(", ")
+    Property::all().map(Property::name).collect::<Vec<_>>().join(", ")
 }
 
 /// Stricter models that the same operations fit. A guess never takes the stricter one: a system that

@@ -38,7 +38,7 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Process numbers nobody has.
+/// Process numbers that are free.
 #[derive(Debug)]
 pub(super) struct Fresh(Option<u64>);
 

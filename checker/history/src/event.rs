@@ -70,7 +70,7 @@ pub enum Kind {
     Ok,
     /// It certainly did not happen.
     Fail,
-    /// Nobody knows whether it happened, or it is a note of the nemesis.
+    /// Its outcome is unknown, or it is a note of the nemesis.
     Info,
 }
 

@@ -1,7 +1,7 @@
 //! What happened in a run, in the order in which it happened: the one type that load and faults share.
 //!
 //! A history is a sequence of [`Event`]s. An operation is invoked by a process and completes `ok` (it
-//! happened, with this result), `fail` (it certainly did not happen) or `info` (nobody knows). The order of
+//! happened, with this result), `fail` (it certainly did not happen) or `info` (unknown). The order of
 //! events is their order in the file; times are for people and plots.
 
 mod event;

@@ -18,9 +18,9 @@ pub struct Operation {
     pub argument: Value,
     /// What became of it.
     pub outcome: Outcome,
-    /// Place of the invocation in the order of events.
+    /// Index of the invocation in the order of events.
     pub invoked: usize,
-    /// Place of the completion in the order of events; none if it never completed or completed `info`
+    /// Index of the completion in the order of events; none if it never completed or completed `info`
     /// (it stays concurrent with everything after it).
     pub completed: Option<usize>,
     /// When it was due (open loop), in nanoseconds since the run's start.
@@ -47,7 +47,7 @@ pub enum Outcome {
         /// What a failed compare-and-set found instead; `Some(Null)` for an absent key.
         actual: Option<Value>,
     },
-    /// Nobody knows.
+    /// The outcome is unknown.
     Info {
         /// Why, in one word of the outcome table; none if the history ends before it completed.
         error: Option<String>,
@@ -72,7 +72,7 @@ pub enum OutcomeClass {
     Ok,
     /// A compare-and-set that found another value: an answer, though nothing happened.
     Refused,
-    /// Nobody knows.
+    /// The outcome is unknown.
     Info,
     /// It certainly did not happen.
     Fail,

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 /// Why the events are not a history: a process did what no process can do.
 ///
-/// `event` is the place in the order of events, from 0; in a file of ours it stands on line `event + 2`.
+/// `event` is the index in the order of events, from 0; in a file of ours it stands on line `event + 2`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PairError {
     /// A process began an operation while it still had one open.
@@ -65,7 +65,7 @@ pub enum PairError {
 }
 
 impl PairError {
-    /// The place of the event that cannot be, from 0.
+    /// The index of the event that cannot be, from 0.
     pub fn event(&self) -> usize {
         match self {
             Self::Busy { event, .. }
@@ -79,9 +79,9 @@ impl PairError {
 /// What a process is doing.
 enum Doing {
     Nothing,
-    /// Holds the place of the operation among the operations.
+    /// Holds the index of the operation among the operations.
     Open(usize),
-    /// Holds the place of the event that ended it.
+    /// Holds the index of the event that ended it.
     Ended(usize),
 }
 
@@ -91,34 +91,34 @@ enum Doing {
 pub fn pair(events: &[Event]) -> Result<Vec<Operation>, PairError> {
     let mut operations: Vec<Operation> = Vec::with_capacity(events.len() / 2 + 1);
     let mut processes: FxHashMap<u64, Doing> = FxHashMap::default();
-    for (place, event) in events.iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         let Process::Client(process) = event.process else { continue };
         let doing = processes.entry(process).or_insert(Doing::Nothing);
         match (&*doing, event.kind) {
             (Doing::Ended(ended), _) => {
-                return Err(PairError::AfterInfo { event: place, process, ended: *ended });
+                return Err(PairError::AfterInfo { event: index, process, ended: *ended });
             }
             (Doing::Open(open), Kind::Invoke) => {
                 let open = operations[*open].invoked;
-                return Err(PairError::Busy { event: place, process, f: event.f.clone(), open });
+                return Err(PairError::Busy { event: index, process, f: event.f.clone(), open });
             }
             (Doing::Nothing, Kind::Invoke) => {
                 *doing = Doing::Open(operations.len());
-                operations.push(begin(place, process, event));
+                operations.push(begin(index, process, event));
             }
             (Doing::Nothing, Kind::Ok | Kind::Fail | Kind::Info) => {
-                return Err(PairError::NothingOpen { event: place, process, f: event.f.clone() });
+                return Err(PairError::NothingOpen { event: index, process, f: event.f.clone() });
             }
             (Doing::Open(open), Kind::Ok | Kind::Fail | Kind::Info) => {
-                complete(&mut operations[*open], place, event)?;
-                *doing = if event.kind == Kind::Info { Doing::Ended(place) } else { Doing::Nothing };
+                complete(&mut operations[*open], index, event)?;
+                *doing = if event.kind == Kind::Info { Doing::Ended(index) } else { Doing::Nothing };
             }
         }
     }
     Ok(operations)
 }
 
-fn begin(place: usize, process: u64, event: &Event) -> Operation {
+fn begin(index: usize, process: u64, event: &Event) -> Operation {
     Operation {
         process,
         client: event.client,
@@ -126,7 +126,7 @@ fn begin(place: usize, process: u64, event: &Event) -> Operation {
         key: event.key.clone(),
         argument: event.value.clone(),
         outcome: Outcome::Info { error: None },
-        invoked: place,
+        invoked: index,
         completed: None,
         intended_ns: event.intended,
         invoked_ns: event.time,
@@ -136,11 +136,11 @@ fn begin(place: usize, process: u64, event: &Event) -> Operation {
     }
 }
 
-fn complete(operation: &mut Operation, place: usize, event: &Event) -> Result<(), PairError> {
+fn complete(operation: &mut Operation, index: usize, event: &Event) -> Result<(), PairError> {
     let same_key = event.key.is_none() || event.key == operation.key;
     if event.f != operation.f || !same_key {
         return Err(PairError::Mismatch {
-            event: place,
+            event: index,
             process: operation.process,
             completed: name(&event.f, event.key.as_deref()),
             open: operation.invoked,
@@ -155,7 +155,7 @@ fn complete(operation: &mut Operation, place: usize, event: &Event) -> Result<()
     if let Some(node) = &event.node {
         operation.node = Some(node.clone());
     }
-    operation.completed = (event.kind != Kind::Info).then_some(place);
+    operation.completed = (event.kind != Kind::Info).then_some(index);
     operation.outcome = match event.kind {
         Kind::Ok => Outcome::Ok(event.value.clone()),
         Kind::Fail => Outcome::Fail { error: event.error.clone(), actual: event.actual.clone() },
@@ -199,8 +199,8 @@ mod tests {
         events[4].error = Some("unavailable".into());
         events[7].error = Some("timeout".into());
         let operations = pair(&events).unwrap();
-        let places: Vec<_> = operations.iter().map(|o| (o.process, o.invoked, o.completed)).collect();
-        assert_eq!(places, [(0, 0, Some(4)), (1, 1, Some(3)), (1, 5, None), (2, 6, None)]);
+        let indexes: Vec<_> = operations.iter().map(|o| (o.process, o.invoked, o.completed)).collect();
+        assert_eq!(indexes, [(0, 0, Some(4)), (1, 1, Some(3)), (1, 5, None), (2, 6, None)]);
         assert_eq!(operations[0].outcome, Outcome::Fail { error: Some("unavailable".into()), actual: None });
         assert_eq!(operations[1].outcome, Outcome::Ok(json!(7)));
         assert_eq!(operations[2].outcome, Outcome::Info { error: None });

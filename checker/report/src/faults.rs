@@ -54,7 +54,7 @@ fn fault_events(events: &[Event]) -> impl Iterator<Item = (&Event, FaultEvent)> 
     events.iter().filter_map(|event| Some((event, FaultEvent::read(event)?)))
 }
 
-/// One record per planned fault, then one per fault of the history that nobody planned.
+/// One record per planned fault, then one per fault of the history that was not planned.
 pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u64>) -> Vec<FaultRecord> {
     let mut records: Vec<FaultRecord> = plan
         .iter()
@@ -134,7 +134,7 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
     }
 }
 
-/// Every node that ended though nobody killed it and no fault excuses it, in a sentence.
+/// Every node that ended without a kill or a fault that explains it, in a sentence.
 pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
     fault_events(events)
         .filter_map(|(event, fault_event)| match fault_event {

@@ -38,7 +38,7 @@ pub enum ResultsError {
     History {
         /// Which one.
         path: PathBuf,
-        /// What is wrong, with the place.
+        /// What is wrong, with line and column.
         message: String,
     },
 }
@@ -78,7 +78,7 @@ pub(super) fn remove(path: &Path) -> Result<(), ResultsError> {
     }
 }
 
-/// Writes a file under another name and renames it, so that nobody ever sees half of it.
+/// Writes a file under another name and renames it, so that no reader sees half of it.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ResultsError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");

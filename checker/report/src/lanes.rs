@@ -8,7 +8,7 @@ const COLUMNS: usize = 60;
 /// Columns from one event to the next, where there is room.
 const STEP: usize = 3;
 
-/// A line for each of these operations (places in the slice): a bar from its invocation to its completion, and what
+/// A line for each of these operations (indexes in the slice): a bar from its invocation to its completion, and what
 /// it did. Bars that overlap were concurrent; only the order of events counts, so distances say nothing. A bar
 /// without an end is of unknown outcome. The operation `odd` gets a mark.
 ///
@@ -17,9 +17,9 @@ const STEP: usize = 3;
 ///       ├──┤        operation 1  client 2: write k1 18 → ok
 ///             ├──┤  operation 2  client 1: read k1 → 17  ← cannot be explained
 /// ```
-pub fn lanes(operations: &[Operation], places: &[usize], odd: Option<usize>) -> Vec<String> {
+pub fn lanes(operations: &[Operation], indexes: &[usize], odd: Option<usize>) -> Vec<String> {
     let shown: Vec<(usize, &Operation)> =
-        places.iter().filter_map(|&place| Some((place, operations.get(place)?))).collect();
+        indexes.iter().filter_map(|&index| Some((index, operations.get(index)?))).collect();
     let mut events: Vec<usize> = shown
         .iter()
         .flat_map(|(_, operation)| [Some(operation.invoked), operation.completed])
@@ -31,17 +31,17 @@ pub fn lanes(operations: &[Operation], places: &[usize], odd: Option<usize>) -> 
     let column = |event: usize| events.partition_point(|other| *other < event) * step;
     let open = shown.iter().any(|(_, operation)| operation.completed.is_none());
     let width = events.len().saturating_sub(usize::from(!open)) * step + 1;
-    let digits = shown.iter().map(|(place, _)| place.to_string().len()).max().unwrap_or(1);
+    let digits = shown.iter().map(|(index, _)| index.to_string().len()).max().unwrap_or(1);
     shown
         .iter()
-        .map(|(place, operation)| {
+        .map(|(index, operation)| {
             let bar = bar(column(operation.invoked), operation.completed.map(column), width);
             let who = operation.client.map_or_else(
                 || format!("process {}", operation.process),
                 |client| format!("client {client}"),
             );
-            let mark = if Some(*place) == odd { "  ← cannot be explained" } else { "" };
-            format!("{bar}  operation {place:<digits$}  {who}: {}{mark}", words::in_short(operation))
+            let mark = if Some(*index) == odd { "  ← cannot be explained" } else { "" };
+            format!("{bar}  operation {index:<digits$}  {who}: {}{mark}", words::in_short(operation))
         })
         .collect()
 }

@@ -46,9 +46,9 @@ pub(crate) struct Observed {
     pub plan: VariantPlan,
     /// Every operation, in the order of invocation.
     pub operations: Vec<Operation>,
-    /// Each fault of the plan with what became of it, then faults nobody planned.
+    /// Each fault of the plan with what became of it, then faults that were not planned.
     pub faults: Vec<FaultRecord>,
-    /// Nodes that ended though nobody killed them, each in a sentence.
+    /// Nodes that ended without a fault, each in a sentence.
     pub exits: Vec<String>,
     /// Nodes that ended by themselves as a fault allows them, for example because it had damaged their data.
     pub excused: Vec<String>,
@@ -167,7 +167,7 @@ impl Observed {
             .filter(|operation| matches!(operation.phase, Some(Phase::Load | Phase::Recovery) | None))
     }
 
-    /// The phases that pictures show: all but the final reads, a burst that nobody asked for at that rate.
+    /// The phases that pictures show: all but the final reads, a burst at a rate that the spec does not ask for.
     pub(crate) fn shown_phases(&self) -> impl Iterator<Item = &PhaseSpan> {
         self.phases.iter().filter(|span| span.phase != Phase::Final)
     }
@@ -184,7 +184,7 @@ impl Observed {
         load.unsent.saturating_sub(aside.map(|span| span.unsent).sum())
     }
 
-    /// Nanoseconds since the start of the load turned into a place on an axis of seconds.
+    /// Nanoseconds since the start of the load turned into a position on an axis of seconds.
     pub(crate) fn axis_seconds(&self, time_ns: u64) -> f64 {
         (time_ns as f64 - self.measured().start as f64) / 1e9
     }

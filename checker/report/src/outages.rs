@@ -137,9 +137,9 @@ fn longest_gap(oks: &[u64], window: Window) -> Option<Gap> {
     let first = oks.partition_point(|time| *time <= window.start);
     let last = oks.partition_point(|time| *time < window.end);
     let mut longest: Option<Gap> = None;
-    for place in first..=last {
-        let before = place.checked_sub(1).map(|before| oks[before]);
-        let after = oks.get(place).copied();
+    for index in first..=last {
+        let before = index.checked_sub(1).map(|before| oks[before]);
+        let after = oks.get(index).copied();
         let length = after.unwrap_or(window.end).saturating_sub(before.unwrap_or(window.start));
         if longest.is_none_or(|longest| length > longest.length) {
             longest = Some(Gap { before, after, length });
@@ -152,14 +152,14 @@ fn recovered(oks: &[u64], from: u64, end: u64, baseline: Option<f64>) -> Option<
     let wanted = baseline.unwrap_or(0.0) * SHARE * SPAN_NS as f64;
     let first = oks.partition_point(|time| *time < from);
     let mut reach = first;
-    for (place, start) in oks.iter().enumerate().skip(first) {
+    for (index, start) in oks.iter().enumerate().skip(first) {
         if start + SPAN_NS > end {
             return None;
         }
         while reach < oks.len() && oks[reach] < start + SPAN_NS {
             reach += 1;
         }
-        if (reach - place) as f64 >= wanted {
+        if (reach - index) as f64 >= wanted {
             return Some(*start);
         }
     }

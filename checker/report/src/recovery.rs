@@ -43,7 +43,7 @@ pub struct Recovery {
 impl Recovery {
     /// The same with its sentence.
     #[must_use]
-    pub fn told(mut self) -> Self {
+    pub fn explained(mut self) -> Self {
         self.sentence = self.in_words();
         self
     }
@@ -142,7 +142,7 @@ impl One<'_> {
         }?;
         let next = self.next.map(|(_, fault)| fault);
         let hit_again_by = if recovery.level_after_s.is_none() { next } else { None };
-        Some(Recovery { hit_again_by, ..recovery }.told())
+        Some(Recovery { hit_again_by, ..recovery }.explained())
     }
 
     /// A new process counts itself what it got from where until it was level.

@@ -188,7 +188,7 @@ impl Protocol {
 /// The sum of the growth that was seen inside the window. Growth across its beginning counts by the share
 /// of time inside.
 pub(crate) fn total(growths: &[Growth], window: Window) -> f64 {
-    // The sum of nothing is negative zero, which nobody wants to read.
+    // The sum of no numbers is negative zero: make it zero.
     growths.iter().map(|growth| share(growth, window.start, window.end)).sum::<f64>() + 0.0
 }
 

@@ -20,7 +20,7 @@ pub struct Counts {
     pub refused: u64,
     /// It certainly did not happen, and not because a compare-and-set found another value.
     pub fail: u64,
-    /// Nobody knows, also when the history ends before it completed.
+    /// Unknown, also when the history ends before it completed.
     pub info: u64,
 }
 

@@ -41,6 +41,16 @@ impl Answer {
     }
 }
 
+impl From<checker::Answer> for Answer {
+    fn from(answer: checker::Answer) -> Self {
+        match answer {
+            checker::Answer::Valid => Self::Valid,
+            checker::Answer::Unknown => Self::Unknown,
+            checker::Answer::Invalid => Self::Invalid,
+        }
+    }
+}
+
 /// One check: what it says and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -51,7 +61,7 @@ pub struct Check {
     pub answer: Answer,
     /// Why, in one sentence.
     pub reason: String,
-    /// What shows it, a line each: violated operations, figures, places.
+    /// What shows it, a line each: violated operations, figures, names of files.
     pub evidence: Vec<String>,
 }
 
@@ -145,7 +155,7 @@ pub struct RunVerdict {
 }
 
 impl RunVerdict {
-    /// Whether competing leaders are what the run is about: its variants differ in backoff and somebody was preempted,
+    /// Whether competing leaders are what the run is about: its variants differ in backoff and a leader was preempted,
     /// or there was a preemption for each ten decisions.
     pub(crate) fn leaders_compete(&self) -> bool {
         let figures = || self.variants.iter().filter_map(|variant| variant.summary.protocol.as_ref());
@@ -190,8 +200,8 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict], plan: &Plan)
             // Elsewhere than here the reason needs its subject to be understood.
             let clear = answer == Answer::Invalid || ["complete", obligations::NAME].contains(&check.name);
             let of = if clear { String::new() } else { format!("{}: ", check.name) };
-            let place = if variants.len() > 1 { format!(" ({})", variant.variant) } else { String::new() };
-            format!("{of}{}{place}.", check.reason)
+            let scope = if variants.len() > 1 { format!(" ({})", variant.variant) } else { String::new() };
+            format!("{of}{}{scope}.", check.reason)
         },
     );
     let under = match faults {
@@ -243,8 +253,8 @@ pub(crate) fn many(count: u64, noun: &str) -> String {
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

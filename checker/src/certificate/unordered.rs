@@ -3,9 +3,9 @@
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// What is inside, and how many elements went of which nobody said which they were.
+/// The elements inside, and the number of removals that do not name their element.
 ///
-/// A removal without a name takes an element that was inside just then and that nobody finds later. So it
+/// A removal without a name takes an element that was inside at that time and that no operation finds later. So it
 /// is only settled at the end, or when nothing is left, and what is found in between counts as new.
 #[derive(Debug, Default)]
 pub(super) struct Unordered {
@@ -22,7 +22,7 @@ impl Unordered {
         self.inside.entry(element.clone()).or_default().push(self.now);
     }
 
-    /// Takes an element or looks at it; null says that there was none, and none that nobody knows which.
+    /// Takes an element or looks at it; null means that there was none, none that the element is unknown.
     pub(super) fn take(&mut self, element: Option<&Value>, away: bool) -> bool {
         self.now += 1;
         match element {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// An acknowledged read.
 struct Read<'a> {
-    place: usize,
+    index: usize,
     shown: &'a Value,
     /// None if nothing was there.
     balances: Option<&'a Map<String, Value>>,
@@ -25,16 +25,16 @@ pub(super) fn judge(own: &[usize], options: &Options, ledger: &mut Ledger<'_>) {
     let operations = ledger.operations;
     let mut named: FxHashSet<String> = FxHashSet::default();
     let mut reads = Vec::new();
-    for &place in own {
-        let operation = &operations[place];
+    for &index in own {
+        let operation = &operations[index];
         match operation.f.as_str() {
             "transfer" => {
                 let sides = ["from", "to"].map(|side| operation.argument.get(side).and_then(name));
                 named.extend(sides.into_iter().flatten());
             }
-            "read" => reads.extend(read(place, ledger)),
+            "read" => reads.extend(read(index, ledger)),
             _ if failed(operation) => {}
-            _ => ledger.stranger(place),
+            _ => ledger.stranger(index),
         }
     }
     for name in ["reads", "unexpected keys", "nil balances", "wrong totals", "negative balances"] {
@@ -65,19 +65,19 @@ fn name(value: &Value) -> Option<String> {
     }
 }
 
-fn read<'a>(place: usize, ledger: &mut Ledger<'a>) -> Option<Read<'a>> {
-    let (_, shown) = ledger.acknowledged(place)?;
+fn read<'a>(index: usize, ledger: &mut Ledger<'a>) -> Option<Read<'a>> {
+    let (_, shown) = ledger.acknowledged(index)?;
     match shown {
-        Value::Null => Some(Read { place, shown, balances: None }),
+        Value::Null => Some(Read { index, shown, balances: None }),
         Value::Object(balances) => {
             if balances.values().all(|balance| balance.is_null() || values::integer(balance).is_some()) {
-                return Some(Read { place, shown, balances: Some(balances) });
+                return Some(Read { index, shown, balances: Some(balances) });
             }
-            ledger.misread(place, "a balance should be a whole number");
+            ledger.misread(index, "a balance should be a whole number");
             None
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            ledger.misread(place, "accounts should be read as an object of balances");
+            ledger.misread(index, "accounts should be read as an object of balances");
             None
         }
     }
@@ -113,9 +113,9 @@ fn total(read: &Read<'_>, accounts: &FxHashSet<&str>) -> Option<i128> {
 /// The total of most reads, the earliest of them if several are as frequent.
 fn usual_total(reads: &[Read<'_>], accounts: &FxHashSet<&str>) -> Option<i128> {
     let mut times: FxHashMap<i128, (usize, usize)> = FxHashMap::default();
-    for (place, read) in reads.iter().enumerate() {
+    for (index, read) in reads.iter().enumerate() {
         if let Some(total) = total(read, accounts) {
-            times.entry(total).or_insert((0, place)).0 += 1;
+            times.entry(total).or_insert((0, index)).0 += 1;
         }
     }
     let most = times.into_iter().max_by_key(|(_, (times, first))| (*times, std::cmp::Reverse(*first)));
@@ -124,13 +124,13 @@ fn usual_total(reads: &[Read<'_>], accounts: &FxHashSet<&str>) -> Option<i128> {
 
 /// Judges one read; whether it adds up to something.
 fn judge_read(read: &Read<'_>, expected: &Expected<'_>, options: &Options, ledger: &mut Ledger<'_>) -> bool {
-    let place = read.place;
+    let index = read.index;
     let mut broken = |name, class, text: String| {
         ledger.count(name, 1);
-        ledger.breaks(class, read.shown, vec![place], text);
+        ledger.breaks(class, read.shown, vec![index], text);
     };
     let Some(balances) = read.balances else {
-        broken("nil balances", Class::NilBalance, format!("operation {place} read nothing at all"));
+        broken("nil balances", Class::NilBalance, format!("operation {index} read nothing at all"));
         return false;
     };
     let with = |wanted: &dyn Fn(&str, &Value) -> bool| -> Vec<String> {
@@ -141,15 +141,15 @@ fn judge_read(read: &Read<'_>, expected: &Expected<'_>, options: &Options, ledge
     let nil = with(&|_, balance| balance.is_null());
     let below = with(&|_, balance| values::integer(balance).is_some_and(|balance| balance < 0));
     if !strange.is_empty() {
-        let text = format!("operation {place} read accounts there are not: {}", listed(&strange));
+        let text = format!("operation {index} read accounts there are not: {}", listed(&strange));
         broken("unexpected keys", Class::UnexpectedKey, text);
     }
     if !nil.is_empty() {
-        let text = format!("operation {place} read accounts without a balance: {}", listed(&nil));
+        let text = format!("operation {index} read accounts without a balance: {}", listed(&nil));
         broken("nil balances", Class::NilBalance, text);
     }
     if !below.is_empty() && !options.negative_balances {
-        let text = format!("operation {place} read negative balances: {}", listed(&below));
+        let text = format!("operation {index} read negative balances: {}", listed(&below));
         broken("negative balances", Class::NegativeBalance, text);
     }
     let total = total(read, &expected.accounts);
@@ -157,7 +157,7 @@ fn judge_read(read: &Read<'_>, expected: &Expected<'_>, options: &Options, ledge
         && total != right
     {
         let whose = if options.total.is_some() { "it should be" } else { "most reads have" };
-        let text = format!("operation {place} read balances of {total} in total, {whose} {right}");
+        let text = format!("operation {index} read balances of {total} in total, {whose} {right}");
         broken("wrong totals", Class::WrongTotal, text);
     }
     total.is_some()

@@ -1,11 +1,11 @@
 //! Whether each read of a counter lies within what the adds around it allow.
 
-use super::counting::{Add, Read, gather};
+use super::counting::{Add, Read, read_counter};
 use super::ledger::Ledger;
 use super::verdict::Class;
 use crate::words;
 
-/// What happens at a place in the order of events.
+/// What happens at an index in the order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Acknowledged(usize),
@@ -28,7 +28,7 @@ impl Sum {
 }
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
-    let Some((adds, reads)) = gather(own, ledger) else { return };
+    let Some((adds, reads)) = read_counter(own, ledger) else { return };
     ledger.count("out of bounds", 0);
     if reads.is_empty() {
         ledger.doubt("the counter was never read");
@@ -43,23 +43,23 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         } else {
             "all adds invoked before it ended make no more"
         };
-        let (place, value) = (read.place, words::shown(read.shown));
-        let text = format!("operation {place} read {value} where the adds allow {allowed}: {why}");
+        let (index, value) = (read.index, words::shown(read.shown));
+        let text = format!("operation {index} read {value} where the adds allow {allowed}: {why}");
         ledger.count("out of bounds", 1);
-        ledger.breaks(Class::OutOfBounds, read.shown, vec![place], text);
+        ledger.breaks(Class::OutOfBounds, read.shown, vec![index], text);
     }
 }
 
 /// The least and the greatest value each read may return.
 fn bounds(adds: &[Add], reads: &[Read<'_>]) -> Vec<[i128; 2]> {
     let mut steps: Vec<(usize, Step)> = Vec::with_capacity(2 * (adds.len() + reads.len()));
-    for (place, add) in adds.iter().enumerate() {
-        steps.push((add.invoked, Step::Invoked(place)));
-        steps.extend(add.acknowledged.map(|completed| (completed, Step::Acknowledged(place))));
+    for (index, add) in adds.iter().enumerate() {
+        steps.push((add.invoked, Step::Invoked(index)));
+        steps.extend(add.acknowledged.map(|completed| (completed, Step::Acknowledged(index))));
     }
-    for (place, read) in reads.iter().enumerate() {
-        steps.push((read.invoked, Step::Begins(place)));
-        steps.push((read.completed, Step::Ends(place)));
+    for (index, read) in reads.iter().enumerate() {
+        steps.push((read.invoked, Step::Begins(index)));
+        steps.push((read.completed, Step::Ends(index)));
     }
     steps.sort_unstable();
     let (mut possible, mut certain) = (Sum::default(), Sum::default());

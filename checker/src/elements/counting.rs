@@ -8,17 +8,17 @@ use serde_json::Value;
 /// An add that did not fail.
 #[derive(Debug)]
 pub(super) struct Add {
-    pub(super) place: usize,
+    pub(super) index: usize,
     pub(super) delta: i128,
     pub(super) invoked: usize,
-    /// Where it completed; none if nobody knows whether it happened.
+    /// Where it completed; none if its outcome is unknown.
     pub(super) acknowledged: Option<usize>,
 }
 
 /// An acknowledged read.
 #[derive(Debug)]
 pub(super) struct Read<'a> {
-    pub(super) place: usize,
+    pub(super) index: usize,
     pub(super) shown: &'a Value,
     pub(super) value: i128,
     pub(super) invoked: usize,
@@ -27,34 +27,34 @@ pub(super) struct Read<'a> {
 }
 
 /// All adds and reads. None if an add cannot be understood, because then no read can be judged.
-pub(super) fn gather<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Option<(Vec<Add>, Vec<Read<'a>>)> {
+pub(super) fn read_counter<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Option<(Vec<Add>, Vec<Read<'a>>)> {
     let operations = ledger.operations;
     let (mut adds, mut reads) = (Vec::new(), Vec::new());
     let mut understood = true;
-    for &place in own {
-        let operation = &operations[place];
+    for &index in own {
+        let operation = &operations[index];
         match operation.f.as_str() {
             "add" | "incr" | "decr" if failed(operation) => {}
             "add" | "incr" | "decr" => {
                 if let Some(delta) = delta(operation) {
-                    let acknowledged = ledger.acknowledged(place).map(|(completed, _)| completed);
-                    adds.push(Add { place, delta, invoked: operation.invoked, acknowledged });
+                    let acknowledged = ledger.acknowledged(index).map(|(completed, _)| completed);
+                    adds.push(Add { index, delta, invoked: operation.invoked, acknowledged });
                 } else {
-                    ledger.misread(place, "what is added should be a whole number");
+                    ledger.misread(index, "what is added should be a whole number");
                     understood = false;
                 }
             }
             "read" => {
-                let Some((completed, shown)) = ledger.acknowledged(place) else { continue };
+                let Some((completed, shown)) = ledger.acknowledged(index) else { continue };
                 let value = if shown.is_null() { Some(0) } else { values::integer(shown) };
                 let Some(value) = value else {
-                    ledger.misread(place, "a counter should be read as a whole number");
+                    ledger.misread(index, "a counter should be read as a whole number");
                     continue;
                 };
                 let is_final = operation.phase == Some(Phase::Final);
-                reads.push(Read { place, shown, value, invoked: operation.invoked, completed, is_final });
+                reads.push(Read { index, shown, value, invoked: operation.invoked, completed, is_final });
             }
-            _ => ledger.stranger(place),
+            _ => ledger.stranger(index),
         }
     }
     let acknowledged = adds.iter().filter(|add| add.acknowledged.is_some()).count();

@@ -1,8 +1,8 @@
 //! What a check writes down while it looks, and how that becomes a verdict.
 
 use super::kind::Kind;
-use super::verdict::{Answer, Class, Finding, Latencies, Verdict};
-use crate::words;
+use super::verdict::{Class, Finding, Latencies, Verdict};
+use crate::{Answer, words};
 use history::{Operation, Outcome};
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Something took so many nanoseconds.
+    /// Records a duration in nanoseconds.
     pub(super) fn took(&mut self, name: &'static str, ns: u64) {
         match self.taken.iter_mut().find(|(other, _)| *other == name) {
             Some((_, all)) => all.push(ns),
@@ -99,21 +99,21 @@ impl<'a> Ledger<'a> {
     }
 
     /// An operation says what this check cannot read.
-    pub(super) fn misread(&mut self, place: usize, why: &'static str) {
+    pub(super) fn misread(&mut self, index: usize, why: &'static str) {
         match self.misread.iter_mut().find(|(other, ..)| *other == why) {
             Some((_, _, count)) => *count += 1,
-            None => self.misread.push((why, place, 1)),
+            None => self.misread.push((why, index, 1)),
         }
     }
 
     /// Where an operation completed and with what, if it is acknowledged.
-    pub(super) fn acknowledged(&mut self, place: usize) -> Option<(usize, &'a Value)> {
+    pub(super) fn acknowledged(&mut self, index: usize) -> Option<(usize, &'a Value)> {
         let operations: &'a [Operation] = self.operations;
-        let operation = &operations[place];
+        let operation = &operations[index];
         match (&operation.outcome, operation.completed) {
             (Outcome::Ok(value), Some(completed)) => Some((completed, value)),
             (Outcome::Ok(_), None) => {
-                self.misread(place, "it is ok, but has no place where it completed");
+                self.misread(index, "it is ok, but has no place where it completed");
                 None
             }
             (Outcome::Fail { .. } | Outcome::Info { .. }, _) => None,
@@ -121,9 +121,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// An operation whose function this check has no meaning for; harmless if it certainly did not happen.
-    pub(super) fn stranger(&mut self, place: usize) {
-        if !failed(&self.operations[place]) {
-            self.misread(place, "this check has no meaning for its function");
+    pub(super) fn stranger(&mut self, index: usize) {
+        if !failed(&self.operations[index]) {
+            self.misread(index, "this check has no meaning for its function");
         }
     }
 
@@ -144,14 +144,14 @@ impl<'a> Ledger<'a> {
 
     /// Puts what was not understood before the key's other doubts, which may well follow from it.
     fn settle_misread(&mut self) {
-        for (why, place, count) in std::mem::take(&mut self.misread).into_iter().rev() {
-            let odd = words::in_short(&self.operations[place]);
+        for (why, index, count) in std::mem::take(&mut self.misread).into_iter().rev() {
+            let odd = words::in_short(&self.operations[index]);
             let more = match count {
                 1 => String::new(),
                 2 => "; so is another".to_owned(),
                 more => format!("; so are {} more", more - 1),
             };
-            let text = self.on_key(format!("operation {place} ({odd}) is not understood: {why}{more}"));
+            let text = self.on_key(format!("operation {index} ({odd}) is not understood: {why}{more}"));
             self.doubts.insert(self.doubts_of_key, text);
             if self.doubts.len() > DOUBTS_SHOWN {
                 self.doubts.pop();

@@ -15,7 +15,8 @@
 //!   which nothing could have been broken.
 //!
 //! ```
-//! use checker::elements::{Answer, Class, Kind, check};
+//! use checker::Answer;
+//! use checker::elements::{Class, Kind, check};
 //! use history::{pair, read_jsonl};
 //!
 //! let file = r#"{"history":1,"spec":"a lost add","variant":"main","model":"set","seed":1,"started":"2026-11-23T10:00:00Z"}
@@ -52,7 +53,7 @@ mod values;
 mod verdict;
 
 pub use kind::{Kind, UnknownKind};
-pub use verdict::{Answer, Class, Finding, Latencies, Verdict};
+pub use verdict::{Class, Finding, Latencies, Verdict};
 
 use history::Operation;
 use ledger::Ledger;
@@ -74,7 +75,7 @@ pub struct Options {
 }
 
 /// Checks a history with the default [`Options`]. Operations may come in any order; findings name them by their
-/// place in the slice.
+/// index in the slice.
 pub fn check(kind: Kind, operations: &[Operation]) -> Verdict {
     check_with(kind, operations, &Options::default())
 }
@@ -99,17 +100,17 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
     ledger.close()
 }
 
-/// The places of the operations of each key, keys in the order of their first operation.
+/// The indexes of the operations of each key, keys in the order of their first operation.
 fn by_key(operations: &[Operation]) -> Vec<(Option<&str>, Vec<usize>)> {
-    let mut places: FxHashMap<Option<&str>, usize> = FxHashMap::default();
+    let mut indexes: FxHashMap<Option<&str>, usize> = FxHashMap::default();
     let mut keys: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
-    for (place, operation) in operations.iter().enumerate() {
+    for (index, operation) in operations.iter().enumerate() {
         let key = operation.key.as_deref();
-        let slot = *places.entry(key).or_insert_with(|| {
+        let slot = *indexes.entry(key).or_insert_with(|| {
             keys.push((key, Vec::new()));
             keys.len() - 1
         });
-        keys[slot].1.push(place);
+        keys[slot].1.push(index);
     }
     keys
 }

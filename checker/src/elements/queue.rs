@@ -6,7 +6,7 @@ use super::verdict::Class;
 use crate::words;
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
-    let passage = queueing::gather(own, ledger);
+    let passage = queueing::read_queue(own, ledger);
     for name in ["attempted", "dequeued", "unexpected", "duplicated"] {
         ledger.count(name, 0);
     }
@@ -25,7 +25,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
 /// Goes through the dequeues of an element in their order, with the enqueues invoked until then.
 fn follow(element: &Element<'_>, ledger: &mut Ledger<'_>) {
     let mut enqueues: Vec<_> =
-        element.enqueues.iter().map(|enqueue| (enqueue.invoked, enqueue.place)).collect();
+        element.enqueues.iter().map(|enqueue| (enqueue.invoked, enqueue.index)).collect();
     enqueues.sort_unstable();
     let mut dequeues = element.dequeues.clone();
     dequeues.sort_unstable();
@@ -36,29 +36,29 @@ fn follow(element: &Element<'_>, ledger: &mut Ledger<'_>) {
             taken += 1;
         } else if put == 0 {
             ledger.count("unexpected", 1);
-            let (operations, text) = unexpected(element, dequeue.place);
+            let (operations, text) = unexpected(element, dequeue.index);
             ledger.breaks(Class::Unexpected, element.value, operations, text);
         } else {
             ledger.count("duplicated", 1);
-            let (place, value) = (dequeue.place, words::shown(element.value));
+            let (index, value) = (dequeue.index, words::shown(element.value));
             let times = words::counted(put as u64, "time", "times");
             let text = format!(
-                "operation {place} dequeued element {value}, which was put in {times} and taken as often"
+                "operation {index} dequeued element {value}, which was put in {times} and taken as often"
             );
-            let operations = vec![enqueues[put - 1].1, place];
+            let operations = vec![enqueues[put - 1].1, index];
             ledger.breaks(Class::Duplicated, element.value, operations, text);
         }
     }
 }
 
 /// The operations and the words for an element that was dequeued before it was enqueued.
-pub(super) fn unexpected(element: &Element<'_>, place: usize) -> (Vec<usize>, String) {
-    let first = element.enqueues.iter().min().map(|enqueue| enqueue.place);
+pub(super) fn unexpected(element: &Element<'_>, index: usize) -> (Vec<usize>, String) {
+    let first = element.enqueues.iter().min().map(|enqueue| enqueue.index);
     let why = match (first, element.failed) {
         (Some(_), _) => "before anybody enqueued it",
         (None, Some(_)) => "although every enqueue of it failed",
         (None, None) => "although nobody enqueued it",
     };
-    let text = format!("operation {place} dequeued element {} {why}", words::shown(element.value));
-    (first.or(element.failed).into_iter().chain([place]).collect(), text)
+    let text = format!("operation {index} dequeued element {} {why}", words::shown(element.value));
+    (first.or(element.failed).into_iter().chain([index]).collect(), text)
 }

@@ -20,15 +20,15 @@ pub(super) struct Element<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Enqueue {
     pub(super) invoked: usize,
-    /// Where it completed; none if nobody knows whether it happened.
+    /// Where it completed; none if its outcome is unknown.
     pub(super) acknowledged: Option<usize>,
-    pub(super) place: usize,
+    pub(super) index: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Dequeue {
     pub(super) completed: usize,
-    pub(super) place: usize,
+    pub(super) index: usize,
 }
 
 /// All that happened to one queue.
@@ -44,27 +44,27 @@ pub(super) struct Passage<'a> {
     pub(super) lost_drain: Option<usize>,
 }
 
-pub(super) fn gather<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Passage<'a> {
+pub(super) fn read_queue<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Passage<'a> {
     let operations = ledger.operations;
     let mut passage = Passage::default();
-    for &place in own {
-        let operation = &operations[place];
+    for &index in own {
+        let operation = &operations[index];
         match operation.f.as_str() {
             "enqueue" if operation.argument.is_null() => {
-                ledger.misread(place, "an enqueue needs an element");
+                ledger.misread(index, "an enqueue needs an element");
             }
             "enqueue" => {
                 let element = passage.element(&operation.argument);
                 if failed(operation) {
-                    element.failed = Some(place);
+                    element.failed = Some(index);
                 } else {
-                    let acknowledged = ledger.acknowledged(place).map(|(completed, _)| completed);
-                    element.enqueues.push(Enqueue { invoked: operation.invoked, acknowledged, place });
+                    let acknowledged = ledger.acknowledged(index).map(|(completed, _)| completed);
+                    element.enqueues.push(Enqueue { invoked: operation.invoked, acknowledged, index });
                 }
             }
-            "dequeue" => passage.dequeue(place, operation, ledger),
-            "drain" => passage.drain(place, operation, ledger),
-            _ => ledger.stranger(place),
+            "dequeue" => passage.dequeue(index, operation, ledger),
+            "drain" => passage.drain(index, operation, ledger),
+            _ => ledger.stranger(index),
         }
     }
     passage
@@ -80,41 +80,41 @@ impl<'a> Passage<'a> {
         &mut self.elements[number]
     }
 
-    fn dequeue(&mut self, place: usize, operation: &Operation, ledger: &mut Ledger<'a>) {
-        match (&operation.outcome, ledger.acknowledged(place)) {
-            (_, Some((_, Value::Null))) => self.was_empty(place, operation),
+    fn dequeue(&mut self, index: usize, operation: &Operation, ledger: &mut Ledger<'a>) {
+        match (&operation.outcome, ledger.acknowledged(index)) {
+            (_, Some((_, Value::Null))) => self.was_empty(index, operation),
             (_, Some((completed, value))) => {
-                self.element(value).dequeues.push(Dequeue { completed, place });
+                self.element(value).dequeues.push(Dequeue { completed, index });
             }
             (Outcome::Fail { error: Some(error), .. }, None)
                 if matches!(error.trim_start_matches(':'), "empty" | "exhausted") =>
             {
-                self.was_empty(place, operation);
+                self.was_empty(index, operation);
             }
             (Outcome::Fail { .. }, None) => {}
             (Outcome::Info { .. } | Outcome::Ok(_), None) => self.takers += 1,
         }
     }
 
-    fn drain(&mut self, place: usize, operation: &Operation, ledger: &mut Ledger<'a>) {
-        match ledger.acknowledged(place) {
+    fn drain(&mut self, index: usize, operation: &Operation, ledger: &mut Ledger<'a>) {
+        match ledger.acknowledged(index) {
             Some((completed, value)) => {
                 let Some(items) = values::list(value) else {
-                    ledger.misread(place, "what was drained should be a list of elements");
-                    self.lost_drain = Some(place);
+                    ledger.misread(index, "what was drained should be a list of elements");
+                    self.lost_drain = Some(index);
                     return;
                 };
                 for item in items {
-                    self.element(item).dequeues.push(Dequeue { completed, place });
+                    self.element(item).dequeues.push(Dequeue { completed, index });
                 }
-                self.was_empty(place, operation);
+                self.was_empty(index, operation);
             }
             None if failed(operation) => {}
-            None => self.lost_drain = Some(place),
+            None => self.lost_drain = Some(index),
         }
     }
 
-    fn was_empty(&mut self, place: usize, operation: &Operation) {
-        self.empty = self.empty.max(Some((operation.invoked, place)));
+    fn was_empty(&mut self, index: usize, operation: &Operation) {
+        self.empty = self.empty.max(Some((operation.invoked, index)));
     }
 }

@@ -6,7 +6,7 @@ use super::verdict::Class;
 use crate::words;
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
-    let (mut elements, reads) = presence::gather(own, ledger);
+    let (mut elements, reads) = presence::read_set(own, ledger);
     let finals = final_reads(&reads);
     elements.watch(&finals);
     let last = finals.last().map(|read| read.invoked);
@@ -54,23 +54,23 @@ fn recovered(element: &Element<'_>, finals: &[Read<'_>], ledger: &mut Ledger<'_>
         "element {} was recovered: its add was never acknowledged, but the final read has it",
         words::shown(element.value)
     );
-    let operations = vec![exists.place, finals[seen].completed.place];
+    let operations = vec![exists.index, finals[seen].completed.index];
     ledger.remarks(Class::Recovered, element.value, operations, text);
 }
 
 fn lost(element: &Element<'_>, finals: &[Read<'_>], ledger: &mut Ledger<'_>) {
     let Some(acknowledged) = element.acknowledged else { return };
     let absent = presence::last_absent(element.seen.iter().rev().copied(), (0..finals.len()).rev());
-    let Some(read) = absent.map(|place| &finals[place]).filter(|read| acknowledged < read.invoked) else {
+    let Some(read) = absent.map(|index| &finals[index]).filter(|read| acknowledged < read.invoked) else {
         return;
     };
     ledger.count("lost", 1);
     let text = format!(
         "element {} is lost: operation {} added it, and the final read of operation {} does not have it",
         words::shown(element.value),
-        acknowledged.place,
-        read.invoked.place
+        acknowledged.index,
+        read.invoked.index
     );
-    let operations = vec![acknowledged.place, read.invoked.place];
+    let operations = vec![acknowledged.index, read.invoked.index];
     ledger.breaks(Class::Lost, element.value, operations, text);
 }

@@ -14,7 +14,7 @@ struct Story {
 }
 
 pub(super) fn judge(own: &[usize], linearizable: bool, ledger: &mut Ledger<'_>) {
-    let (mut elements, reads) = presence::gather(own, ledger);
+    let (mut elements, reads) = presence::read_set(own, ledger);
     elements.watch(&reads);
     for name in
         ["attempted", "acknowledged", "stable", "stale", "lost", "never read", "duplicated", "unexpected"]
@@ -47,22 +47,22 @@ fn stories<'e, 'a>(
         elements.iter().filter_map(|element| Some((element.exists?, element))).collect();
     existing.sort_by_key(|(exists, _)| *exists);
     let mut completions: Vec<(Moment, usize)> =
-        reads.iter().enumerate().map(|(place, read)| (read.completed, place)).collect();
+        reads.iter().enumerate().map(|(index, read)| (read.completed, index)).collect();
     completions.sort_unstable();
     let mut completions = completions.into_iter().peekable();
     // The reads that count for the present element, in the order of their invocations.
     let mut counting: BTreeSet<usize> = (0..reads.len()).collect();
     for (exists, element) in existing {
-        while let Some((_, place)) = completions.next_if(|(completed, _)| *completed < exists) {
-            counting.remove(&place);
+        while let Some((_, index)) = completions.next_if(|(completed, _)| *completed < exists) {
+            counting.remove(&index);
         }
-        let seen = || element.seen.iter().rev().copied().filter(|&place| reads[place].completed >= exists);
-        let first_seen = seen().map(|place| reads[place].completed).min();
+        let seen = || element.seen.iter().rev().copied().filter(|&index| reads[index].completed >= exists);
+        let first_seen = seen().map(|index| reads[index].completed).min();
         let absent = presence::last_absent(seen(), counting.iter().rev().copied());
         let story = Story {
             known: element.acknowledged.into_iter().chain(first_seen).min(),
-            last_present: seen().next().map(|place| reads[place].invoked),
-            last_absent: absent.map(|place| reads[place].invoked),
+            last_present: seen().next().map(|index| reads[index].invoked),
+            last_absent: absent.map(|index| reads[index].invoked),
         };
         tell(element, &story);
     }
@@ -90,7 +90,7 @@ fn tell(element: &Element<'_>, story: &Story, linearizable: bool, ledger: &mut L
             ledger.count("never read", 1);
             let value = words::shown(element.value);
             let text = format!("no read says anything certain about element {value}");
-            let operations = known.or(element.exists).map(|moment| moment.place);
+            let operations = known.or(element.exists).map(|moment| moment.index);
             ledger.remarks(Class::NeverRead, element.value, operations.into_iter().collect(), text);
             0
         }
@@ -107,11 +107,11 @@ fn stale(element: &Element<'_>, [known, absent]: [Moment; 2], breaks: bool, ledg
     let text = format!(
         "element {} was stale: known since operation {}, but operation {}, invoked {} later, did not read it",
         words::shown(element.value),
-        known.place,
-        absent.place,
+        known.index,
+        absent.index,
         words::duration(absent.ns.saturating_sub(known.ns))
     );
-    ledger.find(Class::Stale, breaks, element.value, vec![known.place, absent.place], text);
+    ledger.find(Class::Stale, breaks, element.value, vec![known.index, absent.index], text);
 }
 
 fn lost(
@@ -124,25 +124,25 @@ fn lost(
     ledger.took("be lost", present.map_or(0, |present| late_by(known, present)));
     let last = present.map_or_else(
         || "no read ever had it".to_owned(),
-        |present| format!("operation {} was the last to read it", present.place),
+        |present| format!("operation {} was the last to read it", present.index),
     );
     let text = format!(
         "element {} is lost: known since operation {}, {last}, and operation {} did not read it",
         words::shown(element.value),
-        known.place,
-        absent.place
+        known.index,
+        absent.index
     );
-    let mut operations = vec![known.place];
-    operations.extend(present.map(|present| present.place).filter(|place| *place != known.place));
-    operations.push(absent.place);
+    let mut operations = vec![known.index];
+    operations.extend(present.map(|present| present.index).filter(|index| *index != known.index));
+    operations.push(absent.index);
     ledger.breaks(Class::Lost, element.value, operations, text);
 }
 
 fn duplicated(element: &Element<'_>, reads: &[Read<'_>], ledger: &mut Ledger<'_>) {
     let (times @ 2.., read) = element.most else { return };
     ledger.count("duplicated", 1);
-    let place = reads[read].completed.place;
+    let index = reads[read].completed.index;
     let text =
-        format!("operation {place} read element {} {times} times at once", words::shown(element.value));
-    ledger.breaks(Class::Duplicated, element.value, vec![place], text);
+        format!("operation {index} read element {} {times} times at once", words::shown(element.value));
+    ledger.breaks(Class::Duplicated, element.value, vec![index], text);
 }

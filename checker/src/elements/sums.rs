@@ -41,7 +41,7 @@ impl Sums {
         }
         let ranges = self.ranges.as_ref()?;
         let after = ranges.partition_point(|(low, _)| *low <= steps);
-        Some(after.checked_sub(1).is_some_and(|place| steps <= ranges[place].1))
+        Some(after.checked_sub(1).is_some_and(|index| steps <= ranges[index].1))
     }
 
     /// The sums in words, each moved by `offset`.
@@ -124,14 +124,14 @@ mod tests {
         let sums =
             Sums::of((0..60).map(|bit| 1 << bit).chain((0..60).map(|power| 3_i128.pow(power % 40) * 7)));
         assert!(sums.contains(-1) == Some(false) && sums.contains(1 << 100) == Some(false));
-        let sums = Sums::of((0..200).map(|place: i128| 1_000_003 + place * place * 7919));
+        let sums = Sums::of((0..200).map(|index: i128| 1_000_003 + index * index * 7919));
         assert_eq!(sums.contains(-1), Some(false));
         assert_eq!(sums.contains(100_000_000), None);
     }
 
     #[test]
     fn ten_thousand_small_numbers_are_no_trouble() {
-        let sums = Sums::of((0..10_000).map(|place| place % 10 - 5));
+        let sums = Sums::of((0..10_000).map(|index| index % 10 - 5));
         assert_eq!(sums.contains(-15_000), Some(true));
         assert_eq!(sums.contains(-15_001), Some(false));
         assert_eq!(sums.contains(10_000), Some(true));
@@ -143,7 +143,7 @@ mod tests {
             let sums = Sums::of(numbers.iter().map(|number| number * scale));
             for candidate in -250..250 {
                 let made = (0..1 << numbers.len()).any(|choice: usize| {
-                    let chosen = numbers.iter().enumerate().filter(|(place, _)| choice >> place & 1 == 1);
+                    let chosen = numbers.iter().enumerate().filter(|(index, _)| choice >> index & 1 == 1);
                     chosen.map(|(_, number)| number * scale).sum::<i128>() == candidate
                 });
                 prop_assert_eq!(sums.contains(candidate), Some(made));

@@ -16,7 +16,7 @@ struct Missing<'e, 'a> {
 }
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
-    let passage = queueing::gather(own, ledger);
+    let passage = queueing::read_queue(own, ledger);
     for name in ["attempted", "acknowledged", "ok", "lost", "unexpected", "duplicated", "recovered"] {
         ledger.count(name, 0);
     }
@@ -45,7 +45,7 @@ fn unexpected(element: &Element<'_>, ledger: &mut Ledger<'_>) {
     let early = element.dequeues.iter().filter(|dequeue| before(dequeue.completed));
     if let Some(dequeue) = early.clone().min() {
         ledger.count("unexpected", early.count());
-        let (operations, text) = queue::unexpected(element, dequeue.place);
+        let (operations, text) = queue::unexpected(element, dequeue.index);
         ledger.breaks(Class::Unexpected, element.value, operations, text);
     }
 }
@@ -56,21 +56,21 @@ fn account(element: &Element<'_>, acknowledged: usize, ledger: &mut Ledger<'_>) 
     let ok = put.min(taken);
     ledger.count("ok", ok);
     let value = words::shown(element.value);
-    let places = || {
-        let puts = element.enqueues.iter().map(|enqueue| enqueue.place);
-        puts.chain(element.dequeues.iter().map(|dequeue| dequeue.place)).collect()
+    let indexes = || {
+        let puts = element.enqueues.iter().map(|enqueue| enqueue.index);
+        puts.chain(element.dequeues.iter().map(|dequeue| dequeue.index)).collect()
     };
     if put > 0 && taken > put {
         ledger.count("duplicated", taken - put);
         let times = words::counted(put as u64, "time", "times");
         let text = format!("element {value} was put in {times} and came out {taken} times");
-        ledger.remarks(Class::Duplicated, element.value, places(), text);
+        ledger.remarks(Class::Duplicated, element.value, indexes(), text);
     }
     if ok > acknowledged {
         ledger.count("recovered", ok - acknowledged);
         let text =
             format!("element {value} was recovered: it came out, though its enqueue was never acknowledged");
-        ledger.remarks(Class::Recovered, element.value, places(), text);
+        ledger.remarks(Class::Recovered, element.value, indexes(), text);
     }
 }
 
@@ -136,9 +136,9 @@ fn report(missing: &Missing<'_, '_>, passage: &Passage<'_>, lost: bool, ledger: 
         "element {} is {word}: operation {} put it in, it came out {} of {} times, and operation {empty} left \
          the queue empty",
         words::shown(element.value),
-        first.place,
+        first.index,
         element.dequeues.len(),
         acknowledged(element),
     );
-    ledger.find(Class::Lost, lost, element.value, vec![first.place, empty], text);
+    ledger.find(Class::Lost, lost, element.value, vec![first.index, empty], text);
 }

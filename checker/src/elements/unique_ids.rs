@@ -14,18 +14,18 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     let mut twice: FxHashMap<&Value, Vec<usize>> = FxHashMap::default();
     let mut range: Option<(&Value, &Value)> = None;
     let (mut attempted, mut acknowledged) = (0, 0);
-    for &place in own {
-        if operations[place].f != "generate" {
-            ledger.stranger(place);
+    for &index in own {
+        if operations[index].f != "generate" {
+            ledger.stranger(index);
             continue;
         }
         attempted += 1;
-        match ledger.acknowledged(place) {
-            Some((_, Value::Null)) => ledger.misread(place, "it was acknowledged without an id"),
+        match ledger.acknowledged(index) {
+            Some((_, Value::Null)) => ledger.misread(index, "it was acknowledged without an id"),
             Some((_, id)) => {
                 acknowledged += 1;
-                if let Some(first) = given.insert(id, place) {
-                    twice.entry(id).or_insert_with(|| vec![first]).push(place);
+                if let Some(first) = given.insert(id, index) {
+                    twice.entry(id).or_insert_with(|| vec![first]).push(index);
                 }
                 let (low, high) = range.unwrap_or((id, id));
                 let low = if order(id, low).is_lt() { id } else { low };
@@ -38,11 +38,11 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     ledger.count("attempted", attempted);
     ledger.count("acknowledged", acknowledged);
     let mut twice: Vec<(&Value, Vec<usize>)> = twice.into_iter().collect();
-    twice.sort_by_key(|(_, places)| places[0]);
+    twice.sort_by_key(|(_, indexes)| indexes[0]);
     ledger.count("duplicated", twice.len());
-    for (id, places) in twice {
-        let text = format!("id {} was given out {} times", words::shown(id), places.len());
-        ledger.breaks(Class::Duplicated, id, places, text);
+    for (id, indexes) in twice {
+        let text = format!("id {} was given out {} times", words::shown(id), indexes.len());
+        ledger.breaks(Class::Duplicated, id, indexes, text);
     }
     match range {
         Some((low, high)) => {

@@ -1,27 +1,15 @@
 //! What a check of elements says: the answer, what it found, and figures.
 
 use super::kind::Kind;
-use crate::words;
+use crate::{Answer, words};
 use history::Operation;
 use serde::Serialize;
 use serde_json::Value;
 
-/// So many findings of a class are written out as evidence.
+/// Findings of a class that are written out as evidence.
 const SHOWN: usize = 5;
-/// So many operations of a finding are written out.
+/// Operations of a finding that are written out.
 const OPERATIONS_SHOWN: usize = 4;
-
-/// What a check says. The greatest wins where answers are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Answer {
-    /// The promise was kept, as far as this check looks.
-    Valid,
-    /// The history does not say.
-    Unknown,
-    /// The promise was broken.
-    Invalid,
-}
 
 /// What became of an element, an account or a read that is worth a line. [`Kind`] defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -29,7 +17,7 @@ pub enum Answer {
 pub enum Class {
     /// It should be there and is not.
     Lost,
-    /// It is there although nobody put it there.
+    /// It is there although no operation added it.
     Unexpected,
     /// It is there more often than it was put there.
     Duplicated,
@@ -37,7 +25,7 @@ pub enum Class {
     Stale,
     /// No read says anything certain about it.
     NeverRead,
-    /// It is there although nobody acknowledged it.
+    /// It is there although no add of it was acknowledged.
     Recovered,
     /// A read outside what the adds allow.
     OutOfBounds,
@@ -88,7 +76,7 @@ pub struct Finding {
     pub key: Option<String>,
     /// The element, or the value that was read.
     pub value: Value,
-    /// The operations that show it, by their places in the slice that was checked.
+    /// The operations that show it, by their indexes in the slice that was checked.
     pub operations: Vec<usize>,
     /// What happened, in words.
     pub text: String,
@@ -154,8 +142,8 @@ impl Verdict {
                 let key = finding.key.as_ref().map_or_else(String::new, |key| format!("on key {key}, "));
                 lines.push(format!("{key}{}", finding.text));
                 let named = finding.operations.iter().take(OPERATIONS_SHOWN);
-                lines.extend(named.filter_map(|place| {
-                    Some(format!("operation {place}: {}", words::in_words(operations.get(*place)?)))
+                lines.extend(named.filter_map(|index| {
+                    Some(format!("operation {index}: {}", words::in_words(operations.get(*index)?)))
                 }));
             }
             if let Some(hidden) = group.len().checked_sub(SHOWN).filter(|hidden| *hidden > 0) {

@@ -23,7 +23,7 @@ pub(super) enum Ended {
     Found(Value),
     /// A compare-and-set that found another value.
     Missed,
-    /// Nobody knows.
+    /// The outcome is unknown.
     Unknown,
 }
 

@@ -62,7 +62,7 @@ pub enum Progress {
 pub struct Violation {
     /// The key it concerns; none where the history has no keys.
     pub key: Option<String>,
-    /// The event with which the history became impossible, as a place in the order of events from 0.
+    /// The event with which the history became impossible, as an index in the order of events, from 0.
     pub event: usize,
     /// When that was, in nanoseconds since the run's start.
     pub time_ns: u64,
@@ -107,11 +107,11 @@ impl Follower {
         if self.found.is_some() {
             return false;
         }
-        let place = self.events;
-        self.events = place.checked_add(1).expect("a history has fewer than four billion events");
+        let index = self.events;
+        self.events = index.checked_add(1).expect("a history has fewer than four billion events");
         self.now_ns = event.time;
         if let Process::Client(process) = event.process
-            && let Err((key, trouble)) = self.take(process, event, place)
+            && let Err((key, trouble)) = self.take(process, event, index)
         {
             self.found = Some(self.tell(key, trouble));
         }
@@ -145,11 +145,11 @@ impl Follower {
         self.keys.iter().filter_map(KeyFollower::waits_since).min().unwrap_or(self.now_ns)
     }
 
-    fn take(&mut self, process: u64, event: &Event, place: u32) -> Result<(), (usize, Trouble)> {
+    fn take(&mut self, process: u64, event: &Event, index: u32) -> Result<(), (usize, Trouble)> {
         if event.kind == Kind::Invoke {
             let key = self.key(event.key.as_ref());
             let begun = Begun::new(event, self.model).map_err(|reason| (key, Trouble::Lost(reason)))?;
-            let number = self.keys[key].begin(begun, place, event.time).map_err(|trouble| (key, trouble))?;
+            let number = self.keys[key].begin(begun, index, event.time).map_err(|trouble| (key, trouble))?;
             return match self.open.insert(process, Open { key, number }) {
                 None => Ok(()),
                 Some(_) => Err((key, Trouble::Lost(format!("process {process} has two operations open")))),
@@ -160,7 +160,7 @@ impl Follower {
             return Err((0, Trouble::Lost(reason)));
         };
         let ended = Ended::new(event);
-        self.keys[key].end(number, ended, place, event.time).map_err(|trouble| (key, trouble))
+        self.keys[key].end(number, ended, index, event.time).map_err(|trouble| (key, trouble))
     }
 
     fn key(&mut self, name: Option<&String>) -> usize {
@@ -175,7 +175,7 @@ impl Follower {
 
     fn tell(&self, key: usize, trouble: Trouble) -> Progress {
         let violation = |blame: key::Blame| Violation {
-            key: self.names.iter().find(|(_, place)| **place == key).and_then(|(name, _)| name.clone()),
+            key: self.names.iter().find(|(_, index)| **index == key).and_then(|(name, _)| name.clone()),
             event: blame.completed as usize,
             time_ns: blame.time_ns,
             invoked: blame.invoked as usize,

@@ -3,7 +3,7 @@
 use super::object::NEVER;
 use history::{Operation, Outcome};
 
-/// An action that happened between two moments, or may have happened after one. Times are places in the
+/// An action that happened between two moments, or may have happened after one. Times are indexes in the
 /// order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Call<A> {
@@ -11,7 +11,7 @@ pub(super) struct Call<A> {
     pub(super) invoked: u32,
     /// [`NEVER`] where it may not have happened.
     pub(super) completed: u32,
-    /// Its place in the caller's operations.
+    /// Its index in the caller's operations.
     pub(super) origin: u32,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct When {
     pub(super) invoked: u32,
     /// [`NEVER`] where it may not have happened.
     pub(super) completed: u32,
-    /// Its place in the caller's operations.
+    /// Its index in the caller's operations.
     pub(super) origin: u32,
 }
 
@@ -55,7 +55,7 @@ impl<A: Clone> Call<A> {
     }
 }
 
-/// An event's place in the order.
+/// The index of an event, as a `u32`.
 pub(super) fn moment(event: usize) -> u32 {
     u32::try_from(event)
         .ok()

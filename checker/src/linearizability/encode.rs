@@ -2,9 +2,9 @@
 
 use super::{
     call::When,
-    gather::{Meaning, NotedKey},
     marks::{Datum, Mark, Marks},
     object::{Action, NEVER, Op},
+    read_registers::{Meaning, NotedKey},
     values::{IMPOSSIBLE, Values},
 };
 
@@ -13,7 +13,7 @@ use super::{
 pub(super) enum Names {
     /// Those some operation looks for: all that a verdict needs.
     Observed,
-    /// Those that are written as well, so that a person can be told what was there.
+    /// Those that are written as well, so that a witness can name what was there.
     All,
 }
 

@@ -1,20 +1,19 @@
 //! Judges histories of any object: key by key, by the fastest method the object has.
 
 use super::{
-    Judged, Limits, Model, Specification, Verdict, Witness,
-    budget::Stop,
+    Judged, Model, Specification, Verdict, Witness,
     call::{Call, When},
     depth_first::{Ahead, Classes, Found, Interned, Steps, Subject, search, search_for_order},
     encode::{Names, encode},
-    gather::{NotedKey, gather},
     keys::{Decided, Key, split, split_by},
     method::{self, Decision},
     objects::{Container, Discipline},
-    side_by_side::side_by_side,
+    read_registers::{NotedKey, read_registers},
     witness,
 };
+use crate::limits::{Limits, Share, Stop};
+use crate::parallel::parallel_map;
 use history::Operation;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Whether the operations are linearizable under a specification of one's own.
 ///
@@ -33,28 +32,30 @@ pub fn check_against<S: Specification>(
 pub(super) struct Judge<'a> {
     pub(super) operations: &'a [Operation],
     pub(super) limits: &'a Limits<'a>,
-    /// Whether somebody wants to know the orders.
+    /// Whether orders are asked for.
     pub(super) ordered: bool,
 }
 
 impl Judge<'_> {
     /// Keys that hold one value each.
     pub(super) fn values(&self, model: Model) -> Judged {
-        let gathered = gather(self.operations, model, self.limits);
-        let sizes: Vec<usize> = gathered.keys.iter().map(NotedKey::len).collect();
-        let decisions = side_by_side(&sizes, self.limits.threads, |key| {
-            let (values, ops) = encode(&gathered.keys[key], &gathered.marks, Names::Observed)?;
+        let noted = read_registers(self.operations, model, self.limits);
+        let sizes: Vec<usize> = noted.keys.iter().map(NotedKey::len).collect();
+        let decisions = parallel_map(&sizes, self.limits.workers, |key| {
+            let (values, ops) = encode(&noted.keys[key], &noted.marks, Names::Observed)?;
             if self.ordered {
                 let (decision, order) = method::decide_and_order(&values, &ops, self.limits);
                 return Ok((decision, Some(order)));
             }
             Ok((method::decide(&values, &ops, self.limits), None))
         });
-        let names: Vec<Option<&str>> = gathered.keys.iter().map(|key| key.name).collect();
+        let names: Vec<Option<&str>> = noted.keys.iter().map(|key| key.name).collect();
         let explain = |key: usize, op: &_| {
-            let (values, ops) = encode(&gathered.keys[key], &gathered.marks, Names::All)
+            let (values, ops) = encode(&noted.keys[key], &noted.marks, Names::All)
                 .expect("an operation that was understood once is understood again");
-            witness::explain(self.operations, names[key], &values, &ops, op, self.limits)
+            self.limits.share(Share::WITNESS_OF_VALUE, |limits| {
+                witness::explain(self.operations, names[key], &values, &ops, op, limits)
+            })
         };
         let completions = |key: usize| -> Vec<Option<usize>> {
             let of_key = self.operations.iter().filter(|operation| operation.key.as_deref() == names[key]);
@@ -70,18 +71,18 @@ impl Judge<'_> {
 
     /// Keys that are queues or stacks of some kind.
     pub(super) fn container(&self, discipline: Discipline) -> Judged {
-        self.subjects(|places| Container::encode(discipline, self.operations, places))
+        self.subjects(|indexes| Container::encode(discipline, self.operations, indexes))
     }
 
-    /// Keys of any kind. `encode` makes the calls of a key's places; its error says which is not understood.
+    /// Keys of any kind. `encode` makes the calls of a key from the indexes of its operations; its error says which is not understood.
     pub(super) fn subjects<S: Subject>(&self, encode: impl Fn(&[u32]) -> Encoded<S> + Sync) -> Judged {
         self.of_keys(&split(self.operations), encode)
     }
 
     fn of_keys<S: Subject>(&self, keys: &[Key<'_>], encode: impl Fn(&[u32]) -> Encoded<S> + Sync) -> Judged {
-        let sizes: Vec<usize> = keys.iter().map(|key| key.places.len()).collect();
-        let decisions = side_by_side(&sizes, self.limits.threads, |key| {
-            let (subject, calls) = encode(&keys[key].places)?;
+        let sizes: Vec<usize> = keys.iter().map(|key| key.indexes.len()).collect();
+        let decisions = parallel_map(&sizes, self.limits.workers, |key| {
+            let (subject, calls) = encode(&keys[key].indexes)?;
             let (decision, order) = decide(&subject, &calls, self.limits, self.ordered);
             let decision = match decision {
                 Decision::Linearizable => Decision::Linearizable,
@@ -92,12 +93,14 @@ impl Judge<'_> {
         });
         let names: Vec<Option<&str>> = keys.iter().map(|key| key.name.as_deref()).collect();
         let explain = |key: usize, &blamed: &_| {
-            let (subject, calls) =
-                encode(&keys[key].places).expect("an operation that was understood once is understood again");
-            witness::explain_calls(self.operations, names[key], &subject, &calls, blamed, self.limits)
+            let (subject, calls) = encode(&keys[key].indexes)
+                .expect("an operation that was understood once is understood again");
+            self.limits.share(Share::WITNESS_OF_OBJECT, |limits| {
+                witness::explain_calls(self.operations, names[key], &subject, &calls, blamed, limits)
+            })
         };
         let completions = |key: usize| -> Vec<Option<usize>> {
-            keys[key].places.iter().map(|&place| self.operations[place as usize].completed).collect()
+            keys[key].indexes.iter().map(|&index| self.operations[index as usize].completed).collect()
         };
         self.conclude(&names, decisions, |&(completed, _)| completed, explain, completions)
     }
@@ -197,35 +200,35 @@ impl<S: Specification> Steps for Plain<'_, S> {
 /// One key of an object with its calls; the error says which operation is not understood.
 type Encoded<S> = Result<(S, Vec<Call<<S as Subject>::Action>>), String>;
 
-/// What makes the calls of places under a specification.
+/// Makes the calls of operations, given by their indexes, under a specification.
 fn encoder<'a, S: Specification>(
     operations: &'a [Operation],
     specification: &'a S,
 ) -> impl Fn(&[u32]) -> Encoded<Plain<'a, S>> + Sync {
-    |places| {
+    |indexes| {
         let action = |operation: &_| specification.action(operation);
-        Ok((Plain(specification), calls(operations, places, action)?))
+        Ok((Plain(specification), calls(operations, indexes, action)?))
     }
 }
 
-/// The calls of one key, whose places come in order of invocation.
+/// The calls of one key, whose indexes come in order of invocation.
 pub(super) fn calls<A>(
     operations: &[Operation],
-    places: &[u32],
+    indexes: &[u32],
     action: impl Fn(&Operation) -> Result<Option<A>, String>,
 ) -> Result<Vec<Call<A>>, String> {
-    let mut calls = Vec::with_capacity(places.len());
-    for &place in places {
-        let operation = &operations[place as usize];
+    let mut calls = Vec::with_capacity(indexes.len());
+    for &index in indexes {
+        let operation = &operations[index as usize];
         let action = action(operation).map_err(|why| {
-            format!("operation {place} (event {}) is not understood: {why}", operation.invoked)
+            format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
         })?;
-        calls.extend(action.map(|action| When::of(operation, place).call(action)));
+        calls.extend(action.map(|action| When::of(operation, index).call(action)));
     }
     Ok(calls)
 }
 
-/// Decides one key, whose calls come in order of invocation; where it is linearizable and somebody asked,
+/// Decides one key, whose calls come in order of invocation; where it is linearizable and an order is asked for,
 /// also in which order, by origin.
 fn decide<S: Subject>(
     subject: &S,
@@ -233,7 +236,7 @@ fn decide<S: Subject>(
     limits: &Limits<'_>,
     ordered: bool,
 ) -> (Decision<Call<S::Action>>, Option<Vec<u32>>) {
-    if (limits.stop)() {
+    if limits.stopped() {
         return (Decision::Unknown { why: Stop::Time, sound_until: 0 }, None);
     }
     let quick = subject.quick(calls, limits);
@@ -269,22 +272,15 @@ pub(super) fn impossible<S: Subject>(subject: &S, calls: &[Call<S::Action>], lim
     }
 }
 
-/// What may be spent where the verdict is known and only its place is in question: configurations held, and
-/// looks at the deadline.
-const CONFIGURATIONS_FOR_THE_PLACE: usize = 300_000;
-const LOOKS_FOR_THE_PLACE: u32 = 2_000;
-
 /// The call with whose completion a history becomes impossible, by halving. The whole must be. What the
 /// limits leave undecided counts as possible, so that a later call may be blamed.
 fn earliest<S: Subject>(subject: &S, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Call<S::Action> {
-    let looks = AtomicU32::new(0);
-    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS_FOR_THE_PLACE || (limits.stop)();
-    let configurations = CONFIGURATIONS_FOR_THE_PLACE.min(limits.configurations);
-    let limits = Limits { stop: &stop, configurations, ..*limits };
     let mut completions: Vec<&Call<S::Action>> = calls.iter().filter(|call| call.certain()).collect();
     completions.sort_by_key(|call| call.completed);
-    let first = completions
-        .partition_point(|call| !impossible(subject, &until(subject, calls, call.completed), &limits));
+    let first = limits.share(Share::BLAME_OF_OBJECT, |limits| {
+        completions
+            .partition_point(|call| !impossible(subject, &until(subject, calls, call.completed), limits))
+    });
     let blamed = completions.get(first).or(completions.last());
     (*blamed.expect("a history without completions is linearizable")).clone()
 }

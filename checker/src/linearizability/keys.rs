@@ -5,11 +5,11 @@ use history::Operation;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
-/// The operations of one key, by their places, in order of invocation.
+/// The operations of one key, by their indexes, in order of invocation.
 #[derive(Debug)]
 pub(super) struct Key<'a> {
     pub(super) name: Option<Cow<'a, str>>,
-    pub(super) places: Vec<u32>,
+    pub(super) indexes: Vec<u32>,
 }
 
 /// The keys of a history in the order in which they first appear.
@@ -26,25 +26,25 @@ pub(super) fn split_by<'a>(
     let mut keys: Vec<Key<'_>> = Vec::new();
     // Ours are in order already; those of other formats need not be.
     let (mut in_order, mut before) = (true, 0);
-    for (operation, place) in operations.iter().zip(0_u32..) {
+    for (operation, index) in operations.iter().zip(0_u32..) {
         in_order &= before <= operation.invoked;
         before = operation.invoked;
         let name = partition(operation);
         let number = if let Some(&number) = numbers.get(&name) {
             number
         } else {
-            keys.push(Key { name: name.clone(), places: Vec::new() });
+            keys.push(Key { name: name.clone(), indexes: Vec::new() });
             numbers.insert(name, keys.len() - 1);
             keys.len() - 1
         };
-        keys[number].places.push(place);
+        keys[number].indexes.push(index);
     }
     for key in keys.iter_mut().filter(|_| !in_order) {
-        key.places.sort_by_key(|&place| operations[place as usize].invoked);
+        key.indexes.sort_by_key(|&index| operations[index as usize].invoked);
     }
     keys
 }
 
-/// What became of a key, and where it is linearizable and somebody asked, in which order. The error says
+/// The decision on a key and, where it is linearizable and an order was asked for, the order. The error says
 /// which operation is not understood.
 pub(super) type Decided<O> = Result<(Decision<O>, Option<Vec<u32>>), String>;

@@ -36,11 +36,11 @@ impl<'a> Marks<'a> {
             Datum::Absent => Mark(ABSENT),
             Datum::Small(small) => Mark(small + 1),
             Datum::Other(value) => {
-                let place = u32::try_from(self.others.len()).ok().filter(|&place| place < OTHERS);
+                let index = u32::try_from(self.others.len()).ok().filter(|&index| index < OTHERS);
                 self.others.push(value);
                 Mark(
                     OTHERS
-                        + place
+                        + index
                             .expect("a history has fewer than two billion values that are no small integers"),
                 )
             }

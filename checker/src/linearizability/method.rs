@@ -1,14 +1,12 @@
 //! Chooses how one key is decided. A new method is one more branch here; each of them is exact.
 
 use super::{
-    Limits,
-    budget::Stop,
     frontier::{self, Found},
     object::{NEVER, Op},
     registers::{REMEMBERED, by_zones, first_contradiction, refuted, zone_order},
     values::Values,
 };
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::limits::{Limits, Share, Stop};
 
 /// What is known about one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub(super) enum Decision<O = Op> {
 
 /// Decides one key, whose operations come in order of invocation.
 pub(super) fn decide(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
-    if (limits.stop)() {
+    if limits.stopped() {
         return Decision::Unknown { why: Stop::Time, sound_until: 0 };
     }
     match by_zones(values, ops) {
@@ -41,7 +39,7 @@ pub(super) fn decide(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> De
 
 /// Decides one key as [`decide`] does; where it is linearizable, also in which order, by origin.
 pub(super) fn decide_and_order(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> (Decision, Vec<u32>) {
-    if (limits.stop)() {
+    if limits.stopped() {
         return (Decision::Unknown { why: Stop::Time, sound_until: 0 }, Vec::new());
     }
     match by_zones(values, ops) {
@@ -74,20 +72,12 @@ fn decision(found: Found) -> Decision {
     }
 }
 
-/// What the search may spend where the verdict is known and only its place is in question: configurations
-/// held, and looks at the deadline.
-const CONFIGURATIONS_FOR_THE_PLACE: usize = 5_000;
-const LOOKS_FOR_THE_PLACE: u32 = 200;
-
 /// The refuter may blame a later completion than the search would, but never gives up: the search gets a
 /// small chance on what lies before.
 fn refined(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>) -> Decision {
     let refuted = earliest(ops, |part| refuted(values, part));
-    let looks = AtomicU32::new(0);
-    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS_FOR_THE_PLACE || (limits.stop)();
-    let configurations = CONFIGURATIONS_FOR_THE_PLACE.min(limits.configurations);
-    let limits = Limits { stop: &stop, configurations, ..*limits };
-    match by_search(values, &until(ops, refuted.completed), &limits) {
+    let before = until(ops, refuted.completed);
+    match limits.share(Share::BLAME_OF_VALUE, |limits| by_search(values, &before, limits)) {
         Decision::Impossible(op) => Decision::Impossible(op),
         Decision::Linearizable | Decision::Unknown { .. } => Decision::Impossible(refuted),
     }

@@ -7,7 +7,8 @@
 //!
 //! ```
 //! use history::{pair, read_jsonl};
-//! use checker::linearizability::{Limits, Model, Verdict, check};
+//! use checker::limits::Limits;
+//! use checker::linearizability::{Model, Verdict, check};
 //!
 //! let file = r#"{"history":1,"spec":"doc","variant":"main","model":"register","seed":1,"started":"2026-11-23T10:00:00Z"}
 //! {"time":1,"process":0,"type":"invoke","f":"write","key":"k1","value":17}
@@ -23,13 +24,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod budget;
 mod call;
 mod depth_first;
 mod distinct;
 mod encode;
 mod frontier;
-mod gather;
 mod judge;
 mod keys;
 mod marks;
@@ -37,8 +36,8 @@ mod method;
 mod model;
 mod object;
 mod objects;
+mod read_registers;
 mod registers;
-mod side_by_side;
 mod specification;
 #[cfg(test)]
 mod tests;
@@ -54,9 +53,10 @@ pub(crate) use registers::{Contradiction, LiveZones, Repeated, Token};
 pub use judge::check_against;
 pub use model::{Model, UnknownModel};
 pub use specification::Specification;
-pub use verdict::{Limits, Pending, Verdict, Witness};
+pub use verdict::{Pending, Verdict, Witness};
 
 use crate::certificate::Linearization;
+use crate::limits::Limits;
 use history::Operation;
 
 /// Whether the operations are linearizable under the model, each key starting absent.
@@ -80,16 +80,16 @@ pub fn check_certified(
     (verdict, orders.map(|orders| Linearization { orders }))
 }
 
-/// A verdict, and if it is valid and somebody asked, an order for each key.
+/// A verdict and, if it is valid and orders were asked for, an order for each key.
 type Judged = (Verdict, Option<Vec<Vec<u32>>>);
 
 fn judge(operations: &[Operation], model: Model, limits: &Limits<'_>, ordered: bool) -> Judged {
     let judge = judge::Judge { operations, limits, ordered };
     match model {
         Model::Register | Model::CasRegister | Model::Kv => judge.values(model),
-        Model::MultiRegister => judge.subjects(|places| objects::MultiRegister::encode(operations, places)),
+        Model::MultiRegister => judge.subjects(|indexes| objects::MultiRegister::encode(operations, indexes)),
         Model::Mutex => judge.specified(&objects::Mutex),
-        Model::Set => judge.subjects(|places| objects::Set::encode(operations, places)),
+        Model::Set => judge.subjects(|indexes| objects::Set::encode(operations, indexes)),
         Model::Counter => judge.specified(&objects::Counter),
         Model::FifoQueue => judge.container(objects::Discipline::Fifo),
         Model::UnorderedQueue => judge.container(objects::Discipline::Unordered),

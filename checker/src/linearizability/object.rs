@@ -41,14 +41,14 @@ impl Action {
     }
 }
 
-/// One operation on one key. Times are places in the order of events.
+/// One operation on one key. Times are indexes in the order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Op {
     pub(crate) action: Action,
     pub(crate) invoked: u32,
     /// [`NEVER`] where it may not have happened.
     pub(crate) completed: u32,
-    /// Its place in the caller's operations.
+    /// Its index in the caller's operations.
     pub(crate) origin: u32,
 }
 

@@ -63,7 +63,7 @@ pub trait Specification: Sync {
     fn initial(&self) -> Self::State;
 
     /// The action behind an operation; none for one that changed nothing and says nothing, as most
-    /// that failed. The error says why the operation is not understood; its place is added to it.
+    /// that failed. The error says why the operation is not understood; its index is added to it.
     ///
     /// An operation whose outcome is [`Info`](history::Outcome::Info) may have happened or not: its
     /// action is taken at any time after its invocation, or never.
@@ -86,7 +86,7 @@ pub trait Specification: Sync {
         operation.key.as_deref().map(Cow::Borrowed)
     }
 
-    /// About how many bytes a state takes, so that [`Limits::configurations`](super::Limits::configurations)
+    /// About how many bytes a state takes, so that [`Limits::configurations`](crate::limits::Limits::configurations)
     /// bounds memory. To be overridden where a state owns more than itself.
     fn bytes(&self, state: &Self::State) -> usize {
         size_of_val(state)

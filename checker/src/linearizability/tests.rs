@@ -5,12 +5,13 @@
 mod generate;
 
 use super::{
-    Limits, Model,
+    Model,
     encode::{Names, encode},
     frontier::{Found, search},
-    gather::gather,
+    read_registers::read_registers,
     registers::{REMEMBERED, by_zones, first_contradiction, refuted},
 };
+use crate::limits::Limits;
 use generate::{CAS_REGISTER, REGISTER, Shape, bend, coarsen, sound};
 use history::{Operation, Outcome};
 use serde_json::{Value, json};
@@ -21,17 +22,17 @@ struct Said {
     zones: Option<bool>,
     refuted: bool,
     search: bool,
-    place_agrees: bool,
+    index_agrees: bool,
 }
 
 fn ask(operations: &[Operation]) -> Said {
-    let gathered = gather(operations, Model::CasRegister, &Limits::DEFAULT);
-    let encoded = |names| encode(&gathered.keys[0], &gathered.marks, names).unwrap();
+    let noted = read_registers(operations, Model::CasRegister, &Limits::DEFAULT);
+    let encoded = |names| encode(&noted.keys[0], &noted.marks, names).unwrap();
     let (values, ops) = encoded(Names::Observed);
     let (all, all_ops) = encoded(Names::All);
     let forgetful = search(&values, &ops, &Limits::DEFAULT, true);
     let careful = search(&all, &all_ops, &Limits::DEFAULT, false);
-    let place = |found: &Found| match found {
+    let index = |found: &Found| match found {
         Found::Linearizable => None,
         Found::Stuck(stuck) => Some(stuck.op.completed),
         Found::Unknown { why, .. } => panic!("{why}"),
@@ -40,12 +41,12 @@ fn ask(operations: &[Operation]) -> Said {
     // However eagerly zones forget, they name the operation that the search names.
     let named =
         [0, 10, REMEMBERED, usize::MAX].map(|remembered| first_contradiction(&values, &ops, remembered));
-    let named_agree = named.iter().all(|op| op.map(|op| op.completed) == place(&forgetful));
+    let named_agree = named.iter().all(|op| op.map(|op| op.completed) == index(&forgetful));
     Said {
         zones,
         refuted: refuted(&values, &ops),
-        search: place(&forgetful).is_none(),
-        place_agrees: place(&forgetful) == place(&careful) && (zones.is_none() || named_agree),
+        search: index(&forgetful).is_none(),
+        index_agrees: index(&forgetful) == index(&careful) && (zones.is_none() || named_agree),
     }
 }
 
@@ -71,7 +72,7 @@ fn the_methods_agree_on_larger_histories() {
             coarsen(&mut operations, 2);
         }
         let said = ask(&operations);
-        assert!(said.place_agrees, "seed {seed}: {said:?} {operations:#?}");
+        assert!(said.index_agrees, "seed {seed}: {said:?} {operations:#?}");
         assert!(!(said.refuted && said.search), "seed {seed}: the refuter is wrong: {operations:#?}");
         if let Some(zones) = said.zones {
             assert_eq!(zones, said.search, "seed {seed}: the zones are wrong: {operations:#?}");
@@ -121,8 +122,8 @@ fn the_refuter_finds_each_kind_of_contradiction_inside_a_value_that_held() {
         then(&mut operations, "write", json!(1), Outcome::Ok(json!(1)));
         then(&mut operations, f, argument, outcome);
         then(&mut operations, "read", Value::Null, Outcome::Ok(json!(1)));
-        let gathered = gather(&operations, Model::CasRegister, &Limits::DEFAULT);
-        let (values, ops) = encode(&gathered.keys[0], &gathered.marks, Names::Observed).unwrap();
+        let noted = read_registers(&operations, Model::CasRegister, &Limits::DEFAULT);
+        let (values, ops) = encode(&noted.keys[0], &noted.marks, Names::Observed).unwrap();
         assert_eq!(refuted(&values, &ops), contradicts, "{operations:#?}");
     }
 }

@@ -82,7 +82,7 @@ impl<'a> Texts<'a> {
             ABSENT => None,
             EMPTY => Some(ABSENT),
             _ => {
-                let (strand, _) = self.place(text);
+                let (strand, _) = self.index(text);
                 Some(if text == strand.first { strand.from } else { text - 1 })
             }
         }
@@ -93,14 +93,14 @@ impl<'a> Texts<'a> {
         match text {
             ABSENT | EMPTY => &[],
             _ => {
-                let (strand, length) = self.place(text);
+                let (strand, length) = self.index(text);
                 &strand.text.as_bytes()[..length]
             }
         }
     }
 
     /// The strand that has a text, and the text's length. It must not be empty.
-    fn place(&self, text: u32) -> (&Strand<'a>, usize) {
+    fn index(&self, text: u32) -> (&Strand<'a>, usize) {
         let after = self.strands.partition_point(|strand| strand.first <= text);
         let strand = &self.strands[after - 1];
         (strand, strand.shared + 1 + (text - strand.first) as usize)
@@ -109,7 +109,7 @@ impl<'a> Texts<'a> {
     /// Follows more bytes from a text: where they lead, and how many could be followed.
     fn walk(&self, from: u32, more: &[u8]) -> (u32, usize) {
         let (mut number, mut followed) = (from, 0);
-        let mut here = (from > EMPTY).then(|| self.place(from));
+        let mut here = (from > EMPTY).then(|| self.index(from));
         loop {
             if let Some((strand, length)) = here {
                 let common = common(&strand.text.as_bytes()[length..], &more[followed..]);

@@ -37,7 +37,7 @@ enum Small {
     Hashed(FxHashMap<u32, u32>),
 }
 
-/// A list of all integers up to the largest may be so many times as long as the history.
+/// The most entries of a list of all integers up to the largest, for each operation of the history.
 const LISTED_PER_NOTE: usize = 16;
 
 /// All texts that are looked for with their beginnings, and what is appended.
@@ -50,7 +50,7 @@ pub(super) struct Suffixed<'a> {
 
 impl<'a> Values<'a> {
     /// Values that are only compared, numbered in the order in which they first come. `largest` is the
-    /// largest small integer anywhere in a history of so many operations.
+    /// largest small integer anywhere in a history of `operations` operations.
     pub(super) fn plain(
         observed: impl Iterator<Item = Datum<'a>>,
         largest: Option<u32>,
@@ -100,7 +100,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The number of a value; [`UNOBSERVED`] for those that nobody looks for.
+    /// The number of a value; [`UNOBSERVED`] for those that no operation looks for.
     pub(super) fn find(&self, datum: Datum<'_>) -> u32 {
         match (self, datum) {
             (_, Datum::Absent) => ABSENT,
@@ -189,8 +189,8 @@ impl<'a> Plain<'a> {
     }
 }
 
-fn number(place: usize) -> u32 {
-    u32::try_from(place)
+fn number(index: usize) -> u32 {
+    u32::try_from(index)
         .ok()
         .filter(|&number| number < UNOBSERVED)
         .expect("a key has fewer than four billion values")

@@ -1,33 +1,7 @@
-//! What goes into a check beside the history, and what comes out of it.
+//! What comes out of a check.
 
-use crate::words;
+use crate::{Answer, words};
 use history::Operation;
-use std::fmt;
-
-/// How long and how large a check may grow. Beyond it the verdict is [`Verdict::Unknown`].
-#[derive(Clone, Copy)]
-pub struct Limits<'a> {
-    /// Says that time is up. Asked often, from several threads; this crate reads no clock.
-    pub stop: &'a (dyn Fn() -> bool + Sync),
-    /// The most configurations a key's search may hold at once; one takes about 100 bytes.
-    pub configurations: usize,
-    /// Keys checked at the same time, each on a thread of its own; 0 counts as 1.
-    pub threads: usize,
-}
-
-impl Limits<'static> {
-    /// No deadline, about half a gigabyte a thread, one thread.
-    pub const DEFAULT: Self = Self { stop: &|| false, configurations: 4_000_000, threads: 1 };
-}
-
-impl fmt::Debug for Limits<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limits")
-            .field("configurations", &self.configurations)
-            .field("threads", &self.threads)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Whether a history is linearizable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +15,25 @@ pub enum Verdict {
     },
     /// It is not, and here is why.
     Invalid(Box<Witness>),
-    /// Nobody knows: a limit was reached, or an operation was not understood.
+    /// Undecided: a limit was reached, or an operation was not understood.
     Unknown {
         /// Which key, why, and what was decided until then.
         reason: String,
     },
 }
 
-/// Why a history is not linearizable. Operations are named by their place in the slice that was checked.
+impl Verdict {
+    /// The answer without what goes with it.
+    pub fn answer(&self) -> Answer {
+        match self {
+            Self::Valid { .. } => Answer::Valid,
+            Self::Invalid(_) => Answer::Invalid,
+            Self::Unknown { .. } => Answer::Unknown,
+        }
+    }
+}
+
+/// Why a history is not linearizable. Operations are named by their index in the slice that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Witness {
     /// The key it concerns; none where the history has no keys.
@@ -71,9 +56,9 @@ impl Witness {
     /// All of it in lines for people, `shown` operations at most. `operations` is the slice that was checked.
     pub fn evidence(&self, operations: &[Operation], shown: usize) -> Vec<String> {
         let mut lines = vec![self.summary.clone()];
-        lines.extend(self.operations.iter().take(shown).map(|place| {
-            let mark = if *place == self.operation { " ← cannot be explained" } else { "" };
-            format!("operation {place}: {}{mark}", words::in_words(&operations[*place]))
+        lines.extend(self.operations.iter().take(shown).map(|index| {
+            let mark = if *index == self.operation { " ← cannot be explained" } else { "" };
+            format!("operation {index}: {}{mark}", words::in_words(&operations[*index]))
         }));
         if let Some(hidden) = self.operations.len().checked_sub(shown).filter(|hidden| *hidden > 0) {
             let hidden = words::counted(hidden as u64, "more operation belongs", "more operations belong");
@@ -92,7 +77,7 @@ impl Witness {
 /// An operation that was open at the moment nothing could come next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
-    /// Its place in the slice that was checked.
+    /// Its index in the slice that was checked.
     pub operation: usize,
     /// Why it cannot come next, or why that would not help.
     pub why: String,

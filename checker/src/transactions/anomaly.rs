@@ -43,7 +43,7 @@ pub enum Means {
 pub enum Name {
     /// A read saw a value twice that was written once.
     DuplicateElements,
-    /// A read saw a value that nobody wrote.
+    /// A read saw a value that no transaction wrote.
     UnwrittenRead,
     /// Two reads of a list, neither of which is the beginning of the other.
     IncompatibleOrder,

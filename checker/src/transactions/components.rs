@@ -9,7 +9,7 @@ pub(super) struct Components {
     /// By node: the number of its component. An edge between two components leads to the lower number.
     pub(super) of: Vec<u32>,
     /// The nodes of each component of more than one.
-    pub(super) tangles: Vec<Vec<u32>>,
+    pub(super) sccs: Vec<Vec<u32>>,
 }
 
 impl Components {
@@ -39,7 +39,7 @@ pub(super) fn components(graph: &Graph, mask: u8) -> Components {
         mask: mask | kind::PASS,
         index: vec![NONE; graph.len()],
         low: vec![0; graph.len()],
-        found: Components { of: vec![NONE; graph.len()], tangles: Vec::new() },
+        found: Components { of: vec![NONE; graph.len()], sccs: Vec::new() },
         stack: Vec::new(),
         next_index: 0,
         next_component: 0,
@@ -115,7 +115,7 @@ impl Search<'_> {
             self.found.of[*member as usize] = self.next_component;
         }
         if self.stack.len() - start > 1 {
-            self.found.tangles.push(self.stack[start..].to_vec());
+            self.found.sccs.push(self.stack[start..].to_vec());
         }
         self.stack.truncate(start);
         self.next_component += 1;
@@ -136,14 +136,14 @@ mod tests {
         graph.edge(4, 2, kind::RW, 0);
         let graph = graph.finish();
         let found = components(&graph, kind::WW);
-        let mut tangles = found.tangles.clone();
-        for tangle in &mut tangles {
-            tangle.sort_unstable();
+        let mut sccs = found.sccs.clone();
+        for scc in &mut sccs {
+            scc.sort_unstable();
         }
-        tangles.sort();
-        assert_eq!(tangles, [vec![0, 1, 2], vec![3, 4]]);
+        sccs.sort();
+        assert_eq!(sccs, [vec![0, 1, 2], vec![3, 4]]);
         assert!(found.of[6] > found.of[5] && found.of[5] > found.of[4] && found.of[0] > found.of[3]);
-        assert_eq!(components(&graph, kind::WW | kind::RW).tangles[0].len(), 5);
+        assert_eq!(components(&graph, kind::WW | kind::RW).sccs[0].len(), 5);
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
         }
         graph.edge(299_999, 0, kind::RW, 0);
         let graph = graph.finish();
-        assert!(components(&graph, kind::WR).tangles.is_empty());
-        assert_eq!(components(&graph, kind::WR | kind::RW).tangles[0].len(), 300_000);
+        assert!(components(&graph, kind::WR).sccs.is_empty());
+        assert_eq!(components(&graph, kind::WR | kind::RW).sccs[0].len(), 300_000);
     }
 }

@@ -19,7 +19,7 @@ pub enum Consistency {
     StrongSessionReadUncommitted,
     /// Read uncommitted, in the order of real time.
     StrongReadUncommitted,
-    /// Nobody reads what was not, or not finally, committed (PL-2).
+    /// No transaction reads what was not, or not finally, committed (PL-2).
     ReadCommitted,
     /// Read committed, in each process's order.
     StrongSessionReadCommitted,

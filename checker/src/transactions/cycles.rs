@@ -1,11 +1,12 @@
-//! Looks in each tangle of transactions for the shortest cycle of each kind that excludes something.
+//! Looks in each strongly connected component of transactions for the shortest cycle of each kind that excludes something.
 
 use super::anomaly::{Cycle, Name, Order};
 use super::components::{Components, components};
 use super::consistency::Excluded;
 use super::graph::{Graph, Link, Node, kind};
 use super::parse::{NONE, small};
-use super::path::{Goal, Ground, Hop, Purse, Walker, never_twice};
+use super::path::{EdgeBudget, Goal, Ground, Hop, Walker, never_twice};
+use crate::limits::Limits;
 use rustc_hash::FxHashMap;
 
 /// An edge between two transactions.
@@ -20,25 +21,21 @@ pub(super) struct Edge {
 /// Reports every cycle found, as edges that follow each other; false if time was up before the end.
 ///
 /// Complete where it matters: a model is excluded by the cycles reported exactly when it is by any cycle.
-/// Which cycle, and that it is the shortest, may give way to limits in tangles of millions of edges.
-pub(super) fn find(
-    graph: &Graph,
-    stop: &(dyn Fn() -> bool + Sync),
-    report: &mut dyn FnMut(Name, &[Edge]),
-) -> bool {
-    let mut purse = Purse::new(stop);
+/// Which cycle, and that it is the shortest, may give way to limits in components of millions of edges.
+pub(super) fn find(graph: &Graph, limits: &Limits<'_>, report: &mut dyn FnMut(Name, &[Edge])) -> bool {
+    let mut budget = EdgeBudget::new(limits);
     let whole = components(graph, u8::MAX);
-    let mut places = vec![NONE; graph.len()];
-    for tangle in &whole.tangles {
-        if purse.stopped {
+    let mut indexes = vec![NONE; graph.len()];
+    for scc in &whole.sccs {
+        if budget.stopped {
             return false;
         }
-        let mut part = Part::new(graph, &whole, tangle, &mut places, report);
+        let mut part = Part::new(graph, &whole, scc, &mut indexes, report);
         for order in [Order::Data, Order::Process, Order::RealTime] {
-            part.look(order, &mut purse);
+            part.look(order, &mut budget);
         }
     }
-    !purse.stopped
+    !budget.stopped
 }
 
 /// The kinds of edges that count under an order.
@@ -87,10 +84,10 @@ struct Covered {
     shortest: u32,
 }
 
-/// A cycle of so many transactions is easy to follow.
+/// Transactions in a cycle that is easy to follow.
 const SHORT: u32 = 8;
 
-/// One tangle as a graph of its own.
+/// One component as a graph of its own.
 struct Part<'r> {
     graph: Graph,
     /// By node: its number in the whole graph.
@@ -104,19 +101,19 @@ impl<'r> Part<'r> {
     fn new(
         whole: &Graph,
         components: &Components,
-        tangle: &[u32],
-        places: &mut [u32],
+        scc: &[u32],
+        indexes: &mut [u32],
         report: &'r mut dyn FnMut(Name, &[Edge]),
     ) -> Self {
-        let mut outside = tangle.to_vec();
+        let mut outside = scc.to_vec();
         outside.sort_unstable();
-        for (place, node) in outside.iter().enumerate() {
-            places[*node as usize] = small(place);
+        for (index, node) in outside.iter().enumerate() {
+            indexes[*node as usize] = small(index);
         }
-        let places = &*places;
-        let edges = outside.iter().enumerate().flat_map(|(place, node)| {
+        let indexes = &*indexes;
+        let edges = outside.iter().enumerate().flat_map(|(index, node)| {
             let inside = whole.links(*node).iter().filter(|link| components.together(*node, link.to));
-            inside.map(move |link| (small(place), Link { to: places[link.to as usize], ..*link }))
+            inside.map(move |link| (small(index), Link { to: indexes[link.to as usize], ..*link }))
         });
         let nodes = outside.iter().map(|node| whole.nodes[*node as usize]).collect();
         let graph = Graph::new(nodes, edges);
@@ -124,57 +121,64 @@ impl<'r> Part<'r> {
         Self { graph, outside, walker, found: Vec::new(), report }
     }
 
-    fn look(&mut self, order: Order, purse: &mut Purse<'_>) {
+    fn look(&mut self, order: Order, budget: &mut EdgeBudget<'_>) {
         let kinds = Kinds::of(order);
-        self.look_for_one_kind(order, Cycle::G0, kind::WW, kinds.writes(), purse);
-        self.look_for_one_kind(order, Cycle::G1c, kind::WR, kinds.forward(), purse);
+        self.look_for_one_kind(order, Cycle::G0, kind::WW, kinds.writes(), budget);
+        self.look_for_one_kind(order, Cycle::G1c, kind::WR, kinds.forward(), budget);
         let all = components(&self.graph, kinds.all());
-        if all.tangles.is_empty() || purse.stopped {
+        if all.sccs.is_empty() || budget.stopped {
             return;
         }
-        self.look_for_single(order, &all, purse);
-        self.look_for_nonadjacent(order, &all, purse);
+        self.look_for_single(order, &all, budget);
+        self.look_for_nonadjacent(order, &all, budget);
         let limits = self.limits(Name::Cycle(Cycle::G2Item, order), &all);
-        for (tangle, limit) in all.tangles.iter().zip(limits) {
-            self.look_for_two_in_a_row(kinds, &all, tangle, limit, purse);
+        for (scc, limit) in all.sccs.iter().zip(limits) {
+            self.look_for_two_in_a_row(kinds, &all, scc, limit, budget);
         }
     }
 
     /// G0 and G1c: any edge of the kind that lies within a component closes to a cycle.
-    fn look_for_one_kind(&mut self, order: Order, cycle: Cycle, first: u8, mask: u8, purse: &mut Purse<'_>) {
+    fn look_for_one_kind(
+        &mut self,
+        order: Order,
+        cycle: Cycle,
+        first: u8,
+        mask: u8,
+        budget: &mut EdgeBudget<'_>,
+    ) {
         let components = components(&self.graph, mask);
         let limits = self.limits(Name::Cycle(cycle, order), &components);
-        for (tangle, limit) in components.tangles.iter().zip(limits) {
+        for (scc, limit) in components.sccs.iter().zip(limits) {
             let ground = Ground { mask, within: &components.of, above: None };
             let closing = Closing { first, over: u8::MAX, certain: true, limit };
-            self.look_for_shortest(tangle, closing, &ground, purse);
+            self.look_for_shortest(scc, closing, &ground, budget);
         }
     }
 
-    fn look_for_single(&mut self, order: Order, all: &Components, purse: &mut Purse<'_>) {
+    fn look_for_single(&mut self, order: Order, all: &Components, budget: &mut EdgeBudget<'_>) {
         let kinds = Kinds::of(order);
         let ranks = components(&self.graph, kinds.forward()).ranks(&self.graph);
         let limits = self.limits(Name::Cycle(Cycle::GSingle, order), all);
-        for (tangle, limit) in all.tangles.iter().zip(limits) {
+        for (scc, limit) in all.sccs.iter().zip(limits) {
             let ground = Ground { mask: kinds.forward(), within: &all.of, above: Some(&ranks) };
             let closing = Closing { first: kinds.rw, over: u8::MAX, certain: false, limit };
-            self.look_for_shortest(tangle, closing, &ground, purse);
+            self.look_for_shortest(scc, closing, &ground, budget);
         }
     }
 
     /// A cycle in which no two `rw` edges follow each other exists exactly where one exists in the doubled
     /// graph; from one that visits a transaction twice, a shorter one can be taken.
-    fn look_for_nonadjacent(&mut self, order: Order, all: &Components, purse: &mut Purse<'_>) {
+    fn look_for_nonadjacent(&mut self, order: Order, all: &Components, budget: &mut EdgeBudget<'_>) {
         let limits = self.limits(Name::Cycle(Cycle::GNonadjacent, order), all);
         let mut wanted: FxHashMap<u32, u32> = FxHashMap::default();
-        for (tangle, limit) in all.tangles.iter().zip(limits).filter(|(_, limit)| *limit > 0) {
+        for (scc, limit) in all.sccs.iter().zip(limits).filter(|(_, limit)| *limit > 0) {
             let single = |found: &Reported| {
                 found.order == order
-                    && all.together(found.node, tangle[0])
+                    && all.together(found.node, scc[0])
                     && Name::Cycle(Cycle::GSingle, order).excludes() == found.excludes
             };
             if !self.found.iter().any(single) {
-                wanted.insert(all.of[tangle[0] as usize], limit);
+                wanted.insert(all.of[scc[0] as usize], limit);
             }
         }
         if wanted.is_empty() {
@@ -184,11 +188,11 @@ impl<'r> Part<'r> {
         let doubled = never_twice(&self.graph, kinds.forward(), kinds.rw);
         let components = components(&doubled, u8::MAX);
         let mut walker = Walker::new(doubled.len());
-        for tangle in &components.tangles {
-            let Some(limit) = wanted.get(&all.of[tangle[0] as usize / 2]) else { continue };
+        for scc in &components.sccs {
+            let Some(limit) = wanted.get(&all.of[scc[0] as usize / 2]) else { continue };
             let ground = Ground { mask: kinds.all(), within: &components.of, above: None };
             let closing = Closing { first: kinds.rw, over: u8::MAX, certain: true, limit: *limit };
-            if let Some(way) = shortest(&doubled, &mut walker, tangle, closing, &ground, purse) {
+            if let Some(way) = shortest(&doubled, &mut walker, scc, closing, &ground, budget) {
                 let mut edges = edges(&doubled, &way);
                 for edge in &mut edges {
                     (edge.from, edge.to) = (edge.from / 2, edge.to / 2);
@@ -203,28 +207,28 @@ impl<'r> Part<'r> {
         &mut self,
         kinds: Kinds,
         all: &Components,
-        tangle: &[u32],
+        scc: &[u32],
         limit: u32,
-        purse: &mut Purse<'_>,
+        budget: &mut EdgeBudget<'_>,
     ) {
         let ground = Ground { mask: kinds.all(), within: &all.of, above: None };
         let closing = Closing { first: kinds.rw, over: kinds.rw, certain: false, limit };
-        if !self.look_for_shortest(tangle, closing, &ground, purse)
-            && !self.found.iter().any(|found| all.together(found.node, tangle[0]))
+        if !self.look_for_shortest(scc, closing, &ground, budget)
+            && !self.found.iter().any(|found| all.together(found.node, scc[0]))
         {
             let closing = Closing { over: u8::MAX, certain: true, ..closing };
-            self.look_for_shortest(tangle, closing, &ground, purse);
+            self.look_for_shortest(scc, closing, &ground, budget);
         }
     }
 
     fn look_for_shortest(
         &mut self,
-        tangle: &[u32],
+        scc: &[u32],
         closing: Closing,
         ground: &Ground<'_>,
-        purse: &mut Purse<'_>,
+        budget: &mut EdgeBudget<'_>,
     ) -> bool {
-        let way = shortest(&self.graph, &mut self.walker, tangle, closing, ground, purse);
+        let way = shortest(&self.graph, &mut self.walker, scc, closing, ground, budget);
         if let Some(way) = &way {
             self.found(edges(&self.graph, way));
         }
@@ -239,12 +243,12 @@ impl<'r> Part<'r> {
         for edge in &mut cycle {
             (edge.from, edge.to) = (self.outside[edge.from as usize], self.outside[edge.to as usize]);
         }
-        let first = (0..cycle.len()).min_by_key(|place| cycle[*place].from).unwrap_or(0);
+        let first = (0..cycle.len()).min_by_key(|index| cycle[*index].from).unwrap_or(0);
         cycle.rotate_left(first);
         (self.report)(name, &cycle);
     }
 
-    /// For each tangle: how long a cycle of the name may be to be worth reporting. Of the data, every kind
+    /// For each component: how long a cycle of the name may be to be worth reporting. Of the data, every kind
     /// is. With the other orders, a cycle that excludes no more than those reported already is their shadow:
     /// of use only if they are long and it is shorter.
     fn limits(&self, name: Name, components: &Components) -> Vec<u32> {
@@ -257,14 +261,14 @@ impl<'r> Part<'r> {
             all.excludes = all.excludes.with(found.excludes);
             all.shortest = all.shortest.min(found.length);
         }
-        let limit = |tangle: &Vec<u32>| match covered.get(&components.of[tangle[0] as usize]) {
+        let limit = |scc: &Vec<u32>| match covered.get(&components.of[scc[0] as usize]) {
             Some(covered) if covered.excludes.covers(name.excludes()) => match covered.shortest {
                 0..=SHORT => 0,
                 shortest => shortest - 1,
             },
             Some(_) | None => u32::MAX,
         };
-        components.tangles.iter().map(limit).collect()
+        components.sccs.iter().map(limit).collect()
     }
 }
 
@@ -285,10 +289,10 @@ struct Closing {
 fn shortest(
     graph: &Graph,
     walker: &mut Walker,
-    tangle: &[u32],
+    scc: &[u32],
     closing: Closing,
     ground: &Ground<'_>,
-    purse: &mut Purse<'_>,
+    budget: &mut EdgeBudget<'_>,
 ) -> Option<Vec<Hop>> {
     let mut best: Option<Vec<Hop>> = None;
     // The way back is one edge shorter than the cycle, and must be shorter than the limit.
@@ -296,24 +300,24 @@ fn shortest(
     if limit == 0 {
         return None;
     }
-    purse.refill(closing.certain && limit == u32::MAX);
-    for from in tangle {
-        for place in graph.range(*from) {
-            let link = graph.link(place);
+    budget.refill(closing.certain && limit == u32::MAX);
+    for from in scc {
+        for index in graph.range(*from) {
+            let link = graph.link(index);
             let inside = ground.within[link.to as usize] == ground.within[*from as usize];
             let returns = ground.above.is_none_or(|order| order[link.to as usize] >= order[*from as usize]);
             if link.kind & closing.first == 0 || !inside || !returns {
                 continue;
             }
             let goal = Goal { node: *from, over: closing.over };
-            if let Some(way) = walker.shortest(graph, link.to, goal, ground, limit, purse) {
+            if let Some(way) = walker.shortest(graph, link.to, goal, ground, limit, budget) {
                 if best.is_none() {
-                    purse.refill(false);
+                    budget.refill(false);
                 }
                 limit = small(way.iter().filter(|hop| graph.link(hop.1).kind != kind::PASS).count());
-                best = Some(std::iter::once((*from, place)).chain(way).collect());
+                best = Some(std::iter::once((*from, index)).chain(way).collect());
             }
-            if limit <= 1 || purse.empty() {
+            if limit <= 1 || budget.empty() {
                 return best;
             }
         }
@@ -325,8 +329,8 @@ fn shortest(
 fn edges(graph: &Graph, way: &[Hop]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
     let mut passing = false;
-    for (from, place) in way {
-        let link = graph.link(*place);
+    for (from, index) in way {
+        let link = graph.link(*index);
         match edges.last_mut() {
             Some(last) if passing => last.to = link.to,
             Some(_) | None => edges.push(Edge { from: *from, to: link.to, kind: link.kind, why: link.why }),
@@ -336,14 +340,14 @@ fn edges(graph: &Graph, way: &[Hop]) -> Vec<Edge> {
     edges
 }
 
-/// Takes detours out of a closed way without two `rw` edges in a row, so that it visits nobody twice. Of the
+/// Takes detours out of a closed way without two `rw` edges in a row, so that it visits no node twice. Of the
 /// two parts at a crossing at least one has no two in a row either.
 fn simple(mut edges: Vec<Edge>) -> Vec<Edge> {
     'shorten: loop {
         let mut seen: FxHashMap<u32, usize> = FxHashMap::default();
-        for place in 0..edges.len() {
-            if let Some(before) = seen.insert(edges[place].from, place) {
-                let detour: Vec<Edge> = edges.drain(before..place).collect();
+        for index in 0..edges.len() {
+            if let Some(before) = seen.insert(edges[index].from, index) {
+                let detour: Vec<Edge> = edges.drain(before..index).collect();
                 if two_in_a_row(&edges) {
                     edges = detour;
                 }
@@ -355,8 +359,8 @@ fn simple(mut edges: Vec<Edge>) -> Vec<Edge> {
 }
 
 fn two_in_a_row(cycle: &[Edge]) -> bool {
-    let is_rw = |place: usize| cycle[place % cycle.len()].kind & kind::ANY_RW != 0;
-    (0..cycle.len()).any(|place| is_rw(place) && is_rw(place + 1))
+    let is_rw = |index: usize| cycle[index % cycle.len()].kind & kind::ANY_RW != 0;
+    (0..cycle.len()).any(|index| is_rw(index) && is_rw(index + 1))
 }
 
 fn classify(cycle: &[Edge]) -> (Cycle, Order) {

@@ -21,7 +21,7 @@ impl Fan {
         self.writers.len()
     }
 
-    /// Leads from the reader to every writer at `from..to` except those at the places named.
+    /// Leads from the reader to every writer at `from..to` except those at the indexes named.
     pub(super) fn point(
         &mut self,
         graph: &mut Builder,
@@ -31,9 +31,9 @@ impl Fan {
     ) {
         except.sort_unstable();
         let mut start = range.start;
-        for place in except.iter().copied().filter(|place| range.contains(place)) {
-            self.lead(graph, reader, start, place.max(start));
-            start = start.max(place + 1);
+        for index in except.iter().copied().filter(|index| range.contains(index)) {
+            self.lead(graph, reader, start, index.max(start));
+            start = start.max(index + 1);
         }
         self.lead(graph, reader, start, range.end);
     }
@@ -110,7 +110,7 @@ mod tests {
                                 }
                             }
                         }
-                        let wanted: BTreeSet<_> = (start..end).filter(|place| *place != skip).collect();
+                        let wanted: BTreeSet<_> = (start..end).filter(|index| *index != skip).collect();
                         assert_eq!(reached, wanted, "{count} writers, {start}..{end} without {skip}");
                     }
                 }

@@ -8,9 +8,9 @@ use super::parse::{Access, Fate, Transactions, brief};
 use super::verdict::{Anomaly, Workload};
 use std::collections::BTreeMap;
 
-/// So many anomalies of each name are put into words.
+/// Anomalies of each name that are put into words.
 const SHOWN: usize = 5;
-/// So many transactions of one anomaly are written out.
+/// Transactions of one anomaly that are written out.
 const WRITTEN_OUT: usize = 20;
 
 #[derive(Debug, Default)]
@@ -49,8 +49,8 @@ impl Findings {
         let txns: Vec<u32> = edges.iter().map(|edge| edge.from).collect();
         let called: Vec<String> = (1..=txns.len()).map(|number| format!("T{number}")).collect();
         let mut explanation = introduced(transactions, &txns);
-        for (place, edge) in edges.iter().enumerate().take(WRITTEN_OUT) {
-            let (from, to) = (called[place].as_str(), called[(place + 1) % called.len()].as_str());
+        for (index, edge) in edges.iter().enumerate().take(WRITTEN_OUT) {
+            let (from, to) = (called[index].as_str(), called[(index + 1) % called.len()].as_str());
             let why = match edge.kind {
                 kind::PROCESS => {
                     let process = transactions.txns[edge.from as usize].process;
@@ -113,8 +113,8 @@ fn introduced(transactions: &Transactions<'_>, txns: &[u32]) -> Vec<String> {
         .iter()
         .enumerate()
         .take(WRITTEN_OUT)
-        .map(|(place, txn)| {
-            let number = place + 1;
+        .map(|(index, txn)| {
+            let number = index + 1;
             format!("T{number} is {}", in_words(transactions, *txn))
         })
         .collect();

@@ -99,9 +99,9 @@ impl Graph {
         let mut next = starts.clone();
         let mut links = vec![Link { to: 0, kind: 0, why: 0 }; sum as usize];
         for (from, link) in edges {
-            let place = &mut next[from as usize];
-            links[*place as usize] = link;
-            *place += 1;
+            let index = &mut next[from as usize];
+            links[*index as usize] = link;
+            *index += 1;
         }
         let mut graph = Self { nodes, starts, links };
         graph.tidy();
@@ -117,8 +117,8 @@ impl Graph {
             let end = self.starts[node + 1] as usize;
             self.links[start..end].sort_unstable();
             let mut last: Option<Link> = None;
-            for place in start..end {
-                let link = self.links[place];
+            for index in start..end {
+                let link = self.links[index];
                 let repeats = last.is_some_and(|last| {
                     last.to == link.to && (last.kind == link.kind || is_weaker(last, link))
                 });
@@ -142,8 +142,8 @@ impl Graph {
         self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize
     }
 
-    pub(super) fn link(&self, place: usize) -> Link {
-        self.links[place]
+    pub(super) fn link(&self, index: usize) -> Link {
+        self.links[index]
     }
 
     pub(super) fn len(&self) -> usize {

@@ -11,7 +11,8 @@
 //!
 //! ```
 //! use history::{pair, read_jsonl};
-//! use checker::transactions::{Answer, Options, Workload, check};
+//! use checker::Answer;
+//! use checker::transactions::{Options, Workload, check};
 //!
 //! let file = r#"{"history":1,"spec":"doc","variant":"main","model":"list-append","seed":1,"started":"2026-11-23T10:00:00Z"}
 //! {"time":1,"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["append","y",1]]}
@@ -42,8 +43,9 @@ mod verdict;
 
 pub use anomaly::{Cycle, Means, Name, Order};
 pub use consistency::{Consistency, UnknownConsistency};
-pub use verdict::{Anomaly, Answer, Options, Verdict, Workload};
+pub use verdict::{Anomaly, Options, Verdict, Workload};
 
+use crate::Answer;
 use findings::Findings;
 use history::Operation;
 
@@ -52,7 +54,7 @@ use history::Operation;
 /// An operation's argument (and, if it is `ok`, its result) is a list of micro-operations as [`Workload`]
 /// describes them. Every key starts empty. Only the order of [`Operation::invoked`] and
 /// [`Operation::completed`] matters, and equal ones are concurrent. Of a transaction of unknown outcome
-/// that wrote something somebody read, all writes happened; of another, nothing is concluded.
+/// that wrote something another transaction read, all writes happened; of another, nothing is concluded.
 pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
     let transactions = match parse::parse(operations, options.workload) {
         Ok(transactions) => transactions,
@@ -65,8 +67,8 @@ pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
     }
     let mut findings = Findings::default();
     let (finished, ambiguity) = match options.workload {
-        Workload::ListAppend => list_append::check(transactions, options.model, &mut findings, options.stop),
-        Workload::RwRegister => rw_register::check(transactions, options.model, &mut findings, options.stop),
+        Workload::ListAppend => list_append::check(transactions, options.model, &mut findings, &options.limits),
+        Workload::RwRegister => rw_register::check(transactions, options.model, &mut findings, &options.limits),
     };
     let unsure = if finished {
         ambiguity

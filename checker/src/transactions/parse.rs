@@ -9,9 +9,9 @@ use std::ops::Range;
 /// No transaction, no element, no position.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A place as a number of half the size.
-pub(super) fn small(place: usize) -> u32 {
-    u32::try_from(place)
+/// An index as a `u32`.
+pub(super) fn small(index: usize) -> u32 {
+    u32::try_from(index)
         .ok()
         .filter(|small| *small != NONE)
         .expect("a history has less than four billion parts")
@@ -26,7 +26,7 @@ pub(super) enum Fate {
 
 #[derive(Debug)]
 pub(super) struct Txn {
-    /// Its place among the operations.
+    /// Its index among the operations.
     pub(super) operation: u32,
     pub(super) process: u64,
     pub(super) fate: Fate,
@@ -55,7 +55,7 @@ pub(super) struct Step<'a> {
 pub(super) struct Element<'a> {
     pub(super) key: u32,
     pub(super) value: &'a Value,
-    /// The transaction, or [`NONE`] where nobody wrote it.
+    /// The transaction, or [`NONE`] where none wrote it.
     pub(super) writer: u32,
     /// How many writes its writer had made to the key before.
     pub(super) nth: u32,
@@ -94,7 +94,7 @@ impl<'a> Transactions<'a> {
 
     pub(super) fn committed(&self) -> impl Iterator<Item = u32> {
         let all = self.txns.iter().enumerate();
-        all.filter(|(_, txn)| txn.fate == Fate::Committed).map(|(place, _)| small(place))
+        all.filter(|(_, txn)| txn.fate == Fate::Committed).map(|(index, _)| small(index))
     }
 
     pub(super) fn unclear(&self, key: u32) -> bool {
@@ -109,7 +109,7 @@ impl<'a> Transactions<'a> {
         self.index.get(&(key, value)).copied()
     }
 
-    /// The element, made up without a writer if nobody wrote it.
+    /// The element, made up without a writer if no transaction wrote it.
     pub(super) fn element_or_unwritten(&mut self, key: u32, value: &'a Value) -> u32 {
         let next = small(self.elements.len());
         let element = *self.index.entry((key, value)).or_insert(next);
@@ -166,10 +166,10 @@ pub(super) fn parse(operations: &[Operation], workload: Workload) -> Result<Tran
         index: FxHashMap::default(),
         twice: Vec::new(),
     };
-    for (place, operation) in operations.iter().enumerate() {
+    for (index, operation) in operations.iter().enumerate() {
         parser
-            .transaction(&mut transactions, place, operation)
-            .map_err(|what| format!("operation {place} ({}) is no transaction: {what}", operation.f))?;
+            .transaction(&mut transactions, index, operation)
+            .map_err(|what| format!("operation {index} ({}) is no transaction: {what}", operation.f))?;
     }
     Ok(transactions)
 }
@@ -185,7 +185,7 @@ impl<'a> Parser<'a> {
     fn transaction(
         &mut self,
         into: &mut Transactions<'a>,
-        place: usize,
+        index: usize,
         operation: &'a Operation,
     ) -> Result<(), String> {
         let (fate, value) = match &operation.outcome {
@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
         let txn = small(into.txns.len());
         let first = into.steps.len();
         into.txns.push(Txn {
-            operation: small(place),
+            operation: small(index),
             process: operation.process,
             fate,
             steps: first..first,

@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Node, kind};
 use super::parse::{NONE, small};
+use crate::limits::Limits;
 use std::collections::VecDeque;
 
 /// How many edges a search for the shortest cycle looks at before it takes the shortest found so far.
@@ -10,17 +11,17 @@ const EDGES_PER_SEARCH: u64 = 3_000_000;
 const EDGES_BETWEEN_LOOKS: u64 = 50_000;
 
 /// What a search may still spend.
-pub(super) struct Purse<'a> {
-    stop: &'a (dyn Fn() -> bool + Sync),
+pub(super) struct EdgeBudget<'a> {
+    limits: &'a Limits<'a>,
     left: u64,
     until_look: u64,
     /// Whether time is up.
     pub(super) stopped: bool,
 }
 
-impl<'a> Purse<'a> {
-    pub(super) fn new(stop: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        Self { stop, left: EDGES_PER_SEARCH, until_look: 0, stopped: stop() }
+impl<'a> EdgeBudget<'a> {
+    pub(super) fn new(limits: &'a Limits<'a>) -> Self {
+        Self { limits, left: EDGES_PER_SEARCH, until_look: 0, stopped: limits.stopped() }
     }
 
     /// For a new search; without end where it is certain to find something and must.
@@ -32,7 +33,7 @@ impl<'a> Purse<'a> {
         self.left = self.left.saturating_sub(edges);
         if self.until_look <= edges {
             self.until_look = EDGES_BETWEEN_LOOKS;
-            self.stopped |= (self.stop)();
+            self.stopped |= self.limits.stopped();
         } else {
             self.until_look -= edges;
         }
@@ -60,7 +61,7 @@ pub(super) struct Ground<'a> {
     pub(super) above: Option<&'a [u32]>,
 }
 
-/// An edge as its source and its place in the graph.
+/// An edge as its source and its index in the graph.
 pub(super) type Hop = (u32, usize);
 
 /// Working memory for many searches in one graph.
@@ -93,7 +94,7 @@ impl Walker {
         goal: Goal,
         ground: &Ground<'_>,
         limit: u32,
-        purse: &mut Purse<'_>,
+        budget: &mut EdgeBudget<'_>,
     ) -> Option<Vec<Hop>> {
         self.round += 1;
         self.queue.clear();
@@ -108,12 +109,12 @@ impl Walker {
             if distance > self.distance[node as usize] {
                 continue;
             }
-            purse.spend(graph.range(node).len() as u64 + 1);
-            if purse.empty() {
+            budget.spend(graph.range(node).len() as u64 + 1);
+            if budget.empty() {
                 break;
             }
-            for place in graph.range(node) {
-                let link = graph.link(place);
+            for index in graph.range(node) {
+                let link = graph.link(index);
                 if link.kind & (ground.mask | kind::PASS) == 0 {
                     continue;
                 }
@@ -121,10 +122,10 @@ impl Walker {
                 if link.to == goal.node {
                     if entering(graph, node, link.kind) & goal.over != 0 && distance + step < best {
                         best = distance + step;
-                        end = Some((node, place));
+                        end = Some((node, index));
                     }
                 } else if allowed(ground, goal.node, link.to)
-                    && self.reach(link.to, distance + step, (node, place))
+                    && self.reach(link.to, distance + step, (node, index))
                 {
                     if step == 0 {
                         self.queue.push_front((link.to, distance));
@@ -139,11 +140,11 @@ impl Walker {
 
     /// Notes a shorter way to a node.
     fn reach(&mut self, node: u32, distance: u32, parent: Hop) -> bool {
-        let place = node as usize;
-        if self.seen[place] == self.round && self.distance[place] <= distance {
+        let index = node as usize;
+        if self.seen[index] == self.round && self.distance[index] <= distance {
             return false;
         }
-        (self.seen[place], self.distance[place], self.parent[place]) = (self.round, distance, parent);
+        (self.seen[index], self.distance[index], self.parent[index]) = (self.round, distance, parent);
         true
     }
 

@@ -35,12 +35,12 @@ pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> 
 /// One chain of moments: a completion leads into the present moment, an invocation comes out of it. The next
 /// completion after an invocation begins a new moment.
 fn by_real_time(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
-    // At equal places the invocation comes first: such transactions are concurrent.
+    // At equal times the invocation comes first: such transactions are concurrent.
     let mut events: Vec<(usize, bool, u32)> = Vec::with_capacity(2 * live.len());
-    for (place, txn) in transactions.txns.iter().enumerate().filter(|(place, _)| live[*place]) {
-        events.push((txn.invoked, false, small(place)));
+    for (index, txn) in transactions.txns.iter().enumerate().filter(|(index, _)| live[*index]) {
+        events.push((txn.invoked, false, small(index)));
         if txn.completed != usize::MAX {
-            events.push((txn.completed, true, small(place)));
+            events.push((txn.completed, true, small(index)));
         }
     }
     events.sort_unstable();

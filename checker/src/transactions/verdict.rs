@@ -2,6 +2,8 @@
 
 use super::anomaly::Name;
 use super::consistency::Consistency;
+use crate::Answer;
+use crate::limits::Limits;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -21,14 +23,14 @@ pub struct Options<'a> {
     pub workload: Workload,
     /// The model that decides between valid and invalid.
     pub model: Consistency,
-    /// Says that time is up. Asked often; this crate reads no clock.
-    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// How long and how large the check may grow.
+    pub limits: Limits<'a>,
 }
 
 impl Options<'static> {
-    /// Strict serializability, no deadline.
+    /// Strict serializability, the usual limits.
     pub fn new(workload: Workload) -> Self {
-        Self { workload, model: Consistency::StrictSerializable, stop: &|| false }
+        Self { workload, model: Consistency::StrictSerializable, limits: Limits::DEFAULT }
     }
 }
 
@@ -41,23 +43,12 @@ impl fmt::Debug for Options<'_> {
     }
 }
 
-/// Whether a history satisfies the model that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Nothing in it contradicts the model.
-    Valid,
-    /// An anomaly in it excludes the model.
-    Invalid,
-    /// It could not be decided; [`Verdict::unsure`] says why.
-    Unknown,
-}
-
 /// One thing that is wrong with a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     /// Its name.
     pub name: Name,
-    /// The operations it concerns, by their places in the slice that was checked. T1, T2, … in the words are
+    /// The operations it concerns, by their indexes in the slice that was checked. T1, T2, … in the words are
     /// these, in this order.
     pub operations: Vec<usize>,
     /// What happened, in one sentence.
@@ -79,7 +70,7 @@ pub struct Verdict {
     pub keys: usize,
     /// The anomalies found, the worst first; of each name the first few.
     pub anomalies: Vec<Anomaly>,
-    /// How often each anomaly was found. Of cycles, one is looked for in each tangle of transactions.
+    /// How often each anomaly was found. Of cycles, one is looked for in each strongly connected component of transactions.
     pub counts: BTreeMap<Name, usize>,
     /// The models that the anomalies exclude, weaker ones first.
     pub excluded: Vec<Consistency>,

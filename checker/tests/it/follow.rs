@@ -2,43 +2,44 @@
 
 use crate::support::generate::{CAS_REGISTER, REGISTER, Shape, bend, sound};
 use checker::follow::{Follower, Progress};
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check};
 use history::{Event, Kind, Operation, Outcome, Process, pair};
 use serde_json::Value;
 
 const STORE: &[&str] = &["get", "put", "put", "delete", "cas"];
 
-/// The events behind operations, each operation a process of its own. Some unknown outcomes are told late.
+/// The events behind operations, each operation a process of its own. Some unknown outcomes are recorded late.
 fn events(operations: &[Operation]) -> Vec<Event> {
     let mut events: Vec<((usize, bool, usize), Event)> = Vec::new();
-    for (place, operation) in operations.iter().enumerate() {
+    for (index, operation) in operations.iter().enumerate() {
         let event = |kind, value: &Value| Event {
             key: operation.key.clone(),
             value: value.clone(),
-            ..Event::new(Process::Client(place as u64), kind, operation.f.clone())
+            ..Event::new(Process::Client(index as u64), kind, operation.f.clone())
         };
-        events.push(((operation.invoked, false, place), event(Kind::Invoke, &operation.argument)));
+        events.push(((operation.invoked, false, index), event(Kind::Invoke, &operation.argument)));
         let completed = operation.completed;
         match (&operation.outcome, completed) {
-            (Outcome::Ok(value), Some(at)) => events.push(((at, true, place), event(Kind::Ok, value))),
+            (Outcome::Ok(value), Some(at)) => events.push(((at, true, index), event(Kind::Ok, value))),
             (Outcome::Fail { error, actual }, Some(at)) => {
                 let failed = event(Kind::Fail, &Value::Null);
                 events.push((
-                    (at, true, place),
+                    (at, true, index),
                     Event { error: error.clone(), actual: actual.clone(), ..failed },
                 ));
             }
-            (Outcome::Info { .. }, _) if place % 2 == 0 => {
-                let at = operation.invoked + place % 7 * operations.len() / 3;
-                events.push(((at, true, place), event(Kind::Info, &Value::Null)));
+            (Outcome::Info { .. }, _) if index % 2 == 0 => {
+                let at = operation.invoked + index % 7 * operations.len() / 3;
+                events.push(((at, true, index), event(Kind::Info, &Value::Null)));
             }
             (Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. }, _) => {}
         }
     }
     events.sort_by_key(|(at, _)| *at);
     let mut events: Vec<Event> = events.into_iter().map(|(_, event)| event).collect();
-    for (place, event) in events.iter_mut().enumerate() {
-        event.time = place as u64 * 10;
+    for (index, event) in events.iter_mut().enumerate() {
+        event.time = index as u64 * 10;
     }
     events
 }

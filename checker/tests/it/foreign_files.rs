@@ -194,7 +194,7 @@ fn revisions_and_removals_of_etcd_are_judged() {
     };
     let verdict = |lines: &[String]| {
         let read = read(lines.join("\n").as_bytes(), "a.json", &Options::default()).unwrap();
-        let limits = checker::linearizability::Limits { stop: &|| false, configurations: 10_000, threads: 1 };
+        let limits = checker::limits::Limits { configurations: 10_000, ..checker::limits::Limits::DEFAULT };
         let operations = read.operations().unwrap();
         checker::linearizability::check(&operations, "kv".parse().unwrap(), &limits)
     };

@@ -107,10 +107,10 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
-        (any::<usize>(), any::<u8>()).prop_map(|(place, byte)| Change::Flip(place, byte)),
-        (any::<usize>(), 0_usize..20).prop_map(|(place, length)| Change::Remove(place, length)),
-        (any::<usize>(), 0_usize..80).prop_map(|(place, length)| Change::Repeat(place, length)),
-        (any::<usize>(), any::<usize>()).prop_map(|(place, piece)| Change::Insert(place, piece)),
+        (any::<usize>(), any::<u8>()).prop_map(|(index, byte)| Change::Flip(index, byte)),
+        (any::<usize>(), 0_usize..20).prop_map(|(index, length)| Change::Remove(index, length)),
+        (any::<usize>(), 0_usize..80).prop_map(|(index, length)| Change::Repeat(index, length)),
+        (any::<usize>(), any::<usize>()).prop_map(|(index, piece)| Change::Insert(index, piece)),
         any::<usize>().prop_map(Change::Cut),
     ]
 }
@@ -118,22 +118,22 @@ fn change() -> impl Strategy<Value = Change> {
 fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
     for change in changes {
         let length = bytes.len();
-        let part = |place: usize, size: usize| {
-            let start = place % (length + 1);
+        let part = |index: usize, size: usize| {
+            let start = index % (length + 1);
             start..(start + size).min(length)
         };
         match *change {
-            Change::Flip(place, byte) if length > 0 => bytes[place % length] ^= byte,
+            Change::Flip(index, byte) if length > 0 => bytes[index % length] ^= byte,
             Change::Flip(..) => {}
-            Change::Remove(place, size) => drop(bytes.drain(part(place, size))),
-            Change::Repeat(place, size) => {
-                let copy = bytes[part(place, size)].to_vec();
-                bytes.splice(part(place, 0), copy);
+            Change::Remove(index, size) => drop(bytes.drain(part(index, size))),
+            Change::Repeat(index, size) => {
+                let copy = bytes[part(index, size)].to_vec();
+                bytes.splice(part(index, 0), copy);
             }
-            Change::Insert(place, piece) => {
-                bytes.splice(part(place, 0), PIECES[piece % PIECES.len()].bytes());
+            Change::Insert(index, piece) => {
+                bytes.splice(part(index, 0), PIECES[piece % PIECES.len()].bytes());
             }
-            Change::Cut(place) => bytes.truncate(place % (length + 1)),
+            Change::Cut(index) => bytes.truncate(index % (length + 1)),
         }
     }
     bytes

@@ -150,8 +150,8 @@ fn without_open_reads(mut events: Vec<Event>) -> Vec<Event> {
     let operations = history::pair(&events).expect("the steps are those of processes");
     let open = |o: &&history::Operation| o.f == "get" && o.completed.is_none();
     let open: Vec<usize> = operations.iter().filter(open).map(|operation| operation.invoked).collect();
-    let mut places = 0..;
-    events.retain(|_| places.next().is_some_and(|place: usize| !open.contains(&place)));
+    let mut indexes = 0..;
+    events.retain(|_| indexes.next().is_some_and(|index: usize| !open.contains(&index)));
     events
 }
 

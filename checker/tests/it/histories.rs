@@ -3,7 +3,8 @@
 //! The field `spec` of a file's header says in a sentence why it has its verdict.
 
 use checker::certificate::confirm;
-use checker::linearizability::{Limits, Model, Verdict, check_certified};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check_certified};
 use history::{Operation, pair, read_jsonl};
 use std::{fs, io::BufReader, path::Path};
 

@@ -3,9 +3,11 @@
 use crate::support::{
     generate::{CAS_REGISTER, KV, REGISTER, Shape, sound},
     objects::{ObjectShape, sound_object},
+    threads::Threads,
 };
 use checker::certificate::confirm;
-use checker::linearizability::{Limits, Model, Verdict, check, check_certified};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check, check_certified};
 use history::{Operation, Outcome};
 use serde_json::{Value, json};
 
@@ -31,7 +33,7 @@ fn operation(f: &str, argument: Value, result: Value, invoked: usize, completed:
     }
 }
 
-/// So many writes open at once, and a read that finds one of them after all completed.
+/// Writes that are open at once, and a read that finds one of them after all completed.
 fn wide(writes: usize, found: usize) -> Vec<Operation> {
     let mut operations: Vec<Operation> =
         (0..writes).map(|i| operation("write", json!(i), json!(i), i, writes + i)).collect();
@@ -86,7 +88,7 @@ fn a_stale_read_in_a_large_history_has_a_small_witness() {
         };
         assert_eq!(witness.operation, operations.len() - 1);
         assert!(witness.operations.len() <= most, "{values} values: {witness:#?}");
-        let part: Vec<_> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+        let part: Vec<_> = witness.operations.iter().map(|&index| operations[index].clone()).collect();
         assert!(matches!(check(&part, Model::Register, &Limits::DEFAULT), Verdict::Invalid(_)));
     }
 }
@@ -109,7 +111,7 @@ fn a_stale_read_of_a_unique_value_near_the_end_has_a_witness_of_at_most_six() {
         };
         assert_eq!(witness.operation, stale, "{}", witness.summary);
         assert!(witness.operations.len() <= 6, "{processes} clients: {witness:#?}");
-        let part: Vec<_> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+        let part: Vec<_> = witness.operations.iter().map(|&index| operations[index].clone()).collect();
         assert!(matches!(check(&part, Model::CasRegister, &Limits::DEFAULT), Verdict::Invalid(_)));
     }
 }
@@ -210,21 +212,23 @@ fn threads_change_nothing_but_the_time() {
     let many = Shape { operations: 120_000, processes: 4, info: 0, ..few.clone() };
     for (shape, broken) in [(&few, None), (&few, Some(1_990)), (&many, None), (&many, Some(60_000))] {
         let mut operations = sound(shape, 3);
-        if let Some(place) = broken {
+        if let Some(index) = broken {
             let end = operations.iter().filter_map(|operation| operation.completed).max().unwrap();
             let mut read = operation("read", Value::Null, json!("nobody wrote this"), end + 1, end + 2);
-            read.key.clone_from(&operations[place].key);
+            read.key.clone_from(&operations[index].key);
             operations.push(read);
         }
         let one = check(&operations, Model::CasRegister, &Limits::DEFAULT);
-        let four = check(&operations, Model::CasRegister, &Limits { threads: 4, ..Limits::DEFAULT });
+        let four =
+            check(&operations, Model::CasRegister, &Limits { workers: &Threads(4), ..Limits::DEFAULT });
         assert_eq!(one, four);
         assert_eq!(matches!(one, Verdict::Invalid(_)), broken.is_some(), "{one:?}");
         operations[shape.operations / 2].f = "dance".to_owned();
         operations[shape.operations - 1].f = "sing".to_owned();
         operations.truncate(shape.operations);
         let one = check(&operations, Model::CasRegister, &Limits::DEFAULT);
-        let four = check(&operations, Model::CasRegister, &Limits { threads: 4, ..Limits::DEFAULT });
+        let four =
+            check(&operations, Model::CasRegister, &Limits { workers: &Threads(4), ..Limits::DEFAULT });
         assert_eq!(one, four);
         let Verdict::Unknown { reason } = one else { panic!("{one:?}") };
         assert!(reason.contains("sing") || reason.contains("dance"), "{reason}");
@@ -242,7 +246,7 @@ fn text_that_grows_is_decided_the_same_on_every_thread() {
     stale.push(read);
     for (operations, valid) in [(sound, true), (stale, false)] {
         let [one, four] = [1, 4].map(|threads| {
-            let limits = Limits { threads, ..Limits::DEFAULT };
+            let limits = Limits { workers: &Threads(threads), ..Limits::DEFAULT };
             let (verdict, order) = check_certified(&operations, Model::Kv, &limits);
             let confirmed = order.map(|order| confirm(&operations, Model::Kv, &order));
             assert_eq!(confirmed, valid.then_some(Ok(())), "{verdict:?}");

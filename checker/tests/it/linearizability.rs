@@ -3,10 +3,11 @@
 use crate::support::{
     generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, bend, coarsen, sound},
     oracle::linearizable,
-    share::{share, tell},
+    share::{print_counts, share},
 };
 use checker::certificate::{Mismatch, confirm};
-use checker::linearizability::{Limits, Model, Verdict, Witness, check_certified};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, Witness, check_certified};
 use history::Operation;
 
 fn pick<T: Copy>(list: &[T], number: u64) -> T {
@@ -71,7 +72,7 @@ fn compare(functions: &'static [&'static str], model: Model, seeds: std::ops::Ra
 
 /// The witness must stand by itself, and its operation must be the first that cannot complete.
 fn assert_witness(operations: &[Operation], model: Model, witness: &Witness, seed: u64) {
-    let part: Vec<Operation> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+    let part: Vec<Operation> = witness.operations.iter().map(|&index| operations[index].clone()).collect();
     assert!(!linearizable(&part, model), "seed {seed}: the witness proves nothing: {part:#?}");
     assert!(witness.operations.contains(&witness.operation), "seed {seed}: {witness:?}");
     assert!(
@@ -146,7 +147,7 @@ fn a_wrong_order_is_not_confirmed() {
                     found[0] += 1;
                 }
                 Err(Mismatch::Time { operation, after }) => {
-                    let [late, early] = [operation, after].map(|place| &operations[place as usize]);
+                    let [late, early] = [operation, after].map(|index| &operations[index as usize]);
                     assert!(late.completed.is_some_and(|completed| completed < early.invoked));
                     found[1] += 1;
                 }
@@ -169,7 +170,7 @@ fn millions_of_histories_agree_with_brute_force() {
     ];
     for (functions, model) in kinds {
         let counts = compare(functions, model, QUICK..QUICK + share());
-        tell(&format!("{model}: {}", functions.join(", ")), counts);
+        print_counts(&format!("{model}: {}", functions.join(", ")), counts);
         assert_both_kinds(counts);
     }
 }

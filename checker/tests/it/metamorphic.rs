@@ -4,7 +4,8 @@ use crate::support::{
     generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, bend, coarsen, sound},
     objects::{ObjectShape, bend_object, sound_object},
 };
-use checker::linearizability::{Limits, Model, Verdict, check};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check};
 use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ const ALL: [(Model, &[&str]); 12] = [
     (Model::PriorityQueue, &["enqueue", "enqueue", "dequeue", "peek"]),
 ];
 
-/// A history of dozens of operations, sound or bent in one or two places.
+/// A history of dozens of operations, sound or changed in one or two operations.
 fn history(model: Model, functions: &'static [&'static str], seed: u64) -> Vec<Operation> {
     let number = usize::try_from(seed).expect("it is small");
     let (operations, processes, values) = (20 + number % 40, 2 + number % 3, [0, 0, 4][number % 3]);
@@ -156,9 +157,9 @@ fn an_operation_that_failed_without_a_look_never_was() {
 #[test]
 fn a_valid_history_stays_valid_when_an_outcome_is_forgotten() {
     relate(Relation::Weaker, |operations, rng| {
-        let place = rng.random_range(0..operations.len());
-        operations[place].outcome = Outcome::Info { error: None };
-        operations[place].completed = None;
+        let index = rng.random_range(0..operations.len());
+        operations[index].outcome = Outcome::Info { error: None };
+        operations[index].completed = None;
     });
 }
 
@@ -166,8 +167,8 @@ fn a_valid_history_stays_valid_when_an_outcome_is_forgotten() {
 fn a_valid_history_stays_valid_when_operations_take_longer() {
     relate(Relation::Weaker, |operations, rng| {
         for _ in 0..3 {
-            let place = rng.random_range(0..operations.len());
-            let operation = &mut operations[place];
+            let index = rng.random_range(0..operations.len());
+            let operation = &mut operations[index];
             operation.invoked = operation.invoked.saturating_sub(rng.random_range(0..5));
             operation.completed = operation.completed.map(|completed| completed + rng.random_range(0..5));
         }
@@ -191,8 +192,8 @@ fn a_valid_history_stays_valid_without_one_of_its_looks() {
 fn an_invalid_history_stays_invalid_when_an_operation_ends_sooner() {
     relate(Relation::Stronger, |operations, rng| {
         for _ in 0..3 {
-            let place = rng.random_range(0..operations.len());
-            let operation = &mut operations[place];
+            let index = rng.random_range(0..operations.len());
+            let operation = &mut operations[index];
             operation.completed = operation.completed.map(|at| at.saturating_sub(5).max(operation.invoked));
         }
     });

@@ -4,10 +4,11 @@ use crate::support::{
     generate::coarsen,
     objects::{ObjectShape, bend_object, sound_object},
     objects_oracle::linearizable,
-    share::{share, tell},
+    share::{print_counts, share},
 };
 use checker::certificate::confirm;
-use checker::linearizability::{Limits, Model, Verdict, Witness, check_certified};
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, Witness, check_certified};
 use history::{Operation, Outcome};
 
 fn pick<T: Copy>(list: &[T], number: u64) -> T {
@@ -73,7 +74,7 @@ fn compare(model: Model, functions: &'static [&'static str], seeds: std::ops::Ra
 
 /// The witness must stand by itself, and its operation must be the first that cannot complete.
 fn assert_witness(operations: &[Operation], model: Model, witness: &Witness, seed: u64) {
-    let part: Vec<Operation> = witness.operations.iter().map(|&place| operations[place].clone()).collect();
+    let part: Vec<Operation> = witness.operations.iter().map(|&index| operations[index].clone()).collect();
     let context = || format!("{model}, seed {seed}: {witness:#?} {operations:#?}");
     assert!(!linearizable(&part, model), "the witness proves nothing: {}", context());
     assert!(witness.operations.contains(&witness.operation), "{}", context());
@@ -177,6 +178,6 @@ fn transactions_over_registers_agree_with_brute_force() {
 fn millions_of_histories_of_objects_agree_with_brute_force() {
     for (model, functions) in ALL {
         let counts = compare(model, functions, QUICK..QUICK + share());
-        tell(&format!("{model}: {}", functions.join(", ")), counts);
+        print_counts(&format!("{model}: {}", functions.join(", ")), counts);
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn looks_like_number(token: &str) -> bool {
     digits.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
 }
 
-/// A number. What does not fit 64 bits stays as it is written, for a place where it is not needed.
+/// A number. One that does not fit 64 bits stays text, for readers that do not need its value.
 pub(super) fn number(token: &str) -> Result<Edn<'_>, String> {
     let unsigned = token.strip_prefix(['+', '-']).unwrap_or(token);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -56,7 +56,7 @@ fn is_float(text: &str) -> bool {
     !whole.is_empty() && digits(whole) && digits(fraction) && exponent_fits
 }
 
-/// The text of a string, without its quotes. The error has its place in the text.
+/// The text of a string, without its quotes. The error has its offset in the text.
 pub(super) fn unescape(raw: &str) -> Result<Cow<'_, str>, (usize, String)> {
     if !raw.contains('\\') {
         return Ok(Cow::Borrowed(raw));
@@ -66,8 +66,8 @@ pub(super) fn unescape(raw: &str) -> Result<Cow<'_, str>, (usize, String)> {
     while let Some(backslash) = rest.find('\\') {
         text.push_str(&rest[..backslash]);
         let after = &rest[backslash + 1..];
-        let place = raw.len() - after.len() - 1;
-        let (character, length) = escape(after).map_err(|message| (place, message))?;
+        let offset = raw.len() - after.len() - 1;
+        let (character, length) = escape(after).map_err(|message| (offset, message))?;
         text.push(character);
         rest = &after[length..];
     }

@@ -1,6 +1,6 @@
 //! Clojure's data notation, as far as histories need it: a bounded reader, and values in and out.
 //!
-//! A reader of our own because the crates there are give no place for a form in the middle of a file, sort
+//! A reader of our own because the crates there are give no offset of a form in the middle of a file, sort
 //! every map and set, know only five string escapes, and nest as deep as the file says, which ends in a stack
 //! overflow when such a value is dropped.
 

@@ -13,7 +13,7 @@ pub const MAX_DEPTH: usize = 127;
 /// What a form takes: itself, twice while a vector grows, and the slot and block of the value made of it.
 const FORM: usize = 2 * size_of::<Edn<'_>>() + budget::array(1);
 
-/// A place in a text, from which forms are read.
+/// A cursor in a text, from which forms are read.
 #[derive(Debug)]
 pub(in super::super) struct Parser<'a> {
     text: &'a str,
@@ -23,7 +23,7 @@ pub(in super::super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Starts at the beginning. Bytes that are not UTF-8 are an error with their place.
+    /// Starts at the beginning. Bytes that are not UTF-8 are an error with their offset.
     pub(in super::super) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Self {
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
                     let raw = &self.text[start + 1..=start + end];
                     self.spend(start, raw.len())?;
                     return lex::unescape(raw)
-                        .map_err(|(place, message)| Fault::at(start + 1 + place, message));
+                        .map_err(|(offset, message)| Fault::at(start + 1 + offset, message));
                 }
                 b'\\' => end += 2,
                 _ => end += 1,

@@ -16,8 +16,8 @@ pub(in super::super) fn value(out: &mut String, value: &Value) {
         Value::Array(items) => array(out, items),
         Value::Object(entries) => {
             out.push('{');
-            for (place, (name, entry)) in entries.iter().enumerate() {
-                if place > 0 {
+            for (index, (name, entry)) in entries.iter().enumerate() {
+                if index > 0 {
                     out.push_str(", ");
                 }
                 if is_name(name) && !name.starts_with(|first: char| first.is_ascii_digit()) {
@@ -47,8 +47,8 @@ fn array(out: &mut String, items: &[Value]) {
     let steps = heads.filter(|heads| !heads.is_empty());
     let bare = steps.as_ref().is_some_and(|heads| heads.iter().all(|head| is_name(head)));
     out.push('[');
-    for (place, item) in items.iter().enumerate() {
-        if place > 0 {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
             out.push(' ');
         }
         match (&steps, item) {
@@ -56,10 +56,10 @@ fn array(out: &mut String, items: &[Value]) {
                 out.push('[');
                 if bare {
                     out.push(':');
-                    out.push_str(heads[place]);
+                    out.push_str(heads[index]);
                 } else {
                     // As a keyword it would be read as the name of a micro-operation.
-                    string(out, heads[place]);
+                    string(out, heads[index]);
                 }
                 for argument in &inner[1..] {
                     out.push(' ');

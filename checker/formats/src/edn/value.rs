@@ -84,9 +84,9 @@ fn is_step(form: &Edn<'_>) -> bool {
 fn step(form: Edn<'_>) -> Result<Value, String> {
     let Edn::Vector(items) = form else { return to_value(form) };
     let mut values = Vec::with_capacity(items.len());
-    for (place, item) in items.into_iter().enumerate() {
+    for (index, item) in items.into_iter().enumerate() {
         values.push(match item {
-            Edn::Keyword(name) if place == 0 => Value::String(name.into_owned()),
+            Edn::Keyword(name) if index == 0 => Value::String(name.into_owned()),
             other => to_value(other)?,
         });
     }

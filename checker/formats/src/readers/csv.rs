@@ -14,7 +14,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut record = StringRecord::new();
     let mut indexes = Vec::new();
     while table.read_record(&mut record).map_err(|error| fault(&error))? {
-        let offset = record.position().map_or(0, |place| usize::try_from(place.byte()).unwrap_or(0));
+        let offset = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
         let offset = skip_newlines(bytes, offset);
         let row = Row { bytes, offset, record: &record, columns: &columns, budget: draft.budget };
         let (begin, end) = row.events()?;
@@ -53,7 +53,7 @@ fn fault(error: &csv::Error) -> Fault {
         ErrorKind::Utf8 { .. } => "this row is not UTF-8".to_owned(),
         _ => error.to_string(),
     };
-    match error.position().and_then(|place| usize::try_from(place.line()).ok()) {
+    match error.position().and_then(|position| usize::try_from(position.line()).ok()) {
         Some(line) => Fault::line(line, 1, message),
         None => Fault::whole_file(message),
     }

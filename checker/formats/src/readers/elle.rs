@@ -64,7 +64,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     Ok(draft)
 }
 
-/// The first place from here on that is not white space.
+/// The first offset from here on that is not white space.
 fn blank(bytes: &[u8], from: usize) -> usize {
     from + bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }

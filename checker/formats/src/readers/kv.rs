@@ -12,8 +12,8 @@ use serde_json::Value;
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut draft = edn::read(bytes, budget)?;
     let missing = draft.events.iter().position(|event| event.kind == Kind::Invoke && event.key.is_none());
-    if let Some(place) = missing {
-        return Err(Fault::line(draft.lines[place] as usize, 1, "this operation has no :key"));
+    if let Some(index) = missing {
+        return Err(Fault::line(draft.lines[index] as usize, 1, "this operation has no :key"));
     }
     for event in &mut draft.events {
         let is_empty = event.value.as_str() == Some("");
@@ -41,10 +41,10 @@ fn leave_out_empty_appends(draft: &mut Draft<'_>) {
     if left_out == 0 {
         return;
     }
-    let mut places = kept.iter();
-    draft.events.retain(|_| places.next().is_some_and(|&kept| kept));
-    let mut places = kept.iter();
-    draft.lines.retain(|_| places.next().is_some_and(|&kept| kept));
+    let mut keeps = kept.iter();
+    draft.events.retain(|_| keeps.next().is_some_and(|&kept| kept));
+    let mut keeps = kept.iter();
+    draft.lines.retain(|_| keeps.next().is_some_and(|&kept| kept));
     draft.count_note(
         left_out,
         "event of an append of nothing was left out",

@@ -95,7 +95,7 @@ pub(in super::super) fn is_log_line(line: &[u8]) -> bool {
     parts(line).is_some()
 }
 
-/// A token by its place in the line.
+/// A token by its offset in the line.
 type Token = (usize, usize);
 
 struct Parts {
@@ -137,7 +137,7 @@ fn parts(line: &[u8]) -> Option<Parts> {
     None
 }
 
-/// What stands on the line; places in errors are places in the line.
+/// Parses the line; offsets in errors count from its start.
 fn raw(line: &[u8], parts: &Parts) -> Result<Raw, Fault> {
     let word = |(from, to): Token| String::from_utf8_lossy(&line[from..to]).into_owned();
     let process = word(parts.process);
@@ -158,14 +158,14 @@ fn raw(line: &[u8], parts: &Parts) -> Result<Raw, Fault> {
         if forms.peek().is_none() {
             break;
         }
-        let place = rest + forms.offset();
+        let offset = rest + forms.offset();
         let form = match forms.form() {
             Ok(form) => form,
             // What follows the value may be anything.
             Err(_) if name == "error" => Edn::Nil,
             Err(fault) => return Err(fault.shifted(rest)),
         };
-        let value = to_value(form).map_err(|message| Fault::at(place, message))?;
+        let value = to_value(form).map_err(|message| Fault::at(offset, message))?;
         if let Some(field) = raw.field(name) {
             *field = value;
         }

@@ -124,7 +124,7 @@ impl Raw {
     }
 }
 
-/// Older files have the reason in place of the value, as a keyword: `:info :write :timed-out`.
+/// Older files have the reason where the value belongs, as a keyword: `:info :write :timed-out`.
 fn error_from_value(event: &mut Event) {
     let reason = event.value.as_str().and_then(|text| text.strip_prefix(':'));
     if let (None, Some(reason)) = (&event.error, reason) {

@@ -42,10 +42,10 @@ pub(super) fn write(events: &[Event]) -> Result<Vec<u8>, Refusal> {
 }
 
 fn row(index: usize, operation: &Operation) -> Result<[String; 16], Refusal> {
-    let place = operation.invoked;
+    let event = operation.invoked;
     let texts = [&operation.key, &operation.node];
     if operation.f.is_empty() || texts.iter().any(|text| text.as_deref() == Some("")) {
-        return Err(Refusal::at(place, "an empty name, key or node reads like none at all"));
+        return Err(Refusal::at(event, "an empty name, key or node reads like none at all"));
     }
     let (outcome, result, error) = match &operation.outcome {
         Outcome::Ok(value) => ("ok", value.to_string(), None),
@@ -53,10 +53,10 @@ fn row(index: usize, operation: &Operation) -> Result<[String; 16], Refusal> {
         Outcome::Info { error } => ("info", String::new(), error.as_ref()),
     };
     if error.is_some_and(|error| error.is_empty() || operation.completed_ns.is_none()) {
-        return Err(Refusal::at(place, "an empty error reads like none at all"));
+        return Err(Refusal::at(event, "an empty error reads like none at all"));
     }
     if operation.completed_ns.is_some_and(|completed| completed < operation.invoked_ns) {
-        return Err(Refusal::at(place, "it ended before it was invoked"));
+        return Err(Refusal::at(event, "it ended before it was invoked"));
     }
     let argument = match &operation.argument {
         Value::Null => String::new(),

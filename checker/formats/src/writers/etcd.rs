@@ -18,7 +18,7 @@ pub(super) fn write(events: &[Event]) -> Result<Vec<u8>, Refusal> {
     for operation in &operations {
         let Some(input) = input(operation, &mut texts)? else { continue };
         let output = output(operation, &mut texts)?;
-        let end = operation.completed.map_or(Ok(NEVER), |place| nanoseconds(place, times[place]))?;
+        let end = operation.completed.map_or(Ok(NEVER), |index| nanoseconds(index, times[index]))?;
         let entry = json!({
             "ClientId": operation.process,
             "Input": input,
@@ -44,11 +44,11 @@ fn distinct_times(events: &[Event]) -> Vec<u64> {
     events.iter().map(next).collect()
 }
 
-fn nanoseconds(place: usize, time: u64) -> Result<i64, Refusal> {
+fn nanoseconds(index: usize, time: u64) -> Result<i64, Refusal> {
     i64::try_from(time)
         .ok()
         .filter(|&time| time < NEVER)
-        .ok_or_else(|| Refusal::at(place, "its time is beyond 2^63 nanoseconds"))
+        .ok_or_else(|| Refusal::at(index, "its time is beyond 2^63 nanoseconds"))
 }
 
 /// What a read found; none for what is no read.
@@ -61,8 +61,8 @@ fn read(operation: &Operation) -> Option<&Value> {
 
 /// None for an operation that says nothing.
 fn input(operation: &Operation, texts: &mut Texts) -> Result<Option<Value>, Refusal> {
-    let place = operation.invoked;
-    let key = operation.key.as_deref().ok_or_else(|| Refusal::at(place, "every operation needs a key"))?;
+    let index = operation.invoked;
+    let key = operation.key.as_deref().ok_or_else(|| Refusal::at(index, "every operation needs a key"))?;
     let failed = matches!(operation.outcome, Outcome::Fail { .. });
     let differed =
         matches!(&operation.outcome, Outcome::Fail { error: Some(error), .. } if error == "precondition");
@@ -76,12 +76,12 @@ fn input(operation: &Operation, texts: &mut Texts) -> Result<Option<Value>, Refu
         "put" | "write" | "delete" if failed => return Ok(None),
         "cas" if failed && !differed => return Ok(None),
         "put" | "write" => {
-            let text = texts.text(place, &operation.argument)?;
+            let text = texts.text(index, &operation.argument)?;
             json!({"Type": "put-operation", "Put": {"Key": key, "Value": {"Value": text, "Hash": 0}, "LeaseID": 0}})
         }
         "delete" => json!({"Type": "delete-operation", "Delete": {"Key": key}}),
         other => {
-            return Err(Refusal::at(place, format!("it has get, put and delete, but no {other} by value")));
+            return Err(Refusal::at(index, format!("it has get, put and delete, but no {other} by value")));
         }
     };
     let txn = json!({"Conditions": null, "OperationsOnSuccess": [step], "OperationsOnFailure": null});

@@ -8,9 +8,9 @@ pub(super) fn write(events: &[Event], header: &Header) -> Result<Vec<u8>, Refusa
     let mut out = Vec::new();
     write_header(&mut out, header).map_err(io)?;
     let mut last = 0;
-    for (place, event) in events.iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         if event.time < last {
-            return Err(Refusal::at(place, "its time lies before that of the event above it"));
+            return Err(Refusal::at(index, "its time lies before that of the event above it"));
         }
         last = event.time;
         write_event(&mut out, event).map_err(io)?;

@@ -20,13 +20,13 @@ use ::history::{Event, Header};
 pub struct WriteError {
     /// The format that was asked for.
     pub format: Format,
-    /// Place of the event in the history, from 0; none where it is about the whole.
+    /// Index of the event in the history, from 0; none where it is about the whole.
     pub event: Option<usize>,
-    /// What the format has no place for.
+    /// What the format has no way to express.
     pub message: String,
 }
 
-/// What a format has no place for, and where.
+/// What a format has no way to express, and where.
 struct Refusal {
     event: Option<usize>,
     message: String,

@@ -1,4 +1,4 @@
-//! A history told event by event, where each event knows what becomes of its operation.
+//! The events of a history in order, each with its whole operation.
 
 use super::Refusal;
 use history::{Event, Kind, Operation, Outcome, Process, pair};
@@ -6,22 +6,22 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 /// One event of a client, with the operation it belongs to.
-pub(super) struct Told<'a> {
-    pub(super) place: usize,
+pub(super) struct PairedEvent<'a> {
+    pub(super) index: usize,
     pub(super) process: u64,
     pub(super) event: &'a Event,
     pub(super) operation: &'a Operation,
 }
 
-/// Calls `tell` for every event of a client, in order.
-pub(super) fn tell(
+/// Calls `for_each_event` for every event of a client, in order.
+pub(super) fn for_each_event(
     events: &[Event],
-    mut tell: impl FnMut(&Told<'_>) -> Result<(), Refusal>,
+    mut for_each_event: impl FnMut(&PairedEvent<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let operations = pair(events).map_err(|error| Refusal { event: None, message: error.to_string() })?;
     let mut invoked = operations.iter();
     let mut open: FxHashMap<u64, &Operation> = FxHashMap::default();
-    for (place, event) in events.iter().enumerate() {
+    for (index, event) in events.iter().enumerate() {
         let Process::Client(process) = event.process else { continue };
         if event.kind == Kind::Invoke
             && let Some(operation) = invoked.next()
@@ -29,7 +29,7 @@ pub(super) fn tell(
             open.insert(process, operation);
         }
         if let Some(&operation) = open.get(&process) {
-            tell(&Told { place, process, event, operation })?;
+            for_each_event(&PairedEvent { index, process, event, operation })?;
         }
     }
     Ok(())
@@ -45,16 +45,16 @@ pub(super) fn keyed(events: &[Event]) -> Result<bool, Refusal> {
     let Some((_, first)) = invocations.next() else { return Ok(false) };
     let keyed = first.key.is_some();
     match invocations.find(|(_, event)| event.key.is_some() != keyed) {
-        Some((place, _)) => Err(Refusal::at(place, "some operations have a key and some have none")),
+        Some((index, _)) => Err(Refusal::at(index, "some operations have a key and some have none")),
         None => Ok(keyed),
     }
 }
 
 /// In the forms of Jepsen names are keywords, which are read without their colon.
-pub(super) fn no_colons(place: usize, event: &Event) -> Result<(), Refusal> {
+pub(super) fn no_colons(index: usize, event: &Event) -> Result<(), Refusal> {
     let names = [Some(event.f.as_str()), event.error.as_deref(), event.node.as_deref()];
     match names.into_iter().flatten().find(|name| name.starts_with(':')) {
-        Some(name) => Err(Refusal::at(place, format!("{name:?} would be read without its colon"))),
+        Some(name) => Err(Refusal::at(index, format!("{name:?} would be read without its colon"))),
         None => Ok(()),
     }
 }
@@ -78,7 +78,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    pub(super) fn text(&mut self, place: usize, value: &Value) -> Result<String, Refusal> {
+    pub(super) fn text(&mut self, index: usize, value: &Value) -> Result<String, Refusal> {
         let text = match value {
             Value::String(text) => {
                 self.texts = true;
@@ -89,12 +89,12 @@ impl Texts {
                 number.to_string()
             }
             other @ (Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-                return Err(Refusal::at(place, format!("the value {other} is no text")));
+                return Err(Refusal::at(index, format!("the value {other} is no text")));
             }
         };
         if self.numbers && self.texts {
             return Err(Refusal::at(
-                place,
+                index,
                 "some values are numbers and some are texts, and it has only texts",
             ));
         }

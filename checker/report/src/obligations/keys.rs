@@ -29,7 +29,7 @@ pub(super) fn read_again(observed: &Observed) -> Option<Obligation> {
     let allowed = allowed(observed.plan.check.unobserved, all);
     let unread = keys.iter().filter(|(_, key)| !key.read).map(|(name, _)| *name).enumerate();
     // Each search goes through the whole history, and few names are shown.
-    let missing = unread.map(|(place, name)| match place {
+    let missing = unread.map(|(index, name)| match index {
         0..NAMED => format!("{name}{}", tried(observed, name, healed)),
         _ => name.to_owned(),
     });

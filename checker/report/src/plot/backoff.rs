@@ -35,7 +35,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedi
     let legend: Vec<_> = variants
         .iter()
         .enumerate()
-        .map(|(place, observed)| (Sign::Line(variant(place)), named(plan, observed)))
+        .map(|(index, observed)| (Sign::Line(variant(index)), named(plan, observed)))
         .collect();
     let counters = counters(variants);
     let (title, sentence) = if counters.len() > 1 {
@@ -61,8 +61,8 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedi
     let mut canvas = Canvas::new(WIDTH, pixels(bottom + 104.0));
     frame::head(&mut canvas, title, &origin(plan), &sentence, &legend);
     let x = time_axis(variants);
-    for (place, counter) in counters.iter().enumerate() {
-        let panel_top = top + 88.0 + place as f64 * (height + gap);
+    for (index, counter) in counters.iter().enumerate() {
+        let panel_top = top + 88.0 + index as f64 * (height + gap);
         let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height };
         panel(&mut canvas, rect, x, variants, counter);
         means(&mut canvas, rect, plan, (variants, medians), counter.2);
@@ -99,12 +99,12 @@ fn panel(canvas: &mut Canvas, rect: Rect, x: Scale, variants: &[Observed], (titl
     frame::axes(canvas, &area, 4.0);
     surroundings(canvas, &area, variants);
     frame::x_labels(canvas, &area);
-    for (place, (observed, line)) in variants.iter().zip(&lines).enumerate() {
+    for (index, (observed, line)) in variants.iter().zip(&lines).enumerate() {
         let start = run(observed).start;
         let middle = |bin_number: usize| observed.axis_seconds(start + bin_number as u64 * bin + bin / 2);
         let points: Vec<_> =
             line.iter().enumerate().map(|(number, rate)| area.point(middle(number), *rate)).collect();
-        canvas.path(&points, 4.5, variant(place));
+        canvas.path(&points, 4.5, variant(index));
     }
     if !variants.iter().any(|observed| observed.protocol.any) {
         frame::nothing(canvas, &area, "no node said anything of this");
@@ -181,8 +181,8 @@ fn means(
     let room = BARS_RIGHT - BARS_LEFT - 140.0;
     let first = rect.top + (rect.height - row * variants.len() as f64) / 2.0;
     canvas.line((BARS_LEFT, rect.top), (BARS_LEFT, rect.bottom()), 2.0, AXIS);
-    for (place, (observed, mean)) in variants.iter().zip(&means).enumerate() {
-        let top = first + place as f64 * row;
+    for (index, (observed, mean)) in variants.iter().zip(&means).enumerate() {
+        let top = first + index as f64 * row;
         let tall = row >= 70.0;
         if tall {
             let name = fitted(LABEL, variant_name(plan, observed), BARS_RIGHT - BARS_LEFT - 12.0);
@@ -197,7 +197,7 @@ fn means(
         };
         let at = |value: f64| BARS_LEFT + value / highest * room;
         let width = (at(mean.median) - BARS_LEFT).max(if mean.median > 0.0 { 3.0 } else { 0.0 });
-        canvas.fill(Rect { left: BARS_LEFT, top: bar_top, width, height }, variant(place));
+        canvas.fill(Rect { left: BARS_LEFT, top: bar_top, width, height }, variant(index));
         if plan.rounds() > 1 && mean.max > mean.min {
             canvas.line((at(mean.min), middle), (at(mean.max), middle), 3.0, DARK);
             for end in [mean.min, mean.max] {
@@ -216,10 +216,10 @@ fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan,
     canvas.text(MARGIN, rect.top - 24.0, Anchor::Left, HEADING, &title);
     canvas.text(BARS_LEFT, rect.top - 24.0, Anchor::Left, PROSE, "longest · share of the time");
     let area = Area { rect, x, y: Scale::Linear(0.0, 1.0) };
-    for (place, observed) in variants.iter().enumerate() {
-        let top = rect.top + place as f64 * row + 5.0;
+    for (index, observed) in variants.iter().enumerate() {
+        let top = rect.top + index as f64 * row + 5.0;
         let height = row - 10.0;
-        canvas.fill(Rect { left: MARGIN - 20.0, top, width: 12.0, height }, variant(place));
+        canvas.fill(Rect { left: MARGIN - 20.0, top, width: 12.0, height }, variant(index));
         let name = fitted(LABEL, variant_name(plan, observed), LEFT - MARGIN - 8.0);
         canvas.text(MARGIN, top + 29.0, Anchor::Left, LABEL, &name);
         let measured = observed.measured();
@@ -229,7 +229,7 @@ fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan,
         }
         let px = |ns: u64| area.px(observed.axis_seconds(ns));
         let (left, right) = (px(measured.start), px(measured.end));
-        canvas.fill(Rect { left, top, width: right - left, height }, variant(place).faded(0.22));
+        canvas.fill(Rect { left, top, width: right - left, height }, variant(index).faded(0.22));
         for (from, to) in observed.protocol.standstills(measured) {
             let (from, to) = (px(from), px(to));
             canvas.fill(Rect { left: from, top, width: (to - from - BETWEEN).max(2.0), height }, DARK);

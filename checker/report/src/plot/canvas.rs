@@ -27,7 +27,7 @@ pub(crate) enum Weight {
     Bold,
 }
 
-/// Which point of a text stands at the place it is put.
+/// The point of a text that stands at its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
     /// Its left end.
@@ -148,11 +148,11 @@ impl Canvas {
         let length = (to.0 - from.0).hypot(to.1 - from.1);
         let mut along = 0.0;
         while along < length {
-            let place = |along: f64| {
+            let index = |along: f64| {
                 let share = (along / length).min(1.0);
                 (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share)
             };
-            self.line(place(along), place(along + 10.0), width, ink);
+            self.line(index(along), index(along + 10.0), width, ink);
             along += 18.0;
         }
     }
@@ -187,8 +187,8 @@ impl Canvas {
                 let cover = (radius + 0.5 - distance).clamp(0.0, 1.0) - inside;
                 if cover > 0.0 {
                     let (row, column) = (row.unsigned_abs() as usize, column.unsigned_abs() as usize);
-                    let place = 3 * (row * size_x as usize + column);
-                    blend(&mut self.pixels[place..place + 3], ink, cover * ink.3);
+                    let index = 3 * (row * size_x as usize + column);
+                    blend(&mut self.pixels[index..index + 3], ink, cover * ink.3);
                 }
             }
         }
@@ -222,8 +222,8 @@ impl Canvas {
                     let mut sum = 0_usize;
                     for y in 0..times {
                         for x in 0..times {
-                            let place = (row * times + y) * width * times + column * times + x;
-                            sum += usize::from(self.pixels[3 * place + channel]);
+                            let index = (row * times + y) * width * times + column * times + x;
+                            sum += usize::from(self.pixels[3 * index + channel]);
                         }
                     }
                     let mean = (sum + times * times / 2) / (times * times);
@@ -332,9 +332,9 @@ fn draw_word(pixels: &mut [u8], width: u32, height: u32, word: &Word) {
             let column = i64::from(x) + i64::from(whole(f64::from(bounds.min.x)));
             let row = i64::from(y) + i64::from(whole(f64::from(bounds.min.y)));
             let inside = (0..i64::from(width)).contains(&column) && (0..i64::from(height)).contains(&row);
-            let place = usize::try_from(3 * (row * i64::from(width) + column)).unwrap_or(0);
+            let index = usize::try_from(3 * (row * i64::from(width) + column)).unwrap_or(0);
             if inside {
-                blend(&mut pixels[place..place + 3], word.pen.ink, f64::from(cover) * word.pen.ink.3);
+                blend(&mut pixels[index..index + 3], word.pen.ink, f64::from(cover) * word.pen.ink.3);
             }
         });
     }

@@ -18,7 +18,7 @@ struct Curve {
 }
 
 impl Curve {
-    /// The share of all that so many answers are. Half an answer less, so that the slowest has a place too.
+    /// The share of a number of answers in all. Half an answer less, so that the slowest one is drawn too.
     fn height(&self, answers: u64) -> f64 {
         (answers as f64 - 0.5).max(0.0) / self.due.max(1) as f64
     }
@@ -40,8 +40,8 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
         .iter()
         .zip(&curves)
         .enumerate()
-        .map(|(place, (observed, curve))| {
-            (Sign::Line(variant(place)), format!("{}: {}", variant_name(plan, observed), figures(curve)))
+        .map(|(index, (observed, curve))| {
+            (Sign::Line(variant(index)), format!("{}: {}", variant_name(plan, observed), figures(curve)))
         })
         .collect();
     let sentence = "The share of all operations due that were answered within a time. A ring marks where a curve ends short of all.";
@@ -56,8 +56,8 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     frame::axes(&mut canvas, &area, 6.0);
     frame::x_labels(&mut canvas, &area);
     frame::y_title(&mut canvas, &area, "answered");
-    for (place, curve) in curves.iter().enumerate() {
-        draw(&mut canvas, &area, curve, variant(place));
+    for (index, curve) in curves.iter().enumerate() {
+        draw(&mut canvas, &area, curve, variant(index));
     }
     if curves.iter().all(|curve| curve.steps.is_empty()) {
         frame::nothing(&mut canvas, &area, "no operation was answered");

@@ -10,7 +10,7 @@ use crate::faults::FaultRecord;
 use crate::observed::Observed;
 use history::Phase;
 
-/// The place of the data and the two axes.
+/// The area of the data and its two axes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Area {
     /// Where it is in the picture.
@@ -24,12 +24,12 @@ pub(crate) struct Area {
 impl Area {
     /// Where a value of the x axis stands.
     pub(crate) fn px(&self, x: f64) -> f64 {
-        self.rect.left + self.x.place(x) * self.rect.width
+        self.rect.left + self.x.position(x) * self.rect.width
     }
 
     /// Where a value of the y axis stands.
     pub(crate) fn py(&self, y: f64) -> f64 {
-        self.rect.bottom() - self.y.place(y) * self.rect.height
+        self.rect.bottom() - self.y.position(y) * self.rect.height
     }
 
     /// Where a pair of values stands.
@@ -66,7 +66,7 @@ pub(crate) fn head(canvas: &mut Canvas, title: &str, origin: &str, sentence: &st
     let room = PLOT_RIGHT - MARGIN - text_width(TITLE, title) - 40.0;
     canvas.text(PLOT_RIGHT, 66.0, Anchor::Right, LABEL, &fitted(LABEL, origin, room));
     canvas.text(MARGIN, 112.0, Anchor::Left, PROSE, &fitted(PROSE, sentence, PLOT_RIGHT - MARGIN));
-    for (x, y, (sign, text)) in legend_places(legend) {
+    for (x, y, (sign, text)) in legend_positions(legend) {
         draw_sign(canvas, x + 18.0, y - 9.0, *sign);
         canvas.text(x + 46.0, y, Anchor::Left, Pen { ink: DARK, ..PROSE }, text);
     }
@@ -75,21 +75,21 @@ pub(crate) fn head(canvas: &mut Canvas, title: &str, origin: &str, sentence: &st
 
 /// How much room [`head`] takes.
 pub(crate) fn head_height(legend: &[Entry]) -> f64 {
-    legend_places(legend).last().map_or(112.0, |(_, y, _)| *y) + 28.0
+    legend_positions(legend).last().map_or(112.0, |(_, y, _)| *y) + 28.0
 }
 
-fn legend_places(legend: &[Entry]) -> Vec<(f64, f64, &Entry)> {
+fn legend_positions(legend: &[Entry]) -> Vec<(f64, f64, &Entry)> {
     let (mut x, mut y) = (MARGIN, 160.0);
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     for entry in legend {
         let width = 46.0 + text_width(PROSE, &entry.1);
         if x > MARGIN && x + width > PLOT_RIGHT {
             (x, y) = (MARGIN, y + 42.0);
         }
-        places.push((x, y, entry));
+        positions.push((x, y, entry));
         x += width + 44.0;
     }
-    places
+    positions
 }
 
 fn draw_sign(canvas: &mut Canvas, x: f64, y: f64, sign: Sign) {
@@ -179,7 +179,7 @@ pub(crate) fn heading(canvas: &mut Canvas, baseline: f64, title: &str, detail: O
     }
 }
 
-/// A place where nothing is because nothing was asked: hatched, with the reason if there is room for it.
+/// Hatches an area without data, and gives the reason if there is room for it.
 pub(crate) fn hatched(canvas: &mut Canvas, rect: Rect, reason: &str) {
     let ink = GREY.faded(0.2);
     let mut foot = rect.left - rect.height;
@@ -235,14 +235,15 @@ impl<'a> Strip<'a> {
         let mut faults: Vec<&FaultRecord> =
             observed.faults.iter().filter(|fault| fault.start_ns.is_some()).collect();
         faults.sort_by_key(|fault| fault.start_ns);
-        let place = |time: u64| PLOT_LEFT + x.place(observed.axis_seconds(time)) * (PLOT_RIGHT - PLOT_LEFT);
+        let position =
+            |time: u64| PLOT_LEFT + x.position(observed.axis_seconds(time)) * (PLOT_RIGHT - PLOT_LEFT);
         let end_of_time = observed.shown_phases().last().map_or(0, |span| span.end);
         let spans: Vec<_> = faults
             .into_iter()
             .map(|fault| {
                 let start = fault.start_ns.unwrap_or_default();
-                let from = place(start);
-                let to = place(fault.end_ns.unwrap_or(end_of_time).max(start)).max(from + 4.0);
+                let from = position(start);
+                let to = position(fault.end_ns.unwrap_or(end_of_time).max(start)).max(from + 4.0);
                 (fault, from, to)
             })
             .collect();
@@ -321,7 +322,7 @@ fn full_label(fault: &FaultRecord) -> String {
     if fault.took_effect() { fault.label.clone() } else { format!("{} (no evidence)", fault.label) }
 }
 
-/// Puts the bars with their texts into at most so many lanes; none if they do not fit.
+/// Puts the bars with their texts into at most `lanes` lanes; none if they do not fit.
 fn lay_out<'a>(
     spans: &[(&'a FaultRecord, f64, f64)],
     wording: fn(&FaultRecord) -> String,

@@ -88,7 +88,7 @@ fn latency_axis(variants: &[Observed]) -> Scale {
     Scale::durations(min, max)
 }
 
-fn place(observed: &Observed, operation: &Operation) -> Option<(f64, f64)> {
+fn position(observed: &Observed, operation: &Operation) -> Option<(f64, f64)> {
     let open_loop = observed.plan.rate.is_some();
     let latency = latency_ns(operation, open_loop)? as f64 / 1e9;
     Some((observed.axis_seconds(due_ns(operation, open_loop)), latency))
@@ -102,7 +102,7 @@ type Cell = ((f64, f64), u32);
 fn cells(area: &Area, observed: &Observed) -> [Vec<Cell>; 4] {
     let mut cells: [FxHashMap<(u32, u32), u32>; 4] = Default::default();
     for operation in observed.shown_operations() {
-        let Some((due, latency)) = place(observed, operation) else { continue };
+        let Some((due, latency)) = position(observed, operation) else { continue };
         if !area.y.holds(latency) {
             continue;
         }
@@ -182,7 +182,7 @@ fn draw_quantile(canvas: &mut Canvas, area: &Area, observed: &Observed, quantile
     let bin = bin_ns(to - from, 60.0) as f64 / 1e9;
     let mut windows: FxHashMap<u32, Vec<f64>> = FxHashMap::default();
     for operation in observed.shown_operations().filter(|operation| answered(&operation.outcome)) {
-        if let Some((due, latency)) = place(observed, operation) {
+        if let Some((due, latency)) = position(observed, operation) {
             windows.entry(pixels((due - from) / bin)).or_default().push(latency);
         }
     }

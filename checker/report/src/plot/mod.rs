@@ -107,7 +107,7 @@ fn time_axis(variants: &[Observed]) -> Scale {
     if to <= from { Scale::Linear(0.0, 1.0) } else { Scale::Linear(from, to) }
 }
 
-/// How high a panel is when there are so many of them.
+/// The height of a panel, by the number of panels.
 fn panel_height(count: usize) -> f64 {
     match count {
         0 | 1 => 620.0,
@@ -148,7 +148,7 @@ pub(crate) fn pixels(height: f64) -> u32 {
     height.ceil() as u32
 }
 
-/// A round width of bins, in nanoseconds, that cuts a time into about so many.
+/// A round width of bins, in nanoseconds, that cuts a time into about `bins` bins.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -60,8 +60,8 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], verdicts: &[VariantVer
     let bottom = top + shown.len() as f64 * (HEIGHT + GAP);
     let mut canvas = Canvas::new(WIDTH, pixels(bottom + 60.0));
     frame::head(&mut canvas, "Recovery", &origin(plan), &sentence, &legend);
-    for (place, (observed, recovery)) in shown.iter().enumerate() {
-        let panel_top = top + 110.0 + place as f64 * (HEIGHT + GAP);
+    for (index, (observed, recovery)) in shown.iter().enumerate() {
+        let panel_top = top + 110.0 + index as f64 * (HEIGHT + GAP);
         let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height: HEIGHT };
         panel(&mut canvas, rect, plan, observed, recovery);
         sources(&mut canvas, rect, recovery);
@@ -132,8 +132,8 @@ fn panel(canvas: &mut Canvas, rect: Rect, plan: &Plan, observed: &Observed, reco
 /// The fault, and when the node was level.
 fn shade(canvas: &mut Canvas, area: &Area, observed: &Observed, recovery: &Recovery, healed: u64) {
     let Some(record) = observed.faults.iter().find(|fault| fault.fault == recovery.fault) else { return };
-    let place = |ns: u64| area.px(observed.axis_seconds(ns));
-    let (left, right) = (place(record.start_ns.unwrap_or(healed)), place(healed));
+    let x_of = |ns: u64| area.px(observed.axis_seconds(ns));
+    let (left, right) = (x_of(record.start_ns.unwrap_or(healed)), x_of(healed));
     let shade = Rect { left, width: (right - left).max(3.0), ..area.rect };
     canvas.fill(shade, fault(&record.kind).faded(0.14));
     let pen = Pen { ink: DARK, ..LABEL };
@@ -141,7 +141,7 @@ fn shade(canvas: &mut Canvas, area: &Area, observed: &Observed, recovery: &Recov
         canvas.text(f64::midpoint(left, right), area.rect.top - 10.0, Anchor::Middle, pen, &record.kind);
     }
     if let Some(level) = recovery.level_ns {
-        let level = place(level);
+        let level = x_of(level);
         canvas.dashes((level, area.rect.top), (level, area.rect.bottom()), 2.5, GREY);
         canvas.text(level + 6.0, area.rect.top - 10.0, Anchor::Left, LABEL, "level");
     }

@@ -50,15 +50,15 @@ impl Scale {
     }
 
     /// Where a value stands: 0 at the beginning of the axis, 1 at its end, clamped between.
-    pub(crate) fn place(self, value: f64) -> f64 {
-        let place = match self {
+    pub(crate) fn position(self, value: f64) -> f64 {
+        let position = match self {
             Self::Linear(from, to) => (value - from) / (to - from),
             Self::Duration(from, to) | Self::Log(from, to) => {
                 (value.max(1e-12) / from).ln() / (to / from).ln()
             }
             Self::Nines(nines) => -(1.0 - value).max(1e-12).log10() / nines,
         };
-        if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
+        if position.is_nan() { 0.0 } else { position.clamp(0.0, 1.0) }
     }
 
     /// Whether a value lies on the axis, not beyond its ends.
@@ -92,11 +92,11 @@ pub(crate) fn nice_step(value: f64) -> f64 {
 fn linear(from: f64, to: f64, wanted: f64) -> Vec<Tick> {
     let step = nice_step((to - from) / wanted.max(1.0));
     let mut ticks = Vec::new();
-    let mut place = (from / step - 1e-6).ceil();
-    while place * step <= to + step * 1e-6 {
-        let value = place * step;
+    let mut position = (from / step - 1e-6).ceil();
+    while position * step <= to + step * 1e-6 {
+        let value = position * step;
         ticks.push(Tick { value, label: Some(number(value, step)) });
-        place += 1.0;
+        position += 1.0;
     }
     ticks
 }
@@ -186,6 +186,6 @@ mod tests {
         );
         assert_eq!(labels(Scale::logarithmic(20.0, 90_000.0)), ["100", "1,000", "10,000", "100,000"]);
         assert_eq!(labels(Scale::Nines(2.0)), ["0 %", "50 %", "90 %", "99 %"]);
-        assert!((Scale::Nines(2.0).place(0.9) - 0.5).abs() < 1e-9);
+        assert!((Scale::Nines(2.0).position(0.9) - 0.5).abs() < 1e-9);
     }
 }

@@ -1,4 +1,4 @@
-//! Colours, sizes and pens, in one place, so that all pictures look like one.
+//! Colours, sizes and pens, in one file, so that all pictures look like one.
 
 use super::canvas::{Ink, Pen, Weight};
 
@@ -51,7 +51,7 @@ pub(crate) const FIGURE: Pen = Pen { size: 26.0, weight: Weight::Bold, ink: DARK
 pub(crate) const LABEL: Pen = Pen { size: 24.0, weight: Weight::Normal, ink: GREY };
 
 /// The colour of a variant: Okabe and Ito's, which colour-blind readers can tell apart.
-pub(crate) fn variant(place: usize) -> Ink {
+pub(crate) fn variant(index: usize) -> Ink {
     const INKS: [Ink; 6] = [
         Ink(213, 94, 0, 1.0),
         Ink(0, 114, 178, 1.0),
@@ -60,7 +60,7 @@ pub(crate) fn variant(place: usize) -> Ink {
         Ink(70, 70, 70, 1.0),
         Ink(86, 180, 233, 1.0),
     ];
-    INKS[place % INKS.len()]
+    INKS[index % INKS.len()]
 }
 
 /// The colour of a kind of fault in pictures, as red, green and blue. A kind that is not named here gets one of the

@@ -108,10 +108,10 @@ fn rates(observed: &Observed, x: Scale, bin: f64) -> Rates {
         if completed < from || completed >= end {
             continue;
         }
-        let place = ((completed - from) / bin).floor();
-        let share = 1.0 / (end - (from + place * bin)).min(bin);
+        let index = ((completed - from) / bin).floor();
+        let share = 1.0 / (end - (from + index * bin)).min(bin);
         let count = |line: &mut Vec<f64>| {
-            if let Some(rate) = line.get_mut(pixels(place) as usize) {
+            if let Some(rate) = line.get_mut(pixels(index) as usize) {
                 *rate += share;
             }
         };
@@ -168,10 +168,10 @@ fn draw_asked(canvas: &mut Canvas, area: &Area, observed: &Observed, ink: Ink) {
 /// The corners of a line that stays level within each bin, up to the end of what is shown of the variant.
 fn steps(area: &Area, rates: &[f64], bin: f64, end: f64) -> Vec<(f64, f64)> {
     let Scale::Linear(from, _) = area.x else { return Vec::new() };
-    let corner = |place: usize, rate: f64| area.point((from + place as f64 * bin).min(end), rate);
+    let corner = |index: usize, rate: f64| area.point((from + index as f64 * bin).min(end), rate);
     rates
         .iter()
         .enumerate()
-        .flat_map(|(place, rate)| [corner(place, *rate), corner(place + 1, *rate)])
+        .flat_map(|(index, rate)| [corner(index, *rate), corner(index + 1, *rate)])
         .collect()
 }

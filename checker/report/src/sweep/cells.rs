@@ -20,7 +20,7 @@ pub struct Cell {
     pub throughput_min: Option<f64>,
     /// The largest throughput of a round.
     pub throughput_max: Option<f64>,
-    /// Operations of all rounds that did not succeed, or of which nobody knows.
+    /// Operations of all rounds that did not succeed, or of unknown outcome.
     pub failed: u64,
     /// Successes a second as a multiple of the variant it is compared with.
     pub times: Option<f64>,
@@ -94,10 +94,10 @@ pub(super) fn cells(plan: &SweepPlan, measurements: &[Measurement]) -> Vec<Cell>
         let cell = cells.iter().find(|cell| cell.value == value && cell.variant == variant)?;
         cell.median.throughput_per_s.filter(|rate| *rate > 0.0)
     };
-    for place in 0..cells.len() {
-        let Some(with) = plan.compare.get(&cells[place].variant) else { continue };
-        let base = throughput(&cells, &cells[place].value, with);
-        cells[place].times = cells[place].median.throughput_per_s.zip(base).map(|(own, base)| own / base);
+    for index in 0..cells.len() {
+        let Some(with) = plan.compare.get(&cells[index].variant) else { continue };
+        let base = throughput(&cells, &cells[index].value, with);
+        cells[index].times = cells[index].median.throughput_per_s.zip(base).map(|(own, base)| own / base);
     }
     cells
 }

@@ -49,7 +49,7 @@ pub struct SweepPlan {
     pub variants: Vec<String>,
     /// How often each variant was measured at each value.
     pub rounds: u32,
-    /// Which variants are compared: each with the one it is said to be so many times as fast as.
+    /// Which variants are compared: each with the one its throughput is divided by.
     pub compare: BTreeMap<String, String>,
     /// Whether every operation was recorded and judged.
     pub recorded: bool,
@@ -65,7 +65,7 @@ impl SweepPlan {
     }
 }
 
-/// A row of `measurements.csv`. An empty cell means that nobody could say.
+/// A row of `measurements.csv`. An empty cell means unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// The round, from 1.
@@ -80,7 +80,7 @@ pub struct Measurement {
     pub seconds: f64,
     /// Operations that succeeded.
     pub ok: u64,
-    /// Operations that did not, or of which nobody knows.
+    /// Operations that did not, or of unknown outcome.
     pub failed: u64,
     /// Successes a second.
     pub throughput_per_s: Option<f64>,
@@ -206,7 +206,7 @@ fn read_measurements(path: &Path) -> Result<Vec<Measurement>, ResultsError> {
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
     let rows = csv::Reader::from_reader(whole.as_bytes()).into_deserialize();
     rows.enumerate()
-        .map(|(place, row)| row.map_err(|error| ResultsError::malformed(path, place + 2, &error)))
+        .map(|(index, row)| row.map_err(|error| ResultsError::malformed(path, index + 2, &error)))
         .collect()
 }
 

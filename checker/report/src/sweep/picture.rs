@@ -15,7 +15,7 @@ const HEIGHT: f64 = 440.0;
 /// From the top of a panel's title to its data, and from there to the next title.
 const TITLE_ROOM: f64 = 84.0;
 const FOOT_ROOM: f64 = 74.0;
-/// A figure whose largest value is so many times its smallest is drawn by powers of ten.
+/// The ratio of largest to smallest value from which a figure is drawn by powers of ten.
 const POWERS_FROM: f64 = 20.0;
 
 /// One panel: its title, what it shows, and what else belongs to it as a dashed line.
@@ -65,7 +65,7 @@ pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Vec<u8> {
             || cells.iter().filter_map(|cell| (panel.figure)(&cell.median)).any(|value| value > 0.0)
     };
     let panels: Vec<&Panel> = PANELS.iter().filter(shown).collect();
-    let entry = |(place, name): (usize, &String)| (Sign::Line(variant(place)), name.clone());
+    let entry = |(index, name): (usize, &String)| (Sign::Line(variant(index)), name.clone());
     let legend: Vec<_> = plan.variants.iter().enumerate().map(entry).collect();
     let top = frame::head_height(&legend);
     let height = top + panels.len() as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 40.0;
@@ -74,8 +74,8 @@ pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Vec<u8> {
     let origin = format!("seed {} · {}", plan.seed, plan.started.replace('T', " "));
     frame::head(&mut canvas, &title, &origin, &sentence(plan), &legend);
     let axis = Axis::new(&plan.values);
-    for (place, panel) in panels.into_iter().enumerate() {
-        let title = top + place as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 52.0;
+    for (index, panel) in panels.into_iter().enumerate() {
+        let title = top + index as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 52.0;
         let rect = Rect { left: PLOT_LEFT, top: title + 32.0, width: PLOT_RIGHT - PLOT_LEFT, height: HEIGHT };
         canvas.text(MARGIN, title, Anchor::Left, HEADING, panel.title);
         draw_panel(&mut canvas, rect, panel, plan, cells, &axis);
@@ -124,21 +124,21 @@ fn draw_panel(canvas: &mut Canvas, rect: Rect, panel: &Panel, plan: &SweepPlan, 
     if is_first {
         compared(canvas, &area, plan, cells, axis);
     }
-    for (place, name) in plan.variants.iter().enumerate() {
+    for (index, name) in plan.variants.iter().enumerate() {
         let of = |figure: fn(&Figures) -> Option<f64>| line(&area, plan, cells, axis, name, figure);
         if let Some(dashed) = panel.dashed {
             for pair in of(dashed).windows(2) {
-                canvas.dashes(pair[0], pair[1], 3.0, variant(place));
+                canvas.dashes(pair[0], pair[1], 3.0, variant(index));
             }
         }
         if is_first {
-            whiskers(canvas, &area, plan, cells, axis, (name, variant(place)));
+            whiskers(canvas, &area, plan, cells, axis, (name, variant(index)));
         }
         let points = of(panel.figure);
-        canvas.path(&points, 5.0, variant(place));
+        canvas.path(&points, 5.0, variant(index));
         for point in points {
             canvas.dot(point, 11.0, WHITE);
-            canvas.dot(point, 9.0, variant(place));
+            canvas.dot(point, 9.0, variant(index));
         }
     }
 }
@@ -153,8 +153,8 @@ fn grid(canvas: &mut Canvas, area: &Area, plan: &SweepPlan, axis: &Axis) {
     }
     canvas.line((rect.left, rect.bottom()), (rect.right(), rect.bottom()), 2.0, AXIS);
     let mut free_from = f64::MIN;
-    for (value, place) in plan.values.iter().zip(&axis.places) {
-        let x = area.px(*place);
+    for (value, position) in plan.values.iter().zip(&axis.positions) {
+        let x = area.px(*position);
         canvas.line((x, rect.top), (x, rect.bottom() + 8.0), 1.5, GRID);
         let half = text_width(PROSE, value) / 2.0;
         if x - half >= free_from {
@@ -173,11 +173,11 @@ fn line(
     name: &str,
     figure: fn(&Figures) -> Option<f64>,
 ) -> Vec<(f64, f64)> {
-    let at = |(value, place): (&String, &f64)| {
+    let at = |(value, position): (&String, &f64)| {
         let cell = cells.iter().find(|cell| cell.value == *value && cell.variant == name)?;
-        Some(area.point(*place, figure(&cell.median)?))
+        Some(area.point(*position, figure(&cell.median)?))
     };
-    plan.values.iter().zip(&axis.places).filter_map(at).collect()
+    plan.values.iter().zip(&axis.positions).filter_map(at).collect()
 }
 
 fn whiskers(
@@ -188,12 +188,12 @@ fn whiskers(
     axis: &Axis,
     (name, ink): (&str, Ink),
 ) {
-    for (value, place) in plan.values.iter().zip(&axis.places) {
+    for (value, position) in plan.values.iter().zip(&axis.positions) {
         let cell = cells.iter().find(|cell| cell.value == *value && cell.variant == name && cell.rounds > 1);
         let Some((min, max)) = cell.and_then(|cell| cell.throughput_min.zip(cell.throughput_max)) else {
             continue;
         };
-        let (low, high) = (area.point(*place, min), area.point(*place, max));
+        let (low, high) = (area.point(*position, min), area.point(*position, max));
         canvas.line(low, high, 3.0, ink.faded(0.7));
         for (x, y) in [low, high] {
             canvas.line((x - 10.0, y), (x + 10.0, y), 3.0, ink.faded(0.7));
@@ -204,7 +204,7 @@ fn whiskers(
 /// How many times as much a variant does as the one it is compared with, between the two.
 fn compared(canvas: &mut Canvas, area: &Area, plan: &SweepPlan, cells: &[Cell], axis: &Axis) {
     for (pair, (name, with)) in plan.compared().enumerate() {
-        for (value, place) in plan.values.iter().zip(&axis.places) {
+        for (value, position) in plan.values.iter().zip(&axis.positions) {
             let of = |name: &str| cells.iter().find(|cell| cell.value == *value && cell.variant == name);
             let Some((cell, other)) = of(name).zip(of(with)) else { continue };
             let (Some(times), Some(own), Some(its)) =
@@ -215,7 +215,7 @@ fn compared(canvas: &mut Canvas, area: &Area, plan: &SweepPlan, cells: &[Cell], 
             // One pair to the right of its points, the next to the left, so that two do not cover each other.
             let side = if pair % 2 == 0 { 30.0 } else { -30.0 } * (1.0 + (pair / 2) as f64);
             let ink = variant(plan.variants.iter().position(|one| one == name).unwrap_or(0));
-            let (x, from, to) = (area.px(*place) + side, area.py(own), area.py(its));
+            let (x, from, to) = (area.px(*position) + side, area.py(own), area.py(its));
             canvas.line((x, from), (x, to), 2.0, ink.faded(0.8));
             let anchor = if side > 0.0 { Anchor::Left } else { Anchor::Right };
             let text = format!("×{times}");

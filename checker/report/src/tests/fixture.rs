@@ -136,10 +136,10 @@ fn write_variant(folder: &Path, spec: &str, made: &Made, plan: &VariantPlan) {
     let spans: Vec<PhaseSpan> = phases
         .iter()
         .enumerate()
-        .map(|(place, phase)| PhaseSpan {
+        .map(|(index, phase)| PhaseSpan {
             phase: *phase,
-            start: if place == 0 { 0 } else { ends[place - 1] },
-            end: ends[place],
+            start: if index == 0 { 0 } else { ends[index - 1] },
+            end: ends[index],
             unsent: 0,
         })
         .collect();

@@ -144,8 +144,8 @@ fn a_folder_that_was_moved_is_reported_like_before_and_names_no_place() {
     let written =
         |root: &Path| ["report.html", "verdict.json"].map(|name| fs::read(root.join(name)).unwrap());
     let before = written(dir.path());
-    let place = dir.path().to_str().unwrap();
-    assert!(before.iter().all(|file| !String::from_utf8_lossy(file).contains(place)));
+    let path = dir.path().to_str().unwrap();
+    assert!(before.iter().all(|file| !String::from_utf8_lossy(file).contains(path)));
     let other = tempfile::tempdir().unwrap();
     let moved = other.path().join("moved");
     fs::rename(dir.path(), &moved).unwrap();

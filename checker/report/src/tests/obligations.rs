@@ -27,8 +27,8 @@ fn nothing_judged_is_unmet() {
 fn reads_alone_are_unmet() {
     let mut built = Built::new();
     built.plan.functions = vec!["read".to_owned()];
-    for (place, at) in (0..8000).step_by(10).enumerate() {
-        let node = ["n1", "n2", "n3"][place % 3];
+    for (index, at) in (0..8000).step_by(10).enumerate() {
+        let node = ["n1", "n2", "n3"][index % 3];
         built.operation("read", "k1", node, at, node != "n1" || !(2000..3000).contains(&at));
     }
     assert_eq!(built.names(), ["written"]);

@@ -37,13 +37,14 @@ fn only(observed: &Observed) -> Recovery {
 
 #[test]
 fn a_new_process_says_where_decisions_came_from() {
-    let told = |time, level_us| Sample {
+    let sampled = |time, level_us| Sample {
         from_log: Some(948),
         from_peers: Some(1103),
         level_us,
         ..sample(time, "n2", 9, 2051)
     };
-    let recovery = only(&run(vec![sample(960, "n2", 2, 955), told(2050, None), told(2100, Some(110_400))]));
+    let recovery =
+        only(&run(vec![sample(960, "n2", 2, 955), sampled(2050, None), sampled(2100, Some(110_400))]));
     assert_eq!(
         recovery.sentence,
         "n2 is level 0.11 s after its start: 948 decisions from its own log, 1,103 from its peers; it had applied 955 \

@@ -2,7 +2,8 @@
 
 use super::fixture::{Made, SECOND, backoff_study, plan, write_run};
 use super::{no_deadline, *};
-use checker::linearizability::{self, Limits, Model, Verdict};
+use checker::limits::Limits;
+use checker::linearizability::{self, Model, Verdict};
 use history::{Operation, Outcome};
 use serde_json::{Value, json};
 
@@ -84,19 +85,19 @@ fn a_detail_does_not_repeat_the_name_and_is_only_there_where_variants_differ() {
 
 /// Operations one after the other, each of a client and a node of its own; all of them succeed.
 fn in_turn(operations: &[(&str, Value, Value)]) -> Vec<Operation> {
-    let one = |(place, (f, argument, result)): (usize, &(&str, Value, Value))| Operation {
-        process: place as u64,
+    let one = |(index, (f, argument, result)): (usize, &(&str, Value, Value))| Operation {
+        process: index as u64,
         client: None,
         f: (*f).to_owned(),
         key: Some("k1".into()),
         argument: argument.clone(),
         outcome: Outcome::Ok(result.clone()),
-        invoked: 2 * place,
-        completed: Some(2 * place + 1),
+        invoked: 2 * index,
+        completed: Some(2 * index + 1),
         intended_ns: None,
-        invoked_ns: 2 * place as u64,
-        completed_ns: Some(2 * place as u64 + 1),
-        node: Some(format!("n{place}")),
+        invoked_ns: 2 * index as u64,
+        completed_ns: Some(2 * index as u64 + 1),
+        node: Some(format!("n{index}")),
         phase: None,
     };
     operations.iter().enumerate().map(one).collect()
@@ -107,7 +108,7 @@ fn violation(operations: &[(&str, Value, Value)]) -> String {
     let Verdict::Invalid(witness) = linearizability::check(&operations, Model::Kv, &Limits::DEFAULT) else {
         panic!("these operations fit no order")
     };
-    plainly::violation(&witness, &operations).unwrap()
+    explain::violation(&witness, &operations).unwrap()
 }
 
 #[test]

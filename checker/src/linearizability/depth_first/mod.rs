@@ -12,11 +12,8 @@ mod search;
 
 pub(super) use object::{Interned, Object, Steps, count};
 
-use super::{
-    Limits,
-    budget::{Budget, Stop},
-    call::Call,
-};
+use super::call::Call;
+use crate::limits::{Budget, Limits, Stop};
 use plan::Plan;
 use search::Search;
 use std::hash::Hash;
@@ -54,7 +51,7 @@ pub(super) trait Subject {
     fn loosens(&self) -> bool {
         false
     }
-    /// Drops calls that may not have happened and that help nobody: without them, what was linearizable
+    /// Drops calls that may not have happened and that help no other call: without them, what was linearizable
     /// still is, and the other way round.
     fn drop_useless(&self, calls: &mut Vec<Call<Self::Action>>) {
         calls.retain(|call| call.certain() || !self.is_pure(&call.action));
@@ -95,11 +92,11 @@ pub(super) enum Found {
 pub(super) struct Stuck {
     /// Whether it came as far as any order does; false with an object that looks ahead.
     pub(super) exact: bool,
-    /// The call that cannot complete, as a place in the calls.
+    /// The call that cannot complete, as an index in the calls.
     pub(super) call: usize,
     /// Some of the states that were possible right before, for people.
     pub(super) states: Vec<String>,
-    /// The certain calls that were open there, as places in the calls.
+    /// The certain calls that were open there, as indexes in the calls.
     pub(super) open: Vec<(usize, Hope)>,
 }
 
@@ -130,12 +127,12 @@ pub(super) fn search_for_order<S: Subject>(
     calls: &[Call<S::Action>],
     limits: &Limits<'_>,
 ) -> (Found, Option<Vec<u32>>) {
-    let (found, places) = search_by(subject, calls, limits, Ahead::Yes);
-    let origins = |places: Vec<u32>| places.iter().map(|&place| calls[place as usize].origin).collect();
-    (found, places.map(origins))
+    let (found, indexes) = search_by(subject, calls, limits, Ahead::Yes);
+    let origins = |indexes: Vec<u32>| indexes.iter().map(|&index| calls[index as usize].origin).collect();
+    (found, indexes.map(origins))
 }
 
-/// What was found, and the order if there is one, as places in the calls.
+/// What was found, and the order if there is one, as indexes in the calls.
 type Searched = (Found, Option<Vec<u32>>);
 
 fn search_by<S: Subject>(
@@ -171,18 +168,18 @@ fn run<A, O: Object, const W: usize>(
     let looks_ahead = object.looks_ahead();
     let mut search = Search::<O, W>::new(plan, object);
     let found = search.run(&mut Budget::new(limits));
-    let place = |rank: u32| plan.places[rank as usize] as usize;
+    let index = |rank: u32| plan.indexes[rank as usize] as usize;
     let found = match found {
         Ok(true) => return (Found::Linearizable, Some(search.order())),
         Ok(false) => Found::Stuck(Stuck {
             exact: !looks_ahead,
-            call: place(search.deepest),
+            call: index(search.deepest),
             states: search.states(),
-            open: search.open().into_iter().map(|(rank, hope)| (place(rank), hope)).collect(),
+            open: search.open().into_iter().map(|(rank, hope)| (index(rank), hope)).collect(),
         }),
         Err(why) => {
-            let known = !looks_ahead && !plan.places.is_empty();
-            let sound_until = if known { calls[place(search.deepest)].completed } else { 0 };
+            let known = !looks_ahead && !plan.indexes.is_empty();
+            let sound_until = if known { calls[index(search.deepest)].completed } else { 0 };
             Found::Unknown { why, sound_until }
         }
     };

@@ -11,9 +11,9 @@ pub(in super::super) trait Object {
     fn initial(&mut self) -> u32;
     /// Appends the states an action of this class leads to. `certain` says whether the operation must happen.
     fn successors(&mut self, state: u32, class: u32, certain: bool, into: &mut Vec<u32>);
-    /// An operation of this class takes its place in the order.
+    /// An operation of this class enters the order.
     fn take(&mut self, class: u32, certain: bool);
-    /// The last operation that took its place gives it up again.
+    /// The last operation that entered the order leaves it again.
     fn take_back(&mut self, class: u32, certain: bool);
     /// How many bytes the states take.
     fn bytes(&self) -> usize;

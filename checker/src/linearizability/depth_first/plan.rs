@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
 /// No operation.
-pub(super) const NOBODY: u32 = u32::MAX;
+pub(super) const NO_RANK: u32 = u32::MAX;
 
 /// The operations that certainly happened, by rank: in the order of their completions.
 ///
@@ -15,8 +15,8 @@ pub(super) const NOBODY: u32 = u32::MAX;
 /// open at that completion. Each has a slot while it is open, and slots are used again.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Places in the calls, by rank.
-    pub(super) places: Vec<u32>,
+    /// Indexes in the calls, by rank.
+    pub(super) indexes: Vec<u32>,
     /// By rank.
     pub(super) classes: Vec<u32>,
     /// By rank.
@@ -41,8 +41,8 @@ pub(super) struct Optional {
     pub(super) class: u32,
     /// By mark (see [`Plan::entered`]) from the first at which it could be used: when each became possible.
     pub(super) since: Vec<u32>,
-    /// Places in the calls.
-    pub(super) places: Vec<u32>,
+    /// Indexes in the calls.
+    pub(super) indexes: Vec<u32>,
 }
 
 /// The actions that occur, by class, and the class of each call.
@@ -64,23 +64,24 @@ pub(super) fn classes<A: Clone + Eq + Hash>(calls: &[Call<A>]) -> (Vec<A>, Vec<u
 impl Plan {
     /// `calls` in order of invocation, the class of each, and which classes are pure.
     pub(super) fn new<A>(calls: &[Call<A>], classes: &[u32], pure: Vec<bool>) -> Self {
-        let mut places: Vec<u32> = (0..count(calls.len())).filter(|&p| calls[p as usize].certain()).collect();
-        places.sort_by_key(|&place| calls[place as usize].completed);
-        let mut rank_of = vec![NOBODY; calls.len()];
-        for (&place, rank) in places.iter().zip(0..) {
-            rank_of[place as usize] = rank;
+        let mut indexes: Vec<u32> =
+            (0..count(calls.len())).filter(|&p| calls[p as usize].certain()).collect();
+        indexes.sort_by_key(|&index| calls[index as usize].completed);
+        let mut rank_of = vec![NO_RANK; calls.len()];
+        for (&index, rank) in indexes.iter().zip(0..) {
+            rank_of[index as usize] = rank;
         }
-        let by_invocation: Vec<u32> = rank_of.iter().copied().filter(|&rank| rank != NOBODY).collect();
+        let by_invocation: Vec<u32> = rank_of.iter().copied().filter(|&rank| rank != NO_RANK).collect();
         let mut plan = Self {
-            classes: places.iter().map(|&place| classes[place as usize]).collect(),
-            slots: vec![0; places.len()],
-            before: vec![NOBODY; places.len()],
+            classes: indexes.iter().map(|&index| classes[index as usize]).collect(),
+            slots: vec![0; indexes.len()],
+            before: vec![NO_RANK; indexes.len()],
             by_invocation,
-            entered: Vec::with_capacity(places.len()),
+            entered: Vec::with_capacity(indexes.len()),
             live: 0,
-            optional: optional(calls, classes, &places, &pure),
+            optional: optional(calls, classes, &indexes, &pure),
             pure,
-            places,
+            indexes,
         };
         plan.give_slots(calls);
         plan
@@ -90,15 +91,15 @@ impl Plan {
         let mut free: Vec<u32> = Vec::new();
         let mut last: Vec<u32> = Vec::new();
         let mut next = 0;
-        for rank in 0..self.places.len() {
-            let completed = calls[self.places[rank] as usize].completed;
+        for rank in 0..self.indexes.len() {
+            let completed = calls[self.indexes[rank] as usize].completed;
             while let Some(&entering) = self.by_invocation.get(next) {
                 let entering = entering as usize;
-                if calls[self.places[entering] as usize].invoked > completed {
+                if calls[self.indexes[entering] as usize].invoked > completed {
                     break;
                 }
                 let slot = free.pop().unwrap_or_else(|| {
-                    last.push(NOBODY);
+                    last.push(NO_RANK);
                     count(last.len() - 1)
                 });
                 self.slots[entering] = slot;
@@ -112,21 +113,21 @@ impl Plan {
     }
 }
 
-fn optional<A>(calls: &[Call<A>], classes: &[u32], places: &[u32], pure: &[bool]) -> Vec<Optional> {
+fn optional<A>(calls: &[Call<A>], classes: &[u32], indexes: &[u32], pure: &[bool]) -> Vec<Optional> {
     let mut numbers: FxHashMap<u32, usize> = FxHashMap::default();
     let mut optional: Vec<Optional> = Vec::new();
-    let completions: Vec<u32> = places.iter().map(|&place| calls[place as usize].completed).collect();
-    for ((call, &class), place) in calls.iter().zip(classes).zip(0..) {
+    let completions: Vec<u32> = indexes.iter().map(|&index| calls[index as usize].completed).collect();
+    for ((call, &class), index) in calls.iter().zip(classes).zip(0..) {
         let since = completions.partition_point(|&completed| completed < call.invoked);
         if call.completed != NEVER || pure[class as usize] || since == completions.len() {
             continue;
         }
         let number = *numbers.entry(class).or_insert_with(|| {
-            optional.push(Optional { class, since: Vec::new(), places: Vec::new() });
+            optional.push(Optional { class, since: Vec::new(), indexes: Vec::new() });
             optional.len() - 1
         });
         optional[number].since.push(count(since));
-        optional[number].places.push(place);
+        optional[number].indexes.push(index);
     }
     optional
 }

@@ -1,14 +1,14 @@
 //! The depth-first search itself.
 
-use super::super::budget::{Budget, Stop};
 use super::{
     Hope,
     memory::{Config, Memory, UNUSED},
     object::Object,
-    plan::{NOBODY, Plan},
+    plan::{NO_RANK, Plan},
 };
+use crate::limits::{Budget, Stop};
 
-/// Bytes that count as one configuration of [`Limits`](super::super::Limits).
+/// Bytes that count as one configuration of [`Limits`](crate::limits::Limits).
 const BYTES_A_CONFIGURATION: usize = 100;
 /// States remembered for the witness.
 const STATES_SHOWN: usize = 64;
@@ -24,7 +24,7 @@ struct Branch {
 enum Step {
     /// An operation by rank.
     Certain(u32),
-    /// A class of operations by its place in [`Plan::optional`].
+    /// A class of operations by its index in [`Plan::optional`].
     Optional(u32),
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Search<'a, O: Object, const W: usize> {
     memory: Memory<W>,
     frames: Vec<Frame<W>>,
     branches: Vec<Branch>,
-    /// Ranks of pure operations that took their place as soon as they could.
+    /// Ranks of pure operations that entered the order as soon as they could.
     absorbed: Vec<u32>,
     /// By slot, as of the completion of rank `at`.
     occupants: Vec<u32>,
@@ -73,7 +73,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
             frames: Vec::new(),
             branches: Vec::new(),
             absorbed: Vec::new(),
-            occupants: vec![NOBODY; plan.live],
+            occupants: vec![NO_RANK; plan.live],
             at: 0,
             stamps: vec![0; plan.pure.len()],
             stamp: 0,
@@ -86,23 +86,23 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
         search
     }
 
-    /// The order that was found, as places in the calls. Only after [`run`](Self::run) found one.
+    /// The order that was found, as indexes in the calls. Only after [`run`](Self::run) found one.
     pub(super) fn order(&self) -> Vec<u32> {
-        let mut order = Vec::with_capacity(self.plan.places.len());
+        let mut order = Vec::with_capacity(self.plan.indexes.len());
         let mut used = vec![0; self.plan.optional.len()];
         for (number, frame) in self.frames.iter().enumerate() {
             match frame.step {
                 None => {}
-                Some(Step::Certain(rank)) => order.push(self.plan.places[rank as usize]),
+                Some(Step::Certain(rank)) => order.push(self.plan.indexes[rank as usize]),
                 Some(Step::Optional(class)) => {
                     let used = &mut used[class as usize];
-                    order.push(self.plan.optional[class as usize].places[*used]);
+                    order.push(self.plan.optional[class as usize].indexes[*used]);
                     *used += 1;
                 }
             }
             let end = self.frames.get(number + 1).map_or(self.absorbed.len(), |next| next.absorbed);
             let absorbed = &self.absorbed[frame.absorbed..end];
-            order.extend(absorbed.iter().map(|&rank| self.plan.places[rank as usize]));
+            order.extend(absorbed.iter().map(|&rank| self.plan.indexes[rank as usize]));
         }
         order
     }
@@ -120,7 +120,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
     pub(super) fn open(&mut self) -> Vec<(u32, Hope)> {
         self.go(self.deepest);
         let deepest = self.deepest;
-        let open = self.occupants.clone().into_iter().filter(|&rank| rank != NOBODY && rank >= deepest);
+        let open = self.occupants.clone().into_iter().filter(|&rank| rank != NO_RANK && rank >= deepest);
         open.map(|rank| (rank, self.hope(rank))).collect()
     }
 
@@ -180,7 +180,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
         self.settle(&mut config);
         let branches = self.branches.len();
         self.frames.push(Frame { step, config, uses, absorbed, branches, widened: false });
-        if config.mark as usize == self.plan.places.len() {
+        if config.mark as usize == self.plan.indexes.len() {
             return true;
         }
         if self.memory.enter(config, uses) {
@@ -214,7 +214,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
         }
     }
 
-    /// Moves the mark, and lets pure operations that fit take their place: that never hurts.
+    /// Moves the mark, and lets pure operations that fit enter the order: that never hurts.
     fn settle(&mut self, config: &mut Config<W>) {
         loop {
             while let Some(&slot) = self.plan.slots.get(config.mark as usize) {
@@ -224,7 +224,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
                 config.flip(slot);
                 config.mark += 1;
             }
-            if config.mark as usize == self.plan.places.len() {
+            if config.mark as usize == self.plan.indexes.len() {
                 return;
             }
             self.go(config.mark);
@@ -239,7 +239,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
     }
 
     fn absorb(&mut self, rank: u32, config: &mut Config<W>) {
-        if rank == NOBODY || rank < config.mark {
+        if rank == NO_RANK || rank < config.mark {
             return;
         }
         let (class, slot) = (self.plan.classes[rank as usize], self.plan.slots[rank as usize]);
@@ -270,7 +270,7 @@ impl<'a, O: Object, const W: usize> Search<'a, O, W> {
     fn branch(&mut self, config: &Config<W>) {
         self.candidates.clear();
         for &rank in &self.occupants {
-            if rank != NOBODY && rank >= config.mark && !config.has(self.plan.slots[rank as usize]) {
+            if rank != NO_RANK && rank >= config.mark && !config.has(self.plan.slots[rank as usize]) {
                 self.candidates.push(rank);
             }
         }

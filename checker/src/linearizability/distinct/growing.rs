@@ -10,7 +10,7 @@ pub(in super::super) fn growing_set(count: usize, calls: &[Call<SetAction>]) -> 
         Read::Impossible => Some(false),
         Read::Ambiguous => None,
         Read::Distinct(placed) => {
-            Some(in_forced_order(placed.iter().map(|&(level, call)| (level, call.invoked, call.completed))))
+            Some(in_level_order(placed.iter().map(|&(level, call)| (level, call.invoked, call.completed))))
         }
     }
 }
@@ -77,9 +77,9 @@ fn read(count: usize, calls: &[Call<SetAction>]) -> Read<Vec<Placed<'_>>> {
     Read::Distinct(placed)
 }
 
-/// Whether operations can take their places in an order of levels, those of one level in any order. They
+/// Whether operations fit an order of levels, those of one level in any order. They
 /// come as level, invocation and completion, sorted by level.
-pub(in super::super) fn in_forced_order(operations: impl Iterator<Item = (u32, u32, u32)>) -> bool {
+pub(in super::super) fn in_level_order(operations: impl Iterator<Item = (u32, u32, u32)>) -> bool {
     let (mut level, mut before, mut latest) = (0, 0, 0);
     for (own, invoked, completed) in operations {
         if own != level {

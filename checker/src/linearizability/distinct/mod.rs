@@ -5,14 +5,14 @@
 //! in which an element is certainly inside: after its add completed, and before its removal was invoked.
 
 mod growing;
-mod lives;
+mod intervals;
 mod order;
 mod priority;
 mod queue;
 mod set;
 mod stab;
 mod stack;
-mod takes;
+mod unknown_removals;
 
 pub(super) use growing::{growing_set, growing_set_order};
 pub(super) use order::container_order;
@@ -22,7 +22,7 @@ use super::{
     call::Call,
     objects::{ContainerAction, Discipline},
 };
-use lives::{Life, Lives};
+use intervals::{Interval, Intervals};
 
 /// What the calls say of the elements.
 enum Read<T> {
@@ -40,49 +40,51 @@ pub(super) fn container(
     count: usize,
     calls: &[Call<ContainerAction>],
 ) -> Option<bool> {
-    let lives = match lives::read(count, calls) {
+    let intervals = match intervals::read(count, calls) {
         Read::Impossible => return Some(false),
         Read::Ambiguous => return None,
-        Read::Distinct(lives) => lives,
+        Read::Distinct(intervals) => intervals,
     };
-    let Some(first) = lives.takes.first() else { return Some(linearizable(discipline, &lives)) };
-    let explained = linearizable(discipline, &takes::handed_out(discipline, &lives).0);
+    let Some(first) = intervals.unknown_removals.first() else {
+        return Some(linearizable(discipline, &intervals));
+    };
+    let explained = linearizable(discipline, &unknown_removals::handed_out(discipline, &intervals).0);
     let exact = match discipline {
-        Discipline::Fifo | Discipline::Unordered => !lives.maybe_removed(),
+        Discipline::Fifo | Discipline::Unordered => !intervals.maybe_removed(),
         Discipline::Priority | Discipline::Stack => false,
     };
     if exact || explained {
         return Some(explained);
     }
-    // As if there were as many takes as anybody could need.
-    (!linearizable(discipline, &lives.taken_since(first.invoked))).then_some(false)
+    // As if there were a removal with an unknown result for every element.
+    (!linearizable(discipline, &intervals.taken_since(first.invoked))).then_some(false)
 }
 
-fn linearizable(discipline: Discipline, lives: &Lives) -> bool {
-    empties_fit(lives)
+fn linearizable(discipline: Discipline, intervals: &Intervals) -> bool {
+    empties_fit(intervals)
         && match discipline {
             Discipline::Unordered => true,
-            Discipline::Fifo => queue::linearizable(&lives.elements),
-            Discipline::Priority => priority::linearizable(&lives.elements),
-            Discipline::Stack => stack::linearizable(&lives.elements),
+            Discipline::Fifo => queue::linearizable(&intervals.elements),
+            Discipline::Priority => priority::linearizable(&intervals.elements),
+            Discipline::Stack => stack::linearizable(&intervals.elements),
         }
 }
 
 /// Whether each operation that found nothing has an instant at which nothing was certainly inside.
-fn empties_fit(lives: &Lives) -> bool {
-    if lives.empties.is_empty() {
+fn empties_fit(intervals: &Intervals) -> bool {
+    if intervals.empties.is_empty() {
         return true;
     }
-    let merged = inside_merged(&lives.elements);
-    lives.empties.iter().all(|&(invoked, completed)| {
+    let merged = inside_merged(&intervals.elements);
+    intervals.empties.iter().all(|&(invoked, completed)| {
         let before = merged.partition_point(|&(start, _)| start < invoked);
         merged[..before].last().is_none_or(|&(_, end)| completed >= end)
     })
 }
 
 /// When something is certainly inside, as intervals that exclude both ends and do not overlap, in order.
-fn inside_merged(elements: &[Life]) -> Vec<(u32, u32)> {
-    let mut inside: Vec<(u32, u32)> = elements.iter().filter_map(Life::inside).collect();
+fn inside_merged(elements: &[Interval]) -> Vec<(u32, u32)> {
+    let mut inside: Vec<(u32, u32)> = elements.iter().filter_map(Interval::inside).collect();
     inside.sort_unstable();
     let mut merged: Vec<(u32, u32)> = Vec::new();
     for (start, end) in inside {

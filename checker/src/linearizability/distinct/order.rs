@@ -10,8 +10,8 @@ use super::super::{
 };
 use super::{
     Read, inside_merged,
-    lives::{self, Life},
-    priority, stack, takes,
+    intervals::{self, Interval},
+    priority, stack, unknown_removals,
 };
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -24,9 +24,9 @@ pub(in super::super) fn container_order(
     count: usize,
     calls: &[Call<ContainerAction>],
 ) -> Option<Vec<u32>> {
-    let Read::Distinct(lives) = lives::read(count, calls) else { return None };
-    let (lives, taken) = takes::handed_out(discipline, &lives);
-    let merged = inside_merged(&lives.elements);
+    let Read::Distinct(intervals) = intervals::read(count, calls) else { return None };
+    let (intervals, taken) = unknown_removals::handed_out(discipline, &intervals);
+    let merged = inside_merged(&intervals.elements);
     let mut origins = Origins { adds: vec![NEVER; count], removes: vec![NEVER; count], empties: Vec::new() };
     for call in calls {
         match call.action {
@@ -44,7 +44,7 @@ pub(in super::super) fn container_order(
         origins.removes[element as usize] = origin;
     }
     origins.empties.sort_unstable();
-    let elements = &lives.elements;
+    let elements = &intervals.elements;
     let stays = match discipline {
         Discipline::Fifo => return Some(in_one_order(elements, &origins)),
         Discipline::Unordered => elements.iter().map(shortest).collect(),
@@ -64,9 +64,9 @@ struct Origins {
 }
 
 /// The briefest stay: in at the last moment, out at the first.
-pub(super) fn shortest(life: &Life) -> Stay {
-    let out = life.remove.0.max(life.add.0);
-    (life.add.1.min(out), out)
+pub(super) fn shortest(interval: &Interval) -> Stay {
+    let out = interval.remove.0.max(interval.add.0);
+    (interval.add.1.min(out), out)
 }
 
 /// Events that happen at one instant, in this order.
@@ -80,10 +80,11 @@ enum Phase {
 }
 
 /// The order of stays of which no two are in each other's way.
-fn brief(elements: &[Life], stays: &[Stay], discipline: Discipline, origins: &Origins) -> Vec<u32> {
+fn brief(elements: &[Interval], stays: &[Stay], discipline: Discipline, origins: &Origins) -> Vec<u32> {
     let mut events: Vec<(u32, Phase, Reverse<u32>, i64, u32)> = Vec::with_capacity(2 * elements.len());
-    for ((life, &(start, end)), number) in elements.iter().zip(stays).zip(0_i64..) {
-        let (add, remove) = (origins.adds[life.element as usize], origins.removes[life.element as usize]);
+    for ((interval, &(start, end)), number) in elements.iter().zip(stays).zip(0_i64..) {
+        let (add, remove) =
+            (origins.adds[interval.element as usize], origins.removes[interval.element as usize]);
         if start == end && end != NEVER {
             events.push((start, Phase::Through, Reverse(0), 2 * number, add));
             events.push((start, Phase::Through, Reverse(0), 2 * number + 1, remove));
@@ -92,7 +93,7 @@ fn brief(elements: &[Life], stays: &[Stay], discipline: Discipline, origins: &Or
         // On a stack, what goes in later comes out earlier.
         let first_out = match discipline {
             Discipline::Stack => start,
-            Discipline::Priority | Discipline::Unordered | Discipline::Fifo => life.element,
+            Discipline::Priority | Discipline::Unordered | Discipline::Fifo => interval.element,
         };
         events.push((start, Phase::In, Reverse(end), number, add));
         if remove != NEVER {
@@ -105,34 +106,34 @@ fn brief(elements: &[Life], stays: &[Stay], discipline: Discipline, origins: &Or
 }
 
 /// The order of a queue: segment by segment between the instants at which it was empty.
-fn in_one_order(elements: &[Life], origins: &Origins) -> Vec<u32> {
+fn in_one_order(elements: &[Interval], origins: &Origins) -> Vec<u32> {
     let cuts = &origins.empties;
-    let segment = |life: &Life| {
-        let at = if life.inside().is_some() { life.add.1 } else { life.remove.0 };
+    let segment = |interval: &Interval| {
+        let at = if interval.inside().is_some() { interval.add.1 } else { interval.remove.0 };
         cuts.partition_point(|&(cut, _)| cut <= at)
     };
-    let mut segments: Vec<Vec<Life>> = vec![Vec::new(); cuts.len() + 1];
-    for life in elements {
-        let number = segment(life);
+    let mut segments: Vec<Vec<Interval>> = vec![Vec::new(); cuts.len() + 1];
+    for interval in elements {
+        let number = segment(interval);
         let start = number.checked_sub(1).map_or(0, |before| cuts[before].0);
         let end = cuts.get(number).map_or(NEVER, |&(cut, _)| cut);
-        segments[number].push(Life {
-            add: (life.add.0.max(start), life.add.1.min(end)),
-            remove: (life.remove.0.max(start), life.remove.1.min(end)),
-            ..*life
+        segments[number].push(Interval {
+            add: (interval.add.0.max(start), interval.add.1.min(end)),
+            remove: (interval.remove.0.max(start), interval.remove.1.min(end)),
+            ..*interval
         });
     }
     let mut order = Vec::new();
     for (number, segment) in segments.into_iter().enumerate() {
         let mut events = Vec::with_capacity(2 * segment.len());
         let (mut added, mut removed) = (0, 0);
-        for (life, place) in lined_up(segment).into_iter().zip(0_u32..) {
-            added = life.add.0.max(added);
-            removed = life.remove.0.max(removed).max(added);
-            events.push((added, false, place, origins.adds[life.element as usize]));
-            let remove = origins.removes[life.element as usize];
+        for (interval, index) in lined_up(segment).into_iter().zip(0_u32..) {
+            added = interval.add.0.max(added);
+            removed = interval.remove.0.max(removed).max(added);
+            events.push((added, false, index, origins.adds[interval.element as usize]));
+            let remove = origins.removes[interval.element as usize];
             if remove != NEVER {
-                events.push((removed, true, place, remove));
+                events.push((removed, true, index, remove));
             }
         }
         events.sort_unstable();
@@ -143,13 +144,14 @@ fn in_one_order(elements: &[Life], origins: &Origins) -> Vec<u32> {
 }
 
 /// Elements in an order that agrees with those of their adds and of their removals.
-fn lined_up(mut lives: Vec<Life>) -> Vec<Life> {
-    lives.sort_unstable_by_key(|life| life.add.0);
-    let mut taken = vec![false; lives.len()];
-    let deadlines = |of: fn(&Life) -> u32| -> BinaryHeap<Reverse<(u32, usize)>> {
-        lives.iter().enumerate().map(|(number, life)| Reverse((of(life), number))).collect()
+fn lined_up(mut intervals: Vec<Interval>) -> Vec<Interval> {
+    intervals.sort_unstable_by_key(|interval| interval.add.0);
+    let mut taken = vec![false; intervals.len()];
+    let deadlines = |of: fn(&Interval) -> u32| -> BinaryHeap<Reverse<(u32, usize)>> {
+        intervals.iter().enumerate().map(|(number, interval)| Reverse((of(interval), number))).collect()
     };
-    let (mut adds, mut removes) = (deadlines(|life| life.add.1), deadlines(|life| life.remove.1));
+    let (mut adds, mut removes) =
+        (deadlines(|interval| interval.add.1), deadlines(|interval| interval.remove.1));
     let earliest = |heap: &mut BinaryHeap<Reverse<(u32, usize)>>, taken: &[bool]| {
         while heap.peek().is_some_and(|&Reverse((_, number))| taken[number]) {
             heap.pop();
@@ -157,18 +159,18 @@ fn lined_up(mut lives: Vec<Life>) -> Vec<Life> {
         heap.peek().map_or(NEVER, |&Reverse((deadline, _))| deadline)
     };
     let mut ready: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
-    let mut order = Vec::with_capacity(lives.len());
+    let mut order = Vec::with_capacity(intervals.len());
     let mut next = 0;
-    while order.len() < lives.len() {
+    while order.len() < intervals.len() {
         let (add_by, remove_by) = (earliest(&mut adds, &taken), earliest(&mut removes, &taken));
-        while next < lives.len() && lives[next].add.0 <= add_by {
-            ready.push(Reverse((lives[next].remove.0, next)));
+        while next < intervals.len() && intervals[next].add.0 <= add_by {
+            ready.push(Reverse((intervals[next].remove.0, next)));
             next += 1;
         }
         let Some(Reverse((start, number))) = ready.pop() else { break };
         debug_assert!(start <= remove_by, "a linearizable queue has an element that goes first");
         taken[number] = true;
-        order.push(lives[number]);
+        order.push(intervals[number]);
     }
     order
 }

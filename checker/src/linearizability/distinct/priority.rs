@@ -1,20 +1,20 @@
 //! The largest first: each removal needs an instant at which nothing larger is certainly inside.
 
 use super::super::object::NEVER;
-use super::lives::Life;
+use super::intervals::Interval;
 use std::collections::BinaryHeap;
 
 /// Elements are numbered in their order.
-pub(super) fn linearizable(lives: &[Life]) -> bool {
-    let mut inside: Vec<(u32, u32, u32)> = lives
+pub(super) fn linearizable(intervals: &[Interval]) -> bool {
+    let mut inside: Vec<(u32, u32, u32)> = intervals
         .iter()
-        .filter_map(|life| life.inside().map(|(start, end)| (start, end, life.element)))
+        .filter_map(|interval| interval.inside().map(|(start, end)| (start, end, interval.element)))
         .collect();
     inside.sort_unstable();
-    let mut removals: Vec<(u32, u32, u32)> = lives
+    let mut removals: Vec<(u32, u32, u32)> = intervals
         .iter()
-        .filter(|life| life.remove.1 != NEVER)
-        .map(|life| (life.remove.1, life.remove.0, life.element))
+        .filter(|interval| interval.remove.1 != NEVER)
+        .map(|interval| (interval.remove.1, interval.remove.0, interval.element))
         .collect();
     removals.sort_unstable();
     let steps = largest(&inside);
@@ -39,21 +39,21 @@ pub(super) fn linearizable(lives: &[Life]) -> bool {
 
 /// When each element goes in and comes out, if the history is linearizable: in at the last moment, out at the
 /// first one at which nothing larger is certainly inside. Then nothing larger is inside at all.
-pub(super) fn stays(lives: &[Life]) -> Vec<(u32, u32)> {
-    let mut inside: Vec<(u32, u32, u32)> = lives
+pub(super) fn stays(intervals: &[Interval]) -> Vec<(u32, u32)> {
+    let mut inside: Vec<(u32, u32, u32)> = intervals
         .iter()
-        .filter_map(|life| life.inside().map(|(start, end)| (start, end, life.element)))
+        .filter_map(|interval| interval.inside().map(|(start, end)| (start, end, interval.element)))
         .collect();
     inside.sort_unstable();
     let steps = largest(&inside);
-    lives
+    intervals
         .iter()
-        .map(|life| {
-            let from = life.remove.0;
+        .map(|interval| {
+            let from = interval.remove.0;
             let current = steps.partition_point(|&(start, _)| start <= from).saturating_sub(1);
-            let slot = steps[current..].iter().find(|&&(_, largest)| largest <= life.element);
+            let slot = steps[current..].iter().find(|&&(_, largest)| largest <= interval.element);
             let out = slot.map_or(NEVER, |&(start, _)| start.max(from));
-            (life.add.1.min(out), out)
+            (interval.add.1.min(out), out)
         })
         .collect()
 }

@@ -1,7 +1,6 @@
 //! Sets asked for one element at a time: each element has a history of its own.
 
 use super::super::{
-    Limits,
     call::Call,
     marks::Datum,
     method::{Decision, decide, decide_and_order},
@@ -10,6 +9,7 @@ use super::super::{
     values::{ABSENT, Values},
 };
 use super::Read;
+use crate::limits::Limits;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -41,8 +41,8 @@ const NOTHING: Element = Element {
 /// An interval that holds nothing.
 const NEVER_INSIDE: (u32, u32) = (NEVER, 0);
 
-/// Whether a set is linearizable, whose elements are numbered below `count`. None if nobody knows, or if
-/// somebody asked for all elements.
+/// Whether a set is linearizable, whose elements are numbered below `count`. None if this method cannot decide, or if
+/// a read asked for all elements.
 pub(in super::super) fn set(count: usize, calls: &[Call<SetAction>], limits: &Limits<'_>) -> Option<bool> {
     match learn(count, calls) {
         Read::Impossible => Some(false),
@@ -71,7 +71,7 @@ fn learn(count: usize, calls: &[Call<SetAction>]) -> Read<Vec<Element>> {
         elements[number as usize].learn(call);
     }
     for element in elements.iter_mut().filter(|element| element.is_simple()) {
-        element.place();
+        element.index();
         if element.inside == [None; 2] {
             return Read::Impossible;
         }
@@ -179,7 +179,7 @@ impl Element {
     }
 
     /// Finds out when it is certainly inside, as short as possible.
-    fn place(&mut self) {
+    fn index(&mut self) {
         let found = self.found.0 != NEVER;
         let removed = self.removes > 0 && !self.remove_may_miss;
         if self.adds == 0 || (self.add.1 == NEVER && !found && !removed) {

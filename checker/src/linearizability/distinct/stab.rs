@@ -14,19 +14,19 @@ pub(super) struct Cover {
 const TAKEN: i32 = i32::MAX / 2;
 
 impl Cover {
-    /// Intervals reach from their first place to before their second one.
-    pub(super) fn new(places: usize, intervals: impl Iterator<Item = (u32, u32)>) -> Self {
-        let leaves = places.next_power_of_two();
-        let mut change = vec![0; places + 1];
+    /// Intervals reach from their first index to before their second one.
+    pub(super) fn new(indexes: usize, intervals: impl Iterator<Item = (u32, u32)>) -> Self {
+        let leaves = indexes.next_power_of_two();
+        let mut change = vec![0; indexes + 1];
         for (start, end) in intervals.filter(|(start, end)| start < end) {
             change[start as usize] += 1;
             change[end as usize] -= 1;
         }
         let mut least = vec![TAKEN; 2 * leaves];
         let mut covering = 0;
-        for (place, change) in change[..places].iter().enumerate() {
+        for (index, change) in change[..indexes].iter().enumerate() {
             covering += change;
-            least[leaves + place] = covering;
+            least[leaves + index] = covering;
         }
         for node in (1..leaves).rev() {
             least[node] = least[2 * node].min(least[2 * node + 1]);
@@ -57,7 +57,7 @@ impl Cover {
         self.settle(last);
     }
 
-    /// A place that nothing covers and that was not found before.
+    /// An index that nothing covers and that was not found before.
     pub(super) fn take_free(&mut self) -> Option<usize> {
         if self.least[1] != 0 {
             return None;
@@ -88,34 +88,34 @@ impl Cover {
     }
 }
 
-/// Spans that have not been found yet; hands out those that straddle a place.
+/// Spans that have not been found yet; hands out those that straddle an index.
 #[derive(Debug)]
 pub(super) struct Straddling {
     leaves: usize,
     /// The spans in the order of their starts.
     spans: Vec<u32>,
-    /// By place: how many spans start there or before.
+    /// By index: how many spans start there or before.
     started: Vec<u32>,
     /// The latest end below a node, plus one; 0 for none.
     latest: Vec<u32>,
 }
 
 impl Straddling {
-    /// Spans include both their places, which are below `places`.
-    pub(super) fn new(places: usize, spans: &[(u32, u32)]) -> Self {
-        let mut started = vec![0; places + 1];
+    /// Spans include both their indexes, which are below `indexes`.
+    pub(super) fn new(indexes: usize, spans: &[(u32, u32)]) -> Self {
+        let mut started = vec![0; indexes + 1];
         for span in spans {
             started[span.0 as usize + 1] += 1;
         }
-        for place in 0..places {
-            started[place + 1] += started[place];
+        for index in 0..indexes {
+            started[index + 1] += started[index];
         }
         let mut next = started.clone();
         let mut order = vec![0; spans.len()];
         for (span, number) in spans.iter().zip(0..) {
-            let place = &mut next[span.0 as usize];
-            order[*place as usize] = number;
-            *place += 1;
+            let index = &mut next[span.0 as usize];
+            order[*index as usize] = number;
+            *index += 1;
         }
         let leaves = spans.len().next_power_of_two();
         let mut latest = vec![0; 2 * leaves];
@@ -129,10 +129,10 @@ impl Straddling {
         Self { leaves, spans: order, started, latest }
     }
 
-    /// Takes out the spans that straddle a place.
-    pub(super) fn take(&mut self, place: u32, found: &mut Vec<u32>) {
-        let end = self.started[place as usize] as usize;
-        self.take_below(1, 0, self.leaves, end, place, found);
+    /// Takes out the spans that straddle an index.
+    pub(super) fn take(&mut self, index: u32, found: &mut Vec<u32>) {
+        let end = self.started[index as usize] as usize;
+        self.take_below(1, 0, self.leaves, end, index, found);
     }
 
     fn take_below(
@@ -141,10 +141,10 @@ impl Straddling {
         start: usize,
         width: usize,
         end: usize,
-        place: u32,
+        index: u32,
         found: &mut Vec<u32>,
     ) {
-        if start >= end || self.latest[node] <= place {
+        if start >= end || self.latest[node] <= index {
             return;
         }
         if node >= self.leaves {
@@ -153,8 +153,8 @@ impl Straddling {
             return;
         }
         let half = width / 2;
-        self.take_below(2 * node, start, half, end, place, found);
-        self.take_below(2 * node + 1, start + half, half, end, place, found);
+        self.take_below(2 * node, start, half, end, index, found);
+        self.take_below(2 * node + 1, start + half, half, end, index, found);
         self.latest[node] = self.latest[2 * node].max(self.latest[2 * node + 1]);
     }
 }
@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn spans_are_found_once_by_any_place_inside() {
         let mut waiting = Straddling::new(10, &[(5, 9), (0, 3), (3, 3), (2, 6)]);
-        let mut take = |place| {
+        let mut take = |index| {
             let mut found = Vec::new();
-            waiting.take(place, &mut found);
+            waiting.take(index, &mut found);
             found.sort_unstable();
             found
         };

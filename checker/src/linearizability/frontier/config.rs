@@ -63,8 +63,8 @@ impl<const W: usize, P: Path> Config<W, P> {
 
     pub(super) fn use_class(&mut self, class: u32) {
         match self.used.binary_search_by_key(&class, |&(other, _)| other) {
-            Ok(place) => self.used[place].1 += 1,
-            Err(place) => self.used.insert(place, (class, 1)),
+            Ok(index) => self.used[index].1 += 1,
+            Err(index) => self.used.insert(index, (class, 1)),
         }
     }
 
@@ -79,15 +79,15 @@ impl<const W: usize, P: Path> Config<W, P> {
 /// Configurations of which none dominates another, by state.
 #[derive(Debug)]
 pub(super) struct Antichain<const W: usize, P> {
-    places: FxHashMap<u32, usize>,
-    /// Only the first `places.len()` are in use; the others keep their memory.
+    indexes: FxHashMap<u32, usize>,
+    /// Only the first `indexes.len()` are in use; the others keep their memory.
     buckets: Vec<Vec<Config<W, P>>>,
     len: usize,
 }
 
 impl<const W: usize, P: Path> Antichain<W, P> {
     pub(super) fn new() -> Self {
-        Self { places: FxHashMap::default(), buckets: Vec::new(), len: 0 }
+        Self { indexes: FxHashMap::default(), buckets: Vec::new(), len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -99,38 +99,38 @@ impl<const W: usize, P: Path> Antichain<W, P> {
     }
 
     pub(super) fn clear(&mut self) {
-        for bucket in &mut self.buckets[..self.places.len()] {
+        for bucket in &mut self.buckets[..self.indexes.len()] {
             bucket.clear();
         }
-        self.places.clear();
+        self.indexes.clear();
         self.len = 0;
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Config<W, P>> {
-        self.buckets[..self.places.len()].iter().flatten()
+        self.buckets[..self.indexes.len()].iter().flatten()
     }
 
     /// For changes that alter all configurations of a state alike.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Config<W, P>> {
-        self.buckets[..self.places.len()].iter_mut().flatten()
+        self.buckets[..self.indexes.len()].iter_mut().flatten()
     }
 
     /// Takes all configurations out.
     pub(super) fn take(&mut self) -> Vec<Config<W, P>> {
-        let all = self.buckets[..self.places.len()].iter_mut().flat_map(std::mem::take).collect();
-        self.places.clear();
+        let all = self.buckets[..self.indexes.len()].iter_mut().flat_map(std::mem::take).collect();
+        self.indexes.clear();
         self.len = 0;
         all
     }
 
     /// Adds a configuration unless one that is here dominates it, and drops those it dominates.
     pub(super) fn insert(&mut self, config: Config<W, P>) {
-        let next = self.places.len();
-        let place = *self.places.entry(config.state).or_insert(next);
-        if place == self.buckets.len() {
+        let next = self.indexes.len();
+        let index = *self.indexes.entry(config.state).or_insert(next);
+        if index == self.buckets.len() {
             self.buckets.push(Vec::new());
         }
-        let bucket = &mut self.buckets[place];
+        let bucket = &mut self.buckets[index];
         if bucket.iter().any(|other| other.dominates(&config)) {
             return;
         }
@@ -143,7 +143,7 @@ impl<const W: usize, P: Path> Antichain<W, P> {
     /// Keeps the best `beam` configurations of each state; says whether any were dropped.
     pub(super) fn cut(&mut self, beam: usize) -> bool {
         let mut dropped = 0;
-        for bucket in &mut self.buckets[..self.places.len()] {
+        for bucket in &mut self.buckets[..self.indexes.len()] {
             if bucket.len() > beam {
                 bucket.sort_by_key(Config::rank);
                 dropped += bucket.len() - beam;

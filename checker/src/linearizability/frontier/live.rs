@@ -5,12 +5,11 @@
 //! end proves nothing by itself.
 
 use super::super::{
-    Limits,
-    budget::{Budget, Stop},
     object::{Action, Op},
     values::Values,
 };
 use super::{LEVELS, Level, search::Search};
+use crate::limits::{Budget, Limits, Stop};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 

@@ -16,11 +16,10 @@ mod slots;
 mod uses;
 
 use super::{
-    Limits,
-    budget::{Budget, Stop},
     object::{Action, Op},
     values::Values,
 };
+use crate::limits::{Budget, Limits, Stop};
 use path::{Path, Trail};
 use plan::Plan;
 use search::Search;

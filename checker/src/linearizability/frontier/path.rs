@@ -1,11 +1,11 @@
-//! How a configuration came about, where somebody wants to know.
+//! The updates that led to a configuration, where an order is asked for.
 
 use std::rc::Rc;
 
 /// An update that was taken where others could see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// The completion it was taken for, as a place in the plan's steps.
+    /// The completion it was taken for, as an index in the plan's steps.
     pub(super) step: u32,
     pub(super) update: Update,
 }

@@ -13,12 +13,12 @@ pub(super) const NO_CLASS: u32 = u32::MAX;
 /// An event of the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
-    /// Place of the operation in [`Plan::ops`].
+    /// Index of the operation in [`Plan::ops`].
     pub(super) op: u32,
     pub(super) completes: bool,
 }
 
-/// Something that nobody looks for any more.
+/// A value or a class that no operation looks for any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Expiry {
     /// A value.
@@ -30,7 +30,7 @@ pub(super) enum Expiry {
 /// The events of one key, prepared.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Without operations of unknown outcome that cannot help anybody.
+    /// Without operations of unknown outcome that can help no other.
     pub(super) ops: Vec<Op>,
     pub(super) steps: Vec<Step>,
     /// By operation: its class, if its outcome is unknown.
@@ -58,7 +58,7 @@ impl Plan {
             } else {
                 *numbers.entry(op.action).or_insert_with(|| {
                     classes.push(op.action);
-                    place(classes.len() - 1)
+                    number(classes.len() - 1)
                 })
             });
         }
@@ -109,7 +109,7 @@ fn most_open(steps: &[Step], class_of: &[u32]) -> usize {
     most
 }
 
-/// Drops the operations of unknown outcome that cannot help anybody.
+/// Drops the operations of unknown outcome that can help no other.
 pub(in super::super) fn drop_useless(values: &Values<'_>, ops: &mut Vec<Op>) {
     let uses = LastUses::new(values, ops);
     let matters: Vec<bool> = ops.iter().map(|op| uses.matters(op)).collect();
@@ -117,6 +117,6 @@ pub(in super::super) fn drop_useless(values: &Values<'_>, ops: &mut Vec<Op>) {
     ops.retain(|_| matters.next().unwrap_or(true));
 }
 
-fn place(index: usize) -> u32 {
+fn number(index: usize) -> u32 {
     u32::try_from(index).expect("a history has fewer than four billion operations")
 }

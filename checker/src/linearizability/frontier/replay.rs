@@ -1,6 +1,6 @@
 //! Turns what a configuration took on its way into an order of all operations.
 //!
-//! The search names only the updates that somebody could see. Going the same way again with that one
+//! The search names only the updates that other operations could see. Going the same way again with that one
 //! configuration tells where the others were: an observation was absorbed while the value fitted, a hidden
 //! update happened right before the write that hid it.
 
@@ -18,7 +18,7 @@ use super::{
 use std::collections::VecDeque;
 
 /// Where an operation stands in the order: before, at or after a visible update, then by when that was seen.
-type Place = (u32, Side, u32);
+type Position = (u32, Side, u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Side {
@@ -32,7 +32,7 @@ struct Replay<'a, const W: usize> {
     slots: Slots<'a, W>,
     config: Config<W, ()>,
     /// By slot: where the operation stands as far as is known.
-    places: Vec<Place>,
+    positions: Vec<Position>,
     /// By class: the operations invoked and not used so far.
     unused: Vec<VecDeque<u32>>,
     /// Visible updates so far.
@@ -40,7 +40,7 @@ struct Replay<'a, const W: usize> {
     /// Anything so far.
     moment: u32,
     expired: usize,
-    order: Vec<(Place, u32)>,
+    order: Vec<(Position, u32)>,
 }
 
 /// The operations in an order that explains every result, by their origin.
@@ -49,7 +49,7 @@ pub(super) fn order<const W: usize>(values: &Values<'_>, plan: &Plan, taken: &[T
         plan,
         slots: Slots::new(values),
         config: Config::initial(ABSENT),
-        places: Vec::new(),
+        positions: Vec::new(),
         unused: vec![VecDeque::new(); plan.classes.len()],
         updates: 0,
         moment: 0,
@@ -73,7 +73,7 @@ pub(super) fn order<const W: usize>(values: &Values<'_>, plan: &Plan, taken: &[T
 }
 
 impl<const W: usize> Replay<'_, W> {
-    fn here(&mut self, side: Side) -> Place {
+    fn here(&mut self, side: Side) -> Position {
         self.moment += 1;
         (self.updates, side, self.moment)
     }
@@ -95,7 +95,7 @@ impl<const W: usize> Replay<'_, W> {
     /// Notes where operations stand that need not be seen any more.
     fn settle(&mut self, slots: Mask<W>, side: Side) {
         for slot in slots.slots() {
-            self.places[slot] = self.here(side);
+            self.positions[slot] = self.here(side);
         }
     }
 
@@ -107,11 +107,11 @@ impl<const W: usize> Replay<'_, W> {
         }
         let op = &self.plan.ops[number as usize];
         let slot = self.slots.open(number, op).expect("the search had a slot for it");
-        let place = self.here(Side::Absorbed);
-        if slot == self.places.len() {
-            self.places.push(place);
+        let position = self.here(Side::Absorbed);
+        if slot == self.positions.len() {
+            self.positions.push(position);
         }
-        self.places[slot] = place;
+        self.positions[slot] = position;
         self.slots.enter(slot, &mut self.config);
     }
 
@@ -139,10 +139,10 @@ impl<const W: usize> Replay<'_, W> {
         let observed = settled.both(&self.slots.observations);
         let side = if matches!(action, Action::Write(_)) { Side::Hidden } else { Side::Absorbed };
         self.settle(settled.minus(&observed), side);
-        let place = self.here(Side::Visible);
+        let position = self.here(Side::Visible);
         match slot {
-            Some(slot) => self.places[slot] = place,
-            None => self.order.push((place, self.plan.ops[number as usize].origin)),
+            Some(slot) => self.positions[slot] = position,
+            None => self.order.push((position, self.plan.ops[number as usize].origin)),
         }
         self.settle(observed, Side::Absorbed);
     }
@@ -150,7 +150,7 @@ impl<const W: usize> Replay<'_, W> {
     fn complete(&mut self, number: u32) {
         let slot = self.slots.find(number);
         debug_assert!(!self.config.must.has(slot), "the search passed a completion that cannot be");
-        self.order.push((self.places[slot], self.slots.op(slot).origin));
+        self.order.push((self.positions[slot], self.slots.op(slot).origin));
         self.config = std::mem::replace(&mut self.config, Config::initial(ABSENT)).without(slot);
         self.slots.close(slot);
     }

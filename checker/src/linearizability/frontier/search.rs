@@ -1,7 +1,6 @@
 //! One pass of the search, as wide as its level says.
 
 use super::super::{
-    budget::{Budget, Stop},
     object::{Action, Op},
     values::{ABSENT, Values},
 };
@@ -12,6 +11,7 @@ use super::{
     plan::{Expiry, NO_CLASS, Plan},
     slots::{Slots, needs},
 };
+use crate::limits::{Budget, Stop};
 use rustc_hash::FxHashSet;
 
 /// Configurations a beam may visit for one completion, for each one it may keep.
@@ -43,7 +43,7 @@ pub(super) struct Search<'a, const W: usize, P> {
 /// A configuration on the way to a completion.
 struct Node<const W: usize, P> {
     config: Config<W, P>,
-    /// The last step was an update that nobody saw yet: a write next would make it pointless.
+    /// The last step was an update that no operation saw yet: a write next would make it pointless.
     idle: bool,
     /// Operations of unknown outcome used on the way.
     unknowns: u32,
@@ -129,7 +129,7 @@ impl<'a, const W: usize, P: Path> Search<'a, W, P> {
         self.frontier.iter().next().map(|config| &config.path)
     }
 
-    /// Merges the values that nobody looks for from now on, and forgets the operations of unknown outcome
+    /// Merges the values that no operation looks for from now on, and forgets the operations of unknown outcome
     /// that could only have left those.
     fn expire(&mut self, plan: &Plan) {
         let mut changed = false;
@@ -273,8 +273,8 @@ impl<'a, const W: usize, P: Path> Search<'a, W, P> {
                 found |= self.branch(node, slot, self.slots.action(other), Some(other), None);
             }
         }
-        for place in 0..self.active.len() {
-            let class = self.active[place];
+        for index in 0..self.active.len() {
+            let class = self.active[index];
             let action = self.classes[class as usize];
             if !self.left(config, class)
                 || config.avail.slots().any(|other| self.slots.action(other) == action)

@@ -20,7 +20,7 @@ pub(super) struct Slots<'a, const W: usize> {
     pub(super) observations: Mask<W>,
     writes: Mask<W>,
     appends: Mask<W>,
-    /// By value: whether nobody looks for it any more.
+    /// By value: whether no operation looks for it any more.
     expired: Vec<bool>,
 }
 
@@ -124,7 +124,7 @@ impl<'a, const W: usize> Slots<'a, W> {
         self.seniors[slot].meets(pool)
     }
 
-    /// Merges a value with all others that nobody looks for any more.
+    /// Merges a value with all others that no operation looks for any more.
     pub(super) fn expire(&mut self, value: u32) {
         self.expired[value as usize] = true;
     }
@@ -133,7 +133,7 @@ impl<'a, const W: usize> Slots<'a, W> {
         action.apply(state, self.values).map(|value| self.merged(value))
     }
 
-    /// The value, or the one that stands for all that nobody looks for.
+    /// The value, or the one that stands for all that no operation looks for.
     pub(super) fn merged(&self, value: u32) -> u32 {
         if self.expired.get(value as usize).is_some_and(|&expired| expired) { UNOBSERVED } else { value }
     }
@@ -163,7 +163,7 @@ impl<'a, const W: usize> Slots<'a, W> {
             next.avail.clear(slot);
         }
         if matches!(action, Action::Write(_)) {
-            // Writes and appends that are open may have happened right before, where nobody saw them.
+            // Writes and appends that are open may have happened right before, unseen by any observation.
             next.must = next.must.minus(&self.writes).minus(&self.appends);
         }
         let waiting = next.must.both(&self.observations);

@@ -45,7 +45,7 @@ impl<'a> LastUses<'a> {
     }
 
     fn look(&mut self, value: u32, time: u32) {
-        // The value nobody ever holds has no entry.
+        // The impossible value has no entry.
         if let Some(end) = self.by_value.get_mut(value as usize) {
             *end = time.saturating_add(1).max(*end);
         }
@@ -68,10 +68,10 @@ impl<'a> LastUses<'a> {
             let end = self.until(to);
             for &from in chains.get(&to).map_or(&[][..], Vec::as_slice) {
                 let mut value = Some(from as usize);
-                while let Some(place) = value.filter(|&place| self.by_value[place] < end) {
-                    self.by_value[place] = end;
-                    open.extend(u32::try_from(place));
-                    value = self.values.shorter(place);
+                while let Some(index) = value.filter(|&index| self.by_value[index] < end) {
+                    self.by_value[index] = end;
+                    open.extend(u32::try_from(index));
+                    value = self.values.shorter(index);
                 }
             }
         }
@@ -98,7 +98,7 @@ impl<'a> LastUses<'a> {
         self.by_value.get(value as usize).copied().unwrap_or(0).max(self.any)
     }
 
-    /// The moment from which what an update leaves helps nobody.
+    /// The moment from which what an update leaves helps no operation.
     pub(super) fn end(&self, action: Action) -> u32 {
         match action {
             Action::Write(to) | Action::Cas(_, to) => self.until(to),

@@ -1,13 +1,13 @@
 //! Queues and stacks: elements go in, and a discipline says which comes out.
 
 use super::super::{
-    Limits,
     call::{Call, When},
     depth_first::{Ahead, Classes, Interned, Steps, Subject},
     distinct,
     marks::Datum,
 };
 use super::{not_known, numbers::Numbers, refused};
+use crate::limits::Limits;
 use history::{Operation, Outcome};
 use serde_json::Value;
 
@@ -57,19 +57,19 @@ impl<'a> Container<'a> {
     pub(in super::super) fn encode(
         discipline: Discipline,
         operations: &'a [Operation],
-        places: &[u32],
+        indexes: &[u32],
     ) -> Result<(Self, Vec<Call<ContainerAction>>), String> {
-        let mut meanings = Vec::with_capacity(places.len());
-        let mut elements = Vec::with_capacity(places.len());
-        for &place in places {
-            let operation = &operations[place as usize];
+        let mut meanings = Vec::with_capacity(indexes.len());
+        let mut elements = Vec::with_capacity(indexes.len());
+        for &index in indexes {
+            let operation = &operations[index as usize];
             let meaning = meaning(operation, discipline).map_err(|why| {
-                format!("operation {place} (event {}) is not understood: {why}", operation.invoked)
+                format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
             })?;
             if let Some(Meaning::Add(element) | Meaning::Remove(element) | Meaning::Peek(element)) = meaning {
                 elements.push(element);
             }
-            meanings.extend(meaning.map(|meaning| (meaning, When::of(operation, place))));
+            meanings.extend(meaning.map(|meaning| (meaning, When::of(operation, index))));
         }
         let (numbers, list) = Numbers::of(&elements);
         let mut list = list.into_iter();
@@ -100,7 +100,7 @@ impl<'a> Container<'a> {
     /// Where an element lies, if it may come out.
     fn find(&self, state: &[u32], element: u32) -> Option<usize> {
         match self.next_out(state) {
-            Some(place) => (state.get(place) == Some(&element)).then_some(place),
+            Some(index) => (state.get(index) == Some(&element)).then_some(index),
             None => state.binary_search(&element).ok(),
         }
     }
@@ -190,7 +190,7 @@ impl Subject for Container<'_> {
                 ContainerAction::Add(_) | ContainerAction::Take | ContainerAction::Empty => {}
             }
         }
-        // An element that nobody certainly found may be taken never to have been there, if its add may.
+        // An element that no certain operation found counts as never added, if its add is of unknown outcome.
         calls.retain(|call| match call.action {
             ContainerAction::Add(element) => call.certain() || left[element as usize],
             ContainerAction::Peek(_) | ContainerAction::Empty => call.certain(),
@@ -214,23 +214,23 @@ impl Steps for Container<'_> {
     fn step(&self, state: &Box<[u32]>, action: &ContainerAction) -> impl IntoIterator<Item = Box<[u32]>> {
         match *action {
             ContainerAction::Add(element) => {
-                let place = match self.discipline {
+                let index = match self.discipline {
                     Discipline::Fifo | Discipline::Stack => state.len(),
                     Discipline::Unordered | Discipline::Priority => {
                         state.partition_point(|&other| other < element)
                     }
                 };
-                vec![[&state[..place], &[element], &state[place..]].concat().into()]
+                vec![[&state[..index], &[element], &state[index..]].concat().into()]
             }
             ContainerAction::Remove(element) => {
-                self.find(state, element).map(|place| without(state, place)).into_iter().collect()
+                self.find(state, element).map(|index| without(state, index)).into_iter().collect()
             }
             ContainerAction::Take if state.is_empty() => Vec::new(),
             ContainerAction::Take => match self.next_out(state) {
-                Some(place) => vec![without(state, place)],
+                Some(index) => vec![without(state, index)],
                 None => (0..state.len())
-                    .filter(|&place| place == 0 || state[place] != state[place - 1])
-                    .map(|place| without(state, place))
+                    .filter(|&index| index == 0 || state[index] != state[index - 1])
+                    .map(|index| without(state, index))
                     .collect(),
             },
             ContainerAction::Peek(element) => {
@@ -250,6 +250,6 @@ impl Steps for Container<'_> {
     }
 }
 
-fn without(state: &[u32], place: usize) -> Box<[u32]> {
-    [&state[..place], &state[place + 1..]].concat().into()
+fn without(state: &[u32], index: usize) -> Box<[u32]> {
+    [&state[..index], &state[index + 1..]].concat().into()
 }

@@ -1,11 +1,11 @@
 //! Registers with transactions that read and write several of them at once.
 
 use super::super::{
-    Limits,
     call::{Call, When},
     depth_first::{Ahead, Classes, Object, Subject, count},
 };
 use super::not_known;
+use crate::limits::Limits;
 use history::{Operation, Outcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(in super::super) struct Txn {
     broken: bool,
 }
 
-/// What a register holds that nobody looks for any more.
+/// The value of a register that no later read looks for.
 const FORGOTTEN: u32 = u32::MAX;
 
 /// The registers of one key. The first values are the initial ones of the registers, which are null.
@@ -51,20 +51,20 @@ impl<'a> MultiRegister<'a> {
     /// The calls of one key. The error says which operation is not understood.
     pub(in super::super) fn encode(
         operations: &'a [Operation],
-        places: &[u32],
+        indexes: &[u32],
     ) -> Result<(Self, Vec<Call<Txn>>), String> {
-        let mut transactions = Vec::with_capacity(places.len());
+        let mut transactions = Vec::with_capacity(indexes.len());
         let mut naming = Naming::default();
-        for &place in places {
-            let operation = &operations[place as usize];
+        for &index in indexes {
+            let operation = &operations[index as usize];
             let parts = parts(operation).map_err(|why| {
-                format!("operation {place} (event {}) is not understood: {why}", operation.invoked)
+                format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
             })?;
             for part in parts.iter().flatten() {
                 let (Part::Read(register, _) | Part::Write(register, _)) = part;
                 naming.register(register);
             }
-            transactions.extend(parts.map(|parts| (parts, When::of(operation, place))));
+            transactions.extend(parts.map(|parts| (parts, When::of(operation, index))));
         }
         let mut values: Vec<(u32, &Value)> =
             (0..).zip(naming.registers.iter().map(|_| &Value::Null)).collect();
@@ -198,8 +198,8 @@ impl Subject for MultiRegister<'_> {
 
 /// The registers' values as the search goes on, and what of the history is still to come.
 ///
-/// With [`Ahead::Yes`] a value that nobody reads any more is forgotten, and no transaction may overwrite
-/// one that somebody has yet to read and nobody will write again.
+/// With [`Ahead::Yes`] a value that no later read looks for is forgotten, and no transaction may overwrite
+/// one that a read still needs and no transaction writes again.
 pub(in super::super) struct Registers<'a> {
     subject: &'a MultiRegister<'a>,
     transactions: &'a [Txn],
@@ -243,7 +243,7 @@ impl<'a> Registers<'a> {
         number
     }
 
-    /// The state after a transaction; none if it cannot be, or if it would leave others without a place.
+    /// The state after a transaction; none if it cannot be, or if others could no longer happen.
     fn after(&self, state: &[u32], txn: &Txn, certain: bool) -> Option<Vec<u32>> {
         let finds = |&(register, value): &(u32, u32)| state[register as usize] == value;
         if txn.broken || !txn.reads.iter().all(finds) {

@@ -43,11 +43,11 @@ impl<'a> Numbers<'a> {
         let mut numbers = vec![0; elements.len()];
         let mut distinct: Vec<Datum<'a>> = Vec::new();
         let mut last = None;
-        for (integer, place) in sorted {
+        for (integer, index) in sorted {
             if last.replace(integer) != Some(integer) {
-                distinct.push(elements[place as usize]);
+                distinct.push(elements[index as usize]);
             }
-            numbers[place as usize] = number(distinct.len() - 1);
+            numbers[index as usize] = number(distinct.len() - 1);
         }
         (Self::Sparse(distinct), numbers)
     }
@@ -125,8 +125,8 @@ fn order(a: Datum<'_>, b: Datum<'_>) -> Ordering {
     }
 }
 
-fn number(place: usize) -> u32 {
-    u32::try_from(place).expect("a container has fewer than four billion elements")
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("a container has fewer than four billion elements")
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! A set of elements, asked for one of them or for all.
 
 use super::super::{
-    Limits,
     call::{Call, When},
     depth_first::{Ahead, Classes, Interned, Steps, Subject},
     distinct,
     marks::Datum,
 };
 use super::{not_known, numbers::Numbers};
+use crate::limits::Limits;
 use history::{Operation, Outcome};
 use serde_json::Value;
 use std::sync::Arc;
@@ -46,15 +46,15 @@ impl<'a> Set<'a> {
     /// The calls of one key. The error says which operation is not understood.
     pub(in super::super) fn encode(
         operations: &'a [Operation],
-        places: &[u32],
+        indexes: &[u32],
     ) -> Result<(Self, Vec<Call<SetAction>>), String> {
-        let mut meanings = Vec::with_capacity(places.len());
-        let mut elements = Vec::with_capacity(places.len());
+        let mut meanings = Vec::with_capacity(indexes.len());
+        let mut elements = Vec::with_capacity(indexes.len());
         let mut whole = false;
-        for &place in places {
-            let operation = &operations[place as usize];
+        for &index in indexes {
+            let operation = &operations[index as usize];
             let meaning = meaning(operation).map_err(|why| {
-                format!("operation {place} (event {}) is not understood: {why}", operation.invoked)
+                format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
             })?;
             match &meaning {
                 Some(Meaning::One(_, element)) => elements.push(*element),
@@ -64,7 +64,7 @@ impl<'a> Set<'a> {
                 }
                 None => {}
             }
-            meanings.extend(meaning.map(|meaning| (meaning, When::of(operation, place))));
+            meanings.extend(meaning.map(|meaning| (meaning, When::of(operation, index))));
         }
         let (numbers, list) = Numbers::of(&elements);
         let mut list = list.as_slice();
@@ -185,15 +185,15 @@ impl Steps for Set<'_> {
 
     fn step(&self, state: &Box<[u32]>, action: &SetAction) -> impl IntoIterator<Item = Box<[u32]>> {
         let find = |element: &u32| state.binary_search(element);
-        let with = |place: usize, element| [&state[..place], &[element], &state[place..]].concat().into();
-        let without = |place: usize| [&state[..place], &state[place + 1..]].concat().into();
+        let with = |index: usize, element| [&state[..index], &[element], &state[index..]].concat().into();
+        let without = |index: usize| [&state[..index], &state[index + 1..]].concat().into();
         match action {
             SetAction::Add(element) | SetAction::AddNew(element) => match find(element) {
-                Err(place) => Some(with(place, *element)),
+                Err(index) => Some(with(index, *element)),
                 Ok(_) => matches!(action, SetAction::Add(_)).then(|| state.clone()),
             },
             SetAction::Remove(element) | SetAction::RemoveOld(element) => match find(element) {
-                Ok(place) => Some(without(place)),
+                Ok(index) => Some(without(index)),
                 Err(_) => matches!(action, SetAction::Remove(_)).then(|| state.clone()),
             },
             SetAction::Contains(element, found) => (find(element).is_ok() == *found).then(|| state.clone()),

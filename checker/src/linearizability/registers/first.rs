@@ -26,20 +26,20 @@ pub(in super::super) fn first_contradiction(
         initial_matters: applicable(values, ops)?.initial_matters,
     };
     let mut completions: Vec<u32> =
-        (0..).zip(ops).filter(|(_, op)| op.certain()).map(|(place, _)| place).collect();
-    completions.sort_by_key(|&place| ops[place as usize].completed);
+        (0..).zip(ops).filter(|(_, op)| op.certain()).map(|(index, _)| index).collect();
+    completions.sort_by_key(|&index| ops[index as usize].completed);
     let mut completions = completions.into_iter().peekable();
     let (mut look, mut open) = (remembered, 0);
-    for place in 0..=ops.len() {
+    for index in 0..=ops.len() {
         // Of equal times, invocations come first.
-        let now = ops.get(place).map_or(NEVER, |op| op.invoked);
+        let now = ops.get(index).map_or(NEVER, |op| op.invoked);
         while let Some(done) = completions.next_if(|&done| ops[done as usize].completed < now) {
             if pass.complete(done as usize).is_err() {
                 return Some(ops[done as usize]);
             }
         }
-        if place < ops.len() {
-            pass.invoke(place).expect("no value is produced twice where zones apply");
+        if index < ops.len() {
+            pass.invoke(index).expect("no value is produced twice where zones apply");
         }
         if pass.zones.len() > look {
             while ops.get(open).is_some_and(|op| !op.certain() || op.completed < now) {
@@ -61,9 +61,9 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn complete(&mut self, place: usize) -> Result<(), Contradiction> {
-        let op = &self.ops[place];
-        match (op.action, self.tokens[place]) {
+    fn complete(&mut self, index: usize) -> Result<(), Contradiction> {
+        let op = &self.ops[index];
+        match (op.action, self.tokens[index]) {
             (Action::Read(IMPOSSIBLE), _) => Err(Contradiction),
             (Action::Read(value), _) => self.zones.read(&value, op.invoked, op.completed),
             (_, Some(token)) => self.zones.happened(token, op.completed),
@@ -71,16 +71,16 @@ impl Pass<'_> {
         }
     }
 
-    fn invoke(&mut self, place: usize) -> Result<(), Repeated> {
+    fn invoke(&mut self, index: usize) -> Result<(), Repeated> {
         let sought = |value| value != UNOBSERVED && (value != ABSENT || self.initial_matters);
-        let op = &self.ops[place];
+        let op = &self.ops[index];
         let token = match op.action {
             Action::Write(to) => self.zones.write(Some(to).filter(|&to| sought(to)), op.invoked)?,
             Action::Cas(from, to) => self.zones.cas(from, Some(to).filter(|&to| sought(to)), op.invoked)?,
             Action::Read(_) | Action::Not(_) | Action::Append(_) => return Ok(()),
         };
         if op.certain() {
-            self.tokens[place] = Some(token);
+            self.tokens[index] = Some(token);
         } else {
             self.zones.unknown(token);
         }

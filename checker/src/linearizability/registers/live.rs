@@ -1,8 +1,8 @@
 //! The zones of one register, kept up to date event by event.
 //!
-//! The same theorem as [`zones`](super::zones), told forward: an operation is certain once it completed, or
-//! once somebody found what it left. Of two blocks the one must come before the other if an operation of it
-//! was over before one of the other began; both ways at once is impossible. A value that nobody can find any
+//! The same theorem as [`zones`](super::zones), stated event by event: an operation is certain once it completed, or
+//! once another operation found what it left. Of two blocks the one must come before the other if an operation of it
+//! was over before one of the other began; both ways at once is impossible. A value that no operation can find any
 //! more without such a contradiction is forgotten, so memory follows what is open and what may still have
 //! happened, not the length of the history.
 
@@ -10,7 +10,7 @@ use super::{START, moment, tree::MaxTree};
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
-/// Stands for no cluster, no block, no place and no completion.
+/// No cluster, no block, no index, no completion.
 const NONE: u32 = u32::MAX;
 
 /// What one update left, and all that is known to have found it.
@@ -27,7 +27,7 @@ struct Cluster<V> {
     certain: bool,
     /// Whether its producer is still open.
     pending: bool,
-    /// Whether nobody can find it any more.
+    /// Whether no operation can find it any more.
     forgotten: bool,
     block: u32,
     /// The clusters before and after it in its block.
@@ -41,7 +41,7 @@ struct Block {
     low: u32,
     high: u32,
     /// Where it stands among all blocks with completions.
-    place: u32,
+    index: u32,
     last: u32,
 }
 
@@ -53,11 +53,11 @@ pub(crate) struct Token(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Contradiction;
 
-/// A value was written that somebody might still find from an earlier write.
+/// A value was written that an operation may still find from an earlier write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Repeated;
 
-/// One register whose written values differ. Times are places in the order of events; each call comes no
+/// One register whose written values differ. Times are indexes in the order of events; each call comes no
 /// earlier than the one before.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveZones<V> {
@@ -68,7 +68,7 @@ pub(crate) struct LiveZones<V> {
     /// The clusters that may still be found.
     values: FxHashMap<V, u32>,
     /// Blocks with completions by their earliest one, and that completion.
-    places: Vec<(u32, u32)>,
+    indexes: Vec<(u32, u32)>,
     /// The latest invocation of each of those.
     highs: MaxTree,
     /// The latest invocation in blocks that were forgotten.
@@ -84,7 +84,7 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
             blocks: Vec::new(),
             free_blocks: Vec::new(),
             values: FxHashMap::default(),
-            places: Vec::new(),
+            indexes: Vec::new(),
             highs: MaxTree::default(),
             past: START,
         };
@@ -97,7 +97,7 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
         zones
     }
 
-    /// A write is invoked; of a value nobody will look for, if none is given.
+    /// A write is invoked; of a value that no operation looks for, if none is given.
     pub(crate) fn write(&mut self, value: Option<V>, now: u32) -> Result<Token, Repeated> {
         self.produce(value, None, now)
     }
@@ -161,7 +161,7 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
         Ok(())
     }
 
-    /// Nobody will ever know whether an update happened.
+    /// The outcome of an update stays unknown.
     pub(crate) fn unknown(&mut self, Token(number): Token) {
         let cluster = &mut self.clusters[number as usize];
         cluster.pending = false;
@@ -185,14 +185,14 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
         self.join(number, moment(now), moment(invoked))
     }
 
-    /// Somebody found what an update left, so it happened, and what it found was there before.
+    /// An operation found what an update left: the update happened, and what it found was there before.
     fn found(&mut self, number: u32) -> Result<(), Contradiction> {
         let mut links = Vec::new();
         let mut number = number;
         while !self.clusters[number as usize].certain {
             let cluster = &mut self.clusters[number as usize];
             cluster.certain = true;
-            let block = Block { low: cluster.low, high: cluster.invoked, place: NONE, last: number };
+            let block = Block { low: cluster.low, high: cluster.invoked, index: NONE, last: number };
             cluster.block = put(&mut self.blocks, &mut self.free_blocks, block);
             let Some(from) = &cluster.from else { break };
             let &before = self.values.get(from).ok_or(Contradiction)?;
@@ -217,16 +217,16 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
             self.clusters[cluster as usize].block = first;
             cluster = self.clusters[cluster as usize].after;
         }
-        let (kept, other) = if a.low <= b.low { (a.place, b.place) } else { (b.place, a.place) };
-        let joined = Block { low: a.low.min(b.low), high: a.high.max(b.high), place: kept, last: b.last };
+        let (kept, other) = if a.low <= b.low { (a.index, b.index) } else { (b.index, a.index) };
+        let joined = Block { low: a.low.min(b.low), high: a.high.max(b.high), index: kept, last: b.last };
         self.blocks[first as usize] = joined;
         self.free_blocks.push(second);
         if other != NONE {
-            self.places[other as usize].1 = NONE;
+            self.indexes[other as usize].1 = NONE;
             self.highs.set(other, START);
         }
         if kept != NONE {
-            self.places[kept as usize].1 = first;
+            self.indexes[kept as usize].1 = first;
             self.highs.set(kept, joined.high);
         }
         Ok(())
@@ -241,28 +241,28 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
         here.high = here.high.max(high);
         if here.low == NONE {
             here.low = low;
-            here.place = u32::try_from(self.places.len()).expect("a key has fewer than four billion blocks");
-            self.places.push((low, block));
+            here.index = u32::try_from(self.indexes.len()).expect("a key has fewer than four billion blocks");
+            self.indexes.push((low, block));
         }
         let here = *here;
-        self.highs.set(here.place, here.high);
-        let begun = self.places.partition_point(|&(low, _)| low < here.high);
-        let place = here.place as usize;
-        let others = self.highs.max(0..begun.min(place)).max(self.highs.max(begun.min(place + 1)..begun));
+        self.highs.set(here.index, here.high);
+        let begun = self.indexes.partition_point(|&(low, _)| low < here.high);
+        let index = here.index as usize;
+        let others = self.highs.max(0..begun.min(index)).max(self.highs.max(begun.min(index + 1)..begun));
         if others.max(self.past) > here.low { Err(Contradiction) } else { Ok(()) }
     }
 
     /// How much is remembered.
     pub(crate) fn len(&self) -> usize {
-        self.clusters.len() - self.free_clusters.len() + self.places.len()
+        self.clusters.len() - self.free_clusters.len() + self.indexes.len()
     }
 
-    /// Forgets what nobody can find any more, where `open` is the earliest invocation of all operations that
+    /// Forgets what no operation can find any more, where `open` is the earliest invocation of all operations that
     /// are open, and not unknown for good.
     pub(crate) fn forget(&mut self, open: u32) {
         let open = moment(open);
         let (mut first, mut second) = ((self.past, NONE), START);
-        for &(low, block) in self.places.iter().filter(|place| place.1 != NONE) {
+        for &(low, block) in self.indexes.iter().filter(|index| index.1 != NONE) {
             let high = self.blocks[block as usize].high;
             if low < open && high > first.0 {
                 (first, second) = ((high, block), first.0);
@@ -271,7 +271,7 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
             }
         }
         let mut kept = Vec::new();
-        for (low, block) in std::mem::take(&mut self.places) {
+        for (low, block) in std::mem::take(&mut self.indexes) {
             if block == NONE {
                 continue;
             }
@@ -288,15 +288,15 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
                 last = self.forget_cluster(last);
             }
         }
-        self.places = kept;
+        self.indexes = kept;
         self.highs = MaxTree::default();
-        for (place, &(_, block)) in (0..).zip(&self.places) {
-            self.blocks[block as usize].place = place;
-            self.highs.set(place, self.blocks[block as usize].high);
+        for (index, &(_, block)) in (0..).zip(&self.indexes) {
+            self.blocks[block as usize].index = index;
+            self.highs.set(index, self.blocks[block as usize].high);
         }
     }
 
-    /// The last cluster of a block that nobody can find any more because a later one was seen already.
+    /// The last cluster of a block that no operation can find any more because a later one was seen already.
     fn last_forgotten(&mut self, last: u32, open: u32) -> u32 {
         let mut number = last;
         while number != NONE {
@@ -325,9 +325,9 @@ impl<V: Clone + Eq + Hash> LiveZones<V> {
 
 /// Puts something where nothing is.
 fn put<T>(all: &mut Vec<T>, free: &mut Vec<u32>, item: T) -> u32 {
-    if let Some(place) = free.pop() {
-        all[place as usize] = item;
-        return place;
+    if let Some(index) = free.pop() {
+        all[index as usize] = item;
+        return index;
     }
     all.push(item);
     u32::try_from(all.len() - 1).expect("a key has fewer than four billion updates")

@@ -22,7 +22,7 @@ use super::{
 const START: u32 = 0;
 
 /// Stands for no operation.
-const NOBODY: u32 = u32::MAX;
+const NO_INDEX: u32 = u32::MAX;
 
 /// The moment of an event, after [`START`].
 fn moment(event: u32) -> u32 {
@@ -32,9 +32,9 @@ fn moment(event: u32) -> u32 {
 /// What the operations of one key say of one value. Small, because there are as many as operations.
 #[derive(Debug, Clone, Copy)]
 struct Cluster {
-    /// The last update that may have left it, as a place in the operations, or [`NOBODY`].
+    /// The last update that may have left it, as an index in the operations, or [`NO_INDEX`].
     producer: u32,
-    /// The last compare-and-set from it that certainly happened, or [`NOBODY`].
+    /// The last compare-and-set from it that certainly happened, or [`NO_INDEX`].
     consumer: u32,
     /// The earliest completion and the latest invocation of the reads that found it.
     reads: Span,
@@ -48,8 +48,8 @@ struct Cluster {
 
 impl Cluster {
     const NOTHING: Self = Self {
-        producer: NOBODY,
-        consumer: NOBODY,
+        producer: NO_INDEX,
+        consumer: NO_INDEX,
         reads: Span::NOTHING,
         producers: 0,
         consumers: 0,
@@ -58,7 +58,7 @@ impl Cluster {
 
     /// Notes who left it; none for the initial value.
     fn produced(&mut self, producer: Option<u32>) {
-        self.producer = producer.unwrap_or(NOBODY);
+        self.producer = producer.unwrap_or(NO_INDEX);
         self.producers = (self.producers + 1).min(2);
     }
 
@@ -68,11 +68,11 @@ impl Cluster {
     }
 
     fn producer(&self) -> Option<u32> {
-        Some(self.producer).filter(|&place| place != NOBODY)
+        Some(self.producer).filter(|&index| index != NO_INDEX)
     }
 
     fn consumer(&self) -> Option<u32> {
-        Some(self.consumer).filter(|&place| place != NOBODY)
+        Some(self.consumer).filter(|&index| index != NO_INDEX)
     }
 }
 
@@ -108,7 +108,7 @@ impl Span {
 /// What the operations of one key say of its values.
 #[derive(Debug)]
 struct Survey {
-    /// By number of the observed value. Values nobody looks for are left out.
+    /// By number of the observed value. Values that no operation looks for are left out.
     clusters: Vec<Cluster>,
     /// The values that compare-and-sets of unknown outcome may have left.
     maybe_left: Vec<u32>,
@@ -117,7 +117,7 @@ struct Survey {
     ambiguous: bool,
     /// Whether an observation contradicts itself.
     impossible: bool,
-    /// Whether anybody may have found the initial value.
+    /// Whether some operation may have found the initial value.
     initial_matters: bool,
 }
 
@@ -127,7 +127,7 @@ fn survey(values: &Values<'_>, ops: &[Op]) -> Survey {
     clusters[ABSENT as usize].produced(None);
     let (mut ambiguous, mut impossible, mut initial_matters) = (false, false, false);
     let mut maybe_left = Vec::new();
-    for (op, place) in ops.iter().zip(0..) {
+    for (op, index) in ops.iter().zip(0..) {
         let (from, to) = match op.action {
             Action::Read(value) => {
                 impossible |= value == IMPOSSIBLE;
@@ -147,7 +147,7 @@ fn survey(values: &Values<'_>, ops: &[Op]) -> Survey {
             Action::Cas(from, to) => (Some(from), to),
         };
         if let Some(cluster) = clusters.get_mut(to as usize) {
-            cluster.produced(Some(place));
+            cluster.produced(Some(index));
             ambiguous |= cluster.producers > 1 && to != ABSENT;
         }
         if let Some(from) = from {
@@ -155,7 +155,7 @@ fn survey(values: &Values<'_>, ops: &[Op]) -> Survey {
             if op.certain() {
                 let cluster = &mut clusters[from as usize];
                 cluster.found = true;
-                cluster.consumed(place);
+                cluster.consumed(index);
             } else if (to as usize) < clusters.len() {
                 maybe_left.push(to);
             }
@@ -184,7 +184,7 @@ impl<'a, T: Copy> Around<'a, T> {
     }
 
     fn find(&mut self, inner: Span) -> Option<(Span, T)> {
-        let begun = |place: usize| self.spans[place].0.low < inner.high;
+        let begun = |index: usize| self.spans[index].0.low < inner.high;
         // In steps that double, away from the last answer, until the new one is between two bounds.
         let (mut from, mut to, mut step) = (self.hint, self.hint, 1);
         while from > 0 && !begun(from - 1) {
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn the_span_around_is_found_from_wherever_the_last_question_was() {
         let spans: Vec<(Span, u32)> =
-            (0..50).map(|place| (Span { low: 10 * place, high: 10 * place + 6 }, place)).collect();
+            (0..50).map(|index| (Span { low: 10 * index, high: 10 * index + 6 }, index)).collect();
         let mut around = Around::new(&spans);
         for number in 0..2_000_u32 {
             let high = number * 7919 % 520;

@@ -1,7 +1,7 @@
 //! The order of operations behind a key that its zones say is linearizable.
 //!
 //! Blocks that held throughout come in the order in which they held. Every other block has a moment at
-//! which all of its operations were open, and comes there; if somebody else's value held then, right after.
+//! which all of its operations were open, and comes there; if another operation's value held then, right after.
 
 use super::{
     super::{
@@ -53,20 +53,20 @@ fn moment(span: Span, forward: &[Span]) -> (u32, bool) {
 fn follow(start: Option<u32>, clusters: &[Cluster], ops: &[Op], reads: &Reads, order: &mut Vec<u32>) {
     let mut producer = start;
     loop {
-        let value = match producer.map(|place| (place, &ops[place as usize])) {
+        let value = match producer.map(|index| (index, &ops[index as usize])) {
             None => ABSENT,
-            Some((place, op)) => {
+            Some((index, op)) => {
                 order.push(op.origin);
                 let (Action::Write(to) | Action::Cas(_, to)) = op.action else {
                     unreachable!("only writes and compare-and-sets produce values")
                 };
-                if written(clusters, place, to).is_none() {
+                if written(clusters, index, to).is_none() {
                     return;
                 }
                 to
             }
         };
-        order.extend(reads.of(value).iter().map(|&place| ops[place as usize].origin));
+        order.extend(reads.of(value).iter().map(|&index| ops[index as usize].origin));
         producer = clusters[value as usize].consumer();
         if producer.is_none() {
             return;
@@ -90,9 +90,9 @@ impl Reads {
             before += std::mem::replace(end, before);
         }
         let mut reads = vec![0; before as usize];
-        for (op, place) in ops.iter().zip(0..) {
+        for (op, index) in ops.iter().zip(0..) {
             if let Some(value) = read(op) {
-                reads[ends[value] as usize] = place;
+                reads[ends[value] as usize] = index;
                 ends[value] += 1;
             }
         }

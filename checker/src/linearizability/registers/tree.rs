@@ -13,12 +13,12 @@ impl MaxTree {
         self.nodes.len() / 2
     }
 
-    pub(super) fn set(&mut self, place: u32, value: u32) {
-        let place = place as usize;
-        if place >= self.leaves() {
-            self.grow(place);
+    pub(super) fn set(&mut self, index: u32, value: u32) {
+        let index = index as usize;
+        if index >= self.leaves() {
+            self.grow(index);
         }
-        let mut node = self.leaves() + place;
+        let mut node = self.leaves() + index;
         self.nodes[node] = value;
         while node > 1 {
             node /= 2;
@@ -30,10 +30,10 @@ impl MaxTree {
         }
     }
 
-    /// The largest number in a stretch of places; 0 if it is empty.
-    pub(super) fn max(&self, places: Range<usize>) -> u32 {
-        let end = places.end.min(self.leaves());
-        let (mut from, mut to) = (places.start + self.leaves(), end + self.leaves());
+    /// The largest number in a range of indexes; 0 if it is empty.
+    pub(super) fn max(&self, indexes: Range<usize>) -> u32 {
+        let end = indexes.end.min(self.leaves());
+        let (mut from, mut to) = (indexes.start + self.leaves(), end + self.leaves());
         let mut largest = 0;
         while from < to {
             if from % 2 == 1 {
@@ -50,9 +50,9 @@ impl MaxTree {
         largest
     }
 
-    fn grow(&mut self, place: usize) {
+    fn grow(&mut self, index: usize) {
         let old = self.leaves();
-        let leaves = (place + 1).next_power_of_two().max(8);
+        let leaves = (index + 1).next_power_of_two().max(8);
         let mut nodes = vec![0; 2 * leaves];
         nodes[leaves..leaves + old].copy_from_slice(&self.nodes[old..]);
         for node in (1..leaves).rev() {
@@ -70,12 +70,12 @@ mod tests {
     fn every_stretch_knows_its_largest_number() {
         let mut tree = MaxTree::default();
         let mut list = Vec::new();
-        for place in 0..40_u32 {
-            let value = place * 7919 % 101;
-            tree.set(place, value);
+        for index in 0..40_u32 {
+            let value = index * 7919 % 101;
+            tree.set(index, value);
             list.push(value);
-            tree.set(place / 2, place);
-            list[place as usize / 2] = place;
+            tree.set(index / 2, index);
+            list[index as usize / 2] = index;
             for from in 0..list.len() {
                 for to in from..=list.len() {
                     assert_eq!(tree.max(from..to), list[from..to].iter().copied().max().unwrap_or(0));

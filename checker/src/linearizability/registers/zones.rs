@@ -11,7 +11,7 @@ use super::{
         object::{Action, Op},
         values::{ABSENT, Values},
     },
-    Around, Cluster, NOBODY, START, Span, Survey, disjoint, survey,
+    Around, Cluster, NO_INDEX, START, Span, Survey, disjoint, survey,
 };
 
 /// Whether the operations of one key, in order of invocation, are linearizable; none where the method does
@@ -28,10 +28,10 @@ pub(super) fn applicable(values: &Values<'_>, ops: &[Op]) -> Option<Survey> {
     }
     let mut survey = survey(values, ops);
     if !survey.initial_matters {
-        // Nobody looks for it, so deletes are like any other write of an unobserved value.
+        // No operation looks for it, so deletes are like any other write of an unobserved value.
         let initial = &mut survey.clusters[ABSENT as usize];
         initial.producers = 1;
-        initial.producer = NOBODY;
+        initial.producer = NO_INDEX;
     }
     let ambiguous = survey.ambiguous || survey.clusters[ABSENT as usize].producers > 1;
     (!ambiguous).then_some(survey)
@@ -62,14 +62,14 @@ fn linearizable(survey: &mut Survey, ops: &[Op]) -> bool {
 /// if one of them contradicts itself.
 pub(super) fn blocks(clusters: &[Cluster], ops: &[Op], mut each: impl FnMut(Option<u32>, Span)) -> bool {
     let mut chained = 0;
-    let mut place = |start: Option<u32>, block: Option<Block>| {
+    let mut index = |start: Option<u32>, block: Option<Block>| {
         let Some(block) = block else { return false };
         chained += block.chained;
         each(start, block.span);
         true
     };
     let initial = Span { low: START, high: START };
-    if !place(None, Block::follow(initial, Some(&clusters[ABSENT as usize]), clusters, ops)) {
+    if !index(None, Block::follow(initial, Some(&clusters[ABSENT as usize]), clusters, ops)) {
         return false;
     }
     for (op, start) in ops.iter().zip(0..) {
@@ -78,7 +78,7 @@ pub(super) fn blocks(clusters: &[Cluster], ops: &[Op], mut each: impl FnMut(Opti
         if !op.certain() && !cluster.is_some_and(|cluster| cluster.found) {
             continue;
         }
-        if !place(Some(start), Block::follow(Span::of(op), cluster, clusters, ops)) {
+        if !index(Some(start), Block::follow(Span::of(op), cluster, clusters, ops)) {
             return false;
         }
     }
@@ -87,9 +87,9 @@ pub(super) fn blocks(clusters: &[Cluster], ops: &[Op], mut each: impl FnMut(Opti
     chained == happened
 }
 
-/// The cluster of the value that the operation at this place left, if somebody looks for it.
-pub(super) fn written(clusters: &[Cluster], place: u32, value: u32) -> Option<&Cluster> {
-    clusters.get(value as usize).filter(|cluster| cluster.producer == place)
+/// The cluster of the value that the operation at this index left, if an operation looks for it.
+pub(super) fn written(clusters: &[Cluster], index: u32, value: u32) -> Option<&Cluster> {
+    clusters.get(value as usize).filter(|cluster| cluster.producer == index)
 }
 
 /// Finds out which compare-and-sets of unknown outcome happened: those whose new value was found, by an

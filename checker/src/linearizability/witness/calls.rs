@@ -1,25 +1,20 @@
 //! Makes a witness for an object of any kind out of a call that cannot complete.
 
 use super::super::{
-    Limits, Pending, Witness,
+    Pending, Witness,
     call::Call,
     depth_first::{Ahead, Found, Hope, Stuck, Subject, search},
     judge::{impossible, until},
 };
-use super::{LOOKS, words};
+use super::words;
+use crate::limits::{Limits, Trials};
 use history::Operation;
 use rustc_hash::FxHashSet;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Configurations a search for it may hold; a part that needs more is not worth its smallness.
-const CONFIGURATIONS: usize = 300_000;
-/// Checks made at most, and calls looked at in all of them together.
-const CHECKS: usize = 2_000;
-const CALLS: usize = 8_000_000;
 /// States named before "and N more".
 const STATES_NAMED: usize = 8;
 
-/// Explains why the call that completed at a moment, given with its place in the operations, cannot have:
+/// Explains why the call that completed at a moment, given with its index in the operations, cannot have:
 /// the earliest of its kind among the calls of a key.
 pub(in super::super) fn explain_calls<S: Subject>(
     operations: &[Operation],
@@ -29,11 +24,8 @@ pub(in super::super) fn explain_calls<S: Subject>(
     (completed, origin): (u32, u32),
     limits: &Limits<'_>,
 ) -> Witness {
-    let looks = AtomicU32::new(0);
-    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS || (limits.stop)();
-    let limits = Limits { stop: &stop, configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
     let prefix = until(subject, calls, completed);
-    let mut shrinker = Shrinker { subject, limits, checks: CHECKS, calls: CALLS };
+    let mut shrinker = Shrinker { subject, limits, trials: Trials::new() };
     let alone = subject.loosens();
     let (part, stuck) = if alone {
         let part = shrinker.without_groups(prefix.clone());
@@ -45,7 +37,7 @@ pub(in super::super) fn explain_calls<S: Subject>(
         (shrinker.latest(&prefix), shrinker.stuck(&prefix))
     };
     let core = restored(&part, &prefix);
-    let told = Told { operations, key, alone };
+    let explanation = Explanation { operations, key, alone };
     let (blamed, pending, values) = match &stuck {
         Some((calls, stuck)) => (calls[stuck.call].origin, pending(calls, stuck), stuck.states.clone()),
         // Time may be up by now. The verdict stands; only its explanation is shorter.
@@ -54,12 +46,12 @@ pub(in super::super) fn explain_calls<S: Subject>(
     let mut part: Vec<usize> = core.iter().map(|call| call.origin as usize).collect();
     if !part.contains(&(blamed as usize)) {
         part.push(blamed as usize);
-        part.sort_by_key(|&place| operations[place].invoked);
+        part.sort_by_key(|&index| operations[index].invoked);
     }
     Witness {
         key: key.map(str::to_owned),
         operation: blamed as usize,
-        summary: told.summary(blamed as usize, part.len(), &values),
+        summary: explanation.summary(blamed as usize, part.len(), &values),
         operations: part,
         values,
         pending,
@@ -75,29 +67,19 @@ fn restored<A: Clone>(part: &[Call<A>], whole: &[Call<A>]) -> Vec<Call<A>> {
 
 struct Shrinker<'a, S: Subject> {
     subject: &'a S,
-    limits: Limits<'a>,
-    checks: usize,
-    calls: usize,
+    limits: &'a Limits<'a>,
+    trials: Trials,
 }
 
 impl<S: Subject> Shrinker<'_, S> {
-    fn spent(&self) -> bool {
-        self.checks == 0 || self.calls == 0
-    }
-
     /// Whether a part is still impossible, as far as the budget can tell.
     fn impossible(&mut self, part: &[Call<S::Action>]) -> bool {
-        if self.spent() {
-            return false;
-        }
-        self.checks -= 1;
-        self.calls = self.calls.saturating_sub(part.len());
-        impossible(self.subject, part, &self.limits)
+        self.trials.take(part.len()) && impossible(self.subject, part, self.limits)
     }
 
     /// Where the search gets stuck, with the calls it searched.
     fn stuck(&self, calls: &[Call<S::Action>]) -> Option<(Vec<Call<S::Action>>, Stuck)> {
-        match search(self.subject, calls, &self.limits, Ahead::No) {
+        match search(self.subject, calls, self.limits, Ahead::No) {
             Found::Stuck(stuck) => Some((calls.to_vec(), stuck)),
             Found::Linearizable | Found::Unknown { .. } => None,
         }
@@ -116,7 +98,7 @@ impl<S: Subject> Shrinker<'_, S> {
         loop {
             let before = groups.len();
             let mut end = groups.len();
-            while end > 0 && !self.spent() {
+            while end > 0 && !self.trials.spent() {
                 let start = end.saturating_sub(chunk);
                 let chosen: FxHashSet<u32> = groups[start..end].iter().copied().collect();
                 let mut rest = part.clone();
@@ -132,7 +114,7 @@ impl<S: Subject> Shrinker<'_, S> {
             }
             if chunk > 1 {
                 chunk = chunk.div_ceil(2);
-            } else if groups.len() == before || self.spent() {
+            } else if groups.len() == before || self.trials.spent() {
                 return part;
             }
         }
@@ -147,7 +129,7 @@ impl<S: Subject> Shrinker<'_, S> {
         loop {
             let before = certain.len();
             let mut end = certain.len();
-            while end > 0 && !self.spent() {
+            while end > 0 && !self.trials.spent() {
                 let start = end.saturating_sub(chunk);
                 let chosen: FxHashSet<u32> = certain[start..end].iter().copied().collect();
                 let mut looser = part.clone();
@@ -163,7 +145,7 @@ impl<S: Subject> Shrinker<'_, S> {
             }
             if chunk > 1 {
                 chunk = chunk.div_ceil(2);
-            } else if certain.len() == before || self.spent() {
+            } else if certain.len() == before || self.trials.spent() {
                 return part;
             }
         }
@@ -209,14 +191,14 @@ impl<S: Subject> Shrinker<'_, S> {
 }
 
 /// Says it in words.
-struct Told<'a> {
+struct Explanation<'a> {
     operations: &'a [Operation],
     key: Option<&'a str>,
     /// Whether the part proves the whole impossible without anything before it.
     alone: bool,
 }
 
-impl Told<'_> {
+impl Explanation<'_> {
     fn summary(&self, blamed: usize, part: usize, states: &[String]) -> String {
         let key = self.key.map_or_else(String::new, |key| format!("On key {key}, "));
         let operation = words::named(&self.operations[blamed]);

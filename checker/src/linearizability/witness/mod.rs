@@ -7,21 +7,16 @@ mod words;
 pub(super) use calls::explain_calls;
 
 use super::{
-    Limits, Pending, Witness,
+    Pending, Witness,
     frontier::{Found, Stuck, search},
     method::until,
     object::Op,
     values::Values,
 };
+use crate::limits::Limits;
 use history::Operation;
 use rustc_hash::FxHashSet;
-use std::sync::atomic::{AtomicU32, Ordering};
 use words::Words;
-
-/// Looks at the deadline, every thousand steps or so, that a witness may take: a few seconds.
-const LOOKS: u32 = 2_000;
-/// Configurations a search for it may hold; a part that needs more is not worth its smallness.
-const CONFIGURATIONS: usize = 5_000;
 
 /// Explains why the operation `last` of a key, the earliest of its kind, cannot complete. All values written
 /// must have names.
@@ -33,10 +28,6 @@ pub(super) fn explain(
     last: &Op,
     limits: &Limits<'_>,
 ) -> Witness {
-    let looks = AtomicU32::new(0);
-    let stop = || looks.fetch_add(1, Ordering::Relaxed) >= LOOKS || (limits.stop)();
-    let limits =
-        &Limits { stop: &stop, configurations: CONFIGURATIONS.min(limits.configurations), ..*limits };
     let prefix = until(ops, last.completed);
     let core = restored(&shrink::shrink(values, prefix.clone(), limits), &prefix);
     let mut partial = false;

@@ -1,21 +1,18 @@
 //! Looks for the smallest part of an impossible history that is still impossible.
 //!
 //! Every step only loosens the history: an observation is forgotten, a completed update becomes one that
-//! may or may not have happened, an update that may have happened and helps nobody goes. Whatever was
+//! may or may not have happened, an update that may have happened and helps no operation goes. Whatever was
 //! linearizable stays linearizable, so what is left proves the whole history impossible.
 
 use super::super::{
-    Limits,
     frontier::drop_useless,
     method,
     object::{Action, NEVER, Op},
     values::Values,
 };
+use crate::limits::{Limits, Trials};
 use rustc_hash::FxHashSet;
 
-/// Checks made at most, and operations looked at in all of them together.
-const CHECKS: usize = 2_000;
-const OPERATIONS: usize = 8_000_000;
 /// The first guess at how many of the latest operations are to blame.
 const FIRST_WINDOW: usize = 8;
 
@@ -37,15 +34,14 @@ fn left(op: &Op) -> Option<u32> {
 
 struct Shrinker<'a> {
     values: &'a Values<'a>,
-    limits: Limits<'a>,
-    checks: usize,
-    operations: usize,
+    limits: &'a Limits<'a>,
+    trials: Trials,
 }
 
 /// A part of `ops` that is impossible by itself, in order of invocation. `ops` must be impossible; `limits`
 /// are for all the work together.
 pub(super) fn shrink(values: &Values<'_>, ops: Vec<Op>, limits: &Limits<'_>) -> Vec<Op> {
-    let mut shrinker = Shrinker { values, limits: *limits, checks: CHECKS, operations: OPERATIONS };
+    let mut shrinker = Shrinker { values, limits, trials: Trials::new() };
     let mut core = shrinker.latest(ops);
     let mut chunk = core.len().div_ceil(2).max(1);
     loop {
@@ -53,25 +49,16 @@ pub(super) fn shrink(values: &Values<'_>, ops: Vec<Op>, limits: &Limits<'_>) -> 
         core = shrinker.without_chunks(core, chunk);
         if chunk > 1 {
             chunk = chunk.div_ceil(2);
-        } else if core.len() == before || shrinker.spent() {
+        } else if core.len() == before || shrinker.trials.spent() {
             return core;
         }
     }
 }
 
 impl Shrinker<'_> {
-    fn spent(&self) -> bool {
-        self.checks == 0 || self.operations == 0
-    }
-
     /// Whether a loosened history is still impossible, as far as the budget can tell.
     fn impossible(&mut self, ops: &[Op]) -> bool {
-        if self.spent() {
-            return false;
-        }
-        self.checks -= 1;
-        self.operations = self.operations.saturating_sub(ops.len());
-        method::impossible(self.values, ops, &self.limits)
+        self.trials.take(ops.len()) && method::impossible(self.values, ops, self.limits)
     }
 
     /// The latest few operations to complete, with what is needed of the others. Of observations the last
@@ -104,7 +91,7 @@ impl Shrinker<'_> {
     fn without_chunks(&mut self, mut core: Vec<Op>, chunk: usize) -> Vec<Op> {
         // From the end: what is old is most often needed only through what is young.
         let mut end = core.len();
-        while end > 0 && !self.spent() {
+        while end > 0 && !self.trials.spent() {
             let start = end.saturating_sub(chunk);
             let chosen: FxHashSet<u32> =
                 core[start..end].iter().filter(|op| op.certain()).map(|op| op.origin).collect();

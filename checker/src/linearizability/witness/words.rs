@@ -99,12 +99,12 @@ impl Words<'_> {
 
     /// The whole story.
     pub(super) fn summary(&self, last: &Op, part: usize, stuck: Option<&Stuck>) -> String {
-        let place = self.key.map_or_else(String::new, |key| format!("On key {key}, "));
+        let index = self.key.map_or_else(String::new, |key| format!("On key {key}, "));
         let order = match part {
             1 => "nothing in the history before it explains that".to_owned(),
             part => format!("no order of the {part} operations of the witness explains that"),
         };
-        let mut story = format!("{place}{} cannot have happened as it did: {order}.", self.name(last));
+        let mut story = format!("{index}{} cannot have happened as it did: {order}.", self.name(last));
         if let Some(stuck) = stuck {
             let of = if self.partial { ", by the operations of the witness alone" } else { "" };
             story = format!("{story} Possible values when it completed{of}: {}.", self.list(&stuck.values));

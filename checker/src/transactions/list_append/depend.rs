@@ -20,16 +20,16 @@ pub(super) fn graph(lists: &Lists<'_>) -> Graph {
         reads_of_forks(lists, &mut graph, *key, branches);
     }
     for txn in lists.transactions.committed() {
-        for place in lists.steps(txn) {
-            let step = &lists.transactions.steps[place];
+        for index in lists.steps(txn) {
+            let step = &lists.transactions.steps[index];
             if !matches!(step.access, Access::Read(_)) || lists.transactions.unclear(step.key) {
                 continue;
             }
-            if let Some(seen) = lists.last_foreign(txn, place, |element| lists.is_live(lists.writer(element)))
+            if let Some(seen) = lists.last_foreign(txn, index, |element| lists.is_live(lists.writer(element)))
             {
                 graph.edge(lists.writer(seen), txn, kind::WR, seen);
             }
-            missed_writes(lists, &mut graph, &mut tails, txn, place);
+            missed_writes(lists, &mut graph, &mut tails, txn, index);
         }
     }
     time::add(&mut graph, &lists.transactions, &lists.live);
@@ -41,14 +41,14 @@ struct Tails {
     /// By key: each writer once, with its first such append.
     appends: Vec<Vec<(u32, u32)>>,
     fans: Vec<Fan>,
-    /// By element: its writer's place in the tail.
-    place: Vec<u32>,
+    /// By element: its writer's index in the tail.
+    index: Vec<u32>,
 }
 
 impl Tails {
     fn new(lists: &Lists<'_>) -> Self {
         let mut appends: Vec<Vec<(u32, u32)>> = vec![Vec::new(); lists.order.len()];
-        let mut places = vec![NONE; lists.position.len()];
+        let mut indexes = vec![NONE; lists.position.len()];
         for txn in (0..small(lists.live.len())).filter(|txn| lists.is_live(*txn)) {
             for step in lists.transactions.steps_of(txn) {
                 let Access::Write(element) = step.access else { continue };
@@ -60,19 +60,19 @@ impl Tails {
                 if tail.last().is_none_or(|(last, _)| *last != txn) {
                     tail.push((txn, element));
                 }
-                places[element as usize] = small(tail.len() - 1);
+                indexes[element as usize] = small(tail.len() - 1);
             }
         }
         let fans = appends.iter().map(|tail| Fan::new(tail.iter().map(|(writer, _)| *writer).collect()));
-        Self { fans: fans.collect(), appends, place: places }
+        Self { fans: fans.collect(), appends, index: indexes }
     }
 
-    /// The places of a transaction in a key's tail.
-    fn places_of(&self, lists: &Lists<'_>, txn: u32, key: u32) -> Option<usize> {
+    /// The indexes of a transaction in a key's tail.
+    fn indexes_of(&self, lists: &Lists<'_>, txn: u32, key: u32) -> Option<usize> {
         lists.transactions.steps_of(txn).iter().find_map(|step| match step.access {
             Access::Write(element) if step.key == key => {
-                let place = self.place[element as usize];
-                (place != NONE).then_some(place as usize)
+                let index = self.index[element as usize];
+                (index != NONE).then_some(index as usize)
             }
             Access::Write(_) | Access::Read(_) => None,
         })
@@ -127,10 +127,10 @@ fn writes_after_writes(lists: &Lists<'_>, graph: &mut Builder, key: usize, tail:
 
 /// Leads from a read to the writers of what came next. What the reader or the writer of the version read
 /// appended itself says nothing: the first is in its `ww` edges, the second is an intermediate read.
-fn missed_writes(lists: &Lists<'_>, graph: &mut Builder, tails: &mut Tails, reader: u32, place: usize) {
-    let key = lists.transactions.steps[place].key;
+fn missed_writes(lists: &Lists<'_>, graph: &mut Builder, tails: &mut Tails, reader: u32, index: usize) {
+    let key = lists.transactions.steps[index].key;
     let order = &lists.order[key as usize];
-    let version = lists.version[place] as usize;
+    let version = lists.version[index] as usize;
     let Some((seen, later)) = order.split_at_checked(version) else { return };
     let seen_from = seen.last().map_or(NONE, |element| lists.writer(*element));
     if seen_from == reader {
@@ -144,8 +144,8 @@ fn missed_writes(lists: &Lists<'_>, graph: &mut Builder, tails: &mut Tails, read
         Some(writer) if writer == reader => {}
         Some(writer) => graph.edge(reader, writer, kind::RW, key),
         None => {
-            let own = tails.places_of(lists, reader, key);
-            let seen = if seen_from == NONE { None } else { tails.places_of(lists, seen_from, key) };
+            let own = tails.indexes_of(lists, reader, key);
+            let seen = if seen_from == NONE { None } else { tails.indexes_of(lists, seen_from, key) };
             let mut except: Vec<usize> = own.into_iter().chain(seen).collect();
             let fan = &mut tails.fans[key as usize];
             let all = 0..fan.len();

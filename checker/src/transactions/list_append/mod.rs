@@ -12,6 +12,7 @@ use super::cycles;
 use super::findings::Findings;
 use super::parse::{Access, NONE, Transactions};
 use super::rw_register;
+use crate::limits::Limits;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -34,24 +35,24 @@ struct Lists<'a> {
 
 /// Finds what is wrong; false if time was up before the end. With it comes why the answer is open, if it is.
 ///
-/// What decides serializability does not depend on the order of appends that nobody read: a read that missed
+/// What decides serializability does not depend on the order of appends that no read saw: a read that missed
 /// them all says as much of each. Snapshot isolation forbids only cycles in which such reads stand apart.
 pub(super) fn check(
     transactions: Transactions<'_>,
     model: Consistency,
     findings: &mut Findings,
-    stop: &(dyn Fn() -> bool + Sync),
+    limits: &Limits<'_>,
 ) -> (bool, Option<String>) {
     let lists = order::establish(transactions, findings);
-    if stop() {
+    if limits.stopped() {
         return (false, None);
     }
     within::look(&lists, findings);
-    if stop() {
+    if limits.stopped() {
         return (false, None);
     }
     let graph = depend::graph(&lists);
-    let finished = cycles::find(&graph, stop, &mut |name, edges| {
+    let finished = cycles::find(&graph, limits, &mut |name, edges| {
         findings.add_cycle(&lists.transactions, name, edges, &|edge, from, to| {
             words::because(&lists, edge, from, to)
         });
@@ -63,7 +64,7 @@ pub(super) fn check(
         && !findings.excluded.contains(model)
         && let Some(registers) = registers::registers(lists)
     {
-        open = rw_register::prove(&registers, model, findings, stop);
+        open = rw_register::prove(&registers, model, findings, limits);
     }
     (finished, open)
 }
@@ -82,7 +83,7 @@ impl<'a> Lists<'a> {
         txn != NONE && self.live[txn as usize]
     }
 
-    /// The last element a read saw that somebody else wrote, and `counts` accepts.
+    /// The last element a read saw that another transaction wrote, and `counts` accepts.
     fn last_foreign(&self, reader: u32, step: usize, counts: impl Fn(u32) -> bool) -> Option<u32> {
         let at = &self.transactions.steps[step];
         let Access::Read(value) = at.access else { return None };

@@ -177,8 +177,8 @@ impl<'a> Examiner<'_, 'a> {
             if self.lists.transactions.fate(txn) != Fate::Committed {
                 continue;
             }
-            for place in self.lists.steps(txn) {
-                let step = self.lists.transactions.steps[place];
+            for index in self.lists.steps(txn) {
+                let step = self.lists.transactions.steps[index];
                 let Access::Read(value) = step.access else { continue };
                 if self.lists.transactions.unclear(step.key) {
                     continue;
@@ -186,7 +186,7 @@ impl<'a> Examiner<'_, 'a> {
                 let list = list(value);
                 let (whole, by) = longest[step.key as usize];
                 if *list == whole[..list.len()] {
-                    self.lists.version[place] = small(list.len());
+                    self.lists.version[index] = small(list.len());
                     continue;
                 }
                 let agree = list.iter().zip(whole).take_while(|(one, other)| one == other).count();

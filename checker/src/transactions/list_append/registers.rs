@@ -12,12 +12,12 @@ pub(super) fn registers(lists: Lists<'_>) -> Option<Registers<'_>> {
     let mut touched: FxHashSet<u32> = FxHashSet::default();
     for txn in (0..small(lists.live.len())).filter(|txn| lists.is_live(*txn)) {
         touched.clear();
-        for place in lists.steps(txn) {
-            let step = &lists.transactions.steps[place];
+        for index in lists.steps(txn) {
+            let step = &lists.transactions.steps[index];
             let committed = lists.transactions.fate(txn) == Fate::Committed;
             let found = match step.access {
                 Access::Read(_) if !committed => continue,
-                Access::Read(_) => Some(lists.version[place]),
+                Access::Read(_) => Some(lists.version[index]),
                 Access::Write(element) => Some(lists.position[element as usize]).filter(|at| *at != NONE),
             };
             if !touched.insert(step.key) {

@@ -32,8 +32,8 @@ pub(super) fn look(lists: &Lists<'_>, findings: &mut Findings) {
         updates: Updates::new(lists),
     };
     for txn in lists.transactions.committed() {
-        for place in lists.steps(txn) {
-            let step = &lists.transactions.steps[place];
+        for index in lists.steps(txn) {
+            let step = &lists.transactions.steps[index];
             if lists.transactions.unclear(step.key) {
                 continue;
             }
@@ -49,7 +49,7 @@ pub(super) fn look(lists: &Lists<'_>, findings: &mut Findings) {
                 };
             }
             match step.access {
-                Access::Read(value) => inspector.read(txn, place, list(value), fresh),
+                Access::Read(value) => inspector.read(txn, index, list(value), fresh),
                 Access::Write(element) => inspector.append(txn, step.key, element),
             }
         }
@@ -65,10 +65,10 @@ struct Inspector<'l, 'a> {
 }
 
 impl<'a> Inspector<'_, 'a> {
-    fn read(&mut self, txn: u32, place: usize, list: &'a [Value], fresh: bool) {
+    fn read(&mut self, txn: u32, index: usize, list: &'a [Value], fresh: bool) {
         let lists = self.lists;
         let transactions = &lists.transactions;
-        let key = transactions.steps[place].key;
+        let key = transactions.steps[index].key;
         let known = &mut self.known[key as usize];
         if !fresh && !fits(lists, known, list) {
             self.findings.add(transactions, Name::Internal, || {
@@ -85,14 +85,14 @@ impl<'a> Inspector<'_, 'a> {
         }
         known.own.clear();
         known.read = Some(list);
-        let version = lists.version[place];
+        let version = lists.version[index];
         if version != NONE {
             known.seen = known.seen.max(version);
         }
         if fresh {
             known.first = version;
         }
-        let end = lists.last_foreign(txn, place, |_| true);
+        let end = lists.last_foreign(txn, index, |_| true);
         let Some(end) = end.filter(|end| !transactions.elements[*end as usize].last) else { return };
         let writer = lists.writer(end);
         if transactions.fate(writer) != Fate::Failed {

@@ -64,10 +64,10 @@ fn missed(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     let mut written: Vec<u32> = own(lists, edge.to, key).collect();
     written.sort_by_key(|element| lists.position[*element as usize]);
     let order = lists.order[key as usize].len();
-    let read = lists.steps(edge.from).find_map(|place| {
-        let step = &lists.transactions.steps[place];
+    let read = lists.steps(edge.from).find_map(|step_index| {
+        let step = &lists.transactions.steps[step_index];
         let Access::Read(value) = step.access else { return None };
-        let version = lists.version[place];
+        let version = lists.version[step_index];
         if step.key != key || version as usize > order {
             return None;
         }

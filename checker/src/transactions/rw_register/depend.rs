@@ -65,9 +65,9 @@ fn times(registers: &Registers<'_>) -> Times {
         let latest = &mut times.latest[element as usize];
         *latest = txn.invoked.max(*latest);
     };
-    for (place, element) in (0..).zip(&transactions.elements) {
+    for (index, element) in (0..).zip(&transactions.elements) {
         if registers.is_live(element.writer) {
-            note(place, element.writer);
+            note(index, element.writer);
         }
     }
     for seen in registers.seen.iter().filter(|seen| seen.version != NONE) {
@@ -84,9 +84,9 @@ struct Keys {
     by_time: Vec<Fan>,
     /// By key: those moments.
     moments: Vec<Vec<usize>>,
-    /// By element: its places in the two.
-    places: Vec<(u32, u32)>,
-    /// By element: the places in `by_version` of the writers that follow it.
+    /// By element: its indexes in the two.
+    indexes: Vec<(u32, u32)>,
+    /// By element: the indexes in `by_version` of the writers that follow it.
     group: Vec<Range<usize>>,
 }
 
@@ -99,20 +99,20 @@ impl Keys {
             .filter(|(_, element)| {
                 element.last && registers.is_live(element.writer) && !transactions.unclear(element.key)
             })
-            .map(|(place, _)| place)
+            .map(|(index, _)| index)
             .collect();
         let mut this = Self {
             by_version: Vec::with_capacity(keys),
             by_time: Vec::with_capacity(keys),
             moments: vec![Vec::new(); keys],
-            places: vec![(NONE, NONE); transactions.elements.len()],
+            indexes: vec![(NONE, NONE); transactions.elements.len()],
             group: vec![0..0; transactions.elements.len()],
         };
         let mut writers: Vec<Vec<u32>> = vec![Vec::new(); keys];
         finals.sort_by_key(|element| registers.follows[*element as usize]);
         for element in &finals {
             let of_key = &mut writers[transactions.elements[*element as usize].key as usize];
-            this.places[*element as usize].0 = small(of_key.len());
+            this.indexes[*element as usize].0 = small(of_key.len());
             let follows = registers.follows[*element as usize];
             if follows != NONE {
                 let group = &mut this.group[follows as usize];
@@ -127,7 +127,7 @@ impl Keys {
         finals.sort_by_key(|element| times.latest[*element as usize]);
         for element in &finals {
             let key = transactions.elements[*element as usize].key as usize;
-            this.places[*element as usize].1 = small(writers[key].len());
+            this.indexes[*element as usize].1 = small(writers[key].len());
             this.moments[key].push(times.latest[*element as usize]);
             writers[key].push(transactions.writer(*element));
         }
@@ -142,7 +142,7 @@ impl Keys {
         seen: &Seen,
         range: Range<usize>,
     ) {
-        let own = own_write(registers, seen).map(|element| self.places[element as usize].0 as usize);
+        let own = own_write(registers, seen).map(|element| self.indexes[element as usize].0 as usize);
         let fan = &mut self.by_version[seen.key as usize];
         fan.point(graph, (seen.txn, kind::RW, seen.key), range, &mut own.into_iter().collect::<Vec<_>>());
     }
@@ -150,7 +150,8 @@ impl Keys {
     fn missed_in_time(&mut self, registers: &Registers<'_>, graph: &mut Builder, seen: &Seen, times: &Times) {
         let own = own_write(registers, seen);
         let except = own.into_iter().chain([seen.version]);
-        let mut except: Vec<usize> = except.map(|element| self.places[element as usize].1 as usize).collect();
+        let mut except: Vec<usize> =
+            except.map(|element| self.indexes[element as usize].1 as usize).collect();
         let written = times.earliest[seen.version as usize];
         let moments = &self.moments[seen.key as usize];
         let later = moments.partition_point(|moment| *moment <= written)..moments.len();

@@ -1,9 +1,9 @@
 //! Transactions that write and read single values: the order of the writes shows only in part.
 
 mod depend;
-mod forced;
+mod precedence;
 mod prove;
-mod serial;
+mod serialization_search;
 mod versions;
 mod words;
 
@@ -13,6 +13,7 @@ use super::consistency::Consistency;
 use super::cycles;
 use super::findings::Findings;
 use super::parse::{NONE, Transactions};
+use crate::limits::Limits;
 
 /// A transaction's first access to a key, if that was a read.
 #[derive(Debug, Clone, Copy)]
@@ -40,21 +41,21 @@ pub(super) fn check(
     transactions: Transactions<'_>,
     model: Consistency,
     findings: &mut Findings,
-    stop: &(dyn Fn() -> bool + Sync),
+    limits: &Limits<'_>,
 ) -> (bool, Option<String>) {
     let registers = versions::read(transactions, findings);
-    if stop() {
+    if limits.stopped() {
         return (false, None);
     }
     let (graph, times) = depend::graph(&registers);
-    let finished = cycles::find(&graph, stop, &mut |name, edges| {
+    let finished = cycles::find(&graph, limits, &mut |name, edges| {
         findings.add_cycle(&registers.transactions, name, edges, &|edge, from, to| {
             words::because(&registers, &times, edge, from, to)
         });
     });
     let mut open = registers.transactions.ambiguity();
     if finished && open.is_none() && !findings.excluded.contains(model) {
-        open = prove(&registers, model, findings, stop);
+        open = prove(&registers, model, findings, limits);
     }
     (finished, open)
 }

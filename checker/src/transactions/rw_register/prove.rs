@@ -9,17 +9,18 @@ use super::super::consistency::Consistency;
 use super::super::findings::Findings;
 use super::super::parse::{NONE, small};
 use super::Registers;
-use super::forced::{self, Forced};
-use super::serial::{self, Outcome, Wanted};
+use super::precedence::{self, Precedence};
+use super::serialization_search::{self, Outcome, Wanted};
+use crate::limits::Limits;
 
-/// Histories of at most so many transactions are cut down to those that contradict each other.
+/// The most transactions of a history that is cut down to those that contradict each other.
 const CUT_DOWN: usize = 400;
-/// So many transactions are looked at before what must come first is found out, and so many for each of them.
+/// Transactions looked at before the precedence is computed: at first, and for each transaction.
 const FIRST_LOOKS: u64 = 200_000;
 const LOOKS_EACH: u64 = 50;
-/// So many are looked at after that, in the end.
+/// Transactions looked at in the last attempt.
 const LOOKS: u64 = 20_000_000;
-/// So often writers are tried in another order before the end: an early mistake may show late.
+/// Attempts with the writers in another order: an early mistake may show late.
 const ATTEMPTS: u32 = 40;
 
 /// Adds what is wrong; says why it remains open, if it does.
@@ -27,13 +28,13 @@ pub(in super::super) fn prove(
     registers: &Registers<'_>,
     model: Consistency,
     findings: &mut Findings,
-    stop: &(dyn Fn() -> bool + Sync),
+    limits: &Limits<'_>,
 ) -> Option<String> {
     let (means, order) = (model.means()?, model.order());
-    match decide(registers, means, order, &|_| true, stop) {
+    match decide(registers, means, order, &|_| true, limits) {
         Outcome::Found => None,
         Outcome::Impossible => {
-            let txns = core(registers, means, order, stop);
+            let txns = core(registers, means, order, limits);
             findings.add(&registers.transactions, Name::NoOrder(means, order), || {
                 let count = txns.len();
                 let respects = match order {
@@ -63,28 +64,29 @@ fn decide(
     means: Means,
     order: Order,
     among: &dyn Fn(u32) -> bool,
-    stop: &(dyn Fn() -> bool + Sync),
+    limits: &Limits<'_>,
 ) -> Outcome {
     let looks = FIRST_LOOKS + LOOKS_EACH * registers.live.len() as u64;
     let snapshots = means == Means::Snapshots;
     let wanted = Wanted { order, snapshots, among, pairs: &[], attempt: 0, looks };
-    let outcome = serial::search(registers, &wanted, stop);
-    if outcome != Outcome::GaveUp || stop() {
+    let outcome = serialization_search::search(registers, &wanted, limits);
+    if outcome != Outcome::GaveUp || limits.stopped() {
         return outcome;
     }
-    let pairs = match forced::find(registers, means, order, among, stop) {
-        Forced::Circle => return Outcome::Impossible,
-        Forced::Unknown => Vec::new(),
-        Forced::Pairs(pairs) => pairs,
+    let pairs = match precedence::find(registers, means, order, among, limits) {
+        Precedence::Cycle => return Outcome::Impossible,
+        Precedence::Unknown => Vec::new(),
+        Precedence::Pairs(pairs) => pairs,
     };
     let attempts = (0..ATTEMPTS).map(|attempt| Wanted { pairs: &pairs, attempt, ..wanted });
     let last = Wanted { pairs: &pairs, looks: LOOKS, ..wanted };
-    let mut outcomes = attempts.chain([last]).map(|wanted| serial::search(registers, &wanted, stop));
-    outcomes.find(|outcome| *outcome != Outcome::GaveUp || stop()).unwrap_or(Outcome::GaveUp)
+    let mut outcomes =
+        attempts.chain([last]).map(|wanted| serialization_search::search(registers, &wanted, limits));
+    outcomes.find(|outcome| *outcome != Outcome::GaveUp || limits.stopped()).unwrap_or(Outcome::GaveUp)
 }
 
 /// The transactions that contradict each other, in a small history; all in a large one.
-fn core(registers: &Registers<'_>, means: Means, order: Order, stop: &(dyn Fn() -> bool + Sync)) -> Vec<u32> {
+fn core(registers: &Registers<'_>, means: Means, order: Order, limits: &Limits<'_>) -> Vec<u32> {
     let mut kept = registers.live.clone();
     let live = || (0..small(registers.live.len())).filter(|txn| registers.is_live(*txn));
     let mut shorter = live().count() <= CUT_DOWN;
@@ -94,7 +96,7 @@ fn core(registers: &Registers<'_>, means: Means, order: Order, stop: &(dyn Fn() 
                 continue;
             }
             kept[txn as usize] = false;
-            let outcome = decide(registers, means, order, &|txn| kept[txn as usize], stop);
+            let outcome = decide(registers, means, order, &|txn| kept[txn as usize], limits);
             kept[txn as usize] = outcome != Outcome::Impossible;
             shorter |= !kept[txn as usize];
         }

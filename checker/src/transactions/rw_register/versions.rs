@@ -22,9 +22,9 @@ struct Known {
 /// Reads every transaction that committed.
 pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) -> Registers<'a> {
     let elements = transactions.elements.len();
-    let nobody = Known { owner: NONE, version: NONE, began_by_reading: false, first: NONE, updated: false };
+    let unknown = Known { owner: NONE, version: NONE, began_by_reading: false, first: NONE, updated: false };
     let mut reader = Reader {
-        known: vec![nobody; transactions.keys.len()],
+        known: vec![unknown; transactions.keys.len()],
         first_update: vec![NONE; elements],
         first_update_of_null: vec![NONE; transactions.keys.len()],
         more_updates: FxHashMap::default(),
@@ -42,8 +42,8 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
         if reader.registers.transactions.fate(txn) != Fate::Committed {
             continue;
         }
-        for place in reader.registers.transactions.txns[txn as usize].steps.clone() {
-            let step = reader.registers.transactions.steps[place];
+        for index in reader.registers.transactions.txns[txn as usize].steps.clone() {
+            let step = reader.registers.transactions.steps[index];
             if reader.registers.transactions.unclear(step.key) {
                 continue;
             }
@@ -100,7 +100,7 @@ impl<'a> Reader<'_, 'a> {
 
     /// Reports what is wrong with having read a version. The writer of a version that was read happened.
     fn examine(&mut self, txn: u32, key: u32, version: u32) {
-        let place = version as usize;
+        let index = version as usize;
         let elements = self.registers.transactions.elements.len();
         self.registers.follows.resize(elements, NONE);
         self.first_update.resize(elements, NONE);
@@ -113,24 +113,24 @@ impl<'a> Reader<'_, 'a> {
             format!("T1 read key {key} as {value}, {what}")
         };
         if writer == NONE {
-            if !std::mem::replace(&mut self.reported[place], true) {
+            if !std::mem::replace(&mut self.reported[index], true) {
                 self.findings
                     .add(transactions, Name::UnwrittenRead, || (vec![txn], words("which nobody wrote")));
             }
         } else if transactions.fate(writer) == Fate::Failed {
-            if !std::mem::replace(&mut self.reported[place], true) {
+            if !std::mem::replace(&mut self.reported[index], true) {
                 self.findings.add(transactions, Name::G1a, || {
                     (vec![txn, writer], words("which T2 wrote, and T2 failed"))
                 });
             }
         } else if writer == txn {
-            if !self.written[place] {
+            if !self.written[index] {
                 self.findings
                     .add(transactions, Name::FutureRead, || (vec![txn], words("before it wrote it")));
             }
         } else {
             self.registers.live[writer as usize] = true;
-            if !transactions.elements[place].last {
+            if !transactions.elements[index].last {
                 self.findings.add(transactions, Name::G1b, || {
                     (vec![txn, writer], words("which T2 wrote, and replaced before it ended"))
                 });

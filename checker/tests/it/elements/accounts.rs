@@ -1,7 +1,8 @@
 //! Banks and ids, worked by hand.
 
 use super::script::{assert_says, begin, fail, history, info, ok, one_by_one, the, values};
-use checker::elements::{Answer, Class, Kind, Options, check, check_with};
+use checker::Answer;
+use checker::elements::{Class, Kind, Options, check, check_with};
 use serde_json::{Value, json};
 
 fn reads(balances: &[Value]) -> Vec<history::Operation> {

@@ -33,10 +33,10 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         1 => prop::option::of("empty|timeout").prop_map(|error| Outcome::Fail { error, actual: None }),
         1 => Just(Outcome::Info { error: None }),
     ];
-    let places = (0_usize..12, prop::option::weighted(0.9, 0_usize..12));
+    let indexes = (0_usize..12, prop::option::weighted(0.9, 0_usize..12));
     let times = (any::<u64>(), prop::option::of(any::<u64>()));
     let key = prop::option::weighted(0.2, "[ab]");
-    (f, any_value(), outcome, places, times, key, any::<bool>()).prop_map(
+    (f, any_value(), outcome, indexes, times, key, any::<bool>()).prop_map(
         |(f, argument, outcome, (invoked, completed), (invoked_ns, completed_ns), key, last)| Operation {
             process: 0,
             client: None,
@@ -74,7 +74,7 @@ proptest! {
             }
             for finding in &verdict.findings {
                 prop_assert!(!finding.operations.is_empty());
-                prop_assert!(finding.operations.iter().all(|place| *place < operations.len()));
+                prop_assert!(finding.operations.iter().all(|index| *index < operations.len()));
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Counters, worked by hand.
 
 use super::script::{assert_says, begin, fail, final_read, history, info, ok, the};
-use checker::elements::{Answer, Class, Kind, check};
+use checker::Answer;
+use checker::elements::{Class, Kind, check};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,8 +1,9 @@
 //! Large histories: every check ends with an answer where a scan of all pairs would not end at all.
 
-use super::chance::{Counter, Object, Queue, Set, Shape, used};
+use super::rng::{Counter, Object, Queue, Set, Shape, used};
 use super::script::one_by_one;
-use checker::elements::{Answer, Kind, Options, check, check_with};
+use checker::Answer;
+use checker::elements::{Kind, Options, check, check_with};
 use history::Operation;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
 use serde_json::{Value, json};

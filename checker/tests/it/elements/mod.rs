@@ -2,12 +2,12 @@
 
 mod accounts;
 mod anything;
-mod chance;
 mod counters;
 mod large;
 mod naive;
 mod orders;
 mod properties;
 mod queues;
+mod rng;
 mod script;
 mod sets;

@@ -5,7 +5,7 @@ use history::{Operation, Outcome, Phase};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The event at each place: the operation, and whether it completes there.
+/// The event at each index: the operation, and whether it completes there.
 fn events(operations: &[Operation]) -> Vec<(&Operation, bool)> {
     let mut events: BTreeMap<usize, (&Operation, bool)> = BTreeMap::new();
     for operation in operations {
@@ -151,7 +151,7 @@ pub(crate) fn set(operations: &[Operation]) -> [BTreeSet<i64>; 2] {
 pub(crate) fn bounds(operations: &[Operation]) -> Vec<(usize, i64, [i64; 2])> {
     let adds: Vec<&Operation> = operations.iter().filter(|add| add.f == "add" && !failed(add)).collect();
     let mut bounds = Vec::new();
-    for (place, read) in operations.iter().enumerate().filter(|(_, read)| read.f == "read") {
+    for (index, read) in operations.iter().enumerate().filter(|(_, read)| read.f == "read") {
         let Some(value) = result(read).and_then(Value::as_i64) else { continue };
         let sums = (0_u32..1 << adds.len()).filter_map(|choice| {
             let mut sum = 0;
@@ -168,7 +168,7 @@ pub(crate) fn bounds(operations: &[Operation]) -> Vec<(usize, i64, [i64; 2])> {
         });
         let sums: Vec<i64> = sums.collect();
         bounds.push((
-            place,
+            index,
             value,
             [sums.iter().min(), sums.iter().max()].map(|sum| *sum.expect("the adds before it are a choice")),
         ));
@@ -184,18 +184,18 @@ pub(crate) fn convergence(operations: &[Operation]) -> [BTreeSet<usize>; 2] {
     let unknown: Vec<i64> = adds().filter(|add| result(add).is_none() && !failed(add)).map(delta).collect();
     let sums: BTreeSet<i64> = (0_u32..1 << unknown.len())
         .map(|choice| {
-            let chosen = unknown.iter().enumerate().filter(|(place, _)| choice >> place & 1 == 1);
+            let chosen = unknown.iter().enumerate().filter(|(index, _)| choice >> index & 1 == 1);
             certain + chosen.map(|(_, delta)| delta).sum::<i64>()
         })
         .collect();
     let (mut wrong, mut differing, mut first) = (BTreeSet::new(), BTreeSet::new(), None);
-    for (place, read) in operations.iter().enumerate().filter(|(_, read)| read.phase == Some(Phase::Final)) {
+    for (index, read) in operations.iter().enumerate().filter(|(_, read)| read.phase == Some(Phase::Final)) {
         let value = result(read).map(whole).expect("final reads are acknowledged");
         if !sums.contains(&value) {
-            wrong.insert(place);
+            wrong.insert(index);
         }
         if *first.get_or_insert(value) != value {
-            differing.insert(place);
+            differing.insert(index);
         }
     }
     [wrong, differing]
@@ -211,8 +211,8 @@ pub(crate) fn queue(operations: &[Operation]) -> [Vec<i64>; 2] {
             inside.extend(operation.argument.as_i64());
         }
         for element in if completes { taken(operation) } else { Vec::new() } {
-            if let Some(place) = inside.iter().position(|other| *other == element) {
-                inside.remove(place);
+            if let Some(index) = inside.iter().position(|other| *other == element) {
+                inside.remove(index);
             } else if put.contains(&element) {
                 duplicated.push(element);
             } else {

@@ -4,7 +4,7 @@ use super::script::{list, whole};
 use history::{Operation, Outcome};
 use serde_json::Value;
 
-/// What happens to an object's state; none if that cannot happen. The result is none if nobody knows it.
+/// What happens to an object's state; none if that cannot happen. The result is none if it is unknown.
 pub(crate) type Step<S> = fn(S, f: &str, argument: &Value, result: Option<&Value>) -> Vec<S>;
 
 /// Whether some order explains every result. An operation of unknown outcome may be left out.
@@ -15,23 +15,23 @@ pub(crate) fn explains<S: Clone + Default>(operations: &[Operation], step: Step<
 }
 
 fn search<S: Clone>(operations: &[&Operation], left: u32, state: S, step: Step<S>) -> bool {
-    let is_left = |place: usize| left >> place & 1 == 1;
-    let owed = |place: &usize| is_left(*place) && operations[*place].completed.is_some();
-    if !(0..operations.len()).any(|place| owed(&place)) {
+    let is_left = |index: usize| left >> index & 1 == 1;
+    let owed = |index: &usize| is_left(*index) && operations[*index].completed.is_some();
+    if !(0..operations.len()).any(|index| owed(&index)) {
         return true;
     }
-    let earliest = (0..operations.len()).filter(owed).filter_map(|place| operations[place].completed).min();
+    let earliest = (0..operations.len()).filter(owed).filter_map(|index| operations[index].completed).min();
     (0..operations.len())
-        .filter(|place| is_left(*place) && earliest.is_none_or(|end| operations[*place].invoked < end))
-        .any(|place| {
-            let operation = operations[place];
+        .filter(|index| is_left(*index) && earliest.is_none_or(|end| operations[*index].invoked < end))
+        .any(|index| {
+            let operation = operations[index];
             let result = match &operation.outcome {
                 Outcome::Ok(result) => Some(result),
                 Outcome::Info { .. } | Outcome::Fail { .. } => None,
             };
             step(state.clone(), &operation.f, &operation.argument, result)
                 .into_iter()
-                .any(|next| search(operations, left & !(1 << place), next, step))
+                .any(|next| search(operations, left & !(1 << index), next, step))
         })
 }
 

@@ -1,9 +1,10 @@
 //! The checks against their definitions and against brute force, on histories made by chance.
 
-use super::chance::{Counter, Object, Queue, Set, Shape, used};
+use super::rng::{Counter, Object, Queue, Set, Shape, used};
 use super::script::{one_by_one, values};
 use super::{naive, orders};
-use checker::elements::{Answer, Class, Kind, Latencies, Options, Verdict, check, check_with};
+use checker::Answer;
+use checker::elements::{Class, Kind, Latencies, Options, Verdict, check, check_with};
 use history::Operation;
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 
 const SMALL: Shape = Shape { operations: 9, processes: 3, info: 15, fail: 10, bent: 20, finals: false };
 
-/// Judges so many histories, each made by its own seed, and returns how many were valid, unknown and invalid.
+/// Judges histories, each made from its own seed; returns the counts of valid, unknown and invalid ones.
 fn many<O: Object>(
     histories: u64,
     shape: impl Fn(u64) -> Shape,
@@ -115,7 +116,7 @@ fn a_counter_is_out_of_bounds_where_no_choice_of_adds_reaches() {
             let wrong: BTreeSet<usize> = naive::bounds(operations)
                 .into_iter()
                 .filter(|(_, value, [low, high])| value < low || high < value)
-                .map(|(place, ..)| place)
+                .map(|(index, ..)| index)
                 .collect();
             let found: BTreeSet<usize> = says.findings.iter().map(|finding| finding.operations[0]).collect();
             assert_eq!(found, wrong, "{operations:#?}\n{says:#?}");

@@ -1,7 +1,8 @@
 //! Queues, worked by hand.
 
 use super::script::{Step, assert_says, begin, fail, history, info, ok, one_by_one, the};
-use checker::elements::{Answer, Class, Kind, check};
+use checker::Answer;
+use checker::elements::{Class, Kind, check};
 use serde_json::{Value, json};
 
 fn put(element: i64) -> (&'static str, Value, Value) {

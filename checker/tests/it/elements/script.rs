@@ -1,11 +1,12 @@
 //! Histories written step by step: event `n` happens `n` milliseconds after the start.
 
-use checker::elements::{Answer, Class, Verdict};
+use checker::Answer;
+use checker::elements::{Class, Verdict};
 use history::{Event, Kind, Operation, Phase, Process, pair};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One event, without what follows from its place.
+/// One event, without what follows from its index.
 pub(crate) type Step = (u64, Kind, Option<(&'static str, bool)>, Value, Option<&'static str>);
 
 /// Process `p` begins `f`.
@@ -28,7 +29,7 @@ pub(crate) fn fail(process: u64, error: &'static str) -> Step {
     (process, Kind::Fail, None, Value::Null, Some(error))
 }
 
-/// Nobody knows whether its open operation happened.
+/// The outcome of its open operation is unknown.
 pub(crate) fn info(process: u64) -> Step {
     (process, Kind::Info, None, Value::Null, None)
 }
@@ -36,12 +37,12 @@ pub(crate) fn info(process: u64) -> Step {
 /// The operations of a script.
 pub(crate) fn history(steps: impl IntoIterator<Item = Step>) -> Vec<Operation> {
     let mut open: BTreeMap<u64, &'static str> = BTreeMap::new();
-    let events = steps.into_iter().enumerate().map(|(place, (process, kind, begun, value, error))| {
+    let events = steps.into_iter().enumerate().map(|(index, (process, kind, begun, value, error))| {
         if let Some((f, _)) = begun {
             open.insert(process, f);
         }
         let mut event = Event::new(Process::Client(process), kind, open[&process]);
-        event.time = place as u64 * 1_000_000;
+        event.time = index as u64 * 1_000_000;
         event.value = value;
         event.error = error.map(str::to_owned);
         event.phase = begun.map(|(_, last)| if last { Phase::Final } else { Phase::Load });

@@ -1,7 +1,8 @@
 //! Sets, worked by hand.
 
 use super::script::{assert_says, begin, fail, final_read, history, info, ok, one_by_one, the, values};
-use checker::elements::{Answer, Class, Kind, Options, check, check_with};
+use checker::Answer;
+use checker::elements::{Class, Kind, Options, check, check_with};
 use serde_json::{Value, json};
 
 const LINEARIZABLE: fn() -> Options = || Options { linearizable: true, ..Options::default() };
@@ -196,8 +197,8 @@ fn an_element_twice_in_one_read_is_duplicated() {
 #[test]
 fn each_key_is_a_set_of_its_own() {
     let mut operations = one_by_one(&[add(1), read(json!([1])), add(1), read(json!([]))]);
-    for (place, key) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
-        operations[place].key = Some(key.to_owned());
+    for (index, key) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
+        operations[index].key = Some(key.to_owned());
     }
     let verdict = check(Kind::SetFinal, &operations);
     assert_says(&verdict, Answer::Invalid, "1 lost element: on key b, element 1 is lost");

@@ -60,7 +60,7 @@ struct Database {
     state: State,
     /// Earlier states, for reads that are stale.
     past: Vec<State>,
-    /// By place: the key in use there, and how often it was written.
+    /// By index: the key in use there, and how often it was written.
     in_use: Vec<(u64, u64)>,
     written: u64,
 }
@@ -145,22 +145,22 @@ impl Database {
         let steps = self.rng.random_range(1..=self.shape.most_steps);
         let mut plan: Vec<Step> = (0..steps).map(|_| self.step()).collect();
         if self.shape.mode == Mode::ReadCommitted {
-            // A list read behind an own append, before the commit has given that its place, would contradict others.
+            // A list read behind an own append, before the commit has decided where that stands, would contradict others.
             plan.sort_by_key(|step| matches!(step, Step::Write(..)));
         }
         plan
     }
 
     fn step(&mut self) -> Step {
-        let place = self.rng.random_range(0..self.in_use.len());
-        let (key, _) = self.in_use[place];
+        let index = self.rng.random_range(0..self.in_use.len());
+        let (key, _) = self.in_use[index];
         if self.rng.random_bool(0.5) {
             return Step::Read(key);
         }
         self.written += 1;
-        self.in_use[place].1 += 1;
-        if self.in_use[place].1 == self.shape.writes_per_key {
-            self.in_use[place] = (self.state.len() as u64, 0);
+        self.in_use[index].1 += 1;
+        if self.in_use[index].1 == self.shape.writes_per_key {
+            self.in_use[index] = (self.state.len() as u64, 0);
             self.state.push(Vec::new());
         }
         Step::Write(key, self.written)
@@ -240,7 +240,7 @@ impl Database {
     fn executed(&self, plan: &[Step], state: &State) -> Vec<Value> {
         let shown = plan.iter().enumerate().map(|(done, step)| {
             let Step::Read(key) = step else { return self.shown(step, None) };
-            let held = state.get(place(*key)).map_or(&[][..], Vec::as_slice);
+            let held = state.get(index(*key)).map_or(&[][..], Vec::as_slice);
             let own = plan[..done].iter().filter_map(|step| match step {
                 Step::Write(written, value) if written == key => Some(*value),
                 Step::Write(..) | Step::Read(_) => None,
@@ -254,17 +254,17 @@ impl Database {
     fn apply(&mut self, plan: &[Step]) {
         for step in plan {
             if let Step::Write(key, value) = step {
-                self.state[place(*key)].push(*value);
+                self.state[index(*key)].push(*value);
             }
         }
     }
 
     /// Whether a transaction is applied, and what its client hears.
     fn fate(&mut self) -> (bool, fn(&[Value]) -> Outcome) {
-        let chance = self.rng.random_range(0..100);
-        if chance < self.shape.fail {
+        let roll = self.rng.random_range(0..100);
+        if roll < self.shape.fail {
             (false, failed)
-        } else if chance < self.shape.fail + self.shape.info {
+        } else if roll < self.shape.fail + self.shape.info {
             (self.rng.random_bool(0.5), |_| Outcome::Info { error: None })
         } else {
             (true, |done| Outcome::Ok(Value::from(done.to_vec())))
@@ -279,12 +279,12 @@ fn failed(_: &[Value]) -> Outcome {
 fn written(plan: &[Step]) -> Vec<usize> {
     plan.iter()
         .filter_map(|step| match step {
-            Step::Write(key, _) => Some(place(*key)),
+            Step::Write(key, _) => Some(index(*key)),
             Step::Read(_) => None,
         })
         .collect()
 }
 
-fn place(key: u64) -> usize {
+fn index(key: u64) -> usize {
     usize::try_from(key).expect("few keys")
 }

@@ -39,15 +39,15 @@ pub(crate) fn sound(shape: &Shape, seed: u64) -> Vec<Operation> {
     let mut open: Vec<Option<Open>> = (0..shape.processes).map(|_| None).collect();
     let (mut event, mut written) = (0, 0);
     loop {
-        let place = rng.random_range(0..open.len());
-        match &mut open[place] {
+        let index = rng.random_range(0..open.len());
+        match &mut open[index] {
             None if operations.len() == shape.operations => {
                 if open.iter().all(Option::is_none) {
                     return operations;
                 }
             }
             None => {
-                open[place] = Some(Open { operation: operations.len(), applied: false });
+                open[index] = Some(Open { operation: operations.len(), applied: false });
                 let key = rng.random_range(0..shape.keys);
                 let mut value = || {
                     written += 1;
@@ -69,7 +69,7 @@ pub(crate) fn sound(shape: &Shape, seed: u64) -> Vec<Operation> {
                     operation.completed = Some(event);
                     event += 1;
                 }
-                open[place] = None;
+                open[index] = None;
             }
         }
     }
@@ -172,7 +172,7 @@ pub(crate) fn bend(operations: &mut [Operation], seed: u64) {
         return;
     }
     let reads: Vec<usize> =
-        (0..operations.len()).filter(|&place| operations[place].argument.is_null()).collect();
+        (0..operations.len()).filter(|&index| operations[index].argument.is_null()).collect();
     for round in 0..rng.random_range(1..=4) {
         // A read answers wrongly in the first round, if there is one.
         let a = match reads.choose(&mut rng) {

@@ -7,3 +7,4 @@ pub(crate) mod objects_oracle;
 pub(crate) mod oracle;
 pub(crate) mod planted;
 pub(crate) mod share;
+pub(crate) mod threads;

@@ -48,20 +48,20 @@ pub(crate) fn sound_object(shape: &ObjectShape, seed: u64) -> Vec<Operation> {
     let mut holds = vec![false; shape.processes];
     let (mut event, mut fresh) = (0, 0);
     loop {
-        let place = rng.random_range(0..open.len());
+        let index = rng.random_range(0..open.len());
         let ended = operations.len() == shape.operations;
-        match &mut open[place] {
+        match &mut open[index] {
             None if ended => {
                 if open.iter().all(Option::is_none) {
                     return operations;
                 }
             }
             None => {
-                open[place] = Some(Open { operation: operations.len(), applied: false });
+                open[index] = Some(Open { operation: operations.len(), applied: false });
                 let key = rng.random_range(0..shape.keys);
                 let mut f = *shape.functions.choose(&mut rng).expect("there are functions");
                 if shape.model == Model::Mutex && rng.random_range(0..20) != 0 {
-                    f = if holds[place] { "release" } else { "acquire" };
+                    f = if holds[index] { "release" } else { "acquire" };
                 }
                 let argument = argument(shape, &mut rng, f, &mut fresh, &objects[key]);
                 operations.push(begin(f, (shape.keys > 1).then_some(key), argument, event));
@@ -71,14 +71,14 @@ pub(crate) fn sound_object(shape: &ObjectShape, seed: u64) -> Vec<Operation> {
                 let operation = &mut operations[open_operation.operation];
                 let key =
                     operation.key.as_ref().map_or(0, |key| key[1..].parse().expect("keys are numbered"));
-                // A lock is waited for, as long as somebody may still give it up.
+                // A client waits for a lock as long as its holder may still release it.
                 if operation.f == "acquire" && objects[key].held && !ended && rng.random_range(0..10) != 0 {
                     continue;
                 }
                 open_operation.applied = true;
                 operation.outcome = outcome(shape, &mut rng, operation, &mut objects[key]);
                 if shape.model == Model::Mutex && !matches!(operation.outcome, Outcome::Fail { .. }) {
-                    holds[place] = operation.f == "acquire";
+                    holds[index] = operation.f == "acquire";
                 }
             }
             Some(open_operation) => {
@@ -87,7 +87,7 @@ pub(crate) fn sound_object(shape: &ObjectShape, seed: u64) -> Vec<Operation> {
                     operation.completed = Some(event);
                     event += 1;
                 }
-                open[place] = None;
+                open[index] = None;
             }
         }
     }
@@ -194,13 +194,13 @@ fn apply(model: Model, rng: &mut ChaCha8Rng, operation: &Operation, object: &mut
         "read" => json!(object.elements),
         "add" | "remove" | "contains" => {
             let element = argument.as_u64().expect("elements are numbers");
-            let place = object.elements.iter().position(|&other| other == element);
-            match (operation.f.as_str(), place) {
+            let index = object.elements.iter().position(|&other| other == element);
+            match (operation.f.as_str(), index) {
                 ("add", None) => object.elements.push_back(element),
-                ("remove", Some(place)) => drop(object.elements.swap_remove_back(place)),
+                ("remove", Some(index)) => drop(object.elements.swap_remove_back(index)),
                 _ => {}
             }
-            let there = place.is_some();
+            let there = index.is_some();
             match operation.f.as_str() {
                 "contains" => json!(there),
                 _ if rng.random_range(0..5) == 0 => argument.clone(),
@@ -214,12 +214,12 @@ fn apply(model: Model, rng: &mut ChaCha8Rng, operation: &Operation, object: &mut
         }
         "txn" => transaction(argument, &mut object.registers),
         f => {
-            let Some(place) = next_out(model, rng, &object.elements) else {
+            let Some(index) = next_out(model, rng, &object.elements) else {
                 return if rng.random_range(0..3) == 0 { refused() } else { Outcome::Ok(Value::Null) };
             };
-            let element = object.elements[place];
+            let element = object.elements[index];
             if f != "peek" {
-                object.elements.remove(place);
+                object.elements.remove(index);
             }
             json!(element)
         }
@@ -231,7 +231,7 @@ fn next_out(model: Model, rng: &mut ChaCha8Rng, elements: &VecDeque<u64>) -> Opt
     Some(match model {
         Model::FifoQueue => 0,
         Model::Stack => last,
-        Model::PriorityQueue => (0..=last).max_by_key(|&place| elements[place]).expect("it is not empty"),
+        Model::PriorityQueue => (0..=last).max_by_key(|&index| elements[index]).expect("it is not empty"),
         _ => rng.random_range(0..=last),
     })
 }

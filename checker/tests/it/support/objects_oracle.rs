@@ -162,21 +162,21 @@ fn container(
         return vec![json!([state, vec![argument.clone()]].concat())];
     }
     let largest = state.iter().filter_map(Value::as_i64).max();
-    let places = (0..state.len()).filter(|&place| match model {
-        Model::FifoQueue => place == 0,
-        Model::Stack => place + 1 == state.len(),
-        Model::PriorityQueue => state[place].as_i64() == largest,
+    let indexes = (0..state.len()).filter(|&index| match model {
+        Model::FifoQueue => index == 0,
+        Model::Stack => index + 1 == state.len(),
+        Model::PriorityQueue => state[index].as_i64() == largest,
         _ => true,
     });
     if result == Some(&Value::Null) {
         return if state.is_empty() { vec![json!(state)] } else { vec![] };
     }
-    places
-        .filter(|&place| result.is_none_or(|result| result == &state[place]))
-        .map(|place| {
+    indexes
+        .filter(|&index| result.is_none_or(|result| result == &state[index]))
+        .map(|index| {
             let mut left = state.clone();
             if f != "peek" {
-                left.remove(place);
+                left.remove(index);
             }
             json!(left)
         })

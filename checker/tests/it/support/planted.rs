@@ -14,7 +14,7 @@ pub(crate) enum Planted {
     StaleRead,
 }
 
-/// Replaces the transactions at some places by others on keys of their own.
+/// Replaces transactions at some indexes by others on keys of their own.
 pub(crate) fn plant(mut operations: Vec<Operation>, workload: Workload, planted: Planted) -> Vec<Operation> {
     let (write, read) = match workload {
         Workload::ListAppend => ("append", json!([1])),
@@ -44,12 +44,12 @@ pub(crate) fn plant(mut operations: Vec<Operation>, workload: Workload, planted:
     operations
 }
 
-/// Puts a transaction in the place of the next one that succeeded and only read, so that nothing else breaks.
-fn replace(operations: &mut [Operation], place: usize, steps: &[Value]) {
+/// Replaces the next transaction that succeeded and only read, so that nothing else breaks.
+fn replace(operations: &mut [Operation], index: usize, steps: &[Value]) {
     let only_reads = |operation: &&mut Operation| match &operation.outcome {
         Outcome::Ok(Value::Array(steps)) => steps.iter().all(|step| step[0] == "r" && step[1].is_number()),
         Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => false,
     };
-    let operation = operations[place..].iter_mut().find(only_reads).expect("there are reads");
+    let operation = operations[index..].iter_mut().find(only_reads).expect("there are reads");
     operation.outcome = Outcome::Ok(Value::from(steps.to_vec()));
 }

@@ -13,6 +13,6 @@ pub(crate) fn share() -> u64 {
 }
 
 /// Prints a row for one kind.
-pub(crate) fn tell(kind: &str, [valid, invalid]: [u64; 2]) {
+pub(crate) fn print_counts(kind: &str, [valid, invalid]: [u64; 2]) {
     println!("| {kind} | {} | {valid} | {invalid} |", valid + invalid);
 }

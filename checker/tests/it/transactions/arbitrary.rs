@@ -76,8 +76,8 @@ proptest! {
             for operations in [operations.clone(), fitted(operations.clone(), write)] {
                 let verdict = check(&operations, &Options::new(workload));
                 prop_assert!(!verdict.reason().is_empty());
-                for place in verdict.anomalies.iter().flat_map(|anomaly| &anomaly.operations) {
-                    prop_assert!(*place < operations.len());
+                for index in verdict.anomalies.iter().flat_map(|anomaly| &anomaly.operations) {
+                    prop_assert!(*index < operations.len());
                 }
                 prop_assert!(verdict.evidence().iter().all(|line| !line.is_empty()));
             }

@@ -1,7 +1,9 @@
 //! Each anomaly in the smallest history that has it, and what follows from it.
 
 use super::written::history;
-use checker::transactions::{Answer, Consistency, Options, Verdict, Workload, check};
+use checker::Answer;
+use checker::limits::Limits;
+use checker::transactions::{Consistency, Options, Verdict, Workload, check};
 
 fn judge(workload: Workload, text: &str) -> Verdict {
     check(&history(text), &Options::new(workload))
@@ -220,7 +222,7 @@ fn a_cycle_is_told_as_a_story() {
 #[test]
 fn the_shortest_cycle_is_shown() {
     let mut lines = vec!["0..1 append x 1".to_owned()];
-    lines.extend((1..40).map(|place| format!("{}..{} append y {place}", 2 * place, 2 * place + 1)));
+    lines.extend((1..40).map(|index| format!("{}..{} append y {index}", 2 * index, 2 * index + 1)));
     lines.push("90..91 r x []".to_owned());
     let verdict = judge(Workload::ListAppend, &lines.join("\n"));
     assert_eq!(names(&verdict), ["G-single-realtime"]);
@@ -231,9 +233,9 @@ fn the_shortest_cycle_is_shown() {
 fn a_short_cycle_is_shown_beside_a_long_one_that_excludes_more() {
     // Process 1 hands on what it wrote through twenty others to the one whose read misses it.
     let mut lines = vec!["p1 0..1 append x 1".to_owned(), "p1 2..3 append y 0".to_owned()];
-    lines.extend((1..=20).map(|place| {
-        let seen: Vec<String> = (0..place).map(|number: usize| number.to_string()).collect();
-        format!("{}..{} r y [{}]; append y {place}", 4 * place, 4 * place + 1, seen.join(" "))
+    lines.extend((1..=20).map(|index| {
+        let seen: Vec<String> = (0..index).map(|number: usize| number.to_string()).collect();
+        format!("{}..{} r y [{}]; append y {index}", 4 * index, 4 * index + 1, seen.join(" "))
     }));
     lines.push("90..91 r y [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20]; r x []".to_owned());
     let verdict = judge(Workload::ListAppend, &lines.join("\n"));
@@ -282,7 +284,10 @@ fn a_value_written_twice_leaves_its_key_out() {
 
 #[test]
 fn when_time_is_up_the_answer_is_unknown() {
-    let options = Options { stop: &|| true, ..Options::new(Workload::ListAppend) };
+    let options = Options {
+        limits: Limits { stop: &|| true, ..Limits::DEFAULT },
+        ..Options::new(Workload::ListAppend)
+    };
     let verdict = check(&history("append x 1\nr x [1]"), &options);
     assert_eq!(verdict.answer, Answer::Unknown);
     assert!(verdict.reason().contains("time was up"), "{}", verdict.reason());
@@ -296,6 +301,6 @@ fn forked_key_keeps_edges_of_its_lists() {
     let forked = judge(Workload::ListAppend, &format!("{circle}\nr x [3]"));
     assert!(names(&forked).contains(&"G0"), "{:?}", names(&forked));
     assert_eq!(forked.excluded, Consistency::ALL);
-    let told = forked.evidence().join("\n");
-    assert!(told.contains("right behind") && !told.contains("no read shows"), "{told}");
+    let shown = forked.evidence().join("\n");
+    assert!(shown.contains("right behind") && !shown.contains("no read shows"), "{shown}");
 }

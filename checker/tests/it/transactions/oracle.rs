@@ -1,8 +1,9 @@
 //! Brute force: is there an order of the transactions, one after the other, that explains every read?
 
 use crate::support::database::{Mode, Shape, run};
-use crate::support::share::{share, tell};
-use checker::transactions::{Answer, Consistency, Options, Verdict, Workload, check};
+use crate::support::share::{print_counts, share};
+use checker::Answer;
+use checker::transactions::{Consistency, Options, Verdict, Workload, check};
 use history::{Operation, Outcome};
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::IndexedRandom};
 use serde_json::Value;
@@ -23,7 +24,7 @@ fn precedes(model: Consistency, one: &Operation, other: &Operation) -> bool {
 
 type State = BTreeMap<String, Vec<Value>>;
 
-/// A transaction under way: its place, and the state with its own writes.
+/// A transaction under way: its index, and the state with its own writes.
 type Open = (usize, State);
 
 /// What brute force goes by.
@@ -48,26 +49,26 @@ impl Oracle<'_> {
     /// Tries everything that can come next. Under snapshot isolation a transaction begins at one moment, with
     /// all its reads, and commits at another, and none begins to write what another is about to commit.
     fn extends(&self, state: &State, open: &[Open], left: &[usize]) -> bool {
-        let unknown = |place: &usize| matches!(self.operations[*place].outcome, Outcome::Info { .. });
+        let unknown = |index: &usize| matches!(self.operations[*index].outcome, Outcome::Info { .. });
         if open.is_empty() && left.iter().all(unknown) {
             return true;
         }
         let commits = (0..open.len()).any(|nth| {
             let mut open = open.to_vec();
-            let (place, own) = open.remove(nth);
+            let (index, own) = open.remove(nth);
             let mut state = state.clone();
-            for key in self.written(place) {
+            for key in self.written(index) {
                 state.insert(key.clone(), own[&key].clone());
             }
             self.extends(&state, &open, left)
         });
         commits
-            || left.iter().any(|place| {
-                let next = self.operations[*place];
-                let others = left.iter().copied().chain(open.iter().map(|(place, _)| *place));
-                let taken = |key: &String| open.iter().any(|(place, _)| self.written(*place).contains(key));
+            || left.iter().any(|index| {
+                let next = self.operations[*index];
+                let others = left.iter().copied().chain(open.iter().map(|(index, _)| *index));
+                let taken = |key: &String| open.iter().any(|(index, _)| self.written(*index).contains(key));
                 if others.clone().any(|other| precedes(self.model, self.operations[other], next))
-                    || self.written(*place).iter().any(taken)
+                    || self.written(*index).iter().any(taken)
                 {
                     return false;
                 }
@@ -75,9 +76,9 @@ impl Oracle<'_> {
                 if !execute(&mut own, next, self.workload) {
                     return false;
                 }
-                let rest: Vec<usize> = left.iter().copied().filter(|other| other != place).collect();
+                let rest: Vec<usize> = left.iter().copied().filter(|other| other != index).collect();
                 if self.snapshots() {
-                    let open: Vec<Open> = open.iter().cloned().chain([(*place, own)]).collect();
+                    let open: Vec<Open> = open.iter().cloned().chain([(*index, own)]).collect();
                     self.extends(state, &open, &rest)
                 } else {
                     self.extends(&own, open, &rest)
@@ -85,8 +86,8 @@ impl Oracle<'_> {
             })
     }
 
-    fn written(&self, place: usize) -> Vec<String> {
-        let operation = self.operations[place];
+    fn written(&self, index: usize) -> Vec<String> {
+        let operation = self.operations[index];
         let steps = match &operation.outcome {
             Outcome::Ok(steps) => steps,
             Outcome::Fail { .. } | Outcome::Info { .. } => &operation.argument,
@@ -116,7 +117,7 @@ fn execute(state: &mut State, operation: &Operation, workload: Workload) -> bool
 }
 
 /// The operations and the verdict, a line each.
-fn told(operations: &[Operation], verdict: &Verdict) -> String {
+fn shown(operations: &[Operation], verdict: &Verdict) -> String {
     let mut lines: Vec<String> = operations
         .iter()
         .map(|operation| {
@@ -203,16 +204,16 @@ fn compare(workload: Workload, seeds: std::ops::Range<u64>) -> [u64; 2] {
     let mut invalid = [0; MODELS.len()];
     for seed in seeds.clone() {
         let operations = small(workload, seed);
-        for (place, model) in MODELS.into_iter().enumerate() {
+        for (index, model) in MODELS.into_iter().enumerate() {
             let verdict = check(&operations, &Options { model, ..Options::new(workload) });
             if verdict.unsure.is_some() {
                 continue;
             }
             let explained = explained(&operations, workload, model);
-            invalid[place] += u64::from(!explained);
+            invalid[index] += u64::from(!explained);
             counts[usize::from(!explained)] += 1;
             let wanted = if explained { Answer::Valid } else { Answer::Invalid };
-            assert_eq!(verdict.answer, wanted, "seed {seed} {model}\n{}", told(&operations, &verdict));
+            assert_eq!(verdict.answer, wanted, "seed {seed} {model}\n{}", shown(&operations, &verdict));
         }
     }
     let enough = (seeds.end - seeds.start) / 40;
@@ -239,6 +240,6 @@ fn registers_are_judged_as_brute_force_judges_them() {
 fn millions_of_histories_of_transactions_are_judged_as_brute_force_judges_them() {
     // Each history counts once for each of the models it is judged under.
     let seeds = QUICK..QUICK + share() / MODELS.len() as u64;
-    tell("list-append", compare(Workload::ListAppend, seeds.clone()));
-    tell("rw-register", compare(Workload::RwRegister, seeds));
+    print_counts("list-append", compare(Workload::ListAppend, seeds.clone()));
+    print_counts("rw-register", compare(Workload::RwRegister, seeds));
 }

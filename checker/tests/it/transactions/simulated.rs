@@ -2,7 +2,8 @@
 
 use crate::support::database::{Mode, Shape, run};
 use crate::support::planted::{Planted, plant};
-use checker::transactions::{Answer, Consistency, Options, Verdict, Workload, check};
+use checker::Answer;
+use checker::transactions::{Consistency, Options, Verdict, Workload, check};
 use std::collections::BTreeSet;
 
 const BOTH: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
@@ -27,13 +28,13 @@ fn found(workload: Workload, mode: Mode, kept: Consistency) -> BTreeSet<&'static
     for seed in 0..150 {
         let operations = run(&shape(workload, mode), seed);
         let verdict = check(&operations, &Options { model: kept, ..Options::new(workload) });
-        assert_eq!(verdict.answer, Answer::Valid, "{workload:?} {mode:?} seed {seed}\n{}", told(&verdict));
+        assert_eq!(verdict.answer, Answer::Valid, "{workload:?} {mode:?} seed {seed}\n{}", shown(&verdict));
         names.extend(verdict.counts.keys().map(|name| name.name()));
     }
     names
 }
 
-fn told(verdict: &Verdict) -> String {
+fn shown(verdict: &Verdict) -> String {
     format!("{}\n{}", verdict.reason(), verdict.evidence().join("\n"))
 }
 
@@ -60,7 +61,7 @@ fn planted(workload: Workload, planted: Planted) -> Verdict {
 fn a_large_history_of_a_serial_database_is_valid() {
     for workload in BOTH {
         let verdict = planted(workload, Planted::Nothing);
-        assert_eq!(verdict.answer, Answer::Valid, "{}", told(&verdict));
+        assert_eq!(verdict.answer, Answer::Valid, "{}", shown(&verdict));
     }
 }
 
@@ -69,13 +70,13 @@ fn each_cycle_of_two_in_a_large_history_is_found_once_and_explained() {
     for workload in BOTH {
         let verdict = planted(workload, Planted::Cycles);
         let found: Vec<_> = verdict.counts.iter().map(|(name, &count)| (name.name(), count)).collect();
-        assert_eq!(found, [("G1c", 1), ("G-single", 1), ("G2-item", 1)], "{}", told(&verdict));
+        assert_eq!(found, [("G1c", 1), ("G-single", 1), ("G2-item", 1)], "{}", shown(&verdict));
         for (anomaly, kinds) in verdict.anomalies.iter().zip([["wr", "wr"], ["wr", "rw"], ["rw", "rw"]]) {
-            assert_eq!(anomaly.operations.len(), 2, "{}", told(&verdict));
+            assert_eq!(anomaly.operations.len(), 2, "{}", shown(&verdict));
             let precedes = |(from, to, kind)| format!("T{from} precedes T{to} ({kind}): ");
             for edge in [(1, 2, kinds[0]), (2, 1, kinds[1])].map(precedes) {
-                let told = anomaly.explanation.iter().any(|line| line.starts_with(&edge));
-                assert!(told, "{edge}{:?}", anomaly.explanation);
+                let shown = anomaly.explanation.iter().any(|line| line.starts_with(&edge));
+                assert!(shown, "{edge}{:?}", anomaly.explanation);
             }
         }
     }
@@ -87,11 +88,11 @@ fn a_read_that_missed_what_was_long_committed_is_found_near_the_end_of_a_large_h
         let verdict = planted(workload, Planted::StaleRead);
         assert_eq!(verdict.answer, Answer::Invalid);
         let names: BTreeSet<_> = verdict.counts.keys().map(|name| name.name()).collect();
-        assert!(names.contains("G-single-realtime"), "{}", told(&verdict));
+        assert!(names.contains("G-single-realtime"), "{}", shown(&verdict));
         assert!(
             verdict.weakest_excluded.iter().all(|model| model.name().starts_with("str")),
             "{}",
-            told(&verdict)
+            shown(&verdict)
         );
     }
 }

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 /// without `4..9` it is concurrent with all others.
 pub(crate) fn history(text: &str) -> Vec<Operation> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.iter().enumerate().map(|(place, line)| operation(place, line)).collect()
+    lines.iter().enumerate().map(|(index, line)| operation(index, line)).collect()
 }
 
-fn operation(place: usize, line: &str) -> Operation {
-    let (mut process, mut span, mut outcome) = (100 + place as u64, (place, 1000 + place), "ok");
+fn operation(index: usize, line: &str) -> Operation {
+    let (mut process, mut span, mut outcome) = (100 + index as u64, (index, 1000 + index), "ok");
     let mut rest = line;
     while let Some((word, after)) = rest.split_once(' ') {
         if let Some(number) = word.strip_prefix('p').and_then(|number| number.parse().ok()) {

@@ -1,7 +1,7 @@
 //! What an operation of etcd says about single keys.
 //!
 //! Linearizability is local: a transaction over several keys says at least what its parts say. A condition on
-//! a revision is a condition on the value the key had then, where somebody saw it.
+//! a revision is a condition on the value the key had then, where a response shows it.
 
 use super::super::super::draft::Draft;
 use super::request::{Does, Entry, Found, Step, Txn};
@@ -14,7 +14,7 @@ pub(super) struct Part {
     pub(super) f: &'static str,
     pub(super) key: String,
     pub(super) argument: Value,
-    /// [`Kind::Ok`], or [`Kind::Info`] where nobody knows.
+    /// [`Kind::Ok`], or [`Kind::Info`] where the outcome is unknown.
     pub(super) kind: Kind,
     pub(super) result: Value,
     /// Whether a delete says that the key was there.
@@ -173,8 +173,8 @@ fn changes(steps: &[Step], key: &str) -> bool {
 }
 
 /// Whether a later step hides what this one leaves.
-fn changes_again(steps: &[Step], place: usize, key: &str) -> bool {
-    changes(&steps[place + 1..], key)
+fn changes_again(steps: &[Step], index: usize, key: &str) -> bool {
+    changes(&steps[index + 1..], key)
 }
 
 fn happened(
@@ -184,24 +184,24 @@ fn happened(
     parts: &mut Parts,
     left: &mut Left,
 ) -> Result<(), String> {
-    for (place, (step, found)) in steps.iter().zip(results).enumerate() {
+    for (index, (step, found)) in steps.iter().zip(results).enumerate() {
         match step.does()? {
             Does::Get(key) if !changes(steps, key) => parts.get(key, value_of(key, found, revisions)),
             Does::List if steps.iter().all(|step| matches!(step.does(), Ok(Does::Get(_) | Does::List))) => {
                 list(found, revisions, parts, left);
             }
-            Does::Put { key, value, .. } if !changes_again(steps, place, key) => {
+            Does::Put { key, value, .. } if !changes_again(steps, index, key) => {
                 let value = revisions.text(value);
                 parts.push("put", key, value.clone(), Kind::Ok, value);
             }
             // A delete that found nothing is a read of nothing.
-            Does::Delete(key) if !changes_again(steps, place, key) => {
-                if found.deleted == Some(0) && !changes(&steps[..place], key) {
+            Does::Delete(key) if !changes_again(steps, index, key) => {
+                if found.deleted == Some(0) && !changes(&steps[..index], key) {
                     parts.get(key, Value::Null);
                 } else {
                     parts.push("delete", key, Value::Null, Kind::Ok, Value::Null);
                     if let Some(part) = parts.0.last_mut() {
-                        part.removed = found.deleted > Some(0) && !changes(&steps[..place], key);
+                        part.removed = found.deleted > Some(0) && !changes(&steps[..index], key);
                     }
                 }
             }
@@ -212,12 +212,12 @@ fn happened(
 }
 
 fn may_have_happened(steps: &[Step], revisions: &Revisions, parts: &mut Parts) -> Result<(), String> {
-    for (place, step) in steps.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
         match step.does()? {
-            Does::Put { key, value, .. } if !changes_again(steps, place, key) => {
+            Does::Put { key, value, .. } if !changes_again(steps, index, key) => {
                 parts.push("put", key, revisions.text(value), Kind::Info, Value::Null);
             }
-            Does::Delete(key) if !changes_again(steps, place, key) => {
+            Does::Delete(key) if !changes_again(steps, index, key) => {
                 parts.push("delete", key, Value::Null, Kind::Info, Value::Null);
             }
             Does::Get(_) | Does::List | Does::Put { .. } | Does::Delete(_) => {}

@@ -59,7 +59,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     Ok(draft)
 }
 
-/// Hands over every object with its place; whether the file ends inside one.
+/// Hands over every object with its offset; returns whether the file ends inside one.
 fn each(bytes: &[u8], mut take: impl FnMut(usize, Entry) -> Result<(), Fault>) -> Result<bool, Fault> {
     let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let mut any = false;
@@ -82,7 +82,7 @@ fn each(bytes: &[u8], mut take: impl FnMut(usize, Entry) -> Result<(), Fault>) -
 /// When an operation began and ended.
 struct Times {
     call: u64,
-    /// None where nobody saw it end.
+    /// None where no response was seen.
     end: Option<u64>,
 }
 

@@ -142,7 +142,7 @@ pub(super) struct Response {
     pub(super) revision: i64,
     error: Option<String>,
     client_error: Option<String>,
-    /// It took effect, but nobody saw the answer.
+    /// It took effect, but its response was not seen.
     #[serde(default, alias = "PartialResponse")]
     persisted: bool,
 }

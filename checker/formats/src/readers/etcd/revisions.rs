@@ -79,29 +79,29 @@ impl Revisions {
         if revision <= 0 {
             return;
         }
-        let place = (key.to_owned(), revision);
-        match self.values.get(&place) {
+        let version = (key.to_owned(), revision);
+        match self.values.get(&version) {
             None => {
-                self.values.insert(place, value.clone());
+                self.values.insert(version, value.clone());
             }
             // The store contradicts itself: that is for the verdict to say, by the reads alone.
             Some(known) if hash(known) != hash(value) => {
-                self.conflicting.insert(place);
+                self.conflicting.insert(version);
             }
             Some(_) => {}
         }
     }
 
-    /// The value a key had when it was last changed at this revision: null for 0, none where nobody saw it.
+    /// The value a key had when it was last changed at this revision: null for 0, none where no response shows it.
     pub(super) fn value_at(&self, key: &str, revision: i64) -> Option<Value> {
         if revision == 0 {
             return Some(Value::Null);
         }
-        let place = (key.to_owned(), revision);
-        if self.conflicting.contains(&place) {
+        let version = (key.to_owned(), revision);
+        if self.conflicting.contains(&version) {
             return None;
         }
-        self.values.get(&place).map(|text| self.text(text))
+        self.values.get(&version).map(|text| self.text(text))
     }
 
     /// Keys that were put with this lease.

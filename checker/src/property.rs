@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 /// What a history is judged by. Each has a name of its own, as in `bench check --model NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Promise {
+pub enum Property {
     /// One order of all operations explains every result ([`linearizability`](crate::linearizability)).
     Linearizable(Model),
     /// No anomaly excludes the consistency asked for ([`transactions`](crate::transactions)).
@@ -18,7 +18,7 @@ pub enum Promise {
 
 const WORKLOADS: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
 
-impl Promise {
+impl Property {
     /// Every one there is, in the order in which help texts list them.
     pub fn all() -> impl Iterator<Item = Self> {
         let linearizable = Model::ALL.into_iter().map(Self::Linearizable);
@@ -52,7 +52,7 @@ impl Promise {
     }
 }
 
-impl fmt::Display for Promise {
+impl fmt::Display for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -61,17 +61,17 @@ impl fmt::Display for Promise {
 /// A name that is no model's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no model \"{0}\"; models are {names}", names = names())]
-pub struct UnknownPromise(String);
+pub struct UnknownProperty(String);
 
 fn names() -> String {
-    Promise::all().map(Promise::name).collect::<Vec<_>>().join(", ")
+    Property::all().map(Property::name).collect::<Vec<_>>().join(", ")
 }
 
-impl FromStr for Promise {
-    type Err = UnknownPromise;
+impl FromStr for Property {
+    type Err = UnknownProperty;
 
-    fn from_str(name: &str) -> Result<Self, UnknownPromise> {
-        Self::all().find(|promise| promise.name() == name).ok_or_else(|| UnknownPromise(name.to_owned()))
+    fn from_str(name: &str) -> Result<Self, UnknownProperty> {
+        Self::all().find(|property| property.name() == name).ok_or_else(|| UnknownProperty(name.to_owned()))
     }
 }
 
@@ -82,13 +82,13 @@ mod tests {
 
     #[test]
     fn no_two_promises_share_a_name() {
-        let names: BTreeSet<&str> = Promise::all().map(Promise::name).collect();
-        assert_eq!(names.len(), Promise::all().count());
-        for promise in Promise::all() {
-            assert_eq!(promise.name().parse(), Ok(promise));
-            assert!(!promise.about().is_empty());
+        let names: BTreeSet<&str> = Property::all().map(Property::name).collect();
+        assert_eq!(names.len(), Property::all().count());
+        for property in Property::all() {
+            assert_eq!(property.name().parse(), Ok(property));
+            assert!(!property.about().is_empty());
         }
-        let error = "sets".parse::<Promise>().unwrap_err().to_string();
+        let error = "sets".parse::<Property>().unwrap_err().to_string();
         assert!(error.contains("set-full") && error.contains("list-append"), "{error}");
     }
 }

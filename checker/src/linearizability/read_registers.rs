@@ -1,11 +1,12 @@
 //! Reads the operations of registers and key-value stores once: what each of them means, key by key.
 
 use super::{
-    Limits, Model,
+    Model,
     call::When,
     marks::{Mark, Marks},
-    side_by_side::side_by_side,
 };
+use crate::limits::Limits;
+use crate::parallel::parallel_map;
 use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -48,29 +49,33 @@ impl NotedKey<'_> {
 
 /// The keys of a history in the order in which they first appear.
 #[derive(Debug)]
-pub(super) struct Gathered<'a> {
+pub(super) struct NotedKeys<'a> {
     pub(super) keys: Vec<NotedKey<'a>>,
     /// By part of the history: what its marks stand for.
     pub(super) marks: Vec<Marks<'a>>,
 }
 
-/// Operations that are worth a thread of their own.
-const OPERATIONS_A_THREAD: usize = 50_000;
+/// Operations that are worth a worker of their own.
+const OPERATIONS_A_WORKER: usize = 50_000;
 
-/// Reads operations of keys that hold one value each, on as many threads as the limits allow.
-pub(super) fn gather<'a>(operations: &'a [Operation], model: Model, limits: &Limits<'_>) -> Gathered<'a> {
-    let threads = limits.threads.clamp(1, 1 + operations.len() / OPERATIONS_A_THREAD);
-    let size = operations.len().div_ceil(threads).max(1);
+/// Reads operations of keys that hold one value each, in as many parts as the limits have workers.
+pub(super) fn read_registers<'a>(
+    operations: &'a [Operation],
+    model: Model,
+    limits: &Limits<'_>,
+) -> NotedKeys<'a> {
+    let parts = limits.workers.count().clamp(1, 1 + operations.len() / OPERATIONS_A_WORKER);
+    let size = operations.len().div_ceil(parts).max(1);
     let chunks: Vec<&[Operation]> = operations.chunks(size).collect();
-    let parts = side_by_side(&vec![size; chunks.len()], threads, |part| {
+    let parts = parallel_map(&vec![size; chunks.len()], limits.workers, |part| {
         let mut reader = Reader::new(keyed(model), part);
         let first = u32::try_from(part * size).expect("a history has fewer than four billion operations");
-        for (operation, place) in chunks[part].iter().zip(first..) {
-            reader.read(operation, place, model);
+        for (operation, index) in chunks[part].iter().zip(first..) {
+            reader.read(operation, index, model);
         }
         reader
     });
-    let mut whole = Gathered { keys: Vec::new(), marks: Vec::new() };
+    let mut whole = NotedKeys { keys: Vec::new(), marks: Vec::new() };
     let mut numbers: FxHashMap<Option<&str>, usize> = FxHashMap::default();
     for part in parts {
         whole.marks.push(part.marks);
@@ -119,7 +124,7 @@ impl<'a> Reader<'a> {
         Self { keyed, part, numbers: FxHashMap::default(), keys: Vec::new(), marks }
     }
 
-    fn read(&mut self, operation: &'a Operation, place: u32, model: Model) {
+    fn read(&mut self, operation: &'a Operation, index: u32, model: Model) {
         let (keys, part) = (&mut self.keys, self.part);
         let number = *self.numbers.entry(operation.key.as_deref()).or_insert_with_key(|&name| {
             keys.push(NotedKey { name, notes: vec![(part, Vec::new())], strange: None });
@@ -133,7 +138,7 @@ impl<'a> Reader<'a> {
                 let strange = match what {
                     Strange::Function(f) => {
                         format!(
-                            "operation {place} (event {event}) is {f:?}, which the model {model} does not know"
+                            "operation {index} (event {event}) is {f:?}, which the model {model} does not know"
                         )
                     }
                     Strange::Argument(value) => {
@@ -146,7 +151,7 @@ impl<'a> Reader<'a> {
                 return;
             }
         };
-        self.keys[number].notes[0].1.push(Note { meaning, when: When::of(operation, place) });
+        self.keys[number].notes[0].1.push(Note { meaning, when: When::of(operation, index) });
     }
 
     /// What an operation says; none for one that changed nothing and says nothing.

@@ -92,7 +92,7 @@ fn twice_from(witness: &Witness, operations: &[Operation], odd: &Operation) -> O
     let succeeded = |other: &Operation| other.f == "cas" && matches!(other.outcome, Outcome::Ok(_));
     let parts = |other: &Operation| Some((other.argument.get(0)?.clone(), other.argument.get(1)?.clone()));
     let (from, to) = parts(odd).filter(|_| succeeded(odd))?;
-    let twin = witness.operations.iter().map(|place| &operations[*place]).find(|other| {
+    let twin = witness.operations.iter().map(|index| &operations[*index]).find(|other| {
         !std::ptr::eq(*other, odd) && succeeded(other) && parts(other).is_some_and(|(its, _)| its == from)
     })?;
     let sources = operations.iter().filter(|other| other.key == odd.key && written(other) == Some(&from));
@@ -108,7 +108,7 @@ fn twice_from(witness: &Witness, operations: &[Operation], odd: &Operation) -> O
     ))
 }
 
-/// The only value that was possible, where somebody had read or written it before.
+/// The only value that was possible, where an operation had read or written it before.
 fn overtaken(witness: &Witness, odd: &Operation, value: &Value, earlier: &[&Operation]) -> Option<String> {
     let [possible] = witness.values.as_slice() else { return None };
     let there = |it: &Value| {

@@ -3,12 +3,13 @@
 //! A search in depth. A version may be replaced only when all who read it have, so that little is left to
 //! choose: a transaction that only reads goes first wherever it fits, and of those that write the one that
 //! was done soonest is tried first. For snapshot isolation a transaction reads at one moment and writes at a
-//! later one, and nobody writes to its keys between the two.
+//! later one, and no other transaction writes to its keys between the two.
 
 use super::super::anomaly::Order;
 use super::super::parse::{Access, Fate, NONE, small};
 use super::super::time;
 use super::Registers;
+use crate::limits::Limits;
 use rustc_hash::FxHashSet;
 use std::ops::Range;
 
@@ -19,14 +20,14 @@ pub(super) struct Wanted<'a> {
     pub(super) order: Order,
     /// Whether reads and writes of a transaction may be apart, as under snapshot isolation.
     pub(super) snapshots: bool,
-    /// Which transactions count. With a reader goes its writer; one whose writes nobody reads may be left out
+    /// Which transactions count. With a reader goes its writer; one whose writes no transaction reads may be left out
     /// without making an order impossible.
     pub(super) among: &'a dyn Fn(u32) -> bool,
     /// Pairs of transactions of which the first must come before the second.
     pub(super) pairs: &'a [(u32, u32)],
     /// Each attempt tries the writers in another order; the first one in that of their completions.
     pub(super) attempt: u32,
-    /// So many transactions are looked at before the search gives up.
+    /// Transactions looked at before the search gives up.
     pub(super) looks: u64,
 }
 
@@ -41,34 +42,27 @@ pub(super) enum Outcome {
     GaveUp,
 }
 
-/// So many states are remembered at most.
-const STATES: usize = 4_000_000;
-
 /// Looks for an order.
-pub(super) fn search(
-    registers: &Registers<'_>,
-    wanted: &Wanted<'_>,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Outcome {
-    Search::new(registers, wanted).run(wanted.looks, stop)
+pub(super) fn search(registers: &Registers<'_>, wanted: &Wanted<'_>, limits: &Limits<'_>) -> Outcome {
+    Search::new(registers, wanted).run(wanted.looks, limits)
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// What it read before it wrote: places in `Search::reads`.
+    /// What it read before it wrote: indexes in `Search::reads`.
     reads: Range<usize>,
-    /// What it left behind: places in `Search::writes`.
+    /// What it left behind: indexes in `Search::writes`.
     writes: Range<usize>,
     invoked: usize,
-    /// `usize::MAX` if nobody knows that it happened before anything.
+    /// `usize::MAX` if its outcome is unknown.
     completed: usize,
-    /// The places of those that must come after it.
+    /// The indexes of those that must come after it.
     after: Vec<u32>,
     /// Of how many that must come before it the writes are still to be applied.
     waits: u32,
 }
 
-/// A doubly linked list of places, from which places are taken out and put back in reverse order.
+/// A doubly linked list of indexes, from which indexes are taken out and put back in reverse order.
 #[derive(Debug)]
 struct List {
     next: Vec<u32>,
@@ -76,31 +70,31 @@ struct List {
 }
 
 impl List {
-    /// The end, and the start, is the place behind all others.
+    /// The end, and the start, is the index after all others.
     fn new(sorted: &[u32], count: usize) -> Self {
         let end = small(count);
         let mut list = Self { next: vec![end; count + 1], last: vec![end; count + 1] };
         let mut before = end;
-        for place in sorted {
-            list.next[before as usize] = *place;
-            list.last[*place as usize] = before;
-            before = *place;
+        for index in sorted {
+            list.next[before as usize] = *index;
+            list.last[*index as usize] = before;
+            before = *index;
         }
         list.next[before as usize] = end;
         list.last[end as usize] = before;
         list
     }
 
-    fn take(&mut self, place: u32) {
-        let (last, next) = (self.last[place as usize], self.next[place as usize]);
+    fn take(&mut self, index: u32) {
+        let (last, next) = (self.last[index as usize], self.next[index as usize]);
         self.next[last as usize] = next;
         self.last[next as usize] = last;
     }
 
-    fn put_back(&mut self, place: u32) {
-        let (last, next) = (self.last[place as usize], self.next[place as usize]);
-        self.next[last as usize] = place;
-        self.last[next as usize] = place;
+    fn put_back(&mut self, index: u32) {
+        let (last, next) = (self.last[index as usize], self.next[index as usize]);
+        self.next[last as usize] = index;
+        self.last[next as usize] = index;
     }
 }
 
@@ -114,7 +108,7 @@ enum Part {
 /// A choice that was made: the writer, and the length of the trail before it.
 #[derive(Debug)]
 struct Choice {
-    place: u32,
+    index: u32,
     trail: usize,
     invoked: usize,
 }
@@ -135,7 +129,7 @@ struct Search {
     current: Vec<u32>,
     /// By key: who has read and not yet written it, or [`NONE`].
     held: Vec<u32>,
-    /// By place: whether its reads were applied.
+    /// By index: whether its reads were applied.
     begun: Vec<bool>,
     /// How many have been applied.
     done: usize,
@@ -180,7 +174,7 @@ impl Search {
             state: 0,
             looks: 0,
         };
-        let mut place_of = vec![NONE; transactions.txns.len()];
+        let mut index_of = vec![NONE; transactions.txns.len()];
         let mut seen = registers.seen.iter().peekable();
         for txn in (0..small(transactions.txns.len())).filter(|txn| registers.is_live(*txn)) {
             let reads = this.reads.len();
@@ -189,17 +183,17 @@ impl Search {
                 this.reads.push((read.key, version));
             }
             if (wanted.among)(txn) {
-                place_of[txn as usize] = small(this.entries.len());
+                index_of[txn as usize] = small(this.entries.len());
                 this.enter(registers, txn, reads);
             } else {
                 this.reads.truncate(reads);
             }
         }
-        this.arrange(registers, &place_of, wanted);
+        this.arrange(registers, &index_of, wanted);
         this
     }
 
-    /// Enters a transaction whose reads begin at a place.
+    /// Enters a transaction whose reads begin at an index.
     fn enter(&mut self, registers: &Registers<'_>, txn: u32, reads: usize) {
         let transactions = &registers.transactions;
         let writes = self.writes.len();
@@ -210,11 +204,11 @@ impl Search {
                 self.writes.push((step.key, element));
             }
         }
-        let place = small(self.entries.len());
+        let index = small(self.entries.len());
         for (_, version) in &self.reads[reads..] {
             self.unread[*version as usize] += 1;
             if writes == self.writes.len() {
-                self.readers[*version as usize].push(place);
+                self.readers[*version as usize].push(index);
             }
         }
         let about = &transactions.txns[txn as usize];
@@ -228,32 +222,32 @@ impl Search {
         });
     }
 
-    fn arrange(&mut self, registers: &Registers<'_>, place_of: &[u32], wanted: &Wanted<'_>) {
+    fn arrange(&mut self, registers: &Registers<'_>, index_of: &[u32], wanted: &Wanted<'_>) {
         let count = self.entries.len();
         self.begun = vec![false; count];
         let mut all: Vec<u32> = (0..small(count)).collect();
-        all.sort_by_key(|place| self.entries[*place as usize].completed);
+        all.sort_by_key(|index| self.entries[*index as usize].completed);
         self.left = List::new(&all, count);
         let due = self.due();
-        all.sort_by_key(|place| self.entries[*place as usize].invoked);
+        all.sort_by_key(|index| self.entries[*index as usize].invoked);
         let mut writers: Vec<u32> =
-            all.iter().copied().filter(|place| !self.entries[*place as usize].writes.is_empty()).collect();
+            all.iter().copied().filter(|index| !self.entries[*index as usize].writes.is_empty()).collect();
         // Under real time the search ends at the first that was not invoked in time.
         if self.order != Order::RealTime {
-            writers.sort_by_cached_key(|place| {
-                due[*place as usize].saturating_add(delay(*place, wanted.attempt))
+            writers.sort_by_cached_key(|index| {
+                due[*index as usize].saturating_add(delay(*index, wanted.attempt))
             });
         }
         self.writers = List::new(&writers, count);
         self.by_invocation = all;
-        let place = |txn: u32| place_of[txn as usize];
+        let index = |txn: u32| index_of[txn as usize];
         let issued = if self.order == Order::Process {
-            time::processes(&registers.transactions, &|txn| place(txn) != NONE)
+            time::processes(&registers.transactions, &|txn| index(txn) != NONE)
         } else {
             Vec::new()
         };
         for (before, after) in issued.iter().chain(wanted.pairs) {
-            let (before, after) = (place(*before), place(*after));
+            let (before, after) = (index(*before), index(*after));
             debug_assert!(before != NONE && after != NONE, "a pair names what is left out");
             self.entries[before as usize].after.push(after);
             self.entries[after as usize].waits += 1;
@@ -261,7 +255,7 @@ impl Search {
         self.to_look_at = (0..small(count)).collect();
     }
 
-    /// By place: by when its writes had certainly taken effect.
+    /// By index: by when its writes had certainly taken effect.
     fn due(&self) -> Vec<usize> {
         let mut read_by = vec![usize::MAX; self.unread.len()];
         for entry in &self.entries {
@@ -278,7 +272,7 @@ impl Search {
         self.entries.iter().map(of).collect()
     }
 
-    fn run(mut self, limit: u64, stop: &(dyn Fn() -> bool + Sync)) -> Outcome {
+    fn run(mut self, limit: u64, limits: &Limits<'_>) -> Outcome {
         let end = small(self.entries.len());
         let mut choices: Vec<Choice> = Vec::new();
         let mut met = FxHashSet::default();
@@ -288,7 +282,7 @@ impl Search {
         loop {
             if self.looks - asked > 100_000 {
                 asked = self.looks;
-                if self.looks > limit || stop() {
+                if self.looks > limit || limits.stopped() {
                     return Outcome::GaveUp;
                 }
             }
@@ -296,12 +290,12 @@ impl Search {
             if self.done == self.entries.len() {
                 return Outcome::Found;
             }
-            if let Some(place) = self.next_writer(from) {
-                choices.push(Choice { place, trail: self.trail.len(), invoked: self.invoked });
-                self.begin(place);
+            if let Some(index) = self.next_writer(from) {
+                choices.push(Choice { index, trail: self.trail.len(), invoked: self.invoked });
+                self.begin(index);
                 if met.insert(self.state) {
                     from = end;
-                    if met.len() >= STATES {
+                    if met.len() >= limits.configurations {
                         return Outcome::GaveUp;
                     }
                     continue;
@@ -310,40 +304,40 @@ impl Search {
             // What goes on from here was tried, or nothing does.
             let Some(choice) = choices.pop() else { return Outcome::Impossible };
             self.undo(&choice);
-            from = choice.place;
+            from = choice.index;
         }
     }
 
     /// Does all that fits and takes no room from others: what only reads, and writes of snapshots.
     fn settle(&mut self) {
-        while let Some(place) = self.to_look_at.pop() {
-            if self.begun[place as usize] {
-                if self.holds(place) && self.may_write(place, 0) {
-                    self.write(place);
+        while let Some(index) = self.to_look_at.pop() {
+            if self.begun[index as usize] {
+                if self.holds(index) && self.may_write(index, 0) {
+                    self.write(index);
                 }
-            } else if self.entries[place as usize].writes.is_empty() && self.fits(place) {
-                self.begin(place);
+            } else if self.entries[index as usize].writes.is_empty() && self.fits(index) {
+                self.begin(index);
             }
         }
     }
 
     fn next_writer(&mut self, from: u32) -> Option<u32> {
         let end = small(self.entries.len());
-        let mut place = self.writers.next[from as usize];
-        while place != end {
-            if self.order == Order::RealTime && !self.in_time(place) {
+        let mut index = self.writers.next[from as usize];
+        while index != end {
+            if self.order == Order::RealTime && !self.in_time(index) {
                 return None;
             }
-            if self.fits(place) {
-                return Some(place);
+            if self.fits(index) {
+                return Some(index);
             }
-            place = self.writers.next[place as usize];
+            index = self.writers.next[index as usize];
         }
         None
     }
 
-    fn in_time(&self, place: u32) -> bool {
-        self.entries[place as usize].invoked <= self.soonest()
+    fn in_time(&self, index: u32) -> bool {
+        self.entries[index as usize].invoked <= self.soonest()
     }
 
     /// The first completion of those that are left.
@@ -352,24 +346,24 @@ impl Search {
         self.entries.get(first as usize).map_or(usize::MAX, |entry| entry.completed)
     }
 
-    fn fits(&mut self, place: u32) -> bool {
+    fn fits(&mut self, index: u32) -> bool {
         self.looks += 1;
-        let entry = &self.entries[place as usize];
+        let entry = &self.entries[index as usize];
         entry.waits == 0
-            && (self.order != Order::RealTime || self.in_time(place))
+            && (self.order != Order::RealTime || self.in_time(index))
             && self.reads[entry.reads.clone()]
                 .iter()
                 .all(|(key, version)| self.current[*key as usize] == *version)
             && if self.snapshots {
                 self.writes[entry.writes.clone()].iter().all(|(key, _)| self.held[*key as usize] == NONE)
             } else {
-                self.may_write(place, 1)
+                self.may_write(index, 1)
             }
     }
 
-    /// Whether nobody has yet to read what a transaction replaces, beside itself where it has not read yet.
-    fn may_write(&self, place: u32, own: u32) -> bool {
-        let entry = &self.entries[place as usize];
+    /// Whether no transaction has yet to read what this one replaces, other than itself.
+    fn may_write(&self, index: u32, own: u32) -> bool {
+        let entry = &self.entries[index as usize];
         self.writes[entry.writes.clone()].iter().all(|(key, _)| {
             let reads = &self.reads[entry.reads.clone()];
             let own = if reads.iter().any(|(read, _)| read == key) { own } else { 0 };
@@ -378,42 +372,42 @@ impl Search {
     }
 
     /// Whether it has read and not yet written.
-    fn holds(&self, place: u32) -> bool {
-        let mut writes = self.writes[self.entries[place as usize].writes.clone()].iter();
-        writes.next().is_some_and(|(key, _)| self.held[*key as usize] == place)
+    fn holds(&self, index: u32) -> bool {
+        let mut writes = self.writes[self.entries[index as usize].writes.clone()].iter();
+        writes.next().is_some_and(|(key, _)| self.held[*key as usize] == index)
     }
 
-    fn begin(&mut self, place: u32) {
-        self.begun[place as usize] = true;
-        self.state ^= mark(place, NONE);
-        self.trail.push((place, Part::Read));
-        for at in self.entries[place as usize].reads.clone() {
+    fn begin(&mut self, index: u32) {
+        self.begun[index as usize] = true;
+        self.state ^= mark(index, NONE);
+        self.trail.push((index, Part::Read));
+        for at in self.entries[index as usize].reads.clone() {
             let (key, version) = self.reads[at];
             self.unread[version as usize] -= 1;
             if self.held[key as usize] != NONE {
                 self.to_look_at.push(self.held[key as usize]);
             }
         }
-        let writes = self.entries[place as usize].writes.clone();
+        let writes = self.entries[index as usize].writes.clone();
         if !writes.is_empty() {
-            self.writers.take(place);
+            self.writers.take(index);
         }
         if !self.snapshots || writes.is_empty() {
-            self.write(place);
+            self.write(index);
             return;
         }
         for at in writes {
-            self.held[self.writes[at].0 as usize] = place;
+            self.held[self.writes[at].0 as usize] = index;
         }
-        self.to_look_at.push(place);
+        self.to_look_at.push(index);
     }
 
-    fn write(&mut self, place: u32) {
-        self.state ^= mark(place, NONE - 1);
-        self.trail.push((place, Part::Write));
+    fn write(&mut self, index: u32) {
+        self.state ^= mark(index, NONE - 1);
+        self.trail.push((index, Part::Write));
         self.done += 1;
-        self.left.take(place);
-        for at in self.entries[place as usize].writes.clone() {
+        self.left.take(index);
+        for at in self.entries[index as usize].writes.clone() {
             let (key, version) = self.writes[at];
             let before = std::mem::replace(&mut self.current[key as usize], version);
             self.held[key as usize] = NONE;
@@ -421,8 +415,8 @@ impl Search {
             self.state ^= mark(key, before) ^ mark(key, version);
             self.to_look_at.extend(&self.readers[version as usize]);
         }
-        for nth in 0..self.entries[place as usize].after.len() {
-            let after = self.entries[place as usize].after[nth];
+        for nth in 0..self.entries[index as usize].after.len() {
+            let after = self.entries[index as usize].after[nth];
             self.entries[after as usize].waits -= 1;
             self.to_look_at.push(after);
         }
@@ -433,10 +427,10 @@ impl Search {
     fn let_in(&mut self) {
         if self.order == Order::RealTime {
             let soonest = self.soonest();
-            while let Some(place) = self.by_invocation.get(self.invoked)
-                && self.entries[*place as usize].invoked <= soonest
+            while let Some(index) = self.by_invocation.get(self.invoked)
+                && self.entries[*index as usize].invoked <= soonest
             {
-                self.to_look_at.push(*place);
+                self.to_look_at.push(*index);
                 self.invoked += 1;
             }
         }
@@ -447,56 +441,56 @@ impl Search {
         self.to_look_at.clear();
         self.invoked = choice.invoked;
         while self.trail.len() > choice.trail {
-            let (place, part) = self.trail.pop().expect("the trail is longer than it was at the choice");
+            let (index, part) = self.trail.pop().expect("the trail is longer than it was at the choice");
             match part {
-                Part::Read => self.undo_read(place),
-                Part::Write => self.undo_write(place),
+                Part::Read => self.undo_read(index),
+                Part::Write => self.undo_write(index),
             }
         }
     }
 
-    fn undo_read(&mut self, place: u32) {
-        let writes = self.entries[place as usize].writes.clone();
+    fn undo_read(&mut self, index: u32) {
+        let writes = self.entries[index as usize].writes.clone();
         if !writes.is_empty() {
-            self.writers.put_back(place);
+            self.writers.put_back(index);
         }
         for at in writes {
             self.held[self.writes[at].0 as usize] = NONE;
         }
-        for at in self.entries[place as usize].reads.clone() {
+        for at in self.entries[index as usize].reads.clone() {
             self.unread[self.reads[at].1 as usize] += 1;
         }
-        self.state ^= mark(place, NONE);
-        self.begun[place as usize] = false;
+        self.state ^= mark(index, NONE);
+        self.begun[index as usize] = false;
     }
 
-    fn undo_write(&mut self, place: u32) {
-        for nth in 0..self.entries[place as usize].after.len() {
-            let after = self.entries[place as usize].after[nth];
+    fn undo_write(&mut self, index: u32) {
+        for nth in 0..self.entries[index as usize].after.len() {
+            let after = self.entries[index as usize].after[nth];
             self.entries[after as usize].waits += 1;
         }
-        for at in self.entries[place as usize].writes.clone().rev() {
+        for at in self.entries[index as usize].writes.clone().rev() {
             let (key, version) = self.writes[at];
             let before = self.replaced.pop().expect("each write replaced a version");
             self.current[key as usize] = before;
             if self.snapshots {
-                self.held[key as usize] = place;
+                self.held[key as usize] = index;
             }
             self.state ^= mark(key, before) ^ mark(key, version);
         }
-        self.left.put_back(place);
-        self.state ^= mark(place, NONE - 1);
+        self.left.put_back(index);
+        self.state ^= mark(index, NONE - 1);
         self.done -= 1;
     }
 }
 
 /// How much later than it was due a writer is tried, in events: up to a few at first, up to many later on.
-fn delay(place: u32, attempt: u32) -> usize {
+fn delay(index: u32, attempt: u32) -> usize {
     let most = if attempt == 0 { 1 } else { 4usize << (attempt % 8) };
-    (mark(place, attempt) as usize) % most
+    (mark(index, attempt) as usize) % most
 }
 
-/// A fixed random number for a pair, so that states are told apart by the sum of their parts.
+/// A fixed random number for a pair, so that the sum of the parts of a state identifies it.
 fn mark(one: u32, other: u32) -> u128 {
     let mix = |seed: u64| {
         let mut bits = (u64::from(one) << 32 | u64::from(other)).wrapping_add(seed);

@@ -10,14 +10,15 @@ use super::super::anomaly::{Means, Order};
 use super::super::parse::{Fate, NONE, small};
 use super::super::time;
 use super::Registers;
+use crate::limits::Limits;
 
 /// What was found.
 #[derive(Debug)]
-pub(super) enum Forced {
+pub(super) enum Precedence {
     /// The first of each pair must come before the second, both with their writes.
     Pairs(Vec<(u32, u32)>),
     /// One would have to come before itself.
-    Circle,
+    Cycle,
     /// There are too many transactions, or time was up.
     Unknown,
 }
@@ -31,23 +32,23 @@ pub(super) fn find(
     means: Means,
     order: Order,
     among: &dyn Fn(u32) -> bool,
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Forced {
+    limits: &Limits<'_>,
+) -> Precedence {
     let txns: Vec<u32> =
         (0..small(registers.live.len())).filter(|txn| registers.is_live(*txn) && among(*txn)).collect();
     let mut known = Known::new(registers, means, order, &txns);
     if known.after.len() > MOST {
-        return Forced::Unknown;
+        return Precedence::Unknown;
     }
     loop {
-        if stop() {
-            return Forced::Unknown;
+        if limits.stopped() {
+            return Precedence::Unknown;
         }
         if !known.close() {
-            return Forced::Circle;
+            return Precedence::Cycle;
         }
         if !known.conclude() {
-            return Forced::Pairs(known.pairs(&txns));
+            return Precedence::Pairs(known.pairs(&txns));
         }
     }
 }
@@ -69,8 +70,8 @@ struct Known {
     /// By moment: a bit for each that comes after it at any distance.
     reach: Vec<u64>,
     words: usize,
-    /// The place of each moment in an order that respects what is known.
-    place: Vec<u32>,
+    /// The index of each moment in an order that respects what is known.
+    index: Vec<u32>,
     /// By key: transactions.
     writers: Vec<Vec<u32>>,
     reads: Vec<Vec<Read>>,
@@ -81,8 +82,8 @@ impl Known {
         let transactions = &registers.transactions;
         let keys = transactions.keys.len();
         let mut local = vec![NONE; registers.live.len()];
-        for (place, txn) in txns.iter().enumerate() {
-            local[*txn as usize] = small(place);
+        for (index, txn) in txns.iter().enumerate() {
+            local[*txn as usize] = small(index);
         }
         let (writing, moments) = match means {
             Means::OneByOne => (0, txns.len()),
@@ -93,7 +94,7 @@ impl Known {
             after: vec![Vec::new(); moments],
             reach: Vec::new(),
             words: moments.div_ceil(64),
-            place: vec![0; moments],
+            index: vec![0; moments],
             writers: vec![Vec::new(); keys],
             reads: (0..keys).map(|_| Vec::new()).collect(),
         };
@@ -136,18 +137,18 @@ impl Known {
     /// What completed before another was invoked comes before it. Only those are added between which there is
     /// no third.
     fn add_real_time(&mut self, registers: &Registers<'_>, txns: &[u32]) {
-        let about = |place: u32| &registers.transactions.txns[txns[place as usize] as usize];
+        let about = |index: u32| &registers.transactions.txns[txns[index as usize] as usize];
         let mut by_invocation: Vec<u32> = (0..small(txns.len())).collect();
-        by_invocation.sort_by_key(|place| about(*place).invoked);
-        for place in by_invocation.iter().copied().filter(|place| about(*place).fate == Fate::Committed) {
+        by_invocation.sort_by_key(|index| about(*index).invoked);
+        for index in by_invocation.iter().copied().filter(|index| about(*index).fate == Fate::Committed) {
             let first =
-                by_invocation.partition_point(|after| about(*after).invoked <= about(place).completed);
+                by_invocation.partition_point(|after| about(*after).invoked <= about(index).completed);
             let mut soonest = usize::MAX;
             for after in &by_invocation[first..] {
                 if about(*after).invoked > soonest {
                     break;
                 }
-                self.whole(place, *after);
+                self.whole(index, *after);
                 soonest = about(*after).completed.min(soonest);
             }
         }
@@ -182,7 +183,7 @@ impl Known {
         let mut sorted: Vec<u32> = (0..small(count)).filter(|moment| before[*moment as usize] == 0).collect();
         let mut next = 0;
         while let Some(moment) = sorted.get(next).copied() {
-            self.place[moment as usize] = small(next);
+            self.index[moment as usize] = small(next);
             next += 1;
             for to in &self.after[moment as usize] {
                 before[*to as usize] -= 1;
@@ -212,7 +213,7 @@ impl Known {
         let mut new: Vec<(u32, u32)> = Vec::new();
         let mut all = std::mem::take(&mut self.writers);
         for (writers, reads) in all.iter_mut().zip(&self.reads) {
-            writers.sort_by_key(|txn| self.place[(*txn + self.writing) as usize]);
+            writers.sort_by_key(|txn| self.index[(*txn + self.writing) as usize]);
             for read in reads {
                 self.after_reader(writers, read, &mut new);
                 self.before_writer(writers, read, &mut new);

@@ -1,11 +1,11 @@
 //! When each element came and went.
 
 use super::super::{call::Call, object::NEVER, objects::ContainerAction};
-use super::{Read, takes::Take};
+use super::{Read, unknown_removals::UnknownRemoval};
 
 /// An element that certainly was inside at some time. An element that stayed is removed at the very end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Life {
+pub(super) struct Interval {
     pub(super) element: u32,
     /// The time in which it was added, both ends included.
     pub(super) add: (u32, u32),
@@ -13,7 +13,7 @@ pub(super) struct Life {
     pub(super) remove: (u32, u32),
 }
 
-impl Life {
+impl Interval {
     /// Between which moments, both excluded, it is certainly inside.
     pub(super) fn inside(&self) -> Option<(u32, u32)> {
         (self.add.1 < self.remove.0).then_some((self.add.1, self.remove.0))
@@ -29,32 +29,32 @@ impl Life {
 
 /// What happened to a container with distinct elements.
 #[derive(Debug)]
-pub(super) struct Lives {
+pub(super) struct Intervals {
     /// In the order in which the adds were invoked.
-    pub(super) elements: Vec<Life>,
+    pub(super) elements: Vec<Interval>,
     /// When something found nothing.
     pub(super) empties: Vec<(u32, u32)>,
-    /// Removals of nobody knows which element, in the order of their invocations.
-    pub(super) takes: Vec<Take>,
+    /// Removals with an unknown result, in the order of their invocations.
+    pub(super) unknown_removals: Vec<UnknownRemoval>,
 }
 
-impl Lives {
-    /// Whether an element may or may not have been removed by somebody who named it.
+impl Intervals {
+    /// Whether an element may or may not have been removed by a removal that named it.
     pub(super) fn maybe_removed(&self) -> bool {
-        self.elements.iter().any(|life| life.remove.1 == NEVER && life.remove.0 != NEVER)
+        self.elements.iter().any(|interval| interval.remove.1 == NEVER && interval.remove.0 != NEVER)
     }
 
     /// As if everything left could have been removed at any time since a moment.
     pub(super) fn taken_since(&self, moment: u32) -> Self {
-        let taken = |life: &Life| {
-            let (invoked, completed) = life.remove;
+        let taken = |interval: &Interval| {
+            let (invoked, completed) = interval.remove;
             let invoked = if completed == NEVER { invoked.min(moment) } else { invoked };
-            Life { remove: (invoked, completed), ..*life }.clipped()
+            Interval { remove: (invoked, completed), ..*interval }.clipped()
         };
         Self {
             elements: self.elements.iter().map(taken).collect(),
             empties: self.empties.clone(),
-            takes: Vec::new(),
+            unknown_removals: Vec::new(),
         }
     }
 }
@@ -71,9 +71,9 @@ struct Element {
 const NOTHING: Element = Element { adds: 0, add: (0, 0), removes: 0, remove: (NEVER, NEVER) };
 
 /// Reads the calls, which come in order of invocation, with elements numbered below `count`.
-pub(super) fn read(count: usize, calls: &[Call<ContainerAction>]) -> Read<Lives> {
+pub(super) fn read(count: usize, calls: &[Call<ContainerAction>]) -> Read<Intervals> {
     let mut elements = vec![NOTHING; count];
-    let mut lives = Lives { elements: Vec::new(), empties: Vec::new(), takes: Vec::new() };
+    let mut intervals = Intervals { elements: Vec::new(), empties: Vec::new(), unknown_removals: Vec::new() };
     let mut ambiguous = false;
     for call in calls {
         let time = (call.invoked, call.completed);
@@ -94,10 +94,12 @@ pub(super) fn read(count: usize, calls: &[Call<ContainerAction>]) -> Read<Lives>
                 }
             }
             ContainerAction::Take => {
-                lives.takes.push(Take { invoked: call.invoked, origin: call.origin });
+                intervals
+                    .unknown_removals
+                    .push(UnknownRemoval { invoked: call.invoked, origin: call.origin });
             }
             ContainerAction::Peek(_) => ambiguous = true,
-            ContainerAction::Empty if call.certain() => lives.empties.push(time),
+            ContainerAction::Empty if call.certain() => intervals.empties.push(time),
             ContainerAction::Empty => {}
         }
     }
@@ -114,8 +116,10 @@ pub(super) fn read(count: usize, calls: &[Call<ContainerAction>]) -> Read<Lives>
             return Read::Impossible;
         }
         if call.certain() || element.removes > 0 {
-            lives.elements.push(Life { element: number, add: element.add, remove: element.remove }.clipped());
+            intervals
+                .elements
+                .push(Interval { element: number, add: element.add, remove: element.remove }.clipped());
         }
     }
-    Read::Distinct(lives)
+    Read::Distinct(intervals)
 }

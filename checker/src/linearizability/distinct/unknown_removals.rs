@@ -1,17 +1,17 @@
-//! Removals of unknown outcome, of which nobody knows what they took: hands them out to the elements that stayed.
+//! Removals with an unknown result: assigns them to the elements that stayed.
 //!
 //! Each such removal may have happened at any time after its invocation, to any element, or never.
 
 use super::{
     super::{object::NEVER, objects::Discipline},
-    lives::{Life, Lives},
+    intervals::{Interval, Intervals},
 };
 
-/// A removal of nobody knows which element.
+/// A removal with an unknown result.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Take {
+pub(super) struct UnknownRemoval {
     pub(super) invoked: u32,
-    /// Its place in the caller's operations.
+    /// Its index in the caller's operations.
     pub(super) origin: u32,
 }
 
@@ -19,37 +19,40 @@ pub(super) struct Take {
 ///
 /// In queues and unordered containers an element is the more urgent the earlier its add completed, whatever
 /// the reason; if any choice explains the history, this one does, as long as all other removals happened.
-pub(super) fn handed_out(discipline: Discipline, lives: &Lives) -> (Lives, Vec<(u32, u32)>) {
-    let mut elements = lives.elements.clone();
-    let stayed = (0..elements.len()).filter(|&place| elements[place].remove == (NEVER, NEVER));
+pub(super) fn handed_out(discipline: Discipline, intervals: &Intervals) -> (Intervals, Vec<(u32, u32)>) {
+    let mut elements = intervals.elements.clone();
+    let stayed = (0..elements.len()).filter(|&index| elements[index].remove == (NEVER, NEVER));
     let mut stayed: Vec<usize> = stayed.collect();
     match discipline {
-        Discipline::Fifo | Discipline::Unordered => stayed.sort_by_key(|&place| elements[place].add.1),
+        Discipline::Fifo | Discipline::Unordered => stayed.sort_by_key(|&index| elements[index].add.1),
         Discipline::Priority | Discipline::Stack => {
-            let deadlines = deadlines(discipline, lives);
-            stayed.sort_by_key(|&place| (deadlines[place], elements[place].add.1));
+            let deadlines = deadlines(discipline, intervals);
+            stayed.sort_by_key(|&index| (deadlines[index], elements[index].add.1));
         }
     }
-    let mut taken = Vec::with_capacity(lives.takes.len());
-    for (place, take) in stayed.into_iter().zip(&lives.takes) {
-        let life = elements[place];
-        elements[place] = Life { remove: (take.invoked, NEVER), ..life }.clipped();
-        taken.push((life.element, take.origin));
+    let mut taken = Vec::with_capacity(intervals.unknown_removals.len());
+    for (index, take) in stayed.into_iter().zip(&intervals.unknown_removals) {
+        let interval = elements[index];
+        elements[index] = Interval { remove: (take.invoked, NEVER), ..interval }.clipped();
+        taken.push((interval.element, take.origin));
     }
-    (Lives { elements, empties: lives.empties.clone(), takes: Vec::new() }, taken)
+    (Intervals { elements, empties: intervals.empties.clone(), unknown_removals: Vec::new() }, taken)
 }
 
-/// By place: until when an element must be gone, because one that only comes out after it came out then.
+/// By index: until when an element must be gone, because one that only comes out after it came out then.
 /// Not all reasons are seen.
-fn deadlines(discipline: Discipline, lives: &Lives) -> Vec<u32> {
-    let elements = &lives.elements;
+fn deadlines(discipline: Discipline, intervals: &Intervals) -> Vec<u32> {
+    let elements = &intervals.elements;
     // What comes out last goes first, so that each element meets only those that come out after it.
-    let late = |life: &Life| if discipline == Discipline::Stack { life.add.1 } else { life.element };
-    let bound = |life: &Life| if discipline == Discipline::Stack { life.add.0 } else { life.element };
-    let removed = elements.iter().filter(|life| life.remove.1 != NEVER);
-    let mut others: Vec<(u32, (u32, u32))> = removed.map(|life| (late(life), life.remove)).collect();
+    let late =
+        |interval: &Interval| if discipline == Discipline::Stack { interval.add.1 } else { interval.element };
+    let bound =
+        |interval: &Interval| if discipline == Discipline::Stack { interval.add.0 } else { interval.element };
+    let removed = elements.iter().filter(|interval| interval.remove.1 != NEVER);
+    let mut others: Vec<(u32, (u32, u32))> =
+        removed.map(|interval| (late(interval), interval.remove)).collect();
     others.sort_unstable();
-    let empties = lives.empties.iter().copied();
+    let empties = intervals.empties.iter().copied();
     let mut starts: Vec<u32> =
         others.iter().map(|other| other.1.0).chain(empties.clone().map(|e| e.0)).collect();
     starts.sort_unstable();
@@ -57,15 +60,15 @@ fn deadlines(discipline: Discipline, lives: &Lives) -> Vec<u32> {
     let mut earliest = EarliestEnd { starts: &starts, least: vec![NEVER; starts.len() + 1] };
     empties.for_each(|empty| earliest.insert(empty));
     let mut order: Vec<usize> = (0..elements.len()).collect();
-    order.sort_by_key(|&place| bound(&elements[place]));
+    order.sort_by_key(|&index| bound(&elements[index]));
     let mut deadlines = vec![NEVER; elements.len()];
     let mut others = others.into_iter().peekable();
-    for place in order {
-        let life = &elements[place];
-        while let Some((_, removal)) = others.next_if(|&(late, _)| late < bound(life)) {
+    for index in order {
+        let interval = &elements[index];
+        while let Some((_, removal)) = others.next_if(|&(late, _)| late < bound(interval)) {
             earliest.insert(removal);
         }
-        deadlines[place] = earliest.of_those_after(life.add.1);
+        deadlines[index] = earliest.of_those_after(interval.add.1);
     }
     deadlines
 }
