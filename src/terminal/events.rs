@@ -192,7 +192,7 @@ fn plain(screen: &Screen, event: &RunEvent, load_start: u64) {
             screen.line(&format!("  {STRONG}{}{STRONG:#} {}", phase_name(*phase), human(*length)));
         }
         RunEventKind::Began(phase, None) => {
-            screen.line(&format!("  {STRONG}{}{STRONG:#}", phase_name(*phase)))
+            screen.line(&format!("  {STRONG}{}{STRONG:#}", phase_name(*phase)));
         }
         RunEventKind::Ended(_) | RunEventKind::Over => {}
         RunEventKind::Fault(fault) => {

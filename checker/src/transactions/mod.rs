@@ -67,8 +67,12 @@ pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
     }
     let mut findings = Findings::default();
     let (finished, ambiguity) = match options.workload {
-        Workload::ListAppend => list_append::check(transactions, options.model, &mut findings, &options.limits),
-        Workload::RwRegister => rw_register::check(transactions, options.model, &mut findings, &options.limits),
+        Workload::ListAppend => {
+            list_append::check(transactions, options.model, &mut findings, &options.limits)
+        }
+        Workload::RwRegister => {
+            rw_register::check(transactions, options.model, &mut findings, &options.limits)
+        }
     };
     let unsure = if finished {
         ambiguity

@@ -42,6 +42,7 @@ impl OnNodes {
 
 /// A line of the vocabulary.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a property of a kind that stands by itself")]
 pub struct Entry {
     /// Its word in specs.
     pub name: &'static str,

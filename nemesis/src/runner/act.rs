@@ -36,8 +36,8 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         Err(reason) => return nothing_to_hit(stage, fault, reason),
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| hit.nodes.clone());
-    let mut state = State::default();
-    let (at, proof) = fault.action.start(&strike(stage, fault, &hit), &mut state).await;
+    let mut own = State::default();
+    let (at, proof) = fault.action.start(&strike(stage, fault, &hit), &mut own).await;
     let started = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,
@@ -53,7 +53,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         notes: note.into_iter().chain(proof.notes).collect(),
     };
     record(stage, fault, &started, Moment::Start, at);
-    Started { record: started, in_force: Some(InForce { hit, state }) }
+    Started { record: started, in_force: Some(InForce { hit, state: own }) }
 }
 
 /// Ends a fault, makes sure that it is over and records it.

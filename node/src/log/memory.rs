@@ -196,7 +196,9 @@ impl Volume {
     pub(crate) fn loss(&self, rng: &mut ChaCha8Rng) -> Self {
         let mut changes: BTreeMap<usize, usize> = BTreeMap::new();
         self.renamed.iter().for_each(|(file, ..)| *changes.entry(*file).or_default() += 1);
-        changes.values_mut().for_each(|count| *count = rng.random_range(0..=*count));
+        for count in changes.values_mut() {
+            *count = rng.random_range(0..=*count);
+        }
         let mut left = Self::default();
         let kept = rng.random_range(0..4);
         for (name, file) in self.names_with(changes) {

@@ -269,10 +269,10 @@ impl Leader {
             "C1: a second commander for slot {slot} under {commanded:?}"
         );
         let again = now + self.commanders.patience(self.options.resend);
-        let commander = Commander::new(self.ballot(), slot, command, now, again);
+        let new = Commander::new(self.ballot(), slot, command, now, again);
         let acceptors = &self.roster.group(slot).acceptors;
-        step.broadcast(acceptors, &Message::P2a(commander.pvalue().clone()));
-        self.commanders.insert(commander);
+        step.broadcast(acceptors, &Message::P2a(new.pvalue().clone()));
+        self.commanders.insert(new);
     }
 
     /// Sends a scout with a round above every ballot it has seen, and above its own earlier ones.

@@ -57,7 +57,9 @@ impl Cluster {
             }
         }
         process.checked = from.max(to);
-        broken.into_iter().for_each(|why| self.fail(why));
+        if let Some(why) = broken {
+            self.fail(why);
+        }
     }
 
     /// Section 4.2: one replica more than may fail has reported to have on disk what an acceptor forgets.
@@ -113,7 +115,9 @@ impl Cluster {
                 broken = Some(format!("a call that began after the result {least} has the result {value}"));
             }
         }
-        broken.into_iter().for_each(|why| self.fail(why));
+        if let Some(why) = broken {
+            self.fail(why);
+        }
     }
 
     /// Every call is answered that began long after the last fault.

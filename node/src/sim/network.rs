@@ -73,19 +73,21 @@ impl Cluster {
         let folder = self.network.folders.entry((from, to)).or_insert_with(|| Folder::new(window));
         let mut packets = Vec::new();
         for run in messages.chunk_by(|one, next| one.0 == next.0) {
-            let folded = folder.fold(run.iter().map(|(_, message)| message.clone()));
-            packets.extend(folded.into_iter().map(|packet| [Packet::One(run[0].0.clone()), packet]));
+            let one_by_one = run.iter().map(|(_, message)| message.clone());
+            packets.extend(
+                folder.fold(one_by_one).into_iter().map(|packet| [Packet::One(run[0].0.clone()), packet]),
+            );
         }
         for packet in packets {
             if self.last.is_multiple_of(16) {
                 let bytes = encode(&packet, Vec::new());
                 assert_eq!(decode(&bytes, window).as_deref(), Ok(&packet[..]));
             }
-            self.dispatch(from, to, packet);
+            self.dispatch(from, to, &packet);
         }
     }
 
-    fn dispatch(&mut self, from: usize, to: usize, packet: [Packet; 2]) {
+    fn dispatch(&mut self, from: usize, to: usize, packet: &[Packet; 2]) {
         let copies = match self.rng.random_range(0..100) {
             _ if self.now > FAULTS_END => 1,
             0..4 => 0,

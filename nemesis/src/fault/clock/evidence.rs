@@ -37,15 +37,16 @@ async fn read(stage: &Stage, node: &str) -> Result<Reading, String> {
 
 /// Puts a fault on the clocks, and reads them until each shows it, though not longer than it lasts.
 pub(super) async fn start(strike: &Strike<'_>, fault: ClockFault, state: &mut State) -> (u64, Proof) {
-    let (stage, testbed) = (strike.stage, strike.testbed());
-    state.clocks = readings(stage, strike.nodes()).await;
+    let testbed = strike.testbed();
+    state.clocks = readings(strike.stage, strike.nodes()).await;
     let before = &state.clocks;
     let applied = all(before.keys().map(|node| testbed.apply_clock(node, strike.claim, fault))).await;
     let at = strike.now_ns();
     let deadline = Instant::now() + PATIENCE.min(strike.length);
     let failed = applied.into_iter().filter_map(Result::err).map(|error| error.to_string());
     let mut proof = Proof { notes: failed.collect(), complete: true, ..Proof::default() };
-    let shown = all(before.iter().map(|(node, before)| show(stage, node, fault, *before, deadline))).await;
+    let shown =
+        all(before.iter().map(|(node, before)| show(strike.stage, node, fault, *before, deadline))).await;
     for (node, shown) in before.keys().zip(shown) {
         match shown {
             Ok(line) => proof.evidence.push(format!("{node}: {line}")),
