@@ -1,4 +1,4 @@
-//! The driver: the shell of one node's [core](crate::core), which owns its clock, its log, its connections and its clients.
+//! The driver: the shell of one node's core, which owns its clock, its log, its connections and its clients.
 
 #![allow(
     clippy::disallowed_methods,
