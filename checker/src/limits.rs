@@ -1,7 +1,7 @@
 //! Limits on the time and the memory of a check.
 //!
-//! [`Limits`] are for a whole check. A search counts its steps in a [`Budget`]; work that only makes a known
-//! verdict more precise gets a [`Share`] of the limits; a witness is made smaller in a number of [`Trials`].
+//! [`Limits`] are for a whole check. A search counts its steps in a `Budget`; work that only makes a known
+//! verdict more precise gets a `Share` of the limits; a witness is made smaller in a number of `Trials`.
 
 use crate::parallel::{Sequential, Workers};
 use std::fmt;
