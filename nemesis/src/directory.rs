@@ -25,7 +25,7 @@ pub trait Directory: Send + Sync {
         _add: &'a [String],
         _remove: &'a [String],
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
-        Box::pin(async { Err("nobody here can change the members".to_owned()) })
+        Box::pin(async { Err("this system has no way to change its members".to_owned()) })
     }
 
     /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.

@@ -13,7 +13,7 @@ pub enum FaultEvent {
     Start(FaultChange),
     /// A fault is healed.
     End(FaultChange),
-    /// A node ended although nobody killed it.
+    /// A node ended by itself.
     Exit(NodeExit),
     /// A node stays down after everything was healed.
     Gone(NodeExit),
@@ -53,7 +53,7 @@ pub struct FaultChange {
     pub met: Option<bool>,
 }
 
-/// The end of a node's process that nobody killed.
+/// The end of a node's process by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeExit {
     /// The node.

@@ -1,4 +1,4 @@
-//! One operation: an invocation and what became of it.
+//! One operation: an invocation and its outcome.
 
 use super::{Phase, event::Kind};
 use serde_json::Value;

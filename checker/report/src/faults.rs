@@ -4,7 +4,21 @@ use super::plan::FaultPlan;
 use history::{Event, FaultEvent};
 use serde::Serialize;
 
-/// A fault: planned, and what became of it. Times are nanoseconds since the run's start.
+/// Faults at whose end a process is started again.
+const RESTARTS: [&str; 10] = [
+    "kill",
+    "stop",
+    "lose-node",
+    "power-loss",
+    "torn-write",
+    "bit-flip",
+    "truncate",
+    "restart-all",
+    "rolling-restart",
+    "disk-swap",
+];
+
+/// A planned fault and its course. Times are nanoseconds since the run's start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FaultRecord {
     /// Its number in the plan.
@@ -41,6 +55,11 @@ impl FaultRecord {
     /// Whether it started and left evidence.
     pub fn took_effect(&self) -> bool {
         self.start_ns.is_some() && !self.evidence.is_empty()
+    }
+
+    /// Whether processes are started again at its end.
+    pub(crate) fn restarts(&self) -> bool {
+        RESTARTS.contains(&self.kind.as_str())
     }
 
     /// Whether it was in force at a time.

@@ -106,10 +106,17 @@ pub fn judge_read_only(
         variants.push(verdict);
     }
     let verdict = combine(&plan, variants);
-    // Of each variant the pictures show one round.
-    observed.retain(|seen| verdict.medians.iter().any(|medians| medians.shown == seen.plan.name));
+    let observed = shown_rounds(observed, &verdict.medians);
     let written = written.and_then(|()| write(dir, &plan, &observed, &verdict));
     Ok((verdict, written.err()))
+}
+
+/// The round of each variant that the pictures show, in the order of the spec.
+fn shown_rounds(mut observed: Vec<Observed>, medians: &[VariantMedians]) -> Vec<Observed> {
+    let order = |seen: &Observed| medians.iter().position(|medians| medians.shown == seen.plan.name);
+    observed.retain(|seen| order(seen).is_some());
+    observed.sort_by_key(|seen| order(seen));
+    observed
 }
 
 fn judge_variant(

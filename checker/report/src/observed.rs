@@ -46,7 +46,7 @@ pub(crate) struct Observed {
     pub plan: VariantPlan,
     /// Every operation, in the order of invocation.
     pub operations: Vec<Operation>,
-    /// Each fault of the plan with what became of it, then faults that were not planned.
+    /// The faults of the plan with their course, then faults that were not planned.
     pub faults: Vec<FaultRecord>,
     /// Nodes that ended without a fault, each in a sentence.
     pub exits: Vec<String>,

@@ -101,7 +101,7 @@ pub struct VariantVerdict {
     pub warnings: Vec<Warning>,
     /// The figures of `summary.csv`.
     pub summary: Summary,
-    /// Each fault and what became of it.
+    /// Each fault with its course.
     pub faults: Vec<FaultRecord>,
     /// What each fault cost.
     pub outages: Vec<Outage>,

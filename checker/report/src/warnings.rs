@@ -14,21 +14,6 @@ use serde::Serialize;
 const FEW: u64 = 50;
 /// Fewer operations than this after the last heal hardly show what it left behind.
 const FOLLOWING: usize = 10;
-/// Faults that are over when they begin: how long they last does not matter.
-const AT_ONCE: [&str; 11] = [
-    "kill",
-    "stop",
-    "lose-node",
-    "power-loss",
-    "torn-write",
-    "bit-flip",
-    "truncate",
-    "restart-all",
-    "rolling-restart",
-    "disk-swap",
-    "reset",
-];
-
 /// A reason to look twice at a valid answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
@@ -85,12 +70,17 @@ fn unasked(observed: &Observed) -> Option<(&'static str, String)> {
     (!nodes.is_empty()).then(|| ("unasked-nodes", text()))
 }
 
+/// Whether a fault has its effect when it begins, so that its length does not matter.
+fn is_instant(fault: &FaultRecord) -> bool {
+    fault.restarts() || fault.kind == "reset"
+}
+
 /// Faults that lasted too short a time, or came when no request was sent.
 fn short(observed: &Observed, summary: &Summary) -> Vec<(&'static str, String)> {
     let median = summary.latency.map_or(0.0, |latency| latency.p50_ms * 1e6);
     let between = observed.plan.rate.map_or(0.0, |rate| 1e9 / rate);
     let least = (3.0 * median).max(3.0 * between);
-    let lasting = observed.faults.iter().filter(|fault| !AT_ONCE.contains(&fault.kind.as_str()));
+    let lasting = observed.faults.iter().filter(|fault| !is_instant(fault));
     lasting
         .filter_map(|fault| {
             let length = shortest(fault)?;

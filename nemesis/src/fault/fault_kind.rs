@@ -18,11 +18,14 @@ pub(crate) trait FaultKind: Sized {
     /// before.
     fn read(parameters: &Parameters) -> Result<Self, Refusal>;
 
-    /// Draws whom it hits this time.
+    /// Draws the nodes or links that it hits this time.
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal>;
 
-    /// Whom it keeps from serving. Where there is no hit yet, it will be one node that is not known.
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt;
+    /// The nodes that it keeps from serving: those that it hits, unless a kind says otherwise. Without a hit it is one
+    /// unknown node.
+    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
+        Hurt::down(hit)
+    }
 
     /// What it takes from the members of the cluster.
     fn moves_members(&self, _nodes: Option<&[String]>) -> Option<Moved> {

@@ -6,12 +6,10 @@ use super::fault_kind::FaultKind;
 use super::flag::{aimed, flag};
 use super::proof::{Proof, each};
 use super::stage::{State, Strike};
-use crate::budget::Hurt;
 use crate::flaky::Share;
 use crate::parameters::{Parameters, Target};
 use crate::plan::{Aim, Planning};
 use crate::refusal::Refusal;
-use crate::scope::Hit;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -64,10 +62,6 @@ impl FaultKind for Kill {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
     }
 
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
-    }
-
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
         kill(strike).await
     }
@@ -116,10 +110,6 @@ impl FaultKind for Pause {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -194,10 +184,6 @@ impl FaultKind for Slow {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
     }
 
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
-    }
-
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
         let proof = each(strike.nodes(), |node| strike.testbed().pause(node, strike.claim)).await;
         state.background = Some(alternate(strike, self.duty));
@@ -230,8 +216,8 @@ fn alternate(strike: &Strike<'_>, duty: Duty) -> Background {
         let all = began.elapsed();
         let share = 100.0 * still.as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE);
         let word = if times == 1 { "time" } else { "times" };
-        let told = format!("stood still {times} {word}, {share:.0} % of {:.2} s", all.as_secs_f64());
-        Proof { evidence: vec![told], complete: true, ..Proof::default() }
+        let line = format!("stood still {times} {word}, {share:.0} % of {:.2} s", all.as_secs_f64());
+        Proof { evidence: vec![line], complete: true, ..Proof::default() }
     })
 }
 
@@ -257,10 +243,6 @@ impl FaultKind for Stop {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -301,10 +283,6 @@ impl FaultKind for LoseNode {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

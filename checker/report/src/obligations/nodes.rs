@@ -7,20 +7,6 @@ use std::collections::BTreeMap;
 
 /// What a node that stands by says to every command; that is what it should do.
 const STANDBY: &str = "standby";
-/// Faults at whose end a process is started again.
-const RESTARTS: [&str; 10] = [
-    "kill",
-    "stop",
-    "lose-node",
-    "power-loss",
-    "torn-write",
-    "bit-flip",
-    "truncate",
-    "restart-all",
-    "rolling-restart",
-    "disk-swap",
-];
-
 /// The nodes that answer clients: of the bench's own store those with a replica, of others all; spare ones never have to.
 fn serving(observed: &Observed) -> Vec<&str> {
     let plan = &observed.plan;
@@ -128,7 +114,7 @@ pub(super) fn restarted(observed: &Observed) -> Option<Obligation> {
     }
     let (serving, excused) = (serving(observed), excused(observed));
     let mut started: BTreeMap<&str, u64> = BTreeMap::new();
-    for fault in observed.faults.iter().filter(|fault| RESTARTS.contains(&fault.kind.as_str())) {
+    for fault in observed.faults.iter().filter(|fault| fault.restarts()) {
         let Some(end) = fault.end_ns else { continue };
         for node in fault.nodes.iter().map(String::as_str) {
             if serving.contains(&node) && !excused.contains(&node) {

@@ -220,7 +220,7 @@ fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan,
         let top = rect.top + index as f64 * row + 5.0;
         let height = row - 10.0;
         canvas.fill(Rect { left: MARGIN - 20.0, top, width: 12.0, height }, variant(index));
-        let name = fitted(LABEL, variant_name(plan, observed), LEFT - MARGIN - 8.0);
+        let name = fitted(LABEL, variant_name(plan, observed), LEFT - MARGIN - 2.0);
         canvas.text(MARGIN, top + 29.0, Anchor::Left, LABEL, &name);
         let measured = observed.measured();
         if !observed.protocol.any || measured.is_empty() {

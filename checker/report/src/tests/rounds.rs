@@ -2,7 +2,8 @@
 
 use super::fixture::{Made, SECOND, backoff_study, plan, write_run};
 use super::no_deadline;
-use crate::{RunVerdict, judge, medians_columns};
+use crate::observed::Observed;
+use crate::{RunVerdict, judge, medians_columns, shown_rounds};
 use std::fs;
 use std::path::Path;
 
@@ -61,4 +62,17 @@ fn medians_stand_in_a_table_and_on_the_page() {
         &page[..4000]
     );
     assert!(page.contains("<strong>livelock</strong><br><small>3 of 3 rounds</small>"));
+}
+
+#[test]
+fn pictures_keep_the_order_of_variants() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut medians = study(dir.path()).medians;
+    // The shown round of the first variant ran after that of the second.
+    (medians[0].shown, medians[1].shown) = ("none-2".to_owned(), "exp-1".to_owned());
+    let plan: crate::Plan = serde_json::from_slice(&fs::read(dir.path().join("plan.json")).unwrap()).unwrap();
+    let observed = plan.variants.into_iter().map(|variant| Observed::new(variant, None, None, Vec::new()));
+    let shown = shown_rounds(observed.collect(), &medians);
+    let names: Vec<&str> = shown.iter().map(|seen| seen.plan.name.as_str()).collect();
+    assert_eq!(names, ["none-2", "exp-1"]);
 }

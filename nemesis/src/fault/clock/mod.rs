@@ -121,7 +121,7 @@ impl FaultKind for Drift {
             "clock-drift",
             "SPEED[:TARGET]",
             "1.5:leader",
-            "Let the clock of a node go so many times as fast, for example 1.5 or 0.5",
+            "Run the clock of a node at this multiple of its speed, for example 1.5 or 0.5",
             |text| {
                 let (speed, mut parameters) = with_target(text)?;
                 let wrong = |_| format!("`{speed}` is no number; it should be one such as 1.5");

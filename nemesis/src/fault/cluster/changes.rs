@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// What the changes in force want.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// Each with those who are to be members, and those who are not.
+    /// Per claim: the nodes that must be members, and the nodes that must not.
     list: Vec<(Claim, BTreeSet<String>, BTreeSet<String>)>,
     /// The newest configuration that was read.
     newest: u64,
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn an_older_configuration_proves_nothing() {
-        let told = |version| Members { names: Vec::new(), under_way: false, version, said: String::new() };
+        let read = |version| Members { names: Vec::new(), under_way: false, version, said: String::new() };
         let mut changes = Changes::default();
-        assert!(changes.is_newest(&told(3)) && changes.is_newest(&told(3)) && !changes.is_newest(&told(2)));
+        assert!(changes.is_newest(&read(3)) && changes.is_newest(&read(3)) && !changes.is_newest(&read(2)));
     }
 }

@@ -1,6 +1,5 @@
 //! Disk swap: nodes restart with one another's disks.
 
-use crate::budget::Hurt;
 use crate::fault::entry::{Entry, Family, OnNodes};
 use crate::fault::fault_kind::FaultKind;
 use crate::fault::flag::{aimed, flag};
@@ -10,7 +9,7 @@ use crate::parameters::{Parameters, Target};
 use crate::plan::{Aim, Planning};
 use crate::process::Excuse;
 use crate::refusal::Refusal;
-use crate::scope::{Ends, Hit, Scope};
+use crate::scope::{Ends, Scope};
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
 
@@ -60,17 +59,13 @@ impl FaultKind for DiskSwap {
         };
         let ends = planning.choose("target", target)?;
         match &ends {
-            Ends::Leader => return Err(few("the leader alone has nobody to swap its disk with")),
+            Ends::Leader => return Err(few("the leader needs a second node to swap its disk with")),
             Ends::Nodes(names) if names.len() < 2 => {
-                return Err(few("one node has nobody to swap its disk with"));
+                return Err(few("one node needs a second to swap its disk with"));
             }
             Ends::Nodes(_) => {}
         }
         planning.aimed("target", kind, &target.to_string(), Scope::Processes(ends))
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

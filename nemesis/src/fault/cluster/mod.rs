@@ -49,10 +49,6 @@ impl FaultKind for RestartAll {
         Ok(planning.on_all(Self::ENTRY.name))
     }
 
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
-    }
-
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
         kill(strike).await
     }

@@ -54,10 +54,6 @@ impl FaultKind for PowerLoss {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
     }
 
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
-    }
-
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
         let proof = each(strike.nodes(), |node| strike.testbed().lose_power(node, strike.claim, false)).await;
         (strike.now_ns(), proof)
@@ -97,10 +93,6 @@ impl FaultKind for TornWrite {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -152,10 +144,6 @@ impl FaultKind for BitFlip {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
     }
 
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
-    }
-
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
         let damage = Damage { harm: Harm::Flip { bits: self.bits }, file: self.file.clone() };
         start_damage(strike, &damage, Self::ENTRY.name).await
@@ -201,10 +189,6 @@ impl FaultKind for Truncate {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -257,10 +241,6 @@ impl FaultKind for Full {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
@@ -350,10 +330,6 @@ impl FaultKind for SyncError {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
-    }
-
-    fn hurt(&self, hit: Option<&Hit>) -> Hurt {
-        Hurt::down(hit)
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {

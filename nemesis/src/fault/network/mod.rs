@@ -274,13 +274,9 @@ impl FaultKind for LimitedLinks {
         evidence: "how long a probe took; chunks or frames delayed",
         keys: &["target", "rate"],
         modes: LINKS,
-        flags: &[flag(
-            "rate",
-            "BYTES",
-            "64KiB",
-            "Let every link carry at most so many bytes a second",
-            |text| Ok(Parameters { rate: Some(read(text)?), ..Parameters::default() }),
-        )],
+        flags: &[flag("rate", "BYTES", "64KiB", "Limit every link to this many bytes a second", |text| {
+            Ok(Parameters { rate: Some(read(text)?), ..Parameters::default() })
+        })],
         examples: &["rate = \"64KiB\"\n"],
         ..Entry::new("rate", Family::Network)
     };
