@@ -159,7 +159,7 @@ async fn is_true(stage: &Stage, node: &str) -> Again {
         }
         match read(stage, node).await {
             Ok(reading) if reading.ahead().abs() <= reading.doubt() + SLACK => {
-                return Again::True(format!("is {}", off(reading.ahead())));
+                return Again::True(format!("is {}", right(reading)));
             }
             Ok(reading) if Instant::now() >= deadline => {
                 return Again::Wrong(format!("is still {}", off(reading.ahead())));
@@ -174,6 +174,14 @@ async fn is_true(stage: &Stage, node: &str) -> Again {
 fn date(ns: i64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(ns))
         .map_or_else(|_| format!("{ns} ns"), |time| format!("{time:.3}"))
+}
+
+/// `true to 3 ms`: how far a clock that is right may still be off, with what its reading leaves open.
+fn right(reading: Reading) -> String {
+    format!(
+        "true to {} ms",
+        (reading.ahead().unsigned_abs() + reading.doubt().unsigned_abs()).div_ceil(1_000_000)
+    )
 }
 
 /// `3600.000 s ahead`, `0.250 s behind`, `true to 1 ms`.
@@ -194,6 +202,13 @@ mod tests {
     use super::*;
 
     const MS: i64 = 1_000_000;
+
+    #[test]
+    fn right_clock_is_called_true_whatever_its_reading_leaves_open() {
+        let slow = Reading { says: 5 * MS, earliest: 0, latest: 7 * MS };
+        assert_eq!(right(slow), "true to 6 ms");
+        assert_eq!(right(Reading { says: 10, earliest: 0, latest: 20 }), "true to 1 ms");
+    }
 
     /// A reading that took a millisecond, of a clock that is so far ahead.
     fn reading(at: i64, ahead: i64) -> Reading {
