@@ -66,6 +66,16 @@ pub(crate) fn explain(message: &str) -> Explained {
             word: quoted(found).map(Word::Value),
         };
     }
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid value: integer `").and_then(|rest| rest.split_once("`, expected "))
+        && let Some(most) = largest(expected)
+    {
+        return Explained {
+            reason: format!("{found} is out of range"),
+            help: Some(format!("it should be a whole number from 0 to {most}")),
+            word: None,
+        };
+    }
     // What jiff says of a duration it cannot read.
     if message.contains("\"friendly\"") {
         let why = message.split_once("format: ").map_or(message, |(_, why)| why);
@@ -76,6 +86,17 @@ pub(crate) fn explain(message: &str) -> Explained {
         };
     }
     own(message)
+}
+
+/// The largest number of an unsigned type, by the type's name.
+fn largest(kind: &str) -> Option<u64> {
+    match kind {
+        "u8" => Some(u8::MAX.into()),
+        "u16" => Some(u16::MAX.into()),
+        "u32" => Some(u32::MAX.into()),
+        "u64" | "usize" => Some(u64::MAX),
+        _ => None,
+    }
 }
 
 /// What a duration should be; where only the unit is missing, the number that was written with units.
@@ -178,6 +199,13 @@ mod tests {
         assert_eq!(found.reason, "string \"none\" cannot be meant here");
         assert_eq!(found.help.unwrap(), "it should be a whole number, for example 10");
         assert_eq!(found.word, Some(Word::Value("none".into())));
+    }
+
+    #[test]
+    fn number_out_of_range_gets_the_range() {
+        let found = explain("invalid value: integer `-3`, expected u32");
+        assert_eq!(found.reason, "-3 is out of range");
+        assert_eq!(found.help.unwrap(), "it should be a whole number from 0 to 4294967295");
     }
 
     #[test]

@@ -220,15 +220,18 @@ fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan,
         let top = rect.top + index as f64 * row + 5.0;
         let height = row - 10.0;
         canvas.fill(Rect { left: MARGIN - 20.0, top, width: 12.0, height }, variant(index));
-        let name = fitted(LABEL, variant_name(plan, observed), LEFT - MARGIN - 2.0);
-        canvas.text(MARGIN, top + 29.0, Anchor::Left, LABEL, &name);
         let measured = observed.measured();
-        if !observed.protocol.any || measured.is_empty() {
+        let sampled = observed.protocol.any && !measured.is_empty();
+        let px = |ns: u64| area.px(observed.axis_seconds(ns));
+        // The name may reach into the warm-up, of which no standstill is drawn.
+        let left = if sampled { px(measured.start) } else { LEFT };
+        let name = fitted(LABEL, variant_name(plan, observed), left - MARGIN - 8.0);
+        canvas.text(MARGIN, top + 29.0, Anchor::Left, LABEL, &name);
+        if !sampled {
             canvas.text(LEFT + 8.0, top + 30.0, Anchor::Left, LABEL, "not sampled");
             continue;
         }
-        let px = |ns: u64| area.px(observed.axis_seconds(ns));
-        let (left, right) = (px(measured.start), px(measured.end));
+        let right = px(measured.end);
         canvas.fill(Rect { left, top, width: right - left, height }, variant(index).faded(0.22));
         for (from, to) in observed.protocol.standstills(measured) {
             let (from, to) = (px(from), px(to));
