@@ -1,4 +1,7 @@
-//! Strongly connected components, after Tarjan, without recursion.
+//! Strongly connected components: Tarjan's algorithm, without recursion.
+//!
+//! Linear in nodes and edges. Components are numbered in reverse topological order. Source: Tarjan, "Depth-first
+//! search and linear graph algorithms" (SIAM J. Comput. 1(2), 1972).
 
 use super::graph::{Graph, Node, kind};
 use super::parse::{NONE, small};

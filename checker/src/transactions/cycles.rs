@@ -1,4 +1,19 @@
-//! Looks in each strongly connected component of transactions for the shortest cycle of each kind that excludes something.
+//! Finds cycles of dependencies: for each anomaly, a shortest cycle in each strongly connected component.
+//!
+//! *Problem*: decide which consistency models a graph of dependencies excludes, and show a short cycle for each.
+//!
+//! *Idea*: every cycle lies in one strongly connected component. Within a component each kind of cycle is a
+//! breadth-first search with constraints: over `ww` edges only (G0), over `ww` and `wr` (G1c), with one `rw` edge
+//! (G-single), with `rw` edges of which no two are adjacent (G-nonadjacent), with two adjacent ones (G2-item); each
+//! of them again with the orders of processes and of real time.
+//!
+//! *Why it is right*: a model is excluded by the reported cycles exactly when it is excluded by any cycle: a search
+//! for a kind ends without a result only if the component has no cycle of it.
+//!
+//! *Cost*: linear in edges for the components; a breadth-first search for each edge that a cycle must contain, within
+//! a budget. Where the budget ends, a cycle is still found, but perhaps not the shortest.
+//!
+//! *Source*: Adya, "Weak Consistency" (PhD thesis, MIT 1999); Kingsbury and Alvaro, "Elle" (VLDB 2020).
 
 use super::anomaly::{Cycle, Name, Order};
 use super::components::{Components, components};

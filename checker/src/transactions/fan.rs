@@ -1,4 +1,4 @@
-//! Lets many readers point at ranges of the same writers with few edges.
+//! Segment tree of helper nodes: one reader precedes a range of writers with logarithmically many edges.
 
 use super::graph::{Builder, Node, kind};
 use super::parse::small;

@@ -1,4 +1,4 @@
-//! The graph of dependencies: who must come before whom, and why.
+//! The graph of dependencies: an edge from each transaction to one that must come after it, and why.
 
 use super::parse::small;
 

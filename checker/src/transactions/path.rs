@@ -1,4 +1,4 @@
-//! The shortest way from one node to another over edges of given kinds.
+//! Breadth-first search: the shortest path from one node to another over edges of given kinds.
 
 use super::graph::{Graph, Node, kind};
 use super::parse::{NONE, small};

@@ -1,4 +1,4 @@
-//! The orders beside the data: each process's own, and real time.
+//! The orders beside the data: each process's own, and real time, in linearly many edges.
 
 use super::graph::{Builder, Node, kind};
 use super::parse::{Fate, Transactions, small};

@@ -1,4 +1,4 @@
-//! What the search has seen: exact keys, so that no two configurations are ever mistaken for one another.
+//! Memoization: the set of configurations entered so far, compared exactly.
 
 use super::object::count;
 use rustc_hash::FxHashMap;

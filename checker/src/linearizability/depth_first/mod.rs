@@ -1,9 +1,25 @@
-//! A depth-first search with memory for any object, after Wing and Gong (JPDC 1993) and Lowe (CCPE 2017).
+//! Depth-first search with backtracking and memoization, for any object: Wing & Gong with memoization (Lowe 2017).
 //!
-//! What is in the order is kept as a mark and one bit for each operation open there, so that memory for a
-//! configuration follows concurrency and not length. Pure operations are absorbed as soon as they fit;
-//! of several equal actions only the one that completes first is tried; those of unknown outcome are
-//! counted and tried last. Keys are exact: there is no fingerprint that could collide.
+//! *Problem*: find an order of all calls of one key that respects real time and that the object allows.
+//!
+//! *Idea*: choose linearization points one after another. The next call may be any that was invoked before the
+//! earliest completion among the calls without a linearization point. Apply it to the state, go on, and backtrack
+//! where no call fits. A *configuration* is the set of calls that have their linearization point and the state they
+//! lead to; what follows depends on nothing else, so a configuration that failed once is remembered and never entered
+//! again.
+//!
+//! *Why it is right*: every order that respects real time is tried, or differs from a tried one only by steps that
+//! cannot matter. A pure call that fits is applied at once, as it leaves the state alone. Of equal calls the one that
+//! completes first goes first. Calls with an unknown result are counted by class, and a configuration that used fewer
+//! of them covers one that used more. Configurations are compared exactly: there is no fingerprint that could
+//! collide.
+//!
+//! *Cost*: exponential in the number of concurrent calls in the worst case (the problem is NP-complete), near-linear
+//! in the length of the history at fixed concurrency. A configuration takes memory by concurrency, not by length: a
+//! mark, below which every call has its linearization point, and one bit for each call open there.
+//!
+//! *Source*: Wing and Gong, "Testing and verifying concurrent objects" (JPDC 1993); Lowe, "Testing for
+//! linearizability" (CCPE 2017).
 
 mod memory;
 mod object;

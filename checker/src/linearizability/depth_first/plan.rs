@@ -1,4 +1,4 @@
-//! The operations of one key in the form the search walks over: by completion, in slots, by class.
+//! Calls of one key, prepared for the search: ranks by completion, slots, classes of equal calls.
 
 use super::super::{call::Call, object::NEVER};
 use super::object::count;

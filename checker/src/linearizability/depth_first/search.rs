@@ -1,4 +1,4 @@
-//! The depth-first search itself.
+//! The depth-first search: frames of configurations, their branches, and backtracking.
 
 use super::{
     Hope,

@@ -1,8 +1,21 @@
-//! Near-linear methods for containers whose elements differ: each is added once and removed at most once.
+//! Near-linear methods for containers with distinct elements: each is added at most once and removed at most once.
 //!
-//! After Lee and Mathur, "Efficient decrease-and-conquer linearizability monitoring" (OOPSLA 2025), and
-//! Abdulla and others, "Efficient Linearizability Monitoring" (PLDI 2025). All of them look at the time
-//! in which an element is certainly inside: after its add completed, and before its removal was invoked.
+//! *Problem*: decide whether a set, queue, stack or priority queue is linearizable, in less than exponential time.
+//!
+//! *Idea*: an element is certainly inside from the completion of its add to the invocation of its removal. Each
+//! discipline forbids certain overlaps of these intervals: a queue forbids two elements that leave in the other order
+//! than they came, a priority queue a removal while a larger element is certainly inside, a stack an element that
+//! leaves while a later one is certainly above it. An operation that found the container empty needs an instant that
+//! no interval covers.
+//!
+//! *Why it is right*: for each discipline the conditions are sufficient too; each file says why. Removals with an
+//! unknown result are assigned to elements that stayed (see [`unknown_removals`]); where no assignment is known to be
+//! the best one, the method has no answer and the search decides.
+//!
+//! *Cost*: sorting and segment trees, n log n.
+//!
+//! *Source*: Lee and Mathur, "Efficient decrease-and-conquer linearizability monitoring" (OOPSLA 2025); Abdulla and
+//! others, "Efficient Linearizability Monitoring" (PLDI 2025).
 
 mod growing;
 mod intervals;

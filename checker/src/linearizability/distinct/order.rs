@@ -1,7 +1,7 @@
-//! Orders for linearizable containers with distinct elements: each operation gets an instant.
+//! Builds linearizations of containers with distinct elements: each operation gets an instant.
 //!
-//! Elements stay inside as briefly as possible, so that nothing is in the way of what found nothing. Only
-//! a queue needs more: there all elements keep one order.
+//! Elements stay inside as briefly as possible, so that every operation that found the container empty has an instant
+//! at which it is. Only a queue needs more: there all elements keep one order.
 
 use super::super::{
     call::Call,

@@ -1,4 +1,7 @@
-//! The largest first: each removal needs an instant at which nothing larger is certainly inside.
+//! Priority queues with distinct elements: a removal has an instant at which no larger element is certainly inside.
+//!
+//! The maximum of the elements inside is a step function of time; a monotonic stack gives the minimum of it between
+//! an invocation and a completion. Source: Lee and Mathur (OOPSLA 2025), see the [module](super).
 
 use super::super::object::NEVER;
 use super::intervals::Interval;

@@ -1,4 +1,8 @@
-//! First in, first out: no two elements may come out in the other order than they went in.
+//! Queues with distinct elements: no two elements leave in the other order than they came.
+//!
+//! Pairs suffice: the real-time orders of adds and of removals are interval orders, and the union of two interval
+//! orders has a cycle only if it has one of length two. Source: Abdulla and others (PLDI 2025), see the
+//! [module](super).
 
 use super::intervals::Interval;
 

@@ -1,4 +1,5 @@
-//! Two trees over the moments of a history: which moments nothing covers, and what straddles a moment.
+//! Two segment trees over the instants of a history: instants that no interval covers, and intervals that contain an
+//! instant.
 
 /// How many intervals cover each moment; finds those that nothing covers, each once.
 #[derive(Debug)]

@@ -1,8 +1,10 @@
-//! Last in, first out: elements are taken away one by one, whenever both their operations have an instant
-//! at which no other element that is left is certainly inside.
+//! Stacks with distinct elements, decided by removing elements one by one (decrease and conquer).
 //!
-//! Such an element may be the lowest on the stack for a while, and everything else fits before, between
-//! or after. A linearizable history always has one: the lowest element of any order.
+//! An element can be removed from the history when its push and its pop each have an instant at which no other
+//! remaining element is certainly inside: it was then the lowest on the stack for that time, and every other element
+//! fits before it, above it or after it. A linearizable history always has such an element, the lowest one of any
+//! order. So the history is linearizable exactly when all elements can be removed, in any order. Two segment trees
+//! find the next element in logarithmic time. Source: Lee and Mathur (OOPSLA 2025), see the [module](super).
 
 use super::super::depth_first::count;
 use super::{

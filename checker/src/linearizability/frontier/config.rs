@@ -1,4 +1,4 @@
-//! Configurations, and the smallest set of them that stands for all.
+//! Configurations, and the antichain of them that covers all others.
 
 use super::{mask::Mask, path::Path};
 use rustc_hash::FxHashMap;

@@ -1,9 +1,24 @@
-//! An exact search over configurations, event by event, for any history of one value.
+//! Just-in-time linearization for one value: a breadth-first search over configurations, event by event.
 //!
-//! This is just-in-time linearization (Lowe, "Testing for linearizability", CCPE 2017) with the smallest
-//! set of configurations that stands for all of them. Observations that fit are absorbed at once. An update
-//! that had a chance to be hidden right before a write no longer has to be seen. Operations of unknown
-//! outcome that do the same are counted, not named. So memory grows with concurrency and not with length.
+//! *Problem*: decide whether operations on one register (reads, writes, compare-and-sets, appends) are linearizable,
+//! for values that may repeat.
+//!
+//! *Idea*: walk through the events in order and keep the set of all configurations that explain the events so far. A
+//! configuration is a value, and which open operations have their linearization point. Operations get one only when
+//! an operation completes that needs it ("just in time"). Where the set becomes empty, the history is not
+//! linearizable.
+//!
+//! *Why it is right*: only an antichain of configurations is kept. A configuration is dropped when another one with
+//! the same value has all its possibilities, so whatever explains the rest from the first explains it from the
+//! second. A read that fits is applied at once. An update that can have happened unseen, right before a write, no
+//! longer needs a linearization point of its own. Operations with an unknown result that do the same are counted by
+//! class. Narrow passes (a beam) come first and can only prove *linearizable*; the last pass is exact.
+//!
+//! *Cost*: exponential in concurrency in the worst case, near-linear in the length of the history. Memory follows
+//! concurrency.
+//!
+//! *Source*: Lowe, "Testing for linearizability" (CCPE 2017). The antichain, the hidden updates and the beam are our
+//! own.
 
 mod config;
 mod live;

@@ -1,7 +1,7 @@
-//! Turns what a configuration took on its way into an order of all operations.
+//! Turns the updates on the path to a configuration into an order of all operations.
 //!
-//! The search names only the updates that other operations could see. Going the same way again with that one
-//! configuration tells where the others were: an observation was absorbed while the value fitted, a hidden
+//! The search names only the updates that other operations could see. Replaying the events with that one
+//! configuration gives the linearization points of the others: a read was applied while the value fitted, a hidden
 //! update happened right before the write that hid it.
 
 use super::super::{

@@ -1,4 +1,4 @@
-//! Methods for values that were produced once: what is known of each such value, near-linear in the history.
+//! Methods for values with one writer each, near-linear in the history: zones, online zones, and a refuter.
 
 mod first;
 mod live;

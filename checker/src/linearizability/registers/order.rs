@@ -1,7 +1,8 @@
-//! The order of operations behind a key that its zones say is linearizable.
+//! Builds a linearization for a key that its zones have shown to be linearizable.
 //!
-//! Blocks that held throughout come in the order in which they held. Every other block has a moment at
-//! which all of its operations were open, and comes there; if another operation's value held then, right after.
+//! Blocks with forward zones come in the order of their zones. Every other block has an instant at which all of its
+//! operations were open, and comes at that instant; if it lies inside no forward zone but touches one, right after
+//! it.
 
 use super::{
     super::{

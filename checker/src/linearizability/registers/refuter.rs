@@ -1,8 +1,12 @@
-//! Refutes registers of any kind, log-linear: wrong never, silent often.
+//! Refutes registers of any kind. Sound but incomplete: `true` proves a violation, `false` proves nothing.
 //!
-//! A value that only one operation can have produced held at most once, without a break. All that certainly
-//! found it lie in that time, so between the earliest completion and the latest invocation among them nothing
-//! else can have happened.
+//! *Idea*: a value with one possible writer is current during one interval. All operations that certainly found it
+//! lie in that interval, so between the earliest completion and the latest invocation among them no other value can
+//! be current. Two such intervals that overlap are a violation, and so is another value that must have been current
+//! inside one.
+//!
+//! *Cost*: log-linear, from sorting the intervals. *Source*: the necessary half of Gibbons and Korach (see
+//! [`zones`](super::zones)), where only some values are unique.
 
 use super::{
     super::{

@@ -1,4 +1,4 @@
-//! The largest number of any stretch of a growing list, in logarithmic time.
+//! Segment tree: the maximum of any range of a growing list, in logarithmic time.
 
 use std::ops::Range;
 

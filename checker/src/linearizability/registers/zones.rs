@@ -1,10 +1,21 @@
-//! Decides registers whose observed values were each produced at most once, near-linear.
+//! Decides registers whose observed values have one writer each: Gibbons & Korach 1997, zones.
 //!
-//! After Gibbons and Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997), with compare-and-set
-//! and unknown outcomes added. A write with the reads of its value is a cluster, and successful
-//! compare-and-sets chain clusters to blocks, between whose operations nothing may stand. A block whose first
-//! completion lies before its last invocation held throughout (forward); no two of those may overlap, and no
-//! other block may lie inside one.
+//! *Problem*: decide linearizability of one register exactly, where each observed value was written at most once.
+//!
+//! *Idea*: a write and the reads of its value are a cluster. Successful compare-and-sets chain clusters to blocks,
+//! between whose operations no other operation can have its linearization point. The zone of a block lies between its
+//! earliest completion and its latest invocation. If the completion comes first, the value was current throughout (a
+//! forward zone); otherwise all operations of the block overlap in one instant (a backward zone).
+//!
+//! *Why it is right*: a history is linearizable exactly when no two forward zones overlap and no backward zone lies
+//! inside a forward one (Gibbons and Korach's theorem, here for blocks). The order inside a block is forced, and is
+//! compared with real time first. A compare-and-set with an unknown result happened exactly when its new value was
+//! found.
+//!
+//! *Cost*: sorting, n log n.
+//!
+//! *Source*: Gibbons and Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997). Compare-and-set and unknown
+//! results are our own.
 
 use super::{
     super::{

@@ -1,8 +1,8 @@
-//! Looks for the smallest part of an impossible history that is still impossible.
+//! Shrinks a history that is not linearizable: delta debugging (Zeller & Hildebrandt, TSE 2002).
 //!
-//! Every step only loosens the history: an observation is forgotten, a completed update becomes one that
-//! may or may not have happened, an update that may have happened and helps no operation goes. Whatever was
-//! linearizable stays linearizable, so what is left proves the whole history impossible.
+//! Every step only loosens the history. It drops a read, turns a completed update into one with an unknown result, or
+//! drops an update with an unknown result that helps no operation. Loosening keeps a linearizable history
+//! linearizable, so a small part that is not linearizable proves that the whole history is not.
 
 use super::super::{
     frontier::drop_useless,

@@ -1,4 +1,7 @@
-//! Finds the order of the appends to each key, and the reads that contradict it.
+//! Derives the order of the appends to each key from the longest read, and reports the reads that contradict it.
+//!
+//! A read of a list shows all appends before it, in order, so the longest read of a key is the order of its versions
+//! and every other read must be a prefix of it. Source: Kingsbury and Alvaro, "Elle" (VLDB 2020).
 
 use super::super::anomaly::Name;
 use super::super::findings::Findings;

@@ -1,10 +1,22 @@
-//! Which transactions must come before which, whatever the order of the versions: what is known, and what
-//! follows from it, until nothing more does.
+//! Precedence among transactions that holds in every order of the versions: saturation with a transitive closure.
 //!
-//! If one read what another wrote, a third that wrote to the same key came before the writer or after the
-//! reader. Where it must come after the writer, it comes after the reader; where it must come before the
-//! reader, it comes before the writer. Under snapshot isolation a transaction has two moments, that of its
-//! reads and that of its writes, and of two that write to the same key one writes before the other reads.
+//! *Problem*: with registers, reads show the order of the versions only in part. Which transactions precede which
+//! nevertheless?
+//!
+//! *Idea*: start from the known edges. If one transaction reads what another wrote, a third writer of that key
+//! precedes the writer or follows the reader. Where it must follow the writer, it follows the reader; where it must
+//! precede the reader, it precedes the writer. Compute a topological order and the transitive closure, derive edges
+//! by that rule, and repeat until no edge is new. A cycle refutes the model.
+//!
+//! *Why it is right*: each rule only adds what every order has, so a cycle is a proof. It is incomplete: without a
+//! cycle, the search in [`serialization_search`](super::serialization_search) decides. Under snapshot isolation a
+//! transaction is two nodes, its reads and its writes, and of two that write the same key one writes before the other
+//! reads.
+//!
+//! *Cost*: a bit matrix over at most 12,000 nodes; a closure takes n·m/64 steps.
+//!
+//! *Source*: the rule is that of Biswas and Enea, "On the complexity of checking transactional consistency" (OOPSLA
+//! 2019), and of Cobra (Tan and others, OSDI 2020).
 
 use super::super::anomaly::{Means, Order};
 use super::super::parse::{Fate, NONE, small};
