@@ -4,7 +4,7 @@ use super::{
     key::{Blame, Entry, Trouble},
     meaning::{Begun, Effect, Ended},
 };
-use crate::linearizability::{Action, Halt, LiveSearch, NEVER, Op};
+use crate::linearizability::{Action, Call, Halt, LiveSearch, NEVER};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -91,7 +91,7 @@ impl Window {
                 (Move::Impossible, false) | (Move::Nothing, _) | (Move::Unknown(_), true) => Ok(()),
                 (Move::Impossible, true) => Err(Halt::Impossible),
                 (Move::Certain(action), false) => {
-                    self.search.invoke(step.number, &Op { action, invoked, completed, origin: step.number })
+                    self.search.invoke(step.number, &Call { action, invoked, completed, origin: step.number })
                 }
                 (Move::Certain(_), true) => self.search.complete(step.number),
                 (Move::Unknown(action), false) => self.search.invoke_unknown(action),

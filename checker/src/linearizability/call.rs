@@ -1,18 +1,20 @@
-//! One operation as the general methods see it: an action and the time in which it may have happened.
+//! One operation as all methods see it: an action and the time in which it may have happened.
 
-use super::object::NEVER;
 use history::{Operation, Outcome};
+
+/// The completion of an operation that never completes.
+pub(crate) const NEVER: u32 = u32::MAX;
 
 /// An action that happened between two moments, or may have happened after one. Times are indexes in the
 /// order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Call<A> {
-    pub(super) action: A,
-    pub(super) invoked: u32,
+pub(crate) struct Call<A> {
+    pub(crate) action: A,
+    pub(crate) invoked: u32,
     /// [`NEVER`] where it may not have happened.
-    pub(super) completed: u32,
+    pub(crate) completed: u32,
     /// Its index in the caller's operations.
-    pub(super) origin: u32,
+    pub(crate) origin: u32,
 }
 
 /// When an operation happened, for those who find out later what it did.

@@ -1,9 +1,9 @@
 //! Turns what the operations of one key say into actions on one value.
 
 use super::{
-    call::When,
+    call::{Call, NEVER},
     marks::{Datum, Mark, Marks},
-    object::{Action, NEVER, Op},
+    object::Action,
     read_registers::{Meaning, NotedKey},
     values::{IMPOSSIBLE, Values},
 };
@@ -23,7 +23,7 @@ pub(super) fn encode<'a>(
     key: &NotedKey<'a>,
     marks: &[Marks<'a>],
     names: Names,
-) -> Result<(Values<'a>, Vec<Op>), String> {
+) -> Result<(Values<'a>, Vec<Call<Action>>), String> {
     if let Some(strange) = &key.strange {
         return Err(strange.clone());
     }
@@ -32,9 +32,8 @@ pub(super) fn encode<'a>(
     for (part, notes) in &key.notes {
         for note in notes {
             let action = action(note.meaning, &marks[*part], &values);
-            let When { invoked, completed, origin } = note.when;
-            if completed != NEVER || !action.is_observation() {
-                ops.push(Op { action, invoked, completed, origin });
+            if note.when.completed != NEVER || !action.is_observation() {
+                ops.push(note.when.call(action));
             }
         }
     }

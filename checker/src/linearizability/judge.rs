@@ -3,15 +3,15 @@
 use super::{
     Judged, Model, Specification, Verdict, Witness,
     call::{Call, When},
-    depth_first::{Ahead, Classes, Found, Interned, Steps, Subject, search, search_for_order},
+    depth_first::{Ahead, Classes, Interned, Steps, Subject},
     encode::{Names, encode},
     keys::{Decided, Key, split, split_by},
-    method::{self, Decision},
+    method::{Decision, Method, decide},
     objects::{Container, Discipline},
     read_registers::{NotedKey, read_registers},
-    witness,
+    witness::{self, Blamed},
 };
-use crate::limits::{Limits, Share, Stop};
+use crate::limits::Limits;
 use crate::parallel::parallel_map;
 use history::Operation;
 
@@ -40,28 +40,16 @@ impl Judge<'_> {
     /// Keys that hold one value each.
     pub(super) fn values(&self, model: Model) -> Judged {
         let noted = read_registers(self.operations, model, self.limits);
-        let sizes: Vec<usize> = noted.keys.iter().map(NotedKey::len).collect();
-        let decisions = parallel_map(&sizes, self.limits.workers, |key| {
-            let (values, ops) = encode(&noted.keys[key], &noted.marks, Names::Observed)?;
-            if self.ordered {
-                let (decision, order) = method::decide_and_order(&values, &ops, self.limits);
-                return Ok((decision, Some(order)));
-            }
-            Ok((method::decide(&values, &ops, self.limits), None))
-        });
-        let names: Vec<Option<&str>> = noted.keys.iter().map(|key| key.name).collect();
-        let explain = |key: usize, op: &_| {
-            let (values, ops) = encode(&noted.keys[key], &noted.marks, Names::All)
-                .expect("an operation that was understood once is understood again");
-            self.limits.share(Share::WITNESS_OF_VALUE, |limits| {
-                witness::explain(self.operations, names[key], &values, &ops, op, limits)
-            })
+        let keys = Keys {
+            names: noted.keys.iter().map(|key| key.name).collect(),
+            sizes: noted.keys.iter().map(NotedKey::len).collect(),
         };
         let completions = |key: usize| -> Vec<Option<usize>> {
-            let of_key = self.operations.iter().filter(|operation| operation.key.as_deref() == names[key]);
+            let of_key =
+                self.operations.iter().filter(|operation| operation.key.as_deref() == keys.names[key]);
             of_key.map(|operation| operation.completed).collect()
         };
-        self.conclude(&names, decisions, |op| op.completed, explain, completions)
+        self.judge(&keys, |key, names| encode(&noted.keys[key], &noted.marks, names), completions)
     }
 
     /// Keys of a specification.
@@ -75,44 +63,50 @@ impl Judge<'_> {
     }
 
     /// Keys of any kind. `encode` makes the calls of a key from the indexes of its operations; its error says which is not understood.
-    pub(super) fn subjects<S: Subject>(&self, encode: impl Fn(&[u32]) -> Encoded<S> + Sync) -> Judged {
+    pub(super) fn subjects<M: Method>(&self, encode: impl Fn(&[u32]) -> Encoded<M> + Sync) -> Judged {
         self.of_keys(&split(self.operations), encode)
     }
 
-    fn of_keys<S: Subject>(&self, keys: &[Key<'_>], encode: impl Fn(&[u32]) -> Encoded<S> + Sync) -> Judged {
-        let sizes: Vec<usize> = keys.iter().map(|key| key.indexes.len()).collect();
-        let decisions = parallel_map(&sizes, self.limits.workers, |key| {
-            let (subject, calls) = encode(&keys[key].indexes)?;
-            let (decision, order) = decide(&subject, &calls, self.limits, self.ordered);
-            let decision = match decision {
-                Decision::Linearizable => Decision::Linearizable,
-                Decision::Impossible(call) => Decision::Impossible((call.completed, call.origin)),
-                Decision::Unknown { why, sound_until } => Decision::Unknown { why, sound_until },
-            };
-            Ok((decision, order))
-        });
-        let names: Vec<Option<&str>> = keys.iter().map(|key| key.name.as_deref()).collect();
-        let explain = |key: usize, &blamed: &_| {
-            let (subject, calls) = encode(&keys[key].indexes)
-                .expect("an operation that was understood once is understood again");
-            self.limits.share(Share::WITNESS_OF_OBJECT, |limits| {
-                witness::explain_calls(self.operations, names[key], &subject, &calls, blamed, limits)
-            })
+    fn of_keys<M: Method>(&self, keys: &[Key<'_>], encode: impl Fn(&[u32]) -> Encoded<M> + Sync) -> Judged {
+        let known = Keys {
+            names: keys.iter().map(|key| key.name.as_deref()).collect(),
+            sizes: keys.iter().map(|key| key.indexes.len()).collect(),
         };
         let completions = |key: usize| -> Vec<Option<usize>> {
             keys[key].indexes.iter().map(|&index| self.operations[index as usize].completed).collect()
         };
-        self.conclude(&names, decisions, |&(completed, _)| completed, explain, completions)
+        self.judge(&known, |key, _| encode(&keys[key].indexes), completions)
     }
 
-    /// What the decisions of all keys come to. `completed` says when the operation to blame completed,
-    /// `completions` when each operation of a key did.
-    fn conclude<O>(
+    /// Decides all keys and puts the decisions together. `encode` makes the calls of a key by its number,
+    /// `completions` says when each operation of a key completed.
+    fn judge<M: Method>(
+        &self,
+        keys: &Keys<'_>,
+        encode: impl Fn(usize, Names) -> Encoded<M> + Sync,
+        completions: impl Fn(usize) -> Vec<Option<usize>>,
+    ) -> Judged {
+        let decisions = parallel_map(&keys.sizes, self.limits.workers, |key| {
+            let (method, calls) = encode(key, Names::Observed)?;
+            let (decision, order) = decide(&method, &calls, self.limits, self.ordered);
+            Ok((decision.map(|call| Blamed { completed: call.completed, origin: call.origin }), order))
+        });
+        let explain = |key: usize, blamed: Blamed| {
+            let (method, calls) =
+                encode(key, Names::All).expect("an operation that was understood once is understood again");
+            self.limits.share(M::WITNESS, |limits| {
+                witness::explain(self.operations, keys.names[key], &method, &calls, blamed, limits)
+            })
+        };
+        self.conclude(&keys.names, decisions, explain, completions)
+    }
+
+    /// What the decisions of all keys come to.
+    fn conclude(
         &self,
         names: &[Option<&str>],
-        decisions: Vec<Decided<O>>,
-        completed: impl Fn(&O) -> u32,
-        explain: impl FnOnce(usize, &O) -> Witness,
+        decisions: Vec<Decided<Blamed>>,
+        explain: impl FnOnce(usize, Blamed) -> Witness,
         completions: impl Fn(usize) -> Vec<Option<usize>>,
     ) -> Judged {
         let mut orders = self.ordered.then(Vec::new);
@@ -126,16 +120,16 @@ impl Judge<'_> {
                         orders
                     });
                 }
-                Ok((Decision::Impossible(op), _)) => impossible.push((op, key)),
+                Ok((Decision::Impossible(blamed), _)) => impossible.push((blamed, key)),
                 Ok((Decision::Unknown { why, sound_until }, _)) => {
                     reasons.push(unknown(names[key], &why.to_string(), &completions(key), sound_until));
                 }
                 Err(reason) => reasons.push(reason),
             }
         }
-        impossible.sort_by_key(|(op, _)| completed(op));
-        if let [(op, key), others @ ..] = impossible.as_slice() {
-            let mut witness = explain(*key, op);
+        impossible.sort_by_key(|(blamed, _)| blamed.completed);
+        if let [(blamed, key), others @ ..] = impossible.as_slice() {
+            let mut witness = explain(*key, *blamed);
             witness.other_keys = others.iter().map(|&(_, key)| names[key].map(str::to_owned)).collect();
             return (Verdict::Invalid(Box::new(witness)), None);
         }
@@ -148,6 +142,12 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// The keys of a history: their names, and how many operations each has.
+struct Keys<'a> {
+    names: Vec<Option<&'a str>>,
+    sizes: Vec<usize>,
 }
 
 fn unknown(name: Option<&str>, why: &str, completions: &[Option<usize>], sound_until: u32) -> String {
@@ -198,7 +198,7 @@ impl<S: Specification> Steps for Plain<'_, S> {
 }
 
 /// One key of an object with its calls; the error says which operation is not understood.
-type Encoded<S> = Result<(S, Vec<Call<<S as Subject>::Action>>), String>;
+type Encoded<M> = Result<(M, Vec<Call<<M as Method>::Action>>), String>;
 
 /// Makes the calls of operations, given by their indexes, under a specification.
 fn encoder<'a, S: Specification>(
@@ -226,73 +226,4 @@ pub(super) fn calls<A>(
         calls.extend(action.map(|action| When::of(operation, index).call(action)));
     }
     Ok(calls)
-}
-
-/// Decides one key, whose calls come in order of invocation; where it is linearizable and an order is asked for,
-/// also in which order, by origin.
-fn decide<S: Subject>(
-    subject: &S,
-    calls: &[Call<S::Action>],
-    limits: &Limits<'_>,
-    ordered: bool,
-) -> (Decision<Call<S::Action>>, Option<Vec<u32>>) {
-    if limits.stopped() {
-        return (Decision::Unknown { why: Stop::Time, sound_until: 0 }, None);
-    }
-    let quick = subject.quick(calls, limits);
-    if quick == Some(false) {
-        return (Decision::Impossible(earliest(subject, calls, limits)), None);
-    }
-    if quick == Some(true) {
-        let order = ordered.then(|| {
-            let quick = subject.quick_order(calls, limits);
-            quick.or_else(|| search_for_order(subject, calls, limits).1)
-        });
-        return (Decision::Linearizable, order.flatten());
-    }
-    let (found, order) = if ordered {
-        search_for_order(subject, calls, limits)
-    } else {
-        (search(subject, calls, limits, Ahead::Yes), None)
-    };
-    let decision = match found {
-        Found::Linearizable => Decision::Linearizable,
-        Found::Stuck(stuck) if stuck.exact => Decision::Impossible(calls[stuck.call].clone()),
-        Found::Stuck(_) => Decision::Impossible(earliest(subject, calls, limits)),
-        Found::Unknown { why, sound_until } => Decision::Unknown { why, sound_until },
-    };
-    (decision, order)
-}
-
-/// Whether calls are impossible, as far as the limits allow to say.
-pub(super) fn impossible<S: Subject>(subject: &S, calls: &[Call<S::Action>], limits: &Limits<'_>) -> bool {
-    match subject.quick(calls, limits) {
-        Some(linearizable) => !linearizable,
-        None => matches!(search(subject, calls, limits, Ahead::Yes), Found::Stuck(_)),
-    }
-}
-
-/// The call with whose completion a history becomes impossible, by halving. The whole must be. What the
-/// limits leave undecided counts as possible, so that a later call may be blamed.
-fn earliest<S: Subject>(subject: &S, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Call<S::Action> {
-    let mut completions: Vec<&Call<S::Action>> = calls.iter().filter(|call| call.certain()).collect();
-    completions.sort_by_key(|call| call.completed);
-    let first = limits.share(Share::BLAME_OF_OBJECT, |limits| {
-        completions
-            .partition_point(|call| !impossible(subject, &until(subject, calls, call.completed), limits))
-    });
-    let blamed = completions.get(first).or(completions.last());
-    (*blamed.expect("a history without completions is linearizable")).clone()
-}
-
-/// The history as it stood when the completion at `event` came in: what was open then may or may not have
-/// happened, and what was invoked later does not exist.
-pub(super) fn until<S: Subject>(subject: &S, calls: &[Call<S::Action>], event: u32) -> Vec<Call<S::Action>> {
-    let mut part: Vec<_> = calls
-        .iter()
-        .filter(|call| call.invoked <= event)
-        .map(|call| if call.completed <= event { call.clone() } else { call.loosened() })
-        .collect();
-    subject.drop_useless(&mut part);
-    part
 }

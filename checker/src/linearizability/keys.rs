@@ -1,6 +1,6 @@
 //! Splits a history by key: linearizability is local (Herlihy and Wing 1990).
 
-use super::method::Decision;
+use super::method::Ordered;
 use history::Operation;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -45,6 +45,5 @@ pub(super) fn split_by<'a>(
     keys
 }
 
-/// The decision on a key and, where it is linearizable and an order was asked for, the order. The error says
-/// which operation is not understood.
-pub(super) type Decided<O> = Result<(Decision<O>, Option<Vec<u32>>), String>;
+/// What is known of a key. The error says which operation is not understood.
+pub(super) type Decided<O> = Result<Ordered<O>, String>;

@@ -42,12 +42,14 @@ mod specification;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod value_method;
 mod values;
 mod verdict;
 mod witness;
 
+pub(crate) use call::{Call, NEVER};
 pub(crate) use frontier::{Halt, LiveSearch};
-pub(crate) use object::{Action, NEVER, Op};
+pub(crate) use object::Action;
 pub(crate) use registers::{Contradiction, LiveZones, Repeated, Token};
 
 pub use judge::check_against;

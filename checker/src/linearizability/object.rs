@@ -2,9 +2,6 @@
 
 use super::values::Values;
 
-/// The completion of an operation that never completes.
-pub(crate) const NEVER: u32 = u32::MAX;
-
 /// What one operation does to the value. Values are numbers given by [`Values`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
@@ -38,23 +35,5 @@ impl Action {
             Self::Cas(from, to) => (value == from).then_some(to),
             Self::Append(suffix) => Some(values.append(value, suffix)),
         }
-    }
-}
-
-/// One operation on one key. Times are indexes in the order of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Op {
-    pub(crate) action: Action,
-    pub(crate) invoked: u32,
-    /// [`NEVER`] where it may not have happened.
-    pub(crate) completed: u32,
-    /// Its index in the caller's operations.
-    pub(crate) origin: u32,
-}
-
-impl Op {
-    /// Whether it certainly happened.
-    pub(super) fn certain(&self) -> bool {
-        self.completed != NEVER
     }
 }

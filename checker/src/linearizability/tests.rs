@@ -7,7 +7,8 @@ mod generate;
 use super::{
     Model,
     encode::{Names, encode},
-    frontier::{Found, search},
+    frontier::{Stuck, search},
+    method::Decision,
     read_registers::read_registers,
     registers::{REMEMBERED, by_zones, first_contradiction, refuted},
 };
@@ -32,10 +33,10 @@ fn ask(operations: &[Operation]) -> Said {
     let (all, all_ops) = encoded(Names::All);
     let forgetful = search(&values, &ops, &Limits::DEFAULT, true);
     let careful = search(&all, &all_ops, &Limits::DEFAULT, false);
-    let index = |found: &Found| match found {
-        Found::Linearizable => None,
-        Found::Stuck(stuck) => Some(stuck.op.completed),
-        Found::Unknown { why, .. } => panic!("{why}"),
+    let index = |found: &Decision<Stuck>| match found {
+        Decision::Linearizable => None,
+        Decision::Impossible(stuck) => Some(stuck.call.completed),
+        Decision::Unknown { why, .. } => panic!("{why}"),
     };
     let zones = by_zones(&values, &ops);
     // However eagerly zones forget, they name the operation that the search names.

@@ -28,8 +28,12 @@ mod search;
 
 pub(super) use object::{Interned, Object, Steps, count};
 
-use super::call::Call;
-use crate::limits::{Budget, Limits, Stop};
+use super::{
+    call::Call,
+    method::{Decision, Method, Ordered, Proof, earliest, impossible},
+    witness,
+};
+use crate::limits::{Budget, Limits, Share, Stop};
 use plan::Plan;
 use search::Search;
 use std::hash::Hash;
@@ -91,18 +95,6 @@ pub(super) struct Classes<'a, A> {
     pub(super) counts: Vec<(u32, u32)>,
 }
 
-/// What the search found.
-#[derive(Debug)]
-pub(super) enum Found {
-    Linearizable,
-    Stuck(Stuck),
-    /// It stopped early; the operations that completed before this moment are linearizable.
-    Unknown {
-        why: Stop,
-        sound_until: u32,
-    },
-}
-
 /// The farthest the search came.
 #[derive(Debug)]
 pub(super) struct Stuck {
@@ -133,7 +125,7 @@ pub(super) fn search<S: Subject>(
     calls: &[Call<S::Action>],
     limits: &Limits<'_>,
     ahead: Ahead,
-) -> Found {
+) -> Decision<Stuck> {
     search_by(subject, calls, limits, ahead).0
 }
 
@@ -142,14 +134,14 @@ pub(super) fn search_for_order<S: Subject>(
     subject: &S,
     calls: &[Call<S::Action>],
     limits: &Limits<'_>,
-) -> (Found, Option<Vec<u32>>) {
+) -> Ordered<Stuck> {
     let (found, indexes) = search_by(subject, calls, limits, Ahead::Yes);
     let origins = |indexes: Vec<u32>| indexes.iter().map(|&index| calls[index as usize].origin).collect();
     (found, indexes.map(origins))
 }
 
 /// What was found, and the order if there is one, as indexes in the calls.
-type Searched = (Found, Option<Vec<u32>>);
+type Searched = Ordered<Stuck>;
 
 fn search_by<S: Subject>(
     subject: &S,
@@ -171,7 +163,7 @@ fn search_by<S: Subject>(
         65..=128 => run::<_, _, 2>(&plan, object, calls, limits),
         129..=512 => run::<_, _, 8>(&plan, object, calls, limits),
         513..=4096 => run::<_, _, 64>(&plan, object, calls, limits),
-        open => (Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
+        open => (Decision::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
     }
 }
 
@@ -185,9 +177,9 @@ fn run<A, O: Object, const W: usize>(
     let mut search = Search::<O, W>::new(plan, object);
     let found = search.run(&mut Budget::new(limits));
     let index = |rank: u32| plan.indexes[rank as usize] as usize;
-    let found = match found {
-        Ok(true) => return (Found::Linearizable, Some(search.order())),
-        Ok(false) => Found::Stuck(Stuck {
+    let decision = match found {
+        Ok(true) => return (Decision::Linearizable, Some(search.order())),
+        Ok(false) => Decision::Impossible(Stuck {
             exact: !looks_ahead,
             call: index(search.deepest),
             states: search.states(),
@@ -196,8 +188,49 @@ fn run<A, O: Object, const W: usize>(
         Err(why) => {
             let known = !looks_ahead && !plan.indexes.is_empty();
             let sound_until = if known { calls[index(search.deepest)].completed } else { 0 };
-            Found::Unknown { why, sound_until }
+            Decision::Unknown { why, sound_until }
         }
     };
-    (found, None)
+    (decision, None)
+}
+
+impl<S: Subject> Method for S {
+    type Action = S::Action;
+    const WITNESS: Share = Share::WITNESS_OF_OBJECT;
+
+    fn quick(&self, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Option<bool> {
+        Subject::quick(self, calls, limits)
+    }
+
+    fn quick_order(&self, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Option<Vec<u32>> {
+        Subject::quick_order(self, calls, limits)
+    }
+
+    fn search(
+        &self,
+        calls: &[Call<S::Action>],
+        limits: &Limits<'_>,
+        ordered: bool,
+    ) -> Ordered<Option<Call<S::Action>>> {
+        let (decision, order) = if ordered {
+            search_for_order(self, calls, limits)
+        } else {
+            (search(self, calls, limits, Ahead::Yes), None)
+        };
+        (decision.map(|stuck| stuck.exact.then(|| calls[stuck.call].clone())), order)
+    }
+
+    fn blame(&self, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Call<S::Action> {
+        limits.share(Share::BLAME_OF_OBJECT, |limits| {
+            earliest(self, calls, |part| impossible(self, part, limits))
+        })
+    }
+
+    fn drop_useless(&self, calls: &mut Vec<Call<S::Action>>) {
+        Subject::drop_useless(self, calls);
+    }
+
+    fn proof(&self, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Proof<S::Action> {
+        witness::prove_object(self, calls, limits)
+    }
 }

@@ -1,6 +1,6 @@
 //! Calls of one key, prepared for the search: ranks by completion, slots, classes of equal calls.
 
-use super::super::{call::Call, object::NEVER};
+use super::super::call::{Call, NEVER};
 use super::object::count;
 use rustc_hash::FxHashMap;
 use std::hash::Hash;

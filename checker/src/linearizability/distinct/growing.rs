@@ -1,6 +1,9 @@
 //! Sets that only grow and are read as a whole: the reads fix the order of the adds.
 
-use super::super::{call::Call, object::NEVER, objects::SetAction};
+use super::super::{
+    call::{Call, NEVER},
+    objects::SetAction,
+};
 use super::Read;
 
 /// Whether a set is linearizable, whose elements are numbered below `count`. None if an element is added

@@ -1,6 +1,9 @@
 //! When each element came and went.
 
-use super::super::{call::Call, object::NEVER, objects::ContainerAction};
+use super::super::{
+    call::{Call, NEVER},
+    objects::ContainerAction,
+};
 use super::{Read, unknown_removals::UnknownRemoval};
 
 /// An element that certainly was inside at some time. An element that stayed is removed at the very end.

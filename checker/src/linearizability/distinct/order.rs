@@ -4,8 +4,7 @@
 //! at which it is. Only a queue needs more: there all elements keep one order.
 
 use super::super::{
-    call::Call,
-    object::NEVER,
+    call::{Call, NEVER},
     objects::{ContainerAction, Discipline},
 };
 use super::{

@@ -3,7 +3,7 @@
 //! The maximum of the elements inside is a step function of time; a monotonic stack gives the minimum of it between
 //! an invocation and a completion. Source: Lee and Mathur (OOPSLA 2025), see the [module](super).
 
-use super::super::object::NEVER;
+use super::super::call::NEVER;
 use super::intervals::Interval;
 use std::collections::BinaryHeap;
 

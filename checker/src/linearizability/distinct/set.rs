@@ -1,10 +1,10 @@
 //! Sets asked for one element at a time: each element has a history of its own.
 
 use super::super::{
-    call::Call,
+    call::{Call, NEVER},
     marks::Datum,
-    method::{Decision, decide, decide_and_order},
-    object::{Action, NEVER, Op},
+    method::{Decision, decide},
+    object::Action,
     objects::SetAction,
     values::{ABSENT, Values},
 };
@@ -52,7 +52,7 @@ pub(in super::super) fn set(count: usize, calls: &[Call<SetAction>], limits: &Li
             let mut known = true;
             let registers = Registers::new(&elements, calls);
             for (_, ops) in registers.all() {
-                match decide(&registers.values, ops, limits) {
+                match decide(&registers.values, ops, limits, false).0 {
                     Decision::Linearizable => {}
                     Decision::Impossible(_) => return Some(false),
                     Decision::Unknown { .. } => known = false,
@@ -107,7 +107,7 @@ pub(in super::super) fn set_order(
     let by_origin: FxHashMap<u32, &Call<SetAction>> = calls.iter().map(|call| (call.origin, call)).collect();
     let registers = Registers::new(&elements, calls);
     for (number, ops) in registers.all() {
-        let (Decision::Linearizable, origins) = decide_and_order(&registers.values, ops, limits) else {
+        let (Decision::Linearizable, Some(origins)) = decide(&registers.values, ops, limits, true) else {
             return None;
         };
         orders[number].extend(origins.iter().map(|origin| (0, by_origin[origin])));
@@ -218,7 +218,7 @@ impl Element {
 struct Registers {
     values: Values<'static>,
     /// By element, each in order of invocation.
-    ops: Vec<Op>,
+    ops: Vec<Call<Action>>,
     /// By element: where its operations end; they begin where those of the element before end.
     ends: Vec<usize>,
 }
@@ -229,7 +229,7 @@ impl Registers {
         let values = Values::plain(std::iter::once(Datum::Other(THERE)), None, 0);
         let there = values.find(Datum::Other(THERE));
         let mut ends = vec![0; elements.len()];
-        let mut found: Vec<(u32, Op)> = Vec::new();
+        let mut found: Vec<(u32, Call<Action>)> = Vec::new();
         for call in calls {
             let Some(number) = element(&call.action).filter(|&n| !elements[n as usize].is_simple()) else {
                 continue;
@@ -245,7 +245,7 @@ impl Registers {
             };
             if call.certain() || !action.is_observation() {
                 let (invoked, completed, origin) = (call.invoked, call.completed, call.origin);
-                found.push((number, Op { action, invoked, completed, origin }));
+                found.push((number, Call { action, invoked, completed, origin }));
                 ends[number as usize] += 1;
             }
         }
@@ -259,7 +259,7 @@ impl Registers {
     }
 
     /// The operations of each element that has some, with its number.
-    fn all(&self) -> impl Iterator<Item = (usize, &[Op])> {
+    fn all(&self) -> impl Iterator<Item = (usize, &[Call<Action>])> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         let ranges = begins.zip(&self.ends).enumerate();
         ranges.filter(|(_, (begin, end))| begin < end).map(|(n, (begin, &end))| (n, &self.ops[begin..end]))

@@ -3,7 +3,7 @@
 //! Each such removal may have happened at any time after its invocation, to any element, or never.
 
 use super::{
-    super::{object::NEVER, objects::Discipline},
+    super::{call::NEVER, objects::Discipline},
     intervals::{Interval, Intervals},
 };
 

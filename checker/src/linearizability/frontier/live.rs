@@ -4,10 +4,7 @@
 //! starts exact; where that becomes too much it keeps the likeliest configurations, and from then on a dead
 //! end proves nothing by itself.
 
-use super::super::{
-    object::{Action, Op},
-    values::Values,
-};
+use super::super::{call::Call, object::Action, values::Values};
 use super::{LEVELS, Level, search::Search};
 use crate::limits::{Budget, Limits, Stop};
 use rustc_hash::FxHashMap;
@@ -70,7 +67,7 @@ impl LiveSearch {
     }
 
     /// An operation that certainly happened is invoked; `number` names it until it completes.
-    pub(crate) fn invoke(&mut self, number: u32, op: &Op) -> Result<(), Halt> {
+    pub(crate) fn invoke(&mut self, number: u32, op: &Call<Action>) -> Result<(), Halt> {
         let opened = each_width!(&mut self.search, search => search.invoke(number, op));
         if opened.is_ok() {
             return Ok(());

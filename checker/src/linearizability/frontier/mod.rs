@@ -31,7 +31,9 @@ mod slots;
 mod uses;
 
 use super::{
-    object::{Action, Op},
+    call::Call,
+    method::{Decision, Ordered},
+    object::Action,
     values::Values,
 };
 use crate::limits::{Budget, Limits, Stop};
@@ -62,26 +64,14 @@ const LEVELS: [Level; 5] = [
     Level { beam: usize::MAX, unknowns: u32::MAX, lazy: false },
 ];
 
-/// What the search found.
-#[derive(Debug)]
-pub(super) enum Found {
-    Linearizable,
-    Stuck(Stuck),
-    /// It stopped early; the operations that completed before this moment are linearizable.
-    Unknown {
-        why: Stop,
-        sound_until: u32,
-    },
-}
-
 /// The moment at which no configuration was left.
 #[derive(Debug)]
 pub(super) struct Stuck {
-    /// The operation that cannot complete.
-    pub(super) op: Op,
+    /// The call that cannot complete.
+    pub(super) call: Call<Action>,
     /// The values that were possible right before, in no order.
     pub(super) values: Vec<u32>,
-    /// The operations that were open, `op` among them.
+    /// The operations that were open, `call` among them.
     pub(super) open: Vec<Open>,
     /// Actions of unknown outcome that could have been used.
     pub(super) unknown: Vec<Action>,
@@ -90,21 +80,26 @@ pub(super) struct Stuck {
 /// An open operation at the moment the search was stuck.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) op: Op,
+    pub(super) call: Call<Action>,
     /// Whether it could still have been seen to happen, in some configuration.
     pub(super) waiting: bool,
 }
 
 /// Searches one key, whose operations come in order of invocation. With `forget`, values that stop
 /// mattering are merged: faster, but [`Stuck`] cannot name them.
-pub(super) fn search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>, forget: bool) -> Found {
+pub(super) fn search(
+    values: &Values<'_>,
+    ops: &[Call<Action>],
+    limits: &Limits<'_>,
+    forget: bool,
+) -> Decision<Stuck> {
     let plan = Plan::new(values, ops, forget);
     match plan.live {
         0..=64 => widen::<1, ()>(values, &plan, limits).0,
         65..=128 => widen::<2, ()>(values, &plan, limits).0,
         129..=512 => widen::<8, ()>(values, &plan, limits).0,
         513..=4096 => widen::<64, ()>(values, &plan, limits).0,
-        open => Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 },
+        open => Decision::Unknown { why: Stop::Concurrency(open), sound_until: 0 },
     }
 }
 
@@ -112,14 +107,10 @@ pub(super) fn search(values: &Values<'_>, ops: &[Op], limits: &Limits<'_>, forge
 /// about 40 bytes more for each operation.
 pub(super) fn search_for_order(
     values: &Values<'_>,
-    ops: &[Op],
+    ops: &[Call<Action>],
     limits: &Limits<'_>,
-) -> (Found, Option<Vec<u32>>) {
-    fn ordered<const W: usize>(
-        values: &Values<'_>,
-        plan: &Plan,
-        limits: &Limits<'_>,
-    ) -> (Found, Option<Vec<u32>>) {
+) -> Ordered<Stuck> {
+    fn ordered<const W: usize>(values: &Values<'_>, plan: &Plan, limits: &Limits<'_>) -> Ordered<Stuck> {
         let (found, trail) = widen::<W, Trail>(values, plan, limits);
         (found, trail.map(|trail| replay::order::<W>(values, plan, &trail.taken())))
     }
@@ -129,7 +120,7 @@ pub(super) fn search_for_order(
         65..=128 => ordered::<2>(values, &plan, limits),
         129..=512 => ordered::<8>(values, &plan, limits),
         513..=4096 => ordered::<64>(values, &plan, limits),
-        open => (Found::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
+        open => (Decision::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
     }
 }
 
@@ -138,22 +129,22 @@ fn widen<const W: usize, P: Path>(
     values: &Values<'_>,
     plan: &Plan,
     limits: &Limits<'_>,
-) -> (Found, Option<P>) {
+) -> (Decision<Stuck>, Option<P>) {
     let mut budget = Budget::new(limits);
     let mut sound_until = 0;
     for level in LEVELS {
         let mut search = Search::<W, P>::new(values, &plan.classes, level);
         match search.run(plan, &mut budget) {
-            Ok(None) => return (Found::Linearizable, search.path().cloned()),
+            Ok(None) => return (Decision::Linearizable, search.path().cloned()),
             Ok(Some(op)) => {
                 sound_until = sound_until.max(search.now);
                 if !search.cut {
-                    return (Found::Stuck(search.stuck(op)), None);
+                    return (Decision::Impossible(search.stuck(op)), None);
                 }
             }
             Err(why) => {
                 let sound_until = sound_until.max(search.now);
-                return (Found::Unknown { why, sound_until }, None);
+                return (Decision::Unknown { why, sound_until }, None);
             }
         }
     }

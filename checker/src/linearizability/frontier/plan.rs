@@ -1,7 +1,8 @@
 //! What a search needs to know beforehand: the events in order, and how long each value can matter.
 
 use super::super::{
-    object::{Action, NEVER, Op},
+    call::{Call, NEVER},
+    object::Action,
     values::Values,
 };
 use super::uses::LastUses;
@@ -31,7 +32,7 @@ pub(super) enum Expiry {
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Without operations of unknown outcome that can help no other.
-    pub(super) ops: Vec<Op>,
+    pub(super) ops: Vec<Call<Action>>,
     pub(super) steps: Vec<Step>,
     /// By operation: its class, if its outcome is unknown.
     pub(super) class_of: Vec<u32>,
@@ -46,9 +47,9 @@ pub(super) struct Plan {
 impl Plan {
     /// Prepares the operations of one key, in order of invocation. With `forget`, values that stop
     /// mattering are merged, which loses their names.
-    pub(super) fn new(values: &Values<'_>, ops: &[Op], forget: bool) -> Self {
+    pub(super) fn new(values: &Values<'_>, ops: &[Call<Action>], forget: bool) -> Self {
         let uses = LastUses::new(values, ops);
-        let ops: Vec<Op> = ops.iter().filter(|op| uses.matters(op)).copied().collect();
+        let ops: Vec<Call<Action>> = ops.iter().filter(|op| uses.matters(op)).copied().collect();
         let mut numbers: FxHashMap<Action, u32> = FxHashMap::default();
         let mut classes = Vec::new();
         let mut class_of = Vec::with_capacity(ops.len());
@@ -84,7 +85,7 @@ impl Plan {
 }
 
 /// Invocations and completions in order; of equal times, invocations first, so that they are concurrent.
-fn order(ops: &[Op]) -> Vec<Step> {
+fn order(ops: &[Call<Action>]) -> Vec<Step> {
     let mut keys: Vec<(u64, u32)> = Vec::with_capacity(ops.len() * 2);
     for (op, number) in ops.iter().zip(0..) {
         keys.push((u64::from(op.invoked) << 1, number));
@@ -110,7 +111,9 @@ fn most_open(steps: &[Step], class_of: &[u32]) -> usize {
 }
 
 /// Drops the operations of unknown outcome that can help no other.
-pub(in super::super) fn drop_useless(values: &Values<'_>, ops: &mut Vec<Op>) {
+pub(in super::super) fn drop_useless(values: &Values<'_>, ops: &mut Vec<Call<Action>>) {
+    // An observation that may not have happened looks for nothing, so it must not keep what it would have found.
+    ops.retain(|op| op.certain() || !op.action.is_observation());
     let uses = LastUses::new(values, ops);
     let matters: Vec<bool> = ops.iter().map(|op| uses.matters(op)).collect();
     let mut matters = matters.into_iter();

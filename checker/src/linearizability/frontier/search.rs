@@ -1,7 +1,8 @@
 //! One pass of the search, as wide as its level says.
 
 use super::super::{
-    object::{Action, Op},
+    call::Call,
+    object::Action,
     values::{ABSENT, Values},
 };
 use super::{
@@ -96,7 +97,7 @@ impl<'a, const W: usize, P: Path> Search<'a, W, P> {
     }
 
     /// Opens an operation that certainly happened.
-    pub(super) fn invoke(&mut self, number: u32, op: &Op) -> Result<(), Stop> {
+    pub(super) fn invoke(&mut self, number: u32, op: &Call<Action>) -> Result<(), Stop> {
         let slot = self.slots.open(number, op).ok_or(Stop::Concurrency(W * 64))?;
         for config in self.frontier.iter_mut() {
             self.slots.enter(slot, config);
@@ -409,11 +410,11 @@ impl<'a, const W: usize, P: Path> Search<'a, W, P> {
         values.sort_unstable();
         values.dedup();
         let open = self.slots.open.slots().map(|slot| Open {
-            op: *self.slots.op(slot),
+            call: *self.slots.op(slot),
             waiting: self.frontier.iter().any(|config| config.avail.has(slot) || config.must.has(slot)),
         });
         Stuck {
-            op: *self.slots.op(self.slots.find(number)),
+            call: *self.slots.op(self.slots.find(number)),
             values,
             open: open.collect(),
             unknown: self.active.iter().map(|&class| self.classes[class as usize]).collect(),

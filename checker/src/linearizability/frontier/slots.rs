@@ -1,7 +1,8 @@
 //! The operations that are open, each in a slot that is used again after it completed.
 
 use super::super::{
-    object::{Action, Op},
+    call::Call,
+    object::Action,
     values::{UNOBSERVED, Values},
 };
 use super::{config::Config, mask::Mask, path::Path};
@@ -11,7 +12,7 @@ use super::{config::Config, mask::Mask, path::Path};
 pub(super) struct Slots<'a, const W: usize> {
     values: &'a Values<'a>,
     /// By slot: the operation. Only meaningful where `open` has the slot.
-    ops: Vec<Op>,
+    ops: Vec<Call<Action>>,
     /// By slot: the operation's number.
     numbers: Vec<u32>,
     /// By slot: the open operations that do the same and complete earlier. They are always used first.
@@ -55,7 +56,7 @@ impl<'a, const W: usize> Slots<'a, W> {
     }
 
     /// Opens an operation; none if every slot is taken.
-    pub(super) fn open(&mut self, number: u32, op: &Op) -> Option<usize> {
+    pub(super) fn open(&mut self, number: u32, op: &Call<Action>) -> Option<usize> {
         let slot = self.open.first_free()?;
         if slot == self.ops.len() {
             self.ops.push(*op);
@@ -104,7 +105,7 @@ impl<'a, const W: usize> Slots<'a, W> {
     }
 
     /// The operation in a slot.
-    pub(super) fn op(&self, slot: usize) -> &Op {
+    pub(super) fn op(&self, slot: usize) -> &Call<Action> {
         &self.ops[slot]
     }
 

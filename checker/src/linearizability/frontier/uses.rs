@@ -1,7 +1,8 @@
 //! How long each value can matter: until the last operation that may look for it has completed.
 
 use super::super::{
-    object::{Action, NEVER, Op},
+    call::{Call, NEVER},
+    object::Action,
     values::Values,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -21,7 +22,7 @@ pub(super) struct LastUses<'a> {
 }
 
 impl<'a> LastUses<'a> {
-    pub(super) fn new(values: &'a Values<'a>, ops: &[Op]) -> Self {
+    pub(super) fn new(values: &'a Values<'a>, ops: &[Call<Action>]) -> Self {
         let by_value = vec![0; values.len()];
         let mut uses = Self { values, by_value, any: 0, by_suffix: FxHashMap::default() };
         let mut chains: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
@@ -108,7 +109,7 @@ impl<'a> LastUses<'a> {
     }
 
     /// Whether an operation can matter at all.
-    pub(super) fn matters(&self, op: &Op) -> bool {
+    pub(super) fn matters(&self, op: &Call<Action>) -> bool {
         op.certain() || self.end(op.action) > op.invoked
     }
 

@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        object::{Action, NEVER, Op},
+        call::{Call, NEVER},
+        object::Action,
         values::{ABSENT, IMPOSSIBLE, UNOBSERVED, Values},
     },
     Contradiction, LiveZones, Repeated, Token,
@@ -16,9 +17,9 @@ pub(in super::super) const REMEMBERED: usize = 64;
 /// invocation; none if it is linearizable, or zones do not apply. `remembered` changes only what it costs.
 pub(in super::super) fn first_contradiction(
     values: &Values<'_>,
-    ops: &[Op],
+    ops: &[Call<Action>],
     remembered: usize,
-) -> Option<Op> {
+) -> Option<Call<Action>> {
     let mut pass = Pass {
         ops,
         zones: LiveZones::new(ABSENT),
@@ -53,7 +54,7 @@ pub(in super::super) fn first_contradiction(
 }
 
 struct Pass<'a> {
-    ops: &'a [Op],
+    ops: &'a [Call<Action>],
     zones: LiveZones<u32>,
     /// By operation: what names it among the zones.
     tokens: Vec<Option<Token>>,

@@ -14,7 +14,8 @@ pub(super) use refuter::refuted;
 pub(super) use zones::by_zones;
 
 use super::{
-    object::{Action, Op},
+    call::Call,
+    object::Action,
     values::{ABSENT, IMPOSSIBLE, Values},
 };
 
@@ -86,11 +87,11 @@ struct Span {
 impl Span {
     const NOTHING: Self = Self { low: u32::MAX, high: START };
 
-    fn of(op: &Op) -> Self {
+    fn of(op: &Call<Action>) -> Self {
         Self { low: moment(op.completed), high: moment(op.invoked) }
     }
 
-    fn add(&mut self, op: &Op) {
+    fn add(&mut self, op: &Call<Action>) {
         self.join(Self::of(op));
     }
 
@@ -122,7 +123,7 @@ struct Survey {
 }
 
 /// What the operations say of each value.
-fn survey(values: &Values<'_>, ops: &[Op]) -> Survey {
+fn survey(values: &Values<'_>, ops: &[Call<Action>]) -> Survey {
     let mut clusters = vec![Cluster::NOTHING; values.len()];
     clusters[ABSENT as usize].produced(None);
     let (mut ambiguous, mut impossible, mut initial_matters) = (false, false, false);

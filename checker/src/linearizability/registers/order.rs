@@ -6,7 +6,8 @@
 
 use super::{
     super::{
-        object::{Action, Op},
+        call::Call,
+        object::Action,
         values::{ABSENT, Values},
     },
     Cluster, Span,
@@ -21,7 +22,7 @@ struct Reads {
 }
 
 /// An order that explains every result, by origin. The key must be linearizable by its zones.
-pub(in super::super) fn zone_order(values: &Values<'_>, ops: &[Op]) -> Vec<u32> {
+pub(in super::super) fn zone_order(values: &Values<'_>, ops: &[Call<Action>]) -> Vec<u32> {
     let mut survey = applicable(values, ops).expect("a key that zones decided has zones");
     settle(&mut survey, ops);
     let clusters = survey.clusters;
@@ -51,7 +52,13 @@ fn moment(span: Span, forward: &[Span]) -> (u32, bool) {
 }
 
 /// Adds the operations of a block, whose inner order is forced.
-fn follow(start: Option<u32>, clusters: &[Cluster], ops: &[Op], reads: &Reads, order: &mut Vec<u32>) {
+fn follow(
+    start: Option<u32>,
+    clusters: &[Cluster],
+    ops: &[Call<Action>],
+    reads: &Reads,
+    order: &mut Vec<u32>,
+) {
     let mut producer = start;
     loop {
         let value = match producer.map(|index| (index, &ops[index as usize])) {
@@ -76,9 +83,9 @@ fn follow(start: Option<u32>, clusters: &[Cluster], ops: &[Op], reads: &Reads, o
 }
 
 impl Reads {
-    fn new(values: usize, ops: &[Op]) -> Self {
+    fn new(values: usize, ops: &[Call<Action>]) -> Self {
         let mut ends = vec![0; values];
-        let read = |op: &Op| match op.action {
+        let read = |op: &Call<Action>| match op.action {
             Action::Read(value) => Some(value as usize),
             Action::Not(_) | Action::Write(_) | Action::Cas(..) | Action::Append(_) => None,
         };

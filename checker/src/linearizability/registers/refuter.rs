@@ -9,15 +9,12 @@
 //! [`zones`](super::zones)), where only some values are unique.
 
 use super::{
-    super::{
-        object::{Action, Op},
-        values::Values,
-    },
+    super::{call::Call, object::Action, values::Values},
     Around, Cluster, START, Span, disjoint, survey,
 };
 
 /// Whether the operations of one key certainly are not linearizable. False says nothing.
-pub(in super::super) fn refuted(values: &Values<'_>, ops: &[Op]) -> bool {
+pub(in super::super) fn refuted(values: &Values<'_>, ops: &[Call<Action>]) -> bool {
     if values.is_text() {
         return false;
     }
@@ -47,7 +44,7 @@ pub(in super::super) fn refuted(values: &Values<'_>, ops: &[Op]) -> bool {
 
 /// From the earliest completion to the latest invocation of what certainly happened to a value; none if that
 /// contradicts itself.
-fn span(cluster: &Cluster, ops: &[Op]) -> Option<Span> {
+fn span(cluster: &Cluster, ops: &[Call<Action>]) -> Option<Span> {
     let mut span = Span { low: START, high: START };
     if let Some(producer) = cluster.producer() {
         span = Span::of(&ops[producer as usize]);

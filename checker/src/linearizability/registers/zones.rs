@@ -19,7 +19,8 @@
 
 use super::{
     super::{
-        object::{Action, Op},
+        call::Call,
+        object::Action,
         values::{ABSENT, Values},
     },
     Around, Cluster, NO_INDEX, START, Span, Survey, disjoint, survey,
@@ -27,13 +28,13 @@ use super::{
 
 /// Whether the operations of one key, in order of invocation, are linearizable; none where the method does
 /// not apply.
-pub(in super::super) fn by_zones(values: &Values<'_>, ops: &[Op]) -> Option<bool> {
+pub(in super::super) fn by_zones(values: &Values<'_>, ops: &[Call<Action>]) -> Option<bool> {
     let mut survey = applicable(values, ops)?;
     Some(!survey.impossible && linearizable(&mut survey, ops))
 }
 
 /// What the operations say of each observed value; none where the method does not apply.
-pub(super) fn applicable(values: &Values<'_>, ops: &[Op]) -> Option<Survey> {
+pub(super) fn applicable(values: &Values<'_>, ops: &[Call<Action>]) -> Option<Survey> {
     if values.is_text() {
         return None;
     }
@@ -48,7 +49,7 @@ pub(super) fn applicable(values: &Values<'_>, ops: &[Op]) -> Option<Survey> {
     (!ambiguous).then_some(survey)
 }
 
-fn linearizable(survey: &mut Survey, ops: &[Op]) -> bool {
+fn linearizable(survey: &mut Survey, ops: &[Call<Action>]) -> bool {
     settle(survey, ops);
     let clusters = &survey.clusters;
     if clusters.iter().any(|cluster| cluster.consumers > 1 || (cluster.found && cluster.producers == 0)) {
@@ -71,7 +72,11 @@ fn linearizable(survey: &mut Survey, ops: &[Op]) -> bool {
 
 /// Names every block by the write it starts with (none for the initial value) and says where it lies; false
 /// if one of them contradicts itself.
-pub(super) fn blocks(clusters: &[Cluster], ops: &[Op], mut each: impl FnMut(Option<u32>, Span)) -> bool {
+pub(super) fn blocks(
+    clusters: &[Cluster],
+    ops: &[Call<Action>],
+    mut each: impl FnMut(Option<u32>, Span),
+) -> bool {
     let mut chained = 0;
     let mut index = |start: Option<u32>, block: Option<Block>| {
         let Some(block) = block else { return false };
@@ -105,7 +110,7 @@ pub(super) fn written(clusters: &[Cluster], index: u32, value: u32) -> Option<&C
 
 /// Finds out which compare-and-sets of unknown outcome happened: those whose new value was found, by an
 /// operation that certainly happened or by another one of them that did.
-pub(super) fn settle(survey: &mut Survey, ops: &[Op]) {
+pub(super) fn settle(survey: &mut Survey, ops: &[Call<Action>]) {
     let clusters = &mut survey.clusters;
     let mut found: Vec<u32> =
         survey.maybe_left.iter().copied().filter(|&value| clusters[value as usize].found).collect();
@@ -135,7 +140,12 @@ struct Block {
 impl Block {
     /// Follows the chain that starts with a producer and its cluster; none if its inner order, which is
     /// forced, contradicts real time.
-    fn follow(producer: Span, cluster: Option<&Cluster>, clusters: &[Cluster], ops: &[Op]) -> Option<Self> {
+    fn follow(
+        producer: Span,
+        cluster: Option<&Cluster>,
+        clusters: &[Cluster],
+        ops: &[Call<Action>],
+    ) -> Option<Self> {
         let mut block = Self { span: producer, chained: 0 };
         let mut cluster = cluster;
         while let Some(current) = cluster {
