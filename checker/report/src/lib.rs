@@ -149,7 +149,7 @@ fn judge_variant(
         answer: Answer::combined(checks.iter().map(|check| check.answer)),
         checks,
         obligations,
-        warnings: warnings::of(observed, &summary),
+        warnings: warnings::of(observed),
         summary,
         faults: observed.faults.clone(),
         outages,

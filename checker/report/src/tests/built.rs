@@ -1,8 +1,8 @@
 //! Small histories built step by step: three nodes, a kill of n1 from 2 to 3 s, load until 5 s, recovery until 7 s.
 
 use super::fixture::{MS, Made, SECOND, plan};
+use crate::Check;
 use crate::observed::{Observed, ReadHistory};
-use crate::{Check, Summary};
 use crate::{Load, Obligation, PhaseSpan, VariantPlan, Warning, liveness, obligations, warnings};
 use history::{Event, Kind, Phase, Process, pair};
 use serde_json::{Value, json};
@@ -110,6 +110,12 @@ impl Built {
         self.events.extend([invoke, done]);
     }
 
+    /// Every operation was due so much earlier than its client could send it.
+    pub(super) fn wait(&mut self, late: u64) {
+        let sent = self.events.iter_mut().filter(|event| event.kind == Kind::Invoke);
+        sent.for_each(|event| event.intended = Some(event.time.saturating_sub(late * MS)));
+    }
+
     pub(super) fn push(&mut self, event: Event) {
         self.events.push(event);
     }
@@ -139,7 +145,7 @@ impl Built {
 
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let observed = self.observed();
-        warnings::of(&observed, &Summary::new(&observed, &[]))
+        warnings::of(&observed)
     }
 
     pub(super) fn warned(&self) -> Vec<&'static str> {
