@@ -14,17 +14,11 @@ fn skipped() -> MutexGuard<'static, Vec<String>> {
     SKIPPED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds a test to the list; fails it with `BENCH_REQUIRE_LAB`, which says that this machine can do everything.
-pub(crate) fn skip(test: &str, reason: &str) {
-    assert!(std::env::var_os("BENCH_REQUIRE_LAB").is_none(), "{test} may not be skipped here: {reason}");
-    list(test, reason);
-}
-
 /// The program of this name in PATH; adds the test to the list if there is none.
 pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     let found = in_path(name);
     if found.is_none() {
-        list(test, &format!("there is no {name} in PATH"));
+        skip(test, &format!("there is no {name} in PATH"));
     }
     found
 }
@@ -33,7 +27,7 @@ pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
 pub(crate) fn etcd(test: &str) -> Option<PathBuf> {
     let found = std::env::var_os("BENCH_ETCD").map(PathBuf::from).or_else(|| in_path("etcd"));
     if found.is_none() {
-        list(test, "there is no etcd in PATH, and BENCH_ETCD does not say where one is");
+        skip(test, "there is no etcd in PATH, and BENCH_ETCD does not say where one is");
     }
     found
 }
@@ -43,7 +37,9 @@ fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-fn list(test: &str, reason: &str) {
+/// Adds a test to the list; fails it with `BENCH_REQUIRE_ALL`, which says that this machine can do everything.
+pub(crate) fn skip(test: &str, reason: &str) {
+    assert!(std::env::var_os("BENCH_REQUIRE_ALL").is_none(), "{test} may not be skipped here: {reason}");
     let mut skipped = skipped();
     if skipped.is_empty() {
         #[allow(unsafe_code, reason = "libtest has no hook for the end of all tests")]
