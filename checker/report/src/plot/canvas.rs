@@ -1,5 +1,6 @@
 //! A picture in memory: shapes drawn at twice the size and averaged down, letters on top, PNG out.
 
+use super::palette;
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use plotters::prelude::{BitMapBackend, DrawingBackend, RGBAColor, ShapeStyle};
 use std::sync::OnceLock;
@@ -237,12 +238,23 @@ impl Canvas {
     /// The finished picture as a PNG file.
     pub(crate) fn png(self) -> Vec<u8> {
         let (width, height, pixels) = self.finish();
+        let indexed = palette::indexed(&pixels);
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, width, height);
-        encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::High);
+        let bytes = if let Some(indexed) = indexed {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(indexed.palette);
+            // Numbers of colours have no order that a filter could use.
+            encoder.set_filter(png::Filter::NoFilter);
+            indexed.indexes
+        } else {
+            encoder.set_color(png::ColorType::Rgb);
+            pixels
+        };
         let mut writer = encoder.write_header().expect("a PNG header can be written to memory");
-        writer.write_image_data(&pixels).expect("there are three bytes for each pixel");
+        writer.write_image_data(&bytes).expect("there are as many bytes as the header says");
         writer.finish().expect("a PNG file can be finished in memory");
         file
     }

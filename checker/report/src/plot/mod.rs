@@ -5,6 +5,7 @@ pub(crate) mod canvas;
 mod cdf;
 pub(crate) mod frame;
 mod latency;
+mod palette;
 mod recovery;
 pub(crate) mod scale;
 pub(crate) mod style;
