@@ -1,14 +1,13 @@
 //! An HTTP client for JSON: one kept connection to a node, a deadline for each request.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{SendRequest, handshake};
+use http_body_util::Full;
 use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use workloads::outcome::Happened;
+use workloads::{HttpConnection, NoAnswer};
 
 /// The largest answer that is read; ten thousand decisions of ordinary values are far below it.
 const LARGEST_BODY: usize = 256 << 20;
@@ -19,12 +18,9 @@ pub(crate) enum HttpError {
     /// It did not answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    /// It could not be reached.
-    #[error("cannot be reached: {0}")]
-    Unreachable(#[from] std::io::Error),
-    /// The connection broke, or what came over it was not HTTP.
-    #[error("the connection failed: {0}")]
-    Http(#[from] hyper::Error),
+    /// It could not be reached, or the connection broke.
+    #[error("{}", .0.in_words())]
+    Lost(Happened),
     /// It answered with an error.
     #[error("it answered {status}: {body}")]
     Refused {
@@ -33,9 +29,6 @@ pub(crate) enum HttpError {
         /// The beginning of its body.
         body: String,
     },
-    /// The body was too long or broke off.
-    #[error("its answer could not be read: {0}")]
-    Body(String),
     /// The body is not the JSON it should be.
     #[error("its answer is not what it should be: {0}")]
     Json(#[from] serde_json::Error),
@@ -45,7 +38,7 @@ pub(crate) enum HttpError {
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     address: SocketAddr,
-    connection: Option<SendRequest<Full<Bytes>>>,
+    connection: Option<HttpConnection>,
 }
 
 impl HttpClient {
@@ -95,35 +88,27 @@ impl HttpClient {
         Ok(serde_json::from_slice(&answer?)?)
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, HttpError> {
-        let mut sender = match self.connection.take().filter(|sender| !sender.is_closed()) {
-            Some(sender) => sender,
-            None => self.connect().await?,
+    async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<Bytes, HttpError> {
+        let (status, body) = loop {
+            let (mut connection, fresh) = match self.connection.take() {
+                Some(connection) => (connection, false),
+                None => (HttpConnection::open(self.address).await.map_err(HttpError::Lost)?, true),
+            };
+            match connection.exchange(request, LARGEST_BODY).await {
+                Ok(answer) => {
+                    self.connection = Some(connection);
+                    break answer;
+                }
+                // The node had closed the idle connection.
+                Err(NoAnswer::NotSent(returned)) if !fresh => request = *returned,
+                Err(NoAnswer::NotSent(_)) => return Err(HttpError::Lost(Happened::NotSent)),
+                Err(NoAnswer::Broken(happened)) => return Err(HttpError::Lost(happened)),
+            }
         };
-        sender.ready().await?;
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), LARGEST_BODY)
-            .collect()
-            .await
-            .map_err(|error| HttpError::Body(error.to_string()))?
-            .to_bytes();
-        self.connection = Some(sender);
         if status == StatusCode::OK {
             return Ok(body);
         }
         let body = String::from_utf8_lossy(&body).chars().take(200).collect();
         Err(HttpError::Refused { status, body })
-    }
-
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, HttpError> {
-        let stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(async move {
-            // Its end is seen by the sender, which then reports it as closed.
-            let _ = connection.await;
-        });
-        Ok(sender)
     }
 }

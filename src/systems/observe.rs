@@ -151,12 +151,7 @@ impl Watched {
                 match self.client.get::<Status>("/status", patience).await {
                     Ok(status) => Some(status.into()),
                     Err(HttpError::Refused { .. } | HttpError::Json(_)) => Some(Observation::default()),
-                    Err(
-                        HttpError::Timeout(_)
-                        | HttpError::Unreachable(_)
-                        | HttpError::Http(_)
-                        | HttpError::Body(_),
-                    ) => None,
+                    Err(HttpError::Timeout(_) | HttpError::Lost(_)) => None,
                 }
             }
         }

@@ -15,28 +15,28 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
-/// Largest answer that is read, in bytes.
+/// Largest answer to an operation, in bytes.
 const BODY_MAX: usize = 16 << 20;
 
 /// An open connection; dropping it closes the socket at once.
 #[derive(Debug)]
 pub(crate) enum Connection {
     /// HTTP.
-    Http(Http),
+    Http(HttpConnection),
     /// TCP as it is.
     Plain(TcpStream),
 }
 
-/// A connection that speaks HTTP.
+/// A connection that speaks HTTP/1.1, one request after another.
 #[derive(Debug)]
-pub(crate) struct Http {
+pub struct HttpConnection {
     sender: SendRequest<Full<Bytes>>,
     driver: AbortHandle,
 }
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum NoAnswer {
+pub enum NoAnswer {
     /// The connection had ended before a byte of this request was written.
     NotSent(Box<Request<Full<Bytes>>>),
     /// The exchange broke after bytes may have left.
@@ -46,21 +46,10 @@ pub(crate) enum NoAnswer {
 impl Connection {
     /// Connects; no byte of a request is sent.
     pub(crate) async fn open(address: SocketAddr, speaks_http: bool) -> Result<Self, Happened> {
-        let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
-            io::ErrorKind::ConnectionRefused => Happened::Refused,
-            _ => Happened::Unreachable,
-        })?;
-        stream.set_nodelay(true).map_err(|_| Happened::Unreachable)?;
-        if !speaks_http {
-            return Ok(Self::Plain(stream));
+        if speaks_http {
+            return Ok(Self::Http(HttpConnection::open(address).await?));
         }
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Happened::Unreachable)?;
-        let driver = tokio::spawn(async move {
-            // What goes wrong here also ends the exchange that is open, and is judged there.
-            drop(connection.await);
-        });
-        Ok(Self::Http(Http { sender, driver: driver.abort_handle() }))
+        connect(address).await.map(Self::Plain)
     }
 
     /// Sends a request and reads the whole answer.
@@ -69,10 +58,19 @@ impl Connection {
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), NoAnswer> {
         match self {
-            Self::Http(http) => http.exchange(request).await,
+            Self::Http(http) => http.exchange(request, BODY_MAX).await,
             Self::Plain(stream) => exchange(stream, request).await,
         }
     }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, Happened> {
+    let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => Happened::Refused,
+        _ => Happened::Unreachable,
+    })?;
+    stream.set_nodelay(true).map_err(|_| Happened::Unreachable)?;
+    Ok(stream)
 }
 
 /// Sends the body of a request as it is, and reads an answer of Redis.
@@ -103,13 +101,36 @@ async fn exchange(
     }
 }
 
-impl Http {
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), NoAnswer> {
+impl HttpConnection {
+    /// Connects; no byte of a request is sent.
+    ///
+    /// # Errors
+    /// What happened instead.
+    pub async fn open(address: SocketAddr) -> Result<Self, Happened> {
+        let stream = connect(address).await?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Happened::Unreachable)?;
+        let driver = tokio::spawn(async move {
+            // What goes wrong here also ends the exchange that is open, and is judged there.
+            drop(connection.await);
+        });
+        Ok(Self { sender, driver: driver.abort_handle() })
+    }
+
+    /// Sends a request and reads the whole answer, of at most `largest` bytes.
+    ///
+    /// # Errors
+    /// Whether bytes of the request may have left, and what happened.
+    pub async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        largest: usize,
+    ) -> Result<(StatusCode, Bytes), NoAnswer> {
         if self.sender.ready().await.is_err() {
             return Err(NoAnswer::NotSent(Box::new(request)));
         }
         match self.sender.try_send_request(request).await {
-            Ok(response) => read(response).await.map_err(NoAnswer::Broken),
+            Ok(response) => read(response, largest).await.map_err(NoAnswer::Broken),
             // hyper hands a request back only if it had not begun to write it.
             Err(mut error) => Err(match error.take_message() {
                 Some(request) => NoAnswer::NotSent(Box::new(request)),
@@ -119,16 +140,16 @@ impl Http {
     }
 }
 
-impl Drop for Http {
+impl Drop for HttpConnection {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
 /// Reads the body of an answer.
-async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), Happened> {
+async fn read(response: Response<Incoming>, largest: usize) -> Result<(StatusCode, Bytes), Happened> {
     let status = response.status();
-    match Limited::new(response.into_body(), BODY_MAX).collect().await {
+    match Limited::new(response.into_body(), largest).collect().await {
         Ok(body) => Ok((status, body.to_bytes())),
         Err(error) => Err(error.downcast_ref::<hyper::Error>().map_or(Happened::Garbled, broken)),
     }

@@ -25,6 +25,7 @@ mod throughput;
 
 pub use adapter::{Adapter, CommandName};
 pub use api::Api;
+pub use connection::{HttpConnection, NoAnswer};
 pub use etcd::EtcdHttp;
 pub use generator::{Choices, Draft, Generator};
 pub use operation::{Function, Operation};

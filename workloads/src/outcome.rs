@@ -34,6 +34,25 @@ pub enum Happened {
     Answered(Answer),
 }
 
+impl Happened {
+    /// In words, for messages.
+    pub fn in_words(&self) -> &'static str {
+        match self {
+            Self::Refused => "the connection was refused",
+            Self::ConnectTimeout => "there was no connection in time",
+            Self::Unreachable => "it cannot be reached",
+            Self::NotSent => "the connection had ended before",
+            Self::Timeout => "there was no answer in time",
+            Self::Reset => "the connection was reset",
+            Self::Closed => "the connection ended before the answer did",
+            Self::Garbled => "what came back is not HTTP, or too long",
+            Self::Broken => "the connection broke",
+            Self::Cancelled => "the run was interrupted",
+            Self::Answered(_) => "it answered",
+        }
+    }
+}
+
 /// What an answer says, in no system's words; an [`Adapter`](crate::Adapter) translates.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
