@@ -2,9 +2,8 @@
 
 use crate::process::Effect;
 use crate::testbed::TestbedError;
+use futures_util::future::join_all;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
 
 /// What the system under test did that met a fault, from its start to its end; or why nothing did.
 pub(crate) type Met = Result<Vec<String>, String>;
@@ -40,7 +39,7 @@ where
     F: Future<Output = Result<Effect, TestbedError>>,
     A: Fn(&'a str) -> F,
 {
-    let effects = all(nodes.iter().map(|node| action(node))).await;
+    let effects = join_all(nodes.iter().map(|node| action(node))).await;
     let mut proof = Proof { complete: true, ..Proof::default() };
     for (node, effect) in nodes.iter().zip(effects) {
         match effect {
@@ -56,24 +55,4 @@ where
         }
     }
     proof
-}
-
-/// Polls all futures at the same time and gives what they gave, in their order.
-pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut waiting = false;
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(value) => *output = Some(value),
-                    Poll::Pending => waiting = true,
-                }
-            }
-        }
-        if waiting { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    outputs.into_iter().map(|output| output.expect("every future has given its output")).collect()
 }

@@ -1,8 +1,9 @@
 //! Puts faults on clocks and takes them off; each is proved by the node's own clock, read back.
 
 use crate::clock::{ClockFault, Reading, true_ns};
-use crate::fault::proof::{Proof, all};
+use crate::fault::proof::Proof;
 use crate::fault::stage::{OnClocks, Stage, State, Strike};
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,7 +17,7 @@ const SLACK: i64 = 2_000_000;
 
 /// Reads the clocks of these nodes.
 async fn readings(stage: &Stage, nodes: &[String]) -> OnClocks {
-    let asked = all(nodes.iter().map(|node| read(stage, node))).await;
+    let asked = join_all(nodes.iter().map(|node| read(stage, node))).await;
     nodes.iter().cloned().zip(asked.into_iter().map(Result::ok)).collect()
 }
 
@@ -40,13 +41,14 @@ pub(super) async fn start(strike: &Strike<'_>, fault: ClockFault, state: &mut St
     let testbed = strike.testbed();
     state.clocks = readings(strike.stage, strike.nodes()).await;
     let before = &state.clocks;
-    let applied = all(before.keys().map(|node| testbed.apply_clock(node, strike.claim, fault))).await;
+    let applied = join_all(before.keys().map(|node| testbed.apply_clock(node, strike.claim, fault))).await;
     let at = strike.now_ns();
     let deadline = Instant::now() + PATIENCE.min(strike.length);
     let failed = applied.into_iter().filter_map(Result::err).map(|error| error.to_string());
     let mut proof = Proof { notes: failed.collect(), complete: true, ..Proof::default() };
     let shown =
-        all(before.iter().map(|(node, before)| show(strike.stage, node, fault, *before, deadline))).await;
+        join_all(before.iter().map(|(node, before)| show(strike.stage, node, fault, *before, deadline)))
+            .await;
     for (node, shown) in before.keys().zip(shown) {
         match shown {
             Ok(line) => proof.evidence.push(format!("{node}: {line}")),
@@ -122,14 +124,14 @@ fn is_near(moved: i64, by: i64, doubt: i64) -> bool {
 pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
     let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let until = readings(stage, nodes).await;
-    let released = all(nodes.iter().map(|node| stage.testbed.release_clock(node, claim))).await;
+    let released = join_all(nodes.iter().map(|node| stage.testbed.release_clock(node, claim))).await;
     let at = stage.recorder.now_ns();
     let mut proof = Proof { complete: true, ..Proof::default() };
     for error in released.into_iter().filter_map(Result::err) {
         proof.complete = false;
         proof.notes.push(error.to_string());
     }
-    let again = all(nodes.iter().map(|node| is_true(stage, node))).await;
+    let again = join_all(nodes.iter().map(|node| is_true(stage, node))).await;
     for ((node, until), again) in until.into_iter().zip(again) {
         let until =
             until.map_or(String::new(), |reading| format!("its clock was {}, and ", off(reading.ahead())));

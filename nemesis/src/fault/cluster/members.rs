@@ -3,9 +3,10 @@
 use super::changes::{Changes, Wanted};
 use crate::directory::Members;
 use crate::fault::answering::answers_within;
-use crate::fault::proof::{Proof, all, each};
+use crate::fault::proof::{Proof, each};
 use crate::fault::stage::{Stage, Strike};
 use crate::parameters::MemberChange;
+use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -123,7 +124,7 @@ async fn reach(stage: &Stage, wanted: &Wanted, until: Until) -> (u64, Proof) {
     let began = Instant::now();
     let answer = async |node: &String| (node.clone(), answers_within(stage, node, SETTLING).await);
     let (settled, answering) =
-        tokio::join!(until_settled(stage, members), all(wanted.inside.iter().map(answer)));
+        tokio::join!(until_settled(stage, members), join_all(wanted.inside.iter().map(answer)));
     match settled {
         Some(members) => proof.evidence.push(format!(
             "the members before are no longer needed after {:.2} s: {}",

@@ -2,11 +2,12 @@
 //! programs that use it.
 
 use crate::disk::Condition;
-use crate::fault::proof::{Met, Proof, all, each};
+use crate::fault::proof::{Met, Proof, each};
 use crate::fault::stage::{OnDisks, State, Strike};
 use crate::process::Excuse;
 use crate::testbed::Testbed;
 use crate::words::{count, grouped};
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the disks of these nodes have done.
 async fn counters(testbed: &Testbed, nodes: &[String]) -> OnDisks {
-    let asked = all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
+    let asked = join_all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
     nodes.iter().cloned().zip(asked.into_iter().map(Result::unwrap_or_default)).collect()
 }
 
@@ -29,7 +30,7 @@ pub(super) async fn start(
     state.disks = counters(strike.testbed(), strike.nodes()).await;
     let testbed = strike.testbed();
     let applied =
-        all(strike.nodes().iter().map(|node| testbed.apply_disk(node, strike.claim, condition, excuse)));
+        join_all(strike.nodes().iter().map(|node| testbed.apply_disk(node, strike.claim, condition, excuse)));
     let failed = applied.await.into_iter().find_map(Result::err);
     let at = strike.now_ns();
     let mut proof = of_condition(testbed, condition, &state.disks, strike.length).await;

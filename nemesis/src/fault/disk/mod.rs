@@ -10,7 +10,7 @@ use super::fault_kind::FaultKind;
 use super::flag::{aimed, flag, read, target};
 use super::network;
 use super::process::restart;
-use super::proof::{Met, Proof, all, each};
+use super::proof::{Met, Proof, each};
 use super::stage::{State, Strike};
 use crate::budget::Hurt;
 use crate::disk::{Condition, Damage, Harm};
@@ -19,6 +19,7 @@ use crate::plan::{Aim, Planning};
 use crate::process::Excuse;
 use crate::refusal::Refusal;
 use crate::scope::Hit;
+use futures_util::future::join_all;
 
 /// The evidence of data that are different afterwards.
 const BYTES: &str = "bytes before and after";
@@ -97,7 +98,7 @@ impl FaultKind for TornWrite {
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
         // All are caught before the first is killed, so that they lose their power together.
-        all(strike.nodes().iter().map(|node| strike.testbed().catch_sync(node))).await;
+        join_all(strike.nodes().iter().map(|node| strike.testbed().catch_sync(node))).await;
         let proof = each(strike.nodes(), |node| strike.testbed().lose_power(node, strike.claim, true)).await;
         (strike.now_ns(), proof)
     }

@@ -3,12 +3,13 @@
 //! A cut link is asked for an answer that must not come; the proof counts only where the node at its other end lives
 //! and is not paused, or its silence would prove nothing.
 
-use crate::fault::proof::{Met, Proof, all};
+use crate::fault::proof::{Met, Proof};
 use crate::fault::stage::OnLinks;
 use crate::network::{LinkCounters, LinkFault, Mode, Probe};
 use crate::partition::{CLIENTS, Link};
 use crate::testbed::Testbed;
 use crate::words::count;
+use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,7 +35,7 @@ pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLin
         LinkFault::Rate(_) | LinkFault::Flaky(_) => base + SLOWNESS,
     };
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
-    let asked = all(before.keys().map(|link| ask(testbed, link, patience, cut))).await;
+    let asked = join_all(before.keys().map(|link| ask(testbed, link, patience, cut))).await;
     let mut told = Lines::default();
     let mut noted = Lines::default();
     for (link, asked) in before.keys().zip(asked) {
@@ -206,7 +207,7 @@ pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
 
 /// Makes sure that links answer again, where no other fault is in the way.
 pub(super) async fn of_healing(testbed: &Testbed, fault: LinkFault, links: &[Link]) -> Proof {
-    let checked = all(links.iter().map(|link| answers_again(testbed, link))).await;
+    let checked = join_all(links.iter().map(|link| answers_again(testbed, link))).await;
     let again = match fault {
         LinkFault::Stall | LinkFault::Refuse => "a probe is answered again",
         LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_) => "a probe is answered",
