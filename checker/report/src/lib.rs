@@ -198,6 +198,6 @@ fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -
             None => files::remove(&path)?,
         }
     }
-    let page = html::report(verdict, &pictures);
+    let page = html::report(verdict, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

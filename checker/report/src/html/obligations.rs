@@ -1,36 +1,25 @@
 //! The parts of the page that say what an answer rests on: warnings, and the table of obligations.
 
-use super::escape;
 use super::table::{Column, Table};
 use crate::verdict::{RunVerdict, VariantVerdict, grouped};
-use std::fmt::Write;
+use maud::{Markup, html};
 
 /// The warnings, above everything else; nothing where there are none.
-pub(super) fn warnings(verdict: &RunVerdict) -> String {
-    let mut html = String::new();
-    for warning in &verdict.warnings {
-        let of = if verdict.variants.len() > 1 {
-            format!("{}: ", escape(&warning.variant))
-        } else {
-            String::new()
-        };
-        let _ = write!(
-            html,
-            "<p class=\"reading\"><strong>Warning</strong> ({}): {of}{}.</p>",
-            escape(warning.name),
-            escape(&warning.text)
-        );
+pub(super) fn warnings(verdict: &RunVerdict) -> Markup {
+    let several = verdict.variants.len() > 1;
+    html! {
+        @for warning in &verdict.warnings {
+            p.reading {
+                strong { "Warning" } " (" (warning.name) "): "
+                @if several { (warning.variant) ": " }
+                (warning.text) "."
+            }
+        }
     }
-    html
 }
 
 /// What must have been seen before the checks of a variant count.
-pub(super) fn table(variant: &VariantVerdict) -> String {
-    if variant.obligations.is_empty() {
-        return String::new();
-    }
-    let unmet = variant.obligations.iter().filter(|obligation| !obligation.met).count();
-    let open = if unmet > 0 { " open" } else { "" };
+pub(super) fn table(variant: &VariantVerdict) -> Markup {
     let mut table = Table::new([
         ("check", Column::Left),
         ("what must have been seen", Column::Prose),
@@ -41,14 +30,21 @@ pub(super) fn table(variant: &VariantVerdict) -> String {
     for obligation in &variant.obligations {
         let met = if obligation.met { "✓" } else { "?" };
         table.row([
-            format!("{met} {}", escape(obligation.check)),
-            escape(&obligation.what),
+            format!("{met} {}", obligation.check),
+            obligation.what.clone(),
             grouped(obligation.counted),
             grouped(obligation.required),
-            escape(&obligation.missing.join(", ")),
+            obligation.missing.join(", "),
         ]);
     }
     let all = variant.obligations.len();
-    let summary = format!("<details{open}><summary>{all} obligations, {unmet} not met</summary>");
-    format!("{summary}{}</details>", table.finish())
+    let unmet = variant.obligations.iter().filter(|obligation| !obligation.met).count();
+    html! {
+        @if all > 0 {
+            details open[unmet > 0] {
+                summary { (all) " obligations, " (unmet) " not met" }
+                (table)
+            }
+        }
+    }
 }

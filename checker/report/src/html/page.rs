@@ -1,4 +1,40 @@
-//! What is the same on every report: the style, the captions, how to read it.
+//! What is the same on every report: the frame, the style, the captions, how to read it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// What browsers may load for a page: nothing but the pictures and the style that it holds.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/// A whole page with this title and content.
+pub(crate) fn page(title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (title) }
+                // In a style sheet HTML knows no escapes. This one is a constant.
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (content) } }
+        }
+        "\n"
+    }
+}
+
+/// A picture within the page.
+pub(crate) fn figure(what: &str, png: &[u8], caption: &str) -> Markup {
+    html! {
+        figure {
+            div.wide { img alt=(what) src={ "data:image/png;base64," (STANDARD.encode(png)) }; }
+            figcaption { (caption) }
+        }
+    }
+}
 
 /// The caption of the picture of this name.
 pub(super) fn caption(picture: &str) -> &'static str {
@@ -58,28 +94,80 @@ figure img{width:900px;max-width:none}.check{padding:10px}.reading{padding-left:
 code{overflow-wrap:anywhere;font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
 ";
 
-/// How to read the page. Holds nothing of a run.
-pub(super) const HOW_TO_READ: &str = "<section><h2>How to read this</h2><dl>
-<dt>valid</dt><dd>Every promise was kept, the load was real, and every planned fault left evidence that it took effect.</dd>
-<dt>invalid</dt><dd>A promise was broken. The check that says so names the operations.</dd>
-<dt>unknown</dt><dd>There is not enough evidence: the load was too small, a fault did not take effect, or a search gave up.</dd>
-<dt>failed</dt><dd>The bench itself could not do its work; nothing is said about the system.</dd>
-<dt>ok, refused, fail, info</dt><dd>It happened; a compare-and-set found another value, which is an answer; it certainly did not
-happen; nobody knows. Counts, rates and quantiles are about operations begun in the phases load and recovery.</dd>
-<dt>times</dt><dd>In tables, pictures and sentences: seconds since the load began. In the files: nanoseconds since the run's start;
-load_start_ns in summary.csv is when the load began.</dd>
-<dt>latency</dt><dd>From when an operation was due (open loop) or sent (closed loop) to its answer. Quantiles in the table are over
-answered operations: ok and refused. The curve counts all operations due, so it ends
-where answers end.</dd>
-<dt>outage</dt><dd>The longest time without an ok that touches the time from a fault's start until the next fault after its heal.</dd>
-<dt>recovered</dt><dd>From then on, for half a second, at least 80 % as many ok a second as before the first fault. It is always
-counted from the heal; 0 means that it did not need the heal.</dd>
-<dt>level</dt><dd>The node has applied what the furthest replica had when it came back. A node of the bench's own store
-counts this from its start; others are watched twenty times a second.</dd>
-<dt>backlog drained</dt><dd>From then on every operation was sent at most 100 ms after it was due (open loop only).</dd>
-<dt>livelock</dt><dd>Leaders were preempted more often than anything was decided: each new ballot ends that of another leader
-before it gets anything done.</dd>
-<dt>standstill</dt><dd>A time of 200 ms or longer in which nothing was decided.</dd>
-<dt>decided, preemptions, adoptions</dt><dd>What the nodes count, as sampled: slots applied by the furthest replica, leaders preempted by a
-higher ballot, leaders adopted by a majority.</dd>
-</dl></section>";
+/// The words of a page and what they mean. Holds nothing of a run.
+const TERMS: [(&str, &str); 14] = [
+    (
+        "valid",
+        "Every promise was kept, the load was real, and every planned fault left evidence that it took \
+         effect.",
+    ),
+    ("invalid", "A promise was broken. The check that says so names the operations."),
+    (
+        "unknown",
+        "There is not enough evidence: the load was too small, a fault did not take effect, or a search \
+         gave up.",
+    ),
+    ("failed", "The bench itself could not do its work; nothing is said about the system."),
+    (
+        "ok, refused, fail, info",
+        "It happened; a compare-and-set found another value, which is an answer; it certainly did not \
+         happen; nobody knows. Counts, rates and quantiles are about operations begun in the phases load \
+         and recovery.",
+    ),
+    (
+        "times",
+        "In tables, pictures and sentences: seconds since the load began. In the files: nanoseconds since \
+         the run's start; load_start_ns in summary.csv is when the load began.",
+    ),
+    (
+        "latency",
+        "From when an operation was due (open loop) or sent (closed loop) to its answer. Quantiles in the \
+         table are over answered operations: ok and refused. The curve counts all operations due, so it \
+         ends where answers end.",
+    ),
+    (
+        "outage",
+        "The longest time without an ok that touches the time from a fault's start until the next fault \
+         after its heal.",
+    ),
+    (
+        "recovered",
+        "From then on, for half a second, at least 80 % as many ok a second as before the first fault. It \
+         is always counted from the heal; 0 means that it did not need the heal.",
+    ),
+    (
+        "level",
+        "The node has applied what the furthest replica had when it came back. A node of the bench's own \
+         store counts this from its start; others are watched twenty times a second.",
+    ),
+    (
+        "backlog drained",
+        "From then on every operation was sent at most 100 ms after it was due (open loop only).",
+    ),
+    (
+        "livelock",
+        "Leaders were preempted more often than anything was decided: each new ballot ends that of another \
+         leader before it gets anything done.",
+    ),
+    ("standstill", "A time of 200 ms or longer in which nothing was decided."),
+    (
+        "decided, preemptions, adoptions",
+        "What the nodes count, as sampled: slots applied by the furthest replica, leaders preempted by a \
+         higher ballot, leaders adopted by a majority.",
+    ),
+];
+
+/// How to read the page.
+pub(super) fn how_to_read() -> Markup {
+    html! {
+        section {
+            h2 { "How to read this" }
+            dl {
+                @for (term, meaning) in TERMS {
+                    dt { (term) }
+                    dd { (meaning) }
+                }
+            }
+        }
+    }
+}

@@ -180,7 +180,8 @@ pub fn report(dir: &Path) -> Result<SweepReport, ResultsError> {
     write_whole(&dir.join("sweep.csv"), &cells::csv(&report.plan, &report.cells))?;
     let png = picture::draw(&report.plan, &report.cells);
     write_whole(&dir.join("sweep.png"), &png)?;
-    write_whole(&dir.join("report.html"), page::page(&report, &measurements, &png).as_bytes())?;
+    let page = page::page(&report, &measurements, &png).into_string();
+    write_whole(&dir.join("report.html"), page.as_bytes())?;
     Ok(report)
 }
 

@@ -2,10 +2,10 @@
 
 use super::cells::Cell;
 use super::{Measurement, SweepPlan};
-use crate::html::escape;
 use crate::html::table::{Column, Table};
 use crate::sentences::{rate, seconds};
 use crate::verdict::grouped;
+use maud::{Markup, Render, html};
 
 /// A column of the table of medians: its heading, and what stands in it; left out where it is always empty.
 type Figure = (&'static str, fn(&Cell) -> Option<String>);
@@ -31,8 +31,12 @@ fn time(ms: Option<f64>) -> Option<String> {
     ms.map(|ms| seconds(ms / 1e3))
 }
 
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "–".to_owned())
+}
+
 /// The medians, a row for each value and variant.
-pub(super) fn medians(plan: &SweepPlan, cells: &[Cell]) -> String {
+pub(super) fn medians(plan: &SweepPlan, cells: &[Cell]) -> Markup {
     let failed = cells.iter().any(|cell| cell.failed > 0);
     let columns: Vec<_> =
         COLUMNS.into_iter().filter(|(_, text)| cells.iter().any(|cell| text(cell).is_some())).collect();
@@ -41,16 +45,15 @@ pub(super) fn medians(plan: &SweepPlan, cells: &[Cell]) -> String {
     let not_ok = failed.then_some(("not ok", Column::Right));
     let mut table = Table::new(words.into_iter().chain(figures).chain(not_ok));
     for cell in cells {
-        let words = [escape(&cell.value), escape(&cell.variant)];
-        let figures =
-            columns.iter().map(|(_, text)| text(cell).map_or_else(|| "–".to_owned(), |text| escape(&text)));
+        let words = [cell.value.clone(), cell.variant.clone()];
+        let figures = columns.iter().map(|(_, text)| or_dash(text(cell)));
         table.row(words.into_iter().chain(figures).chain(failed.then(|| grouped(cell.failed))));
     }
-    table.finish()
+    table.render()
 }
 
 /// Every measurement, folded away; judged ones with a link to their own page.
-pub(super) fn all(plan: &SweepPlan, measurements: &[Measurement]) -> String {
+pub(super) fn all(plan: &SweepPlan, measurements: &[Measurement]) -> Markup {
     let mut table = Table::new([
         ("round", Column::Left),
         (plan.over.as_str(), Column::Right),
@@ -63,27 +66,35 @@ pub(super) fn all(plan: &SweepPlan, measurements: &[Measurement]) -> String {
         ("max", Column::Right),
         ("run", Column::Left),
     ]);
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     for row in measurements {
-        let run = match (&row.run, row.answer) {
-            (Some(run), Some(answer)) => {
-                format!("<a href=\"{}/report.html\">{}</a>", escape(run), answer.word())
-            }
-            (Some(_), None) | (None, _) => "not recorded".to_owned(),
-        };
         table.row([
-            row.round.to_string(),
-            escape(&row.value),
-            escape(&row.variant),
-            or_dash(row.throughput_per_s.map(rate)),
-            grouped(row.ok),
-            grouped(row.failed),
-            or_dash(time(row.p50_ms)),
-            or_dash(time(row.p99_ms)),
-            or_dash(time(row.max_ms)),
-            run,
+            row.round.render(),
+            row.value.render(),
+            row.variant.render(),
+            or_dash(row.throughput_per_s.map(rate)).render(),
+            grouped(row.ok).render(),
+            grouped(row.failed).render(),
+            or_dash(time(row.p50_ms)).render(),
+            or_dash(time(row.p99_ms)).render(),
+            or_dash(time(row.max_ms)).render(),
+            link(row),
         ]);
     }
-    let summary = format!("<details><summary>All {} measurements</summary>", measurements.len());
-    format!("{summary}{}</details>", table.finish())
+    html! {
+        details {
+            summary { "All " (measurements.len()) " measurements" }
+            (table)
+        }
+    }
+}
+
+/// The answer of a run that was recorded and judged, with the way to its page.
+fn link(row: &Measurement) -> Markup {
+    html! {
+        @if let (Some(run), Some(answer)) = (&row.run, row.answer) {
+            a href={ (run) "/report.html" } { (answer.word()) }
+        } @else {
+            "not recorded"
+        }
+    }
 }
