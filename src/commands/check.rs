@@ -96,6 +96,8 @@ fn bounds(arguments: &Check) -> Result<Bounds, Failure> {
         accounts: arguments.elements.accounts.as_ref().map(|names| names.iter().cloned().collect()),
         total: arguments.elements.total,
         negative_balances: arguments.elements.negative_balances,
+        // A history from elsewhere may promise less than real time.
+        opening: None,
     };
     Ok(Bounds {
         timeout: arguments.timeout,

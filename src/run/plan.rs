@@ -109,6 +109,8 @@ fn variant(
         rate: spec.load.rate,
         minimum_rate: spec.load.minimum_rate,
         keys: spec.load.keys,
+        opening: (spec.load.workload == workloads::Workload::Bank)
+            .then_some(workloads::OPENING.cast_signed()),
         functions: functions(experiment)?,
         timeout: Some(spec.load.timeout),
         client_seeds: workloads::client_seeds(seed, spec.load.clients),

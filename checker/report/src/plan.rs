@@ -66,6 +66,9 @@ pub struct VariantPlan {
     pub minimum_rate: f64,
     /// Number of keys.
     pub keys: u32,
+    /// What every account of a bank holds at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<i64>,
     /// The kinds of operation of the mix, by name; empty where the plan does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
@@ -155,6 +158,9 @@ pub struct Load {
     /// Why the variant was ended before its time, if it was: the violation that was found while it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// How long the system took from its start until it served, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_after: Option<u64>,
     /// Why there was no load, if there was none: what the system answered instead of serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unserved: Option<String>,

@@ -19,7 +19,15 @@ pub(crate) fn transactional(
 
 /// Whether nothing was lost and nothing came from nowhere.
 pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
-    let verdict = elements::check(kind, &observed.operations);
+    let plan = &observed.plan;
+    let opening = plan.opening.filter(|_| kind == Kind::Bank);
+    let options = elements::Options {
+        accounts: opening.map(|_| (1..=plan.keys).map(|number| format!("k{number}")).collect()),
+        total: opening.map(|opening| opening * i64::from(plan.keys)),
+        opening: opening.filter(|_| plan.check.linearizable),
+        ..elements::Options::default()
+    };
+    let verdict = elements::check_with(kind, &observed.operations, &options);
     Check::new("elements", verdict.answer.into(), verdict.reason.clone())
         .with(verdict.evidence(&observed.operations))
 }

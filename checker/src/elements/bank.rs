@@ -1,5 +1,6 @@
 //! Whether all reads of the accounts add up.
 
+use super::balances::Balances;
 use super::ledger::{Ledger, failed};
 use super::verdict::Class;
 use super::{Options, values};
@@ -19,31 +20,36 @@ struct Read<'a> {
 struct Expected<'a> {
     accounts: FxHashSet<&'a str>,
     total: Option<i128>,
+    balances: Option<Balances>,
 }
 
 pub(super) fn judge(own: &[usize], options: &Options, ledger: &mut Ledger<'_>) {
     let operations = ledger.operations;
     let mut named: FxHashSet<String> = FxHashSet::default();
-    let mut reads = Vec::new();
+    let (mut reads, mut transfers) = (Vec::new(), Vec::new());
     for &index in own {
         let operation = &operations[index];
         match operation.f.as_str() {
             "transfer" => {
                 let sides = ["from", "to"].map(|side| operation.argument.get(side).and_then(name));
                 named.extend(sides.into_iter().flatten());
+                transfers.push(operation);
             }
             "read" => reads.extend(read(index, ledger)),
             _ if failed(operation) => {}
             _ => ledger.stranger(index),
         }
     }
-    for name in ["reads", "unexpected keys", "nil balances", "wrong totals", "negative balances"] {
+    for name in
+        ["reads", "unexpected keys", "nil balances", "wrong totals", "negative balances", "wrong balances"]
+    {
         ledger.count(name, 0);
     }
     ledger.count("reads", reads.len());
     let accounts = accounts(&reads, &named, options);
     let total = options.total.map(i128::from).or_else(|| usual_total(&reads, &accounts));
-    let expected = Expected { accounts, total };
+    let balances = options.opening.map(|opening| Balances::new(opening, &transfers));
+    let expected = Expected { accounts, total, balances };
     let mut added_up = 0;
     for read in &reads {
         added_up += usize::from(judge_read(read, &expected, options, ledger));
@@ -57,7 +63,7 @@ pub(super) fn judge(own: &[usize], options: &Options, ledger: &mut Ledger<'_>) {
 }
 
 /// A name of an account: numbers by their digits, as they are keys of objects.
-fn name(value: &Value) -> Option<String> {
+pub(super) fn name(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
@@ -151,6 +157,26 @@ fn judge_read(read: &Read<'_>, expected: &Expected<'_>, options: &Options, ledge
     if !below.is_empty() && !options.negative_balances {
         let text = format!("operation {index} read negative balances: {}", listed(&below));
         broken("negative balances", Class::NegativeBalance, text);
+    }
+    let wrong = expected.balances.as_ref().map(|all| all.impossible(&ledger.operations[index], balances));
+    let absent: Vec<String> = expected
+        .accounts
+        .iter()
+        .filter(|account| options.accounts.is_some() && !balances.contains_key(**account))
+        .map(|account| format!("{account} is missing"))
+        .collect();
+    let mut broken = |name, class, text: String| {
+        ledger.count(name, 1);
+        ledger.breaks(class, read.shown, vec![index], text);
+    };
+    if !absent.is_empty() {
+        let text = format!("operation {index} did not read all accounts: {}", listed(&absent));
+        broken("nil balances", Class::NilBalance, text);
+    }
+    if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
+        let text =
+            format!("operation {index} read what no order of the transfers leads to: {}", listed(&wrong));
+        broken("wrong balances", Class::WrongBalance, text);
     }
     let total = total(read, &expected.accounts);
     if let (Some(total), Some(right)) = (total, expected.total)

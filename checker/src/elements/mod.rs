@@ -35,6 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod balances;
 mod bank;
 mod bounds;
 mod convergence;
@@ -72,6 +73,9 @@ pub struct Options {
     pub total: Option<i64>,
     /// [`Kind::Bank`]: whether an account may hold less than nothing.
     pub negative_balances: bool,
+    /// [`Kind::Bank`]: what every account held at first, where transfers and reads keep to real time. Then each balance that
+    /// is read must be one that the transfers before it, and some of those around it, lead to.
+    pub opening: Option<i64>,
 }
 
 /// Checks a history with the default [`Options`]. Operations may come in any order; findings name them by their

@@ -41,6 +41,8 @@ pub enum Class {
     WrongTotal,
     /// An account that holds less than nothing.
     NegativeBalance,
+    /// A balance that no order of the transfers leads to.
+    WrongBalance,
 }
 
 impl Class {
@@ -60,6 +62,7 @@ impl Class {
             Self::NilBalance => ("read without a balance", "reads without a balance"),
             Self::WrongTotal => ("read with a wrong total", "reads with a wrong total"),
             Self::NegativeBalance => ("read of a negative balance", "reads of negative balances"),
+            Self::WrongBalance => ("read of a wrong balance", "reads of wrong balances"),
         }
     }
 }

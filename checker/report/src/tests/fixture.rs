@@ -74,6 +74,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
             .collect()
     };
     let variant = |made: &Made| VariantPlan {
+        opening: None,
         name: made.name.into(),
         of: None,
         round: None,
