@@ -128,6 +128,13 @@ fn roll(strike: &Strike<'_>, began: Instant) -> Background {
             let patience = next.saturating_duration_since(Instant::now());
             if !answers_within(&stage, node, patience).await {
                 proof.notes.push(format!("{node} did not answer before its turn was over"));
+                if rest > 0 {
+                    // With the next one stopped, two would be down.
+                    proof
+                        .notes
+                        .push(format!("{rest} of the nodes had no turn; give it more time with `for`"));
+                    break;
+                }
             }
             if rest > 0 && (ends || over.comes_before(next).await) {
                 proof.notes.push(format!("it ended before {rest} of the nodes had their turn"));
