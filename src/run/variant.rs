@@ -26,7 +26,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use workloads::{PhaseReport, ServeError, Session};
+use workloads::{Adapter, PhaseReport, ServeError, Session, SpecError};
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
 const QUIET: Duration = Duration::from_secs(1);
@@ -160,9 +160,15 @@ impl LiveVariant<'_> {
         let Self { run, cluster, recorder, log, .. } = *self;
         let load = run.experiment.spec.load.clone();
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
-        let adapter = cluster.api.adapter(&load);
+        let complaint = |within: &str, error: SpecError| {
+            run.experiment.complaint(&(within.to_owned() + &error.field), &error.message)
+        };
+        let adapter: Box<dyn Adapter> = match &run.experiment.spec.client {
+            Some(client) => Box::new(client.table(&load).map_err(|error| complaint("", error))?),
+            None => cluster.api.adapter(&load),
+        };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
-            .map_err(|error| run.experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+            .map_err(|error| complaint("load.", error))?;
         let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
         tokio::select! {
             // A node that ends at its start is the reason why the cluster does not serve.
@@ -170,6 +176,9 @@ impl LiveVariant<'_> {
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = run.halt.cancelled() => return Ok(()),
             served = session.wait_until_serving(run.experiment.spec.cluster.start_within()) => {
+                if served.is_ok() {
+                    log.served(begun.elapsed());
+                }
                 if let Some(reason) = self.served(served, begun)? {
                     log.unserved(reason);
                     return Ok(());
@@ -197,7 +206,8 @@ impl LiveVariant<'_> {
     /// preempt each other for ever. What another system says instead of serving is why there is no load, and returned.
     fn served(&self, served: Result<(), ServeError>, begun: Instant) -> Result<Option<String>, Failure> {
         let (testbed, events) = (&self.cluster.testbed, self.events);
-        let nodes = self.run.plan.nodes.len() - self.run.plan.spares.len();
+        let count = self.run.plan.nodes.len() - self.run.plan.spares.len();
+        let nodes = if count == 1 { "1 node is up" } else { &format!("{count} nodes are up") };
         match served {
             Ok(()) => {
                 let took = human(begun.elapsed());
@@ -210,7 +220,8 @@ impl LiveVariant<'_> {
                     events.send(RunEventKind::Note(remark.to_owned()));
                 }
                 events.send(RunEventKind::Note(format!(
-                    "{nodes} nodes serve after {took} (network {}, disk {}{up})",
+                    "{count} {} after {took} (network {}, disk {}{up})",
+                    if count == 1 { "node serves" } else { "nodes serve" },
                     testbed.mode(),
                     testbed.disk()
                 )));
@@ -219,16 +230,20 @@ impl LiveVariant<'_> {
             Err(error @ ServeError::NotServing { .. })
                 if self.run.experiment.spec.cluster.system == System::Paxos =>
             {
-                events.send(RunEventKind::Note(format!("{nodes} nodes are up, but {error}; going on")));
+                events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
                 Ok(None)
             }
             Err(error @ ServeError::NotServing { .. }) => {
-                events.send(RunEventKind::Note(format!("{nodes} nodes are up, but {error}")));
-                let api = self.run.experiment.spec.cluster.api();
+                events.send(RunEventKind::Note(format!("{nodes}, but {error}")));
+                let spec = &self.run.experiment.spec;
+                let check = if spec.client.is_some() {
+                    "check the requests and answers of [client]".to_owned()
+                } else {
+                    let api = spec.cluster.api().name();
+                    format!("check that its nodes speak the interface \"{api}\" (cluster.api)")
+                };
                 Ok(Some(format!(
-                    "{error}; check that its nodes speak the interface \"{}\" (cluster.api) and let everybody in, or give \
-                     them more time with cluster.start-within",
-                    api.name()
+                    "{error}; {check} and let everybody in, or give them more time with cluster.start-within"
                 )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())

@@ -75,11 +75,12 @@ impl Merged {
     /// # Errors
     /// The first unknown key or impossible value, with its line and the nearest valid word.
     pub(crate) fn read(&self) -> Result<Spec, Failure> {
-        serde_path_to_error::deserialize(self.table.clone()).map_err(|error| {
+        let spec: Spec = serde_path_to_error::deserialize(self.table.clone()).map_err(|error| {
             let path = KeyPath::from_serde(error.path());
             let explained = explain(error.inner().message());
             self.explained(&path, explained)
-        })
+        })?;
+        Ok(spec.with_mix_of_client())
     }
 
     /// A complaint about the value at `path`.

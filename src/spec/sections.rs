@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-use workloads::{Api, LoadSpec};
+use workloads::{Api, ClientSpec, LoadSpec};
 
 /// The largest number of nodes: more than this on one machine measure the machine.
 pub(super) const NODES_MAX: u32 = 50;
@@ -32,6 +32,9 @@ pub(crate) struct Spec {
     /// The system under test.
     #[serde(default)]
     pub cluster: Cluster,
+    /// How clients speak to a system whose interface the bench does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientSpec>,
     /// What the clients do.
     pub load: LoadSpec,
     /// A fault; there may be many.
@@ -49,6 +52,17 @@ pub(crate) struct Spec {
     /// Optional checks. Others, such as evidence and obligations, are always made.
     #[serde(default)]
     pub check: Check,
+}
+
+impl Spec {
+    /// A load that names no mix has the functions that `[client]` describes.
+    pub(super) fn with_mix_of_client(mut self) -> Self {
+        if let (Some(client), None) = (&self.client, &self.load.mix) {
+            let mix = client.default_mix(self.load.workload);
+            self.load.mix = Some(mix).filter(|mix| !mix.is_empty());
+        }
+        self
+    }
 }
 
 /// `[sweep]`: what `bench sweep` varies, unless the command line says otherwise.

@@ -52,6 +52,12 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
     nodes(experiment, cluster)?;
     links(experiment, cluster, experiment.mode()?)?;
     disks(experiment, cluster)?;
+    time_to_start(experiment, cluster)?;
+    if experiment.spec.client.is_some() && cluster.system != System::Command {
+        let what =
+            format!("the bench knows what {} speaks; it needs system = \"command\"", cluster.system.name());
+        return Err(experiment.complaint("client", &what));
+    }
     match cluster.system {
         System::Paxos => paxos(experiment, cluster, foreign)?,
         System::Etcd | System::Command => another(experiment, cluster, experiment.mode()?)?,
@@ -134,6 +140,14 @@ fn links(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), F
     Ok(())
 }
 
+fn time_to_start(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    if cluster.start_within.is_some_and(|limit| limit.is_zero()) {
+        return Err(experiment
+            .complaint("cluster.start-within", "no node starts in no time; remove it, or give it some"));
+    }
+    Ok(())
+}
+
 fn disks(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if cluster.disk == Disk::Real && cluster.disk_model != DiskModel::default() {
         let what = "a real disk does as it does; the model needs disk = \"memory\", or remove it";
@@ -177,10 +191,17 @@ fn another(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(),
         let leave = if experiment.variant == ONLY_VARIANT { "" } else { ", or leave it out with --only" };
         complain("program", format!("{reason}{leave}"))
     })?;
-    cluster
-        .api()
-        .check(&experiment.spec.load)
-        .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))
+    let Some(client) = &experiment.spec.client else {
+        return cluster
+            .api()
+            .check(&experiment.spec.load)
+            .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message));
+    };
+    if cluster.api.is_some() {
+        return complain("api", "[client] says what its nodes speak; remove one of the two".to_owned());
+    }
+    let table = client.table(&experiment.spec.load);
+    table.map(drop).map_err(|error| experiment.complaint(&error.field, &error.message))
 }
 
 fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<(), Failure> {

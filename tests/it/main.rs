@@ -3,6 +3,7 @@
 
 mod cli;
 mod clock;
+mod described;
 mod disks;
 #[cfg(target_os = "linux")]
 mod evidence;

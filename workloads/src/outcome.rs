@@ -62,6 +62,8 @@ pub enum Answer {
     Value(Value),
     /// A `cas` was refused because the key holds this value; null: it is absent.
     Precondition(Value),
+    /// A `cas` was refused because the key holds another value than expected; which one is not said.
+    Differs,
     /// It certainly was not applied and never will be.
     NotApplied,
     /// The same, because this node stands by for another and takes no commands of clients.
@@ -79,7 +81,7 @@ impl Answer {
     /// a store that knows the name answers those with the first result.
     pub(crate) fn is_last_word(&self, maybe_applied: bool) -> bool {
         match self {
-            Self::Applied | Self::Value(_) | Self::Precondition(_) => true,
+            Self::Applied | Self::Value(_) | Self::Precondition(_) | Self::Differs => true,
             Self::Rejected => !maybe_applied,
             Self::NotApplied | Self::Standby | Self::Unreadable | Self::Unlisted(_) => false,
         }
@@ -122,9 +124,14 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
             move_on: false,
         },
+        (Answer::Differs, Cas) => Ending {
+            outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: None },
+            move_on: false,
+        },
         (Answer::Applied, Read | Get | Txn | Total)
         | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer)
-        | (Answer::Precondition(_), Read | Write | Get | Put | Delete | Append | Txn | Total) => {
+        | (Answer::Precondition(_), Read | Write | Get | Put | Delete | Append | Txn | Total)
+        | (Answer::Differs, Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total) => {
             info("unexpected")
         }
         (Answer::NotApplied, _) => fail("unavailable"),

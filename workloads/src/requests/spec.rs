@@ -1,0 +1,239 @@
+//! The section `[client]` of a spec: requests and what their answers mean.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// `[client]`: how clients speak to a system whose interface the bench does not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClientSpec {
+    /// What clients and nodes speak.
+    pub kind: ClientKind,
+    /// Headers of every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Workload register: reads a key.
+    pub read: Option<Exchange>,
+    /// Workload register: sets a key.
+    pub write: Option<Exchange>,
+    /// Sets a key if it holds an expected value. Absent: the load has none.
+    pub cas: Option<Exchange>,
+    /// Workload kv: reads a key. Absent: as `read`.
+    pub get: Option<Exchange>,
+    /// Workload kv: sets a key. Absent: as `write`.
+    pub put: Option<Exchange>,
+    /// Workload kv: removes a key. Absent: the load has none.
+    pub delete: Option<Exchange>,
+    /// Workload kv: adds text at the end of a value. Absent: the load has none.
+    pub append: Option<Exchange>,
+}
+
+/// The protocols that `[client]` can describe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientKind {
+    /// Requests over HTTP/1.1.
+    Http,
+}
+
+/// A request, and what its answers mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Exchange {
+    /// Method and path, for example `GET /items/{key}`. Words in braces: {key}, {value}; of a cas {from} and {to}; each
+    /// also as {key:json}, {key:base64} or {key:url}.
+    pub request: String,
+    /// Headers of this request, besides those of `client.headers`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The body, with the same words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
+    /// What answers mean: the first entry that fits decides. An answer that no entry fits leaves the outcome unknown.
+    pub answers: Vec<Rule>,
+}
+
+/// What one kind of answer means. Just one of `ok`, `fail`, `value-differs` and `info` is set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rule {
+    /// The answers that are meant. Absent: all.
+    #[serde(default, skip_serializing_if = "When::is_any")]
+    pub when: When,
+    /// It happened. Of a read, the value it found: a JSON pointer such as `/value` into the answer, "" for all of it, `text` for
+    /// the body as text, or `absent` if there is none. Of anything else: true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ok: Option<Found>,
+    /// Of a cas: it was refused because the key holds another value. That value as in `ok`, or true if the answer does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_differs: Option<Found>,
+    /// It certainly did not happen, and never will.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fail: bool,
+    /// Whether it happened is unknown; said for the reader's sake.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub info: bool,
+}
+
+/// The answers that a rule is about: all conditions hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct When {
+    /// The status: a number, several, or a class such as "2xx".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Statuses>,
+    /// A JSON pointer to something that the answer has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// With `at`: what stands there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("title" = "text, number, true or false"))]
+    pub is: Option<serde_json::Value>,
+    /// A regular expression that is found in the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+impl When {
+    fn is_any(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where an answer has a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It says nothing of a value.
+    Said,
+    /// At a JSON pointer.
+    At(String),
+    /// The body is the value.
+    Text,
+    /// There is no value.
+    Absent,
+}
+
+/// The statuses of answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statuses(Vec<std::ops::RangeInclusive<u16>>);
+
+impl Statuses {
+    pub(super) fn have(&self, status: u16) -> bool {
+        self.0.iter().any(|range| range.contains(&status))
+    }
+}
+
+impl Serialize for Found {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Said => serializer.serialize_bool(true),
+            Self::At(pointer) => serializer.serialize_str(pointer),
+            Self::Text => serializer.serialize_str("text"),
+            Self::Absent => serializer.serialize_str("absent"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FlagOrText {
+    Flag(bool),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Found {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let help = "it should be true, a JSON pointer such as \"/value\", \"text\" or \"absent\"";
+        match FlagOrText::deserialize(deserializer).map_err(|_| D::Error::custom(help))? {
+            FlagOrText::Flag(true) => Ok(Self::Said),
+            FlagOrText::Text(text) if text == "text" => Ok(Self::Text),
+            FlagOrText::Text(text) if text == "absent" => Ok(Self::Absent),
+            FlagOrText::Text(text) if text.is_empty() || text.starts_with('/') => Ok(Self::At(text)),
+            FlagOrText::Flag(false) => Err(D::Error::custom(format!("false means nothing here; {help}"))),
+            FlagOrText::Text(text) => Err(D::Error::custom(format!("\"{text}\" means nothing here; {help}"))),
+        }
+    }
+}
+
+impl JsonSchema for Found {
+    fn schema_name() -> Cow<'static, str> {
+        "Found".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "title": "true, JSON pointer, \"text\" or \"absent\"" })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(NumberOrClass),
+    Many(Vec<NumberOrClass>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrClass {
+    Number(u16),
+    Class(String),
+}
+
+impl NumberOrClass {
+    fn range(self) -> Option<std::ops::RangeInclusive<u16>> {
+        match self {
+            Self::Number(status) => (100..1000).contains(&status).then_some(status..=status),
+            Self::Class(class) => {
+                let digit = class.strip_suffix("xx")?.parse::<u16>().ok()?;
+                (1..10).contains(&digit).then_some(100 * digit..=100 * digit + 99)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Statuses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let error =
+            || D::Error::custom("it should be a status such as 200, several such as [200, 201], or \"2xx\"");
+        let statuses = match OneOrMany::deserialize(deserializer).map_err(|_| error())? {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        };
+        let ranges: Option<Vec<_>> = statuses.into_iter().map(NumberOrClass::range).collect();
+        ranges.filter(|ranges| !ranges.is_empty()).map(Self).ok_or_else(error)
+    }
+}
+
+impl Serialize for Statuses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = |range: &std::ops::RangeInclusive<u16>| {
+            if range.start() == range.end() {
+                serde_json::json!(range.start())
+            } else {
+                serde_json::json!(format!("{}xx", range.start() / 100))
+            }
+        };
+        self.0.iter().map(entry).collect::<Vec<_>>().serialize(serializer)
+    }
+}
+
+impl JsonSchema for Statuses {
+    fn schema_name() -> Cow<'static, str> {
+        "Statuses".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "title": "number, list of numbers, or class such as \"2xx\"" })
+    }
+}

@@ -1,0 +1,202 @@
+//! Templates: text with words in braces that are filled in for each operation.
+
+use crate::operation::{Function, Operation};
+use crate::paxos::text;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+/// Part of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Word(Word, Form),
+}
+
+/// What a word stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Key,
+    Value,
+    /// Of a compare-and-set: the value that is expected.
+    From,
+    /// Of a compare-and-set: the value that is set.
+    To,
+}
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Json,
+    Base64,
+    Url,
+}
+
+/// A text with words in braces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template(Vec<Piece>);
+
+/// The words, for messages.
+pub(super) const WORDS: &str =
+    "{key}, {value}, {from}, {to}, each also as {key:json}, {key:base64} or {key:url}";
+
+impl Template {
+    /// Reads a template for a function. Braces around anything that is no word, as in JSON, stay as they are.
+    pub(super) fn parse(template: &str, function: Function) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut rest = template;
+        while let Some(start) = rest.find('{') {
+            let inside = &rest[start + 1..];
+            let name = inside.find('}').map(|end| &inside[..end]).filter(|name| looks_like_word(name));
+            let Some(name) = name else {
+                push_text(&mut pieces, &rest[..=start]);
+                rest = inside;
+                continue;
+            };
+            push_text(&mut pieces, &rest[..start]);
+            let (word, form) = word(name)?;
+            if !fits(word, function) {
+                return Err(format!("a {function} has no {{{name}}}; {}", has(function)));
+            }
+            pieces.push(Piece::Word(word, form));
+            rest = &inside[name.len() + 1..];
+        }
+        push_text(&mut pieces, rest);
+        Ok(Self(pieces))
+    }
+
+    /// The text for an operation.
+    pub(super) fn fill(&self, operation: &Operation) -> String {
+        let mut filled = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => filled.push_str(text),
+                Piece::Word(word, form) => filled.push_str(&form.write(&word.of(operation))),
+            }
+        }
+        filled
+    }
+
+    /// Whether it says what the operation writes.
+    pub(super) fn names_value(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Word(Word::Value | Word::To, _)))
+    }
+
+    /// Whether it says which key is meant.
+    pub(super) fn names_key(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Word(Word::Key, _)))
+    }
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    if let Some(Piece::Text(last)) = pieces.last_mut() {
+        last.push_str(text);
+    } else if !text.is_empty() {
+        pieces.push(Piece::Text(text.to_owned()));
+    }
+}
+
+/// Whether braces hold a word, perhaps a wrong one: `{key}`, `{kye}`, `{key:hex}`; not `{"id": 7}` or `{}`.
+fn looks_like_word(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, ':' | '-' | '_'))
+}
+
+fn word(name: &str) -> Result<(Word, Form), String> {
+    let unknown = || format!("there is no {{{name}}}; it could be {WORDS}");
+    let (word, form) = name.split_once(':').unwrap_or((name, ""));
+    let word = match word {
+        "key" => Word::Key,
+        "value" => Word::Value,
+        "from" => Word::From,
+        "to" => Word::To,
+        _ => return Err(unknown()),
+    };
+    let form = match form {
+        "" => Form::Plain,
+        "json" => Form::Json,
+        "base64" => Form::Base64,
+        "url" => Form::Url,
+        _ => return Err(unknown()),
+    };
+    Ok((word, form))
+}
+
+fn fits(word: Word, function: Function) -> bool {
+    match word {
+        Word::Key => true,
+        Word::Value => matches!(function, Function::Write | Function::Put | Function::Append),
+        Word::From | Word::To => function == Function::Cas,
+    }
+}
+
+fn has(function: Function) -> &'static str {
+    match function {
+        Function::Write | Function::Put | Function::Append => "it has {key} and {value}",
+        Function::Cas => "it has {key}, {from} and {to}",
+        Function::Read
+        | Function::Get
+        | Function::Delete
+        | Function::Txn
+        | Function::Transfer
+        | Function::Total => "it has {key}",
+    }
+}
+
+impl Word {
+    fn of(self, operation: &Operation) -> Value {
+        match self {
+            Self::Key => Value::String(operation.key.clone()),
+            Self::Value => operation.argument.clone(),
+            Self::From => operation.argument[0].clone(),
+            Self::To => operation.argument[1].clone(),
+        }
+    }
+}
+
+impl Form {
+    fn write(self, value: &Value) -> String {
+        match self {
+            Self::Plain => text(value),
+            Self::Json => value.to_string(),
+            Self::Base64 => STANDARD.encode(text(value)),
+            Self::Url => utf8_percent_encode(&text(value), NON_ALPHANUMERIC).to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn filled(template: &str, function: Function, argument: Value) -> String {
+        let operation = Operation { function, key: "k 1".to_owned(), argument };
+        Template::parse(template, function).unwrap().fill(&operation)
+    }
+
+    #[test]
+    fn words_are_filled_in_and_json_stays() {
+        let write = |template| filled(template, Function::Write, json!(7));
+        assert_eq!(
+            write("{\"id\":{key:json},\"val\":{value},\"x\":{}}"),
+            "{\"id\":\"k 1\",\"val\":7,\"x\":{}}"
+        );
+        assert_eq!(write("/items/{key:url}?v={value}"), "/items/k%201?v=7");
+        assert_eq!(write("{key:base64} {"), "ayAx {");
+        assert_eq!(filled("{from}>{to}", Function::Cas, json!([1, 2])), "1>2");
+        assert_eq!(filled("{value:json}", Function::Put, json!("a")), "\"a\"");
+        assert_eq!(filled("{value}", Function::Put, json!("a")), "a");
+    }
+
+    #[test]
+    fn unknown_and_unfit_words_are_refused() {
+        let refused = |template, function| Template::parse(template, function).unwrap_err();
+        assert!(refused("/{kye}", Function::Read).starts_with("there is no {kye}; it could be {key}"));
+        assert!(refused("/{key:hex}", Function::Read).contains("{key:hex}"));
+        assert_eq!(refused("/{value}", Function::Read), "a read has no {value}; it has {key}");
+        assert_eq!(refused("{value}", Function::Cas), "a cas has no {value}; it has {key}, {from} and {to}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Tables of requests: what is sent, what answers mean, what is refused.
+
+use super::*;
+use http_body_util::BodyExt;
+
+const ITEMS: &str = r#"
+kind = "http"
+headers = { authorization = "Bearer t" }
+
+[read]
+request = "GET /api/items/{key}"
+answers = [
+    { when = { status = 200 }, ok = "/val" },
+    { when = { status = 404, at = "/error", is = "no such item" }, ok = "absent" },
+]
+
+[write]
+request = "POST /api/items"
+body = '{"id":{key:json},"val":{value}}'
+answers = [
+    { when = { status = "2xx" }, ok = true },
+    { when = { status = [409, 503], body = "not (the )?leader" }, fail = true },
+]
+
+[cas]
+request = "POST /api/items/{key}/swap?from={from:url}&to={to:url}"
+answers = [
+    { when = { at = "/swapped", is = true }, ok = true },
+    { when = { at = "/swapped", is = false, status = 200 }, value-differs = "/val" },
+    { when = { status = 412 }, value-differs = true },
+]
+"#;
+
+fn client(text: &str) -> ClientSpec {
+    toml::from_str(text).unwrap()
+}
+
+fn load(text: &str) -> LoadSpec {
+    toml::from_str(text).unwrap()
+}
+
+fn operation(function: Function) -> Operation {
+    let argument = match function {
+        Function::Cas => json!([1, 2]),
+        Function::Read | Function::Get => Value::Null,
+        _ => json!(7),
+    };
+    Operation { function, key: "k1".to_owned(), argument }
+}
+
+fn sent(table: &RequestTable, function: Function) -> (String, String, String) {
+    let request = table.request(&operation(function), None, &HeaderValue::from_static("10.0.0.1:80"));
+    assert_eq!(request.headers()["host"], "10.0.0.1:80");
+    assert_eq!(request.headers()["authorization"], "Bearer t");
+    let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap()).to_owned();
+    let line = format!("{} {}", request.method(), request.uri());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let body = runtime.block_on(request.into_body().collect()).unwrap().to_bytes();
+    (line, kind, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[test]
+fn requests_are_those_of_the_table() {
+    let table = client(ITEMS).table(&load("")).unwrap();
+    assert_eq!(sent(&table, Function::Read), ("GET /api/items/k1".into(), String::new(), String::new()));
+    let body = r#"{"id":"k1","val":7}"#.to_owned();
+    assert_eq!(sent(&table, Function::Write), ("POST /api/items".into(), "application/json".into(), body));
+    assert_eq!(sent(&table, Function::Cas).0, "POST /api/items/k1/swap?from=1&to=2");
+}
+
+#[test]
+fn first_rule_that_fits_decides_and_none_is_unknown() {
+    let table = client(ITEMS).table(&load("")).unwrap();
+    let answer = |function, status, body: &str| {
+        table.answer(&operation(function), StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    };
+    assert_eq!(answer(Function::Read, 200, r#"{"val":7}"#), Answer::Value(json!(7)));
+    assert_eq!(answer(Function::Read, 200, r#"{"val":"7"}"#), Answer::Value(json!(7)));
+    assert_eq!(answer(Function::Read, 200, r#"{"val":null}"#), Answer::Value(Value::Null));
+    for odd in ["", "{}", "[]", "ok", r#"{"val":[7]}"#, r#"{"val":true}"#] {
+        assert_eq!(answer(Function::Read, 200, odd), Answer::Unreadable, "{odd}");
+    }
+    assert_eq!(answer(Function::Read, 404, r#"{"error":"no such item"}"#), Answer::Value(Value::Null));
+    assert_eq!(answer(Function::Read, 404, "Not Found"), Answer::Unlisted(404), "a 404 of something else");
+    assert_eq!(answer(Function::Write, 201, ""), Answer::Applied);
+    assert_eq!(answer(Function::Write, 503, "I am not the leader"), Answer::NotApplied);
+    assert_eq!(answer(Function::Write, 503, "overloaded"), Answer::Unlisted(503));
+    assert_eq!(answer(Function::Cas, 200, r#"{"swapped":true}"#), Answer::Applied);
+    assert_eq!(answer(Function::Cas, 200, r#"{"swapped":false,"val":3}"#), Answer::Precondition(json!(3)));
+    assert_eq!(answer(Function::Cas, 412, ""), Answer::Differs);
+    assert_eq!(answer(Function::Cas, 200, "{}"), Answer::Unlisted(200));
+}
+
+#[test]
+fn bodies_as_text_are_values() {
+    let text = ITEMS.replace("ok = \"/val\"", "ok = \"text\"");
+    let read = |workload: &str, body: &str| {
+        let table = client(&text).table(&load(workload)).unwrap();
+        let function = if workload.contains("kv") { Function::Get } else { Function::Read };
+        table.answer(&operation(function), StatusCode::OK, body.as_bytes())
+    };
+    assert_eq!(read("", "7\n"), Answer::Value(json!(7)));
+    assert_eq!(read("workload = \"kv\"\nmix = { get = 1, put = 1 }", "7\n"), Answer::Value(json!("7")));
+}
+
+#[test]
+fn default_mix_has_only_what_is_described() {
+    let without_cas = client(&ITEMS[..ITEMS.find("[cas]").unwrap()]);
+    let names = |workload| without_cas.default_mix(workload).into_keys().collect::<Vec<_>>();
+    assert_eq!(names(Workload::Register), ["read", "write"]);
+    assert_eq!(names(Workload::Kv), ["get", "put"], "a get is a read, and a put is a write");
+    let refused = without_cas.table(&load("")).unwrap_err();
+    assert_eq!(refused.field, "client");
+    assert!(refused.message.contains("ask for a cas; add [client.cas]"), "{}", refused.message);
+}
+
+#[test]
+fn mistakes_are_refused_with_their_key() {
+    let refused = |from: &str, to: &str| {
+        let text = ITEMS.replacen(from, to, 1);
+        assert_ne!(text, ITEMS, "{from}");
+        client(&text).table(&load("")).unwrap_err().field
+    };
+    assert_eq!(refused("GET /api", "GET api"), "client.read.request");
+    assert_eq!(refused("GET /api/items/{key}", "GET /api/items"), "client.read.request");
+    assert_eq!(refused("GET /api", "G(T /api"), "client.read.request");
+    assert_eq!(refused("/items/{key}\"", "/items/{key} x\""), "client.read.request");
+    assert_eq!(refused("\"val\":{value}", "\"val\":1"), "client.write.request");
+    assert_eq!(refused("{key:json}", "{key:yaml}"), "client.write.body");
+    assert_eq!(refused("ok = \"/val\"", "ok = true"), "client.read.answers.1.ok");
+    assert_eq!(refused("\"2xx\" }, ok = true", "\"2xx\" }, ok = \"/val\""), "client.write.answers.1.ok");
+    assert_eq!(refused("fail = true", "fail = true, info = true"), "client.write.answers.2");
+    assert_eq!(refused("fail = true", "value-differs = true"), "client.write.answers.2.value-differs");
+    assert_eq!(refused("ok = true", "fail = true"), "client.write.answers");
+    assert_eq!(refused("at = \"/error\", ", ""), "client.read.answers.2.when.is");
+    assert_eq!(refused("at = \"/error\"", "at = \"error\""), "client.read.answers.2.when.at");
+    assert_eq!(refused("not (the )?leader", "not (the"), "client.write.answers.2.when.body");
+    assert_eq!(refused("authorization =", "\"autho rization\" ="), "client.headers");
+    let field = |text: &str| client(ITEMS).table(&load(text)).unwrap_err().field;
+    assert_eq!(field("workload = \"bank\""), "load.workload");
+    assert_eq!(field("retry = \"100ms\""), "load.retry");
+    assert_eq!(field("mix = { read = 0 }"), "load.mix");
+}
+
+#[test]
+fn statuses_and_values_are_read_strictly() {
+    let rule = |rule: &str| toml::from_str::<Rule>(rule).map_err(|error| error.message().to_owned());
+    assert!(rule("when.status = 200\nok = true").is_ok());
+    for status in ["99", "\"20x\"", "\"0xx\"", "[]", "2.5", "\"200\""] {
+        let error = rule(&format!("when.status = {status}\nok = true")).unwrap_err();
+        assert!(error.contains("such as 200"), "{status}: {error}");
+    }
+    for ok in ["false", "\"val\"", "3"] {
+        assert!(rule(&format!("ok = {ok}")).unwrap_err().contains("JSON pointer"), "{ok}");
+    }
+}
