@@ -1,5 +1,5 @@
-//! What every variant is checked for beyond linearizability and agreement: that enough happened, that the
-//! faults took effect, and that no node died by itself.
+//! What every variant is checked for beyond linearizability and agreement: that enough happened, and that
+//! the faults took effect.
 
 use super::evidence::brief;
 use super::faults::FaultRecord;
@@ -90,18 +90,4 @@ pub(crate) fn faults(observed: &Observed) -> Check {
         }
     };
     check.with(lines)
-}
-
-/// Whether every node lived until it was killed or stopped.
-pub(crate) fn processes(observed: &Observed) -> Check {
-    const NAME: &str = "processes";
-    match observed.exits.len() {
-        0 => Check::new(NAME, Answer::Valid, "no node ended by itself"),
-        1 => Check::new(NAME, Answer::Invalid, "a node ended though nobody killed it")
-            .with(observed.exits.clone()),
-        count => {
-            Check::new(NAME, Answer::Invalid, format!("nodes ended {count} times though nobody killed them"))
-                .with(observed.exits.clone())
-        }
-    }
 }

@@ -19,7 +19,7 @@ const RESTARTS: [&str; 10] = [
 ];
 
 /// A planned fault and its course. Times are nanoseconds since the run's start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FaultRecord {
     /// Its number in the plan.
     pub fault: u32,
@@ -69,7 +69,7 @@ impl FaultRecord {
     }
 }
 
-fn fault_events(events: &[Event]) -> impl Iterator<Item = (&Event, FaultEvent)> {
+pub(crate) fn fault_events(events: &[Event]) -> impl Iterator<Item = (&Event, FaultEvent)> {
     events.iter().filter_map(|event| Some((event, FaultEvent::read(event)?)))
 }
 
@@ -151,28 +151,6 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
         healed: Vec::new(),
         why_none: None,
     }
-}
-
-/// Every node that ended without a kill or a fault that explains it, in a sentence.
-pub(crate) fn exits(events: &[Event], load_start: Option<u64>) -> Vec<String> {
-    fault_events(events)
-        .filter_map(|(event, fault_event)| match fault_event {
-            FaultEvent::Exit(exit) if exit.excuse.is_none() => Some((event, exit)),
-            FaultEvent::Exit(_) | FaultEvent::Gone(_) | FaultEvent::Start(_) | FaultEvent::End(_) => None,
-        })
-        .map(|(event, exit)| {
-            let who = if exit.targets.is_empty() { "a node".to_owned() } else { exit.targets.join(", ") };
-            let how = exit.evidence.join("; ");
-            let seconds = (event.time as f64 - load_start.unwrap_or(0) as f64) / 1e9;
-            let when = match load_start {
-                Some(_) if seconds < 0.0 => format!("{:.3} s before the load began", -seconds),
-                Some(_) => format!("{seconds:.3} s after the load began"),
-                None => format!("{seconds:.3} s after the run's start"),
-            };
-            let how = if how.is_empty() { how } else { format!(": {how}") };
-            format!("{who} ended by itself {when}{how}")
-        })
-        .collect()
 }
 
 /// The nodes that stay down after everything was healed.

@@ -8,6 +8,7 @@ mod checks;
 mod csv_files;
 mod disks;
 mod evidence;
+mod exits;
 mod explain;
 mod faults;
 mod files;
@@ -134,7 +135,7 @@ fn judge_variant(
     if observed.plan.check.agreement {
         checks.push(gone::excuse(agreement::check(folder, observed)?, observed));
     }
-    checks.push(gone::excuse(checks::processes(observed), observed));
+    checks.push(gone::excuse(exits::processes(observed), observed));
     checks.extend(liveness::check(observed));
     checks.push(checks::faults(observed));
     checks.push(checks::load(observed, &summary));

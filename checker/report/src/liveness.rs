@@ -2,7 +2,8 @@
 //!
 //! A system that is slow to come back has not broken a promise, so *invalid* needs three things: it served in the load
 //! before, it was asked after the last heal, and it had enough time. How much is enough follows from the load: five
-//! times its time-out, twenty times its slowest ordinary answer, and ten operations at its rate.
+//! times its time-out, twenty times its slowest ordinary answer, ten operations at its rate, and three times what it
+//! took to serve after its first start.
 
 use super::gone;
 use super::obligations::last_heal;
@@ -101,7 +102,12 @@ fn enough_ns(observed: &Observed) -> u64 {
     let first_fault = observed.faults.iter().filter_map(|fault| fault.start_ns).min().unwrap_or(u64::MAX);
     let ordinary = longest(observed, |operation| is_ok(operation) && operation.invoked_ns < first_fault);
     let between = observed.plan.rate.map_or(0, |rate| nanoseconds(1.0 / rate));
-    timeout.saturating_mul(5).max(ordinary.saturating_mul(20)).max(between.saturating_mul(10))
+    let start = observed.load.as_ref().and_then(|load| load.served_after).unwrap_or(0);
+    timeout
+        .saturating_mul(5)
+        .max(ordinary.saturating_mul(20))
+        .max(between.saturating_mul(10))
+        .max(start.saturating_mul(3))
 }
 
 /// The longest time that an operation of this kind took.

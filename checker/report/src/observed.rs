@@ -1,5 +1,6 @@
 //! Everything one variant left behind, read from its folder and put in order.
 
+use super::exits::{self, NodeEnd};
 use super::plan::{Load, PhaseSpan, VariantPlan};
 use super::samples::{Protocol, Sample, read_samples};
 use super::{FaultRecord, ResultsError, faults};
@@ -48,8 +49,8 @@ pub(crate) struct Observed {
     pub operations: Vec<Operation>,
     /// The faults of the plan with their course, then faults that were not planned.
     pub faults: Vec<FaultRecord>,
-    /// Nodes that ended without a fault, each in a sentence.
-    pub exits: Vec<String>,
+    /// Nodes that ended without a fault that explains it.
+    pub exits: Vec<NodeEnd>,
     /// Nodes that ended by themselves as a fault allows them, for example because it had damaged their data.
     pub excused: Vec<String>,
     /// Nodes that stay down after everything was healed, for example because their data were damaged.
@@ -128,7 +129,7 @@ impl Observed {
         };
         let load_start = start_of(&phases, Phase::Load);
         let faults = faults::records(&plan.faults, &nemesis, load_start);
-        let (exits, excused) = (faults::exits(&nemesis, load_start), faults::excused(&nemesis));
+        let (exits, excused) = (exits::ends(&nemesis), faults::excused(&nemesis));
         let gone = faults::gone(&nemesis);
         let protocol = Protocol::from_samples(&samples);
         Self {

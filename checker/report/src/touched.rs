@@ -32,6 +32,15 @@ pub(crate) fn writes(operation: &Operation) -> Vec<&str> {
     }
 }
 
+/// Whether an operation is one that changes something if it succeeds, whatever became of it.
+pub(crate) fn asks_to_write(operation: &Operation) -> bool {
+    match operation.f.as_str() {
+        "write" | "put" | "delete" | "append" | "cas" | "transfer" => true,
+        "txn" => !steps_of(&operation.argument, |kind| kind != "r").is_empty(),
+        _ => false,
+    }
+}
+
 /// Whether an operation asks for the value of this key, whatever became of it.
 pub(crate) fn asks_for(operation: &Operation, key: &str) -> bool {
     match operation.f.as_str() {

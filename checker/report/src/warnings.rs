@@ -4,15 +4,19 @@
 
 use super::faults::FaultRecord;
 use super::obligations::{self, last_heal};
-use super::observed::Observed;
+use super::observed::{Observed, answered};
 use super::verdict::many;
 use history::{Operation, Outcome, Phase};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Fewer successful operations than this in the load hardly meet a fault.
 const FEW: u64 = 50;
 /// Fewer operations than this after the last heal hardly show what it left behind.
 const FOLLOWING: usize = 10;
+/// Of more tries of a kind than these, one should succeed.
+const MANY: u64 = 20;
+
 /// A reason to look twice at a valid answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
@@ -32,6 +36,8 @@ pub(crate) fn of(observed: &Observed) -> Vec<Warning> {
     let mut texts: Vec<(&'static str, String)> = Vec::new();
     texts.extend(clients(observed));
     texts.extend(few(observed));
+    texts.extend(failing(observed));
+    texts.extend(lost_kinds(observed));
     texts.extend(unasked(observed));
     texts.extend(short(observed));
     texts.extend(weak(observed));
@@ -60,6 +66,48 @@ fn few(observed: &Observed) -> Option<(&'static str, String)> {
         )
     };
     (count < FEW).then(|| ("few-operations", text()))
+}
+
+/// Operations that failed while no fault was in force: they were hardly a test.
+fn failing(observed: &Observed) -> Option<(&'static str, String)> {
+    let calm = |operation: &&Operation| {
+        operation.phase == Some(Phase::Load)
+            && !observed.faults.iter().any(|fault| overlaps(operation, fault))
+    };
+    let (mut all, mut failed) = (0_u64, 0_u64);
+    for operation in observed.operations.iter().filter(calm) {
+        all += 1;
+        failed += u64::from(!answered(&operation.outcome));
+    }
+    let text = || {
+        format!(
+            "{failed} of {} failed or had no answer while no fault was in force; operations.csv names their errors",
+            many(all, "operation")
+        )
+    };
+    (all >= FEW && 2 * failed > all).then(|| ("failing-load", text()))
+}
+
+/// Kinds of operations that succeeded before the last heal and never after it.
+fn lost_kinds(observed: &Observed) -> Vec<(&'static str, String)> {
+    let Some(healed) = last_heal(observed) else { return Vec::new() };
+    let mut kinds: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+    for operation in observed.operations.iter().filter(|operation| operation.phase != Some(Phase::Final)) {
+        let (before, tried, after) = kinds.entry(&operation.f).or_default();
+        let ok = u64::from(matches!(operation.outcome, Outcome::Ok(_)));
+        if operation.invoked_ns < healed {
+            *before += ok;
+        } else {
+            *tried += 1;
+            *after += ok;
+        }
+    }
+    let lost =
+        kinds.into_iter().filter(|(_, (before, tried, after))| *before > 0 && *tried >= MANY && *after == 0);
+    lost.map(|(kind, (_, tried, _))| {
+        ("lost-kind", format!("none of {tried} {kind} after the last heal succeeded, and some had before"))
+    })
+    .collect()
 }
 
 fn unasked(observed: &Observed) -> Option<(&'static str, String)> {

@@ -1,7 +1,7 @@
 //! Which kinds of operation must have succeeded, and in which phase.
 
 use super::{Obligation, last_heal};
-use crate::observed::{Observed, answered};
+use crate::observed::Observed;
 use crate::touched;
 use history::{Operation, Outcome, Phase};
 use std::collections::BTreeMap;
@@ -54,27 +54,31 @@ pub(super) fn writes_and_reads(observed: &Observed) -> Vec<Obligation> {
     ]
 }
 
-/// Where there were faults and writes were tried in the recovery phase, one succeeded: a system that answers reads only
-/// does not serve again.
+/// Where there were faults and writes were tried after the last heal, one succeeded: a system that answers reads only does
+/// not serve again. A compare-and-set that was refused is an answer that a copy can give which takes no writes any more.
 pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
     let healed = last_heal(observed)?;
-    let again = observed
+    let again: Vec<&Operation> = observed
         .operations
         .iter()
-        .filter(|operation| operation.phase == Some(Phase::Recovery) && operation.invoked_ns >= healed)
-        .filter(|operation| {
-            touched::is_known(&operation.f) && !matches!(operation.f.as_str(), "read" | "get")
-        });
-    let (mut tried, mut done) = (0_u64, 0_u64);
-    for operation in again {
-        tried += 1;
-        // A compare-and-set that found another value was carried out all the same.
-        done += u64::from(answered(&operation.outcome));
-    }
-    // Of fewer, all may be unlucky.
-    (tried >= 10).then(|| {
+        .filter(|operation| operation.phase != Some(Phase::Final) && operation.invoked_ns >= healed)
+        .filter(|operation| touched::asks_to_write(operation))
+        .collect();
+    // Those in the recovery phase say most, where there are some.
+    let recovery: Vec<&Operation> =
+        again.iter().copied().filter(|operation| operation.phase == Some(Phase::Recovery)).collect();
+    let again = if recovery.is_empty() { again } else { recovery };
+    // Of a few compare-and-sets alone, all may find another value.
+    let tried = again.len() >= 20 || again.iter().any(|operation| operation.f != "cas");
+    let done = again.into_iter().filter(|operation| changes_something(operation)).count() as u64;
+    tried.then(|| {
         Obligation::new("liveness", "written-again", "a write succeeded after the last heal")
             .after(Some(healed))
             .count(done, 1)
     })
+}
+
+/// Whether an operation succeeded that changes something; a transaction that only reads does not.
+fn changes_something(operation: &Operation) -> bool {
+    is_ok(operation) && !touched::writes(operation).is_empty()
 }

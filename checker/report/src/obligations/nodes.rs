@@ -91,14 +91,37 @@ pub(super) fn after(observed: &Observed) -> Option<Obligation> {
     Some(since(observed, "nodes-after", what, &nodes).after(healed))
 }
 
-/// Every node that should serve answered one of the final reads: what the others say of a key is not what it would say.
+/// Every node that should serve answered most of its final reads: what the others say of a key is not what it would say,
+/// and what it says of one key is not what it would say of the others.
 pub(super) fn in_the_end(observed: &Observed) -> Option<Obligation> {
     let from = observed.phase(Phase::Final)?.start;
     if !named(observed) {
         return None;
     }
-    let what = "every node that should serve answered one of the final reads";
-    Some(since(observed, "nodes-in-the-end", what, &should_answer(observed, from)).after(Some(from)))
+    let nodes = should_answer(observed, from);
+    let few = |(node, _): &&(&str, u64)| {
+        let (answered, asked) = final_reads(observed, node);
+        answered == 0 || 2 * answered < asked
+    };
+    let missing: Vec<String> = nodes
+        .iter()
+        .filter(few)
+        .map(|(node, since)| match final_reads(observed, node) {
+            (0, _) => format!("{node}{}", errors(observed, node, *since)),
+            (answered, asked) => format!("{node} ({answered} of {asked} answered)"),
+        })
+        .collect();
+    let (what, required) =
+        ("every node that should serve answered most of its final reads", nodes.len() as u64);
+    let obligation = Obligation::new("liveness", "nodes-in-the-end", what).after(Some(from));
+    Some(obligation.count(required - missing.len() as u64, required).missing(missing))
+}
+
+/// How many of its final reads a node answered, and how many there were.
+fn final_reads(observed: &Observed, node: &str) -> (usize, usize) {
+    let finals = to(observed, node).filter(|operation| operation.phase == Some(Phase::Final));
+    let finals: Vec<&Operation> = finals.collect();
+    (finals.iter().filter(|operation| serves(operation)).count(), finals.len())
 }
 
 /// The nodes that should serve and that no fault excuses, each with the time from which an answer counts.

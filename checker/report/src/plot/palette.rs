@@ -45,14 +45,13 @@ fn palette(by_count: &[Colour], step: u8) -> Option<(FxHashMap<Colour, u8>, Vec<
     let mut palette = Vec::new();
     for (index, &colour) in by_count.iter().enumerate() {
         let shown = if index < EXACT { colour } else { colour.map(|channel| rounded(channel, step)) };
-        let number = match known.get(&shown) {
-            Some(&number) => number,
-            None => {
-                let number = u8::try_from(known.len()).ok()?;
-                known.insert(shown, number);
-                palette.extend(shown);
-                number
-            }
+        let number = if let Some(&number) = known.get(&shown) {
+            number
+        } else {
+            let number = u8::try_from(known.len()).ok()?;
+            known.insert(shown, number);
+            palette.extend(shown);
+            number
         };
         numbers.insert(colour, number);
     }

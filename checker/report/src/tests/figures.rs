@@ -216,7 +216,7 @@ fn a_sample_of_a_node_that_did_not_answer_has_empty_cells() {
 fn answers(observed: &Observed) -> Vec<(&'static str, Answer)> {
     let summary = Summary::new(observed, &[]);
     let liveness = liveness::check(observed);
-    [checks::load(observed, &summary), checks::faults(observed), checks::processes(observed)]
+    [checks::load(observed, &summary), checks::faults(observed), exits::processes(observed)]
         .into_iter()
         .chain(liveness)
         .map(|check| (check.name, check.answer))
@@ -244,7 +244,8 @@ fn each_check_says_unknown_or_invalid_for_its_own_reason() {
     assert_eq!(answers(&observed(&good, vec![], Some(load(&spans)))), all(Valid, Unknown, Valid, Valid));
     let exited = observed(&good, [fault(), vec![exited_event()]].concat(), Some(load(&spans)));
     assert_eq!(answers(&exited), all(Valid, Valid, Invalid, Valid));
-    assert!(exited.exits[0].contains("n1") && exited.exits[0].contains("exit code 101"));
+    let line = &exits::processes(&exited).evidence[0];
+    assert!(line.contains("n1") && line.contains("exit code 101"), "{line}");
     let mut excused = exited_event();
     excused.value["excuse"] = json!("fault 1 (bit-flip)");
     let excused = observed(&good, [fault(), vec![excused]].concat(), Some(load(&spans)));
