@@ -1,8 +1,8 @@
 //! An error that ends a command: its location, the reason, and the remedy.
 
 use crate::exit::Exit;
+use crate::terminal::layout::{Width, broken};
 use anstyle::{AnsiColor, Style};
-use std::fmt::Write as _;
 
 /// A reason to stop, with everything a person needs to act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,23 +51,31 @@ impl Failure {
         }
     }
 
-    /// The message in lines, with colours as escape codes (the stream strips them where they do not belong).
+    /// The message in lines, as wide as they are.
+    #[cfg(test)]
     pub(crate) fn render(&self) -> String {
+        self.laid_out(str::to_owned)
+    }
+
+    /// The message in lines, with colours as escape codes (the stream strips them where they do not belong). `fit` breaks
+    /// sentences, but not the lines of a file.
+    fn laid_out(&self, fit: impl Fn(&str) -> String) -> String {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         let green = Style::new().fg_color(Some(AnsiColor::Green.into())).bold();
-        let mut text = format!("{red}error:{red:#} {}: {}\n", self.location, self.what);
+        let mut text = fit(&format!("{red}error:{red:#} {}: {}\n", self.location, self.what));
         if let Some(excerpt) = &self.excerpt {
             text.push_str(excerpt);
         }
         if let Some(help) = &self.help {
-            // A `String` takes every write.
-            let _ = writeln!(text, "{green}help:{green:#} {help}");
+            text.push_str(&fit(&format!("{green}help:{green:#} {help}\n")));
         }
         text
     }
 
     /// Prints it on standard error.
     pub(crate) fn print(&self) {
-        anstream::eprint!("{}", self.render());
+        let width = Width::of_stream(true);
+        let fit = |text: &str| if width.breaks_lines { broken(text, width.columns) } else { text.to_owned() };
+        anstream::eprint!("{}", self.laid_out(fit));
     }
 }

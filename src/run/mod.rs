@@ -79,9 +79,10 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
-    let ended = runtime.block_on(async {
+    let (ended, interrupt) = runtime.block_on(async {
         let interrupt = interrupt::listen(screen)?;
-        variants(loaded, &decided, &folder, screen, style, &interrupt).await
+        let ended = variants(loaded, &decided, &folder, screen, style, &interrupt).await?;
+        Ok::<_, Failure>((ended, interrupt))
     })?;
     screen.live("judging".to_owned());
     let judged = judge::judge_read_only(&folder.path);
@@ -95,7 +96,8 @@ pub(crate) fn run(
     let unwritten = unwritten.map(|reason| Failure::bench(folder.path.display().to_string(), reason));
     conclude(
         &verdict,
-        Ended { failure: ended.failure.or(unwritten), ..ended },
+        // It may have come while this was judged.
+        Ended { failure: ended.failure.or(unwritten), interrupted: interrupt.is_cancelled() },
         &folder,
         options,
         screen,

@@ -8,6 +8,7 @@ use history::{Phase, Recorder};
 use report::{Load, PhaseSpan};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Sends events to the terminal, with the time since the start of the run and the counts of operations.
@@ -52,6 +53,12 @@ impl PhaseLog {
         let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         load.phases.push(PhaseSpan { phase, start, end, unsent });
         load.unsent += unsent;
+    }
+
+    /// The system served so long after its start.
+    pub(crate) fn served(&self, after: Duration) {
+        let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        load.served_after = u64::try_from(after.as_nanos()).ok();
     }
 
     /// The system never served, so there is no load.

@@ -58,6 +58,10 @@ pub(crate) fn explain(message: &str) -> Explained {
             "a boolean" => "true or false".to_owned(),
             "a string" => "text in quotation marks, for example \"n1\"".to_owned(),
             duration if duration.contains("duration") => duration_instead_of(found),
+            table if table.starts_with("struct ") || table == "a map" => {
+                "a table of keys, for example { key = value }; `bench list --keys` shows them".to_owned()
+            }
+            "a sequence" => "a list, for example [1, 2]".to_owned(),
             other => other.to_owned(),
         };
         return Explained {
@@ -199,6 +203,14 @@ mod tests {
         assert_eq!(found.reason, "string \"none\" cannot be meant here");
         assert_eq!(found.help.unwrap(), "it should be a whole number, for example 10");
         assert_eq!(found.word, Some(Word::Value("none".into())));
+    }
+
+    #[test]
+    fn table_and_list_are_named_without_types() {
+        let help = |expected: &str| explain(&format!("invalid type: integer `3`, expected {expected}")).help;
+        assert!(help("struct LoadSpec").unwrap().starts_with("it should be a table of keys"));
+        assert!(help("a map").unwrap().starts_with("it should be a table of keys"));
+        assert_eq!(help("a sequence").unwrap(), "it should be a list, for example [1, 2]");
     }
 
     #[test]

@@ -74,11 +74,23 @@ pub(crate) fn tables() -> Vec<Table> {
 /// The page as Markdown.
 pub(crate) fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
+    let mut before: Vec<Table> = Vec::new();
     for table in tables() {
+        // A table in one whose keys stood before stood there as well.
+        if before.iter().any(|other| other.keys.is_empty() && table.is_inside(other)) {
+            continue;
+        }
+        let same = before.iter().find(|other| !other.keys.is_empty() && other.has_keys_of(&table));
+        let same = same.map(|other| other.heading.clone());
         let heading = if table.heading.is_empty() { "Above the first table" } else { &table.heading };
         let _ = write!(page, "\n## {heading}\n\n");
         if !table.heading.is_empty() && !table.meaning.is_empty() {
             let _ = write!(page, "{}\n\n", wrapped(&table.meaning, "", ""));
+        }
+        if let Some(same) = same {
+            let _ = writeln!(page, "Its keys are those of {same}.");
+            before.push(Table { keys: Vec::new(), ..table });
+            continue;
         }
         for key in &table.keys {
             let _ = writeln!(page, "{}", wrapped(&key.line(), "- ", "  "));
@@ -86,8 +98,30 @@ pub(crate) fn page() -> String {
                 let _ = writeln!(page, "{}", wrapped(&format!("\"{word}\": {meaning}"), "  - ", "    "));
             }
         }
+        before.push(table);
     }
     page
+}
+
+impl Table {
+    /// Its path without brackets.
+    fn path(&self) -> &str {
+        self.heading.trim_matches(['[', ']'])
+    }
+
+    fn is_inside(&self, other: &Self) -> bool {
+        self.path().strip_prefix(other.path()).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    /// Whether both have several keys, and the same ones.
+    fn has_keys_of(&self, other: &Self) -> bool {
+        let own = |table: &Self, key: &Key| {
+            let name = key.path.strip_prefix(table.path()).unwrap_or(&key.path).to_owned();
+            Key { path: name, ..key.clone() }
+        };
+        let keys = |table: &Self| table.keys.iter().map(|key| own(table, key)).collect::<Vec<_>>();
+        self.keys.len() > 1 && keys(self) == keys(other)
+    }
 }
 
 impl Key {

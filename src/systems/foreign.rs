@@ -49,6 +49,9 @@ pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
             return Err("the program is missing; say which, for example program = \"./my-store\"".to_owned());
         }
     };
+    if named.as_os_str().is_empty() {
+        return Err("the program is empty; say which, for example program = \"./my-store\"".to_owned());
+    }
     if named.components().count() > 1 {
         let absolute = std::path::absolute(&named).unwrap_or_else(|_| named.clone());
         return if fit(&absolute) {

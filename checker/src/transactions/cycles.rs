@@ -13,7 +13,7 @@
 //! *Cost*: linear in edges for the components; a breadth-first search for each edge that a cycle must contain, within
 //! a budget. Where the budget ends, a cycle is still found, but perhaps not the shortest.
 //!
-//! *Source*: Adya, "Weak Consistency" (PhD thesis, MIT 1999); Kingsbury and Alvaro, "Elle" (VLDB 2020).
+//! *Source*: Adya, "Weak Consistency" (thesis, MIT 1999); Kingsbury and Alvaro, "Elle" (VLDB 2020).
 
 use super::anomaly::{Cycle, Name, Order};
 use super::components::{Components, components};

@@ -74,10 +74,10 @@ pub(super) fn loosened<M: Method>(
     part: &[Call<M::Action>],
     chosen: impl Fn(&Call<M::Action>) -> bool,
 ) -> Vec<Call<M::Action>> {
-    let loosen = |call: &Call<_>| if chosen(call) { call.loosened() } else { call.clone() };
-    let mut looser: Vec<_> = part.iter().map(loosen).collect();
-    method.drop_useless(&mut looser);
-    looser
+    let changed = |call: &Call<_>| if chosen(call) { call.loosened() } else { call.clone() };
+    let mut rest: Vec<_> = part.iter().map(changed).collect();
+    method.drop_useless(&mut rest);
+    rest
 }
 
 /// The calls of the part with the completions they had before it was loosened. Nothing becomes possible by that, and
