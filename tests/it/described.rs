@@ -66,7 +66,7 @@ fn wrong_tables_are_refused_or_unknown() {
         stderr(&done)
     };
     assert!(refused("client.read.request=GET /api/items").contains("{key}"));
-    assert!(refused("client.write.body=\"{}\"").contains("{value}"));
+    assert!(refused("client.write.body=\"{key}\"").contains("{value}"));
     assert!(refused("client.write.answers.1.ok=/val").contains("it should be true"));
     assert!(refused("load.mix={ read = 1, cas = 1 }").contains("add [client.cas]"));
     assert!(refused("load.workload=bank").contains("register and kv"));
