@@ -133,6 +133,7 @@ async fn keep(
     let or_else = if in_background { "" } else { "or Ctrl-C" };
     screen.line(&format!("  bench down {}  {FAINT}{or_else}{FAINT:#}", shown.display()));
     let (stop, mut stopped) = unbounded_channel();
+    let socket = shown.join(SOCKET);
     let announced = if in_background { detach::announce(&folder.path) } else { Ok(()) };
     let outcome = loop {
         if let Err(error) = announced {
@@ -151,6 +152,11 @@ async fn keep(
             _ = terminate.recv() => break Ok(None),
             () = hang_up.recv() => break Ok(None),
             Some(answer) = stopped.recv() => break Ok(Some(answer)),
+            // Without its socket nothing could ever stop it.
+            () = until_gone(&socket) => {
+                screen.line(&format!("{} is gone, so the cluster is stopped", socket.display()));
+                break Ok(None);
+            }
         }
     };
     let halted = kept.cluster.testbed.stop().await.map_err(|error| testbed_failure(&error));
@@ -163,6 +169,13 @@ async fn keep(
     }
     screen.line("the cluster is stopped");
     halted.map(|()| Exit::Valid)
+}
+
+/// Returns when there is nothing at a path any more.
+async fn until_gone(path: &Path) {
+    while path.symlink_metadata().is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 fn listen(path: &Path) -> Result<UnixListener, Failure> {

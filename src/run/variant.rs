@@ -21,7 +21,7 @@ use nemesis::{Exit, Mode, PlannedFault};
 use report::VariantPlan;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -191,10 +191,12 @@ impl LiveVariant<'_> {
         let asked = if run.plan.check.agreement { &cluster.replicas[..] } else { &[] };
         let collection = decisions::Collection::start(asked, &run.plan.spares, &run.folder)
             .map_err(|error| Failure::io(&run.folder, &error))?;
+        let daemon = OnceLock::new();
         let outcome = tokio::select! {
-            never = self.record_exits(&mut exits) => match never {},
+            never = self.record_exits(&mut exits, &daemon) => match never {},
             outcome = self.phases(&mut session) => outcome,
         };
+        let outcome = daemon.into_inner().map_or(outcome, Err);
         if outcome.is_ok() && cluster.system == System::Paxos {
             self.decisions(collection).await;
         }
@@ -247,7 +249,10 @@ impl LiveVariant<'_> {
                 )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())
-                .help(format!("what the nodes printed is in {}", self.run.folder.join("nodes").display()))),
+                .help(format!(
+                    "a node must listen at the address that {{address}} stands for; what the nodes printed is in {}",
+                    self.run.folder.join("nodes").display()
+                ))),
         }
     }
 
@@ -362,8 +367,13 @@ impl LiveVariant<'_> {
         events.send(RunEventKind::Note(format!("slots decided: {}{level}", counts.join(", "))));
     }
 
-    /// Records each exit of a node that the bench did not kill, with the last lines that it printed. Never returns.
-    async fn record_exits(&self, exits: &mut UnboundedReceiver<Exit>) -> std::convert::Infallible {
+    /// Records each exit of a node that the bench did not kill, with the last lines that it printed. Never returns. Where a
+    /// program went to the background, what it left behind was ended: the variant stops, for the bench is to blame.
+    async fn record_exits(
+        &self,
+        exits: &mut UnboundedReceiver<Exit>,
+        daemon: &OnceLock<Failure>,
+    ) -> std::convert::Infallible {
         while let Some(exit) = exits.recv().await {
             let mut record = exit.record();
             if is_full(&self.run.folder) {
@@ -372,6 +382,13 @@ impl LiveVariant<'_> {
             let words = self.cluster.last_words(&exit.node);
             let last = words.len().saturating_sub(LAST_WORDS);
             record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
+            if record.left_a_daemon() {
+                let what = "its program went to the background, where nothing can be done to it";
+                let failure = Failure::bench(format!("node {}", exit.node), what);
+                // The first one is enough.
+                let _ = daemon.set(failure.help("start it in the foreground"));
+                self.run.halt.cancel();
+            }
             self.recorder.record(FaultEvent::Exit(record).into());
         }
         std::future::pending().await

@@ -55,7 +55,7 @@ impl Api {
             }
             Self::Etcd if !matches!(load.workload, Workload::Register | Workload::Kv) => refuse(
                 "workload",
-                "only the bench's own store is asked for this; etcd can have register and kv",
+                "the gateway of etcd can be asked for register and kv only",
             ),
             Self::Redis if load.retry.is_some() => {
                 refuse("retry", "Redis would apply a command again that is sent again; remove it")
@@ -63,7 +63,7 @@ impl Api {
             Self::Redis if load.record && !matches!(load.workload, Workload::Register | Workload::Kv) => {
                 refuse(
                     "workload",
-                    "only the bench's own store is asked for this; Redis can have register and kv",
+                    "Redis can be asked for register and kv only",
                 )
             }
             Self::Kv | Self::Etcd | Self::Redis => Ok(()),

@@ -31,7 +31,7 @@ pub enum ServeError {
     NotListening {
         /// How long it was tried.
         after: Duration,
-        /// Their names.
+        /// Their names, each with the address that was tried.
         nodes: Vec<String>,
     },
     /// They listen, but do not do what they are asked.
@@ -109,7 +109,8 @@ async fn listening(shared: &Shared, start: Instant, limit: Duration) -> Result<(
             return Ok(());
         }
         if start.elapsed() >= limit {
-            let nodes = silent.into_iter().map(|target| target.name.clone()).collect();
+            let nodes =
+                silent.into_iter().map(|target| format!("{} ({})", target.name, target.address)).collect();
             return Err(ServeError::NotListening { after: limit, nodes });
         }
         sleep(RETRY).await;

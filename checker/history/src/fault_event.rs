@@ -73,6 +73,14 @@ pub struct NodeExit {
     pub excuse: Option<String>,
 }
 
+impl NodeExit {
+    /// Whether the program returned as if all were well and left behind the process that does the work.
+    pub fn left_a_daemon(&self) -> bool {
+        let how = self.evidence.first().map_or("", String::as_str);
+        how.starts_with("exit code 0;") && how.contains("left behind")
+    }
+}
+
 impl FaultEvent {
     /// Reads a record of the nemesis; none if the event is something else.
     pub fn read(event: &Event) -> Option<Self> {

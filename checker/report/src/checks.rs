@@ -26,7 +26,13 @@ pub(crate) fn complete(observed: &Observed) -> Check {
             Answer::Unknown,
             format!("the variant was stopped at its first violation: {why}"),
         ),
-        Some(load) if load.complete => Check::new(NAME, Answer::Valid, "every phase was run to its end"),
+        Some(load) if load.complete && observed.notes.is_empty() => {
+            Check::new(NAME, Answer::Valid, "every phase was run to its end")
+        }
+        Some(load) if load.complete => {
+            let reason = "every phase was run to its end, but the history does not have all of them any more";
+            Check::new(NAME, Answer::Unknown, reason)
+        }
         Some(_) => Check::new(NAME, Answer::Unknown, "the run was interrupted before its end"),
         None if observed.history => Check::new(
             NAME,

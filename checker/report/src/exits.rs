@@ -33,6 +33,8 @@ pub(crate) struct NodeEnd {
     node: String,
     /// How it ended, and what it printed last.
     how: Vec<String>,
+    /// Whether its program left behind the process that did the work, which was ended.
+    daemon: bool,
 }
 
 /// Every node that ended without a kill or a fault that explains it.
@@ -47,16 +49,11 @@ pub(crate) fn ends(events: &[Event]) -> Vec<NodeEnd> {
 impl NodeEnd {
     fn new(time_ns: u64, exit: NodeExit) -> Self {
         let node = if exit.targets.is_empty() { "a node".to_owned() } else { exit.targets.join(", ") };
-        Self { time_ns, node, how: exit.evidence }
+        Self { time_ns, node, daemon: exit.left_a_daemon(), how: exit.evidence }
     }
 
     fn status(&self) -> &str {
         self.how.first().map_or("", String::as_str)
-    }
-
-    /// Whether its program returned and left a process behind that did the work.
-    fn left_a_daemon(&self) -> bool {
-        self.status().starts_with("exit code 0;") && self.status().contains("left behind")
     }
 
     /// The fault that may have made it exit; none if there is none, or if a signal ended it.
@@ -81,6 +78,16 @@ impl NodeEnd {
         let how = if how.is_empty() { how } else { format!(": {how}") };
         format!("{} ended by itself {when}{how}", self.node)
     }
+}
+
+/// A check of what the system promises; unknown where the bench had ended what a program left behind.
+pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
+    let Some(daemon) = observed.exits.iter().find(|end| end.daemon) else { return check };
+    if check.answer != Answer::Invalid {
+        return check;
+    }
+    let reason = format!("{}; but the bench had ended what {} left in the background", check.reason, daemon.node);
+    Check { answer: Answer::Unknown, reason, ..check }
 }
 
 /// Whether every node lived until it was killed or stopped.
@@ -115,7 +122,7 @@ fn check(ends: &[NodeEnd], faults: &[FaultRecord], load_start: Option<u64>) -> C
 /// What one end says, and why.
 fn judge(end: &NodeEnd, faults: &[FaultRecord], load_start: Option<u64>) -> (Answer, String) {
     let node = &end.node;
-    if end.left_a_daemon() {
+    if end.daemon {
         let reason = format!(
             "the program of {node} went to the background, where nothing can be done to it, and what it had left behind \
              was ended; start it in the foreground"
@@ -146,7 +153,8 @@ mod tests {
     use super::*;
 
     fn end(time_ns: u64, how: &str) -> NodeEnd {
-        NodeEnd { time_ns, node: "n1".to_owned(), how: vec![how.to_owned(), "it printed: oh".to_owned()] }
+        let evidence = vec![how.to_owned(), "it printed: oh".to_owned()];
+        NodeEnd::new(time_ns, NodeExit { targets: vec!["n1".to_owned()], evidence, ..NodeExit::default() })
     }
 
     fn fault(kind: &str, start: u64, end: u64) -> FaultRecord {

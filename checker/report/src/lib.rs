@@ -130,10 +130,10 @@ fn judge_variant(
     let mut checks = Vec::new();
     if observed.plan.check.linearizable {
         let stop = deadline(observed.plan.check.timeout);
-        checks.push(gone::excuse(linearizable::check(observed, &*stop), observed));
+        checks.push(excused(linearizable::check(observed, &*stop), observed));
     }
     if observed.plan.check.agreement {
-        checks.push(gone::excuse(agreement::check(folder, observed)?, observed));
+        checks.push(excused(agreement::check(folder, observed)?, observed));
     }
     checks.push(gone::excuse(exits::processes(observed), observed));
     checks.extend(liveness::check(observed));
@@ -157,6 +157,11 @@ fn judge_variant(
         recoveries: recovery::recoveries(observed),
         notes: observed.notes.clone(),
     })
+}
+
+/// A check of what the system promises, with what it cannot be blamed for.
+fn excused(check: Check, observed: &Observed) -> Check {
+    exits::excuse(gone::excuse(check, observed), observed)
 }
 
 fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {

@@ -25,8 +25,9 @@ async fn a_replica_that_does_not_listen_is_named() {
     let session = session(only("write"), &[server.address, closed.address], &Memory::new());
     let error = session.wait_until_serving(Duration::from_millis(100)).await.unwrap_err();
     let ServeError::NotListening { nodes, .. } = &error else { panic!("{error}") };
-    assert_eq!(*nodes, ["n2"]);
-    assert!(error.to_string().contains("no connection to n2 in 100ms"), "{error}");
+    assert_eq!(*nodes, [format!("n2 ({})", closed.address)]);
+    let expected = format!("no connection to n2 ({}) in 100ms", closed.address);
+    assert!(error.to_string().contains(&expected), "{error}");
 }
 
 /// What a system that answers everything like this is said to have done first.
