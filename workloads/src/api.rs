@@ -53,18 +53,14 @@ impl Api {
             Self::Etcd if load.weights()?.iter().any(|(function, _)| *function == Function::Append) => {
                 refuse("mix", "etcd has no append; leave it out of the mix")
             }
-            Self::Etcd if !matches!(load.workload, Workload::Register | Workload::Kv) => refuse(
-                "workload",
-                "the gateway of etcd can be asked for register and kv only",
-            ),
+            Self::Etcd if !matches!(load.workload, Workload::Register | Workload::Kv) => {
+                refuse("workload", "the gateway of etcd can be asked for register and kv only")
+            }
             Self::Redis if load.retry.is_some() => {
                 refuse("retry", "Redis would apply a command again that is sent again; remove it")
             }
             Self::Redis if load.record && !matches!(load.workload, Workload::Register | Workload::Kv) => {
-                refuse(
-                    "workload",
-                    "Redis can be asked for register and kv only",
-                )
+                refuse("workload", "Redis can be asked for register and kv only")
             }
             Self::Kv | Self::Etcd | Self::Redis => Ok(()),
         }

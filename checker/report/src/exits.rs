@@ -80,13 +80,19 @@ impl NodeEnd {
     }
 }
 
+/// When the bench first ended what a program had left behind; none if it did not.
+pub(crate) fn since(observed: &Observed) -> Option<u64> {
+    observed.exits.iter().filter(|end| end.daemon).map(|end| end.time_ns).min()
+}
+
 /// A check of what the system promises; unknown where the bench had ended what a program left behind.
 pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
     let Some(daemon) = observed.exits.iter().find(|end| end.daemon) else { return check };
     if check.answer != Answer::Invalid {
         return check;
     }
-    let reason = format!("{}; but the bench had ended what {} left in the background", check.reason, daemon.node);
+    let reason =
+        format!("{}; but the bench had ended what {} left in the background", check.reason, daemon.node);
     Check { answer: Answer::Unknown, reason, ..check }
 }
 

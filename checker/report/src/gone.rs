@@ -33,6 +33,11 @@ pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
     Check { answer: Answer::Unknown, reason, ..check }
 }
 
+/// When a node was first made to forget; none if none was.
+pub(crate) fn since(observed: &Observed) -> Option<u64> {
+    observed.faults.iter().filter(|fault| forgets(fault)).filter_map(|fault| fault.start_ns).min()
+}
+
 /// Why the system did not have to serve; none where it should have.
 pub(crate) fn why_silent(observed: &Observed) -> Option<String> {
     let plan = &observed.plan;
@@ -139,6 +144,30 @@ mod tests {
         assert!(check.reason.starts_with("replicas differ; but fault 1") && check.reason.contains("n2"));
         let valid = Check::new("agreement", Answer::Valid, "fine");
         assert_eq!(excuse(valid, &observed("truncate", &["x"], &[])).answer, Answer::Valid);
+    }
+
+    #[test]
+    fn violation_before_the_fault_stays_one() {
+        let answer = |forgot_at: u64| {
+            let mut observed = observed("lose-node", &["its data removed"], &[]);
+            observed.faults[0].start_ns = Some(forgot_at);
+            observed.plan.model = "kv".to_owned();
+            let event = |time, kind, f: &str, value| {
+                let mut event = Event::new(Process::Client(1), kind, f);
+                (event.time, event.key, event.value) = (time, Some("k1".to_owned()), value);
+                event
+            };
+            let events = [
+                event(1, Kind::Invoke, "put", json!("a")),
+                event(2, Kind::Ok, "put", json!("a")),
+                event(3, Kind::Invoke, "get", json!(null)),
+                event(4, Kind::Ok, "get", json!(null)),
+            ];
+            observed.operations = history::pair(&events).unwrap();
+            crate::linearizable(&observed, &|| false).answer
+        };
+        assert_eq!(answer(10), Answer::Invalid, "a put was lost before anything was taken");
+        assert_eq!(answer(2), Answer::Unknown);
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn judge_variant(
     let mut checks = Vec::new();
     if observed.plan.check.linearizable {
         let stop = deadline(observed.plan.check.timeout);
-        checks.push(excused(linearizable::check(observed, &*stop), observed));
+        checks.push(linearizable(observed, &*stop));
     }
     if observed.plan.check.agreement {
         checks.push(excused(agreement::check(folder, observed)?, observed));
@@ -157,6 +157,19 @@ fn judge_variant(
         recoveries: recovery::recoveries(observed),
         notes: observed.notes.clone(),
     })
+}
+
+/// Whether the history is linearizable. What was broken before anything excused it stays broken.
+fn linearizable(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Check {
+    let check = linearizable::check(observed, stop);
+    let Some(from) = [gone::since(observed), exits::since(observed)].into_iter().flatten().min() else {
+        return check;
+    };
+    if check.answer != Answer::Invalid {
+        return check;
+    }
+    let before = linearizable::check(&observed.until(from), stop);
+    if before.answer == Answer::Invalid { before } else { excused(check, observed) }
 }
 
 /// A check of what the system promises, with what it cannot be blamed for.

@@ -148,6 +148,19 @@ impl Observed {
         }
     }
 
+    /// The same as it stood at a time: what was invoked later is not there, and what completed later has an unknown outcome.
+    pub(crate) fn until(&self, time_ns: u64) -> Self {
+        let mut until = self.clone();
+        until.operations.retain(|operation| operation.invoked_ns < time_ns);
+        for operation in &mut until.operations {
+            if operation.completed_ns.is_none_or(|completed| completed >= time_ns) {
+                operation.outcome = Outcome::Info { error: None };
+                (operation.completed, operation.completed_ns) = (None, None);
+            }
+        }
+        until
+    }
+
     /// When a phase was; none if it never came.
     pub(crate) fn phase(&self, phase: Phase) -> Option<Window> {
         let span = self.phases.iter().find(|span| span.phase == phase)?;
