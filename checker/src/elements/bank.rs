@@ -162,7 +162,7 @@ fn judge_read(read: &Read<'_>, expected: &Expected<'_>, options: &Options, ledge
     let absent: Vec<String> = expected
         .accounts
         .iter()
-        .filter(|account| options.accounts.is_some() && !balances.contains_key(**account))
+        .filter(|account| options.opening.is_some() && !balances.contains_key(**account))
         .map(|account| format!("{account} is missing"))
         .collect();
     let mut broken = |name, class, text: String| {
