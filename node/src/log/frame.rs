@@ -162,7 +162,9 @@ mod tests {
 
     /// What a client may have written into a file: frames, headers, lengths, with any salt but that of the segment.
     fn forged() -> impl Strategy<Value = Vec<u8>> {
-        let salt = prop_oneof![Just(0), Just(SALT ^ 1), Just(SALT.swap_bytes()), any::<u64>()];
+        // No byte of it stands where the salt has it: seven known bytes and a lucky one before them would be the salt.
+        let near = SALT ^ 0x0101_0101_0101_0101;
+        let salt = prop_oneof![Just(0), Just(near), Just(SALT.swap_bytes()), any::<u64>()];
         let salt = salt.prop_filter("a client does not know it", |salt| *salt != SALT);
         let frame = (salt, 0_u64..20, prop::collection::vec(any::<u8>(), 0..60));
         let frame = frame.prop_map(|(salt, number, payload)| encode(salt, number, (&payload, &[])));
