@@ -79,10 +79,9 @@ impl Balances {
         let outside = |(name, balance): (&String, &Value)| {
             let (least, most) = self.bounds(name, read);
             let balance = values::integer(balance)?;
-            (balance < least || balance > most).then(|| match least == most {
-                true => format!("{name} holds {balance} and should hold {least}"),
-                false => format!("{name} holds {balance} and should hold {least} to {most}"),
-            })
+            let bounds = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            (balance < least || balance > most)
+                .then(|| format!("{name} holds {balance} and should hold {bounds}"))
         };
         balances.iter().filter_map(outside).collect()
     }
