@@ -79,15 +79,15 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
-    let (ended, interrupt) = runtime.block_on(async {
+    let (failure, interrupt) = runtime.block_on(async {
         let interrupt = interrupt::listen(screen)?;
-        let ended = variants(loaded, &decided, &folder, screen, style, &interrupt).await?;
-        Ok::<_, Failure>((ended, interrupt))
+        let failure = variants(loaded, &decided, &folder, screen, style, &interrupt).await?;
+        Ok::<_, Failure>((failure, interrupt))
     })?;
     screen.live("judging".to_owned());
     let judged = judge::judge_read_only(&folder.path);
     screen.clear();
-    let (verdict, unwritten) = match (judged, ended.failure.clone()) {
+    let (verdict, unwritten) = match (judged, failure.clone()) {
         (Ok(judged), _) => judged,
         // What came first says more: where a disk is full, nothing can be written of the verdict either.
         (Err(_), Some(failure)) => return Err(failure),
@@ -97,7 +97,7 @@ pub(crate) fn run(
     conclude(
         &verdict,
         // It may have come while this was judged.
-        Ended { failure: ended.failure.or(unwritten), interrupted: interrupt.is_cancelled() },
+        Ended { failure: failure.or(unwritten), interrupted: interrupt.is_cancelled() },
         &folder,
         options,
         screen,
@@ -128,14 +128,17 @@ pub(crate) async fn point(
     let decided = plan::decide(loaded, seed, Timestamp::now(), 1)?;
     let folder = RunFolder::at(path)?;
     folder.write_intent(&loaded.text, &decided.plan)?;
-    let ended = variants(loaded, &decided, &folder, &screen.silent(), OutputStyle::Lines, interrupt).await?;
-    if let Some(failure) = ended.failure {
+    let failure =
+        variants(loaded, &decided, &folder, &screen.silent(), OutputStyle::Lines, interrupt).await?;
+    if let Some(failure) = failure {
         return Err(failure);
     }
     screen.live("judging".to_owned());
     judge::judge(&folder.path)
 }
 
+/// Runs the variants one after another, until one fails or the run is interrupted. What a failed one recorded is judged, so
+/// its failure is no error here.
 async fn variants(
     loaded: &Loaded,
     decided: &plan::Decided,
@@ -143,7 +146,7 @@ async fn variants(
     screen: &Screen,
     style: OutputStyle,
     interrupt: &CancellationToken,
-) -> Result<Ended, Failure> {
+) -> Result<Option<Failure>, Failure> {
     let rounds = loaded.experiments.iter().cycle().zip(&decided.plan.variants).zip(&decided.faults);
     for ((experiment, plan), faults) in rounds {
         if decided.plan.variants.len() > 1 {
@@ -161,13 +164,13 @@ async fn variants(
             style,
         };
         if let Err(failure) = run.run().await {
-            return Ok(Ended { interrupted: interrupt.is_cancelled(), failure: Some(failure) });
+            return Ok(Some(failure));
         }
         if interrupt.is_cancelled() {
             break;
         }
     }
-    Ok(Ended { interrupted: interrupt.is_cancelled(), failure: None })
+    Ok(None)
 }
 
 /// Says what came of it, and gives the exit code.

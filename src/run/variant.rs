@@ -245,7 +245,7 @@ impl LiveVariant<'_> {
                     format!("check that its nodes speak the interface \"{api}\" (cluster.api)")
                 };
                 Ok(Some(format!(
-                    "{error}; {check} and let everybody in, or give them more time with cluster.start-within"
+                    "{error}; {check} and let every client in, or give them more time with cluster.start-within"
                 )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())

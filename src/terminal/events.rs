@@ -116,7 +116,7 @@ impl FaultNotice {
         let who = self.targets.join(" ");
         match &self.excuse {
             Some(fault) => format!("{who} ended by itself, as it may after {fault}"),
-            None => format!("{who} ended though nobody killed it"),
+            None => format!("{who} ended by itself"),
         }
     }
 

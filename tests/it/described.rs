@@ -54,6 +54,35 @@ fn store_of_the_page_is_invalid_until_mended() {
     assert!(!said.contains("warning"), "{said}");
 }
 
+/// The nodes that a rolling restart restarted, of three that take this long to start.
+fn restarted(seconds: f64) -> Vec<String> {
+    let folder = folder();
+    let start = format!("sleep {seconds}; exec python3 store.py {{address}} {{data}}/log");
+    let spec = file("items.toml")
+        .replace("\"python3\"", "\"/bin/sh\"")
+        .replace("[\"store.py\", \"{address}\"]", &format!("[\"-c\", \"{start}\"]"))
+        .replace("nodes   = 1", "nodes   = 3")
+        .replace("\"kill\"\ntarget = \"n1\"", "\"rolling-restart\"")
+        .replace("\"500ms\"", "\"1500ms\"");
+    std::fs::write(folder.path().join("roll.toml"), spec + "[check]\nlinearizable = false\n").unwrap();
+    let (_, said) = run(folder.path(), &["run", "roll.toml", "--out", "out"].map(String::from));
+    let history = std::fs::read_to_string(folder.path().join("out/main/history.jsonl")).expect(&said);
+    ["n1", "n2", "n3"]
+        .into_iter()
+        .filter(|node| history.contains(&format!("{node}: new pid")))
+        .map(String::from)
+        .collect()
+}
+
+#[test]
+fn rolling_restart_waits_for_each_node() {
+    if program("rolling_restart_waits_for_each_node", "python3").is_none() {
+        return;
+    }
+    assert_eq!(restarted(2.0), ["n1"], "while n1 is down no other may be stopped");
+    assert_eq!(restarted(0.0), ["n1", "n2", "n3"]);
+}
+
 #[test]
 fn wrong_tables_are_refused_or_unknown() {
     if program("wrong_tables_are_refused_or_unknown", "python3").is_none() {

@@ -66,6 +66,16 @@ fn a_detached_cluster_is_up_and_stays() {
 }
 
 #[test]
+fn cluster_without_its_socket_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let up = output(folder.path(), &["up", "short.toml", "--detach", "--out", "out"]);
+    assert_eq!(up.status.code(), Some(0), "{}", stderr(&up));
+    std::fs::remove_file(folder.path().join("out").join(nemesis::SOCKET)).unwrap();
+    wait_until("no process is left", || processes_in(folder.path()).is_empty());
+}
+
+#[test]
 fn a_cluster_that_cannot_be_detached_says_why() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");

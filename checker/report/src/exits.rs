@@ -114,11 +114,11 @@ fn check(ends: &[NodeEnd], faults: &[FaultRecord], load_start: Option<u64>) -> C
     let check = match judged.min_by_key(|(answer, _)| rank(*answer)) {
         None => Check::new(NAME, Answer::Valid, "no node ended by itself"),
         Some((Answer::Invalid, first)) if ends.len() > 1 => {
-            let reason = format!("nodes ended {} times though nobody killed them, {first}", ends.len());
+            let reason = format!("nodes ended by themselves {} times, {first}", ends.len());
             Check::new(NAME, Answer::Invalid, reason)
         }
         Some((Answer::Invalid, first)) => {
-            Check::new(NAME, Answer::Invalid, format!("a node ended though nobody killed it, {first}"))
+            Check::new(NAME, Answer::Invalid, format!("a node ended by itself, {first}"))
         }
         Some((answer, reason)) => Check::new(NAME, answer, reason),
     };
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(answer(&[], &[]), Answer::Valid);
         assert_eq!(answer(&[end(2_000, "exit code 1")], &[]), Answer::Invalid);
         let check = check(&[end(2_000, "exit code 1")], &[], Some(1_000));
-        assert_eq!(check.reason, "a node ended though nobody killed it, n1 with exit code 1");
+        assert_eq!(check.reason, "a node ended by itself, n1 with exit code 1");
         assert!(check.evidence[0].contains("it printed: oh"), "{:?}", check.evidence);
     }
 

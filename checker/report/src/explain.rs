@@ -18,7 +18,7 @@ pub(crate) fn violation(witness: &Witness, operations: &[Operation]) -> Option<S
         .filter(|other| odd.completed.is_none_or(|end| other.invoked < end))
         .collect();
     let said = format!("{}{}{} {saw}", subject(odd), of_key(odd), through(odd));
-    nobody_wrote(value, &earlier)
+    never_written(value, &earlier)
         .or_else(|| too_long(value, &earlier))
         .map(|why| format!("{said}, {why}"))
         .or_else(|| twice_from(witness, operations, odd))
@@ -70,11 +70,12 @@ fn written(operation: &Operation) -> Option<&Value> {
     }
 }
 
-fn nobody_wrote(value: &Value, earlier: &[&Operation]) -> Option<String> {
+fn never_written(value: &Value, earlier: &[&Operation]) -> Option<String> {
     let readable = |other: &&Operation| {
         matches!(other.f.as_str(), "read" | "get" | "delete") || written(other).is_some_and(|it| it != value)
     };
-    (*value != Value::Null && earlier.iter().all(readable)).then(|| "which nobody had written".to_owned())
+    (*value != Value::Null && earlier.iter().all(readable))
+        .then(|| "which no operation had written".to_owned())
 }
 
 /// A key that was only appended to cannot hold more than all that was appended.

@@ -105,7 +105,12 @@ fn lost_kinds(observed: &Observed) -> Vec<(&'static str, String)> {
     let lost =
         kinds.into_iter().filter(|(_, (before, tried, after))| *before > 0 && *tried >= MANY && *after == 0);
     lost.map(|(kind, (_, tried, _))| {
-        ("lost-kind", format!("none of {tried} {kind} after the last heal succeeded, and some had before"))
+        (
+            "lost-kind",
+            format!(
+                "{kind} was tried {tried} times after the last heal and never succeeded, as it had before"
+            ),
+        )
     })
     .collect()
 }
@@ -153,7 +158,7 @@ fn short(observed: &Observed) -> Vec<(&'static str, String)> {
 }
 
 /// The median time that a successful operation took once it was sent, in nanoseconds. How long it waited for its client
-/// is left out: behind a fault that is long, and says nothing of the system.
+/// is left out: behind a fault a client waits long for its turn, however fast the system is.
 fn ordinary_ns(observed: &Observed) -> u64 {
     let took = |operation: &Operation| operation.completed_ns?.checked_sub(operation.invoked_ns);
     let ok = observed.operations.iter().filter(|operation| matches!(operation.outcome, Outcome::Ok(_)));

@@ -142,7 +142,7 @@ pub(super) fn unexpected(element: &Element<'_>, reads: &[Read<'_>]) -> Option<(V
     let why = match (element.exists, element.failed) {
         (Some(_), _) => "before anybody added it",
         (None, Some(_)) => "although every add of it failed",
-        (None, None) => "although nobody added it",
+        (None, None) => "although no operation added it",
     };
     let add = element.exists.map(|exists| exists.index).or(element.failed);
     let index = read.completed.index;

@@ -57,7 +57,7 @@ pub(super) fn unexpected(element: &Element<'_>, index: usize) -> (Vec<usize>, St
     let why = match (first, element.failed) {
         (Some(_), _) => "before anybody enqueued it",
         (None, Some(_)) => "although every enqueue of it failed",
-        (None, None) => "although nobody enqueued it",
+        (None, None) => "although no operation enqueued it",
     };
     let text = format!("operation {index} dequeued element {} {why}", words::shown(element.value));
     (first.or(element.failed).into_iter().chain([index]).collect(), text)

@@ -151,7 +151,7 @@ impl<'a> Values<'a> {
     pub(super) fn show(&self, value: u32) -> String {
         match (value, self) {
             (ABSENT, _) => "absent".to_owned(),
-            (UNOBSERVED, _) => "a value nobody observed".to_owned(),
+            (UNOBSERVED, _) => "a value that no operation observed".to_owned(),
             (IMPOSSIBLE, _) => "no value at all".to_owned(),
             (_, Self::Plain(plain)) => plain.shown[value as usize - 1].show(),
             (_, Self::Text(text)) => format!("{:?}", String::from_utf8_lossy(text.texts.bytes(value))),

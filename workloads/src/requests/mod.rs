@@ -48,28 +48,20 @@ struct Compiled {
 impl ClientSpec {
     /// How a function is asked for, with the key of the spec that says so.
     fn exchange(&self, function: Function) -> Option<(&'static str, &Exchange)> {
-        let named = |name, exchange: &'_ Option<Exchange>| exchange.is_some().then_some(name);
-        let name = match function {
-            Function::Read => named("read", &self.read),
-            Function::Write => named("write", &self.write),
-            Function::Cas => named("cas", &self.cas),
-            Function::Get => named("get", &self.get).or(named("read", &self.read)),
-            Function::Put => named("put", &self.put).or(named("write", &self.write)),
-            Function::Delete => named("delete", &self.delete),
-            Function::Append => named("append", &self.append),
+        match function {
+            Function::Read => self.read.as_ref().map(|exchange| ("read", exchange)),
+            Function::Write => self.write.as_ref().map(|exchange| ("write", exchange)),
+            Function::Cas => self.cas.as_ref().map(|exchange| ("cas", exchange)),
+            Function::Get => {
+                self.get.as_ref().map(|exchange| ("get", exchange)).or_else(|| self.exchange(Function::Read))
+            }
+            Function::Put => {
+                self.put.as_ref().map(|exchange| ("put", exchange)).or_else(|| self.exchange(Function::Write))
+            }
+            Function::Delete => self.delete.as_ref().map(|exchange| ("delete", exchange)),
+            Function::Append => self.append.as_ref().map(|exchange| ("append", exchange)),
             Function::Txn | Function::Transfer | Function::Total => None,
-        }?;
-        let all = [
-            ("read", &self.read),
-            ("write", &self.write),
-            ("cas", &self.cas),
-            ("get", &self.get),
-            ("put", &self.put),
-            ("delete", &self.delete),
-            ("append", &self.append),
-        ];
-        let found = all.into_iter().find(|(other, _)| *other == name)?;
-        Some((found.0, found.1.as_ref()?))
+        }
     }
 
     /// The mix of a load that names none: that of its workload, without the functions that are not described.

@@ -94,7 +94,7 @@ figure img{width:900px;max-width:none}.check{padding:10px}.reading{padding-left:
 code{overflow-wrap:anywhere;font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
 ";
 
-/// The words of a page and what they mean. Holds nothing of a run.
+/// The terms of a page and what they mean, the same on every page.
 const TERMS: [(&str, &str); 14] = [
     (
         "valid",
@@ -111,7 +111,7 @@ const TERMS: [(&str, &str); 14] = [
     (
         "ok, refused, fail, info",
         "It happened; a compare-and-set found another value, which is an answer; it certainly did not \
-         happen; nobody knows. Counts, rates and quantiles are about operations begun in the phases load \
+         happen; it may have happened or not. Counts, rates and quantiles are about operations begun in the phases load \
          and recovery.",
     ),
     (

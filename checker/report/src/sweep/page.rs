@@ -63,7 +63,7 @@ fn badge(report: &SweepReport) -> Markup {
     }
 }
 
-/// What the figures of a sweep mean. Holds nothing of a sweep.
+/// What the figures of a sweep mean, the same on every page.
 fn how_to_read() -> Markup {
     html! {
         section {

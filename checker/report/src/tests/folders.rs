@@ -213,7 +213,7 @@ fn a_read_that_nothing_explains_makes_the_run_invalid_and_is_named() {
     fs::write(&path, history).unwrap();
     let verdict = judge(dir.path(), &no_deadline).unwrap();
     assert_eq!(verdict.answer, Answer::Invalid);
-    assert_eq!(verdict.sentence, "Invalid: a read of stale returned 99, which nobody had written.");
+    assert_eq!(verdict.sentence, "Invalid: a read of stale returned 99, which no operation had written.");
     let (variant, check) = verdict.complaints()[0];
     assert_eq!((variant, check.name), ("main", "linearizable"));
     assert!(

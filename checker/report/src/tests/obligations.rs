@@ -2,6 +2,7 @@
 
 use super::Answer::{Invalid, Unknown, Valid};
 use super::built::Built;
+use super::fixture::MS;
 use history::{Event, Kind, Phase, Process};
 use serde_json::json;
 
@@ -216,6 +217,65 @@ fn writes_that_never_work_again_are_unmet() {
 }
 
 #[test]
+fn refused_compare_and_set_is_no_write() {
+    let mut built = Built::new();
+    for (number, at) in (0..).zip((0..7400).step_by(10)) {
+        let node = ["n1", "n2", "n3"][number % 3];
+        let down = node == "n1" && (2000..3000).contains(&at);
+        match (number % 3, at) {
+            (0, ..7000) if !down => built.operation("write", "k1", node, at, at < 2000),
+            (1, 2000..7000) => built.ended("cas", "k1", node, (at, 5), (Kind::Fail, Some("precondition"))),
+            _ => built.operation("read", "k1", node, at, !down),
+        }
+    }
+    assert_eq!(built.names(), ["written-again"], "a copy that takes no writes can refuse");
+}
+
+#[test]
+fn node_that_answers_few_final_reads_is_unmet() {
+    let built = |answered: usize| {
+        let mut built = Built::sound();
+        for (number, at) in (0..10).zip((8000..).step_by(20)) {
+            built.operation("read", &format!("k{}", number % 2 + 1), "n3", at, number < answered);
+        }
+        built
+    };
+    assert_eq!(built(4).unmet(), []);
+    let unmet = built(3).unmet();
+    assert_eq!(unmet, [("nodes-in-the-end", "n3 (5 of 12 answered)".to_owned())]);
+}
+
+#[test]
+fn slow_start_gives_time_to_serve_again() {
+    let mut built = Built::new();
+    built.serve(|_, at| at < 2500);
+    built.load.phases[2].end = 9000 * MS;
+    assert_eq!(built.liveness().unwrap().answer, Invalid);
+    built.load.served_after = Some(4_000 * MS);
+    assert_eq!(built.liveness().unwrap().answer, Unknown, "9 s are less than three times a start of 4 s");
+}
+
+#[test]
+fn calm_failures_and_lost_kinds_are_warned_of() {
+    let mut failing = Built::new();
+    failing.serve(|_, at| at % 100 == 0 || at > 5000);
+    assert!(failing.warned().contains(&"failing-load"), "{:?}", failing.warned());
+
+    let mut lost = Built::sound();
+    for at in (1100..6900).step_by(100) {
+        lost.ended(
+            "cas",
+            "k1",
+            "n2",
+            (at, 5),
+            if at < 2000 { (Kind::Ok, None) } else { (Kind::Fail, Some("precondition")) },
+        );
+    }
+    assert_eq!(lost.warned(), ["lost-kind"]);
+    assert!(lost.warnings()[0].text.starts_with("cas was tried"), "{:?}", lost.warnings());
+}
+
+#[test]
 fn liveness_is_invalid_only_after_enough_time() {
     let dead = |from: u64| {
         let mut built = Built::new();
@@ -262,7 +322,7 @@ fn weak_runs_are_warned_of() {
     assert_eq!(short.warned(), [""; 0]);
     short.wait(800);
     short.fault("pause", 2200);
-    assert_eq!(short.warned(), [""; 0], "how long a client was busy says nothing of an ordinary operation");
+    assert_eq!(short.warned(), [""; 0], "the wait for a busy client is no part of an ordinary operation");
     short.fault("kill", 2001);
     assert_eq!(
         short.warned(),

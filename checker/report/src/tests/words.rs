@@ -138,7 +138,7 @@ fn a_violation_is_told_in_one_sentence_of_a_readers_words() {
     );
     assert_eq!(
         violation(&[write(1), read(json!(99))]),
-        "a read of k1 through n1 returned 99, which nobody had written"
+        "a read of k1 through n1 returned 99, which no operation had written"
     );
     let append = |text: &str| ("append", json!(text), json!(text));
     assert_eq!(

@@ -34,7 +34,7 @@ pub(in super::super) fn prove_object<S: Subject>(
     }
 }
 
-/// Does without whole groups of calls, as many as possible. What is left proves the whole impossible.
+/// Removes as many groups of calls as possible; the rest is still impossible.
 fn without_groups<S: Subject>(
     shrinker: &mut Shrinker<'_, S>,
     part: Vec<Call<S::Action>>,

@@ -37,7 +37,7 @@ impl<'a, M: Method> Shrinker<'a, M> {
         })
     }
 
-    /// Does without as many items as possible, in chunks that halve: from the end, as what is old is most often
+    /// Removes as many items as possible, in chunks that halve: from the end, as what is old is most often
     /// needed only through what is young. `smaller` makes a part without the chosen items.
     pub(super) fn without(
         &mut self,

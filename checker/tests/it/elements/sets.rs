@@ -91,7 +91,7 @@ fn elements_nobody_added_are_unexpected_for_three_reasons() {
     let texts: Vec<&str> = verdict.findings.iter().map(|finding| finding.text.as_str()).collect();
     assert!(texts[0].ends_with("although every add of it failed"), "{texts:?}");
     assert!(texts[1].ends_with("before anybody added it"), "{texts:?}");
-    assert!(texts[2].ends_with("although nobody added it"), "{texts:?}");
+    assert!(texts[2].ends_with("although no operation added it"), "{texts:?}");
     // The final read alone sees 3 after it was added.
     assert_eq!(values(&check(Kind::SetFinal, &operations), Class::Unexpected), [json!(1), json!(2)]);
 }

@@ -125,17 +125,18 @@ fn roll(strike: &Strike<'_>, began: Instant) -> Background {
             proof.add(node, each(one, |node| stage.testbed.restart(node, claim)).await);
             next += turn;
             let rest = nodes.len() - index - 1;
-            let patience = next.saturating_duration_since(Instant::now());
+            let left = next.saturating_duration_since(Instant::now());
+            // One that is late may have the time of another turn: with the next one stopped too, two would be down.
+            let patience = if rest > 0 { left.max(turn) } else { left };
             if !answers_within(&stage, node, patience).await {
                 proof.notes.push(format!("{node} did not answer before its turn was over"));
                 if rest > 0 {
-                    // With the next one stopped, two would be down.
-                    proof
-                        .notes
-                        .push(format!("{rest} of the nodes had no turn; give it more time with `for`"));
+                    let note = format!("{rest} of the nodes had no turn; give it more time with `for`");
+                    proof.notes.push(note);
                     break;
                 }
             }
+            next = next.max(Instant::now());
             if rest > 0 && (ends || over.comes_before(next).await) {
                 proof.notes.push(format!("it ended before {rest} of the nodes had their turn"));
                 break;
