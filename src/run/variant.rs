@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use workloads::{Adapter, PhaseReport, ServeError, Session, SpecError};
+use workloads::{Adapter, OneRequest, PhaseReport, ServeError, Session, SpecError};
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
 const QUIET: Duration = Duration::from_secs(1);
@@ -164,7 +164,10 @@ impl LiveVariant<'_> {
             run.experiment.complaint(&(within.to_owned() + &error.field), &error.message)
         };
         let adapter: Box<dyn Adapter> = match &run.experiment.spec.client {
-            Some(client) => Box::new(client.table(&load).map_err(|error| complaint("", error))?),
+            Some(client) => {
+                let table = client.table(&load).map_err(|error| complaint("", error))?;
+                Box::new(OneRequest::new(table))
+            }
             None => cluster.api.adapter(&load),
         };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)

@@ -1,11 +1,15 @@
-//! The interface to a system under test: makes requests from operations, and outcomes from answers.
+//! The interface to a system under test: carries operations out, and makes outcomes from answers.
 
 use crate::operation::Operation;
-use crate::outcome::Answer;
+use crate::outcome::{Answer, Happened};
+use crate::session::Target;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 /// The name of a command: a system that knows such names applies the same name once.
 #[derive(Debug, Clone)]
@@ -16,12 +20,39 @@ pub struct CommandName {
     pub sequence: u64,
 }
 
-/// Speaks the protocol of one system over HTTP, or over TCP as it is.
-///
-/// It decides nothing about outcomes: it says what an answer says, and
-/// [`ending`](crate::outcome::ending) says what follows.
+/// How clients reach one system; all clients of a session share it.
 pub trait Adapter: Send + Sync {
-    /// Whether it speaks HTTP. If not, the body of a request is all that is sent, and that of an answer all that comes
+    /// What speaks for one client.
+    fn speaker(&self) -> Box<dyn Speaker>;
+}
+
+/// What came of an operation, when its speaker is done with it.
+pub type Performed<'a> = Pin<Box<dyn Future<Output = Happened> + Send + 'a>>;
+
+/// Speaks to the nodes of a system for one client, one operation at a time.
+///
+/// It decides nothing about outcomes: it says what happened, and [`ending`](crate::outcome::ending) says what follows.
+pub trait Speaker: Send {
+    /// Carries an operation out at a node. `sent` becomes true before bytes may leave. The future may be dropped; then
+    /// [`disconnect`](Self::disconnect) comes before the next operation.
+    fn perform<'a>(
+        &'a mut self,
+        target: &'a Target,
+        operation: &'a Operation,
+        name: Option<&'a CommandName>,
+        sent: &'a mut bool,
+    ) -> Performed<'a>;
+
+    /// Gives up the connection, on which an old answer could still arrive.
+    fn disconnect(&mut self);
+
+    /// The last answer for people, if there was one: `answered PUT /kv/k1 with 404 "no such path"`.
+    fn last_answer(&self) -> Option<String>;
+}
+
+/// A protocol in which an operation is one request and its answer, over HTTP or over TCP as it is.
+pub trait Protocol: Send + Sync + fmt::Debug {
+    /// Whether it is HTTP. If not, the body of a request is all that is sent, and that of an answer all that comes
     /// back, in the protocol of Redis.
     fn speaks_http(&self) -> bool {
         true

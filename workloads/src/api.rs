@@ -1,7 +1,8 @@
 //! The interfaces that clients can speak, by name.
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Protocol};
 use crate::etcd::EtcdHttp;
+use crate::exchange::OneRequest;
 use crate::operation::Function;
 use crate::paxos::PaxosHttp;
 use crate::redis::RedisResp;
@@ -35,9 +36,18 @@ impl Api {
     /// What speaks it, for a load.
     pub fn adapter(self, load: &LoadSpec) -> Box<dyn Adapter> {
         match self {
-            Self::Kv => Box::new(PaxosHttp::new(load.workload, load.keys)),
-            Self::Etcd => Box::new(EtcdHttp::new(load.workload)),
-            Self::Redis => Box::new(RedisResp::new(load.workload)),
+            Self::Kv => Box::new(OneRequest::new(PaxosHttp::new(load.workload, load.keys))),
+            Self::Etcd => Box::new(OneRequest::new(EtcdHttp::new(load.workload))),
+            Self::Redis => Box::new(OneRequest::new(RedisResp::new(load.workload))),
+        }
+    }
+
+    /// Its requests and answers over HTTP; none if it is not HTTP.
+    pub(crate) fn http(self, load: &LoadSpec) -> Option<Box<dyn Protocol>> {
+        match self {
+            Self::Kv => Some(Box::new(PaxosHttp::new(load.workload, load.keys))),
+            Self::Etcd => Some(Box::new(EtcdHttp::new(load.workload))),
+            Self::Redis => None,
         }
     }
 

@@ -1,7 +1,6 @@
 //! A client: a logical process with at most one open operation.
 
-use crate::adapter::{Adapter, CommandName};
-use crate::connection::{Connection, NoAnswer};
+use crate::adapter::{Adapter, CommandName, Speaker};
 use crate::generator::Generator;
 use crate::operation::{Function, Operation};
 use crate::outcome::{Answer, Ending, Happened, ending};
@@ -9,12 +8,10 @@ use crate::progress::Progress;
 use crate::session::Target;
 use crate::spec::LoadSpec;
 use history::{Event, Kind, Outcome, Phase, Process, Recorder};
-use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +23,6 @@ const ERROR_PAUSE: Duration = Duration::from_millis(10);
 /// What all clients of a session share.
 pub(crate) struct Shared {
     pub(crate) targets: Vec<Target>,
-    /// The `host` header of each target.
-    pub(crate) hosts: Vec<HeaderValue>,
     pub(crate) clients: u32,
     pub(crate) keys: u32,
     pub(crate) timeout: Duration,
@@ -73,7 +68,7 @@ pub(crate) struct Client {
     process: u64,
     name: CommandName,
     target: usize,
-    connection: Option<Connection>,
+    speaker: Box<dyn Speaker>,
     /// The value last seen under each key, by the key's number.
     observed: HashMap<u32, Value>,
     /// The keys that it tried to write, by their numbers.
@@ -89,7 +84,7 @@ impl Client {
             process: u64::from(number),
             name: shared.command_name(number),
             target: number as usize % shared.members(),
-            connection: None,
+            speaker: shared.adapter.speaker(),
             observed: HashMap::new(),
             written: BTreeSet::new(),
             shared,
@@ -123,7 +118,7 @@ impl Client {
     pub(crate) fn turn_to(&mut self, target: usize) {
         if target != self.target {
             self.target = target;
-            self.connection = None;
+            self.speaker.disconnect();
         }
     }
 
@@ -170,7 +165,7 @@ impl Client {
     fn become_another(&mut self) {
         self.process += u64::from(self.shared.clients);
         self.name = self.shared.command_name(self.process);
-        self.connection = None;
+        self.speaker.disconnect();
     }
 
     /// Sends the command; with `retry` again and again, each time to the next replica, until one of them
@@ -189,46 +184,16 @@ impl Client {
                 Ok(Happened::Answered(Answer::NotApplied | Answer::Standby)) => *sent = maybe_applied,
                 Ok(_) | Err(_) => {}
             }
-            self.connection = None;
+            self.speaker.disconnect();
             self.target = (self.target + 1) % self.shared.targets.len();
             sleep(pause.min(ERROR_PAUSE)).await;
         }
     }
 
-    /// Sends the request once, on a new connection if there is none. `sent` becomes true before bytes may leave.
+    /// Asks the client's present replica once. `sent` becomes true before bytes may leave.
     async fn attempt(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
-        let shared = &*self.shared;
-        let before = *sent;
-        let mut request = shared.adapter.request(operation, Some(&self.name), &shared.hosts[self.target]);
-        loop {
-            let (mut connection, fresh) = match self.connection.take() {
-                Some(connection) => (connection, false),
-                None => {
-                    match Connection::open(shared.targets[self.target].address, shared.adapter.speaks_http())
-                        .await
-                    {
-                        Ok(connection) => (connection, true),
-                        Err(happened) => return happened,
-                    }
-                }
-            };
-            *sent = true;
-            match connection.exchange(request).await {
-                Ok((status, body)) => {
-                    self.connection = Some(connection);
-                    return Happened::Answered(shared.adapter.answer(operation, status, &body));
-                }
-                Err(NoAnswer::Broken(happened)) => return happened,
-                // The node closed the idle connection; nothing left, so this is no second attempt.
-                Err(NoAnswer::NotSent(returned)) => {
-                    *sent = before;
-                    if fresh {
-                        return Happened::NotSent;
-                    }
-                    request = *returned;
-                }
-            }
-        }
+        let target = &self.shared.targets[self.target];
+        self.speaker.perform(target, operation, Some(&self.name), sent).await
     }
 
     /// Remembers what the outcome says the key holds.
@@ -290,12 +255,6 @@ pub(crate) struct Probed {
     pub(crate) answer: Option<String>,
 }
 
-impl From<Happened> for Probed {
-    fn from(happened: Happened) -> Self {
-        Self { happened, answer: None }
-    }
-}
-
 /// One request outside of every history: waits for an answer at most `limit`.
 pub(crate) async fn probe(
     shared: &Shared,
@@ -304,40 +263,9 @@ pub(crate) async fn probe(
     name: &CommandName,
     limit: Duration,
 ) -> Probed {
-    let address: SocketAddr = shared.targets[target].address;
-    let exchange = async {
-        let mut connection = match Connection::open(address, shared.adapter.speaks_http()).await {
-            Ok(connection) => connection,
-            Err(happened) => return happened.into(),
-        };
-        let request = shared.adapter.request(operation, Some(name), &shared.hosts[target]);
-        let asked = if shared.adapter.speaks_http() {
-            format!("{} {}", request.method(), request.uri().path())
-        } else {
-            format!("a {}", operation.function)
-        };
-        match connection.exchange(request).await {
-            Ok((status, body)) => Probed {
-                happened: Happened::Answered(shared.adapter.answer(operation, status, &body)),
-                answer: Some(answer_in_words(&asked, shared.adapter.speaks_http().then_some(status), &body)),
-            },
-            Err(NoAnswer::Broken(happened)) => happened.into(),
-            Err(NoAnswer::NotSent(_)) => Happened::NotSent.into(),
-        }
-    };
-    timeout(limit, exchange).await.unwrap_or(Happened::Timeout.into())
-}
-
-/// An answer for people, cut where it is long.
-fn answer_in_words(asked: &str, status: Option<StatusCode>, body: &[u8]) -> String {
-    const SHOWN: usize = 120;
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    let mut shown: String =
-        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(SHOWN).collect();
-    if text.chars().count() > SHOWN {
-        shown.push('…');
-    }
-    let status = status.map_or_else(String::new, |status| format!("{} ", status.as_u16()));
-    format!("answered {asked} with {status}\"{shown}\"")
+    let mut speaker = shared.adapter.speaker();
+    let mut sent = false;
+    let asked = speaker.perform(&shared.targets[target], operation, Some(name), &mut sent);
+    let happened = timeout(limit, asked).await.unwrap_or(Happened::Timeout);
+    Probed { happened, answer: speaker.last_answer() }
 }

@@ -1,6 +1,6 @@
 //! The HTTP gateway of etcd: `/v3/kv/…`, keys and values in base64.
 
-use crate::adapter::{Adapter, CommandName};
+use crate::adapter::{CommandName, Protocol};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::paxos::{text, value};
@@ -54,7 +54,7 @@ fn compare_and_set(key: &str, argument: &Value) -> Value {
     })
 }
 
-impl Adapter for EtcdHttp {
+impl Protocol for EtcdHttp {
     fn request(
         &self,
         operation: &Operation,

@@ -1,6 +1,6 @@
 //! The HTTP interface of the bench's own replicated store.
 
-use crate::adapter::{Adapter, CommandName};
+use crate::adapter::{CommandName, Protocol};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::spec::{LoadSpec, Workload};
@@ -105,7 +105,7 @@ fn transaction_results(workload: Workload, steps: &Value, results: Option<&Value
     (steps.len() == results.len()).then(|| steps.iter().zip(results).map(seen).collect())?
 }
 
-impl Adapter for PaxosHttp {
+impl Protocol for PaxosHttp {
     fn request(
         &self,
         operation: &Operation,

@@ -1,6 +1,6 @@
 //! The protocol of Redis (RESP): commands as arrays of texts, and the meaning of its answers.
 
-use crate::adapter::{Adapter, CommandName};
+use crate::adapter::{CommandName, Protocol};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::paxos::{text, value};
@@ -97,7 +97,7 @@ pub(crate) fn is_whole(bytes: &[u8]) -> Result<bool, ()> {
     reply(bytes).map(|read| read.is_some())
 }
 
-impl Adapter for RedisResp {
+impl Protocol for RedisResp {
     fn speaks_http(&self) -> bool {
         false
     }

@@ -3,6 +3,7 @@
 use crate::adapter::Adapter;
 use crate::arrivals::{DueTimes, Pacer};
 use crate::client::{Client, Shared};
+use crate::exchange::OneRequest;
 use crate::generator::{Choices, Generator};
 use crate::paxos::PaxosHttp;
 use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, share};
@@ -11,7 +12,6 @@ use crate::seed;
 use crate::serving::{self, ServeError};
 use crate::spec::{LoadSpec, SpecError, Workload};
 use history::{Phase, Recorder};
-use hyper::header::HeaderValue;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -102,7 +102,7 @@ impl Session {
         targets: Vec<Target>,
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, SpecError> {
-        let adapter = Box::new(PaxosHttp::new(spec.workload, spec.keys));
+        let adapter = Box::new(OneRequest::new(PaxosHttp::new(spec.workload, spec.keys)));
         Self::with_adapter(spec, seed, targets, recorder, adapter)
     }
 
@@ -120,12 +120,7 @@ impl Session {
         assert!(targets.first().is_some_and(|first| !first.spare), "a load needs a replica to send to");
         assert!(targets.is_sorted_by_key(|target| target.spare), "spare targets stand last");
         let choices = Arc::new(Choices::new(&spec)?);
-        let host = |target: &Target| {
-            HeaderValue::try_from(target.address.to_string())
-                .expect("an address is made of letters that a header may have")
-        };
         let shared = Arc::new(Shared {
-            hosts: targets.iter().map(host).collect(),
             targets,
             clients: spec.clients,
             keys: spec.keys,

@@ -8,7 +8,7 @@ mod template;
 
 pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, When};
 
-use crate::adapter::{Adapter, CommandName};
+use crate::adapter::{CommandName, Protocol};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::paxos::value;
@@ -299,7 +299,7 @@ impl RequestTable {
     }
 }
 
-impl Adapter for RequestTable {
+impl Protocol for RequestTable {
     fn request(
         &self,
         operation: &Operation,

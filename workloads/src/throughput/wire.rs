@@ -1,6 +1,6 @@
 //! Requests as bytes, made before the load, and the parser that finds the end of an answer.
 
-use crate::adapter::Adapter;
+use crate::adapter::Protocol;
 use crate::api::Api;
 use crate::operation::{Function, Operation};
 use crate::redis;
@@ -30,9 +30,9 @@ impl Requests {
                 (Function::Read, Function::Write, json!(1))
             }
         };
-        let adapter = (api != Api::Redis).then(|| api.adapter(load));
+        let protocol = api.http(load);
         let bytes = |operation: &Operation| {
-            adapter.as_ref().map_or_else(|| resp(operation), |it| http(&**it, operation))
+            protocol.as_ref().map_or_else(|| resp(operation), |it| http(&**it, operation))
         };
         let all = |function: Function, argument: &Value| {
             let operation =
@@ -65,8 +65,8 @@ fn resp(operation: &Operation) -> Box<[u8]> {
     redis::command(&words).into()
 }
 
-fn http(adapter: &dyn Adapter, operation: &Operation) -> Box<[u8]> {
-    let request = adapter.request(operation, None, &HeaderValue::from_static("localhost"));
+fn http(protocol: &dyn Protocol, operation: &Operation) -> Box<[u8]> {
+    let request = protocol.request(operation, None, &HeaderValue::from_static("localhost"));
     let (head, body) = request.into_parts();
     let collected = std::pin::pin!(body.collect()).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Ok(body)) = collected else { unreachable!("a whole body is there at once") };

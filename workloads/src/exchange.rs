@@ -1,0 +1,146 @@
+//! Speaks a protocol in which an operation is one request and its answer.
+
+use crate::adapter::{Adapter, CommandName, Performed, Protocol, Speaker};
+use crate::connection::{Connection, NoAnswer};
+use crate::operation::Operation;
+use crate::outcome::Happened;
+use crate::session::Target;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Clients of a protocol in which an operation is one request and its answer.
+#[derive(Debug, Clone)]
+pub struct OneRequest(Arc<dyn Protocol>);
+
+impl OneRequest {
+    /// Of this protocol.
+    pub fn new(protocol: impl Protocol + 'static) -> Self {
+        Self(Arc::new(protocol))
+    }
+}
+
+impl Adapter for OneRequest {
+    fn speaker(&self) -> Box<dyn Speaker> {
+        Box::new(RequestSpeaker { protocol: Arc::clone(&self.0), connected: None, last: None })
+    }
+}
+
+/// A connection with the address that it leads to.
+#[derive(Debug)]
+struct Connected {
+    address: SocketAddr,
+    host: HeaderValue,
+    connection: Connection,
+}
+
+impl Connected {
+    async fn open(address: SocketAddr, speaks_http: bool) -> Result<Self, Happened> {
+        let connection = Connection::open(address, speaks_http).await?;
+        let host = HeaderValue::try_from(address.to_string())
+            .expect("an address is made of letters that a header may have");
+        Ok(Self { address, host, connection })
+    }
+}
+
+/// The last answer and what was asked.
+#[derive(Debug)]
+struct LastAnswer {
+    asked: String,
+    status: StatusCode,
+    body: Bytes,
+}
+
+/// Speaks for one client.
+#[derive(Debug)]
+struct RequestSpeaker {
+    protocol: Arc<dyn Protocol>,
+    connected: Option<Connected>,
+    last: Option<LastAnswer>,
+}
+
+impl RequestSpeaker {
+    /// Sends the request once, on a new connection if there is none.
+    async fn attempt(
+        &mut self,
+        target: &Target,
+        operation: &Operation,
+        name: Option<&CommandName>,
+        sent: &mut bool,
+    ) -> Happened {
+        let before = *sent;
+        loop {
+            let kept = self.connected.take().filter(|connected| connected.address == target.address);
+            let fresh = kept.is_none();
+            let mut connected = match kept {
+                Some(connected) => connected,
+                None => match Connected::open(target.address, self.protocol.speaks_http()).await {
+                    Ok(connected) => connected,
+                    Err(happened) => return happened,
+                },
+            };
+            let request = self.protocol.request(operation, name, &connected.host);
+            let asked = if self.protocol.speaks_http() {
+                format!("{} {}", request.method(), request.uri().path())
+            } else {
+                format!("a {}", operation.function)
+            };
+            *sent = true;
+            match connected.connection.exchange(request).await {
+                Ok((status, body)) => {
+                    self.connected = Some(connected);
+                    let answer = self.protocol.answer(operation, status, &body);
+                    self.last = Some(LastAnswer { asked, status, body });
+                    return Happened::Answered(answer);
+                }
+                Err(NoAnswer::Broken(happened)) => return happened,
+                // The node closed the idle connection; nothing left, so this is no second attempt.
+                Err(NoAnswer::NotSent(_)) => {
+                    *sent = before;
+                    if fresh {
+                        return Happened::NotSent;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Speaker for RequestSpeaker {
+    fn perform<'a>(
+        &'a mut self,
+        target: &'a Target,
+        operation: &'a Operation,
+        name: Option<&'a CommandName>,
+        sent: &'a mut bool,
+    ) -> Performed<'a> {
+        Box::pin(self.attempt(target, operation, name, sent))
+    }
+
+    fn disconnect(&mut self) {
+        self.connected = None;
+    }
+
+    fn last_answer(&self) -> Option<String> {
+        self.last.as_ref().map(|last| {
+            let status = self.protocol.speaks_http().then_some(last.status);
+            answer_in_words(&last.asked, status, &last.body)
+        })
+    }
+}
+
+/// An answer for people, cut where it is long.
+pub(crate) fn answer_in_words(asked: &str, status: Option<StatusCode>, body: &[u8]) -> String {
+    const SHOWN: usize = 120;
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let mut shown: String =
+        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(SHOWN).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    let status = status.map_or_else(String::new, |status| format!("{} ", status.as_u16()));
+    format!("answered {asked} with {status}\"{shown}\"")
+}
