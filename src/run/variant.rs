@@ -7,7 +7,6 @@ use super::watch::{Watch, Watching};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
-use crate::spec::sections::System;
 use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::samples::Sampler;
@@ -26,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use workloads::{Adapter, OneRequest, PhaseReport, ServeError, Session, SpecError};
+use workloads::{PaxosHttp, PhaseReport, Requesting, ServeError, Session, SpecError};
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
 const QUIET: Duration = Duration::from_secs(1);
@@ -163,12 +162,9 @@ impl LiveVariant<'_> {
         let complaint = |within: &str, error: SpecError| {
             run.experiment.complaint(&(within.to_owned() + &error.field), &error.message)
         };
-        let adapter: Box<dyn Adapter> = match &run.experiment.spec.client {
-            Some(client) => {
-                let table = client.table(&load).map_err(|error| complaint("", error))?;
-                Box::new(OneRequest::new(table))
-            }
-            None => cluster.api.adapter(&load),
+        let adapter = match &run.experiment.spec.client {
+            Some(client) => client.adapter(&load).map_err(|error| complaint("", error))?,
+            None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
             .map_err(|error| complaint("load.", error))?;
@@ -178,7 +174,11 @@ impl LiveVariant<'_> {
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = run.halt.cancelled() => return Ok(()),
-            served = session.wait_until_serving(run.experiment.spec.cluster.start_within()) => {
+            served = async {
+                cluster.set_up(run.experiment).await?;
+                Ok(session.wait_until_serving(run.experiment.spec.cluster.start_within()).await)
+            } => {
+                let served = served?;
                 if served.is_ok() {
                     log.served(begun.elapsed());
                 }
@@ -200,7 +200,7 @@ impl LiveVariant<'_> {
             outcome = self.phases(&mut session) => outcome,
         };
         let outcome = daemon.into_inner().map_or(outcome, Err);
-        if outcome.is_ok() && cluster.system == System::Paxos {
+        if outcome.is_ok() && cluster.system.is_own() {
             self.decisions(collection).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
@@ -233,7 +233,7 @@ impl LiveVariant<'_> {
                 Ok(None)
             }
             Err(error @ ServeError::NotServing { .. })
-                if self.run.experiment.spec.cluster.system == System::Paxos =>
+                if self.run.experiment.spec.cluster.system.is_own() =>
             {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
                 Ok(None)
@@ -244,8 +244,7 @@ impl LiveVariant<'_> {
                 let check = if spec.client.is_some() {
                     "check the requests and answers of [client]".to_owned()
                 } else {
-                    let api = spec.cluster.api().name();
-                    format!("check that its nodes speak the interface \"{api}\" (cluster.api)")
+                    "say what its nodes speak, in [client] or with cluster.api".to_owned()
                 };
                 Ok(Some(format!(
                     "{error}; {check} and let every client in, or give them more time with cluster.start-within"
