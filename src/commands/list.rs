@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use workloads::Workload;
 
 /// What every run is checked for, in the words of verdicts.
-const CHECKS: [(&str, &str); 10] = [
+const CHECKS: [(&str, &str); 11] = [
     (
         "linearizable",
         "every key's operations fit an order in which each takes effect at once ([check] linearizable)",
@@ -27,6 +27,7 @@ const CHECKS: [(&str, &str); 10] = [
     ),
     ("faults", "every planned fault has evidence that it took effect; else unknown"),
     ("processes", "no node ended unless the bench killed it"),
+    ("logs", "no line of the logs matches a pattern that the spec forbids"),
     ("liveness", "the system served again after everything was healed"),
     ("complete", "the run came to its end; else unknown"),
 ];

@@ -5,6 +5,7 @@ pub(crate) mod folder;
 pub(crate) mod interrupt;
 pub(crate) mod judge;
 pub(crate) mod lab;
+mod logs;
 pub(crate) mod machine;
 mod phases;
 mod plan;

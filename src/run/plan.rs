@@ -121,6 +121,8 @@ fn variant(
             timeout,
             agreement: own && spec.check.agreement,
             unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
+            never: spec.check.never.clone(),
+            sometimes: spec.check.sometimes.clone(),
         },
         faults: faults.iter().map(|planned| fault(planned, spec.load.rate)).collect(),
     })

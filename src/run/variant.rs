@@ -1,6 +1,7 @@
 //! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
 
 use super::OutputStyle;
+use super::logs::LogFollower;
 use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
 use super::watch::{Watch, Watching};
@@ -123,6 +124,7 @@ impl VariantRun<'_> {
     ) -> Result<(), Failure> {
         progress.variant(&format!("{}/{}", self.header.spec, self.header.variant));
         let _drawing = progress.draw(self.screen, recorder);
+        let logs = LogFollower::start(&self.experiment.spec, &self.folder, recorder, events)?;
         let begun = Instant::now();
         let cluster = Cluster::start(self.experiment, &self.folder, self.header.seed).await?;
         let last = LastSlots::default();
@@ -136,11 +138,15 @@ impl VariantRun<'_> {
         let path = self.folder.join("links.csv");
         let counted =
             links::write(&path, &cluster.testbed.links()).map_err(|error| Failure::io(&path, &error));
+        let followed = match logs {
+            Some(logs) => logs.stop().await,
+            None => Ok(()),
+        };
         let stopped = cluster.stop().await;
         events.send(RunEventKind::Over);
         // Printing panics only by a mistake of our own, which must not hide the outcome.
         let _ = printer.await;
-        outcome.and(counted).and(stopped)
+        outcome.and(counted).and(followed).and(stopped)
     }
 }
 

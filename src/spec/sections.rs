@@ -177,6 +177,11 @@ pub(crate) struct Cluster {
     /// With network = "lab": whether every frame is written to cluster.pcapng, for Wireshark.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
+    /// Log files of each node besides what it prints, for example "{data}/server.log": searched for the patterns of
+    /// `[check]`, and copied into the results. Words in braces are replaced for each node: {data} (its folder), {name},
+    /// {number} (from 1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
     /// Delay of every link between nodes while no fault acts on it.
     pub links: Links,
     /// System `paxos`: options of the protocol.
@@ -359,7 +364,7 @@ pub(crate) struct Variant {
 }
 
 /// `[check]`: what is checked beyond what always is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Check {
     /// Whether the history must be linearizable, and how long the search may take before the answer is unknown. Absent or
@@ -371,6 +376,14 @@ pub(crate) struct Check {
     pub stop_at_violation: bool,
     /// The share of the written keys that may stay unread after the last fault is healed.
     pub unobserved: Share,
+    /// Regular expressions that no line of a log may match, for example "panic": a line that does makes the run invalid.
+    /// The logs are what a node prints and the files of `cluster.logs`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<String>,
+    /// Regular expressions of which each must match a line of the logs, for example "elected leader": a run in which one
+    /// does not is unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sometimes: Vec<String>,
 }
 
 impl Default for Check {
@@ -380,6 +393,8 @@ impl Default for Check {
             agreement: true,
             stop_at_violation: true,
             unobserved: Share::default(),
+            never: Vec::new(),
+            sometimes: Vec::new(),
         }
     }
 }

@@ -5,8 +5,8 @@ use super::path::KeyPath;
 use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
-use crate::systems::foreign;
 use crate::systems::words::WORDS;
+use crate::systems::{foreign, logs};
 use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +55,7 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
     links(experiment, cluster, experiment.mode()?)?;
     disks(experiment, cluster)?;
     time_to_start(experiment, cluster)?;
+    searched_logs(experiment, cluster)?;
     if cluster.system.is_own() {
         paxos(experiment, cluster, foreign)?;
     } else {
@@ -142,6 +143,23 @@ fn time_to_start(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failu
     if cluster.start_within.is_some_and(|limit| limit.is_zero()) {
         return Err(experiment
             .complaint("cluster.start-within", "no node starts in no time; remove it, or give it some"));
+    }
+    Ok(())
+}
+
+/// The patterns of `[check]`, and the log files in which they are searched.
+fn searched_logs(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    let check = &experiment.spec.check;
+    for (key, patterns) in [("never", &check.never), ("sometimes", &check.sometimes)] {
+        for (number, pattern) in (1..).zip(patterns) {
+            let complain = |what: String| experiment.complaint(&format!("check.{key}.{number}"), &what);
+            logs::compile(pattern).map_err(complain)?;
+        }
+    }
+    for (number, file) in (1..).zip(&cluster.logs) {
+        if let Some(what) = logs::refusal(cluster, file) {
+            return Err(experiment.complaint(&format!("cluster.logs.{number}"), &what));
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ pub(crate) mod foreign;
 pub(crate) mod http;
 pub(crate) mod last_slots;
 pub(crate) mod links;
+pub(crate) mod logs;
 mod members;
 pub(crate) mod observe;
 pub(crate) mod output;

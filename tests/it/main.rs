@@ -15,6 +15,8 @@ mod full;
 mod house;
 #[cfg(target_os = "linux")]
 mod lab;
+#[cfg(target_os = "linux")]
+mod logs;
 mod members;
 #[cfg(target_os = "linux")]
 mod newcomer;

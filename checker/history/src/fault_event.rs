@@ -1,4 +1,5 @@
-//! What the nemesis writes into a history: starts and ends of faults, and nodes that ended by themselves.
+//! What the bench writes into a history besides operations: starts and ends of faults, nodes that ended by themselves,
+//! and lines of logs.
 //!
 //! Each is the `value` of one [`Event`] of [`Process::Nemesis`].
 
@@ -17,6 +18,10 @@ pub enum FaultEvent {
     Exit(NodeExit),
     /// A node stays down after everything was healed.
     Gone(NodeExit),
+    /// A line of a log matched a pattern of `[check]`.
+    Log(LogLine),
+    /// The logs were searched to their end.
+    Logs(LogCounts),
 }
 
 /// The start or the end of a fault. Times are nanoseconds since the run's start.
@@ -73,6 +78,65 @@ pub struct NodeExit {
     pub excuse: Option<String>,
 }
 
+/// What a pattern of `[check]` says about the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogRule {
+    /// A line that matches is a violation.
+    Never,
+    /// Without a line that matches, the run proves too little.
+    Sometimes,
+}
+
+impl LogRule {
+    /// The key of the spec.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Sometimes => "sometimes",
+        }
+    }
+}
+
+/// A line of a log that matched a pattern. Only the first lines of each pattern are recorded; [`LogCounts`] counts all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The node that wrote it.
+    pub targets: Vec<String>,
+    /// What the pattern says.
+    pub rule: LogRule,
+    /// The regular expression.
+    pub pattern: String,
+    /// The log file, from the node's folder of the results where it is in there.
+    pub file: String,
+    /// The line, or the part of it with the match where it is long.
+    pub line: String,
+    /// When it was read, in nanoseconds since the run's start; it was written at most a moment before.
+    pub at: u64,
+}
+
+/// What the search of the logs found, from the start of the nodes until just before the bench stopped them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCounts {
+    /// How many lines matched each pattern.
+    #[serde(default)]
+    pub patterns: Vec<LogCount>,
+    /// The log files of the spec that no node had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
+}
+
+/// How many lines of all logs matched a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCount {
+    /// What the pattern says.
+    pub rule: LogRule,
+    /// The regular expression.
+    pub pattern: String,
+    /// The number of lines.
+    pub count: u64,
+}
+
 impl NodeExit {
     /// Whether the program returned as if all were well and left behind the process that does the work.
     pub fn left_a_daemon(&self) -> bool {
@@ -101,6 +165,8 @@ impl From<FaultEvent> for Event {
             FaultEvent::Start(change) | FaultEvent::End(change) => change.kind.clone(),
             FaultEvent::Exit(_) => "exit".to_owned(),
             FaultEvent::Gone(_) => "gone".to_owned(),
+            FaultEvent::Log(_) => "log".to_owned(),
+            FaultEvent::Logs(_) => "logs".to_owned(),
         };
         let mut event = Self::new(Process::Nemesis, Kind::Info, f);
         event.value =
@@ -151,6 +217,30 @@ mod tests {
         let expected = json!({"event": "exit", "targets": ["n1"], "evidence": ["signal 11"], "pid": 7,
             "incarnation": 1});
         assert_eq!((event.f.as_str(), event.value), ("exit", expected));
+    }
+
+    #[test]
+    fn lines_of_logs_are_read_as_written() {
+        let line = LogLine {
+            targets: vec!["n1".to_owned()],
+            rule: LogRule::Never,
+            pattern: "panic".to_owned(),
+            file: "output.log".to_owned(),
+            line: "panic: x".to_owned(),
+            at: 7,
+        };
+        let event = Event::from(FaultEvent::Log(line.clone()));
+        let expected = json!({"event": "log", "targets": ["n1"], "rule": "never", "pattern": "panic",
+            "file": "output.log", "line": "panic: x", "at": 7});
+        assert_eq!((event.f.as_str(), &event.value), ("log", &expected));
+        assert_eq!(FaultEvent::read(&event), Some(FaultEvent::Log(line)));
+        let count = LogCount { rule: LogRule::Sometimes, pattern: "leader".to_owned(), count: 3 };
+        let counts = FaultEvent::Logs(LogCounts { patterns: vec![count], absent: Vec::new() });
+        let event = Event::from(counts.clone());
+        let expected =
+            json!({"event": "logs", "patterns": [{"rule": "sometimes", "pattern": "leader", "count": 3}]});
+        assert_eq!((event.f.as_str(), &event.value), ("logs", &expected));
+        assert_eq!(FaultEvent::read(&event), Some(counts));
     }
 
     #[test]

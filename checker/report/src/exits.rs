@@ -6,6 +6,7 @@
 
 use super::faults::{FaultRecord, fault_events};
 use super::observed::Observed;
+use super::sentences::when;
 use super::verdict::{Answer, Check};
 use history::{Event, FaultEvent, NodeExit, Phase};
 
@@ -41,7 +42,12 @@ pub(crate) struct NodeEnd {
 pub(crate) fn ends(events: &[Event]) -> Vec<NodeEnd> {
     let end = |(event, fault_event): (&Event, FaultEvent)| match fault_event {
         FaultEvent::Exit(exit) if exit.excuse.is_none() => Some(NodeEnd::new(event.time, exit)),
-        FaultEvent::Exit(_) | FaultEvent::Gone(_) | FaultEvent::Start(_) | FaultEvent::End(_) => None,
+        FaultEvent::Exit(_)
+        | FaultEvent::Gone(_)
+        | FaultEvent::Start(_)
+        | FaultEvent::End(_)
+        | FaultEvent::Log(_)
+        | FaultEvent::Logs(_) => None,
     };
     fault_events(events).filter_map(end).collect()
 }
@@ -68,12 +74,7 @@ impl NodeEnd {
 
     /// In a sentence, with the time as people count it.
     fn sentence(&self, load_start: Option<u64>) -> String {
-        let seconds = (self.time_ns as f64 - load_start.unwrap_or(0) as f64) / 1e9;
-        let when = match load_start {
-            Some(_) if seconds < 0.0 => format!("{:.3} s before the load began", -seconds),
-            Some(_) => format!("{seconds:.3} s after the load began"),
-            None => format!("{seconds:.3} s after the run's start"),
-        };
+        let when = when(self.time_ns, load_start);
         let how = self.how.join("; ");
         let how = if how.is_empty() { how } else { format!(": {how}") };
         format!("{} ended by itself {when}{how}", self.node)

@@ -17,6 +17,7 @@ mod html;
 mod lanes;
 mod linearizable;
 mod liveness;
+mod logs;
 mod obligations;
 mod observed;
 mod outages;
@@ -42,6 +43,7 @@ pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
 pub use lanes::lanes;
+pub use logs::{LogPattern, SeenLine};
 pub use obligations::Obligation;
 
 pub use outages::Outage;
@@ -136,6 +138,7 @@ fn judge_variant(
         checks.push(excused(agreement::check(folder, observed)?, observed));
     }
     checks.push(gone::excuse(exits::processes(observed), observed));
+    checks.extend(logs::check(observed));
     checks.extend(liveness::check(observed));
     checks.push(checks::faults(observed));
     checks.push(checks::load(observed, &summary));
@@ -151,6 +154,7 @@ fn judge_variant(
         checks,
         obligations,
         warnings: warnings::of(observed),
+        logs: observed.logs.patterns.clone(),
         summary,
         faults: observed.faults.clone(),
         outages,

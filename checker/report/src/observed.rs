@@ -1,6 +1,7 @@
 //! Everything one variant left behind, read from its folder and put in order.
 
 use super::exits::{self, NodeEnd};
+use super::logs::Logs;
 use super::plan::{Load, PhaseSpan, VariantPlan};
 use super::samples::{Protocol, Sample, read_samples};
 use super::{FaultRecord, ResultsError, faults};
@@ -55,6 +56,8 @@ pub(crate) struct Observed {
     pub excused: Vec<String>,
     /// Nodes that stay down after everything was healed, for example because their data were damaged.
     pub gone: Vec<String>,
+    /// What the search of the logs found.
+    pub logs: Logs,
     /// When each phase was, from `load.json` or, without it, from the operations.
     pub phases: Vec<PhaseSpan>,
     /// `load.json`, if the variant came to its end.
@@ -131,6 +134,7 @@ impl Observed {
         let faults = faults::records(&plan.faults, &nemesis, load_start);
         let (exits, excused) = (exits::ends(&nemesis), faults::excused(&nemesis));
         let gone = faults::gone(&nemesis);
+        let logs = Logs::read(&plan.check, &nemesis);
         let protocol = Protocol::from_samples(&samples);
         Self {
             plan,
@@ -139,6 +143,7 @@ impl Observed {
             exits,
             excused,
             gone,
+            logs,
             phases,
             load,
             samples,

@@ -109,6 +109,12 @@ pub struct CheckPlan {
     /// The share of the written keys that may stay unread after the last heal, from 0 to 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unobserved: f64,
+    /// Regular expressions that no line of a log may match.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<String>,
+    /// Regular expressions of which each must match a line of a log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sometimes: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

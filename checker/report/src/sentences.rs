@@ -157,6 +157,16 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     shown.map_or_else(|| "almost 100 %".to_owned(), |text| format!("{text} %"))
 }
 
+/// A time of the run in words, counted from the start of the load where there was one.
+pub(crate) fn when(time_ns: u64, load_start: Option<u64>) -> String {
+    let seconds = (time_ns as f64 - load_start.unwrap_or(0) as f64) / 1e9;
+    match load_start {
+        Some(_) if seconds < 0.0 => format!("{:.3} s before the load began", -seconds),
+        Some(_) => format!("{seconds:.3} s after the load began"),
+        None => format!("{seconds:.3} s after the run's start"),
+    }
+}
+
 /// A time as people read it: `850 µs`, `4.2 ms`, `1.35 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     let digits = |value: f64| usize::from(value < 9.95);

@@ -1,6 +1,7 @@
 //! The answer of a run: per check, per variant, and combined.
 
 use super::faults::FaultRecord;
+use super::logs::LogPattern;
 use super::obligations::{self, Obligation};
 use super::outages::Outage;
 use super::plan::Plan;
@@ -55,7 +56,7 @@ impl From<checker::Answer> for Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Its name: `linearizable`, `agreement`, `load`, `faults`, `processes`, `liveness`,
-    /// `obligations` or `complete`.
+    /// `logs`, `obligations` or `complete`.
     pub name: &'static str,
     /// What it says.
     pub answer: Answer,
@@ -99,6 +100,9 @@ pub struct VariantVerdict {
     /// What makes the answer weaker than it looks; in the file they stand together at its top.
     #[serde(skip)]
     pub warnings: Vec<Warning>,
+    /// Each pattern that was looked for in the logs, with the lines that matched it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogPattern>,
     /// The figures of `summary.csv`.
     pub summary: Summary,
     /// Each fault with its course.

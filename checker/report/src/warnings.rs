@@ -44,6 +44,7 @@ pub(crate) fn of(observed: &Observed) -> Vec<Warning> {
     texts.extend(nothing_follows(observed));
     texts.extend(excused(observed));
     texts.extend(unobserved(observed));
+    texts.extend(absent_logs(observed));
     let variant = &observed.plan.name;
     texts.into_iter().map(|(name, text)| Warning { variant: variant.clone(), name, text }).collect()
 }
@@ -228,4 +229,11 @@ fn unobserved(observed: &Observed) -> Option<(&'static str, String)> {
         )
     };
     (unread > 0).then(|| ("unobserved-keys", text()))
+}
+
+fn absent_logs(observed: &Observed) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    observed.logs.absent.iter().map(|file| {
+        let text = format!("no node had the log file {file} of cluster.logs, so nothing was searched there");
+        ("absent-log", text)
+    })
 }

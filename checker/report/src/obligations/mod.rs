@@ -26,7 +26,7 @@ const NAMED: usize = 8;
 /// Something that must have been seen before the answer of a check counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Obligation {
-    /// The check that needs it: `load`, `linearizable`, `liveness`, `faults` or `check`.
+    /// The check that needs it: `load`, `linearizable`, `liveness`, `faults`, `logs` or `check`.
     pub check: &'static str,
     /// Its name, for example `keys-read-again`.
     pub name: &'static str,
@@ -111,6 +111,10 @@ pub(crate) fn of(observed: &Observed) -> Vec<Obligation> {
     all.extend(nodes::in_the_end(observed));
     all.extend(nodes::restarted(observed));
     all.extend(faults(observed));
+    all.extend(observed.logs.sometimes().map(|pattern| {
+        let what = format!("a line of the logs matches \"{}\"", pattern.pattern);
+        Obligation::new("logs", "sometimes", what).count(pattern.count, 1)
+    }));
     all
 }
 
@@ -150,7 +154,8 @@ fn in_a_sentence(unmet: &Obligation) -> String {
 
 fn something_judged(observed: &Observed) -> Obligation {
     let check = &observed.plan.check;
-    let judged = u64::from(check.linearizable) + u64::from(check.agreement);
+    let judged =
+        u64::from(check.linearizable) + u64::from(check.agreement) + u64::from(!check.never.is_empty());
     Obligation::new("check", "something-judged", "a check of what the system promises is switched on")
         .count(judged, 1)
         .missing(["[check] linearizable".to_owned()])

@@ -3,7 +3,7 @@
 use super::fixture::{MS, Made, SECOND, plan};
 use crate::Check;
 use crate::observed::{Observed, ReadHistory};
-use crate::{Load, Obligation, PhaseSpan, VariantPlan, Warning, liveness, obligations, warnings};
+use crate::{Load, Obligation, PhaseSpan, VariantPlan, Warning, liveness, logs, obligations, warnings};
 use history::{Event, Kind, Phase, Process, pair};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -52,6 +52,30 @@ impl Built {
         note.time = time * MS;
         note.value = json!({"fault": 1, "event": event, "targets": nodes, "evidence": ["pid 7 ended"]});
         self.events.push(note);
+    }
+
+    /// A line of the log of n1 that matched a pattern.
+    pub(super) fn log(&mut self, at: u64, rule: &str, pattern: &str, line: &str) {
+        let mut note = Event::new(Process::Nemesis, Kind::Info, "log");
+        note.time = (at + 90) * MS;
+        note.value = json!({"event": "log", "targets": ["n1"], "rule": rule, "pattern": pattern,
+            "file": "output.log", "line": line, "at": at * MS});
+        self.events.push(note);
+    }
+
+    /// The counts at the end of the search of the logs.
+    pub(super) fn logs(&mut self, counts: &[(&str, &str, u64)]) {
+        let mut note = Event::new(Process::Nemesis, Kind::Info, "logs");
+        note.time = 12_000 * MS;
+        let counts = counts
+            .iter()
+            .map(|(rule, pattern, count)| json!({"rule": rule, "pattern": pattern, "count": count}));
+        note.value = json!({"event": "logs", "patterns": counts.collect::<Vec<_>>()});
+        self.events.push(note);
+    }
+
+    pub(super) fn log_check(&self) -> Option<Check> {
+        logs::check(&self.observed())
     }
 
     /// The kind of the fault instead of a kill, and when it ends.

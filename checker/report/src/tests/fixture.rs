@@ -98,6 +98,8 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
             timeout: Duration::from_secs(60),
             agreement: true,
             unobserved: 0.0,
+            never: Vec::new(),
+            sometimes: Vec::new(),
         },
         faults: faults(made),
     };

@@ -338,3 +338,35 @@ fn weak_runs_are_warned_of() {
     weak.plan.faults[0].remark = Some("it slows nothing".to_owned());
     assert_eq!(weak.warned(), ["weak-fault"]);
 }
+
+#[test]
+fn pattern_that_no_log_matched_is_unmet() {
+    let mut built = Built::sound();
+    built.plan.check.sometimes = ["elected leader", "snapshot sent"].map(String::from).to_vec();
+    built.log(2500, "sometimes", "elected leader", "n2 is elected leader");
+    assert_eq!(built.names(), ["sometimes"]);
+    built.logs(&[("sometimes", "elected leader", 1), ("sometimes", "snapshot sent", 4)]);
+    assert_eq!(built.names(), [""; 0]);
+}
+
+#[test]
+fn forbidden_line_of_a_log_is_invalid() {
+    let mut built = Built::sound();
+    assert_eq!(built.log_check(), None);
+    built.plan.check.never = ["panic", "data race"].map(String::from).to_vec();
+    assert_eq!(built.log_check().unwrap().answer, Unknown, "the search has no end");
+    built.logs(&[("never", "panic", 0), ("never", "data race", 0)]);
+    assert_eq!(built.log_check().unwrap().answer, Valid);
+    built.log(2500, "never", "panic", "panic: x");
+    built.log(500, "never", "panic", "panic: early");
+    built.log(2600, "never", "not in the plan", "something");
+    built.logs(&[("never", "panic", 30)]);
+    let check = built.log_check().unwrap();
+    assert_eq!(check.answer, Invalid);
+    let reason = "n1 wrote \"panic: early\" into output.log 0.500 s before the load began, which never = \"panic\" \
+                  forbids; 30 such lines in all";
+    assert_eq!(check.reason, reason);
+    assert_eq!(check.evidence.len(), 3, "{:?}", check.evidence);
+    built.plan.check.linearizable = false;
+    assert_eq!(built.names(), [""; 0], "a search of the logs is a check");
+}

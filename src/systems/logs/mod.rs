@@ -1,0 +1,114 @@
+//! The logs of the nodes: which files they are, and what is searched in them.
+//!
+//! A log is read while it grows, in chunks, so that neither its size nor the length of a line costs memory. A file that
+//! became shorter or was replaced is read again from its beginning.
+
+mod file;
+mod lines;
+mod search;
+
+pub(crate) use file::{Change, LogFile, copy_tail};
+pub(crate) use lines::{Lines, Piece};
+pub(crate) use search::{Match, Search, compile};
+
+use crate::spec::sections::Cluster;
+use std::path::{Path, PathBuf};
+
+/// The words in braces that a log file may have.
+const WORDS: [&str; 3] = ["{data}", "{name}", "{number}"];
+
+/// One log of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// The node.
+    pub(crate) node: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Its name for people: from the node's folder of the results where it is in there.
+    pub(crate) shown: String,
+    /// Which entry of `cluster.logs` it is, and where its copy goes; none for what the node prints.
+    pub(crate) extra: Option<(usize, PathBuf)>,
+}
+
+/// Every log of every node of a cluster that has its folder here.
+pub(crate) fn of(cluster: &Cluster, folder: &Path) -> Vec<Log> {
+    let mut logs = Vec::new();
+    for (number, node) in (1..).zip(cluster.planned_nodes()) {
+        let own = folder.join("nodes").join(&node.name);
+        let log = |path: PathBuf, extra| {
+            let shown = path.strip_prefix(&own).unwrap_or(&path).display().to_string();
+            Log { node: node.name.clone(), path, shown, extra }
+        };
+        logs.push(log(own.join("output.log"), None));
+        for (index, template) in cluster.logs.iter().enumerate() {
+            let path = fill(template, &node.name, number, &own.join("data"));
+            // A relative path is one from where the bench was started, as that of the program is.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let is_first = !cluster.logs[..index].iter().any(|other| file_name(other) == file_name(template));
+            let copy = if is_first { name } else { format!("{}-{name}", index + 1) };
+            logs.push(log(path, Some((index, own.join("logs").join(copy)))));
+        }
+    }
+    logs
+}
+
+/// Why an entry of `cluster.logs` is refused, with what to do about it.
+pub(crate) fn refusal(cluster: &Cluster, template: &str) -> Option<String> {
+    if template.is_empty() {
+        return Some("the path is empty; name a file, for example \"{data}/server.log\"".to_owned());
+    }
+    let mut words = template.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(word, _)| word));
+    if let Some(word) = words.find(|word| !WORDS.contains(&format!("{{{word}}}").as_str())) {
+        return Some(format!("there is no {{{word}}}; it could be {}", WORDS.join(", ")));
+    }
+    let shared = !WORDS.iter().any(|word| template.contains(word)) && cluster.planned_nodes().len() > 1;
+    shared.then(|| {
+        let words = WORDS.join(", ");
+        format!("all nodes would have the same file; name one for each, with {words}")
+    })
+}
+
+fn file_name(template: &str) -> &str {
+    template.rsplit('/').next().unwrap_or(template)
+}
+
+fn fill(template: &str, name: &str, number: u32, data: &Path) -> PathBuf {
+    let filled = template.replace("{name}", name).replace("{number}", &number.to_string());
+    filled.replace("{data}", &data.display().to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(toml: &str) -> Cluster {
+        toml::from_str(toml).unwrap()
+    }
+
+    #[test]
+    fn each_node_has_output_and_files_of_its_own() {
+        let cluster = cluster("nodes = 2\nlogs = [\"{data}/a.log\", \"/var/{name}-{number}/a.log\"]");
+        let logs = of(&cluster, Path::new("/run"));
+        let paths: Vec<_> = logs.iter().map(|log| log.path.to_str().unwrap()).collect();
+        assert_eq!(paths[..3], ["/run/nodes/n1/output.log", "/run/nodes/n1/data/a.log", "/var/n1-1/a.log"]);
+        assert_eq!(paths[3..], ["/run/nodes/n2/output.log", "/run/nodes/n2/data/a.log", "/var/n2-2/a.log"]);
+        let shown: Vec<_> = logs[..3].iter().map(|log| log.shown.as_str()).collect();
+        assert_eq!(shown, ["output.log", "data/a.log", "/var/n1-1/a.log"]);
+        let copies: Vec<_> = logs.iter().filter_map(|log| log.extra.clone()).map(|(_, copy)| copy).collect();
+        assert_eq!(
+            copies[..2],
+            ["/run/nodes/n1/logs/a.log", "/run/nodes/n1/logs/2-a.log"].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn shared_file_and_unknown_word_are_refused() {
+        let three = cluster("nodes = 3");
+        assert!(refusal(&three, "/var/log/x.log").unwrap().contains("the same file"));
+        assert!(refusal(&three, "{dat}/x.log").unwrap().contains("there is no {dat}"));
+        assert!(refusal(&three, "").unwrap().contains("empty"));
+        assert_eq!(refusal(&three, "{data}/x.log"), None);
+        assert_eq!(refusal(&cluster("nodes = 1"), "/var/log/x.log"), None);
+    }
+}
