@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Report(Report),
     /// List the specs, workloads, faults, flaws and checks there are, or the keys of a spec
     List(List),
+    /// Run the experiments on other systems whose outcome is known, and compare
+    Known(Known),
     /// Say which faults this machine can inject, and what the others need
     Doctor,
     /// Print completions for a shell
@@ -100,6 +102,20 @@ impl RunOptions {
     pub(crate) fn wishes(&self) -> Wishes<'_> {
         Wishes { sets: &self.sets, only: &self.only, point: None }
     }
+}
+
+/// `bench known`.
+#[derive(Debug, Args)]
+pub(crate) struct Known {
+    /// Specs with a section [known]; all of `bench list` that have one if none is given
+    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
+    pub specs: Vec<PathBuf>,
+    /// Seed of all random choices of each run; that of its spec if not given
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Write the table to this file too, as Markdown
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub table: Option<PathBuf>,
 }
 
 /// `bench sweep`.

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Known(arguments) => commands::known::run(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -63,7 +63,7 @@ fn systems() -> impl Iterator<Item = (&'static str, String)> {
 }
 
 /// The built-in specs, and those in the folder `workloads` here; a file comes before the built-in one.
-fn specs() -> BTreeMap<String, String> {
+pub(super) fn specs() -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> =
         BUILT_IN.iter().filter_map(|spec| Some((spec.path.to_owned(), about(spec.text)?))).collect();
     let mut folders = vec![PathBuf::from("workloads")];

@@ -4,7 +4,6 @@ use crate::spec::{Experiment, Loaded};
 use crate::systems::foreign;
 use crate::terminal::human;
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
 use workloads::Workload;
 
 /// A condition of one experiment; none where it says nothing.
@@ -47,14 +46,8 @@ pub(super) fn of(points: &[Loaded]) -> Vec<String> {
     conditions
 }
 
-/// What a foreign system says of its version.
+/// A foreign system with its version.
 fn version(experiment: &Experiment) -> Option<String> {
     let cluster = &experiment.spec.cluster;
-    if *cluster.system.name() != *"etcd" {
-        return None;
-    }
-    let program = foreign::program(cluster).ok()?;
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    text.lines().next()?.split(": ").nth(1).map(|version| format!("etcd {version}"))
+    foreign::version(cluster).map(|version| format!("{} {version}", cluster.system.name()))
 }

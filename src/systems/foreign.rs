@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The variables of the caller that the program of a node gets.
 pub(crate) const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
@@ -45,6 +46,25 @@ pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
             named.display()
         )
     })
+}
+
+/// The version that a system says it has: the first number with a point in it that its command prints.
+pub(crate) fn version(cluster: &Cluster) -> Option<String> {
+    let (program, args) = cluster.version.split_first()?;
+    let program = match &cluster.program {
+        // The program may stand elsewhere than in PATH.
+        Some(own) if own.ends_with(program) => own.clone(),
+        Some(_) | None => PathBuf::from(program),
+    };
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let is_version = |word: &&str| {
+        let mut parts = word.split('.');
+        let number = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+        parts.next().is_some_and(number) && parts.next().is_some_and(number)
+    };
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
+    words.map(|word| word.trim_start_matches('v')).find(is_version).map(str::to_owned)
 }
 
 /// A word in braces that cannot be filled, with the key of `[cluster]` that has it.

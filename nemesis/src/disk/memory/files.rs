@@ -1,6 +1,6 @@
 //! What the kernel asks of a mounted disk, answered from its store.
 
-use super::super::store::{About, CAPACITY, Ino, New, ROOT, Refusal, What};
+use super::super::store::{About, CAPACITY, Ino, New, Owner, ROOT, Refusal, What};
 use super::disk::{Disk, State};
 use fuser::{
     Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenFlags,
@@ -45,6 +45,19 @@ fn errno(refusal: Refusal) -> Errno {
     }
 }
 
+/// How an entry is made, and by whom.
+#[derive(Debug, Clone, Copy)]
+struct Creation {
+    mode: u32,
+    owner: Owner,
+}
+
+impl Creation {
+    fn by(request: &Request, mode: u32) -> Self {
+        Self { mode, owner: Owner { user: request.uid(), group: request.gid() } }
+    }
+}
+
 fn kind(what: What) -> FileType {
     match what {
         What::File => FileType::RegularFile,
@@ -83,8 +96,8 @@ impl Files {
             kind: kind(about.what),
             perm: u16::try_from(about.mode & 0o7777).unwrap_or(0o644),
             nlink: if about.what == What::Folder { 2 } else { 1 },
-            uid: self.owner.0,
-            gid: self.owner.1,
+            uid: about.owner.map_or(self.owner.0, |owner| owner.user),
+            gid: about.owner.map_or(self.owner.1, |owner| owner.group),
             rdev: 0,
             blksize: BLOCK,
             flags: 0,
@@ -98,9 +111,10 @@ impl Files {
         Ok(self.attr(ino, about))
     }
 
-    fn make(&self, parent: INodeNo, name: &OsStr, new: New, mode: u32) -> Result<FileAttr, Errno> {
+    fn make(&self, parent: INodeNo, name: &OsStr, new: New, by: Creation) -> Result<FileAttr, Errno> {
         let mut state = self.writable()?;
-        let ino = state.store.make(parent.0, name, new, mode, SystemTime::now()).map_err(errno)?;
+        let ino = state.store.make(parent.0, name, new, by.mode, SystemTime::now()).map_err(errno)?;
+        state.store.set_owner(ino, by.owner).map_err(errno)?;
         self.tell(&mut state, ino)
     }
 
@@ -109,6 +123,18 @@ impl Files {
         let ino = state.store.remove(parent.0, name, folder).map_err(errno)?;
         forget_unknown(&mut state, ino);
         Ok(())
+    }
+
+    /// Changes who owns an entry, where a user or a group is given.
+    fn own(&self, ino: Ino, user: Option<u32>, group: Option<u32>) -> Result<(), Errno> {
+        if user.is_none() && group.is_none() {
+            return Ok(());
+        }
+        let mut state = self.disk()?;
+        let before = state.store.about(ino).map_err(errno)?.owner;
+        let before = before.unwrap_or(Owner { user: self.owner.0, group: self.owner.1 });
+        let owner = Owner { user: user.unwrap_or(before.user), group: group.unwrap_or(before.group) };
+        state.store.set_owner(ino, owner).map_err(errno)
     }
 
     fn set(&self, ino: Ino, mode: Option<u32>, size: Option<u64>) -> Result<FileAttr, Errno> {
@@ -195,8 +221,8 @@ impl Filesystem for Files {
         _: &Request,
         ino: INodeNo,
         mode: Option<u32>,
-        _: Option<u32>,
-        _: Option<u32>,
+        user: Option<u32>,
+        group: Option<u32>,
         size: Option<u64>,
         _: Option<TimeOrNow>,
         _: Option<TimeOrNow>,
@@ -208,7 +234,7 @@ impl Filesystem for Files {
         _: Option<fuser::BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        answer_attr(self.set(ino.0, mode, size), reply);
+        answer_attr(self.own(ino.0, user, group).and_then(|()| self.set(ino.0, mode, size)), reply);
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
@@ -223,7 +249,7 @@ impl Filesystem for Files {
 
     fn mknod(
         &self,
-        _: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
@@ -234,11 +260,19 @@ impl Filesystem for Files {
         if mode & libc::S_IFMT != libc::S_IFREG {
             return reply.error(Errno::EPERM);
         }
-        answer_entry(self.make(parent, name, New::File, mode & !umask), reply);
+        answer_entry(self.make(parent, name, New::File, Creation::by(request, mode & !umask)), reply);
     }
 
-    fn mkdir(&self, _: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, reply: ReplyEntry) {
-        answer_entry(self.make(parent, name, New::Folder, mode & !umask), reply);
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        umask: u32,
+        reply: ReplyEntry,
+    ) {
+        answer_entry(self.make(parent, name, New::Folder, Creation::by(request, mode & !umask)), reply);
     }
 
     fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -249,8 +283,8 @@ impl Filesystem for Files {
         answer(self.remove(parent, name, true), reply);
     }
 
-    fn symlink(&self, _: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
-        answer_entry(self.make(parent, name, New::Link(target.into()), 0o777), reply);
+    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        answer_entry(self.make(parent, name, New::Link(target.into()), Creation::by(request, 0o777)), reply);
     }
 
     fn rename(
@@ -378,7 +412,7 @@ impl Filesystem for Files {
 
     fn create(
         &self,
-        _: &Request,
+        request: &Request,
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
@@ -386,7 +420,7 @@ impl Filesystem for Files {
         _: i32,
         reply: ReplyCreate,
     ) {
-        match self.make(parent, name, New::File, mode & !umask) {
+        match self.make(parent, name, New::File, Creation::by(request, mode & !umask)) {
             Ok(attr) => reply.created(&REMEMBER, &attr, Generation(0), FileHandle(0), FopenFlags::empty()),
             Err(error) => reply.error(error),
         }

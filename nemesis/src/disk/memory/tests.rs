@@ -8,7 +8,7 @@ use crate::delay::Delay;
 use crate::network::{disk_possible, inside_a_lab_of_its_own};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -162,6 +162,26 @@ fn files_are_what_files_are_elsewhere() {
     place.disk.save().unwrap();
     assert!(place.read("big") == big, "what was in memory is in the folder under it");
     place.disk.mount(place.folder.path()).unwrap();
+}
+
+#[test]
+fn owners_of_files_can_be_changed() {
+    if !inside("owners_of_files_can_be_changed") {
+        return;
+    }
+    let place = Place::new();
+    fs::write(place.path("own"), b"x").unwrap();
+    let owner = |name: &str| fs::metadata(place.path(name)).map(|about| (about.uid(), about.gid())).unwrap();
+    let own = owner("own");
+    assert_eq!(own, (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
+    chown(place.path("own"), Some(own.0), Some(own.1)).unwrap();
+    assert_eq!(owner("own"), own);
+    // Namespaces that an ordinary user has made know no other users.
+    match chown(place.path("own"), Some(65_534), None) {
+        Ok(()) => assert_eq!(owner("own"), (65_534, own.1)),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}"),
+    }
+    assert_eq!(owner("before"), own);
 }
 
 #[test]

@@ -57,12 +57,21 @@ pub(crate) enum What {
     Link,
 }
 
+/// A user and a group, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
 /// What is known of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct About {
     pub(crate) what: What,
     pub(crate) bytes: u64,
     pub(crate) mode: u32,
+    /// Who owns it; none: whoever has the disk.
+    pub(crate) owner: Option<Owner>,
     pub(crate) modified: SystemTime,
 }
 
@@ -96,6 +105,8 @@ pub(crate) struct Store {
 struct Inode {
     body: Body,
     mode: u32,
+    /// Who owns it, as user and group; none: whoever has the disk.
+    owner: Option<Owner>,
     modified: SystemTime,
     /// The last change of names or of the length that had to do with it.
     touched: u64,
@@ -159,7 +170,13 @@ struct Folder {
 impl Store {
     /// An empty one.
     pub(crate) fn new(folders: Folders, now: SystemTime) -> Self {
-        let root = Inode { body: Body::Folder(Folder::default()), mode: 0o755, modified: now, touched: 0 };
+        let root = Inode {
+            body: Body::Folder(Folder::default()),
+            mode: 0o755,
+            owner: None,
+            modified: now,
+            touched: 0,
+        };
         Self {
             folders,
             inodes: BTreeMap::from([(ROOT, root)]),
@@ -225,7 +242,13 @@ impl Store {
             Body::Folder(_) => (What::Folder, 0),
             Body::Link(target) => (What::Link, target.len()),
         };
-        Ok(About { what, bytes: bytes as u64, mode: inode.mode, modified: inode.modified })
+        Ok(About {
+            what,
+            bytes: bytes as u64,
+            mode: inode.mode,
+            owner: inode.owner,
+            modified: inode.modified,
+        })
     }
 
     /// The entries of a folder, in order.
@@ -254,7 +277,7 @@ impl Store {
             New::Folder => Body::Folder(Folder::default()),
             New::Link(target) => Body::Link(target),
         };
-        self.inodes.insert(ino, Inode { body, mode, modified: now, touched: 0 });
+        self.inodes.insert(ino, Inode { body, mode, owner: None, modified: now, touched: 0 });
         self.record([Op::Enter { folder: parent, name: name.to_owned(), ino }]);
         Ok(ino)
     }
@@ -368,6 +391,12 @@ impl Store {
             change.apply(&mut file.written);
             file.pending.push_back((sequence, change));
         }
+        Ok(())
+    }
+
+    /// Sets the owner of an entry.
+    pub(crate) fn set_owner(&mut self, ino: Ino, owner: Owner) -> Result<(), Refusal> {
+        self.inode_mut(ino)?.owner = Some(owner);
         Ok(())
     }
 
