@@ -66,6 +66,9 @@ impl ClientSpec {
 
     /// The mix of a load that names none: that of its workload, without the functions that are not described.
     pub fn default_mix(&self, workload: Workload) -> BTreeMap<String, u32> {
+        if self.kind == ClientKind::Exec {
+            return self.mix_of_helper(workload);
+        }
         let described =
             workload.default_mix().iter().filter(|(function, _)| self.exchange(*function).is_some());
         described.map(|(function, weight)| (function.name().to_owned(), *weight)).collect()
