@@ -10,6 +10,7 @@ use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 /// What Linux takes as the longest wait of TCP.
@@ -200,8 +201,12 @@ fn another(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(),
     if cluster.api.is_some() {
         return complain("api", "[client] says what its nodes speak; remove one of the two".to_owned());
     }
-    let table = client.table(&experiment.spec.load);
-    table.map(drop).map_err(|error| experiment.complaint(&error.field, &error.message))
+    let checked = client.check(&experiment.spec.load);
+    checked.map_err(|error| experiment.complaint(&error.field, &error.message))?;
+    let Some(helper) = client.command.first() else { return Ok(()) };
+    foreign::find(Path::new(helper), "--set client.command.1=")
+        .map(drop)
+        .map_err(|reason| experiment.complaint("client.command", &reason))
 }
 
 fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<(), Failure> {
