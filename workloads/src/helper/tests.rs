@@ -120,7 +120,7 @@ async fn late_answer_is_not_taken_for_the_next() {
 async fn silent_process_is_given_up() {
     // The first process falls silent after an answer, the next one answers.
     let silent = format!(
-        "case $id in 1) {OK};; *) test -e \"$TMPDIR/helper-again\" && {OK} || {{ touch \"$TMPDIR/helper-again\"; sleep 1000; }};; esac"
+        "case $id in 1) {OK};; *) test -e \"$TMPDIR/helper-again\" && {OK} || {{ touch \"$TMPDIR/helper-again\"; sleep 3; }};; esac"
     );
     let folder = tempfile::tempdir().unwrap();
     let script = format!("TMPDIR={}; {}", folder.path().display(), answering(&silent));
