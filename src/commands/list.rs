@@ -2,9 +2,8 @@
 
 use crate::cli::List;
 use crate::exit::Exit;
-use crate::spec::keys;
-use crate::spec::sections::System;
 use crate::spec::source::BUILT_IN;
+use crate::spec::{keys, system};
 use crate::terminal::{STRONG, Screen};
 use checker::property::Property;
 use node::flaw::Flaw;
@@ -42,7 +41,7 @@ pub(crate) fn run(arguments: &List) -> Exit {
     let specs = specs();
     let rows = specs.iter().map(|(path, about)| (path.as_str(), about.clone()));
     section(&screen, "specs (bench run SPEC)", rows);
-    section(&screen, "systems", System::ALL.map(|system| (system.name(), system.about().to_owned())));
+    section(&screen, "systems", systems());
     section(&screen, "workloads", Workload::ALL.map(|w| (w.name(), w.about().to_owned())));
     let faults = nemesis::vocabulary();
     section(&screen, "faults", faults.map(|entry| (entry.name, entry.about.to_owned())));
@@ -52,6 +51,14 @@ pub(crate) fn run(arguments: &List) -> Exit {
     section(&screen, "models (bench check FILE --model MODEL)", models);
     section(&screen, "checks of a run", CHECKS.map(|(name, about)| (name, about.to_owned())));
     Exit::Valid
+}
+
+/// The systems, with what each promises.
+fn systems() -> impl Iterator<Item = (&'static str, String)> {
+    let own = ("paxos", "the bench's own replicated key-value store; promises: linearizable");
+    let command = ("command", "any program: the spec itself describes it; see workloads/systems/README.md");
+    let word = |(name, about): (&'static str, &str)| (name, about.to_owned());
+    [word(own)].into_iter().chain(system::list()).chain([word(command)])
 }
 
 /// The built-in specs, and those in the folder `workloads` here; a file comes before the built-in one.

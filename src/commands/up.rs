@@ -7,7 +7,6 @@ use crate::failure::Failure;
 use crate::run::folder::{Latest, RunFolder};
 use crate::run::interrupt::HangUp;
 use crate::run::lab;
-use crate::spec::sections::System;
 use crate::spec::{self, Experiment, source};
 use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::observe::Leaders;
@@ -271,9 +270,9 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
         }
         Ok(Request::Faults { faults, seed, duration }) => {
             let testbed = &kept.cluster.testbed;
-            let clocks = Clocks::choose(kept.cluster.system == System::Paxos);
+            let clocks = Clocks::choose(kept.cluster.system.is_own());
             let (mode, disk) = (testbed.mode(), testbed.disk());
-            let reconfigurable = kept.cluster.system == System::Paxos;
+            let reconfigurable = kept.cluster.system.is_own();
             let options = PlanOptions { mode, disk, clocks, duration, at_most: None, reconfigurable, seed };
             match nemesis::plan(&faults, testbed.topology(), &options) {
                 Err(error) => Reply::Refused { reason: error.to_string() },

@@ -1,7 +1,6 @@
 //! The command that repeats a run, ready to be typed in the folder of its results.
 
 use crate::spec::Loaded;
-use crate::spec::sections::System;
 use std::fs;
 use std::path::Path;
 
@@ -23,7 +22,7 @@ pub(crate) fn command(verb: &str, options: &str, loaded: &[&Loaded]) -> String {
     let relative = loaded.iter().flat_map(|one| &one.experiments).any(|one| {
         let cluster = &one.spec.cluster;
         let path = cluster.program.as_deref();
-        cluster.system != System::Paxos
+        !cluster.system.is_own()
             && (path.is_some_and(is_relative) || cluster.args.iter().any(|arg| !arg.starts_with('/')))
     });
     match std::env::current_dir() {

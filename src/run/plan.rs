@@ -2,7 +2,7 @@
 
 use super::machine;
 use crate::failure::Failure;
-use crate::spec::sections::{Linearizable, System, role_name};
+use crate::spec::sections::{Linearizable, role_name};
 use crate::spec::{Experiment, Loaded, explain};
 use history::{FORMAT_VERSION, Header};
 use jiff::Timestamp;
@@ -83,7 +83,7 @@ fn variant(
     let spec = &experiment.spec;
     let nodes = spec.cluster.planned_nodes();
     // No other system tells what it decided, or how its leaders wait.
-    let own = spec.cluster.system == System::Paxos;
+    let own = spec.cluster.system.is_own();
     let (linearizable, timeout) = match spec.check.linearizable {
         Linearizable::Within(timeout) => (true, timeout),
         Linearizable::Off => (false, Duration::ZERO),
@@ -223,7 +223,7 @@ impl Experiment {
     /// Whether its nodes' clocks can be shifted; not tried where no fault needs it.
     fn clocks(&self) -> nemesis::Clocks {
         let needed = self.spec.faults.iter().any(|fault| fault.kind.entry().family == Family::Clock);
-        nemesis::Clocks::choose(!needed || self.spec.cluster.system == System::Paxos)
+        nemesis::Clocks::choose(!needed || self.spec.cluster.system.is_own())
     }
 
     /// Its faults with everything decided.
@@ -233,7 +233,7 @@ impl Experiment {
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
         let (mode, disk) = (self.mode()?, self.disk()?);
         let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);
-        let reconfigurable = self.spec.cluster.system == System::Paxos;
+        let reconfigurable = self.spec.cluster.system.is_own();
         let options = nemesis::PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);

@@ -7,7 +7,6 @@ use super::watch::{Watch, Watching};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
-use crate::spec::sections::System;
 use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::output::tail;
@@ -27,7 +26,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use workloads::{Adapter, ClientKind, HelperStart, PROBE_KEY, PhaseReport, ServeError, Session, SpecError};
+use workloads::{
+    Adapter, ClientKind, HelperStart, PROBE_KEY, PaxosHttp, PhaseReport, Requesting, ServeError, Session,
+    SpecError,
+};
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
 const QUIET: Duration = Duration::from_secs(1);
@@ -175,7 +177,7 @@ impl LiveVariant<'_> {
                 let start = HelperStart { command: nemesis::guarded_command, folder };
                 client.adapter(&load, start).map_err(|error| complaint("", error))?
             }
-            None => cluster.api.adapter(&load),
+            None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
             .map_err(|error| complaint("load.", error))?;
@@ -185,7 +187,11 @@ impl LiveVariant<'_> {
             biased;
             Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
             () = run.halt.cancelled() => return Ok(()),
-            served = session.wait_until_serving(run.experiment.spec.cluster.start_within()) => {
+            served = async {
+                cluster.set_up(run.experiment).await?;
+                Ok(session.wait_until_serving(run.experiment.spec.cluster.start_within()).await)
+            } => {
+                let served = served?;
                 if served.is_ok() {
                     log.served(begun.elapsed());
                 }
@@ -210,7 +216,7 @@ impl LiveVariant<'_> {
         if let Some(remark) = session.remark() {
             events.send(RunEventKind::Note(remark));
         }
-        if outcome.is_ok() && cluster.system == System::Paxos {
+        if outcome.is_ok() && cluster.system.is_own() {
             self.decisions(collection).await;
         }
         let written = sampler.stop().await.map_err(|error| Failure::io(&path, &error));
@@ -243,7 +249,7 @@ impl LiveVariant<'_> {
                 Ok(None)
             }
             Err(error @ ServeError::NotServing { .. })
-                if self.run.experiment.spec.cluster.system == System::Paxos =>
+                if self.run.experiment.spec.cluster.system.is_own() =>
             {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
                 Ok(None)
@@ -257,8 +263,7 @@ impl LiveVariant<'_> {
                 let check = if spec.client.is_some() {
                     "check the requests and answers of [client]".to_owned()
                 } else {
-                    let api = spec.cluster.api().name();
-                    format!("check that its nodes speak the interface \"{api}\" (cluster.api)")
+                    "say what its nodes speak, in [client] or with cluster.api".to_owned()
                 };
                 Ok(Some(format!(
                     "{error}; {check} and let every client in, or give them more time with cluster.start-within"

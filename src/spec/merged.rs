@@ -5,7 +5,9 @@ use super::explain::{Explained, Word, explain};
 use super::overrides::{Origin, Override};
 use super::path::{KeyPath, Step};
 use super::sections::Spec;
+use super::system;
 use crate::failure::Failure;
+use std::ops::Range;
 use toml::Table;
 
 /// The table of a spec after its overrides, which remembers where each value came from.
@@ -42,6 +44,7 @@ impl Merged {
     /// When a path has no such key or index.
     pub(crate) fn with(mut self, overrides: Vec<Override>) -> Result<Self, Failure> {
         for one in overrides {
+            self.take_list_of_system(&one)?;
             if let Err(reason) = one.apply(&mut self.table) {
                 let (location, excerpt) = self.location_of_override(&one);
                 let mut failure = Failure::usage(location, reason)
@@ -75,12 +78,32 @@ impl Merged {
     /// # Errors
     /// The first unknown key or impossible value, with its line and the nearest valid word.
     pub(crate) fn read(&self) -> Result<Spec, Failure> {
-        let spec: Spec = serde_path_to_error::deserialize(self.table.clone()).map_err(|error| {
+        let table = system::layered(&self.table, &self.below()?);
+        let spec: Spec = serde_path_to_error::deserialize(table).map_err(|error| {
             let path = KeyPath::from_serde(error.path());
             let explained = explain(error.inner().message());
             self.explained(&path, explained)
         })?;
         Ok(spec.with_mix_of_client())
+    }
+
+    /// The files that describe its system, which it stands on.
+    fn below(&self) -> Result<Vec<system::SystemFile>, Failure> {
+        system::files(&self.table).map_err(|(path, reason, help)| self.complaint(&path, reason, Some(help)))
+    }
+
+    /// An override of one entry of a list that the spec has from its system needs the whole list.
+    fn take_list_of_system(&mut self, one: &Override) -> Result<(), Failure> {
+        let Some(item) = one.path.0.iter().position(|step| matches!(step, Step::Item(_))) else {
+            return Ok(());
+        };
+        let list = &one.path.0[..item];
+        if system::at(&self.table, list).is_none()
+            && let Some(value) = system::at(&system::layered(&self.table, &self.below()?), list)
+        {
+            system::put(&mut self.table, list, value.clone());
+        }
+        Ok(())
     }
 
     /// A complaint about the value at `path`.
@@ -98,8 +121,8 @@ impl Merged {
         let (path, part) = self.narrow(path, explained.word.as_ref());
         let (location, excerpt) = match self.overrides.iter().rev().find(|o| o.path.holds(&path)) {
             Some(one) => self.location_of_override(one),
-            None => match self.document.locate(&path, part) {
-                Some(span) => (self.document.location(&span), Some(self.document.excerpt(&span))),
+            None => match self.place(&path, part) {
+                Some((document, span)) => (document.location(&span), Some(document.excerpt(&span))),
                 None => (self.document.name.clone(), None),
             },
         };
@@ -107,6 +130,20 @@ impl Merged {
         failure.help = explained.help;
         failure.excerpt = excerpt;
         failure
+    }
+
+    /// Where an entry is written: in the spec, or in the file of its system if only that has it.
+    fn place(&self, path: &KeyPath, part: Part) -> Option<(Document, Range<usize>)> {
+        let own = |span| (self.document.clone(), span);
+        let exactly = self.document.locate_exactly(path, part).map(own);
+        let below = || {
+            let files = self.below().ok()?;
+            let documents = files.into_iter().map(|file| file.document);
+            documents
+                .filter_map(|document| document.locate_exactly(path, part).map(|span| (document, span)))
+                .next_back()
+        };
+        exactly.or_else(below).or_else(|| self.document.locate(path, part).map(own))
     }
 
     /// The entry that is meant: serde stops at the table around it where it buffers.

@@ -8,11 +8,11 @@ mod overrides;
 mod path;
 pub(crate) mod sections;
 pub(crate) mod source;
+pub(crate) mod system;
 mod validate;
 
 pub(crate) use document::Document;
 pub(crate) use sections::Spec;
-use sections::System;
 
 use crate::failure::Failure;
 use merged::Merged;
@@ -80,7 +80,7 @@ pub(crate) fn load(document: Document, wishes: &Wishes<'_>) -> Result<Loaded, Fa
         (0..spec.variants.len()).map(|index| variant(&base, &spec, index)).collect::<Result<_, _>>()?
     };
     let experiments = chosen(experiments, wishes.only)?;
-    let foreign = experiments.iter().any(|one| one.spec.cluster.system != System::Paxos);
+    let foreign = experiments.iter().any(|one| !one.spec.cluster.system.is_own());
     for experiment in &experiments {
         validate::experiment(experiment, foreign)?;
     }

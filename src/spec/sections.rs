@@ -5,13 +5,12 @@ use node::config::{PaxosOptions, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::json;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-use workloads::{Api, ClientSpec, LoadSpec};
+use workloads::{ClientKind, ClientSpec, LoadSpec, StatusSpec};
 
 /// The largest number of nodes: more than this on one machine measure the machine.
 pub(super) const NODES_MAX: u32 = 50;
@@ -32,9 +31,12 @@ pub(crate) struct Spec {
     /// The system under test.
     #[serde(default)]
     pub cluster: Cluster,
-    /// How clients speak to a system whose interface the bench does not know.
+    /// How clients speak to a system other than `paxos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientSpec>,
+    /// How a node of such a system is asked what it says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusSpec>,
     /// What the clients do.
     pub load: LoadSpec,
     /// A fault; there may be many.
@@ -55,6 +57,15 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
+    /// The protocol in which a node is asked what it says of itself, where `[status]` does not say.
+    pub(crate) fn client_kind(&self) -> ClientKind {
+        match self.client.as_ref().map(|client| client.kind) {
+            Some(ClientKind::Resp) => ClientKind::Resp,
+            // What a helper speaks is its own affair.
+            Some(ClientKind::Http | ClientKind::Exec) | None => ClientKind::Http,
+        }
+    }
+
     /// A load that names no mix has the functions that `[client]` describes.
     pub(super) fn with_mix_of_client(mut self) -> Self {
         if let (Some(client), None) = (&self.client, &self.load.mix) {
@@ -101,17 +112,41 @@ pub(crate) struct Budget {
 pub(crate) struct Cluster {
     /// The system under test.
     pub system: System,
-    /// Systems other than `paxos`: the program of a node. Absent: `etcd` is searched in PATH; `command` needs it.
+    /// Systems other than `paxos`: the program of a node, a path or a name that is searched in PATH.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<PathBuf>,
-    /// Systems other than `paxos`: the arguments of the program, for etcd after those that the bench gives. Words in braces
-    /// are replaced for each node: {name}, {number} (from 1), {address} (ip:port for clients), {ip}, {port}, {data} (its
-    /// folder), {members} (name=ip:port of all, with commas), {others} (the same without this node).
+    /// Systems other than `paxos`: the arguments of the program. Words in braces are replaced for each node: {name},
+    /// {number} (from 1), {address} (ip:port for clients), {ip}, {port}, the names of `ports`, {data} (its folder),
+    /// {members} (name=ip:port of all, with commas), {others} (the same without this node), {members: TEXT|,} (the text for
+    /// each member with its words, with commas), {env:NAME} (a variable of the caller). {{ and }} are braces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// System `command`: the protocol that its nodes speak with clients. Absent: kv.
+    /// Arguments behind `args`, for a spec that adds to those of its system.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_args: Vec<String>,
+    /// Systems other than `paxos`: variables of the program, with the same words. It gets no others of the caller's than
+    /// PATH, HOME, LANG and TMPDIR. One that is empty is not set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Systems other than `paxos`: the ports of a node, by the words for them. `client` is for clients, peers use all. With
+    /// network = "lab" these numbers are taken, else free ones.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, u16>,
+    /// Systems other than `paxos`: a shell command that is run before the program where the folder of the data is empty,
+    /// for example "initdb -D {data}".
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub prepare: String,
+    /// Systems other than `paxos`: a command that is run once after the start of the nodes, and again until it succeeds. Its
+    /// words are those of the first node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub setup: Vec<String>,
+    /// Systems other than `paxos`: whether nodes are started together, or each when the one before it listens.
+    #[serde(skip_serializing_if = "is_default")]
+    pub start: Start,
+    /// System `command`: the name of a system whose [client] and [status] fit its nodes, or "kv", the interface of the
+    /// bench's own store. Absent: kv.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub api: Option<Api>,
+    pub api: Option<String>,
     /// The number of nodes, each with every role. Absent, and without `roles`: 3.
     #[schemars(range(min = 1, max = NODES_MAX))]
     pub nodes: Option<u32>,
@@ -161,38 +196,42 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// The systems that can be tested.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How the nodes of a system are started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Start {
+    /// All at once.
+    #[default]
+    Together,
+    /// Each when the one before it listens.
+    OneByOne,
+}
+
+/// The system under test.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum System {
     /// The bench's own replicated store.
     #[default]
     Paxos,
-    /// etcd, as it comes.
-    Etcd,
-    /// Any program, started as the spec says.
+    /// A program that the spec itself describes.
     Command,
+    /// A system that a file describes: the name of a built-in one, or a path.
+    Described(String),
 }
 
 impl System {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Paxos, Self::Etcd, Self::Command];
-
     /// Its name in specs.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Paxos => "paxos",
-            Self::Etcd => "etcd",
             Self::Command => "command",
+            Self::Described(name) => name,
         }
     }
 
-    /// What it is, in one line.
-    pub(crate) fn about(self) -> &'static str {
-        match self {
-            Self::Paxos => "the bench's own replicated key-value store",
-            Self::Etcd => "etcd, from PATH or from cluster.program",
-            Self::Command => "any program that speaks one of the interfaces: cluster.program, .args and .api",
-        }
+    /// Whether it is the bench's own store.
+    pub(crate) fn is_own(&self) -> bool {
+        *self == Self::Paxos
     }
 }
 
@@ -212,18 +251,17 @@ impl JsonSchema for System {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let words = Self::ALL.map(|system| json!({ "const": system.name(), "description": system.about() }));
-        json_schema!({ "oneOf": words })
+        json_schema!({ "title": "\"paxos\", \"command\", the name of a system that `bench list` shows, or the path of its file" })
     }
 }
 
 impl<'de> Deserialize<'de> for System {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let names = Self::ALL.map(Self::name).join(", ");
-        let found = Self::ALL.into_iter().find(|system| system.name() == name);
-        found.ok_or_else(|| {
-            de::Error::custom(format!("there is no system \"{name}\"; the systems are {names}"))
+        Ok(match name.as_str() {
+            "paxos" => Self::Paxos,
+            "command" => Self::Command,
+            _ => Self::Described(name),
         })
     }
 }
@@ -254,17 +292,8 @@ pub(crate) struct PlannedNode {
 impl Cluster {
     /// How long the nodes may take until they serve.
     pub(crate) fn start_within(&self) -> Duration {
-        let seconds = if self.system == System::Paxos { 10 } else { 20 };
+        let seconds = if self.system.is_own() { 10 } else { 20 };
         self.start_within.unwrap_or(Duration::from_secs(seconds))
-    }
-
-    /// What the nodes speak with clients.
-    pub(crate) fn api(&self) -> Api {
-        match self.system {
-            System::Paxos => Api::Kv,
-            System::Etcd => Api::Etcd,
-            System::Command => self.api.unwrap_or_default(),
-        }
     }
 
     /// The names of the nodes that are no members at first.
@@ -284,7 +313,7 @@ impl Cluster {
             // The bench does not know the roles of nodes of other systems.
             let all = match self.system {
                 System::Paxos => BTreeSet::from([Role::Replica, Role::Leader, Role::Acceptor]),
-                System::Etcd | System::Command => BTreeSet::new(),
+                System::Described(_) | System::Command => BTreeSet::new(),
             };
             let members = self.node_count();
             return (1..=members.saturating_add(self.spares))

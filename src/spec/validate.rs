@@ -2,16 +2,18 @@
 
 use super::merged::Merged;
 use super::path::KeyPath;
-use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Spec, System};
+use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::foreign;
+use crate::systems::words::WORDS;
 use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
+use workloads::SpecError;
 
 /// What Linux takes as the longest wait of TCP.
 const TCP_RTO_MAX: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
@@ -54,14 +56,10 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
     links(experiment, cluster, experiment.mode()?)?;
     disks(experiment, cluster)?;
     time_to_start(experiment, cluster)?;
-    if experiment.spec.client.is_some() && cluster.system != System::Command {
-        let what =
-            format!("the bench knows what {} speaks; it needs system = \"command\"", cluster.system.name());
-        return Err(experiment.complaint("client", &what));
-    }
-    match cluster.system {
-        System::Paxos => paxos(experiment, cluster, foreign)?,
-        System::Etcd | System::Command => another(experiment, cluster, experiment.mode()?)?,
+    if cluster.system.is_own() {
+        paxos(experiment, cluster, foreign)?;
+    } else {
+        another(experiment, cluster)?;
     }
     experiment
         .spec
@@ -93,7 +91,7 @@ fn nodes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     let field = if cluster.roles.is_some() { "cluster.roles" } else { "cluster.nodes" };
     let roles: &[Role] = match cluster.system {
         System::Paxos => &[Role::Replica, Role::Leader, Role::Acceptor],
-        System::Etcd | System::Command => &[],
+        System::Described(_) | System::Command => &[],
     };
     for role in roles {
         if !planned.iter().any(|node| node.roles.contains(role)) {
@@ -158,7 +156,7 @@ fn disks(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
 }
 
 /// What a system that is not the bench's own must have and cannot have.
-fn another(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(), Failure> {
+fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     let name = cluster.system.name();
     let complain = |key: &str, what: String| Err(experiment.complaint(&format!("cluster.{key}"), &what));
     if cluster.roles.is_some() {
@@ -177,47 +175,75 @@ fn another(experiment: &Experiment, cluster: &Cluster, mode: Mode) -> Result<(),
             format!("it belongs to the system paxos and means nothing to {name}; remove it"),
         );
     }
-    if cluster.system == System::Etcd && cluster.api.is_some() {
-        return complain("api", "etcd speaks its own; remove it".to_owned());
+    if cluster.system != System::Command && cluster.api.is_some() {
+        return complain("api", format!("{name} speaks its own; remove it"));
     }
-    if cluster.system == System::Etcd && mode == Mode::Proxy {
-        let what = "the members of etcd speak to each other at ports that no proxy knows; it needs network = \"lab\", \
-                    or \"host\" where no fault hits the network";
-        return complain("network", what.to_owned());
+    if let Some((key, word)) = foreign::unknown_word(cluster) {
+        let ports: Vec<_> = cluster.ports.keys().map(|port| format!(", {{{port}}}")).collect();
+        let ports = ports.concat();
+        return complain(key, format!("there is no {word}; it could be {WORDS}{ports}"));
     }
-    if let Some(word) = foreign::unknown_word(cluster) {
-        return complain("args", format!("there is no {word}; it could be {}", foreign::WORDS));
-    }
+    ports(experiment, cluster)?;
     foreign::program(cluster).map(drop).or_else(|reason| {
         let leave = if experiment.variant == ONLY_VARIANT { "" } else { ", or leave it out with --only" };
         complain("program", format!("{reason}{leave}"))
     })?;
-    let Some(client) = &experiment.spec.client else {
-        return cluster
-            .api()
-            .check(&experiment.spec.load)
-            .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message));
-    };
-    if cluster.api.is_some() {
-        return complain("api", "[client] says what its nodes speak; remove one of the two".to_owned());
+    let spec = &experiment.spec;
+    let complain = |error: SpecError| experiment.complaint(&error.field, &error.message);
+    if let Some(status) = &spec.status {
+        status.table(spec.client_kind()).map_err(complain)?;
     }
-    let checked = client.check(&experiment.spec.load);
-    checked.map_err(|error| experiment.complaint(&error.field, &error.message))?;
+    let Some(client) = &spec.client else { return Ok(()) };
+    client.check(&spec.load).map_err(complain)?;
     let Some(helper) = client.command.first() else { return Ok(()) };
     foreign::find(Path::new(helper), "--set client.command.1=")
         .map(drop)
         .map_err(|reason| experiment.complaint("client.command", &reason))
 }
 
+/// The words for ports, which must not hide others, and their numbers.
+fn ports(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    let taken = ["name", "number", "address", "ip", "port", "data", "members", "others"];
+    let mut numbers = BTreeMap::new();
+    for (word, number) in &cluster.ports {
+        let complain = |what: String| Err(experiment.complaint(&format!("cluster.ports.{word}"), &what));
+        if taken.contains(&word.as_str()) || word.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+            return complain(format!(
+                "{word} cannot be the word for a port; use another one, for example peer"
+            ));
+        }
+        if *number == 0 {
+            return complain("0 is no port; give the number that the system takes by default".to_owned());
+        }
+        if let Some(other) = numbers.insert(number, word) {
+            return complain(format!("it is the port of {other} too; give each a number of its own"));
+        }
+    }
+    Ok(())
+}
+
 fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<(), Failure> {
     let given = [
         ("program", cluster.program.is_some() && !foreign),
         ("args", !cluster.args.is_empty()),
+        ("more-args", !cluster.more_args.is_empty()),
+        ("env", !cluster.env.is_empty()),
+        ("ports", !cluster.ports.is_empty()),
+        ("prepare", !cluster.prepare.is_empty()),
+        ("setup", !cluster.setup.is_empty()),
+        ("start", cluster.start != Start::default()),
         ("api", cluster.api.is_some()),
     ];
     if let Some((key, _)) = given.into_iter().find(|(_, given)| *given) {
-        let what = "the bench starts nodes of its own here; it needs system = \"command\" or \"etcd\"";
+        let what = "the bench starts nodes of its own here; it needs another system, for example \"command\"";
         return Err(experiment.complaint(&format!("cluster.{key}"), what));
+    }
+    let sections =
+        [("client", experiment.spec.client.is_some()), ("status", experiment.spec.status.is_some())];
+    if let Some((section, _)) = sections.into_iter().find(|(_, given)| *given) {
+        let what =
+            "the bench knows what its own store speaks; it needs another system, for example \"command\"";
+        return Err(experiment.complaint(section, what));
     }
     cluster.paxos.check().map_err(|message| match message.split_once(": ") {
         Some((field, what)) => experiment.complaint(&format!("cluster.paxos.{field}"), what),

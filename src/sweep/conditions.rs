@@ -1,6 +1,5 @@
 //! The conditions of a sweep in words: what all its variants and values have in common.
 
-use crate::spec::sections::System;
 use crate::spec::{Experiment, Loaded};
 use crate::systems::foreign;
 use crate::terminal::human;
@@ -51,7 +50,7 @@ pub(super) fn of(points: &[Loaded]) -> Vec<String> {
 /// What a foreign system says of its version.
 fn version(experiment: &Experiment) -> Option<String> {
     let cluster = &experiment.spec.cluster;
-    if cluster.system != System::Etcd {
+    if *cluster.system.name() != *"etcd" {
         return None;
     }
     let program = foreign::program(cluster).ok()?;

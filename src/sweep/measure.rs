@@ -7,7 +7,9 @@ use crate::systems::cluster::Cluster;
 use report::sweep::Measurement;
 use std::path::Path;
 use tokio::sync::oneshot;
-use workloads::{Api, CancellationToken, LoadSpec, Target, ThroughputMeter, ThroughputReport};
+use workloads::{
+    CancellationToken, LoadSpec, PaxosHttp, Protocol, Target, ThroughputMeter, ThroughputReport,
+};
 
 /// Failures of the system that are named, of one measurement.
 const NAMED: usize = 3;
@@ -44,7 +46,7 @@ async fn with_cluster(
     }
     let job = Job {
         load: experiment.spec.load.clone(),
-        api: cluster.api,
+        protocol: protocol(experiment)?,
         targets: cluster.targets(),
         seed,
         pids,
@@ -63,10 +65,22 @@ async fn with_cluster(
     }
 }
 
+/// What its clients speak.
+fn protocol(experiment: &Experiment) -> Result<Box<dyn Protocol>, Failure> {
+    let load = &experiment.spec.load;
+    match &experiment.spec.client {
+        Some(client) => client
+            .table(load)
+            .map(|table| Box::new(table) as Box<dyn Protocol>)
+            .map_err(|error| experiment.complaint(&error.field, &error.message)),
+        None => Ok(Box::new(PaxosHttp::new(load.workload, load.keys))),
+    }
+}
+
 /// What the thread that is all clients needs.
 struct Job {
     load: LoadSpec,
-    api: Api,
+    protocol: Box<dyn Protocol>,
     targets: Vec<Target>,
     seed: u64,
     pids: Vec<u32>,
@@ -89,7 +103,7 @@ impl Job {
 
     fn run(self) -> Came {
         let failed = |error: std::io::Error| error.to_string();
-        let meter = ThroughputMeter::new(&self.load, self.api, self.targets, self.seed)
+        let meter = ThroughputMeter::new(&self.load, &*self.protocol, self.targets, self.seed)
             .map_err(|error| error.to_string())?;
         if !meter.fill(&self.cancel).map_err(failed)? {
             return Ok(None);

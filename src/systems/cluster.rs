@@ -1,16 +1,23 @@
 //! A cluster of any system under test: starts its node processes, knows their addresses, stops them.
 
-use super::observe::{Leaders, Watched};
+use super::observe::{Asking, Leaders, Watched};
+use super::setup::Setup;
 use super::{foreign, output, paxos};
 use crate::failure::Failure;
 use crate::spec::Experiment;
-use crate::spec::sections::{PlannedNode, System};
+use crate::spec::sections::{PlannedNode, Start, System};
 use nemesis::{Exit, Testbed, TestbedConfig, TestbedError};
 use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use workloads::Api;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use workloads::ClientKind;
+
+/// How long to wait before it is tried again whether a node listens.
+const LISTEN_RETRY: Duration = Duration::from_millis(20);
 
 /// A cluster of node processes, all started.
 #[derive(Debug)]
@@ -27,8 +34,8 @@ pub(crate) struct Cluster {
     spares: Vec<String>,
     /// Which system it is.
     pub(crate) system: System,
-    /// What its clients speak.
-    pub(crate) api: Api,
+    /// How its nodes are asked what they say of themselves.
+    asking: Asking,
     folder: PathBuf,
 }
 
@@ -44,17 +51,19 @@ impl Cluster {
     /// When the network cannot be had or a process does not start.
     pub(crate) async fn start(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
+        let asking = asking(experiment)?;
         let config = TestbedConfig {
             network: cluster.network,
             topology: experiment.topology(),
             disk: cluster.disk,
             disk_model: cluster.disk_model,
             links: cluster.links,
-            base_port: cluster.base_port,
+            base_port: cluster.base_port.or_else(|| cluster.ports.get(foreign::CLIENT).copied()),
+            ports: foreign::further_ports(cluster).map(|(_, port)| port).collect(),
             tcp_rto_max: cluster.tcp_rto_max,
             capture: cluster.pcap.then(|| folder.join("cluster.pcapng")),
             seed,
-            probe: Some(probe(cluster.api())),
+            probe: Some(probe(experiment, &asking)),
         };
         let testbed = Testbed::start(config).await.map_err(|error| testbed_failure(&error))?;
         let planned = cluster.planned_nodes();
@@ -63,21 +72,23 @@ impl Cluster {
             wanted.map(|node| (node.name.clone(), testbed.listen_address(&node.name))).collect()
         };
         let nodes = addressed(&|_| true);
-        let replicas =
-            addressed(&|node| cluster.system != System::Paxos || node.roles.contains(&Role::Replica));
+        let replicas = addressed(&|node| !cluster.system.is_own() || node.roles.contains(&Role::Replica));
         let secret = Secret::random();
         for (node_seed, node) in node_seeds(seed).zip(&planned) {
             let command = match cluster.system {
                 System::Paxos => paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?,
-                System::Etcd | System::Command => foreign::command(cluster, &testbed, node, folder)?,
+                System::Described(_) | System::Command => foreign::command(cluster, &testbed, node, folder)?,
             };
             if node.spare {
                 testbed.prepare(&node.name, command).await;
             } else {
                 testbed.spawn(&node.name, command).await.map_err(|error| testbed_failure(&error))?;
+                if cluster.start == Start::OneByOne {
+                    listens(testbed.listen_address(&node.name), cluster.start_within()).await;
+                }
             }
         }
-        let (spares, (system, api)) = (cluster.spares(), (cluster.system, cluster.api()));
+        let (spares, system) = (cluster.spares(), cluster.system.clone());
         let member = |node: PlannedNode| Member {
             address: testbed.listen_address(&node.name),
             name: node.name,
@@ -85,7 +96,26 @@ impl Cluster {
         };
         let members = planned.into_iter().map(member).collect();
         let (testbed, folder) = (Arc::new(testbed), folder.to_owned());
-        Ok(Self { testbed, nodes, replicas, members, spares, system, api, folder })
+        Ok(Self { testbed, nodes, replicas, members, spares, system, asking, folder })
+    }
+
+    /// Runs the command of the spec that sets the cluster up, if there is one.
+    ///
+    /// # Errors
+    /// When it does not succeed in time.
+    pub(crate) async fn set_up(&self, experiment: &Experiment) -> Result<(), Failure> {
+        let cluster = &experiment.spec.cluster;
+        let (first, _) = &self.nodes[0];
+        if cluster.setup.is_empty() {
+            return Ok(());
+        }
+        let words = foreign::words(cluster, &self.testbed, first, &self.folder);
+        let setup = Setup {
+            words: cluster.setup.iter().map(|word| words.fill(word)).collect(),
+            env: foreign::environment(cluster, &words),
+            log: self.folder.join("setup.log"),
+        };
+        setup.run(cluster.start_within()).await
     }
 
     /// Whether a node is no member at first.
@@ -107,7 +137,7 @@ impl Cluster {
     /// Every node, to be asked how it is.
     pub(crate) fn watched(&self) -> Vec<Watched> {
         let watch =
-            |(name, address): &(String, SocketAddr)| Watched::new(name, *address, self.system, self.api);
+            |(name, address): &(String, SocketAddr)| Watched::new(name, *address, self.asking.clone());
         self.nodes.iter().map(watch).collect()
     }
 
@@ -162,14 +192,42 @@ pub(crate) fn testbed_failure(error: &TestbedError) -> Failure {
     }
 }
 
-/// What proves that a link carries bytes: every node answers it at once, whatever it thinks of it.
-fn probe(api: Api) -> Vec<u8> {
-    let path = match api {
-        Api::Redis => return b"PING\r\n".to_vec(),
-        Api::Kv => "/status",
-        Api::Etcd => "/version",
+/// Waits until somebody listens at an address, or for this long; that nobody does is seen later, when all should serve.
+async fn listens(address: SocketAddr, limit: Duration) {
+    let connected = async {
+        while TcpStream::connect(address).await.is_err() {
+            sleep(LISTEN_RETRY).await;
+        }
     };
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").into_bytes()
+    // A node that ends at its start would be waited for in vain; that is told when the limit is reached.
+    let _ = timeout(limit, connected).await;
+}
+
+/// How the nodes of an experiment are asked what they say of themselves.
+fn asking(experiment: &Experiment) -> Result<Asking, Failure> {
+    let spec = &experiment.spec;
+    let table = spec.status.as_ref().map(|status| status.table(spec.client_kind())).transpose();
+    let table = table.map_err(|error| experiment.complaint(&error.field, &error.message))?;
+    Ok(match (table, spec.cluster.system.is_own()) {
+        (_, true) => Asking::Own,
+        (Some(table), _) => Asking::Described(Arc::new(table)),
+        (None, _) => Asking::Unknown,
+    })
+}
+
+/// What proves that a link carries bytes: every node answers it at once, whatever it thinks of it.
+fn probe(experiment: &Experiment, asking: &Asking) -> Vec<u8> {
+    let kind = match asking {
+        Asking::Own => ClientKind::Http,
+        Asking::Described(table) => table.kind(),
+        Asking::Unknown => experiment.spec.client_kind(),
+    };
+    match kind {
+        ClientKind::Resp => b"PING\r\n".to_vec(),
+        ClientKind::Http | ClientKind::Exec => {
+            b"GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()
+        }
+    }
 }
 
 /// Where what a node prints goes.

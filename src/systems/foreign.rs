@@ -1,55 +1,32 @@
 //! Systems other than the bench's own: finds the program of a node, and builds its command line.
 
 use super::cluster::output_path;
+use super::words::{self, Member, Words};
 use crate::failure::Failure;
-use crate::spec::sections::{Cluster, PlannedNode, System};
+use crate::spec::sections::{Cluster, PlannedNode};
 use nemesis::{ProcessClock, ProcessCommand, Testbed};
+use std::ffi::OsString;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// How etcd is started, in words that are filled in for each node. Its members speak to each other at a port of their own.
-const ETCD: [&str; 18] = [
-    "--name",
-    "{name}",
-    "--data-dir",
-    "{data}",
-    "--listen-client-urls",
-    "http://{address}",
-    "--advertise-client-urls",
-    "http://{address}",
-    "--listen-peer-urls",
-    "http://{etcd-peer}",
-    "--initial-advertise-peer-urls",
-    "http://{etcd-peer}",
-    "--initial-cluster",
-    "{etcd-members}",
-    "--initial-cluster-state",
-    "new",
-    "--log-outputs",
-    "stderr",
-];
-
-/// The words in braces that the arguments of a command may have, for messages.
-pub(crate) const WORDS: &str = "{name}, {number}, {address}, {ip}, {port}, {data}, {members} or {others}";
+/// The variables of the caller that the program of a node gets.
+pub(crate) const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+/// The word for the port that clients come to.
+pub(crate) const CLIENT: &str = "client";
 
 /// The program of a foreign system: as the spec has it, or found by its name in PATH.
 ///
 /// # Errors
 /// When there is none, with what to do about it.
 pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
-    let named = match (&cluster.program, cluster.system) {
-        (Some(program), _) => program.clone(),
-        (None, System::Etcd) => PathBuf::from("etcd"),
-        (None, System::Command | System::Paxos) => {
-            return Err("the program is missing; say which, for example program = \"./my-store\"".to_owned());
-        }
+    let Some(named) = &cluster.program else {
+        return Err("the program is missing; say which, for example program = \"./my-store\"".to_owned());
     };
     if named.as_os_str().is_empty() {
         return Err("the program is empty; say which, for example program = \"./my-store\"".to_owned());
     }
-    find(&named, "--set cluster.program=")
+    find(named, "--set cluster.program=")
 }
 
 /// A program by its path, or by its name in PATH. `set` is what gives it another path.
@@ -78,12 +55,38 @@ pub(crate) fn find(named: &Path, set: &str) -> Result<PathBuf, String> {
     })
 }
 
-/// A word in braces that no argument may have; none if all are known.
-pub(crate) fn unknown_word(cluster: &Cluster) -> Option<String> {
-    let known = ["name", "number", "address", "ip", "port", "data", "members", "others"];
-    let words = cluster.args.iter().flat_map(|arg| arg.split('{').skip(1));
-    let mut words = words.filter_map(|rest| rest.split_once('}').map(|(word, _)| word));
-    words.find(|word| !known.contains(word)).map(|word| format!("{{{word}}}"))
+/// A word in braces that cannot be filled, with the key of `[cluster]` that has it.
+pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(&'static str, String)> {
+    let lists = [("args", &cluster.args), ("more-args", &cluster.more_args), ("setup", &cluster.setup)];
+    let texts = lists.into_iter().flat_map(|(key, list)| list.iter().map(move |text| (key, text)));
+    let env = cluster.env.values().map(|text| ("env", text));
+    let mut all = texts.chain(env).chain([("prepare", &cluster.prepare)]);
+    all.find_map(|(key, text)| words::unknown(text, &cluster.ports).map(|word| (key, format!("{{{word}}}"))))
+}
+
+/// The further ports of a node, by their words, in the order in which the testbed has them.
+pub(crate) fn further_ports(cluster: &Cluster) -> impl Iterator<Item = (&String, u16)> {
+    cluster.ports.iter().filter(|(word, _)| *word != CLIENT).map(|(word, port)| (word, *port))
+}
+
+/// The words of a node.
+pub(crate) fn words(cluster: &Cluster, testbed: &Testbed, name: &str, folder: &Path) -> Words {
+    let member = |(index, to): (usize, &PlannedNode)| Member {
+        name: to.name.clone(),
+        number: index + 1,
+        address: testbed.peer_address(name, &to.name),
+        ports: further_ports(cluster)
+            .enumerate()
+            .map(|(index, (word, _))| (word.clone(), testbed.further_address(name, &to.name, index)))
+            .collect(),
+    };
+    let members: Vec<Member> = cluster.planned_nodes().iter().enumerate().map(member).collect();
+    let own = members.iter().find(|member| member.name == name).expect("a node is one of its cluster");
+    Words { own: own.clone(), data: data(folder, name).display().to_string(), members }
+}
+
+fn data(folder: &Path, node: &str) -> PathBuf {
+    folder.join("nodes").join(node).join("data")
 }
 
 /// How to start a node of a foreign system.
@@ -97,91 +100,50 @@ pub(super) fn command(
     folder: &Path,
 ) -> Result<ProcessCommand, Failure> {
     let program = program(cluster).map_err(|reason| Failure::usage("cluster.program", reason))?;
-    let data = folder.join("nodes").join(&node.name).join("data");
+    let data = data(folder, &node.name);
     fs::create_dir_all(&data).map_err(|error| Failure::io(&data, &error))?;
     // Some programs refuse a data folder that other users may read.
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700))
         .map_err(|error| Failure::io(&data, &error))?;
-    let members: Vec<(String, SocketAddr)> = cluster
-        .planned_nodes()
-        .into_iter()
-        .map(|member| (member.name.clone(), testbed.peer_address(&node.name, &member.name)))
-        .collect();
-    let own =
-        Own { name: &node.name, address: testbed.listen_address(&node.name), data: &data, members: &members };
-    let preset: &[&str] = if cluster.system == System::Etcd { &ETCD } else { &[] };
-    let args = preset.iter().copied().chain(cluster.args.iter().map(String::as_str));
+    let words = words(cluster, testbed, &node.name, folder);
+    let (program, args) = prepared(cluster, &words, program);
     Ok(ProcessCommand {
         program,
-        args: args.map(|arg| own.fill(arg).into()).collect(),
-        env: Vec::new(),
+        args,
+        inherit: Some(INHERITED.map(Into::into).to_vec()),
+        env: environment(cluster, &words)
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
         output: output_path(folder, &node.name),
-        data: Some(data.clone()),
+        data: Some(data),
         clock: Some(ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
     })
 }
 
-/// Where a member of etcd listens for the others: at a port of its own, or where all share a host, at the same port of
-/// another loopback address.
-fn etcd_peer(client: &SocketAddr) -> SocketAddr {
-    if client.ip().is_loopback() {
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), client.port())
-    } else {
-        SocketAddr::new(client.ip(), 2380)
-    }
+/// The variables that a spec sets, but for the empty ones.
+pub(super) fn environment(cluster: &Cluster, words: &Words) -> Vec<(String, String)> {
+    let env = cluster.env.iter().map(|(name, text)| (name.clone(), words.fill(text)));
+    env.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// What the words in braces stand for, of one node.
-struct Own<'a> {
-    name: &'a str,
-    address: SocketAddr,
-    data: &'a Path,
-    members: &'a [(String, SocketAddr)],
-}
-
-impl Own<'_> {
-    fn fill(&self, arg: &str) -> String {
-        let list = |wanted: &dyn Fn(&str) -> bool, entry: &dyn Fn(&str, &SocketAddr) -> String| {
-            let members = self.members.iter().filter(|(name, _)| wanted(name));
-            members.map(|(name, address)| entry(name, address)).collect::<Vec<_>>().join(",")
-        };
-        let plain = |name: &str, address: &SocketAddr| format!("{name}={address}");
-        let number = self.members.iter().position(|(name, _)| name == self.name).map_or(0, |index| index + 1);
-        arg.replace("{name}", self.name)
-            .replace("{number}", &number.to_string())
-            .replace("{address}", &self.address.to_string())
-            .replace("{ip}", &self.address.ip().to_string())
-            .replace("{port}", &self.address.port().to_string())
-            .replace("{data}", &self.data.display().to_string())
-            .replace("{members}", &list(&|_| true, &plain))
-            .replace("{others}", &list(&|name| name != self.name, &plain))
-            .replace("{etcd-peer}", &etcd_peer(&self.address).to_string())
-            .replace(
-                "{etcd-members}",
-                &list(&|_| true, &|name, address| format!("{name}=http://{}", etcd_peer(address))),
-            )
+/// The program with its arguments; where something is to be prepared, behind a shell that does so if the data are empty.
+fn prepared(cluster: &Cluster, words: &Words, program: PathBuf) -> (PathBuf, Vec<OsString>) {
+    let args = cluster.args.iter().chain(&cluster.more_args).map(|arg| words.fill(arg).into());
+    if cluster.prepare.is_empty() {
+        return (program, args.collect());
     }
+    let script = format!(
+        "if [ -z \"$(ls -A \"$1\")\" ]; then\n{}\nfi || exit 1\nshift; exec \"$@\"",
+        words.fill(&cluster.prepare)
+    );
+    let before = ["-c".into(), script.into(), "prepare".into(), words.data.clone().into(), program.into()];
+    ("/bin/sh".into(), before.into_iter().chain(args).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_in_braces_are_replaced() {
-        let members: Vec<(String, SocketAddr)> = [("n1", [10, 0, 0, 1]), ("n2", [10, 0, 0, 2])]
-            .map(|(n, ip)| (n.to_owned(), (ip, 80).into()))
-            .to_vec();
-        let own = Own { name: "n2", address: members[1].1, data: Path::new("/d"), members: &members };
-        assert_eq!(
-            own.fill("{name}#{number} at {ip}:{port} = {address}"),
-            "n2#2 at 10.0.0.2:80 = 10.0.0.2:80"
-        );
-        assert_eq!(own.fill("--peers={others} {data}"), "--peers=n1=10.0.0.1:80 /d");
-        assert_eq!(own.fill("{etcd-members}"), "n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380");
-        assert_eq!(etcd_peer(&([127, 0, 0, 1], 20_481).into()).to_string(), "127.0.0.2:20481");
-        assert!(ETCD.iter().all(|arg| !own.fill(arg).contains('{')));
-    }
 
     #[test]
     fn missing_program_and_unknown_word_are_named() {
@@ -193,6 +155,8 @@ mod tests {
         let found = program(&cluster("system = \"command\"\nprogram = \"sh\"")).unwrap();
         assert!(found.is_absolute(), "{found:?}");
         let args = cluster("args = [\"--id={name}\", \"--peers={peers}\"]");
-        assert_eq!(unknown_word(&args), Some("{peers}".to_owned()));
+        assert_eq!(unknown_word(&args), Some(("args", "{peers}".to_owned())));
+        let env = cluster("ports = { peer = 1 }\nenv = { A = \"{peer}\", B = \"{pear}\" }");
+        assert_eq!(unknown_word(&env), Some(("env", "{pear}".to_owned())));
     }
 }

@@ -89,7 +89,7 @@ impl HttpClient {
     }
 
     async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<Bytes, HttpError> {
-        let (status, body) = loop {
+        let response = loop {
             let (mut connection, fresh) = match self.connection.take() {
                 Some(connection) => (connection, false),
                 None => (HttpConnection::open(self.address).await.map_err(HttpError::Lost)?, true),
@@ -105,10 +105,11 @@ impl HttpClient {
                 Err(NoAnswer::Broken(happened)) => return Err(HttpError::Lost(happened)),
             }
         };
+        let status = response.status();
         if status == StatusCode::OK {
-            return Ok(body);
+            return Ok(response.into_body());
         }
-        let body = String::from_utf8_lossy(&body).chars().take(200).collect();
+        let body = String::from_utf8_lossy(response.body()).chars().take(200).collect();
         Err(HttpError::Refused { status, body })
     }
 }

@@ -10,5 +10,6 @@ mod members;
 pub(crate) mod observe;
 pub(crate) mod output;
 mod paxos;
-mod redis;
 pub(crate) mod samples;
+mod setup;
+pub(crate) mod words;

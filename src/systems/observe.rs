@@ -1,13 +1,12 @@
 //! Reads the state of a node over the interface of its system.
 
 use super::http::{HttpClient, HttpError};
-use super::{members, redis};
-use crate::spec::sections::System;
+use super::members;
 use nemesis::{Directory, Members, Progress};
 use node::config::Member;
 use node::paxos::membership::Change;
 use node::status::Status;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use workloads::Api;
+use workloads::{StatusTable, Told};
 
 /// How long a node may take to say whether it leads.
 const ANSWER_WITHIN: Duration = Duration::from_millis(300);
@@ -72,45 +71,27 @@ impl From<Status> for Observation {
     }
 }
 
-/// What a member of etcd says of itself. Protocol buffers in JSON: numbers are texts, and what is zero is absent.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EtcdStatus {
-    header: EtcdHeader,
-    #[serde(default)]
-    leader: String,
-    #[serde(default, deserialize_with = "number")]
-    raft_term: u64,
-    #[serde(default, deserialize_with = "number")]
-    raft_index: u64,
-    #[serde(default, deserialize_with = "number")]
-    raft_applied_index: u64,
-    #[serde(default, deserialize_with = "number")]
-    db_size: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct EtcdHeader {
-    #[serde(default)]
-    member_id: String,
-}
-
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-}
-
-impl From<EtcdStatus> for Observation {
-    fn from(status: EtcdStatus) -> Self {
-        let led = !matches!(status.leader.as_str(), "" | "0");
+impl From<Told> for Observation {
+    fn from(told: Told) -> Self {
         Self {
-            active: Some(led && status.leader == status.header.member_id),
-            round: Some(status.raft_term),
-            slot_in: Some(status.raft_index + 1),
-            slot_out: Some(status.raft_applied_index + 1),
-            log_bytes: Some(status.db_size),
+            active: told.leads,
+            round: told.term,
+            slot_out: told.applied.map(|applied| applied + 1),
+            log_bytes: told.size,
             ..Self::default()
         }
     }
+}
+
+/// How the nodes of a cluster are asked what they say of themselves.
+#[derive(Debug, Clone)]
+pub(crate) enum Asking {
+    /// As those of the bench's own store.
+    Own,
+    /// As a spec says.
+    Described(Arc<StatusTable>),
+    /// Perhaps as those of the bench's own store, whose interface they speak; else they only answer.
+    Unknown,
 }
 
 /// A node that can be asked.
@@ -118,50 +99,38 @@ impl From<EtcdStatus> for Observation {
 pub(crate) struct Watched {
     /// Its name.
     pub(crate) name: String,
-    system: System,
-    api: Api,
+    asking: Asking,
     address: SocketAddr,
     pub(super) client: HttpClient,
 }
 
 impl Watched {
     /// The node at this address; it is asked there directly, so that no fault of the network hides it.
-    pub(crate) fn new(name: &str, address: SocketAddr, system: System, api: Api) -> Self {
-        Self { name: name.to_owned(), system, api, address, client: HttpClient::new(address) }
+    pub(crate) fn new(name: &str, address: SocketAddr, asking: Asking) -> Self {
+        Self { name: name.to_owned(), asking, address, client: HttpClient::new(address) }
     }
 
     /// Asks it; none if it does not answer within `patience`.
     pub(crate) async fn observe(&mut self, patience: Duration) -> Option<Observation> {
-        match (self.system, self.api) {
-            (System::Paxos, _) => {
+        match &self.asking {
+            Asking::Own => {
                 let status: Status = self.client.get("/status", patience).await.ok()?;
                 Some(status.into())
             }
-            (System::Etcd | System::Command, Api::Etcd) => {
-                let status: EtcdStatus =
-                    self.client.post("/v3/maintenance/status", "{}", patience).await.ok()?;
-                Some(status.into())
-            }
-            (System::Etcd | System::Command, Api::Redis) => {
-                let leads = tokio::time::timeout(patience, redis::leads(self.address)).await.ok()?.ok()?;
-                Some(Observation { active: Some(leads), ..Observation::default() })
-            }
-            // An unknown program: its `/status` is used if it is like that of our own store; else only that it answers.
-            (System::Etcd | System::Command, Api::Kv) => {
-                match self.client.get::<Status>("/status", patience).await {
-                    Ok(status) => Some(status.into()),
-                    Err(HttpError::Refused { .. } | HttpError::Json(_)) => Some(Observation::default()),
-                    Err(HttpError::Timeout(_) | HttpError::Lost(_)) => None,
-                }
-            }
+            Asking::Described(table) => table.ask(self.address, patience).await.map(Observation::from),
+            Asking::Unknown => match self.client.get::<Status>("/status", patience).await {
+                Ok(status) => Some(status.into()),
+                Err(HttpError::Refused { .. } | HttpError::Json(_)) => Some(Observation::default()),
+                Err(HttpError::Timeout(_) | HttpError::Lost(_)) => None,
+            },
         }
     }
 
     /// What its wall clock says, in nanoseconds since 1970; none where the system does not tell.
     async fn clock(&mut self, patience: Duration) -> Option<i64> {
-        match self.system {
-            System::Paxos => Some(self.client.get::<Clock>("/clock", patience).await.ok()?.clock),
-            System::Etcd | System::Command => None,
+        match self.asking {
+            Asking::Own => Some(self.client.get::<Clock>("/clock", patience).await.ok()?.clock),
+            Asking::Described(_) | Asking::Unknown => None,
         }
     }
 }
@@ -251,23 +220,5 @@ impl Directory for Leaders {
             };
             self.all().await.into_iter().map(progress).collect()
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn etcd_member_leads_if_it_names_itself() {
-        let read = |json: serde_json::Value| -> Observation {
-            serde_json::from_value::<EtcdStatus>(json).unwrap().into()
-        };
-        let header = serde_json::json!({"cluster_id": "1", "member_id": "77", "raft_term": "4"});
-        let leads = read(serde_json::json!({"header": header, "version": "3.4.23", "dbSize": "20480",
-            "leader": "77", "raftIndex": "9", "raftTerm": "4", "raftAppliedIndex": "8"}));
-        assert_eq!((leads.active, leads.round, leads.slot_out), (Some(true), Some(4), Some(9)));
-        assert_eq!(read(serde_json::json!({"header": header, "leader": "78"})).active, Some(false));
-        assert_eq!(read(serde_json::json!({"header": {}})).active, Some(false));
     }
 }

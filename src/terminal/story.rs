@@ -3,7 +3,6 @@
 use super::events::{FaultNotice, RunEvent, RunEventKind, Stage};
 use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use crate::recorder::Tally;
-use crate::spec::sections::System;
 use crate::systems::cluster::Cluster;
 use crate::systems::http::HttpClient;
 use crate::systems::last_slots::LastSlots;
@@ -82,9 +81,9 @@ pub(crate) struct Story {
 impl Story {
     /// A story about the nodes of this cluster.
     pub(crate) fn new(cluster: &Cluster, interrupt: CancellationToken, last: LastSlots) -> Self {
-        let source = |(name, address): &(String, SocketAddr), watched| match cluster.system {
-            System::Paxos => (name.clone(), Source::Own(*address)),
-            System::Etcd | System::Command => (name.clone(), Source::Foreign(watched)),
+        let source = |(name, address): &(String, SocketAddr), watched| {
+            let own = cluster.system.is_own();
+            (name.clone(), if own { Source::Own(*address) } else { Source::Foreign(watched) })
         };
         Self {
             nodes: cluster

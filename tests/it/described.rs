@@ -99,7 +99,10 @@ fn wrong_tables_are_refused_or_unknown() {
     assert!(refused("client.write.answers.1.ok=/val").contains("it should be true"));
     assert!(refused("load.mix={ read = 1, cas = 1 }").contains("add [client.cas]"));
     assert!(refused("load.workload=bank").contains("register and kv"));
-    assert!(refused("cluster.api=redis").contains("remove one of the two"));
+    assert!(refused("cluster.api=rediss").contains("did you mean \"redis\"?"));
+    assert!(refused("cluster.system=./none.toml").contains("cannot be read"));
+    assert!(refused("cluster.ports.ip=80").contains("cannot be the word for a port"));
+    assert!(refused("status.request=GET status").contains("a method and a path"));
     let spec = file("items.toml").replace("\"/val\"", "\"/value\"");
     std::fs::write(folder.path().join("wrong.toml"), spec).unwrap();
     let (code, said) =

@@ -172,7 +172,7 @@ fn helpers_that_never_work_are_exit_code_4() {
         ("client.command=[\"no-such-program\"]", "there is no `no-such-program` in PATH"),
         ("client.command=[]", "say which program"),
         ("client.functions=[\"read\", \"swap\"]", "it has read, write, cas"),
-        ("client.headers.accept=text/html", "client.headers belongs to kind = \"http\""),
+        ("client.headers.accept=text/html", "client.headers is not for kind = \"exec\""),
         ("load.mix={ read = 1, cas = 1 }", "the helper has no \"cas\""),
     ] {
         let done = run(folder.path(), &[set]);

@@ -6,7 +6,9 @@ use crate::session::Target;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -55,7 +57,25 @@ pub trait Speaker: Send {
     fn last_answer(&self) -> Option<String>;
 }
 
-/// A protocol in which an operation is one request and its answer, over HTTP or over TCP as it is.
+/// How far an operation of several requests has come.
+#[derive(Debug, Default)]
+pub struct Dialogue {
+    /// How many of its requests were answered.
+    pub turn: usize,
+    /// What the answers so far had for later requests, by word.
+    pub captures: BTreeMap<String, Value>,
+}
+
+/// What follows from an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// The operation is over, and this is what the system said of it.
+    Said(Answer),
+    /// The next request is to be sent.
+    Next,
+}
+
+/// A protocol in which an operation is a request and its answer, or several, over HTTP or over TCP as it is.
 pub trait Protocol: Send + Sync + fmt::Debug {
     /// Whether it is HTTP. If not, the body of a request is all that is sent, and that of an answer all that comes
     /// back, in the protocol of Redis.
@@ -63,16 +83,17 @@ pub trait Protocol: Send + Sync + fmt::Debug {
         true
     }
 
-    /// The request that asks for the operation. `host` is the address of the node it goes to; a command without a name
-    /// is never sent again.
+    /// The next request that asks for the operation; none if it cannot be sent, because of what was captured. `host` is the
+    /// address of the node it goes to; a command without a name is never sent again.
     fn request(
         &self,
         operation: &Operation,
         name: Option<&CommandName>,
         host: &HeaderValue,
-    ) -> Request<Full<Bytes>>;
+        dialogue: &Dialogue,
+    ) -> Option<Request<Full<Bytes>>>;
 
-    /// What an answer to that request says. Whatever is not certain is
+    /// What follows from the answer to that request. Whatever is not certain is
     /// [`Unlisted`](Answer::Unlisted) or [`Unreadable`](Answer::Unreadable).
-    fn answer(&self, operation: &Operation, status: StatusCode, body: &[u8]) -> Answer;
+    fn reply(&self, operation: &Operation, response: &Response<Bytes>, dialogue: &mut Dialogue) -> Reply;
 }

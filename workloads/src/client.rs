@@ -20,6 +20,9 @@ use tokio::time::{sleep, timeout};
 /// With `retry`: the rest after an attempt that ended at once, so that a refusing node is not hammered.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
+/// How often an operation is sent on to another node.
+const REDIRECTIONS: usize = 4;
+
 /// What all clients of a session share.
 pub(crate) struct Shared {
     pub(crate) targets: Vec<Target>,
@@ -39,6 +42,18 @@ impl Shared {
     /// How many of the targets, the first ones, are members.
     pub(crate) fn members(&self) -> usize {
         self.targets.iter().filter(|target| !target.spare).count()
+    }
+
+    /// The target that a node names by name, address, port or URL.
+    fn target_named(&self, named: &str) -> Option<usize> {
+        let named = named.split_once("://").map_or(named, |(_, rest)| rest);
+        let named = named.split('/').next().unwrap_or_default();
+        let is_it = |target: &Target| {
+            named == target.name
+                || named == target.address.to_string()
+                || named == target.address.ip().to_string()
+        };
+        self.targets.iter().position(is_it)
     }
 
     /// A client id, unique to this session by what follows its name.
@@ -174,7 +189,7 @@ impl Client {
     async fn exchange(&mut self, operation: &Operation, phase: Phase, sent: &mut bool) -> Happened {
         self.name.sequence += 1;
         let pause = self.shared.retry.filter(|_| phase != Phase::Final);
-        let Some(pause) = pause else { return self.attempt(operation, sent).await };
+        let Some(pause) = pause else { return self.attempt_and_follow(operation, phase, sent).await };
         loop {
             let maybe_applied = *sent;
             match timeout(pause, self.attempt(operation, sent)).await {
@@ -188,6 +203,21 @@ impl Client {
             self.target = (self.target + 1) % self.shared.targets.len();
             sleep(pause.min(ERROR_PAUSE)).await;
         }
+    }
+
+    /// Asks the client's present replica, and where that names another one that takes the operation, that one. A final
+    /// read is about the replica that it is sent to, and goes nowhere else.
+    async fn attempt_and_follow(&mut self, operation: &Operation, phase: Phase, sent: &mut bool) -> Happened {
+        for _ in 0..REDIRECTIONS {
+            let happened = self.attempt(operation, sent).await;
+            let Happened::Answered(Answer::Elsewhere(to)) = &happened else { return happened };
+            match self.shared.target_named(to) {
+                Some(target) if phase != Phase::Final && target != self.target => self.turn_to(target),
+                Some(_) | None => return happened,
+            }
+            *sent = false;
+        }
+        Happened::Answered(Answer::Standby)
     }
 
     /// Asks the client's present replica once. `sent` becomes true before bytes may leave.

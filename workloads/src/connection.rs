@@ -1,12 +1,12 @@
 //! A connection that is kept between operations: HTTP/1.1, or plain TCP for Redis.
 
 use crate::outcome::Happened;
-use crate::redis;
+use crate::resp;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::io;
@@ -56,7 +56,7 @@ impl Connection {
     pub(crate) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Bytes), NoAnswer> {
+    ) -> Result<Response<Bytes>, NoAnswer> {
         match self {
             Self::Http(http) => http.exchange(request, BODY_MAX).await,
             Self::Plain(stream) => exchange(stream, request).await,
@@ -77,7 +77,7 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, Happened> {
 async fn exchange(
     stream: &mut TcpStream,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), NoAnswer> {
+) -> Result<Response<Bytes>, NoAnswer> {
     // What was closed meanwhile is not written to. Nothing else can have come: each answer was read to its end.
     if !matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
         return Err(NoAnswer::NotSent(Box::new(request)));
@@ -93,8 +93,8 @@ async fn exchange(
         if stream.read_buf(&mut answer).await.map_err(broken)? == 0 {
             return Err(NoAnswer::Broken(Happened::Closed));
         }
-        match redis::is_whole(&answer) {
-            Ok(true) => return Ok((StatusCode::OK, answer.into())),
+        match resp::is_whole(&answer) {
+            Ok(true) => return Ok(Response::new(answer.into())),
             Ok(false) if answer.len() <= BODY_MAX => {}
             Ok(false) | Err(()) => return Err(NoAnswer::Broken(Happened::Garbled)),
         }
@@ -125,7 +125,7 @@ impl HttpConnection {
         &mut self,
         request: Request<Full<Bytes>>,
         largest: usize,
-    ) -> Result<(StatusCode, Bytes), NoAnswer> {
+    ) -> Result<Response<Bytes>, NoAnswer> {
         if self.sender.ready().await.is_err() {
             return Err(NoAnswer::NotSent(Box::new(request)));
         }
@@ -147,10 +147,10 @@ impl Drop for HttpConnection {
 }
 
 /// Reads the body of an answer.
-async fn read(response: Response<Incoming>, largest: usize) -> Result<(StatusCode, Bytes), Happened> {
-    let status = response.status();
-    match Limited::new(response.into_body(), largest).collect().await {
-        Ok(body) => Ok((status, body.to_bytes())),
+async fn read(response: Response<Incoming>, largest: usize) -> Result<Response<Bytes>, Happened> {
+    let (head, body) = response.into_parts();
+    match Limited::new(body, largest).collect().await {
+        Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
         Err(error) => Err(error.downcast_ref::<hyper::Error>().map_or(Happened::Garbled, broken)),
     }
 }

@@ -1,9 +1,9 @@
-//! Speaks a protocol in which an operation is one request and its answer.
+//! Speaks a protocol of requests and answers, over a connection that is kept.
 
-use crate::adapter::{Adapter, CommandName, Performed, Protocol, Speaker};
+use crate::adapter::{Adapter, CommandName, Dialogue, Performed, Protocol, Reply, Speaker};
 use crate::connection::{Connection, NoAnswer};
 use crate::operation::Operation;
-use crate::outcome::Happened;
+use crate::outcome::{Answer, Happened};
 use crate::session::Target;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -11,18 +11,18 @@ use hyper::header::HeaderValue;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Clients of a protocol in which an operation is one request and its answer.
+/// Clients of a protocol of requests and answers.
 #[derive(Debug, Clone)]
-pub struct OneRequest(Arc<dyn Protocol>);
+pub struct Requesting(Arc<dyn Protocol>);
 
-impl OneRequest {
+impl Requesting {
     /// Of this protocol.
     pub fn new(protocol: impl Protocol + 'static) -> Self {
         Self(Arc::new(protocol))
     }
 }
 
-impl Adapter for OneRequest {
+impl Adapter for Requesting {
     fn speaker(&self) -> Box<dyn Speaker> {
         Box::new(RequestSpeaker { protocol: Arc::clone(&self.0), connected: None, last: None })
     }
@@ -62,7 +62,7 @@ struct RequestSpeaker {
 }
 
 impl RequestSpeaker {
-    /// Sends the request once, on a new connection if there is none.
+    /// Sends the requests of an operation, each once, on a new connection if there is none.
     async fn attempt(
         &mut self,
         target: &Target,
@@ -71,6 +71,7 @@ impl RequestSpeaker {
         sent: &mut bool,
     ) -> Happened {
         let before = *sent;
+        let mut dialogue = Dialogue::default();
         loop {
             let kept = self.connected.take().filter(|connected| connected.address == target.address);
             let fresh = kept.is_none();
@@ -78,10 +79,12 @@ impl RequestSpeaker {
                 Some(connected) => connected,
                 None => match Connected::open(target.address, self.protocol.speaks_http()).await {
                     Ok(connected) => connected,
-                    Err(happened) => return happened,
+                    Err(happened) => return later(&dialogue, happened),
                 },
             };
-            let request = self.protocol.request(operation, name, &connected.host);
+            let Some(request) = self.protocol.request(operation, name, &connected.host, &dialogue) else {
+                return Happened::Answered(Answer::Unreadable);
+            };
             let asked = if self.protocol.speaks_http() {
                 format!("{} {}", request.method(), request.uri().path())
             } else {
@@ -89,23 +92,34 @@ impl RequestSpeaker {
             };
             *sent = true;
             match connected.connection.exchange(request).await {
-                Ok((status, body)) => {
+                Ok(response) => {
                     self.connected = Some(connected);
-                    let answer = self.protocol.answer(operation, status, &body);
-                    self.last = Some(LastAnswer { asked, status, body });
-                    return Happened::Answered(answer);
+                    let reply = self.protocol.reply(operation, &response, &mut dialogue);
+                    self.last =
+                        Some(LastAnswer { asked, status: response.status(), body: response.into_body() });
+                    match reply {
+                        Reply::Said(answer) => return Happened::Answered(answer),
+                        Reply::Next => {}
+                    }
                 }
                 Err(NoAnswer::Broken(happened)) => return happened,
                 // The node closed the idle connection; nothing left, so this is no second attempt.
                 Err(NoAnswer::NotSent(_)) => {
-                    *sent = before;
+                    if dialogue.turn == 0 {
+                        *sent = before;
+                    }
                     if fresh {
-                        return Happened::NotSent;
+                        return later(&dialogue, Happened::NotSent);
                     }
                 }
             }
         }
     }
+}
+
+/// What stood in the way of a request. After the first one of an operation it does not mean that nothing happened.
+fn later(dialogue: &Dialogue, happened: Happened) -> Happened {
+    if dialogue.turn == 0 { happened } else { Happened::Broken }
 }
 
 impl Speaker for RequestSpeaker {

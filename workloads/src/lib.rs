@@ -5,11 +5,9 @@
 //! of an operation. A [`ThroughputMeter`] only counts and times. This crate does not know what a fault is.
 
 mod adapter;
-mod api;
 mod arrivals;
 mod client;
 mod connection;
-mod etcd;
 mod exchange;
 mod generator;
 mod helper;
@@ -18,26 +16,26 @@ pub mod outcome;
 mod paxos;
 mod phase;
 mod progress;
-mod redis;
 mod requests;
+mod resp;
 mod seed;
 mod serving;
 mod session;
 mod spec;
 mod throughput;
 
-pub use adapter::{Adapter, CommandName, Performed, Protocol, Speaker};
-pub use api::Api;
+pub use adapter::{Adapter, CommandName, Dialogue, Performed, Protocol, Reply, Speaker};
 pub use connection::{HttpConnection, NoAnswer};
-pub use etcd::EtcdHttp;
-pub use exchange::OneRequest;
+pub use exchange::Requesting;
 pub use generator::{Choices, Draft, Generator};
 pub use helper::{HelperCommand, HelperStart};
 pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;
 pub use progress::Progress;
-pub use redis::RedisResp;
-pub use requests::{ClientKind, ClientSpec, Exchange, Found, RequestTable, Rule, Statuses, When};
+pub use requests::{
+    ClientKind, ClientSpec, Exchange, Found, RequestTable, Rule, StatusSpec, StatusTable, Statuses, Step,
+    Told, When,
+};
 pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};

@@ -74,6 +74,8 @@ pub enum Answer {
     NotApplied,
     /// The same, because this node stands by for another and takes no commands of clients.
     Standby,
+    /// The same, and another node takes it, which is named, by its address, a URL or its name.
+    Elsewhere(String),
     /// The request itself was refused, as malformed or too large.
     Rejected,
     /// The body is not what such an answer has.
@@ -95,6 +97,7 @@ impl Answer {
             Self::Rejected => !maybe_applied,
             Self::NotApplied
             | Self::Standby
+            | Self::Elsewhere(_)
             | Self::Unreadable
             | Self::Unlisted(_)
             | Self::Failed(_)
@@ -152,7 +155,7 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             info("unexpected")
         }
         (Answer::NotApplied, _) => fail("unavailable"),
-        (Answer::Standby, _) => fail("standby"),
+        (Answer::Standby | Answer::Elsewhere(_), _) => fail("standby"),
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
         (Answer::Unreadable, _) => info("garbled"),
         (Answer::Unlisted(status), _) => info(&format!("http-{status}")),
@@ -234,6 +237,8 @@ mod tests {
             assert_eq!(row(Answer::Precondition(Value::Null)), expected, "{function}");
             assert_eq!(row(Answer::NotApplied), (Kind::Fail, Some("unavailable".to_owned()), true));
             assert_eq!(row(Answer::Standby), (Kind::Fail, Some("standby".to_owned()), true));
+            let elsewhere = row(Answer::Elsewhere("n2".to_owned()));
+            assert_eq!(elsewhere, (Kind::Fail, Some("standby".to_owned()), true));
             assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));
             assert_eq!(row(Answer::Unreadable), (Kind::Info, Some("garbled".to_owned()), true));
             assert_eq!(row(Answer::Unlisted(500)), (Kind::Info, Some("http-500".to_owned()), true));

@@ -1,13 +1,13 @@
 //! The HTTP interface of the bench's own replicated store.
 
-use crate::adapter::{CommandName, Protocol};
+use crate::adapter::{CommandName, Dialogue, Protocol, Reply};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::spec::{LoadSpec, Workload};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 /// Header with the client id of a command's name.
@@ -105,40 +105,9 @@ fn transaction_results(workload: Workload, steps: &Value, results: Option<&Value
     (steps.len() == results.len()).then(|| steps.iter().zip(results).map(seen).collect())?
 }
 
-impl Protocol for PaxosHttp {
-    fn request(
-        &self,
-        operation: &Operation,
-        name: Option<&CommandName>,
-        host: &HeaderValue,
-    ) -> Request<Full<Bytes>> {
-        let key = &operation.key;
-        let (method, uri, body) = match operation.function {
-            Function::Read | Function::Get => (Method::GET, format!("/kv/{key}"), String::new()),
-            Function::Write | Function::Put => (Method::PUT, format!("/kv/{key}"), text(&operation.argument)),
-            Function::Delete => (Method::DELETE, format!("/kv/{key}"), String::new()),
-            Function::Cas => (Method::POST, format!("/kv/{key}/cas"), cas_body(&operation.argument)),
-            Function::Append => (Method::POST, format!("/kv/{key}/append"), text(&operation.argument)),
-            Function::Txn => (Method::POST, "/txn".to_owned(), transaction_body(&operation.argument)),
-            Function::Transfer => (Method::POST, "/bank/transfer".to_owned(), operation.argument.to_string()),
-            Function::Total => {
-                let accounts: Vec<_> = (0..self.keys).map(LoadSpec::key_name).collect();
-                (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
-            }
-        };
-        let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
-        if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)
-        {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        if let Some(name) = name {
-            request =
-                request.header(CLIENT_ID, &name.client).header(SEQUENCE, HeaderValue::from(name.sequence));
-        }
-        request.body(Full::new(Bytes::from(body))).expect("our own key names fit into a path")
-    }
-
-    fn answer(&self, operation: &Operation, status: StatusCode, body: &[u8]) -> Answer {
+impl PaxosHttp {
+    /// What an answer says.
+    fn answer(self, operation: &Operation, status: StatusCode, body: &[u8]) -> Answer {
         let function = operation.function;
         match status {
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => return Answer::Rejected,
@@ -182,6 +151,45 @@ impl Protocol for PaxosHttp {
     }
 }
 
+impl Protocol for PaxosHttp {
+    fn request(
+        &self,
+        operation: &Operation,
+        name: Option<&CommandName>,
+        host: &HeaderValue,
+        _dialogue: &Dialogue,
+    ) -> Option<Request<Full<Bytes>>> {
+        let key = &operation.key;
+        let (method, uri, body) = match operation.function {
+            Function::Read | Function::Get => (Method::GET, format!("/kv/{key}"), String::new()),
+            Function::Write | Function::Put => (Method::PUT, format!("/kv/{key}"), text(&operation.argument)),
+            Function::Delete => (Method::DELETE, format!("/kv/{key}"), String::new()),
+            Function::Cas => (Method::POST, format!("/kv/{key}/cas"), cas_body(&operation.argument)),
+            Function::Append => (Method::POST, format!("/kv/{key}/append"), text(&operation.argument)),
+            Function::Txn => (Method::POST, "/txn".to_owned(), transaction_body(&operation.argument)),
+            Function::Transfer => (Method::POST, "/bank/transfer".to_owned(), operation.argument.to_string()),
+            Function::Total => {
+                let accounts: Vec<_> = (0..self.keys).map(LoadSpec::key_name).collect();
+                (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
+            }
+        };
+        let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
+        if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)
+        {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(name) = name {
+            request =
+                request.header(CLIENT_ID, &name.client).header(SEQUENCE, HeaderValue::from(name.sequence));
+        }
+        Some(request.body(Full::new(Bytes::from(body))).expect("our own key names fit into a path"))
+    }
+
+    fn reply(&self, operation: &Operation, response: &Response<Bytes>, _dialogue: &mut Dialogue) -> Reply {
+        Reply::Said(self.answer(operation, response.status(), response.body()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,7 +221,8 @@ mod tests {
             (Function::Total, "POST", "/bank/total"),
         ] {
             let adapter = PaxosHttp::new(Workload::Kv, 3);
-            let request = adapter.request(&operation(function), Some(&name), &host);
+            let request =
+                adapter.request(&operation(function), Some(&name), &host, &Dialogue::default()).unwrap();
             assert_eq!((request.method().as_str(), request.uri().path()), (method, path));
             assert_eq!(request.headers()["x-client-id"], "run-3");
             assert_eq!(request.headers()["x-sequence"], "8");

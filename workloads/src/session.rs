@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::arrivals::{DueTimes, Pacer};
 use crate::client::{Client, Shared};
-use crate::exchange::OneRequest;
+use crate::exchange::Requesting;
 use crate::generator::{Choices, Generator};
 use crate::paxos::PaxosHttp;
 use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, share};
@@ -102,7 +102,7 @@ impl Session {
         targets: Vec<Target>,
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, SpecError> {
-        let adapter = Box::new(OneRequest::new(PaxosHttp::new(spec.workload, spec.keys)));
+        let adapter = Box::new(Requesting::new(PaxosHttp::new(spec.workload, spec.keys)));
         Self::with_adapter(spec, seed, targets, recorder, adapter)
     }
 

@@ -27,5 +27,5 @@ pub(crate) use open_files::{make_room, most_nodes, needed as needed_files, of_no
 pub(crate) use ports::PortBlock;
 pub use ports::PortError;
 pub use proxy::{Probe, ProxyError};
-pub(crate) use proxy::{Proxies, probe};
+pub(crate) use proxy::{Proxies, Way, probe};
 pub(crate) use wires::Wires;

@@ -23,10 +23,11 @@ pub(crate) enum Wires {
 const PLAIN: &str = "with network = \"host\" there is no link to do anything to";
 
 impl Wires {
-    /// Where `link.from` dials `link.to`, if that is elsewhere than where `link.to` listens.
-    pub(crate) fn detour(&self, link: &Link) -> Option<SocketAddr> {
+    /// Where `link.from` dials `link.to`, if that is elsewhere than where `link.to` listens: for clients (way 0), or at one of
+    /// its further ports.
+    pub(crate) fn detour(&self, link: &Link, way: usize) -> Option<SocketAddr> {
         match self {
-            Self::Proxies(proxies) => Some(proxies.address(link)),
+            Self::Proxies(proxies) => Some(proxies.address(link, way)),
             Self::Plain | Self::Switch(_) => None,
         }
     }

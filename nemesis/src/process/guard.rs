@@ -54,9 +54,10 @@ pub(super) struct Ended {
 
 /// Starts a node under a guard; `output` gets what both print.
 pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarded> {
-    let mut child = again_as(GUARD)?
+    let mut guard = again_as(GUARD)?;
+    command.set_environment(&mut guard, Some(STAGE));
+    let mut child = guard
         .arg0("bench-guard")
-        .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(output)
@@ -113,7 +114,7 @@ fn started(line: &str) -> io::Result<u32> {
 /// What a guard is to start: its length, then the part that this process plays, how many files a node may open, the
 /// program and its arguments, each with a zero byte behind it.
 fn order(command: &ProcessCommand) -> Vec<u8> {
-    let stage = std::env::var_os(STAGE).unwrap_or_default();
+    let stage = std::env::var_os(STAGE).filter(|_| command.inherit.is_none()).unwrap_or_default();
     let files = open_files_of_nodes().map_or_else(OsString::new, |files| files.to_string().into());
     let words = [stage.as_os_str(), files.as_os_str(), command.program.as_os_str()];
     let words = words.into_iter().chain(command.args.iter().map(OsString::as_os_str));
@@ -270,6 +271,7 @@ fn try_it() -> io::Result<bool> {
     let command = ProcessCommand {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), "sleep 1000 & wait".into()],
+        inherit: None,
         env: Vec::new(),
         output: "/dev/null".into(),
         data: None,

@@ -87,9 +87,10 @@ fn spawn(command: &ProcessCommand) -> io::Result<Spawned> {
     if guard::nodes_are_guarded().is_ok() {
         return guard::start(command, output).map(Spawned::Guarded);
     }
-    let child = Command::new(&command.program)
+    let mut program = Command::new(&command.program);
+    command.set_environment(&mut program, None);
+    let child = program
         .args(&command.args)
-        .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(output.try_clone()?)
         .stderr(output)

@@ -13,7 +13,7 @@ use crate::claim::Claim;
 use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
 use crate::network::{
     LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
-    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Wires, make_room, most_nodes,
+    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Way, Wires, make_room, most_nodes,
     needed_files, probe,
 };
 use crate::parameters::{Delay, Links};
@@ -48,6 +48,9 @@ pub struct TestbedConfig {
     pub links: Links,
     /// The first of the ports to use; found when left out. Mode `lab`: the port of every node.
     pub base_port: Option<u16>,
+    /// Ports of each node besides that for clients, at which its peers come. Mode `lab` takes these numbers; the other modes
+    /// know only how many there are, and choose free ones.
+    pub ports: Vec<u16>,
     /// Mode `lab`: the longest that TCP waits before it sends again, at least a second; the kernel's two minutes when
     /// left out.
     pub tcp_rto_max: Option<Duration>,
@@ -183,6 +186,8 @@ pub struct Testbed {
 #[derive(Debug)]
 struct Node {
     listen: SocketAddr,
+    /// Where its peers come, besides.
+    further: Vec<SocketAddr>,
     /// Where its data are, if that is a disk of the bench's own.
     disk: Option<NodeDisk>,
     process: tokio::sync::Mutex<NodeProcess>,
@@ -212,11 +217,13 @@ impl Testbed {
         let own_disk = |name: &str| {
             disks.as_ref().map(|disks| NodeDisk::new(disks, name, config.seed, config.disk_model))
         };
-        let node = |(name, listen): (String, SocketAddr)| {
+        let node = |(name, addresses): (String, Vec<SocketAddr>)| {
+            let (listen, further) = addresses.split_first().expect("each node has an address for clients");
+            let (listen, further) = (*listen, further.to_vec());
             let disk = own_disk(&name);
             let process =
                 NodeProcess::new(&name, listen, wires.namespace(&name), disk.clone(), exit_sender.clone());
-            (name, Node { listen, disk, process: tokio::sync::Mutex::new(process) })
+            (name, Node { listen, further, disk, process: tokio::sync::Mutex::new(process) })
         };
         let nodes = names.into_iter().zip(addresses).map(node).collect();
         Ok(Self {
@@ -277,8 +284,14 @@ impl Testbed {
 
     /// The address of `to` that `from` is given.
     pub fn peer_address(&self, from: &str, to: &str) -> SocketAddr {
-        let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to)) };
+        let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to), 0) };
         detour.unwrap_or_else(|| self.listen_address(to))
+    }
+
+    /// The address of a further port of `to` that `from` is given; its own is where it listens.
+    pub fn further_address(&self, from: &str, to: &str, index: usize) -> SocketAddr {
+        let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to), index + 1) };
+        detour.unwrap_or_else(|| self.node(to).further[index])
     }
 
     fn node(&self, name: &str) -> &Node {
@@ -461,8 +474,8 @@ fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
     })
 }
 
-/// The links, where each node listens, and what holds the ports.
-type Made = (Wires, Vec<SocketAddr>, Option<PortBlock>);
+/// The links, the addresses of each node, that for clients first, and what holds the ports.
+type Made = (Wires, Vec<Vec<SocketAddr>>, Option<PortBlock>);
 
 /// A network of the lab's own, in the namespaces that this process is in.
 async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Result<Made, TestbedError> {
@@ -480,9 +493,14 @@ async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Re
         tcp_rto_max: config.tcp_rto_max,
         capture: config.capture.clone(),
     };
+    let ports = config.ports.clone();
     let made = tokio::task::spawn_blocking(move || {
         let network = LabNetwork::start(&plan)?;
-        let addresses = plan.nodes.iter().map(|node| network.address(node)).collect();
+        let all = |address: SocketAddr| {
+            let further = ports.iter().map(|port| SocketAddr::new(address.ip(), *port));
+            std::iter::once(address).chain(further).collect()
+        };
+        let addresses = plan.nodes.iter().map(|node| all(network.address(node))).collect();
         Ok::<_, LabNetworkError>((network, addresses))
     });
     let (network, addresses) =
@@ -494,9 +512,10 @@ async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Re
 async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<Made, TestbedError> {
     let count = config.topology.nodes.len();
     let links = if mode == Mode::Proxy { count.saturating_mul(count - count.min(1)) } else { 0 };
-    let ports = u16::try_from(count + links).ok().filter(|ports| *ports <= PORTS_MAX);
+    let each = 1 + config.ports.len();
+    let ports = u16::try_from((count + links).saturating_mul(each)).ok().filter(|ports| *ports <= PORTS_MAX);
     let ports = ports.ok_or_else(|| {
-        let most = usize::from(PORTS_MAX);
+        let most = usize::from(PORTS_MAX) / each;
         let most = if mode == Mode::Proxy { most.isqrt() } else { most };
         TestbedError::TooManyNodes { nodes: count, most, mode }
     })?;
@@ -506,15 +525,16 @@ async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<
     };
     let mut free = (0..ports).map(|index| block.port(index));
     let mut next_port = || free.next().expect("as many ports were taken as are needed");
-    let addresses: Vec<SocketAddr> =
-        (0..count).map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()))).collect();
+    let mut address = |_| SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
+    let addresses: Vec<Vec<SocketAddr>> = (0..count).map(|_| (0..each).map(&mut address).collect()).collect();
     if mode == Mode::Host {
         return Ok((Wires::Plain, addresses, Some(block)));
     }
     let mut proxies = Proxies::default();
     for from in config.topology.names() {
-        for (to, upstream) in config.topology.names().zip(&addresses).filter(|(to, _)| *to != from) {
-            proxies.add(Link::new(from, to), next_port(), *upstream, base, config.seed).await?;
+        for (to, upstreams) in config.topology.names().zip(&addresses).filter(|(to, _)| *to != from) {
+            let ways = upstreams.iter().map(|upstream| Way { port: next_port(), upstream: *upstream });
+            proxies.add(Link::new(from, to), &ways.collect::<Vec<_>>(), base, config.seed).await?;
         }
     }
     Ok((Wires::Proxies(proxies), addresses, Some(block)))

@@ -237,6 +237,7 @@ async fn chosen_port_in_use_is_refused() {
         network: Network::Host,
         topology: Topology::new([("n1", ["replica"])]),
         links: Links::default(),
+        ports: Vec::new(),
         base_port: Some(taken.local_addr().unwrap().port()),
         tcp_rto_max: None,
         capture: None,

@@ -16,7 +16,7 @@ mod process;
 mod tests;
 
 use crate::adapter::{Adapter, CommandName, Performed, Speaker};
-use crate::exchange::{OneRequest, answer_in_words};
+use crate::exchange::{Requesting, answer_in_words};
 use crate::operation::{Function, Operation};
 use crate::outcome::Happened;
 use crate::requests::{ClientKind, ClientSpec};
@@ -55,7 +55,7 @@ impl ClientSpec {
     /// Refuses what cannot be meant or done with this load; keys of this section begin with `client.`.
     pub fn check(&self, load: &LoadSpec) -> Result<(), SpecError> {
         match self.kind {
-            ClientKind::Http => {
+            ClientKind::Http | ClientKind::Resp => {
                 self.refuse_keys_of_helpers()?;
                 self.table(load).map(drop)
             }
@@ -70,7 +70,7 @@ impl ClientSpec {
     pub fn adapter(&self, load: &LoadSpec, start: HelperStart) -> Result<Box<dyn Adapter>, SpecError> {
         self.check(load)?;
         Ok(match self.kind {
-            ClientKind::Http => Box::new(OneRequest::new(self.table(load)?)),
+            ClientKind::Http | ClientKind::Resp => Box::new(Requesting::new(self.table(load)?)),
             ClientKind::Exec => Box::new(HelperClients::new(self, load, start)),
         })
     }
@@ -81,7 +81,7 @@ impl ClientSpec {
             ("client.functions", !self.functions.is_empty()),
             ("client.env", !self.env.is_empty()),
         ];
-        refuse_keys(&given, "exec")
+        refuse_keys(&given, "is for kind = \"exec\"")
     }
 
     fn check_helper(&self, load: &LoadSpec) -> Result<(), SpecError> {
@@ -90,12 +90,14 @@ impl ClientSpec {
             ("client.read", self.read.is_some()),
             ("client.write", self.write.is_some()),
             ("client.cas", self.cas.is_some()),
+            ("client.create", self.create.is_some()),
+            ("client.answers", !self.answers.is_empty()),
             ("client.get", self.get.is_some()),
             ("client.put", self.put.is_some()),
             ("client.delete", self.delete.is_some()),
             ("client.append", self.append.is_some()),
         ];
-        refuse_keys(&given, "http")?;
+        refuse_keys(&given, "is not for kind = \"exec\"")?;
         if self.command.first().is_none_or(String::is_empty) {
             return refuse("client.command", "say which program, for example [\"python3\", \"client.py\"]");
         }
@@ -175,11 +177,9 @@ fn refuse<T>(field: impl Into<String>, message: impl Into<String>) -> Result<T, 
 }
 
 /// Refuses the first key that is given, because it belongs to another kind of client.
-fn refuse_keys(keys: &[(&str, bool)], kind: &str) -> Result<(), SpecError> {
+fn refuse_keys(keys: &[(&str, bool)], why: &str) -> Result<(), SpecError> {
     match keys.iter().find(|(_, given)| *given) {
-        Some((key, _)) => {
-            refuse(*key, format!("{key} belongs to kind = \"{kind}\"; remove it, or change the kind"))
-        }
+        Some((key, _)) => refuse(*key, format!("{key} {why}; remove it, or change the kind")),
         None => Ok(()),
     }
 }

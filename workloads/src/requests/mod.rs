@@ -3,46 +3,56 @@
 //! What no rule says is unknown. A rule is trusted, so a wrong one makes a wrong verdict: what can be seen to be a mistake
 //! is refused before anything starts.
 
+mod rules;
 mod spec;
+mod status;
 mod template;
 
-pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, When};
+pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, Step, When};
+pub use status::{StatusSpec, StatusTable, Told};
 
-use crate::adapter::{CommandName, Protocol};
+use crate::adapter::{CommandName, Dialogue, Protocol, Reply};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
-use crate::paxos::value;
+use crate::resp;
 use crate::spec::{LoadSpec, SpecError, Workload};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
-use regex_lite::Regex;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION};
+use hyper::{Method, Request, Response, Uri};
+use rules::{Received, Rules};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use template::Template;
+use template::{Captures, Template};
 
 /// A table of requests that is fit for a load.
 #[derive(Debug)]
 pub struct RequestTable {
+    kind: ClientKind,
     workload: Workload,
     entries: BTreeMap<Function, Entry>,
+    /// How a cas is asked for that expects no value.
+    create: Option<Entry>,
 }
 
-/// How one function is asked for.
+/// How one function is asked for: step by step, the deciding one last.
 #[derive(Debug)]
-struct Entry {
-    method: Method,
-    path: Template,
-    headers: Vec<(HeaderName, Template)>,
-    body: Template,
-    rules: Vec<Compiled>,
+struct Entry(Vec<Turn>);
+
+/// One request and what its answers mean.
+#[derive(Debug)]
+struct Turn {
+    body: Sent,
+    /// For each word a JSON pointer.
+    capture: BTreeMap<String, String>,
+    rules: Rules,
 }
 
+/// What is sent.
 #[derive(Debug)]
-struct Compiled {
-    rule: Rule,
-    body: Option<Regex>,
+enum Sent {
+    Http { method: Method, path: Template, headers: Vec<(HeaderName, Template)>, body: Template },
+    Resp(Vec<Template>),
 }
 
 impl ClientSpec {
@@ -92,9 +102,6 @@ impl ClientSpec {
                 "a system that knows no names of commands would apply one twice; remove it",
             );
         }
-        if !load.record {
-            return refuse("load.record", "a table of requests is for loads that are recorded; remove it");
-        }
         let mix =
             load.weights().map_err(|error| SpecError { field: format!("load.{}", error.field), ..error })?;
         let mut functions: Vec<Function> = mix.into_iter().map(|(function, _)| function).collect();
@@ -107,9 +114,16 @@ impl ClientSpec {
                 );
                 return refuse("client", what);
             };
-            entries.insert(function, Entry::new(self, name, exchange, function)?);
+            let entry = Entry::new(self, name, exchange, function)?;
+            if !load.record && entry.0.len() > 1 {
+                let what = format!("a load that is not recorded has one request for a {function}");
+                return refuse(format!("client.{name}.first"), what);
+            }
+            entries.insert(function, entry);
         }
-        Ok(RequestTable { workload: load.workload, entries })
+        let create = self.create.as_ref().filter(|_| entries.contains_key(&Function::Cas));
+        let create = create.map(|create| Entry::new(self, "create", create, Function::Cas)).transpose()?;
+        Ok(RequestTable { kind: self.kind, workload: load.workload, entries, create })
     }
 }
 
@@ -124,51 +138,33 @@ impl Entry {
         exchange: &Exchange,
         function: Function,
     ) -> Result<Self, SpecError> {
-        let here = |key: &str| format!("client.{name}.{key}");
-        let template = |key: &str, text: &str| {
-            Template::parse(text, function).map_err(|message| SpecError { field: here(key), message })
-        };
-        let Some((method, path)) = exchange.request.split_once(' ').filter(|(_, path)| path.starts_with('/'))
-        else {
-            return refuse(
-                here("request"),
-                "it should be a method and a path, for example \"GET /items/{key}\"",
-            );
-        };
-        let Ok(method) = method.parse::<Method>() else {
-            return refuse(here("request"), format!("\"{method}\" is no method of HTTP"));
-        };
-        let mut headers = Vec::new();
-        let of_all = client.headers.iter().map(|header| ("client.headers".to_owned(), header));
-        for (field, (header, text)) in
-            of_all.chain(exchange.headers.iter().map(|header| (here("headers"), header)))
-        {
-            let Ok(header) = header.parse::<HeaderName>() else {
-                return refuse(field, format!("\"{header}\" is no name of a header"));
-            };
-            let text = Template::parse(text, function).map_err(|message| SpecError { field, message })?;
-            headers.push((header, text));
+        let (steps, mut captured) = (exchange.steps(), Vec::new());
+        let mut turns = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            let last = index + 1 == steps.len();
+            let here =
+                if last { format!("client.{name}") } else { format!("client.{name}.first.{}", index + 1) };
+            let body = Sent::new(client.kind, &client.headers, &here, step, function, &captured)?;
+            let rules = Rules::new(&here, &step.answers, &client.answers, function, &captured)?;
+            captured.extend(step.capture.keys().map(String::as_str));
+            turns.push(Turn { body, capture: step.capture.clone(), rules });
         }
-        let entry = Self {
-            method,
-            path: template("request", path)?,
-            headers,
-            body: template("body", &exchange.body)?,
-            rules: rules(name, exchange, function)?,
-        };
-        entry.check(&here("request"), function)?;
+        let entry = Self(turns);
+        let asked = if client.kind == ClientKind::Http { "request" } else { "command" };
+        entry.check(&format!("client.{name}"), asked, name == "create", function)?;
         Ok(entry)
     }
 
-    /// Refuses a request that does not say what it must, or that cannot be sent.
-    fn check(&self, field: &str, function: Function) -> Result<(), SpecError> {
-        let says = |has: fn(&Template) -> bool| {
-            has(&self.path) || has(&self.body) || self.headers.iter().any(|(_, text)| has(text))
-        };
+    /// Refuses requests that do not say what they must, or that cannot be sent.
+    fn check(&self, here: &str, asked: &str, creates: bool, function: Function) -> Result<(), SpecError> {
+        let field = format!("{here}.{asked}");
+        let says = |has: fn(&Template) -> bool| self.0.iter().any(|turn| turn.body.templates().any(has));
         if !says(Template::names_key) {
             return refuse(
                 field,
-                "nothing in the request says which key is meant; put {key} into it or into its body",
+                format!(
+                    "nothing in the {asked} says which key is meant; put {{key}} into it or into its body"
+                ),
             );
         }
         let writes = matches!(function, Function::Write | Function::Put | Function::Append | Function::Cas);
@@ -176,151 +172,179 @@ impl Entry {
             let word = if function == Function::Cas { "{to}" } else { "{value}" };
             return refuse(
                 field,
-                format!("nothing in the request says what is written; put {word} into it or its body"),
+                format!("nothing in the {asked} says what is written; put {word} into it or its body"),
             );
         }
-        let argument = if function == Function::Cas { json!([1, 2]) } else { json!(1) };
+        if !self.0.iter().any(|turn| turn.rules.have_success()) {
+            let what = format!("no answer means that a {function} happened; add one with ok");
+            return refuse(format!("{here}.answers"), what);
+        }
+        let argument = match function {
+            Function::Cas if creates => json!([null, 2]),
+            Function::Cas => json!([1, 2]),
+            _ => json!(1),
+        };
         let sample = Operation { function, key: "k1".to_owned(), argument };
-        match self.request(&sample, &HeaderValue::from_static("127.0.0.1:1")) {
-            Ok(_) => Ok(()),
-            Err(error) => refuse(field, format!("this cannot be sent over HTTP: {error}")),
+        let host = HeaderValue::from_static("127.0.0.1:1");
+        let unsent = self.0.iter().find_map(|turn| turn.body.fill(&sample, &host, &Captures::new()).err());
+        match unsent {
+            None => Ok(()),
+            Some(error) => refuse(field, format!("this cannot be sent over HTTP: {error}")),
+        }
+    }
+}
+
+impl Sent {
+    fn new(
+        kind: ClientKind,
+        of_all: &BTreeMap<String, String>,
+        here: &str,
+        step: &Step,
+        function: Function,
+        captured: &[&str],
+    ) -> Result<Self, SpecError> {
+        let key = |key: &str| format!("{here}.{key}");
+        let template = |field: String, text: &str| {
+            Template::parse(text, function, captured).map_err(|message| SpecError { field, message })
+        };
+        let of_http = [
+            ("request", step.request.is_empty()),
+            ("headers", step.headers.is_empty()),
+            ("body", step.body.is_empty()),
+        ];
+        if kind == ClientKind::Resp {
+            if let Some((name, _)) = of_http.into_iter().find(|(_, absent)| !absent) {
+                return refuse(key(name), "this is of HTTP; the protocol of Redis has a command");
+            }
+            if step.command.is_empty() {
+                return refuse(
+                    key("command"),
+                    "say what is sent, for example command = [\"GET\", \"{key}\"]",
+                );
+            }
+            let words = step.command.iter().map(|word| template(key("command"), word));
+            return words.collect::<Result<_, _>>().map(Self::Resp);
+        }
+        if !step.command.is_empty() {
+            return refuse(key("command"), "this is of the protocol of Redis; over HTTP it is a request");
+        }
+        let Some((method, path)) = step.request.split_once(' ').filter(|(_, path)| path.starts_with('/'))
+        else {
+            return refuse(
+                key("request"),
+                "it should be a method and a path, for example \"GET /items/{key}\"",
+            );
+        };
+        let Ok(method) = method.parse::<Method>() else {
+            return refuse(key("request"), format!("\"{method}\" is no method of HTTP"));
+        };
+        let mut headers = Vec::new();
+        let of_all = of_all.iter().map(|header| ("client.headers".to_owned(), header));
+        for (field, (header, text)) in
+            of_all.chain(step.headers.iter().map(|header| (key("headers"), header)))
+        {
+            let Ok(header) = header.parse::<HeaderName>() else {
+                return refuse(field, format!("\"{header}\" is no name of a header"));
+            };
+            headers.push((header, template(field, text)?));
+        }
+        let path = template(key("request"), path)?;
+        Ok(Self::Http { method, path, headers, body: template(key("body"), &step.body)? })
+    }
+
+    fn templates(&self) -> Box<dyn Iterator<Item = &Template> + '_> {
+        match self {
+            Self::Http { path, headers, body, .. } => {
+                Box::new([path, body].into_iter().chain(headers.iter().map(|(_, text)| text)))
+            }
+            Self::Resp(words) => Box::new(words.iter()),
         }
     }
 
-    fn request(
+    fn fill(
         &self,
         operation: &Operation,
         host: &HeaderValue,
+        captures: &Captures,
     ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let body = self.body.fill(operation);
-        let uri = Uri::try_from(self.path.fill(operation))?;
-        let mut request = Request::builder().method(self.method.clone()).uri(uri).header(HOST, host);
-        if body.trim_start().starts_with(['{', '['])
-            && self.headers.iter().all(|(name, _)| name != CONTENT_TYPE)
-        {
+        let (method, path, headers, body) = match self {
+            Self::Http { method, path, headers, body } => (method, path, headers, body),
+            Self::Resp(words) => {
+                let words: Vec<_> = words.iter().map(|word| word.fill(operation, captures)).collect();
+                return Ok(Request::new(Full::new(resp::command(&words).into())));
+            }
+        };
+        let body = body.fill(operation, captures);
+        let uri = Uri::try_from(path.fill(operation, captures))?;
+        let mut request = Request::builder().method(method.clone()).uri(uri).header(HOST, host);
+        if body.trim_start().starts_with(['{', '[']) && headers.iter().all(|(name, _)| name != CONTENT_TYPE) {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        for (name, text) in &self.headers {
-            request = request.header(name, text.fill(operation));
+        for (name, text) in headers {
+            request = request.header(name, text.fill(operation, captures));
         }
         request.body(Full::new(Bytes::from(body)))
     }
 }
 
-/// The rules of a function, each of which says one thing that can be said of it.
-fn rules(name: &str, exchange: &Exchange, function: Function) -> Result<Vec<Compiled>, SpecError> {
-    let mut compiled = Vec::new();
-    for (index, rule) in exchange.answers.iter().enumerate() {
-        let here = |key: &str| format!("client.{name}.answers.{}{key}", index + 1);
-        let said = [rule.ok.is_some(), rule.value_differs.is_some(), rule.fail, rule.info];
-        if said.into_iter().filter(|said| *said).count() != 1 {
-            return refuse(here(""), "it should say one thing: ok, fail, value-differs or info");
-        }
-        match &rule.ok {
-            Some(Found::Said) if function.is_read() => {
-                let what = "a read finds a value; say where: a JSON pointer such as \"/value\", \"text\" or \"absent\"";
-                return refuse(here(".ok"), what);
-            }
-            Some(Found::At(_) | Found::Text | Found::Absent) if !function.is_read() => {
-                return refuse(here(".ok"), format!("a {function} finds no value; it should be true"));
-            }
-            Some(_) | None => {}
-        }
-        if rule.value_differs.is_some() && function != Function::Cas {
-            return refuse(here(".value-differs"), "only a cas expects a value; use fail = true");
-        }
-        if rule.when.is.is_some() && rule.when.at.is_none() {
-            return refuse(here(".when.is"), "say where, for example at = \"/done\"");
-        }
-        if rule.when.at.as_ref().is_some_and(|at| !at.is_empty() && !at.starts_with('/')) {
-            return refuse(here(".when.at"), "a JSON pointer begins with /, for example \"/error/code\"");
-        }
-        let body = rule.when.body.as_ref().map(|body| Regex::new(body)).transpose();
-        let body = body.or_else(|error| refuse(here(".when.body"), error.to_string()))?;
-        compiled.push(Compiled { rule: rule.clone(), body });
-    }
-    if !compiled.iter().any(|compiled| compiled.rule.ok.is_some()) {
-        let what = format!("no answer means that a {function} happened; add one with ok");
-        return refuse(format!("client.{name}.answers"), what);
-    }
-    Ok(compiled)
-}
-
 /// An answer as rules see it.
-struct Received<'a> {
-    status: StatusCode,
-    text: &'a str,
-    json: Option<Value>,
-}
-
-impl Compiled {
-    fn fits(&self, received: &Received<'_>) -> bool {
-        let When { status, at, is, body: _ } = &self.rule.when;
-        let there = at.as_ref().map(|at| received.json.as_ref().and_then(|json| json.pointer(at)));
-        status.as_ref().is_none_or(|status| status.have(received.status.as_u16()))
-            && match (there, is) {
-                (None, _) => true,
-                (Some(found), None) => found.is_some(),
-                (Some(found), Some(wanted)) => found == Some(wanted),
-            }
-            && self.body.as_ref().is_none_or(|body| body.is_match(received.text))
+fn received<'a>(kind: ClientKind, response: &'a Response<Bytes>, text: &'a str) -> Received<'a> {
+    let http = kind == ClientKind::Http;
+    Received {
+        status: http.then_some(response.status().as_u16()),
+        text,
+        json: if http { serde_json::from_str(text).ok() } else { resp::json(response.body()) },
+        location: response.headers().get(LOCATION).and_then(|location| location.to_str().ok()),
     }
 }
 
 impl RequestTable {
-    /// The value that an answer has; none if it cannot be read.
-    fn found(&self, found: &Found, received: &Received<'_>) -> Option<Value> {
-        match found {
-            Found::Said => None,
-            Found::Absent => Some(Value::Null),
-            Found::Text => {
-                Some(value(self.workload, received.text.trim_end_matches(['\r', '\n']).to_owned()))
-            }
-            Found::At(pointer) => match (received.json.as_ref()?.pointer(pointer)?, self.workload) {
-                (Value::Null, _) => Some(Value::Null),
-                (Value::String(text), _) => Some(value(self.workload, text.clone())),
-                (Value::Number(number), Workload::Kv) => Some(Value::String(number.to_string())),
-                (number @ Value::Number(_), _) => Some(number.clone()),
-                (Value::Bool(_) | Value::Array(_) | Value::Object(_), _) => None,
-            },
-        }
-    }
-
-    fn meaning(&self, rule: &Rule, function: Function, received: &Received<'_>) -> Answer {
-        match (&rule.ok, &rule.value_differs) {
-            (Some(found), _) if function.is_read() => {
-                self.found(found, received).map_or(Answer::Unreadable, Answer::Value)
-            }
-            (Some(_), _) => Answer::Applied,
-            (None, Some(Found::Said)) => Answer::Differs,
-            (None, Some(found)) => {
-                self.found(found, received).map_or(Answer::Unreadable, Answer::Precondition)
-            }
-            (None, None) if rule.fail => Answer::NotApplied,
-            (None, None) => Answer::Unlisted(received.status.as_u16()),
+    fn entry(&self, operation: &Operation) -> &Entry {
+        let creates = operation.function == Function::Cas && operation.argument[0].is_null();
+        match &self.create {
+            Some(create) if creates => create,
+            Some(_) | None => &self.entries[&operation.function],
         }
     }
 }
 
 impl Protocol for RequestTable {
+    fn speaks_http(&self) -> bool {
+        self.kind == ClientKind::Http
+    }
+
     fn request(
         &self,
         operation: &Operation,
         _name: Option<&CommandName>,
         host: &HeaderValue,
-    ) -> Request<Full<Bytes>> {
-        let entry = &self.entries[&operation.function];
-        entry.request(operation, host).expect("a request with a key and a value of ours was built before")
+        dialogue: &Dialogue,
+    ) -> Option<Request<Full<Bytes>>> {
+        let turn = &self.entry(operation).0[dialogue.turn];
+        // A captured word may be anything, also what a URL or a header cannot have.
+        turn.body.fill(operation, host, &dialogue.captures).ok()
     }
 
-    fn answer(&self, operation: &Operation, status: StatusCode, body: &[u8]) -> Answer {
-        let Ok(text) = std::str::from_utf8(body) else { return Answer::Unreadable };
-        let received = Received { status, text, json: serde_json::from_slice(body).ok() };
-        let rules = &self.entries[&operation.function].rules;
-        match rules.iter().find(|compiled| compiled.fits(&received)) {
-            Some(compiled) => self.meaning(&compiled.rule, operation.function, &received),
-            None => Answer::Unlisted(status.as_u16()),
+    fn reply(&self, operation: &Operation, response: &Response<Bytes>, dialogue: &mut Dialogue) -> Reply {
+        let entry = self.entry(operation);
+        let turn = &entry.0[dialogue.turn];
+        let Ok(text) = std::str::from_utf8(response.body()) else { return Reply::Said(Answer::Unreadable) };
+        let received = received(self.kind, response, text);
+        if let Some(rule) = turn.rules.of(&received, operation, &dialogue.captures) {
+            return Reply::Said(rules::meaning(self.workload, rule, operation.function, &received));
         }
+        if dialogue.turn + 1 == entry.0.len() {
+            return Reply::Said(rules::unlisted(&received));
+        }
+        for (word, pointer) in &turn.capture {
+            let Some(found @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) = received.at(pointer)
+            else {
+                return Reply::Said(rules::unlisted(&received));
+            };
+            dialogue.captures.insert(word.clone(), found.clone());
+        }
+        dialogue.turn += 1;
+        Reply::Next
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// `[client]`: how clients speak to a system whose interface the bench does not know.
+/// `[client]`: how clients speak to a system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ClientSpec {
@@ -26,12 +26,17 @@ pub struct ClientSpec {
     /// Headers of every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// What answers mean where no entry of a function fits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Rule>,
     /// Workload register: reads a key.
     pub read: Option<Exchange>,
     /// Workload register: sets a key.
     pub write: Option<Exchange>,
     /// Sets a key if it holds an expected value. Absent: the load has none.
     pub cas: Option<Exchange>,
+    /// Sets a key if there is none, for a cas that expects that. Absent: as `cas`.
+    pub create: Option<Exchange>,
     /// Workload kv: reads a key. Absent: as `read`.
     pub get: Option<Exchange>,
     /// Workload kv: sets a key. Absent: as `write`.
@@ -48,6 +53,8 @@ pub struct ClientSpec {
 pub enum ClientKind {
     /// Requests over HTTP/1.1.
     Http,
+    /// Commands in the protocol of Redis (RESP2).
+    Resp,
     /// Whatever a program of yours speaks: a helper, one process for each client.
     Exec,
 }
@@ -56,8 +63,12 @@ pub enum ClientKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Exchange {
-    /// Method and path, for example `GET /items/{key}`. Words in braces: {key}, {value}; of a cas {from} and {to}; each
-    /// also as {key:json}, {key:base64} or {key:url}.
+    /// Steps before the request, for what takes several, such as a read of a version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<Step>,
+    /// Over HTTP: method and path, for example `GET /items/{key}`. Words in braces: {key}, {value}; of a cas {from} and
+    /// {to}; each also as {key:json}, {key:base64} or {key:url}; and what earlier steps captured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
     /// Headers of this request, besides those of `client.headers`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -65,11 +76,56 @@ pub struct Exchange {
     /// The body, with the same words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body: String,
+    /// In the protocol of Redis: a command and its arguments, with the same words, for example `GET` and `{key}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// What answers mean: the first entry that fits decides. An answer that no entry fits leaves the outcome unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Rule>,
 }
 
-/// What one kind of answer means. Just one of `ok`, `fail`, `value-differs` and `info` is set.
+impl Exchange {
+    /// Its steps, the deciding one last.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let last = Step {
+            request: self.request.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            command: self.command.clone(),
+            capture: BTreeMap::new(),
+            answers: self.answers.clone(),
+        };
+        self.first.iter().cloned().chain([last]).collect()
+    }
+}
+
+/// A step before the last request of an exchange.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Step {
+    /// Over HTTP: method and path, for example `GET /items/{key}`. Words in braces: {key}, {value}; of a cas {from} and
+    /// {to}; each also as {key:json}, {key:base64} or {key:url}; and what earlier steps captured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request: String,
+    /// Headers of this request, besides those of `client.headers`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The body, with the same words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
+    /// In the protocol of Redis: a command and its arguments, with the same words, for example `GET` and `{key}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Words for later requests: for each name a JSON pointer into the answer. The next step follows where all are there and
+    /// no entry of `answers` fits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capture: BTreeMap<String, String>,
+    /// The answers that end the operation here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Rule>,
+}
+
+/// What one kind of answer means. Just one of `ok`, `fail`, `standby`, `follow`, `value-differs` and `info` is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rule {
@@ -77,7 +133,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "When::is_any")]
     pub when: When,
     /// It happened. Of a read, the value it found: a JSON pointer such as `/value` into the answer, "" for all of it, `text` for
-    /// the body as text, or `absent` if there is none. Of anything else: true.
+    /// the body as text, `absent` if there is none, or { at = "/value", base64 = true }. Of anything else: true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ok: Option<Found>,
     /// Of a cas: it was refused because the key holds another value. That value as in `ok`, or true if the answer does not say.
@@ -86,6 +142,14 @@ pub struct Rule {
     /// It certainly did not happen, and never will.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fail: bool,
+    /// The same, because this node stands by for another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standby: bool,
+    /// The same, and another node takes it: its name, address or URL, at a JSON pointer into the answer, or in the header
+    /// `location`. The client asks that node next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("title" = "JSON pointer or \"location\""))]
+    pub follow: Option<String>,
     /// Whether it happened is unknown; said for the reader's sake.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub info: bool,
@@ -101,11 +165,18 @@ pub struct When {
     /// A JSON pointer to something that the answer has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// With `at`: what stands there.
+    /// With `at`: what stands there; "{from}" and other words stand for themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("title" = "text, number, true or false"))]
     pub is: Option<serde_json::Value>,
-    /// A regular expression that is found in the body.
+    /// With `at`: what does not stand there, though something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("title" = "text, number, true or false"))]
+    pub is_not: Option<serde_json::Value>,
+    /// With `at`: a JSON pointer to the same value elsewhere in the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<String>,
+    /// A regular expression that is found in the body; of Redis, in the answer as it came, `-READONLY You can't write`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
@@ -123,6 +194,8 @@ pub enum Found {
     Said,
     /// At a JSON pointer.
     At(String),
+    /// At a JSON pointer, in base64.
+    Base64(String),
     /// The body is the value.
     Text,
     /// There is no value.
@@ -144,6 +217,7 @@ impl Serialize for Found {
         match self {
             Self::Said => serializer.serialize_bool(true),
             Self::At(pointer) => serializer.serialize_str(pointer),
+            Self::Base64(at) => AtPointer { at: at.clone(), base64: true }.serialize(serializer),
             Self::Text => serializer.serialize_str("text"),
             Self::Absent => serializer.serialize_str("absent"),
         }
@@ -155,6 +229,14 @@ impl Serialize for Found {
 enum FlagOrText {
     Flag(bool),
     Text(String),
+    At(AtPointer),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AtPointer {
+    at: String,
+    base64: bool,
 }
 
 impl<'de> Deserialize<'de> for Found {
@@ -165,6 +247,12 @@ impl<'de> Deserialize<'de> for Found {
             FlagOrText::Text(text) if text == "text" => Ok(Self::Text),
             FlagOrText::Text(text) if text == "absent" => Ok(Self::Absent),
             FlagOrText::Text(text) if text.is_empty() || text.starts_with('/') => Ok(Self::At(text)),
+            FlagOrText::At(AtPointer { at, base64 }) if at.is_empty() || at.starts_with('/') => {
+                Ok(if base64 { Self::Base64(at) } else { Self::At(at) })
+            }
+            FlagOrText::At(AtPointer { at, .. }) => {
+                Err(D::Error::custom(format!("\"{at}\" is no JSON pointer; {help}")))
+            }
             FlagOrText::Flag(false) => Err(D::Error::custom(format!("false means nothing here; {help}"))),
             FlagOrText::Text(text) => Err(D::Error::custom(format!("\"{text}\" means nothing here; {help}"))),
         }

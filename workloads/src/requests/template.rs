@@ -6,6 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Words that earlier steps of an exchange captured, with their values.
+pub(super) type Captures = BTreeMap<String, Value>;
 
 /// Part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +19,7 @@ enum Piece {
 }
 
 /// What a word stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Word {
     Key,
     Value,
@@ -23,6 +27,8 @@ enum Word {
     From,
     /// Of a compare-and-set: the value that is set.
     To,
+    /// What an earlier step captured under this name.
+    Captured(String),
 }
 
 /// How it is written.
@@ -43,8 +49,9 @@ pub(super) const WORDS: &str =
     "{key}, {value}, {from}, {to}, each also as {key:json}, {key:base64} or {key:url}";
 
 impl Template {
-    /// Reads a template for a function. Braces around anything that is no word, as in JSON, stay as they are.
-    pub(super) fn parse(template: &str, function: Function) -> Result<Self, String> {
+    /// Reads a template for a function, after steps that captured these words. Braces around anything that is no word, as in
+    /// JSON, stay as they are.
+    pub(super) fn parse(template: &str, function: Function, captured: &[&str]) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = template;
         while let Some(start) = rest.find('{') {
@@ -56,8 +63,8 @@ impl Template {
                 continue;
             };
             push_text(&mut pieces, &rest[..start]);
-            let (word, form) = word(name)?;
-            if !fits(word, function) {
+            let (word, form) = word(name, captured)?;
+            if !fits(&word, function) {
                 return Err(format!("a {function} has no {{{name}}}; {}", has(function)));
             }
             pieces.push(Piece::Word(word, form));
@@ -68,12 +75,12 @@ impl Template {
     }
 
     /// The text for an operation.
-    pub(super) fn fill(&self, operation: &Operation) -> String {
+    pub(super) fn fill(&self, operation: &Operation, captures: &Captures) -> String {
         let mut filled = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
-                Piece::Word(word, form) => filled.push_str(&form.write(&word.of(operation))),
+                Piece::Word(word, form) => filled.push_str(&form.write(&word.of(operation, captures))),
             }
         }
         filled
@@ -104,14 +111,18 @@ fn looks_like_word(name: &str) -> bool {
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, ':' | '-' | '_'))
 }
 
-fn word(name: &str) -> Result<(Word, Form), String> {
-    let unknown = || format!("there is no {{{name}}}; it could be {WORDS}");
+fn word(name: &str, captured: &[&str]) -> Result<(Word, Form), String> {
+    let unknown = || {
+        let steps = captured.iter().map(|name| format!(", {{{name}}}")).collect::<Vec<_>>().concat();
+        format!("there is no {{{name}}}; it could be {WORDS}{steps}")
+    };
     let (word, form) = name.split_once(':').unwrap_or((name, ""));
     let word = match word {
         "key" => Word::Key,
         "value" => Word::Value,
         "from" => Word::From,
         "to" => Word::To,
+        _ if captured.contains(&word) => Word::Captured(word.to_owned()),
         _ => return Err(unknown()),
     };
     let form = match form {
@@ -124,9 +135,9 @@ fn word(name: &str) -> Result<(Word, Form), String> {
     Ok((word, form))
 }
 
-fn fits(word: Word, function: Function) -> bool {
+fn fits(word: &Word, function: Function) -> bool {
     match word {
-        Word::Key => true,
+        Word::Key | Word::Captured(_) => true,
         Word::Value => matches!(function, Function::Write | Function::Put | Function::Append),
         Word::From | Word::To => function == Function::Cas,
     }
@@ -146,12 +157,13 @@ fn has(function: Function) -> &'static str {
 }
 
 impl Word {
-    fn of(self, operation: &Operation) -> Value {
+    fn of(&self, operation: &Operation, captures: &Captures) -> Value {
         match self {
             Self::Key => Value::String(operation.key.clone()),
             Self::Value => operation.argument.clone(),
             Self::From => operation.argument[0].clone(),
             Self::To => operation.argument[1].clone(),
+            Self::Captured(name) => captures.get(name).cloned().unwrap_or_default(),
         }
     }
 }
@@ -174,7 +186,8 @@ mod tests {
 
     fn filled(template: &str, function: Function, argument: Value) -> String {
         let operation = Operation { function, key: "k 1".to_owned(), argument };
-        Template::parse(template, function).unwrap().fill(&operation)
+        let captures = Captures::from([("rev".to_owned(), json!(5))]);
+        Template::parse(template, function, &["rev"]).unwrap().fill(&operation, &captures)
     }
 
     #[test]
@@ -187,13 +200,14 @@ mod tests {
         assert_eq!(write("/items/{key:url}?v={value}"), "/items/k%201?v=7");
         assert_eq!(write("{key:base64} {"), "ayAx {");
         assert_eq!(filled("{from}>{to}", Function::Cas, json!([1, 2])), "1>2");
+        assert_eq!(filled("{rev}:{rev:base64}", Function::Read, Value::Null), "5:NQ==");
         assert_eq!(filled("{value:json}", Function::Put, json!("a")), "\"a\"");
         assert_eq!(filled("{value}", Function::Put, json!("a")), "a");
     }
 
     #[test]
     fn unknown_and_unfit_words_are_refused() {
-        let refused = |template, function| Template::parse(template, function).unwrap_err();
+        let refused = |template, function| Template::parse(template, function, &[]).unwrap_err();
         assert!(refused("/{kye}", Function::Read).starts_with("there is no {kye}; it could be {key}"));
         assert!(refused("/{key:hex}", Function::Read).contains("{key:hex}"));
         assert_eq!(refused("/{value}", Function::Read), "a read has no {value}; it has {key}");

@@ -49,7 +49,8 @@ fn operation(function: Function) -> Operation {
 }
 
 fn sent(table: &RequestTable, function: Function) -> (String, String, String) {
-    let request = table.request(&operation(function), None, &HeaderValue::from_static("10.0.0.1:80"));
+    let host = HeaderValue::from_static("10.0.0.1:80");
+    let request = table.request(&operation(function), None, &host, &Dialogue::default()).unwrap();
     assert_eq!(request.headers()["host"], "10.0.0.1:80");
     assert_eq!(request.headers()["authorization"], "Bearer t");
     let kind = request.headers().get(CONTENT_TYPE).map_or("", |kind| kind.to_str().unwrap()).to_owned();
@@ -57,6 +58,24 @@ fn sent(table: &RequestTable, function: Function) -> (String, String, String) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let body = runtime.block_on(request.into_body().collect()).unwrap().to_bytes();
     (line, kind, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn replied(
+    table: &RequestTable,
+    operation: &Operation,
+    status: u16,
+    body: &str,
+    dialogue: &mut Dialogue,
+) -> Reply {
+    let response = Response::builder().status(status).header("location", "http://10.0.0.2:80/x");
+    table.reply(operation, &response.body(Bytes::from(body.to_owned())).unwrap(), dialogue)
+}
+
+fn said(table: &RequestTable, operation: &Operation, status: u16, body: &str) -> Answer {
+    match replied(table, operation, status, body, &mut Dialogue::default()) {
+        Reply::Said(answer) => answer,
+        Reply::Next => panic!("{body}: this has one step"),
+    }
 }
 
 #[test]
@@ -71,9 +90,7 @@ fn requests_are_those_of_the_table() {
 #[test]
 fn first_rule_that_fits_decides_and_none_is_unknown() {
     let table = client(ITEMS).table(&load("")).unwrap();
-    let answer = |function, status, body: &str| {
-        table.answer(&operation(function), StatusCode::from_u16(status).unwrap(), body.as_bytes())
-    };
+    let answer = |function, status, body: &str| said(&table, &operation(function), status, body);
     assert_eq!(answer(Function::Read, 200, r#"{"val":7}"#), Answer::Value(json!(7)));
     assert_eq!(answer(Function::Read, 200, r#"{"val":"7"}"#), Answer::Value(json!(7)));
     assert_eq!(answer(Function::Read, 200, r#"{"val":null}"#), Answer::Value(Value::Null));
@@ -97,7 +114,7 @@ fn bodies_as_text_are_values() {
     let read = |workload: &str, body: &str| {
         let table = client(&text).table(&load(workload)).unwrap();
         let function = if workload.contains("kv") { Function::Get } else { Function::Read };
-        table.answer(&operation(function), StatusCode::OK, body.as_bytes())
+        said(&table, &operation(function), 200, body)
     };
     assert_eq!(read("", "7\n"), Answer::Value(json!(7)));
     assert_eq!(read("workload = \"kv\"\nmix = { get = 1, put = 1 }", "7\n"), Answer::Value(json!("7")));
@@ -153,4 +170,78 @@ fn statuses_and_values_are_read_strictly() {
     for ok in ["false", "\"val\"", "3"] {
         assert!(rule(&format!("ok = {ok}")).unwrap_err().contains("JSON pointer"), "{ok}");
     }
+}
+
+#[test]
+fn steps_read_a_version_and_then_set() {
+    let table = client(
+        r#"
+        kind = "http"
+        answers = [{ when.status = 421, follow = "location" }, { when.status = 503, standby = true }]
+        read = { request = "GET /{key}", answers = [{ when.status = 200, ok = { at = "/v", base64 = true } }] }
+        write = { request = "PUT /{key}", body = "{value}", answers = [{ when.status = 200, ok = true }] }
+        [cas]
+        first = [{ request = "GET /{key}", capture = { rev = "/rev" }, answers = [
+            { when = { at = "/v", is-not = "{from}" }, value-differs = "/v" },
+            { when = { status = 404 }, value-differs = "absent" },
+        ] }]
+        request = "PUT /{key}?rev={rev}"
+        body    = "{to}"
+        answers = [{ when.status = 200, ok = true }, { when.status = 412, value-differs = true }]
+        [create]
+        request = "PUT /{key}?rev=0"
+        body    = "{to}"
+        answers = [{ when.status = 200, ok = true }]
+        "#,
+    )
+    .table(&load(""))
+    .unwrap();
+    let cas = operation(Function::Cas);
+    let reply = |dialogue: &mut Dialogue, status, body: &str| replied(&table, &cas, status, body, dialogue);
+    let mut dialogue = Dialogue::default();
+    assert_eq!(reply(&mut dialogue, 200, r#"{"v":1,"rev":"a/b"}"#), Reply::Next);
+    let host = HeaderValue::from_static("h");
+    let uri = |dialogue: &Dialogue, cas: &Operation| {
+        table.request(cas, None, &host, dialogue).map(|request| request.uri().to_string())
+    };
+    assert_eq!(uri(&dialogue, &cas).unwrap(), "/k1?rev=a/b");
+    assert_eq!(reply(&mut dialogue, 412, ""), Reply::Said(Answer::Differs));
+    let first = |status, body: &str| reply(&mut Dialogue::default(), status, body);
+    assert_eq!(first(200, r#"{"v":3,"rev":4}"#), Reply::Said(Answer::Precondition(json!(3))));
+    assert_eq!(first(404, ""), Reply::Said(Answer::Precondition(Value::Null)));
+    assert_eq!(first(200, r#"{"v":1}"#), Reply::Said(Answer::Unlisted(200)), "no version, so no next step");
+    assert_eq!(first(421, ""), Reply::Said(Answer::Elsewhere("http://10.0.0.2:80/x".to_owned())));
+    assert_eq!(first(503, ""), Reply::Said(Answer::Standby));
+    let mut dialogue = Dialogue::default();
+    assert_eq!(reply(&mut dialogue, 200, "{\"v\":1,\"rev\":\"a b\\n\"}"), Reply::Next);
+    assert_eq!(uri(&dialogue, &cas), None, "what no URL can have is not sent");
+    let create = Operation { argument: json!([null, 2]), ..cas.clone() };
+    assert_eq!(uri(&Dialogue::default(), &create).unwrap(), "/k1?rev=0");
+    assert_eq!(said(&table, &operation(Function::Read), 200, r#"{"v":"Nw=="}"#), Answer::Value(json!(7)));
+    assert_eq!(said(&table, &operation(Function::Read), 200, r#"{"v":"7"}"#), Answer::Unreadable);
+}
+
+#[test]
+fn commands_of_redis_have_rules_for_raw_answers() {
+    let text = r#"
+        kind = "resp"
+        answers = [{ when.body = "^-READONLY", standby = true }, { when.body = "^-(LOADING|OOM)", fail = true }]
+        read = { command = ["GET", "{key}"], answers = [{ when.body = '^\$', ok = "" }] }
+        write = { command = ["SET", "{key}", "{value}"], answers = [{ when.body = '^\+OK', ok = true }] }
+        "#;
+    let table = client(text).table(&load("mix = { read = 1, write = 1 }")).unwrap();
+    assert!(!table.speaks_http());
+    let said = |function, answer: &str| said(&table, &operation(function), 200, answer);
+    assert_eq!(said(Function::Read, "$1\r\n7\r\n"), Answer::Value(json!(7)));
+    assert_eq!(said(Function::Read, "$-1\r\n"), Answer::Value(Value::Null));
+    assert_eq!(said(Function::Write, "+OK\r\n"), Answer::Applied);
+    assert_eq!(said(Function::Write, "-READONLY no\r\n"), Answer::Standby);
+    assert_eq!(said(Function::Read, "-LOADING\r\n"), Answer::NotApplied);
+    assert_eq!(said(Function::Write, "-ERR what\r\n"), Answer::Unreadable);
+    let refused = |from: &str, to: &str| {
+        client(&text.replacen(from, to, 1)).table(&load("mix = { read = 1, write = 1 }")).unwrap_err().field
+    };
+    assert_eq!(refused("command = [\"GET\"", "request = \"GET\", command = [\"GET\""), "client.read.request");
+    assert_eq!(refused("command = [\"GET\", \"{key}\"]", "command = []"), "client.read.command");
+    assert_eq!(refused("kind = \"resp\"", "kind = \"http\""), "client.read.command");
 }

@@ -6,7 +6,7 @@
 mod client;
 mod wire;
 
-use crate::api::Api;
+use crate::adapter::Protocol;
 use crate::generator::{Choices, Generator};
 use crate::phase::nanoseconds;
 use crate::seed::client_seeds;
@@ -95,12 +95,17 @@ impl ThroughputMeter {
     ///
     /// # Panics
     /// If there is no target but spare ones.
-    pub fn new(load: &LoadSpec, api: Api, mut targets: Vec<Target>, seed: u64) -> Result<Self, SpecError> {
+    pub fn new(
+        load: &LoadSpec,
+        protocol: &dyn Protocol,
+        mut targets: Vec<Target>,
+        seed: u64,
+    ) -> Result<Self, SpecError> {
         targets.retain(|target| !target.spare);
         let targets: Vec<_> = targets.into_iter().filter(|target| !target.spare).collect();
         assert!(!targets.is_empty(), "a load needs a node to send to");
         let choices = Arc::new(Choices::new(load)?);
-        let requests = Requests::new(load, api);
+        let requests = Requests::new(load, protocol);
         Ok(Self { load: load.clone(), targets, requests, choices, seeds: client_seeds(seed, load.clients) })
     }
 
@@ -215,6 +220,8 @@ impl ThroughputMeter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paxos::PaxosHttp;
+    use crate::spec::Workload;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener};
 
@@ -244,7 +251,7 @@ mod tests {
         );
         let load: LoadSpec = toml::from_str(&text).unwrap();
         let target = Target { name: "n1".to_owned(), address: node(answer), spare: false };
-        let meter = ThroughputMeter::new(&load, Api::Kv, vec![target], 7).unwrap();
+        let meter = ThroughputMeter::new(&load, &PaxosHttp::new(Workload::Kv, 2), vec![target], 7).unwrap();
         let cancel = CancellationToken::new();
         let filled = answer.starts_with("HTTP/1.1 200") && meter.fill(&cancel).unwrap();
         (filled, meter.run(Duration::from_millis(100), &cancel).unwrap().unwrap())
@@ -284,7 +291,7 @@ mod tests {
     fn a_measurement_that_is_cancelled_gives_nothing() {
         let load: LoadSpec = toml::from_str("workload = \"kv\"\nrecord = false\nmix = { put = 1 }").unwrap();
         let target = Target { name: "n1".to_owned(), address: node(""), spare: false };
-        let meter = ThroughputMeter::new(&load, Api::Kv, vec![target], 7).unwrap();
+        let meter = ThroughputMeter::new(&load, &PaxosHttp::new(Workload::Kv, 2), vec![target], 7).unwrap();
         let cancel = CancellationToken::new();
         cancel.cancel();
         assert!(!meter.fill(&cancel).unwrap());

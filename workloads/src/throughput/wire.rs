@@ -1,9 +1,7 @@
 //! Requests as bytes, made before the load, and the parser that finds the end of an answer.
 
-use crate::adapter::Protocol;
-use crate::api::Api;
+use crate::adapter::{Dialogue, Protocol};
 use crate::operation::{Function, Operation};
-use crate::redis;
 use crate::spec::{LoadSpec, Workload};
 use http_body_util::BodyExt;
 use hyper::header::HeaderValue;
@@ -16,30 +14,31 @@ const HEADERS_MAX: usize = 32;
 /// The requests of a load: for each key one that reads and one that writes.
 #[derive(Debug)]
 pub(super) struct Requests {
-    api: Api,
+    speaks_http: bool,
     reads: Vec<Box<[u8]>>,
     writes: Vec<Box<[u8]>>,
 }
 
 impl Requests {
     /// All keys of a load. Commands have no names, for they are never sent again.
-    pub(super) fn new(load: &LoadSpec, api: Api) -> Self {
+    pub(super) fn new(load: &LoadSpec, protocol: &dyn Protocol) -> Self {
         let (read, write, value) = match load.workload {
             Workload::Kv => (Function::Get, Function::Put, json!("v".repeat(load.value_bytes() as usize))),
             Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
                 (Function::Read, Function::Write, json!(1))
             }
         };
-        let protocol = api.http(load);
-        let bytes = |operation: &Operation| {
-            protocol.as_ref().map_or_else(|| resp(operation), |it| http(&**it, operation))
-        };
+        let bytes = |operation: &Operation| bytes(protocol, operation);
         let all = |function: Function, argument: &Value| {
             let operation =
                 |key| Operation { function, key: LoadSpec::key_name(key), argument: argument.clone() };
             (0..load.keys).map(|key| bytes(&operation(key))).collect()
         };
-        Self { api, reads: all(read, &Value::Null), writes: all(write, &value) }
+        Self {
+            speaks_http: protocol.speaks_http(),
+            reads: all(read, &Value::Null),
+            writes: all(write, &value),
+        }
     }
 
     /// The request that does this to a key, by its number.
@@ -50,27 +49,23 @@ impl Requests {
 
     /// Looks at what has come of an answer; an error if it is none.
     pub(super) fn head(&self, answer: &[u8]) -> Result<Head, &'static str> {
-        match self.api {
-            Api::Kv | Api::Etcd => http_head(answer),
-            Api::Redis => resp_head(answer),
-        }
+        if self.speaks_http { http_head(answer) } else { resp_head(answer) }
     }
 }
 
-/// A command of Redis: an array of texts with their lengths.
-fn resp(operation: &Operation) -> Box<[u8]> {
-    let key = operation.key.as_str();
-    let value = operation.argument.as_str().unwrap_or("1");
-    let words = if operation.function.is_read() { vec!["GET", key] } else { vec!["SET", key, value] };
-    redis::command(&words).into()
-}
-
-fn http(protocol: &dyn Protocol, operation: &Operation) -> Box<[u8]> {
-    let request = protocol.request(operation, None, &HeaderValue::from_static("localhost"));
+/// The one request of an operation as it is sent.
+fn bytes(protocol: &dyn Protocol, operation: &Operation) -> Box<[u8]> {
+    let host = HeaderValue::from_static("localhost");
+    let request = protocol
+        .request(operation, None, &host, &Dialogue::default())
+        .expect("the first request of an operation has no words that were captured");
     let (head, body) = request.into_parts();
     let collected = std::pin::pin!(body.collect()).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Ok(body)) = collected else { unreachable!("a whole body is there at once") };
     let body = body.to_bytes();
+    if !protocol.speaks_http() {
+        return body.to_vec().into();
+    }
     let mut bytes = format!("{} {} HTTP/1.1\r\n", head.method, head.uri).into_bytes();
     for (name, value) in &head.headers {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -133,6 +128,8 @@ fn http_head(answer: &[u8]) -> Result<Head, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paxos::PaxosHttp;
+    use crate::requests::ClientSpec;
 
     fn load() -> LoadSpec {
         toml::from_str("workload = \"kv\"\nkeys = 2\nrecord = false\nvalue-bytes = 3\nmix = { put = 1 }")
@@ -141,20 +138,20 @@ mod tests {
 
     #[test]
     fn requests_are_those_of_the_interface_without_names() {
-        let requests = |api: Api| Requests::new(&load(), api);
+        let requests = |protocol: &dyn Protocol| Requests::new(&load(), protocol);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         assert_eq!(
-            text(requests(Api::Kv).of(Function::Put, 1)),
+            text(requests(&PaxosHttp::new(Workload::Kv, 2)).of(Function::Put, 1)),
             "PUT /kv/k2 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nvvv"
         );
+        let redis: ClientSpec = toml::from_str(
+            "kind = \"resp\"\nread.command = [\"GET\", \"{key}\"]\nread.answers = [{ ok = \"\" }]\n\
+             write.command = [\"SET\", \"{key}\", \"{value}\"]\nwrite.answers = [{ ok = true }]",
+        )
+        .unwrap();
         assert_eq!(
-            text(requests(Api::Redis).of(Function::Put, 1)),
+            text(requests(&redis.table(&load()).unwrap()).of(Function::Put, 1)),
             "*3\r\n$3\r\nSET\r\n$2\r\nk2\r\n$3\r\nvvv\r\n"
-        );
-        let read = text(requests(Api::Etcd).of(Function::Get, 0));
-        assert!(
-            read.starts_with("POST /v3/kv/range HTTP/1.1\r\n") && read.ends_with("{\"key\":\"azE=\"}"),
-            "{read}"
         );
     }
 

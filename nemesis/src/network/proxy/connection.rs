@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::network::condition::Condition;
 
 /// Accepts until it is dropped, which ends every connection too.
-pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>) {
+pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>, upstream: SocketAddr) {
     let mut connections = JoinSet::new();
     let mut number = 0;
     loop {
@@ -22,7 +22,8 @@ pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>) {
             accepted = listener.accept() => match accepted {
                 Ok((client, peer)) => {
                     number += 1;
-                    connections.spawn(serve(client, peer, Arc::clone(&link), number));
+                    let caller = Caller { peer, number };
+                    connections.spawn(serve(client, caller, Arc::clone(&link), upstream));
                 }
                 // Too many open files, most likely: the next one that closes makes room.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -32,8 +33,15 @@ pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>) {
     }
 }
 
-async fn serve(mut client: TcpStream, peer: SocketAddr, link: Arc<LinkState>, number: u64) {
-    let counted = !link.is_probe(peer.port());
+/// Who opened a connection, and which one of its listener it is.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    peer: SocketAddr,
+    number: u64,
+}
+
+async fn serve(mut client: TcpStream, caller: Caller, link: Arc<LinkState>, upstream: SocketAddr) {
+    let counted = !link.is_probe(caller.peer.port());
     let condition = link.condition();
     let at_first = *condition.borrow();
     if at_first.refused {
@@ -42,9 +50,9 @@ async fn serve(mut client: TcpStream, peer: SocketAddr, link: Arc<LinkState>, nu
         return;
     }
     let open = counted.then(|| link.opened());
-    let mut upstream = None;
+    let mut onward = None;
     let ended = tokio::select! {
-        ended = relay(&mut client, &mut upstream, &link, number, counted) => ended,
+        ended = relay((&mut client, &mut onward), upstream, &link, caller.number, counted) => ended,
         () = reset_ordered(condition, at_first.resets) => {
             link.counters.reset.fetch_add(u64::from(counted), Relaxed);
             Err(io::ErrorKind::ConnectionReset.into())
@@ -52,7 +60,7 @@ async fn serve(mut client: TcpStream, peer: SocketAddr, link: Arc<LinkState>, nu
     };
     if ended.is_err() {
         abort(&client);
-        upstream.iter().for_each(abort);
+        onward.iter().for_each(abort);
     }
     drop(open);
 }
@@ -70,8 +78,8 @@ async fn reset_ordered(mut condition: watch::Receiver<Condition>, seen: u64) {
 
 /// Passes bytes both ways until both sides have ended. An error ends both sides with a reset.
 async fn relay(
-    client: &mut TcpStream,
-    upstream: &mut Option<TcpStream>,
+    (client, onward): (&mut TcpStream, &mut Option<TcpStream>),
+    upstream: SocketAddr,
     link: &LinkState,
     number: u64,
     counted: bool,
@@ -82,7 +90,7 @@ async fn relay(
     let Some(from_client) = forward.before_dialling(from_client).await else {
         return Ok(());
     };
-    let stream = upstream.insert(TcpStream::connect(link.upstream).await?);
+    let stream = onward.insert(TcpStream::connect(upstream).await?);
     stream.set_nodelay(true)?;
     let (from_upstream, to_upstream) = stream.split();
     let backward = Pump::new(link, Lane::Backward, number, counted);

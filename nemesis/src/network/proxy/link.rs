@@ -6,7 +6,6 @@ use crate::network::counters::Counters;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,7 +27,6 @@ pub(super) enum Lane {
 /// One directed link.
 #[derive(Debug)]
 pub(super) struct LinkState {
-    pub(super) upstream: SocketAddr,
     pub(super) counters: Counters,
     condition: watch::Sender<Condition>,
     faults: Mutex<Faults>,
@@ -41,11 +39,10 @@ pub(super) struct LinkState {
 }
 
 impl LinkState {
-    pub(super) fn new(upstream: SocketAddr, base: Delay, seed: u64, number: u64) -> Self {
+    pub(super) fn new(base: Delay, seed: u64, number: u64) -> Self {
         let faults = Faults::new(base);
         let now = Instant::now();
         Self {
-            upstream,
             counters: Counters::default(),
             condition: watch::Sender::new(faults.condition()),
             faults: Mutex::new(faults),

@@ -41,36 +41,47 @@ pub(crate) struct Proxies {
     proxies: BTreeMap<Link, Proxy>,
 }
 
+/// What stands in one link: a listener for each port of the node that it leads to.
 #[derive(Debug)]
 struct Proxy {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     state: Arc<LinkState>,
-    task: AbortHandle,
+    tasks: Vec<AbortHandle>,
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
+/// A port that a proxy listens at, and where it leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) port: u16,
+    pub(crate) upstream: SocketAddr,
+}
+
 impl Proxies {
-    /// Starts a proxy on this port for a link that leads to `upstream`. Needs a tokio runtime.
+    /// Starts a proxy for a link, with a listener for each of its ways: first that to where the node listens for clients.
+    /// Needs a tokio runtime.
     pub(crate) async fn add(
         &mut self,
         link: Link,
-        port: u16,
-        upstream: SocketAddr,
+        ways: &[Way],
         base: Delay,
         seed: u64,
     ) -> Result<(), ProxyError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.map_err(|source| ProxyError { link: link.clone(), port, source })?;
-        let address =
-            listener.local_addr().map_err(|source| ProxyError { link: link.clone(), port, source })?;
-        let state = Arc::new(LinkState::new(upstream, base, seed, self.proxies.len() as u64));
-        let task = tokio::spawn(connection::accept(listener, Arc::clone(&state))).abort_handle();
-        self.proxies.insert(link, Proxy { address, state, task });
+        let state = Arc::new(LinkState::new(base, seed, self.proxies.len() as u64));
+        let mut proxy = Proxy { addresses: Vec::new(), state, tasks: Vec::new() };
+        for Way { port, upstream } in ways.iter().copied() {
+            let failed = |source| ProxyError { link: link.clone(), port, source };
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+            proxy.addresses.push(listener.local_addr().map_err(failed)?);
+            let accepting = connection::accept(listener, Arc::clone(&proxy.state), upstream);
+            proxy.tasks.push(tokio::spawn(accepting).abort_handle());
+        }
+        self.proxies.insert(link, proxy);
         Ok(())
     }
 
@@ -78,9 +89,9 @@ impl Proxies {
         self.proxies.get(link).unwrap_or_else(|| panic!("there is no link {link}"))
     }
 
-    /// Where `link.from` dials `link.to`.
-    pub(crate) fn address(&self, link: &Link) -> SocketAddr {
-        self.get(link).address
+    /// Where `link.from` dials `link.to`, by the index of the way.
+    pub(crate) fn address(&self, link: &Link, way: usize) -> SocketAddr {
+        self.get(link).addresses[way]
     }
 
     /// Puts a fault on a link; it stays until its claim is released.
@@ -117,7 +128,7 @@ impl Proxies {
     /// Sends `request` over the link as `link.from` would; it does not count in the link's counters.
     pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
         let proxy = self.get(link);
-        probe(proxy.address, request, patience, |port| proxy.state.expect_probe(port)).await
+        probe(proxy.addresses[0], request, patience, |port| proxy.state.expect_probe(port)).await
     }
 
     /// Every link, with its counters.

@@ -33,12 +33,12 @@ async fn echo_server() -> (SocketAddr, tokio::task::JoinHandle<()>) {
 /// A proxy in front of `upstream`.
 async fn proxy_to(upstream: SocketAddr, base: Delay) -> Proxies {
     let mut proxies = Proxies::default();
-    proxies.add(link(), 0, upstream, base, 7).await.unwrap();
+    proxies.add(link(), &[Way { port: 0, upstream }], base, 7).await.unwrap();
     proxies
 }
 
 async fn dial(proxies: &Proxies) -> TcpStream {
-    let stream = TcpStream::connect(proxies.address(&link())).await.unwrap();
+    let stream = TcpStream::connect(proxies.address(&link(), 0)).await.unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }

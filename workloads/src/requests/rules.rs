@@ -1,0 +1,258 @@
+//! What answers mean: rules from top to bottom, the first of which that fits decides.
+
+use super::refuse;
+use super::spec::{Found, Rule, When};
+use super::template::{Captures, Template};
+use crate::operation::{Function, Operation};
+use crate::outcome::Answer;
+use crate::paxos::{text, value};
+use crate::spec::{SpecError, Workload};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use regex_lite::Regex;
+use serde_json::Value;
+
+/// An answer as rules see it.
+#[derive(Debug)]
+pub(super) struct Received<'a> {
+    /// The status of HTTP; none in other protocols.
+    pub(super) status: Option<u16>,
+    pub(super) text: &'a str,
+    pub(super) json: Option<Value>,
+    /// The header `location`.
+    pub(super) location: Option<&'a str>,
+}
+
+impl Received<'_> {
+    pub(super) fn at(&self, pointer: &str) -> Option<&Value> {
+        self.json.as_ref().and_then(|json| json.pointer(pointer))
+    }
+}
+
+/// The rules of one step of an exchange.
+#[derive(Debug)]
+pub(super) struct Rules(Vec<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    rule: Rule,
+    when: Condition,
+}
+
+/// A condition on an answer.
+#[derive(Debug)]
+pub(super) struct Condition {
+    when: When,
+    is: Option<Wanted>,
+    is_not: Option<Wanted>,
+    body: Option<Regex>,
+}
+
+/// What an answer should have somewhere.
+#[derive(Debug)]
+enum Wanted {
+    Value(Value),
+    /// A word of the operation alone.
+    Word(Template),
+}
+
+impl Wanted {
+    fn new(value: &Value, function: Function, captured: &[&str]) -> Result<Self, String> {
+        match value.as_str() {
+            Some(word) if word.starts_with('{') && word.ends_with('}') => {
+                Template::parse(word, function, captured).map(Self::Word)
+            }
+            Some(_) | None => Ok(Self::Value(value.clone())),
+        }
+    }
+
+    /// Whether this is it. What stands for a word may be written as a text or as a number.
+    fn is(&self, found: &Value, operation: &Operation, captures: &Captures) -> bool {
+        match self {
+            Self::Value(wanted) => found == wanted,
+            Self::Word(word) => text(found) == word.fill(operation, captures),
+        }
+    }
+}
+
+impl Rules {
+    /// The rules of a step, and those for all functions after them. `here` is the key of the step in the spec.
+    pub(super) fn new(
+        here: &str,
+        of_step: &[Rule],
+        of_all: &[Rule],
+        function: Function,
+        captured: &[&str],
+    ) -> Result<Self, SpecError> {
+        let own =
+            of_step.iter().enumerate().map(|(index, rule)| (format!("{here}.answers.{}", index + 1), rule));
+        let all =
+            of_all.iter().enumerate().map(|(index, rule)| (format!("client.answers.{}", index + 1), rule));
+        let compiled = own.chain(all).map(|(here, rule)| compile(&here, rule, function, captured));
+        compiled.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether some answer means that it happened.
+    pub(super) fn have_success(&self) -> bool {
+        self.0.iter().any(|compiled| compiled.rule.ok.is_some())
+    }
+
+    /// The rule that decides; none if none fits.
+    pub(super) fn of(
+        &self,
+        received: &Received<'_>,
+        operation: &Operation,
+        captures: &Captures,
+    ) -> Option<&Rule> {
+        let fitting = self.0.iter().find(|compiled| compiled.when.fits(received, operation, captures));
+        fitting.map(|compiled| &compiled.rule)
+    }
+}
+
+/// Reads a rule, which must say one thing that can be said of the function.
+fn compile(here: &str, rule: &Rule, function: Function, captured: &[&str]) -> Result<Compiled, SpecError> {
+    let key = |key: &str| format!("{here}.{key}");
+    let said = [
+        rule.ok.is_some(),
+        rule.value_differs.is_some(),
+        rule.fail,
+        rule.standby,
+        rule.follow.is_some(),
+        rule.info,
+    ];
+    if said.into_iter().filter(|said| *said).count() != 1 {
+        return refuse(here, "it should say one thing: ok, fail, standby, follow, value-differs or info");
+    }
+    match &rule.ok {
+        Some(Found::Said) if function.is_read() => {
+            let what =
+                "a read finds a value; say where: a JSON pointer such as \"/value\", \"text\" or \"absent\"";
+            return refuse(key("ok"), what);
+        }
+        Some(Found::At(_) | Found::Base64(_) | Found::Text | Found::Absent) if !function.is_read() => {
+            return refuse(key("ok"), format!("a {function} finds no value; it should be true"));
+        }
+        Some(_) | None => {}
+    }
+    if rule.value_differs.is_some() && function != Function::Cas {
+        return refuse(key("value-differs"), "only a cas expects a value; use fail = true");
+    }
+    if rule.follow.as_ref().is_some_and(|follow| !is_pointer(follow) && follow != "location") {
+        return refuse(
+            key("follow"),
+            "it should be a JSON pointer, for example \"/leader\", or \"location\"",
+        );
+    }
+    let when = Condition::new(&key("when"), &rule.when, function, captured)?;
+    Ok(Compiled { rule: rule.clone(), when })
+}
+
+/// Whether a text is a JSON pointer.
+pub(super) fn is_pointer(text: &str) -> bool {
+    text.is_empty() || text.starts_with('/')
+}
+
+impl Condition {
+    /// Reads a condition on the answers to a function; `here` is its key.
+    pub(super) fn new(
+        here: &str,
+        when: &When,
+        function: Function,
+        captured: &[&str],
+    ) -> Result<Self, SpecError> {
+        let key = |key: &str| format!("{here}.{key}");
+        let When { status: _, at, is, is_not, same_as, body } = when;
+        for (name, given) in
+            [("is", is.is_some()), ("is-not", is_not.is_some()), ("same-as", same_as.is_some())]
+        {
+            if given && at.is_none() {
+                return refuse(key(name), "say where, for example at = \"/done\"");
+            }
+        }
+        for (name, pointer) in [("at", at), ("same-as", same_as)] {
+            if pointer.as_ref().is_some_and(|pointer| !is_pointer(pointer)) {
+                return refuse(key(name), "a JSON pointer begins with /, for example \"/error/code\"");
+            }
+        }
+        let wanted = |name: &str, value: &Option<Value>| {
+            let value = value.as_ref().map(|value| Wanted::new(value, function, captured)).transpose();
+            value.or_else(|message| refuse(key(name), message))
+        };
+        let (is, is_not) = (wanted("is", is)?, wanted("is-not", is_not)?);
+        let body = body.as_ref().map(|body| Regex::new(body)).transpose();
+        let body = body.or_else(|error| refuse(key("body"), error.to_string()))?;
+        Ok(Self { when: when.clone(), is, is_not, body })
+    }
+
+    /// Whether an answer to an operation meets it.
+    pub(super) fn fits(&self, received: &Received<'_>, operation: &Operation, captures: &Captures) -> bool {
+        let When { status, at, same_as, .. } = &self.when;
+        let is = |wanted: &Wanted, found| wanted.is(found, operation, captures);
+        status.as_ref().is_none_or(|wanted| received.status.is_some_and(|status| wanted.have(status)))
+            && at.as_ref().is_none_or(|at| {
+                received.at(at).is_some_and(|found| {
+                    self.is.as_ref().is_none_or(|wanted| is(wanted, found))
+                        && self.is_not.as_ref().is_none_or(|wanted| !is(wanted, found))
+                        && same_as.as_ref().is_none_or(|other| received.at(other) == Some(found))
+                })
+            })
+            && self.body.as_ref().is_none_or(|body| body.is_match(received.text))
+    }
+}
+
+/// The value that an answer has; none if it cannot be read.
+fn found(workload: Workload, found: &Found, received: &Received<'_>) -> Option<Value> {
+    match found {
+        Found::Said => None,
+        Found::Absent => Some(Value::Null),
+        Found::Text => Some(value(workload, received.text.trim_end_matches(['\r', '\n']).to_owned())),
+        Found::Base64(pointer) => {
+            let bytes = STANDARD.decode(received.at(pointer)?.as_str()?).ok()?;
+            Some(value(workload, String::from_utf8(bytes).ok()?))
+        }
+        Found::At(pointer) => match (received.at(pointer)?, workload) {
+            (Value::Null, _) => Some(Value::Null),
+            (Value::String(text), _) => Some(value(workload, text.clone())),
+            (Value::Number(number), Workload::Kv) => Some(Value::String(number.to_string())),
+            (number @ Value::Number(_), _) => Some(number.clone()),
+            (Value::Bool(_) | Value::Array(_) | Value::Object(_), _) => None,
+        },
+    }
+}
+
+/// What a rule says of an answer that it fits.
+pub(super) fn meaning(
+    workload: Workload,
+    rule: &Rule,
+    function: Function,
+    received: &Received<'_>,
+) -> Answer {
+    if let Some(at) = &rule.ok {
+        if !function.is_read() {
+            return Answer::Applied;
+        }
+        return found(workload, at, received).map_or(Answer::Unreadable, Answer::Value);
+    }
+    match &rule.value_differs {
+        Some(Found::Said) => return Answer::Differs,
+        Some(at) => return found(workload, at, received).map_or(Answer::Unreadable, Answer::Precondition),
+        None => {}
+    }
+    if let Some(follow) = &rule.follow {
+        let to = match follow.as_str() {
+            "location" => received.location,
+            pointer => received.at(pointer).and_then(Value::as_str),
+        };
+        return to.map_or(Answer::Standby, |to| Answer::Elsewhere(to.to_owned()));
+    }
+    match (rule.fail, rule.standby) {
+        (true, _) => Answer::NotApplied,
+        (_, true) => Answer::Standby,
+        (false, false) => unlisted(received),
+    }
+}
+
+/// An answer that nothing is said of.
+pub(super) fn unlisted(received: &Received<'_>) -> Answer {
+    received.status.map_or(Answer::Unreadable, Answer::Unlisted)
+}
