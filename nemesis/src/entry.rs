@@ -10,6 +10,7 @@ const PARTS: &[Part] = &[
     (crate::network::PROBE, crate::network::probe_inside),
     (crate::disk::PART, crate::disk::serve),
     (crate::process::GUARD, crate::process::guard_a_node),
+    (crate::process::GUARD_COMMAND, crate::process::guard_a_command),
     (crate::sweeper::PART, crate::sweeper::sweep),
     (crate::clock::PART, crate::clock::stand),
 ];

@@ -10,6 +10,7 @@ use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
 use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
+use crate::systems::output::tail;
 use crate::systems::samples::Sampler;
 use crate::systems::{decisions, links};
 use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events};
@@ -26,10 +27,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use workloads::{PaxosHttp, PhaseReport, Requesting, ServeError, Session, SpecError};
+use workloads::{
+    Adapter, ClientKind, HelperStart, PROBE_KEY, PaxosHttp, PhaseReport, Requesting, ServeError, Session,
+    SpecError,
+};
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
 const QUIET: Duration = Duration::from_secs(1);
+/// The folder of a variant for what helpers print.
+const HELPERS: &str = "clients";
 /// Lines of a node's output that go into the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
 
@@ -162,14 +168,21 @@ struct LiveVariant<'a> {
 impl LiveVariant<'_> {
     /// Runs the load against a cluster that was started at `begun`, until the final reads are done.
     async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
-        let Self { run, cluster, recorder, log, .. } = *self;
+        let Self { run, cluster, recorder, events, log } = *self;
         let load = run.experiment.spec.load.clone();
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let complaint = |within: &str, error: SpecError| {
             run.experiment.complaint(&(within.to_owned() + &error.field), &error.message)
         };
-        let adapter = match &run.experiment.spec.client {
-            Some(client) => client.adapter(&load).map_err(|error| complaint("", error))?,
+        let adapter: Box<dyn Adapter> = match &run.experiment.spec.client {
+            Some(client) => {
+                let folder = run.folder.join(HELPERS);
+                if client.kind == ClientKind::Exec {
+                    std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
+                }
+                let start = HelperStart { command: nemesis::guarded_command, folder };
+                client.adapter(&load, start).map_err(|error| complaint("", error))?
+            }
             None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
@@ -206,6 +219,9 @@ impl LiveVariant<'_> {
             outcome = self.phases(&mut session) => outcome,
         };
         let outcome = daemon.into_inner().map_or(outcome, Err);
+        if let Some(remark) = session.remark() {
+            events.send(RunEventKind::Note(remark));
+        }
         if outcome.is_ok() && cluster.system.is_own() {
             self.decisions(collection).await;
         }
@@ -247,6 +263,9 @@ impl LiveVariant<'_> {
             Err(error @ ServeError::NotServing { .. }) => {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}")));
                 let spec = &self.run.experiment.spec;
+                if spec.client.as_ref().is_some_and(|client| client.kind == ClientKind::Exec) {
+                    return Err(self.useless_helper(&error));
+                }
                 let check = if spec.client.is_some() {
                     "check the requests and answers of [client]".to_owned()
                 } else {
@@ -262,6 +281,21 @@ impl LiveVariant<'_> {
                     self.run.folder.join("nodes").display()
                 ))),
         }
+    }
+
+    /// What to say of a helper whose probes before the load had no success: it proves nothing about the system.
+    fn useless_helper(&self, error: &ServeError) -> Failure {
+        let folder = self.run.folder.join(HELPERS);
+        // The probes are made by the last one.
+        let last = folder.join(format!("helper-{}.log", self.run.experiment.spec.load.clients + 1));
+        let words = tail(&last).into_iter().map(|line| format!("   | {line}\n"));
+        let mut failure = Failure::bench("client.command", error.to_string()).help(format!(
+            "before the load, the helper must answer ok to a write and a read of the key {PROBE_KEY}; what helpers print on \
+             standard error is in {}",
+            folder.display()
+        ));
+        failure.excerpt = Some(words.collect()).filter(|lines: &String| !lines.is_empty());
+        failure
     }
 
     async fn phases(&self, session: &mut Session) -> Result<(), Failure> {

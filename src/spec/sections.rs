@@ -62,7 +62,11 @@ pub(crate) struct Spec {
 impl Spec {
     /// The protocol in which a node is asked what it says of itself, where `[status]` does not say.
     pub(crate) fn client_kind(&self) -> ClientKind {
-        self.client.as_ref().map_or(ClientKind::Http, |client| client.kind)
+        match self.client.as_ref().map(|client| client.kind) {
+            Some(ClientKind::Resp) => ClientKind::Resp,
+            // What a helper speaks is its own affair.
+            Some(ClientKind::Http | ClientKind::Exec) | None => ClientKind::Http,
+        }
     }
 
     /// A load that names no mix has the functions that `[client]` describes.

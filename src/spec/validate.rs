@@ -11,6 +11,7 @@ use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 use workloads::SpecError;
 
@@ -210,10 +211,12 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if let Some(status) = &spec.status {
         status.table(spec.client_kind()).map_err(complain)?;
     }
-    match &spec.client {
-        Some(client) => client.adapter(&spec.load).map(drop).map_err(complain),
-        None => Ok(()),
-    }
+    let Some(client) = &spec.client else { return Ok(()) };
+    client.check(&spec.load).map_err(complain)?;
+    let Some(helper) = client.command.first() else { return Ok(()) };
+    foreign::find(Path::new(helper), "--set client.command.1=")
+        .map(drop)
+        .map_err(|reason| experiment.complaint("client.command", &reason))
 }
 
 /// The words for ports, which must not hide others, and their numbers.

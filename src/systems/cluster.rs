@@ -224,7 +224,9 @@ fn probe(experiment: &Experiment, asking: &Asking) -> Vec<u8> {
     };
     match kind {
         ClientKind::Resp => b"PING\r\n".to_vec(),
-        ClientKind::Http => b"GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec(),
+        ClientKind::Http | ClientKind::Exec => {
+            b"GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()
+        }
     }
 }
 

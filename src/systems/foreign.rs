@@ -21,17 +21,25 @@ pub(crate) const CLIENT: &str = "client";
 /// # Errors
 /// When there is none, with what to do about it.
 pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
-    let fit = |path: &Path| {
-        fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
-    };
     let Some(named) = &cluster.program else {
         return Err("the program is missing; say which, for example program = \"./my-store\"".to_owned());
     };
     if named.as_os_str().is_empty() {
         return Err("the program is empty; say which, for example program = \"./my-store\"".to_owned());
     }
+    find(named, "--set cluster.program=")
+}
+
+/// A program by its path, or by its name in PATH. `set` is what gives it another path.
+///
+/// # Errors
+/// When there is none, with what to do about it.
+pub(crate) fn find(named: &Path, set: &str) -> Result<PathBuf, String> {
+    let fit = |path: &Path| {
+        fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    };
     if named.components().count() > 1 {
-        let absolute = std::path::absolute(named).unwrap_or_else(|_| named.clone());
+        let absolute = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
         return if fit(&absolute) {
             Ok(absolute)
         } else {
@@ -42,7 +50,7 @@ pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
     let found = std::env::split_paths(&folders).map(|folder| folder.join(named)).find(|path| fit(path));
     found.ok_or_else(|| {
         format!(
-            "there is no `{0}` in PATH; install it, or say where it is: --set cluster.program=/path/to/{0}",
+            "there is no `{0}` in PATH; install it, or say where it is: {set}/path/to/{0}",
             named.display()
         )
     })

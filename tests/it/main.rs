@@ -12,6 +12,8 @@ mod foreign;
 mod formats;
 #[cfg(target_os = "linux")]
 mod full;
+#[cfg(target_os = "linux")]
+mod helpers;
 mod house;
 #[cfg(target_os = "linux")]
 mod lab;

@@ -26,6 +26,11 @@ pub struct CommandName {
 pub trait Adapter: Send + Sync {
     /// What speaks for one client.
     fn speaker(&self) -> Box<dyn Speaker>;
+
+    /// What people should know about the clients so far, if there is something.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What came of an operation, when its speaker is done with it.

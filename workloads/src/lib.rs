@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod exchange;
 mod generator;
+mod helper;
 mod operation;
 pub mod outcome;
 mod paxos;
@@ -27,6 +28,7 @@ pub use adapter::{Adapter, CommandName, Dialogue, Performed, Protocol, Reply, Sp
 pub use connection::{HttpConnection, NoAnswer};
 pub use exchange::Requesting;
 pub use generator::{Choices, Draft, Generator};
+pub use helper::{HelperCommand, HelperStart};
 pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;
 pub use progress::Progress;

@@ -28,6 +28,10 @@ pub enum Happened {
     Garbled,
     /// The exchange broke in another way after bytes may have left.
     Broken,
+    /// The helper ended after bytes may have left.
+    HelperExited,
+    /// The helper wrote something that is no answer to the request.
+    HelperNonsense,
     /// The run was interrupted after bytes may have left.
     Cancelled,
     /// An answer came back.
@@ -47,6 +51,8 @@ impl Happened {
             Self::Closed => "the connection ended before the answer did",
             Self::Garbled => "what came back is not HTTP, or too long",
             Self::Broken => "the connection broke",
+            Self::HelperExited => "the helper ended",
+            Self::HelperNonsense => "the helper wrote something that is no answer",
             Self::Cancelled => "the run was interrupted",
             Self::Answered(_) => "it answered",
         }
@@ -76,6 +82,10 @@ pub enum Answer {
     Unreadable,
     /// An HTTP status to which the system gives no definite meaning for this operation.
     Unlisted(u16),
+    /// A helper says that it certainly was not applied and never will be, with its word for the reason.
+    Failed(String),
+    /// A helper does not know whether it was applied, with its word for the reason.
+    Unknown(String),
 }
 
 impl Answer {
@@ -85,9 +95,13 @@ impl Answer {
         match self {
             Self::Applied | Self::Value(_) | Self::Precondition(_) | Self::Differs => true,
             Self::Rejected => !maybe_applied,
-            Self::NotApplied | Self::Standby | Self::Elsewhere(_) | Self::Unreadable | Self::Unlisted(_) => {
-                false
-            }
+            Self::NotApplied
+            | Self::Standby
+            | Self::Elsewhere(_)
+            | Self::Unreadable
+            | Self::Unlisted(_)
+            | Self::Failed(_)
+            | Self::Unknown(_) => false,
         }
     }
 }
@@ -113,6 +127,8 @@ pub fn ending(operation: &Operation, happened: Happened) -> Ending {
         Happened::Closed => info("closed"),
         Happened::Garbled => info("garbled"),
         Happened::Broken => info("broken"),
+        Happened::HelperExited => info("helper-exited"),
+        Happened::HelperNonsense => info("helper-nonsense"),
         Happened::Cancelled => info("cancelled"),
         Happened::Answered(answer) => answered(operation, answer),
     }
@@ -143,6 +159,8 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
         (Answer::Unreadable, _) => info("garbled"),
         (Answer::Unlisted(status), _) => info(&format!("http-{status}")),
+        (Answer::Failed(error), _) => fail(&error),
+        (Answer::Unknown(error), _) => info(&error),
     }
 }
 
@@ -194,6 +212,8 @@ mod tests {
             (Happened::Closed, Kind::Info, "closed"),
             (Happened::Garbled, Kind::Info, "garbled"),
             (Happened::Broken, Kind::Info, "broken"),
+            (Happened::HelperExited, Kind::Info, "helper-exited"),
+            (Happened::HelperNonsense, Kind::Info, "helper-nonsense"),
             (Happened::Cancelled, Kind::Info, "cancelled"),
         ] {
             for function in Function::ALL {
@@ -222,6 +242,9 @@ mod tests {
             assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));
             assert_eq!(row(Answer::Unreadable), (Kind::Info, Some("garbled".to_owned()), true));
             assert_eq!(row(Answer::Unlisted(500)), (Kind::Info, Some("http-500".to_owned()), true));
+            let full = || "disk full".to_owned();
+            assert_eq!(row(Answer::Failed(full())), (Kind::Fail, Some(full()), true));
+            assert_eq!(row(Answer::Unknown(full())), (Kind::Info, Some(full()), true));
         }
     }
 

@@ -125,7 +125,8 @@ async fn served(
     (start, limit): (Instant, Duration),
     operation: impl Fn(u64) -> Operation,
 ) -> Result<(), ServeError> {
-    let mut first: BTreeMap<usize, String> = BTreeMap::new();
+    // What each node said first, or where it never answered, why not.
+    let mut first: BTreeMap<usize, (bool, String)> = BTreeMap::new();
     for (attempt, target) in (0_u64..).zip((0..shared.members()).cycle()) {
         let operation = operation(attempt);
         let name = shared.command_name(format_args!("probe-{kind}{attempt}"));
@@ -137,11 +138,15 @@ async fn served(
         else {
             return Ok(());
         };
-        let said =
-            || probed.answer.unwrap_or_else(|| format!("gave no answer ({})", error.unwrap_or_default()));
-        first.entry(target).or_insert_with(said);
+        let answered = probed.answer.is_some();
+        if first.get(&target).is_none_or(|(before, _)| answered && !before) {
+            let no_answer = || format!("gave no answer ({})", error.unwrap_or_default());
+            first.insert(target, (answered, probed.answer.unwrap_or_else(no_answer)));
+        }
         if start.elapsed() >= limit {
-            let named = |(target, said): (usize, String)| format!("{} {said}", shared.targets[target].name);
+            let named = |(target, (_, said)): (usize, (bool, String))| {
+                format!("{} {said}", shared.targets[target].name)
+            };
             return Err(ServeError::NotServing {
                 after: limit,
                 what,

@@ -144,6 +144,11 @@ impl Session {
         Arc::clone(&self.shared.progress)
     }
 
+    /// What people should know about the clients so far, if there is something: how often helpers were started again.
+    pub fn remark(&self) -> Option<String> {
+        self.shared.adapter.remark()
+    }
+
     /// Waits until every replica accepts connections, one of them has applied a write to
     /// [`PROBE_KEY`](crate::PROBE_KEY) and one has answered a read of it, outside of the history and of the workload's
     /// keys. The other replicas then get 5 s to answer a read too.

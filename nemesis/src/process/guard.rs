@@ -186,7 +186,7 @@ fn spawn(order: &[OsString]) -> io::Result<Pid> {
 }
 
 /// Waits until the bench has closed the other end of standard input.
-fn wait_for_hang_up() {
+pub(super) fn wait_for_hang_up() {
     let stdin = io::stdin();
     loop {
         let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
@@ -199,7 +199,7 @@ fn wait_for_hang_up() {
 }
 
 /// Waits until the first process has ended, and reaps all others; gives how it ended, as `wait` has it.
-fn wait_for(first: Pid) -> i32 {
+pub(super) fn wait_for(first: Pid) -> i32 {
     loop {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         match waitid(WaitId::All, look) {
@@ -236,7 +236,7 @@ fn reap_but(first: Pid) {
 }
 
 /// Kills every process below this one, with or without the first, until none is left; says how many there were.
-fn end_all(first: Pid, with_first: bool) -> usize {
+pub(super) fn end_all(first: Pid, with_first: bool) -> usize {
     let own = std::process::id();
     let mut killed = 0;
     if with_first {

@@ -10,6 +10,8 @@ mod exit;
 mod family;
 #[cfg_attr(not(target_os = "linux"), path = "no_guard.rs")]
 mod guard;
+#[cfg(target_os = "linux")]
+mod guarded_command;
 #[cfg_attr(not(target_os = "linux"), path = "no_listener.rs")]
 mod listener;
 mod node;
@@ -23,9 +25,15 @@ pub use exit::Exit;
 pub(crate) use family::Roots;
 #[cfg(target_os = "linux")]
 pub(crate) use family::{Line, of as family_of};
+#[cfg(not(target_os = "linux"))]
+pub use guard::guarded_command;
 pub use guard::nodes_are_guarded;
 #[cfg(target_os = "linux")]
 pub(crate) use guard::{GUARD, serve as guard_a_node};
+#[cfg(target_os = "linux")]
+pub use guarded_command::guarded_command;
+#[cfg(target_os = "linux")]
+pub(crate) use guarded_command::{PART as GUARD_COMMAND, serve as guard_a_command};
 pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub(crate) use spawner::Spawner;

@@ -1,9 +1,11 @@
 //! Stub for platforms without child subreapers.
 
 use super::command::ProcessCommand;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
 
 /// A guard: there is none.
 #[derive(Debug)]
@@ -34,4 +36,11 @@ pub(super) fn start(_: &ProcessCommand, _: File) -> io::Result<Guarded> {
 pub fn nodes_are_guarded() -> Result<(), String> {
     Err("a process that keeps all that descend from it (PR_SET_CHILD_SUBREAPER) is a thing of Linux"
         .to_owned())
+}
+
+/// The command that starts a program with these variables and no others.
+pub fn guarded_command(program: &str, args: &[String], env: &[(OsString, OsString)]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).env_clear().envs(env.iter().map(|(name, value)| (name, value))).process_group(0);
+    command
 }

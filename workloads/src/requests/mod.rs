@@ -11,8 +11,7 @@ mod template;
 pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, Step, When};
 pub use status::{StatusSpec, StatusTable, Told};
 
-use crate::adapter::{Adapter, CommandName, Dialogue, Protocol, Reply};
-use crate::exchange::Requesting;
+use crate::adapter::{CommandName, Dialogue, Protocol, Reply};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::resp;
@@ -77,17 +76,12 @@ impl ClientSpec {
 
     /// The mix of a load that names none: that of its workload, without the functions that are not described.
     pub fn default_mix(&self, workload: Workload) -> BTreeMap<String, u32> {
+        if self.kind == ClientKind::Exec {
+            return self.mix_of_helper(workload);
+        }
         let described =
             workload.default_mix().iter().filter(|(function, _)| self.exchange(*function).is_some());
         described.map(|(function, weight)| (function.name().to_owned(), *weight)).collect()
-    }
-
-    /// What speaks to the system, for a load.
-    ///
-    /// # Errors
-    /// As of [`table`](Self::table).
-    pub fn adapter(&self, load: &LoadSpec) -> Result<Box<dyn Adapter>, SpecError> {
-        Ok(Box::new(Requesting::new(self.table(load)?)))
     }
 
     /// The table, for a load.

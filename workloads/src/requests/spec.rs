@@ -12,6 +12,17 @@ use std::collections::BTreeMap;
 pub struct ClientSpec {
     /// What clients and nodes speak.
     pub kind: ClientKind,
+    /// Kind exec: the program that is started for each client, in PATH or in the current folder, and its arguments. It
+    /// reads requests on standard input and writes answers on standard output, as JSON, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// Kind exec: what the program can do. Absent: read and write for register, get and put for kv, everything for the
+    /// other workloads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
+    /// Kind exec: the environment of the program, besides PATH, HOME, LANG and TMPDIR.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
     /// Headers of every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -44,6 +55,8 @@ pub enum ClientKind {
     Http,
     /// Commands in the protocol of Redis (RESP2).
     Resp,
+    /// Whatever a program of yours speaks: a helper, one process for each client.
+    Exec,
 }
 
 /// A request, and what its answers mean.

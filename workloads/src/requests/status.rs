@@ -82,6 +82,9 @@ impl StatusSpec {
     /// What is missing or makes no sense, with its key, which begins with `status.`.
     pub fn table(&self, of_client: ClientKind) -> Result<StatusTable, SpecError> {
         let kind = self.kind.unwrap_or(of_client);
+        if kind == ClientKind::Exec {
+            return refuse("status.kind", "no helper is asked for a state; it should be http or resp");
+        }
         let step = Step {
             request: self.request.clone(),
             headers: self.headers.clone(),
