@@ -6,7 +6,7 @@ use super::{foreign, output, paxos};
 use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, Start, System};
-use nemesis::{Exit, Testbed, TestbedConfig, TestbedError};
+use nemesis::{Exit, Mode, Testbed, TestbedConfig, TestbedError};
 use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ impl Cluster {
             disk: cluster.disk,
             disk_model: cluster.disk_model,
             links: cluster.links,
-            base_port: cluster.base_port.or_else(|| cluster.ports.get(foreign::CLIENT).copied()),
+            base_port: cluster.base_port.or_else(|| client_port(experiment)),
             ports: foreign::further_ports(cluster).map(|(_, port)| port).collect(),
             tcp_rto_max: cluster.tcp_rto_max,
             capture: cluster.pcap.then(|| folder.join("cluster.pcapng")),
@@ -190,6 +190,12 @@ pub(crate) fn testbed_failure(error: &TestbedError) -> Failure {
         Some((what, help)) => Failure::bench("cluster", what).help(help),
         None => Failure::bench("cluster", text),
     }
+}
+
+/// The port for clients that the system takes, where every node has all ports for itself.
+fn client_port(experiment: &Experiment) -> Option<u16> {
+    let port = experiment.spec.cluster.ports.get(foreign::CLIENT).copied();
+    port.filter(|_| experiment.mode().is_ok_and(|mode| mode == Mode::Lab))
 }
 
 /// Waits until somebody listens at an address, or for this long; that nobody does is seen later, when all should serve.

@@ -147,14 +147,15 @@ pub(super) fn environment(cluster: &Cluster, words: &Words) -> Vec<(String, Stri
     env.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// The program with its arguments; where something is to be prepared, behind a shell that does so if the data are empty.
+/// The program with its arguments; where something is to be prepared, behind a shell that does so if the data are empty. What
+/// was prepared is synced: that a power loss takes it away again would be no fault of the system.
 fn prepared(cluster: &Cluster, words: &Words, program: PathBuf) -> (PathBuf, Vec<OsString>) {
     let args = cluster.args.iter().chain(&cluster.more_args).map(|arg| words.fill(arg).into());
     if cluster.prepare.is_empty() {
         return (program, args.collect());
     }
     let script = format!(
-        "if [ -z \"$(ls -A \"$1\")\" ]; then\n{}\nfi || exit 1\nshift; exec \"$@\"",
+        "if [ -z \"$(ls -A \"$1\")\" ]; then\n{{ {}\n}} || exit 1\nfind \"$1\" -exec sync {{}} +\nfi\nshift; exec \"$@\"",
         words.fill(&cluster.prepare)
     );
     let before = ["-c".into(), script.into(), "prepare".into(), words.data.clone().into(), program.into()];

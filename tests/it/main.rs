@@ -36,6 +36,8 @@ mod survivors;
 #[cfg(target_os = "linux")]
 mod sweep;
 #[cfg(target_os = "linux")]
+mod systems;
+#[cfg(target_os = "linux")]
 mod up;
 #[cfg(target_os = "linux")]
 mod verdicts;

@@ -202,6 +202,14 @@ struct Shared {
     ends: Ends,
 }
 
+/// What a variable is set to: `{env:NAME}` is what the bench itself has under this name.
+fn of_caller(text: &str) -> OsString {
+    match text.strip_prefix("{env:").and_then(|rest| rest.strip_suffix('}')) {
+        Some(name) => std::env::var_os(name).unwrap_or_default(),
+        None => text.into(),
+    }
+}
+
 /// How many processes were given up, by the reason.
 #[derive(Debug, Default)]
 struct Ends {
@@ -214,7 +222,8 @@ impl HelperClients {
     fn new(client: &ClientSpec, load: &LoadSpec, start: HelperStart) -> Self {
         let inherited =
             INHERITED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
-        let own = client.env.iter().map(|(name, text)| (name.into(), text.into()));
+        let own = client.env.iter().map(|(name, text)| (name.into(), of_caller(text)));
+        let own = own.filter(|(_, text): &(OsString, OsString)| !text.is_empty());
         let mut words = client.command.iter().cloned();
         let accounts = if load.workload == Workload::Bank { load.keys } else { 0 };
         Self(Arc::new(Shared {

@@ -20,7 +20,7 @@ pub struct ClientSpec {
     /// other workloads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
-    /// Kind exec: the environment of the program, besides PATH, HOME, LANG and TMPDIR.
+    /// Kind exec: variables of the program, besides PATH, HOME, LANG and TMPDIR. "{env:NAME}" is what the caller has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Headers of every request.
