@@ -1,10 +1,10 @@
 //! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
 
-use super::OutputStyle;
 use super::logs::LogFollower;
 use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
 use super::watch::{Watch, Watching};
+use super::{OutputStyle, digests};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
@@ -287,6 +287,7 @@ impl LiveVariant<'_> {
                 () = tokio::time::sleep(QUIET) => {}
                 () = run.halt.cancelled() => return healed,
             }
+            digests::compare(cluster, self.recorder, events, &run.halt).await;
             events.send(RunEventKind::Began(Phase::Final, None));
             let report = session.final_reads(&run.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
@@ -295,6 +296,7 @@ impl LiveVariant<'_> {
                 events.send(RunEventKind::Note(format!("{missing} of {all} final reads got no answer")));
             }
             events.send(RunEventKind::Ended(Phase::Final));
+            digests::compare(cluster, self.recorder, events, &run.halt).await;
         }
         healed
     }

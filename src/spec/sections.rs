@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-use workloads::{ClientKind, ClientSpec, LoadSpec, StatusSpec};
+use workloads::{ClientKind, ClientSpec, DigestSpec, LoadSpec, StatusSpec};
 
 /// The largest number of nodes: more than this on one machine measure the machine.
 pub(super) const NODES_MAX: u32 = 50;
@@ -37,6 +37,9 @@ pub(crate) struct Spec {
     /// How a node of such a system is asked what it says of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusSpec>,
+    /// How a node of such a system is asked for a hash of its state, which nodes at the same position must share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<DigestSpec>,
     /// What the clients do.
     pub load: LoadSpec,
     /// A fault; there may be many.
@@ -139,7 +142,7 @@ pub(crate) struct Cluster {
     /// Systems other than `paxos`: whether nodes are started together, or each when the one before it listens.
     #[serde(skip_serializing_if = "is_default")]
     pub start: Start,
-    /// System `command`: the name of a system whose [client] and [status] fit its nodes, or "kv", the interface of the
+    /// System `command`: the name of a system whose [client], [status] and [digest] fit its nodes, or "kv", the interface of the
     /// bench's own store. Absent: kv.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<String>,

@@ -210,6 +210,19 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if let Some(status) = &spec.status {
         status.table(spec.client_kind()).map_err(complain)?;
     }
+    if let Some(digest) = &spec.digest {
+        digest.table(spec.client_kind()).map_err(complain)?;
+        let applied = spec.status.as_ref().and_then(|status| status.applied.as_ref());
+        if digest.position.is_none() && applied.is_none() {
+            let what = "say where the position of the state is; it is position here, or applied in [status]";
+            return Err(experiment.complaint("digest.position", what));
+        }
+        if experiment.has_section("digest") && cluster.node_count() < 2 {
+            let what =
+                "digests of two nodes are compared, and there is one node; use more nodes, or remove it";
+            return Err(experiment.complaint("digest", what));
+        }
+    }
     match &spec.client {
         Some(client) => client.adapter(&spec.load).map(drop).map_err(complain),
         None => Ok(()),
@@ -253,8 +266,12 @@ fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<()
         let what = "the bench starts nodes of its own here; it needs another system, for example \"command\"";
         return Err(experiment.complaint(&format!("cluster.{key}"), what));
     }
-    let sections =
-        [("client", experiment.spec.client.is_some()), ("status", experiment.spec.status.is_some())];
+    let spec = &experiment.spec;
+    let sections = [
+        ("client", spec.client.is_some()),
+        ("status", spec.status.is_some()),
+        ("digest", spec.digest.is_some()),
+    ];
     if let Some((section, _)) = sections.into_iter().find(|(_, given)| *given) {
         let what =
             "the bench knows what its own store speaks; it needs another system, for example \"command\"";

@@ -4,6 +4,8 @@
 mod cli;
 mod clock;
 mod described;
+#[cfg(target_os = "linux")]
+mod digest;
 mod disks;
 #[cfg(target_os = "linux")]
 mod evidence;

@@ -47,7 +47,8 @@ pub(crate) fn ends(events: &[Event]) -> Vec<NodeEnd> {
         | FaultEvent::Start(_)
         | FaultEvent::End(_)
         | FaultEvent::Log(_)
-        | FaultEvent::Logs(_) => None,
+        | FaultEvent::Logs(_)
+        | FaultEvent::Digests(_) => None,
     };
     fault_events(events).filter_map(end).collect()
 }

@@ -81,6 +81,10 @@ impl Node {
             "plain-ok" => return (200, "OK".to_owned()),
             _ => {}
         }
+        if path == "/digest" {
+            let state = std::env::var("DECEIVER_STATE");
+            return state.map_or_else(|_| (404, "{}".to_owned()), |state| (200, state));
+        }
         let Some(key) = path.strip_prefix("/kv/").map(|rest| rest.split('/').next().unwrap()) else {
             return (404, "{}".to_owned());
         };
