@@ -11,6 +11,7 @@ pub(crate) mod machine;
 mod phases;
 mod plan;
 mod reserve;
+mod restarts;
 mod variant;
 mod watch;
 

@@ -142,6 +142,14 @@ pub(crate) struct Cluster {
     /// Systems other than `paxos`: whether nodes are started together, or each when the one before it listens.
     #[serde(skip_serializing_if = "is_default")]
     pub start: Start,
+    /// Systems other than `paxos`: whether the bench starts a node again that ends by itself.
+    #[serde(skip_serializing_if = "is_default")]
+    pub restart: Restart,
+    /// With restart = "on-exit": how often each node is started again. Absent: 5. A node that ends once more breaks its
+    /// promise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub restart_limit: Option<u32>,
     /// System `command`: the name of a system whose [client], [status] and [digest] fit its nodes, or "kv", the interface of the
     /// bench's own store. Absent: kv.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,6 +217,18 @@ pub(crate) enum Start {
     Together,
     /// Each when the one before it listens.
     OneByOne,
+}
+
+/// What the bench does when a node ends by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Restart {
+    /// It stays down, which is a violation.
+    #[default]
+    Never,
+    /// The bench starts it again after a pause of 200 ms to 2 s where it returned with a code, as a service manager does.
+    /// An end by a signal is a violation.
+    OnExit,
 }
 
 /// The system under test.

@@ -2,7 +2,7 @@
 
 use super::merged::Merged;
 use super::path::KeyPath;
-use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Spec, Start, System};
+use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Restart, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::words::WORDS;
@@ -195,6 +195,16 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if cluster.system != System::Command && cluster.api.is_some() {
         return complain("api", format!("{name} speaks its own; remove it"));
     }
+    match (cluster.restart, cluster.restart_limit) {
+        (Restart::Never, Some(_)) => {
+            return complain("restart-limit", "it needs restart = \"on-exit\"".to_owned());
+        }
+        (Restart::OnExit, Some(0)) => {
+            let what = "0 restarts are none; use restart = \"never\"";
+            return complain("restart-limit", what.to_owned());
+        }
+        (Restart::Never | Restart::OnExit, _) => {}
+    }
     if let Some((key, word)) = foreign::unknown_word(cluster) {
         let ports: Vec<_> = cluster.ports.keys().map(|port| format!(", {{{port}}}")).collect();
         let ports = ports.concat();
@@ -260,6 +270,8 @@ fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<()
         ("prepare", !cluster.prepare.is_empty()),
         ("setup", !cluster.setup.is_empty()),
         ("start", cluster.start != Start::default()),
+        ("restart", cluster.restart != Restart::default()),
+        ("restart-limit", cluster.restart_limit.is_some()),
         ("api", cluster.api.is_some()),
     ];
     if let Some((key, _)) = given.into_iter().find(|(_, given)| *given) {

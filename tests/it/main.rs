@@ -29,6 +29,8 @@ mod power;
 #[cfg(unix)]
 mod protocol;
 #[cfg(target_os = "linux")]
+mod restarts;
+#[cfg(target_os = "linux")]
 mod smoke;
 mod support;
 #[cfg(target_os = "linux")]

@@ -24,6 +24,8 @@ pub enum FaultEvent {
     Logs(LogCounts),
     /// The nodes were asked for digests of their states.
     Digests(Digests),
+    /// The bench started a node again that had ended by itself.
+    Restarted(NodeRestart),
 }
 
 /// The start or the end of a fault. Times are nanoseconds since the run's start.
@@ -78,6 +80,20 @@ pub struct NodeExit {
     /// Why the node was free to end, for example `fault 3 (bit-flip)`; none if it had no reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excuse: Option<String>,
+    /// Which restart of the node this end leads to, from 1, where the spec has the bench start it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<u32>,
+}
+
+/// The start of a node that had ended by itself, as the spec asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRestart {
+    /// The node.
+    pub targets: Vec<String>,
+    /// Which restart of the node it is, from 1.
+    pub restart: u32,
+    /// The process that was started.
+    pub evidence: Vec<String>,
 }
 
 /// What a pattern of `[check]` says about the logs.
@@ -200,6 +216,7 @@ impl From<FaultEvent> for Event {
             FaultEvent::Log(_) => "log".to_owned(),
             FaultEvent::Logs(_) => "logs".to_owned(),
             FaultEvent::Digests(_) => "digests".to_owned(),
+            FaultEvent::Restarted(_) => "restarted".to_owned(),
         };
         let mut event = Self::new(Process::Nemesis, Kind::Info, f);
         event.value =
@@ -245,6 +262,7 @@ mod tests {
             pid: Some(7),
             incarnation: Some(1),
             excuse: None,
+            restart: None,
         };
         let event = Event::from(FaultEvent::Exit(exit));
         let expected = json!({"event": "exit", "targets": ["n1"], "evidence": ["signal 11"], "pid": 7,
@@ -274,6 +292,18 @@ mod tests {
             json!({"event": "logs", "patterns": [{"rule": "sometimes", "pattern": "leader", "count": 3}]});
         assert_eq!((event.f.as_str(), &event.value), ("logs", &expected));
         assert_eq!(FaultEvent::read(&event), Some(counts));
+    }
+
+    #[test]
+    fn restart_is_read_as_written() {
+        let targets = vec!["n2".to_owned()];
+        let evidence = vec!["new pid 7 (incarnation 2)".to_owned()];
+        let restart = FaultEvent::Restarted(NodeRestart { targets, restart: 1, evidence });
+        let event = Event::from(restart.clone());
+        let expected = json!({"event": "restarted", "targets": ["n2"], "restart": 1,
+            "evidence": ["new pid 7 (incarnation 2)"]});
+        assert_eq!((event.f.as_str(), &event.value), ("restarted", &expected));
+        assert_eq!(FaultEvent::read(&event), Some(restart));
     }
 
     #[test]

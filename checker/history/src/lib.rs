@@ -15,6 +15,7 @@ mod write;
 pub use event::{Event, Header, Kind, Phase, Process, Recorder};
 pub use fault_event::{
     Digests, FaultChange, FaultEvent, LogCount, LogCounts, LogLine, LogRule, NodeDigest, NodeExit,
+    NodeRestart,
 };
 pub use operation::{Operation, Outcome, OutcomeClass};
 pub use pair::{PairError, pair};

@@ -88,7 +88,8 @@ pub(crate) fn rounds(events: &[Event], load_start: Option<u64>) -> Vec<DigestRou
         | FaultEvent::Exit(_)
         | FaultEvent::Gone(_)
         | FaultEvent::Log(_)
-        | FaultEvent::Logs(_) => None,
+        | FaultEvent::Logs(_)
+        | FaultEvent::Restarted(_) => None,
     };
     fault_events(events).filter_map(round).collect()
 }

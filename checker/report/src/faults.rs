@@ -101,7 +101,8 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
             | FaultEvent::Gone(_)
             | FaultEvent::Log(_)
             | FaultEvent::Logs(_)
-            | FaultEvent::Digests(_) => continue,
+            | FaultEvent::Digests(_)
+            | FaultEvent::Restarted(_) => continue,
         };
         let index = records.iter().position(|record| record.fault == change.fault).unwrap_or_else(|| {
             records.push(unplanned(change.fault, event));
@@ -167,7 +168,8 @@ pub(crate) fn gone(events: &[Event]) -> Vec<String> {
             | FaultEvent::End(_)
             | FaultEvent::Log(_)
             | FaultEvent::Logs(_)
-            | FaultEvent::Digests(_) => None,
+            | FaultEvent::Digests(_)
+            | FaultEvent::Restarted(_) => None,
         })
         .flatten()
         .collect()
@@ -181,7 +183,8 @@ pub(crate) fn excused(events: &[Event]) -> Vec<String> {
         | FaultEvent::End(_)
         | FaultEvent::Log(_)
         | FaultEvent::Logs(_)
-        | FaultEvent::Digests(_) => None,
+        | FaultEvent::Digests(_)
+        | FaultEvent::Restarted(_) => None,
     });
     excused.flatten().collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }

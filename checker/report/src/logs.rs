@@ -66,7 +66,8 @@ impl Logs {
                 | FaultEvent::End(_)
                 | FaultEvent::Exit(_)
                 | FaultEvent::Gone(_)
-                | FaultEvent::Digests(_) => {}
+                | FaultEvent::Digests(_)
+                | FaultEvent::Restarted(_) => {}
             }
         }
         logs
