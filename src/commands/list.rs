@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use workloads::Workload;
 
 /// What every run is checked for, in the words of verdicts.
-const CHECKS: [(&str, &str); 11] = [
+const CHECKS: [(&str, &str); 12] = [
     (
         "linearizable",
         "every key's operations fit an order in which each takes effect at once ([check] linearizable)",
@@ -20,6 +20,7 @@ const CHECKS: [(&str, &str); 11] = [
     ("transactions", "instead, for list-append and rw-register: no anomaly after Elle, in real time"),
     ("elements", "instead, for bank: every read of all accounts adds up, and none is below zero"),
     ("agreement", "the replicas decided the same command for each slot ([check] agreement)"),
+    ("digest", "nodes at the same position have the same state, as their digests say ([digest])"),
     ("load", "enough operations succeeded ([load] minimum-rate); else unknown"),
     (
         "obligations",

@@ -1,6 +1,7 @@
 //! A run: the plan, the folder, each variant in turn, the verdict, and the exit code.
 
 pub(crate) mod again;
+mod digests;
 pub(crate) mod folder;
 pub(crate) mod interrupt;
 pub(crate) mod judge;
@@ -10,6 +11,7 @@ pub(crate) mod machine;
 mod phases;
 mod plan;
 mod reserve;
+mod restarts;
 mod variant;
 mod watch;
 

@@ -123,6 +123,7 @@ fn variant(
             unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
             never: spec.check.never.clone(),
             sometimes: spec.check.sometimes.clone(),
+            digest: spec.digest.is_some() && experiment.has_section("digest"),
         },
         faults: faults.iter().map(|planned| fault(planned, spec.load.rate)).collect(),
     })

@@ -1,10 +1,11 @@
 //! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
 
-use super::OutputStyle;
 use super::logs::LogFollower;
 use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
+use super::restarts::Restarts;
 use super::watch::{Watch, Watching};
+use super::{OutputStyle, digests};
 use crate::failure::Failure;
 use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
@@ -17,7 +18,7 @@ use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events}
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::{Screen, human};
-use history::{Event, FaultEvent, Header, Phase, Recorder};
+use history::{Event, FaultEvent, Header, NodeRestart, Phase, Recorder};
 use nemesis::{Exit, Mode, PlannedFault};
 use report::VariantPlan;
 use std::io;
@@ -36,6 +37,10 @@ use workloads::{
 const QUIET: Duration = Duration::from_secs(1);
 /// The folder of a variant for what helpers print.
 const HELPERS: &str = "clients";
+/// How long nodes that ended by themselves are given to be started again after the faults.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether they were.
+const RESTART_POLL: Duration = Duration::from_millis(20);
 /// Lines of a node's output that go into the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
 
@@ -139,7 +144,8 @@ impl VariantRun<'_> {
             OutputStyle::Story => Some(Story::new(&cluster, self.halt.clone(), last.clone())),
         };
         let printer = tokio::spawn(print_events(self.screen.clone(), progress, received, story));
-        let live = LiveVariant { run: self, cluster: &cluster, recorder, events, log };
+        let restarts = Restarts::new(&self.experiment.spec.cluster);
+        let live = LiveVariant { run: self, cluster: &cluster, recorder, events, log, restarts };
         let outcome = live.load(begun, &last).await;
         let path = self.folder.join("links.csv");
         let counted =
@@ -163,12 +169,13 @@ struct LiveVariant<'a> {
     recorder: &'a Arc<FileRecorder>,
     events: &'a EventSender,
     log: &'a PhaseLog,
+    restarts: Restarts,
 }
 
 impl LiveVariant<'_> {
     /// Runs the load against a cluster that was started at `begun`, until the final reads are done.
     async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
-        let Self { run, cluster, recorder, events, log } = *self;
+        let Self { run, cluster, recorder, events, log, .. } = *self;
         let load = run.experiment.spec.load.clone();
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let complaint = |within: &str, error: SpecError| {
@@ -188,10 +195,11 @@ impl LiveVariant<'_> {
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
             .map_err(|error| complaint("load.", error))?;
         let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
+        let daemon = OnceLock::new();
         tokio::select! {
             // A node that ends at its start is the reason why the cluster does not serve.
             biased;
-            Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
+            failure = self.exit_at_start(&mut exits, &daemon) => return Err(failure),
             () = run.halt.cancelled() => return Ok(()),
             served = async {
                 cluster.set_up(run.experiment).await?;
@@ -213,7 +221,6 @@ impl LiveVariant<'_> {
         let asked = if run.plan.check.agreement { &cluster.replicas[..] } else { &[] };
         let collection = decisions::Collection::start(asked, &run.plan.spares, &run.folder)
             .map_err(|error| Failure::io(&run.folder, &error))?;
-        let daemon = OnceLock::new();
         let outcome = tokio::select! {
             never = self.record_exits(&mut exits, &daemon) => match never {},
             outcome = self.phases(&mut session) => outcome,
@@ -321,6 +328,7 @@ impl LiveVariant<'_> {
                 () = tokio::time::sleep(QUIET) => {}
                 () = run.halt.cancelled() => return healed,
             }
+            digests::compare(cluster, self.recorder, events, &run.halt).await;
             events.send(RunEventKind::Began(Phase::Final, None));
             let report = session.final_reads(&run.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
@@ -329,17 +337,27 @@ impl LiveVariant<'_> {
                 events.send(RunEventKind::Note(format!("{missing} of {all} final reads got no answer")));
             }
             events.send(RunEventKind::Ended(Phase::Final));
+            digests::compare(cluster, self.recorder, events, &run.halt).await;
         }
         healed
     }
 
     /// Starts nodes again that ended because of a fault that is over. Records and tells which nodes stay down.
     async fn stay_down(&self) -> Result<(), Failure> {
-        let revival = self.cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
-        for line in revival.started {
-            self.events.send(RunEventKind::Note(line));
-        }
-        for gone in revival.gone {
+        let began = Instant::now();
+        let gone = loop {
+            let revival = self.cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
+            for line in revival.started {
+                self.events.send(RunEventKind::Note(line));
+            }
+            // What is still to be started again is not down for good.
+            let pending = revival.gone.iter().any(|gone| self.restarts.may_follow(&gone.node, &gone.how));
+            if !pending || began.elapsed() > RESTARTED_WITHIN {
+                break revival.gone;
+            }
+            tokio::time::sleep(RESTART_POLL).await;
+        };
+        for gone in gone {
             self.events.send(RunEventKind::Note(gone.to_string()));
             self.recorder.record(gone.event());
         }
@@ -416,23 +434,72 @@ impl LiveVariant<'_> {
         exits: &mut UnboundedReceiver<Exit>,
         daemon: &OnceLock<Failure>,
     ) -> std::convert::Infallible {
-        while let Some(exit) = exits.recv().await {
-            let mut record = exit.record();
-            if is_full(&self.run.folder) {
-                record.excuse = Some("the disk that holds the results is full".to_owned());
+        loop {
+            tokio::select! {
+                Some(exit) = exits.recv() => self.record_exit(&exit, self.restarts.plan(&exit), daemon),
+                node = self.restarts.due() => self.start_again(&node).await,
             }
-            let words = self.cluster.last_words(&exit.node);
-            let last = words.len().saturating_sub(LAST_WORDS);
-            record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
-            if record.left_a_daemon() {
-                let what = "its program went to the background, where nothing can be done to it";
-                let failure = Failure::bench(format!("node {}", exit.node), what);
-                // The first one is enough.
-                let _ = daemon.set(failure.help("start it in the foreground"));
-                self.run.halt.cancel();
-            }
-            self.recorder.record(FaultEvent::Exit(record).into());
         }
-        std::future::pending().await
+    }
+
+    /// Records the exits of nodes that are started again before the cluster serves. Returns at the first other one.
+    async fn exit_at_start(
+        &self,
+        exits: &mut UnboundedReceiver<Exit>,
+        daemon: &OnceLock<Failure>,
+    ) -> Failure {
+        loop {
+            tokio::select! {
+                Some(exit) = exits.recv() => {
+                    let restart = self.restarts.plan(&exit);
+                    if restart.is_none() {
+                        return self.cluster.ended_at_start(&exit);
+                    }
+                    self.record_exit(&exit, restart, daemon);
+                }
+                node = self.restarts.due() => self.start_again(&node).await,
+            }
+        }
+    }
+
+    /// Records the exit of a node, and which restart of the node it leads to.
+    fn record_exit(&self, exit: &Exit, restart: Option<u32>, daemon: &OnceLock<Failure>) {
+        let mut record = exit.record();
+        record.restart = restart;
+        if is_full(&self.run.folder) {
+            record.excuse = Some("the disk that holds the results is full".to_owned());
+        }
+        let words = self.cluster.last_words(&exit.node);
+        let last = words.len().saturating_sub(LAST_WORDS);
+        record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
+        if record.left_a_daemon() {
+            let what = "its program went to the background, where nothing can be done to it";
+            let failure = Failure::bench(format!("node {}", exit.node), what);
+            // The first one is enough.
+            let _ = daemon.set(failure.help("start it in the foreground"));
+            self.run.halt.cancel();
+        }
+        self.recorder.record(FaultEvent::Exit(record).into());
+    }
+
+    /// Starts a node again that ended by itself, unless a fault holds it down.
+    async fn start_again(&self, node: &str) {
+        let number = self.restarts.count(node);
+        let limit = self.restarts.limit();
+        match self.cluster.testbed.start_ended(node).await {
+            Ok(Some(effect)) => {
+                let evidence = effect.evidence.join("; ");
+                let line = format!("{node} was started again ({number} of at most {limit}): {evidence}");
+                self.events.send(RunEventKind::Note(line));
+                let (targets, evidence) = (vec![node.to_owned()], effect.evidence);
+                let restarted = NodeRestart { targets, restart: number, evidence };
+                self.recorder.record(FaultEvent::Restarted(restarted).into());
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.events.send(RunEventKind::Note(format!("{node} could not be started again: {error}")));
+            }
+        }
+        self.restarts.done(node);
     }
 }

@@ -87,6 +87,11 @@ impl Merged {
         Ok(spec.with_mix_of_client())
     }
 
+    /// Whether the spec or an override has a section of its own, instead of the one from the file of its system.
+    pub(crate) fn has_section(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
     /// The files that describe its system, which it stands on.
     fn below(&self) -> Result<Vec<system::SystemFile>, Failure> {
         system::files(&self.table).map_err(|(path, reason, help)| self.complaint(&path, reason, Some(help)))

@@ -129,6 +129,11 @@ fn refuse_lost_overrides(base: &Merged, spec: &Spec) -> Result<(), Failure> {
 }
 
 impl Experiment {
+    /// Whether the spec itself has a section, and not only the file of its system.
+    pub(crate) fn has_section(&self, name: &str) -> bool {
+        self.merged.has_section(name)
+    }
+
     /// A complaint about the value at a dotted path, with the line it came from.
     pub(crate) fn complaint(&self, dotted: &str, message: &str) -> Failure {
         let path = KeyPath::parse(dotted).unwrap_or_default();

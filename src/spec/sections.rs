@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-use workloads::{ClientKind, ClientSpec, LoadSpec, StatusSpec};
+use workloads::{ClientKind, ClientSpec, DigestSpec, LoadSpec, StatusSpec};
 
 /// The largest number of nodes: more than this on one machine measure the machine.
 pub(super) const NODES_MAX: u32 = 50;
@@ -37,6 +37,9 @@ pub(crate) struct Spec {
     /// How a node of such a system is asked what it says of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusSpec>,
+    /// How a node of such a system is asked for a hash of its state, which nodes at the same position must share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<DigestSpec>,
     /// What the clients do.
     pub load: LoadSpec,
     /// A fault; there may be many.
@@ -223,7 +226,15 @@ pub(crate) struct Cluster {
     /// Systems other than `paxos`: whether nodes are started together, or each when the one before it listens.
     #[serde(skip_serializing_if = "is_default")]
     pub start: Start,
-    /// System `command`: the name of a system whose [client] and [status] fit its nodes, or "kv", the interface of the
+    /// Systems other than `paxos`: whether the bench starts a node again that ends by itself.
+    #[serde(skip_serializing_if = "is_default")]
+    pub restart: Restart,
+    /// With restart = "on-exit": how often each node is started again. Absent: 5. A node that ends once more breaks its
+    /// promise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub restart_limit: Option<u32>,
+    /// System `command`: the name of a system whose [client], [status] and [digest] fit its nodes, or "kv", the interface of the
     /// bench's own store. Absent: kv.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<String>,
@@ -290,6 +301,18 @@ pub(crate) enum Start {
     Together,
     /// Each when the one before it listens.
     OneByOne,
+}
+
+/// What the bench does when a node ends by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Restart {
+    /// It stays down, which is a violation.
+    #[default]
+    Never,
+    /// The bench starts it again after a pause of 200 ms to 2 s where it returned with a code, as a service manager does.
+    /// An end by a signal is a violation.
+    OnExit,
 }
 
 /// The system under test.

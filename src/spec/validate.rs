@@ -2,7 +2,7 @@
 
 use super::merged::Merged;
 use super::path::KeyPath;
-use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Spec, Start, System};
+use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Restart, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::words::WORDS;
@@ -196,6 +196,16 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if cluster.system != System::Command && cluster.api.is_some() {
         return complain("api", format!("{name} speaks its own; remove it"));
     }
+    match (cluster.restart, cluster.restart_limit) {
+        (Restart::Never, Some(_)) => {
+            return complain("restart-limit", "it needs restart = \"on-exit\"".to_owned());
+        }
+        (Restart::OnExit, Some(0)) => {
+            let what = "0 restarts are none; use restart = \"never\"";
+            return complain("restart-limit", what.to_owned());
+        }
+        (Restart::Never | Restart::OnExit, _) => {}
+    }
     if let Some((key, word)) = foreign::unknown_word(cluster) {
         let ports: Vec<_> = cluster.ports.keys().map(|port| format!(", {{{port}}}")).collect();
         let ports = ports.concat();
@@ -210,6 +220,19 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     let complain = |error: SpecError| experiment.complaint(&error.field, &error.message);
     if let Some(status) = &spec.status {
         status.table(spec.client_kind()).map_err(complain)?;
+    }
+    if let Some(digest) = &spec.digest {
+        digest.table(spec.client_kind()).map_err(complain)?;
+        let applied = spec.status.as_ref().and_then(|status| status.applied.as_ref());
+        if digest.position.is_none() && applied.is_none() {
+            let what = "say where the position of the state is; it is position here, or applied in [status]";
+            return Err(experiment.complaint("digest.position", what));
+        }
+        if experiment.has_section("digest") && cluster.node_count() < 2 {
+            let what =
+                "digests of two nodes are compared, and there is one node; use more nodes, or remove it";
+            return Err(experiment.complaint("digest", what));
+        }
     }
     let Some(client) = &spec.client else { return Ok(()) };
     client.check(&spec.load).map_err(complain)?;
@@ -250,14 +273,20 @@ fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<()
         ("prepare", !cluster.prepare.is_empty()),
         ("setup", !cluster.setup.is_empty()),
         ("start", cluster.start != Start::default()),
+        ("restart", cluster.restart != Restart::default()),
+        ("restart-limit", cluster.restart_limit.is_some()),
         ("api", cluster.api.is_some()),
     ];
     if let Some((key, _)) = given.into_iter().find(|(_, given)| *given) {
         let what = "the bench starts nodes of its own here; it needs another system, for example \"command\"";
         return Err(experiment.complaint(&format!("cluster.{key}"), what));
     }
-    let sections =
-        [("client", experiment.spec.client.is_some()), ("status", experiment.spec.status.is_some())];
+    let spec = &experiment.spec;
+    let sections = [
+        ("client", spec.client.is_some()),
+        ("status", spec.status.is_some()),
+        ("digest", spec.digest.is_some()),
+    ];
     if let Some((section, _)) = sections.into_iter().find(|(_, given)| *given) {
         let what =
             "the bench knows what its own store speaks; it needs another system, for example \"command\"";

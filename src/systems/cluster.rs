@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use workloads::ClientKind;
+use workloads::{ClientKind, DigestTable, StatusTable};
 
 /// How long to wait before it is tried again whether a node listens.
 const LISTEN_RETRY: Duration = Duration::from_millis(20);
@@ -36,6 +36,8 @@ pub(crate) struct Cluster {
     pub(crate) system: System,
     /// How its nodes are asked what they say of themselves.
     asking: Asking,
+    /// How its nodes are asked for digests of their states; none where nothing says so.
+    pub(crate) digest: Option<Arc<DigestTable>>,
     folder: PathBuf,
 }
 
@@ -52,6 +54,7 @@ impl Cluster {
     pub(crate) async fn start(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
         let asking = asking(experiment)?;
+        let digest = digest(experiment)?;
         let config = TestbedConfig {
             network: cluster.network,
             topology: experiment.topology(),
@@ -96,7 +99,7 @@ impl Cluster {
         };
         let members = planned.into_iter().map(member).collect();
         let (testbed, folder) = (Arc::new(testbed), folder.to_owned());
-        Ok(Self { testbed, nodes, replicas, members, spares, system, asking, folder })
+        Ok(Self { testbed, nodes, replicas, members, spares, system, asking, digest, folder })
     }
 
     /// Runs the command of the spec that sets the cluster up, if there is one.
@@ -139,6 +142,14 @@ impl Cluster {
         let watch =
             |(name, address): &(String, SocketAddr)| Watched::new(name, *address, self.asking.clone());
         self.nodes.iter().map(watch).collect()
+    }
+
+    /// How its nodes are asked what they say of themselves, where the spec or the file of the system says so.
+    pub(crate) fn status_table(&self) -> Option<Arc<StatusTable>> {
+        match &self.asking {
+            Asking::Described(table) => Some(Arc::clone(table)),
+            Asking::Own | Asking::Unknown => None,
+        }
     }
 
     /// Where clients send their operations.
@@ -219,6 +230,13 @@ fn asking(experiment: &Experiment) -> Result<Asking, Failure> {
         (Some(table), _) => Asking::Described(Arc::new(table)),
         (None, _) => Asking::Unknown,
     })
+}
+
+/// How the nodes of an experiment are asked for digests of their states.
+fn digest(experiment: &Experiment) -> Result<Option<Arc<DigestTable>>, Failure> {
+    let spec = &experiment.spec;
+    let table = spec.digest.as_ref().map(|digest| digest.table(spec.client_kind())).transpose();
+    table.map(|table| table.map(Arc::new)).map_err(|error| experiment.complaint(&error.field, &error.message))
 }
 
 /// What proves that a link carries bytes: every node answers it at once, whatever it thinks of it.

@@ -81,7 +81,11 @@ impl FaultNotice {
             FaultEvent::Start(change) => (Stage::Start, change),
             FaultEvent::End(change) => (Stage::End, change),
             FaultEvent::Exit(exit) => return Some(Self::exit(event, exit)),
-            FaultEvent::Gone(_) | FaultEvent::Log(_) | FaultEvent::Logs(_) => return None,
+            FaultEvent::Gone(_)
+            | FaultEvent::Log(_)
+            | FaultEvent::Logs(_)
+            | FaultEvent::Digests(_)
+            | FaultEvent::Restarted(_) => return None,
         };
         let label = change.label;
         Some(Self {

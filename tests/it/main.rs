@@ -4,6 +4,8 @@
 mod cli;
 mod clock;
 mod described;
+#[cfg(target_os = "linux")]
+mod digest;
 mod disks;
 #[cfg(target_os = "linux")]
 mod evidence;
@@ -28,6 +30,8 @@ mod overlap;
 mod power;
 #[cfg(unix)]
 mod protocol;
+#[cfg(target_os = "linux")]
+mod restarts;
 #[cfg(target_os = "linux")]
 mod smoke;
 mod support;

@@ -33,8 +33,8 @@ pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;
 pub use progress::Progress;
 pub use requests::{
-    ClientKind, ClientSpec, Exchange, Found, RequestTable, Rule, StatusSpec, StatusTable, Statuses, Step,
-    Told, When,
+    ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, RequestTable, Rule, StateDigest,
+    StatusSpec, StatusTable, Statuses, Step, Told, When,
 };
 pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};

@@ -1,5 +1,5 @@
 //! What the bench writes into a history besides operations: starts and ends of faults, nodes that ended by themselves,
-//! and lines of logs.
+//! lines of logs, and digests of the nodes' states.
 //!
 //! Each is the `value` of one [`Event`] of [`Process::Nemesis`].
 
@@ -22,6 +22,10 @@ pub enum FaultEvent {
     Log(LogLine),
     /// The logs were searched to their end.
     Logs(LogCounts),
+    /// The nodes were asked for digests of their states.
+    Digests(Digests),
+    /// The bench started a node again that had ended by itself.
+    Restarted(NodeRestart),
 }
 
 /// The start or the end of a fault. Times are nanoseconds since the run's start.
@@ -76,6 +80,20 @@ pub struct NodeExit {
     /// Why the node was free to end, for example `fault 3 (bit-flip)`; none if it had no reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excuse: Option<String>,
+    /// Which restart of the node this end leads to, from 1, where the spec has the bench start it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<u32>,
+}
+
+/// The start of a node that had ended by itself, as the spec asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRestart {
+    /// The node.
+    pub targets: Vec<String>,
+    /// Which restart of the node it is, from 1.
+    pub restart: u32,
+    /// The process that was started.
+    pub evidence: Vec<String>,
 }
 
 /// What a pattern of `[check]` says about the logs.
@@ -137,6 +155,36 @@ pub struct LogCount {
     pub count: u64,
 }
 
+/// The answers of all nodes that were asked for a digest at the same time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digests {
+    /// The nodes in the order of the plan.
+    pub nodes: Vec<NodeDigest>,
+}
+
+/// What one node answered when it was asked for a digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeDigest {
+    /// The node.
+    pub node: String,
+    /// The position of the state, for example a revision; none where it gave no digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<String>,
+    /// A hash of its state at that position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Why there is no digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl NodeDigest {
+    /// Its position and digest, where it gave both.
+    pub fn state(&self) -> Option<(&str, &str)> {
+        Some((self.position.as_deref()?, self.digest.as_deref()?))
+    }
+}
+
 impl NodeExit {
     /// Whether the program returned as if all were well and left behind the process that does the work.
     pub fn left_a_daemon(&self) -> bool {
@@ -167,6 +215,8 @@ impl From<FaultEvent> for Event {
             FaultEvent::Gone(_) => "gone".to_owned(),
             FaultEvent::Log(_) => "log".to_owned(),
             FaultEvent::Logs(_) => "logs".to_owned(),
+            FaultEvent::Digests(_) => "digests".to_owned(),
+            FaultEvent::Restarted(_) => "restarted".to_owned(),
         };
         let mut event = Self::new(Process::Nemesis, Kind::Info, f);
         event.value =
@@ -212,6 +262,7 @@ mod tests {
             pid: Some(7),
             incarnation: Some(1),
             excuse: None,
+            restart: None,
         };
         let event = Event::from(FaultEvent::Exit(exit));
         let expected = json!({"event": "exit", "targets": ["n1"], "evidence": ["signal 11"], "pid": 7,
@@ -241,6 +292,37 @@ mod tests {
             json!({"event": "logs", "patterns": [{"rule": "sometimes", "pattern": "leader", "count": 3}]});
         assert_eq!((event.f.as_str(), &event.value), ("logs", &expected));
         assert_eq!(FaultEvent::read(&event), Some(counts));
+    }
+
+    #[test]
+    fn restart_is_read_as_written() {
+        let targets = vec!["n2".to_owned()];
+        let evidence = vec!["new pid 7 (incarnation 2)".to_owned()];
+        let restart = FaultEvent::Restarted(NodeRestart { targets, restart: 1, evidence });
+        let event = Event::from(restart.clone());
+        let expected = json!({"event": "restarted", "targets": ["n2"], "restart": 1,
+            "evidence": ["new pid 7 (incarnation 2)"]});
+        assert_eq!((event.f.as_str(), &event.value), ("restarted", &expected));
+        assert_eq!(FaultEvent::read(&event), Some(restart));
+    }
+
+    #[test]
+    fn digests_are_read_as_written() {
+        let text = |text: &str| Some(text.to_owned());
+        let n1 = NodeDigest {
+            node: "n1".to_owned(),
+            position: text("8"),
+            digest: text("99"),
+            ..NodeDigest::default()
+        };
+        let n2 =
+            NodeDigest { node: "n2".to_owned(), error: text("no answer within 3s"), ..NodeDigest::default() };
+        let digests = FaultEvent::Digests(Digests { nodes: vec![n1, n2] });
+        let event = Event::from(digests.clone());
+        let expected = json!({"event": "digests", "nodes": [{"node": "n1", "position": "8", "digest": "99"},
+            {"node": "n2", "error": "no answer within 3s"}]});
+        assert_eq!((event.f.as_str(), &event.value), ("digests", &expected));
+        assert_eq!(FaultEvent::read(&event), Some(digests));
     }
 
     #[test]

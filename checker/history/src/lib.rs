@@ -13,7 +13,10 @@ mod read;
 mod write;
 
 pub use event::{Event, Header, Kind, Phase, Process, Recorder};
-pub use fault_event::{FaultChange, FaultEvent, LogCount, LogCounts, LogLine, LogRule, NodeExit};
+pub use fault_event::{
+    Digests, FaultChange, FaultEvent, LogCount, LogCounts, LogLine, LogRule, NodeDigest, NodeExit,
+    NodeRestart,
+};
 pub use operation::{Operation, Outcome, OutcomeClass};
 pub use pair::{PairError, pair};
 pub use phrases::{INSIDE_SECTOR, ONLY_FOLDERS};

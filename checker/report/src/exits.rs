@@ -7,7 +7,7 @@
 use super::faults::{FaultRecord, fault_events};
 use super::observed::Observed;
 use super::sentences::when;
-use super::verdict::{Answer, Check};
+use super::verdict::{Answer, Check, many};
 use history::{Event, FaultEvent, NodeExit, Phase};
 
 /// Faults under which a node may end itself to stay safe.
@@ -36,6 +36,8 @@ pub(crate) struct NodeEnd {
     how: Vec<String>,
     /// Whether its program left behind the process that did the work, which was ended.
     daemon: bool,
+    /// Which restart of the node it led to, where the spec has the bench start it again.
+    restart: Option<u32>,
 }
 
 /// Every node that ended without a kill or a fault that explains it.
@@ -47,7 +49,9 @@ pub(crate) fn ends(events: &[Event]) -> Vec<NodeEnd> {
         | FaultEvent::Start(_)
         | FaultEvent::End(_)
         | FaultEvent::Log(_)
-        | FaultEvent::Logs(_) => None,
+        | FaultEvent::Logs(_)
+        | FaultEvent::Digests(_)
+        | FaultEvent::Restarted(_) => None,
     };
     fault_events(events).filter_map(end).collect()
 }
@@ -55,7 +59,7 @@ pub(crate) fn ends(events: &[Event]) -> Vec<NodeEnd> {
 impl NodeEnd {
     fn new(time_ns: u64, exit: NodeExit) -> Self {
         let node = if exit.targets.is_empty() { "a node".to_owned() } else { exit.targets.join(", ") };
-        Self { time_ns, node, daemon: exit.left_a_daemon(), how: exit.evidence }
+        Self { time_ns, node, daemon: exit.left_a_daemon(), restart: exit.restart, how: exit.evidence }
     }
 
     fn status(&self) -> &str {
@@ -77,7 +81,8 @@ impl NodeEnd {
         let when = when(self.time_ns, load_start);
         let how = self.how.join("; ");
         let how = if how.is_empty() { how } else { format!(": {how}") };
-        format!("{} ended by itself {when}{how}", self.node)
+        let restart = self.restart.map_or(String::new(), |number| format!("; restart {number} followed"));
+        format!("{} ended by itself {when}{how}{restart}", self.node)
     }
 }
 
@@ -104,7 +109,8 @@ pub(crate) fn processes(observed: &Observed) -> Check {
 
 fn check(ends: &[NodeEnd], faults: &[FaultRecord], load_start: Option<u64>) -> Check {
     const NAME: &str = "processes";
-    let judged = ends.iter().map(|end| judge(end, faults, load_start));
+    let judged = ends.iter().filter(|end| end.restart.is_none());
+    let judged = judged.map(|end| judge(end, faults, load_start));
     // The gravest first: what proves something, then what was no test, then what may mean nothing.
     let rank = |answer: Answer| match answer {
         Answer::Invalid => 0,
@@ -113,7 +119,14 @@ fn check(ends: &[NodeEnd], faults: &[FaultRecord], load_start: Option<u64>) -> C
         Answer::Valid => 3,
     };
     let check = match judged.min_by_key(|(answer, _)| rank(*answer)) {
-        None => Check::new(NAME, Answer::Valid, "no node ended by itself"),
+        None if ends.is_empty() => Check::new(NAME, Answer::Valid, "no node ended by itself"),
+        None => {
+            let reason = format!(
+                "nodes ended by themselves and were started again {}, as cluster.restart allows",
+                many(ends.len() as u64, "time")
+            );
+            Check::new(NAME, Answer::Valid, reason)
+        }
         Some((Answer::Invalid, first)) if ends.len() > 1 => {
             let reason = format!("nodes ended by themselves {} times, {first}", ends.len());
             Check::new(NAME, Answer::Invalid, reason)
@@ -145,7 +158,7 @@ fn judge(end: &NodeEnd, faults: &[FaultRecord], load_start: Option<u64>) -> (Ans
     if let Some(fault) = end.fenced_by(faults) {
         let reason = format!(
             "{node} ended by itself ({}) under fault {} ({}), which some systems do by design, to be started again: leave \
-             the fault out, or start {node} by a script that starts it again",
+             the fault out, or start {node} again with restart = \"on-exit\" in [cluster]",
             end.status(),
             fault.fault,
             fault.label
@@ -184,6 +197,19 @@ mod tests {
         let check = check(&[end(2_000, "exit code 1")], &[], Some(1_000));
         assert_eq!(check.reason, "a node ended by itself, n1 with exit code 1");
         assert!(check.evidence[0].contains("it printed: oh"), "{:?}", check.evidence);
+    }
+
+    #[test]
+    fn end_with_a_restart_is_no_violation() {
+        let restarted = |time_ns| NodeEnd { restart: Some(1), ..end(time_ns, "exit code 1") };
+        let one = check(&[restarted(900), restarted(2_000)], &[], Some(1_000));
+        assert_eq!(one.answer, Answer::Valid);
+        assert!(
+            one.reason.starts_with("nodes ended by themselves and were started again 2 times"),
+            "{one:?}"
+        );
+        assert!(one.evidence[1].ends_with("; restart 1 followed"), "{one:?}");
+        assert_eq!(answer(&[restarted(2_000), end(3_000, "exit code 1")], &[]), Answer::Invalid);
     }
 
     #[test]

@@ -97,7 +97,12 @@ pub(crate) fn records(plan: &[FaultPlan], events: &[Event], load_start: Option<u
         let (starts, change) = match fault_event {
             FaultEvent::Start(change) => (true, change),
             FaultEvent::End(change) => (false, change),
-            FaultEvent::Exit(_) | FaultEvent::Gone(_) | FaultEvent::Log(_) | FaultEvent::Logs(_) => continue,
+            FaultEvent::Exit(_)
+            | FaultEvent::Gone(_)
+            | FaultEvent::Log(_)
+            | FaultEvent::Logs(_)
+            | FaultEvent::Digests(_)
+            | FaultEvent::Restarted(_) => continue,
         };
         let index = records.iter().position(|record| record.fault == change.fault).unwrap_or_else(|| {
             records.push(unplanned(change.fault, event));
@@ -162,7 +167,9 @@ pub(crate) fn gone(events: &[Event]) -> Vec<String> {
             | FaultEvent::Start(_)
             | FaultEvent::End(_)
             | FaultEvent::Log(_)
-            | FaultEvent::Logs(_) => None,
+            | FaultEvent::Logs(_)
+            | FaultEvent::Digests(_)
+            | FaultEvent::Restarted(_) => None,
         })
         .flatten()
         .collect()
@@ -172,7 +179,12 @@ pub(crate) fn gone(events: &[Event]) -> Vec<String> {
 pub(crate) fn excused(events: &[Event]) -> Vec<String> {
     let excused = fault_events(events).filter_map(|(_, fault_event)| match fault_event {
         FaultEvent::Exit(exit) | FaultEvent::Gone(exit) => exit.excuse.is_some().then_some(exit.targets),
-        FaultEvent::Start(_) | FaultEvent::End(_) | FaultEvent::Log(_) | FaultEvent::Logs(_) => None,
+        FaultEvent::Start(_)
+        | FaultEvent::End(_)
+        | FaultEvent::Log(_)
+        | FaultEvent::Logs(_)
+        | FaultEvent::Digests(_)
+        | FaultEvent::Restarted(_) => None,
     });
     excused.flatten().collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }

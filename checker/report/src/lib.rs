@@ -6,6 +6,7 @@
 mod agreement;
 mod checks;
 mod csv_files;
+mod digest;
 mod disks;
 mod evidence;
 mod exits;
@@ -39,6 +40,7 @@ mod warnings;
 mod tests;
 
 pub use csv_files::{FAULTS_COLUMNS, OUTAGES_COLUMNS, RECOVERIES_COLUMNS, SUMMARY_COLUMNS, medians_columns};
+pub use digest::{DigestRound, differences as digest_differences};
 pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
@@ -137,6 +139,7 @@ fn judge_variant(
     if observed.plan.check.agreement {
         checks.push(excused(agreement::check(folder, observed)?, observed));
     }
+    checks.extend(digest::check(observed).map(|check| excused(check, observed)));
     checks.push(gone::excuse(exits::processes(observed), observed));
     checks.extend(logs::check(observed));
     checks.extend(liveness::check(observed));
@@ -155,6 +158,7 @@ fn judge_variant(
         obligations,
         warnings: warnings::of(observed),
         logs: observed.logs.patterns.clone(),
+        digests: observed.digests.clone(),
         summary,
         faults: observed.faults.clone(),
         outages,

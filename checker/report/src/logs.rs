@@ -62,7 +62,12 @@ impl Logs {
             match fault_event {
                 FaultEvent::Log(line) => logs.add(event.time, line),
                 FaultEvent::Logs(counts) => logs.end(counts),
-                FaultEvent::Start(_) | FaultEvent::End(_) | FaultEvent::Exit(_) | FaultEvent::Gone(_) => {}
+                FaultEvent::Start(_)
+                | FaultEvent::End(_)
+                | FaultEvent::Exit(_)
+                | FaultEvent::Gone(_)
+                | FaultEvent::Digests(_)
+                | FaultEvent::Restarted(_) => {}
             }
         }
         logs

@@ -1,5 +1,6 @@
 //! Everything one variant left behind, read from its folder and put in order.
 
+use super::digest::{self, DigestRound};
 use super::exits::{self, NodeEnd};
 use super::logs::Logs;
 use super::plan::{Load, PhaseSpan, VariantPlan};
@@ -58,6 +59,8 @@ pub(crate) struct Observed {
     pub gone: Vec<String>,
     /// What the search of the logs found.
     pub logs: Logs,
+    /// The digests of the nodes' states, each time that they were asked for.
+    pub digests: Vec<DigestRound>,
     /// When each phase was, from `load.json` or, without it, from the operations.
     pub phases: Vec<PhaseSpan>,
     /// `load.json`, if the variant came to its end.
@@ -135,6 +138,7 @@ impl Observed {
         let (exits, excused) = (exits::ends(&nemesis), faults::excused(&nemesis));
         let gone = faults::gone(&nemesis);
         let logs = Logs::read(&plan.check, &nemesis);
+        let digests = digest::rounds(&nemesis, load_start);
         let protocol = Protocol::from_samples(&samples);
         Self {
             plan,
@@ -144,6 +148,7 @@ impl Observed {
             excused,
             gone,
             logs,
+            digests,
             phases,
             load,
             samples,

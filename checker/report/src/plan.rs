@@ -115,6 +115,9 @@ pub struct CheckPlan {
     /// Regular expressions of which each must match a line of a log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sometimes: Vec<String>,
+    /// Whether the spec itself has a section `[digest]`, so that digests of at least two nodes must be compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub digest: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -115,7 +115,7 @@ pub(crate) fn percent(of_one: f64) -> String {
     share((of_one * WHOLE) as u64, WHOLE as u64)
 }
 
-fn listed(parts: &[String]) -> String {
+pub(crate) fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),

@@ -1,5 +1,6 @@
 //! The answer of a run: per check, per variant, and combined.
 
+use super::digest::DigestRound;
 use super::faults::FaultRecord;
 use super::logs::LogPattern;
 use super::obligations::{self, Obligation};
@@ -55,7 +56,7 @@ impl From<checker::Answer> for Answer {
 /// One check: what it says and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name: `linearizable`, `agreement`, `load`, `faults`, `processes`, `liveness`,
+    /// Its name: `linearizable`, `agreement`, `digest`, `load`, `faults`, `processes`, `liveness`,
     /// `logs`, `obligations` or `complete`.
     pub name: &'static str,
     /// What it says.
@@ -103,6 +104,9 @@ pub struct VariantVerdict {
     /// Each pattern that was looked for in the logs, with the lines that matched it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogPattern>,
+    /// The digests of the nodes' states, each time that they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<DigestRound>,
     /// The figures of `summary.csv`.
     pub summary: Summary,
     /// Each fault with its course.

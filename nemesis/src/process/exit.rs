@@ -1,5 +1,6 @@
 //! The end of a node's process that the bench did not order.
 
+use super::ending::EXIT_CODE;
 use history::NodeExit;
 
 /// A node's process ended, and the bench had not killed it.
@@ -18,6 +19,11 @@ pub struct Exit {
 }
 
 impl Exit {
+    /// Whether the program returned with a code, and no signal ended it.
+    pub fn has_code(&self) -> bool {
+        self.how.starts_with(EXIT_CODE)
+    }
+
     /// The record for the history.
     pub fn record(&self) -> NodeExit {
         NodeExit {
@@ -26,6 +32,7 @@ impl Exit {
             pid: Some(self.pid),
             incarnation: Some(self.incarnation),
             excuse: self.excuse.clone(),
+            restart: None,
         }
     }
 }

@@ -310,6 +310,14 @@ impl NodeProcess {
         self.start_unless_held(spawner).await
     }
 
+    /// Starts it again if it ended by itself and no fault holds it down; none if there is nothing to do.
+    pub(crate) async fn start_ended(&mut self, spawner: &Spawner) -> Result<Option<Effect>, ProcessError> {
+        match self.ended_by_itself() {
+            Some(_) => self.start_unless_held(spawner).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Starts it if it does not run and no fault holds it down; it stands still at once if a fault wants that.
     async fn start_unless_held(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
         if let Some(other) = self.down.first() {

@@ -3,6 +3,7 @@
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
 use crate::network::Probe;
+use crate::process::Effect;
 use history::{Event, FaultEvent, NodeExit};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -99,6 +100,12 @@ impl Testbed {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Starts a node again that ended by itself, whatever the reason. None where it runs, or where a fault holds it down and
+    /// starts it again at its own end.
+    pub async fn start_ended(&self, node: &str) -> Result<Option<Effect>, TestbedError> {
+        Ok(self.node(node).process.lock().await.start_ended(&self.spawner).await?)
     }
 
     async fn is_hurt_in_passing(&self, node: &str) -> bool {

@@ -134,6 +134,21 @@ async fn dead_node_gives_no_evidence() {
 }
 
 #[tokio::test]
+async fn ended_node_is_started_unless_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let testbed = empty_testbed(1, Network::Host).await;
+    let mut exits = testbed.take_exits().unwrap();
+    testbed.spawn("n1", shell("exit 7", folder.path())).await.unwrap();
+    assert!(exits.recv().await.unwrap().has_code());
+    testbed.kill("n1", 1).await.unwrap();
+    assert_eq!(testbed.start_ended("n1").await.unwrap(), None, "fault 1 starts it again");
+    testbed.restart("n1", 1).await.unwrap();
+    exits.recv().await.unwrap();
+    let started = testbed.start_ended("n1").await.unwrap().unwrap();
+    assert!(started.evidence[0].contains("incarnation 3"), "{started:?}");
+}
+
+#[tokio::test]
 async fn only_unplanned_exits_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let testbed = empty_testbed(2, Network::Host).await;

@@ -33,6 +33,18 @@ pub(crate) fn serve_if_asked() {
     File::create(data.join("started")).unwrap();
     let truth = data.parent().unwrap().parent().unwrap().join("truth");
     fs::create_dir_all(&truth).unwrap();
+    // How many milliseconds a process of the node lives, by number; those behind the last live on.
+    let lives = std::env::var("DECEIVER_LIVES").unwrap_or_default();
+    let life = fs::read_to_string(data.join("lives")).unwrap_or_default().len();
+    fs::write(data.join("lives"), "x".repeat(life + 1)).unwrap();
+    if let Some(milliseconds) = lives.split_whitespace().nth(life) {
+        let milliseconds = milliseconds.parse().unwrap();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            eprintln!("database is locked");
+            std::process::exit(3);
+        });
+    }
     let node = Node { mode: text("DECEIVER_MODE"), name: text("DECEIVER_NAME"), truth, again };
     let node: &'static Node = Box::leak(Box::new(node));
     let listener = TcpListener::bind(address).unwrap();
@@ -80,6 +92,10 @@ impl Node {
             "not-found" => return (404, r#"{"error":"no such path"}"#.to_owned()),
             "plain-ok" => return (200, "OK".to_owned()),
             _ => {}
+        }
+        if path == "/digest" {
+            let state = std::env::var("DECEIVER_STATE");
+            return state.map_or_else(|_| (404, "{}".to_owned()), |state| (200, state));
         }
         let Some(key) = path.strip_prefix("/kv/").map(|rest| rest.split('/').next().unwrap()) else {
             return (404, "{}".to_owned());

@@ -3,11 +3,14 @@
 //! What no rule says is unknown. A rule is trusted, so a wrong one makes a wrong verdict: what can be seen to be a mistake
 //! is refused before anything starts.
 
+mod digest;
+mod question;
 mod rules;
 mod spec;
 mod status;
 mod template;
 
+pub use digest::{DigestSpec, DigestTable, StateDigest};
 pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, Step, When};
 pub use status::{StatusSpec, StatusTable, Told};
 

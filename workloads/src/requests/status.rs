@@ -1,22 +1,20 @@
 //! Asks a node what it says of itself: whether it leads, in which term, and how far it has come.
 
+use super::question::{Question, nothing};
 use super::rules::{Condition, Received, is_pointer};
 use super::spec::{ClientKind, Step, When};
 use super::template::Captures;
-use super::{Sent, received, refuse};
-use crate::connection::Connection;
-use crate::operation::{Function, Operation};
+use super::{received, refuse};
+use crate::operation::Function;
 use crate::spec::SpecError;
 use bytes::Bytes;
-use hyper::header::HeaderValue;
-use hyper::{Response, http};
+use hyper::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// `[status]`: what a node says of itself. What is not described is not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,8 +65,7 @@ pub struct Told {
 /// A request for the state of a node, ready to be sent.
 #[derive(Debug)]
 pub struct StatusTable {
-    kind: ClientKind,
-    sent: Sent,
+    question: Question,
     leads: Option<Condition>,
     term: Option<String>,
     applied: Option<String>,
@@ -93,7 +90,7 @@ impl StatusSpec {
             capture: BTreeMap::new(),
             answers: Vec::new(),
         };
-        let sent = Sent::new(kind, &BTreeMap::new(), "status", &step, Function::Read, &[])?;
+        let question = Question::new("status", kind, &step)?;
         let pointers = [("term", &self.term), ("applied", &self.applied), ("size", &self.size)];
         for (name, pointer) in pointers {
             if pointer.as_ref().is_some_and(|pointer| !is_pointer(pointer)) {
@@ -105,38 +102,25 @@ impl StatusSpec {
         let leads =
             leads.map(|leads| Condition::new("status.leads", leads, Function::Read, &[])).transpose()?;
         let (term, applied, size) = (self.term.clone(), self.applied.clone(), self.size.clone());
-        Ok(StatusTable { kind, sent, leads, term, applied, size })
+        Ok(StatusTable { question, leads, term, applied, size })
     }
 }
 
 impl StatusTable {
     /// What a node says; none if it does not answer within `patience`. One that answers what it should not says nothing.
     pub async fn ask(&self, address: SocketAddr, patience: Duration) -> Option<Told> {
-        let exchange = async {
-            let mut connection = Connection::open(address, self.kind == ClientKind::Http).await.ok()?;
-            let host = HeaderValue::try_from(address.to_string()).ok()?;
-            let request = self.request(&host).ok()?;
-            connection.exchange(request).await.ok()
-        };
-        let response = timeout(patience, exchange).await.ok().flatten()?;
+        let response = self.question.ask(address, patience).await?;
         Some(self.told(&response))
     }
 
     /// The protocol.
     pub fn kind(&self) -> ClientKind {
-        self.kind
-    }
-
-    fn request(
-        &self,
-        host: &HeaderValue,
-    ) -> Result<hyper::Request<http_body_util::Full<Bytes>>, http::Error> {
-        self.sent.fill(&nothing(), host, &Captures::new())
+        self.question.kind()
     }
 
     fn told(&self, response: &Response<Bytes>) -> Told {
         let Ok(text) = std::str::from_utf8(response.body()) else { return Told::default() };
-        let received = received(self.kind, response, text);
+        let received = received(self.kind(), response, text);
         if received.status.is_some_and(|status| status != 200) {
             return Told::default();
         }
@@ -149,11 +133,6 @@ impl StatusTable {
             size: number(&self.size),
         }
     }
-}
-
-/// The operation of a request that asks for none.
-fn nothing() -> Operation {
-    Operation { function: Function::Read, key: String::new(), argument: Value::Null }
 }
 
 /// A number that an answer has, perhaps as a text.

@@ -1,5 +1,6 @@
 //! `report.html`: the whole run on one page that needs no network and no script.
 
+mod digests;
 mod logs;
 mod obligations;
 pub(crate) mod page;

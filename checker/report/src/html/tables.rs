@@ -1,7 +1,7 @@
 //! The parts of the page that are made of a run's figures.
 
 use super::table::{Column, Table};
-use super::{logs, obligations, sign};
+use super::{digests, logs, obligations, sign};
 use crate::evidence::brief;
 use crate::faults::FaultRecord;
 use crate::rounds::VariantMedians;
@@ -257,6 +257,7 @@ pub(super) fn checks(verdict: &RunVerdict) -> Markup {
             @for variant in &verdict.variants {
                 h3 { (variant.variant) " " (badge(variant.answer)) }
                 @for check in &variant.checks { (one(check)) }
+                (digests::table(variant))
                 (logs::table(variant))
                 (obligations::table(variant))
             }

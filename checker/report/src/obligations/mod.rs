@@ -10,6 +10,7 @@ mod keys;
 mod kinds;
 mod nodes;
 
+use super::digest;
 use super::observed::Observed;
 use super::verdict::{Answer, Check, many};
 use history::Phase;
@@ -26,7 +27,7 @@ const NAMED: usize = 8;
 /// Something that must have been seen before the answer of a check counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Obligation {
-    /// The check that needs it: `load`, `linearizable`, `liveness`, `faults`, `logs` or `check`.
+    /// The check that needs it: `load`, `linearizable`, `liveness`, `faults`, `logs`, `digest` or `check`.
     pub check: &'static str,
     /// Its name, for example `keys-read-again`.
     pub name: &'static str,
@@ -115,6 +116,7 @@ pub(crate) fn of(observed: &Observed) -> Vec<Obligation> {
         let what = format!("a line of the logs matches \"{}\"", pattern.pattern);
         Obligation::new("logs", "sometimes", what).count(pattern.count, 1)
     }));
+    all.extend(digests(observed));
     all
 }
 
@@ -154,11 +156,21 @@ fn in_a_sentence(unmet: &Obligation) -> String {
 
 fn something_judged(observed: &Observed) -> Obligation {
     let check = &observed.plan.check;
-    let judged =
-        u64::from(check.linearizable) + u64::from(check.agreement) + u64::from(!check.never.is_empty());
+    let judged = [check.linearizable, check.agreement, check.digest, !check.never.is_empty()];
+    let judged = judged.into_iter().filter(|on| *on).count() as u64;
     Obligation::new("check", "something-judged", "a check of what the system promises is switched on")
         .count(judged, 1)
         .missing(["[check] linearizable".to_owned()])
+}
+
+/// Digests of two nodes at one position were compared, where the spec asks for that.
+fn digests(observed: &Observed) -> Option<Obligation> {
+    let what = "digests of at least two nodes at the same position were compared";
+    observed.plan.check.digest.then(|| {
+        Obligation::new("digest", "compared", what)
+            .count(digest::most_compared(&observed.digests), 2)
+            .missing(digest::not_compared(&observed.digests))
+    })
 }
 
 /// Every planned fault took effect, and every one that started was healed.

@@ -3,7 +3,9 @@
 use super::fixture::{MS, Made, SECOND, plan};
 use crate::Check;
 use crate::observed::{Observed, ReadHistory};
-use crate::{Load, Obligation, PhaseSpan, VariantPlan, Warning, liveness, logs, obligations, warnings};
+use crate::{
+    Load, Obligation, PhaseSpan, VariantPlan, Warning, digest, liveness, logs, obligations, warnings,
+};
 use history::{Event, Kind, Phase, Process, pair};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -17,6 +19,9 @@ pub(super) struct Built {
     events: Vec<Event>,
     process: u64,
 }
+
+/// The position and the digest of a node's state, or why there is none.
+pub(super) type State<'a> = Result<(u64, u64), &'a str>;
 
 impl Built {
     /// Nothing but a kill of n1 that took effect.
@@ -72,6 +77,24 @@ impl Built {
             .map(|(rule, pattern, count)| json!({"rule": rule, "pattern": pattern, "count": count}));
         note.value = json!({"event": "logs", "patterns": counts.collect::<Vec<_>>()});
         self.events.push(note);
+    }
+
+    /// What the nodes answered when they were asked for digests: name, position and digest, or an error.
+    pub(super) fn digests(&mut self, at: u64, nodes: &[(&str, State<'_>)]) {
+        let mut note = Event::new(Process::Nemesis, Kind::Info, "digests");
+        note.time = at * MS;
+        let nodes = nodes.iter().map(|(node, state)| match state {
+            Ok((position, digest)) => {
+                json!({"node": node, "position": position.to_string(), "digest": digest.to_string()})
+            }
+            Err(error) => json!({"node": node, "error": error}),
+        });
+        note.value = json!({"event": "digests", "nodes": nodes.collect::<Vec<_>>()});
+        self.events.push(note);
+    }
+
+    pub(super) fn digest_check(&self) -> Option<Check> {
+        digest::check(&self.observed())
     }
 
     pub(super) fn log_check(&self) -> Option<Check> {

@@ -100,6 +100,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
             unobserved: 0.0,
             never: Vec::new(),
             sometimes: Vec::new(),
+            digest: false,
         },
         faults: faults(made),
     };

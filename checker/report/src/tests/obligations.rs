@@ -370,3 +370,29 @@ fn forbidden_line_of_a_log_is_invalid() {
     built.plan.check.linearizable = false;
     assert_eq!(built.names(), [""; 0], "a search of the logs is a check");
 }
+
+#[test]
+fn digests_at_one_position_must_agree() {
+    let mut built = Built::sound();
+    assert_eq!(built.digest_check(), None);
+    built.digests(11_000, &[("n1", Ok((8122, 5))), ("n2", Ok((8123, 17))), ("n3", Err("status 404"))]);
+    assert_eq!(built.digest_check(), None, "different positions are not compared");
+    assert_eq!(built.names(), [""; 0]);
+    built.plan.check.digest = true;
+    let check = built.digest_check().unwrap();
+    assert_eq!(check.answer, Unknown);
+    assert!(
+        check.reason.ends_with("(n1 at position 8122; n2 at position 8123; n3: status 404)"),
+        "{check:?}"
+    );
+    assert_eq!(built.names(), ["compared"]);
+    built.digests(11_500, &[("n1", Ok((8123, 17))), ("n2", Ok((8123, 17))), ("n3", Ok((8122, 4)))]);
+    let check = built.digest_check().unwrap();
+    assert_eq!(check.answer, Valid);
+    assert!(check.reason.starts_with("n1 and n2 have the same state at position 8123, "), "{check:?}");
+    assert_eq!(built.names(), [""; 0]);
+    built.digests(12_000, &[("n1", Ok((8123, 17))), ("n2", Ok((8123, 17))), ("n3", Ok((8123, 99)))]);
+    let check = built.digest_check().unwrap();
+    assert_eq!(check.answer, Invalid);
+    assert_eq!(check.reason, "n1, n2 and n3 have different states at position 8123: digests 17, 17 and 99");
+}
