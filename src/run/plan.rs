@@ -108,6 +108,9 @@ fn variant(
         clients: spec.load.clients,
         rate: spec.load.rate,
         minimum_rate: spec.load.minimum_rate,
+        route: Some(spec.load.route)
+            .filter(|route| *route != workloads::Route::default())
+            .map(|route| route.to_string()),
         keys: spec.load.keys,
         opening: (spec.load.workload == workloads::Workload::Bank)
             .then_some(workloads::OPENING.cast_signed()),

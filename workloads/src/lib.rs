@@ -17,6 +17,7 @@ mod phase;
 mod progress;
 mod requests;
 mod resp;
+mod route;
 mod seed;
 mod serving;
 mod session;
@@ -34,6 +35,7 @@ pub use requests::{
     ClientKind, ClientSpec, Exchange, Found, RequestTable, Rule, StatusSpec, StatusTable, Statuses, Step,
     Told, When,
 };
+pub use route::{LeaderSource, Route};
 pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};

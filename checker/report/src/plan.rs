@@ -62,6 +62,9 @@ pub struct VariantPlan {
     /// Operations a second over all clients (open loop); none: closed loop.
     pub rate: Option<f64>,
     /// Below this many `ok` operations a second in the phase `load`, the run proves nothing.
+    /// Which node clients ask next, where that is not the usual: `pinned`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     #[serde(default)]
     pub minimum_rate: f64,
     /// Number of keys.
