@@ -6,6 +6,7 @@ pub(crate) mod keys;
 mod merged;
 mod overrides;
 mod path;
+pub(crate) mod promise;
 pub(crate) mod sections;
 pub(crate) mod source;
 pub(crate) mod system;

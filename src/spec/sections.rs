@@ -1,5 +1,6 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates that use them.
 
+use super::promise::Promise;
 use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share};
 use node::config::{PaxosOptions, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -370,6 +371,10 @@ pub(crate) struct Check {
     /// Whether the history must be linearizable, and how long the search may take before the answer is unknown. Absent or
     /// true: 60s.
     pub linearizable: Linearizable,
+    /// What the system promises about the operations of the workload: an anomaly that the promise allows is told, and makes
+    /// no run invalid. Absent: linearizable for registers and kv, strict-serializable for transactions; a bank has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Promise>,
     /// Whether the decisions of the replicas must agree, slot by slot.
     pub agreement: bool,
     /// Whether a variant ends at the first operation that makes its history not linearizable.
@@ -390,6 +395,7 @@ impl Default for Check {
     fn default() -> Self {
         Self {
             linearizable: Linearizable::default(),
+            promise: None,
             agreement: true,
             stop_at_violation: true,
             unobserved: Share::default(),

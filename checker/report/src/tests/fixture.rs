@@ -97,6 +97,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         check: CheckPlan {
             linearizable: true,
             timeout: Duration::from_secs(60),
+            promise: None,
             agreement: true,
             unobserved: 0.0,
             never: Vec::new(),
