@@ -4,8 +4,9 @@ use super::list;
 use crate::cli::Known as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::spec::sections::Known;
-use crate::spec::{self, Loaded, Wishes, source};
+use crate::spec::promise::Promise;
+use crate::spec::known::Known;
+use crate::spec::{self, Experiment, Loaded, Wishes, source};
 use crate::systems::foreign;
 use crate::terminal::layout::Figures;
 use crate::terminal::{BAD, GOOD, STRONG, Screen};
@@ -14,6 +15,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use workloads::Workload;
 
 /// The line of one variant in the table.
 #[derive(Debug)]
@@ -174,7 +176,7 @@ impl Row {
             spec: loaded.spec.name.clone(),
             variant: variant.to_owned(),
             system: format!("{name} {version}").trim_end().to_owned(),
-            promise: loaded.spec.load.workload.name().to_owned(),
+            promise: experiment.map_or_else(String::new, promise),
             expected: String::new(),
             found: Found::NotRun(String::new()),
             seconds: String::new(),
@@ -224,6 +226,16 @@ impl Row {
     }
 }
 
+/// What a system is judged by.
+fn promise(experiment: &Experiment) -> String {
+    let usual = match experiment.spec.load.workload {
+        Workload::Register | Workload::Kv => "linearizable",
+        Workload::ListAppend | Workload::RwRegister => "strict-serializable",
+        Workload::Bank => "balances",
+    };
+    experiment.spec.check.promise.map_or(usual, Promise::name).to_owned()
+}
+
 /// Prints the table, and what it comes to.
 fn print(screen: &Screen, rows: &[Row]) {
     let cells = |row: &Row| {
@@ -240,7 +252,7 @@ fn print(screen: &Screen, rows: &[Row]) {
         .map(str::to_owned)
         .to_vec()
     };
-    let header = vec!["experiment", "variant", "system", "load", "expected", "found", "s", "seed"];
+    let header = vec!["experiment", "variant", "system", "promise", "expected", "found", "s", "seed"];
     let figures = Figures { header, rows: rows.iter().map(cells).collect(), words: 6, names: 2 };
     screen.line(&format!("\n{}\n", figures.text(screen.columns())));
     screen.line(&counts(rows));
@@ -258,7 +270,7 @@ fn counts(rows: &[Row]) -> String {
 /// The table as Markdown.
 fn markdown(rows: &[Row]) -> String {
     let mut text = "# What is known, and what the bench found\n\n`bench known --table results/known.md` writes this table.\n\n\
-                    | experiment | system | load | expected | found | seconds | seed | source |\n\
+                    | experiment | system | promise | expected | found | seconds | seed | source |\n\
                     |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for row in rows {

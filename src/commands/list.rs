@@ -17,7 +17,10 @@ const CHECKS: [(&str, &str); 12] = [
         "linearizable",
         "every key's operations fit an order in which each takes effect at once ([check] linearizable)",
     ),
-    ("transactions", "instead, for list-append and rw-register: no anomaly after Elle, in real time"),
+    (
+        "transactions",
+        "instead, for list-append and rw-register: no anomaly after Elle that the promise forbids ([check] promise)",
+    ),
     ("elements", "instead, for bank: every read of all accounts adds up, and none is below zero"),
     ("agreement", "the replicas decided the same command for each slot ([check] agreement)"),
     ("digest", "nodes at the same position have the same state, as their digests say ([digest])"),

@@ -6,6 +6,7 @@ pub(crate) mod folder;
 pub(crate) mod interrupt;
 pub(crate) mod judge;
 pub(crate) mod lab;
+mod leader;
 mod logs;
 pub(crate) mod machine;
 mod phases;
@@ -155,6 +156,9 @@ async fn variants(
         if decided.plan.variants.len() > 1 {
             let round = plan.round.map_or_else(String::new, |round| format!(", round {round}"));
             screen.line(&format!("{STRONG}{}{STRONG:#}{round}", experiment.variant));
+        }
+        if let Some(route) = &plan.route {
+            screen.line(&format!("{FAINT}route of the clients: {route}{FAINT:#}"));
         }
         let run = VariantRun {
             experiment,

@@ -2,6 +2,7 @@
 
 use super::machine;
 use crate::failure::Failure;
+use crate::spec::promise::Promise;
 use crate::spec::sections::{Linearizable, role_name};
 use crate::spec::{Experiment, Loaded, explain};
 use history::{FORMAT_VERSION, Header};
@@ -107,6 +108,9 @@ fn variant(
         spares: spec.cluster.spares(),
         clients: spec.load.clients,
         rate: spec.load.rate,
+        route: Some(spec.load.route)
+            .filter(|route| *route != workloads::Route::default())
+            .map(|route| route.to_string()),
         minimum_rate: spec.load.minimum_rate,
         keys: spec.load.keys,
         opening: (spec.load.workload == workloads::Workload::Bank)
@@ -119,6 +123,7 @@ fn variant(
         check: CheckPlan {
             linearizable,
             timeout,
+            promise: spec.check.promise.and_then(Promise::weaker_model),
             agreement: own && spec.check.agreement,
             unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
             never: spec.check.never.clone(),

@@ -1,5 +1,6 @@
 //! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
 
+use super::leader::LeaderOfCluster;
 use super::logs::LogFollower;
 use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
@@ -193,7 +194,8 @@ impl LiveVariant<'_> {
             None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
-            .map_err(|error| complaint("load.", error))?;
+            .map_err(|error| complaint("load.", error))?
+            .with_leader_source(Arc::new(LeaderOfCluster(cluster.leaders())));
         let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
         let daemon = OnceLock::new();
         tokio::select! {

@@ -3,9 +3,11 @@
 mod document;
 pub(crate) mod explain;
 pub(crate) mod keys;
+pub(crate) mod known;
 mod merged;
 mod overrides;
 mod path;
+pub(crate) mod promise;
 pub(crate) mod sections;
 pub(crate) mod source;
 pub(crate) mod system;

@@ -1,5 +1,7 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates that use them.
 
+use super::known::Known;
+use super::promise::Promise;
 use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share};
 use node::config::{PaxosOptions, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -79,80 +81,6 @@ impl Spec {
             self.load.mix = Some(mix).filter(|mix| !mix.is_empty());
         }
         self
-    }
-}
-
-/// `[known]`: an outcome that is known, and from where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Known {
-    /// The verdict: valid, invalid or unknown; of a spec with variants a table with that of each.
-    pub expect: Expected,
-    /// The name of the system, where that of `cluster.system` says little.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub system: Option<String>,
-    /// Who says so: an address, an issue, a page of the system's documentation.
-    pub source: String,
-    /// The seed with which it is run.
-    #[serde(default = "first_seed")]
-    pub seed: u64,
-}
-
-fn first_seed() -> u64 {
-    1
-}
-
-/// The verdict that is expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum Expected {
-    /// Of every variant.
-    One(Verdict),
-    /// Of each variant by its name.
-    Each(BTreeMap<String, Verdict>),
-}
-
-/// A verdict that can be expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
-    /// The system keeps its promise.
-    Valid,
-    /// It breaks its promise.
-    Invalid,
-    /// It cannot be told.
-    Unknown,
-}
-
-impl Verdict {
-    /// Its word in reports.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl Known {
-    /// What is expected, of all variants.
-    pub(crate) fn in_words(&self) -> String {
-        match &self.expect {
-            Expected::One(verdict) => verdict.word().to_owned(),
-            Expected::Each(verdicts) => {
-                let each = verdicts.iter().map(|(variant, verdict)| format!("{variant} {}", verdict.word()));
-                each.collect::<Vec<_>>().join(", ")
-            }
-        }
-    }
-
-    /// The verdict that is expected of a variant; none if it is not said.
-    pub(crate) fn of(&self, variant: &str) -> Option<Verdict> {
-        match &self.expect {
-            Expected::One(verdict) => Some(*verdict),
-            Expected::Each(verdicts) => verdicts.get(variant).copied(),
-        }
     }
 }
 
@@ -477,6 +405,10 @@ pub(crate) struct Check {
     /// Whether the history must be linearizable, and how long the search may take before the answer is unknown. Absent or
     /// true: 60s.
     pub linearizable: Linearizable,
+    /// What the system promises about the operations of the workload: an anomaly that the promise allows is told, and makes
+    /// no run invalid. Absent: linearizable for registers and kv, strict-serializable for transactions; a bank has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Promise>,
     /// Whether the decisions of the replicas must agree, slot by slot.
     pub agreement: bool,
     /// Whether a variant ends at the first operation that makes its history not linearizable.
@@ -497,6 +429,7 @@ impl Default for Check {
     fn default() -> Self {
         Self {
             linearizable: Linearizable::default(),
+            promise: None,
             agreement: true,
             stop_at_violation: true,
             unobserved: Share::default(),

@@ -2,6 +2,7 @@
 
 use super::merged::Merged;
 use super::path::KeyPath;
+use super::promise;
 use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Restart, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
@@ -67,6 +68,7 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
         .load
         .validate()
         .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
+    promise::validate(experiment)?;
     if !experiment.spec.load.record && !experiment.spec.faults.is_empty() {
         let what = "a load that is not recorded would show nothing of a fault; remove it, or record = false";
         return Err(experiment.complaint("fault.1", what));

@@ -28,6 +28,8 @@ mod newcomer;
 mod overlap;
 #[cfg(target_os = "linux")]
 mod power;
+#[cfg(target_os = "linux")]
+mod promises;
 #[cfg(unix)]
 mod protocol;
 #[cfg(target_os = "linux")]

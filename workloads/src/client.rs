@@ -5,6 +5,7 @@ use crate::generator::Generator;
 use crate::operation::{Function, Operation};
 use crate::outcome::{Answer, Ending, Happened, ending};
 use crate::progress::Progress;
+use crate::route::Router;
 use crate::session::Target;
 use crate::spec::LoadSpec;
 use history::{Event, Kind, Outcome, Phase, Process, Recorder};
@@ -83,6 +84,11 @@ pub(crate) struct Client {
     process: u64,
     name: CommandName,
     target: usize,
+    router: Router,
+    /// The target that the last operation was sent to first.
+    asked: usize,
+    /// Whether that one said that it stands by.
+    stands_by: bool,
     speaker: Box<dyn Speaker>,
     /// The value last seen under each key, by the key's number.
     observed: HashMap<u32, Value>,
@@ -92,13 +98,16 @@ pub(crate) struct Client {
 
 impl Client {
     /// The client with this number; it begins at the replica that falls to it.
-    pub(crate) fn new(shared: Arc<Shared>, generator: Generator, number: u32) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, generator: Generator, number: u32, router: Router) -> Self {
         Self {
             generator,
             number,
             process: u64::from(number),
             name: shared.command_name(number),
-            target: number as usize % shared.members(),
+            target: router.first(),
+            asked: router.first(),
+            router,
+            stands_by: false,
             speaker: shared.adapter.speaker(),
             observed: HashMap::new(),
             written: BTreeSet::new(),
@@ -116,17 +125,18 @@ impl Client {
         &self.written
     }
 
-    /// Draws the next operation and carries it out at the client's present replica; after an error the
-    /// client goes to the next one. Says whether it did.
+    /// Draws the next operation, carries it out at the client's present replica, and goes where the client's route
+    /// leads. Returns whether there was an error after which another replica may do better.
     pub(crate) async fn next_operation(&mut self, when: When, interrupt: Interrupt<'_>) -> bool {
         let draft = self.generator.next().expect("a generator never ends");
         let operation = draft.operation(self.observed.get(&draft.key).unwrap_or(&Value::Null));
-        let Ending { outcome, move_on } = self.perform(&operation, when, interrupt).await;
-        self.observe(draft.key, &operation, outcome);
-        if move_on {
-            self.turn_to((self.target + 1) % self.shared.targets.len());
-        }
-        move_on
+        let target = self.router.before(self.target);
+        self.turn_to(target);
+        let ending = self.perform(&operation, when, interrupt).await;
+        let target = self.router.after(self.target, &ending, self.stands_by);
+        self.turn_to(target);
+        self.observe(draft.key, &operation, ending.outcome);
+        ending.move_on
     }
 
     /// Goes to another replica; stays connected if it is there already.
@@ -148,7 +158,7 @@ impl Client {
         shared.progress.begin();
         self.written.extend(operation.written_keys().filter_map(LoadSpec::key_number));
         shared.recorder.record(self.invocation(operation, when));
-        let asked = self.target;
+        (self.asked, self.stands_by) = (self.target, false);
         let mut sent = false;
         let happened = tokio::select! {
             biased;
@@ -164,7 +174,7 @@ impl Client {
         };
         let ending = ending(operation, happened);
         // With `retry` another replica than the first may have answered.
-        let answered = !matches!(ending.outcome, Outcome::Info { .. }) && self.target != asked;
+        let answered = !matches!(ending.outcome, Outcome::Info { .. }) && self.target != self.asked;
         let node = answered.then(|| shared.targets[self.target].name.clone());
         shared.recorder.record(Event { node, ..self.completion(operation, &ending.outcome) });
         shared.progress.end(&ending.outcome);
@@ -213,7 +223,10 @@ impl Client {
             let Happened::Answered(Answer::Elsewhere(to)) = &happened else { return happened };
             match self.shared.target_named(to) {
                 Some(target) if phase != Phase::Final && target != self.target => self.turn_to(target),
-                Some(_) | None => return happened,
+                Some(_) | None => {
+                    self.stands_by |= self.target == self.asked;
+                    return happened;
+                }
             }
             *sent = false;
         }
@@ -223,7 +236,9 @@ impl Client {
     /// Asks the client's present replica once. `sent` becomes true before bytes may leave.
     async fn attempt(&mut self, operation: &Operation, sent: &mut bool) -> Happened {
         let target = &self.shared.targets[self.target];
-        self.speaker.perform(target, operation, Some(&self.name), sent).await
+        let happened = self.speaker.perform(target, operation, Some(&self.name), sent).await;
+        self.stands_by |= self.target == self.asked && happened == Happened::Answered(Answer::Standby);
+        happened
     }
 
     /// Remembers what the outcome says the key holds.

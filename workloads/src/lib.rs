@@ -18,6 +18,7 @@ mod phase;
 mod progress;
 mod requests;
 mod resp;
+mod route;
 mod seed;
 mod serving;
 mod session;
@@ -36,6 +37,7 @@ pub use requests::{
     ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, RequestTable, Rule, StateDigest,
     StatusSpec, StatusTable, Statuses, Step, Told, When,
 };
+pub use route::{LeaderSource, Route};
 pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};

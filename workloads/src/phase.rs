@@ -29,8 +29,8 @@ pub(crate) async fn closed_loop(
 ) {
     let mut interrupt = pin!(cancel.cancelled());
     while Instant::now() < until && !cancel.is_cancelled() {
-        let moved_on = client.next_operation(When { phase, intended: None }, interrupt.as_mut()).await;
-        if moved_on {
+        let erred = client.next_operation(When { phase, intended: None }, interrupt.as_mut()).await;
+        if erred {
             select! {
                 () = interrupt.as_mut() => {}
                 () = sleep(REST) => {}

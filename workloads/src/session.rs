@@ -8,6 +8,7 @@ use crate::generator::{Choices, Generator};
 use crate::paxos::PaxosHttp;
 use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, share};
 use crate::progress::Progress;
+use crate::route::{self, LeaderReport, LeaderSource, Route, Router, Targets};
 use crate::seed;
 use crate::serving::{self, ServeError};
 use crate::spec::{LoadSpec, SpecError, Workload};
@@ -18,6 +19,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::select;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +81,9 @@ pub struct Session {
     shared: Arc<Shared>,
     clients: Vec<Client>,
     runs: u64,
+    /// Where clients ask the leader: what tells who that is.
+    leader_source: Option<Arc<dyn LeaderSource>>,
+    leaders: watch::Sender<LeaderReport>,
 }
 
 /// A name that no other session has: it keeps the commands of two runs on one cluster apart.
@@ -131,12 +137,22 @@ impl Session {
             progress: Arc::default(),
             name: unique_name(),
         });
+        let (leaders, reports) = watch::channel(LeaderReport::default());
+        let count = Targets { all: shared.targets.len(), members: shared.members() };
         let client = |(number, seed)| {
             let generator = Generator::new(Arc::clone(&choices), number, seed);
-            Client::new(Arc::clone(&shared), generator, number)
+            let router = Router::new(spec.route, number, spec.clients, count, reports.clone());
+            Client::new(Arc::clone(&shared), generator, number, router)
         };
         let clients = (0..).zip(seed::client_seeds(seed, spec.clients)).map(client).collect();
-        Ok(Self { spec, seed, shared, clients, runs: 0 })
+        Ok(Self { spec, seed, shared, clients, runs: 0, leader_source: None, leaders })
+    }
+
+    /// The same with something that tells who leads. It is asked only where clients ask the leader.
+    #[must_use]
+    pub fn with_leader_source(mut self, source: Arc<dyn LeaderSource>) -> Self {
+        self.leader_source = Some(source).filter(|_| self.spec.route == Route::Leader);
+        self
     }
 
     /// Live counters over all phases.
@@ -170,6 +186,9 @@ impl Session {
         cancel: &CancellationToken,
     ) -> io::Result<PhaseReport> {
         self.assert_whole();
+        if let Some(source) = &self.leader_source {
+            route::ask(&**source, &self.shared.targets, &self.leaders).await;
+        }
         let (start, start_ns) = (Instant::now(), self.shared.recorder.now_ns());
         let until = start + duration;
         let (pacer, queues) = match self.spec.rate {
@@ -195,7 +214,18 @@ impl Session {
                 (client, unsent)
             });
         }
-        let unsent = self.collect(tasks).await.into_iter().sum();
+        let (source, shared, leaders) =
+            (self.leader_source.clone(), Arc::clone(&self.shared), self.leaders.clone());
+        let asking = async {
+            match source {
+                Some(source) => route::keep_asking(source, &shared.targets, &leaders).await,
+                None => std::future::pending().await,
+            }
+        };
+        let unsent = select! {
+            () = asking => unreachable!("asking never ends"),
+            unsent = self.collect(tasks) => unsent.into_iter().sum(),
+        };
         drop(pacer);
         let planned_ns = start_ns + nanoseconds(duration);
         let end_ns =

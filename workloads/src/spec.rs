@@ -1,6 +1,7 @@
 //! The section `[load]` of a spec: which operations, how many, how fast, from how many clients.
 
 use crate::operation::Function;
+use crate::route::Route;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
@@ -63,6 +64,9 @@ pub struct LoadSpec {
     )]
     #[schemars(with = "Option<jiff::SignedDuration>", extend("exclusiveMinimum" = "0s"))]
     pub retry: Option<Duration>,
+    /// Which node a client asks next: whether it leaves its node after an error. Final reads and the attempts of `retry` go
+    /// to every node all the same.
+    pub route: Route,
     /// The number of keys; they are named `k1`, `k2`, ….
     #[schemars(range(min = 1, max = KEYS_MAX))]
     pub keys: u32,
@@ -102,6 +106,7 @@ impl Default for LoadSpec {
             recovery: Duration::from_secs(3),
             timeout: Duration::from_secs(1),
             retry: None,
+            route: Route::default(),
             keys: 8,
             key_distribution: KeyDistribution::Uniform,
             mix: None,
@@ -320,6 +325,12 @@ impl LoadSpec {
         })?;
         require(self.retry.is_none(), "retry", || {
             "a load that is not recorded sends everything once; remove it, or record = false".to_owned()
+        })?;
+        require(matches!(self.route, Route::Mixed | Route::Pinned), "route", || {
+            format!(
+                "clients of a load that is not recorded stay with their nodes, so it cannot be {}; remove it, or record = false",
+                self.route
+            )
         })?;
         let simple =
             |function: Function| function.is_read() || matches!(function, Function::Write | Function::Put);

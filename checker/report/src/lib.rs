@@ -153,6 +153,7 @@ fn judge_variant(
         of: observed.plan.of.clone(),
         backoff: observed.plan.backoff.clone(),
         disk: observed.plan.disk.clone(),
+        promise: observed.plan.check.promise,
         answer: Answer::combined(checks.iter().map(|check| check.answer)),
         checks,
         obligations,

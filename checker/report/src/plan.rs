@@ -1,6 +1,7 @@
 //! What was asked of a run and what really ran: `plan.json`, and each variant's `load.json`.
 
 use super::ResultsError;
+use checker::transactions::Consistency;
 use history::Phase;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -61,6 +62,9 @@ pub struct VariantPlan {
     pub clients: u32,
     /// Operations a second over all clients (open loop); none: closed loop.
     pub rate: Option<f64>,
+    /// Which node clients ask next, where that is not the usual: `pinned`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// Below this many `ok` operations a second in the phase `load`, the run proves nothing.
     #[serde(default)]
     pub minimum_rate: f64,
@@ -104,6 +108,9 @@ pub struct CheckPlan {
     /// How long that search may take; after it the answer is unknown.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub timeout: Duration,
+    /// What the system promised about its transactions, where that is less than strict serializability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Consistency>,
     /// Whether the replicas' decisions must agree slot by slot.
     pub agreement: bool,
     /// The share of the written keys that may stay unread after the last heal, from 0 to 1.

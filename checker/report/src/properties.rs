@@ -6,13 +6,15 @@ use checker::elements::{self, Kind};
 use checker::limits::Limits;
 use checker::transactions::{self, Options, Workload};
 
-/// Whether the transactions of a variant are strictly serializable; `stop` says when the search has to give up.
+/// Whether the transactions of a variant are what was promised, strictly serializable where nothing else was; `stop` says when the search has to give up.
 pub(crate) fn transactional(
     observed: &Observed,
     workload: Workload,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Check {
-    let options = Options { limits: Limits { stop, ..Limits::DEFAULT }, ..Options::new(workload) };
+    let usual = Options::new(workload);
+    let model = observed.plan.check.promise.unwrap_or(usual.model);
+    let options = Options { model, limits: Limits { stop, ..Limits::DEFAULT }, ..usual };
     let verdict = transactions::check(&observed.operations, &options);
     Check::new("transactions", verdict.answer.into(), verdict.reason()).with(verdict.evidence())
 }

@@ -5,12 +5,14 @@ use super::faults::FaultRecord;
 use super::logs::LogPattern;
 use super::obligations::{self, Obligation};
 use super::outages::Outage;
-use super::plan::Plan;
+use super::plan::{Plan, VariantPlan};
 use super::recovery::Recovery;
 use super::rounds::VariantMedians;
 use super::statistics::Summary;
 use super::warnings::Warning;
+use checker::transactions::{ALLOWED, Consistency};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a check, a variant or a run says. The order is the order of combination: the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +94,9 @@ pub struct VariantVerdict {
     /// What a power loss may take from its disks, in words, where they are the bench's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk: Option<String>,
+    /// What the system promised about its transactions, where that is less than strict serializability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Consistency>,
     /// The combined answer.
     pub answer: Answer,
     /// Every check.
@@ -217,13 +222,40 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict], plan: &Plan)
         1 => format!("{} and a fault that took effect", many(operations, "operation")),
         faults => format!("{} and {faults} faults that took effect", many(operations, "operation")),
     };
+    let promised = promised(variants, plan);
     match answer {
         Answer::Valid => {
-            format!("Valid: the system kept its promises under {under}.{}", reservations(variants, plan))
+            let reservations = reservations(variants, plan);
+            format!("Valid: the system kept its promises under {under}.{promised}{reservations}")
         }
-        Answer::Invalid => format!("Invalid: {why}"),
-        Answer::Unknown => format!("Unknown: the run does not prove enough. {}", upper_first(&why)),
+        Answer::Invalid => format!("Invalid: {why}{promised}"),
+        Answer::Unknown => {
+            format!("Unknown: the run does not prove enough. {}{promised}", upper_first(&why))
+        }
         Answer::Failed => format!("Failed: the bench itself could not do its work. {}", upper_first(&why)),
+    }
+}
+
+/// What was promised of transactions where that is not the usual, for each variant where they differ, and the anomalies
+/// that were found and are allowed.
+fn promised(variants: &[VariantVerdict], plan: &Plan) -> String {
+    let promise = |variant: &VariantPlan| variant.check.promise.filter(|_| variant.check.linearizable);
+    let all: BTreeSet<_> = plan.variants.iter().map(promise).collect();
+    let name = |promise: Option<Consistency>| promise.unwrap_or(Consistency::StrictSerializable).name();
+    let allowed = |variant: &VariantVerdict| {
+        let names = variant.checks.iter().find_map(|check| Some(check.reason.split_once(ALLOWED)?.1));
+        let of = if variants.len() > 1 { format!(" in {}", variant.variant) } else { String::new() };
+        names.map(|names| format!("{ALLOWED}{names}{of}"))
+    };
+    let allowed: String = variants.iter().filter_map(allowed).collect();
+    match all.first() {
+        Some(Some(only)) if all.len() == 1 => format!(" The promise was {only}{allowed}."),
+        Some(_) if all.len() > 1 => {
+            let first = plan.variants.iter().filter(|variant| variant.round.unwrap_or(1) == 1);
+            let each = first.map(|variant| format!("{} for {}", name(promise(variant)), variant.in_spec()));
+            format!(" The promise was {}{allowed}.", each.collect::<Vec<_>>().join(", "))
+        }
+        Some(_) | None => String::new(),
     }
 }
 

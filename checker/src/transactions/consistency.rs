@@ -88,6 +88,31 @@ impl Consistency {
         }
     }
 
+    /// What it promises, in one line.
+    pub fn about(self) -> &'static str {
+        match self {
+            C::ReadUncommitted => "writes have one order",
+            C::StrongSessionReadUncommitted => "read-uncommitted, in the order of each client",
+            C::StrongReadUncommitted => "read-uncommitted, in the order of real time",
+            C::ReadCommitted => "no transaction reads what was not, or not finally, committed",
+            C::StrongSessionReadCommitted => "read-committed, in the order of each client",
+            C::StrongReadCommitted => "read-committed, in the order of real time",
+            C::CursorStability => "read-committed without lost updates",
+            C::MonotonicAtomicView => {
+                "read-committed, and once an effect of a transaction is seen all of them stay seen"
+            }
+            C::RepeatableRead => "serializable but for predicates",
+            C::SnapshotIsolation => {
+                "each transaction reads one snapshot, and the first to commit a write wins"
+            }
+            C::StrongSessionSnapshotIsolation => "snapshot-isolation, in the order of each client",
+            C::StrongSnapshotIsolation => "snapshot-isolation, in the order of real time",
+            C::Serializable => "as if one transaction came after the other",
+            C::StrongSessionSerializable => "serializable, in the order of each client",
+            C::StrictSerializable => "serializable, in the order of real time",
+        }
+    }
+
     /// The next weaker models: a history that satisfies this one satisfies those.
     fn weaker(self) -> &'static [Self] {
         match self {

@@ -7,6 +7,9 @@ use crate::limits::Limits;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Stands in a [reason](Verdict::reason) before the anomalies that were found and that the model allows.
+pub const ALLOWED: &str = "; allowed by the promise: ";
+
 /// What the micro-operations of the transactions do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workload {
@@ -88,6 +91,10 @@ impl Verdict {
                 self.counts.iter().filter(|(name, _)| name.excludes().contains(self.model) == forbidden);
             names.map(|(name, count)| format!("{name} ({count})")).collect::<Vec<_>>().join(", ")
         };
+        let allowed = match found(false) {
+            names if names.is_empty() => String::new(),
+            names => format!("{ALLOWED}{names}"),
+        };
         match (self.answer, &self.unsure) {
             (Answer::Invalid, _) => {
                 let weakest: Vec<_> = self.weakest_excluded.iter().map(|model| model.name()).collect();
@@ -96,16 +103,18 @@ impl Verdict {
                 } else {
                     format!("; what is excluded begins at {}", weakest.join(" and "))
                 };
-                format!("the transactions are not {}: {}{also}", self.model, found(true))
+                format!("the transactions are not {}: {}{also}{allowed}", self.model, found(true))
             }
-            (Answer::Unknown, unsure) => unsure.clone().unwrap_or_else(|| "nothing was decided".to_owned()),
+            (Answer::Unknown, unsure) => {
+                let why = unsure.as_deref().unwrap_or("nothing was decided");
+                format!("{why}{allowed}")
+            }
             (Answer::Valid, _) => {
                 let over = format!("{} transactions on {} keys", self.transactions, self.keys);
-                let allowed = found(false);
-                if allowed.is_empty() {
+                if self.model == Consistency::StrictSerializable {
                     format!("{over} show no anomaly")
                 } else {
-                    format!("{over} show no anomaly that {} forbids, only {allowed}", self.model)
+                    format!("{over} show no anomaly that {} forbids{allowed}", self.model)
                 }
             }
         }

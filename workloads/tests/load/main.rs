@@ -3,5 +3,6 @@
 
 mod loops;
 mod misbehaviour;
+mod routes;
 mod serving;
 mod support;

@@ -86,6 +86,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         replicas: ["n1", "n2", "n3"].map(String::from).to_vec(),
         clients: 10,
         rate: Some(made.rate),
+        route: None,
         minimum_rate: 1.0,
         keys: 8,
         functions: Vec::new(),
@@ -96,6 +97,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         check: CheckPlan {
             linearizable: true,
             timeout: Duration::from_secs(60),
+            promise: None,
             agreement: true,
             unobserved: 0.0,
             never: Vec::new(),

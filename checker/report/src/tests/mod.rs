@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 mod folders;
 mod gallery;
 mod obligations;
+mod promises;
 mod recovery;
 mod rounds;
 mod words;

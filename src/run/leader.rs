@@ -1,0 +1,16 @@
+//! Tells clients who leads, where their route asks for it.
+
+use crate::systems::observe::Leaders;
+use nemesis::Directory;
+use std::future::Future;
+use std::pin::Pin;
+use workloads::LeaderSource;
+
+/// The leader as the nodes name it.
+pub(super) struct LeaderOfCluster(pub(super) Leaders);
+
+impl LeaderSource for LeaderOfCluster {
+    fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
+        Directory::leader(&self.0)
+    }
+}
