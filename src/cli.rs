@@ -107,7 +107,7 @@ impl RunOptions {
 /// `bench known`.
 #[derive(Debug, Args)]
 pub(crate) struct Known {
-    /// Specs with a section [known]; all of `bench list` that have one if none is given
+    /// Specs with a section `known`; all of `bench list` that have one if none is given
     #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
     pub specs: Vec<PathBuf>,
     /// Seed of all random choices of each run; that of its spec if not given

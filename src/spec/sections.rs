@@ -162,7 +162,7 @@ pub(crate) struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub restart_limit: Option<u32>,
-    /// System `command`: the name of a system whose [client], [status] and [digest] fit its nodes, or "kv", the interface of the
+    /// System `command`: the name of a system whose `client`, `status` and `digest` fit its nodes, or "kv", the interface of the
     /// bench's own store. Absent: kv.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<String>,

@@ -63,7 +63,8 @@ fn restarted(seconds: f64) -> Vec<String> {
         .replace("[\"store.py\", \"{address}\"]", &format!("[\"-c\", \"{start}\"]"))
         .replace("nodes   = 1", "nodes   = 3")
         .replace("\"kill\"\ntarget = \"n1\"", "\"rolling-restart\"")
-        .replace("\"500ms\"", "\"1500ms\"");
+        .replace("\"500ms\"", "\"6s\"")
+        .replace("\"4s\"", "\"9s\"");
     std::fs::write(folder.path().join("roll.toml"), spec + "[check]\nlinearizable = false\n").unwrap();
     let (_, said) = run(folder.path(), &["run", "roll.toml", "--out", "out"].map(String::from));
     let history = std::fs::read_to_string(folder.path().join("out/main/history.jsonl")).expect(&said);
@@ -79,7 +80,7 @@ fn rolling_restart_waits_for_each_node() {
     if program("rolling_restart_waits_for_each_node", "python3").is_none() {
         return;
     }
-    assert_eq!(restarted(2.0), ["n1"], "while n1 is down no other may be stopped");
+    assert_eq!(restarted(5.0), ["n1"], "while n1 is down no other may be stopped");
     assert_eq!(restarted(0.0), ["n1", "n2", "n3"]);
 }
 

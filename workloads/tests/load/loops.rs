@@ -81,13 +81,24 @@ async fn equal_seeds_send_equal_operations() {
         let mix = BTreeMap::from([("read".to_owned(), 1), ("write".to_owned(), 1)]);
         let spec = LoadSpec { clients: 3, rate: Some(300.0), mix: Some(mix), ..LoadSpec::default() };
         let mut session = session(spec, &[server.address], &memory);
-        session.run(Phase::Load, Duration::from_millis(200), &CancellationToken::new()).await.unwrap();
-        let mut done = BTreeMap::<_, Vec<_>>::new();
-        for event in invocations(&memory.events()) {
-            let operation = (event.f.clone(), event.key.clone(), event.value.clone());
-            done.entry(event.client).or_default().push(operation);
-        }
-        runs.push(done);
+        let done = || {
+            let mut done = BTreeMap::<_, Vec<_>>::new();
+            for event in invocations(&memory.events()) {
+                let operation = (event.f.clone(), event.key.clone(), event.value.clone());
+                done.entry(event.client).or_default().push(operation);
+            }
+            done
+        };
+        let cancel = CancellationToken::new();
+        let enough = async {
+            while done().len() < 3 || done().values().any(|operations| operations.len() <= 5) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            cancel.cancel();
+        };
+        let (ran, ()) = tokio::join!(session.run(Phase::Load, Duration::from_secs(60), &cancel), enough);
+        ran.unwrap();
+        runs.push(done());
     }
     for (client, first) in &runs[0] {
         let second = &runs[1][client];
