@@ -60,18 +60,22 @@ struct CheckSummary {
 }
 
 impl VariantSummary {
-    /// Its verdict, with the reason of the first check that says the same.
-    fn found(&self) -> Found {
+    /// Its verdict, with the reason of the first check that says the same. Where the bench failed, nothing was found.
+    fn found(&self, failed: bool) -> Found {
         let deciding = self.checks.iter().find(|check| check.answer == self.answer && self.answer != "valid");
-        let reason = deciding.map_or(String::new(), |check| format!(": {}", check.reason));
-        Found::Verdict(self.answer.clone(), reason)
+        let reason = deciding.map_or(String::new(), |check| check.reason.clone());
+        match self.answer.as_str() {
+            "failed" => Found::NotRun(reason),
+            "unknown" if failed => Found::NotRun("the bench failed before".to_owned()),
+            _ => Found::Verdict(self.answer.clone(), reason),
+        }
     }
 }
 
 /// Runs every spec that says what is known of it.
 ///
 /// # Errors
-/// When a spec that was named is wrong or says nothing of the kind (exit code 2), or the table cannot be written (4).
+/// When a spec is wrong, or one that was named has no section `known` (exit code 2); when the table cannot be written (4).
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let screen = Screen::new(false);
     let specs = chosen(&arguments.specs)?;
@@ -99,8 +103,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 /// The specs that were named, or all that say what is known.
 fn chosen(named: &[PathBuf]) -> Result<Vec<(PathBuf, Known)>, Failure> {
     if named.is_empty() {
-        let all = list::specs().into_keys().map(PathBuf::from);
-        return Ok(all.filter_map(|path| Some((path.clone(), known_of(&path).ok().flatten()?))).collect());
+        let mut all = Vec::new();
+        for path in list::specs().into_keys().map(PathBuf::from) {
+            all.extend(known_of(&path)?.map(|known| (path, known)));
+        }
+        return Ok(all);
     }
     let of = |path: &PathBuf| match known_of(path)? {
         Some(known) => Ok((path.clone(), known)),
@@ -139,7 +146,7 @@ fn experiment(path: &Path, known: &Known, seed: u64) -> (Vec<Row>, bool) {
     let rows = loaded.experiments.iter().map(|one| {
         let of_variant = |summary: &Summary| {
             let variant = summary.variants.iter().find(|variant| variant.variant == one.variant)?;
-            Some(variant.found())
+            Some(variant.found(code == i32::from(Exit::Failed.code())))
         };
         let found = summary.as_ref().and_then(of_variant);
         Row {
@@ -219,6 +226,7 @@ impl Row {
         let variant = if self.variant.is_empty() { String::new() } else { format!("{}: ", self.variant) };
         match &self.found {
             Found::Verdict(verdict, reason) => {
+                let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
                 format!("{variant}{style}{verdict}{style:#}, expected {}{reason}", self.expected)
             }
             Found::NotRun(reason) => format!("{variant}not run: {reason}"),

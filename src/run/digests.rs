@@ -79,11 +79,8 @@ async fn state(
     address: SocketAddr,
 ) -> Result<(String, String), String> {
     let applied = async || {
-        let told = match status {
-            Some(status) => status.ask(address, ANSWER_WITHIN).await,
-            None => None,
-        };
-        told.and_then(|told| told.applied)
+        let reported = status?.ask(address, ANSWER_WITHIN).await;
+        reported.and_then(|reported| reported.applied)
     };
     let before = if table.has_position() { None } else { applied().await };
     let StateDigest { value, position } = table.ask(address, ANSWER_WITHIN).await?;

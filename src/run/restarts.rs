@@ -107,7 +107,7 @@ impl Restarts {
     }
 }
 
-/// The pause after so many restarts of a node.
+/// The pause before the next restart of a node, by the number of its restarts so far.
 fn pause(restarts: u32) -> Duration {
     PAUSE.saturating_mul(1 << restarts.min(8)).min(PAUSE_MAX)
 }

@@ -14,7 +14,7 @@ use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::output::tail;
 use crate::systems::samples::Sampler;
-use crate::systems::{decisions, links};
+use crate::systems::{decisions, foreign, links};
 use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events};
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
@@ -189,7 +189,7 @@ impl LiveVariant<'_> {
                     std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
                 }
                 let start = HelperStart { command: nemesis::guarded_command, folder };
-                client.adapter(&load, start).map_err(|error| complaint("", error))?
+                foreign::client(client).adapter(&load, start).map_err(|error| complaint("", error))?
             }
             None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };

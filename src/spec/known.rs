@@ -42,7 +42,7 @@ pub(crate) enum Verdict {
     Valid,
     /// It breaks its promise.
     Invalid,
-    /// It cannot be told.
+    /// The run does not prove enough.
     Unknown,
 }
 

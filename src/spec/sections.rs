@@ -405,7 +405,7 @@ pub(crate) struct Check {
     /// Whether the history must be linearizable, and how long the search may take before the answer is unknown. Absent or
     /// true: 60s.
     pub linearizable: Linearizable,
-    /// What the system promises about the operations of the workload: an anomaly that the promise allows is told, and makes
+    /// What the system promises about the operations of the workload: an anomaly that the promise allows is reported, and makes
     /// no run invalid. Absent: linearizable for registers and kv, strict-serializable for transactions; a bank has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promise: Option<Promise>,

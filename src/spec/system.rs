@@ -37,7 +37,7 @@ pub(crate) type NoFile = (KeyPath, String, String);
 /// The systems that `bench list` shows: name, what it is, and what it promises.
 pub(crate) fn list() -> impl Iterator<Item = (&'static str, String)> {
     BUILT_IN.iter().map(|(name, text)| {
-        let table: Table = text.parse().unwrap_or_default();
+        let table: Table = text.parse().expect("a test reads every built-in system");
         let word = |key: &str| table.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         (*name, format!("{}; promises: {}", word("about"), word("promise")))
     })
@@ -167,6 +167,16 @@ mod tests {
         assert_eq!(etcd["cluster"]["ports"]["peer"].as_integer(), Some(2380));
         assert_eq!(etcd["client"]["kind"].as_str(), Some("http"));
         assert!(!etcd.contains_key("promise"));
+    }
+
+    #[test]
+    fn every_built_in_system_says_what_it_is() {
+        assert_eq!(list().count(), BUILT_IN.len());
+        for (name, about) in list() {
+            let (about, promise) = about.split_once("; promises: ").unwrap();
+            assert!(!about.is_empty() && !promise.is_empty(), "{name}");
+            assert!(spec(&format!("[cluster]\nsystem = \"{name}\"")).contains_key("cluster"), "{name}");
+        }
     }
 
     #[test]

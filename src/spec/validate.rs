@@ -6,7 +6,7 @@ use super::promise;
 use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Restart, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
-use crate::systems::words::WORDS;
+use crate::systems::words::{self, WORDS};
 use crate::systems::{foreign, logs};
 use nemesis::{Disk, DiskModel, Mode};
 use node::config::{PaxosOptions, Role};
@@ -218,6 +218,12 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
         let leave = if experiment.variant == ONLY_VARIANT { "" } else { ", or leave it out with --only" };
         complain("program", format!("{reason}{leave}"))
     })?;
+    questions(experiment, cluster)?;
+    client(experiment)
+}
+
+/// What its nodes are asked about themselves.
+fn questions(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     let spec = &experiment.spec;
     let complain = |error: SpecError| experiment.complaint(&error.field, &error.message);
     if let Some(status) = &spec.status {
@@ -236,8 +242,20 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
             return Err(experiment.complaint("digest", what));
         }
     }
+    Ok(())
+}
+
+/// What its clients speak.
+fn client(experiment: &Experiment) -> Result<(), Failure> {
+    let spec = &experiment.spec;
     let Some(client) = &spec.client else { return Ok(()) };
-    client.check(&spec.load).map_err(complain)?;
+    client.check(&spec.load).map_err(|error| experiment.complaint(&error.field, &error.message))?;
+    for (name, text) in &client.env {
+        if let Some(word) = words::unknown_in(text, |word| words::variable(word).is_some()) {
+            let what = format!("there is no {{{word}}}; it could be {{env:NAME}}, a variable of the caller");
+            return Err(experiment.complaint(&format!("client.env.{name}"), &what));
+        }
+    }
     let Some(helper) = client.command.first() else { return Ok(()) };
     foreign::find(Path::new(helper), "--set client.command.1=")
         .map(drop)

@@ -115,7 +115,7 @@ impl Cluster {
         let words = foreign::words(cluster, &self.testbed, first, &self.folder);
         let setup = Setup {
             words: cluster.setup.iter().map(|word| words.fill(word)).collect(),
-            env: foreign::environment(cluster, &words),
+            env: foreign::whole_environment(cluster, &words),
             log: self.folder.join("setup.log"),
         };
         setup.run(cluster.start_within()).await
@@ -209,14 +209,14 @@ fn client_port(experiment: &Experiment) -> Option<u16> {
     port.filter(|_| experiment.mode().is_ok_and(|mode| mode == Mode::Lab))
 }
 
-/// Waits until somebody listens at an address, or for this long; that nobody does is seen later, when all should serve.
+/// Waits until a node listens at an address, for `limit` at most. One that never listens is reported when all should serve.
 async fn listens(address: SocketAddr, limit: Duration) {
     let connected = async {
         while TcpStream::connect(address).await.is_err() {
             sleep(LISTEN_RETRY).await;
         }
     };
-    // A node that ends at its start would be waited for in vain; that is told when the limit is reached.
+    // An error means that the limit is reached.
     let _ = timeout(limit, connected).await;
 }
 

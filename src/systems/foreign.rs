@@ -10,9 +10,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use workloads::{ClientSpec, INHERITED, inherited};
 
-/// The variables of the caller that the program of a node gets.
-pub(crate) const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// The word for the port that clients come to.
 pub(crate) const CLIENT: &str = "client";
 
@@ -141,10 +140,23 @@ pub(super) fn command(
     })
 }
 
+/// A client whose program has its variables, but for the empty ones.
+pub(crate) fn client(described: &ClientSpec) -> ClientSpec {
+    let env =
+        described.env.iter().map(|(name, text)| (name.clone(), words::fill(text, words::variable_of_caller)));
+    ClientSpec { env: env.filter(|(_, text)| !text.is_empty()).collect(), ..described.clone() }
+}
+
 /// The variables that a spec sets, but for the empty ones.
-pub(super) fn environment(cluster: &Cluster, words: &Words) -> Vec<(String, String)> {
+fn environment(cluster: &Cluster, words: &Words) -> Vec<(String, String)> {
     let env = cluster.env.iter().map(|(name, text)| (name.clone(), words.fill(text)));
     env.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// All variables of a program: those of the caller that it gets, and those that a spec sets.
+pub(super) fn whole_environment(cluster: &Cluster, words: &Words) -> Vec<(OsString, OsString)> {
+    let own = environment(cluster, words).into_iter().map(|(name, text)| (name.into(), text.into()));
+    inherited().chain(own).collect()
 }
 
 /// The program with its arguments; where something is to be prepared, behind a shell that does so if the data are empty. What

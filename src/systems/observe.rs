@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use workloads::{StatusTable, Told};
+use workloads::{NodeStatus, StatusTable};
 
 /// How long a node may take to say whether it leads.
 const ANSWER_WITHIN: Duration = Duration::from_millis(300);
@@ -71,13 +71,13 @@ impl From<Status> for Observation {
     }
 }
 
-impl From<Told> for Observation {
-    fn from(told: Told) -> Self {
+impl From<NodeStatus> for Observation {
+    fn from(status: NodeStatus) -> Self {
         Self {
-            active: told.leads,
-            round: told.term,
-            slot_out: told.applied.map(|applied| applied + 1),
-            log_bytes: told.size,
+            active: status.leads,
+            round: status.term,
+            slot_out: status.applied.map(|applied| applied + 1),
+            log_bytes: status.size,
             ..Self::default()
         }
     }

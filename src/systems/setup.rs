@@ -1,7 +1,7 @@
 //! Runs the command that sets a cluster up, once its nodes are started: a stream is created, members are joined.
 
-use super::foreign::INHERITED;
 use crate::failure::Failure;
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,8 +19,8 @@ const SHOWN: usize = 4;
 pub(super) struct Setup {
     /// The program and its arguments.
     pub(super) words: Vec<String>,
-    /// Variables, besides those of the caller that every program gets.
-    pub(super) env: Vec<(String, String)>,
+    /// Its variables.
+    pub(super) env: Vec<(OsString, OsString)>,
     /// Where what it prints is kept.
     pub(super) log: PathBuf,
 }
@@ -47,20 +47,19 @@ impl Setup {
         }
     }
 
+    /// Runs it once. When this is dropped, the input of the command is closed, and its guard ends it with all its descendants.
     async fn once(&self) -> std::io::Result<std::process::ExitStatus> {
         let output = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
-        Command::new(&self.words[0])
-            .args(&self.words[1..])
-            .env_clear()
-            .envs(inherited)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+        let mut child = Command::from(nemesis::guarded_command(&self.words[0], &self.words[1..], &self.env))
+            .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .kill_on_drop(true)
-            .status()
-            .await
+            .kill_on_drop(nemesis::nodes_are_guarded().is_err())
+            .spawn()?;
+        let input = child.stdin.take();
+        let status = child.wait().await;
+        drop(input);
+        status
     }
 
     fn failed(&self, what: &str) -> Failure {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 pub(crate) const WORDS: &str = "{name}, {number}, {address}, {ip}, {port}, {data}, {members}, {others}, {members: TEXT|,}, \
                                 {others: TEXT|,}, {env:NAME}";
 
-/// A node as one of its peers, or it itself, is told of it.
+/// The name and the addresses of a node, as one of the nodes is given them.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) name: String,
@@ -79,21 +79,46 @@ fn list(word: &str) -> Option<(&str, &str, &str)> {
     matches!(list, "members" | "others").then_some((list, template, separator))
 }
 
+/// A text with its words replaced.
+pub(crate) fn fill(text: &str, word: impl Fn(&str) -> String) -> String {
+    let filled = pieces(text).into_iter().map(|piece| match piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Word(name) => word(name),
+    });
+    filled.collect()
+}
+
+/// The first word of a text that is not known.
+pub(crate) fn unknown_in(text: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
+    pieces(text).into_iter().find_map(|piece| match piece {
+        Piece::Word(word) if !known(word) => Some(word),
+        Piece::Word(_) | Piece::Text(_) => None,
+    })
+}
+
+/// The name of the variable of the caller that a word stands for.
+pub(crate) fn variable(word: &str) -> Option<&str> {
+    word.strip_prefix("env:").filter(|name| !name.is_empty())
+}
+
+/// What a variable of the caller has; empty if it is not set.
+pub(crate) fn variable_of_caller(word: &str) -> String {
+    variable(word).and_then(|name| env::var(name).ok()).unwrap_or_default()
+}
+
 /// A word that a text has and no node can fill; `ports` are the words for ports.
 pub(crate) fn unknown<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
     let of_member = |word: &str| {
         matches!(word, "name" | "number" | "address" | "ip" | "port" | "client") || ports.contains_key(word)
     };
+    let of_node = |word: &str| {
+        of_member(word) || matches!(word, "data" | "members" | "others") || variable(word).is_some()
+    };
     pieces(text).into_iter().find_map(|piece| match piece {
         Piece::Text(_) => None,
         Piece::Word(word) => match list(word) {
-            Some((_, template, _)) => pieces(template).into_iter().find_map(|piece| match piece {
-                Piece::Word(word) if !of_member(word) => Some(word),
-                Piece::Word(_) | Piece::Text(_) => None,
-            }),
-            None if of_member(word) || matches!(word, "data" | "members" | "others") => None,
-            None if word.strip_prefix("env:").is_some_and(|name| !name.is_empty()) => None,
-            None => Some(word),
+            Some((_, template, _)) => unknown_in(template, of_member),
+            None => Some(word).filter(|word| !of_node(word)),
         },
     })
 }
@@ -112,22 +137,14 @@ impl Member {
     }
 
     fn fill(&self, template: &str) -> String {
-        let fill = |piece| match piece {
-            Piece::Text(text) => text.to_owned(),
-            Piece::Word(word) => self.word(word).unwrap_or_default(),
-        };
-        pieces(template).into_iter().map(fill).collect()
+        fill(template, |word| self.word(word).unwrap_or_default())
     }
 }
 
 impl Words {
     /// A text with every word replaced. What [`unknown`] would have named becomes nothing.
     pub(crate) fn fill(&self, text: &str) -> String {
-        let fill = |piece| match piece {
-            Piece::Text(text) => text.to_owned(),
-            Piece::Word(word) => self.word(word),
-        };
-        pieces(text).into_iter().map(fill).collect()
+        fill(text, |word| self.word(word))
     }
 
     fn word(&self, word: &str) -> String {
@@ -139,11 +156,10 @@ impl Words {
         if let Some((wanted, template, separator)) = list(word) {
             return all(wanted, template, separator);
         }
-        match (word, word.strip_prefix("env:")) {
-            (_, Some(name)) => env::var(name).unwrap_or_default(),
-            ("data", _) => self.data.clone(),
-            ("members" | "others", _) => all(word, "{name}={address}", ","),
-            _ => self.own.word(word).unwrap_or_default(),
+        match word {
+            "data" => self.data.clone(),
+            "members" | "others" => all(word, "{name}={address}", ","),
+            _ => self.own.word(word).unwrap_or_else(|| variable_of_caller(word)),
         }
     }
 }

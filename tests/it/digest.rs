@@ -1,22 +1,12 @@
 //! Digests of the nodes' states, and what they make of the verdict.
 
-use crate::support::{deceiver, output, stderr, stdout};
-use serde_json::Value;
+use crate::support::{Run, deceiver, output, stderr, stdout};
 use std::path::Path;
-
-/// A run of three nodes of a sound store whose nodes answer `GET /digest` with the states that it is given.
-struct Run {
-    folder: tempfile::TempDir,
-    code: Option<i32>,
-    said: String,
-    verdict: Value,
-}
 
 const DIGEST: &str = "[digest]\nrequest = \"GET /digest\"\nvalue = \"/hash\"\nposition = \"/at\"\n";
 
-/// Runs it; each state is a position and a hash, none where the node answers no digest.
+/// Runs three nodes of a sound store that answer `GET /digest`; each state is a position and a hash, none where the node answers no digest.
 fn run(states: [Option<(u64, u64)>; 3], digest: &str, system: &str) -> Run {
-    let folder = tempfile::tempdir().unwrap();
     let set = (1..).zip(states).filter_map(|(number, state)| {
         let (at, hash) = state?;
         Some(format!(
@@ -31,26 +21,10 @@ fn run(states: [Option<(u64, u64)>; 3], digest: &str, system: &str) -> Run {
          timeout = \"500ms\"\nkeys = 4\nminimum-rate = 1\n{digest}",
         script.replace('"', "\\\"")
     );
-    std::fs::write(folder.path().join("digest.toml"), spec).unwrap();
-    let run = output(folder.path(), &["run", "digest.toml", "--seed", "7", "--out", "out"]);
-    let said = format!("{}{}", stdout(&run), stderr(&run));
-    let verdict = std::fs::read(folder.path().join("out/verdict.json"));
-    let verdict = verdict.map(|text| serde_json::from_slice(&text).unwrap()).unwrap_or_default();
-    Run { folder, code: run.status.code(), said, verdict }
+    Run::of(&spec)
 }
 
 impl Run {
-    fn sentence(&self) -> &str {
-        self.verdict["sentence"].as_str().unwrap_or_else(|| panic!("{}", self.said))
-    }
-
-    /// The check of the digests, if there is one.
-    fn check(&self) -> Option<&Value> {
-        let checks =
-            self.verdict["variants"][0]["checks"].as_array().unwrap_or_else(|| panic!("{}", self.said));
-        checks.iter().find(|check| check["name"] == "digest")
-    }
-
     fn again(&self, code: i32) {
         for command in ["report", "check"] {
             let again = output(self.folder.path(), &[command, "out"]);
@@ -66,7 +40,7 @@ const COMMAND: &str = "\"command\"";
 fn equal_digests_are_valid() {
     let run = run([Some((8123, 17)); 3], DIGEST, COMMAND);
     assert_eq!(run.code, Some(0), "{}", run.said);
-    let reason = run.check().unwrap()["reason"].as_str().unwrap();
+    let reason = run.check("digest").unwrap()["reason"].as_str().unwrap();
     assert!(reason.starts_with("n1, n2 and n3 have the same state at position 8123, "), "{reason}");
     assert_eq!(run.verdict["variants"][0]["digests"].as_array().unwrap().len(), 2);
     run.again(0);
@@ -106,7 +80,7 @@ fn digest_of_a_system_is_no_obligation() {
     let file = folder.path().join("store.toml");
     std::fs::write(&file, DIGEST).unwrap();
     let one = run([Some((8123, 17)), None, None], "", &format!("\"{}\"", file.display()));
-    assert_eq!((one.code, one.check()), (Some(0), None), "{}", one.said);
+    assert_eq!((one.code, one.check("digest")), (Some(0), None), "{}", one.said);
     let all = run([Some((8123, 17)), Some((8123, 18)), None], "", &format!("\"{}\"", file.display()));
     assert_eq!(all.code, Some(1), "{}", all.said);
 }

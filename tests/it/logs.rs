@@ -1,20 +1,11 @@
 //! What the nodes write into their logs, and what it makes of the verdict.
 
-use crate::support::{deceiver, lab_with_disks_possible, output, stderr, stdout};
+use crate::support::{Run, deceiver, lab_with_disks_possible, output, stderr, stdout};
 use serde_json::Value;
 use std::path::Path;
 
-/// A run of three nodes of a sound store, each started by a script that writes logs.
-struct Run {
-    folder: tempfile::TempDir,
-    code: Option<i32>,
-    said: String,
-    verdict: Value,
-}
-
-/// Runs it; `script` comes before the store, `cluster` and `check` into their sections, `more` behind them.
+/// Runs three nodes of a sound store; `script` comes before the store, `cluster` and `check` into their sections, `more` behind them.
 fn run(script: &str, cluster: &str, check: &str, more: &str) -> Run {
-    let folder = tempfile::tempdir().unwrap();
     let program = deceiver::command("honest");
     let spec = format!(
         "name = \"logs\"\n[cluster]\nsystem = \"command\"\nprogram = \"/bin/sh\"\nargs = [\"-c\", '''{script}\n{program}''']\n\
@@ -22,19 +13,10 @@ fn run(script: &str, cluster: &str, check: &str, more: &str) -> Run {
          [load]\nclients = 6\nrate = 100\nwarmup = \"300ms\"\nduration = \"2500ms\"\nrecovery = \"500ms\"\n\
          timeout = \"500ms\"\nkeys = 4\nminimum-rate = 1\n[check]\n{check}\n{more}"
     );
-    std::fs::write(folder.path().join("logs.toml"), spec).unwrap();
-    let run = output(folder.path(), &["run", "logs.toml", "--seed", "7", "--out", "out"]);
-    let said = format!("{}{}", stdout(&run), stderr(&run));
-    let verdict = std::fs::read(folder.path().join("out/verdict.json"));
-    let verdict = verdict.map(|text| serde_json::from_slice(&text).unwrap()).unwrap_or_default();
-    Run { folder, code: run.status.code(), said, verdict }
+    Run::of(&spec)
 }
 
 impl Run {
-    fn sentence(&self) -> &str {
-        self.verdict["sentence"].as_str().unwrap_or_else(|| panic!("{}", self.said))
-    }
-
     /// How many lines matched each pattern, in the order of the spec.
     fn counts(&self) -> Vec<u64> {
         let patterns =

@@ -1,19 +1,10 @@
 //! Nodes that end by themselves and that the bench starts again, and what they make of the verdict.
 
-use crate::support::{deceiver, output, stderr, stdout};
+use crate::support::{Run, deceiver, output, stderr, stdout};
 use serde_json::Value;
 
-/// A run of three nodes of a sound store, each started by a script.
-struct Run {
-    folder: tempfile::TempDir,
-    code: Option<i32>,
-    said: String,
-    verdict: Value,
-}
-
-/// Runs it; `script` comes before the store, `cluster` into its section, `more` behind the others.
+/// Runs three nodes of a sound store; `script` comes before the store, `cluster` into its section, `more` behind the others.
 fn run(script: &str, cluster: &str, more: &str) -> Run {
-    let folder = tempfile::tempdir().unwrap();
     let program = deceiver::command("honest");
     let spec = format!(
         "name = \"restarts\"\n[cluster]\nsystem = \"command\"\nprogram = \"/bin/sh\"\nargs = [\"-c\", '''{script}\n{program}''']\n\
@@ -21,20 +12,13 @@ fn run(script: &str, cluster: &str, more: &str) -> Run {
          [load]\nclients = 6\nrate = 100\nwarmup = \"300ms\"\nduration = \"3s\"\nrecovery = \"500ms\"\n\
          timeout = \"500ms\"\nkeys = 4\nminimum-rate = 1\n{more}"
     );
-    std::fs::write(folder.path().join("restarts.toml"), spec).unwrap();
-    let run = output(folder.path(), &["run", "restarts.toml", "--seed", "7", "--out", "out"]);
-    let said = format!("{}{}", stdout(&run), stderr(&run));
-    let verdict = std::fs::read(folder.path().join("out/verdict.json"));
-    let verdict = verdict.map(|text| serde_json::from_slice(&text).unwrap()).unwrap_or_default();
-    Run { folder, code: run.status.code(), said, verdict }
+    Run::of(&spec)
 }
 
 impl Run {
     /// The check that no node ended by itself.
     fn processes(&self) -> &Value {
-        let checks =
-            self.verdict["variants"][0]["checks"].as_array().unwrap_or_else(|| panic!("{}", self.said));
-        checks.iter().find(|check| check["name"] == "processes").unwrap()
+        self.check("processes").unwrap()
     }
 
     /// How many events of this kind the history has.

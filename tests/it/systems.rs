@@ -1,7 +1,7 @@
 //! Systems that a file describes: what their nodes are given, how they are prepared and set up, and what the network knows
 //! of their ports.
 
-use crate::support::{bench, output, program, stderr, stdout};
+use crate::support::{bench, output, program, stderr, stdout, wait_until};
 use std::path::Path;
 
 /// Node n1 keeps the values; n2 sends every request on to the port of n1 that is for its peers.
@@ -155,4 +155,31 @@ fn mistakes_in_the_file_are_shown_there() {
     assert!(refused("[client]", "[[fault]]\n[client]").contains("has no \"fault\""));
     assert!(refused("nodes   = 2", "nodes   = = 2").contains("own.toml:13:"));
     assert!(refused("client = 7000", "data = 7000").contains("cannot be the word for a port"));
+}
+
+/// How many processes have this as their working folder.
+fn working_in(folder: &Path) -> usize {
+    let folder = folder.canonicalize().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    processes.filter(|one| std::fs::read_link(one.path().join("cwd")).is_ok_and(|cwd| cwd == folder)).count()
+}
+
+#[test]
+fn set_up_does_not_outlive_the_bench() {
+    if program("set_up_does_not_outlive_the_bench", "python3").is_none() {
+        return;
+    }
+    for network in ["proxy", "host"] {
+        let folder = folder();
+        let spec = SPEC.replace("\"proxy\"", &format!("\"{network}\""));
+        let (before, _) = spec.split_once("[[fault]]").unwrap();
+        std::fs::write(folder.path().join("spec.toml"), before).unwrap();
+        let set = r#"cluster.setup=["sh", "-c", "setsid sleep 321 & touch began; sleep 321"]"#;
+        let mut run = bench(folder.path()).args(["run", "spec.toml", "--set", set]).spawn().unwrap();
+        wait_until("the set-up began", || folder.path().join("began").exists());
+        assert!(working_in(folder.path()) >= 4, "the bench, a node, the command and what it left");
+        run.kill().unwrap();
+        run.wait().unwrap();
+        wait_until("nothing is left", || working_in(folder.path()) == 0);
+    }
 }

@@ -29,13 +29,13 @@ pub use adapter::{Adapter, CommandName, Dialogue, Performed, Protocol, Reply, Sp
 pub use connection::{HttpConnection, NoAnswer};
 pub use exchange::Requesting;
 pub use generator::{Choices, Draft, Generator};
-pub use helper::{HelperCommand, HelperStart};
+pub use helper::{HelperCommand, HelperStart, INHERITED, inherited};
 pub use operation::{Function, Operation};
 pub use paxos::PaxosHttp;
 pub use progress::Progress;
 pub use requests::{
-    ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, RequestTable, Rule, StateDigest,
-    StatusSpec, StatusTable, Statuses, Step, Told, When,
+    ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, NodeStatus, RequestTable, Rule,
+    StateDigest, StatusSpec, StatusTable, Statuses, Step, When,
 };
 pub use route::{LeaderSource, Route};
 pub use seed::client_seeds;

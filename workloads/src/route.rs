@@ -21,7 +21,7 @@ use tokio::time::sleep;
 /// How often the system is asked who leads.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// Of the clients of a node in a mixed load, one in so many is pinned.
+/// In a mixed load, one of this number of clients of a node is pinned.
 const EVERY: usize = 4;
 
 /// Which node a client asks next.
@@ -51,7 +51,7 @@ impl Route {
         }
     }
 
-    /// What the client with this number does, of so many clients at so many members.
+    /// The habit of the client with this number; the counts are those of all clients and of the members.
     fn of_client(self, number: usize, clients: usize, members: usize) -> Habit {
         let pinned = match self {
             Self::Leader => return Habit::Leader,

@@ -205,6 +205,34 @@ impl FaultEvent {
         }
         Some(read)
     }
+
+    /// The end of a node that the bench did not kill; none if the event is something else.
+    pub fn exit(self) -> Option<NodeExit> {
+        match self {
+            Self::Exit(exit) => Some(exit),
+            Self::Start(_)
+            | Self::End(_)
+            | Self::Gone(_)
+            | Self::Log(_)
+            | Self::Logs(_)
+            | Self::Digests(_)
+            | Self::Restarted(_) => None,
+        }
+    }
+
+    /// The end of a node that stays down after all faults; none if the event is something else.
+    pub fn gone(self) -> Option<NodeExit> {
+        match self {
+            Self::Gone(exit) => Some(exit),
+            Self::Start(_)
+            | Self::End(_)
+            | Self::Exit(_)
+            | Self::Log(_)
+            | Self::Logs(_)
+            | Self::Digests(_)
+            | Self::Restarted(_) => None,
+        }
+    }
 }
 
 impl From<FaultEvent> for Event {

@@ -42,16 +42,9 @@ pub(crate) struct NodeEnd {
 
 /// Every node that ended without a kill or a fault that explains it.
 pub(crate) fn ends(events: &[Event]) -> Vec<NodeEnd> {
-    let end = |(event, fault_event): (&Event, FaultEvent)| match fault_event {
-        FaultEvent::Exit(exit) if exit.excuse.is_none() => Some(NodeEnd::new(event.time, exit)),
-        FaultEvent::Exit(_)
-        | FaultEvent::Gone(_)
-        | FaultEvent::Start(_)
-        | FaultEvent::End(_)
-        | FaultEvent::Log(_)
-        | FaultEvent::Logs(_)
-        | FaultEvent::Digests(_)
-        | FaultEvent::Restarted(_) => None,
+    let end = |(event, fault_event): (&Event, FaultEvent)| {
+        let exit = fault_event.exit().filter(|exit| exit.excuse.is_none())?;
+        Some(NodeEnd::new(event.time, exit))
     };
     fault_events(events).filter_map(end).collect()
 }

@@ -160,32 +160,17 @@ fn unplanned(fault: u32, event: &Event) -> FaultRecord {
 
 /// The nodes that stay down after everything was healed.
 pub(crate) fn gone(events: &[Event]) -> Vec<String> {
-    fault_events(events)
-        .filter_map(|(_, fault_event)| match fault_event {
-            FaultEvent::Gone(exit) => Some(exit.targets),
-            FaultEvent::Exit(_)
-            | FaultEvent::Start(_)
-            | FaultEvent::End(_)
-            | FaultEvent::Log(_)
-            | FaultEvent::Logs(_)
-            | FaultEvent::Digests(_)
-            | FaultEvent::Restarted(_) => None,
-        })
-        .flatten()
-        .collect()
+    let gone = fault_events(events).filter_map(|(_, fault_event)| fault_event.gone());
+    gone.flat_map(|exit| exit.targets).collect()
 }
 
 /// The nodes that ended by themselves and had an excuse, each once.
 pub(crate) fn excused(events: &[Event]) -> Vec<String> {
-    let excused = fault_events(events).filter_map(|(_, fault_event)| match fault_event {
-        FaultEvent::Exit(exit) | FaultEvent::Gone(exit) => exit.excuse.is_some().then_some(exit.targets),
-        FaultEvent::Start(_)
-        | FaultEvent::End(_)
-        | FaultEvent::Log(_)
-        | FaultEvent::Logs(_)
-        | FaultEvent::Digests(_)
-        | FaultEvent::Restarted(_) => None,
+    let ends = fault_events(events).filter_map(|(_, fault_event)| match fault_event {
+        end @ FaultEvent::Gone(_) => end.gone(),
+        other => other.exit(),
     });
+    let excused = ends.filter(|exit| exit.excuse.is_some()).map(|exit| exit.targets);
     excused.flatten().collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }
 

@@ -123,7 +123,7 @@ fn open(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
-/// Copies the last bytes of a file, at most so many; does nothing where it is not there.
+/// Copies the last `most` bytes of a file; does nothing if there is no such file.
 ///
 /// # Errors
 /// When it cannot be read or the copy cannot be written.

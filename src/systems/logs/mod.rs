@@ -11,11 +11,12 @@ pub(crate) use file::{Change, LogFile, copy_tail};
 pub(crate) use lines::{Lines, Piece};
 pub(crate) use search::{Match, Search, compile};
 
+use super::words;
 use crate::spec::sections::Cluster;
 use std::path::{Path, PathBuf};
 
 /// The words in braces that a log file may have.
-const WORDS: [&str; 3] = ["{data}", "{name}", "{number}"];
+const WORDS: [&str; 3] = ["data", "name", "number"];
 
 /// One log of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,15 +59,12 @@ pub(crate) fn refusal(cluster: &Cluster, template: &str) -> Option<String> {
     if template.is_empty() {
         return Some("the path is empty; name a file, for example \"{data}/server.log\"".to_owned());
     }
-    let mut words = template.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(word, _)| word));
-    if let Some(word) = words.find(|word| !WORDS.contains(&format!("{{{word}}}").as_str())) {
-        return Some(format!("there is no {{{word}}}; it could be {}", WORDS.join(", ")));
+    let words = WORDS.map(|word| format!("{{{word}}}")).join(", ");
+    if let Some(word) = words::unknown_in(template, |word| WORDS.contains(&word)) {
+        return Some(format!("there is no {{{word}}}; it could be {words}"));
     }
-    let shared = !WORDS.iter().any(|word| template.contains(word)) && cluster.planned_nodes().len() > 1;
-    shared.then(|| {
-        let words = WORDS.join(", ");
-        format!("all nodes would have the same file; name one for each, with {words}")
-    })
+    let shared = words::unknown_in(template, |_| false).is_none() && cluster.planned_nodes().len() > 1;
+    shared.then(|| format!("all nodes would have the same file; name one for each, with {words}"))
 }
 
 fn file_name(template: &str) -> &str {
@@ -74,8 +72,12 @@ fn file_name(template: &str) -> &str {
 }
 
 fn fill(template: &str, name: &str, number: u32, data: &Path) -> PathBuf {
-    let filled = template.replace("{name}", name).replace("{number}", &number.to_string());
-    filled.replace("{data}", &data.display().to_string()).into()
+    let filled = words::fill(template, |word| match word {
+        "name" => name.to_owned(),
+        "number" => number.to_string(),
+        _ => data.display().to_string(),
+    });
+    filled.into()
 }
 
 #[cfg(test)]

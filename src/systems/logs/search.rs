@@ -5,8 +5,8 @@ use history::{LogCount, LogRule};
 use regex_lite::Regex;
 use std::borrow::Cow;
 
-/// Matches of each pattern that are told; all are counted.
-const TOLD: u64 = 20;
+/// Matches of each pattern that are recorded; all are counted.
+const RECORDED: u64 = 20;
 /// Characters of a line that are shown.
 const SHOWN: usize = 200;
 /// Characters that are shown before a match that is far inside a line.
@@ -53,13 +53,16 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
 }
 
 impl Search {
-    /// A search for these patterns, of which each can be compiled.
+    /// A search for these patterns.
+    ///
+    /// # Panics
+    /// If one cannot be compiled.
     pub(crate) fn new<'a>(patterns: impl Iterator<Item = (LogRule, &'a str)>) -> Self {
         let pattern = |(rule, text): (LogRule, &str)| {
-            let regex = compile(text).ok()?;
-            Some(Pattern { rule, text: text.to_owned(), regex, count: 0 })
+            let regex = compile(text).expect("a pattern is compiled when its spec is checked");
+            Pattern { rule, text: text.to_owned(), regex, count: 0 }
         };
-        Self(patterns.filter_map(pattern).collect())
+        Self(patterns.map(pattern).collect())
     }
 
     /// Whether there is nothing to look for.
@@ -89,7 +92,7 @@ impl Search {
                 continue;
             }
             (*mark, pattern.count) = (true, pattern.count + 1);
-            if pattern.count <= TOLD {
+            if pattern.count <= RECORDED {
                 let start = pattern.regex.find_at(&text, from).map_or(0, |found| found.start());
                 found(Match {
                     rule: pattern.rule,

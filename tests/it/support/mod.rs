@@ -106,3 +106,36 @@ fn possible(test: &str, missing: &str) -> bool {
     let reason = said.lines().find(|line| line.contains(missing));
     reason.map(|reason| skip(test, reason.trim())).is_none()
 }
+
+/// A run of a spec, with its folder and all that it gave.
+pub(crate) struct Run {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) code: Option<i32>,
+    /// What it printed.
+    pub(crate) said: String,
+    pub(crate) verdict: serde_json::Value,
+}
+
+impl Run {
+    /// Runs a spec with its results in `out`.
+    pub(crate) fn of(spec: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("spec.toml"), spec).unwrap();
+        let run = output(folder.path(), &["run", "spec.toml", "--seed", "7", "--out", "out"]);
+        let said = format!("{}{}", stdout(&run), stderr(&run));
+        let verdict = std::fs::read(folder.path().join("out/verdict.json"));
+        let verdict = verdict.map(|text| serde_json::from_slice(&text).unwrap()).unwrap_or_default();
+        Self { folder, code: run.status.code(), said, verdict }
+    }
+
+    /// The verdict in one sentence.
+    pub(crate) fn sentence(&self) -> &str {
+        self.verdict["sentence"].as_str().unwrap_or_else(|| panic!("{}", self.said))
+    }
+
+    /// A check of its only variant, if there is one of this name.
+    pub(crate) fn check(&self, name: &str) -> Option<&serde_json::Value> {
+        let checks = self.verdict["variants"][0]["checks"].as_array();
+        checks.unwrap_or_else(|| panic!("{}", self.said)).iter().find(|check| check["name"] == name)
+    }
+}

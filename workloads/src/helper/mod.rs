@@ -19,7 +19,7 @@ use crate::adapter::{Adapter, CommandName, Performed, Speaker};
 use crate::exchange::{Requesting, answer_in_words};
 use crate::operation::{Function, Operation};
 use crate::outcome::Happened;
-use crate::requests::{ClientKind, ClientSpec};
+use crate::requests::{ClientKind, ClientSpec, refuse};
 use crate::session::Target;
 use crate::spec::{LoadSpec, SpecError, Workload};
 use message::Language;
@@ -33,8 +33,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The variables of the bench that helpers have too.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+/// The variables of the bench that the programs of others have too: helpers, and nodes of systems other than its own.
+pub const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+
+/// Those variables that are set, with their values.
+pub fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
+    INHERITED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+}
+
 /// A process that owes an answer for as many time-outs is given up.
 const PATIENCE: u32 = 3;
 
@@ -172,10 +178,6 @@ fn always(workload: Workload) -> Vec<Function> {
     }
 }
 
-fn refuse<T>(field: impl Into<String>, message: impl Into<String>) -> Result<T, SpecError> {
-    Err(SpecError { field: field.into(), message: message.into() })
-}
-
 /// Refuses the first key that is given, because it belongs to another kind of client.
 fn refuse_keys(keys: &[(&str, bool)], why: &str) -> Result<(), SpecError> {
     match keys.iter().find(|(_, given)| *given) {
@@ -202,14 +204,6 @@ struct Shared {
     ends: Ends,
 }
 
-/// What a variable is set to: `{env:NAME}` is what the bench itself has under this name.
-fn of_caller(text: &str) -> OsString {
-    match text.strip_prefix("{env:").and_then(|rest| rest.strip_suffix('}')) {
-        Some(name) => std::env::var_os(name).unwrap_or_default(),
-        None => text.into(),
-    }
-}
-
 /// How many processes were given up, by the reason.
 #[derive(Debug, Default)]
 struct Ends {
@@ -220,16 +214,13 @@ struct Ends {
 
 impl HelperClients {
     fn new(client: &ClientSpec, load: &LoadSpec, start: HelperStart) -> Self {
-        let inherited =
-            INHERITED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
-        let own = client.env.iter().map(|(name, text)| (name.into(), of_caller(text)));
-        let own = own.filter(|(_, text): &(OsString, OsString)| !text.is_empty());
+        let own = client.env.iter().map(|(name, text)| (name.into(), text.into()));
         let mut words = client.command.iter().cloned();
         let accounts = if load.workload == Workload::Bank { load.keys } else { 0 };
         Self(Arc::new(Shared {
             program: words.next().unwrap_or_default(),
             args: words.collect(),
-            env: inherited.chain(own).collect(),
+            env: inherited().chain(own).collect(),
             start,
             language: Language {
                 workload: load.workload,

@@ -57,7 +57,7 @@ impl Log {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(file), left) = &mut *guard else { return };
         let kept = bytes.len().min(*left);
-        // A full disk is told by others.
+        // The recorder notices a full disk.
         let _ = file.write_all(&bytes[..kept]);
         if kept < bytes.len() {
             let _ = file.write_all(b"\n(the rest is left out)\n");

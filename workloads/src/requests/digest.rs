@@ -64,14 +64,8 @@ impl DigestSpec {
     /// # Errors
     /// What is missing or makes no sense, with its key, which begins with `digest.`.
     pub fn table(&self, of_client: ClientKind) -> Result<DigestTable, SpecError> {
-        let step = Step {
-            request: self.request.clone(),
-            headers: self.headers.clone(),
-            body: self.body.clone(),
-            command: self.command.clone(),
-            capture: BTreeMap::new(),
-            answers: Vec::new(),
-        };
+        let Self { request, headers, body, command, .. } = self;
+        let step = Step::new(request, headers, body, command);
         let question = Question::new("digest", self.kind.unwrap_or(of_client), &step)?;
         for (name, pointer) in [("value", Some(&self.value)), ("position", self.position.as_ref())] {
             if pointer.is_some_and(|pointer| !is_pointer(pointer)) {
@@ -164,6 +158,7 @@ mod tests {
         assert_eq!(refused("request = \"/h\"\nvalue = \"\"\nposition = \"/p\""), "digest.request");
         assert_eq!(refused("request = \"GET /h\"\nvalue = \"hash\"\nposition = \"/p\""), "digest.value");
         assert_eq!(refused("request = \"GET /h\"\nvalue = \"/h\"\nposition = \"p\""), "digest.position");
+        assert_eq!(refused("kind = \"exec\"\nrequest = \"GET /h\"\nvalue = \"/h\""), "digest.kind");
         assert!(toml::from_str::<DigestSpec>("request = \"GET /h\"\nposition = \"/p\"").is_err());
     }
 }

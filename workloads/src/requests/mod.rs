@@ -12,7 +12,7 @@ mod template;
 
 pub use digest::{DigestSpec, DigestTable, StateDigest};
 pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, Step, When};
-pub use status::{StatusSpec, StatusTable, Told};
+pub use status::{NodeStatus, StatusSpec, StatusTable};
 
 use crate::adapter::{CommandName, Dialogue, Protocol, Reply};
 use crate::operation::{Function, Operation};
@@ -130,7 +130,8 @@ impl ClientSpec {
     }
 }
 
-fn refuse<T>(field: impl Into<String>, message: impl Into<String>) -> Result<T, SpecError> {
+/// Refuses a value of a spec.
+pub(crate) fn refuse<T>(field: impl Into<String>, message: impl Into<String>) -> Result<T, SpecError> {
     Err(SpecError { field: field.into(), message: message.into() })
 }
 

@@ -1,8 +1,8 @@
 //! A request that is no operation: asks a node about itself, as `[status]` and `[digest]` do.
 
-use super::Sent;
 use super::spec::{ClientKind, Step};
 use super::template::Captures;
+use super::{Sent, refuse};
 use crate::connection::Connection;
 use crate::operation::{Function, Operation};
 use crate::spec::SpecError;
@@ -25,6 +25,10 @@ pub(super) struct Question {
 impl Question {
     /// The request of a section; the keys of its errors begin with the section's name.
     pub(super) fn new(section: &str, kind: ClientKind, step: &Step) -> Result<Self, SpecError> {
+        if kind == ClientKind::Exec {
+            let what = "a helper is not asked about a node; it should be http or resp";
+            return refuse(format!("{section}.kind"), what);
+        }
         let sent = Sent::new(kind, &BTreeMap::new(), section, step, Function::Read, &[])?;
         Ok(Self { kind, sent })
     }

@@ -87,14 +87,8 @@ pub struct Exchange {
 impl Exchange {
     /// Its steps, the deciding one last.
     pub(super) fn steps(&self) -> Vec<Step> {
-        let last = Step {
-            request: self.request.clone(),
-            headers: self.headers.clone(),
-            body: self.body.clone(),
-            command: self.command.clone(),
-            capture: BTreeMap::new(),
-            answers: self.answers.clone(),
-        };
+        let Self { request, headers, body, command, .. } = self;
+        let last = Step { answers: self.answers.clone(), ..Step::new(request, headers, body, command) };
         self.first.iter().cloned().chain([last]).collect()
     }
 }
@@ -123,6 +117,28 @@ pub struct Step {
     /// The answers that end the operation here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Rule>,
+}
+
+impl Step {
+    /// A step that sends this, and takes nothing from its answer.
+    ///
+    /// The keys stand in each section of a spec by themselves: serde cannot refuse unknown keys of a struct that is flattened
+    /// into another.
+    pub(super) fn new(
+        request: &str,
+        headers: &BTreeMap<String, String>,
+        body: &str,
+        command: &[String],
+    ) -> Self {
+        Self {
+            request: request.to_owned(),
+            headers: headers.clone(),
+            body: body.to_owned(),
+            command: command.to_vec(),
+            capture: BTreeMap::new(),
+            answers: Vec::new(),
+        }
+    }
 }
 
 /// What one kind of answer means. Just one of `ok`, `fail`, `standby`, `follow`, `value-differs` and `info` is set.

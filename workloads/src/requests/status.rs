@@ -49,9 +49,9 @@ pub struct StatusSpec {
     pub size: Option<String>,
 }
 
-/// What a node said of itself; none for what it did not say.
+/// The state of a node as it reports it; none for what it does not report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct NodeStatus {
     /// Whether it leads.
     pub leads: Option<bool>,
     /// Its term.
@@ -79,17 +79,8 @@ impl StatusSpec {
     /// What is missing or makes no sense, with its key, which begins with `status.`.
     pub fn table(&self, of_client: ClientKind) -> Result<StatusTable, SpecError> {
         let kind = self.kind.unwrap_or(of_client);
-        if kind == ClientKind::Exec {
-            return refuse("status.kind", "no helper is asked for a state; it should be http or resp");
-        }
-        let step = Step {
-            request: self.request.clone(),
-            headers: self.headers.clone(),
-            body: self.body.clone(),
-            command: self.command.clone(),
-            capture: BTreeMap::new(),
-            answers: Vec::new(),
-        };
+        let Self { request, headers, body, command, .. } = self;
+        let step = Step::new(request, headers, body, command);
         let question = Question::new("status", kind, &step)?;
         let pointers = [("term", &self.term), ("applied", &self.applied), ("size", &self.size)];
         for (name, pointer) in pointers {
@@ -108,9 +99,9 @@ impl StatusSpec {
 
 impl StatusTable {
     /// What a node says; none if it does not answer within `patience`. One that answers what it should not says nothing.
-    pub async fn ask(&self, address: SocketAddr, patience: Duration) -> Option<Told> {
+    pub async fn ask(&self, address: SocketAddr, patience: Duration) -> Option<NodeStatus> {
         let response = self.question.ask(address, patience).await?;
-        Some(self.told(&response))
+        Some(self.read(&response))
     }
 
     /// The protocol.
@@ -118,15 +109,15 @@ impl StatusTable {
         self.question.kind()
     }
 
-    fn told(&self, response: &Response<Bytes>) -> Told {
-        let Ok(text) = std::str::from_utf8(response.body()) else { return Told::default() };
+    fn read(&self, response: &Response<Bytes>) -> NodeStatus {
+        let Ok(text) = std::str::from_utf8(response.body()) else { return NodeStatus::default() };
         let received = received(self.kind(), response, text);
         if received.status.is_some_and(|status| status != 200) {
-            return Told::default();
+            return NodeStatus::default();
         }
         let fits = |leads: &Condition| leads.fits(&received, &nothing(), &Captures::new());
         let number = |pointer: &Option<String>| number(&received, pointer.as_deref()?);
-        Told {
+        NodeStatus {
             leads: self.leads.as_ref().filter(|_| received.json.is_some()).map(fits),
             term: number(&self.term),
             applied: number(&self.applied),
@@ -148,10 +139,10 @@ fn number(received: &Received<'_>, pointer: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn told(spec: &str, answer: &str) -> Told {
+    fn read(spec: &str, answer: &str) -> NodeStatus {
         let spec: StatusSpec = toml::from_str(spec).unwrap();
         let table = spec.table(ClientKind::Http).unwrap();
-        table.told(&Response::new(Bytes::from(answer.to_owned())))
+        table.read(&Response::new(Bytes::from(answer.to_owned())))
     }
 
     #[test]
@@ -160,19 +151,19 @@ mod tests {
                     term = \"/raftTerm\"\napplied = \"/raftAppliedIndex\"";
         let leads = r#"{"header":{"member_id":"77"},"leader":"77","raftTerm":"4","raftAppliedIndex":"8"}"#;
         assert_eq!(
-            told(spec, leads),
-            Told { leads: Some(true), term: Some(4), applied: Some(8), size: None }
+            read(spec, leads),
+            NodeStatus { leads: Some(true), term: Some(4), applied: Some(8), size: None }
         );
-        assert_eq!(told(spec, r#"{"header":{"member_id":"77"},"leader":"78"}"#).leads, Some(false));
-        assert_eq!(told(spec, r#"{"header":{}}"#).leads, Some(false));
-        assert_eq!(told(spec, "\u{0}"), Told::default());
+        assert_eq!(read(spec, r#"{"header":{"member_id":"77"},"leader":"78"}"#).leads, Some(false));
+        assert_eq!(read(spec, r#"{"header":{}}"#).leads, Some(false));
+        assert_eq!(read(spec, "\u{0}"), NodeStatus::default());
     }
 
     #[test]
     fn redis_leads_as_master() {
         let spec = "kind = \"resp\"\ncommand = [\"ROLE\"]\nleads = { at = \"/0\", is = \"master\" }";
-        assert_eq!(told(spec, "*3\r\n$6\r\nmaster\r\n:3\r\n*0\r\n").leads, Some(true));
-        assert_eq!(told(spec, "*1\r\n$5\r\nslave\r\n").leads, Some(false));
+        assert_eq!(read(spec, "*3\r\n$6\r\nmaster\r\n:3\r\n*0\r\n").leads, Some(true));
+        assert_eq!(read(spec, "*1\r\n$5\r\nslave\r\n").leads, Some(false));
     }
 
     #[test]

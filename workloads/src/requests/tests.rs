@@ -245,3 +245,92 @@ fn commands_of_redis_have_rules_for_raw_answers() {
     assert_eq!(refused("command = [\"GET\", \"{key}\"]", "command = []"), "client.read.command");
     assert_eq!(refused("kind = \"resp\"", "kind = \"http\""), "client.read.command");
 }
+
+/// The table of a built-in system.
+fn system(text: &str, workload: &str) -> RequestTable {
+    let file: toml::Table = text.parse().unwrap();
+    let client: ClientSpec = file["client"].clone().try_into().unwrap();
+    client.table(&load(workload)).unwrap()
+}
+
+const ETCD: &str = include_str!("../../systems/etcd.toml");
+const REDIS: &str = include_str!("../../systems/redis.toml");
+
+fn absent_cas() -> Operation {
+    Operation { argument: json!([null, 2]), ..operation(Function::Cas) }
+}
+
+#[test]
+fn requests_to_etcd_are_base64() {
+    let table = system(ETCD, "");
+    let body = |operation: &Operation| -> (String, Value) {
+        let host = HeaderValue::from_static("h");
+        let request = table.request(operation, None, &host, &Dialogue::default()).unwrap();
+        let path = request.uri().path().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let bytes = runtime.block_on(request.into_body().collect()).unwrap().to_bytes();
+        (path, serde_json::from_slice(&bytes).unwrap())
+    };
+    assert_eq!(body(&operation(Function::Read)), ("/v3/kv/range".to_owned(), json!({"key": "azE="})));
+    let write = json!({"key": "azE=", "value": "Nw=="});
+    assert_eq!(body(&operation(Function::Write)), ("/v3/kv/put".to_owned(), write));
+    let (path, cas) = body(&operation(Function::Cas));
+    assert_eq!((path.as_str(), &cas["compare"][0]["value"]), ("/v3/kv/txn", &json!("MQ==")));
+    assert_eq!(cas["success"][0]["requestPut"], json!({"key": "azE=", "value": "Mg=="}));
+    assert_eq!(body(&absent_cas()).1["compare"][0]["target"], "CREATE");
+}
+
+#[test]
+fn answers_of_etcd_are_certain_or_unknown() {
+    let table = system(ETCD, "");
+    let answer =
+        |function, status, body: Value| said(&table, &operation(function), status, &body.to_string());
+    let found = json!({"header": {}, "kvs": [{"key": "azE=", "value": "Nw=="}], "count": "1"});
+    assert_eq!(answer(Function::Read, 200, found.clone()), Answer::Value(json!(7)));
+    assert_eq!(answer(Function::Read, 200, json!({"header": {}})), Answer::Value(Value::Null));
+    assert_eq!(answer(Function::Write, 200, json!({"header": {}})), Answer::Applied);
+    assert_eq!(answer(Function::Cas, 200, json!({"header": {}, "succeeded": true})), Answer::Applied);
+    let refused = json!({"header": {}, "responses": [{"response_range": found}]});
+    assert_eq!(answer(Function::Cas, 200, refused.clone()), Answer::Precondition(json!(7)));
+    assert_eq!(said(&table, &absent_cas(), 200, &refused.to_string()), Answer::Precondition(json!(7)));
+    let absent = json!({"header": {}, "responses": [{"response_range": {"header": {}}}]});
+    assert_eq!(answer(Function::Cas, 200, absent), Answer::Precondition(Value::Null));
+    for function in [Function::Read, Function::Write, Function::Cas] {
+        let timed_out = json!({"error": "etcdserver: request timed out"});
+        assert_eq!(answer(function, 503, timed_out), Answer::Unlisted(503));
+        assert_eq!(answer(function, 200, json!({"error": "?"})), Answer::Unlisted(200));
+        assert_eq!(answer(function, 400, json!({"error": "bad key"})), Answer::NotApplied);
+    }
+    let strange = json!({"header": {}, "kvs": [{"value": "not base64!"}]});
+    assert_eq!(answer(Function::Read, 200, strange), Answer::Unreadable);
+    let empty = json!({"header": {}, "kvs": [{"key": "azE="}]});
+    assert_eq!(answer(Function::Read, 200, empty), Answer::Unlisted(200), "no load writes an empty value");
+    assert_eq!(answer(Function::Cas, 200, json!({"header": {}})), Answer::Unlisted(200));
+}
+
+#[test]
+fn answers_of_redis_have_their_meaning() {
+    let table = system(REDIS, "");
+    let answer = |function, answer: &str| said(&table, &operation(function), 200, answer);
+    assert_eq!(answer(Function::Read, "$2\r\n17\r\n"), Answer::Value(json!(17)));
+    assert_eq!(answer(Function::Read, "$-1\r\n"), Answer::Value(Value::Null));
+    assert_eq!(answer(Function::Write, "+OK\r\n"), Answer::Applied);
+    assert_eq!(answer(Function::Cas, ":1\r\n"), Answer::Applied);
+    assert_eq!(answer(Function::Cas, "*1\r\n$1\r\n3\r\n"), Answer::Precondition(json!(3)));
+    assert_eq!(answer(Function::Cas, "*1\r\n$-1\r\n"), Answer::Precondition(Value::Null));
+    assert_eq!(answer(Function::Cas, "*0\r\n"), Answer::Precondition(Value::Null));
+    assert_eq!(answer(Function::Write, "-READONLY You can't write\r\n"), Answer::Standby);
+    assert_eq!(answer(Function::Write, "-NOAUTH Authentication required.\r\n"), Answer::NotApplied);
+    assert_eq!(said(&table, &absent_cas(), 200, "*1\r\n$1\r\n3\r\n"), Answer::Precondition(json!(3)));
+    for unsure in ["-ERR what\r\n", ":1\r\n", "$2\r\n1", "hello"] {
+        assert_eq!(answer(Function::Write, unsure), Answer::Unreadable, "{unsure}");
+    }
+}
+
+#[test]
+fn every_workload_of_a_system_has_its_functions() {
+    let kv = "workload = \"kv\"\nmix = { get = 1, put = 1, delete = 1, cas = 1 }";
+    for text in [ETCD, REDIS] {
+        assert_eq!(system(text, kv).entries.len(), 4);
+    }
+}
