@@ -4,17 +4,21 @@ use super::list;
 use crate::cli::Known as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::spec::known::Known;
+use crate::run::folder::{Latest, RunFolder};
+use crate::run::{interrupt, lab, point};
+use crate::spec::known::{Known, Verdict};
 use crate::spec::promise::Promise;
 use crate::spec::{self, Experiment, Loaded, Wishes, source};
 use crate::systems::foreign;
 use crate::terminal::layout::Figures;
 use crate::terminal::{BAD, GOOD, STRONG, Screen};
+use jiff::Timestamp;
+use report::{Answer, RunVerdict};
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 use workloads::Workload;
 
 /// The line of one variant in the table.
@@ -40,151 +44,151 @@ enum Found {
     NotRun(String),
 }
 
-/// What `bench run --json` prints, as far as it is needed.
-#[derive(Debug, Deserialize)]
-struct Summary {
-    variants: Vec<VariantSummary>,
-}
-
-#[derive(Debug, Deserialize)]
-struct VariantSummary {
-    variant: String,
-    answer: String,
-    checks: Vec<CheckSummary>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CheckSummary {
-    answer: String,
-    reason: String,
-}
-
-impl VariantSummary {
-    /// Its verdict, with the reason of the first check that says the same. Where the bench failed, nothing was found.
-    fn found(&self, failed: bool) -> Found {
-        let deciding = self.checks.iter().find(|check| check.answer == self.answer && self.answer != "valid");
-        let reason = deciding.map_or(String::new(), |check| check.reason.clone());
-        match self.answer.as_str() {
-            "failed" => Found::NotRun(reason),
-            "unknown" if failed => Found::NotRun("the bench failed before".to_owned()),
-            _ => Found::Verdict(self.answer.clone(), reason),
-        }
-    }
-}
-
 /// Runs every spec that says what is known of it.
 ///
 /// # Errors
 /// When a spec is wrong, or one that was named has no section `known` (exit code 2); when the table cannot be written (4).
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let screen = Screen::new(false);
     let specs = chosen(&arguments.specs)?;
-    let mut rows = Vec::new();
-    for (path, known) in &specs {
-        screen.line(&format!("{STRONG}{}{STRONG:#}", path.display()));
-        let seed = arguments.seed.unwrap_or(known.seed);
-        let (new, interrupted) = experiment(path, known, seed);
-        for row in &new {
-            screen.line(&format!("  {}", row.line()));
-        }
-        rows.extend(new);
-        if interrupted {
-            print(&screen, &rows);
-            return Ok(Exit::Interrupted);
+    for spec in &specs {
+        if let Ok(loaded) = &spec.loaded
+            && lab::is_needed(loaded)?
+        {
+            return lab::enter();
         }
     }
+    let screen = Screen::new(false);
+    let started = Timestamp::now();
+    let seed = arguments.seed.unwrap_or_default();
+    let folder = RunFolder::create(None, "known", started, seed, Latest::Left)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
+    let (rows, interrupted) = runtime.block_on(async {
+        let interrupt = interrupt::listen(&screen)?;
+        let mut rows = Vec::new();
+        for spec in &specs {
+            screen.line(&format!("{STRONG}{}{STRONG:#}", spec.path.display()));
+            let new = spec.rows(arguments.seed, &folder.path, &screen, &interrupt).await;
+            if interrupt.is_cancelled() {
+                break;
+            }
+            for row in &new {
+                screen.line(&format!("  {}", row.line()));
+            }
+            rows.extend(new);
+        }
+        Ok::<_, Failure>((rows, interrupt.is_cancelled()))
+    })?;
     print(&screen, &rows);
-    if let Some(file) = &arguments.table {
+    screen.line(&format!("\n  {}", folder.shown().display()));
+    if let Some(file) = arguments.table.as_ref().filter(|_| !interrupted) {
         std::fs::write(file, markdown(&rows)).map_err(|error| Failure::io(file, &error))?;
     }
-    Ok(if rows.iter().any(Row::differs) { Exit::Invalid } else { Exit::Valid })
+    Ok(match interrupted {
+        true => Exit::Interrupted,
+        false if rows.iter().any(Row::differs) => Exit::Invalid,
+        false if rows.iter().all(Row::did_not_run) => Exit::Unknown,
+        false => Exit::Valid,
+    })
+}
+
+/// A spec with what is known of it.
+struct KnownSpec {
+    path: PathBuf,
+    known: Known,
+    /// The spec, or why it cannot be run here.
+    loaded: Result<Loaded, String>,
+}
+
+impl KnownSpec {
+    /// Reads a spec; none if it does not say what is known of it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or what is known does not fit its variants.
+    fn read(path: PathBuf) -> Result<Option<Self>, Failure> {
+        let document = source::open(&path)?;
+        let wrong = |what: String| Failure::usage(format!("{}: [known]", document.name), what);
+        let table: toml::Table =
+            document.text.parse().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
+        let Some(known) = table.get("known").cloned() else { return Ok(None) };
+        let known = Known::deserialize(known).map_err(|error| wrong(error.message().to_owned()))?;
+        let loaded = spec::load(document.clone(), &Wishes::default()).map_err(|failure| failure.what);
+        if let Ok(loaded) = &loaded {
+            let variants: Vec<&str> = loaded.experiments.iter().map(|one| one.variant.as_str()).collect();
+            known.check(&variants).map_err(wrong)?;
+        }
+        Ok(Some(Self { path, known, loaded }))
+    }
+
+    /// Runs it, and says what came of each variant.
+    async fn rows(
+        &self,
+        seed: Option<u64>,
+        folder: &Path,
+        screen: &Screen,
+        interrupt: &CancellationToken,
+    ) -> Vec<Row> {
+        let seed = seed.unwrap_or(self.known.seed);
+        let loaded = match &self.loaded {
+            Ok(loaded) => loaded,
+            Err(reason) => return vec![Row::of_none(&self.path, &self.known, seed, reason)],
+        };
+        let begun = Instant::now();
+        let judged = point(loaded, seed, folder.join(&loaded.spec.name), screen, interrupt).await;
+        screen.clear();
+        let seconds = format!("{:.0}", begun.elapsed().as_secs_f64());
+        let row = |experiment: &Experiment| Row {
+            found: found(&judged, &experiment.variant),
+            seconds: seconds.clone(),
+            ..Row::about(loaded, experiment, &self.known, seed)
+        };
+        loaded.experiments.iter().map(row).collect()
+    }
+}
+
+/// The verdict of a variant, with the reason of the first check that says the same. Where the bench failed, nothing was found.
+fn found(judged: &Result<RunVerdict, Failure>, variant: &str) -> Found {
+    let verdict = match judged {
+        Ok(verdict) => verdict,
+        Err(failure) => return Found::NotRun(format!("{}: {}", failure.location, failure.what)),
+    };
+    let Some(variant) = verdict.variants.iter().find(|one| one.variant == variant) else {
+        return Found::NotRun("it has no verdict".to_owned());
+    };
+    let deciding = variant.checks.iter().find(|check| check.answer == variant.answer);
+    let reason = deciding.filter(|_| variant.answer != Answer::Valid).map(|check| check.reason.clone());
+    Found::Verdict(variant.answer.word().to_owned(), reason.unwrap_or_default())
 }
 
 /// The specs that were named, or all that say what is known.
-fn chosen(named: &[PathBuf]) -> Result<Vec<(PathBuf, Known)>, Failure> {
+fn chosen(named: &[PathBuf]) -> Result<Vec<KnownSpec>, Failure> {
     if named.is_empty() {
-        let mut all = Vec::new();
-        for path in list::specs().into_keys().map(PathBuf::from) {
-            all.extend(known_of(&path)?.map(|known| (path, known)));
-        }
-        return Ok(all);
+        let all = list::specs().into_keys().map(|path| KnownSpec::read(path.into()));
+        return all.filter_map(Result::transpose).collect();
     }
-    let of = |path: &PathBuf| match known_of(path)? {
-        Some(known) => Ok((path.clone(), known)),
-        None => Err(Failure::usage(path.display().to_string(), "nothing is known of its outcome")
-            .help("add a section [known], for example with expect = \"invalid\" and source = \"…\"")),
+    let of = |path: &PathBuf| {
+        KnownSpec::read(path.clone())?.ok_or_else(|| {
+            Failure::usage(path.display().to_string(), "it does not say which outcome is known")
+                .help("add a section [known], for example with expect = \"invalid\" and source = \"…\"")
+        })
     };
     named.iter().map(of).collect()
 }
 
-/// What a spec says is known of its outcome; a spec that cannot run here is asked too.
-fn known_of(path: &Path) -> Result<Option<Known>, Failure> {
-    let document = source::open(path)?;
-    let failed = |error: &dyn std::fmt::Display| Failure::usage(document.name.clone(), error.to_string());
-    let table: toml::Table =
-        document.text.parse().map_err(|error: toml::de::Error| failed(&error.message()))?;
-    let known = table.get("known").cloned().map(Known::deserialize).transpose();
-    known.map_err(|error| failed(&format!("[known]: {}", error.message())))
-}
-
-/// Runs a spec, and says whether it was interrupted.
-fn experiment(path: &Path, known: &Known, seed: u64) -> (Vec<Row>, bool) {
-    let document = match source::open(path) {
-        Ok(document) => document,
-        Err(failure) => return (vec![Row::of_none(path, known, seed, &failure.what)], false),
-    };
-    let loaded = match spec::load(document, &Wishes::default()) {
-        Ok(loaded) => loaded,
-        Err(failure) => return (vec![Row::of_none(path, known, seed, &failure.what)], false),
-    };
-    let begun = Instant::now();
-    let (summary, code) = match carried_out(path, seed) {
-        Ok(done) => done,
-        Err(reason) => return (vec![Row::of_none(path, known, seed, &reason)], false),
-    };
-    let seconds = format!("{:.0}", begun.elapsed().as_secs_f64());
-    let rows = loaded.experiments.iter().map(|one| {
-        let of_variant = |summary: &Summary| {
-            let variant = summary.variants.iter().find(|variant| variant.variant == one.variant)?;
-            Some(variant.found(code == i32::from(Exit::Failed.code())))
-        };
-        let found = summary.as_ref().and_then(of_variant);
-        Row {
-            variant: one.variant.clone(),
-            expected: known.of(&one.variant).map_or("not said", |verdict| verdict.word()).to_owned(),
-            found: found.unwrap_or_else(|| Found::NotRun(format!("the bench ended with code {code}"))),
-            seconds: seconds.clone(),
-            ..Row::about(&loaded, &one.variant, known, seed)
-        }
-    });
-    (rows.collect(), code == i32::from(Exit::Interrupted.code()))
-}
-
-/// Runs this program again for one spec; what it prints is its summary, and how it ended.
-fn carried_out(path: &Path, seed: u64) -> Result<(Option<Summary>, i32), String> {
-    let own = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
-    let mut command = Command::new(own);
-    command.arg("run").arg(path).args(["--json", "--seed", &seed.to_string()]);
-    let done =
-        command.stdin(Stdio::null()).stderr(Stdio::null()).output().map_err(|error| error.to_string())?;
-    let summary = serde_json::from_slice(&done.stdout).ok();
-    Ok((summary, done.status.code().unwrap_or(i32::from(Exit::Failed.code()))))
-}
-
 impl Row {
     /// What is known before the run.
-    fn about(loaded: &Loaded, variant: &str, known: &Known, seed: u64) -> Self {
-        let experiment = loaded.experiments.iter().find(|one| one.variant == variant);
-        let cluster = experiment.map(|one| &one.spec.cluster);
-        let name = cluster.map_or("", |cluster| cluster.system.name());
-        let version = cluster.and_then(foreign::version).unwrap_or_default();
-        let name = known.system.as_deref().unwrap_or(name);
+    fn about(loaded: &Loaded, experiment: &Experiment, known: &Known, seed: u64) -> Self {
+        let cluster = &experiment.spec.cluster;
+        let name = known.system.as_deref().unwrap_or(cluster.system.name());
+        let version = foreign::version(cluster).unwrap_or_default();
         Self {
             spec: loaded.spec.name.clone(),
-            variant: variant.to_owned(),
+            variant: experiment.variant.clone(),
             system: format!("{name} {version}").trim_end().to_owned(),
-            promise: experiment.map_or_else(String::new, promise),
-            expected: String::new(),
+            promise: promise(experiment),
+            expected: known.of(&experiment.variant).map_or("", Verdict::word).to_owned(),
             found: Found::NotRun(String::new()),
             seconds: String::new(),
             seed,
@@ -211,6 +215,10 @@ impl Row {
     /// Whether it ran and something else was found than expected.
     fn differs(&self) -> bool {
         matches!(&self.found, Found::Verdict(verdict, _) if *verdict != self.expected)
+    }
+
+    fn did_not_run(&self) -> bool {
+        matches!(self.found, Found::NotRun(_))
     }
 
     fn found(&self) -> &str {
@@ -268,9 +276,9 @@ fn print(screen: &Screen, rows: &[Row]) {
 
 /// How many were found as expected.
 fn counts(rows: &[Row]) -> String {
-    let ran = rows.iter().filter(|row| matches!(row.found, Found::Verdict(..))).count();
+    let not_run = rows.iter().filter(|row| row.did_not_run()).count();
     let differ = rows.iter().filter(|row| row.differs()).count();
-    let not_run = rows.len() - ran;
+    let ran = rows.len() - not_run;
     let not_run = if not_run > 0 { format!("; {not_run} not run") } else { String::new() };
     format!("{} of {ran} as expected{not_run}", ran - differ)
 }

@@ -69,6 +69,17 @@ impl Known {
         }
     }
 
+    /// Refuses expectations that do not fit the variants of the spec.
+    pub(crate) fn check(&self, variants: &[&str]) -> Result<(), String> {
+        let Expected::Each(verdicts) = &self.expect else { return Ok(()) };
+        let named = |name: &&str| verdicts.contains_key(*name);
+        if let Some(missing) = variants.iter().find(|name| !named(name)) {
+            return Err(format!("expect does not say what is known of the variant \"{missing}\""));
+        }
+        let odd = verdicts.keys().find(|name| !variants.contains(&name.as_str()));
+        odd.map_or(Ok(()), |odd| Err(format!("expect names \"{odd}\", and the spec has no such variant")))
+    }
+
     /// The verdict that is expected of a variant; none if it is not said.
     pub(crate) fn of(&self, variant: &str) -> Option<Verdict> {
         match &self.expect {
