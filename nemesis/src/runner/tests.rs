@@ -219,7 +219,7 @@ async fn background_faults_report_and_heal() {
     std::fs::create_dir(folder.path().join("n2")).unwrap();
     std::fs::write(folder.path().join("n2/log"), b"all it knew").unwrap();
     let specs = serde_json::json!([
-        {"kind": "slow", "target": "n1", "still": "30%", "period": "50ms", "at": "0s", "for": "400ms"},
+        {"kind": "slow", "target": "n1", "still": "30%", "period": "50ms", "at": "0s", "for": "1s"},
         {"kind": "stop", "target": "n3", "at": "500ms", "for": "100ms"},
         {"kind": "lose-node", "target": "n2", "at": "800ms", "for": "100ms"},
         {"kind": "rolling-restart", "at": "1100ms", "for": "900ms"},
