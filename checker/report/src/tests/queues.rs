@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 fn used(keeps: impl Fn(u64) -> bool, drained: &[&str]) -> Built {
     let mut built = Built::new();
     built.plan.functions = ["dequeue", "enqueue"].map(String::from).to_vec();
-    let mut inside = vec![Vec::new(), Vec::new()];
+    let mut inside = [Vec::new(), Vec::new()];
     for (number, at) in (0..).zip((0..7000).step_by(20)) {
         let node = ["n1", "n2", "n3"][number % 3];
         if node == "n1" && (2000..3000).contains(&at) {
