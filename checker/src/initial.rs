@@ -29,7 +29,10 @@ pub fn prepend(
             let keys: BTreeSet<_> = operations.iter().map(|operation| operation.key.clone()).collect();
             keys.into_iter().map(|key| (key, "add", initial.clone())).collect()
         }
-        Property::Linearizable(_) | Property::Transactions(_) | Property::Elements(_) => {
+        Property::Linearizable(_)
+        | Property::Sequential
+        | Property::Transactions(_)
+        | Property::Elements(_) => {
             return Err(format!("the model {property} always starts empty, and cannot start from {initial}"));
         }
     };

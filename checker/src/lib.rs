@@ -13,6 +13,7 @@ pub mod limits;
 pub mod linearizability;
 pub mod parallel;
 pub mod property;
+pub mod sequential;
 pub mod transactions;
 pub mod words;
 

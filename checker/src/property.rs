@@ -10,6 +10,8 @@ use std::{fmt, str::FromStr};
 pub enum Property {
     /// One order of all operations explains every result ([`linearizability`](crate::linearizability)).
     Linearizable(Model),
+    /// One order of all operations of all registers, which is also that of each process ([`sequential`](crate::sequential)).
+    Sequential,
     /// No anomaly excludes the consistency asked for ([`transactions`](crate::transactions)).
     Transactions(Workload),
     /// Nothing was lost, and nothing came from nowhere ([`elements`](crate::elements)).
@@ -23,6 +25,7 @@ impl Property {
     pub fn all() -> impl Iterator<Item = Self> {
         let linearizable = Model::ALL.into_iter().map(Self::Linearizable);
         linearizable
+            .chain([Self::Sequential])
             .chain(WORKLOADS.into_iter().map(Self::Transactions))
             .chain(Kind::ALL.into_iter().map(Self::Elements))
     }
@@ -31,6 +34,7 @@ impl Property {
     pub fn name(self) -> &'static str {
         match self {
             Self::Linearizable(model) => model.name(),
+            Self::Sequential => "sequential-register",
             Self::Transactions(Workload::ListAppend) => "list-append",
             Self::Transactions(Workload::RwRegister) => "rw-register",
             Self::Elements(kind) => kind.name(),
@@ -41,6 +45,9 @@ impl Property {
     pub fn about(self) -> String {
         match self {
             Self::Linearizable(model) => format!("linearizable: {}", model.about()),
+            Self::Sequential => {
+                "sequentially consistent: registers with reads, writes and compare-and-sets, all keys together".to_owned()
+            }
             Self::Transactions(Workload::ListAppend) => {
                 "transactions of appends to lists and reads of them, by anomalies after Elle".to_owned()
             }

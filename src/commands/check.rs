@@ -160,7 +160,7 @@ fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
 
 /// Whether a check is one of the operations alone, as the check of a file is.
 fn is_of_history(check: &Verdict) -> bool {
-    ["linearizable", "transactions", "elements"].contains(&check.name)
+    ["linearizable", "sequential", "transactions", "elements"].contains(&check.name)
 }
 
 /// A file with its report.

@@ -71,6 +71,7 @@ pub(super) fn property(model: &str, location: &str) -> Result<Property, Failure>
 pub(super) fn judge(operations: &[Operation], property: Property, bounds: &Bounds) -> CheckReport {
     let report = match property {
         Property::Linearizable(model) => linearizable(operations, model, bounds),
+        Property::Sequential => sequential(operations, bounds),
         Property::Transactions(workload) => transactional(operations, workload, bounds),
         Property::Elements(kind) => by_elements(operations, kind, bounds),
     };
@@ -103,6 +104,39 @@ fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Chec
         if bounds.explain {
             report.explanation = tell(&orders, operations);
             report.orders = Some(json!(orders.orders));
+        }
+    }
+    report
+}
+
+fn sequential(operations: &[Operation], bounds: &Bounds) -> CheckReport {
+    let stop = judge::deadline(bounds.timeout);
+    let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
+    let limits = Limits { stop: &*stop, configurations, ..Limits::DEFAULT };
+    let verdict = checker::sequential::check(operations, &limits);
+    let mut report = CheckReport {
+        check: "sequential",
+        answer: Answer::Valid,
+        reason: String::new(),
+        evidence: Vec::new(),
+        explanation: Vec::new(),
+        orders: None,
+    };
+    match verdict {
+        checker::sequential::Verdict::Valid { order } => {
+            report.reason =
+                format!("{} operations fit one order, which is also that of each process", order.len());
+            report.orders = bounds.explain.then(|| json!([order]));
+        }
+        checker::sequential::Verdict::Invalid { reason, evidence, operations: indexes } => {
+            let indexes: Vec<usize> = indexes.into_iter().map(|index| index as usize).collect();
+            (report.answer, report.reason, report.evidence) = (Answer::Invalid, reason, evidence);
+            if bounds.explain {
+                report.explanation = picture(operations, &indexes, None);
+            }
+        }
+        checker::sequential::Verdict::Unknown { reason } => {
+            (report.answer, report.reason) = (Answer::Unknown, reason);
         }
     }
     report

@@ -19,7 +19,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
-use workloads::Workload;
 
 /// The line of one variant in the table.
 #[derive(Debug)]
@@ -244,12 +243,8 @@ impl Row {
 
 /// What a system is judged by.
 fn promise(experiment: &Experiment) -> String {
-    let usual = match experiment.spec.load.workload {
-        Workload::Register | Workload::Kv => "linearizable",
-        Workload::ListAppend | Workload::RwRegister => "strict-serializable",
-        Workload::Bank => "balances",
-    };
-    experiment.spec.check.promise.map_or(usual, Promise::name).to_owned()
+    let spec = &experiment.spec;
+    spec.check.promise.map_or_else(|| Promise::usual(spec.load.workload), Promise::name).to_owned()
 }
 
 /// Prints the table, and what it comes to.

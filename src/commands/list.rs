@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use workloads::Workload;
 
 /// What every run is checked for, in the words of verdicts.
-const CHECKS: [(&str, &str); 12] = [
+const CHECKS: [(&str, &str); 13] = [
     (
         "linearizable",
         "every key's operations fit an order in which each takes effect at once ([check] linearizable)",
@@ -21,7 +21,14 @@ const CHECKS: [(&str, &str); 12] = [
         "transactions",
         "instead, for list-append and rw-register: no anomaly after Elle that the promise forbids ([check] promise)",
     ),
-    ("elements", "instead, for bank: every read of all accounts adds up, and none is below zero"),
+    (
+        "sequential",
+        "instead, for promise = \"sequential\": all operations fit one order, which is that of each process",
+    ),
+    (
+        "elements",
+        "instead, for bank: every read of all accounts adds up; for queue: what was acknowledged comes out",
+    ),
     ("agreement", "the replicas decided the same command for each slot ([check] agreement)"),
     ("digest", "nodes at the same position have the same state, as their digests say ([digest])"),
     ("load", "enough operations succeeded ([load] minimum-rate); else unknown"),

@@ -5,11 +5,12 @@ use crate::recorder::FileRecorder;
 use crate::run::folder::write_json;
 use crate::terminal::events::{RunEvent, RunEventKind};
 use history::{Phase, Recorder};
-use report::{Load, PhaseSpan};
+use report::{Helpers, Load, PhaseSpan};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+use workloads::HelperCounts;
 
 /// Sends events to the terminal, with the time since the start of the run and the counts of operations.
 #[derive(Clone)]
@@ -59,6 +60,15 @@ impl PhaseLog {
     pub(crate) fn served(&self, after: Duration) {
         let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         load.served_after = u64::try_from(after.as_nanos()).ok();
+    }
+
+    /// What became of the helpers, where clients are helpers.
+    pub(crate) fn helpers(&self, counts: Option<HelperCounts>) {
+        let counts = counts.map(|counts| {
+            let HelperCounts { started, exited, nonsense, silent } = counts;
+            Helpers { started, exited, nonsense, silent }
+        });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).helpers = counts;
     }
 
     /// The system never served, so there is no load.

@@ -96,7 +96,7 @@ fn variant(
         },
         of: round.map(|_| experiment.variant.clone()),
         round,
-        model: spec.load.workload.name().to_owned(),
+        model: Promise::model(spec.check.promise, spec.load.workload).to_owned(),
         system: spec.cluster.system.name().to_owned(),
         network: experiment.mode()?.to_string(),
         replicas: nodes

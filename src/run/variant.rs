@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use workloads::{
-    Adapter, ClientKind, HelperStart, PROBE_KEY, PaxosHttp, PhaseReport, Requesting, ServeError, Session,
-    SpecError,
+    Adapter, ClientKind, FinalReport, HelperStart, PROBE_KEY, PaxosHttp, PhaseReport, Requesting, ServeError,
+    Session, SpecError, Workload,
 };
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
@@ -42,6 +42,8 @@ const HELPERS: &str = "clients";
 const RESTARTED_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether they were.
 const RESTART_POLL: Duration = Duration::from_millis(20);
+/// Queues that were not drained which are named.
+const UNDRAINED_SHOWN: usize = 8;
 /// Lines of a node's output that go into the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
 
@@ -126,6 +128,28 @@ impl VariantRun<'_> {
         Watch::start(watching).map(Some)
     }
 
+    /// What is worth a line about the final reads.
+    fn final_note(&self, report: &FinalReport) -> Option<String> {
+        let (missing, taken) = (report.missing.len(), report.taken);
+        if report.cancelled {
+            return None;
+        }
+        if self.experiment.spec.load.workload != Workload::Queue {
+            let all = missing as u64 + report.read;
+            return (missing > 0).then(|| format!("{missing} of {all} final reads got no answer"));
+        }
+        let drained = format!("{taken} elements were taken out of the queues at the end");
+        if missing == 0 {
+            return Some(format!("{drained}, until every node said that they are empty"));
+        }
+        let pairs = report.missing.iter().map(|(key, node)| format!("{key} through {node}"));
+        let mut shown: Vec<_> = pairs.take(UNDRAINED_SHOWN).collect();
+        if missing > UNDRAINED_SHOWN {
+            shown.push(format!("{} more", missing - UNDRAINED_SHOWN));
+        }
+        Some(format!("{drained}; not drained: {}", shown.join(", ")))
+    }
+
     async fn with_cluster(
         &self,
         recorder: &Arc<FileRecorder>,
@@ -176,7 +200,7 @@ struct LiveVariant<'a> {
 impl LiveVariant<'_> {
     /// Runs the load against a cluster that was started at `begun`, until the final reads are done.
     async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
-        let Self { run, cluster, recorder, events, log, .. } = *self;
+        let Self { run, cluster, recorder, log, .. } = *self;
         let load = run.experiment.spec.load.clone();
         let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
         let complaint = |within: &str, error: SpecError| {
@@ -228,9 +252,7 @@ impl LiveVariant<'_> {
             outcome = self.phases(&mut session) => outcome,
         };
         let outcome = daemon.into_inner().map_or(outcome, Err);
-        if let Some(remark) = session.remark() {
-            events.send(RunEventKind::Note(remark));
-        }
+        log.helpers(session.helpers());
         if outcome.is_ok() && cluster.system.is_own() {
             self.decisions(collection).await;
         }
@@ -334,9 +356,8 @@ impl LiveVariant<'_> {
             events.send(RunEventKind::Began(Phase::Final, None));
             let report = session.final_reads(&run.halt).await;
             log.ended(Phase::Final, report.start_ns, report.end_ns, 0);
-            if !report.missing.is_empty() && !report.cancelled {
-                let (missing, all) = (report.missing.len(), report.missing.len() as u64 + report.read);
-                events.send(RunEventKind::Note(format!("{missing} of {all} final reads got no answer")));
+            if let Some(note) = run.final_note(&report) {
+                events.send(RunEventKind::Note(note));
             }
             events.send(RunEventKind::Ended(Phase::Final));
             digests::compare(cluster, self.recorder, events, &run.halt).await;

@@ -19,13 +19,20 @@ pub(crate) enum Promise {
     Sequential,
     /// A consistency model of transactions.
     Transactions(Consistency),
+    /// What a queue acknowledged comes out, perhaps more than once.
+    AtLeastOnce,
+    /// What a queue acknowledged comes out once.
+    ExactlyOnce,
 }
 
 impl Promise {
     /// Every promise there is, weaker ones first.
     fn all() -> impl Iterator<Item = Self> {
         let models = Consistency::ALL.into_iter().map(Self::Transactions);
-        [Self::Sequential, Self::Linearizable].into_iter().chain(models)
+        [Self::Sequential, Self::Linearizable]
+            .into_iter()
+            .chain(models)
+            .chain([Self::AtLeastOnce, Self::ExactlyOnce])
     }
 
     /// Its name in specs.
@@ -34,6 +41,29 @@ impl Promise {
             Self::Linearizable => "linearizable",
             Self::Sequential => "sequential",
             Self::Transactions(model) => model.name(),
+            Self::AtLeastOnce => "at-least-once",
+            Self::ExactlyOnce => "exactly-once",
+        }
+    }
+
+    /// What a workload is judged by where the spec does not say.
+    pub(crate) fn usual(workload: Workload) -> &'static str {
+        match workload {
+            Workload::Register | Workload::Kv => Self::Linearizable.name(),
+            Workload::ListAppend | Workload::RwRegister => Consistency::StrictSerializable.name(),
+            Workload::Bank => "balances",
+            Workload::Queue => Self::AtLeastOnce.name(),
+        }
+    }
+
+    /// The name of the checker's model that judges a workload by a promise.
+    pub(crate) fn model(promise: Option<Self>, workload: Workload) -> &'static str {
+        match (workload, promise) {
+            (Workload::Queue, Some(Self::Linearizable)) => "fifo-queue",
+            (Workload::Queue, Some(Self::ExactlyOnce)) => "exactly-once-queue",
+            (Workload::Queue, _) => "total-queue",
+            (_, Some(Self::Sequential)) => "sequential-register",
+            (workload, _) => workload.name(),
         }
     }
 
@@ -41,21 +71,30 @@ impl Promise {
     fn about(self) -> &'static str {
         match self {
             Self::Linearizable => {
-                "register, kv: operations take effect at once, between invocation and response"
+                "register, kv, queue: operations take effect at once, between invocation and response; a queue is first in, \
+                 first out"
             }
             Self::Sequential => {
-                "register, kv: operations have one order, which is also that of each client; not built yet"
+                "register: the operations of all keys have one order, in which those of each client stand as it sent them"
             }
             Self::Transactions(model) => model.about(),
+            Self::AtLeastOnce => {
+                "queue: what was acknowledged comes out, perhaps again, and nothing that was not put in"
+            }
+            Self::ExactlyOnce => {
+                "queue: what was acknowledged comes out once, and nothing that was not put in"
+            }
         }
     }
 
     /// The model of transactions, where it is weaker than the usual one.
     pub(crate) fn weaker_model(self) -> Option<Consistency> {
         match self {
-            Self::Transactions(Consistency::StrictSerializable) | Self::Linearizable | Self::Sequential => {
-                None
-            }
+            Self::Transactions(Consistency::StrictSerializable)
+            | Self::Linearizable
+            | Self::Sequential
+            | Self::AtLeastOnce
+            | Self::ExactlyOnce => None,
             Self::Transactions(model) => Some(model),
         }
     }
@@ -64,16 +103,30 @@ impl Promise {
     fn refusal(self, workload: Workload) -> Option<String> {
         match (workload, self) {
             (Workload::Register | Workload::Kv, Self::Linearizable)
-            | (Workload::ListAppend | Workload::RwRegister, Self::Transactions(_)) => None,
-            (Workload::Register | Workload::Kv, Self::Sequential) => Some(
-                "sequential consistency is not built yet; use promise = \"linearizable\", or judge other things with \
-                 linearizable = false"
+            | (Workload::Register, Self::Sequential)
+            | (Workload::ListAppend | Workload::RwRegister, Self::Transactions(_))
+            | (Workload::Queue, Self::AtLeastOnce | Self::ExactlyOnce | Self::Linearizable) => None,
+            (Workload::Kv, Self::Sequential) => Some(
+                "sequential consistency is judged where every value is written once, and deletes are not; use workload = \
+                 \"register\""
                     .to_owned(),
             ),
+            (Workload::Register | Workload::Kv, Self::AtLeastOnce | Self::ExactlyOnce) => Some(format!(
+                "{self} is a promise about queues; {workload} could be linearizable or, of registers, sequential"
+            )),
+            (Workload::Queue, Self::Sequential | Self::Transactions(_)) => Some(format!(
+                "{self} says nothing of queues; it could be {}, {} or {}",
+                Self::AtLeastOnce,
+                Self::ExactlyOnce,
+                Self::Linearizable
+            )),
             (Workload::Register | Workload::Kv, Self::Transactions(_)) => Some(format!(
                 "{self} is a promise about transactions, and {workload} has none; it could be linearizable",
             )),
-            (Workload::ListAppend | Workload::RwRegister, Self::Linearizable | Self::Sequential) => {
+            (
+                Workload::ListAppend | Workload::RwRegister,
+                Self::Linearizable | Self::Sequential | Self::AtLeastOnce | Self::ExactlyOnce,
+            ) => {
                 let names = Consistency::ALL.map(Consistency::name).join(", ");
                 Some(format!(
                     "{self} is a promise about single operations, and {workload} has transactions; it could be {names}"
@@ -89,8 +142,17 @@ impl Promise {
 /// Refuses a promise that the workload cannot be judged by.
 pub(super) fn validate(experiment: &Experiment) -> Result<(), Failure> {
     let check = &experiment.spec.check;
+    let load = &experiment.spec.load;
+    if load.workload == Workload::Queue && check.unobserved.millionths() > 0 {
+        let what = "queues are drained, or the verdict is unknown; remove it";
+        return Err(experiment.complaint("check.unobserved", what));
+    }
     let Some(promise) = check.promise else { return Ok(()) };
-    let refusal = promise.refusal(experiment.spec.load.workload).or_else(|| {
+    if promise == Promise::Sequential && !load.unique_values {
+        let what = "sequential consistency is judged where every value is written once; remove it";
+        return Err(experiment.complaint("load.unique-values", what));
+    }
+    let refusal = promise.refusal(load.workload).or_else(|| {
         (check.linearizable == Linearizable::Off)
             .then(|| "nothing is judged by it with linearizable = false; remove one of the two".to_owned())
     });
@@ -156,6 +218,7 @@ mod tests {
             ("list-append", "snapshot-isolation"),
             ("rw-register", "read-uncommitted"),
             ("list-append", "strict-serializable"),
+            ("register", "sequential"),
         ] {
             assert_eq!(refusal(workload, &format!("promise = \"{promise}\"")), None, "{workload} {promise}");
         }
@@ -165,7 +228,9 @@ mod tests {
     fn unfitting_promise_is_refused_at_its_line() {
         for (workload, promise, remedy) in [
             ("register", "serializable", "it could be linearizable"),
-            ("kv", "sequential", "not built yet"),
+            ("kv", "sequential", "use workload = \"register\""),
+            ("register", "exactly-once", "a promise about queues"),
+            ("list-append", "at-least-once", "it could be read-uncommitted, "),
             ("list-append", "linearizable", "read-committed, "),
             ("bank", "serializable", "remove it"),
             ("register", "linearisable", "there are sequential, linearizable, read-uncommitted"),

@@ -406,7 +406,8 @@ pub(crate) struct Check {
     /// true: 60s.
     pub linearizable: Linearizable,
     /// What the system promises about the operations of the workload: an anomaly that the promise allows is reported, and makes
-    /// no run invalid. Absent: linearizable for registers and kv, strict-serializable for transactions; a bank has its own.
+    /// no run invalid. Absent: linearizable for registers and kv, strict-serializable for transactions, at-least-once for queues;
+    /// a bank has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promise: Option<Promise>,
     /// Whether the decisions of the replicas must agree, slot by slot.

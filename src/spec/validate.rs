@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
-use workloads::SpecError;
+use workloads::{SpecError, Workload};
 
 /// What Linux takes as the longest wait of TCP.
 const TCP_RTO_MAX: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
@@ -69,6 +69,12 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
         .validate()
         .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
     promise::validate(experiment)?;
+    let load = &experiment.spec.load;
+    if load.workload == Workload::Queue && experiment.spec.client.is_none() {
+        let what =
+            "the bench's own interface has no queues; it needs a section [client] with enqueue and dequeue";
+        return Err(experiment.complaint("load.workload", what));
+    }
     if !experiment.spec.load.record && !experiment.spec.faults.is_empty() {
         let what = "a load that is not recorded would show nothing of a fault; remove it, or record = false";
         return Err(experiment.complaint("fault.1", what));

@@ -91,7 +91,7 @@ fn helpers_in_trouble_are_never_invalid() {
     }
     let troubles = [
         ("sys.exit('the library has a bug')", "helper-exited", "that ended"),
-        ("import time; time.sleep(1000)", "timeout", "without an answer for 900ms"),
+        ("import time; time.sleep(1000)", "timeout", "without an answer for three time-outs"),
         ("print('x' * 3000000)", "helper-nonsense", "with a line that is no answer"),
         ("print('debug: connected')", "helper-nonsense", "with a line that is no answer"),
         ("request['id'] += 1000", "helper-nonsense", "with a line that is no answer"),
@@ -116,6 +116,14 @@ fn in_mid_run(trouble: &str, error: &str, why: &str) {
     assert!(matches!(done.status.code(), Some(0 | 3)), "{trouble}: {text}");
     assert!(text.contains("helpers given up: "), "{trouble}: {text}");
     assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(why), "{trouble}: {text}");
+    let verdict = std::fs::read(folder.path().join("out/verdict.json")).unwrap();
+    let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
+    let counts = &verdict["variants"][0]["helpers"];
+    let given_up: u64 = ["exited", "nonsense", "silent"].iter().filter_map(|why| counts[why].as_u64()).sum();
+    assert!(given_up > 0 && counts["started"].as_u64() > Some(given_up), "{trouble}: {counts}");
+    assert!(
+        std::fs::read_to_string(folder.path().join("out/report.html")).unwrap().contains("helpers given up")
+    );
     let operations = std::fs::read_to_string(folder.path().join("out/main/operations.csv")).unwrap();
     assert!(operations.contains(error), "{trouble}: {text}");
     let log = std::fs::read_to_string(folder.path().join("out/main/clients/helper-1.log")).unwrap();
@@ -200,6 +208,10 @@ def perform(state, request):
         return {"type": "ok", "value": {account: state.get(account) for account in request["keys"]}}
     if f in ("read", "get"):
         return {"type": "ok", "value": state.get(key)}
+    if f == "dequeue":
+        queue = state.get(key) or [None]
+        state[key] = queue[1:]
+        return {"type": "ok", "value": queue[0]}
     if f == "cas" and state.get(key) != value[0]:
         return {"type": "fail", "actual": state.get(key)}
     if f == "transfer":
@@ -211,7 +223,9 @@ def perform(state, request):
         work = dict(state) if lost else state
         return {"type": "ok", "value": [step(work, *one) for one in value]}
     elif not lost:
-        if f == "append":
+        if f == "enqueue":
+            state[key] = state.get(key, []) + [value]
+        elif f == "append":
             state[key] = (state.get(key) or "") + value
         elif f == "delete":
             state.pop(key, None)
@@ -242,6 +256,7 @@ fn helpers_carry_out_every_workload() {
         ("list-append", "\"txn\""),
         ("rw-register", "\"txn\""),
         ("bank", "\"read\", \"transfer\""),
+        ("queue", "\"enqueue\", \"dequeue\""),
     ] {
         std::thread::scope(|scope| {
             for (bug, expected) in [("", 0), (", BUG = \"1\"", 1)] {

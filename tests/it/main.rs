@@ -35,6 +35,8 @@ mod promises;
 #[cfg(unix)]
 mod protocol;
 #[cfg(target_os = "linux")]
+mod queues;
+#[cfg(target_os = "linux")]
 mod restarts;
 #[cfg(target_os = "linux")]
 mod smoke;

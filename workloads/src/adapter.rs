@@ -27,10 +27,24 @@ pub trait Adapter: Send + Sync {
     /// What speaks for one client.
     fn speaker(&self) -> Box<dyn Speaker>;
 
-    /// What people should know about the clients so far, if there is something.
-    fn remark(&self) -> Option<String> {
+    /// What became of the helpers so far, where clients are helpers.
+    fn helpers(&self) -> Option<HelperCounts> {
         None
     }
+}
+
+/// How many processes of helpers there were, and how many were given up, by the reason. Each that was given up was started again
+/// for the next operation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HelperCounts {
+    /// Processes that were started.
+    pub started: u64,
+    /// Those that ended.
+    pub exited: u64,
+    /// Those that wrote a line that is no answer.
+    pub nonsense: u64,
+    /// Those that owed an answer for too long.
+    pub silent: u64,
 }
 
 /// What came of an operation, when its speaker is done with it.

@@ -6,6 +6,7 @@ use crate::operation::{Function, Operation};
 use crate::outcome::{Answer, Ending, Happened, ending};
 use crate::progress::Progress;
 use crate::route::Router;
+use crate::serving;
 use crate::session::Target;
 use crate::spec::LoadSpec;
 use history::{Event, Kind, Outcome, Phase, Process, Recorder};
@@ -45,16 +46,9 @@ impl Shared {
         self.targets.iter().filter(|target| !target.spare).count()
     }
 
-    /// The target that a node names by name, address, port or URL.
+    /// The target that a node names.
     fn target_named(&self, named: &str) -> Option<usize> {
-        let named = named.split_once("://").map_or(named, |(_, rest)| rest);
-        let named = named.split('/').next().unwrap_or_default();
-        let is_it = |target: &Target| {
-            named == target.name
-                || named == target.address.to_string()
-                || named == target.address.ip().to_string()
-        };
-        self.targets.iter().position(is_it)
+        self.targets.iter().position(|target| is_named(target, named))
     }
 
     /// A client id, unique to this session by what follows its name.
@@ -63,6 +57,14 @@ impl Shared {
             .expect("a session's name is made of letters that a header may have");
         CommandName { client, sequence: 0 }
     }
+}
+
+/// Whether this target is named by its name, address or URL, in the last word of what was said: `MOVED 3999 10.0.0.2:6379`.
+fn is_named(target: &Target, said: &str) -> bool {
+    let named = said.split_ascii_whitespace().next_back().unwrap_or_default();
+    let named = named.split_once("://").map_or(named, |(_, rest)| rest);
+    let named = named.split('/').next().unwrap_or_default();
+    named == target.name || named == target.address.to_string() || named == target.address.ip().to_string()
 }
 
 /// When an operation belongs in a run.
@@ -172,10 +174,11 @@ impl Client {
             (None, true) => Happened::Cancelled,
             (None, false) => Happened::NotSent,
         };
-        let ending = ending(operation, happened);
-        // With `retry` another replica than the first may have answered.
-        let answered = !matches!(ending.outcome, Outcome::Info { .. }) && self.target != self.asked;
-        let node = answered.then(|| shared.targets[self.target].name.clone());
+        let ending = serving::without_probes(operation, ending(operation, happened));
+        // With `retry` another replica than the first may have answered; without it, the first one named another.
+        let answered = shared.retry.is_none() || !matches!(ending.outcome, Outcome::Info { .. });
+        let elsewhere = answered && self.target != self.asked;
+        let node = elsewhere.then(|| shared.targets[self.target].name.clone());
         shared.recorder.record(Event { node, ..self.completion(operation, &ending.outcome) });
         shared.progress.end(&ending.outcome);
         match ending.outcome {
@@ -250,7 +253,15 @@ impl Client {
             (Outcome::Ok(_), Function::Delete) => Value::Null,
             (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => actual,
             // An append tells nothing of what was there before.
-            (Outcome::Ok(_), Function::Append | Function::Txn | Function::Transfer | Function::Total)
+            (
+                Outcome::Ok(_),
+                Function::Append
+                | Function::Txn
+                | Function::Transfer
+                | Function::Total
+                | Function::Enqueue
+                | Function::Dequeue,
+            )
             | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => return,
         };
         self.observed.insert(key, value);
@@ -313,4 +324,21 @@ pub(crate) async fn probe(
     let asked = speaker.perform(&shared.targets[target], operation, Some(name), &mut sent);
     let happened = timeout(limit, asked).await.unwrap_or(Happened::Timeout);
     Probed { happened, answer: speaker.last_answer() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_named_in_many_ways() {
+        let target = Target { name: "n2".to_owned(), address: ([10, 0, 0, 2], 6379).into(), spare: false };
+        for said in ["n2", "10.0.0.2", "10.0.0.2:6379", "http://10.0.0.2:6379/kv", "MOVED 3999 10.0.0.2:6379"]
+        {
+            assert!(is_named(&target, said), "{said}");
+        }
+        for said in ["", "n1", "10.0.0.2:1", "10.0.0.2:6379 n3", "MOVED 10.0.0.2:6379 10.0.0.3:6379"] {
+            assert!(!is_named(&target, said), "{said}");
+        }
+    }
 }

@@ -114,7 +114,9 @@ impl Generator {
             | Function::Put
             | Function::Delete
             | Function::Append
-            | Function::Total => 0,
+            | Function::Total
+            | Function::Enqueue
+            | Function::Dequeue => 0,
         };
         for step in &mut steps[..count] {
             *step = Some((self.key(function), self.rng.random_bool(0.5)));
@@ -168,16 +170,18 @@ impl Draft {
     pub fn operation(self, observed: &Value) -> Operation {
         let number = || match self.workload {
             Workload::Kv => json!(self.number.to_string()),
-            Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
-                json!(self.number)
-            }
+            Workload::Register
+            | Workload::ListAppend
+            | Workload::RwRegister
+            | Workload::Bank
+            | Workload::Queue => json!(self.number),
         };
         let argument = match self.function {
             Function::Txn => return self.transaction(),
             Function::Transfer => return self.transfer(),
             Function::Total => return Self::total(),
-            Function::Read | Function::Get | Function::Delete => Value::Null,
-            Function::Write | Function::Put => number(),
+            Function::Read | Function::Get | Function::Delete | Function::Dequeue => Value::Null,
+            Function::Write | Function::Put | Function::Enqueue => number(),
             Function::Cas => json!([observed, number()]),
             // The comma keeps appended numbers apart, so that a read tells which appends it saw.
             Function::Append => json!(format!(",{}", self.number)),
@@ -302,6 +306,8 @@ mod tests {
         assert_eq!(argument(kv, Function::Delete), Value::Null);
         assert_eq!(argument(kv, Function::Cas), json!(["was", "9"]));
         assert_eq!(argument(kv, Function::Append), json!(",9"));
+        assert_eq!(argument(Workload::Queue, Function::Enqueue), json!(9));
+        assert_eq!(argument(Workload::Queue, Function::Dequeue), Value::Null);
         assert_eq!(draft(kv, Function::Get).operation(&Value::Null).key, "k3");
         let steps = json!([["append", "k1", 36], ["r", "k2", null]]);
         assert_eq!(argument(Workload::ListAppend, Function::Txn), steps);

@@ -25,7 +25,7 @@ mod session;
 mod spec;
 mod throughput;
 
-pub use adapter::{Adapter, CommandName, Dialogue, Performed, Protocol, Reply, Speaker};
+pub use adapter::{Adapter, CommandName, Dialogue, HelperCounts, Performed, Protocol, Reply, Speaker};
 pub use connection::{HttpConnection, NoAnswer};
 pub use exchange::Requesting;
 pub use generator::{Choices, Draft, Generator};

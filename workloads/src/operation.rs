@@ -27,11 +27,15 @@ pub enum Function {
     Transfer,
     /// Bank: what every account holds, all at one moment.
     Total,
+    /// Queue: puts an element in.
+    Enqueue,
+    /// Queue: takes an element out; of an empty queue none.
+    Dequeue,
 }
 
 impl Function {
     /// Every function of every workload.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Read,
         Self::Write,
         Self::Cas,
@@ -42,6 +46,8 @@ impl Function {
         Self::Txn,
         Self::Transfer,
         Self::Total,
+        Self::Enqueue,
+        Self::Dequeue,
     ];
 
     /// Its name in histories and mixes.
@@ -57,6 +63,8 @@ impl Function {
             Self::Append => "append",
             Self::Txn => "txn",
             Self::Transfer => "transfer",
+            Self::Enqueue => "enqueue",
+            Self::Dequeue => "dequeue",
         }
     }
 
@@ -71,8 +79,15 @@ impl Function {
             | Self::Append
             | Self::Txn
             | Self::Transfer
-            | Self::Total => false,
+            | Self::Total
+            | Self::Enqueue
+            | Self::Dequeue => false,
         }
+    }
+
+    /// Whether its result is one value that an answer must have.
+    pub fn finds_value(self) -> bool {
+        self.is_read() || self == Self::Dequeue
     }
 }
 
@@ -86,11 +101,16 @@ impl Operation {
     /// The names of the keys that it writes.
     pub(crate) fn written_keys(&self) -> impl Iterator<Item = &str> {
         let (own, ends) = match self.function {
-            Function::Write | Function::Cas | Function::Put | Function::Delete | Function::Append => {
-                (Some(self.key.as_str()), &[][..])
-            }
+            Function::Write
+            | Function::Cas
+            | Function::Put
+            | Function::Delete
+            | Function::Append
+            | Function::Enqueue => (Some(self.key.as_str()), &[][..]),
             Function::Transfer => (None, &["from", "to"][..]),
-            Function::Read | Function::Get | Function::Txn | Function::Total => (None, &[][..]),
+            Function::Read | Function::Get | Function::Txn | Function::Total | Function::Dequeue => {
+                (None, &[][..])
+            }
         };
         let steps = self.argument.as_array().filter(|_| self.function == Function::Txn);
         let steps = steps.into_iter().flatten().filter(|step| step[0] != "r");
@@ -99,7 +119,7 @@ impl Operation {
             .chain(steps.filter_map(|step| step[1].as_str()))
     }
 
-    /// What reads this key in a workload; of a bank, all accounts.
+    /// What reads this key in a workload; of a bank, all accounts; of a queue, what it takes out.
     pub(crate) fn reading(workload: Workload, key: String) -> Self {
         let (function, key, argument) = match workload {
             Workload::Register => (Function::Read, key, Value::Null),
@@ -108,6 +128,7 @@ impl Operation {
                 (Function::Txn, String::new(), json!([["r", key, null]]))
             }
             Workload::Bank => (Function::Total, String::new(), Value::Null),
+            Workload::Queue => (Function::Dequeue, key, Value::Null),
         };
         Self { function, key, argument }
     }
@@ -120,7 +141,7 @@ pub struct Operation {
     pub function: Function,
     /// The key it does it to; empty where that says nothing, because there are several.
     pub key: String,
-    /// What with, in the shape of a history's `value`: null for reads and deletes, `[from, to]` for a `cas`,
+    /// What with, in the shape of a history's `value`: null for reads, deletes and dequeues, `[from, to]` for a `cas`,
     /// `[["r", key, null], ["append", key, 3], …]` for a transaction, an object for a transfer.
     pub argument: Value,
 }

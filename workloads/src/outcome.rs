@@ -136,10 +136,12 @@ pub fn ending(operation: &Operation, happened: Happened) -> Ending {
 
 /// The part of the table for answers.
 fn answered(operation: &Operation, answer: Answer) -> Ending {
-    use Function::{Append, Cas, Delete, Get, Put, Read, Total, Transfer, Txn, Write};
+    use Function::{Append, Cas, Delete, Dequeue, Enqueue, Get, Put, Read, Total, Transfer, Txn, Write};
     match (answer, operation.function) {
-        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer) => ok(operation.argument.clone()),
-        (Answer::Value(value), Read | Get | Txn | Total) => ok(value),
+        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer | Enqueue) => {
+            ok(operation.argument.clone())
+        }
+        (Answer::Value(value), Read | Get | Txn | Total | Dequeue) => ok(value),
         (Answer::Precondition(actual), Cas | Transfer) => Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
             move_on: false,
@@ -148,12 +150,16 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: None },
             move_on: false,
         },
-        (Answer::Applied, Read | Get | Txn | Total)
-        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer)
-        | (Answer::Precondition(_), Read | Write | Get | Put | Delete | Append | Txn | Total)
-        | (Answer::Differs, Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total) => {
-            info("unexpected")
-        }
+        (Answer::Applied, Read | Get | Txn | Total | Dequeue)
+        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer | Enqueue)
+        | (
+            Answer::Precondition(_),
+            Read | Write | Get | Put | Delete | Append | Txn | Total | Enqueue | Dequeue,
+        )
+        | (
+            Answer::Differs,
+            Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total | Enqueue | Dequeue,
+        ) => info("unexpected"),
         (Answer::NotApplied, _) => fail("unavailable"),
         (Answer::Standby | Answer::Elsewhere(_), _) => fail("standby"),
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
@@ -228,7 +234,7 @@ mod tests {
             let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
             let row = |answer| row(function, &Happened::Answered(answer));
             let ok = || (Kind::Ok, None, false);
-            let read = function.is_read() || matches!(function, Function::Txn | Function::Total);
+            let read = function.finds_value() || matches!(function, Function::Txn | Function::Total);
             assert_eq!(row(Answer::Applied), if read { unexpected() } else { ok() }, "{function}");
             assert_eq!(row(Answer::Value(json!(3))), if read { ok() } else { unexpected() }, "{function}");
             let refused = (Kind::Fail, Some("precondition".to_owned()), false);

@@ -44,12 +44,14 @@ impl PaxosHttp {
 /// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
 pub(crate) fn value(workload: Workload, text: String) -> Value {
     match workload {
-        Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
-            match text.parse::<i64>() {
-                Ok(number) if number.to_string() == text => json!(number),
-                Ok(_) | Err(_) => Value::String(text),
-            }
-        }
+        Workload::Register
+        | Workload::ListAppend
+        | Workload::RwRegister
+        | Workload::Bank
+        | Workload::Queue => match text.parse::<i64>() {
+            Ok(number) if number.to_string() == text => json!(number),
+            Ok(_) | Err(_) => Value::String(text),
+        },
         Workload::Kv => Value::String(text),
     }
 }
@@ -172,6 +174,8 @@ impl Protocol for PaxosHttp {
                 let accounts: Vec<_> = (0..self.keys).map(LoadSpec::key_name).collect();
                 (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
             }
+            // The store has no queues.
+            Function::Enqueue | Function::Dequeue => return None,
         };
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
         if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)

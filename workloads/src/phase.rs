@@ -4,7 +4,7 @@ use crate::client::{Client, When};
 use crate::operation::Operation;
 use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
-use history::Phase;
+use history::{Outcome, Phase};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -107,12 +107,15 @@ pub(crate) fn share(client: u32, clients: u32, targets: usize, keys: &[u32]) -> 
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     pub(crate) read: u64,
+    /// Elements that came out of queues.
+    pub(crate) taken: u64,
     /// What could not be read.
     pub(crate) missing: Vec<Pair>,
 }
 
 /// Reads each pair until it is read: what fails is tried again after the others. A replica from which nothing comes for
-/// [`PATIENCE`] is given up, and everything is once `until` has come.
+/// [`PATIENCE`] is given up, and everything is once `until` has come. A queue is read when it is empty: until then, elements are
+/// taken out.
 pub(crate) async fn final_reads(
     client: &mut Client,
     workload: Workload,
@@ -132,16 +135,24 @@ pub(crate) async fn final_reads(
             continue;
         }
         client.turn_to(target);
-        if read(client, workload, key, cancel).await {
-            reads.read += 1;
-            silent.insert(target, Instant::now());
-        } else {
-            pairs.push_back((key, target));
-            if !failed.insert((key, target)) {
-                let mut interrupt = pin!(cancel.cancelled());
-                select! {
-                    () = interrupt.as_mut() => {}
-                    () = sleep(RETRY) => {}
+        match read(client, workload, key, cancel).await {
+            FinalAnswer::Whole => {
+                reads.read += 1;
+                silent.insert(target, Instant::now());
+            }
+            FinalAnswer::More => {
+                reads.taken += 1;
+                silent.insert(target, Instant::now());
+                pairs.push_front((key, target));
+            }
+            FinalAnswer::None => {
+                pairs.push_back((key, target));
+                if !failed.insert((key, target)) {
+                    let mut interrupt = pin!(cancel.cancelled());
+                    select! {
+                        () = interrupt.as_mut() => {}
+                        () = sleep(RETRY) => {}
+                    }
                 }
             }
         }
@@ -149,12 +160,27 @@ pub(crate) async fn final_reads(
     reads
 }
 
-/// Reads one key; whether the replica did what it should: it answered, or said that it stands by.
-async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &CancellationToken) -> bool {
+/// What a replica answered to a final read.
+enum FinalAnswer {
+    /// What it should: the value, that the queue is empty, or that it stands by.
+    Whole,
+    /// An element of a queue, of which there may be more.
+    More,
+    /// Nothing that counts.
+    None,
+}
+
+/// Reads one key, or takes one element out of a queue.
+async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &CancellationToken) -> FinalAnswer {
     let operation = Operation::reading(workload, LoadSpec::key_name(key));
     let when = When { phase: Phase::Final, intended: None };
     let mut interrupt = pin!(cancel.cancelled());
-    is_served(&client.perform(&operation, when, interrupt.as_mut()).await.outcome)
+    let outcome = client.perform(&operation, when, interrupt.as_mut()).await.outcome;
+    match outcome {
+        Outcome::Ok(element) if workload == Workload::Queue && !element.is_null() => FinalAnswer::More,
+        outcome if is_served(&outcome) => FinalAnswer::Whole,
+        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => FinalAnswer::None,
+    }
 }
 
 #[cfg(test)]

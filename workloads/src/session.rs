@@ -1,12 +1,12 @@
 //! A session: all clients of one run, phase by phase.
 
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, HelperCounts};
 use crate::arrivals::{DueTimes, Pacer};
 use crate::client::{Client, Shared};
 use crate::exchange::Requesting;
 use crate::generator::{Choices, Generator};
 use crate::paxos::PaxosHttp;
-use crate::phase::{closed_loop, final_reads, nanoseconds, open_loop, share};
+use crate::phase::{Reads, closed_loop, final_reads, nanoseconds, open_loop, share};
 use crate::progress::Progress;
 use crate::route::{self, LeaderReport, LeaderSource, Route, Router, Targets};
 use crate::seed;
@@ -22,10 +22,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::select;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The least time that final reads may take together.
 const FINAL_READS: Duration = Duration::from_secs(10);
+/// The least time for taking out everything that is left in queues.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long queues that were empty are left alone before it is looked whether they still are: what was on its way to a client
+/// that is gone comes back then.
+const SETTLE: Duration = Duration::from_millis(500);
 /// With at most this many keys, the final reads also read keys that were never written.
 const FEW_KEYS: u32 = 100;
 
@@ -65,6 +71,8 @@ pub struct FinalReport {
     pub end_ns: u64,
     /// How many pairs of key and replica were read.
     pub read: u64,
+    /// How many elements were taken out of queues; 0 of other workloads.
+    pub taken: u64,
     /// The pairs that could not be read, as key and name of the replica.
     pub missing: Vec<(String, String)>,
     /// Whether they were cancelled.
@@ -160,9 +168,9 @@ impl Session {
         Arc::clone(&self.shared.progress)
     }
 
-    /// What people should know about the clients so far, if there is something: how often helpers were started again.
-    pub fn remark(&self) -> Option<String> {
-        self.shared.adapter.remark()
+    /// What became of the helpers so far, where clients are helpers.
+    pub fn helpers(&self) -> Option<HelperCounts> {
+        self.shared.adapter.helpers()
     }
 
     /// Waits until every replica accepts connections, one of them has applied a write to
@@ -237,33 +245,61 @@ impl Session {
     /// tried again, as an operation of its own, until it is answered; a replica that answers nothing for 5 s is given
     /// up, and all of it ends after half the time of the load (10 s at least).
     ///
+    /// Queues are drained instead: elements are taken out through every replica until it says that the queue is empty, again
+    /// until all say so and nothing has come out since, after the time of the load at most (30 s at least).
+    ///
     /// # Panics
     /// If an earlier future of this session was dropped before its end.
     pub async fn final_reads(&mut self, cancel: &CancellationToken) -> FinalReport {
         self.assert_whole();
         let start_ns = self.shared.recorder.now_ns();
-        let until = Instant::now() + (self.spec.duration / 2).max(FINAL_READS);
-        let (workload, targets) = (self.spec.workload, self.shared.members());
+        let drains = self.spec.workload == Workload::Queue;
+        let limit =
+            if drains { self.spec.duration.max(DRAIN) } else { (self.spec.duration / 2).max(FINAL_READS) };
+        let until = Instant::now() + limit;
         let keys = self.final_keys();
+        let mut all = self.final_round(&keys, until, cancel).await;
+        let mut came_out = all.taken;
+        while drains && came_out > 0 && all.missing.is_empty() && !cancel.is_cancelled() {
+            select! {
+                () = cancel.cancelled() => {}
+                () = sleep(SETTLE) => {}
+            }
+            let round = self.final_round(&keys, until, cancel).await;
+            came_out = round.taken;
+            all = Reads { taken: all.taken + came_out, ..round };
+        }
+        let name =
+            |(key, target): (u32, usize)| (LoadSpec::key_name(key), self.shared.targets[target].name.clone());
+        FinalReport {
+            start_ns,
+            end_ns: self.shared.recorder.now_ns(),
+            read: all.read,
+            taken: all.taken,
+            missing: all.missing.into_iter().map(name).collect(),
+            cancelled: cancel.is_cancelled(),
+        }
+    }
+
+    /// Reads these keys once through every replica, all clients together.
+    async fn final_round(&mut self, keys: &[u32], until: Instant, cancel: &CancellationToken) -> Reads {
+        let (workload, targets) = (self.spec.workload, self.shared.members());
         let mut tasks = JoinSet::new();
         for (number, mut client) in (0..).zip(self.clients.drain(..)) {
-            let pairs = share(number, self.spec.clients, targets, &keys);
+            let pairs = share(number, self.spec.clients, targets, keys);
             let cancel = cancel.clone();
             tasks.spawn(async move {
                 let reads = final_reads(&mut client, workload, pairs, until, &cancel).await;
                 (client, reads)
             });
         }
-        let reads = self.collect(tasks).await;
-        let name =
-            |(key, target): (u32, usize)| (LoadSpec::key_name(key), self.shared.targets[target].name.clone());
-        FinalReport {
-            start_ns,
-            end_ns: self.shared.recorder.now_ns(),
-            read: reads.iter().map(|reads| reads.read).sum(),
-            missing: reads.into_iter().flat_map(|reads| reads.missing).map(name).collect(),
-            cancelled: cancel.is_cancelled(),
+        let mut all = Reads::default();
+        for reads in self.collect(tasks).await {
+            all.read += reads.read;
+            all.taken += reads.taken;
+            all.missing.extend(reads.missing);
         }
+        all
     }
 
     /// The keys of the final reads, by number. One is enough where a read shows all accounts, and to see who answers.

@@ -132,16 +132,19 @@ pub enum Workload {
     RwRegister,
     /// Accounts, one for each key: transfers between two of them, and reads of all.
     Bank,
+    /// Queues of integers, one for each key: `enqueue`, `dequeue`, and a drain at the end.
+    Queue,
 }
 
 impl Workload {
     /// Every workload there is.
-    pub const ALL: [Self; 5] = [Self::Register, Self::Kv, Self::ListAppend, Self::RwRegister, Self::Bank];
+    pub const ALL: [Self; 6] =
+        [Self::Register, Self::Kv, Self::ListAppend, Self::RwRegister, Self::Bank, Self::Queue];
 
     /// Names that have a meaning but no code yet.
-    const NOT_BUILT: [&str; 4] = ["set", "counter", "queue", "lock"];
+    const NOT_BUILT: [&str; 3] = ["set", "counter", "lock"];
 
-    /// Its name in specs, and the name of the model that judges it.
+    /// Its name in specs; for most, also that of the model that judges it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Register => "register",
@@ -149,6 +152,7 @@ impl Workload {
             Self::ListAppend => "list-append",
             Self::RwRegister => "rw-register",
             Self::Bank => "bank",
+            Self::Queue => "queue",
         }
     }
 
@@ -160,6 +164,9 @@ impl Workload {
             Self::ListAppend => "transactions of one to four appends to lists and reads of them",
             Self::RwRegister => "transactions of one to four writes and reads of registers",
             Self::Bank => "accounts: transfer between two, and read of all of them",
+            Self::Queue => {
+                "queues of integers: enqueue, dequeue, and at the end all that is left is taken out"
+            }
         }
     }
 
@@ -170,6 +177,7 @@ impl Workload {
             Self::Kv => &[Function::Get, Function::Put, Function::Delete, Function::Cas, Function::Append],
             Self::ListAppend | Self::RwRegister => &[Function::Txn],
             Self::Bank => &[Function::Total, Function::Transfer],
+            Self::Queue => &[Function::Enqueue, Function::Dequeue],
         }
     }
 
@@ -180,6 +188,8 @@ impl Workload {
             Self::Kv => &[(Function::Get, 4), (Function::Put, 3), (Function::Delete, 1), (Function::Cas, 2)],
             Self::ListAppend | Self::RwRegister => &[(Function::Txn, 1)],
             Self::Bank => &[(Function::Total, 1), (Function::Transfer, 1)],
+            // Some elements stay in for a while, so that there is something to lose.
+            Self::Queue => &[(Function::Enqueue, 3), (Function::Dequeue, 2)],
         }
     }
 }
@@ -300,12 +310,28 @@ impl LoadSpec {
             "only has a meaning with unique-values = false; remove it or set that".to_owned()
         })?;
         require(self.values != Some(0), "values", || "there must be at least 1".to_owned())?;
-        let tells_writes_apart = matches!(self.workload, Workload::ListAppend | Workload::RwRegister);
+        let tells_writes_apart =
+            matches!(self.workload, Workload::ListAppend | Workload::RwRegister | Workload::Queue);
         require(self.unique_values || !tells_writes_apart, "unique-values", || {
             format!("{} must tell its writes apart; remove it or set it to true", self.workload)
         })?;
         self.validate_record()?;
-        self.weights().map(drop)
+        self.validate_queue()
+    }
+
+    /// The part of [`LoadSpec::validate`] about weights, and about queues: of what was never put in nothing can be lost.
+    fn validate_queue(&self) -> Result<(), SpecError> {
+        let weights = self.weights()?;
+        if self.workload != Workload::Queue {
+            return Ok(());
+        }
+        require(weights.iter().any(|(function, _)| *function == Function::Enqueue), "mix", || {
+            "a queue into which nothing is put proves nothing; add enqueue, as in mix = { enqueue = 3, dequeue = 2 }"
+                .to_owned()
+        })?;
+        require(self.record, "record", || {
+            "what became of each element must be recorded; remove it, or use another workload".to_owned()
+        })
     }
 
     /// The part of [`LoadSpec::validate`] about loads that are not recorded.
@@ -317,7 +343,7 @@ impl LoadSpec {
         require((1..=VALUE_MAX).contains(&self.value_bytes()), "value-bytes", || {
             format!("{} bytes; it should be 1 to {VALUE_MAX}", self.value_bytes())
         })?;
-        if self.record {
+        if self.record || self.workload == Workload::Queue {
             return Ok(());
         }
         require(self.rate.is_none(), "rate", || {
@@ -454,7 +480,7 @@ mod tests {
         let error = |name: &str| {
             toml::from_str::<LoadSpec>(&format!("workload = \"{name}\"")).unwrap_err().to_string()
         };
-        assert!(error("queue").contains("\"queue\" is not built yet; this version has register, kv"));
+        assert!(error("lock").contains("\"lock\" is not built yet; this version has register, kv"));
         assert!(error("bnak").contains("unknown workload \"bnak\"; there are register, kv"));
     }
 
@@ -480,6 +506,9 @@ mod tests {
             ("mix = {}", "mix"),
             ("mix = { raed = 1 }", "mix.raed"),
             ("mix = { get = 1 }", "mix.get"),
+            ("workload = \"queue\"\nmix = { dequeue = 1 }", "mix"),
+            ("workload = \"queue\"\nrecord = false", "record"),
+            ("workload = \"queue\"\nunique-values = false", "unique-values"),
         ] {
             let error = parse(text).validate().expect_err(text);
             assert_eq!(error.field, field, "{text}: {error}");
@@ -489,6 +518,7 @@ mod tests {
             "recovery = \"0s\"",
             "unique-values = false\nvalues = 2",
             "rate = 0.5\nminimum-rate = 0",
+            "workload = \"queue\"\nmix = { enqueue = 1 }",
         ] {
             assert_eq!(parse(text).validate(), Ok(()), "{text}");
         }

@@ -25,6 +25,7 @@ mod outages;
 mod plan;
 mod plot;
 mod properties;
+mod queues;
 mod recovery;
 mod rounds;
 mod samples;
@@ -49,7 +50,7 @@ pub use logs::{LogPattern, SeenLine};
 pub use obligations::Obligation;
 
 pub use outages::Outage;
-pub use plan::{CheckPlan, FaultPlan, Load, PhaseSpan, Plan, VariantPlan};
+pub use plan::{CheckPlan, FaultPlan, Helpers, Load, PhaseSpan, Plan, VariantPlan};
 pub use plot::{PICTURES, fault_colour};
 pub use recovery::Recovery;
 pub use rounds::{Figure, Spread, VariantMedians};
@@ -160,6 +161,7 @@ fn judge_variant(
         warnings: warnings::of(observed),
         logs: observed.logs.patterns.clone(),
         digests: observed.digests.clone(),
+        helpers: observed.load.as_ref().and_then(|load| load.helpers),
         summary,
         faults: observed.faults.clone(),
         outages,

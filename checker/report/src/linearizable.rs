@@ -2,7 +2,7 @@
 
 use super::observed::Observed;
 use super::verdict::{Answer, Check, many};
-use super::{Threads, explain, properties};
+use super::{Threads, explain, properties, queues};
 use checker::limits::Limits;
 use checker::linearizability::{self, Verdict};
 use checker::property::Property;
@@ -22,6 +22,7 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
         Ok(Property::Linearizable(model)) => model,
         Ok(Property::Transactions(workload)) => return properties::transactional(observed, workload, stop),
         Ok(Property::Elements(kind)) => return properties::by_elements(observed, kind),
+        Ok(Property::Sequential) => return properties::sequential(observed, stop),
         Err(error) => return Check::new(NAME, Answer::Unknown, format!("{error}")),
     };
     let operations = &observed.operations;
@@ -37,6 +38,9 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
         }
         Verdict::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason),
         Verdict::Invalid(witness) => {
+            if let Some(doubt) = queues::strayed(observed) {
+                return Check::new(NAME, Answer::Unknown, doubt);
+            }
             let reason = explain::violation(&witness, operations).unwrap_or_else(|| {
                 let on = witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} "));
                 let odd = words::in_short(&operations[witness.operation]);

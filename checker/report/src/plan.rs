@@ -183,6 +183,38 @@ pub struct Load {
     /// Why the bench itself failed in this variant, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// What became of the helpers, where clients are helpers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helpers: Option<Helpers>,
+}
+
+/// How many processes of helpers there were, and how many were given up, by the reason. Each that was given up was started again
+/// for the next operation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Helpers {
+    /// Processes that were started, those for the probes before the load among them.
+    pub started: u64,
+    /// Those that ended.
+    pub exited: u64,
+    /// Those that wrote a line that is no answer.
+    pub nonsense: u64,
+    /// Those that owed an answer for three time-outs.
+    pub silent: u64,
+}
+
+impl Helpers {
+    /// Why some were given up, in words; none if none was.
+    pub(crate) fn given_up(&self) -> Option<String> {
+        let counts = [
+            (self.exited, "that ended"),
+            (self.nonsense, "with a line that is no answer"),
+            (self.silent, "without an answer for three time-outs"),
+        ];
+        let said = counts.iter().filter(|(count, _)| *count > 0);
+        let said: Vec<_> = said.map(|(count, why)| format!("{count} {why}")).collect();
+        (!said.is_empty()).then(|| said.join(", "))
+    }
 }
 
 /// When a phase was, in nanoseconds since the run's start.
@@ -201,6 +233,28 @@ pub struct PhaseSpan {
 }
 
 impl VariantPlan {
+    /// What was promised, where that is not the usual: of transactions in `check`, of other things by the model.
+    pub(crate) fn promise(&self) -> Option<&'static str> {
+        if !self.check.linearizable {
+            return None;
+        }
+        match self.model.as_str() {
+            "sequential-register" => Some("sequential"),
+            "exactly-once-queue" => Some("exactly-once"),
+            "fifo-queue" => Some("linearizable"),
+            _ => self.check.promise.map(Consistency::name),
+        }
+    }
+
+    /// The usual promise.
+    pub(crate) fn usual_promise(&self) -> &'static str {
+        match self.model.as_str() {
+            "sequential-register" | "register" | "kv" => "linearizable",
+            "exactly-once-queue" | "fifo-queue" | "total-queue" => "at-least-once",
+            _ => Consistency::StrictSerializable.name(),
+        }
+    }
+
     /// Its name in the spec.
     pub fn in_spec(&self) -> &str {
         self.of.as_deref().unwrap_or(&self.name)

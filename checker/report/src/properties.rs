@@ -1,9 +1,11 @@
 //! The check of what was promised beside linearizability: transactions, and elements such as accounts.
 
 use super::observed::Observed;
-use super::verdict::Check;
+use super::queues;
+use super::verdict::{Answer, Check, many};
 use checker::elements::{self, Kind};
 use checker::limits::Limits;
+use checker::sequential;
 use checker::transactions::{self, Options, Workload};
 
 /// Whether the transactions of a variant are what was promised, strictly serializable where nothing else was; `stop` says when the search has to give up.
@@ -19,6 +21,29 @@ pub(crate) fn transactional(
     Check::new("transactions", verdict.answer.into(), verdict.reason()).with(verdict.evidence())
 }
 
+/// Whether the operations have one order in which each process does what it did one after the other.
+pub(crate) fn sequential(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Check {
+    const NAME: &str = "sequential";
+    let operations = &observed.operations;
+    if operations.is_empty() {
+        return Check::new(NAME, Answer::Unknown, "no operation was recorded");
+    }
+    match sequential::check(operations, &Limits { stop, ..Limits::DEFAULT }) {
+        sequential::Verdict::Valid { order } => {
+            let all = many(order.len() as u64, "operation");
+            Check::new(
+                NAME,
+                Answer::Valid,
+                format!("{all} fit one order, which is also that of each process"),
+            )
+        }
+        sequential::Verdict::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason),
+        sequential::Verdict::Invalid { reason, evidence, .. } => {
+            Check::new(NAME, Answer::Invalid, reason).with(evidence)
+        }
+    }
+}
+
 /// Whether nothing was lost and nothing came from nowhere.
 pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
     let plan = &observed.plan;
@@ -30,6 +55,15 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
         ..elements::Options::default()
     };
     let verdict = elements::check_with(kind, &observed.operations, &options);
+    let doubt = match (kind, verdict.answer) {
+        (Kind::Queue | Kind::TotalQueue | Kind::ExactlyOnceQueue, checker::Answer::Invalid) => {
+            queues::doubt(observed, &verdict)
+        }
+        _ => None,
+    };
+    if let Some(doubt) = doubt {
+        return Check::new("elements", Answer::Unknown, doubt).with(verdict.evidence(&observed.operations));
+    }
     Check::new("elements", verdict.answer.into(), verdict.reason.clone())
         .with(verdict.evidence(&observed.operations))
 }

@@ -35,7 +35,7 @@ pub(crate) fn writes(operation: &Operation) -> Vec<&str> {
 /// Whether an operation is one that changes something if it succeeds, whatever became of it.
 pub(crate) fn asks_to_write(operation: &Operation) -> bool {
     match operation.f.as_str() {
-        "write" | "put" | "delete" | "append" | "cas" | "transfer" => true,
+        "write" | "put" | "delete" | "append" | "cas" | "transfer" | "enqueue" => true,
         "txn" => !steps_of(&operation.argument, |kind| kind != "r").is_empty(),
         _ => false,
     }

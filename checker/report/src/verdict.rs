@@ -5,7 +5,7 @@ use super::faults::FaultRecord;
 use super::logs::LogPattern;
 use super::obligations::{self, Obligation};
 use super::outages::Outage;
-use super::plan::{Plan, VariantPlan};
+use super::plan::{Helpers, Plan, VariantPlan};
 use super::recovery::Recovery;
 use super::rounds::VariantMedians;
 use super::statistics::Summary;
@@ -112,6 +112,9 @@ pub struct VariantVerdict {
     /// The digests of the nodes' states, each time that they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub digests: Vec<DigestRound>,
+    /// How many helpers were started and given up, where clients are helpers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub helpers: Option<Helpers>,
     /// The figures of `summary.csv`.
     pub summary: Summary,
     /// Each fault with its course.
@@ -239,9 +242,8 @@ pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict], plan: &Plan)
 /// What was promised of transactions where that is not the usual, for each variant where they differ, and the anomalies
 /// that were found and are allowed.
 fn promised(variants: &[VariantVerdict], plan: &Plan) -> String {
-    let promise = |variant: &VariantPlan| variant.check.promise.filter(|_| variant.check.linearizable);
-    let all: BTreeSet<_> = plan.variants.iter().map(promise).collect();
-    let name = |promise: Option<Consistency>| promise.unwrap_or(Consistency::StrictSerializable).name();
+    let all: BTreeSet<_> = plan.variants.iter().map(VariantPlan::promise).collect();
+    let name = |variant: &VariantPlan| variant.promise().unwrap_or_else(|| variant.usual_promise());
     let allowed = |variant: &VariantVerdict| {
         let names = variant.checks.iter().find_map(|check| Some(check.reason.split_once(ALLOWED)?.1));
         let of = if variants.len() > 1 { format!(" in {}", variant.variant) } else { String::new() };
@@ -252,8 +254,12 @@ fn promised(variants: &[VariantVerdict], plan: &Plan) -> String {
         Some(Some(only)) if all.len() == 1 => format!(" The promise was {only}{allowed}."),
         Some(_) if all.len() > 1 => {
             let first = plan.variants.iter().filter(|variant| variant.round.unwrap_or(1) == 1);
-            let each = first.map(|variant| format!("{} for {}", name(promise(variant)), variant.in_spec()));
+            let each = first.map(|variant| format!("{} for {}", name(variant), variant.in_spec()));
             format!(" The promise was {}{allowed}.", each.collect::<Vec<_>>().join(", "))
+        }
+        Some(_) | None if !allowed.is_empty() => {
+            let usual = plan.variants.first().map_or("", VariantPlan::usual_promise);
+            format!(" The promise was {usual}{allowed}.")
         }
         Some(_) | None => String::new(),
     }

@@ -45,6 +45,7 @@ pub(crate) fn of(observed: &Observed) -> Vec<Warning> {
     texts.extend(excused(observed));
     texts.extend(unobserved(observed));
     texts.extend(absent_logs(observed));
+    texts.extend(helpers(observed));
     let variant = &observed.plan.name;
     texts.into_iter().map(|(name, text)| Warning { variant: variant.clone(), name, text }).collect()
 }
@@ -229,6 +230,17 @@ fn unobserved(observed: &Observed) -> Option<(&'static str, String)> {
         )
     };
     (unread > 0).then(|| ("unobserved-keys", text()))
+}
+
+fn helpers(observed: &Observed) -> Option<(&'static str, String)> {
+    let helpers = observed.load.as_ref()?.helpers?;
+    let text = format!(
+        "helpers given up: {}, of {} that were started; what they printed is in {}/clients",
+        helpers.given_up()?,
+        helpers.started,
+        observed.plan.name,
+    );
+    Some(("helpers-given-up", text))
 }
 
 fn absent_logs(observed: &Observed) -> impl Iterator<Item = (&'static str, String)> + '_ {

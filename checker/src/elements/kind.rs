@@ -82,6 +82,9 @@ pub enum Kind {
     /// takes every history for drained, counts what a dequeue of unknown outcome took as lost, and failed enqueues as
     /// possible.
     TotalQueue,
+    /// A queue from which everything comes once that is put into it: [`TotalQueue`](Kind::TotalQueue), where what is *duplicated*
+    /// makes the history invalid.
+    ExactlyOnceQueue,
     /// Ids that differ: `generate`, acknowledged with the id.
     ///
     /// - *duplicated* (invalid): an id that was acknowledged more than once.
@@ -104,7 +107,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SetFinal,
         Self::SetFull,
         Self::CounterBounds,
@@ -112,6 +115,7 @@ impl Kind {
         Self::PnCounter,
         Self::Queue,
         Self::TotalQueue,
+        Self::ExactlyOnceQueue,
         Self::UniqueIds,
         Self::Bank,
     ];
@@ -126,6 +130,7 @@ impl Kind {
             Self::PnCounter => "pn-counter",
             Self::Queue => "queue",
             Self::TotalQueue => "total-queue",
+            Self::ExactlyOnceQueue => "exactly-once-queue",
             Self::UniqueIds => "unique-ids",
             Self::Bank => "bank",
         }
@@ -143,6 +148,9 @@ impl Kind {
             Self::PnCounter => "final reads of a counter agree, on a sum the adds allow",
             Self::Queue => "nothing is dequeued that was not enqueued, or more often than it was",
             Self::TotalQueue => "everything enqueued comes out of a drained queue, and nothing else",
+            Self::ExactlyOnceQueue => {
+                "everything enqueued comes out of a drained queue once, and nothing else"
+            }
             Self::UniqueIds => "no id is given out twice",
             Self::Bank => "all reads of the accounts have the same total, and no account is negative",
         }
@@ -165,7 +173,7 @@ impl Serialize for Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "there is no check of elements named \"{0}\"; they are set-final, set-full, counter-bounds, g-counter, pn-counter, queue, \
-     total-queue, unique-ids and bank"
+     total-queue, exactly-once-queue, unique-ids and bank"
 )]
 pub struct UnknownKind(String);
 

@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::verdict::{Class, Finding, Latencies, Verdict};
+use crate::transactions::ALLOWED;
 use crate::{Answer, words};
 use history::{Operation, Outcome};
 use serde_json::Value;
@@ -214,8 +215,12 @@ impl<'a> Ledger<'a> {
                 format!("{} with one value, which the adds allow", many("final reads", "final read"))
             }
             Kind::Queue => format!("{} came from an enqueue", many("dequeued", "element")),
-            Kind::TotalQueue => {
-                format!("all of {} came out again", many("acknowledged", "acknowledged element"))
+            Kind::TotalQueue | Kind::ExactlyOnceQueue => {
+                let again = match count("duplicated") {
+                    0 => String::new(),
+                    _ => format!("{ALLOWED}{}", many("duplicated", "duplicate")),
+                };
+                format!("all of {} came out{again}", many("acknowledged", "acknowledged element"))
             }
             Kind::UniqueIds => format!("{}, none of them twice", many("acknowledged", "id")),
             Kind::Bank => format!("{} with the right total", many("reads", "read")),

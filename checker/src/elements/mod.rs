@@ -96,7 +96,8 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
             Kind::GCounter => convergence::judge(&own, true, &mut ledger),
             Kind::PnCounter => convergence::judge(&own, false, &mut ledger),
             Kind::Queue => queue::judge(&own, &mut ledger),
-            Kind::TotalQueue => total_queue::judge(&own, &mut ledger),
+            Kind::TotalQueue => total_queue::judge(&own, false, &mut ledger),
+            Kind::ExactlyOnceQueue => total_queue::judge(&own, true, &mut ledger),
             Kind::UniqueIds => unique_ids::judge(&own, &mut ledger),
             Kind::Bank => bank::judge(&own, options, &mut ledger),
         }

@@ -15,7 +15,8 @@ struct Missing<'e, 'a> {
     perhaps: usize,
 }
 
-pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
+/// `once`: an element that comes out again breaks the promise.
+pub(super) fn judge(own: &[usize], once: bool, ledger: &mut Ledger<'_>) {
     let passage = queueing::read_queue(own, ledger);
     for name in ["attempted", "acknowledged", "ok", "lost", "unexpected", "duplicated", "recovered"] {
         ledger.count(name, 0);
@@ -27,7 +28,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         ledger.count("acknowledged", acknowledged);
         proven += acknowledged.min(element.dequeues.len());
         unexpected(element, ledger);
-        account(element, acknowledged, ledger);
+        account(element, acknowledged, once, ledger);
     }
     if proven == 0 {
         ledger.doubt("nothing that was acknowledged came out of the queue");
@@ -51,7 +52,7 @@ fn unexpected(element: &Element<'_>, ledger: &mut Ledger<'_>) {
 }
 
 /// Copies that came out, against copies that were put in.
-fn account(element: &Element<'_>, acknowledged: usize, ledger: &mut Ledger<'_>) {
+fn account(element: &Element<'_>, acknowledged: usize, once: bool, ledger: &mut Ledger<'_>) {
     let (put, taken) = (element.enqueues.len(), element.dequeues.len());
     let ok = put.min(taken);
     ledger.count("ok", ok);
@@ -64,7 +65,7 @@ fn account(element: &Element<'_>, acknowledged: usize, ledger: &mut Ledger<'_>) 
         ledger.count("duplicated", taken - put);
         let times = words::counted(put as u64, "time", "times");
         let text = format!("element {value} was put in {times} and came out {taken} times");
-        ledger.remarks(Class::Duplicated, element.value, indexes(), text);
+        ledger.find(Class::Duplicated, once, element.value, indexes(), text);
     }
     if ok > acknowledged {
         ledger.count("recovered", ok - acknowledged);

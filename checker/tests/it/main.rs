@@ -12,5 +12,6 @@ mod limits;
 mod linearizability;
 mod metamorphic;
 mod objects;
+mod sequential;
 mod support;
 mod transactions;

@@ -6,6 +6,7 @@
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::paxos;
+use crate::requests::fits;
 use crate::session::Target;
 use crate::spec::Workload;
 use serde::Serialize;
@@ -106,6 +107,10 @@ impl Language {
     fn result(&self, operation: &Operation, value: Option<&Value>) -> Option<Answer> {
         match operation.function {
             Function::Read | Function::Get => self.scalar(value?).map(Answer::Value),
+            Function::Dequeue => {
+                let element = self.scalar(value?).filter(|element| fits(self.workload, element));
+                element.map(Answer::Value)
+            }
             Function::Txn => self.steps(&operation.argument, value?).map(Answer::Value),
             Function::Total => self.balances(value?).map(Answer::Value),
             Function::Write
@@ -113,6 +118,7 @@ impl Language {
             | Function::Put
             | Function::Delete
             | Function::Append
+            | Function::Enqueue
             | Function::Transfer => Some(Answer::Applied),
         }
     }
@@ -125,9 +131,11 @@ impl Language {
             Value::String(text) => Some(paxos::value(self.workload, text.clone())),
             Value::Number(number) if !number.is_f64() => Some(match self.workload {
                 Workload::Kv => Value::String(number.to_string()),
-                Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
-                    value.clone()
-                }
+                Workload::Register
+                | Workload::ListAppend
+                | Workload::RwRegister
+                | Workload::Bank
+                | Workload::Queue => value.clone(),
             }),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         }
@@ -186,8 +194,8 @@ mod tests {
             Function::Transfer => ("", json!({ "from": "k1", "to": "k2", "amount": 2 })),
             Function::Total => ("", Value::Null),
             Function::Cas => ("k1", json!([null, 2])),
-            Function::Read | Function::Get | Function::Delete => ("k1", Value::Null),
-            Function::Write | Function::Put | Function::Append => ("k1", json!(7)),
+            Function::Read | Function::Get | Function::Delete | Function::Dequeue => ("k1", Value::Null),
+            Function::Write | Function::Put | Function::Append | Function::Enqueue => ("k1", json!(7)),
         };
         Operation { function, key: key.to_owned(), argument }
     }
@@ -235,6 +243,14 @@ mod tests {
         let ok = r#"{"id":1,"type":"ok"}"#;
         assert_eq!(answer(register, Function::Read, ok), None, "a read without a value says nothing");
         assert_eq!(answer(register, Function::Write, ok), Some(Answer::Applied));
+        let dequeue = |line: &str| {
+            let line = format!(r#"{{"id":1,"type":"ok"{line}}}"#);
+            answer(Workload::Queue, Function::Dequeue, &line)
+        };
+        assert_eq!(dequeue(r#","value":"7""#), Some(Answer::Value(json!(7))));
+        assert_eq!(dequeue(r#","value":null"#), Some(Answer::Value(Value::Null)));
+        assert_eq!(dequeue(r#","value":"OK""#), None, "no element of a load is a text");
+        assert_eq!(dequeue(""), None, "silence does not mean that the queue is empty");
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-use crate::adapter::{Adapter, CommandName, Performed, Speaker};
+use crate::adapter::{Adapter, CommandName, HelperCounts, Performed, Speaker};
 use crate::exchange::{Requesting, answer_in_words};
 use crate::operation::{Function, Operation};
 use crate::outcome::Happened;
@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -102,6 +102,8 @@ impl ClientSpec {
             ("client.put", self.put.is_some()),
             ("client.delete", self.delete.is_some()),
             ("client.append", self.append.is_some()),
+            ("client.enqueue", self.enqueue.is_some()),
+            ("client.dequeue", self.dequeue.is_some()),
         ];
         refuse_keys(&given, "is not for kind = \"exec\"")?;
         if self.command.first().is_none_or(String::is_empty) {
@@ -175,6 +177,7 @@ fn always(workload: Workload) -> Vec<Function> {
         Workload::Kv => vec![Function::Get, Function::Put],
         Workload::ListAppend | Workload::RwRegister => vec![Function::Txn],
         Workload::Bank => vec![Function::Total],
+        Workload::Queue => vec![Function::Enqueue, Function::Dequeue],
     }
 }
 
@@ -201,15 +204,16 @@ struct Shared {
     idle: Mutex<Vec<Helper>>,
     /// How many helpers there are.
     helpers: AtomicUsize,
-    ends: Ends,
+    counters: Counters,
 }
 
-/// How many processes were given up, by the reason.
+/// How many processes were started, and how many given up, by the reason.
 #[derive(Debug, Default)]
-struct Ends {
-    exited: AtomicUsize,
-    nonsense: AtomicUsize,
-    silent: AtomicUsize,
+struct Counters {
+    started: AtomicU64,
+    exited: AtomicU64,
+    nonsense: AtomicU64,
+    silent: AtomicU64,
 }
 
 impl HelperClients {
@@ -229,7 +233,7 @@ impl HelperClients {
             },
             idle: Mutex::default(),
             helpers: AtomicUsize::new(0),
-            ends: Ends::default(),
+            counters: Counters::default(),
         }))
     }
 }
@@ -259,9 +263,9 @@ impl Shared {
 
     fn count(&self, end: &End) {
         let counter = match end {
-            End::Exited(_) => &self.ends.exited,
-            End::Nonsense(_) => &self.ends.nonsense,
-            End::Silent => &self.ends.silent,
+            End::Exited(_) => &self.counters.exited,
+            End::Nonsense(_) => &self.counters.nonsense,
+            End::Silent => &self.counters.silent,
         };
         counter.fetch_add(1, Relaxed);
     }
@@ -273,20 +277,11 @@ impl Adapter for HelperClients {
         Box::new(HelperSpeaker { shared: Arc::clone(&self.0), helper, last: None })
     }
 
-    fn remark(&self) -> Option<String> {
-        let Ends { exited, nonsense, silent } = &self.0.ends;
-        let silence = format!("without an answer for {:?}", self.0.patience());
-        let counts = [
-            (exited.load(Relaxed), "that ended"),
-            (nonsense.load(Relaxed), "with a line that is no answer"),
-            (silent.load(Relaxed), &silence),
-        ];
-        let said = counts.iter().filter(|(count, _)| *count > 0);
-        let said: Vec<_> = said.map(|(count, why)| format!("{count} {why}")).collect();
-        (!said.is_empty()).then(|| {
-            let folder = self.0.start.folder.display();
-            format!("helpers given up: {}; what they printed is in {folder}", said.join(", "))
-        })
+    fn helpers(&self) -> Option<HelperCounts> {
+        let Counters { started, exited, nonsense, silent } = &self.0.counters;
+        let [started, exited, nonsense, silent] =
+            [started, exited, nonsense, silent].map(|counter| counter.load(Relaxed));
+        Some(HelperCounts { started, exited, nonsense, silent })
     }
 }
 
@@ -300,7 +295,9 @@ struct Helper {
 impl Helper {
     fn start(&mut self, shared: &Shared) -> io::Result<&mut Process> {
         let command = (shared.start.command)(&shared.program, &shared.args, &shared.env);
-        Ok(self.process.insert(Process::start(command, &self.log)?))
+        let process = Process::start(command, &self.log)?;
+        shared.counters.started.fetch_add(1, Relaxed);
+        Ok(self.process.insert(process))
     }
 
     /// A process that can be asked: the one there is, or a new one.

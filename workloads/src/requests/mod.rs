@@ -23,6 +23,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, Uri};
+pub(crate) use rules::fits;
 use rules::{Received, Rules};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -73,6 +74,8 @@ impl ClientSpec {
             }
             Function::Delete => self.delete.as_ref().map(|exchange| ("delete", exchange)),
             Function::Append => self.append.as_ref().map(|exchange| ("append", exchange)),
+            Function::Enqueue => self.enqueue.as_ref().map(|exchange| ("enqueue", exchange)),
+            Function::Dequeue => self.dequeue.as_ref().map(|exchange| ("dequeue", exchange)),
             Function::Txn | Function::Transfer | Function::Total => None,
         }
     }
@@ -95,8 +98,12 @@ impl ClientSpec {
         let (reading, writing) = match load.workload {
             Workload::Register => (Function::Read, Function::Write),
             Workload::Kv => (Function::Get, Function::Put),
+            Workload::Queue => (Function::Dequeue, Function::Enqueue),
             Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
-                return refuse("load.workload", "a table of requests can have the workloads register and kv");
+                return refuse(
+                    "load.workload",
+                    "a table of requests can have the workloads register, kv and queue",
+                );
             }
         };
         if load.retry.is_some() {
@@ -117,7 +124,7 @@ impl ClientSpec {
                 );
                 return refuse("client", what);
             };
-            let entry = Entry::new(self, name, exchange, function)?;
+            let entry = Entry::new(self, name, exchange, (function, load.keys))?;
             if !load.record && entry.0.len() > 1 {
                 let what = format!("a load that is not recorded has one request for a {function}");
                 return refuse(format!("client.{name}.first"), what);
@@ -125,7 +132,9 @@ impl ClientSpec {
             entries.insert(function, entry);
         }
         let create = self.create.as_ref().filter(|_| entries.contains_key(&Function::Cas));
-        let create = create.map(|create| Entry::new(self, "create", create, Function::Cas)).transpose()?;
+        let create = create
+            .map(|create| Entry::new(self, "create", create, (Function::Cas, load.keys)))
+            .transpose()?;
         Ok(RequestTable { kind: self.kind, workload: load.workload, entries, create })
     }
 }
@@ -140,7 +149,7 @@ impl Entry {
         client: &ClientSpec,
         name: &str,
         exchange: &Exchange,
-        function: Function,
+        (function, keys): (Function, u32),
     ) -> Result<Self, SpecError> {
         let (steps, mut captured) = (exchange.steps(), Vec::new());
         let mut turns = Vec::new();
@@ -155,23 +164,36 @@ impl Entry {
         }
         let entry = Self(turns);
         let asked = if client.kind == ClientKind::Http { "request" } else { "command" };
-        entry.check(&format!("client.{name}"), asked, name == "create", function)?;
+        entry.check(&format!("client.{name}"), asked, name == "create", (function, keys))?;
         Ok(entry)
     }
 
     /// Refuses requests that do not say what they must, or that cannot be sent.
-    fn check(&self, here: &str, asked: &str, creates: bool, function: Function) -> Result<(), SpecError> {
+    fn check(
+        &self,
+        here: &str,
+        asked: &str,
+        creates: bool,
+        (function, keys): (Function, u32),
+    ) -> Result<(), SpecError> {
         let field = format!("{here}.{asked}");
         let says = |has: fn(&Template) -> bool| self.0.iter().any(|turn| turn.body.templates().any(has));
-        if !says(Template::names_key) {
+        let queue = matches!(function, Function::Enqueue | Function::Dequeue);
+        // A system that has one queue only need not be told which.
+        let needs_key = !queue || keys > 1;
+        if needs_key && !says(Template::names_key) {
+            let or = if queue { ", or use load.keys = 1" } else { "" };
             return refuse(
                 field,
                 format!(
-                    "nothing in the {asked} says which key is meant; put {{key}} into it or into its body"
+                    "nothing in the {asked} says which key is meant; put {{key}} into it or into its body{or}"
                 ),
             );
         }
-        let writes = matches!(function, Function::Write | Function::Put | Function::Append | Function::Cas);
+        let writes = matches!(
+            function,
+            Function::Write | Function::Put | Function::Append | Function::Cas | Function::Enqueue
+        );
         if writes && !says(Template::names_value) {
             let word = if function == Function::Cas { "{to}" } else { "{value}" };
             return refuse(

@@ -124,12 +124,13 @@ fn compile(here: &str, rule: &Rule, function: Function, captured: &[&str]) -> Re
         return refuse(here, "it should say one thing: ok, fail, standby, follow, value-differs or info");
     }
     match &rule.ok {
-        Some(Found::Said) if function.is_read() => {
-            let what =
-                "a read finds a value; say where: a JSON pointer such as \"/value\", \"text\" or \"absent\"";
+        Some(Found::Said) if function.finds_value() => {
+            let what = format!(
+                "a {function} finds a value; say where: a JSON pointer such as \"/value\", \"text\" or \"absent\""
+            );
             return refuse(key("ok"), what);
         }
-        Some(Found::At(_) | Found::Base64(_) | Found::Text | Found::Absent) if !function.is_read() => {
+        Some(Found::At(_) | Found::Base64(_) | Found::Text | Found::Absent) if !function.finds_value() => {
             return refuse(key("ok"), format!("a {function} finds no value; it should be true"));
         }
         Some(_) | None => {}
@@ -220,6 +221,11 @@ fn found(workload: Workload, found: &Found, received: &Received<'_>) -> Option<V
     }
 }
 
+/// Whether a value can be one of this workload: an element of a queue is an integer, and the text of an error is none.
+pub(crate) fn fits(workload: Workload, value: &Value) -> bool {
+    workload != Workload::Queue || value.is_null() || value.is_i64() || value.is_u64()
+}
+
 /// What a rule says of an answer that it fits.
 pub(super) fn meaning(
     workload: Workload,
@@ -228,10 +234,11 @@ pub(super) fn meaning(
     received: &Received<'_>,
 ) -> Answer {
     if let Some(at) = &rule.ok {
-        if !function.is_read() {
+        if !function.finds_value() {
             return Answer::Applied;
         }
-        return found(workload, at, received).map_or(Answer::Unreadable, Answer::Value);
+        let value = found(workload, at, received).filter(|value| fits(workload, value));
+        return value.map_or(Answer::Unreadable, Answer::Value);
     }
     match &rule.value_differs {
         Some(Found::Said) => return Answer::Differs,

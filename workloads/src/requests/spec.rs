@@ -45,6 +45,10 @@ pub struct ClientSpec {
     pub delete: Option<Exchange>,
     /// Workload kv: adds text at the end of a value. Absent: the load has none.
     pub append: Option<Exchange>,
+    /// Workload queue: puts an element in.
+    pub enqueue: Option<Exchange>,
+    /// Workload queue: takes an element out. `absent`, or a value that is null: the queue was empty.
+    pub dequeue: Option<Exchange>,
 }
 
 /// The protocols that `[client]` can describe.
@@ -161,8 +165,8 @@ pub struct Rule {
     /// The same, because this node stands by for another.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub standby: bool,
-    /// The same, and another node takes it: its name, address or URL, at a JSON pointer into the answer, or in the header
-    /// `location`. The client asks that node next.
+    /// The same, and another node takes it: its name, address or URL, at a JSON pointer into the answer ("" for all of it), or in
+    /// the header `location`. Of several words the last one counts. The client asks that node next.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("title" = "JSON pointer or \"location\""))]
     pub follow: Option<String>,

@@ -138,21 +138,24 @@ fn word(name: &str, captured: &[&str]) -> Result<(Word, Form), String> {
 fn fits(word: &Word, function: Function) -> bool {
     match word {
         Word::Key | Word::Captured(_) => true,
-        Word::Value => matches!(function, Function::Write | Function::Put | Function::Append),
+        Word::Value => {
+            matches!(function, Function::Write | Function::Put | Function::Append | Function::Enqueue)
+        }
         Word::From | Word::To => function == Function::Cas,
     }
 }
 
 fn has(function: Function) -> &'static str {
     match function {
-        Function::Write | Function::Put | Function::Append => "it has {key} and {value}",
+        Function::Write | Function::Put | Function::Append | Function::Enqueue => "it has {key} and {value}",
         Function::Cas => "it has {key}, {from} and {to}",
         Function::Read
         | Function::Get
         | Function::Delete
         | Function::Txn
         | Function::Transfer
-        | Function::Total => "it has {key}",
+        | Function::Total
+        | Function::Dequeue => "it has {key}",
     }
 }
 

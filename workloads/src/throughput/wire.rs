@@ -24,9 +24,11 @@ impl Requests {
     pub(super) fn new(load: &LoadSpec, protocol: &dyn Protocol) -> Self {
         let (read, write, value) = match load.workload {
             Workload::Kv => (Function::Get, Function::Put, json!("v".repeat(load.value_bytes() as usize))),
-            Workload::Register | Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
-                (Function::Read, Function::Write, json!(1))
-            }
+            Workload::Register
+            | Workload::ListAppend
+            | Workload::RwRegister
+            | Workload::Bank
+            | Workload::Queue => (Function::Read, Function::Write, json!(1)),
         };
         let bytes = |operation: &Operation| bytes(protocol, operation);
         let all = |function: Function, argument: &Value| {

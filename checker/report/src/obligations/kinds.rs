@@ -4,10 +4,16 @@ use super::{Obligation, last_heal};
 use crate::observed::Observed;
 use crate::touched;
 use history::{Operation, Outcome, Phase};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 fn is_ok(operation: &Operation) -> bool {
     matches!(operation.outcome, Outcome::Ok(_))
+}
+
+/// Whether an operation succeeded at what it is there for: to find a queue empty shows nothing of its elements.
+fn does_its_work(operation: &Operation) -> bool {
+    is_ok(operation) && !(operation.f == "dequeue" && operation.outcome == Outcome::Ok(Value::Null))
 }
 
 /// A history without phases is all load.
@@ -21,7 +27,7 @@ pub(super) fn in_the_load(observed: &Observed) -> Vec<Obligation> {
         observed.plan.functions.iter().map(|name| (name.as_str(), 0)).collect();
     let planned = !kinds.is_empty();
     for operation in &observed.operations {
-        let ok = u64::from(is_ok(operation) && in_load(operation));
+        let ok = u64::from(does_its_work(operation) && in_load(operation));
         match kinds.get_mut(operation.f.as_str()) {
             Some(count) => *count += ok,
             // Final reads are no part of a planned mix.
@@ -80,5 +86,5 @@ pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
 
 /// Whether an operation succeeded that changes something; a transaction that only reads does not.
 fn changes_something(operation: &Operation) -> bool {
-    is_ok(operation) && !touched::writes(operation).is_empty()
+    is_ok(operation) && (operation.f == "enqueue" || !touched::writes(operation).is_empty())
 }

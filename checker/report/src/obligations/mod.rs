@@ -9,6 +9,7 @@
 mod keys;
 mod kinds;
 mod nodes;
+mod queues;
 
 use super::digest;
 use super::observed::Observed;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub(crate) use keys::unread_keys;
 pub(crate) use nodes::{excused, unasked_before};
+pub(crate) use queues::undrained;
 
 /// The check that sums up the table.
 pub(crate) const NAME: &str = "obligations";
@@ -105,6 +107,7 @@ pub(crate) fn of(observed: &Observed) -> Vec<Obligation> {
     if observed.plan.check.linearizable {
         all.extend(kinds::writes_and_reads(observed));
         all.extend(keys::read_again(observed));
+        all.extend(queues::drained(observed));
     }
     all.extend(kinds::writes_again(observed));
     all.extend(nodes::before(observed));

@@ -14,10 +14,14 @@ fn serving(observed: &Observed) -> Vec<&str> {
     all.iter().filter(|node| !plan.spares.contains(node)).map(String::as_str).collect()
 }
 
+/// Whether a node said that it stands by.
+pub(super) fn stands_by(operation: &Operation) -> bool {
+    matches!(&operation.outcome, Outcome::Fail { error: Some(error), .. } if error == STANDBY)
+}
+
 /// Whether a node did what it was asked to, or said that it stands by.
 fn serves(operation: &Operation) -> bool {
-    let standby = matches!(&operation.outcome, Outcome::Fail { error: Some(error), .. } if error == STANDBY);
-    standby || answered(&operation.outcome)
+    stands_by(operation) || answered(&operation.outcome)
 }
 
 fn to<'a>(observed: &'a Observed, node: &'a str) -> impl Iterator<Item = &'a Operation> {
@@ -30,7 +34,7 @@ fn first_fault(observed: &Observed) -> u64 {
 }
 
 /// Whether the history says which node an operation went to.
-fn named(observed: &Observed) -> bool {
+pub(super) fn named(observed: &Observed) -> bool {
     observed.operations.iter().any(|operation| operation.node.is_some())
 }
 
@@ -125,7 +129,7 @@ fn final_reads(observed: &Observed, node: &str) -> (usize, usize) {
 }
 
 /// The nodes that should serve and that no fault excuses, each with the time from which an answer counts.
-fn should_answer(observed: &Observed, from: u64) -> Vec<(&str, u64)> {
+pub(super) fn should_answer(observed: &Observed, from: u64) -> Vec<(&str, u64)> {
     let excused = excused(observed);
     serving(observed).into_iter().filter(|node| !excused.contains(node)).map(|node| (node, from)).collect()
 }

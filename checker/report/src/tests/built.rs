@@ -163,6 +163,21 @@ impl Built {
         sent.for_each(|event| event.intended = Some(event.time.saturating_sub(late * MS)));
     }
 
+    /// One operation on a queue: an enqueue of an element, or a dequeue with what came out; none: no answer.
+    pub(super) fn queue(&mut self, f: &str, (key, node): (&str, &str), at: u64, element: Option<Value>) {
+        self.operation(f, key, node, at, element.is_some());
+        let [.., invoke, done] = self.events.as_mut_slice() else { return };
+        let value = element.unwrap_or_else(|| json!(at));
+        invoke.value = if f == "dequeue" { Value::Null } else { value.clone() };
+        done.value = if done.kind == Kind::Ok { value } else { invoke.value.clone() };
+    }
+
+    /// The answer and the reason of the check of queues, by this model.
+    pub(super) fn queue_check(&self, kind: checker::elements::Kind) -> (crate::Answer, String) {
+        let check = crate::properties::by_elements(&self.observed(), kind);
+        (check.answer, check.reason)
+    }
+
     pub(super) fn push(&mut self, event: Event) {
         self.events.push(event);
     }

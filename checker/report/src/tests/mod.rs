@@ -7,6 +7,7 @@ mod folders;
 mod gallery;
 mod obligations;
 mod promises;
+mod queues;
 mod recovery;
 mod rounds;
 mod words;

@@ -147,3 +147,25 @@ fn a_queue_nothing_came_out_of_is_unknown() {
         "nothing that was acknowledged came out",
     );
 }
+
+#[test]
+fn repeated_element_breaks_exactly_once() {
+    let operations = one_by_one(&[put(1), take(json!(1)), take(json!(1)), take(Value::Null)]);
+    assert_says(
+        &check(Kind::TotalQueue, &operations),
+        Answer::Valid,
+        "came out; allowed by the promise: 1 duplicate",
+    );
+    let verdict = check(Kind::ExactlyOnceQueue, &operations);
+    assert_says(
+        &verdict,
+        Answer::Invalid,
+        "1 duplicated element: element 1 was put in 1 time and came out 2 times",
+    );
+    let once = one_by_one(&[put(1), take(json!(1)), take(Value::Null)]);
+    assert_says(
+        &check(Kind::ExactlyOnceQueue, &once),
+        Answer::Valid,
+        "all of 1 acknowledged element came out",
+    );
+}
