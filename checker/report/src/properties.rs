@@ -1,7 +1,9 @@
 //! The check of what was promised beside linearizability: transactions, and elements such as accounts.
 
 use super::observed::Observed;
+use super::tries;
 use super::verdict::Check;
+use super::violation::Violation;
 use checker::elements::{self, Kind};
 use checker::limits::Limits;
 use checker::transactions::{self, Options, Workload};
@@ -16,7 +18,12 @@ pub(crate) fn transactional(
     let model = observed.plan.check.promise.unwrap_or(usual.model);
     let options = Options { model, limits: Limits { stop, ..Limits::DEFAULT }, ..usual };
     let verdict = transactions::check(&observed.operations, &options);
-    Check::new("transactions", verdict.answer.into(), verdict.reason()).with(verdict.evidence())
+    let violation =
+        Violation::of_transactions(&verdict).filter(|_| verdict.answer == checker::Answer::Invalid);
+    Check::new("transactions", verdict.answer.into(), verdict.reason())
+        .with(verdict.evidence())
+        .violated(violation)
+        .tried(tries::succeeded(&observed.operations), "transaction")
 }
 
 /// Whether nothing was lost and nothing came from nowhere.
@@ -30,6 +37,9 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
         ..elements::Options::default()
     };
     let verdict = elements::check_with(kind, &observed.operations, &options);
+    let violation = Violation::of_elements(&verdict, &observed.operations);
     Check::new("elements", verdict.answer.into(), verdict.reason.clone())
         .with(verdict.evidence(&observed.operations))
+        .violated(violation)
+        .tried(tries::observations(&observed.operations), "answer with a value")
 }
