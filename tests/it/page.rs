@@ -54,19 +54,26 @@ fn write_run(folder: &Path, operations: u64, stale: bool) {
 /// Events of a history, by time.
 type Events = Vec<(u64, Value)>;
 
+/// A number that looks random (the last step of `SplitMix64`), so that pages compress as badly as those of real runs.
+fn noise(number: u64) -> u64 {
+    let mixed = (number.wrapping_add(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 /// Clients that write and read in turn, each on its own keys, so that every answer is what it wrote last.
 fn load(events: &mut Events, length: u64, operations: u64) -> [Option<u64>; 50] {
     let gap = length / operations.max(1);
     let mut values = [None; 50];
     for number in 0..operations {
         let process = number % 20;
-        let at = number * gap + number * 7919 % 1000 * (gap / 4000).max(1);
-        let key = usize::try_from(process + 20 * (number / 20 % 2)).unwrap();
-        let writes = number / 40 % 3 == 0;
+        let at = number * gap + noise(number) % (gap / 2);
+        let key = usize::try_from(process + 20 * (noise(number / 20) % 2)).unwrap();
+        let writes = noise(number + 1).is_multiple_of(3);
         if writes {
             values[key] = Some(number + 1);
         }
-        let took = ((gap * 12).min(900_000) + number * 31 % 400_000).min(gap * 19);
+        let took = ((gap * 4).min(400_000) + noise(number + 2) % (gap * 12).min(900_000)).min(gap * 19);
         let mut event = json!({"process": process, "type": "invoke", "f": if writes { "write" } else { "read" },
             "key": format!("k{key}"), "value": values[key].filter(|_| writes), "client": process,
             "node": format!("n{}", number % 3 + 1), "phase": "load"});

@@ -2,6 +2,10 @@
 
 const OK = 0, REFUSED = 1, FAIL = 2, INFO = 3;
 const CLASS_NAMES = ["ok", "refused", "fail", "unknown"];
+// Rows of clients at most; more share them.
+const ROWS = 600;
+// Operations that take longer than nearly all others, at most about so many.
+const LONG = 2000;
 const NONE = 0, INTEGER = 1, TEXT = 2, PAIR = 3, AS_ARGUMENT = 4, LEFT_OUT = 5;
 
 function fromBase64(text) {
@@ -67,7 +71,7 @@ class Operations {
     this.lane = numbers("lane").fill(new Uint32Array(count));
     this.key = numbers("key").fill(new Uint32Array(count));
     this.node = numbers("node").fill(new Uint8Array(count));
-    this.error = numbers("error").fill(new Uint16Array(count));
+    this.error = numbers("error").fill(new Uint32Array(count));
     this.readTimes(numbers("index"), numbers("invoked"), numbers("took"), numbers("due"), numbers("what"));
     this.readValues(columns.kinds, numbers("arguments"), numbers("results"), columns.texts);
     this.lost = new Uint8Array(count);
@@ -96,11 +100,40 @@ class Operations {
       this.f[at] = code >> 2;
       this.outcome[at] = code & 3;
     }
-    this.longest = 0;
-    for (let at = 0; at < count; at += 1) {
-      const length = this.end[at] - this.start[at];
-      if (length > this.longest && length !== Infinity) this.longest = length;
+    this.findLong();
+  }
+
+  // Sets aside the operations that are open for long, so that those open at a time are found among few.
+  findLong() {
+    const power = (at) => Math.min(63, Math.ceil(Math.log2(Math.max(this.end[at] - this.start[at], 1))));
+    const counts = new Uint32Array(64);
+    for (let at = 0; at < this.count; at += 1) counts[power(at)] += 1;
+    let above = counts[63], least = 62;
+    while (least > 0 && above + counts[least] <= LONG) above += counts[least--];
+    this.short = 2 ** least;
+    const long = [];
+    for (let at = 0; at < this.count; at += 1) if (this.end[at] - this.start[at] > this.short) long.push(at);
+    this.long = Uint32Array.from(long);
+  }
+
+  // Calls with every operation that is open between two moments, long ones first.
+  open(from, to, visit) {
+    const { start, end, short } = this;
+    for (const at of this.long) if (start[at] <= to && end[at] >= from) visit(at);
+    const last = this.firstAt(to);
+    for (let at = this.firstAt(from - short); at < last; at += 1) {
+      if (end[at] >= from && end[at] - start[at] <= short) visit(at);
     }
+  }
+
+  // Gives each operation the row of its client, in the order of the clients' numbers; returns the names of the rows.
+  arrange(lanes) {
+    const number = (lane) => Number(lanes[lane].split(" ").pop());
+    const order = [...lanes.keys()].sort((one, other) => number(one) - number(other));
+    const rows = new Uint16Array(lanes.length);
+    order.forEach((lane, place) => (rows[lane] = place % ROWS));
+    this.row = Uint16Array.from(this.lane, (lane) => rows[lane]);
+    return lanes.length > ROWS ? Array(ROWS).fill("") : order.map((lane) => lanes[lane]);
   }
 
   readValues(kinds, asked, answered, texts) {
@@ -217,6 +250,7 @@ async function decode(text) {
   const json = (name) => JSON.parse(new TextDecoder().decode(columns[name]));
   const about = json("about");
   const operations = new Operations(about.shown, columns);
+  about.rows = operations.arrange(about.names.lanes);
   for (const index of about.violation?.lost ?? []) {
     const at = operations.find(index);
     if (at >= 0) operations.lost[at] = 1;

@@ -2,25 +2,20 @@
 
 class ClientsRow extends Row {
   constructor(run) {
-    const lanes = run.about.names.lanes;
-    super("clients", "Clients", `Operations of ${lanes.length} clients over time, coloured by outcome.`);
-    this.count = lanes.length;
-    // Clients in the order of their numbers, whichever began first.
-    const number = (lane) => Number(lanes[lane].split(" ").pop());
-    this.order = [...lanes.keys()].sort((one, other) => number(one) - number(other));
-    this.place = new Uint32Array(this.count);
-    this.order.forEach((lane, place) => (this.place[lane] = place));
-    this.lane = Math.max(3, Math.min(18, Math.floor(420 / Math.max(this.count, 1))));
+    const clients = run.about.names.lanes.length;
+    super("clients", "Clients", `Operations of ${clients} clients over time, coloured by outcome.`);
+    this.count = run.about.rows.length;
+    this.lane = Math.max(1, Math.min(18, Math.floor(420 / Math.max(this.count, 1))));
   }
 
   height() {
     return this.count * this.lane + 4;
   }
 
-  // The y of a lane's bars, and how high they are.
-  bar(lane) {
+  // The y of a row's bars, and how high they are.
+  bar(row) {
     const gap = this.lane >= 8 ? 2 : this.lane >= 5 ? 1 : 0;
-    return [2 + this.place[lane] * this.lane, this.lane - gap];
+    return [2 + row * this.lane, this.lane - gap];
   }
 
   paint(context, timeline, view, palette, height) {
@@ -28,11 +23,10 @@ class ClientsRow extends Row {
     const { operations } = timeline.run;
     context.save();
     clipToPlot(context, view, height);
-    // An operation that began before may still be open.
-    const first = operations.firstAt(view.from - operations.longest), last = operations.firstAt(view.to);
+    const many = operations.firstAt(view.to) - operations.firstAt(view.from - operations.short) > MANY;
     this.bars ??= new Bars();
     this.bars.reset(this.count, Math.round(view.width * this.ratio), Math.round(height * this.ratio));
-    const labels = last - first > MANY ? this.markSums(timeline) : this.markEach(timeline, first, last);
+    const labels = many ? this.markSums(timeline) : this.markEach(timeline);
     const scaled = Array.from({ length: this.count }, (_, lane) => this.bar(lane).map((part) => part * this.ratio));
     this.bars.draw(context, view.left, this.ratio, scaled);
     this.paintLabels(context, timeline, labels);
@@ -72,31 +66,31 @@ class ClientsRow extends Row {
     const scale = (view.width * this.ratio) / view.span;
     const from = (operations.start[at] - view.from) * scale;
     const outcome = operations.lost[at] ? LOST : operations.outcome[at];
-    this.bars.mark(operations.lane[at], from, Math.max((Math.min(operations.end[at], view.to) - view.from) * scale, from + 2), pixels[outcome]);
+    this.bars.mark(operations.row[at], from, Math.max((Math.min(operations.end[at], view.to) - view.from) * scale, from + 2), pixels[outcome]);
   }
 
   // Each operation; the places of those that are wide enough for words.
-  markEach({ run, view, palette, found }, first, last) {
+  markEach({ run, view, palette, found }) {
     const { operations } = run;
     const scale = (view.width * this.ratio) / view.span;
     const right = new Float64Array(this.count).fill(-1);
     const kept = new Uint8Array(this.count);
     const labels = [];
-    for (let at = first; at < last; at += 1) {
-      if (operations.end[at] < view.from) continue;
-      const lane = operations.lane[at];
+    operations.open(view.from, view.to, (at) => {
+      const lane = operations.row[at];
       const from = (operations.start[at] - view.from) * scale;
       const to = Math.max((Math.min(operations.end[at], view.to) - view.from) * scale, from + 1);
       const outcome = operations.lost[at] ? LOST : operations.outcome[at];
       const grave = outcome === LOST ? 6 : GRAVITY[outcome];
       const sought = found === null || found.mask[at] === 1;
       // What falls on the same pixel as a graver one before it cannot be seen.
-      if (to < right[lane] + 1 && grave <= kept[lane] && (found === null || !sought)) continue;
-      right[lane] = Math.max(right[lane], to);
+      if (to < right[lane] + 1 && grave <= kept[lane] && (found === null || !sought)) return;
+      // A long one came first, whatever began before it.
+      if (operations.end[at] - operations.start[at] <= operations.short) right[lane] = Math.max(right[lane], to);
       kept[lane] = to - from > 1 ? 0 : grave;
       this.bars.mark(lane, from, to - from > 4 ? to - 1 : to, (sought ? palette.pixels : palette.faint)[outcome]);
       if (to - from > 44 * this.ratio && this.lane > 10) labels.push(at);
-    }
+    });
     return labels;
   }
 
@@ -104,7 +98,7 @@ class ClientsRow extends Row {
     const { operations } = run;
     context.font = `11px ${FONT}`;
     for (const at of labels) {
-      const [y, high] = this.bar(operations.lane[at]);
+      const [y, high] = this.bar(operations.row[at]);
       const x = Math.max(view.x(operations.start[at]), view.left) + 3;
       context.fillStyle = palette.dark || operations.outcome[at] === INFO ? "#11161b" : "#fff";
       context.fillText(fitText(context, inShort(run, at), view.x(Math.min(operations.end[at], view.to)) - x - 3), x, y + high / 2 + 0.5);
@@ -113,13 +107,12 @@ class ClientsRow extends Row {
   }
 
   paintNames(context, timeline) {
-    const lanes = timeline.run.about.names.lanes;
     const every = Math.max(1, Math.ceil(14 / this.lane));
-    this.order.forEach((lane, place) => {
-      if (place % every !== 0) return;
-      const [y, high] = this.bar(lane);
-      const name = timeline.view.left < 60 ? lanes[lane].replace(/^client /, "c").replace(/^process /, "p") : lanes[lane];
-      marginName(context, timeline, name, y + high / 2);
+    timeline.run.about.rows.forEach((name, row) => {
+      if (row % every !== 0 || name === "") return;
+      const [y, high] = this.bar(row);
+      const short = timeline.view.left < 60 ? name.replace(/^client /, "c").replace(/^process /, "p") : name;
+      marginName(context, timeline, short, y + high / 2);
     });
   }
 
@@ -129,7 +122,7 @@ class ClientsRow extends Row {
     const frame = (at, colour, thick) => {
       const { operations } = run;
       if (at < 0 || operations.end[at] < view.from || operations.start[at] > view.to) return;
-      const [y, high] = this.bar(operations.lane[at]);
+      const [y, high] = this.bar(operations.row[at]);
       const from = Math.max(view.x(operations.start[at]), view.left);
       const to = Math.min(view.x(operations.end[at]), view.left + view.width);
       context.strokeStyle = colour;
@@ -143,43 +136,37 @@ class ClientsRow extends Row {
 
   at(time, { run }) {
     const open = openAt(run, time);
-    return `${grouped(open.length)} of ${grouped(this.count)} busy`;
+    return `${grouped(open.length)} of ${grouped(run.about.names.lanes.length)} busy`;
   }
 
   hit(x, y, { run, view }) {
-    const place = Math.floor((y - 2) / this.lane);
-    if (place < 0 || place >= this.count) return null;
-    const at = nearest(run, this.order[place], view.time(x), (view.span / view.width) * 6);
+    const row = Math.floor((y - 2) / this.lane);
+    if (row < 0 || row >= this.count) return null;
+    const at = nearest(run, row, view.time(x), (view.span / view.width) * 6);
     return at < 0 ? null : { operation: at };
   }
 }
 
 // The operations that are open at a time.
 function openAt(run, time) {
-  const { operations } = run;
   const open = [];
-  const last = operations.firstAt(time + 0.5);
-  for (let at = operations.firstAt(time - operations.longest); at < last; at += 1) {
-    if (operations.end[at] >= time) open.push(at);
-  }
-  return open;
+  run.operations.open(time, time + 0.5, (at) => open.push(at));
+  return open.sort((one, other) => one - other);
 }
 
-// The operation of a client at a time, or the nearest one that is not further away than the slack; -1 if there is none.
-function nearest(run, lane, time, slack = Infinity) {
+// The operation in a row at a time, or the nearest one that is not further away than the slack; -1 if there is none.
+function nearest(run, row, time, slack = run.about.end) {
   const { operations } = run;
   let best = -1, distance = slack;
-  const look = (at) => {
-    if (operations.lane[at] !== lane) return;
+  operations.open(time - slack, time + slack, (at) => {
+    if (operations.row[at] !== row) return;
     const away = Math.max(operations.start[at] - time, time - operations.end[at], 0);
-    if (away < distance || (away === 0 && best < 0)) {
+    // Of several at the time itself the last to begin is the one that is seen.
+    if (away < distance || (away === 0 && (distance > 0 || at > best))) {
       best = at;
       distance = away;
     }
-  };
-  const last = slack === Infinity ? operations.count : operations.firstAt(time + slack);
-  const first = slack === Infinity ? 0 : operations.firstAt(time - operations.longest - slack);
-  for (let at = first; at < last; at += 1) look(at);
+  });
   return best;
 }
 

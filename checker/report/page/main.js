@@ -22,7 +22,7 @@ class Timeline {
     const { about, operations } = run;
     this.run = run;
     this.view = new View(run, () => this.changed());
-    run.summary = new Summary(operations, about.names.lanes.length, this.view.least, this.view.most);
+    run.summary = new Summary(operations, about.rows.length, this.view.least, this.view.most);
     const at = (index) => operations.find(index);
     run.odd = about.violation && about.violation.odd !== null ? at(about.violation.odd) : -1;
     run.marked = (about.violation?.operations ?? []).map(at).filter((place) => place >= 0);
@@ -190,14 +190,13 @@ class Timeline {
 
   pickAtCursor() {
     const time = this.view.cursor ?? (this.view.from + this.view.to) / 2;
-    const order = this.rows.find((row) => row.key === "clients").order;
-    const at = nearest(this.run, order[this.lane], time);
+    const at = nearest(this.run, this.lane, time);
     if (at >= 0) this.select({ operation: at }, true);
   }
 
   changeLane(step) {
-    const { order } = this.rows.find((row) => row.key === "clients");
-    this.lane = (this.lane + step + order.length) % order.length;
+    const count = this.run.about.rows.length;
+    this.lane = (this.lane + step + count) % count;
     this.pickAtCursor();
   }
 
@@ -215,8 +214,7 @@ class Timeline {
     const at = selected?.operation;
     if (at !== undefined) {
       const { operations } = this.run;
-      const row = this.rows.find((one) => one.key === "clients");
-      this.lane = row.place[operations.lane[at]];
+      this.lane = operations.row[at];
       this.view.cursor = operations.start[at];
       if (show && (operations.start[at] < this.view.from || operations.start[at] > this.view.to)) {
         this.view.show(operations.start[at] - this.view.span / 2, operations.start[at] + this.view.span / 2);

@@ -22,12 +22,12 @@ function gravity(operations, at) {
 }
 
 class Summary {
-  constructor(operations, lanes, from, to) {
+  constructor(operations, rows, from, to) {
     this.from = from;
     this.step = (to - from) / BINS;
     this.counts = new Uint32Array(BINS * COUNTED);
     this.latencies = new Uint32Array(BINS * LATENCIES);
-    this.worst = new Uint8Array(BINS * Math.max(lanes, 1));
+    this.worst = new Uint8Array(BINS * Math.max(rows, 1));
     for (let at = 0; at < operations.count; at += 1) {
       const start = operations.start[at];
       const bin = this.bin(start);
@@ -38,7 +38,7 @@ class Summary {
         this.latencies[bin * LATENCIES + latencyRow(end - start + operations.wait[at])] += 1;
       }
       const grave = gravity(operations, at);
-      const lane = operations.lane[at] * BINS;
+      const lane = operations.row[at] * BINS;
       const last = this.bin(end);
       for (let part = bin; part <= last; part += 1) {
         if (this.worst[lane + part] < grave) this.worst[lane + part] = grave;

@@ -23,8 +23,22 @@ const nodeName = (run, at) => run.about.names.nodes[run.operations.node[at] - 1]
 const errorName = (run, at) => run.about.names.errors[run.operations.error[at] - 1] ?? "";
 const functionName = (run, at) => run.about.names.functions[run.operations.f[at]];
 
+// The steps of a transaction: append x 1, r y → [2].
+function steps(text) {
+  try {
+    return JSON.parse(text).map(([kind, key, value]) => {
+      const shown = value === null ? "" : `${kind === "r" ? " →" : ""} ${JSON.stringify(value)}`;
+      return `${kind} ${key}${shown}`;
+    }).join(", ");
+  } catch {
+    // It was cut off, or has another form.
+    return text;
+  }
+}
+
 // What an operation asked: write k7 42.
 function request(run, at) {
+  if (functionName(run, at) === "txn") return steps(run.operations.argumentText(at));
   const parts = [functionName(run, at), keyName(run, at), run.operations.argumentText(at)];
   return parts.filter((part) => part !== "").join(" ");
 }
@@ -38,6 +52,7 @@ function answer(run, at) {
     const same = value === "" || (operations.kinds[at] >> 3) === AS_ARGUMENT;
     const asksForValue = (operations.kinds[at] & 7) === NONE && functionName(run, at) !== "delete";
     if (value === "" && asksForValue) return "nothing";
+    if (!same && functionName(run, at) === "txn") return steps(value);
     return same ? "ok" : value;
   }
   if (outcome === REFUSED) return value === "" ? "refused" : `refused, found ${value}`;

@@ -142,7 +142,10 @@ fn told(operations: &[usize], odd: usize) -> Vec<usize> {
 fn source_of_the_possible(witness: &Witness, operations: &[Operation]) -> Option<usize> {
     let [possible] = witness.values.as_slice() else { return None };
     let odd = &operations[witness.operation];
-    let is_it = |value: &Value| value.to_string() == *possible;
+    let is_it = |value: &Value| {
+        let shown = value.to_string();
+        shown == *possible
+    };
     let before = |operation: &&Operation| {
         operation.key == odd.key
             && matches!(operation.outcome, Outcome::Ok(_))

@@ -80,7 +80,7 @@ impl Browser {
         browser
     }
 
-    /// Calls a method of the DevTools protocol, and gives its result.
+    /// Calls a method of the `DevTools` protocol, and gives its result.
     pub(crate) fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method, "params": parameters});

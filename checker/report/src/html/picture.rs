@@ -105,43 +105,55 @@ fn short(text: &str, width: f64) -> String {
 
 /// Transactions on a circle, with an arrow from each to the next.
 pub(super) fn cycle(observed: &Observed, violation: &Violation) -> Markup {
-    const HEIGHT: f64 = 340.0;
+    const HEIGHT: f64 = 320.0;
     let count = violation.edges.len();
-    let (middle_x, middle_y, across, down) = (WIDTH / 2.0, HEIGHT / 2.0, 190.0, 116.0);
-    let place = |index: usize, out: f64| {
-        // From the left, clockwise.
-        let angle = TAU / 2.0 + TAU * index as f64 / count.max(1) as f64;
-        (middle_x + across * out * angle.cos(), middle_y + down * out * angle.sin())
+    let angle = |index: f64| TAU / 2.0 + TAU * index / count.max(1) as f64;
+    // From the left, clockwise; `out` is 1 on the circle itself.
+    let place = |index: f64, out: f64| {
+        (WIDTH / 2.0 + 150.0 * out * angle(index).cos(), HEIGHT / 2.0 + 104.0 * out * angle(index).sin())
     };
-    let between = |index: usize| {
-        let angle = TAU / 2.0 + TAU * (index as f64 + 0.5) / count.max(1) as f64;
-        let out = if count == 2 { 0.92 } else { 1.08 };
-        (middle_x + across * out * angle.cos(), middle_y + down * out * angle.sin())
+    let edge = |index: usize| {
+        let (from, to) = (place(index as f64, 1.0), place((index + 1) as f64, 1.0));
+        let through = place(index as f64 + 0.5, if count == 2 { 0.9 } else { 1.05 });
+        // A quadratic curve through that point, which ends before the circles.
+        let bend =
+            (2.0 * through.0 - f64::midpoint(from.0, to.0), 2.0 * through.1 - f64::midpoint(from.1, to.1));
+        let ((x1, y1), (x2, y2)) = (towards(from, bend, 26.0), towards(to, bend, 26.0));
+        format!("M{x1:.1} {y1:.1}Q{:.1} {:.1} {x2:.1} {y2:.1}", bend.0, bend.1)
     };
+    let spoken = format!("A cycle of {count} transactions. The list beside it has the reason of each edge.");
     html! {
-        svg.violation viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label={ "A cycle of " (count) " transactions, with the reason of each edge in the list beside it." } {
+        svg.violation viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(spoken) {
             defs {
                 marker #arrow viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto" {
                     path.arrow d="M0 0L10 5L0 10z" {}
                 }
             }
             @for (index, (kind, _)) in violation.edges.iter().enumerate() {
-                @let ((x1, y1), (x2, y2), (x, y)) = (place(index, 1.0), place((index + 1) % count, 1.0), between(index));
-                // A quadratic curve through the point between, cut off before the circles.
-                @let ((cx, cy), near) = ((2.0 * x - (x1 + x2) / 2.0, 2.0 * y - (y1 + y2) / 2.0), 26.0);
-                @let ((sx, sy), (ex, ey)) = (towards((x1, y1), (cx, cy), near), towards((x2, y2), (cx, cy), near));
-                path.edge.(kind.replace(' ', "-")) d={ "M" (sx) " " (sy) "Q" (cx) " " (cy) " " (ex) " " (ey) } marker-end="url(#arrow)" {}
-                text.kind x=(x) y=(y + if y < middle_y { -8.0 } else { 18.0 }) text-anchor="middle" { (kind) }
+                @let (x, y) = place(index as f64 + 0.5, if count == 2 { 1.08 } else { 1.22 });
+                path.edge.(kind.replace(' ', "-")) d=(edge(index)) marker-end="url(#arrow)" {}
+                text.kind x=(x) y=(y + 4.0) text-anchor="middle" { (kind) }
             }
-            @for (index, operation) in violation.operations.iter().enumerate() {
-                @let (x, y) = place(index, 1.0);
+            @for (index, operation) in violation.operations.iter().enumerate().take(count) {
+                @let ((x, y), (far_x, far_y)) = (place(index as f64, 1.0), place(index as f64, 1.22));
                 circle.node cx=(x) cy=(y) r="22" {}
                 text.name x=(x) y=(y + 5.0) text-anchor="middle" { "T" (index + 1) }
                 @if let Some(operation) = observed.operations.get(*operation) {
-                    text.who x=(x) y=(y + 40.0) text-anchor="middle" { (who(operation)) }
+                    text.who x=(far_x) y=(far_y + 4.0) text-anchor=(anchor(angle(index as f64).cos())) { (who(operation)) }
                 }
             }
         }
+    }
+}
+
+/// On which side of a point its name stands, so that it leads away from the middle.
+fn anchor(cosine: f64) -> &'static str {
+    if cosine > 0.4 {
+        "start"
+    } else if cosine < -0.4 {
+        "end"
+    } else {
+        "middle"
     }
 }
 

@@ -9,6 +9,7 @@ use crate::violation::Violation;
 use checker::words;
 use history::{Operation, Outcome};
 use maud::{Markup, html};
+use serde_json::Value;
 
 /// Something that happened, for the story and its picture.
 #[derive(Debug, Clone, Copy)]
@@ -114,8 +115,9 @@ fn told(observed: &Observed, violation: &Violation) -> Markup {
                     @if cyclic {
                         "Each transaction had to come before the next one. Nothing can come before itself."
                     } @else {
-                        "In the order of their events, not to scale: bars that overlap were concurrent. The red \
-                         operation cannot be explained. Shaded: a fault was in force."
+                        "In the order of their events, not to scale: bars that overlap were concurrent. "
+                        @if violation.odd.is_some() { "The red operation cannot be explained. " }
+                        "Shaded: a fault was in force."
                     }
                 }
             }
@@ -161,6 +163,14 @@ pub(super) fn in_plain_words(operation: &Operation) -> String {
     let key = operation.key.as_deref().map_or_else(String::new, |key| format!(" {key}"));
     let through = operation.node.as_ref().map_or_else(String::new, |node| format!(" through {node}"));
     let argument = words::shown(&operation.argument);
+    if let Some(steps) = steps(operation) {
+        let ending = if matches!(operation.outcome, Outcome::Ok(_)) {
+            committed(operation)
+        } else {
+            ending(operation)
+        };
+        return format!("{who} runs {steps}{through}: {ending}.");
+    }
     let asks = match (operation.f.as_str(), operation.argument.as_array().map(Vec::as_slice)) {
         ("read" | "get", _) => format!("reads{key}"),
         ("write" | "put", _) => format!("writes {argument} to{key}"),
@@ -178,6 +188,35 @@ pub(super) fn in_plain_words(operation: &Operation) -> String {
         (f, _) => format!("asks for {f}{key} {argument}"),
     };
     format!("{who} {asks}{through}: {}.", ending(operation))
+}
+
+/// The steps of a transaction with what each read; none where it is no transaction.
+fn steps(operation: &Operation) -> Option<String> {
+    let parts = match &operation.outcome {
+        Outcome::Ok(result) if result.is_array() => result,
+        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => &operation.argument,
+    };
+    let step = |part: &Value| match part.as_array()?.as_slice() {
+        [kind, key, value] => Some(match kind.as_str()? {
+            "r" if value.is_null() => format!("r {}", plain(key)),
+            "r" => format!("r {} → {}", plain(key), words::shown(value)),
+            kind => format!("{kind} {} {}", plain(key), words::shown(value)),
+        }),
+        _ => None,
+    };
+    let parts = parts.as_array().filter(|_| operation.f == "txn")?;
+    Some(parts.iter().map(step).collect::<Option<Vec<_>>>()?.join(", "))
+}
+
+/// A key without the quotes of JSON.
+fn plain(key: &Value) -> String {
+    key.as_str().map_or_else(|| key.to_string(), str::to_owned)
+}
+
+fn committed(operation: &Operation) -> String {
+    let took =
+        operation.completed_ns.map(|end| seconds(end.saturating_sub(operation.invoked_ns) as f64 / 1e9));
+    took.map_or_else(|| "committed".to_owned(), |took| format!("committed after {took}"))
 }
 
 /// How an operation ended, and after how long.
@@ -211,7 +250,7 @@ fn conclusion(violation: &Violation) -> Markup {
                 "No order of these operations explains that: when the last of them was answered, the possible values \
                  were " strong { (violation.values.iter().take(8).cloned().collect::<Vec<_>>().join(", ")) } "."
             } @else {
-                (upper_first(&violation.summary))
+                (upper_first(violation.summary.trim_end_matches('.'))) "."
             }
         }
     }
@@ -286,7 +325,7 @@ fn again(verdict: &RunVerdict, variant: &VariantVerdict, check: &Check) -> Marku
     };
     html! {
         dl.again {
-            dt { "Show it again" } dd { code { (show) } " in this folder, from the recorded history" }
+            dt { @if check.violation.is_some() { "Show it again" } @else { "Judge it again" } } dd { code { (show) } " in this folder, from the recorded history" }
             dt { "Run it again" } dd { code { (verdict.again) } " in this folder: the same seed, but real time differs" }
         }
     }
