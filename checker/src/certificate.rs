@@ -114,6 +114,26 @@ pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -
     }
 }
 
+/// The state after each of the last `shown` operations of an order of one key that starts absent, for people. The
+/// order is one that [`confirm`] confirms; where an operation cannot have had its result, the list ends before it.
+pub fn states(operations: &[Operation], model: Model, order: &[u32], shown: usize) -> Vec<Value> {
+    let single = matches!(model, Model::Register | Model::CasRegister | Model::Kv);
+    let named = || order.iter().filter_map(|index| operations.get(*index as usize));
+    let text = model == Model::Kv && named().any(|operation| operation.f == "append");
+    let (mut value, mut object) = (Value::Null, Object::new(model));
+    let mut states = Vec::new();
+    for (number, operation) in named().enumerate() {
+        let fits = if single { step(operation, &mut value, text) } else { object.step(operation) };
+        if !fits {
+            break;
+        }
+        if number + shown >= order.len() {
+            states.push(if single { value.clone() } else { object.show() });
+        }
+    }
+    states
+}
+
 /// Whether it can have had an effect or a result. A failed compare-and-set whose precondition did not hold
 /// is a result.
 fn may_happen(operation: &Operation) -> bool {
@@ -173,5 +193,30 @@ fn string(value: Value) -> String {
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             other.to_string()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use history::{Event, Kind, Process, pair};
+    use serde_json::json;
+
+    #[test]
+    fn states_end_where_a_result_does_not_fit() {
+        let operations =
+            [("write", json!(1), json!(1)), ("write", json!(2), json!(2)), ("read", Value::Null, json!(1))];
+        let events = operations.iter().flat_map(|(f, argument, result)| {
+            [(Kind::Invoke, argument), (Kind::Ok, result)].map(|(kind, value)| {
+                let mut event = Event::new(Process::Client(1), kind, *f);
+                event.value = value.clone();
+                event
+            })
+        });
+        let operations = pair(&events.collect::<Vec<_>>()).unwrap();
+        let after = |order: &[u32], shown| states(&operations, Model::Register, order, shown);
+        assert_eq!(after(&[1, 0, 2], 9), [json!(2), json!(1), json!(1)]);
+        assert_eq!(after(&[1, 0, 2], 1), [json!(1)]);
+        assert_eq!(after(&[0, 1, 2], 9), [json!(1), json!(2)], "the read does not fit");
     }
 }

@@ -20,6 +20,7 @@ use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::{Screen, human};
 use history::{Event, FaultEvent, Header, NodeRestart, Phase, Recorder};
+use jiff::Timestamp;
 use nemesis::{Exit, Mode, PlannedFault};
 use report::VariantPlan;
 use std::io;
@@ -90,8 +91,10 @@ impl VariantRun<'_> {
         let reserve = Reserve::take(&self.folder).map_err(|error| Failure::io(&self.folder, &error))?;
         let halt = self.halt.clone();
         let when_cut = Box::new(move || halt.cancel());
+        // The header says when the run's clock begins, so that times in logs can be compared with it.
+        let header = Header { started: Timestamp::now().to_string(), ..self.header.clone() };
         let recorder =
-            FileRecorder::create(&path, &self.header, Some(Box::new(watcher)), follower, Some(when_cut))
+            FileRecorder::create(&path, &header, Some(Box::new(watcher)), follower, Some(when_cut))
                 .map_err(|error| Failure::io(&path, &error))?;
         let events = EventSender::new(Arc::clone(&recorder), events);
         let log = PhaseLog::default();

@@ -28,6 +28,8 @@ mod members;
 mod newcomer;
 #[cfg(target_os = "linux")]
 mod overlap;
+#[cfg(unix)]
+mod page;
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(target_os = "linux")]

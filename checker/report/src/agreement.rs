@@ -68,7 +68,7 @@ pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, Results
                 many(compared as u64, "slot"),
                 grouped(decided as u64)
             );
-            Check::new(NAME, Answer::Valid, reason).with(counts)
+            Check::new(NAME, Answer::Valid, reason).with(counts).tried(compared as u64, "slot")
         }
     })
 }

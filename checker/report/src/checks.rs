@@ -67,7 +67,7 @@ pub(crate) fn load(observed: &Observed, summary: &Summary) -> Check {
     } else {
         Check::new(NAME, Answer::Valid, format!("{rate:.1} ok operations a second in the load"))
     };
-    check.with(counts)
+    check.with(counts).tried(summary.counts.all(), "operation")
 }
 
 /// Whether every planned fault took effect.
@@ -95,5 +95,5 @@ pub(crate) fn faults(observed: &Observed) -> Check {
             Check::new(NAME, Answer::Unknown, reason)
         }
     };
-    check.with(lines)
+    check.with(lines).tried(faults.len() as u64, "fault")
 }

@@ -130,7 +130,10 @@ pub(crate) fn check(observed: &Observed) -> Option<Check> {
         })
         .collect();
     match compared.last() {
-        Some(last) => Some(Check::new(NAME, Answer::Valid, last.clone()).with(compared)),
+        Some(last) => {
+            let count = compared.len() as u64;
+            Some(Check::new(NAME, Answer::Valid, last.clone()).with(compared).tried(count, "comparison"))
+        }
         None if observed.plan.check.digest => {
             let said = not_compared(rounds).join("; ");
             let reason = format!("no digests of two nodes at the same position were compared ({said})");

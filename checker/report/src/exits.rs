@@ -30,10 +30,12 @@ const AFTERMATH: u64 = 10_000_000_000;
 /// The end of a node that nothing excuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NodeEnd {
-    time_ns: u64,
-    node: String,
+    /// When, in nanoseconds since the run's start.
+    pub(crate) time_ns: u64,
+    /// Which node.
+    pub(crate) node: String,
     /// How it ended, and what it printed last.
-    how: Vec<String>,
+    pub(crate) how: Vec<String>,
     /// Whether its program left behind the process that did the work, which was ended.
     daemon: bool,
     /// Which restart of the node it led to, where the spec has the bench start it again.
@@ -98,6 +100,7 @@ pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
 /// Whether every node lived until it was killed or stopped.
 pub(crate) fn processes(observed: &Observed) -> Check {
     check(&observed.exits, &observed.faults, observed.phase(Phase::Load).map(|load| load.start))
+        .tried(observed.plan.nodes.len() as u64, "node")
 }
 
 fn check(ends: &[NodeEnd], faults: &[FaultRecord], load_start: Option<u64>) -> Check {

@@ -34,7 +34,9 @@ mod statistics;
 pub mod sweep;
 mod threads;
 mod touched;
+mod tries;
 mod verdict;
+mod violation;
 mod warnings;
 
 #[cfg(test)]
@@ -112,8 +114,7 @@ pub fn judge_read_only(
         variants.push(verdict);
     }
     let verdict = combine(&plan, variants);
-    let observed = shown_rounds(observed, &verdict.medians);
-    let written = written.and_then(|()| write(dir, &plan, &observed, &verdict));
+    let written = written.and_then(|()| write(dir, &plan, observed, &verdict));
     Ok((verdict, written.err()))
 }
 
@@ -211,7 +212,7 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
     }
 }
 
-fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -> Result<(), ResultsError> {
+fn write(dir: &Path, plan: &Plan, observed: Vec<Observed>, verdict: &RunVerdict) -> Result<(), ResultsError> {
     csv_files::summary(&dir.join("summary.csv"), &verdict.variants)?;
     if verdict.rounds > 1 {
         csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
@@ -219,7 +220,8 @@ fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -
     let mut json = serde_json::to_vec_pretty(verdict).expect("a verdict has only text keys and plain values");
     json.push(b'\n');
     files::write_whole(&dir.join("verdict.json"), &json)?;
-    let pictures = plot::pictures(plan, observed, verdict);
+    let timelines = html::timelines(dir, &observed, verdict);
+    let pictures = plot::pictures(plan, &shown_rounds(observed, &verdict.medians), verdict);
     for name in PICTURES {
         let path = dir.join(name);
         match pictures.iter().find(|(drawn, _)| *drawn == name) {
@@ -228,6 +230,6 @@ fn write(dir: &Path, plan: &Plan, observed: &[Observed], verdict: &RunVerdict) -
             None => files::remove(&path)?,
         }
     }
-    let page = html::report(verdict, &pictures).into_string();
+    let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

@@ -2,7 +2,8 @@
 
 use super::observed::Observed;
 use super::verdict::{Answer, Check, many};
-use super::{Threads, explain, properties, queues};
+use super::violation::Violation;
+use super::{Threads, explain, properties, queues, tries};
 use checker::limits::Limits;
 use checker::linearizability::{self, Verdict};
 use checker::property::Property;
@@ -34,7 +35,9 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
     match linearizability::check(operations, model, &limits) {
         Verdict::Valid { keys, operations } => {
             let over = format!("{} on {}", many(operations as u64, "operation"), many(keys as u64, "key"));
+            let answers = tries::observations(&observed.operations);
             Check::new(NAME, Answer::Valid, format!("{over} fit one order"))
+                .tried(answers, "answer with a value")
         }
         Verdict::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason),
         Verdict::Invalid(witness) => {
@@ -46,7 +49,10 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
                 let odd = words::in_short(&operations[witness.operation]);
                 format!("{on}no order of the operations explains {odd}")
             });
-            Check::new(NAME, Answer::Invalid, reason).with(witness.evidence(operations, SHOWN))
+            let violation = Violation::of_order(&witness, operations, model, &limits);
+            Check::new(NAME, Answer::Invalid, reason)
+                .with(witness.evidence(operations, SHOWN))
+                .violated(Some(violation))
         }
     }
 }

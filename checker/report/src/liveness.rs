@@ -41,7 +41,7 @@ pub(crate) fn check(observed: &Observed) -> Option<Check> {
             grouped(oks.len() as u64),
             many(asked, "operation")
         );
-        return Some(Check::new(NAME, Answer::Valid, reason));
+        return Some(Check::new(NAME, Answer::Valid, reason).tried(asked, "operation"));
     }
     if let Some(first) = succeeded(observed, Phase::Final).iter().min() {
         let reason = format!(

@@ -7,6 +7,7 @@ use super::plan::{Load, PhaseSpan, VariantPlan};
 use super::samples::{Protocol, Sample, read_samples};
 use super::{FaultRecord, ResultsError, faults};
 use history::{Event, Operation, Outcome, OutcomeClass, Phase, Process, ReadError, pair, read_jsonl};
+use jiff::Timestamp;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::Path;
@@ -73,6 +74,8 @@ pub(crate) struct Observed {
     pub history: bool,
     /// What is odd about the history, for example a last line cut off.
     pub notes: Vec<String>,
+    /// When the run's clock stood at 0; none where only the second is known, as in older histories.
+    pub zero: Option<Timestamp>,
 }
 
 /// What was read of a history file.
@@ -84,6 +87,8 @@ pub(crate) struct ReadHistory {
     pub operations: Vec<Operation>,
     /// What is odd about it.
     pub notes: Vec<String>,
+    /// When the run's clock stood at 0, where that is known to a fraction of a second.
+    pub zero: Option<Timestamp>,
 }
 
 impl ReadHistory {
@@ -104,10 +109,12 @@ impl ReadHistory {
         if history.unfinished {
             notes.push("the last line of history.jsonl was cut off and is left out".to_owned());
         }
+        let zero =
+            history.header.started.parse().ok().filter(|zero: &Timestamp| zero.subsec_nanosecond() != 0);
         let mut events = history.events;
         let operations = pair(&events).map_err(|error| ResultsError::history(path, &error))?;
         events.retain(|event| event.process == Process::Nemesis);
-        Ok(Some(Self { nemesis: events, operations, notes }))
+        Ok(Some(Self { nemesis: events, operations, notes, zero }))
     }
 }
 
@@ -128,7 +135,7 @@ impl Observed {
         samples: Vec<Sample>,
     ) -> Self {
         let present = history.is_some();
-        let ReadHistory { nemesis, operations, notes } = history.unwrap_or_default();
+        let ReadHistory { nemesis, operations, notes, zero } = history.unwrap_or_default();
         let phases = match &load {
             Some(load) if !load.phases.is_empty() => load.phases.clone(),
             Some(_) | None => phases_of(&operations),
@@ -155,6 +162,7 @@ impl Observed {
             protocol,
             history: present,
             notes,
+            zero,
         }
     }
 
@@ -169,6 +177,15 @@ impl Observed {
             }
         }
         until
+    }
+
+    /// The last moment of which anything is known.
+    pub(crate) fn end_ns(&self) -> u64 {
+        let operations =
+            self.operations.iter().map(|operation| operation.completed_ns.unwrap_or(operation.invoked_ns));
+        let faults = self.faults.iter().filter_map(|fault| fault.end_ns.or(fault.start_ns));
+        let phases = self.phases.iter().map(|span| span.end);
+        operations.chain(faults).chain(phases).max().unwrap_or(0)
     }
 
     /// When a phase was; none if it never came.

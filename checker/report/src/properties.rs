@@ -1,8 +1,9 @@
 //! The check of what was promised beside linearizability: transactions, and elements such as accounts.
 
 use super::observed::Observed;
-use super::queues;
 use super::verdict::{Answer, Check, many};
+use super::violation::Violation;
+use super::{queues, tries};
 use checker::elements::{self, Kind};
 use checker::limits::Limits;
 use checker::sequential;
@@ -18,7 +19,12 @@ pub(crate) fn transactional(
     let model = observed.plan.check.promise.unwrap_or(usual.model);
     let options = Options { model, limits: Limits { stop, ..Limits::DEFAULT }, ..usual };
     let verdict = transactions::check(&observed.operations, &options);
-    Check::new("transactions", verdict.answer.into(), verdict.reason()).with(verdict.evidence())
+    let violation =
+        Violation::of_transactions(&verdict).filter(|_| verdict.answer == checker::Answer::Invalid);
+    Check::new("transactions", verdict.answer.into(), verdict.reason())
+        .with(verdict.evidence())
+        .violated(violation)
+        .tried(tries::succeeded(&observed.operations), "transaction")
 }
 
 /// Whether the operations have one order in which each process does what it did one after the other.
@@ -36,6 +42,7 @@ pub(crate) fn sequential(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) 
                 Answer::Valid,
                 format!("{all} fit one order, which is also that of each process"),
             )
+            .tried(tries::succeeded(operations), "operation")
         }
         sequential::Verdict::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason),
         sequential::Verdict::Invalid { reason, evidence, .. } => {
@@ -64,6 +71,9 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
     if let Some(doubt) = doubt {
         return Check::new("elements", Answer::Unknown, doubt).with(verdict.evidence(&observed.operations));
     }
+    let violation = Violation::of_elements(&verdict, &observed.operations);
     Check::new("elements", verdict.answer.into(), verdict.reason.clone())
         .with(verdict.evidence(&observed.operations))
+        .violated(violation)
+        .tried(tries::observations(&observed.operations), "answer with a value")
 }

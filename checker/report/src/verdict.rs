@@ -9,6 +9,7 @@ use super::plan::{Helpers, Plan, VariantPlan};
 use super::recovery::Recovery;
 use super::rounds::VariantMedians;
 use super::statistics::Summary;
+use super::violation::Violation;
 use super::warnings::Warning;
 use checker::transactions::{ALLOWED, Consistency};
 use serde::{Deserialize, Serialize};
@@ -67,15 +68,32 @@ pub struct Check {
     pub reason: String,
     /// What shows it, a line each: violated operations, figures, names of files.
     pub evidence: Vec<String>,
+    /// How often it could have failed, and the noun of what was looked at; none where that is no number.
+    #[serde(skip)]
+    pub(crate) tried: Option<(u64, &'static str)>,
+    /// The violation step by step, for the page.
+    #[serde(skip)]
+    pub(crate) violation: Option<Box<Violation>>,
 }
 
 impl Check {
     pub(crate) fn new(name: &'static str, answer: Answer, reason: impl Into<String>) -> Self {
-        Self { name, answer, reason: reason.into(), evidence: Vec::new() }
+        Self { name, answer, reason: reason.into(), evidence: Vec::new(), tried: None, violation: None }
     }
 
     pub(crate) fn with(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
         self.evidence.extend(evidence);
+        self
+    }
+
+    pub(crate) fn violated(mut self, violation: Option<Violation>) -> Self {
+        self.violation = violation.map(Box::new);
+        self
+    }
+
+    /// Says how often it could have failed, in so many of what the noun names.
+    pub(crate) fn tried(mut self, count: u64, noun: &'static str) -> Self {
+        self.tried = Some((count, noun));
         self
     }
 }
@@ -131,6 +149,11 @@ impl VariantVerdict {
     /// Its name in the spec.
     pub fn of(&self) -> &str {
         self.of.as_deref().unwrap_or(&self.variant)
+    }
+
+    /// The violation that was found first, also where something excuses the system.
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.checks.iter().find_map(|check| check.violation.as_deref())
     }
 }
 

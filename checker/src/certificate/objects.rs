@@ -29,6 +29,15 @@ enum Priority {
 }
 
 impl Priority {
+    fn show(&self) -> Value {
+        match self {
+            Self::Integer(integer) => {
+                i64::try_from(*integer).map_or_else(|_| integer.to_string().into(), Value::from)
+            }
+            Self::Text(text) | Self::Other(text) => Value::from(text.as_str()),
+        }
+    }
+
     fn of(value: &Value) -> Self {
         match (value.as_i64(), value.as_u64(), value.as_str()) {
             (Some(integer), _, _) => Self::Integer(integer.into()),
@@ -111,16 +120,26 @@ impl Object {
         self.unordered.ends_well()
     }
 
-    /// What it holds, for people.
+    /// What it holds, for people, always in the same order.
     pub(super) fn show(&self) -> Value {
+        let sorted = |mut items: Vec<Value>| {
+            items.sort_by_cached_key(Priority::of);
+            Value::from(items)
+        };
         match self.model {
             Model::Mutex => Value::from(self.held),
             Model::Counter => Value::from(self.number),
-            Model::MultiRegister => Value::from(format!("{:?}", self.registers)),
-            Model::Set => self.set.iter().cloned().collect(),
+            Model::MultiRegister => {
+                let pair =
+                    |(register, value): (&Value, &Value)| Value::from(vec![register.clone(), value.clone()]);
+                sorted(self.registers.iter().map(pair).collect())
+            }
+            Model::Set => sorted(self.set.iter().cloned().collect()),
             Model::FifoQueue | Model::Stack => self.line.iter().cloned().collect(),
-            Model::UnorderedQueue => Value::from(format!("{:?}", self.unordered)),
-            Model::PriorityQueue => Value::from(format!("{:?}", self.bag)),
+            Model::UnorderedQueue => sorted(self.unordered.elements()),
+            Model::PriorityQueue => {
+                self.bag.iter().flat_map(|(element, count)| vec![element.show(); *count]).collect()
+            }
             Model::Register | Model::CasRegister | Model::Kv => Value::Null,
         }
     }

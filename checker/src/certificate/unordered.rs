@@ -54,6 +54,12 @@ impl Unordered {
             && since.iter().zip(&self.nameless).all(|(since, gone)| since < gone)
     }
 
+    /// The elements inside that are known by name, each as often as it is inside.
+    pub(super) fn elements(&self) -> Vec<Value> {
+        let repeated = |(element, since): (&Value, &Vec<usize>)| vec![element.clone(); since.len()];
+        self.inside.iter().flat_map(repeated).collect()
+    }
+
     fn since(&self) -> Vec<usize> {
         let mut since: Vec<usize> = self.inside.values().flatten().copied().collect();
         since.sort_unstable();

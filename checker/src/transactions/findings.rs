@@ -5,7 +5,7 @@ use super::consistency::Excluded;
 use super::cycles::Edge;
 use super::graph::kind;
 use super::parse::{Access, Fate, Transactions, brief};
-use super::verdict::{Anomaly, Workload};
+use super::verdict::{Anomaly, Dependency, Workload};
 use std::collections::BTreeMap;
 
 /// Anomalies of each name that are put into words.
@@ -31,7 +31,7 @@ impl Findings {
         if self.counted(name) {
             let (txns, summary) = words();
             let explanation = introduced(transactions, &txns);
-            self.push(transactions, name, &txns, summary, explanation);
+            self.push(transactions, name, &txns, summary, (explanation, Vec::new()));
         }
     }
 
@@ -49,6 +49,7 @@ impl Findings {
         let txns: Vec<u32> = edges.iter().map(|edge| edge.from).collect();
         let called: Vec<String> = (1..=txns.len()).map(|number| format!("T{number}")).collect();
         let mut explanation = introduced(transactions, &txns);
+        let mut dependencies = Vec::new();
         for (index, edge) in edges.iter().enumerate().take(WRITTEN_OUT) {
             let (from, to) = (called[index].as_str(), called[(index + 1) % called.len()].as_str());
             let why = match edge.kind {
@@ -66,6 +67,7 @@ impl Findings {
                 _ => because(edge, from, to),
             };
             explanation.push(format!("{from} precedes {to} ({}): {why}", word(edge.kind)));
+            dependencies.push(Dependency { kind: word(edge.kind), why });
         }
         let summary = match called.as_slice() {
             [one, other] => format!("{one} had to precede {other}, and {other} had to precede {one}"),
@@ -74,7 +76,7 @@ impl Findings {
                 called.len()
             ),
         };
-        self.push(transactions, name, &txns, summary, explanation);
+        self.push(transactions, name, &txns, summary, (explanation, dependencies));
     }
 
     /// Counts it, and says whether it should be put into words.
@@ -91,10 +93,10 @@ impl Findings {
         name: Name,
         txns: &[u32],
         summary: String,
-        explanation: Vec<String>,
+        (explanation, edges): (Vec<String>, Vec<Dependency>),
     ) {
         let operations = txns.iter().map(|txn| transactions.txns[*txn as usize].operation as usize).collect();
-        self.anomalies.push(Anomaly { name, operations, summary, explanation });
+        self.anomalies.push(Anomaly { name, operations, summary, explanation, edges });
     }
 }
 

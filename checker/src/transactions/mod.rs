@@ -43,7 +43,7 @@ mod verdict;
 
 pub use anomaly::{Cycle, Means, Name, Order};
 pub use consistency::{Consistency, UnknownConsistency};
-pub use verdict::{ALLOWED, Anomaly, Options, Verdict, Workload};
+pub use verdict::{ALLOWED, Anomaly, Dependency, Options, Verdict, Workload};
 
 use crate::Answer;
 use findings::Findings;

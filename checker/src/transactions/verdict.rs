@@ -58,6 +58,17 @@ pub struct Anomaly {
     pub summary: String,
     /// The operations one by one and, of a cycle, each of its edges with its reason.
     pub explanation: Vec<String>,
+    /// Of a cycle, its edges: each from the operation at the same position to the next, the last one to the first.
+    pub edges: Vec<Dependency>,
+}
+
+/// Why one transaction of a cycle had to precede the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// `ww`, `wr`, `rw`, `process` or `real time`.
+    pub kind: &'static str,
+    /// The reason, in words that call the transactions T1, T2, ….
+    pub why: String,
 }
 
 /// What a history says about the database.

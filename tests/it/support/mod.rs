@@ -1,5 +1,7 @@
 //! Shared by the tests of the binary: starting it, and finding the processes it started.
 
+#[cfg(unix)]
+pub(crate) mod browser;
 pub(crate) mod deceiver;
 mod skipped;
 

@@ -1,63 +1,116 @@
-//! `report.html`: the whole run on one page that needs no network and no script.
+//! `report.html`: the whole run on one page that needs no network; without JavaScript it shows all but the timeline.
 
 mod digests;
+mod first;
 mod logs;
 mod obligations;
 pub(crate) mod page;
+mod picture;
+mod run;
+mod script;
+mod story;
 pub(crate) mod table;
 mod tables;
 
-use super::verdict::{Answer, RunVerdict, upper_first};
-use maud::{Markup, html};
+use super::observed::Observed;
+use super::plan::Plan;
+use super::verdict::{Answer, RunVerdict, VariantVerdict};
+use maud::{Markup, PreEscaped, html};
+use run::RunData;
+use std::path::Path;
 
-/// The page with these PNG files, which are some of [`PICTURES`](super::PICTURES).
-pub(crate) fn report(verdict: &RunVerdict, pictures: &[(&'static str, Vec<u8>)]) -> Markup {
-    let title = format!("{}: {}", verdict.spec, verdict.answer.word());
-    page::page(
-        &title,
-        &html! {
-            (header(verdict))
-            (tables::recoveries(verdict))
-            (tables::variants(verdict))
-            section {
-                h2 { "Pictures" }
-                @for (name, png) in pictures {
-                    @let what = page::caption(name);
-                    (page::figure(what, png, &format!("{what} ({name})")))
-                }
-            }
-            (tables::faults(verdict))
-            (tables::checks(verdict))
-            (page::how_to_read())
-            (tables::origin(verdict))
-        },
-    )
+/// What a page takes from the operations of a run, so that they need not be kept for it.
+pub(crate) struct Timelines {
+    data: Vec<RunData>,
+    story: Markup,
 }
 
-/// The answer, and what must be read with it.
-fn header(verdict: &RunVerdict) -> Markup {
-    let word = verdict.answer.word();
-    html! {
-        header {
-            p.spec { (verdict.spec) }
-            h1.(word) {
-                span.badge { (sign(verdict.answer)) " " (word) }
-                " " (rest_of(&verdict.sentence))
-            }
-            @if !verdict.about.is_empty() {
-                p.about { (verdict.about) }
-            }
-            @if let Some(reading) = &verdict.reading {
-                p.reading { (reading) }
-            }
-            (obligations::warnings(verdict))
-        }
+/// The timeline of each variant of a spec, of its first invalid round or else of the one that the pictures show; and the
+/// violation that the page tells.
+pub(crate) fn timelines(dir: &Path, observed: &[Observed], verdict: &RunVerdict) -> Timelines {
+    let seen_of = |name: &str| observed.iter().find(|seen| seen.plan.name == name);
+    let shown: Vec<(&VariantVerdict, &Observed)> = verdict
+        .medians
+        .iter()
+        .filter_map(|medians| {
+            let mut rounds = verdict.variants.iter().filter(|variant| variant.of() == medians.variant);
+            let invalid = rounds.clone().find(|variant| variant.answer == Answer::Invalid);
+            let variant = invalid.or_else(|| rounds.find(|variant| variant.variant == medians.shown))?;
+            Some((variant, seen_of(&variant.variant)?))
+        })
+        .collect();
+    let data = shown
+        .iter()
+        .filter_map(|(variant, seen)| run::data(&dir.join(&variant.variant), seen, variant, shown.len()));
+    let worst = verdict.variants.iter().filter(|_| verdict.answer != Answer::Valid);
+    let worst = worst.into_iter().find(|variant| variant.answer == verdict.answer);
+    let told = worst.and_then(|variant| Some((variant, seen_of(&variant.variant)?)));
+    Timelines {
+        data: data.collect(),
+        story: told.map_or_else(Markup::default, |(variant, seen)| story::section(verdict, variant, seen)),
     }
 }
 
-/// The sentence without its first word, which stands beside it as a badge.
-fn rest_of(sentence: &str) -> String {
-    upper_first(sentence.split_once(": ").map_or(sentence, |(_, rest)| rest))
+/// The page with these PNG files, which are some of [`PICTURES`](super::PICTURES).
+pub(crate) fn report(
+    plan: &Plan,
+    verdict: &RunVerdict,
+    timelines: &Timelines,
+    pictures: &[(&'static str, Vec<u8>)],
+) -> Markup {
+    let title = format!("{}: {}", verdict.spec, verdict.answer.word());
+    let content = html! {
+        (first::header(verdict, plan))
+        (timelines.story)
+        (first::rests_on(verdict))
+        (tables::recoveries(verdict))
+        (timeline(timelines))
+        (tables::variants(verdict))
+        section #pictures {
+            h2 { "Pictures" }
+            @for (name, png) in pictures {
+                @let what = page::caption(name);
+                (page::figure(what, png, &format!("{what} ({name})")))
+            }
+        }
+        (tables::faults(verdict))
+        (tables::checks(verdict))
+        (page::how_to_read())
+        (tables::origin(verdict))
+    };
+    if timelines.data.is_empty() {
+        return page::page(&title, &content);
+    }
+    let script = script::script();
+    let data = html! {
+        @for data in &timelines.data {
+            // Letters, digits and quotes: no `<` that could end it.
+            script.run-data type="application/json" data-name=(data.name) { (PreEscaped(&data.json)) }
+        }
+        script { (PreEscaped(&script)) }
+    };
+    page::page_with(&title, &content, &data, &script::policy(&script))
+}
+
+/// Where the program draws the run.
+fn timeline(timelines: &Timelines) -> Markup {
+    html! {
+        @if !timelines.data.is_empty() {
+            section #run {
+                h2 { "The run" }
+                noscript {
+                    p.about { "The timeline needs JavaScript. Everything else on this page does not." }
+                }
+                @for data in timelines.data.iter().filter(|data| data.shown.0 < data.shown.1 as u64) {
+                    p.about {
+                        (data.name) ": the timeline shows " (data.shown.0) " of " (data.shown.1)
+                        " operations: all that failed or are unknown, and an even share of the others."
+                    }
+                }
+                div #timeline {}
+            }
+        }
+    }
 }
 
 /// A sign for an answer, for those who cannot tell its colour.

@@ -5,22 +5,27 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// What browsers may load for a page: nothing but the pictures and the style that it holds.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+pub(super) const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
-/// A whole page with this title and content.
+/// A whole page with this title and content, without a program.
 pub(crate) fn page(title: &str, content: &Markup) -> Markup {
+    page_with(title, content, &Markup::default(), POLICY)
+}
+
+/// A whole page with this title and content, a program with its data at its end, and what browsers may run of it.
+pub(super) fn page_with(title: &str, content: &Markup, program: &Markup, policy: &str) -> Markup {
     html! {
         (DOCTYPE) "\n"
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy);
                 title { (title) }
                 // In a style sheet HTML knows no escapes. This one is a constant.
                 style { (PreEscaped(STYLE)) }
             }
-            body { main { (content) } }
+            body { main { (content) } (program) }
         }
         "\n"
     }
@@ -50,49 +55,8 @@ pub(super) fn caption(picture: &str) -> &'static str {
 }
 
 /// The style sheet, for light and dark.
-pub(crate) const STYLE: &str = "
-:root{color-scheme:light dark;--ground:#fff;--soft:#f4f6f8;--line:#dde2e7;--text:#17202a;--grey:#54606c;
---valid:#00734f;--invalid:#b3261e;--unknown:#8a5a00;--failed:#6b2fa0}
-@media(prefers-color-scheme:dark){:root{--ground:#14181d;--soft:#1c2229;--line:#343c46;--text:#e6eaee;--grey:#a4afba;
---valid:#5fd3a5;--invalid:#ff8a80;--unknown:#ffc166;--failed:#cda4ff}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--text);font:16px/1.55 system-ui,-apple-system,'Segoe UI',sans-serif}
-main{max-width:1080px;margin:0 auto;padding:32px 24px 64px}
-.spec{margin:0;color:var(--grey);font-size:14px;letter-spacing:.04em;text-transform:uppercase}
-h1{font-size:26px;line-height:1.35;margin:6px 0 12px;font-weight:600}
-h2{font-size:20px;margin:44px 0 12px;padding-bottom:6px;border-bottom:1px solid var(--line)}
-h3{font-size:16px;margin:24px 0 8px}
-.badge{display:inline-block;padding:2px 12px;border-radius:6px;color:var(--ground);font-size:20px;vertical-align:2px;margin-right:6px}
-.valid .badge,.badge.valid{background:var(--valid)}.invalid .badge,.badge.invalid{background:var(--invalid)}
-.unknown .badge,.badge.unknown{background:var(--unknown)}.failed .badge,.badge.failed{background:var(--failed)}
-.badge.small{font-size:13px;padding:0 8px;vertical-align:0;margin:0}
-.about{color:var(--grey);margin:0 0 8px}
-.reading{border-left:4px solid var(--line);padding:4px 0 4px 16px;margin:16px 0;font-size:17px}
-.wide{overflow-x:auto;margin-bottom:20px}
-table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
-th,td{padding:7px 8px;border-bottom:1px solid var(--line);text-align:right;vertical-align:top;white-space:nowrap}
-th{color:var(--grey);font-weight:600;white-space:normal;vertical-align:bottom}
-th:first-child,td:first-child,td.left,th.left{text-align:left}
-td.prose{white-space:normal;text-align:left;min-width:220px}
-small{color:var(--grey);font-size:12px}
-.recoveries{margin:0;padding-left:20px}
-figure{margin:20px 0 28px}
-img{width:100%;height:auto;border:1px solid var(--line);border-radius:8px;background:#fff}
-figcaption{color:var(--grey);font-size:14px;margin-top:4px}
-ul.evidence{margin:4px 0 0;padding-left:20px;color:var(--grey);font-size:14px;overflow-wrap:anywhere}
-.check{margin:10px 0;padding:10px 14px;background:var(--soft);border-radius:8px}
-.check p{margin:0}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;font-size:15px}
-summary{cursor:pointer}
-dt{color:var(--grey)}dd{margin:0;overflow-wrap:anywhere}
-@media(max-width:640px){main{padding:20px 14px 40px}h1{font-size:21px}.badge{font-size:16px}
-thead{display:none}tr{display:block;border:1px solid var(--line);border-radius:8px;margin:0 0 12px;padding:6px 10px}
-td,td.left{display:flex;justify-content:space-between;gap:16px;border:0;padding:3px 0;white-space:normal;text-align:right}
-td::before{content:attr(data-label);color:var(--grey);text-align:left}td.prose{display:block}
-td.prose::before{display:block}dl{grid-template-columns:1fr;gap:2px}dd{margin:0 0 10px}
-figure img{width:900px;max-width:none}.check{padding:10px}.reading{padding-left:12px;font-size:16px}}
-code{overflow-wrap:anywhere;font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--soft);padding:1px 5px;border-radius:4px}
-";
+pub(crate) const STYLE: &str =
+    concat!(include_str!("../../page/page.css"), include_str!("../../page/run.css"));
 
 /// The terms of a page and what they mean, the same on every page.
 const TERMS: [(&str, &str); 14] = [

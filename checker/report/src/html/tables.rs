@@ -49,7 +49,7 @@ pub(super) fn variants(verdict: &RunVerdict) -> Markup {
         table.row([name_of(medians), badge(medians.answer)].into_iter().chain(figures));
     }
     html! {
-        section {
+        section #figures {
             h2 { "Figures" }
             (table)
             (protocol(verdict))
@@ -152,7 +152,7 @@ pub(super) fn recoveries(verdict: &RunVerdict) -> Markup {
     let several = verdict.variants.len() > 1;
     html! {
         @if verdict.variants.iter().any(|variant| !variant.recoveries.is_empty()) {
-            section {
+            section #recovery {
                 h2 { "Recovery" }
                 ul.recoveries {
                     @for variant in &verdict.variants {
@@ -188,7 +188,7 @@ pub(super) fn faults(verdict: &RunVerdict) -> Markup {
         }
     }
     html! {
-        section {
+        section #faults {
             h2 { "Faults" }
             @if verdict.variants.iter().all(|variant| variant.faults.is_empty()) {
                 p { "None was planned." }
@@ -252,7 +252,7 @@ fn lines(evidence: &[String]) -> Markup {
 /// Every check of every variant with its evidence.
 pub(super) fn checks(verdict: &RunVerdict) -> Markup {
     html! {
-        section {
+        section #checks {
             h2 { "Checks" }
             @for variant in &verdict.variants {
                 h3 { (variant.variant) " " (badge(variant.answer)) }
@@ -277,7 +277,7 @@ fn one(check: &Check) -> Markup {
 /// Where the run came from and how to do it again, wherever its folder is now.
 pub(super) fn origin(verdict: &RunVerdict) -> Markup {
     html! {
-        section {
+        section #origin {
             h2 { "Origin" }
             dl {
                 dt { "spec" } dd { (verdict.spec) }

@@ -135,7 +135,8 @@ pub(crate) fn check(observed: &Observed, obligations: &[Obligation]) -> Option<C
     let unmet: Vec<&Obligation> = obligations.iter().filter(|obligation| !obligation.met).collect();
     let all = many(obligations.len() as u64, "obligation");
     Some(match unmet.split_first() {
-        None => Check::new(NAME, Answer::Valid, format!("all of {all} are met")),
+        None => Check::new(NAME, Answer::Valid, format!("all of {all} are met"))
+            .tried(obligations.len() as u64, "obligation"),
         Some((first, others)) => {
             let more = match others.len() {
                 0 => String::new(),

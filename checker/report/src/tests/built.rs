@@ -187,7 +187,7 @@ impl Built {
         events.sort_by_key(|event| event.time);
         let operations = pair(&events).unwrap();
         let nemesis = events.into_iter().filter(|event| event.process == Process::Nemesis).collect();
-        let history = ReadHistory { nemesis, operations, notes: Vec::new() };
+        let history = ReadHistory { nemesis, operations, ..ReadHistory::default() };
         Observed::new(self.plan.clone(), Some(history), Some(self.load.clone()), Vec::new())
     }
 

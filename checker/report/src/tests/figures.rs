@@ -29,7 +29,7 @@ pub(super) fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load
     let mut plan = plan("test", &[made]).variants.remove(0);
     plan.check.agreement = false;
     plan.timeout = Some(std::time::Duration::from_millis(100));
-    Observed::new(plan, Some(ReadHistory { nemesis, operations, notes: vec![] }), load, vec![])
+    Observed::new(plan, Some(ReadHistory { nemesis, operations, ..ReadHistory::default() }), load, vec![])
 }
 
 pub(super) fn load(spans: &[(Phase, u64, u64)]) -> Load {

@@ -1,0 +1,213 @@
+//! A violation with all that a person needs to follow it: its operations, the order that was found, and what does not fit.
+
+use checker::elements::{self, Class};
+use checker::limits::Limits;
+use checker::linearizability::{self, Model, Verdict, Witness};
+use checker::transactions::{self, Anomaly};
+use checker::{certificate, words};
+use history::{Operation, Outcome};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Operations of a violation that are told and drawn.
+const TOLD: usize = 14;
+/// Steps of an order that are shown: the last ones.
+const STEPS: usize = 24;
+/// Elements that were lost and are marked in the timeline.
+const LOST: usize = 100_000;
+
+/// What a check found against the system. Operations are named by their index in the history.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Violation {
+    /// What nothing explains, in one sentence.
+    pub summary: String,
+    /// The operations that show it, in the order of invocation; of a cycle, in the order of the cycle.
+    pub operations: Vec<usize>,
+    /// How many more belong to it.
+    pub more: usize,
+    /// The operation that cannot have completed as it did, where it is one.
+    pub odd: Option<usize>,
+    /// The last steps of the longest order that was found.
+    pub order: Vec<Step>,
+    /// Steps of that order before these.
+    pub before: usize,
+    /// The values that were possible when the odd operation completed.
+    pub values: Vec<String>,
+    /// Operations that were open then, and what each would need.
+    pub needs: Vec<(usize, String)>,
+    /// Of a cycle: the kind and the reason of the edge from each operation to the next, the last one to the first.
+    pub edges: Vec<(&'static str, String)>,
+    /// Acknowledged operations whose effect was lost, where the check tells that of single ones.
+    pub lost: Vec<usize>,
+}
+
+/// One operation in an order, and the state after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// Its index in the history.
+    pub operation: usize,
+    /// The state after it, in words.
+    pub state: String,
+}
+
+impl Violation {
+    /// Why a history is not linearizable. `stop` says when the search for an order has to give up.
+    pub(crate) fn of_order(
+        witness: &Witness,
+        operations: &[Operation],
+        model: Model,
+        limits: &Limits<'_>,
+    ) -> Self {
+        let mut part = witness.operations.clone();
+        // What is possible follows from the whole history; the part alone would not show why.
+        if let Some(source) = source_of_the_possible(witness, operations).filter(|it| !part.contains(it)) {
+            part.push(source);
+            part.sort_by_key(|index| operations[*index].invoked);
+        }
+        let (order, before) = longest_order(witness, &part, operations, model, limits).unwrap_or_default();
+        Self {
+            summary: witness.summary.clone(),
+            operations: told(&part, witness.operation),
+            more: part.len().saturating_sub(TOLD),
+            odd: Some(witness.operation),
+            order,
+            before,
+            values: witness.values.clone(),
+            needs: witness.pending.iter().take(TOLD).map(|it| (it.operation, it.why.clone())).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The gravest anomaly of transactions.
+    pub(crate) fn of_transactions(verdict: &transactions::Verdict) -> Option<Self> {
+        let Anomaly { name, operations, summary, edges, .. } = verdict.anomalies.first()?;
+        Some(Self {
+            summary: format!("{name}: {summary}"),
+            operations: operations.iter().copied().take(TOLD).collect(),
+            more: operations.len().saturating_sub(TOLD),
+            edges: edges.iter().take(TOLD).map(|edge| (edge.kind, edge.why.clone())).collect(),
+            ..Self::default()
+        })
+    }
+
+    /// The gravest finding about elements, and every acknowledged element that was lost.
+    pub(crate) fn of_elements(verdict: &elements::Verdict, operations: &[Operation]) -> Option<Self> {
+        let finding = verdict.findings.iter().find(|finding| finding.breaks)?;
+        let lost = verdict.findings.iter().filter(|finding| finding.class == Class::Lost);
+        let acknowledged = |index: &&usize| {
+            operations.get(**index).is_some_and(|operation| {
+                matches!(operation.outcome, Outcome::Ok(_)) && !operation.argument.is_null()
+            })
+        };
+        let mut shown = finding.operations.clone();
+        shown.sort_by_key(|index| operations.get(*index).map(|operation| operation.invoked));
+        let key = finding.key.as_ref().map_or_else(String::new, |key| format!("On key {key}, "));
+        Some(Self {
+            summary: format!("{key}{}", finding.text),
+            more: shown.len().saturating_sub(TOLD),
+            operations: shown.into_iter().take(TOLD).collect(),
+            lost: lost
+                .filter_map(|finding| finding.operations.iter().find(acknowledged).copied())
+                .take(LOST)
+                .collect(),
+            ..Self::default()
+        })
+    }
+
+    /// Every operation it speaks of.
+    pub(crate) fn mentioned(&self) -> impl Iterator<Item = usize> {
+        let ordered = self.order.iter().map(|step| step.operation);
+        let needing = self.needs.iter().map(|(operation, _)| *operation);
+        self.operations
+            .iter()
+            .copied()
+            .chain(ordered)
+            .chain(needing)
+            .chain(self.lost.iter().copied())
+            .chain(self.odd)
+    }
+}
+
+/// The operations that are told: the odd one, and of the others the latest.
+fn told(operations: &[usize], odd: usize) -> Vec<usize> {
+    let first = operations.len().saturating_sub(TOLD);
+    let mut told = operations[first..].to_vec();
+    if !told.contains(&odd) {
+        told[0] = odd;
+    }
+    told
+}
+
+/// The operation that made the only possible value so: the one that wrote it, or else one that read it before.
+fn source_of_the_possible(witness: &Witness, operations: &[Operation]) -> Option<usize> {
+    let [possible] = witness.values.as_slice() else { return None };
+    let odd = &operations[witness.operation];
+    let is_it = |value: &Value| {
+        let shown = value.to_string();
+        shown == *possible
+    };
+    let before = |operation: &&Operation| {
+        operation.key == odd.key
+            && matches!(operation.outcome, Outcome::Ok(_))
+            && operation.completed.is_some_and(|end| end < odd.invoked)
+    };
+    let writes = |operation: &Operation| match operation.f.as_str() {
+        "write" | "put" => is_it(&operation.argument),
+        "cas" => operation.argument.get(1).is_some_and(is_it),
+        _ => false,
+    };
+    let reads = |operation: &Operation| {
+        let read = matches!(operation.f.as_str(), "read" | "get");
+        matches!(&operation.outcome, Outcome::Ok(value) if read && is_it(value))
+    };
+    let last = |fits: &dyn Fn(&Operation) -> bool| {
+        operations.iter().rposition(|operation| before(&operation) && fits(operation))
+    };
+    last(&writes).or_else(|| last(&reads))
+}
+
+/// The last steps of an order of everything but the odd operation, and how many come before them. None where the
+/// search gave up.
+///
+/// Where the operations of the witness are impossible by themselves, the order is one of them. Elsewhere it is one of
+/// all operations of the key until the odd one completed.
+fn longest_order(
+    witness: &Witness,
+    part: &[usize],
+    operations: &[Operation],
+    model: Model,
+    limits: &Limits<'_>,
+) -> Option<(Vec<Step>, usize)> {
+    let chosen = |indexes: &[usize]| -> Vec<Operation> {
+        indexes.iter().map(|index| operations[*index].clone()).collect()
+    };
+    let alone =
+        matches!(linearizability::check(&chosen(&witness.operations), model, limits), Verdict::Invalid(_));
+    let odd = &operations[witness.operation];
+    let end = odd.completed.unwrap_or(usize::MAX);
+    let others: Vec<usize> = if alone {
+        part.iter().copied().filter(|index| *index != witness.operation).collect()
+    } else {
+        let of_key = |(index, operation): (usize, &Operation)| {
+            (index != witness.operation && operation.key == odd.key && operation.invoked < end)
+                .then_some(index)
+        };
+        operations.iter().enumerate().filter_map(of_key).collect()
+    };
+    let mut rest = chosen(&others);
+    for operation in rest.iter_mut().filter(|operation| operation.completed.is_none_or(|it| it > end)) {
+        // What completed later need not have happened by then.
+        operation.outcome = Outcome::Info { error: None };
+        (operation.completed, operation.completed_ns) = (None, None);
+    }
+    let (Verdict::Valid { .. }, Some(found)) = linearizability::check_certified(&rest, model, limits) else {
+        return None;
+    };
+    let order = found.orders.into_iter().find(|order| !order.is_empty())?;
+    let states = certificate::states(&rest, model, &order, STEPS);
+    let before = order.len().saturating_sub(STEPS);
+    let steps = order[before..].iter().zip(states);
+    let steps =
+        steps.map(|(index, state)| Step { operation: others[*index as usize], state: words::shown(&state) });
+    Some((steps.collect(), before))
+}
