@@ -1,9 +1,12 @@
 //! The command line.
 
+use crate::ci::CiFiles;
 use crate::flags::FaultFlags;
 use crate::spec::Wishes;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use report::compare::{Measure, UnknownMeasure};
+use report::{PictureOptions, PictureWidth};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,8 +48,14 @@ pub(crate) enum Command {
     Check(Check),
     /// Write a history in another format
     Convert(Convert),
+    /// Write a run as a trace for Perfetto or OpenTelemetry
+    Export(Export),
     /// Make tables, pictures and report of a run again from its files
     Report(Report),
+    /// Say what became worse between two results, beyond noise
+    Compare(Compare),
+    /// Show the results of a folder in a browser, on this machine only
+    Serve(Serve),
     /// List the specs, workloads, faults, flaws and checks there are, or the keys of a spec
     List(List),
     /// Run the experiments on other systems whose outcome is known, and compare
@@ -57,6 +66,12 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// The folder to write them to; the page of bench goes to standard output if not given
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: Option<PathBuf>,
     },
     /// Be one node of a cluster (the bench starts these itself)
     Node(Node),
@@ -95,6 +110,12 @@ pub(crate) struct Run {
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
+    /// How pictures are written.
+    #[command(flatten)]
+    pub pictures: PictureFlags,
+    /// Files for other programs.
+    #[command(flatten)]
+    pub ci: CiFiles,
 }
 
 impl RunOptions {
@@ -116,6 +137,50 @@ pub(crate) struct Known {
     /// Write the table to this file too, as Markdown
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub table: Option<PathBuf>,
+    /// Files for other programs.
+    #[command(flatten)]
+    pub ci: CiFiles,
+}
+
+/// How pictures are written.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Pictures")]
+pub(crate) struct PictureFlags {
+    /// Width of the pictures in pixels or on paper, for example 1200px, 178mm or 7in; 1800px if not given
+    #[arg(long, value_name = "LENGTH", value_parser = width)]
+    pub width: Option<PictureWidth>,
+    /// Dots an inch; 300 for a width on paper if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=2400))]
+    pub dpi: Option<u32>,
+    /// Write an SVG beside each PNG
+    #[arg(long)]
+    pub svg: bool,
+}
+
+impl PictureFlags {
+    /// As the report takes them.
+    pub(crate) fn options(self) -> PictureOptions {
+        PictureOptions { width: self.width, dpi: self.dpi, svg: self.svg }
+    }
+}
+
+/// A width: from what can be read to what fits the memory.
+fn width(text: &str) -> Result<PictureWidth, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let wrong = || "write a width from 200px to 12000px or from 20mm to 1000mm, for example 178mm".to_owned();
+    let number: f64 = digits.trim().parse().map_err(|_| wrong())?;
+    let width = match &text[digits.len()..] {
+        "" | "px" => PictureWidth::Pixels(digits.trim().parse().map_err(|_| wrong())?),
+        "mm" => PictureWidth::Metres(number / 1e3),
+        "cm" => PictureWidth::Metres(number / 1e2),
+        "in" => PictureWidth::Metres(number * 0.0254),
+        _ => return Err(wrong()),
+    };
+    let fits = match width {
+        PictureWidth::Pixels(pixels) => (200..=12_000).contains(&pixels),
+        PictureWidth::Metres(metres) => (0.02..=1.0).contains(&metres),
+    };
+    if fits { Ok(width) } else { Err(wrong()) }
 }
 
 /// `bench sweep`.
@@ -134,6 +199,12 @@ pub(crate) struct Sweep {
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
+    /// How pictures are written.
+    #[command(flatten)]
+    pub pictures: PictureFlags,
+    /// Files for other programs.
+    #[command(flatten)]
+    pub ci: CiFiles,
 }
 
 /// `bench nemesis`.
@@ -151,6 +222,12 @@ pub(crate) struct Nemesis {
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
+    /// How pictures are written.
+    #[command(flatten)]
+    pub pictures: PictureFlags,
+    /// Files for other programs.
+    #[command(flatten)]
+    pub ci: CiFiles,
 }
 
 /// `bench up`.
@@ -214,6 +291,9 @@ pub(crate) struct Check {
     /// Print the verdict as JSON
     #[arg(long)]
     pub json: bool,
+    /// Files for other programs.
+    #[command(flatten)]
+    pub ci: CiFiles,
 }
 
 /// What checks of elements need to know beside the history.
@@ -319,6 +399,29 @@ pub(crate) struct Convert {
     pub reading: Reading,
 }
 
+/// `bench export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The folder of a run, or of one of its variants
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// Where to write it; to standard output if not given
+    #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// The format
+    #[arg(long, value_name = "FORMAT")]
+    pub to: TraceFormat,
+}
+
+/// A format of traces.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum TraceFormat {
+    /// Chrome's trace events, for <https://ui.perfetto.dev>
+    ChromeTrace,
+    /// A request of OTLP as JSON, for any collector of OpenTelemetry
+    OtlpJson,
+}
+
 /// `bench report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
@@ -328,6 +431,89 @@ pub(crate) struct Report {
     /// Print one machine-readable summary on standard output
     #[arg(long)]
     pub json: bool,
+    /// How pictures are written.
+    #[command(flatten)]
+    pub pictures: PictureFlags,
+    /// Files for other programs.
+    #[command(flatten)]
+    pub ci: CiFiles,
+}
+
+/// `bench compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 no regression, 1 a regression, 2 wrong usage or bad input, 3 too little data to tell.")]
+pub(crate) struct Compare {
+    /// What was before: a run, one variant of it, a sweep, or a folder of these
+    #[arg(value_name = "A", value_hint = ValueHint::DirPath)]
+    pub a: PathBuf,
+    /// What is compared with it
+    #[arg(value_name = "B", value_hint = ValueHint::DirPath)]
+    pub b: PathBuf,
+    /// By how much a figure may become worse, for example 5%, or p99=25% for one figure (again for more)
+    #[arg(long, value_name = "[FIGURE=]PERCENT", default_value = "10%", value_parser = limit)]
+    pub threshold: Vec<Limit>,
+    /// Figures that must be clear, or the exit code is 3; throughput,p50,p99 if not given
+    #[arg(long, value_name = "FIGURE,…", value_delimiter = ',')]
+    pub require: Vec<Measure>,
+    /// How sure each interval is
+    #[arg(long, value_name = "PERCENT", default_value = "99%", value_parser = confidence)]
+    pub confidence: f64,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Write the comparison to this file as CSV
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+    /// Draw it into this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub png: Option<PathBuf>,
+    /// Print it as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// By how much a figure may become worse, or all others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Limit {
+    /// The figure; all that have no limit of their own if none.
+    pub figure: Option<Measure>,
+    /// The share.
+    pub share: f64,
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    let (figure, share) = match text.split_once('=') {
+        Some((figure, share)) => {
+            (Some(figure.parse().map_err(|error: UnknownMeasure| error.to_string())?), share)
+        }
+        None => (None, text),
+    };
+    let share = percent(share).filter(|share| *share > 0.0 && *share < 1.0);
+    share
+        .map(|share| Limit { figure, share })
+        .ok_or_else(|| "write a share between 0% and 100%, for example 10%".to_owned())
+}
+
+fn confidence(text: &str) -> Result<f64, String> {
+    let share = percent(text).filter(|share| *share >= 0.5 && *share <= 0.999);
+    share.ok_or_else(|| "write a share from 50% to 99.9%, for example 95%".to_owned())
+}
+
+/// A share as people write it: `10%`.
+fn percent(text: &str) -> Option<f64> {
+    Some(text.strip_suffix('%')?.trim().parse::<f64>().ok()? / 100.0)
+}
+
+/// `bench serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The folder with the results
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "results")]
+    pub folder: PathBuf,
+    /// The port on the loopback interface; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 4400)]
+    pub port: u16,
 }
 
 /// `bench list`.
@@ -351,11 +537,49 @@ pub(crate) struct Node {
 
 #[cfg(test)]
 mod tests {
-    use super::Cli;
-    use clap::CommandFactory;
+    use super::{Cli, PictureWidth, width};
+    use clap::{CommandFactory, Parser as _};
+    use saphyr_parser::{Event, Parser};
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn widths_have_units_and_bounds() {
+        assert_eq!(width("1200px"), Ok(PictureWidth::Pixels(1200)));
+        assert_eq!(width("178mm"), Ok(PictureWidth::Metres(0.178)));
+        for wrong in ["", "mm", "10px", "99999", "-5in", "2m", "infmm", "nanmm"] {
+            assert!(width(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// The commands of a workflow: the scalars in which a line begins with `bench`.
+    fn commands(file: &str) -> Vec<Vec<String>> {
+        let text =
+            std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let mut commands = Vec::new();
+        for event in Parser::new_from_str(&text) {
+            let (event, _) = event.unwrap_or_else(|error| panic!("{file}: {error}"));
+            let Event::Scalar(text, ..) = event else { continue };
+            let lines = text.lines().filter(|line| line.starts_with("bench "));
+            commands.extend(lines.map(|line| {
+                let words = line.split_whitespace();
+                words.map(|word| word.trim_matches('"').to_owned()).collect::<Vec<_>>()
+            }));
+        }
+        commands
+    }
+
+    #[test]
+    fn commands_of_workflows_are_understood() {
+        for (file, count) in [("workloads/ci/github.yml", 3), ("workloads/ci/gitlab.yml", 3)] {
+            let commands = commands(file);
+            assert_eq!(commands.len(), count, "{file}: {commands:?}");
+            for words in commands {
+                Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{file}: {words:?}: {error}"));
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The `bench` command.
 
+mod ci;
 mod cli;
 mod commands;
 mod exit;
@@ -7,6 +8,7 @@ mod failure;
 mod flags;
 mod recorder;
 mod run;
+mod serve;
 mod spec;
 mod sweep;
 mod systems;
@@ -29,11 +31,15 @@ fn main() -> ExitCode {
         Command::Down(arguments) => commands::attach::down(&arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Convert(arguments) => commands::convert::run(&arguments),
+        Command::Export(arguments) => commands::export::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Known(arguments) => commands::known::run(&arguments),
+        Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),
+        Command::Man { folder } => commands::man::run(folder.as_deref()),
         Command::Node(arguments) => commands::node::run(&arguments),
     };
     match result {

@@ -67,6 +67,12 @@ pub(crate) fn nemesis(arguments: &Nemesis, folder: &Path) -> Result<Exit, Failur
             "--set and --out belong to a run, and this cluster runs already",
         ));
     }
+    if arguments.ci.is_asked() {
+        return Err(Failure::usage(
+            "--attach",
+            "--junit, --summary and --sarif belong to a run with a verdict",
+        ));
+    }
     let screen = Screen::new(arguments.options.json);
     let seed = arguments.options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let request = Request::faults(arguments.faults.faults(arguments.lasts)?, seed, None);

@@ -1,8 +1,10 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
 use super::check_report::{Bounds, CheckReport, judge, property};
+use super::file_cases;
 use super::file_table::FileTable;
 use super::sources::{self, Source};
+use crate::ci::{Results, Suite};
 use crate::cli::{Check, Elements, Reading};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,6 +19,7 @@ use formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use history::{Operation, pair, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
+use report::PictureOptions;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -31,12 +34,14 @@ pub(crate) fn run(arguments: &Check) -> Result<Exit, Failure> {
     {
         return whole_run(arguments, folder);
     }
+    arguments.ci.check()?;
     let files = sources::sources(&arguments.files)?;
     let screen = Screen::new(arguments.json);
     let bounds = bounds(arguments)?;
     if let [file] = files.as_slice() {
         let checked = one_file(arguments, &bounds, file)?;
         checked.tell(&screen, arguments.explain);
+        arguments.ci.write(|| file_cases::results(vec![checked.suite()], checked.exit()))?;
         if arguments.json {
             run_judge::print_value(&checked.row())?;
         }
@@ -55,12 +60,14 @@ fn many_files(
     let mut worst = Exit::Valid;
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     let (mut table, mut explained) = (FileTable::default(), Vec::new());
+    let mut suites = Vec::new();
     for file in files {
         screen.live(file.path.display().to_string());
         match one_file(arguments, bounds, file) {
             Ok(checked) => {
                 worst = worst.worse(checked.exit());
                 table.add(&checked);
+                suites.push(checked.suite());
                 rows.push(checked.row());
                 if arguments.explain {
                     explained.push(checked);
@@ -69,6 +76,7 @@ fn many_files(
             Err(failure) => {
                 worst = worst.worse(failure.exit);
                 table.unreadable(&file.path);
+                suites.push(file_cases::unreadable(&file.path, &failure.what));
                 rows.push(json!({ "file": file.path.to_string_lossy(), "exit": failure.exit.code(), "error": failure.what }));
                 failures.push(failure);
             }
@@ -83,6 +91,7 @@ fn many_files(
     for failure in &failures {
         failure.print();
     }
+    arguments.ci.write(|| file_cases::results(suites, worst))?;
     if arguments.json {
         run_judge::print_value(&json!({ "exit": worst.code(), "files": rows }))?;
     }
@@ -134,8 +143,9 @@ fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
         return Err(Failure::usage("--model, --format", "a run's folder says both itself")
             .help("give one history.jsonl to judge it by another model"));
     }
+    arguments.ci.check()?;
     let screen = Screen::new(arguments.json);
-    let (verdict, unwritten) = run_judge::judge_read_only(folder)?;
+    let (verdict, unwritten) = run_judge::judge_read_only(folder, &PictureOptions::default())?;
     if let Some(reason) = unwritten {
         screen.line(&format!("{FAINT}tables and pictures stay as they were: {reason}{FAINT:#}"));
     }
@@ -152,6 +162,8 @@ fn whole_run(arguments: &Check, folder: &Path) -> Result<Exit, Failure> {
             }
         }
     }
+    let spec = folder.join("spec.toml");
+    arguments.ci.write(|| Results::of_run(&verdict, &spec, folder, None, exit.code()))?;
     if arguments.json {
         run_judge::print_json(&verdict, folder, exit)?;
     }
@@ -236,6 +248,12 @@ impl Checked {
             row["orders"] = orders.clone();
         }
         row
+    }
+
+    /// As a case for other programs.
+    fn suite(&self) -> Suite {
+        let Self { file, report, history, .. } = self;
+        file_cases::suite(file, report, history.notes.clone())
     }
 
     /// All there is to tell.

@@ -1,6 +1,7 @@
 //! `bench known`: runs the experiments whose outcome is known, and compares.
 
 use super::list;
+use crate::ci::{Case, Results, State, Suite};
 use crate::cli::Known as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -20,9 +21,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// The headings of the table.
+const HEADER: [&str; 8] = ["experiment", "variant", "system", "promise", "expected", "found", "s", "seed"];
+
 /// The line of one variant in the table.
 #[derive(Debug)]
 struct Row {
+    file: PathBuf,
     spec: String,
     variant: String,
     system: String,
@@ -48,6 +53,7 @@ enum Found {
 /// # Errors
 /// When a spec is wrong, or one that was named has no section `known` (exit code 2); when the table cannot be written (4).
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    arguments.ci.check()?;
     let specs = chosen(&arguments.specs)?;
     for spec in &specs {
         if let Ok(loaded) = &spec.loaded
@@ -85,12 +91,36 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(file) = arguments.table.as_ref().filter(|_| !interrupted) {
         std::fs::write(file, markdown(&rows)).map_err(|error| Failure::io(file, &error))?;
     }
-    Ok(match interrupted {
+    let exit = match interrupted {
         true => Exit::Interrupted,
         false if rows.iter().any(Row::differs) => Exit::Invalid,
         false if rows.iter().all(Row::did_not_run) => Exit::Unknown,
         false => Exit::Valid,
-    })
+    };
+    arguments.ci.write(|| results(&rows, &folder.shown(), exit))?;
+    Ok(exit)
+}
+
+/// A suite for each experiment, with a case for each variant.
+fn results(rows: &[Row], folder: &Path, exit: Exit) -> Results {
+    let suite = |rows: &[Row]| Suite {
+        name: rows[0].spec.clone(),
+        file: rows[0].file.display().to_string(),
+        line: 1,
+        seconds: rows[0].seconds.parse().unwrap_or(0.0),
+        cases: rows.iter().map(Row::case).collect(),
+        remarks: vec![format!("source: {}", rows[0].source)],
+    };
+    Results {
+        name: "known experiments".to_owned(),
+        answer: counts(rows),
+        sentence: "Each experiment has an outcome that is known; it passes if that is found.".to_owned(),
+        started: None,
+        suites: rows.chunk_by(|one, other| one.file == other.file).map(suite).collect(),
+        properties: vec![("folder", folder.display().to_string())],
+        figures: (HEADER.to_vec(), rows.iter().map(Row::cells).collect()),
+        exit: exit.code(),
+    }
 }
 
 /// A spec with what is known of it.
@@ -141,7 +171,7 @@ impl KnownSpec {
         let row = |experiment: &Experiment| Row {
             found: found(&judged, &experiment.variant),
             seconds: seconds.clone(),
-            ..Row::about(loaded, experiment, &self.known, seed)
+            ..Row::about(&self.path, loaded, experiment, &self.known, seed)
         };
         loaded.experiments.iter().map(row).collect()
     }
@@ -178,11 +208,12 @@ fn chosen(named: &[PathBuf]) -> Result<Vec<KnownSpec>, Failure> {
 
 impl Row {
     /// What is known before the run.
-    fn about(loaded: &Loaded, experiment: &Experiment, known: &Known, seed: u64) -> Self {
+    fn about(file: &Path, loaded: &Loaded, experiment: &Experiment, known: &Known, seed: u64) -> Self {
         let cluster = &experiment.spec.cluster;
         let name = known.system.as_deref().unwrap_or(cluster.system.name());
         let version = foreign::version(cluster).unwrap_or_default();
         Self {
+            file: file.to_owned(),
             spec: loaded.spec.name.clone(),
             variant: experiment.variant.clone(),
             system: format!("{name} {version}").trim_end().to_owned(),
@@ -199,6 +230,7 @@ impl Row {
     fn of_none(path: &Path, known: &Known, seed: u64, reason: &str) -> Self {
         let spec = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         Self {
+            file: path.to_owned(),
             spec,
             variant: String::new(),
             system: String::new(),
@@ -227,6 +259,28 @@ impl Row {
         }
     }
 
+    /// As a case for other programs: it passes if what is known was found.
+    fn case(&self) -> Case {
+        let (state, reason) = match &self.found {
+            Found::Verdict(verdict, _) if !self.differs() => {
+                (State::Passed, format!("{verdict}, as expected"))
+            }
+            Found::Verdict(verdict, reason) => {
+                (State::Failed, format!("{verdict}, expected {}: {reason}", self.expected))
+            }
+            Found::NotRun(reason) => (State::Skipped, reason.clone()),
+        };
+        let name = if self.variant.is_empty() { "all variants" } else { &self.variant };
+        Case { name: name.to_owned(), check: "known".to_owned(), state, reason, evidence: Vec::new() }
+    }
+
+    /// Its cells of the table.
+    fn cells(&self) -> Vec<String> {
+        let words = [&self.spec, &self.variant, &self.system, &self.promise, &self.expected, self.found()];
+        let figures = [self.seconds.clone(), self.seed.to_string()];
+        words.map(str::to_owned).into_iter().chain(figures).collect()
+    }
+
     /// What came of it, for the terminal.
     fn line(&self) -> String {
         let style = if self.differs() { BAD } else { GOOD };
@@ -249,22 +303,8 @@ fn promise(experiment: &Experiment) -> String {
 
 /// Prints the table, and what it comes to.
 fn print(screen: &Screen, rows: &[Row]) {
-    let cells = |row: &Row| {
-        [
-            &row.spec,
-            &row.variant,
-            &row.system,
-            &row.promise,
-            &row.expected,
-            row.found(),
-            &row.seconds,
-            &row.seed.to_string(),
-        ]
-        .map(str::to_owned)
-        .to_vec()
-    };
-    let header = vec!["experiment", "variant", "system", "promise", "expected", "found", "s", "seed"];
-    let figures = Figures { header, rows: rows.iter().map(cells).collect(), words: 6, names: 2 };
+    let rows_of_cells = rows.iter().map(Row::cells).collect();
+    let figures = Figures { header: HEADER.to_vec(), rows: rows_of_cells, words: 6, names: 2 };
     screen.line(&format!("\n{}\n", figures.text(screen.columns())));
     screen.line(&counts(rows));
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use workloads::Workload;
 
 /// What every run is checked for, in the words of verdicts.
-const CHECKS: [(&str, &str); 13] = [
+pub(crate) const CHECKS: [(&str, &str); 13] = [
     (
         "linearizable",
         "every key's operations fit an order in which each takes effect at once ([check] linearizable)",

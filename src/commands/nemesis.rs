@@ -3,7 +3,7 @@
 use crate::cli::Nemesis;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::{self, OutputStyle};
+use crate::run::{self, Destination, OutputStyle};
 use crate::spec::{self, Document, source};
 use crate::terminal::Screen;
 use nemesis::{FaultSpec, MemberChange, Shape, Target};
@@ -31,7 +31,8 @@ pub(crate) fn run(arguments: &Nemesis) -> Result<Exit, Failure> {
     let faults = arguments.faults.faults(arguments.lasts)?;
     let loaded = spec::load(document(&faults), &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
-    run::run(&loaded, &arguments.options, 1, &screen, OutputStyle::Story)
+    let destination = Destination { ci: &arguments.ci, spec: None, pictures: arguments.pictures.options() };
+    run::run(&loaded, &arguments.options, 1, &screen, OutputStyle::Story, destination)
 }
 
 /// The spec of the recovery study with these faults in place of its own, and enough nodes for them.

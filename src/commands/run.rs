@@ -3,7 +3,7 @@
 use crate::cli::Run;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::{self, OutputStyle};
+use crate::run::{self, Destination, OutputStyle};
 use crate::spec;
 use crate::spec::source;
 use crate::terminal::Screen;
@@ -15,5 +15,10 @@ use crate::terminal::Screen;
 pub(crate) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
-    run::run(&loaded, &arguments.options, arguments.rounds, &screen, OutputStyle::Lines)
+    let destination = Destination {
+        ci: &arguments.ci,
+        spec: Some(&arguments.spec),
+        pictures: arguments.pictures.options(),
+    };
+    run::run(&loaded, &arguments.options, arguments.rounds, &screen, OutputStyle::Lines, destination)
 }

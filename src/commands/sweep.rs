@@ -3,7 +3,7 @@
 use crate::cli::Sweep as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::{again, lab};
+use crate::run::{Destination, again, lab};
 use crate::spec::{self, Loaded, Spec, Wishes, source};
 use crate::sweep::{Axis, Sweep};
 use crate::terminal::Screen;
@@ -14,6 +14,7 @@ use crate::terminal::Screen;
 /// When the spec or the axis is wrong (exit code 2), or the bench cannot do its work (4).
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let options = &arguments.options;
+    arguments.ci.check()?;
     let document = source::open(&arguments.spec)?;
     let base = spec::load(document.clone(), &options.wishes())?;
     let axis = Axis::choose(arguments.over.as_deref(), &base.spec)?;
@@ -37,7 +38,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let command = again(&axis, rounds, seed, &options.only, &points);
     let screen = Screen::new(options.json);
     let sweep = Sweep { axis, points, rounds, recorded, seed, command, screen: &screen };
-    sweep.run(&base.text, options.out.as_deref(), options.json)
+    sweep.run(
+        &base.text,
+        options,
+        Destination {
+            ci: &arguments.ci,
+            spec: Some(&arguments.spec),
+            pictures: arguments.pictures.options(),
+        },
+    )
 }
 
 /// The variants that are compared must be there.

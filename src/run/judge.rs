@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use report::{Answer, RunVerdict};
+use report::{Answer, PictureOptions, RunVerdict};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,11 @@ pub(crate) fn run_folder(path: &Path) -> Result<PathBuf, Failure> {
 ///
 /// # Errors
 /// When there is no plan that can be read.
-pub(crate) fn judge_read_only(folder: &Path) -> Result<(RunVerdict, Option<String>), Failure> {
-    let judged = report::judge_read_only(folder, &deadline);
+pub(crate) fn judge_read_only(
+    folder: &Path,
+    pictures: &PictureOptions,
+) -> Result<(RunVerdict, Option<String>), Failure> {
+    let judged = report::judge_read_only(folder, &deadline, pictures);
     let (verdict, unwritten) =
         judged.map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))?;
     Ok((verdict, unwritten.map(|error| error.to_string())))

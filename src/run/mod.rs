@@ -16,6 +16,7 @@ mod restarts;
 mod variant;
 mod watch;
 
+use crate::ci::{CiFiles, Results};
 use crate::cli::RunOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -23,9 +24,9 @@ use crate::spec::Loaded;
 use crate::terminal::{BAD, DOUBT, FAINT, STRONG, Screen, summary};
 use folder::{Latest, RunFolder};
 use jiff::Timestamp;
-use report::{Answer, RunVerdict};
+use report::{Answer, PictureOptions, RunVerdict};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 use variant::VariantRun;
 
@@ -36,6 +37,17 @@ pub(crate) enum OutputStyle {
     Lines,
     /// The story of a recovery in five phases.
     Story,
+}
+
+/// Where a run is told besides the terminal, and the file that a violation is about; the run's own `spec.toml` if none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Destination<'a> {
+    /// Files for other programs.
+    pub ci: &'a CiFiles,
+    /// The spec, where it is a file.
+    pub spec: Option<&'a Path>,
+    /// How pictures are written.
+    pub pictures: PictureOptions,
 }
 
 /// How the variants came to their end.
@@ -54,8 +66,10 @@ pub(crate) fn run(
     rounds: u32,
     screen: &Screen,
     style: OutputStyle,
+    destination: Destination<'_>,
 ) -> Result<Exit, Failure> {
     refuse_unrecorded(loaded)?;
+    destination.ci.check()?;
     if lab::is_needed(loaded)? {
         return lab::enter();
     }
@@ -89,7 +103,7 @@ pub(crate) fn run(
         Ok::<_, Failure>((failure, interrupt))
     })?;
     screen.live("judging".to_owned());
-    let judged = judge::judge_read_only(&folder.path);
+    let judged = judge::judge_read_only(&folder.path, &destination.pictures);
     screen.clear();
     let (verdict, unwritten) = match (judged, failure.clone()) {
         (Ok(judged), _) => judged,
@@ -106,6 +120,7 @@ pub(crate) fn run(
         options,
         screen,
         style,
+        destination,
     )
 }
 
@@ -188,6 +203,7 @@ fn conclude(
     options: &RunOptions,
     screen: &Screen,
     style: OutputStyle,
+    destination: Destination<'_>,
 ) -> Result<Exit, Failure> {
     let ran = verdict.variants.iter().any(|variant| variant.summary.counts.all() > 0);
     if ran || ended.failure.is_none() {
@@ -207,6 +223,10 @@ fn conclude(
         ));
         exit = exit.worse(Exit::Interrupted);
     }
+    let own = folder.path.join("spec.toml");
+    let spec = destination.spec.unwrap_or(&own);
+    let failure = ended.failure.as_ref();
+    destination.ci.write(|| Results::of_run(verdict, spec, &folder.shown(), failure, exit.code()))?;
     if options.json {
         judge::print_json(verdict, &folder.path, exit)?;
     }

@@ -7,10 +7,12 @@ mod usage;
 
 pub(crate) use axis::Axis;
 
+use crate::ci::Results;
+use crate::cli::RunOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::folder::{Latest, RunFolder, write_json};
-use crate::run::{interrupt, judge, machine, point};
+use crate::run::{Destination, interrupt, judge, machine, point};
 use crate::spec::{Experiment, Loaded};
 use crate::terminal::{DOUBT, FAINT, STRONG, Screen, sweep as output};
 use jiff::Timestamp;
@@ -46,10 +48,17 @@ impl Sweep<'_> {
     ///
     /// # Errors
     /// When the bench could not do its work (exit code 4).
-    pub(crate) fn run(&self, text: &str, out: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+    pub(crate) fn run(
+        &self,
+        text: &str,
+        options: &RunOptions,
+        destination: Destination<'_>,
+    ) -> Result<Exit, Failure> {
+        destination.ci.check()?;
         let started = Timestamp::now();
         let plan = self.plan(started);
-        let folder = RunFolder::create(out, &plan.spec, started, self.seed, Latest::Moved)?;
+        let folder =
+            RunFolder::create(options.out.as_deref(), &plan.spec, started, self.seed, Latest::Moved)?;
         let path = folder.path.join("spec.toml");
         fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
         write_json(&folder.path.join(SWEEP), &plan)?;
@@ -69,7 +78,7 @@ impl Sweep<'_> {
             Ok::<_, Failure>((measured, interrupt.is_cancelled()))
         })?;
         screen.clear();
-        let report = sweep::report(&folder.path)
+        let report = sweep::report(&folder.path, &destination.pictures)
             .map_err(|error| Failure::bench(shown.display().to_string(), error.to_string()))?;
         let mut exit = conclude(screen, &report, &shown, measured.as_ref().err());
         if interrupted {
@@ -79,7 +88,8 @@ impl Sweep<'_> {
             ));
             exit = exit.worse(Exit::Interrupted);
         }
-        if json {
+        destination.write(&report, &folder.path, measured.as_ref().err(), exit)?;
+        if options.json {
             print_json(&report, &folder.path, exit)?;
         }
         Ok(exit)
@@ -225,14 +235,35 @@ fn conclude(screen: &Screen, report: &SweepReport, folder: &Path, failure: Optio
 ///
 /// # Errors
 /// When they cannot be read or written.
-pub(crate) fn report(folder: &Path, screen: &Screen, json: bool) -> Result<Exit, Failure> {
-    let report = sweep::report(folder)
+pub(crate) fn report(
+    folder: &Path,
+    screen: &Screen,
+    json: bool,
+    destination: Destination<'_>,
+) -> Result<Exit, Failure> {
+    let report = sweep::report(folder, &destination.pictures)
         .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))?;
     let exit = conclude(screen, &report, folder, None);
+    destination.write(&report, folder, None, exit)?;
     if json {
         print_json(&report, folder, exit)?;
     }
     Ok(exit)
+}
+
+impl Destination<'_> {
+    /// Writes what was asked for of a sweep.
+    fn write(
+        &self,
+        report: &SweepReport,
+        folder: &Path,
+        failure: Option<&Failure>,
+        exit: Exit,
+    ) -> Result<(), Failure> {
+        let own = folder.join("spec.toml");
+        let spec = self.spec.unwrap_or(&own);
+        self.ci.write(|| Results::of_sweep(report, spec, folder, failure, exit.code()))
+    }
 }
 
 /// Whether a folder is that of a sweep.

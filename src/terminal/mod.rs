@@ -1,5 +1,6 @@
 //! Output while a run goes on: lines, and one progress line below them on a terminal.
 
+pub(crate) mod compare;
 pub(crate) mod events;
 pub(crate) mod layout;
 pub(crate) mod progress;

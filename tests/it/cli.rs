@@ -149,6 +149,18 @@ fn list_and_doctor_and_completions_answer() {
     assert!(stdout(&completions).contains("_bench"));
 }
 
+#[test]
+fn manual_pages_are_made_from_the_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = stdout(&output(folder.path(), &["man"]));
+    assert!(page.contains(".TH bench 1") && page.contains("compare"), "{page}");
+    let written = output(folder.path(), &["man", "."]);
+    assert_eq!(written.status.code(), Some(0), "{}", stderr(&written));
+    let run = std::fs::read_to_string(folder.path().join("bench-run.1")).unwrap();
+    assert!(run.contains("junit") && run.contains("rounds"), "{run}");
+    refused(folder.path(), &["man", "absent"]);
+}
+
 /// A write, and a read after it that finds nothing; the last line may be cut off.
 fn write_history(folder: &Path, last_line: &str) {
     let text = format!(

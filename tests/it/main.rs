@@ -1,8 +1,11 @@
 //! The tests of the `bench` program, one module for each part.
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
+#[cfg(target_os = "linux")]
+mod ci;
 mod cli;
 mod clock;
+mod compare;
 mod described;
 #[cfg(target_os = "linux")]
 mod digest;
@@ -41,6 +44,8 @@ mod queues;
 #[cfg(target_os = "linux")]
 mod restarts;
 #[cfg(target_os = "linux")]
+mod serve;
+#[cfg(target_os = "linux")]
 mod smoke;
 mod support;
 #[cfg(target_os = "linux")]
@@ -49,6 +54,8 @@ mod survivors;
 mod sweep;
 #[cfg(target_os = "linux")]
 mod systems;
+#[cfg(target_os = "linux")]
+mod tutorial;
 #[cfg(target_os = "linux")]
 mod up;
 #[cfg(target_os = "linux")]

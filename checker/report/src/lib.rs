@@ -5,12 +5,14 @@
 
 mod agreement;
 mod checks;
+pub mod compare;
 mod csv_files;
 mod digest;
 mod disks;
 mod evidence;
 mod exits;
 mod explain;
+pub mod export;
 mod faults;
 mod files;
 mod gone;
@@ -53,7 +55,7 @@ pub use obligations::Obligation;
 
 pub use outages::Outage;
 pub use plan::{CheckPlan, FaultPlan, Helpers, Load, PhaseSpan, Plan, VariantPlan};
-pub use plot::{PICTURES, fault_colour};
+pub use plot::{PICTURES, PictureOptions, PictureWidth, fault_colour};
 pub use recovery::Recovery;
 pub use rounds::{Figure, Spread, VariantMedians};
 pub use samples::{Sample, read_samples};
@@ -76,7 +78,7 @@ pub type Deadline<'a> = &'a dyn Fn(Duration) -> Box<dyn Fn() -> bool + Sync>;
 /// What the run did not come to is missing from the answer, which is then unknown at best. A variant whose
 /// files cannot be read is `failed`; an error is returned only if there is no plan or nothing can be written.
 pub fn judge(dir: &Path, deadline: Deadline<'_>) -> Result<RunVerdict, ResultsError> {
-    match judge_read_only(dir, deadline)? {
+    match judge_read_only(dir, deadline, &PictureOptions::default())? {
         (verdict, None) => Ok(verdict),
         (_, Some(error)) => Err(error),
     }
@@ -86,6 +88,7 @@ pub fn judge(dir: &Path, deadline: Deadline<'_>) -> Result<RunVerdict, ResultsEr
 pub fn judge_read_only(
     dir: &Path,
     deadline: Deadline<'_>,
+    options: &PictureOptions,
 ) -> Result<(RunVerdict, Option<ResultsError>), ResultsError> {
     let mut written = Ok(());
     let plan = Plan::read(dir)?;
@@ -114,7 +117,7 @@ pub fn judge_read_only(
         variants.push(verdict);
     }
     let verdict = combine(&plan, variants);
-    let written = written.and_then(|()| write(dir, &plan, observed, &verdict));
+    let written = written.and_then(|()| write(dir, &plan, observed, &verdict, options));
     Ok((verdict, written.err()))
 }
 
@@ -212,7 +215,13 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
     }
 }
 
-fn write(dir: &Path, plan: &Plan, observed: Vec<Observed>, verdict: &RunVerdict) -> Result<(), ResultsError> {
+fn write(
+    dir: &Path,
+    plan: &Plan,
+    observed: Vec<Observed>,
+    verdict: &RunVerdict,
+    options: &PictureOptions,
+) -> Result<(), ResultsError> {
     csv_files::summary(&dir.join("summary.csv"), &verdict.variants)?;
     if verdict.rounds > 1 {
         csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
@@ -223,13 +232,11 @@ fn write(dir: &Path, plan: &Plan, observed: Vec<Observed>, verdict: &RunVerdict)
     let timelines = html::timelines(dir, &observed, verdict);
     let pictures = plot::pictures(plan, &shown_rounds(observed, &verdict.medians), verdict);
     for name in PICTURES {
-        let path = dir.join(name);
-        match pictures.iter().find(|(drawn, _)| *drawn == name) {
-            Some((_, png)) => files::write_whole(&path, png)?,
-            // One that an earlier report drew would show what this one does not say.
-            None => files::remove(&path)?,
-        }
+        let drawn = pictures.iter().find(|(drawn, _)| *drawn == name).map(|(_, canvas)| canvas);
+        plot::write(&dir.join(name), drawn, options)?;
     }
+    let usual = PictureOptions::default();
+    let pictures: Vec<_> = pictures.iter().map(|(name, canvas)| (*name, canvas.png(&usual))).collect();
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

@@ -31,7 +31,7 @@ const COUNTERS: [Counter; 3] = [
     ("Adoptions per second", |protocol| &protocol.adoptions, "adoptions_per_s"),
 ];
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedians]) -> Vec<u8> {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedians]) -> Canvas {
     let legend: Vec<_> = variants
         .iter()
         .enumerate()
@@ -70,7 +70,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedi
     let rect = Rect { left: LEFT, top: bars_top, width: RIGHT - LEFT, height: bottom - bars_top };
     standstills(&mut canvas, rect, x, row, plan, variants);
     canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 80.0, Anchor::Middle, PROSE, frame::TIME);
-    canvas.png()
+    canvas
 }
 
 /// The counters that say anything: other systems have no ballots to be preempted.

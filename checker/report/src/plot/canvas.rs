@@ -1,12 +1,7 @@
-//! A picture in memory: shapes drawn at twice the size and averaged down, letters on top, PNG out.
+//! A picture as a list of shapes and words, from which PNG and SVG are made.
 
-use super::palette;
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
-use plotters::prelude::{BitMapBackend, DrawingBackend, RGBAColor, ShapeStyle};
 use std::sync::OnceLock;
-
-/// Shapes are drawn this many times larger and averaged down, which smooths their edges.
-const OVERSAMPLING: u32 = 2;
 
 /// A colour with its opacity from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,46 +70,48 @@ impl Rect {
     }
 }
 
-struct Word {
-    left: f64,
-    baseline: f64,
-    pen: Pen,
-    text: String,
+/// A text with its position.
+pub(super) struct Word {
+    pub(super) left: f64,
+    pub(super) baseline: f64,
+    pub(super) pen: Pen,
+    pub(super) text: String,
 }
 
-/// The picture being drawn. All coordinates are pixels of the finished picture, from its upper left.
+/// A shape with its colour.
+pub(super) enum Shape {
+    /// A filled rectangle.
+    Rect(Rect, Ink),
+    /// What the points enclose.
+    Polygon(Vec<(f64, f64)>, Ink),
+    /// A circle whose line is so wide, inwards from its radius.
+    Ring { centre: (f64, f64), radius: f64, line: f64, ink: Ink },
+}
+
+/// The picture being drawn. All coordinates are pixels of a picture of the usual width, from its upper left.
 pub(crate) struct Canvas {
-    width: u32,
-    height: u32,
-    pixels: Vec<u8>,
-    words: Vec<Word>,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) words: Vec<Word>,
 }
 
 impl Canvas {
     /// A white picture.
     pub(crate) fn new(width: u32, height: u32) -> Self {
-        let bytes = 3 * (width * OVERSAMPLING) as usize * (height * OVERSAMPLING) as usize;
-        Self { width, height, pixels: vec![255; bytes], words: Vec::new() }
-    }
-
-    fn draw(&mut self, shape: impl FnOnce(&mut BitMapBackend<'_>) -> bool) {
-        let size = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
-        let mut backend = BitMapBackend::with_buffer(&mut self.pixels, size);
-        assert!(shape(&mut backend), "drawing into memory cannot fail");
+        Self { width, height, shapes: Vec::new(), words: Vec::new() }
     }
 
     /// Fills a rectangle.
     pub(crate) fn fill(&mut self, rect: Rect, ink: Ink) {
-        let (from, to) = (at(rect.left, rect.top), at(rect.right(), rect.bottom()));
-        if from.0 < to.0 && from.1 < to.1 {
-            self.draw(|backend| backend.draw_rect(from, to, &style(ink), true).is_ok());
+        if rect.width > 0.0 && rect.height > 0.0 {
+            self.shapes.push(Shape::Rect(rect, ink));
         }
     }
 
     /// Fills what the points enclose.
     pub(crate) fn polygon(&mut self, points: &[(f64, f64)], ink: Ink) {
-        let points: Vec<_> = points.iter().map(|point| at(point.0, point.1)).collect();
-        self.draw(|backend| backend.fill_polygon(points, &style(ink)).is_ok());
+        self.shapes.push(Shape::Polygon(points.to_vec(), ink));
     }
 
     /// A straight line.
@@ -175,24 +172,7 @@ impl Canvas {
 
     /// A circle whose line is so wide, inwards from its radius.
     pub(crate) fn ring(&mut self, centre: (f64, f64), radius: f64, line: f64, ink: Ink) {
-        let scale = f64::from(OVERSAMPLING);
-        let (size_x, size_y) = (self.width * OVERSAMPLING, self.height * OVERSAMPLING);
-        let (x, y, radius) = (centre.0 * scale, centre.1 * scale, radius * scale);
-        let hole = radius - line * scale;
-        let (left, right) = (whole(x - radius).max(0), whole(x + radius).min(whole(f64::from(size_x)) - 1));
-        let (top, bottom) = (whole(y - radius).max(0), whole(y + radius).min(whole(f64::from(size_y)) - 1));
-        for row in top..=bottom {
-            for column in left..=right {
-                let distance = (f64::from(column) + 0.5 - x).hypot(f64::from(row) + 0.5 - y);
-                let inside = if hole > 0.0 { (hole + 0.5 - distance).clamp(0.0, 1.0) } else { 0.0 };
-                let cover = (radius + 0.5 - distance).clamp(0.0, 1.0) - inside;
-                if cover > 0.0 {
-                    let (row, column) = (row.unsigned_abs() as usize, column.unsigned_abs() as usize);
-                    let index = 3 * (row * size_x as usize + column);
-                    blend(&mut self.pixels[index..index + 3], ink, cover * ink.3);
-                }
-            }
-        }
+        self.shapes.push(Shape::Ring { centre, radius, line, ink });
     }
 
     /// Puts a text; `baseline` is the line its letters stand on.
@@ -204,87 +184,9 @@ impl Canvas {
         };
         self.words.push(Word { left, baseline, pen, text: text.to_owned() });
     }
-
-    /// The finished picture: width, height, and three bytes a pixel.
-    pub(crate) fn finish(self) -> (u32, u32, Vec<u8>) {
-        let mut pixels = self.averaged();
-        for word in &self.words {
-            draw_word(&mut pixels, self.width, self.height, word);
-        }
-        (self.width, self.height, pixels)
-    }
-
-    fn averaged(&self) -> Vec<u8> {
-        let (width, height, times) = (self.width as usize, self.height as usize, OVERSAMPLING as usize);
-        let mut averaged = Vec::with_capacity(3 * width * height);
-        for row in 0..height {
-            for column in 0..width {
-                for channel in 0..3 {
-                    let mut sum = 0_usize;
-                    for y in 0..times {
-                        for x in 0..times {
-                            let index = (row * times + y) * width * times + column * times + x;
-                            sum += usize::from(self.pixels[3 * index + channel]);
-                        }
-                    }
-                    let mean = (sum + times * times / 2) / (times * times);
-                    averaged.push(u8::try_from(mean).unwrap_or(u8::MAX));
-                }
-            }
-        }
-        averaged
-    }
-
-    /// The finished picture as a PNG file.
-    pub(crate) fn png(self) -> Vec<u8> {
-        let (width, height, pixels) = self.finish();
-        let indexed = palette::indexed(&pixels);
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, width, height);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::High);
-        let bytes = if let Some(indexed) = indexed {
-            encoder.set_color(png::ColorType::Indexed);
-            encoder.set_palette(indexed.palette);
-            // Numbers of colours have no order that a filter could use.
-            encoder.set_filter(png::Filter::NoFilter);
-            indexed.indexes
-        } else {
-            encoder.set_color(png::ColorType::Rgb);
-            pixels
-        };
-        let mut writer = encoder.write_header().expect("a PNG header can be written to memory");
-        writer.write_image_data(&bytes).expect("there are as many bytes as the header says");
-        writer.finish().expect("a PNG file can be finished in memory");
-        file
-    }
 }
 
-fn at(x: f64, y: f64) -> (i32, i32) {
-    let scale = f64::from(OVERSAMPLING);
-    (whole((x * scale).round()), whole((y * scale).round()))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "places in a picture are small, and `as` clamps the rest"
-)]
-fn whole(value: f64) -> i32 {
-    value.floor() as i32
-}
-
-fn style(ink: Ink) -> ShapeStyle {
-    ShapeStyle { color: RGBAColor(ink.0, ink.1, ink.2, ink.3), filled: true, stroke_width: 1 }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mix of two bytes is a byte")]
-fn blend(pixel: &mut [u8], ink: Ink, opacity: f64) {
-    for (byte, colour) in pixel.iter_mut().zip([ink.0, ink.1, ink.2]) {
-        *byte = (f64::from(*byte) * (1.0 - opacity) + f64::from(colour) * opacity).round() as u8;
-    }
-}
-
-fn font(weight: Weight) -> &'static FontRef<'static> {
+pub(super) fn font(weight: Weight) -> &'static FontRef<'static> {
     static NORMAL: OnceLock<FontRef<'static>> = OnceLock::new();
     static BOLD: OnceLock<FontRef<'static>> = OnceLock::new();
     let (cell, bytes): (_, &[u8]) = match weight {
@@ -296,7 +198,7 @@ fn font(weight: Weight) -> &'static FontRef<'static> {
 
 /// The glyphs of a text that starts at 0, and its width.
 #[expect(clippy::cast_possible_truncation, reason = "the font works in f32")]
-fn glyphs(pen: Pen, text: &str) -> (Vec<Glyph>, f32) {
+pub(super) fn glyphs(pen: Pen, text: &str) -> (Vec<Glyph>, f32) {
     let font = font(pen.weight);
     let em = font.units_per_em().unwrap_or(2048.0);
     let scale = PxScale::from(pen.size as f32 * font.height_unscaled() / em);
@@ -329,25 +231,4 @@ pub(crate) fn fitted(pen: Pen, text: &str, width: f64) -> String {
         }
     }
     String::new()
-}
-
-fn draw_word(pixels: &mut [u8], width: u32, height: u32, word: &Word) {
-    let font = font(word.pen.weight);
-    for mut glyph in glyphs(word.pen, &word.text).0 {
-        #[expect(clippy::cast_possible_truncation, reason = "the font works in f32")]
-        let (x, y) = (word.left as f32, word.baseline as f32);
-        glyph.position.x += x;
-        glyph.position.y += y.round();
-        let Some(outline) = font.outline_glyph(glyph) else { continue };
-        let bounds = outline.px_bounds();
-        outline.draw(|x, y, cover| {
-            let column = i64::from(x) + i64::from(whole(f64::from(bounds.min.x)));
-            let row = i64::from(y) + i64::from(whole(f64::from(bounds.min.y)));
-            let inside = (0..i64::from(width)).contains(&column) && (0..i64::from(height)).contains(&row);
-            let index = usize::try_from(3 * (row * i64::from(width) + column)).unwrap_or(0);
-            if inside {
-                blend(&mut pixels[index..index + 3], word.pen.ink, f64::from(cover) * word.pen.ink.3);
-            }
-        });
-    }
 }

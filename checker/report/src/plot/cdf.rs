@@ -34,7 +34,7 @@ impl Curve {
     }
 }
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
+pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
     let curves: Vec<Curve> = variants.iter().map(curve).collect();
     let legend: Vec<_> = variants
         .iter()
@@ -63,7 +63,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
         frame::nothing(&mut canvas, &area, "no operation was answered");
     }
     frame::x_title(&mut canvas, rect.bottom() + 86.0, "latency");
-    canvas.png()
+    canvas
 }
 
 fn curve(observed: &Observed) -> Curve {

@@ -18,7 +18,7 @@ const CELL: f64 = 3.0;
 /// Fewer answers than this in a window make no quantile.
 const ENOUGH: usize = 5;
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
+pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
     let open_loop = variants.iter().any(|observed| observed.plan.rate.is_some());
     let since = if open_loop { "when it was due" } else { "when it was sent" };
     let sentence =
@@ -51,7 +51,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
         }
     }
     frame::x_title(&mut canvas, end + 32.0, frame::TIME);
-    canvas.png()
+    canvas
 }
 
 fn figures(observed: &Observed) -> String {

@@ -5,20 +5,28 @@ pub(crate) mod canvas;
 mod cdf;
 pub(crate) mod frame;
 mod latency;
+mod outcome_strip;
 mod palette;
+mod raster;
 mod recovery;
 pub(crate) mod scale;
+mod size;
 pub(crate) mod style;
+mod svg;
 mod throughput;
 
+use super::ResultsError;
+use super::files;
 use super::observed::Observed;
 use super::plan::Plan;
 use super::sentences;
 use super::verdict::RunVerdict;
-use canvas::Rect;
+use canvas::{Canvas, Rect};
 use frame::{Sign, Strip};
 use history::OutcomeClass;
 use scale::Scale;
+pub use size::{PictureOptions, PictureWidth};
+use std::path::Path;
 pub use style::fault_colour;
 use style::{PLOT_LEFT, PLOT_RIGHT};
 
@@ -27,19 +35,19 @@ use style::{PLOT_LEFT, PLOT_RIGHT};
 pub const PICTURES: [&str; 5] =
     ["backoff.png", "recovery.png", "latency.png", "throughput.png", "latency-cdf.png"];
 
-/// Draws the pictures of a run, in the order in which a page shows them: the name of each file and the PNG.
+/// Draws the pictures of a run, in the order in which a page shows them: the name of each file and what is in it.
 pub(crate) fn pictures(
     plan: &Plan,
     variants: &[Observed],
     verdict: &RunVerdict,
-) -> Vec<(&'static str, Vec<u8>)> {
+) -> Vec<(&'static str, Canvas)> {
     let [backoff, recovery, latency, throughput, cdf] = PICTURES;
     let mut pictures = Vec::new();
     if verdict.leaders_compete() {
         pictures.push((backoff, backoff::picture(plan, variants, &verdict.medians)));
     }
-    if let Some(png) = recovery::picture(plan, variants, &verdict.variants) {
-        pictures.push((recovery, png));
+    if let Some(drawn) = recovery::picture(plan, variants, &verdict.variants) {
+        pictures.push((recovery, drawn));
     }
     pictures.extend([
         (latency, latency::picture(plan, variants)),
@@ -47,6 +55,24 @@ pub(crate) fn pictures(
         (cdf, cdf::picture(plan, variants)),
     ]);
     pictures
+}
+
+/// Writes a picture as PNG, and as SVG where that is asked for. A file that an earlier report drew, and this one does not,
+/// would show what it does not say.
+pub(crate) fn write(
+    png: &Path,
+    canvas: Option<&Canvas>,
+    options: &PictureOptions,
+) -> Result<(), ResultsError> {
+    let svg = png.with_extension("svg");
+    match canvas {
+        Some(canvas) => files::write_whole(png, &canvas.png(options))?,
+        None => files::remove(png)?,
+    }
+    match canvas.filter(|_| options.svg) {
+        Some(canvas) => files::write_whole(&svg, &canvas.svg(options)),
+        None => files::remove(&svg),
+    }
 }
 
 /// Which run a picture is of, for its upper right corner.

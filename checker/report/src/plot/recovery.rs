@@ -35,7 +35,7 @@ const PEERS: Ink = Ink(0, 158, 115, 1.0);
 type Shown<'a> = (&'a Observed, &'a Recovery);
 
 /// The picture; none where no node came back from anything.
-pub(super) fn picture(plan: &Plan, variants: &[Observed], verdicts: &[VariantVerdict]) -> Option<Vec<u8>> {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], verdicts: &[VariantVerdict]) -> Option<Canvas> {
     let all: Vec<Shown<'_>> = variants
         .iter()
         .filter_map(|observed| {
@@ -67,7 +67,7 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], verdicts: &[VariantVer
         sources(&mut canvas, rect, recovery);
     }
     canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 30.0, Anchor::Middle, PROSE, frame::TIME);
-    Some(canvas.png())
+    Some(canvas)
 }
 
 fn legend(shown: &[Shown<'_>]) -> Vec<frame::Entry> {

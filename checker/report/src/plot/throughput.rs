@@ -2,6 +2,7 @@
 
 use super::canvas::{Canvas, Ink, Rect};
 use super::frame::{self, Area, Sign};
+use super::outcome_strip::{self, ABOVE, HEIGHT};
 use super::scale::{Scale, duration};
 use super::style::{DARK, FAIL, INFO, OK, REFUSED, WIDTH};
 use super::{CLASSES, bin_ns, detail, origin, outcomes, pixels, slots, time_axis, variant_name};
@@ -22,10 +23,13 @@ struct Rates {
     end: f64,
 }
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
+pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
     let x = time_axis(variants);
     let bin = width_of_bins(variants, x);
-    let sentence = format!("Operations that came back a second, in windows of {}.", duration(bin));
+    let sentence = format!(
+        "Operations that came back a second, in windows of {}. Below: what became of those sent at each time, as shares.",
+        duration(bin)
+    );
     let mut legend = outcomes(variants, |class| match class {
         OutcomeClass::Ok => Sign::Field(OK.faded(0.55)),
         OutcomeClass::Refused => Sign::Field(REFUSED.faded(0.3)),
@@ -43,20 +47,23 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Vec<u8> {
     let mut canvas = Canvas::new(WIDTH, pixels(end + 66.0));
     frame::head(&mut canvas, "Throughput", &origin(plan), &sentence, &legend);
     for (slot, rates) in slots.iter().zip(&all) {
-        let area = Area { rect: slot.rect, x, y };
+        let strip = HEIGHT + ABOVE;
+        let area = Area { rect: Rect { height: slot.rect.height - strip, ..slot.rect }, x, y };
         let (name, detail) = (variant_name(plan, slot.observed), detail(plan, slot.observed));
         frame::heading(&mut canvas, slot.heading, name, detail.as_deref(), &figures(slot.observed));
         frame::axes(&mut canvas, &area, 5.0);
         frame::y_title(&mut canvas, &area, "per second");
         slot.strip.draw(&mut canvas, &area);
         draw(&mut canvas, &area, slot.observed, rates, bin);
-        frame::x_labels(&mut canvas, &area);
+        let sent = Rect { top: slot.rect.bottom() - HEIGHT, height: HEIGHT, ..slot.rect };
+        outcome_strip::draw(&mut canvas, &area, sent, slot.observed);
+        frame::x_labels(&mut canvas, &Area { rect: slot.rect, ..area });
         if slot.observed.operations.is_empty() {
             frame::nothing(&mut canvas, &area, "no operation was recorded");
         }
     }
     frame::x_title(&mut canvas, end + 32.0, frame::TIME);
-    canvas.png()
+    canvas
 }
 
 impl Rates {

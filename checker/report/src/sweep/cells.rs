@@ -1,6 +1,7 @@
 //! Medians over the rounds of a sweep, the table of them, and what they say in sentences.
 
 use super::{Measurement, SweepPlan};
+use crate::Answer;
 use crate::sentences::{rate, seconds};
 use serde::Serialize;
 use std::fmt::Write;
@@ -14,6 +15,8 @@ pub struct Cell {
     pub variant: String,
     /// How many rounds were measured.
     pub rounds: usize,
+    /// The worst answer of the rounds; none where nothing was recorded.
+    pub answer: Option<Answer>,
     /// Medians.
     pub median: Figures,
     /// The smallest throughput of a round.
@@ -109,6 +112,7 @@ fn cell(value: &str, variant: &str, rows: &[&Measurement]) -> Cell {
         value: value.to_owned(),
         variant: variant.to_owned(),
         rounds: rows.len(),
+        answer: rows.iter().filter_map(|row| row.answer).max(),
         median: Figures {
             throughput_per_s: of(|row| row.throughput_per_s),
             p50_ms: of(|row| row.p50_ms),

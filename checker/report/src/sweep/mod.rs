@@ -12,6 +12,7 @@ mod tables;
 pub use cells::{Cell, Figures};
 
 use super::files::{read_optional, write_whole};
+use super::plot::{self, PictureOptions};
 use super::verdict::Answer;
 use super::{ResultsError, Summary};
 use serde::{Deserialize, Serialize};
@@ -173,13 +174,14 @@ pub struct SweepReport {
 ///
 /// # Errors
 /// When a file is missing, is not what it should be, or cannot be written.
-pub fn report(dir: &Path) -> Result<SweepReport, ResultsError> {
+pub fn report(dir: &Path, options: &PictureOptions) -> Result<SweepReport, ResultsError> {
     let plan = read_plan(&dir.join(SWEEP))?;
     let measurements = read_measurements(&dir.join(MEASUREMENTS))?;
     let report = combine(plan, &measurements);
     write_whole(&dir.join("sweep.csv"), &cells::csv(&report.plan, &report.cells))?;
-    let png = picture::draw(&report.plan, &report.cells);
-    write_whole(&dir.join("sweep.png"), &png)?;
+    let canvas = picture::draw(&report.plan, &report.cells);
+    plot::write(&dir.join("sweep.png"), Some(&canvas), options)?;
+    let png = canvas.png(&PictureOptions::default());
     let page = page::page(&report, &measurements, &png).into_string();
     write_whole(&dir.join("report.html"), page.as_bytes())?;
     Ok(report)
@@ -196,13 +198,14 @@ fn combine(plan: SweepPlan, measurements: &[Measurement]) -> SweepReport {
     SweepReport { answer, reading, cells, measured: (measurements.len(), wanted), plan }
 }
 
-fn read_plan(path: &Path) -> Result<SweepPlan, ResultsError> {
+/// Reads `sweep.json`.
+pub(crate) fn read_plan(path: &Path) -> Result<SweepPlan, ResultsError> {
     let text = std::fs::read(path).map_err(|error| ResultsError::read(path, error))?;
     serde_json::from_slice(&text).map_err(|error| ResultsError::malformed(path, error.line(), &error))
 }
 
 /// All rows that are whole; a last one that was cut off is left out.
-fn read_measurements(path: &Path) -> Result<Vec<Measurement>, ResultsError> {
+pub(crate) fn read_measurements(path: &Path) -> Result<Vec<Measurement>, ResultsError> {
     let text = read_optional(path)?.unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
     let rows = csv::Reader::from_reader(whole.as_bytes()).into_deserialize();
@@ -277,7 +280,7 @@ mod tests {
     fn a_sweep_gives_medians_with_their_range_a_picture_and_a_page() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &rows(), "");
-        let report = report(folder.path()).unwrap();
+        let report = report(folder.path(), &PictureOptions::default()).unwrap();
         assert_eq!((report.answer, report.measured, report.cells.len()), (Answer::Valid, (12, 12), 4));
         let first = &report.cells[0];
         assert_eq!((first.value.as_str(), first.variant.as_str(), first.rounds), ("1", "ours", 3));
@@ -297,7 +300,7 @@ mod tests {
     fn an_interrupted_sweep_is_reported_without_the_row_that_was_cut_off() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &rows()[..5], "2,1,theirs,,2.0,1");
-        let report = report(folder.path()).unwrap();
+        let report = report(folder.path(), &PictureOptions::default()).unwrap();
         assert_eq!((report.answer, report.measured), (Answer::Unknown, (5, 12)));
         assert_eq!(report.cells.iter().map(|cell| cell.rounds).collect::<Vec<_>>(), [2, 1, 1, 1]);
     }
@@ -306,7 +309,7 @@ mod tests {
     fn a_sweep_of_which_nothing_was_measured_still_has_its_files() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(SWEEP), serde_json::to_vec(&plan()).unwrap()).unwrap();
-        let report = report(folder.path()).unwrap();
+        let report = report(folder.path(), &PictureOptions::default()).unwrap();
         assert_eq!((report.answer, report.cells.len()), (Answer::Unknown, 0));
         assert!(folder.path().join("sweep.png").exists());
     }

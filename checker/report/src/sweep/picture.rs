@@ -59,7 +59,7 @@ const PANELS: [Panel; 4] = [
     },
 ];
 
-pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Vec<u8> {
+pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Canvas {
     let shown = |panel: &&Panel| {
         !panel.optional
             || cells.iter().filter_map(|cell| (panel.figure)(&cell.median)).any(|value| value > 0.0)
@@ -81,7 +81,7 @@ pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Vec<u8> {
         draw_panel(&mut canvas, rect, panel, plan, cells, &axis);
     }
     frame::x_title(&mut canvas, height - 24.0, &plan.over);
-    canvas.png()
+    canvas
 }
 
 fn sentence(plan: &SweepPlan) -> String {

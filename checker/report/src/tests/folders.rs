@@ -295,3 +295,25 @@ fn a_replica_that_could_not_be_asked_leaves_agreement_unknown() {
     let (_, check) = verdict.complaints()[0];
     assert!(check.name == "agreement" && check.reason.contains("what n2 decided"), "{check:?}");
 }
+
+#[test]
+fn pictures_have_the_size_that_was_asked_for() {
+    let (dir, _) = judged(&[small("main")]);
+    let latency = dir.path().join("latency.png");
+    let (width, height, _) = decoded(&latency);
+    let paper = PictureOptions { width: Some(PictureWidth::Metres(0.0762)), dpi: Some(300), svg: true };
+    judge_read_only(dir.path(), &no_deadline, &paper).unwrap();
+    let (half, low, drawn) = decoded(&latency);
+    assert!(width == 1800 && half == 900 && low == height.div_ceil(2) && drawn, "{half} x {low} of {height}");
+    let reader =
+        png::Decoder::new(std::io::BufReader::new(fs::File::open(&latency).unwrap())).read_info().unwrap();
+    assert_eq!(reader.info().pixel_dims.map(|pixels| pixels.xppu), Some(11_811), "300 dots an inch");
+    let svg = fs::read_to_string(dir.path().join("latency.svg")).unwrap();
+    assert!(
+        svg.starts_with("<svg ") && svg.contains("width=\"76.2mm\"") && svg.contains(">Latency"),
+        "{}",
+        &svg[..300]
+    );
+    judge(dir.path(), &no_deadline).unwrap();
+    assert!(!dir.path().join("latency.svg").exists(), "an old one would show something else");
+}

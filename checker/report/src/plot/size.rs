@@ -1,0 +1,73 @@
+//! How large pictures are, and in which formats they are written.
+
+/// Inches of a metre.
+const INCHES: f64 = 1.0 / 0.0254;
+/// Dots an inch of a picture whose width is a length, unless somebody says otherwise.
+const PRINT: u32 = 300;
+
+/// A width, in pixels or as a length on paper.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PictureWidth {
+    /// In pixels.
+    Pixels(u32),
+    /// In metres; how many pixels that is depends on the dots an inch.
+    Metres(f64),
+}
+
+/// How pictures are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PictureOptions {
+    /// Their width; 1800 pixels if none.
+    pub width: Option<PictureWidth>,
+    /// Dots an inch, which a program that prints the picture goes by.
+    pub dpi: Option<u32>,
+    /// Whether an SVG is written beside each PNG.
+    pub svg: bool,
+}
+
+impl PictureOptions {
+    /// How much larger a picture of this width is drawn.
+    pub(super) fn scale(&self, width: u32) -> f64 {
+        let pixels = match self.width {
+            None => return 1.0,
+            Some(PictureWidth::Pixels(pixels)) => f64::from(pixels),
+            Some(PictureWidth::Metres(metres)) => metres * INCHES * f64::from(self.dpi.unwrap_or(PRINT)),
+        };
+        pixels.round().max(1.0) / f64::from(width)
+    }
+
+    /// The density that is written into a file; none where nobody asked for one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a density is small and positive"
+    )]
+    pub(super) fn pixels_per_metre(&self) -> Option<u32> {
+        let print = matches!(self.width, Some(PictureWidth::Metres(_))).then_some(PRINT);
+        self.dpi.or(print).map(|dpi| (f64::from(dpi) * INCHES).round() as u32)
+    }
+
+    /// The width as SVG has it: a length stays a length.
+    pub(super) fn svg_width(&self, width: u32) -> String {
+        match self.width {
+            None => width.to_string(),
+            Some(PictureWidth::Pixels(pixels)) => pixels.to_string(),
+            Some(PictureWidth::Metres(metres)) => format!("{:.1}mm", metres * 1e3),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_becomes_pixels_by_its_density() {
+        let paper = |dpi| PictureOptions { width: Some(PictureWidth::Metres(0.0254 * 6.0)), dpi, svg: false };
+        assert!((paper(None).scale(1800) - 1.0).abs() < 1e-9, "6 inches of 300 dots");
+        assert!((paper(Some(600)).scale(1800) - 2.0).abs() < 1e-9);
+        assert_eq!(paper(None).pixels_per_metre(), Some(11_811));
+        assert_eq!(PictureOptions::default().pixels_per_metre(), None);
+        assert_eq!(paper(None).svg_width(1800), "152.4mm");
+    }
+}
