@@ -1,6 +1,8 @@
 //! The tests of the `bench` program, one module for each part.
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
+#[cfg(target_os = "linux")]
+mod addresses;
 mod cli;
 mod clock;
 mod described;
@@ -21,6 +23,8 @@ mod house;
 mod known;
 #[cfg(target_os = "linux")]
 mod lab;
+#[cfg(target_os = "linux")]
+mod life;
 #[cfg(target_os = "linux")]
 mod logs;
 mod members;
