@@ -141,6 +141,7 @@ pub(crate) mod tests {
             clocks: Clocks::Shiftable,
             duration: Duration::from_secs(12),
             at_most: None,
+            by_command: None,
             reconfigurable: true,
             seed: 7,
         };

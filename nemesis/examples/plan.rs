@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         clocks: Clocks::Shiftable,
         duration: Duration::from_secs(10),
         at_most: None,
+        by_command: None,
         reconfigurable: false,
         seed: 7,
     };

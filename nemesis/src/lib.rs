@@ -61,7 +61,10 @@ pub use parameters::{
 pub use partition::{CLIENTS, Link};
 pub use plan::{PlanError, PlanOptions, PlannedFault, Trigger, plan};
 pub use point::{After, Point, Progress};
-pub use process::{Effect, Exit, ProcessCommand, ProcessError, guarded_command, nodes_are_guarded};
+pub use process::{
+    Beside, ByCommand, Effect, Exit, NodeFile, Prepare, ProcessCommand, ProcessError, RemoteCommands,
+    StopSignal, User, guarded_command, nodes_are_guarded,
+};
 pub use reexec::{EnterError, enter_lab, enter_lab_with, inside_lab};
 pub use runner::{FaultRecord, run};
 pub use scope::{Ends, Hit, Scope};

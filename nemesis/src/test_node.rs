@@ -66,7 +66,6 @@ pub(crate) fn node(testbed: &Testbed, name: &str, folder: &Path, quiet: bool) ->
     ProcessCommand {
         program: std::env::current_exe().unwrap(),
         args: ["test_node::test_node", "--exact", "--ignored", "--nocapture"].map(Into::into).to_vec(),
-        inherit: None,
         env: vec![
             (ADDRESS.into(), testbed.listen_address(name).to_string().into()),
             (PEERS.into(), peers.join(",").into()),
@@ -74,6 +73,7 @@ pub(crate) fn node(testbed: &Testbed, name: &str, folder: &Path, quiet: bool) ->
         output: folder.join(format!("{name}.log")),
         data: Some(folder.join(name)),
         clock: Some(ProcessClock::Foreign(folder.join(format!("{name}.clock")))),
+        ..ProcessCommand::default()
     }
 }
 
@@ -91,11 +91,10 @@ pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
     ProcessCommand {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), script.into()],
-        inherit: None,
-        env: Vec::new(),
         output: folder.join("output.log"),
         data: Some(folder.join("data")),
         clock: Some(ProcessClock::Foreign(folder.join("clock"))),
+        ..ProcessCommand::default()
     }
 }
 
@@ -108,6 +107,7 @@ pub(crate) async fn empty_testbed(n: usize, network: Network) -> Testbed {
         topology,
         links: Links::default(),
         ports: Vec::new(),
+        addresses: Vec::new(),
         base_port: None,
         tcp_rto_max: None,
         disk: Disk::Auto,

@@ -50,6 +50,10 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
         return Err(Failure::usage(location, "the spec has variants, and only one cluster can be kept")
             .help("use a spec without variants, such as workloads/smoke.toml"));
     };
+    if !experiment.spec.cluster.addresses.is_empty() {
+        let what = "the servers at these addresses run already, so there is nothing to keep; use bench run";
+        return Err(experiment.complaint("cluster.addresses", what));
+    }
     let needs_lab = lab::is_needed(&loaded)?;
     let (folder, seed) = if let Some(decided) = from_outside() {
         decided
@@ -107,7 +111,7 @@ async fn keep(
     let mut hang_up = HangUp::listen().map_err(failed)?;
     let shown = folder.shown();
     let listener = listen(&shown.join(SOCKET))?;
-    let cluster = Cluster::start(experiment, &folder.path, seed).await?;
+    let cluster = Cluster::prepare(experiment, &folder.path, seed).await?;
     let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
     let kept = Arc::new(Kept {
         leaders: cluster.leaders(),
@@ -118,6 +122,11 @@ async fn keep(
     for (name, address) in &kept.cluster.nodes {
         let door = listen(&kept.door(name))?;
         tokio::spawn(let_in(door, *address));
+    }
+    tokio::select! {
+        biased;
+        Some(exit) = exits.recv() => return Err(kept.cluster.ended_at_start(&exit)),
+        launched = kept.cluster.launch(experiment) => launched?,
     }
     tokio::select! {
         biased;
@@ -273,7 +282,16 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
             let clocks = Clocks::choose(kept.cluster.system.is_own());
             let (mode, disk) = (testbed.mode(), testbed.disk());
             let reconfigurable = kept.cluster.system.is_own();
-            let options = PlanOptions { mode, disk, clocks, duration, at_most: None, reconfigurable, seed };
+            let options = PlanOptions {
+                mode,
+                disk,
+                clocks,
+                duration,
+                at_most: None,
+                by_command: None,
+                reconfigurable,
+                seed,
+            };
             match nemesis::plan(&faults, testbed.topology(), &options) {
                 Err(error) => Reply::Refused { reason: error.to_string() },
                 Ok(_) if kept.nemesis.try_lock().is_err() => Reply::Refused {

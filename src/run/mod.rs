@@ -21,6 +21,7 @@ use crate::cli::RunOptions;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::spec::Loaded;
+use crate::systems::foreign;
 use crate::terminal::{BAD, DOUBT, FAINT, STRONG, Screen, summary};
 use folder::{Latest, RunFolder};
 use jiff::Timestamp;
@@ -79,6 +80,9 @@ pub(crate) fn run(
     let mut decided = plan::decide(loaded, seed, started, rounds)?;
     decided.plan.again = again::of_run(loaded, &options.only, rounds, seed);
     let folder = RunFolder::create(options.out.as_deref(), &loaded.spec.name, started, seed, Latest::Moved)?;
+    for experiment in &loaded.experiments {
+        foreign::check_user(&experiment.spec.cluster, &folder.path)?;
+    }
     folder.write_intent(&loaded.text, &decided.plan)?;
     let shown = folder.shown();
     screen.line(&format!("{STRONG}{}{STRONG:#}  seed {seed}  {}", loaded.spec.name, shown.display()));

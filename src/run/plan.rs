@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::spec::promise::Promise;
 use crate::spec::sections::{Linearizable, role_name};
 use crate::spec::{Experiment, Loaded, explain};
+use crate::systems::remote;
 use history::{FORMAT_VERSION, Header};
 use jiff::Timestamp;
 use nemesis::{DiskMode, Family, PlannedFault, Trigger};
@@ -242,7 +243,9 @@ impl Experiment {
         let (mode, disk) = (self.mode()?, self.disk()?);
         let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);
         let reconfigurable = self.spec.cluster.system.is_own();
-        let options = nemesis::PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable, seed };
+        let by_command = remote::allowed(&self.spec.cluster);
+        let options =
+            nemesis::PlanOptions { mode, disk, clocks, duration, at_most, by_command, reconfigurable, seed };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
             self.refusal(&field, explain::refusal(error))

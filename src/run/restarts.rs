@@ -121,7 +121,8 @@ mod tests {
     }
 
     fn exit(how: &str) -> Exit {
-        Exit { node: "n1".to_owned(), pid: 7, incarnation: 1, how: how.to_owned(), excuse: None }
+        let (node, how) = ("n1".to_owned(), how.to_owned());
+        Exit { node, pid: 7, incarnation: 1, program: None, how, excuse: None }
     }
 
     #[test]

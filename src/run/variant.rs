@@ -31,8 +31,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use workloads::{
-    Adapter, ClientKind, FinalReport, HelperStart, PROBE_KEY, PaxosHttp, PhaseReport, Requesting, ServeError,
-    Session, SpecError, Workload,
+    Adapter, ClientKind, FinalReport, HelperStart, OwnKeys, PROBE_KEY, PaxosHttp, PhaseReport, Requesting,
+    ServeError, Session, SpecError, Workload,
 };
 
 /// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
@@ -47,6 +47,12 @@ const RESTART_POLL: Duration = Duration::from_millis(20);
 const UNDRAINED_SHOWN: usize = 8;
 /// Lines of a node's output that go into the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
+
+/// What stands before each key at servers that keep what earlier runs have written.
+fn own_prefix() -> String {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{:x}-", since.as_micros())
+}
 
 /// One variant, ready to run.
 pub(crate) struct VariantRun<'a> {
@@ -165,7 +171,7 @@ impl VariantRun<'_> {
         let _drawing = progress.draw(self.screen, recorder);
         let logs = LogFollower::start(&self.experiment.spec, &self.folder, recorder, events)?;
         let begun = Instant::now();
-        let cluster = Cluster::start(self.experiment, &self.folder, self.header.seed).await?;
+        let cluster = Cluster::prepare(self.experiment, &self.folder, self.header.seed).await?;
         let last = LastSlots::default();
         let story = match self.style {
             OutputStyle::Lines => None,
@@ -220,6 +226,13 @@ impl LiveVariant<'_> {
             }
             None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };
+        let adapter: Box<dyn Adapter> = if run.experiment.spec.cluster.addresses.is_empty() {
+            adapter
+        } else {
+            let prefix = own_prefix();
+            events.send(RunEventKind::Note(format!("the keys of this run begin with {prefix}")));
+            Box::new(OwnKeys::new(adapter, prefix))
+        };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
             .map_err(|error| complaint("load.", error))?
             .with_leader_source(Arc::new(LeaderOfCluster(cluster.leaders())));
@@ -231,7 +244,7 @@ impl LiveVariant<'_> {
             failure = self.exit_at_start(&mut exits, &daemon) => return Err(failure),
             () = run.halt.cancelled() => return Ok(()),
             served = async {
-                cluster.set_up(run.experiment).await?;
+                cluster.launch(run.experiment).await?;
                 Ok(session.wait_until_serving(run.experiment.spec.cluster.start_within()).await)
             } => {
                 let served = served?;
@@ -495,7 +508,7 @@ impl LiveVariant<'_> {
         if is_full(&self.run.folder) {
             record.excuse = Some("the disk that holds the results is full".to_owned());
         }
-        let words = self.cluster.last_words(&exit.node);
+        let words = self.cluster.last_words(&exit.node, exit.program.as_deref());
         let last = words.len().saturating_sub(LAST_WORDS);
         record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
         if record.left_a_daemon() {

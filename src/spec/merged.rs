@@ -84,12 +84,18 @@ impl Merged {
             let explained = explain(error.inner().message());
             self.explained(&path, explained)
         })?;
-        Ok(spec.with_mix_of_client())
+        Ok(spec.with_mix_of_client().without_unused_keys())
     }
 
     /// Whether the spec or an override has a section of its own, instead of the one from the file of its system.
     pub(crate) fn has_section(&self, name: &str) -> bool {
         self.table.contains_key(name)
+    }
+
+    /// Whether the spec or an override has a key of `[cluster]` of its own.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        let cluster = self.table.get("cluster").and_then(toml::Value::as_table);
+        cluster.is_some_and(|cluster| cluster.contains_key(key))
     }
 
     /// The files that describe its system, which it stands on.

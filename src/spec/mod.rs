@@ -4,6 +4,7 @@ mod document;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod known;
+pub(crate) mod life;
 mod merged;
 mod overrides;
 mod path;
@@ -134,6 +135,11 @@ impl Experiment {
     /// Whether the spec itself has a section, and not only the file of its system.
     pub(crate) fn has_section(&self, name: &str) -> bool {
         self.merged.has_section(name)
+    }
+
+    /// Whether the spec itself has a key of `[cluster]`, and not only the file of its system.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.merged.has_key(key)
     }
 
     /// A complaint about the value at a dotted path, with the line it came from.

@@ -1,8 +1,9 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates that use them.
 
 use super::known::Known;
+use super::life::{Commands, FurtherProgram, NodeText, Ready};
 use super::promise::Promise;
-use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share};
+use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share, StopSignal};
 use node::config::{PaxosOptions, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -74,6 +75,18 @@ impl Spec {
         }
     }
 
+    /// Of a system whose servers run already, only what is about such servers; the spec itself may have nothing else.
+    pub(super) fn without_unused_keys(mut self) -> Self {
+        let Cluster { system, addresses, commands, api, disk, start_within, network, .. } =
+            self.cluster.clone();
+        if !addresses.is_empty() {
+            let network = if network == Network::Auto { Network::Host } else { network };
+            let rest = Cluster::default();
+            self.cluster = Cluster { system, addresses, commands, api, disk, start_within, network, ..rest };
+        }
+        self
+    }
+
     /// A load that names no mix has the functions that `[client]` describes.
     pub(super) fn with_mix_of_client(mut self) -> Self {
         if let (Some(client), None) = (&self.client, &self.load.mix) {
@@ -124,9 +137,10 @@ pub(crate) struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<PathBuf>,
     /// Systems other than `paxos`: the arguments of the program. Words in braces are replaced for each node: {name},
-    /// {number} (from 1), {address} (ip:port for clients), {ip}, {port}, the names of `ports`, {data} (its folder),
-    /// {members} (name=ip:port of all, with commas), {others} (the same without this node), {members: TEXT|,} (the text for
-    /// each member with its words, with commas), {env:NAME} (a variable of the caller). {{ and }} are braces.
+    /// {number} (from 1), {address} (ip:port for clients), {ip}, {port}, the names of `ports`, {host} (its host name, in a
+    /// lab), {data} (its folder), {members} (name=ip:port of all, with commas), {others} (the same without this node),
+    /// {members: TEXT|,} (the text for each member with its words, with commas), {first: TEXT} (the text for the first
+    /// member), {env:NAME} (a variable of the caller). {{ and }} are braces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// Arguments behind `args`, for a spec that adds to those of its system.
@@ -143,17 +157,41 @@ pub(crate) struct Cluster {
     /// network = "lab" these numbers are taken, else free ones.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
-    /// Systems other than `paxos`: a shell command that is run before the program where the folder of the data is empty,
-    /// for example "initdb -D {data}".
+    /// Systems other than `paxos`: the user that the programs of a node run as: a name, a number, or two numbers with a colon
+    /// for user and group. Only root may start them as another user than its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Systems other than `paxos`: a shell command that is run before the programs where the folder of the data has nothing
+    /// but the files of `[[cluster.file]]`, for example "initdb -D {data}".
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prepare: String,
     /// Systems other than `paxos`: a command that is run once after the start of the nodes, and again until it succeeds. Its
     /// words are those of the first node.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub setup: Vec<String>,
-    /// Systems other than `paxos`: whether nodes are started together, or each when the one before it listens.
+    /// Systems other than `paxos`: whether nodes are started together, or each when the one before it is ready.
     #[serde(skip_serializing_if = "is_default")]
     pub start: Start,
+    /// Systems other than `paxos`: what shows that a node is ready. `setup` and the load wait until all are. Absent: with start =
+    /// "one-by-one", that it listens at its port for clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// Systems other than `paxos`: the signal by which a fault of kind `stop` asks the programs to end.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stop_signal: StopSignal,
+    /// Files that each node finds in the folder of its data when it starts, on the same disk.
+    #[serde(rename = "file", skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<NodeText>,
+    /// Servers that already run, as host:port, in place of nodes that the bench starts: the load is sent to them and judged, with
+    /// keys of this run's own. Only faults for which `commands` has commands can be injected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+    /// The commands by which faults reach these servers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub commands: Commands,
+    /// Further programs of each node.
+    #[serde(rename = "process", skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<FurtherProgram>,
     /// Systems other than `paxos`: whether the bench starts a node again that ends by itself.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: Restart,
@@ -191,8 +229,8 @@ pub(crate) struct Cluster {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>", extend("minimum" = "1s", "maximum" = "120s"))]
     pub tcp_rto_max: Option<Duration>,
-    /// The time from the start of the nodes until one must have applied a write and answered a read. Absent: 10s for the
-    /// bench's own store, 20s for others.
+    /// How long each step to a cluster that serves may take: a node's preparation, its start until it is ready, the set-up,
+    /// and then the time until a write is applied and a read answered. Absent: 10s for the bench's own store, 20s for others.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
@@ -227,7 +265,7 @@ pub(crate) enum Start {
     /// All at once.
     #[default]
     Together,
-    /// Each when the one before it listens.
+    /// Each when the one before it is ready.
     OneByOne,
 }
 
@@ -340,7 +378,8 @@ impl Cluster {
 
     /// How many nodes with every role, where there is no `roles`.
     pub(crate) fn node_count(&self) -> u32 {
-        self.nodes.unwrap_or(3)
+        let running = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
+        if running > 0 { running } else { self.nodes.unwrap_or(3) }
     }
 
     /// The nodes in the order in which they are listed everywhere, spare ones last.

@@ -1,5 +1,9 @@
 //! Checks of a spec beyond its types; each error names the line of the value.
 
+mod addresses;
+mod life;
+
+use super::life::Commands;
 use super::merged::Merged;
 use super::path::KeyPath;
 use super::promise;
@@ -8,7 +12,7 @@ use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::words::{self, WORDS};
 use crate::systems::{foreign, logs};
-use nemesis::{Disk, DiskModel, Mode};
+use nemesis::{Disk, DiskModel, Mode, StopSignal};
 use node::config::{PaxosOptions, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -204,6 +208,16 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if cluster.system != System::Command && cluster.api.is_some() {
         return complain("api", format!("{name} speaks its own; remove it"));
     }
+    if !cluster.addresses.is_empty() {
+        addresses::check(experiment, cluster)?;
+        questions(experiment, cluster)?;
+        return client(experiment);
+    }
+    if cluster.commands != Commands::default() {
+        let what =
+            "they are for servers that run already; say where these are with addresses, or remove them";
+        return complain("commands", what.to_owned());
+    }
     match (cluster.restart, cluster.restart_limit) {
         (Restart::Never, Some(_)) => {
             return complain("restart-limit", "it needs restart = \"on-exit\"".to_owned());
@@ -217,9 +231,10 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if let Some((key, word)) = foreign::unknown_word(cluster) {
         let ports: Vec<_> = cluster.ports.keys().map(|port| format!(", {{{port}}}")).collect();
         let ports = ports.concat();
-        return complain(key, format!("there is no {word}; it could be {WORDS}{ports}"));
+        return complain(&key, format!("there is no {word}; it could be {WORDS}{ports}"));
     }
     ports(experiment, cluster)?;
+    life::check(experiment, cluster)?;
     foreign::program(cluster).map(drop).or_else(|reason| {
         let leave = if experiment.variant == ONLY_VARIANT { "" } else { ", or leave it out with --only" };
         complain("program", format!("{reason}{leave}"))
@@ -270,7 +285,7 @@ fn client(experiment: &Experiment) -> Result<(), Failure> {
 
 /// The words for ports, which must not hide others, and their numbers.
 fn ports(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
-    let taken = ["name", "number", "address", "ip", "port", "data", "members", "others"];
+    let taken = ["name", "number", "address", "ip", "port", "host", "data", "members", "others", "first"];
     let mut numbers = BTreeMap::new();
     for (word, number) in &cluster.ports {
         let complain = |what: String| Err(experiment.complaint(&format!("cluster.ports.{word}"), &what));
@@ -299,6 +314,13 @@ fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<()
         ("prepare", !cluster.prepare.is_empty()),
         ("setup", !cluster.setup.is_empty()),
         ("start", cluster.start != Start::default()),
+        ("ready", cluster.ready.is_some()),
+        ("stop-signal", cluster.stop_signal != StopSignal::default()),
+        ("user", cluster.user.is_some()),
+        ("file", !cluster.files.is_empty()),
+        ("process", !cluster.processes.is_empty()),
+        ("addresses", !cluster.addresses.is_empty()),
+        ("commands", cluster.commands != Commands::default()),
         ("restart", cluster.restart != Restart::default()),
         ("restart-limit", cluster.restart_limit.is_some()),
         ("api", cluster.api.is_some()),

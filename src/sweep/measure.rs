@@ -24,7 +24,7 @@ pub(super) async fn measure(
     seed: u64,
     cancel: &CancellationToken,
 ) -> Result<Option<(Measurement, Vec<String>)>, Failure> {
-    let cluster = Cluster::start(experiment, folder, seed).await?;
+    let cluster = Cluster::prepare(experiment, folder, seed).await?;
     let outcome = with_cluster(&cluster, experiment, folder, seed, cancel).await;
     let stopped = cluster.stop().await;
     let outcome = outcome?;
@@ -40,6 +40,12 @@ async fn with_cluster(
     cancel: &CancellationToken,
 ) -> Result<Option<(Measurement, Vec<String>)>, Failure> {
     let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
+    tokio::select! {
+        biased;
+        Some(exit) = exits.recv() => return Err(cluster.ended_at_start(&exit)),
+        () = cancel.cancelled() => return Ok(None),
+        launched = cluster.launch(experiment) => launched?,
+    }
     let mut pids = Vec::new();
     for (name, _) in &cluster.nodes {
         pids.extend(cluster.testbed.pid(name).await);

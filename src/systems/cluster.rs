@@ -1,25 +1,21 @@
 //! A cluster of any system under test: starts its node processes, knows their addresses, stops them.
 
 use super::observe::{Asking, Leaders, Watched};
+use super::ready::Readiness;
 use super::setup::Setup;
-use super::{foreign, output, paxos};
+use super::{foreign, output, paxos, remote};
 use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, Start, System};
+use futures_util::future::try_join_all;
 use nemesis::{Exit, Mode, Testbed, TestbedConfig, TestbedError};
 use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
 use workloads::{ClientKind, DigestTable, StatusTable};
 
-/// How long to wait before it is tried again whether a node listens.
-const LISTEN_RETRY: Duration = Duration::from_millis(20);
-
-/// A cluster of node processes, all started.
+/// A cluster of node processes.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     /// The processes and the links between them.
@@ -47,11 +43,11 @@ fn node_seeds(run_seed: u64) -> impl Iterator<Item = u64> {
 }
 
 impl Cluster {
-    /// Makes the lab and starts every member in `folder/nodes/<name>`. Does not wait until they serve.
+    /// Makes the network and says how each node is started, in `folder/nodes/<name>`. [`launch`](Self::launch) starts them.
     ///
     /// # Errors
-    /// When the network cannot be had or a process does not start.
-    pub(crate) async fn start(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
+    /// When the network cannot be had or a node cannot be started.
+    pub(crate) async fn prepare(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
         let asking = asking(experiment)?;
         let digest = digest(experiment)?;
@@ -63,6 +59,7 @@ impl Cluster {
             links: cluster.links,
             base_port: cluster.base_port.or_else(|| client_port(experiment)),
             ports: foreign::further_ports(cluster).map(|(_, port)| port).collect(),
+            addresses: addresses(experiment)?,
             tcp_rto_max: cluster.tcp_rto_max,
             capture: cluster.pcap.then(|| folder.join("cluster.pcapng")),
             seed,
@@ -77,19 +74,18 @@ impl Cluster {
         let nodes = addressed(&|_| true);
         let replicas = addressed(&|node| !cluster.system.is_own() || node.roles.contains(&Role::Replica));
         let secret = Secret::random();
-        for (node_seed, node) in node_seeds(seed).zip(&planned) {
+        for ((node_seed, node), number) in node_seeds(seed).zip(&planned).zip(1..) {
+            if !cluster.addresses.is_empty() {
+                let address = testbed.listen_address(&node.name);
+                let commands = remote::commands(cluster, &node.name, number, address, folder);
+                testbed.take_over(&node.name, commands).await;
+                continue;
+            }
             let command = match cluster.system {
                 System::Paxos => paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?,
                 System::Described(_) | System::Command => foreign::command(cluster, &testbed, node, folder)?,
             };
-            if node.spare {
-                testbed.prepare(&node.name, command).await;
-            } else {
-                testbed.spawn(&node.name, command).await.map_err(|error| testbed_failure(&error))?;
-                if cluster.start == Start::OneByOne {
-                    listens(testbed.listen_address(&node.name), cluster.start_within()).await;
-                }
-            }
+            testbed.prepare(&node.name, command).await;
         }
         let (spares, system) = (cluster.spares(), cluster.system.clone());
         let member = |node: PlannedNode| Member {
@@ -102,11 +98,53 @@ impl Cluster {
         Ok(Self { testbed, nodes, replicas, members, spares, system, asking, digest, folder })
     }
 
-    /// Runs the command of the spec that sets the cluster up, if there is one.
+    /// Starts every member that does not run already, waits until each is ready where the spec says what shows that, and sets the cluster up. Does not
+    /// wait until it serves.
     ///
     /// # Errors
-    /// When it does not succeed in time.
-    pub(crate) async fn set_up(&self, experiment: &Experiment) -> Result<(), Failure> {
+    /// When a process does not start, a node is not ready in time, or the set-up does not succeed.
+    pub(crate) async fn launch(&self, experiment: &Experiment) -> Result<(), Failure> {
+        let cluster = &experiment.spec.cluster;
+        if !cluster.addresses.is_empty() {
+            return Ok(());
+        }
+        let members = self.nodes.iter().filter(|(name, _)| !self.is_spare(name));
+        let readiness: Vec<_> =
+            members.map(|(name, _)| Readiness::new(cluster, &self.testbed, name, &self.folder)).collect();
+        match cluster.start {
+            Start::Together => {
+                try_join_all(readiness.iter().map(|one| self.wake(one.node()))).await?;
+                if cluster.ready.is_some() {
+                    try_join_all(readiness.into_iter().map(|one| self.until_ready(one))).await?;
+                }
+            }
+            Start::OneByOne => {
+                for one in readiness {
+                    self.wake(one.node()).await?;
+                    self.until_ready(one).await?;
+                }
+            }
+        }
+        self.set_up(experiment).await
+    }
+
+    async fn wake(&self, node: &str) -> Result<(), Failure> {
+        let woken = self.testbed.wake(node).await.map_err(|error| testbed_failure(&error))?;
+        // One that was killed before it was started for the first time stays down.
+        debug_assert!(!woken.evidence.is_empty(), "{node} was prepared");
+        Ok(())
+    }
+
+    async fn until_ready(&self, readiness: Readiness) -> Result<(), Failure> {
+        let node = readiness.node().to_owned();
+        readiness.wait().await.map_err(|failure| match failure.excerpt {
+            Some(_) => failure,
+            None => Failure { excerpt: self.excerpt(&node, None), ..failure },
+        })
+    }
+
+    /// Runs the command of the spec that sets the cluster up, if there is one.
+    async fn set_up(&self, experiment: &Experiment) -> Result<(), Failure> {
         let cluster = &experiment.spec.cluster;
         let (first, _) = &self.nodes[0];
         if cluster.setup.is_empty() {
@@ -114,6 +152,7 @@ impl Cluster {
         }
         let words = foreign::words(cluster, &self.testbed, first, &self.folder);
         let setup = Setup {
+            key: "cluster.setup",
             words: cluster.setup.iter().map(|word| words.fill(word)).collect(),
             env: foreign::whole_environment(cluster, &words),
             log: self.folder.join("setup.log"),
@@ -162,24 +201,35 @@ impl Cluster {
         self.replicas.iter().map(target).collect()
     }
 
-    /// The last lines of what a node printed.
-    pub(crate) fn last_words(&self, node: &str) -> Vec<String> {
-        output::tail(&output_path(&self.folder, node))
+    /// The last lines of what a node printed, or a further program of it.
+    pub(crate) fn last_words(&self, node: &str, program: Option<&str>) -> Vec<String> {
+        output::tail(&self.output(node, program))
+    }
+
+    fn output(&self, node: &str, program: Option<&str>) -> PathBuf {
+        let own = output_path(&self.folder, node);
+        program.map_or(own.clone(), |program| own.with_file_name(format!("{program}.log")))
+    }
+
+    /// The same, for messages.
+    fn excerpt(&self, node: &str, program: Option<&str>) -> Option<String> {
+        let words = self.last_words(node, program).into_iter().map(|line| format!("   | {line}\n"));
+        Some(words.collect::<String>()).filter(|lines| !lines.is_empty())
     }
 
     /// What to say of a node that ended before the cluster served.
     pub(crate) fn ended_at_start(&self, exit: &Exit) -> Failure {
-        let words = self.last_words(&exit.node);
+        let program = exit.program.as_deref();
+        let words = self.last_words(&exit.node, program);
         let said = words.iter().rev().find_map(|line| line.split_once("error: ")).map(|(_, said)| said);
         let what = match said {
             Some(said) => format!("it ended at its start ({}): {said}", exit.how),
             None => format!("it ended at its start ({})", exit.how),
         };
-        let path = output_path(&self.folder, &exit.node);
+        let path = self.output(&exit.node, program);
         let mut failure = Failure::bench(format!("node {}", exit.node), what)
             .help(format!("everything it printed is in {}", path.display()));
-        let words: Vec<String> = words.iter().map(|line| format!("   | {line}\n")).collect();
-        failure.excerpt = Some(words.concat());
+        failure.excerpt = self.excerpt(&exit.node, program);
         failure
     }
 
@@ -209,15 +259,13 @@ fn client_port(experiment: &Experiment) -> Option<u16> {
     port.filter(|_| experiment.mode().is_ok_and(|mode| mode == Mode::Lab))
 }
 
-/// Waits until a node listens at an address, for `limit` at most. One that never listens is reported when all should serve.
-async fn listens(address: SocketAddr, limit: Duration) {
-    let connected = async {
-        while TcpStream::connect(address).await.is_err() {
-            sleep(LISTEN_RETRY).await;
-        }
+/// Where the nodes serve that run already.
+fn addresses(experiment: &Experiment) -> Result<Vec<SocketAddr>, Failure> {
+    let resolve = |(number, address): (usize, &String)| {
+        let complain = |reason: String| experiment.complaint(&format!("cluster.addresses.{number}"), &reason);
+        remote::resolve(address).map_err(complain)
     };
-    // An error means that the limit is reached.
-    let _ = timeout(limit, connected).await;
+    (1..).zip(&experiment.spec.cluster.addresses).map(resolve).collect()
 }
 
 /// How the nodes of an experiment are asked what they say of themselves.

@@ -3,8 +3,10 @@
 use super::cluster::output_path;
 use super::words::{self, Member, Words};
 use crate::failure::Failure;
+use crate::spec::life::{self, FurtherProgram, NodeText};
 use crate::spec::sections::{Cluster, PlannedNode};
-use nemesis::{ProcessClock, ProcessCommand, Testbed};
+use nemesis::{Beside, Mode, NodeFile, Prepare, ProcessClock, ProcessCommand, Testbed, User};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -74,13 +76,47 @@ pub(crate) fn version(cluster: &Cluster) -> Option<String> {
     words.map(|word| word.trim_start_matches('v')).find(is_version).map(str::to_owned)
 }
 
-/// A word in braces that cannot be filled, with the key of `[cluster]` that has it.
-pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(&'static str, String)> {
+/// A text with words, and the key of `[cluster]` that has it. Those of files are read in their own way.
+#[derive(Debug)]
+struct Worded<'a> {
+    key: String,
+    text: &'a str,
+    is_file: bool,
+}
+
+/// All texts of a cluster that have words of a node.
+fn worded(cluster: &Cluster) -> Vec<Worded<'_>> {
+    let mut all = Vec::new();
+    let mut add = |key: String, text| all.push(Worded { key, text, is_file: false });
     let lists = [("args", &cluster.args), ("more-args", &cluster.more_args), ("setup", &cluster.setup)];
-    let texts = lists.into_iter().flat_map(|(key, list)| list.iter().map(move |text| (key, text)));
-    let env = cluster.env.values().map(|text| ("env", text));
-    let mut all = texts.chain(env).chain([("prepare", &cluster.prepare)]);
-    all.find_map(|(key, text)| words::unknown(text, &cluster.ports).map(|word| (key, format!("{{{word}}}"))))
+    for (key, list) in lists {
+        list.iter().for_each(|text| add(key.to_owned(), text));
+    }
+    cluster.env.values().for_each(|text| add("env".to_owned(), text));
+    add("prepare".to_owned(), &cluster.prepare);
+    let ready = cluster.ready.iter().flat_map(|ready| &ready.exec);
+    ready.for_each(|text| add("ready.exec".to_owned(), text));
+    for (number, process) in (1..).zip(&cluster.processes) {
+        process.args.iter().for_each(|text| add(format!("process.{number}.args"), text));
+        process.env.values().for_each(|text| add(format!("process.{number}.env"), text));
+    }
+    for (number, file) in (1..).zip(&cluster.files) {
+        all.push(Worded { key: format!("file.{number}.text"), text: &file.text, is_file: true });
+    }
+    all
+}
+
+/// A word in braces that cannot be filled, with the key of `[cluster]` that has it.
+pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(String, String)> {
+    worded(cluster).into_iter().find_map(|Worded { key, text, is_file }| {
+        let unknown = if is_file { words::unknown_in_file } else { words::unknown };
+        unknown(text, &cluster.ports).map(|word| (key, format!("{{{word}}}")))
+    })
+}
+
+/// The key of `[cluster]` that has the word for a host name, if one does.
+pub(crate) fn key_with_host(cluster: &Cluster) -> Option<String> {
+    worded(cluster).into_iter().find(|one| words::has(one.text, words::HOST)).map(|one| one.key)
 }
 
 /// The further ports of a node, by their words, in the order in which the testbed has them.
@@ -118,26 +154,93 @@ pub(super) fn command(
     node: &PlannedNode,
     folder: &Path,
 ) -> Result<ProcessCommand, Failure> {
-    let program = program(cluster).map_err(|reason| Failure::usage("cluster.program", reason))?;
+    let own = |reason| Failure::usage("cluster.program", reason);
+    let program = program(cluster).map_err(own)?;
     let data = data(folder, &node.name);
     fs::create_dir_all(&data).map_err(|error| Failure::io(&data, &error))?;
     // Some programs refuse a data folder that other users may read.
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700))
         .map_err(|error| Failure::io(&data, &error))?;
     let words = words(cluster, testbed, &node.name, folder);
-    let (program, args) = prepared(cluster, &words, program);
+    let prepare = Prepare { script: words.fill(&cluster.prepare), within: cluster.start_within() };
     Ok(ProcessCommand {
         program,
-        args,
+        args: cluster.args.iter().chain(&cluster.more_args).map(|arg| words.fill(arg).into()).collect(),
         inherit: Some(INHERITED.map(Into::into).to_vec()),
-        env: environment(cluster, &words)
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect(),
+        env: environment(&cluster.env, &words),
         output: output_path(folder, &node.name),
-        data: Some(data),
         clock: Some(ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
+        stop: cluster.stop_signal,
+        user: user(cluster, &data)?,
+        host: (testbed.mode() == Mode::Lab).then(|| node.name.clone()),
+        files: files(cluster, &node.name, &words),
+        prepare: Some(prepare).filter(|_| !cluster.prepare.is_empty()),
+        beside: beside(cluster, &node.name, &words, folder)?,
+        data: Some(data),
     })
+}
+
+/// Refuses a user who may not come to the folder of a run.
+pub(crate) fn check_user(cluster: &Cluster, folder: &Path) -> Result<(), Failure> {
+    user(cluster, &folder.join("nodes")).map(drop)
+}
+
+/// The user that a node runs as, who must be able to come to its data.
+fn user(cluster: &Cluster, data: &Path) -> Result<Option<User>, Failure> {
+    let Some(name) = &cluster.user else { return Ok(None) };
+    let refused = |reason| Failure::usage("cluster.user", reason);
+    let user = User::named(name).map_err(refused)?;
+    let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    match user.stopped_at(&data) {
+        None => Ok(Some(user)),
+        Some(closed) => {
+            let what =
+                format!("{name} may not pass the folder {}, in which the results are", closed.display());
+            Err(refused(what)
+                .help("write the results where everybody may go, for example --out /tmp/results"))
+        }
+    }
+}
+
+/// The files that a node finds when it starts.
+fn files(cluster: &Cluster, node: &str, words: &Words) -> Vec<NodeFile> {
+    let own = cluster.files.iter().filter(|file| life::is_of(&file.nodes, node));
+    let file = |file: &NodeText| NodeFile {
+        path: file.path.clone(),
+        text: words.fill_file(&file.text),
+        keep: file.keep,
+    };
+    own.map(file).collect()
+}
+
+/// The further programs of a node.
+fn beside(cluster: &Cluster, node: &str, words: &Words, folder: &Path) -> Result<Vec<Beside>, Failure> {
+    let own = (1..).zip(&cluster.processes).filter(|(_, process)| life::is_of(&process.nodes, node));
+    let beside = |(number, process): (usize, &FurtherProgram)| {
+        let program = further_program(number, process)
+            .map_err(|reason| Failure::usage(format!("cluster.process.{number}.program"), reason))?;
+        Ok(Beside {
+            name: process.name.clone(),
+            program,
+            args: process.args.iter().map(|arg| words.fill(arg).into()).collect(),
+            env: environment(&process.env, words),
+            output: folder.join("nodes").join(node).join(log_name(process)),
+        })
+    };
+    own.map(beside).collect()
+}
+
+/// The name of the file that has what a further program prints.
+pub(crate) fn log_name(process: &FurtherProgram) -> String {
+    format!("{}.log", process.name)
+}
+
+/// The program of one of the further ones, which count from 1.
+///
+/// # Errors
+/// When there is none, with what to do about it.
+pub(crate) fn further_program(number: usize, process: &FurtherProgram) -> Result<PathBuf, String> {
+    find(&process.program, &format!("--set cluster.process.{number}.program="))
 }
 
 /// A client whose program has its variables, but for the empty ones.
@@ -148,30 +251,15 @@ pub(crate) fn client(described: &ClientSpec) -> ClientSpec {
 }
 
 /// The variables that a spec sets, but for the empty ones.
-fn environment(cluster: &Cluster, words: &Words) -> Vec<(String, String)> {
-    let env = cluster.env.iter().map(|(name, text)| (name.clone(), words.fill(text)));
-    env.filter(|(_, value)| !value.is_empty()).collect()
+fn environment(env: &BTreeMap<String, String>, words: &Words) -> Vec<(OsString, OsString)> {
+    let filled = env.iter().map(|(name, text)| (name, words.fill(text)));
+    let set = filled.filter(|(_, value)| !value.is_empty());
+    set.map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 /// All variables of a program: those of the caller that it gets, and those that a spec sets.
 pub(super) fn whole_environment(cluster: &Cluster, words: &Words) -> Vec<(OsString, OsString)> {
-    let own = environment(cluster, words).into_iter().map(|(name, text)| (name.into(), text.into()));
-    inherited().chain(own).collect()
-}
-
-/// The program with its arguments; where something is to be prepared, behind a shell that does so if the data are empty. What
-/// was prepared is synced: that a power loss takes it away again would be no fault of the system.
-fn prepared(cluster: &Cluster, words: &Words, program: PathBuf) -> (PathBuf, Vec<OsString>) {
-    let args = cluster.args.iter().chain(&cluster.more_args).map(|arg| words.fill(arg).into());
-    if cluster.prepare.is_empty() {
-        return (program, args.collect());
-    }
-    let script = format!(
-        "if [ -z \"$(ls -A \"$1\")\" ]; then\n{{ {}\n}} || exit 1\nfind \"$1\" -exec sync {{}} +\nfi\nshift; exec \"$@\"",
-        words.fill(&cluster.prepare)
-    );
-    let before = ["-c".into(), script.into(), "prepare".into(), words.data.clone().into(), program.into()];
-    ("/bin/sh".into(), before.into_iter().chain(args).collect())
+    inherited().chain(environment(&cluster.env, words)).collect()
 }
 
 #[cfg(test)]
@@ -188,8 +276,8 @@ mod tests {
         let found = program(&cluster("system = \"command\"\nprogram = \"sh\"")).unwrap();
         assert!(found.is_absolute(), "{found:?}");
         let args = cluster("args = [\"--id={name}\", \"--peers={peers}\"]");
-        assert_eq!(unknown_word(&args), Some(("args", "{peers}".to_owned())));
+        assert_eq!(unknown_word(&args), Some(("args".to_owned(), "{peers}".to_owned())));
         let env = cluster("ports = { peer = 1 }\nenv = { A = \"{peer}\", B = \"{pear}\" }");
-        assert_eq!(unknown_word(&env), Some(("env", "{pear}".to_owned())));
+        assert_eq!(unknown_word(&env), Some(("env".to_owned(), "{pear}".to_owned())));
     }
 }

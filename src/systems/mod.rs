@@ -11,6 +11,8 @@ mod members;
 pub(crate) mod observe;
 pub(crate) mod output;
 mod paxos;
+mod ready;
+pub(crate) mod remote;
 pub(crate) mod samples;
 mod setup;
 pub(crate) mod words;

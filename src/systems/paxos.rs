@@ -58,10 +58,10 @@ pub(super) fn command(
     Ok(ProcessCommand {
         program,
         args: vec!["node".into(), "--config".into(), path.into()],
-        inherit: None,
         env: vec![(node::SECRET.into(), secret.expose().into())],
         output: output_path(folder, &config.name),
         data: Some(config.data),
         clock: Some(ProcessClock::Itself(clock)),
+        ..ProcessCommand::default()
     })
 }

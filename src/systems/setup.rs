@@ -1,4 +1,4 @@
-//! Runs the command that sets a cluster up, once its nodes are started: a stream is created, members are joined.
+//! Runs a command of a spec until it succeeds: one that sets the cluster up, or one that shows that a node is ready.
 
 use crate::failure::Failure;
 use std::ffi::OsString;
@@ -17,6 +17,8 @@ const SHOWN: usize = 4;
 /// A command, ready to be run.
 #[derive(Debug)]
 pub(super) struct Setup {
+    /// The key of the spec that has it.
+    pub(super) key: &'static str,
     /// The program and its arguments.
     pub(super) words: Vec<String>,
     /// Its variables.
@@ -63,7 +65,7 @@ impl Setup {
     }
 
     fn failed(&self, what: &str) -> Failure {
-        let mut failure = Failure::bench("cluster.setup", what).help(format!(
+        let mut failure = Failure::bench(self.key, what).help(format!(
             "correct the command, or give it more time with cluster.start-within; what it printed is in {}",
             self.log.display()
         ));

@@ -5,8 +5,10 @@ use std::env;
 use std::net::SocketAddr;
 
 /// The words that every system has, for messages.
-pub(crate) const WORDS: &str = "{name}, {number}, {address}, {ip}, {port}, {data}, {members}, {others}, {members: TEXT|,}, \
-                                {others: TEXT|,}, {env:NAME}";
+pub(crate) const WORDS: &str = "{name}, {number}, {address}, {ip}, {port}, {host}, {data}, {members}, {others}, \
+                                {members: TEXT|,}, {others: TEXT|,}, {first: TEXT}, {env:NAME}";
+/// The word for the host name of a node, which only a lab gives it.
+pub(crate) const HOST: &str = "host";
 
 /// The name and the addresses of a node, as one of the nodes is given them.
 #[derive(Debug, Clone)]
@@ -75,14 +77,46 @@ fn closing(text: &str) -> Option<usize> {
 /// The text and the separator of a word such as `members: {name}={ip}|,`.
 fn list(word: &str) -> Option<(&str, &str, &str)> {
     let (list, template) = word.split_once(": ")?;
+    if list == "first" {
+        return Some((list, template, ""));
+    }
     let (template, separator) = template.rsplit_once('|')?;
     matches!(list, "members" | "others").then_some((list, template, separator))
 }
 
+/// Splits the text of a file at its words. Other braces stay as they are: many files have some.
+fn pieces_of_file(text: &str) -> Vec<Piece<'_>> {
+    let looks_like_word = |word: &str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        list(word).is_some() || variable(word).is_some() || !word.is_empty() && word.chars().all(plain)
+    };
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some(start) = rest.find('{') {
+        let (before, at) = rest.split_at(start);
+        pieces.push(Piece::Text(before));
+        match closing(at).filter(|end| looks_like_word(&at[1..*end])) {
+            Some(end) => {
+                pieces.push(Piece::Word(&at[1..end]));
+                rest = &at[end + 1..];
+            }
+            None => {
+                pieces.push(Piece::Text(&at[..1]));
+                rest = &at[1..];
+            }
+        }
+    }
+    pieces.push(Piece::Text(rest));
+    pieces
+}
+
 /// A text with its words replaced.
 pub(crate) fn fill(text: &str, word: impl Fn(&str) -> String) -> String {
-    let filled = pieces(text).into_iter().map(|piece| match piece {
-        Piece::Text(text) => text.to_owned(),
+    filled(&pieces(text), word)
+}
+
+fn filled(pieces: &[Piece<'_>], word: impl Fn(&str) -> String) -> String {
+    let filled = pieces.iter().map(|piece| match piece {
+        Piece::Text(text) => (*text).to_owned(),
         Piece::Word(name) => word(name),
     });
     filled.collect()
@@ -108,13 +142,23 @@ pub(crate) fn variable_of_caller(word: &str) -> String {
 
 /// A word that a text has and no node can fill; `ports` are the words for ports.
 pub(crate) fn unknown<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
+    unknown_of(pieces(text), ports)
+}
+
+/// The same of the text of a file.
+pub(crate) fn unknown_in_file<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
+    unknown_of(pieces_of_file(text), ports)
+}
+
+fn unknown_of<'a>(pieces: Vec<Piece<'a>>, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
     let of_member = |word: &str| {
-        matches!(word, "name" | "number" | "address" | "ip" | "port" | "client") || ports.contains_key(word)
+        matches!(word, "name" | "number" | "address" | "ip" | "port" | "client" | HOST)
+            || ports.contains_key(word)
     };
     let of_node = |word: &str| {
         of_member(word) || matches!(word, "data" | "members" | "others") || variable(word).is_some()
     };
-    pieces(text).into_iter().find_map(|piece| match piece {
+    pieces.into_iter().find_map(|piece| match piece {
         Piece::Text(_) => None,
         Piece::Word(word) => match list(word) {
             Some((_, template, _)) => unknown_in(template, of_member),
@@ -123,11 +167,22 @@ pub(crate) fn unknown<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Optio
     })
 }
 
+/// Whether a text has this word, also in a list of nodes.
+pub(crate) fn has(text: &str, wanted: &str) -> bool {
+    pieces(text).into_iter().chain(pieces_of_file(text)).any(|piece| match piece {
+        Piece::Text(_) => false,
+        Piece::Word(word) => {
+            word == wanted || list(word).is_some_and(|(_, template, _)| has(template, wanted))
+        }
+    })
+}
+
 impl Member {
     /// What a word stands for.
     fn word(&self, word: &str) -> Option<String> {
         Some(match word {
-            "name" => self.name.clone(),
+            // In a lab, the name of a node is its host name.
+            "name" | HOST => self.name.clone(),
             "number" => self.number.to_string(),
             "address" => self.address.to_string(),
             "ip" => self.address.ip().to_string(),
@@ -147,10 +202,16 @@ impl Words {
         fill(text, |word| self.word(word))
     }
 
+    /// The text of a file with every word replaced.
+    pub(crate) fn fill_file(&self, text: &str) -> String {
+        filled(&pieces_of_file(text), |word| self.word(word))
+    }
+
     fn word(&self, word: &str) -> String {
         let all = |wanted: &str, template: &str, separator: &str| {
-            let members =
-                self.members.iter().filter(|member| wanted == "members" || member.name != self.own.name);
+            let count = if wanted == "first" { 1 } else { self.members.len() };
+            let members = self.members[..count].iter();
+            let members = members.filter(|member| wanted != "others" || member.name != self.own.name);
             members.map(|member| member.fill(template)).collect::<Vec<_>>().join(separator)
         };
         if let Some((wanted, template, separator)) = list(word) {
@@ -190,6 +251,17 @@ mod tests {
         );
         assert_eq!(filled("{others: {ip} {peer}| & }"), "10.0.0.1 2380");
         assert_eq!(filled("{env:NO_SUCH_VARIABLE}|{"), "|{");
+    }
+
+    #[test]
+    fn braces_of_a_file_stay_as_they_are() {
+        let filled = |text: &str| words().fill_file(text);
+        assert_eq!(filled(r#"{"a": {"id": "{name}"}, "b": {}}"#), r#"{"a": {"id": "n2"}, "b": {}}"#);
+        assert_eq!(filled("${HOME} {{ {peer} }} {"), "${HOME} {{ 2380 }} {");
+        assert_eq!(filled("{first: {ip} {client}} {others: {host}|,}"), "10.0.0.1 80 n1");
+        assert_eq!(unknown_in_file(r#"{"a": {nmae}}"#, &BTreeMap::new()), Some("nmae"));
+        assert_eq!(unknown_in_file("http { server { listen {ip}; } }", &BTreeMap::new()), None);
+        assert!(has("{others: {host}|,}", HOST) && has("{host}", HOST) && !has("host {ip}", HOST));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
 #[cfg(target_os = "linux")]
+mod addresses;
+#[cfg(target_os = "linux")]
 mod ci;
 mod cli;
 mod clock;
@@ -24,6 +26,8 @@ mod house;
 mod known;
 #[cfg(target_os = "linux")]
 mod lab;
+#[cfg(target_os = "linux")]
+mod life;
 #[cfg(target_os = "linux")]
 mod logs;
 mod members;

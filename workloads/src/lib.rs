@@ -13,6 +13,7 @@ mod generator;
 mod helper;
 mod operation;
 pub mod outcome;
+mod own_keys;
 mod paxos;
 mod phase;
 mod progress;
@@ -31,6 +32,7 @@ pub use exchange::Requesting;
 pub use generator::{Choices, Draft, Generator};
 pub use helper::{HelperCommand, HelperStart, INHERITED, inherited};
 pub use operation::{Function, Operation};
+pub use own_keys::OwnKeys;
 pub use paxos::PaxosHttp;
 pub use progress::Progress;
 pub use requests::{

@@ -19,7 +19,7 @@ pub(crate) fn stand() -> u8 {
     1
 }
 
-pub(super) fn adopt(_: crate::process::Roots, _: &Path) -> Result<usize, String> {
+pub(super) fn adopt(_: &crate::process::Roots, _: &Path) -> Result<usize, String> {
     Err(REASON.to_owned())
 }
 

@@ -87,7 +87,7 @@ impl NodeClock {
     }
 
     /// Lets the processes of a node that knows of nothing see the file.
-    fn adopt(&self, roots: Option<Roots>) -> io::Result<()> {
+    fn adopt(&self, roots: Option<&Roots>) -> io::Result<()> {
         match roots {
             Some(roots) if self.0.foreign => {
                 let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,9 +99,9 @@ impl NodeClock {
 
     /// Puts a fault on the clock.
     pub(crate) fn apply(&self, claim: Claim, fault: ClockFault) -> io::Result<()> {
-        let roots = self.state().roots;
+        let roots = self.state().roots.clone();
         // One that is down or stands still cannot see the file yet; the watch sees to it once it can.
-        let adopted = self.adopt(roots);
+        let adopted = self.adopt(roots.as_ref());
         let mut state = self.state();
         state.faults.apply(claim, fault, true_ns());
         self.write(&state.faults)?;
@@ -128,10 +128,10 @@ impl NodeClock {
                 state.watched = false;
                 return;
             }
-            let roots = state.roots;
+            let roots = state.roots.clone();
             drop(state);
             // What cannot be adopted shows in what is read back.
-            let _ = self.adopt(roots);
+            let _ = self.adopt(roots.as_ref());
         }
     }
 
@@ -161,8 +161,8 @@ impl NodeClock {
 
     /// What the clock of the node's first process says, where the node knows of nothing.
     pub(crate) fn read(&self) -> io::Result<Reading> {
-        let roots = self.state().roots.ok_or_else(|| io::Error::other("it was never started"))?;
-        self.adopt(Some(roots))?;
+        let roots = self.state().roots.clone().ok_or_else(|| io::Error::other("it was never started"))?;
+        self.adopt(Some(&roots))?;
         let _alone = self.0.tracing.lock().unwrap_or_else(PoisonError::into_inner);
         foreign::read(roots.first, &self.0.path).map_err(io::Error::other)
     }

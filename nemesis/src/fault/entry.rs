@@ -112,6 +112,12 @@ impl Entry {
     pub(crate) fn available(&self, options: &PlanOptions) -> Result<(), Complaint> {
         let PlanOptions { mode, disk, clocks, .. } = *options;
         let name = self.name;
+        if let Some(by) = options.by_command.filter(|by| !by.allows(name)) {
+            let complaint = Complaint::new(format!(
+                "`{name}` cannot be injected into servers that already run as they are"
+            ));
+            return Err(complaint.help(by.remedy(name)));
+        }
         if self.changes_members && !options.reconfigurable {
             return Err(Complaint::new(format!(
                 "`{name}` cannot be injected into this system: the bench can change the members of its own store only"

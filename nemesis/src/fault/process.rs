@@ -221,7 +221,7 @@ fn alternate(strike: &Strike<'_>, duty: Duty) -> Background {
     })
 }
 
-/// SIGTERM; restarted on the same data at the end.
+/// The signal by which the system is asked to end; restarted on the same data at the end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stop {
     target: Option<Target>,
@@ -229,7 +229,7 @@ pub(crate) struct Stop {
 
 impl FaultKind for Stop {
     const ENTRY: Entry = Entry {
-        about: "SIGTERM; restarted on the same data at the end",
+        about: "SIGTERM, or the stop-signal of the system; restarted on the same data at the end",
         evidence: PIDS,
         nodes: OnNodes::Restarted,
         loses: 1,

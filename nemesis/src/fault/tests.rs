@@ -11,7 +11,16 @@ fn in_words(complaint: &Complaint) -> String {
 
 fn options(mode: Mode, disk: DiskMode, clocks: Clocks) -> PlanOptions {
     let duration = std::time::Duration::from_secs(1);
-    PlanOptions { mode, disk, clocks, duration, at_most: None, reconfigurable: true, seed: 7 }
+    PlanOptions {
+        mode,
+        disk,
+        clocks,
+        duration,
+        at_most: None,
+        by_command: None,
+        reconfigurable: true,
+        seed: 7,
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::budget::AtMost;
 use crate::clock::Clocks;
 use crate::disk::DiskMode;
 use crate::network::Mode;
+use crate::process::ByCommand;
 use std::time::Duration;
 
 /// What a plan is made for.
@@ -19,6 +20,8 @@ pub struct PlanOptions {
     pub duration: Duration,
     /// How many nodes may be down or cut off at once; without it faults overlap as they come.
     pub at_most: Option<AtMost>,
+    /// Where somebody else has started the nodes: what the commands for them can do.
+    pub by_command: Option<ByCommand>,
     /// Whether the bench can change the members of this system.
     pub reconfigurable: bool,
     /// Seed of every draw.

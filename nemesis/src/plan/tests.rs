@@ -22,6 +22,7 @@ fn options(seed: u64) -> PlanOptions {
         disk: DiskMode::Real,
         duration: Duration::from_secs(20),
         at_most: None,
+        by_command: None,
         reconfigurable: true,
         seed,
     }
@@ -284,6 +285,7 @@ fn clients_are_cut_off_in_labs_only() {
         disk: DiskMode::Real,
         duration: Duration::from_secs(10),
         at_most: None,
+        by_command: None,
         reconfigurable: true,
         seed: 7,
     };

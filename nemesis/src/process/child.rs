@@ -1,17 +1,17 @@
 //! One process from its start to its end: signals that cannot hit a stranger, and a thread that waits for it.
 
-use super::ending::how_it_ended;
+use super::ending::End;
 use super::excuse::Excuses;
 use super::exit::Exit;
 use super::family::{self, Roots};
-use super::guard::Guarded;
+use super::guard::{Guarded, say_stop};
 use super::spawner::Spawned;
 use super::{listener, state};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ChildStdin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,8 +33,10 @@ pub(super) struct Running {
     pub(super) pid: u32,
     /// Where all processes of the node hang.
     pub(super) roots: Roots,
+    /// The names of its further programs.
+    beside: Vec<String>,
     watched: Arc<Watched>,
-    ended: watch::Receiver<Option<ExitStatus>>,
+    ended: watch::Receiver<Option<End>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,76 +49,99 @@ struct Watched {
 #[derive(Debug, Default)]
 struct Shared {
     /// Set under the lock in which the process is reaped: while it is none, the id is still ours.
-    status: Option<ExitStatus>,
+    end: Option<End>,
     killed_by_us: bool,
     /// Whoever is asked to end may end as it likes.
     asked_to_end: bool,
+    /// The way to its guard, which ends when this is closed.
+    control: Option<ChildStdin>,
 }
 
 impl Running {
-    /// Watches over a process that was just started; `exits` receives an end that was not ordered.
+    /// Watches over a process that was just started, with further programs of these names; `exits` receives an end that was
+    /// not ordered.
     pub(super) fn watch(
         mut spawned: Spawned,
-        node: &str,
+        (node, beside): (&str, Vec<String>),
         incarnation: u32,
         exits: UnboundedSender<Exit>,
         excuses: Excuses,
     ) -> io::Result<Self> {
-        let roots = match &spawned {
-            Spawned::Guarded(guarded) => Roots { first: guarded.pid, guard: Some(guarded.child.id()) },
-            Spawned::Bare(child) => Roots { first: child.id(), guard: None },
+        let mut watched = Watched::default();
+        let roots = match &mut spawned {
+            Spawned::Guarded(guarded) => {
+                watched.shared.get_mut().unwrap_or_else(PoisonError::into_inner).control =
+                    guarded.take_control();
+                let (first, others) = guarded.pids.split_first().expect("a guard has a program");
+                Roots { first: *first, beside: others.to_vec(), guard: Some(guarded.child.id()) }
+            }
+            Spawned::Bare(child) => Roots { first: child.id(), beside: Vec::new(), guard: None },
         };
         let pid = roots.first;
-        let watched = Arc::new(Watched::default());
+        let watched = Arc::new(watched);
         let (publish, ended) = watch::channel(None);
-        let exit = Exit { node: node.to_owned(), pid, incarnation, how: String::new(), excuse: None };
-        let theirs = Arc::clone(&watched);
+        let exit =
+            Exit { node: node.to_owned(), pid, incarnation, program: None, how: String::new(), excuse: None };
+        let (theirs, hang, names) = (Arc::clone(&watched), roots.clone(), beside.clone());
         let waiter = std::thread::Builder::new().name(format!("wait-{node}")).spawn(move || {
-            let (status, left) = match &mut spawned {
-                Spawned::Guarded(guarded) => hear(guarded, roots, &theirs),
+            let (end, left) = match &mut spawned {
+                Spawned::Guarded(guarded) => hear(guarded, &hang, &names, &theirs),
                 Spawned::Bare(child) => (reap(child, &theirs), 0),
             };
-            if let Some(status) = status {
+            if let Some(end) = &end {
                 let shared = lock(&theirs.shared);
-                let ordered = shared.asked_to_end || shared.killed_by_us && status.signal() == Some(9);
+                let ordered = shared.asked_to_end || shared.killed_by_us && end.status.signal() == Some(9);
                 drop(shared);
                 if !ordered {
                     let excuse = excuses.in_words();
                     // The receiver may be gone: the testbed is being stopped.
-                    let _ = exits.send(Exit { how: with_left(how_it_ended(status), left), excuse, ..exit });
+                    let (how, program) = (with_left(end.how(), left), end.who.clone());
+                    let _ = exits.send(Exit { program, how, excuse, ..exit });
                 }
             }
-            publish.send_replace(status);
+            publish.send_replace(end);
         });
         if let Err(error) = waiter {
             // Without a thread that waits for it, the process must not go on.
             let _ = kill_process_group(rustix_pid(pid), Signal::KILL);
             return Err(error);
         }
-        Ok(Self { pid, roots, watched, ended })
+        Ok(Self { pid, roots, beside, watched, ended })
+    }
+
+    /// Its further programs, with their process ids, as `, sentinel as pid 7`.
+    pub(super) fn beside_in_words(&self) -> String {
+        let named = self.beside.iter().zip(&self.roots.beside);
+        named.map(|(name, pid)| format!(", {name} as pid {pid}")).collect()
     }
 
     /// How it ended, if it has.
-    pub(super) fn status(&self) -> Option<ExitStatus> {
-        lock(&self.watched.shared).status
+    pub(super) fn end(&self) -> Option<End> {
+        lock(&self.watched.shared).end.clone()
     }
 
-    /// Signals every process of the node; says how many there are besides the first, or none if that has ended.
+    /// Signals every process of the node; says how many there are besides its programs, or none if it has ended.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<Option<usize>> {
         let mut shared = lock(&self.watched.shared);
-        if shared.status.is_some() {
+        if shared.end.is_some() {
             return Ok(None);
         }
         shared.killed_by_us |= signal == Signal::KILL;
-        shared.asked_to_end |= signal == Signal::TERM;
+        if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
+            shared.asked_to_end = true;
+            if let Some(control) = &mut shared.control {
+                // It fails only where the guard has ended.
+                let _ = say_stop(control);
+            }
+        }
         // Those that may leave the group are looked for before, as the first process must live for that.
-        let others = family::of(self.roots).len().saturating_sub(1);
+        let others = family::of(&self.roots).len().saturating_sub(1 + self.beside.len());
         kill_process_group(rustix_pid(self.pid), signal)?;
-        let mut signalled = family::signal_others(self.roots, signal);
+        let mut signalled = family::signal_others(&self.roots, signal);
         // Whoever stood still later than others may have started some meanwhile.
         let rounds = if signal == Signal::STOP { STOP_ROUNDS } else { 0 };
         for _ in 0..rounds {
-            let before = std::mem::replace(&mut signalled, family::signal_others(self.roots, signal));
+            let before = std::mem::replace(&mut signalled, family::signal_others(&self.roots, signal));
             if before == signalled {
                 break;
             }
@@ -126,25 +151,24 @@ impl Running {
 
     /// Why a signal to all its processes proves nothing, if it does not: others listen at its address.
     pub(super) fn objection(&self, address: SocketAddr) -> Option<String> {
-        listener::objection(address, self.roots)
+        listener::objection(address, &self.roots)
     }
 
     /// Who still listens at its address though it has ended, if anybody does.
     pub(super) fn still_listening(&self, address: SocketAddr) -> Option<String> {
-        listener::still_listening(address, self.roots)
+        listener::still_listening(address, &self.roots)
     }
 
     /// Waits until it has ended and was reaped.
-    pub(super) async fn ended(&mut self) -> Option<ExitStatus> {
+    pub(super) async fn ended(&mut self) -> Option<End> {
         let ended = self.ended.wait_for(Option::is_some).await;
-        ended.ok().and_then(|status| *status)
+        ended.ok().and_then(|end| end.clone())
     }
 
     /// The same without a runtime, for so long; false if it has not ended.
     pub(super) fn ended_within(&self, patience: Duration) -> bool {
         let shared = lock(&self.watched.shared);
-        let waited =
-            self.watched.reaped.wait_timeout_while(shared, patience, |shared| shared.status.is_none());
+        let waited = self.watched.reaped.wait_timeout_while(shared, patience, |shared| shared.end.is_none());
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
@@ -155,13 +179,16 @@ impl Running {
             let first =
                 state::states(self.pid).map_err(|error| format!("{}: {error}", state::source(self.pid)))?;
             let others: Vec<u32> =
-                family::of(self.roots).into_iter().filter(|pid| *pid != self.pid).collect();
+                family::of(&self.roots).into_iter().filter(|pid| *pid != self.pid).collect();
             // One that has ended meanwhile stands as still as can be.
             let odd = others.iter().find(|pid| !all_are(&state::states(**pid).unwrap_or_default(), stopped));
             let letter = first.first().copied().unwrap_or('?');
             let seen = format!("state {letter} in {}", state::source(self.pid));
             if !first.is_empty() && all_are(&first, stopped) && odd.is_none() {
-                return Ok(and_more(seen, others.len()));
+                let beside = self.beside.iter().zip(&self.roots.beside);
+                let beside = beside.map(|(name, pid)| format!(", of {name} in {}", state::source(*pid)));
+                let seen = seen + &beside.collect::<String>();
+                return Ok(and_more(seen, others.len().saturating_sub(self.beside.len())));
             }
             if Instant::now() >= deadline {
                 let who = odd.map_or(seen, |pid| format!("another state in {}", state::source(*pid)));
@@ -194,8 +221,8 @@ fn with_left(how: String, left: usize) -> String {
     }
 }
 
-/// Waits until the guard tells of the end, which it does while the process id cannot be given to another.
-fn hear(guarded: &mut Guarded, roots: Roots, watched: &Watched) -> (Option<ExitStatus>, usize) {
+/// Waits until the guard tells of the end, which it does while the process ids cannot be given to others.
+fn hear(guarded: &mut Guarded, roots: &Roots, beside: &[String], watched: &Watched) -> (Option<End>, usize) {
     let ended = guarded.ended();
     let mut shared = lock(&watched.shared);
     if ended.is_none() {
@@ -203,15 +230,28 @@ fn hear(guarded: &mut Guarded, roots: Roots, watched: &Watched) -> (Option<ExitS
         let _ = family::signal_others(roots, Signal::KILL);
         let _ = kill_process_group(rustix_pid(roots.first), Signal::KILL);
     }
-    // This closes its input, whereupon it ends.
+    // Without its input it ends.
+    shared.control = None;
     let guard = guarded.child.wait().ok();
-    shared.status = ended.map(|ended| ended.status).or(guard);
+    let left = ended.as_ref().map_or(0, |ended| ended.left);
+    shared.end = match ended {
+        Some(ended) => {
+            let others = beside.iter().zip(&roots.beside).zip(&ended.statuses[1..]);
+            Some(End {
+                status: ended.statuses[ended.first],
+                who: ended.first.checked_sub(1).and_then(|first| beside.get(first).cloned()),
+                own: ended.statuses[0],
+                beside: others.map(|((name, pid), status)| (name.clone(), *pid, *status)).collect(),
+            })
+        }
+        None => guard.map(End::alone),
+    };
     watched.reaped.notify_all();
-    (shared.status, ended.map_or(0, |ended| ended.left))
+    (shared.end.clone(), left)
 }
 
 /// Waits for the end, ends what is left of the group, and reaps; all while the process id cannot be given to another.
-fn reap(child: &mut Child, watched: &Watched) -> Option<ExitStatus> {
+fn reap(child: &mut Child, watched: &Watched) -> Option<End> {
     let pid = rustix_pid(child.id());
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     loop {
@@ -227,9 +267,9 @@ fn reap(child: &mut Child, watched: &Watched) -> Option<ExitStatus> {
     let mut shared = lock(&watched.shared);
     // Fails when no process is left, which is the rule.
     let _ = kill_process_group(pid, Signal::KILL);
-    shared.status = child.wait().ok();
+    shared.end = child.wait().ok().map(End::alone);
     watched.reaped.notify_all();
-    shared.status
+    shared.end.clone()
 }
 
 fn rustix_pid(pid: u32) -> Pid {

@@ -41,9 +41,37 @@ pub enum ProcessError {
         /// What the system said.
         source: io::Error,
     },
+    /// The folder of its data could not be filled.
+    #[error("{node}: the folder of its data, {path}: {source}")]
+    Folder {
+        /// The node.
+        node: String,
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The command that makes its data failed.
+    #[error(
+        "{node}: the command that prepares its data did not succeed ({how}); what it printed is in {output}"
+    )]
+    Prepare {
+        /// The node.
+        node: String,
+        /// How it ended.
+        how: String,
+        /// Where its output is.
+        output: PathBuf,
+    },
     /// Its disk could not be had.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// A command that was to bring back a server that somebody else has started failed.
+    #[error("{how}; correct it in [cluster.commands], and see to the server")]
+    Command {
+        /// The command, and how it ended.
+        how: String,
+    },
     /// It got SIGCONT, and does not run.
     #[error(
         "{node} was told to go on (SIGCONT) and does not: {seen}; whoever else stopped it must let it go"

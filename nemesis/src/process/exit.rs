@@ -12,6 +12,8 @@ pub struct Exit {
     pub pid: u32,
     /// Which start of the node it was, from 1.
     pub incarnation: u32,
+    /// The further program of the node that ended; none if it was its own.
+    pub program: Option<String>,
     /// How it ended, for example `exit code 101` or `signal 11`.
     pub how: String,
     /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none if it had no reason.

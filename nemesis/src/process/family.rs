@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// Where the processes of a node hang.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Roots {
     /// The process that the bench started.
     pub(crate) first: u32,
+    /// Those of the further programs of the node.
+    pub(crate) beside: Vec<u32>,
     /// The guard between it and the bench, if there is one.
     pub(crate) guard: Option<u32>,
 }
@@ -49,7 +51,7 @@ impl Line {
 }
 
 /// The living processes that belong to a node, the first one first if it lives.
-pub(crate) fn of(roots: Roots) -> Vec<u32> {
+pub(crate) fn of(roots: &Roots) -> Vec<u32> {
     lines_of(roots).into_iter().map(|line| line.pid).collect()
 }
 
@@ -61,10 +63,12 @@ pub(crate) fn below(root: u32) -> Vec<u32> {
     members.into_iter().map(|line| line.pid).collect()
 }
 
-/// The first process of a node and those that descend from it in an unbroken line.
-pub(crate) fn in_line(roots: Roots) -> BTreeSet<u32> {
+/// The programs of a node and the processes that descend from them in an unbroken line.
+pub(crate) fn in_line(roots: &Roots) -> BTreeSet<u32> {
     let lines: Vec<Line> = table().into_iter().map(|line| Line { group: 0, ..line }).collect();
-    belonging(roots.first, &lines, |_| false).into_iter().map(|line| line.pid).collect()
+    let programs = roots.beside.iter().chain([&roots.first]);
+    let lines = programs.flat_map(|program| belonging(*program, &lines, |_| false));
+    lines.map(|line| line.pid).collect()
 }
 
 /// The children of this process, also those that have ended and are not reaped.
@@ -87,7 +91,7 @@ fn table() -> Vec<Line> {
     every().filter(Line::lives).collect()
 }
 
-fn lines_of(roots: Roots) -> Vec<Line> {
+fn lines_of(roots: &Roots) -> Vec<Line> {
     let (lines, first) = (table(), roots.first);
     let mut members = if let Some(guard) = roots.guard {
         let mut members =
@@ -122,7 +126,7 @@ fn belonging(root: u32, lines: &[Line], besides: impl Fn(u32) -> bool) -> Vec<Li
 }
 
 /// Signals every process of a node but the first; says how many got it.
-pub(crate) fn signal_others(roots: Roots, signal: Signal) -> usize {
+pub(crate) fn signal_others(roots: &Roots, signal: Signal) -> usize {
     let others = lines_of(roots).into_iter().filter(|line| line.pid != roots.first);
     others.filter(|line| send(line, signal)).count()
 }

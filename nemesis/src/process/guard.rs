@@ -5,11 +5,15 @@
 //! descends from it and loses its parent becomes its child, so it never loses anybody. The bench holds the other end
 //! of its standard input. When that closes, the bench has gone, however it went, and the guard kills all it has.
 //!
-//! The guard does not reap the node's first process before the bench has heard of its end, so that until then its id
-//! cannot be reused. Needs no rights; costs one more start of this program a node, and some 4 MB.
+//! A node may have several programs, which live and die together: where one ends, the guard ends the others, at once or,
+//! where the bench has said that it asked all to end, when they have ended.
+//!
+//! The guard does not reap the programs before the bench has heard of their end, so that until then no id can be
+//! reused. Needs no rights; costs one more start of this program a node, and some 4 MB.
 
 use super::command::ProcessCommand;
-use super::family;
+use super::order::{Order, Program};
+use super::{family, host};
 use crate::network::open_files_of_nodes;
 use crate::reexec::{STAGE, again_as, may_start_again};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -17,14 +21,13 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, getrlimit,
     set_child_subreaper, setrlimit, waitid, waitpid,
 };
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The part of the process between the bench and a node.
@@ -33,29 +36,36 @@ pub(crate) const GUARD: &str = "guard";
 const MARK: &str = "guard\t";
 /// How long the guard waits between two looks for processes that it must end.
 const PAUSE: Duration = Duration::from_millis(1);
+/// What the bench says to it when all programs are asked to end.
+const STOP: &str = "stop\n";
+/// For how many pauses it listens for that when one of several programs has ended.
+const HEARING: u32 = 100;
 
 /// A guard and what it says.
 #[derive(Debug)]
 pub(super) struct Guarded {
     /// The guard.
     pub(super) child: Child,
-    /// The node's first process.
-    pub(super) pid: u32,
+    /// The node's programs, its own first.
+    pub(super) pids: Vec<u32>,
     said: BufReader<ChildStdout>,
 }
 
-/// How the first process of a node ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the programs of a node ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
-    pub(super) status: ExitStatus,
-    /// How many processes it had left behind, which the guard has killed.
+    /// Which one ended first.
+    pub(super) first: usize,
+    /// How each ended.
+    pub(super) statuses: Vec<ExitStatus>,
+    /// How many processes they had left behind, which the guard has killed.
     pub(super) left: usize,
 }
 
-/// Starts a node under a guard; `output` gets what both print.
+/// Starts a node under a guard; `output` gets what the guard and the node's own program print.
 pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarded> {
     let mut guard = again_as(GUARD)?;
-    command.set_environment(&mut guard, Some(STAGE));
+    command.inherit_environment(&mut guard, Some(STAGE));
     let mut child = guard
         .arg0("bench-guard")
         .stdin(Stdio::piped())
@@ -63,14 +73,16 @@ pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarde
         .stderr(output)
         .process_group(0)
         .spawn()?;
+    let stage = std::env::var_os(STAGE).filter(|_| command.inherit.is_none()).unwrap_or_default();
+    let order = Order::of(command, stage, open_files_of_nodes());
     let (stdin, stdout) = (child.stdin.as_mut(), child.stdout.take());
     let mut said = BufReader::new(stdout.expect("its output was asked for"));
-    let started = stdin.expect("its input was asked for").write_all(&order(command)).and_then(|()| {
+    let started = stdin.expect("its input was asked for").write_all(&order.to_bytes()).and_then(|()| {
         let line = line(&mut said)?.ok_or_else(|| io::Error::other("its guard said nothing"))?;
-        started(&line)
+        started(&line, &order)
     });
     match started {
-        Ok(pid) => Ok(Guarded { child, pid, said }),
+        Ok(pids) => Ok(Guarded { child, pids, said }),
         Err(error) => {
             // Both fail only if it has ended by itself.
             let _ = child.kill();
@@ -81,13 +93,29 @@ pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarde
 }
 
 impl Guarded {
-    /// Waits for the end of the node's first process; none if the guard was killed, and cannot tell.
+    /// The way to the guard: it ends when this is dropped.
+    pub(super) fn take_control(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Waits for the end of the node's programs; none if the guard was killed, and cannot tell.
     pub(super) fn ended(&mut self) -> Option<Ended> {
         let line = line(&mut self.said).ok()??;
         let mut words = line.strip_prefix("ended\t")?.split('\t');
-        let status = ExitStatus::from_raw(words.next()?.parse().ok()?);
-        Some(Ended { status, left: words.next()?.parse().ok()? })
+        let (first, left) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let statuses = words.map(|word| Some(ExitStatus::from_raw(word.parse().ok()?)));
+        let statuses = statuses.collect::<Option<Vec<_>>>()?;
+        (statuses.len() == self.pids.len() && first < statuses.len()).then_some(Ended {
+            first,
+            statuses,
+            left,
+        })
     }
+}
+
+/// Says to a guard that all programs of its node are asked to end, so that it lets each do so in its own time.
+pub(super) fn say_stop(control: &mut ChildStdin) -> io::Result<()> {
+    control.write_all(STOP.as_bytes())
 }
 
 /// The next line that the guard says, without its mark.
@@ -102,87 +130,153 @@ fn line(said: &mut BufReader<ChildStdout>) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-fn started(line: &str) -> io::Result<u32> {
+/// The process ids that the guard says it has started.
+fn started(line: &str, order: &Order) -> io::Result<Vec<u32>> {
     let failed = || io::Error::other(format!("its guard said: {line}"));
-    match line.split_once('\t') {
-        Some(("pid", pid)) => pid.parse().map_err(|_| failed()),
-        Some(("error", code)) => Err(code.parse().map_or_else(|_| failed(), io::Error::from_raw_os_error)),
-        Some(_) | None => Err(failed()),
+    let words: Vec<&str> = line.split('\t').collect();
+    match words[..] {
+        ["pid", ref pids @ ..] if pids.len() == order.programs.len() => {
+            pids.iter().map(|pid| pid.parse().map_err(|_| failed())).collect()
+        }
+        ["error", code, which] => {
+            let error = code.parse().map_or_else(|_| failed(), io::Error::from_raw_os_error);
+            let program = which.parse().ok().and_then(|which: usize| order.programs.get(which));
+            Err(match program.filter(|program| program.output.is_some()) {
+                Some(program) => io::Error::new(error.kind(), format!("{}: {error}", program.path.display())),
+                None => error,
+            })
+        }
+        _ => Err(failed()),
     }
 }
 
-/// What a guard is to start: its length, then the part that this process plays, how many files a node may open, the
-/// program and its arguments, each with a zero byte behind it.
-fn order(command: &ProcessCommand) -> Vec<u8> {
-    let stage = std::env::var_os(STAGE).filter(|_| command.inherit.is_none()).unwrap_or_default();
-    let files = open_files_of_nodes().map_or_else(OsString::new, |files| files.to_string().into());
-    let words = [stage.as_os_str(), files.as_os_str(), command.program.as_os_str()];
-    let words = words.into_iter().chain(command.args.iter().map(OsString::as_os_str));
-    let body: Vec<u8> = words.flat_map(|word| word.as_bytes().iter().copied().chain([0])).collect();
-    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-    [&length.to_le_bytes()[..], &body].concat()
-}
-
-/// What the guard does, until the node's first process has ended and the bench has heard of it, or is gone.
+/// What the guard does, until the node's programs have ended and the bench has heard of it, or is gone.
 pub(crate) fn serve() -> u8 {
     let say = |text: &str| {
         let mut stdout = io::stdout().lock();
         // The bench may be gone.
         let _ = stdout.write_all(format!("\n{MARK}{text}\n").as_bytes()).and_then(|()| stdout.flush());
     };
-    let first = match set_child_subreaper(Some(rustix::process::getpid()))
-        .map_err(io::Error::from)
-        .and_then(|()| spawn(&read_order()?))
-    {
-        Ok(first) => first,
-        Err(error) => {
-            say(&format!("error\t{}", error.raw_os_error().unwrap_or(libc::EINVAL)));
+    // The programs hold the other end of this for as long as the guard lives.
+    let (programs, _held) = match start_all() {
+        Ok(started) => started,
+        Err((which, error)) => {
+            end_all(&[], true);
+            say(&format!("error\t{}\t{which}", error.raw_os_error().unwrap_or(libc::EINVAL)));
             return 1;
         }
     };
-    say(&format!("pid\t{}", first.as_raw_nonzero()));
+    let pids: Vec<String> = programs.iter().map(|pid| pid.as_raw_nonzero().to_string()).collect();
+    say(&format!("pid\t{}", pids.join("\t")));
+    let asked = Arc::new(AtomicBool::new(false));
+    let (theirs, told) = (programs.clone(), Arc::clone(&asked));
     let bench = std::thread::Builder::new().name("bench".to_owned()).spawn(move || {
-        wait_for_hang_up();
-        end_all(first, true);
+        listen_to_bench(&told);
+        end_all(&theirs, true);
         std::process::exit(0);
     });
-    let status = wait_for(first);
-    let left = end_all(first, false);
-    say(&format!("ended\t{status}\t{left}"));
+    let first = wait_for(&programs);
+    end_others(&programs, &asked);
+    let left = end_all(&programs, false);
+    let statuses = programs.iter().map(|pid| ended(*pid).unwrap_or_default().to_string());
+    say(&format!("ended\t{first}\t{left}\t{}", statuses.collect::<Vec<_>>().join("\t")));
     // It exits when the bench has heard of the end.
     let _ = bench.map(std::thread::JoinHandle::join);
     0
 }
 
-fn read_order() -> io::Result<Vec<OsString>> {
-    // Nothing may be read ahead: what comes behind the order is for the node.
-    let mut stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut length = [0; 4];
-    stdin.read_exact(&mut length)?;
-    let mut body = vec![0; usize::try_from(u32::from_le_bytes(length)).unwrap_or_default()];
-    stdin.read_exact(&mut body)?;
-    body.pop();
-    Ok(body.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect())
+/// Starts all programs, the further ones first; gives their ids, that of the node's own first, and what keeps their standard
+/// input open. The error says which one failed.
+fn start_all() -> Result<(Vec<Pid>, io::PipeWriter), (usize, io::Error)> {
+    let own = |error: io::Error| (0, error);
+    set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| own(error.into()))?;
+    let order = Order::read(&mut direct_stdin().map_err(own)?).map_err(own)?;
+    if let Some(name) = &order.host {
+        host::take_name(name).map_err(own)?;
+    }
+    if let Some(files) = order.open_files {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum })
+            .map_err(|error| own(error.into()))?;
+    }
+    let (input, held) = io::pipe().map_err(own)?;
+    let mut pids = Vec::new();
+    for (which, program) in order.programs.iter().enumerate().rev() {
+        pids.push(spawn(&order, program, &input).map_err(|error| (which, error))?);
+    }
+    pids.reverse();
+    Ok((pids, held))
 }
 
-fn spawn(order: &[OsString]) -> io::Result<Pid> {
-    let [stage, files, program, args @ ..] = order else { return Err(io::ErrorKind::InvalidInput.into()) };
-    if let Some(files) = files.to_str().and_then(|files| files.parse().ok()) {
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum })?;
+/// Standard input, of which nothing is read ahead.
+fn direct_stdin() -> io::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+fn spawn(order: &Order, program: &Program, input: &PipeReader) -> io::Result<Pid> {
+    let output: Stdio = match &program.output {
+        Some(path) => File::options().create(true).append(true).open(path)?.into(),
+        None => io::stderr().as_fd().try_clone_to_owned()?.into(),
+    };
+    let mut command = Command::new(&program.path);
+    command.args(&program.args).process_group(0).stdin(input.try_clone()?).stdout(output);
+    if let Some(path) = &program.output {
+        command.stderr(File::options().append(true).open(path)?);
     }
-    let mut command = Command::new(program);
-    command.args(args).process_group(0).stdout(io::stderr().as_fd().try_clone_to_owned()?);
-    if stage.as_os_str() == OsStr::new("") {
+    if order.stage.is_empty() {
         command.env_remove(STAGE);
     } else {
-        command.env(STAGE, stage);
+        command.env(STAGE, &order.stage);
+    }
+    command.envs(program.env.iter().map(|(name, value)| (name, value)));
+    if let Some(user) = order.user {
+        command.uid(user.uid).gid(user.gid);
     }
     let child = command.spawn()?;
     Ok(i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
         .expect("the system gives processes positive ids"))
+}
+
+/// Listens until the bench has closed the other end of standard input, and notes when it says that all are asked to end.
+fn listen_to_bench(asked: &AtomicBool) {
+    let Ok(stdin) = direct_stdin() else { return };
+    for line in BufReader::new(stdin).lines() {
+        match line {
+            Ok(line) if line.trim() == STOP.trim() => asked.store(true, SeqCst),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// One program has ended. Waits for the others where all were asked to end; ends them otherwise.
+fn end_others(programs: &[Pid], asked: &AtomicBool) {
+    let rest = || programs.iter().copied().filter(|pid| ended(*pid).is_none()).collect::<Vec<_>>();
+    if rest().is_empty() {
+        return;
+    }
+    // What the bench says may come a moment after the signal did.
+    for _ in 0..HEARING {
+        if asked.load(SeqCst) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    while asked.load(SeqCst) && !rest().is_empty() {
+        reap_but(programs);
+        std::thread::sleep(PAUSE);
+    }
+    for pid in rest() {
+        // What it had started is its own, and nothing that the node has left behind.
+        family::signal_below(pid.as_raw_nonzero().get().cast_unsigned(), Signal::KILL);
+        // It fails only where it has ended.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+    while !rest().is_empty() {
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Waits until the bench has closed the other end of standard input.
@@ -198,19 +292,24 @@ pub(super) fn wait_for_hang_up() {
     }
 }
 
-/// Waits until the first process has ended, and reaps all others; gives how it ended, as `wait` has it.
-pub(super) fn wait_for(first: Pid) -> i32 {
+/// Waits until one of these children has ended, and reaps all others; says which one it is.
+pub(super) fn wait_for(programs: &[Pid]) -> usize {
     loop {
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        match waitid(WaitId::All, look) {
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return 0,
         }
-        if let Ok(Some(status)) = waitid(WaitId::Pid(first), look | WaitIdOptions::NOHANG) {
-            return raw(&status);
+        if let Some(first) = programs.iter().position(|pid| ended(*pid).is_some()) {
+            return first;
         }
-        reap_but(first);
+        reap_but(programs);
     }
+}
+
+/// How a child ended, as `wait` has it; none while it lives. It is not reaped.
+pub(super) fn ended(child: Pid) -> Option<i32> {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    waitid(WaitId::Pid(child), look).ok().flatten().map(|status| raw(&status))
 }
 
 fn raw(status: &WaitIdStatus) -> i32 {
@@ -222,12 +321,12 @@ fn raw(status: &WaitIdStatus) -> i32 {
     }
 }
 
-/// Reaps the children that have ended but for one.
-fn reap_but(first: Pid) {
+/// Reaps the children that have ended but for these.
+fn reap_but(programs: &[Pid]) {
     let own = std::process::id();
     for pid in family::children(own) {
-        if pid != first.as_raw_nonzero().get().cast_unsigned()
-            && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+            && !programs.contains(&pid)
         {
             // It fails only where it has not ended.
             let _ = waitpid(Some(pid), WaitOptions::NOHANG);
@@ -235,16 +334,16 @@ fn reap_but(first: Pid) {
     }
 }
 
-/// Kills every process below this one, with or without the first, until none is left; says how many there were.
-pub(super) fn end_all(first: Pid, with_first: bool) -> usize {
+/// Kills every process below this one, with or without these programs, until none is left; says how many there were.
+pub(super) fn end_all(programs: &[Pid], with_them: bool) -> usize {
     let own = std::process::id();
     let mut killed = 0;
-    if with_first {
+    for pid in programs.iter().filter(|_| with_them) {
         // It fails only where it has ended.
-        let _ = rustix::process::kill_process(first, Signal::KILL);
+        let _ = rustix::process::kill_process(*pid, Signal::KILL);
     }
     loop {
-        reap_but(first);
+        reap_but(programs);
         if family::below(own).is_empty() {
             return killed;
         }
@@ -271,15 +370,12 @@ fn try_it() -> io::Result<bool> {
     let command = ProcessCommand {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), "sleep 1000 & wait".into()],
-        inherit: None,
-        env: Vec::new(),
         output: "/dev/null".into(),
-        data: None,
-        clock: None,
+        ..ProcessCommand::default()
     };
     let mut guarded = start(&command, File::options().write(true).open("/dev/null")?)?;
     let mut below = family::below(guarded.child.id());
-    below.push(guarded.pid);
+    below.extend(&guarded.pids);
     // To wait for it closes its input first, as the end of the bench does.
     guarded.child.wait()?;
     Ok(!below.into_iter().any(family::lives))

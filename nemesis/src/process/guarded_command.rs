@@ -4,7 +4,7 @@
 //! conversation. It shares the program's standard input: when the bench closes it or dies, the guard kills the program and
 //! all its descendants. When the program ends, the guard kills its descendants and ends too, which closes standard output.
 
-use super::guard::{end_all, nodes_are_guarded, wait_for, wait_for_hang_up};
+use super::guard::{end_all, ended, nodes_are_guarded, wait_for, wait_for_hang_up};
 use crate::reexec::{STAGE, again_as};
 use rustix::process::{Pid, set_child_subreaper};
 use std::ffi::OsString;
@@ -54,16 +54,17 @@ pub(crate) fn serve() -> u8 {
     let first = first.expect("the system gives processes positive ids");
     let bench = std::thread::Builder::new().name("bench".to_owned()).spawn(move || {
         wait_for_hang_up();
-        end_all(first, true);
+        end_all(&[first], true);
         std::process::exit(0);
     });
     if let Err(error) = bench {
         eprintln!("its guard cannot watch the bench: {error}");
-        end_all(first, true);
+        end_all(&[first], true);
         return NOT_STARTED;
     }
-    let status = ExitStatus::from_raw(wait_for(first));
-    end_all(first, false);
+    wait_for(&[first]);
+    let status = ExitStatus::from_raw(ended(first).unwrap_or_default());
+    end_all(&[first], false);
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_STARTED)
 }

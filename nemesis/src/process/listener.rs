@@ -14,7 +14,7 @@ const LISTENS: &str = "0A";
 
 /// Why a signal to all processes of a node proves nothing: who listens at its address is none of them, or is a daemon
 /// that nobody watches. None where nobody listens yet, and where it may not be seen.
-pub(super) fn objection(address: SocketAddr, roots: Roots) -> Option<String> {
+pub(super) fn objection(address: SocketAddr, roots: &Roots) -> Option<String> {
     let sockets = listening(address, roots);
     if sockets.is_empty() {
         return None;
@@ -49,7 +49,7 @@ pub(super) fn objection(address: SocketAddr, roots: Roots) -> Option<String> {
 }
 
 /// Who still listens at the address of a node that has no process any more.
-pub(super) fn still_listening(address: SocketAddr, roots: Roots) -> Option<String> {
+pub(super) fn still_listening(address: SocketAddr, roots: &Roots) -> Option<String> {
     let still = !listening(address, roots).is_empty();
     still.then(|| format!("somebody still listens at {address} though every process of the node has ended"))
 }
@@ -60,7 +60,7 @@ fn name(pid: u32) -> String {
 }
 
 /// The numbers of the sockets that listen at an address, in the network of the node.
-fn listening(address: SocketAddr, roots: Roots) -> BTreeSet<u64> {
+fn listening(address: SocketAddr, roots: &Roots) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
     for pid in [roots.guard, Some(roots.first)].into_iter().flatten() {
         for table in ["tcp", "tcp6"] {
@@ -129,15 +129,15 @@ mod tests {
     fn listener_is_one_process_or_none() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let own = Roots { first: std::process::id(), guard: None };
-        assert_eq!(objection(address, own), None);
+        let own = Roots { first: std::process::id(), beside: Vec::new(), guard: None };
+        assert_eq!(objection(address, &own), None);
         let mut stranger = std::process::Command::new("sleep").arg("100").spawn().unwrap();
-        let other = Roots { first: stranger.id(), guard: None };
-        let reason = objection(address, other).unwrap();
+        let other = Roots { first: stranger.id(), beside: Vec::new(), guard: None };
+        let reason = objection(address, &other).unwrap();
         assert!(reason.contains("no process of this node"), "{reason}");
-        assert!(still_listening(address, other).is_some());
+        assert!(still_listening(address, &other).is_some());
         drop(listener);
-        assert_eq!(objection(address, other), None);
+        assert_eq!(objection(address, &other), None);
         stranger.kill().unwrap();
         stranger.wait().unwrap();
     }

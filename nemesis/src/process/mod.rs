@@ -8,17 +8,25 @@ mod excuse;
 mod exit;
 #[cfg_attr(not(target_os = "linux"), path = "no_family.rs")]
 mod family;
+mod folder;
 #[cfg_attr(not(target_os = "linux"), path = "no_guard.rs")]
 mod guard;
 #[cfg(target_os = "linux")]
 mod guarded_command;
+#[cfg(target_os = "linux")]
+mod host;
 #[cfg_attr(not(target_os = "linux"), path = "no_listener.rs")]
 mod listener;
 mod node;
+#[cfg(target_os = "linux")]
+mod order;
+mod remote;
 mod spawner;
 mod state;
+mod stop_signal;
+mod user;
 
-pub use command::ProcessCommand;
+pub use command::{Beside, NodeFile, Prepare, ProcessCommand};
 pub use error::ProcessError;
 pub(crate) use excuse::Excuse;
 pub use exit::Exit;
@@ -36,4 +44,7 @@ pub use guarded_command::guarded_command;
 pub(crate) use guarded_command::{PART as GUARD_COMMAND, serve as guard_a_command};
 pub use node::Effect;
 pub(crate) use node::NodeProcess;
+pub use remote::{ByCommand, RemoteCommands};
 pub(crate) use spawner::Spawner;
+pub use stop_signal::StopSignal;
+pub use user::User;

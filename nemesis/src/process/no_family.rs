@@ -3,16 +3,17 @@
 use rustix::process::Signal;
 
 /// Where the processes of a node hang.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Roots {
     pub(crate) first: u32,
+    pub(crate) beside: Vec<u32>,
     pub(crate) guard: Option<u32>,
 }
 
-pub(crate) fn of(roots: Roots) -> Vec<u32> {
+pub(crate) fn of(roots: &Roots) -> Vec<u32> {
     vec![roots.first]
 }
 
-pub(crate) fn signal_others(_: Roots, _: Signal) -> usize {
+pub(crate) fn signal_others(_: &Roots, _: Signal) -> usize {
     0
 }

@@ -5,26 +5,36 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStdin, Command, ExitStatus};
 
 /// A guard: there is none.
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) child: Child,
-    pub(super) pid: u32,
+    pub(super) pids: Vec<u32>,
 }
 
-/// How the first process of a node ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the programs of a node ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
-    pub(super) status: ExitStatus,
+    pub(super) first: usize,
+    pub(super) statuses: Vec<ExitStatus>,
     pub(super) left: usize,
 }
 
 impl Guarded {
+    pub(super) fn take_control(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
     pub(super) fn ended(&mut self) -> Option<Ended> {
         None
     }
+}
+
+/// Nobody listens.
+pub(super) fn say_stop(_: &mut ChildStdin) -> io::Result<()> {
+    Ok(())
 }
 
 /// Refuses.

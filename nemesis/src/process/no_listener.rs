@@ -3,10 +3,10 @@
 use super::Roots;
 use std::net::SocketAddr;
 
-pub(super) fn objection(_: SocketAddr, _: Roots) -> Option<String> {
+pub(super) fn objection(_: SocketAddr, _: &Roots) -> Option<String> {
     None
 }
 
-pub(super) fn still_listening(_: SocketAddr, _: Roots) -> Option<String> {
+pub(super) fn still_listening(_: SocketAddr, _: &Roots) -> Option<String> {
     None
 }

@@ -4,12 +4,14 @@
 //! comes back during a pause is stopped again at once.
 
 use super::child::{Running, and_more};
-use super::command::ProcessCommand;
-use super::ending::how_it_ended;
+use super::command::{Prepare, ProcessCommand};
 use super::error::ProcessError;
 use super::excuse::{Excuse, Excuses};
 use super::exit::Exit;
+use super::folder;
+use super::remote::{Purpose, RemoteCommands};
 use super::spawner::Spawner;
+use super::stop_signal::StopSignal;
 use crate::claim::Claim;
 use crate::clock::NodeClock;
 use crate::disk::{DiskError, NodeDisk};
@@ -19,7 +21,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// How long a process may take to end when it is asked to, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -55,6 +57,8 @@ pub(crate) struct NodeProcess {
     disk: Option<NodeDisk>,
     clock: Option<NodeClock>,
     command: Option<ProcessCommand>,
+    /// How it is reached where somebody else has started it.
+    remote: Option<RemoteCommands>,
     /// Whether it was prepared, and is not to run before somebody wants it.
     waits: bool,
     running: Option<Running>,
@@ -82,6 +86,7 @@ impl NodeProcess {
             disk,
             clock: None,
             command: None,
+            remote: None,
             waits: false,
             running: None,
             incarnation: 0,
@@ -95,7 +100,7 @@ impl NodeProcess {
 
     /// Its process, if it lives.
     fn alive(&self) -> Option<&Running> {
-        self.running.as_ref().filter(|running| running.status().is_none())
+        self.running.as_ref().filter(|running| running.end().is_none())
     }
 
     /// Its process id, if it lives.
@@ -105,7 +110,18 @@ impl NodeProcess {
 
     /// Whether it lives and no fault holds it still: whether it could answer.
     pub(crate) fn could_answer(&self) -> bool {
-        self.alive().is_some() && self.still.is_empty()
+        let is_there = self.alive().is_some() || self.remote.is_some() && self.down.is_empty();
+        is_there && self.still.is_empty()
+    }
+
+    /// Somebody else has started it, and this is how faults reach it.
+    pub(crate) fn take_over(&mut self, commands: RemoteCommands) {
+        self.remote = Some(commands);
+    }
+
+    /// Whether somebody else has started it.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// The faults that hold it down, and those that hold it still.
@@ -141,7 +157,7 @@ impl NodeProcess {
 
     /// Whether it was ever started.
     pub(crate) fn was_started(&self) -> bool {
-        self.running.is_some()
+        self.running.is_some() || self.remote.is_some()
     }
 
     /// Says how it would be started, and does not start it.
@@ -162,7 +178,8 @@ impl NodeProcess {
         self.waits = false;
         let mut effect = self.start_unless_held(spawner).await?;
         if let (Some(pid), Some(seen)) = (self.pid(), effect.evidence.first_mut()) {
-            *seen = format!("{} started as pid {pid}", self.node);
+            let beside = self.alive().map(Running::beside_in_words).unwrap_or_default();
+            *seen = format!("{} started as pid {pid}{beside}", self.node);
         }
         Ok(effect)
     }
@@ -172,26 +189,102 @@ impl NodeProcess {
             return Err(ProcessError::NeverStarted { node: self.node.clone() });
         };
         self.mount(&command).await?;
-        let program = command.program.clone();
-        let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
+        let fresh = self.fill(&command).await?;
+        if let Some(prepare) = command.prepare.as_ref().filter(|_| fresh) {
+            self.prepare_data(&command, prepare, spawner).await?;
+        }
         let incarnation = self.incarnation + 1;
-        let started = spawner.spawn(command, self.namespace.clone()).await;
-        let started = started.and_then(|child| {
-            Running::watch(child, &self.node, incarnation, self.exits.clone(), self.excuses.clone())
-        });
-        let running = started.map_err(failed)?;
+        let running = self.run(command, incarnation, self.exits.clone(), spawner).await?;
         let pid = running.pid;
         if let Some(clock) = &self.clock {
-            clock.began(running.roots);
+            clock.began(running.roots.clone());
         }
         self.incarnation = incarnation;
         self.running = Some(running);
         Ok(pid)
     }
 
+    /// Starts its processes.
+    async fn run(
+        &self,
+        command: ProcessCommand,
+        incarnation: u32,
+        exits: UnboundedSender<Exit>,
+        spawner: &Spawner,
+    ) -> Result<Running, ProcessError> {
+        let program = command.program.clone();
+        let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
+        let beside = command.beside.iter().map(|beside| beside.name.clone()).collect();
+        let started = spawner.spawn(command, self.namespace.clone()).await;
+        let started = started.and_then(|child| {
+            Running::watch(child, (&self.node, beside), incarnation, exits, self.excuses.clone())
+        });
+        started.map_err(failed)
+    }
+
+    /// Puts the bench's own files into the folder of the data. Says whether nothing else is in it.
+    async fn fill(&self, command: &ProcessCommand) -> Result<bool, ProcessError> {
+        let Some(data) = command.data.clone() else { return Ok(false) };
+        if command.files.is_empty() && command.prepare.is_none() && command.user.is_none() {
+            return Ok(false);
+        }
+        let failed = |source| ProcessError::Folder { node: self.node.clone(), path: data.clone(), source };
+        let (disk, folder) = (self.disk.clone(), data.clone());
+        let (files, user) = (command.files.clone(), command.user);
+        let filled = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&folder)?;
+            let unhurt = |begin| disk.as_ref().map_or(Ok(()), |disk| disk.maintain(begin));
+            // A fault of the disk is one for the system, not for the bench.
+            unhurt(true).map_err(std::io::Error::other)?;
+            let filled = folder::fill(&folder, &files, user);
+            unhurt(false).map_err(std::io::Error::other)?;
+            filled
+        });
+        let filled = filled.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        filled.map_err(failed)
+    }
+
+    /// Runs the command that makes its data, and waits until it has succeeded.
+    async fn prepare_data(
+        &mut self,
+        command: &ProcessCommand,
+        prepare: &Prepare,
+        spawner: &Spawner,
+    ) -> Result<(), ProcessError> {
+        // Nobody else hears of its end.
+        let (exits, _) = unbounded_channel();
+        let running = self.run(command.preparing(prepare), self.incarnation, exits, spawner).await?;
+        let running = self.running.insert(running);
+        let ended = tokio::time::timeout(prepare.within, running.ended()).await;
+        let how = match ended {
+            Ok(Some(end)) if end.status.success() => None,
+            Ok(Some(end)) => Some(end.how()),
+            Ok(None) => Some("its end is unknown".to_owned()),
+            Err(_) => {
+                // It fails only if it has ended in between.
+                let _ = running.signal(Signal::KILL);
+                Some(format!("no end within {:?}", prepare.within))
+            }
+        };
+        let (node, output) = (self.node.clone(), command.output.clone());
+        if let Some(how) = how {
+            return Err(ProcessError::Prepare { node, how, output });
+        }
+        let Some(data) = command.data.clone() else { return Ok(()) };
+        let failed = |source| ProcessError::Folder { node, path: data.clone(), source };
+        let folder = data.clone();
+        let synced = tokio::task::spawn_blocking(move || folder::sync(&folder));
+        synced.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(failed)
+    }
+
     /// The folder of its data, once it was started with one.
     pub(crate) fn data(&self) -> Option<&Path> {
         self.command.as_ref()?.data.as_deref()
+    }
+
+    /// How many files in the folder of its data are the bench's own.
+    pub(crate) fn given_files(&self) -> u64 {
+        self.command.as_ref().map_or(0, |command| command.files.len() as u64)
     }
 
     /// Its disk, if that is one of the bench's own.
@@ -225,7 +318,7 @@ impl NodeProcess {
     /// How it ended, if it ended and no fault holds it down.
     pub(crate) fn ended_by_itself(&self) -> Option<String> {
         let running = self.running.as_ref().filter(|_| self.down.is_empty())?;
-        running.status().map(how_it_ended)
+        running.end().map(|end| end.how())
     }
 
     /// The faults that excuse its end, in words; none if there are none.
@@ -248,21 +341,34 @@ impl NodeProcess {
         self.bring_down(claim, Signal::KILL).await
     }
 
-    /// SIGTERM for a fault, and waits until it is gone; SIGKILL if it does not go.
+    /// The signal that asks it to end for a fault, and waits until it is gone; SIGKILL if it does not go.
     pub(crate) async fn stop(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
-        self.bring_down(claim, Signal::TERM).await
+        let signal = self.stop_signal().signal();
+        self.bring_down(claim, signal).await
+    }
+
+    /// The signal that asks it to end.
+    fn stop_signal(&self) -> StopSignal {
+        self.command.as_ref().map(|command| command.stop).unwrap_or_default()
     }
 
     async fn bring_down(&mut self, claim: Claim, signal: Signal) -> Result<Effect, ProcessError> {
-        let held = !self.down.is_empty();
+        let (held, asked) = (!self.down.is_empty(), self.stop_signal());
         self.down.insert(claim);
         let node = &self.node;
+        if let Some(remote) = &self.remote {
+            let purpose = if signal == Signal::KILL { Purpose::Kill } else { Purpose::Stop };
+            if held {
+                return Ok(Effect::seen(format!("{node} was down already")));
+            }
+            return remote.run(node, purpose).await;
+        }
         let Some(running) = &mut self.running else {
             return Ok(Effect::none(format!("{node} was never started")));
         };
         let pid = running.pid;
-        if let Some(status) = running.status() {
-            let how = how_it_ended(status);
+        if let Some(end) = running.end() {
+            let how = end.how();
             return Ok(if held {
                 Effect::seen(format!("{node} was down already: pid {pid} ended by {how}"))
             } else {
@@ -272,7 +378,7 @@ impl NodeProcess {
         let failed = |source| ProcessError::Signal { node: node.clone(), pid, source };
         let objection = running.objection(self.address);
         let others = running.signal(signal).map_err(failed)?.unwrap_or_default();
-        if !self.still.is_empty() && signal == Signal::TERM {
+        if !self.still.is_empty() && signal != Signal::KILL {
             // A process that stands still does not hear of it before it goes on.
             running.signal(Signal::CONT).map_err(failed)?;
         }
@@ -282,7 +388,7 @@ impl NodeProcess {
         let mut insisted = None;
         if signal != Signal::KILL && tokio::time::timeout(STOP_PATIENCE, running.ended()).await.is_err() {
             insisted =
-                Some(format!("{node} did not end within {STOP_PATIENCE:?} of SIGTERM, and was killed"));
+                Some(format!("{node} did not end within {STOP_PATIENCE:?} of {asked}, and was killed"));
             running.signal(Signal::KILL).map_err(failed)?;
             answer_held(self.disk.as_ref());
         }
@@ -291,10 +397,7 @@ impl NodeProcess {
         let unhit = objection.or_else(|| running.still_listening(self.address));
         self.unhit = unhit.map(|reason| format!("{node}: {reason}"));
         Ok(self.unless_unhit(match ended {
-            Some(status) => Effect {
-                note: insisted,
-                ..Effect::seen(and_more(format!("pid {pid} ended by {}", how_it_ended(status)), others))
-            },
+            Some(end) => Effect { note: insisted, ..Effect::seen(and_more(end.each(pid), others)) },
             None => Effect::none(insisted.unwrap_or_else(unknown)),
         }))
     }
@@ -323,6 +426,9 @@ impl NodeProcess {
         if let Some(other) = self.down.first() {
             return Ok(Effect::seen(format!("{} stays down until fault {other} ends", self.node)));
         }
+        if let Some(remote) = &self.remote {
+            return remote.run(&self.node, Purpose::Start).await;
+        }
         if let Some(running) = self.alive() {
             return Ok(Effect::seen(format!("{} runs, as pid {}", self.node, running.pid)));
         }
@@ -330,9 +436,10 @@ impl NodeProcess {
             return Ok(Effect::seen(format!("{} was never started, and is not now", self.node)));
         }
         let pid = self.start(spawner).await?;
-        let mut effect = Effect::seen(format!("new pid {pid} (incarnation {})", self.incarnation));
+        let beside = self.running.as_ref().map(Running::beside_in_words).unwrap_or_default();
+        let mut effect = Effect::seen(format!("new pid {pid} (incarnation {}){beside}", self.incarnation));
         if !self.still.is_empty() {
-            let stopped = self.stop_signal().await?;
+            let stopped = self.hold_still().await?;
             effect.evidence.extend(stopped.evidence);
             effect.note = stopped.note;
         }
@@ -341,11 +448,18 @@ impl NodeProcess {
 
     /// SIGSTOP for a fault, and waits until every thread stands.
     pub(crate) async fn pause(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
+        let held = !self.still.is_empty();
         self.still.insert(claim);
-        self.stop_signal().await
+        if let Some(remote) = &self.remote {
+            if held {
+                return Ok(Effect::seen(format!("{} was paused already", self.node)));
+            }
+            return remote.run(&self.node, Purpose::Pause).await;
+        }
+        self.hold_still().await
     }
 
-    async fn stop_signal(&self) -> Result<Effect, ProcessError> {
+    async fn hold_still(&self) -> Result<Effect, ProcessError> {
         let Some(running) = self.alive() else {
             return Ok(Effect::none(format!("{} was down, so there was nothing to pause", self.node)));
         };
@@ -365,13 +479,16 @@ impl NodeProcess {
         if let Some(other) = self.still.first() {
             return Ok(Effect::seen(format!("{} stays paused until fault {other} ends", self.node)));
         }
+        if let Some(remote) = &self.remote {
+            return remote.run(&self.node, Purpose::Resume).await;
+        }
         let Some(running) = self.alive() else {
             return Ok(Effect::seen(format!("{} is down, so there was nothing to resume", self.node)));
         };
         self.signal(running, Signal::CONT)?;
         match running.is_stopped(false).await {
             Ok(seen) => Ok(Effect::seen(seen)),
-            Err(_) if running.status().is_some() => {
+            Err(_) if running.end().is_some() => {
                 Ok(Effect::seen(format!("{} ended by itself when it was to go on", self.node)))
             }
             Err(seen) => Err(ProcessError::StillPaused { node: self.node.clone(), seen }),

@@ -87,8 +87,18 @@ fn spawn(command: &ProcessCommand) -> io::Result<Spawned> {
     if guard::nodes_are_guarded().is_ok() {
         return guard::start(command, output).map(Spawned::Guarded);
     }
+    if !command.beside.is_empty() || command.host.is_some() {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "several programs and host names need a guard",
+        ));
+    }
     let mut program = Command::new(&command.program);
-    command.set_environment(&mut program, None);
+    command.inherit_environment(&mut program, None);
+    program.envs(command.env.iter().map(|(name, value)| (name, value)));
+    if let Some(user) = command.user {
+        program.uid(user.uid).gid(user.gid);
+    }
     let child = program
         .args(&command.args)
         .stdin(Stdio::piped())

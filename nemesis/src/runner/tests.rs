@@ -100,6 +100,7 @@ fn faults(specs: Value, testbed: &Testbed) -> Vec<PlannedFault> {
         disk: testbed.disk(),
         duration: Duration::from_secs(60),
         at_most: None,
+        by_command: None,
         reconfigurable: true,
         seed: 7,
     };
@@ -261,6 +262,7 @@ async fn faults_start_at_points_and_after_others() {
         disk: testbed.disk(),
         duration: Duration::from_secs(2),
         at_most: None,
+        by_command: None,
         reconfigurable: true,
         seed: 7,
     };
@@ -294,7 +296,16 @@ async fn budget_holds_faults_back() {
     let at_most = Some(AtMost::Minority);
     let duration = Duration::from_secs(2);
     let (mode, disk, clocks) = (testbed.mode(), testbed.disk(), Clocks::Shiftable);
-    let options = PlanOptions { mode, disk, clocks, duration, at_most, reconfigurable: true, seed: 7 };
+    let options = PlanOptions {
+        mode,
+        disk,
+        clocks,
+        duration,
+        at_most,
+        by_command: None,
+        reconfigurable: true,
+        seed: 7,
+    };
     let planned = plan(&specs, testbed.topology(), &options).unwrap();
     let recorder = Notes::new() as Arc<dyn Recorder>;
     let (directory, never) = (Arc::new(Leader(Some("n1"))), std::future::pending());

@@ -5,6 +5,7 @@
 
 mod clocks;
 mod data;
+mod remote;
 mod revival;
 mod swaps;
 mod volumes;
@@ -51,6 +52,8 @@ pub struct TestbedConfig {
     /// Ports of each node besides that for clients, at which its peers come. Mode `lab` takes these numbers; the other modes
     /// know only how many there are, and choose free ones.
     pub ports: Vec<u16>,
+    /// Where the nodes serve that somebody else has started, in their order, with mode `host`; empty where the bench starts them.
+    pub addresses: Vec<SocketAddr>,
     /// Mode `lab`: the longest that TCP waits before it sends again, at least a second; the kernel's two minutes when
     /// left out.
     pub tcp_rto_max: Option<Duration>,
@@ -343,12 +346,14 @@ impl Testbed {
 
     /// SIGKILL. The node stays down until every claim on it has ended in a [`restart`](Self::restart).
     pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
-        Ok(self.node(node).process.lock().await.kill(claim).await?)
+        let effect = self.node(node).process.lock().await.kill(claim).await?;
+        Ok(self.unless_it_answers(node, effect).await)
     }
 
     /// SIGTERM, and SIGKILL for one that does not go. The node stays down as after [`kill`](Self::kill).
     pub async fn stop_node(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
-        Ok(self.node(node).process.lock().await.stop(claim).await?)
+        let effect = self.node(node).process.lock().await.stop(claim).await?;
+        Ok(self.unless_it_answers(node, effect).await)
     }
 
     /// Lets go of a kill, and starts the node again on the same data if no other fault holds it down.
@@ -358,7 +363,8 @@ impl Testbed {
 
     /// SIGSTOP. The node stands still until every claim on it has ended in a [`resume`](Self::resume).
     pub async fn pause(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
-        Ok(self.node(node).process.lock().await.pause(claim).await?)
+        let effect = self.node(node).process.lock().await.pause(claim).await?;
+        Ok(self.unless_it_answers(node, effect).await)
     }
 
     /// Lets go of a pause, and lets the node go on if no other fault pauses it.
@@ -510,6 +516,9 @@ async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Re
 
 /// Ports on loopback, with a proxy in each directed link if the mode says so.
 async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<Made, TestbedError> {
+    if !config.addresses.is_empty() {
+        return Ok((Wires::Plain, config.addresses.iter().map(|address| vec![*address]).collect(), None));
+    }
     let count = config.topology.nodes.len();
     let links = if mode == Mode::Proxy { count.saturating_mul(count - count.min(1)) } else { 0 };
     let each = 1 + config.ports.len();

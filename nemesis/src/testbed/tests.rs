@@ -158,8 +158,14 @@ async fn only_unplanned_exits_are_reported() {
     testbed.kill("n1", 1).await.unwrap();
     let pid = testbed.spawn("n2", shell("exit 101", folder.path())).await.unwrap();
     let exit = exits.recv().await.unwrap();
-    let expected =
-        Exit { node: "n2".to_owned(), pid, incarnation: 1, how: "exit code 101".to_owned(), excuse: None };
+    let expected = Exit {
+        node: "n2".to_owned(),
+        pid,
+        incarnation: 1,
+        program: None,
+        how: "exit code 101".to_owned(),
+        excuse: None,
+    };
     assert_eq!(exit, expected);
     assert_eq!(exit.record().evidence, ["exit code 101"]);
 }
@@ -253,6 +259,7 @@ async fn chosen_port_in_use_is_refused() {
         topology: Topology::new([("n1", ["replica"])]),
         links: Links::default(),
         ports: Vec::new(),
+        addresses: Vec::new(),
         base_port: Some(taken.local_addr().unwrap().port()),
         tcp_rto_max: None,
         capture: None,

@@ -11,7 +11,8 @@ pub(crate) use file::{Change, LogFile, copy_tail};
 pub(crate) use lines::{Lines, Piece};
 pub(crate) use search::{Match, Search, compile};
 
-use super::words;
+use super::{foreign, words};
+use crate::spec::life;
 use crate::spec::sections::Cluster;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ pub(crate) struct Log {
     pub(crate) path: PathBuf,
     /// Its name for people: from the node's folder of the results where it is in there.
     pub(crate) shown: String,
-    /// Which entry of `cluster.logs` it is, and where its copy goes; none for what the node prints.
+    /// Which entry of `cluster.logs` it is, and where its copy goes; none for what the node's programs print.
     pub(crate) extra: Option<(usize, PathBuf)>,
 }
 
@@ -41,6 +42,8 @@ pub(crate) fn of(cluster: &Cluster, folder: &Path) -> Vec<Log> {
             Log { node: node.name.clone(), path, shown, extra }
         };
         logs.push(log(own.join("output.log"), None));
+        let further = cluster.processes.iter().filter(|process| life::is_of(&process.nodes, &node.name));
+        logs.extend(further.map(|process| log(own.join(foreign::log_name(process)), None)));
         for (index, template) in cluster.logs.iter().enumerate() {
             let path = fill(template, &node.name, number, &own.join("data"));
             // A relative path is one from where the bench was started, as that of the program is.
@@ -102,6 +105,14 @@ mod tests {
             copies[..2],
             ["/run/nodes/n1/logs/a.log", "/run/nodes/n1/logs/2-a.log"].map(PathBuf::from)
         );
+    }
+
+    #[test]
+    fn further_programs_have_logs_of_their_own() {
+        let cluster = cluster("nodes = 2\n[[process]]\nname = \"side\"\nprogram = \"x\"\nnodes = [\"n2\"]");
+        let logs = of(&cluster, Path::new("/run"));
+        let shown: Vec<_> = logs.iter().map(|log| (log.node.as_str(), log.shown.as_str())).collect();
+        assert_eq!(shown, [("n1", "output.log"), ("n2", "output.log"), ("n2", "side.log")]);
     }
 
     #[test]

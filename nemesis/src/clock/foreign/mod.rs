@@ -28,7 +28,7 @@ const ROOM: u64 = 2 * PAGE;
 const REGION: u64 = 3 * PAGE;
 
 /// Makes every process of the node read this clock file; says how many did not yet.
-pub(super) fn adopt(roots: Roots, file: &Path) -> Result<usize, String> {
+pub(super) fn adopt(roots: &Roots, file: &Path) -> Result<usize, String> {
     let mut adopted = 0;
     for pid in family_of(roots) {
         // A process may end at any time, and then nothing about it matters.

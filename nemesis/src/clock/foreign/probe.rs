@@ -41,7 +41,7 @@ fn try_it() -> std::io::Result<()> {
         if let Some(said) = &mut child.stdout {
             said.read_exact(&mut [0])?;
         }
-        clock.began(Roots { first: child.id(), guard: None });
+        clock.began(Roots { first: child.id(), beside: Vec::new(), guard: None });
         let hour = 3_600_000_000_000;
         clock.apply(1, ClockFault::Jump { by: hour })?;
         let ahead = clock.read()?.ahead();

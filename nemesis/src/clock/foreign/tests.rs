@@ -90,7 +90,7 @@ impl Drop for Teller {
 
 /// Whether clocks can be shifted here; says which test is skipped and why otherwise.
 fn possible(test: &str, clock: &NodeClock, teller: &Teller) -> bool {
-    clock.began(Roots { first: teller.child.id(), guard: None });
+    clock.began(Roots { first: teller.child.id(), beside: Vec::new(), guard: None });
     match clock.read() {
         Ok(_) => true,
         Err(error) => {
@@ -191,7 +191,7 @@ fn children_and_their_programs_see_the_shift() {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", script]).arg(std::env::current_exe().unwrap()).args(TELLER).env("TELLER", "1");
     let mut shell = Teller::start(&mut shell);
-    clock.began(Roots { first: shell.child.id(), guard: None });
+    clock.began(Roots { first: shell.child.id(), beside: Vec::new(), guard: None });
     clock.apply(1, ClockFault::Jump { by: HOUR }).unwrap();
     writeln!(shell.stdin).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -63,6 +63,7 @@ async fn damaged_node_counts_against_the_budget() {
         clocks: Clocks::Shiftable,
         duration: Duration::from_millis(2500),
         at_most,
+        by_command: None,
         reconfigurable: true,
         seed: 7,
     };
