@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod failure;
 mod flags;
+mod hunt;
 mod recorder;
 mod run;
 mod spec;
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => commands::convert::run(&arguments),
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Known(arguments) => commands::known::run(&arguments),
+        Command::Hunt(arguments) => commands::hunt::run(&arguments),
+        Command::Shrink(arguments) => commands::hunt::shrink(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -8,6 +8,7 @@ pub(crate) mod convert;
 mod detach;
 pub(crate) mod doctor;
 mod file_table;
+pub(crate) mod hunt;
 pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod nemesis;
