@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod failure;
 mod flags;
+mod hunt;
 mod recorder;
 mod run;
 mod serve;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Known(arguments) => commands::known::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Hunt(arguments) => commands::hunt::run(&arguments),
+        Command::Shrink(arguments) => commands::hunt::shrink(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod export;
 mod file_cases;
 mod file_table;
+pub(crate) mod hunt;
 pub(crate) mod known;
 pub(crate) mod list;
 pub(crate) mod man;

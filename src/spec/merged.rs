@@ -57,6 +57,11 @@ impl Merged {
         Ok(self)
     }
 
+    /// The table of the spec with the overrides, without what the files of its system add.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// The overrides on top, in order.
     pub(crate) fn overrides(&self) -> &[Override] {
         &self.overrides

@@ -132,6 +132,11 @@ fn refuse_lost_overrides(base: &Merged, spec: &Spec) -> Result<(), Failure> {
 }
 
 impl Experiment {
+    /// The table of the spec with all overrides, without what the file of its system adds.
+    pub(crate) fn table(&self) -> &toml::Table {
+        self.merged.table()
+    }
+
     /// Whether the spec itself has a section, and not only the file of its system.
     pub(crate) fn has_section(&self, name: &str) -> bool {
         self.merged.has_section(name)

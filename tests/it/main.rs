@@ -23,6 +23,8 @@ mod full;
 mod helpers;
 mod house;
 #[cfg(target_os = "linux")]
+mod hunt;
+#[cfg(target_os = "linux")]
 mod known;
 #[cfg(target_os = "linux")]
 mod lab;

@@ -1,0 +1,131 @@
+//! Makes single runs into folders of a hunt, and counts how often a violation comes again.
+
+use super::Class;
+use crate::failure::Failure;
+use crate::run::point;
+use crate::spec::{self, Document, Wishes};
+use crate::terminal::Screen;
+use report::{Answer, RunVerdict};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// What makes runs.
+#[derive(Debug)]
+pub(crate) struct Runner<'a> {
+    /// Folders of runs lie under it.
+    pub folder: &'a Path,
+    /// Where the live line goes.
+    pub screen: &'a Screen,
+    /// Cancelled by an interrupt.
+    pub interrupt: CancellationToken,
+}
+
+/// How often something was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Share {
+    /// The runs in which it was.
+    pub seen: u32,
+    /// All runs.
+    pub of: u32,
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in {} of {}", self.seen, self.of)
+    }
+}
+
+/// A run that was made, with its folder.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// Its folder.
+    pub folder: PathBuf,
+    outcome: Result<RunVerdict, Failure>,
+}
+
+impl Runner<'_> {
+    /// Whether the hunt was interrupted.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_cancelled()
+    }
+
+    /// Makes one run. That a run fails is no error here.
+    ///
+    /// # Errors
+    /// When the spec cannot be run or its folder not be made.
+    pub(crate) async fn run(&self, document: &Document, seed: u64, name: &str) -> Result<Attempt, Failure> {
+        let loaded = spec::load(document.clone(), &Wishes::default())?;
+        let folder = self.folder.join(name);
+        if folder.exists() {
+            // An interrupted hunt left it.
+            fs::remove_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
+        }
+        let outcome = point(&loaded, seed, folder.clone(), self.screen, &self.interrupt).await;
+        Ok(Attempt { folder, outcome })
+    }
+
+    /// Repeats a run with the same seed, and counts the violations of the class.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) async fn share(
+        &self,
+        document: &Document,
+        seed: u64,
+        class: &Class,
+        times: u32,
+    ) -> Result<Share, Failure> {
+        let mut share = Share::default();
+        while share.of < times && !self.is_interrupted() {
+            self.screen.live(format!("again with the same seed: violated {share}"));
+            let attempt = self.run(document, seed, "again").await?;
+            share.of += 1;
+            share.seen += u32::from(attempt.is_like(class));
+            attempt.remove();
+        }
+        Ok(share)
+    }
+}
+
+impl Attempt {
+    /// What came of it.
+    pub(super) fn answer(&self) -> Answer {
+        self.outcome.as_ref().map_or(Answer::Failed, |verdict| verdict.answer)
+    }
+
+    /// The first check that is not valid, or why it failed.
+    pub(super) fn reason(&self) -> String {
+        match &self.outcome {
+            Err(failure) => format!("{}: {}", failure.location, failure.what),
+            Ok(verdict) => Class::of(verdict).map(|(_, reason)| reason).unwrap_or_else(|| {
+                let checks = verdict.variants.iter().flat_map(|variant| &variant.checks);
+                let open = checks.filter(|check| check.answer == verdict.answer && check.answer != Answer::Valid);
+                open.map(|check| check.reason.clone()).next().unwrap_or_default()
+            }),
+        }
+    }
+
+    /// The class of its violation.
+    pub(super) fn class(&self) -> Option<Class> {
+        self.outcome.as_ref().ok().and_then(Class::of).map(|(class, _)| class)
+    }
+
+    /// Whether it violated the same check as a class.
+    pub(super) fn is_like(&self, class: &Class) -> bool {
+        self.class().is_some_and(|own| own.is_like(class))
+    }
+
+    /// How many operations were made before it ended.
+    pub(super) fn operations(&self) -> u64 {
+        let count = |verdict: &RunVerdict| verdict.variants.iter().map(|one| one.summary.counts.all()).sum();
+        self.outcome.as_ref().map_or(0, count)
+    }
+
+    /// Removes its folder. What cannot be removed only takes room.
+    pub(crate) fn remove(self) {
+        let _ = fs::remove_dir_all(self.folder);
+    }
+}

@@ -1,0 +1,107 @@
+//! `bench hunt` and `bench shrink`: a flaw is found by schedules drawn at random, repeated and made smaller.
+
+use crate::support::{output, stderr, stdout};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
+
+/// A load under which a replica that answers from its own state is found soon, without a lab.
+const SPEC: &str = "name = \"prey\"\n[cluster]\nsystem = \"paxos\"\nnodes = 3\nnetwork = \"proxy\"\n\
+    [load]\nclients = 20\nrate = 400\nwarmup = \"300ms\"\nduration = \"3s\"\nrecovery = \"1s\"\ntimeout = \"500ms\"\nkeys = 2\n\
+    mix = { read = 12, write = 3 }\nminimum-rate = 1\n";
+const FLAW: &str = "cluster.paxos.flaw=replica-reads-own-state";
+
+fn said(done: &Output) -> String {
+    format!("{}{}", stdout(done), stderr(done))
+}
+
+/// The lines of `runs.jsonl`, without times.
+fn runs(folder: &Path) -> Vec<(Value, Value, Value)> {
+    let text = std::fs::read_to_string(folder.join("runs.jsonl")).unwrap();
+    let value = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    text.lines().map(value).map(|run| (run["run"].clone(), run["seed"].clone(), run["faults"].clone())).collect()
+}
+
+#[test]
+fn flaw_is_found_repeated_and_shrunk() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("prey.toml"), SPEC).unwrap();
+    let found = output(
+        folder.path(),
+        &[
+            "hunt", "prey.toml", "--set", FLAW, "--faults", "partition", "--runs", "4", "--seed", "1", "--repeats", "2",
+            "--shrink-for", "20s", "--out", "hunt",
+        ],
+    );
+    assert_eq!(found.status.code(), Some(1), "{}", said(&found));
+    let hunt = folder.path().join("hunt");
+    let findings: Value = serde_json::from_slice(&std::fs::read(hunt.join("findings.json")).unwrap()).unwrap();
+    let first = &findings[0];
+    assert!(first["class"].as_str().unwrap().starts_with("linearizable: a read of k# "), "{findings:#}");
+    assert_eq!(first["again"]["of"], 2, "{findings:#}");
+    assert_eq!(runs(&hunt).len(), 4, "{}", said(&found));
+    // What is written down can be run as it is, and the run can be made smaller by itself.
+    let seed = first["seed"].to_string();
+    let spec = "hunt/findings/1/spec.toml";
+    let again = (0..4).map(|turn| {
+        let out = format!("again-{turn}");
+        (output(folder.path(), &["run", spec, "--seed", &seed, "--out", &out]), out)
+    });
+    let (_, violated) = again
+        .into_iter()
+        .find(|(run, _)| run.status.code() == Some(1))
+        .expect("a violation that was seen twice is seen again in four runs");
+    let shrunk = output(folder.path(), &["shrink", &violated, "--for", "3s", "--repeats", "3", "--out", "smaller"]);
+    assert!(matches!(shrunk.status.code(), Some(1 | 3)), "{}", said(&shrunk));
+    assert!(said(&shrunk).contains("the same seed again: violated in "), "{}", said(&shrunk));
+}
+
+#[test]
+fn resumed_hunt_draws_the_same_schedules() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = SPEC.replace("\"3s\"", "\"1s\"");
+    std::fs::write(folder.path().join("prey.toml"), spec).unwrap();
+    let hunt = |arguments: &[&str]| {
+        let done = output(folder.path(), &[&["hunt"], arguments].concat());
+        assert!(matches!(done.status.code(), Some(0 | 3)), "{}", said(&done));
+    };
+    let faults = ["--faults", "kill,pause", "--seed", "5"];
+    hunt(&[&["prey.toml", "--runs", "2", "--out", "whole"], &faults[..]].concat());
+    hunt(&[&["prey.toml", "--runs", "1", "--out", "parts"], &faults[..]].concat());
+    hunt(&["--resume", "parts", "--runs", "2"]);
+    hunt(&[&["prey.toml", "--runs", "1", "--shard", "2/2", "--out", "shard-2"], &faults[..]].concat());
+    hunt(&[&["prey.toml", "--runs", "1", "--shard", "1/2", "--out", "shard-1"], &faults[..]].concat());
+    let path = |name: &str| folder.path().join(name);
+    let whole = runs(&path("whole"));
+    assert_eq!(whole, runs(&path("parts")));
+    assert_eq!(whole, [runs(&path("shard-1")), runs(&path("shard-2"))].concat());
+    let merged = output(folder.path(), &["hunt", "--merge", "shard-1", "shard-2", "--json"]);
+    let merged: Value = serde_json::from_slice(&merged.stdout).unwrap();
+    assert_eq!(merged["runs"], 2);
+    let twice = output(folder.path(), &["hunt", "--merge", "shard-1", "shard-1"]);
+    assert_eq!(twice.status.code(), Some(2), "{}", said(&twice));
+}
+
+#[test]
+fn hunts_that_cannot_be_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("prey.toml"), SPEC).unwrap();
+    let two = format!("{SPEC}[[variant]]\nname = \"a\"\nset.load.rate = 5\n[[variant]]\nname = \"b\"\nset.load.rate = 6\n");
+    std::fs::write(folder.path().join("two.toml"), two).unwrap();
+    for (arguments, expected) in [
+        (&["hunt"][..], "SPEC"),
+        (&["hunt", "no-such-system"], "no such file"),
+        (&["hunt", "prey.toml", "--shard", "3/2"], "2/4"),
+        (&["hunt", "prey.toml", "--faults", "kil"], "did you mean `kill`"),
+        (&["hunt", "prey.toml", "--faults", "power-loss"], "disk = "),
+        (&["hunt", "two.toml"], "--only a"),
+        (&["hunt", "--resume", "nowhere"], "hunt.json"),
+        (&["hunt", "--merge", "nowhere"], "hunt.json"),
+        (&["shrink", "nowhere"], "plan.json"),
+    ] {
+        let refused = output(folder.path(), arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {}", said(&refused));
+        assert!(stderr(&refused).contains(expected), "{arguments:?}: {}", said(&refused));
+    }
+    assert!(!folder.path().join("results").exists(), "a refused hunt leaves nothing");
+}
