@@ -1,6 +1,7 @@
 //! What a run has to know of the system under test.
 
 use crate::point::Progress;
+use crate::process::ProcessCommand;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -26,6 +27,17 @@ pub trait Directory: Send + Sync {
         _remove: &'a [String],
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(async { Err("this system has no way to change its members".to_owned()) })
+    }
+
+    /// Whether a node is started when it has become a member, without data, and ended when it is none any more. Otherwise it is
+    /// started before, as it was prepared, and goes on.
+    fn starts_members_late(&self) -> bool {
+        false
+    }
+
+    /// How a node is started that has become one of these members. The error says why it cannot be.
+    fn joining(&self, node: &str, _members: &[String]) -> Result<ProcessCommand, String> {
+        Err(format!("nothing says how {node} joins"))
     }
 
     /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.

@@ -126,12 +126,11 @@ async fn keep(
     tokio::select! {
         biased;
         Some(exit) = exits.recv() => return Err(kept.cluster.ended_at_start(&exit)),
-        launched = kept.cluster.launch(experiment) => launched?,
-    }
-    tokio::select! {
-        biased;
-        Some(exit) = exits.recv() => return Err(kept.cluster.ended_at_start(&exit)),
-        () = kept.until_all_answer() => {}
+        launched = async {
+            kept.cluster.launch(experiment).await?;
+            kept.until_all_answer().await;
+            Ok::<_, Failure>(())
+        } => launched?,
     }
     let (first, _) = &kept.cluster.nodes[0];
     let up = kept.cluster.member_count();

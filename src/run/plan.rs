@@ -242,7 +242,7 @@ impl Experiment {
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
         let (mode, disk) = (self.mode()?, self.disk()?);
         let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);
-        let reconfigurable = self.spec.cluster.system.is_own();
+        let reconfigurable = self.spec.cluster.system.is_own() || self.spec.members.is_some();
         let by_command = remote::allowed(&self.spec.cluster);
         let options =
             nemesis::PlanOptions { mode, disk, clocks, duration, at_most, by_command, reconfigurable, seed };

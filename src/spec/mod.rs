@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod known;
 pub(crate) mod life;
+pub(crate) mod members;
 mod merged;
 mod overrides;
 mod path;

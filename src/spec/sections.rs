@@ -2,6 +2,7 @@
 
 use super::known::Known;
 use super::life::{Commands, FurtherProgram, NodeText, Ready};
+use super::members::MembersSpec;
 use super::promise::Promise;
 use nemesis::{AtMost, Disk, DiskModel, FaultSpec, Links, Network, Share, StopSignal};
 use node::config::{PaxosOptions, Role};
@@ -43,6 +44,9 @@ pub(crate) struct Spec {
     /// How a node of such a system is asked for a hash of its state, which nodes at the same position must share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<DigestSpec>,
+    /// How the members of such a system are listed and changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<MembersSpec>,
     /// What the clients do.
     pub load: LoadSpec,
     /// A fault; there may be many.

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// The sections that a spec has from the file of its system.
-const SECTIONS: [&str; 6] = ["cluster", "client", "status", "digest", "load", "check"];
+const SECTIONS: [&str; 7] = ["cluster", "client", "status", "digest", "members", "load", "check"];
 /// Those that it has from the system that `cluster.api` names.
 const OF_API: [&str; 3] = ["client", "status", "digest"];
 /// The interface of the bench's own store, which no file describes.

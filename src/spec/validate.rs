@@ -2,6 +2,7 @@
 
 mod addresses;
 mod life;
+mod members;
 
 use super::life::Commands;
 use super::merged::Merged;
@@ -192,10 +193,10 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     if cluster.roles.is_some() {
         return complain("roles", format!("the nodes of {name} have no roles of their own; use nodes = 3"));
     }
-    if cluster.spares > 0 {
+    if cluster.spares > 0 && experiment.spec.members.is_none() {
         let what = format!(
-            "spare nodes are there to become members, and the bench can change the members of its own store only, not \
-             those of {name}; remove it"
+            "spare nodes are there to become members, and nothing says how the members of {name} are changed; say so in \
+             [members], or remove it"
         );
         return complain("spares", what);
     }
@@ -240,6 +241,7 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
         complain("program", format!("{reason}{leave}"))
     })?;
     questions(experiment, cluster)?;
+    members::check(experiment, cluster)?;
     client(experiment)
 }
 
@@ -334,6 +336,7 @@ fn paxos(experiment: &Experiment, cluster: &Cluster, foreign: bool) -> Result<()
         ("client", spec.client.is_some()),
         ("status", spec.status.is_some()),
         ("digest", spec.digest.is_some()),
+        ("members", spec.members.is_some()),
     ];
     if let Some((section, _)) = sections.into_iter().find(|(_, given)| *given) {
         let what =

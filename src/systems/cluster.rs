@@ -1,5 +1,6 @@
 //! A cluster of any system under test: starts its node processes, knows their addresses, stops them.
 
+use super::foreign_members::ForeignMembers;
 use super::observe::{Asking, Leaders, Watched};
 use super::ready::Readiness;
 use super::setup::Setup;
@@ -32,6 +33,8 @@ pub(crate) struct Cluster {
     pub(crate) system: System,
     /// How its nodes are asked what they say of themselves.
     asking: Asking,
+    /// How its members are listed and changed, where the spec or the file of the system says so.
+    foreign_members: Option<Arc<ForeignMembers>>,
     /// How its nodes are asked for digests of their states; none where nothing says so.
     pub(crate) digest: Option<Arc<DigestTable>>,
     folder: PathBuf,
@@ -83,7 +86,9 @@ impl Cluster {
             }
             let command = match cluster.system {
                 System::Paxos => paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?,
-                System::Described(_) | System::Command => foreign::command(cluster, &testbed, node, folder)?,
+                System::Described(_) | System::Command => {
+                    foreign::command(cluster, &testbed, node, folder, None)?
+                }
             };
             testbed.prepare(&node.name, command).await;
         }
@@ -95,7 +100,22 @@ impl Cluster {
         };
         let members = planned.into_iter().map(member).collect();
         let (testbed, folder) = (Arc::new(testbed), folder.to_owned());
-        Ok(Self { testbed, nodes, replicas, members, spares, system, asking, digest, folder })
+        let foreign_members = experiment.spec.members.clone().map(|spec| {
+            let (testbed, folder, cluster) = (Arc::downgrade(&testbed), folder.clone(), cluster.clone());
+            Arc::new(ForeignMembers { spec, cluster, testbed, folder })
+        });
+        Ok(Self {
+            testbed,
+            nodes,
+            replicas,
+            members,
+            spares,
+            system,
+            asking,
+            foreign_members,
+            digest,
+            folder,
+        })
     }
 
     /// Starts every member that does not run already, waits until each is ready where the spec says what shows that, and sets the cluster up. Does not
@@ -150,7 +170,7 @@ impl Cluster {
         if cluster.setup.is_empty() {
             return Ok(());
         }
-        let words = foreign::words(cluster, &self.testbed, first, &self.folder);
+        let words = foreign::words(cluster, &self.testbed, first, &self.folder, None);
         let setup = Setup {
             key: "cluster.setup",
             words: cluster.setup.iter().map(|word| words.fill(word)).collect(),
@@ -173,7 +193,7 @@ impl Cluster {
     /// Who leads, how far everybody is, and who the members are, for those who ask.
     pub(crate) fn leaders(&self) -> Leaders {
         let members = self.members.iter().map(|member| (member.name.clone(), member.clone()));
-        Leaders::new(self.watched(), members.collect())
+        Leaders::new(self.watched(), members.collect(), self.foreign_members.clone())
     }
 
     /// Every node, to be asked how it is.

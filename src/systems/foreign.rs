@@ -125,7 +125,15 @@ pub(crate) fn further_ports(cluster: &Cluster) -> impl Iterator<Item = (&String,
 }
 
 /// The words of a node.
-pub(crate) fn words(cluster: &Cluster, testbed: &Testbed, name: &str, folder: &Path) -> Words {
+///
+/// Its list of members is that of these, with the node itself; of those at the start where none are given.
+pub(crate) fn words(
+    cluster: &Cluster,
+    testbed: &Testbed,
+    name: &str,
+    folder: &Path,
+    of: Option<&[String]>,
+) -> Words {
     let member = |(index, to): (usize, &PlannedNode)| Member {
         name: to.name.clone(),
         number: index + 1,
@@ -135,9 +143,15 @@ pub(crate) fn words(cluster: &Cluster, testbed: &Testbed, name: &str, folder: &P
             .map(|(index, (word, _))| (word.clone(), testbed.further_address(name, &to.name, index)))
             .collect(),
     };
-    let members: Vec<Member> = cluster.planned_nodes().iter().enumerate().map(member).collect();
-    let own = members.iter().find(|member| member.name == name).expect("a node is one of its cluster");
-    Words { own: own.clone(), data: data(folder, name).display().to_string(), members }
+    let planned = cluster.planned_nodes();
+    let all: Vec<Member> = planned.iter().enumerate().map(member).collect();
+    let own = all.iter().find(|member| member.name == name).expect("a node is one of its cluster").clone();
+    let is_member = |(member, planned): &(Member, &PlannedNode)| match of {
+        Some(of) => member.name == name || of.contains(&member.name),
+        None => !planned.spare,
+    };
+    let members = all.into_iter().zip(&planned).filter(is_member).map(|(member, _)| member).collect();
+    Words { own, data: data(folder, name).display().to_string(), members }
 }
 
 fn data(folder: &Path, node: &str) -> PathBuf {
@@ -153,6 +167,7 @@ pub(super) fn command(
     testbed: &Testbed,
     node: &PlannedNode,
     folder: &Path,
+    members: Option<&[String]>,
 ) -> Result<ProcessCommand, Failure> {
     let own = |reason| Failure::usage("cluster.program", reason);
     let program = program(cluster).map_err(own)?;
@@ -161,7 +176,7 @@ pub(super) fn command(
     // Some programs refuse a data folder that other users may read.
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700))
         .map_err(|error| Failure::io(&data, &error))?;
-    let words = words(cluster, testbed, &node.name, folder);
+    let words = words(cluster, testbed, &node.name, folder, members);
     let prepare = Prepare { script: words.fill(&cluster.prepare), within: cluster.start_within() };
     Ok(ProcessCommand {
         program,

@@ -1,8 +1,9 @@
 //! Reads the state of a node over the interface of its system.
 
+use super::foreign_members::ForeignMembers;
 use super::http::{HttpClient, HttpError};
 use super::members;
-use nemesis::{Directory, Members, Progress};
+use nemesis::{Directory, Members, ProcessCommand, Progress};
 use node::config::Member;
 use node::paxos::membership::Change;
 use node::status::Status;
@@ -147,12 +148,18 @@ pub(crate) struct Leaders {
     nodes: Vec<Arc<Mutex<Watched>>>,
     /// The descriptions of nodes, by name, which the cluster gets when they become members.
     members: BTreeMap<String, Member>,
+    /// How the members of another system are listed and changed.
+    foreign: Option<Arc<ForeignMembers>>,
 }
 
 impl Leaders {
     /// For these nodes.
-    pub(super) fn new(nodes: Vec<Watched>, members: BTreeMap<String, Member>) -> Self {
-        Self { nodes: nodes.into_iter().map(|node| Arc::new(Mutex::new(node))).collect(), members }
+    pub(super) fn new(
+        nodes: Vec<Watched>,
+        members: BTreeMap<String, Member>,
+        foreign: Option<Arc<ForeignMembers>>,
+    ) -> Self {
+        Self { nodes: nodes.into_iter().map(|node| Arc::new(Mutex::new(node))).collect(), members, foreign }
     }
 
     /// What each node says that answers, in no order.
@@ -196,7 +203,12 @@ impl Directory for Leaders {
     }
 
     fn members(&self) -> Pin<Box<dyn Future<Output = Option<Members>> + Send + '_>> {
-        Box::pin(async { members::read(&self.nodes).await.map(|(members, _)| members) })
+        Box::pin(async {
+            match &self.foreign {
+                Some(foreign) => foreign.members().await,
+                None => members::read(&self.nodes).await.map(|(members, _)| members),
+            }
+        })
     }
 
     fn change_members<'a>(
@@ -206,7 +218,21 @@ impl Directory for Leaders {
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         let known = |name: &String| self.members.get(name).cloned();
         let change = Change { add: add.iter().filter_map(known).collect(), remove: remove.to_vec() };
-        Box::pin(async move { members::change(&self.nodes, &change).await })
+        Box::pin(async move {
+            match &self.foreign {
+                Some(foreign) => foreign.change(add, remove).await,
+                None => members::change(&self.nodes, &change).await,
+            }
+        })
+    }
+
+    fn starts_members_late(&self) -> bool {
+        self.foreign.is_some()
+    }
+
+    fn joining(&self, node: &str, members: &[String]) -> Result<ProcessCommand, String> {
+        let foreign = self.foreign.as_ref().ok_or("this system starts its members before they join")?;
+        foreign.joining(node, members)
     }
 
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {

@@ -116,7 +116,7 @@ impl Check {
             })
         });
         let succeeds = (!ready.exec.is_empty()).then(|| {
-            let words = foreign::words(cluster, testbed, node, folder);
+            let words = foreign::words(cluster, testbed, node, folder, None);
             Self::Succeeds(Setup {
                 key: "cluster.ready.exec",
                 words: ready.exec.iter().map(|word| words.fill(word)).collect(),

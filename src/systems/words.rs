@@ -150,6 +150,17 @@ pub(crate) fn unknown_in_file<'a>(text: &'a str, ports: &BTreeMap<String, u16>) 
     unknown_of(pieces_of_file(text), ports)
 }
 
+/// The same of the text of a call about a member, which has further words.
+pub(crate) fn unknown_in_call<'a>(
+    text: &'a str,
+    ports: &BTreeMap<String, u16>,
+    further: &[&str],
+) -> Option<&'a str> {
+    let pieces = pieces_of_file(text).into_iter();
+    let own = pieces.filter(|piece| !matches!(piece, Piece::Word(word) if further.contains(word)));
+    unknown_of(own.collect(), ports)
+}
+
 fn unknown_of<'a>(pieces: Vec<Piece<'a>>, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
     let of_member = |word: &str| {
         matches!(word, "name" | "number" | "address" | "ip" | "port" | "client" | HOST)
@@ -205,6 +216,13 @@ impl Words {
     /// The text of a file with every word replaced.
     pub(crate) fn fill_file(&self, text: &str) -> String {
         filled(&pieces_of_file(text), |word| self.word(word))
+    }
+
+    /// The same with further words.
+    pub(crate) fn fill_file_with(&self, text: &str, further: &[(&str, &str)]) -> String {
+        let own =
+            |word: &str| further.iter().find(|(name, _)| *name == word).map(|(_, text)| (*text).to_owned());
+        filled(&pieces_of_file(text), |word| own(word).unwrap_or_else(|| self.word(word)))
     }
 
     fn word(&self, word: &str) -> String {

@@ -155,7 +155,7 @@ fn what_running_servers_cannot_have_is_refused() {
     refused("cluster.addresses=[]", "they are for servers that run already");
     refused("cluster.commands.kill=kill {pid}", "there is no {pid}");
     refused("check.never=[\"panic\"]", "the logs of servers that already run are not read");
-    refused("cluster.system=paxos", "cluster");
+    refused("cluster.system=paxos", "the bench starts nodes of its own here");
     let up = output(folder.path(), &["up", "spec.toml"]);
     assert!(up.status.code() == Some(2) && stderr(&up).contains("nothing to keep"), "{}", stderr(&up));
 }

@@ -1,5 +1,7 @@
 //! Membership changes in real runs: read back from the cluster, and undone at the end.
 
+#[cfg(target_os = "linux")]
+use crate::support::{Run, etcd, lab_possible};
 use crate::support::{bench, output, processes_in, stderr, stdout, wait_for_exit, wait_until, write_spec};
 use std::path::Path;
 use std::process::Stdio;
@@ -63,7 +65,7 @@ fn impossible_member_changes_are_refused() {
     assert!(code == Some(2) && said.contains("spares = 1 in [cluster]"), "{said}");
     let foreign = ["--set", "cluster.system=command", "--set", "cluster.program=/bin/true"];
     let (code, said) = run(folder.path(), &foreign);
-    assert!(code == Some(2) && said.contains("members of its own store only"), "{said}");
+    assert!(code == Some(2) && said.contains("nothing says how its members are changed"), "{said}");
     let (code, said) = run(folder.path(), &[&foreign[..], &SPARE[..2]].concat());
     assert!(code == Some(2) && said.contains("cluster.spares"), "{said}");
     let roles = "cluster.roles={ replicas = 1, leaders = 1, acceptors = 3 }";
@@ -72,6 +74,69 @@ fn impossible_member_changes_are_refused() {
     std::fs::write(folder.path().join("short.toml"), text.replace("nodes = 3\n", "")).unwrap();
     let (code, said) = run(folder.path(), &["--set", roles, "--set", "cluster.spares=1"]);
     assert!(code == Some(2) && said.contains("spare nodes host every role"), "{said}");
+}
+
+const ETCD: &str = r#"
+name = "etcd-members"
+[cluster]
+system  = "etcd"
+nodes   = 3
+spares  = 1
+network = "lab"
+PROGRAM
+[load]
+clients  = 6
+rate     = 100
+warmup   = "1s"
+duration = "36s"
+recovery = "3s"
+timeout  = "1s"
+[[fault]]
+kind   = "reconfigure"
+change = "replace"
+target = "leader"
+at     = "7s"
+for    = "8s"
+[[fault]]
+kind   = "reconfigure"
+change = "add"
+at     = "24s"
+for    = "7s"
+"#;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn etcd_changes_its_members() {
+    let test = "etcd_changes_its_members";
+    let (Some(etcd), true) = (etcd(test), lab_possible(test)) else { return };
+    let spec = ETCD.replace("PROGRAM", &format!("program = \"{}\"", etcd.display()));
+    let run = Run::of(&spec);
+    assert_eq!(run.code, Some(0), "{}", run.said);
+    let faults = std::fs::read_to_string(run.folder.path().join("out/main/faults.csv")).unwrap();
+    assert_eq!(faults.matches(",true,").count(), 2, "{faults}");
+    assert!(faults.contains("members read back: ") && faults.contains("n4 started as pid"), "{faults}");
+    assert!(faults.contains("its data removed: "), "{faults}");
+    let history = std::fs::read_to_string(run.folder.path().join("out/main/history.jsonl")).unwrap();
+    let healed = history.lines().filter(|line| line.contains("\"end\"") && line.contains("reconfigure"));
+    assert_eq!(healed.filter(|line| line.contains("\"healed\":true")).count(), 2, "{}", run.said);
+    assert!(history.contains("\"node\":\"n4\""), "clients found the new member");
+}
+
+#[test]
+fn wrong_member_calls_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = ETCD.replace("PROGRAM", "program = \"/bin/true\"").replace("\"lab\"", "\"host\"");
+    std::fs::write(folder.path().join("spec.toml"), spec).unwrap();
+    let refused = |set: &str, wanted: &str| {
+        let run = output(folder.path(), &["run", "spec.toml", "--set", set]);
+        let said = stderr(&run);
+        assert!(run.status.code() == Some(2) && said.contains(wanted), "{set}: {}{said}", stdout(&run));
+    };
+    refused("members.list.each=members", "a JSON pointer begins with /");
+    refused("members.add.request=/members", "a method and a path");
+    refused("members.add.body={id}", "there is no {id}");
+    refused("members.remove.exec=[\"true\"]", "there is a request too");
+    refused("members.join-args=[\"{nmae}\"]", "there is no {nmae}");
 }
 
 #[test]

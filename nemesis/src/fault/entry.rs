@@ -5,6 +5,7 @@ use crate::clock::Clocks;
 use crate::disk::DiskMode;
 use crate::network::Mode;
 use crate::plan::PlanOptions;
+use crate::process::ByCommand;
 use crate::refusal::Complaint;
 
 /// What a fault acts on.
@@ -112,16 +113,17 @@ impl Entry {
     pub(crate) fn available(&self, options: &PlanOptions) -> Result<(), Complaint> {
         let PlanOptions { mode, disk, clocks, .. } = *options;
         let name = self.name;
-        if let Some(by) = options.by_command.filter(|by| !by.allows(name)) {
+        if options.by_command.is_some_and(|by| !by.allows(name)) {
             let complaint = Complaint::new(format!(
                 "`{name}` cannot be injected into servers that already run as they are"
             ));
-            return Err(complaint.help(by.remedy(name)));
+            return Err(complaint.help(ByCommand::remedy(name)));
         }
         if self.changes_members && !options.reconfigurable {
             return Err(Complaint::new(format!(
-                "`{name}` cannot be injected into this system: the bench can change the members of its own store only"
-            )));
+                "`{name}` cannot be injected into this system: nothing says how its members are changed"
+            ))
+            .help("say so in a section [members] of the spec or of the file of its system"));
         }
         if let (Family::Clock, Clocks::True(reason)) = (self.family, clocks) {
             let complaint =

@@ -112,7 +112,8 @@ impl Running {
     /// Its further programs, with their process ids, as `, sentinel as pid 7`.
     pub(super) fn beside_in_words(&self) -> String {
         let named = self.beside.iter().zip(&self.roots.beside);
-        named.map(|(name, pid)| format!(", {name} as pid {pid}")).collect()
+        let named = named.map(|(name, pid)| format!(", {name} as pid {pid}"));
+        named.collect::<Vec<_>>().concat()
     }
 
     /// How it ended, if it has.

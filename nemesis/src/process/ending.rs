@@ -1,5 +1,6 @@
 //! How processes end, in words.
 
+use std::fmt::Write as _;
 use std::process::ExitStatus;
 
 /// How the end of a process that returned with a code begins, in words.
@@ -37,7 +38,8 @@ impl End {
     pub(super) fn each(&self, pid: u32) -> String {
         let mut text = format!("pid {pid} ended by {}", how_it_ended(self.own));
         for (name, pid, status) in &self.beside {
-            text += &format!("; {name}, pid {pid}, by {}", how_it_ended(*status));
+            // A `String` takes every write.
+            let _ = write!(text, "; {name}, pid {pid}, by {}", how_it_ended(*status));
         }
         text
     }

@@ -27,6 +27,11 @@ impl Excuses {
         self.list().insert(claim, excuse);
     }
 
+    /// Takes away those of a kind, which is over.
+    pub(super) fn remove(&self, kind: &str) {
+        self.list().retain(|_, excuse| excuse.kind != kind);
+    }
+
     /// Whether one of the faults leaves nothing behind.
     pub(super) fn are_passing(&self) -> bool {
         self.list().values().any(|excuse| excuse.passing)

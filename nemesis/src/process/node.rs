@@ -119,6 +119,11 @@ impl NodeProcess {
         self.remote = Some(commands);
     }
 
+    /// Whether a fault holds it down or still.
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.down.is_empty() || !self.still.is_empty()
+    }
+
     /// Whether somebody else has started it.
     pub(crate) fn is_remote(&self) -> bool {
         self.remote.is_some()
@@ -334,6 +339,34 @@ impl NodeProcess {
     /// From now on it may end by itself because of a fault.
     pub(crate) fn excuse(&self, claim: Claim, excuse: Excuse) {
         self.excuses.add(claim, excuse);
+    }
+
+    /// Ends it for good, as if it had never been started: it is no member any more. It may have ended by itself because of that.
+    pub(crate) async fn retire(&mut self) -> Result<Effect, ProcessError> {
+        self.waits = true;
+        let Some(mut running) = self.running.take() else {
+            return Ok(Effect::seen(format!("{} was not started", self.node)));
+        };
+        let pid = running.pid;
+        if let Some(end) = running.end() {
+            return Ok(Effect::seen(format!("{} had ended: {}", self.node, end.each(pid))));
+        }
+        let failed = |source| ProcessError::Signal { node: self.node.clone(), pid, source };
+        running.signal(Signal::KILL).map_err(failed)?;
+        answer_held(self.disk.as_ref());
+        let ended = running.ended().await;
+        let how = ended.map_or_else(|| format!("pid {pid} is gone"), |end| end.each(pid));
+        Ok(Effect::seen(format!("{} was ended: {how}", self.node)))
+    }
+
+    /// Whether it is not to run before somebody wants it.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Faults of a kind no longer excuse its end.
+    pub(crate) fn no_excuse(&self, kind: &str) {
+        self.excuses.remove(kind);
     }
 
     /// SIGKILL for a fault, and waits until it is gone.

@@ -65,7 +65,7 @@ impl ByCommand {
     }
 
     /// What to do about a fault that is not possible.
-    pub(crate) fn remedy(self, kind: &str) -> &'static str {
+    pub(crate) fn remedy(kind: &str) -> &'static str {
         match kind {
             "kill" | "restart-all" => "say how in [cluster.commands], with kill and start",
             "stop" | "rolling-restart" => "say how in [cluster.commands], with stop and start",
@@ -131,13 +131,12 @@ impl RemoteCommands {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let status = match tokio::time::timeout(PATIENCE, child.wait()).await {
-            Ok(status) => Some(status?),
-            Err(_) => {
-                // It fails only where it has ended meanwhile.
-                let _ = child.start_kill();
-                None
-            }
+        let status = if let Ok(status) = tokio::time::timeout(PATIENCE, child.wait()).await {
+            Some(status?)
+        } else {
+            // It fails only where it has ended meanwhile.
+            let _ = child.start_kill();
+            None
         };
         let mut printed = File::open(&self.log)?;
         printed.seek(SeekFrom::Start(before))?;

@@ -5,6 +5,7 @@
 
 mod clocks;
 mod data;
+mod members;
 mod remote;
 mod revival;
 mod swaps;
@@ -346,14 +347,18 @@ impl Testbed {
 
     /// SIGKILL. The node stays down until every claim on it has ended in a [`restart`](Self::restart).
     pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
-        let effect = self.node(node).process.lock().await.kill(claim).await?;
-        Ok(self.unless_it_answers(node, effect).await)
+        let mut process = self.node(node).process.lock().await;
+        let was_silent = process.is_silent();
+        let effect = process.kill(claim).await?;
+        Ok(self.unless_it_answers(node, &process, was_silent, effect).await)
     }
 
     /// SIGTERM, and SIGKILL for one that does not go. The node stays down as after [`kill`](Self::kill).
     pub async fn stop_node(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
-        let effect = self.node(node).process.lock().await.stop(claim).await?;
-        Ok(self.unless_it_answers(node, effect).await)
+        let mut process = self.node(node).process.lock().await;
+        let was_silent = process.is_silent();
+        let effect = process.stop(claim).await?;
+        Ok(self.unless_it_answers(node, &process, was_silent, effect).await)
     }
 
     /// Lets go of a kill, and starts the node again on the same data if no other fault holds it down.
@@ -363,8 +368,10 @@ impl Testbed {
 
     /// SIGSTOP. The node stands still until every claim on it has ended in a [`resume`](Self::resume).
     pub async fn pause(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
-        let effect = self.node(node).process.lock().await.pause(claim).await?;
-        Ok(self.unless_it_answers(node, effect).await)
+        let mut process = self.node(node).process.lock().await;
+        let was_silent = process.is_silent();
+        let effect = process.pause(claim).await?;
+        Ok(self.unless_it_answers(node, &process, was_silent, effect).await)
     }
 
     /// Lets go of a pause, and lets the node go on if no other fault pauses it.

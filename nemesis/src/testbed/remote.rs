@@ -2,7 +2,7 @@
 
 use super::Testbed;
 use crate::network::Probe;
-use crate::process::{Effect, RemoteCommands};
+use crate::process::{Effect, NodeProcess, RemoteCommands};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,10 +18,21 @@ impl Testbed {
         self.node(node).process.lock().await.take_over(commands);
     }
 
-    /// What a command did to a server that was to fall silent: nothing where it still answers.
-    pub(super) async fn unless_it_answers(&self, node: &str, effect: Effect) -> Effect {
-        if effect.evidence.is_empty() || !self.node(node).process.lock().await.is_remote() {
+    /// What a command did to a server that was to fall silent: nothing where it still answers. Its process is held meanwhile, so that
+    /// the silence is not that of another fault; where there was one before, nothing can be seen.
+    pub(super) async fn unless_it_answers(
+        &self,
+        node: &str,
+        process: &NodeProcess,
+        was_silent: bool,
+        effect: Effect,
+    ) -> Effect {
+        if effect.evidence.is_empty() || !process.is_remote() {
             return effect;
+        }
+        if was_silent {
+            let seen = effect.evidence.join("; ");
+            return Effect::none(format!("{seen}; but another fault had silenced {node} before"));
         }
         let deadline = Instant::now() + SILENT_WITHIN;
         while self.probe_node(node, ANSWER).await.is_some_and(Probe::answered) {

@@ -1,11 +1,13 @@
 //! Changes who the members of the cluster are, and reads back from the cluster itself who they are.
 
 use super::changes::{Changes, Wanted};
+use crate::claim::Claim;
 use crate::directory::Members;
 use crate::fault::answering::answers_within;
 use crate::fault::proof::{Proof, each};
 use crate::fault::stage::{Stage, Strike};
 use crate::parameters::MemberChange;
+use crate::process::Effect;
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,8 @@ use tokio::time::Instant;
 /// How long a change is asked for: at the start of a fault, though not longer than that lasts, and at its end.
 const PATIENCE: Duration = Duration::from_secs(5);
 const HEALING: Duration = Duration::from_secs(10);
+/// The same of a system that is not the bench's own, and may refuse a change until its members have been connected for a while.
+const LATE_PATIENCE: Duration = Duration::from_secs(15);
 /// How long is waited until the members before a change are no longer needed, and those who came answer.
 const SETTLING: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -58,9 +62,15 @@ pub(super) async fn start(strike: &Strike<'_>, change: MemberChange, instead: &[
         changes.begin(claim, change, nodes, instead);
         changes.wanted(&about, stage.testbed.topology())
     };
-    let woken = each(&wanted.inside, |node| stage.testbed.wake(node)).await;
-    let until = Until::Then(Instant::now() + PATIENCE.min(strike.length));
-    let (at, mut proof) = reach(stage, &wanted, until).await;
+    // Where nodes join a running system, they are started once they are members.
+    let woken = if stage.directory.starts_members_late() {
+        Proof::default()
+    } else {
+        each(&wanted.inside, |node| stage.testbed.wake(node)).await
+    };
+    let patience = if stage.directory.starts_members_late() { LATE_PATIENCE } else { PATIENCE };
+    let until = Until::Then(Instant::now() + patience.min(strike.length));
+    let (at, mut proof) = reach(stage, claim, &wanted, until).await;
     if proof.complete {
         proof.evidence.extend(woken.evidence);
     }
@@ -76,7 +86,7 @@ pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
         let about = changes.end(claim);
         changes.wanted(&about, stage.testbed.topology())
     };
-    let (at, mut proof) = reach(stage, &wanted, Until::Healed).await;
+    let (at, mut proof) = reach(stage, claim, &wanted, Until::Healed).await;
     let gone = stage.testbed.gone();
     if !proof.complete && !gone.is_empty() {
         proof.beyond_help = true;
@@ -101,15 +111,75 @@ pub(crate) async fn settle(stage: &Stage) -> Result<(), String> {
         let before = stage.directory.members().await;
         let is_right = |members: &Members| wanted.missing(members) == (Vec::new(), Vec::new());
         if !before.as_ref().is_some_and(is_right) {
-            until_changed(stage, &wanted, until).await?;
+            excuse(stage, Claim::MAX, &wanted).await;
+            let members = until_changed(stage, &wanted, until).await?;
+            let moved = move_nodes(stage, &wanted, &members).await;
+            if let Some(note) = moved.notes.first() {
+                return Err(note.clone());
+            }
         }
         tokio::time::sleep(LATE).await;
     }
     Ok(())
 }
 
-async fn reach(stage: &Stage, wanted: &Wanted, until: Until) -> (u64, Proof) {
+/// Those who are to go may end by themselves.
+async fn excuse(stage: &Stage, claim: Claim, wanted: &Wanted) {
+    if stage.directory.starts_members_late() {
+        for node in &wanted.outside {
+            stage.testbed.may_leave(node, claim).await;
+        }
+    }
+}
+
+/// Nodes that are to join as new ones have nothing of what they were before.
+async fn fresh(stage: &Stage, add: &[String]) -> Result<(), String> {
+    for node in add.iter().filter(|_| stage.directory.starts_members_late()) {
+        if !stage.testbed.is_waiting(node).await {
+            stage.testbed.retire(node).await.map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends the nodes that are no members any more, and starts those that have become some.
+async fn move_nodes(stage: &Stage, wanted: &Wanted, members: &Members) -> Proof {
+    let mut proof = Proof { complete: true, ..Proof::default() };
+    if !stage.directory.starts_members_late() {
+        return proof;
+    }
+    let mut note = |node: &String, done: Result<Effect, String>| match done {
+        Ok(effect) => {
+            proof.evidence.extend(effect.evidence);
+            proof.notes.extend(effect.note);
+        }
+        Err(reason) => {
+            proof.complete = false;
+            proof.notes.push(format!("{node}: {reason}"));
+        }
+    };
+    for node in &wanted.outside {
+        if !stage.testbed.is_waiting(node).await {
+            let retired = stage.testbed.retire(node).await;
+            note(node, retired.map_err(|error| error.to_string()));
+        }
+    }
+    for node in &wanted.inside {
+        if !stage.testbed.is_waiting(node).await {
+            continue;
+        }
+        let joined = match stage.directory.joining(node, &members.names) {
+            Ok(command) => stage.testbed.join(node, command).await.map_err(|error| error.to_string()),
+            Err(reason) => Err(reason),
+        };
+        note(node, joined);
+    }
+    proof
+}
+
+async fn reach(stage: &Stage, claim: Claim, wanted: &Wanted, until: Until) -> (u64, Proof) {
     let asked = Instant::now();
+    excuse(stage, claim, wanted).await;
     let made = until_changed(stage, wanted, until).await;
     let at = stage.recorder.now_ns();
     let members = match made {
@@ -120,7 +190,9 @@ async fn reach(stage: &Stage, wanted: &Wanted, until: Until) -> (u64, Proof) {
             return (at, Proof { notes: vec![note], ..Proof::default() });
         }
     };
-    let mut proof = Proof { evidence: vec![read_back(&members)], complete: true, ..Proof::default() };
+    let moved = move_nodes(stage, wanted, &members).await;
+    let mut proof = Proof { evidence: vec![read_back(&members)], ..moved };
+    proof.evidence.extend(moved.evidence);
     let began = Instant::now();
     let answer = async |node: &String| (node.clone(), answers_within(stage, node, SETTLING).await);
     let (settled, answering) =
@@ -157,10 +229,11 @@ async fn until_changed(stage: &Stage, wanted: &Wanted, until: Until) -> Result<M
                 if add.is_empty() && remove.is_empty() {
                     return Ok(members);
                 }
-                match stage.directory.change_members(&add, &remove).await {
-                    Ok(()) => "it was agreed to, and does not show".to_owned(),
-                    Err(reason) => reason,
-                }
+                let changed = match fresh(stage, &add).await {
+                    Ok(()) => stage.directory.change_members(&add, &remove).await,
+                    Err(reason) => Err(reason),
+                };
+                changed.err().unwrap_or_else(|| "it was agreed to, and does not show".to_owned())
             }
         };
         if until.is_over(stage, began) {

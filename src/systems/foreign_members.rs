@@ -1,0 +1,223 @@
+//! The members of a system that is not the bench's own: listed, added and removed as `[members]` says.
+
+use super::foreign;
+use super::words::Words;
+use crate::spec::members::{MemberCall, MembersSpec};
+use crate::spec::sections::{Cluster, PlannedNode};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, header};
+use nemesis::{Members, ProcessCommand, Testbed};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Weak;
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::task::JoinSet;
+use workloads::HttpConnection;
+
+/// How long a node may take to say who the members are.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How long a change may take before another node is asked.
+const DECIDED_WITHIN: Duration = Duration::from_millis(1500);
+/// The largest answer that is read.
+const LARGEST_BODY: usize = 1 << 20;
+/// Letters of an answer that are told.
+const TOLD: usize = 200;
+
+/// Knows how to ask.
+#[derive(Debug)]
+pub(crate) struct ForeignMembers {
+    pub(super) spec: MembersSpec,
+    pub(super) cluster: Cluster,
+    /// It ends before those that ask.
+    pub(super) testbed: Weak<Testbed>,
+    pub(super) folder: PathBuf,
+}
+
+/// An entry of the list: the node, and its id there.
+type Entries = BTreeMap<String, String>;
+
+/// A call with all words filled in.
+struct Filled {
+    call: MemberCall,
+    env: Vec<(OsString, OsString)>,
+}
+
+impl ForeignMembers {
+    /// The words of a node; none when the cluster is stopped.
+    fn words(&self, node: &str) -> Option<Words> {
+        let testbed = self.testbed.upgrade()?;
+        Some(foreign::words(&self.cluster, &testbed, node, &self.folder, None))
+    }
+
+    /// Who the members are, as the nodes say that are most; and those nodes.
+    async fn read(&self) -> Option<(Entries, Vec<String>)> {
+        let mut asking = JoinSet::new();
+        for node in self.cluster.planned_nodes() {
+            let words = self.words(&node.name)?;
+            let (call, address) = (filled(&self.spec.list.call(), &words, "", &words), words.own.address);
+            asking.spawn(async move { (node.name, call.ask(address, ANSWER_WITHIN).await) });
+        }
+        let mut answers: BTreeMap<Entries, Vec<String>> = BTreeMap::new();
+        while let Some(answer) = asking.join_next().await {
+            if let Ok((node, Ok(text))) = answer
+                && let Some(entries) = self.entries(&text)
+            {
+                answers.entry(entries).or_default().push(node);
+            }
+        }
+        let most: (Entries, Vec<String>) = answers.into_iter().max_by_key(|(_, nodes)| nodes.len())?;
+        // A node that is cut off, or was removed, knows of nothing.
+        let by_majority = most.1.iter().filter(|node| most.0.contains_key(*node)).count() * 2 > most.0.len();
+        let (entries, mut nodes) = most;
+        nodes.sort();
+        by_majority.then_some((entries, nodes))
+    }
+
+    /// The nodes that an answer lists; none if it is no list of known nodes.
+    fn entries(&self, text: &str) -> Option<Entries> {
+        let list = &self.spec.list;
+        let answer: Value = serde_json::from_str(text).ok()?;
+        let is = |PlannedNode { name, .. }| Some((self.words(&name)?.fill_file(&list.is), name));
+        let known: BTreeMap<String, String> =
+            self.cluster.planned_nodes().into_iter().map(is).collect::<Option<_>>()?;
+        let entry = |entry: &Value| {
+            let node = known.get(&as_text(entry.pointer(&list.at)?)?)?.clone();
+            let id = list.id.as_ref().map(|id| as_text(entry.pointer(id)?));
+            Some((node, id.unwrap_or(Some(String::new()))?))
+        };
+        answer.pointer(&list.each)?.as_array()?.iter().map(entry).collect()
+    }
+
+    /// Who the members are, in words.
+    pub(super) async fn members(&self) -> Option<Members> {
+        let (entries, nodes) = self.read().await?;
+        let said = format!("as {} say", nodes.join(", "));
+        let said = if nodes.len() == 1 { said.replace(" say", " says") } else { said };
+        Some(Members { names: entries.into_keys().collect(), under_way: false, version: 0, said })
+    }
+
+    /// Removes nodes and adds others, one after another.
+    pub(super) async fn change(&self, add: &[String], remove: &[String]) -> Result<(), String> {
+        let (entries, nodes) = self.read().await.ok_or("no majority of the members says who they are")?;
+        for node in remove {
+            let id = entries.get(node).map_or("", String::as_str);
+            let others: Vec<_> = nodes.iter().filter(|other| *other != node).collect();
+            self.call(&self.spec.remove, node, id, &others).await?;
+        }
+        for node in add {
+            let left: Vec<_> = nodes.iter().filter(|other| !remove.contains(other)).collect();
+            self.call(&self.spec.add, node, "", &left).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks one member after another for a change, until one says that it is done.
+    async fn call(&self, call: &MemberCall, node: &str, id: &str, members: &[&String]) -> Result<(), String> {
+        let mut failed = format!("no member is left to be asked about {node}");
+        for member in members {
+            let words = self.words(node).zip(self.words(member));
+            let (words, via) = words.ok_or("the cluster is stopped")?;
+            match filled(call, &words, id, &via).ask(via.own.address, DECIDED_WITHIN).await {
+                Ok(_) => return Ok(()),
+                Err(reason) => failed = format!("{member}: {reason}"),
+            }
+        }
+        Err(failed)
+    }
+
+    /// How a node is started that joins these members.
+    pub(super) fn joining(&self, node: &str, members: &[String]) -> Result<ProcessCommand, String> {
+        let mut cluster = self.cluster.clone();
+        cluster.more_args.extend(self.spec.join_args.iter().cloned());
+        let planned = cluster.planned_nodes().into_iter().find(|planned| planned.name == node);
+        let planned = planned.ok_or_else(|| format!("there is no node {node}"))?;
+        let testbed = self.testbed.upgrade().ok_or("the cluster is stopped")?;
+        foreign::command(&cluster, &testbed, &planned, &self.folder, Some(members))
+            .map_err(|failure| failure.what)
+    }
+}
+
+fn filled(call: &MemberCall, words: &Words, id: &str, via: &Words) -> Filled {
+    let fill =
+        |text: &String| words.fill_file_with(text, &[("id", id), ("via", &via.own.address.to_string())]);
+    let headers = call.headers.iter().map(|(name, text)| (name.clone(), fill(text))).collect();
+    let call = MemberCall {
+        request: fill(&call.request),
+        headers,
+        body: fill(&call.body),
+        exec: call.exec.iter().map(fill).collect(),
+    };
+    Filled { call, env: workloads::inherited().collect() }
+}
+
+impl Filled {
+    /// The answer to the call; the error says why there is none.
+    async fn ask(self, address: SocketAddr, patience: Duration) -> Result<String, String> {
+        let asking =
+            async { if self.call.exec.is_empty() { self.request(address).await } else { self.run().await } };
+        let late = |_| Err(format!("no answer within {patience:?}"));
+        tokio::time::timeout(patience, asking).await.unwrap_or_else(late)
+    }
+
+    async fn request(&self, address: SocketAddr) -> Result<String, String> {
+        let MemberCall { request, headers, body, .. } = &self.call;
+        let (method, path) = request.split_once(' ').unwrap_or(("GET", request));
+        let mut asked = Request::builder().method(method).uri(path).header(header::HOST, address.to_string());
+        if body.trim_start().starts_with(['{', '[']) {
+            asked = asked.header(header::CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in headers {
+            asked = asked.header(name, value);
+        }
+        let asked = asked.body(Full::new(Bytes::from(body.clone()))).map_err(|error| error.to_string())?;
+        let mut connection =
+            HttpConnection::open(address).await.map_err(|lost| lost.in_words().to_owned())?;
+        let answer = connection.exchange(asked, LARGEST_BODY).await.map_err(|_| "no answer".to_owned())?;
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        if answer.status().is_success() {
+            return Ok(text);
+        }
+        Err(format!(
+            "it answered {}: {}",
+            answer.status(),
+            text.chars().take(TOLD).collect::<String>().trim()
+        ))
+    }
+
+    async fn run(&self) -> Result<String, String> {
+        let exec = &self.call.exec;
+        let failed = |error: std::io::Error| format!("`{}` cannot be run: {error}", exec.join(" "));
+        let mut child = Command::from(nemesis::guarded_command(&exec[0], &exec[1..], &self.env))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        // Its guard ends it when this is closed.
+        let input = child.stdin.take();
+        let output = child.wait_with_output().await.map_err(failed)?;
+        drop(input);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            return Ok(text(&output.stdout));
+        }
+        let said = text(&output.stderr) + &text(&output.stdout);
+        let said: String = said.trim().chars().take(TOLD).collect();
+        Err(format!("`{}` failed ({}): {said}", exec.join(" "), output.status))
+    }
+}
+
+/// A number or a text as a text.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
