@@ -92,8 +92,9 @@ class Timeline {
     const there = new Set(run.operations.outcome);
     const names = CLASS_NAMES.filter((_, outcome) => there.has(outcome));
     if (run.operations.lost.includes(1)) names.push("lost");
+    const nodes = run.about.nodes.some((node) => node.states.length > 0) ? ["leader", "down"] : [];
     return element("p", { class: "legend" },
-      names.map((name) => element("span", {}, element("span", { class: `dot ${name}` }), ` ${name}`)),
+      [...names, ...nodes].map((name) => element("span", {}, element("span", { class: `dot ${name}` }), ` ${name}`)),
       element("span", { class: "hint" }, "drag moves · Ctrl + wheel or pinch zooms · Shift + drag chooses a part"));
   }
 

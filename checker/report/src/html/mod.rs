@@ -61,6 +61,7 @@ pub(crate) fn report(
     let title = format!("{}: {}", verdict.spec, verdict.answer.word());
     let content = html! {
         (first::header(verdict, plan))
+        (contents(timelines))
         (timelines.story)
         (first::rests_on(verdict))
         (tables::recoveries(verdict))
@@ -90,6 +91,28 @@ pub(crate) fn report(
         script { (PreEscaped(&script)) }
     };
     page::page_with(&title, &content, &data, &script::policy(&script))
+}
+
+/// Links to the sections of the page.
+fn contents(timelines: &Timelines) -> Markup {
+    let told = !timelines.story.0.is_empty();
+    let sections = [
+        ("violation", "Why this answer", told),
+        ("rests", "What this rests on", true),
+        ("run", "The run", !timelines.data.is_empty()),
+        ("figures", "Figures", true),
+        ("pictures", "Pictures", true),
+        ("faults", "Faults", true),
+        ("checks", "Checks", true),
+        ("origin", "Origin", true),
+    ];
+    html! {
+        nav.contents aria-label="Sections of this page" {
+            @for (id, name, _) in sections.iter().filter(|(.., there)| *there) {
+                a href={ "#" (id) } { (name) }
+            }
+        }
+    }
 }
 
 /// Where the program draws the run.

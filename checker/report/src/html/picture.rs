@@ -135,7 +135,7 @@ pub(super) fn cycle(observed: &Observed, violation: &Violation) -> Markup {
                 text.kind x=(x) y=(y + 4.0) text-anchor="middle" { (kind) }
             }
             @for (index, operation) in violation.operations.iter().enumerate().take(count) {
-                @let ((x, y), (far_x, far_y)) = (place(index as f64, 1.0), place(index as f64, 1.22));
+                @let ((x, y), (far_x, far_y)) = (place(index as f64, 1.0), place(index as f64, 1.36));
                 circle.node cx=(x) cy=(y) r="22" {}
                 text.name x=(x) y=(y + 5.0) text-anchor="middle" { "T" (index + 1) }
                 @if let Some(operation) = observed.operations.get(*operation) {
