@@ -26,8 +26,8 @@ impl Adapter for OwnKeys {
         })
     }
 
-    fn remark(&self) -> Option<String> {
-        self.adapter.remark()
+    fn helpers(&self) -> Option<HelperCounts> {
+        self.adapter.helpers()
     }
 }
 
