@@ -1,5 +1,6 @@
 //! What the objects that hold more than one value do, one operation after another.
 
+use super::owned::Owned;
 use super::unordered::Unordered;
 use crate::linearizability::Model;
 use history::{Operation, Outcome};
@@ -18,6 +19,7 @@ pub(super) struct Object {
     registers: HashMap<Value, Value>,
     number: i64,
     held: bool,
+    owned: Owned,
 }
 
 /// Integers before strings before everything else.
@@ -49,7 +51,7 @@ pub(super) fn may_happen(operation: &Operation) -> bool {
             error.as_deref() == Some("precondition")
                 && matches!(
                     f,
-                    "acquire" | "lock" | "release" | "unlock" | "dequeue" | "pop" | "poll" | "peek"
+                    "acquire" | "lock" | "release" | "unlock" | "dequeue" | "pop" | "poll" | "peek" | "cas"
                 )
         }
     }
@@ -66,6 +68,7 @@ impl Object {
             registers: HashMap::new(),
             number: 0,
             held: false,
+            owned: Owned::default(),
         }
     }
 
@@ -102,6 +105,12 @@ impl Object {
                 }
                 _ => self.take(result, f != "peek"),
             },
+            Model::OwnedMutex
+            | Model::ReentrantMutex
+            | Model::FencedMutex
+            | Model::ReentrantFencedMutex
+            | Model::Semaphore
+            | Model::VersionedRegister => self.owned.step(self.model, operation),
             Model::Register | Model::CasRegister | Model::Kv => false,
         }
     }
@@ -121,6 +130,12 @@ impl Object {
             Model::FifoQueue | Model::Stack => self.line.iter().cloned().collect(),
             Model::UnorderedQueue => Value::from(format!("{:?}", self.unordered)),
             Model::PriorityQueue => Value::from(format!("{:?}", self.bag)),
+            Model::OwnedMutex
+            | Model::ReentrantMutex
+            | Model::FencedMutex
+            | Model::ReentrantFencedMutex
+            | Model::Semaphore
+            | Model::VersionedRegister => self.owned.show(),
             Model::Register | Model::CasRegister | Model::Kv => Value::Null,
         }
     }
