@@ -12,5 +12,7 @@ mod limits;
 mod linearizability;
 mod metamorphic;
 mod objects;
+mod owned;
+mod sessions;
 mod support;
 mod transactions;
