@@ -2,11 +2,13 @@
 
 pub(crate) mod attach;
 pub(crate) mod check;
+mod check_doubts;
 mod check_report;
 pub(crate) mod completions;
 pub(crate) mod convert;
 mod detach;
 pub(crate) mod doctor;
+mod exec_model;
 mod file_table;
 pub(crate) mod known;
 pub(crate) mod list;
