@@ -307,7 +307,8 @@ pub(crate) struct Check {
 /// What checks of elements need to know beside the history.
 #[derive(Debug, Args)]
 pub(crate) struct Elements {
-    /// With --model set-full: an element that a read missed after it was known to be there is an error too
+    /// With --model set-full: an element that a read missed after it was known to be there is an error too; with
+    /// monotonic: rows of different processes must be in order too
     #[arg(long)]
     pub linearizable: bool,
     /// With --model bank: what all accounts hold together; without it, what most reads say
@@ -327,13 +328,14 @@ pub(crate) struct Reading {
     /// Judge by this model instead of the one the history names or its operations suggest
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// The file's format: history, operations-csv, jepsen-edn, jepsen-log, porcupine-kv, elle-json or
-    /// etcd-json; found by looking if not given
+    /// The file's format: history, operations-csv, jepsen-edn, jepsen-log, porcupine-kv, elle-json, etcd-json,
+    /// dbcop, cobra, plume or awdit; found by looking if not given
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// Every value is a key and a value, as in Jepsen's independent tests
-    #[arg(long)]
-    pub independent: bool,
+    /// Every value is a key and a value, as in Jepsen's independent tests; with =false, none is, whatever the
+    /// values look like
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub independent: Option<bool>,
     /// How much memory reading and searching may take, for example 2GiB; beyond it the file is refused, or
     /// the answer unknown
     #[arg(long, value_name = "SIZE", value_parser = size)]

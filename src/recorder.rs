@@ -228,6 +228,7 @@ mod tests {
             model: "register".into(),
             seed: 1,
             started: "2026-01-01T00:00:00Z".into(),
+            initial: None,
         }
     }
 

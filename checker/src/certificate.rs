@@ -5,6 +5,7 @@
 //! proportion to the history.
 
 mod objects;
+mod owned;
 mod unordered;
 
 use crate::linearizability::Model;

@@ -5,6 +5,7 @@
 
 pub mod agreement;
 mod answer;
+pub mod answers;
 pub mod certificate;
 pub mod elements;
 pub mod follow;

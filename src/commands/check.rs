@@ -1,6 +1,8 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
-use super::check_report::{Bounds, CheckReport, judge, property};
+use super::check_doubts::{self, Doubts};
+use super::check_report::{Bounds, CheckReport, judge, judge_by, property};
+use super::exec_model::{self, ExecModel};
 use super::file_cases;
 use super::file_table::FileTable;
 use super::sources::{self, Source};
@@ -15,12 +17,14 @@ use checker::elements::{self, Kind};
 use checker::initial;
 use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
-use formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
+use checker::words;
+use formats::{self, FailedCas, Format, ModelGuess, Options, Order, Read, UnknownFormat, Unpacked};
 use history::{Operation, pair, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
 use serde_json::{Value, json};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Judges files and folders.
@@ -122,9 +126,10 @@ fn bounds(arguments: &Check) -> Result<Bounds, Failure> {
 fn refuse_strangers(arguments: &Check, property: Property) -> Result<(), Failure> {
     let Elements { linearizable, total, accounts, negative_balances } = &arguments.elements;
     let bank = Property::Elements(Kind::Bank);
+    let ordered = matches!(property, Property::Elements(Kind::SetFull | Kind::Monotonic));
     let transactional = matches!(property, Property::Transactions(_));
     let asked = [
-        ("--linearizable", *linearizable, property == Property::Elements(Kind::SetFull), "set-full"),
+        ("--linearizable", *linearizable, ordered, "set-full or monotonic"),
         ("--total", total.is_some(), property == bank, "bank"),
         ("--accounts", accounts.is_some(), property == bank, "bank"),
         ("--negative-balances", *negative_balances, property == bank, "bank"),
@@ -179,7 +184,6 @@ fn is_of_history(check: &Verdict) -> bool {
 pub(super) struct Checked {
     pub(super) file: PathBuf,
     pub(super) history: History,
-    pub(super) property: Property,
     pub(super) report: CheckReport,
 }
 
@@ -187,44 +191,88 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
     let location = source.path.display().to_string();
     let mut history = read(source, &arguments.reading)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { location.as_str() };
+    if let Some(program) = history.model.strip_prefix(exec_model::PREFIX) {
+        let report = by_program(arguments, bounds, &history, program)?;
+        if let Some(value) = arguments.initial.as_ref().or(history.initial.as_ref()) {
+            history.start = Start::From(value.clone());
+        }
+        return Ok(Checked::new(source, history, report));
+    }
     let property = property(&history.model, said_by)?;
     refuse_strangers(arguments, property)?;
-    if let Some(value) = &arguments.initial {
-        history.operations = initial::prepend(std::mem::take(&mut history.operations), property, value)
-            .map_err(|error| Failure::usage("--initial", error))?;
-        history.notes.push(format!("the history starts from {value}: its first operations write that"));
+    let said = arguments.initial.as_ref().map(|value| ("--initial", value.clone()));
+    let said = said.or_else(|| history.initial.clone().map(|value| (location.as_str(), value)));
+    let given = said.is_some();
+    if let Some((place, value)) = said {
+        history.operations = initial::prepend(std::mem::take(&mut history.operations), property, &value)
+            .map_err(|error| Failure::usage(place, error))?;
+        history.start = Start::From(value);
     }
+    let sessions = history.order == Order::Sessions;
+    let consistency = bounds.consistency.or(sessions.then_some(Consistency::StrongSessionSerializable));
+    if sessions && consistency.is_some_and(is_of_real_time) {
+        history.unjudged.push("real time, of which the file says nothing".to_owned());
+    }
+    let transactional = matches!(property, Property::Transactions(_));
+    if given && transactional && !consistency.is_none_or(is_of_real_time) {
+        // Its writes come first in real time, which this model does not respect.
+        history.unjudged.push("that the initial state comes first".to_owned());
+    }
+    let bounds = &Bounds { consistency, elements: bounds.elements.clone(), ..*bounds };
     let mut report = judge(&history.operations, property, bounds);
-    if report.answer == Answer::Invalid && arguments.initial.is_none() && history.format.is_foreign() {
-        doubt_initial(&mut report, &history, property, bounds);
+    let doubts = Doubts {
+        initial: !given && history.format.is_foreign(),
+        model: history.guessed,
+        lone_client: history.lone_client,
+    };
+    if report.answer == Answer::Invalid {
+        check_doubts::settle(&mut report, &history.operations, property, bounds, &doubts);
     }
-    if report.answer == Answer::Valid && !history.unjudged.is_empty() {
-        report.reason = format!("{}; not judged: {}", report.reason, history.unjudged.join(", "));
-    }
-    Ok(Checked { file: source.path.clone(), history, property, report })
+    Ok(Checked::new(source, history, report))
 }
 
-/// Makes an invalid answer unknown that hangs on what the file does not say: the state before its first operation.
-fn doubt_initial(report: &mut CheckReport, history: &History, property: Property, bounds: &Bounds) {
-    let values = initial::candidates(&history.operations, property);
-    let Some(first) = values.values().next() else { return };
-    let said = if values.values().all(|value| value == first) {
-        first.clone()
-    } else {
-        let entries = values.iter().map(|(key, value)| (key.clone().unwrap_or_default(), value.clone()));
-        Value::Object(entries.collect())
-    };
-    let Ok(operations) = initial::prepend(history.operations.clone(), property, &said) else { return };
-    if judge(&operations, property, bounds).answer == Answer::Valid {
-        report.answer = Answer::Unknown;
-        report.reason = format!(
-            "{}, unless the history starts from {said}; say --initial '{said}', or --initial null if it starts empty",
-            report.reason
-        );
+/// Whether a model asks for the order of real time, beside that of each session.
+fn is_of_real_time(asked: Consistency) -> bool {
+    let name = asked.name();
+    name.starts_with("strict-") || name.starts_with("strong-") && !name.contains("session")
+}
+
+/// Judges by a program of one's own.
+fn by_program(
+    arguments: &Check,
+    bounds: &Bounds,
+    history: &History,
+    program: &str,
+) -> Result<CheckReport, Failure> {
+    let name = &history.model;
+    let Elements { linearizable, total, accounts, negative_balances } = &arguments.elements;
+    let elements = *linearizable || total.is_some() || accounts.is_some() || *negative_balances;
+    if elements || arguments.consistency.is_some() || arguments.certify {
+        return Err(Failure::usage(
+            format!("--model {name}"),
+            "a program knows no other option than --initial",
+        ));
     }
+    let initial = arguments.initial.as_ref().or(history.initial.as_ref());
+    let model = ExecModel::start(name, program, initial)?;
+    let report = judge_by(&history.operations, &model, name, bounds);
+    model.failure().map_or(Ok(report), Err)
 }
 
 impl Checked {
+    /// A valid answer says what it leaves out.
+    fn new(source: &Source, history: History, mut report: CheckReport) -> Self {
+        if report.answer == Answer::Valid {
+            if history.unfinished {
+                report.reason.push_str(", up to the cut of an unfinished file");
+            }
+            if !history.unjudged.is_empty() {
+                report.reason = format!("{}; not judged: {}", report.reason, history.unjudged.join(", "));
+            }
+        }
+        Self { file: source.path.clone(), history, report }
+    }
+
     fn exit(&self) -> Exit {
         run_judge::exit_of(self.report.answer)
     }
@@ -240,6 +288,10 @@ impl Checked {
             "reason": report.reason,
             "evidence": report.evidence,
             "notes": history.notes,
+            "initial": history.start.value(),
+            "order": history.order.to_string(),
+            "model_guessed": history.guessed,
+            "not_judged": history.unjudged,
             "operations": history.operations.len(),
             "unfinished": history.unfinished,
             "file": file.to_string_lossy(),
@@ -262,6 +314,13 @@ impl Checked {
         for note in &history.notes {
             screen.line(&format!("{FAINT}{note}{FAINT:#}"));
         }
+        screen.line(&format!(
+            "{FAINT}read as {}, judged by {}, {}, in the order {}{FAINT:#}",
+            history.format,
+            history.model,
+            history.start,
+            history.order_of()
+        ));
         summary::say_check(screen, &history.name, report.check, report.answer, &report.reason);
         if explain {
             for line in report.explanation.iter().chain(&report.evidence) {
@@ -288,51 +347,117 @@ fn consistency(arguments: &Check) -> Result<Option<Consistency>, Failure> {
 pub(super) struct History {
     name: String,
     format: Format,
-    model: String,
+    pub(super) model: String,
     pub(super) operations: Vec<Operation>,
     notes: Vec<String>,
     /// What the file says that no check judges; a clause each.
     unjudged: Vec<String>,
     unfinished: bool,
+    order: Order,
+    /// Whether the model is a guess by the names and values of the operations.
+    guessed: bool,
+    /// The state before the history that the file's header says.
+    initial: Option<Value>,
+    start: Start,
+    lone_client: Option<u64>,
+}
+
+/// The state before the history begins.
+enum Start {
+    Empty,
+    From(Value),
+}
+
+impl Start {
+    fn value(&self) -> Value {
+        match self {
+            Self::Empty => Value::Null,
+            Self::From(value) => value.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty | Self::From(Value::Null) => f.write_str("starting empty"),
+            Self::From(value) => write!(f, "starting from {value}"),
+        }
+    }
+}
+
+impl History {
+    /// What the order is that of.
+    fn order_of(&self) -> &'static str {
+        match self.order {
+            Order::File => "of the file",
+            Order::Times => "of times",
+            Order::Indexes => "of indexes",
+            Order::Sessions => "of each session",
+        }
+    }
 }
 
 fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
     let location = source.path.display().to_string();
     let packed = source.bytes()?;
-    let bytes = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
+    let Unpacked { bytes, cut } = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
     let options = options(reading)?;
     let ours = options.format.is_none_or(|format| format == Format::History);
     // Our own reader also takes what a killed bench has left.
     if ours
         && options.failed_cas.is_none()
-        && let Ok(history) = read_jsonl(bytes.as_ref())
+        && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
         let operations =
             pair(&history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
-        let cut = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
+        let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
+        let unfinished = history.unfinished || cut;
         return Ok(History {
             name: history.header.spec,
             format: Format::History,
             model: reading.model.clone().unwrap_or(history.header.model),
             operations,
-            notes: if history.unfinished { vec![cut] } else { Vec::new() },
+            notes: if unfinished { vec![note] } else { Vec::new() },
             unjudged: Vec::new(),
-            unfinished: history.unfinished,
+            unfinished,
+            order: Order::File,
+            guessed: false,
+            initial: history.header.initial,
+            start: Start::Empty,
+            lone_client: None,
         });
     }
-    let read = foreign(&location, &bytes, &options)?;
+    let mut read = foreign(&location, &bytes, &options)?;
+    if cut && !read.unfinished {
+        read.unfinished = true;
+        read.notes.push("the packed file is cut off: the history is unfinished".to_owned());
+    }
     let model = read.model().map_err(|error| Failure::usage(&location, error.message))?.to_owned();
     let operations = read.operations().map_err(|error| at(&location, &error))?;
     let path = &source.path;
     let name = path.file_stem().map_or_else(|| location.clone(), |stem| stem.to_string_lossy().into_owned());
+    let mut unjudged = read.unjudged;
+    if !source.beside.is_empty() {
+        unjudged.push(words::counted(
+            source.beside.len() as u64,
+            "file of watch events (watch.json)",
+            "files of watch events (watch.json)",
+        ));
+    }
     Ok(History {
         name,
         format: read.format,
+        guessed: matches!(read.model, ModelGuess::Plain(_)),
         model,
         operations,
         notes: read.notes,
-        unjudged: read.unjudged,
+        unjudged,
         unfinished: read.unfinished,
+        order: read.order,
+        initial: read.header.initial,
+        start: Start::Empty,
+        lone_client: read.lone_client,
     })
 }
 
@@ -364,7 +489,7 @@ pub(super) fn options(reading: &Reading) -> Result<Options, Failure> {
     Ok(Options {
         format,
         model: reading.model.clone(),
-        independent: reading.independent.then_some(true),
+        independent: reading.independent,
         failed_cas: reading.failed_cas.map(FailedCas::from),
         memory: reading.memory,
     })

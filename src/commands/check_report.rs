@@ -6,13 +6,14 @@ use crate::spec::explain;
 use checker::certificate::{Linearization, confirm};
 use checker::elements::{self, Kind};
 use checker::limits::Limits;
-use checker::linearizability::{self, Model, Verdict};
+use checker::linearizability::{self, Model, Specification, Verdict};
 use checker::property::{Property, UnknownProperty};
 use checker::transactions::{self, Consistency, Options, Workload};
 use checker::words;
 use history::Operation;
 use report::{Answer, Threads, lanes};
 use serde_json::{Value, json};
+use std::fmt::Display;
 use std::time::Duration;
 
 /// What one configuration of a search takes in memory, in bytes, roughly.
@@ -75,15 +76,7 @@ pub(super) fn judge(operations: &[Operation], property: Property, bounds: &Bound
         Property::Transactions(workload) => transactional(operations, workload, bounds),
         Property::Elements(kind) => by_elements(operations, kind, bounds),
     };
-    if operations.is_empty() {
-        // Nothing keeps every promise; whoever asks wants to know about a system.
-        return CheckReport {
-            answer: Answer::Unknown,
-            reason: "no operation was recorded".to_owned(),
-            ..report
-        };
-    }
-    report
+    if operations.is_empty() { nothing_recorded(report) } else { report }
 }
 
 fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> CheckReport {
@@ -96,7 +89,7 @@ fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Chec
     } else {
         (linearizability::check(operations, model, &limits), None)
     };
-    let mut report = CheckReport::of_order(&verdict, operations, model, bounds.explain);
+    let mut report = CheckReport::of_order(&verdict, operations, &model, bounds.explain);
     if let Some(orders) = orders.filter(|_| report.answer == Answer::Valid) {
         if bounds.certify {
             report.confirm(operations, model, &orders);
@@ -142,6 +135,26 @@ fn sequential(operations: &[Operation], bounds: &Bounds) -> CheckReport {
     report
 }
 
+/// Judges operations by a model of one's own, whose name stands in the report.
+pub(super) fn judge_by(
+    operations: &[Operation],
+    specification: &impl Specification,
+    name: &str,
+    bounds: &Bounds,
+) -> CheckReport {
+    let stop = judge::deadline(bounds.timeout);
+    let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
+    let limits = Limits { stop: &*stop, configurations, ..Limits::DEFAULT };
+    let verdict = linearizability::check_against(operations, specification, &limits);
+    let report = CheckReport::of_order(&verdict, operations, &name, bounds.explain);
+    if operations.is_empty() { nothing_recorded(report) } else { report }
+}
+
+/// Nothing keeps every promise; whoever asks wants to know about a system.
+fn nothing_recorded(report: CheckReport) -> CheckReport {
+    CheckReport { answer: Answer::Unknown, reason: "no operation was recorded".to_owned(), ..report }
+}
+
 fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let options = Options::new(workload);
@@ -176,7 +189,7 @@ fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> CheckRe
 }
 
 impl CheckReport {
-    fn of_order(verdict: &Verdict, operations: &[Operation], model: Model, explain: bool) -> Self {
+    fn of_order(verdict: &Verdict, operations: &[Operation], model: &impl Display, explain: bool) -> Self {
         let (reason, evidence, explanation) = match verdict {
             Verdict::Valid { keys, operations } => {
                 let keys = if *keys == 1 { "one key".to_owned() } else { format!("{keys} keys") };

@@ -26,7 +26,7 @@ impl FileTable {
             checked.report.answer.word().to_owned(),
             checked.file.display().to_string(),
             checked.history.operations.len().to_string(),
-            checked.property.name().to_owned(),
+            checked.history.model.clone(),
             checked.report.reason.clone(),
         ]);
         self.answers.push(Some(checked.report.answer));

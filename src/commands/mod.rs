@@ -2,12 +2,14 @@
 
 pub(crate) mod attach;
 pub(crate) mod check;
+mod check_doubts;
 mod check_report;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod convert;
 mod detach;
 pub(crate) mod doctor;
+mod exec_model;
 pub(crate) mod export;
 mod file_cases;
 mod file_table;

@@ -1,6 +1,7 @@
 //! The histories that the arguments of `bench check` name: files, folders, and reports of other tools.
 
 use crate::failure::Failure;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// How deep folders of folders are searched.
@@ -12,12 +13,30 @@ pub(super) struct Source {
     /// What people read: the file, or the folder of the parts.
     pub(super) path: PathBuf,
     parts: Vec<PathBuf>,
+    /// Files beside it that belong to the same run and that no check judges.
+    pub(super) beside: Vec<PathBuf>,
 }
 
 impl Source {
     /// One file.
     pub(super) fn file(path: PathBuf) -> Self {
-        Self { parts: vec![path.clone()], path }
+        Self { parts: vec![path.clone()], path, beside: Vec::new() }
+    }
+
+    /// The operations of all clients of a run of etcd's robustness tests.
+    fn report(path: PathBuf, parts: Vec<PathBuf>) -> Self {
+        let beside = parts.iter().map(|part| part.with_file_name("watch.json")).filter(|file| file.is_file());
+        Self { beside: beside.collect(), parts, path }
+    }
+
+    /// The folder of the report that it belongs to, if it is the file of a client, or of several.
+    fn report_folder(&self) -> Option<&Path> {
+        let first = self.parts.first()?;
+        let client =
+            first.parent().filter(|_| first.file_name().is_some_and(|name| name == "operations.json"))?;
+        let is_client =
+            client.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("client"));
+        client.parent().filter(|_| is_client)
     }
 
     /// The content of all parts, one after the other.
@@ -54,7 +73,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             sources.push(Source::file(path.clone()));
         }
         if sources.len() == before {
-            let failure = Failure::usage(path.display().to_string(), "there is no file in this folder");
+            let failure = Failure::usage(path.display().to_string(), "there is no history in this folder");
             return Err(if path.join("test.jepsen").is_file() {
                 failure.help(
                     "test.jepsen is Jepsen's binary form; give a folder with its history.edn or history.txt",
@@ -64,7 +83,27 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             });
         }
     }
-    Ok(sources)
+    Ok(together(sources))
+}
+
+/// Puts the files of several clients of one report together, however they were named.
+fn together(sources: Vec<Source>) -> Vec<Source> {
+    let mut all: Vec<Source> = Vec::new();
+    for source in sources {
+        let folder = source.report_folder().map(Path::to_owned);
+        let same = |other: &&mut Source| folder.is_some() && other.report_folder() == folder.as_deref();
+        match (all.iter_mut().find(same), &folder) {
+            (Some(report), Some(folder)) => {
+                let parts = report.parts.drain(..).chain(source.parts).collect();
+                let here = folder.as_os_str().is_empty();
+                let path = if here { PathBuf::from(".") } else { folder.clone() };
+                *report = Source::report(path, parts);
+            }
+            (_, Some(_)) => all.push(Source::report(source.path, source.parts)),
+            (_, None) => all.push(source),
+        }
+    }
+    all
 }
 
 /// Files by which the store of a Jepsen test is known; the history is one of the first.
@@ -92,7 +131,17 @@ fn folder(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), Fa
     let clients: Vec<PathBuf> =
         folders.iter().map(|folder| folder.join("operations.json")).filter(|file| file.is_file()).collect();
     if !clients.is_empty() {
-        sources.push(Source { path: path.to_owned(), parts: clients });
+        sources.push(Source::report(path.to_owned(), clients));
+        return Ok(());
+    }
+    let logs: Vec<PathBuf> = files.iter().filter(|file| is_cobra_log(file)).cloned().collect();
+    if logs.len() > 1 {
+        // One log a session, and beside each the same in words.
+        sources.push(Source { path: path.to_owned(), parts: logs, beside: Vec::new() });
+        return Ok(());
+    }
+    if has("operations.json") && has("watch.json") {
+        sources.push(Source::file(path.join("operations.json")));
         return Ok(());
     }
     if files.is_empty() && depth > 0 {
@@ -100,8 +149,27 @@ fn folder(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), Fa
             folder(&inside, depth - 1, sources)?;
         }
     }
-    sources.extend(files.into_iter().map(Source::file));
+    sources.extend(files.into_iter().filter(|file| may_be_history(file)).map(Source::file));
     Ok(())
+}
+
+/// Whether a file is the log of one of Cobra's sessions, by its first record.
+fn is_cobra_log(file: &Path) -> bool {
+    let mut start = [0; 10];
+    if file.extension().is_none_or(|end| end != "log") {
+        return false;
+    }
+    let read = std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && formats::is_cobra(&start)
+}
+
+/// Whether a file of a folder may be a history, by its extension; pages, pictures and programs are none.
+fn may_be_history(file: &Path) -> bool {
+    let extension = |path: &Path| path.extension().and_then(|end| end.to_str()).map(str::to_owned);
+    let packed = extension(file).is_some_and(|end| matches!(end.as_str(), "gz" | "zst" | "zstd"));
+    let plain = if packed { file.with_extension("") } else { file.to_owned() };
+    extension(&plain)
+        .is_none_or(|end| matches!(end.as_str(), "edn" | "json" | "jsonl" | "csv" | "log" | "txt"))
 }
 
 /// Files and folders inside, sorted; links to folders are left out, because Jepsen's `latest` names a store again.
@@ -153,6 +221,25 @@ mod tests {
     fn etcd_report_is_one_history() {
         let report = tree(&["client-1/operations.json", "client-2/operations.json", "client-2/watch.json"]);
         assert_eq!(found(&report), [(String::new(), 2)]);
+    }
+
+    #[test]
+    fn other_files_of_folders_are_skipped() {
+        let folder = tree(&["a.edn", "b.txt.gz", "page.html", "picture.png", "README.md", "without"]);
+        let names: Vec<String> = found(&folder).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a.edn", "b.txt.gz", "without"]);
+    }
+
+    #[test]
+    fn files_of_clients_are_put_together() {
+        let report =
+            tree(&["r/client-1/operations.json", "r/client-2/operations.json", "r/client-2/watch.json"]);
+        let file = |client: &str| report.path().join("r").join(client).join("operations.json");
+        let two = sources(&[file("client-1"), file("client-2")]).unwrap();
+        assert_eq!((two.len(), two[0].parts.len(), two[0].beside.len()), (1, 2, 1));
+        assert_eq!(two[0].path, report.path().join("r"));
+        let one = sources(&[report.path().join("r/client-2")]).unwrap();
+        assert_eq!((one.len(), one[0].path.clone(), one[0].beside.len()), (1, file("client-2"), 1));
     }
 
     #[test]

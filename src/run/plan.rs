@@ -32,6 +32,7 @@ impl Decided {
             model: variant.model.clone(),
             seed: seed_of(self.plan.seed, variant.round),
             started: self.plan.started.clone(),
+            initial: None,
         }
     }
 }

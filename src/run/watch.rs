@@ -281,6 +281,7 @@ mod tests {
             model: "cas-register".into(),
             seed: 1,
             started: "2026-01-01T00:00:00Z".into(),
+            initial: None,
         };
         write_header(&mut bytes, &header).unwrap();
         for event in &events {

@@ -12,6 +12,7 @@ mod described;
 #[cfg(target_os = "linux")]
 mod digest;
 mod disks;
+mod edges;
 #[cfg(target_os = "linux")]
 mod evidence;
 #[cfg(target_os = "linux")]

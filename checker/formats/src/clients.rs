@@ -51,8 +51,20 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
 
 fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(), Fault> {
     let provisional: FxHashSet<Process> = unnumbered.values().copied().map(Process::Client).collect();
-    let invoked: FxHashSet<String> =
-        draft.events.iter().filter(|event| event.kind == Kind::Invoke).map(|event| event.f.clone()).collect();
+    let missing = unnumbered.get(&Who::Missing).copied().map(Process::Client);
+    let known = |event: &&Event| event.kind == Kind::Invoke && Some(event.process) != missing;
+    // What clients do; of events without a process, where these are all there are, what any of them begins.
+    let mut invoked: FxHashSet<String> =
+        draft.events.iter().filter(known).map(|event| event.f.clone()).collect();
+    let alone = invoked.is_empty();
+    if alone {
+        invoked = draft
+            .events
+            .iter()
+            .filter(|event| event.kind == Kind::Invoke)
+            .map(|event| event.f.clone())
+            .collect();
+    }
     let mut fresh = Fresh::after(
         draft.events.iter().map(|event| event.process).filter(|process| !provisional.contains(process)),
     );
@@ -62,10 +74,25 @@ fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(),
     let mut named = Vec::new();
     for who in unnamed {
         let process = Process::Client(unnumbered[who]);
-        // A nemesis notes what it does and never answers; a client begins or completes something.
+        // A nemesis notes what it does and never answers; a client begins or completes something. Without a name of a
+        // client's, only what clients do counts.
+        let begun = |event: &&Event| event.process != process && event.kind == Kind::Invoke;
+        let by_others: FxHashSet<String> = match who {
+            Who::Name(name) if name.starts_with("nemesis") => {
+                draft.events.iter().filter(begun).map(|event| event.f.clone()).collect()
+            }
+            Who::Name(_) | Who::Number(_) | Who::Missing => FxHashSet::default(),
+        };
         let acts = |event: &Event| {
             event.process == process
-                && (event.kind != Kind::Info || *who == Who::Missing && invoked.contains(&event.f))
+                && match who {
+                    Who::Missing if alone => event.kind != Kind::Info || invoked.contains(&event.f),
+                    Who::Missing => invoked.contains(&event.f),
+                    Who::Name(name) if name.starts_with("nemesis") => {
+                        event.kind != Kind::Info && by_others.contains(&event.f)
+                    }
+                    Who::Name(_) | Who::Number(_) => event.kind != Kind::Info,
+                }
         };
         if !draft.events.iter().any(acts) {
             others += remove(draft, |event| event.process == process);
@@ -100,10 +127,21 @@ fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(),
 fn remove(draft: &mut Draft<'_>, unwanted: impl Fn(&Event) -> bool) -> usize {
     let before = draft.events.len();
     let keep: Vec<bool> = draft.events.iter().map(|event| !unwanted(event)).collect();
-    let (mut of_events, mut of_lines) = (keep.iter(), keep.iter());
-    draft.events.retain(|_| of_events.next().copied().unwrap_or(true));
-    draft.lines.retain(|_| of_lines.next().copied().unwrap_or(true));
+    retain(&mut draft.events, &keep);
+    retain(&mut draft.lines, &keep);
+    retain(&mut draft.timed, &keep);
+    retain(&mut draft.indexes, &keep);
     before - draft.events.len()
+}
+
+/// Keeps the items that are marked; a list that is shorter is none of the events'.
+fn retain<T>(items: &mut Vec<T>, keep: &[bool]) {
+    if items.len() == keep.len() {
+        let mut marks = keep.iter();
+        items.retain(|_| marks.next().copied().unwrap_or(true));
+    } else {
+        items.clear();
+    }
 }
 
 /// Events without a process: each completion by itself, or one process whose operations follow one another.
@@ -116,27 +154,69 @@ fn number_missing(draft: &mut Draft<'_>, process: Process, fresh: &mut Fresh) ->
         draft.notes.push("operations name no process: each is taken for one of its own".to_owned());
         return Ok(());
     }
-    let number = fresh.next()?;
-    let mut open = false;
-    for (event, &line) in
-        draft.events.iter_mut().zip(&draft.lines).filter(|(event, _)| event.process == process)
-    {
-        let invokes = event.kind == Kind::Invoke;
-        if invokes == open {
-            return Err(Fault::line(
-                line as usize,
-                1,
-                "this operation has no process, and without one it cannot be paired: operations overlap here; \
-                 give each event a :process",
-            ));
-        }
-        open = invokes;
-        event.process = Process::Client(number);
+    let mut kinds = draft.events.iter().filter(|event| event.process == process).map(|event| event.kind);
+    let alternates = std::iter::repeat([true, false]).flatten();
+    if alternates.zip(&mut kinds).all(|(invokes, kind)| invokes == (kind == Kind::Invoke)) {
+        let number = fresh.next()?;
+        draft.events.iter_mut().filter(own).for_each(|event| event.process = Process::Client(number));
+        draft.notes.push(format!(
+            "operations that name no process are taken to be those of process {number}, one after the other"
+        ));
+        return Ok(());
     }
-    draft.notes.push(format!(
-        "operations that name no process are taken to be those of process {number}, one after the other"
-    ));
+    pair_by_content(draft, process, fresh)
+}
+
+/// Pairs overlapping operations without a process by what they do, where that leaves no choice.
+fn pair_by_content(draft: &mut Draft<'_>, process: Process, fresh: &mut Fresh) -> Result<(), Fault> {
+    let mut open: Vec<usize> = Vec::new();
+    for index in 0..draft.events.len() {
+        let event = &draft.events[index];
+        if event.process != process {
+            continue;
+        }
+        let number = if event.kind == Kind::Invoke {
+            open.push(index);
+            Process::Client(fresh.next()?)
+        } else {
+            let fitting = |&at: &usize| completes(&draft.events[at], event);
+            let mut fits = (0..open.len()).filter(|&place| fitting(&open[place]));
+            let (Some(place), None) = (fits.next(), fits.next()) else {
+                return Err(Fault::line(
+                    draft.lines[index] as usize,
+                    1,
+                    "this completion has no process, and it could belong to more than one open operation, or to none; \
+                     give each event a :process",
+                ));
+            };
+            draft.events[open.remove(place)].process
+        };
+        draft.events[index].process = number;
+    }
+    draft.notes.push(
+        "operations that name no process are paired by their values: each is taken for one of a process of its own"
+            .to_owned(),
+    );
     Ok(())
+}
+
+/// Whether an event can be the completion of an invocation, by what both do.
+fn completes(begin: &Event, end: &Event) -> bool {
+    let same_step =
+        |a: &Value, b: &Value| match (a.as_array().map(Vec::as_slice), b.as_array().map(Vec::as_slice)) {
+            (Some([f, key, value]), Some([g, other, result])) => {
+                f == g && key == other && (value == result || value.is_null())
+            }
+            _ => a == b,
+        };
+    let values = match (&begin.value, &end.value) {
+        (Value::Null, _) | (_, Value::Null) => true,
+        (Value::Array(steps), Value::Array(results)) => {
+            steps.len() == results.len() && steps.iter().zip(results).all(|(a, b)| same_step(a, b))
+        }
+        (value, result) => value == result,
+    };
+    begin.f == end.f && begin.key == end.key && values
 }
 
 /// Adds an invocation for each completion without one: right behind the process's completion before it, or at the

@@ -1,11 +1,21 @@
 //! What a reader builds up: events in the order of the file, the lines they stand on, and notes.
 
+use super::order::Order;
 use super::{
     budget::Budget,
     clients::{Clients, Who},
     fault::{Fault, newlines},
 };
 use history::{Event, Header};
+
+/// An event with what the file says of its place.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) event: Event,
+    pub(super) time: Option<u64>,
+    pub(super) index: Option<u64>,
+    pub(super) who: Who,
+}
 
 /// A history while it is read.
 #[derive(Debug)]
@@ -21,12 +31,18 @@ pub(super) struct Draft<'a> {
     pub(super) unjudged: Vec<String>,
     /// Whether the file ends inside an event.
     pub(super) unfinished: bool,
+    /// The client of a file that has the operations of one client, and may lack those of others.
+    pub(super) lone_client: Option<u64>,
     /// Processes with a name, or without one.
     pub(super) clients: Clients,
     /// Whether an event has a time before that of an event above it.
     pub(super) times_go_back: bool,
-    /// How many events have a time of their own.
-    pub(super) timed: usize,
+    /// By event: whether it has a time of its own.
+    pub(super) timed: Vec<bool>,
+    /// By event: the index that the file gives it; empty where an event has none.
+    pub(super) indexes: Vec<u64>,
+    /// What the order of the events is taken from.
+    pub(super) order: Order,
     pub(super) budget: Budget,
     bytes: &'a [u8],
     counted_to: usize,
@@ -42,9 +58,12 @@ impl<'a> Draft<'a> {
             notes: Vec::new(),
             unjudged: Vec::new(),
             unfinished: false,
+            lone_client: None,
             clients: Clients::default(),
             times_go_back: false,
-            timed: 0,
+            timed: Vec::new(),
+            indexes: Vec::new(),
+            order: Order::File,
             budget,
             bytes,
             counted_to: 0,
@@ -63,15 +82,13 @@ impl<'a> Draft<'a> {
 
     /// Adds the event of a process that stands at `offset`. One without a time gets the next nanosecond; the order of
     /// times is [settled](super::order::settle) at the end.
-    pub(super) fn push(
-        &mut self,
-        offset: usize,
-        mut event: Event,
-        time: Option<u64>,
-        who: Who,
-    ) -> Result<(), Fault> {
+    pub(super) fn push(&mut self, offset: usize, placed: Placed) -> Result<(), Fault> {
+        let Placed { mut event, time, index, who } = placed;
+        if self.indexes.len() == self.events.len() {
+            self.indexes.extend(index);
+        }
         let last = self.events.last().map(|event| event.time);
-        self.timed += usize::from(time.is_some());
+        self.timed.push(time.is_some());
         self.times_go_back |= time < last && time.is_some();
         event.time = time.unwrap_or_else(|| last.map_or(0, |last| last.saturating_add(1)));
         event.process = self.clients.process(who);

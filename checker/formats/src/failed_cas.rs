@@ -25,7 +25,11 @@ impl FailedCas {
             | Format::JepsenEdn
             | Format::PorcupineKv
             | Format::ElleJson
-            | Format::EtcdJson => Self::AsSaid,
+            | Format::EtcdJson
+            | Format::Dbcop
+            | Format::Cobra
+            | Format::Plume
+            | Format::Awdit => Self::AsSaid,
         }
     }
 }

@@ -19,11 +19,19 @@ pub enum Format {
     ElleJson,
     /// `operations.json` of etcd's robustness tests.
     EtcdJson,
+    /// dbcop's `history.bincode`.
+    Dbcop,
+    /// Cobra's logs, one a session.
+    Cobra,
+    /// Plume's lines.
+    Plume,
+    /// AWDIT's text.
+    Awdit,
 }
 
 impl Format {
     /// Every format, in the order in which help texts list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::History,
         Self::OperationsCsv,
         Self::JepsenEdn,
@@ -31,6 +39,10 @@ impl Format {
         Self::PorcupineKv,
         Self::ElleJson,
         Self::EtcdJson,
+        Self::Dbcop,
+        Self::Cobra,
+        Self::Plume,
+        Self::Awdit,
     ];
 
     /// Its name on the command line.
@@ -43,6 +55,10 @@ impl Format {
             Self::PorcupineKv => "porcupine-kv",
             Self::ElleJson => "elle-json",
             Self::EtcdJson => "etcd-json",
+            Self::Dbcop => "dbcop",
+            Self::Cobra => "cobra",
+            Self::Plume => "plume",
+            Self::Awdit => "awdit",
         }
     }
 
@@ -58,6 +74,10 @@ impl Format {
             Self::PorcupineKv => "Porcupine's key-value lines: get, put and append with a key",
             Self::ElleJson => "the JSON of elle-cli: an array of operations",
             Self::EtcdJson => "operations.json of etcd's robustness tests: one object an operation",
+            Self::Dbcop => "dbcop's history.bincode: sessions of register transactions; read only",
+            Self::Cobra => "Cobra's logs, a folder of one a session: register transactions; read only",
+            Self::Plume => "Plume's lines, r(key,value,session,transaction) and w(…); read only",
+            Self::Awdit => "AWDIT's text: r and w with key and value, --- between transactions; read only",
         }
     }
 
@@ -73,8 +93,10 @@ impl Format {
             Self::OperationsCsv => &["csv"],
             Self::JepsenEdn => &["edn"],
             Self::JepsenLog => &["log", "txt"],
-            Self::PorcupineKv => &["txt"],
             Self::ElleJson | Self::EtcdJson => &["json"],
+            Self::Dbcop => &["bincode"],
+            Self::Cobra => &["log"],
+            Self::PorcupineKv | Self::Plume | Self::Awdit => &["txt"],
         }
     }
 

@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 
 /// The text with integers beyond 64 bits as strings, in the way EDN writes them: `18446744073709551616` becomes
 /// `"18446744073709551616N"`. A parser of JSON would take them for floats and lose their digits.
-pub(super) fn with_large_integers_as_text(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub fn with_large_integers_as_text(bytes: &[u8]) -> Cow<'_, [u8]> {
     let (mut out, mut copied) = (Vec::new(), 0);
     let (mut at, mut quoted) = (0, false);
     while at < bytes.len() {
@@ -128,7 +128,8 @@ fn is_large(token: &[u8]) -> bool {
 
 /// A whole text that is one value.
 pub(super) fn value(text: &str, mut budget: Budget) -> Result<Value, String> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let exact = with_large_integers_as_text(text.as_bytes());
+    let mut deserializer = serde_json::Deserializer::from_slice(&exact);
     let value = Bounded(&mut budget).deserialize(&mut deserializer);
     value.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| error.to_string())
 }

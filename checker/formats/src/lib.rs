@@ -47,10 +47,13 @@ pub use edn::MAX_DEPTH;
 pub use failed_cas::FailedCas;
 pub use fault::ReadError;
 pub use format::{Format, UnknownFormat};
+pub use json::with_large_integers_as_text;
 pub use model::ModelGuess;
 pub use options::Options;
+pub use order::Order;
+pub use readers::{STORE_REVISION, is_cobra};
 pub use result::Read;
-pub use unpack::unpack;
+pub use unpack::{Unpacked, unpack};
 pub use writers::{OPERATIONS_COLUMNS, WriteError};
 
 use budget::Budget;
@@ -59,20 +62,23 @@ use std::borrow::Cow;
 
 /// Reads a whole file, which may be compressed. `name` is the file's name; its extension decides only where the content does not.
 pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadError> {
-    let unpacked = unpack(bytes)?;
-    let bytes = unpacked.as_ref();
+    let Unpacked { bytes, cut } = unpack(bytes)?;
+    let bytes = bytes.as_ref();
     let name = unpack::plain_name(name);
     let (format, how) = match options.format {
         Some(format) => (format, None),
         None => sniff::format(bytes, name).map_err(|fault| fault.locate(bytes))?,
     };
     let exact = match format {
-        Format::ElleJson => json::with_large_integers_as_text(bytes),
+        Format::ElleJson | Format::History => json::with_large_integers_as_text(bytes),
         _ => Cow::Borrowed(bytes),
     };
     let bytes = exact.as_ref();
     let budget = Budget::new(bytes.len(), options.memory);
-    let draft = readers::read(format, bytes, budget).map_err(|fault| fault.locate(bytes))?;
+    let mut draft = readers::read(format, bytes, budget).map_err(|fault| fault.locate(bytes))?;
+    if cut && !draft.unfinished {
+        draft.note_cut();
+    }
     result::finish(draft, format, how, options).map_err(|fault| fault.locate(bytes))
 }
 

@@ -3,6 +3,7 @@
 use super::fault::ReadError;
 use checker::property::Property;
 use history::{Event, Kind, Process};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -78,61 +79,73 @@ struct Looks<'a> {
     reads_numbers: bool,
     /// Whether a step `r` returned something that is no list.
     reads_scalars: bool,
-    /// Shapes of the values that updates write, and that reads return.
-    written: BTreeSet<Shape>,
-    read: BTreeSet<Shape>,
+    /// Values that updates write, elements that adds add, and what reads return.
+    written: FxHashSet<&'a Value>,
+    added: FxHashSet<&'a Value>,
+    read: FxHashSet<&'a Value>,
+    /// Shapes of the values that steps write.
+    steps_write: BTreeSet<Shape>,
     /// Whether a read returned a map of numbers.
     reads_balances: bool,
     /// Whether the invocation of a read has a list or a map as its argument.
     asks_with_lists: bool,
+    /// Whether an add has no element.
+    adds_nothing: bool,
+    /// Whether an acquire or release has an argument or a result.
+    locks_with_values: bool,
+    /// Whether the answer of a write is a list or a map that is not what was written.
+    answers_differ: bool,
 }
 
 /// What a value is; a store gives back what was written in the shape in which it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Shape {
-    Plain,
-    List,
-    Map,
+    Null,
+    Truth,
+    Number,
+    Text,
+    List(Vec<Shape>),
+    Map(Vec<String>),
 }
 
+/// Elements of a list that its shape has.
+const ELEMENTS: usize = 4;
+
 impl Shape {
-    /// The shape of a value; none for null.
-    fn of(value: &Value) -> Option<Self> {
+    fn of(value: &Value) -> Self {
         match value {
-            Value::Null => None,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(Self::Plain),
-            Value::Array(_) => Some(Self::List),
-            Value::Object(_) => Some(Self::Map),
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Truth,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(items) => Self::List(items.iter().take(ELEMENTS).map(Self::of).collect()),
+            Value::Object(entries) => Self::Map(entries.keys().cloned().collect()),
         }
+    }
+
+    fn is_plain(&self) -> bool {
+        matches!(self, Self::Truth | Self::Number | Self::Text)
     }
 }
 
-/// Guesses from the names of the operations and the shapes of what reads return.
+/// Guesses from the names of the operations and the values of what they write and read.
 pub(super) fn guess(events: &[Event]) -> ModelGuess {
     let mut looks = Looks::default();
+    let mut open: FxHashMap<Process, &Value> = FxHashMap::default();
     for event in events.iter().filter(|event| event.process != Process::Nemesis) {
+        let is_read = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
         match event.kind {
             Kind::Invoke => {
                 looks.names.insert(&event.f);
                 note_steps(&event.value, &mut looks);
                 note_written(event, &mut looks);
-                let asks = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
-                looks.asks_with_lists |= asks && (event.value.is_array() || event.value.is_object());
+                looks.asks_with_lists |= is_read && (event.value.is_array() || event.value.is_object());
+                open.insert(event.process, &event.value);
             }
-            Kind::Ok if matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value) => {
-                looks.read.extend(Shape::of(&event.value));
-                match &event.value {
-                    Value::Array(_) => looks.reads_lists = true,
-                    Value::Number(_) => looks.reads_numbers = true,
-                    Value::Object(balances) => {
-                        looks.reads_balances |= balances.values().all(Value::is_number);
-                    }
-                    Value::Null | Value::Bool(_) | Value::String(_) => {}
-                }
-            }
+            Kind::Ok if is_read => note_read(&event.value, &mut looks),
             Kind::Ok => {
                 note_steps(&event.value, &mut looks);
-                note_written(event, &mut looks);
+                note_answer(event, open.get(&event.process).copied(), &mut looks);
             }
             Kind::Fail | Kind::Info => {}
         }
@@ -154,21 +167,73 @@ fn is_steps(value: &Value) -> bool {
     value.as_array().is_some_and(|steps| !steps.is_empty() && steps.iter().all(step))
 }
 
-/// Notes the shapes of what an update writes.
-fn note_written(event: &Event, looks: &mut Looks<'_>) {
+/// Notes what an update writes.
+fn note_written<'a>(event: &'a Event, looks: &mut Looks<'a>) {
     match (event.f.as_str(), event.value.as_array().map(Vec::as_slice)) {
-        ("cas", Some([from, to])) => looks.written.extend([from, to].into_iter().filter_map(Shape::of)),
-        ("write" | "put" | "append", _) => looks.written.extend(Shape::of(&event.value)),
+        ("cas", Some([from, to])) => {
+            looks.written.extend([from, to].into_iter().filter(|value| !value.is_null()));
+        }
+        ("write" | "put" | "append", _) => {
+            looks.written.extend(Some(&event.value).filter(|value| !value.is_null()));
+        }
+        ("add" | "broadcast", _) => {
+            looks.adds_nothing |= event.value.is_null();
+            looks.added.insert(&event.value);
+        }
+        ("acquire" | "release" | "lock" | "unlock", _) => looks.locks_with_values |= has_values(&event.value),
         _ => {}
+    }
+}
+
+fn has_values(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::String(text) => text.parse::<f64>().is_ok(),
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+/// Notes what the answer of an update says beside its invocation.
+fn note_answer<'a>(event: &'a Event, asked: Option<&'a Value>, looks: &mut Looks<'a>) {
+    match event.f.as_str() {
+        "write" | "put" => match asked {
+            // What was written is said only by the answer.
+            None | Some(Value::Null) => {
+                looks.written.extend(Some(&event.value).filter(|value| !value.is_null()));
+            }
+            Some(asked) => {
+                let structured = event.value.is_array() || event.value.is_object();
+                looks.answers_differ |= structured && *asked != event.value;
+            }
+        },
+        "acquire" | "release" | "lock" | "unlock" => looks.locks_with_values |= has_values(&event.value),
+        _ => {}
+    }
+}
+
+fn note_read<'a>(value: &'a Value, looks: &mut Looks<'a>) {
+    if !value.is_null() {
+        looks.read.insert(value);
+    }
+    match value {
+        Value::Array(_) => looks.reads_lists = true,
+        Value::Number(_) => looks.reads_numbers = true,
+        Value::Object(balances) => looks.reads_balances |= balances.values().all(Value::is_number),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
 fn note_steps<'a>(value: &'a Value, looks: &mut Looks<'a>) {
     for step in value.as_array().into_iter().flatten() {
         if let Some([Value::String(name), _key, result]) = step.as_array().map(Vec::as_slice) {
+            let name = name.strip_prefix(':').unwrap_or(name);
             looks.steps.insert(name);
-            looks.reads_lists |= name == "r" && result.is_array();
-            looks.reads_scalars |= name == "r" && !result.is_array() && !result.is_null();
+            let reads = matches!(name, "r" | "read");
+            looks.reads_lists |= reads && result.is_array();
+            looks.reads_scalars |= reads && !result.is_array() && !result.is_null();
+            if !reads {
+                looks.steps_write.insert(Shape::of(result));
+            }
         }
     }
 }
@@ -195,6 +260,9 @@ impl Looks<'_> {
         } else if only(&["get", "put", "delete", "append", "cas", "read", "write"]) {
             "kv"
         } else if only(&["acquire", "release"]) || only(&["lock", "unlock"]) {
+            if self.locks_with_values {
+                return ModelGuess::Several(vec!["mutex", "fenced-mutex", "semaphore"]);
+            }
             "mutex"
         } else if only(&["push", "pop", "peek"]) {
             "stack"
@@ -203,7 +271,10 @@ impl Looks<'_> {
         } else if only(&["generate"]) {
             "unique-ids"
         } else if only(&["read", "broadcast"]) {
-            "set-full"
+            return match self.additions(false) {
+                ModelGuess::Several(_) => ModelGuess::Plain("set-full"),
+                other => other,
+            };
         } else if only(&["read", "add", "incr", "decr"]) {
             return self.additions(some(&["incr", "decr"]));
         } else if only(&["read", "add", "incr", "decr", "add-and-get"]) {
@@ -229,45 +300,71 @@ impl Looks<'_> {
 
     /// The guess where reads return what no write of a register could have left.
     fn odd_reads(&self) -> Option<ModelGuess> {
+        let odd = |why: &str| Some(ModelGuess::Odd(why.to_owned()));
         if self.asks_with_lists {
-            return Some(ModelGuess::Odd(
-                "reads have lists or maps as arguments, and those of a register have none".to_owned(),
-            ));
+            return odd("reads have lists or maps as arguments, and those of a register have none");
         }
-        let unwritten = self.read.iter().any(|shape| !self.written.contains(shape));
-        if !unwritten {
-            return None;
+        if self.answers_differ {
+            return odd(
+                "answers of writes are lists or maps of more than was written, as with versioned-register",
+            );
         }
-        if self.written.is_empty() && self.read == BTreeSet::from([Shape::Plain]) {
+        let read: BTreeSet<Shape> = self.read.iter().map(|value| Shape::of(value)).collect();
+        let written: BTreeSet<Shape> = self.written.iter().map(|value| Shape::of(value)).collect();
+        if self.written.is_empty() && !read.is_empty() {
             // Nothing is written at all: whatever the reads return may have been there from the start.
-            return Some(ModelGuess::Odd("nothing is written, and reads return values".to_owned()));
+            return match read.first() {
+                Some(Shape::Map(_)) if self.reads_balances => {
+                    Some(ModelGuess::Several(vec!["bank", "register"]))
+                }
+                _ => odd("nothing is written, and reads return values"),
+            };
         }
-        if self.read == BTreeSet::from([Shape::Plain]) {
-            return None;
+        // A list or a map comes back as it was written. A number may come back as text where nothing else is read.
+        let matched = self.read.iter().any(|value| self.written.contains(value));
+        let texts = matched || self.names.contains("append");
+        let strange = |shape: &&Shape| !(written.contains(shape) || shape.is_plain() && texts);
+        let shape = read.iter().rev().find(strange)?;
+        let of_written = |value: &&Value| {
+            value.as_array().is_some_and(|items| items.iter().all(|item| self.written.contains(item)))
+        };
+        if self.read.iter().any(of_written) {
+            return odd(
+                "reads return lists of values that were written, which no write of a register could have left, but which \
+                 causal-reverse looks for",
+            );
         }
-        if self.written.is_empty() && self.reads_balances && self.read == BTreeSet::from([Shape::Map]) {
-            return Some(ModelGuess::Several(vec!["bank", "register"]));
-        }
-        let shape = if self.read.contains(&Shape::Map) { "maps" } else { "lists" };
+        let kind = match shape {
+            Shape::Map(_) => "maps",
+            Shape::List(_) => "lists",
+            Shape::Null | Shape::Truth | Shape::Number | Shape::Text => "values of another kind",
+        };
         Some(ModelGuess::Odd(format!(
-            "reads return {shape}, which no write of a register could have left; the names alone would say register"
+            "reads return {kind} that no write of a register could have left; the names alone would say register"
         )))
     }
 
     fn transactions(&self) -> ModelGuess {
         let only = |allowed: &[&str]| self.steps.iter().all(|name| allowed.contains(name));
-        if only(&["r"]) {
-            return if self.reads_scalars && !self.reads_lists {
+        let odd = |why: &str| ModelGuess::Odd(why.to_owned());
+        if only(&["r"]) || only(&["read"]) {
+            return if self.reads_scalars || self.reads_lists {
                 // Whatever the reads return may have been there from the start.
-                ModelGuess::Odd("transactions only read, and return values that are no lists".to_owned())
-            } else if self.reads_lists {
-                ModelGuess::Plain("list-append")
+                odd("transactions only read, and return values that may have been there from the start")
             } else {
                 ModelGuess::Several(vec!["list-append", "rw-register"])
             };
         }
-        if only(&["r", "append"]) {
+        let writes_lists = self.steps_write.iter().any(|shape| matches!(shape, Shape::List(_)));
+        if only(&["r", "append"]) && !self.reads_scalars {
             ModelGuess::Plain("list-append")
+        } else if only(&["r", "append"]) {
+            odd("transactions append to lists, and reads return values that are no lists")
+        } else if only(&["r", "w", "read", "write"]) && self.reads_lists && !writes_lists {
+            odd("transactions write values that are no lists, and reads return lists")
+        } else if only(&["r", "w"]) && !self.names.contains("txn") {
+            // Each write and each read of a long-fork test is an operation of its own.
+            ModelGuess::Several(vec!["long-fork", "rw-register"])
         } else if only(&["r", "w"]) {
             ModelGuess::Plain("rw-register")
         } else if only(&["read", "write"]) {
@@ -278,6 +375,19 @@ impl Looks<'_> {
     }
 
     fn additions(&self, counts: bool) -> ModelGuess {
+        let element = |value: &Value| self.added.contains(value);
+        let of_added = |value: &&Value| match value.as_array() {
+            Some(items) => items.is_empty() || items.iter().any(element),
+            None => false,
+        };
+        if self.reads_lists && self.adds_nothing {
+            return ModelGuess::Odd(
+                "adds name no element, and reads return lists, as monotonic has them".to_owned(),
+            );
+        }
+        if self.reads_lists && !self.read.iter().any(of_added) {
+            return ModelGuess::Odd("reads return lists of nothing that was added".to_owned());
+        }
         match (counts || self.reads_numbers, self.reads_lists) {
             (true, false) => ModelGuess::Plain("counter-bounds"),
             (false, true) => ModelGuess::Plain("set-full"),

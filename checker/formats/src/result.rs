@@ -2,9 +2,11 @@
 
 use super::{
     FailedCas, Format, ModelGuess, Options, ReadError, clients, draft::Draft, failed_cas, fault::Fault,
-    independent, model, order, processes,
+    independent, model, order, order::Order, processes,
 };
-use history::{Event, FORMAT_VERSION, Header, Kind, Operation, pair};
+use history::{Event, FORMAT_VERSION, Header, Kind, Operation, Process, pair};
+use rustc_hash::FxHashMap;
+use serde_json::Value;
 
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,10 @@ pub struct Read {
     pub unjudged: Vec<String>,
     /// Whether the file ends inside an event.
     pub unfinished: bool,
+    /// What the order of the events is taken from.
+    pub order: Order,
+    /// The client of a file that has the operations of one client, and may lack those of others.
+    pub lone_client: Option<u64>,
     lines: Vec<u32>,
 }
 
@@ -35,10 +41,18 @@ impl Read {
 
     /// The operations, paired process by process.
     pub fn operations(&self) -> Result<Vec<Operation>, ReadError> {
-        pair(&self.events).map_err(|error| {
+        let mut operations = pair(&self.events).map_err(|error| {
             let line = self.line(error.event()).unwrap_or(0);
             ReadError { line, column: line.min(1), message: error.to_string() }
-        })
+        })?;
+        if self.order == Order::Sessions {
+            // Every operation ends after all have begun, so that no real-time order is made up; what a process did
+            // first is still what it began first.
+            for operation in &mut operations {
+                operation.completed = operation.completed.map(|event| event + self.events.len());
+            }
+        }
+        Ok(operations)
     }
 
     /// The line of the file an event stands on, counted from 1.
@@ -69,8 +83,15 @@ pub(super) fn finish(
             order::settle(&mut draft)?;
             processes::settle(&mut draft)?;
         }
-        Format::History | Format::OperationsCsv | Format::EtcdJson => {}
+        Format::History
+        | Format::OperationsCsv
+        | Format::EtcdJson
+        | Format::Dbcop
+        | Format::Cobra
+        | Format::Plume
+        | Format::Awdit => {}
     }
+    note_unjudged_answers(&mut draft);
     let meaning = options.failed_cas.unwrap_or_else(|| FailedCas::default_of(format));
     failed_cas::apply(&mut draft.events, meaning);
     note_failed_cas(&mut draft, meaning);
@@ -94,6 +115,7 @@ pub(super) fn finish(
         model: model.name().unwrap_or("unknown").to_owned(),
         seed: 0,
         started: "1970-01-01T00:00:00Z".to_owned(),
+        initial: None,
     });
     Ok(Read {
         format,
@@ -103,6 +125,8 @@ pub(super) fn finish(
         notes: draft.notes,
         unjudged: draft.unjudged,
         unfinished: draft.unfinished,
+        order: draft.order,
+        lone_client: draft.lone_client,
         lines: draft.lines,
     })
 }
@@ -119,6 +143,34 @@ fn split(draft: &mut Draft<'_>, said: Option<bool>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Notes answers beside an unknown outcome or a failure, which no check uses.
+fn note_unjudged_answers(draft: &mut Draft<'_>) {
+    let count = answers_of_others(&draft.events);
+    if count > 0 {
+        draft.unjudged.push(format!("answers of {count} operations that failed or whose outcome is unknown"));
+    }
+}
+
+/// How many failures and unknown outcomes have lists or maps that are not what was asked.
+fn answers_of_others(events: &[Event]) -> usize {
+    let mut open: FxHashMap<Process, &Value> = FxHashMap::default();
+    let mut count = 0;
+    for event in events {
+        match event.kind {
+            Kind::Invoke => {
+                open.insert(event.process, &event.value);
+            }
+            Kind::Fail | Kind::Info => {
+                let asked = open.remove(&event.process);
+                let structured = event.value.is_array() || event.value.is_object();
+                count += usize::from(structured && asked.is_some_and(|asked| *asked != event.value));
+            }
+            Kind::Ok => {}
+        }
+    }
+    count
 }
 
 fn note_failed_cas(draft: &mut Draft<'_>, meaning: FailedCas) {

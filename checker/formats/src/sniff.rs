@@ -4,7 +4,7 @@ use super::{
     Format,
     edn::{Edn, Parser},
     fault::Fault,
-    readers::is_log_line,
+    readers::{is_awdit, is_cobra, is_dbcop, is_log_line, is_plume},
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -12,6 +12,18 @@ use serde::{Deserialize, de::IgnoredAny};
 pub(super) fn format(bytes: &[u8], name: &str) -> Result<(Format, Option<String>), Fault> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if is_dbcop(bytes) {
+        return Ok((
+            Format::Dbcop,
+            Some(format!("the file is taken to be {}: it has dbcop's header", Format::Dbcop)),
+        ));
+    }
+    if is_cobra(bytes) {
+        return Ok((
+            Format::Cobra,
+            Some(format!("the file is taken to be {}: it has Cobra's records", Format::Cobra)),
+        ));
+    }
     let (format, why) = match by_content(text, extension) {
         Some(found) => found,
         None => by_extension(text, extension, name)?,
@@ -38,6 +50,12 @@ fn by_content(text: &[u8], extension: &str) -> Option<(Format, &'static str)> {
         |name: &[u8]| first_line.split(|&byte| byte == b',').any(|cell| cell.trim_ascii() == name);
     if has_column(b"f") && has_column(b"outcome") && has_column(b"invoked_ns") {
         return Some((Format::OperationsCsv, "its first line names the columns f, outcome and invoked_ns"));
+    }
+    if is_plume(text) {
+        return Some((Format::Plume, "its first line is r(key,value,session,transaction) or w(…)"));
+    }
+    if is_awdit(text) {
+        return Some((Format::Awdit, "its first line is r or w with a key and a value"));
     }
     let log = text.split(|&byte| byte == b'\n').any(is_log_line);
     log.then_some((Format::JepsenLog, "it has lines with a process, :invoke and an operation"))

@@ -7,30 +7,56 @@ use std::io::Read;
 /// How much a file may grow to, beyond what the user allows in memory.
 const LARGEST: u64 = 8 << 30;
 
-/// The content of a file: unpacked if it is gzip (RFC 1952) or Zstandard (RFC 8878), as it is otherwise.
-pub fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ReadError> {
-    let (kind, unpacked) = if bytes.starts_with(&[0x1f, 0x8b]) {
-        ("gzip", all(flate2::read::MultiGzDecoder::new(bytes)))
-    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let unpacked = ruzstd::decoding::StreamingDecoder::new(bytes).map_err(|error| error.to_string());
-        ("zstd", unpacked.and_then(all))
-    } else {
-        return Ok(Cow::Borrowed(bytes));
-    };
-    unpacked.map(Cow::Owned).map_err(|error| ReadError {
-        line: 0,
-        column: 0,
-        message: format!("it begins like {kind} and cannot be unpacked: {error}"),
-    })
+/// The content of a file.
+#[derive(Debug)]
+pub struct Unpacked<'a> {
+    /// What the file holds, as far as it goes.
+    pub bytes: Cow<'a, [u8]>,
+    /// Whether it was packed, and ends before its content does.
+    pub cut: bool,
 }
 
-fn all(reader: impl Read) -> Result<Vec<u8>, String> {
-    let mut unpacked = Vec::new();
-    let length = reader.take(LARGEST).read_to_end(&mut unpacked).map_err(|error| error.to_string())?;
-    if length as u64 == LARGEST {
-        return Err(format!("it grows beyond {} GiB", LARGEST >> 30));
+/// Unpacks a file if it is gzip (RFC 1952) or Zstandard (RFC 8878). One that is cut off gives what came before the cut.
+pub fn unpack(bytes: &[u8]) -> Result<Unpacked<'_>, ReadError> {
+    let refused = |message: String| ReadError { line: 0, column: 0, message };
+    let (kind, (unpacked, end)) = if bytes.starts_with(&[0x1f, 0x8b]) {
+        ("gzip", all(flate2::read::MultiGzDecoder::new(bytes)))
+    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        match ruzstd::decoding::StreamingDecoder::new(bytes) {
+            Ok(decoder) => ("zstd", all(decoder)),
+            Err(error) => {
+                return Err(refused(format!("it begins like zstd and cannot be unpacked: {error}")));
+            }
+        }
+    } else if let Some((_, kind, remedy)) = OTHERS.iter().find(|(start, ..)| bytes.starts_with(start)) {
+        return Err(refused(format!("it is {kind}, which is not read; {remedy}")));
+    } else {
+        return Ok(Unpacked { bytes: Cow::Borrowed(bytes), cut: false });
+    };
+    if unpacked.len() as u64 == LARGEST {
+        return Err(refused(format!("it begins like {kind} and grows beyond {} GiB", LARGEST >> 30)));
     }
-    Ok(unpacked)
+    match end {
+        Err(error) if unpacked.is_empty() => {
+            Err(refused(format!("it begins like {kind} and cannot be unpacked: {error}")))
+        }
+        end => Ok(Unpacked { bytes: Cow::Owned(unpacked), cut: end.is_err() }),
+    }
+}
+
+/// First bytes of files that are refused, what they are, and what to do.
+const OTHERS: [(&[u8], &str, &str); 4] = [
+    (b"\xfd7zXZ\x00", "packed with xz", "unpack it first"),
+    (b"BZh", "packed with bzip2", "unpack it first"),
+    (b"PK\x03\x04", "a zip archive", "unpack it first"),
+    (b"JEPSEN", "Jepsen's binary form of a test", "give the history.edn or history.txt beside it"),
+];
+
+/// What can be read, and how that ended.
+fn all(reader: impl Read) -> (Vec<u8>, Result<(), std::io::Error>) {
+    let mut unpacked = Vec::new();
+    let end = reader.take(LARGEST).read_to_end(&mut unpacked).map(|_| ());
+    (unpacked, end)
 }
 
 /// The name without the extension of a compressed file.

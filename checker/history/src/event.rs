@@ -19,6 +19,10 @@ pub struct Header {
     pub seed: u64,
     /// When the run's clock stood at 0, in UTC (RFC 3339).
     pub started: String,
+    /// The state before the history begins: a value for every key, or an object with one for each; keys start empty
+    /// if it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Value>,
 }
 
 /// Who an event belongs to.

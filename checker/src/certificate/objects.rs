@@ -1,5 +1,6 @@
 //! What the objects that hold more than one value do, one operation after another.
 
+use super::owned::Owned;
 use super::unordered::Unordered;
 use crate::linearizability::Model;
 use history::{Operation, Outcome};
@@ -18,6 +19,7 @@ pub(super) struct Object {
     registers: HashMap<Value, Value>,
     number: i64,
     held: bool,
+    owned: Owned,
 }
 
 /// Integers before strings before everything else.
@@ -58,7 +60,7 @@ pub(super) fn may_happen(operation: &Operation) -> bool {
             error.as_deref() == Some("precondition")
                 && matches!(
                     f,
-                    "acquire" | "lock" | "release" | "unlock" | "dequeue" | "pop" | "poll" | "peek"
+                    "acquire" | "lock" | "release" | "unlock" | "dequeue" | "pop" | "poll" | "peek" | "cas"
                 )
         }
     }
@@ -75,6 +77,7 @@ impl Object {
             registers: HashMap::new(),
             number: 0,
             held: false,
+            owned: Owned::default(),
         }
     }
 
@@ -111,6 +114,12 @@ impl Object {
                 }
                 _ => self.take(result, f != "peek"),
             },
+            Model::OwnedMutex
+            | Model::ReentrantMutex
+            | Model::FencedMutex
+            | Model::ReentrantFencedMutex
+            | Model::Semaphore
+            | Model::VersionedRegister => self.owned.step(self.model, operation),
             Model::Register | Model::CasRegister | Model::Kv => false,
         }
     }
@@ -140,6 +149,12 @@ impl Object {
             Model::PriorityQueue => {
                 self.bag.iter().flat_map(|(element, count)| vec![element.show(); *count]).collect()
             }
+            Model::OwnedMutex
+            | Model::ReentrantMutex
+            | Model::FencedMutex
+            | Model::ReentrantFencedMutex
+            | Model::Semaphore
+            | Model::VersionedRegister => self.owned.show(),
             Model::Register | Model::CasRegister | Model::Kv => Value::Null,
         }
     }

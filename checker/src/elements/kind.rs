@@ -103,11 +103,62 @@ pub enum Kind {
     /// Unknown if nothing was read, or if there is no total to compare with: one read, and none given. Source:
     /// `tests/bank.clj`; which reports only the first of these for each read.
     Bank,
+    /// Rows that count up: `add`, acknowledged with `{"val", "sts", "proc"}`, and `read` of a list of all rows in the order of
+    /// their timestamps `sts`.
+    ///
+    /// - *lost* (invalid): a row whose add was acknowledged before a read began that does not have it.
+    /// - *unexpected* (invalid): more rows that no add was acknowledged with than adds of unknown outcome.
+    /// - *duplicated* (invalid): a value that two adds were acknowledged with, or that a read has twice.
+    /// - *reordered* (invalid): timestamps that go down, or values of one `proc` that do; of all together if
+    ///   [`linearizable`](super::Options::linearizable).
+    ///
+    /// Unknown if no read returned two rows. Source: `monotonic.clj` of Jepsen's tests of `CockroachDB`; which looks at the
+    /// last read only, and at values by node and table as well.
+    Monotonic,
+    /// Writes that become visible in the order in which they were made: `write` (or `insert`) a value, `read` a list of all.
+    /// Known as *comments*, too.
+    ///
+    /// - *reversed* (invalid): a write that a read misses, while it has another that began after the first was acknowledged.
+    /// - *unexpected* (invalid): a value that was read and whose only write failed. What no operation wrote was there before.
+    ///
+    /// Unknown if no read has a write that began after another was over, on any key. Source: `tests/causal_reverse.clj`,
+    /// and `comments.clj` of the tests of `CockroachDB`.
+    CausalReverse,
+    /// Snapshots that agree in which order writes happened: a write `[["w", key, value]]` of each key, and reads
+    /// `[["r", key, null], …]` of several.
+    ///
+    /// - *forked* (invalid): two reads of the same two keys, of which each sees the write that the other misses.
+    /// - *unexpected* (invalid): a value that was read and whose only write failed, or another than the one written. A key that
+    ///   no operation wrote had its value before.
+    ///
+    /// Unknown if a key was written twice, or if no two reads could have shown a fork. Source: `tests/long_fork.clj`.
+    LongFork,
+    /// Inserts that exclude each other: `insert` `[key, [a, null]]` or `[key, [null, b]]`, each only if the key has none.
+    ///
+    /// - *inserted twice* (invalid): a key of which two inserts were acknowledged.
+    ///
+    /// Unknown if no key had two inserts. Source: `tests/adya.clj`, `g2`.
+    AdyaG2,
+    /// A log of messages: `send`, `poll` or `txn` of parts `["send", key, value]`, acknowledged with `["send", key, [offset,
+    /// value]]`, and `["poll"]`, acknowledged with `["poll", {key: [[offset, value], …]}]`; `assign`, `subscribe` and `crash` say
+    /// which keys a process keeps.
+    ///
+    /// - *inconsistent offset* (invalid): an offset that holds two messages.
+    /// - *duplicated* (invalid): a message at two offsets of a key.
+    /// - *lost* (invalid): an acknowledged message that nobody polled, while somebody polled a larger offset of its key.
+    /// - *unexpected* (invalid): a message that was polled and whose send failed.
+    /// - *gap* (invalid): a poll that skips messages, within an operation (internal) or behind the process's last
+    ///   (external), as long as the process keeps the key.
+    /// - *step back* (invalid): a poll or a send at or before the last offset of the same process, likewise.
+    ///
+    /// Unknown if nothing was polled, or if a message was that no operation sent. Cycles between transactions are not looked
+    /// for, and of operations of unknown outcome no offsets and polls are used. Source: `tests/kafka.clj`; which does both.
+    Kafka,
 }
 
 impl Kind {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::SetFinal,
         Self::SetFull,
         Self::CounterBounds,
@@ -118,6 +169,11 @@ impl Kind {
         Self::ExactlyOnceQueue,
         Self::UniqueIds,
         Self::Bank,
+        Self::Monotonic,
+        Self::CausalReverse,
+        Self::LongFork,
+        Self::AdyaG2,
+        Self::Kafka,
     ];
 
     /// Its name in the header of a history and on the command line.
@@ -133,6 +189,11 @@ impl Kind {
             Self::ExactlyOnceQueue => "exactly-once-queue",
             Self::UniqueIds => "unique-ids",
             Self::Bank => "bank",
+            Self::Monotonic => "monotonic",
+            Self::CausalReverse => "causal-reverse",
+            Self::LongFork => "long-fork",
+            Self::AdyaG2 => "adya-g2",
+            Self::Kafka => "kafka",
         }
     }
 
@@ -153,6 +214,11 @@ impl Kind {
             }
             Self::UniqueIds => "no id is given out twice",
             Self::Bank => "all reads of the accounts have the same total, and no account is negative",
+            Self::Monotonic => "rows that count up come in the order of their timestamps, and none is lost",
+            Self::CausalReverse => "no read has a write without those that were over before it began",
+            Self::LongFork => "no two reads see two writes in opposite orders",
+            Self::AdyaG2 => "of two inserts that exclude each other, at most one succeeds",
+            Self::Kafka => "messages of a log are polled once, in one order, without gaps, and none is lost",
         }
     }
 }
@@ -171,10 +237,7 @@ impl Serialize for Kind {
 
 /// A name that is no kind's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "there is no check of elements named \"{0}\"; they are set-final, set-full, counter-bounds, g-counter, pn-counter, queue, \
-     total-queue, exactly-once-queue, unique-ids and bank"
-)]
+#[error("there is no check of elements named \"{0}\"; they are {names}", names = Kind::ALL.map(Kind::name).join(", "))]
 pub struct UnknownKind(String);
 
 impl FromStr for Kind {

@@ -224,6 +224,22 @@ impl<'a> Ledger<'a> {
             }
             Kind::UniqueIds => format!("{}, none of them twice", many("acknowledged", "id")),
             Kind::Bank => format!("{} with the right total", many("reads", "read")),
+            Kind::Monotonic => format!("{} of rows in the order of their timestamps", many("reads", "read")),
+            Kind::CausalReverse => {
+                format!(
+                    "{} without a write that was over before one they have began missing",
+                    many("reads", "read")
+                )
+            }
+            Kind::LongFork => format!("{} see the writes in one order", many("reads", "read")),
+            Kind::AdyaG2 => {
+                format!("{} with more than one insert, none of which has two", many("contested", "key"))
+            }
+            Kind::Kafka => format!(
+                "{} polled, each once and in one order; none of {} was lost",
+                many("polled", "message"),
+                count("sent")
+            ),
         }
     }
 }

@@ -35,13 +35,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adya_g2;
 mod balances;
 mod bank;
 mod bounds;
+mod causal_reverse;
 mod convergence;
 mod counting;
+mod kafka;
 mod kind;
 mod ledger;
+mod long_fork;
+mod monotonic;
 mod presence;
 mod queue;
 mod queueing;
@@ -65,6 +70,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// [`Kind::SetFull`]: an element that a read missed after it was known to be there makes the history invalid.
+    /// [`Kind::Monotonic`]: rows of different processes must count up in the order of their timestamps, too.
     pub linearizable: bool,
     /// [`Kind::Bank`]: the names of all accounts, numbers by their digits. Without it, the accounts are those that
     /// transfers name, and those that more than half of the reads have.
@@ -87,6 +93,12 @@ pub fn check(kind: Kind, operations: &[Operation]) -> Verdict {
 /// Checks a history.
 pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Verdict {
     let mut ledger = Ledger::new(kind, operations);
+    if kind == Kind::AdyaG2 && !operations.is_empty() {
+        // Its keys are so small that only all of them together prove anything.
+        adya_g2::judge(&(0..operations.len()).collect::<Vec<_>>(), &mut ledger);
+        return ledger.close();
+    }
+    let mut ordered = false;
     for (key, own) in by_key(operations) {
         ledger.turn_to(key);
         match kind {
@@ -100,7 +112,18 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
             Kind::ExactlyOnceQueue => total_queue::judge(&own, true, &mut ledger),
             Kind::UniqueIds => unique_ids::judge(&own, &mut ledger),
             Kind::Bank => bank::judge(&own, options, &mut ledger),
+            Kind::Monotonic => monotonic::judge(&own, options.linearizable, &mut ledger),
+            Kind::CausalReverse => ordered |= causal_reverse::judge(&own, &mut ledger),
+            Kind::LongFork => long_fork::judge(&own, &mut ledger),
+            Kind::Kafka => kafka::judge(&own, &mut ledger),
+            Kind::AdyaG2 => {}
         }
+    }
+    if kind == Kind::CausalReverse && !ordered && !operations.is_empty() {
+        ledger.turn_to(None);
+        ledger.doubt(
+            "no read shows a write that began after another was over, so no order could have been broken",
+        );
     }
     ledger.close()
 }

@@ -43,6 +43,20 @@ pub enum Class {
     NegativeBalance,
     /// A balance that no order of the transfers leads to.
     WrongBalance,
+    /// A write that is missing beside one that began after it was over.
+    Reversed,
+    /// Two writes that two reads see in opposite orders.
+    Forked,
+    /// Two inserts that exclude each other.
+    InsertedTwice,
+    /// A row before one that should come first.
+    Reordered,
+    /// An offset with two messages.
+    InconsistentOffset,
+    /// Messages that a consumer skipped.
+    Gap,
+    /// An offset at or before the last one of the same process.
+    WentBack,
 }
 
 impl Class {
@@ -63,6 +77,13 @@ impl Class {
             Self::WrongTotal => ("read with a wrong total", "reads with a wrong total"),
             Self::NegativeBalance => ("read of a negative balance", "reads of negative balances"),
             Self::WrongBalance => ("read of a wrong balance", "reads of wrong balances"),
+            Self::Reversed => ("reversed write", "reversed writes"),
+            Self::Forked => ("fork", "forks"),
+            Self::InsertedTwice => ("key with two inserts", "keys with two inserts"),
+            Self::Reordered => ("row out of order", "rows out of order"),
+            Self::InconsistentOffset => ("inconsistent offset", "inconsistent offsets"),
+            Self::Gap => ("gap", "gaps"),
+            Self::WentBack => ("step back", "steps back"),
         }
     }
 }

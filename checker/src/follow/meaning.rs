@@ -47,6 +47,12 @@ impl Begun {
             Model::Kv => true,
             Model::MultiRegister
             | Model::Mutex
+            | Model::OwnedMutex
+            | Model::ReentrantMutex
+            | Model::FencedMutex
+            | Model::ReentrantFencedMutex
+            | Model::Semaphore
+            | Model::VersionedRegister
             | Model::Set
             | Model::Counter
             | Model::FifoQueue

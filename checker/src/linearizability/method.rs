@@ -53,8 +53,14 @@ pub(super) trait Method {
     /// Drops calls that may not have happened and that help no other call: calls without them are linearizable exactly
     /// when calls with them are.
     fn drop_useless(&self, calls: &mut Vec<Call<Self::Action>>);
-    /// Proves that calls are impossible, with as few of them as it can.
-    fn proof(&self, calls: &[Call<Self::Action>], limits: &Limits<'_>) -> Proof<Self::Action>;
+    /// Proves that calls are impossible, with as few of them as it can. `unneeded` are those that were dropped as
+    /// useless: they explain nothing, but may have changed what the object held.
+    fn proof(
+        &self,
+        calls: &[Call<Self::Action>],
+        unneeded: &[Call<Self::Action>],
+        limits: &Limits<'_>,
+    ) -> Proof<Self::Action>;
 }
 
 /// What shows that calls are impossible.
@@ -135,11 +141,13 @@ pub(super) fn earliest<M: Method>(
 /// The history as it stood when the completion at `event` came in: what was open then may or may not have
 /// happened, and what was invoked later does not exist.
 pub(super) fn until<M: Method>(method: &M, calls: &[Call<M::Action>], event: u32) -> Vec<Call<M::Action>> {
-    let mut part: Vec<_> = calls
-        .iter()
-        .filter(|call| call.invoked <= event)
-        .map(|call| if call.completed <= event { call.clone() } else { call.loosened() })
-        .collect();
+    let mut part = standing(calls, event);
     method.drop_useless(&mut part);
     part
+}
+
+/// The same with all calls, also those that help no other.
+pub(super) fn standing<A: Clone>(calls: &[Call<A>], event: u32) -> Vec<Call<A>> {
+    let invoked = calls.iter().filter(|call| call.invoked <= event);
+    invoked.map(|call| if call.completed <= event { call.clone() } else { call.loosened() }).collect()
 }

@@ -21,6 +21,21 @@ pub enum Model {
     MultiRegister,
     /// `acquire` and `release`. With the error `precondition` it was held, or free.
     Mutex,
+    /// A mutex that only its holder can release. The holder is the `client` that the argument names, or the client of the
+    /// operation.
+    OwnedMutex,
+    /// The same, and its holder may acquire it again; it is free once it was released as often.
+    ReentrantMutex,
+    /// An owned mutex whose `acquire` returns a fence, a number larger than those of all holds before.
+    FencedMutex,
+    /// Both: a holder that acquires it again gets the same fence.
+    ReentrantFencedMutex,
+    /// `acquire n` and `release n` of permits (1 if null); `permits n` says how many there are. With the error
+    /// `precondition` so many were not free, or not held.
+    Semaphore,
+    /// `read` → `[version, value]`, `write [null, value]` and `cas [null, [from, to]]` → `[version, …]`. The version is 0
+    /// at first, and one more with every change.
+    VersionedRegister,
     /// `add x` and `remove x`, whose results may say whether they changed anything (`true` or `false`);
     /// `contains x` → `true` or `false`; `read` → the list of all elements, in any order.
     Set,
@@ -41,12 +56,18 @@ pub enum Model {
 
 impl Model {
     /// Every model, in the order in which help texts list them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Register,
         Self::CasRegister,
         Self::Kv,
         Self::MultiRegister,
         Self::Mutex,
+        Self::OwnedMutex,
+        Self::ReentrantMutex,
+        Self::FencedMutex,
+        Self::ReentrantFencedMutex,
+        Self::Semaphore,
+        Self::VersionedRegister,
         Self::Set,
         Self::Counter,
         Self::FifoQueue,
@@ -63,6 +84,12 @@ impl Model {
             Self::Kv => "kv",
             Self::MultiRegister => "multi-register",
             Self::Mutex => "mutex",
+            Self::OwnedMutex => "owned-mutex",
+            Self::ReentrantMutex => "reentrant-mutex",
+            Self::FencedMutex => "fenced-mutex",
+            Self::ReentrantFencedMutex => "reentrant-fenced-mutex",
+            Self::Semaphore => "semaphore",
+            Self::VersionedRegister => "versioned-register",
             Self::Set => "set",
             Self::Counter => "counter",
             Self::FifoQueue => "fifo-queue",
@@ -80,6 +107,14 @@ impl Model {
             Self::Kv => "get, put, delete, cas and append",
             Self::MultiRegister => "txn of reads and writes of several registers at once",
             Self::Mutex => "acquire and release",
+            Self::OwnedMutex => "acquire and release, by its holder",
+            Self::ReentrantMutex => "acquire and release, by its holder as often as it likes",
+            Self::FencedMutex => "acquire and release, by its holder, with fences that grow",
+            Self::ReentrantFencedMutex => {
+                "acquire and release, by its holder as often as it likes, with fences that grow"
+            }
+            Self::Semaphore => "acquire and release of permits; --initial says how many there are",
+            Self::VersionedRegister => "read, write and cas with versions that count the changes",
             Self::Set => "add, remove, contains and read",
             Self::Counter => "add, incr, decr, add-and-get and read",
             Self::FifoQueue => "enqueue, dequeue and peek, the oldest first",

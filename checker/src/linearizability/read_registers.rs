@@ -100,6 +100,12 @@ fn keyed(model: Model) -> bool {
         Model::Kv => true,
         Model::MultiRegister
         | Model::Mutex
+        | Model::OwnedMutex
+        | Model::ReentrantMutex
+        | Model::FencedMutex
+        | Model::ReentrantFencedMutex
+        | Model::Semaphore
+        | Model::VersionedRegister
         | Model::Set
         | Model::Counter
         | Model::FifoQueue

@@ -56,7 +56,7 @@ impl Method for Values<'_> {
         frontier::drop_useless(self, calls);
     }
 
-    fn proof(&self, calls: &[Call<Action>], limits: &Limits<'_>) -> Proof<Action> {
-        witness::prove_value(self, calls, limits)
+    fn proof(&self, calls: &[Call<Action>], unneeded: &[Call<Action>], limits: &Limits<'_>) -> Proof<Action> {
+        witness::prove_value(self, calls, unneeded, limits)
     }
 }

@@ -42,7 +42,8 @@ pub struct Witness {
     pub operation: usize,
     /// The smallest part of the history found that is still invalid by itself, in order of invocation.
     pub operations: Vec<usize>,
-    /// The values the key may have had when `operation` completed, as far as the rest of that part allows.
+    /// The values the key may have had when `operation` completed; where the summary says so, by the operations of
+    /// the witness alone.
     pub values: Vec<String>,
     /// The operations that were open when `operation` completed (it is among them), each with why it does not help.
     pub pending: Vec<Pending>,

@@ -15,6 +15,7 @@ fn header() -> Header {
         model: "kv".into(),
         seed: 3,
         started: "2026-11-23T10:00:00Z".into(),
+        initial: None,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::support::{
     generate::{APPENDS, CAS_REGISTER, KV, REGISTER, Shape, bend, coarsen, sound},
-    oracle::linearizable,
+    oracle::{linearizable, possible},
     share::{print_counts, share},
 };
 use checker::certificate::{Mismatch, confirm};
 use checker::limits::Limits;
 use checker::linearizability::{Model, Verdict, Witness, check_certified};
 use history::Operation;
+use std::collections::BTreeSet;
 
 fn pick<T: Copy>(list: &[T], number: u64) -> T {
     list[usize::try_from(number % list.len() as u64).expect("a list is short")]
@@ -96,6 +97,13 @@ fn assert_witness(operations: &[Operation], model: Model, witness: &Witness, see
         linearizable(&earlier, model),
         "seed {seed}: an earlier operation could not complete: {witness:?}"
     );
+    // Of completions at one moment, either may come first.
+    let tied = operations.iter().filter(|operation| operation.completed == Some(completed)).count() > 1;
+    let texts = operations.iter().any(|operation| operation.f == "append");
+    if !tied && !texts && !witness.summary.contains("of the witness alone") {
+        let named: BTreeSet<String> = witness.values.iter().cloned().collect();
+        assert_eq!(named, possible(operations, witness.operation), "seed {seed}: {operations:#?}");
+    }
 }
 
 fn assert_both_kinds(counts: [u64; 2]) {

@@ -12,6 +12,8 @@ mod limits;
 mod linearizability;
 mod metamorphic;
 mod objects;
+mod owned;
 mod sequential;
+mod sessions;
 mod support;
 mod transactions;

@@ -13,7 +13,16 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let columns = Columns::find(header)?;
     let mut record = StringRecord::new();
     let mut indexes = Vec::new();
-    while table.read_record(&mut record).map_err(|error| fault(&error))? {
+    loop {
+        match table.read_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) if is_cut(&error, bytes) && !draft.events.is_empty() => {
+                draft.note_cut();
+                break;
+            }
+            Err(error) => return Err(fault(&error)),
+        }
         let offset = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
         let offset = skip_newlines(bytes, offset);
         let row = Row { bytes, offset, record: &record, columns: &columns, budget: draft.budget };
@@ -43,6 +52,15 @@ fn in_order_of(draft: &mut Draft<'_>, indexes: &[Option<u64>]) -> bool {
         draft.lines = order.iter().map(|&event| draft.lines[event]).collect();
     }
     distinct && in_time
+}
+
+/// Whether the file ends inside this row: it is the last, without an end of line, and has too few cells.
+fn is_cut(error: &csv::Error, bytes: &[u8]) -> bool {
+    let ErrorKind::UnequalLengths { pos: Some(position), expected_len, len } = error.kind() else {
+        return false;
+    };
+    let start = usize::try_from(position.byte()).map_or(bytes.len(), |start| skip_newlines(bytes, start));
+    len < expected_len && !bytes.get(start..).unwrap_or_default().contains(&b'\n')
 }
 
 fn fault(error: &csv::Error) -> Fault {

@@ -50,9 +50,19 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             }
             Err(fault) => return Err(fault),
         };
+        if !draft.events.is_empty() && close.is_none() && begins_report(&form, &bytes[offset..]) {
+            let lines =
+                bytes[offset..].split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            draft.count_note(
+                lines.count(),
+                "line behind the operations is the report of a checker and was passed over",
+                "lines behind the operations are the report of a checker and were passed over",
+            );
+            break;
+        }
         let event = raw(form).and_then(Raw::event).map_err(|message| Fault::at(offset, message))?;
         match event {
-            Some((event, time, who)) => draft.push(offset, event, time, who)?,
+            Some(placed) => draft.push(offset, placed)?,
             None => others += 1,
         }
     }
@@ -68,13 +78,31 @@ fn whole_characters(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether this is one line, the last, on which a map begins that does not end.
+/// Whether the report of a checker begins here: a map with its answer, or prose, and no operation behind it.
+fn begins_report(form: &Edn<'_>, rest: &[u8]) -> bool {
+    let names = |entries: &[(Edn<'_>, Edn<'_>)], wanted: &str| {
+        entries.iter().any(|(key, _)| matches!(key, Edn::Keyword(name) if name == wanted))
+    };
+    match form {
+        Edn::Map(entries) => names(entries, "valid?") && !names(entries, "type"),
+        Edn::Symbol(_) => {
+            let mut lines = rest.split(|&byte| byte == b'\n').skip(1);
+            !lines.any(|line| line.starts_with(b"{") || line.starts_with(b"#"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a map begins here that does not end, and no other behind it.
 fn is_cut(rest: &[u8]) -> bool {
     let rest = rest.trim_ascii_end();
+    let mut lines = rest.split(|&byte| byte == b'\n').skip(1);
+    if lines.any(|line| line.starts_with(b"{") || line.starts_with(b"#")) {
+        return false;
+    }
     let (mut depth, mut quoted, mut escaped, mut maps) = (0_i64, false, false, false);
     for &byte in rest {
         match byte {
-            b'\n' => return false,
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'"' => quoted = !quoted,

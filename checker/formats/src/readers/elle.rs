@@ -55,7 +55,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         };
         let length = json.into_iter::<IgnoredAny>().byte_offset();
         match raw.event().map_err(|message| Fault::at(at, message))? {
-            Some((event, time, who)) => draft.push(at, event, time, who)?,
+            Some(placed) => draft.push(at, placed)?,
             None => others += 1,
         }
         at = blank(bytes, at + length);

@@ -5,12 +5,13 @@
 
 use super::super::{
     budget::Budget,
-    draft::Draft,
+    clients::Who,
+    draft::{Draft, Placed},
     edn::{Edn, Parser, to_value},
     fault::Fault,
 };
-use super::{note_others, raw::Raw};
-use history::Kind;
+use super::{note_others, raw::Raw, timeout};
+use history::{Event, Kind, Process};
 use serde_json::Value;
 
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
@@ -18,28 +19,44 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let (mut others, mut noise, mut timeouts, mut report) = (0, 0, 0, 0);
     // Whether lines begin as those of a log do; a report behind the log quotes operations without that.
     let mut logged = None;
+    let mut reported = false;
     let mut offset = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         match parts(line) {
-            None => noise += usize::from(!line.trim_ascii().is_empty()),
+            None if offset + line.len() == bytes.len() && line.last() != Some(&b'\n') && begins(line) => {
+                draft.note_cut();
+            }
+            None => {
+                noise += usize::from(!line.trim_ascii().is_empty());
+                reported |= !draft.events.is_empty() && begins_report(line);
+            }
             Some(parts) => {
                 let prefixed = !line[..parts.process.0].trim_ascii().is_empty();
-                if *logged.get_or_insert(prefixed) != prefixed {
+                if reported || *logged.get_or_insert(prefixed) != prefixed {
                     report += 1;
                     offset += line.len();
                     continue;
                 }
-                let raw = raw(line, &parts).map_err(|fault| fault.shifted(offset))?;
+                let last = offset + line.len() == bytes.len() && line.last() != Some(&b'\n');
+                let raw = match raw(line, &parts) {
+                    Err(_) if last && !draft.events.is_empty() => {
+                        draft.note_cut();
+                        break;
+                    }
+                    raw => raw.map_err(|fault| fault.shifted(offset))?,
+                };
                 let event = raw.event().map_err(|message| Fault::at(offset + parts.process.0, message))?;
                 match event {
                     None => others += 1,
-                    Some((mut event, _, who)) => {
-                        let timed_out = event.error.as_deref().is_some_and(names_timeout);
+                    Some(placed) if last && !fits_open(&draft, &placed) => draft.note_cut(),
+                    Some(mut placed) => {
+                        let event = &mut placed.event;
+                        let timed_out = event.error.as_deref().is_some_and(timeout::is_named);
                         if event.kind == Kind::Fail && event.f != "read" && timed_out {
                             event.kind = Kind::Info;
                             timeouts += 1;
                         }
-                        draft.push(offset, event, None, who)?;
+                        draft.push(offset, placed)?;
                     }
                 }
             }
@@ -70,24 +87,37 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     Ok(draft)
 }
 
-/// Whether an error is a time-out: `:timed-out`, `[:timeout "…"]`, `SocketTimeoutException`; not `:runtime-exception`.
-fn names_timeout(error: &str) -> bool {
-    let mut words: Vec<String> = Vec::new();
-    let mut last_lower = false;
-    for letter in error.chars() {
-        if letter.is_ascii_alphabetic() {
-            if words.is_empty() || letter.is_ascii_uppercase() && last_lower {
-                words.push(String::new());
-            }
-            words.last_mut().expect("one was pushed").push(letter.to_ascii_lowercase());
-        } else {
-            words.push(String::new());
-        }
-        last_lower = letter.is_ascii_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    let single = words.iter().any(|word| matches!(word.as_str(), "timeout" | "timeouts" | "timedout"));
-    single || words.windows(2).any(|pair| matches!([&*pair[0], &*pair[1]], ["time" | "timed", "out"]))
+/// Whether a line without a type is the beginning of one that was cut off: a process and part of a type.
+fn begins(line: &[u8]) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).rev();
+    let (Some(last), Some(before)) = (words.next(), words.next()) else { return false };
+    let types = [&b":invoke"[..], b":ok", b":fail", b":info"];
+    types.iter().any(|kind| kind.starts_with(last)) && before.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the report of a checker begins here, which may quote operations.
+fn begins_report(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line);
+    let text = text.rsplit(" - ").next().unwrap_or_default().trim().to_ascii_lowercase();
+    [
+        "not linearizable",
+        "linearizable prefix",
+        "inconsistent",
+        "analysis invalid",
+        "everything looks good",
+        "{:valid?",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
+}
+
+/// Whether the last event, behind which there is no end of line, is whole: it completes what its process began.
+fn fits_open(draft: &Draft<'_>, placed: &Placed) -> bool {
+    let Placed { event, who, .. } = placed;
+    let Who::Number(number) = who else { return true };
+    let own = |other: &&Event| other.process == Process::Client(*number);
+    let before = draft.events.iter().rev().find(own);
+    event.kind == Kind::Invoke || before.is_none_or(|before| before.f == event.f)
 }
 
 /// Whether a line is an operation.

@@ -8,8 +8,13 @@ mod history;
 mod kv;
 mod log;
 mod raw;
+mod sessions;
+mod timeout;
 
+pub use etcd::STORE_REVISION;
 pub(super) use log::is_log_line;
+pub use sessions::is_cobra;
+pub(super) use sessions::{is_awdit, is_dbcop, is_plume};
 
 use super::{Format, budget::Budget, draft::Draft, fault::Fault};
 
@@ -23,6 +28,10 @@ pub(super) fn read(format: Format, bytes: &[u8], budget: Budget) -> Result<Draft
         Format::PorcupineKv => kv::read(bytes, budget),
         Format::ElleJson => elle::read(bytes, budget),
         Format::EtcdJson => etcd::read(bytes, budget),
+        Format::Dbcop => sessions::dbcop(bytes, budget),
+        Format::Cobra => sessions::cobra(bytes, budget),
+        Format::Plume => sessions::plume(bytes, budget),
+        Format::Awdit => sessions::awdit(bytes, budget),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One event in Jepsen's terms, whichever notation it was written in.
 
-use super::super::{budget::Budget, clients::Who, independent, json::Bounded};
+use super::super::{budget::Budget, clients::Who, draft::Placed, independent, json::Bounded};
 use history::{Event, Kind, Phase, Process};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -16,6 +16,7 @@ pub(super) struct Raw {
     pub(super) value: Value,
     pub(super) key: Value,
     pub(super) time: Value,
+    pub(super) index: Value,
     pub(super) error: Value,
     pub(super) actual: Option<Value>,
     pub(super) client: Value,
@@ -68,6 +69,7 @@ impl Raw {
             "value" => &mut self.value,
             "key" => &mut self.key,
             "time" => &mut self.time,
+            "index" => &mut self.index,
             "error" => &mut self.error,
             "actual" => self.actual.insert(Value::Null),
             "client" => &mut self.client,
@@ -79,15 +81,16 @@ impl Raw {
         })
     }
 
-    /// The event, its time, if it has one, and its process; none for an event of the nemesis.
-    pub(super) fn event(self) -> Result<Option<(Event, Option<u64>, Who)>, String> {
+    /// The event as it stands in the file; none for an event of the nemesis.
+    pub(super) fn event(self) -> Result<Option<Placed>, String> {
         let who = match &self.process {
-            Value::String(name) if bare(name).starts_with("nemesis") => return Ok(None),
+            Value::String(name) if bare(name) == "nemesis" => return Ok(None),
             Value::String(name) => Who::Name(bare(name).to_owned()),
             Value::Null => Who::Missing,
-            process => Who::Number(process.as_u64().ok_or_else(|| {
-                format!("the process {process} should be a number from 0 on, or a name such as nemesis")
-            })?),
+            Value::Number(number) => {
+                number.as_u64().map_or_else(|| Who::Name(number.to_string()), Who::Number)
+            }
+            process @ (Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Who::Name(process.to_string()),
         };
         let kind = kind(&self.kind)?;
         let f = match &self.f {
@@ -120,7 +123,7 @@ impl Raw {
         if let Some(actual) = self.actual.filter(|_| kind == Kind::Fail) {
             event.actual = Some(actual);
         }
-        Ok(Some((event, time(&self.time), who)))
+        Ok(Some(Placed { event, time: time(&self.time), index: self.index.as_u64(), who }))
     }
 }
 

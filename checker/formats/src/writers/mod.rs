@@ -47,6 +47,9 @@ pub(super) fn write(events: &[Event], header: &Header, format: Format) -> Result
         Format::PorcupineKv => kv::write(events),
         Format::ElleJson => elle::write(events),
         Format::EtcdJson => etcd::write(events),
+        Format::Dbcop | Format::Cobra | Format::Plume | Format::Awdit => {
+            Err(Refusal { event: None, message: "this format is only read".to_owned() })
+        }
     };
     written.map_err(|refusal| WriteError { format, event: refusal.event, message: refusal.message })
 }

@@ -230,7 +230,12 @@ impl<S: Subject> Method for S {
         Subject::drop_useless(self, calls);
     }
 
-    fn proof(&self, calls: &[Call<S::Action>], limits: &Limits<'_>) -> Proof<S::Action> {
-        witness::prove_object(self, calls, limits)
+    fn proof(
+        &self,
+        calls: &[Call<S::Action>],
+        unneeded: &[Call<S::Action>],
+        limits: &Limits<'_>,
+    ) -> Proof<S::Action> {
+        witness::prove_object(self, calls, unneeded, limits)
     }
 }

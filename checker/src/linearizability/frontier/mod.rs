@@ -71,6 +71,8 @@ pub(super) struct Stuck {
     pub(super) call: Call<Action>,
     /// The values that were possible right before, in no order.
     pub(super) values: Vec<u32>,
+    /// Whether these are all of them.
+    pub(super) all: bool,
     /// The operations that were open, `call` among them.
     pub(super) open: Vec<Open>,
     /// Actions of unknown outcome that could have been used.

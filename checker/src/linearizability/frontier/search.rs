@@ -17,6 +17,8 @@ use rustc_hash::FxHashSet;
 
 /// Configurations a beam may visit for one completion, for each one it may keep.
 const VISITS_PER_KEPT: usize = 64;
+/// Configurations that are looked at to name every possible value.
+const LOOKS: usize = 50_000;
 
 pub(super) struct Search<'a, const W: usize, P> {
     level: Level,
@@ -403,19 +405,47 @@ impl<'a, const W: usize, P: Path> Search<'a, W, P> {
         }
     }
 
-    /// Describes the moment at which the operation `number` could not complete.
-    pub(super) fn stuck(&self, number: u32) -> Stuck {
-        let mut values: Vec<u32> = self.frontier.iter().map(|config| config.state).collect();
-        values.extend(self.visited.iter().map(|(config, _)| config.state));
+    /// The values that are possible now, with every update that may still happen before the one in `blamed` completes;
+    /// and whether these are all.
+    fn possible(&self, blamed: usize) -> (Vec<u32>, bool) {
+        let known = self.frontier.iter().chain(self.visited.iter().map(|(config, _)| config));
+        let mut seen: FxHashSet<Config<W, P>> = known.cloned().collect();
+        let mut open: Vec<Config<W, P>> = seen.iter().cloned().collect();
+        while seen.len() < LOOKS
+            && let Some(config) = open.pop()
+        {
+            let own = config.avail.slots().filter(|slot| *slot != blamed);
+            let own = own.map(|slot| (self.slots.action(slot), Some(slot), None));
+            let unknown = self.active.iter().filter(|class| self.left(&config, **class));
+            let unknown = unknown.map(|&class| (self.classes[class as usize], None, Some(class)));
+            for (action, source, class) in own.chain(unknown) {
+                let Some((mut child, _)) = self.slots.update(&config, action, source) else { continue };
+                if let Some(class) = class {
+                    child.use_class(class);
+                }
+                if seen.insert(child.clone()) {
+                    open.push(child);
+                }
+            }
+        }
+        let mut values: Vec<u32> = seen.iter().map(|config| config.state).collect();
         values.sort_unstable();
         values.dedup();
+        (values, open.is_empty())
+    }
+
+    /// Describes the moment at which the operation `number` could not complete.
+    pub(super) fn stuck(&self, number: u32) -> Stuck {
+        let blamed = self.slots.find(number);
+        let (values, all) = self.possible(blamed);
         let open = self.slots.open.slots().map(|slot| Open {
             call: *self.slots.op(slot),
             waiting: self.frontier.iter().any(|config| config.avail.has(slot) || config.must.has(slot)),
         });
         Stuck {
-            call: *self.slots.op(self.slots.find(number)),
+            call: *self.slots.op(blamed),
             values,
+            all,
             open: open.collect(),
             unknown: self.active.iter().map(|&class| self.classes[class as usize]).collect(),
         }

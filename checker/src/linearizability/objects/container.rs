@@ -132,11 +132,22 @@ fn meaning<'a>(operation: &'a Operation, discipline: Discipline) -> Result<Optio
     }
 }
 
+/// Digits from which on an integer may not fit 64 bits.
+const LARGE: usize = 19;
+
 /// An element that the discipline can handle.
 fn element_of(element: &Value, discipline: Discipline) -> Result<Datum<'_>, String> {
-    let ordered = element.is_i64() || element.is_u64() || element.is_string();
+    // Integers beyond 64 bits are text, as EDN writes them, which would have another order.
+    let large = |text: &str| {
+        let digits = text.strip_suffix('N').map(|text| text.trim_start_matches('-'));
+        digits.is_some_and(|digits| digits.len() >= LARGE && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let ordered = match element {
+        Value::String(text) => !large(text),
+        other => other.is_i64() || other.is_u64(),
+    };
     if discipline == Discipline::Priority && !ordered {
-        return Err(format!("{element} has no place in an order of integers and strings"));
+        return Err(format!("{element} has no place in an order of strings and integers of 64 bits"));
     }
     Ok(Datum::of(element))
 }

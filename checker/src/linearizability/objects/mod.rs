@@ -2,16 +2,22 @@
 
 mod container;
 mod counter;
+mod lock;
 mod multi_register;
 mod mutex;
 mod numbers;
+mod semaphore;
 mod set;
+mod versioned_register;
 
 pub(super) use container::{Container, ContainerAction, Discipline};
 pub(super) use counter::Counter;
+pub(super) use lock::Lock;
 pub(super) use multi_register::MultiRegister;
 pub(super) use mutex::Mutex;
+pub(super) use semaphore::Semaphore;
 pub(super) use set::{Set, SetAction};
+pub(super) use versioned_register::VersionedRegister;
 
 use super::Specification;
 use history::Outcome;

@@ -11,10 +11,11 @@ pub(super) use value::prove_value;
 use super::{
     Pending, Witness,
     call::Call,
-    method::{Method, until},
+    method::{Method, standing, until},
 };
 use crate::limits::Limits;
 use history::Operation;
+use rustc_hash::FxHashSet;
 use words::summary;
 
 /// The operation with whose completion a key became impossible.
@@ -35,7 +36,11 @@ pub(super) fn explain<M: Method>(
     blamed: Blamed,
     limits: &Limits<'_>,
 ) -> Witness {
-    let proof = method.proof(&until(method, calls, blamed.completed), limits);
+    let needed = until(method, calls, blamed.completed);
+    let origins: FxHashSet<u32> = needed.iter().map(|call| call.origin).collect();
+    let mut unneeded = standing(calls, blamed.completed);
+    unneeded.retain(|call| !origins.contains(&call.origin));
+    let proof = method.proof(&needed, &unneeded, limits);
     // Of several that completed at the same time, the part that is left may blame another one.
     let blamed = proof.stuck.as_ref().map_or(blamed.origin, |stuck| stuck.blamed) as usize;
     let mut part: Vec<usize> = proof.part.iter().map(|call| call.origin as usize).collect();

@@ -14,24 +14,33 @@ use rustc_hash::FxHashSet;
 pub(in super::super) fn prove_object<S: Subject>(
     subject: &S,
     calls: &[Call<S::Action>],
+    unneeded: &[Call<S::Action>],
     limits: &Limits<'_>,
 ) -> Proof<S::Action> {
     let mut shrinker = Shrinker::new(subject, limits);
-    let stuck = |calls: &[Call<S::Action>]| match search(subject, calls, limits, Ahead::No) {
-        Decision::Impossible(stuck) => Some(stuck_at(calls, &stuck)),
+    let stuck = |calls: &[Call<S::Action>], partial| match search(subject, calls, limits, Ahead::No) {
+        Decision::Impossible(stuck) => Some(stuck_at(calls, &stuck, partial)),
         // Time may be up by now. The verdict stands; only its explanation is shorter.
         Decision::Linearizable | Decision::Unknown { .. } => None,
     };
     if subject.loosens() {
         let part = without_groups(&mut shrinker, calls.to_vec());
         let part = restored(&shrinker.loosen(part), calls);
-        let stuck = stuck(&part);
+        let stuck = stuck(&part, true);
         Proof { part, alone: true, stuck }
     } else {
         // What came before the part is in the states, so those of the whole history are the ones to name.
         let part = restored(&latest(&mut shrinker, calls), calls);
-        Proof { part, alone: false, stuck: stuck(calls) }
+        let stuck = stuck(&whole(calls, unneeded), false).or_else(|| stuck(calls, true));
+        Proof { part, alone: false, stuck }
     }
+}
+
+/// All calls in the order of their invocations.
+fn whole<A: Clone>(calls: &[Call<A>], unneeded: &[Call<A>]) -> Vec<Call<A>> {
+    let mut whole: Vec<Call<A>> = calls.iter().chain(unneeded).cloned().collect();
+    whole.sort_by_key(|call| (call.invoked, call.origin));
+    whole
 }
 
 /// Removes as many groups of calls as possible; the rest is still impossible.
@@ -93,15 +102,16 @@ fn fewest<S: Subject>(
     part
 }
 
-fn stuck_at<A>(calls: &[Call<A>], stuck: &Stuck) -> StuckAt {
-    let possible = list(&stuck.states);
+fn stuck_at<A>(calls: &[Call<A>], stuck: &Stuck, partial: bool) -> StuckAt {
+    let by = if partial { " by the operations of the witness" } else { "" };
+    let possible = format!("{by}: {}", list(&stuck.states));
     let mut open = stuck.open.clone();
     open.sort_by_key(|&(call, _)| calls[call].invoked);
     let why = |hope: Hope| match hope {
         Hope::Placed => "has happened already in every order that is left".to_owned(),
-        Hope::Blocked => format!("cannot have had its result in any state that was possible: {possible}"),
+        Hope::Blocked => format!("cannot have had its result in any state that was possible{possible}"),
         Hope::Free => format!(
-            "can come next in some state that was possible, which does not let the others complete: {possible}"
+            "can come next in some state that was possible, which does not let the others complete{possible}"
         ),
     };
     StuckAt {
@@ -109,7 +119,7 @@ fn stuck_at<A>(calls: &[Call<A>], stuck: &Stuck) -> StuckAt {
         noun: "states",
         pending: open.iter().map(|&(call, hope)| (calls[call].origin, why(hope))).collect(),
         possible: stuck.states.clone(),
-        partial: false,
+        partial,
         unknown: false,
     }
 }

@@ -10,6 +10,7 @@ use super::super::{
 use super::shrinker::{Shrinker, loosened, restored};
 use super::words::list;
 use crate::limits::Limits;
+use rustc_hash::FxHashSet;
 
 /// The first guess at how many of the latest operations are to blame.
 const FIRST_WINDOW: usize = 8;
@@ -18,6 +19,7 @@ const FIRST_WINDOW: usize = 8;
 pub(in super::super) fn prove_value(
     values: &Values<'_>,
     calls: &[Call<Action>],
+    unneeded: &[Call<Action>],
     limits: &Limits<'_>,
 ) -> Proof<Action> {
     let mut shrinker = Shrinker::new(values, limits);
@@ -31,10 +33,28 @@ pub(in super::super) fn prove_value(
     let of_part = stuck(&part);
     // What was possible is a statement about the whole history; the part that is left knows less.
     let of_whole = stuck(calls)
+        .filter(|whole| whole.all)
         .filter(|whole| of_part.as_ref().is_none_or(|part| part.call.origin == whole.call.origin));
     let partial = of_whole.is_none();
-    let stuck = of_whole.or(of_part).map(|stuck| stuck_at(values, &stuck, partial));
+    let stuck = of_whole.or(of_part).map(|mut stuck| {
+        if !partial {
+            also_possible(values, &mut stuck.values, unneeded);
+        }
+        stuck_at(values, &stuck, partial)
+    });
     Proof { part, alone: true, stuck }
+}
+
+/// Adds the values that updates leave that help nothing: each may have happened last.
+fn also_possible(values: &Values<'_>, possible: &mut Vec<u32>, unneeded: &[Call<Action>]) {
+    let mut known: FxHashSet<u32> = possible.iter().copied().collect();
+    let mut next = 0;
+    while let Some(&value) = possible.get(next) {
+        let left = unneeded.iter().filter_map(|call| call.action.apply(value, values));
+        possible.extend(left.filter(|value| known.insert(*value)));
+        next += 1;
+    }
+    possible.sort_unstable();
 }
 
 /// The latest few calls to complete, with what is needed of the others. Of observations the last one alone is tried
@@ -90,12 +110,12 @@ fn stuck_at(values: &Values<'_>, stuck: &Stuck, partial: bool) -> StuckAt {
         possible: stuck.values.iter().map(|&value| values.show(value)).collect(),
         partial,
         unknown: !stuck.unknown.is_empty(),
-        pending: open.iter().map(|open| (open.call.origin, why_not(values, open, stuck))).collect(),
+        pending: open.iter().map(|open| (open.call.origin, why_not(values, open, stuck, partial))).collect(),
     }
 }
 
 /// Why an open call cannot come next, or does not help.
-fn why_not(values: &Values<'_>, open: &Open, stuck: &Stuck) -> String {
+fn why_not(values: &Values<'_>, open: &Open, stuck: &Stuck, partial: bool) -> String {
     let itself = open.call.origin == stuck.call.origin;
     let possible: Vec<String> = stuck.values.iter().map(|&value| values.show(value)).collect();
     let needed = |value: u32| {
@@ -106,7 +126,8 @@ fn why_not(values: &Values<'_>, open: &Open, stuck: &Stuck) -> String {
                  its place"
             )
         } else {
-            format!("needs the value to be {value_shown}; possible are only: {}", list(&possible))
+            let by = if partial { " by the operations of the witness" } else { "" };
+            format!("needs the value to be {value_shown}; possible are only{by}: {}", list(&possible))
         }
     };
     match open.call.action {

@@ -3,6 +3,7 @@
 mod accounts;
 mod anything;
 mod counters;
+mod kafka;
 mod large;
 mod naive;
 mod orders;
@@ -11,3 +12,4 @@ mod queues;
 mod rng;
 mod script;
 mod sets;
+mod visible;

@@ -3,7 +3,7 @@
 use checker::linearizability::Model;
 use history::{Operation, Outcome};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Whether some order of the operations explains every result. At most 32 operations a key.
 pub(crate) fn linearizable(operations: &[Operation], model: Model) -> bool {
@@ -16,6 +16,35 @@ pub(crate) fn linearizable(operations: &[Operation], model: Model) -> bool {
         let search = Search { operations, text };
         search.reaches_the_end(0, &Value::Null, &mut HashSet::new())
     })
+}
+
+/// The values the key of an operation may have right before it completes, as people read them.
+pub(crate) fn possible(operations: &[Operation], blamed: usize) -> BTreeSet<String> {
+    let end = operations[blamed].completed.expect("what is blamed has completed");
+    let earlier: Vec<Operation> = operations
+        .iter()
+        .enumerate()
+        .filter(|(index, operation)| {
+            // What failed changes nothing, whenever that became known.
+            let over = operation.completed.is_some_and(|completed| completed < end);
+            let failed = matches!(operation.outcome, Outcome::Fail { .. });
+            *index != blamed
+                && operation.key == operations[blamed].key
+                && operation.invoked <= end
+                && (over || !failed)
+        })
+        .map(|(_, operation)| {
+            let mut operation = operation.clone();
+            if operation.completed.is_some_and(|completed| completed > end) {
+                (operation.outcome, operation.completed) = (Outcome::Info { error: None }, None);
+            }
+            operation
+        })
+        .collect();
+    let search = Search { operations: &earlier.iter().collect::<Vec<_>>(), text: false };
+    let (mut ends, mut seen) = (BTreeSet::new(), HashSet::new());
+    search.collect_ends(0, &Value::Null, &mut seen, &mut ends);
+    ends
 }
 
 struct Search<'a> {
@@ -44,6 +73,37 @@ impl Search<'_> {
                     .after(operation, state)
                     .is_some_and(|state| self.reaches_the_end(done | 1 << number, &state, seen))
         })
+    }
+
+    /// Every state in which all that must happen has happened.
+    fn collect_ends(
+        &self,
+        done: u32,
+        state: &Value,
+        seen: &mut HashSet<(u32, Value)>,
+        ends: &mut BTreeSet<String>,
+    ) {
+        if !seen.insert((done, state.clone())) {
+            return;
+        }
+        let open =
+            |(number, operation): &(usize, &Operation)| done & 1 << number == 0 && must_happen(operation);
+        if !self.numbered().any(|numbered| open(&numbered)) {
+            ends.insert(if state.is_null() { "absent".to_owned() } else { state.to_string() });
+        }
+        for (number, operation) in self.numbered() {
+            let waits = self
+                .numbered()
+                .filter(open)
+                .any(|(_, before)| before.completed.is_some_and(|completed| completed < operation.invoked));
+            if done & 1 << number == 0
+                && may_happen(operation)
+                && !waits
+                && let Some(after) = self.after(operation, state)
+            {
+                self.collect_ends(done | 1 << number, &after, seen, ends);
+            }
+        }
     }
 
     fn numbered(&self) -> impl Iterator<Item = (usize, &Operation)> {

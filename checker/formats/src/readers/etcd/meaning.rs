@@ -165,7 +165,7 @@ fn transaction(
 }
 
 /// Whether some of the steps change the key.
-fn changes(steps: &[Step], key: &str) -> bool {
+pub(super) fn changes(steps: &[Step], key: &str) -> bool {
     steps.iter().any(|step| match step.does() {
         Ok(Does::Put { key: other, .. } | Does::Delete(other)) => other == key,
         Ok(Does::Get(_) | Does::List) | Err(_) => false,
@@ -173,7 +173,7 @@ fn changes(steps: &[Step], key: &str) -> bool {
 }
 
 /// Whether a later step hides what this one leaves.
-fn changes_again(steps: &[Step], index: usize, key: &str) -> bool {
+pub(super) fn changes_again(steps: &[Step], index: usize, key: &str) -> bool {
     changes(&steps[index + 1..], key)
 }
 

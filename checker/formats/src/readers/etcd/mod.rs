@@ -5,6 +5,7 @@
 //! right.
 
 mod meaning;
+mod modified;
 mod projections;
 mod request;
 mod revisions;
@@ -12,7 +13,9 @@ mod revisions;
 use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals};
 use history::{Event, Kind, Process};
 use meaning::{Left, Part, Parts};
+use modified::Modified;
 use projections::Counter;
+pub use projections::REVISION as STORE_REVISION;
 use request::Entry;
 use revisions::Revisions;
 
@@ -20,16 +23,27 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut draft = Draft::new(bytes, budget);
     let mut largest = 0;
     let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
+    let mut modified = Modified::default();
+    let mut miscounts = 0;
     draft.unfinished = each(bytes, |_, entry| {
         revisions.learn(&entry);
         counter.learn(&entry);
+        modified.learn(&entry);
+        let read = entry.input.range.as_ref().zip(entry.output.range.as_ref());
+        miscounts += usize::from(read.is_some_and(|(range, found)| found.miscounts(range)));
         largest = largest.max(entry.client);
         Ok(())
     })?;
     let mut left = Left::default();
-    draft.unjudged.extend(counter.unjudged());
+    if miscounts > 0 {
+        draft.unjudged.push(format!("{miscounts} counts of reads that differ from what these found"));
+    }
     let start = Times { call: 0, end: Some(0) };
-    counter.start().map_or(Ok(()), |part| push(&mut draft, 0, largest.saturating_add(1), &start, part))?;
+    let beside = largest.saturating_add(1);
+    counter.start().map_or(Ok(()), |part| push(&mut draft, 0, beside, &start, part))?;
+    for (call, part) in counter.unanswered().chain(modified.unanswered()) {
+        push(&mut draft, 0, beside, &Times { call, end: None }, part)?;
+    }
     let mut clients: Vec<u64> = Vec::new();
     each(bytes, |offset, entry| {
         let times = Times::of(&entry).map_err(|message| Fault::at(offset, message))?;
@@ -41,7 +55,8 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         meaning::parts(&entry, &revisions, &mut parts, &mut left)
             .map_err(|message| Fault::at(offset, message))?;
         let presence = parts.0.iter().filter_map(|part| projections::presence(part, &revisions));
-        let beside: Vec<Part> = presence.chain(counter.part(&entry)).collect();
+        let changed = modified.parts(&entry, &revisions);
+        let beside: Vec<Part> = presence.chain(counter.part(&entry)).chain(changed).collect();
         parts.0.into_iter().chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
     if draft.unfinished {
@@ -55,6 +70,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         draft.notes.push(format!(
             "all operations are client {only}'s: the files of all clients of a run make one history together"
         ));
+        draft.lone_client = Some(*only);
     }
     Ok(draft)
 }

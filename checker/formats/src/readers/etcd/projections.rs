@@ -8,9 +8,10 @@ use super::request::{Does, Entry, Step};
 use super::revisions::Revisions;
 use history::Kind;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The key of the store's revision.
-const REVISION: &str = "revision of the store";
+pub const REVISION: &str = "revision of the store";
 
 /// What a part says of whether its key was there; only for keys of which a delete says so.
 pub(super) fn presence(part: &Part, revisions: &Revisions) -> Option<Part> {
@@ -34,43 +35,62 @@ pub(super) fn presence(part: &Part, revisions: &Revisions) -> Option<Part> {
     Some(Part { f, key, argument, kind: part.kind, result, removed: false })
 }
 
-/// The revisions of a history, where all its changes were answered: each change counts up by one.
+/// The revisions of a history: each change counts up by one.
+///
+/// Where changes have an unknown outcome, the store may have counted up unseen. Then the projection is the greatest
+/// revision up to the store's that some answer shows, and a revision that no answered change made is one that a change
+/// of unknown outcome may have made.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
-    /// Changes of unknown outcome, and changes that no revision is known of.
-    unknown: usize,
+    /// When the first change of unknown outcome was called, if there is one.
+    unknown: Option<i64>,
     /// The smallest revision that can have been there at the start.
     first: Option<i64>,
+    /// Revisions that answers show.
+    seen: BTreeSet<i64>,
+    /// Revisions of changes that were answered.
+    made: BTreeSet<i64>,
 }
 
 impl Counter {
     pub(super) fn learn(&mut self, entry: &Entry) {
         match says(entry) {
-            Says::Unknown => self.unknown += 1,
-            Says::Changed(revision) => self.see(revision - 1),
-            Says::Read(revision) => self.see(revision),
+            Says::Unknown => {
+                self.unknown = Some(self.unknown.map_or(entry.call, |call| call.min(entry.call)));
+            }
+            Says::Changed(revision) => {
+                self.made.insert(revision);
+                self.see(revision, revision - 1);
+            }
+            Says::Read(revision) => self.see(revision, revision),
             Says::Nothing => {}
         }
     }
 
-    fn see(&mut self, revision: i64) {
-        self.first = Some(self.first.map_or(revision, |first| first.min(revision)));
+    fn see(&mut self, revision: i64, before: i64) {
+        self.seen.insert(revision);
+        self.first = Some(self.first.map_or(before, |first| first.min(before)));
     }
 
     /// The revision that the store had at the start, as an operation before all others.
     pub(super) fn start(&self) -> Option<Part> {
-        let first = self.first.filter(|_| self.unknown == 0)?;
-        Some(part("put", json!(first), json!(first)))
+        self.first.map(|first| part("put", json!(first), json!(first)))
+    }
+
+    /// What the projection was right before the store had this revision.
+    fn before(&self, revision: i64) -> i64 {
+        let least = self.first.unwrap_or(revision - 1);
+        if self.unknown.is_none() {
+            return revision - 1;
+        }
+        self.seen.range(..revision).next_back().map_or(least, |seen| (*seen).max(least))
     }
 
     /// What an operation says of the revision.
     pub(super) fn part(&self, entry: &Entry) -> Option<Part> {
-        if self.unknown > 0 {
-            return None;
-        }
         match says(entry) {
             Says::Changed(revision) => {
-                let pair = json!([revision - 1, revision]);
+                let pair = json!([self.before(revision), revision]);
                 Some(part("cas", pair.clone(), pair))
             }
             Says::Read(revision) => Some(part("get", Value::Null, json!(revision))),
@@ -78,11 +98,18 @@ impl Counter {
         }
     }
 
-    /// What is not judged, in a clause.
-    pub(super) fn unjudged(&self) -> Option<String> {
-        let changes = self.unknown;
-        (changes > 0 && self.first.is_some())
-            .then(|| format!("revisions of the store ({changes} changes have an unknown outcome)"))
+    /// What changes of unknown outcome may have made, and from when on.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (u64, Part)> {
+        let call = self.unknown.map(|call| u64::try_from(call).unwrap_or(0));
+        let first = self.first.unwrap_or(0);
+        let unmade =
+            self.seen.iter().filter(move |revision| !self.made.contains(revision) && **revision > first);
+        call.into_iter().flat_map(move |call| {
+            unmade.clone().map(move |revision| {
+                let pair = json!([self.before(*revision), revision]);
+                (call, Part { kind: Kind::Info, result: Value::Null, ..part("cas", pair, Value::Null) })
+            })
+        })
     }
 }
 

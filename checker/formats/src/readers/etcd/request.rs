@@ -41,6 +41,7 @@ pub(super) struct Range {
     pub(super) start: String,
     pub(super) end: String,
     pub(super) revision: i64,
+    pub(super) limit: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -175,6 +176,20 @@ pub(super) struct Found {
     pub(super) entries: Option<Vec<KeyValue>>,
     #[serde(rename = "Deleted", default)]
     pub(super) deleted: Option<i64>,
+    /// How many keys there are in the range, whatever its limit.
+    #[serde(rename = "Count", default)]
+    pub(super) count: Option<i64>,
+}
+
+impl Found {
+    /// Whether the count contradicts the entries: all of them without a limit, and at least as many with one.
+    pub(super) fn miscounts(&self, range: &Range) -> bool {
+        let entries = self.entries.as_ref().map_or(0, Vec::len) as u64;
+        self.count.and_then(|count| u64::try_from(count).ok()).is_some_and(|count| match range.limit {
+            0 => count != entries,
+            _ => count < entries,
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,73 @@
+//! Cobra's logs, one a session: records of a letter and numbers of 64 bits, the largest byte first. Sessions are told
+//! apart by a line feed, which is no such letter.
+
+use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
+use super::{Txn, draft};
+use serde_json::{Value, json};
+
+/// Numbers that stand for the initial transaction and its writes, and for no value.
+const INITIAL: u64 = 0xbebe_ebee;
+const NOTHING: u64 = 0xdead_beef;
+/// Writes of Cobra's own garbage collection.
+const COLLECTION: [u64; 2] = [0x2333_2333, 0x6666_6666];
+
+/// How many numbers follow a letter.
+fn numbers(letter: u8) -> Option<usize> {
+    match letter {
+        b'S' | b'C' | b'A' => Some(1),
+        b'W' => Some(3),
+        b'R' => Some(4),
+        _ => None,
+    }
+}
+
+/// Whether the bytes begin as such a log.
+pub fn is_cobra(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'S') && bytes.get(9).is_some_and(|letter| matches!(letter, b'W' | b'R' | b'C'))
+}
+
+pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let (mut txns, mut open): (Vec<Txn>, Option<Txn>) = (Vec::new(), None);
+    let (mut offset, mut session, mut cut) = (0, 0, false);
+    while let Some(&letter) = bytes.get(offset) {
+        if letter == b'\n' {
+            (session, offset) = (session + 1, offset + 1);
+            open = None;
+            continue;
+        }
+        let odd = |what: &str| Fault::at(offset, format!("byte {offset} is {what} in a log of Cobra"));
+        let count = numbers(letter).ok_or_else(|| odd("no letter of a record"))?;
+        let Some(record) = bytes.get(offset + 1..offset + 1 + 8 * count) else {
+            cut = true;
+            break;
+        };
+        let number = |index: usize| {
+            let bytes: [u8; 8] = record[8 * index..8 * index + 8].try_into().expect("eight bytes were taken");
+            u64::from_be_bytes(bytes)
+        };
+        match (letter, &mut open) {
+            (b'S', None) => open = Some(Txn::new(offset, session)),
+            (b'C' | b'A', open) => {
+                let mut txn =
+                    open.take().ok_or_else(|| odd("the end of a transaction that did not begin"))?;
+                txn.committed = letter == b'C';
+                txns.push(txn);
+            }
+            (b'W', Some(txn)) => txn.step(true, json!(number(1)), json!(number(0))),
+            (b'R', Some(txn)) => {
+                let [writer, write, key] = [number(0), number(1), number(2)];
+                let initial = [INITIAL, NOTHING].contains(&writer) && [INITIAL, NOTHING].contains(&write);
+                if !COLLECTION.contains(&write) {
+                    txn.step(false, json!(key), if initial { Value::Null } else { json!(write) });
+                }
+            }
+            _ => return Err(odd("a record outside of a transaction, or a transaction inside of one")),
+        }
+        offset += 1 + 8 * count;
+    }
+    let mut draft = draft(bytes, budget, txns, None)?;
+    if cut {
+        draft.note_cut();
+    }
+    Ok(draft)
+}

@@ -1,0 +1,46 @@
+//! Plume's lines: `w(key,value,session,transaction)` and `r(…)`; the transaction -1 stands for those that were aborted.
+
+use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
+use super::{Txn, draft};
+use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
+
+/// Whether it writes, the key, the value, the session and the transaction.
+fn parts(line: &[u8]) -> Option<(bool, u64, u64, u64, i64)> {
+    let line = std::str::from_utf8(line).ok()?.trim();
+    let writes = match line.get(..2)? {
+        "w(" => true,
+        "r(" => false,
+        _ => return None,
+    };
+    let mut numbers = line[2..].strip_suffix(')')?.split(',').map(str::trim);
+    let (key, value) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    let (session, txn) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    numbers.next().is_none().then_some((writes, key, value, session, txn))
+}
+
+/// Whether the text begins as such a file.
+pub(in super::super::super) fn is_plume(text: &[u8]) -> bool {
+    text.split(|&byte| byte == b'\n').next().is_some_and(|line| parts(line).is_some())
+}
+
+pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+    let mut txns: Vec<Txn> = Vec::new();
+    let mut known: FxHashMap<(u64, i64), usize> = FxHashMap::default();
+    let mut offset = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        if !line.trim_ascii().is_empty() {
+            let (writes, key, value, session, txn) = parts(line).ok_or_else(|| {
+                Fault::at(offset, "this should be r(key,value,session,transaction) or w(…), in numbers")
+            })?;
+            let index = *known.entry((session, txn)).or_insert_with(|| {
+                txns.push(Txn::new(offset, session));
+                txns.len() - 1
+            });
+            txns[index].committed = txn != -1;
+            txns[index].step(writes, json!(key), json!(value));
+        }
+        offset += line.len();
+    }
+    draft(bytes, budget, txns, Some(Value::from(0)))
+}

@@ -1,0 +1,125 @@
+//! What each consumer and producer sees one after another: gaps, and steps back.
+//!
+//! Gaps are counted among the offsets that some operation shows, because a log may use offsets for itself, as for the
+//! end of a transaction. Between operations a position counts only as long as the consumer keeps the key: `assign`
+//! keeps those it names again, `subscribe` and `crash` keep none.
+
+use super::super::ledger::Ledger;
+use super::super::verdict::Class;
+use super::log::{Log, Part, moves_messages, parts, text};
+use crate::words;
+use history::Outcome;
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+
+/// Where a process was last, by key: the offset and the operation.
+type Positions = FxHashMap<String, (i64, usize)>;
+
+pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) {
+    let operations = ledger.operations;
+    let ranks: FxHashMap<String, FxHashMap<i64, usize>> =
+        logs.iter().map(|log| (log.key.clone(), log.ranks())).collect();
+    let mut polls: FxHashMap<u64, Positions> = FxHashMap::default();
+    let mut sends: FxHashMap<u64, Positions> = FxHashMap::default();
+    let mut subscribed: FxHashMap<u64, bool> = FxHashMap::default();
+    let mut order: Vec<usize> = own.to_vec();
+    order.sort_by_key(|&index| operations[index].invoked);
+    for index in order {
+        let operation = &operations[index];
+        let process = operation.process;
+        match operation.f.as_str() {
+            "assign" | "subscribe" => {
+                let keys: Vec<String> =
+                    operation.argument.as_array().into_iter().flatten().map(text).collect();
+                let assigned = operation.f == "assign";
+                polls.entry(process).or_default().retain(|key, _| assigned && keys.contains(key));
+                sends.entry(process).or_default().retain(|key, _| keys.contains(key));
+                subscribed.insert(process, !assigned);
+            }
+            "crash" => {
+                polls.remove(&process);
+            }
+            _ if moves_messages(operation) && matches!(operation.outcome, Outcome::Ok(_)) => {
+                // Keys of a group move between its members whenever it likes.
+                if subscribed.get(&process) == Some(&true) {
+                    polls.remove(&process);
+                }
+                let polled = polls.entry(process).or_default();
+                let sent = sends.entry(process).or_default();
+                for part in parts(operation).into_iter().flatten() {
+                    match part {
+                        Part::Send(key, Some(offset), value) => {
+                            let key = text(key);
+                            let before = sent.insert(key.clone(), (offset, index));
+                            if let Some((last, other)) = before.filter(|(last, _)| *last >= offset) {
+                                let doing = "sent to";
+                                went_back(&key, value, [last, offset], [other, index], doing, ledger);
+                            }
+                        }
+                        Part::Send(..) => {}
+                        Part::Poll(key, messages) => {
+                            for (offset, value) in messages {
+                                let before = polled.insert(key.clone(), (offset, index));
+                                let Some((last, other)) = before else { continue };
+                                if last >= offset {
+                                    let doing = "polled";
+                                    went_back(&key, value, [last, offset], [other, index], doing, ledger);
+                                } else if let Some(ranks) = ranks.get(&key)
+                                    && let (Some(a), Some(b)) = (ranks.get(&last), ranks.get(&offset))
+                                    && b - a > 1
+                                {
+                                    gap(&key, value, [last, offset], [other, index], b - a - 1, ledger);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `within` one operation, or `between` two of one process.
+fn span([before, after]: [usize; 2]) -> String {
+    if before == after {
+        format!("operation {after}")
+    } else {
+        format!("operation {after}, right behind operation {before} of its process,")
+    }
+}
+
+fn distinct([before, after]: [usize; 2]) -> Vec<usize> {
+    if before == after { vec![after] } else { vec![before, after] }
+}
+
+fn went_back(
+    key: &str,
+    value: &Value,
+    [last, offset]: [i64; 2],
+    operations: [usize; 2],
+    doing: &str,
+    ledger: &mut Ledger<'_>,
+) {
+    ledger.count("steps back", 1);
+    let text = format!("{} {doing} offset {offset} of key {key} after offset {last}", span(operations));
+    ledger.breaks(Class::WentBack, value, distinct(operations), text);
+}
+
+fn gap(
+    key: &str,
+    value: &Value,
+    [last, offset]: [i64; 2],
+    operations: [usize; 2],
+    skipped: usize,
+    ledger: &mut Ledger<'_>,
+) {
+    let name = if operations[0] == operations[1] { "internal gaps" } else { "external gaps" };
+    ledger.count(name, 1);
+    let text = format!(
+        "{} polled offset {offset} of key {key} after offset {last}, and skipped {}",
+        span(operations),
+        words::counted(skipped as u64, "message between them", "messages between them")
+    );
+    ledger.breaks(Class::Gap, value, distinct(operations), text);
+}
