@@ -5,6 +5,7 @@
 //! proportion to the history.
 
 mod objects;
+pub mod transactions;
 mod unordered;
 
 use crate::linearizability::Model;

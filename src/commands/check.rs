@@ -1,6 +1,6 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
-use super::check_report::{Bounds, CheckReport, judge, property};
+use super::check_report::{Bounds, CheckReport, Wanted, judge, property};
 use super::file_table::FileTable;
 use super::sources::{self, Source};
 use crate::cli::{Check, Elements, Reading};
@@ -12,7 +12,7 @@ use crate::terminal::{FAINT, STRONG, Screen, summary};
 use checker::elements::{self, Kind};
 use checker::initial;
 use checker::property::Property;
-use checker::transactions::{Consistency, UnknownConsistency};
+use checker::transactions::UnknownConsistency;
 use formats::{self, FailedCas, Format, Options, Read, UnknownFormat};
 use history::{Operation, pair, read_jsonl};
 use report::Answer;
@@ -256,9 +256,12 @@ impl Checked {
 }
 
 /// The consistency model that was asked for.
-fn consistency(arguments: &Check) -> Result<Option<Consistency>, Failure> {
-    let parsed = arguments.consistency.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: UnknownConsistency| {
+fn consistency(arguments: &Check) -> Result<Option<Wanted>, Failure> {
+    let Some(name) = arguments.consistency.as_deref() else { return Ok(None) };
+    if name == "all" {
+        return Ok(Some(Wanted::All));
+    }
+    name.parse().map(|model| Some(Wanted::Model(model))).map_err(|error: UnknownConsistency| {
         let explained = explain::own(&error.to_string());
         let mut failure = Failure::usage("--consistency", explained.reason);
         failure.help = explained.help;
