@@ -275,8 +275,8 @@ pub(crate) struct Check {
     /// How to read them.
     #[command(flatten)]
     pub reading: Reading,
-    /// What transactions must fit, for example serializable or snapshot-isolation; strict-serializable if
-    /// not given
+    /// What transactions must fit, for example serializable or snapshot-isolation, or all for the strongest
+    /// that hold and the weakest that fail; strict-serializable if not given
     #[arg(long, value_name = "MODEL")]
     pub consistency: Option<String>,
     /// The state before the history begins, as JSON: a value for every key, for example 0, or one for each

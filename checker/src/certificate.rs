@@ -6,6 +6,7 @@
 
 mod objects;
 mod owned;
+pub mod transactions;
 mod unordered;
 
 use crate::linearizability::Model;

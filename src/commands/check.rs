@@ -1,7 +1,7 @@
 //! `bench check`: a verdict on history files of any format, or on every history of a run.
 
 use super::check_doubts::{self, Doubts};
-use super::check_report::{Bounds, CheckReport, judge, judge_by, property};
+use super::check_report::{Bounds, CheckReport, Wanted, judge, judge_by, property};
 use super::exec_model::{self, ExecModel};
 use super::file_cases;
 use super::file_table::FileTable;
@@ -209,12 +209,13 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
         history.start = Start::From(value);
     }
     let sessions = history.order == Order::Sessions;
-    let consistency = bounds.consistency.or(sessions.then_some(Consistency::StrongSessionSerializable));
-    if sessions && consistency.is_some_and(is_of_real_time) {
+    let consistency = bounds.consistency.or(sessions.then_some(Wanted::Model(Consistency::StrongSessionSerializable)));
+    let of_real_time = consistency.is_none_or(is_of_real_time);
+    if sessions && (of_real_time || consistency == Some(Wanted::All)) {
         history.unjudged.push("real time, of which the file says nothing".to_owned());
     }
     let transactional = matches!(property, Property::Transactions(_));
-    if given && transactional && !consistency.is_none_or(is_of_real_time) {
+    if given && transactional && !of_real_time {
         // Its writes come first in real time, which this model does not respect.
         history.unjudged.push("that the initial state comes first".to_owned());
     }
@@ -231,9 +232,10 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
     Ok(Checked::new(source, history, report))
 }
 
-/// Whether a model asks for the order of real time, beside that of each session.
-fn is_of_real_time(asked: Consistency) -> bool {
-    let name = asked.name();
+/// Whether what is asked needs the order of real time, beside that of each session.
+fn is_of_real_time(asked: Wanted) -> bool {
+    let Wanted::Model(model) = asked else { return false };
+    let name = model.name();
     name.starts_with("strict-") || name.starts_with("strong-") && !name.contains("session")
 }
 
@@ -333,9 +335,12 @@ impl Checked {
 }
 
 /// The consistency model that was asked for.
-fn consistency(arguments: &Check) -> Result<Option<Consistency>, Failure> {
-    let parsed = arguments.consistency.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: UnknownConsistency| {
+fn consistency(arguments: &Check) -> Result<Option<Wanted>, Failure> {
+    let Some(name) = arguments.consistency.as_deref() else { return Ok(None) };
+    if name == "all" {
+        return Ok(Some(Wanted::All));
+    }
+    name.parse().map(|model| Some(Wanted::Model(model))).map_err(|error: UnknownConsistency| {
         let explained = explain::own(&error.to_string());
         let mut failure = Failure::usage("--consistency", explained.reason);
         failure.help = explained.help;

@@ -27,13 +27,21 @@ const DRAWN: usize = 60;
 const KEYS_SHOWN: usize = 10;
 const ORDER_SHOWN: usize = 12;
 
+/// What transactions must fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Model(Consistency),
+    /// Every model: say which hold.
+    All,
+}
+
 /// How much a search may take, and how much is asked of the history.
 pub(super) struct Bounds {
     pub(super) timeout: Duration,
     /// In bytes; a usual amount if none.
     pub(super) memory: Option<usize>,
     /// What transactions must fit; strict serializability if none.
-    pub(super) consistency: Option<Consistency>,
+    pub(super) consistency: Option<Wanted>,
     /// What the checks of elements need to know.
     pub(super) elements: elements::Options,
     /// Whether a separate verifier must confirm what is valid.
@@ -158,19 +166,68 @@ fn nothing_recorded(report: CheckReport) -> CheckReport {
 fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let options = Options::new(workload);
-    let consistency = bounds.consistency.unwrap_or(options.model);
-    let limits = Limits { stop: &*stop, ..Limits::DEFAULT };
-    let verdict = transactions::check(operations, &Options { model: consistency, limits, ..options });
-    let answer = verdict.answer.into();
+    let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
+    let limits = Limits { stop: &*stop, configurations, ..Limits::DEFAULT };
+    let model = match bounds.consistency {
+        Some(Wanted::All) => return levels(operations, workload, &limits),
+        Some(Wanted::Model(model)) => model,
+        None => options.model,
+    };
+    let verdict = transactions::check(operations, &Options { model, limits, ..options });
     let drawn = verdict.anomalies.first().filter(|_| bounds.explain);
     let explanation = drawn.map_or_else(Vec::new, |anomaly| picture(operations, &anomaly.operations, None));
-    let evidence = verdict.evidence();
+    let (mut answer, mut reason) = (verdict.answer.into(), verdict.reason());
+    if bounds.certify && answer == Answer::Valid {
+        match verdict.confirm(operations, workload) {
+            Some(Ok(())) => reason.push_str("; a separate verifier confirms the order"),
+            Some(Err(mismatch)) => {
+                answer = Answer::Unknown;
+                reason = format!("the order that was found is not confirmed: {mismatch}");
+            }
+            None => {}
+        }
+    }
     CheckReport {
         check: "transactions",
         answer,
-        reason: verdict.reason(),
-        evidence,
+        reason,
+        evidence: verdict.evidence(),
         explanation,
+        orders: None,
+    }
+}
+
+/// The strongest models that hold and the weakest that fail. No model was promised, so that it is valid if any holds.
+fn levels(operations: &[Operation], workload: Workload, limits: &Limits<'_>) -> CheckReport {
+    let levels = transactions::check_levels(operations, workload, limits);
+    let named =
+        |models: &[Consistency]| models.iter().map(|model| model.name()).collect::<Vec<_>>().join(", ");
+    let (valid, invalid, open) = (levels.strongest_valid(), levels.weakest_invalid(), levels.open());
+    let mut parts = Vec::new();
+    for (what, models) in [("strongest that hold", &valid), ("weakest that fail", &invalid), ("open", &open)]
+    {
+        if !models.is_empty() {
+            parts.push(format!("{what}: {}", named(models)));
+        }
+    }
+    let why = levels.levels.iter().find_map(|level| level.unsure.clone());
+    parts.extend(why);
+    let answer = match (open.is_empty(), valid.is_empty()) {
+        (false, _) => Answer::Unknown,
+        (true, false) => Answer::Valid,
+        (true, true) => Answer::Invalid,
+    };
+    let mut evidence = Vec::new();
+    for anomaly in &levels.anomalies {
+        evidence.push(format!("{}: {}", anomaly.name, anomaly.summary));
+        evidence.extend(anomaly.explanation.iter().cloned());
+    }
+    CheckReport {
+        check: "transactions",
+        answer,
+        reason: parts.join("; "),
+        evidence,
+        explanation: Vec::new(),
         orders: None,
     }
 }

@@ -1,6 +1,6 @@
 //! The anomalies by name, and the models each of them excludes.
 
-use super::consistency::{Consistency as C, Excluded};
+use super::consistency::{Consistency as C, Decides, Excluded};
 use std::fmt;
 
 /// The order beside the data that a cycle needs, and that a model must respect to forbid it.
@@ -36,9 +36,51 @@ pub enum Means {
     OneByOne,
     /// Each reads one snapshot and writes later; of those that write to the same key, one after the other.
     Snapshots,
+    /// Each reads one snapshot and writes later.
+    Prefixes,
+    /// Those that write one after the other; each that only reads fits in by itself.
+    UpdatesOneByOne,
+    /// The versions have an order in which no read misses what leads to its transaction.
+    Causes,
+    /// The versions have an order in which no write comes between a read and the reader's own write.
+    Updates,
 }
 
-/// What is wrong with a history. The names are Adya's and Elle's, but for the last.
+impl Means {
+    /// In words, behind "no order of these transactions".
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::OneByOne => "one after the other",
+            Self::Snapshots | Self::Prefixes => "each reading one snapshot",
+            Self::UpdatesOneByOne => "those that write one after the other",
+            Self::Causes => "each seeing what led to it",
+            Self::Updates => "without a lost update",
+        }
+    }
+}
+
+/// Which writers a transaction must see, if it reads a key of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum View {
+    /// Those it has read from before.
+    Monotonic,
+    /// Those it reads from.
+    Atomic,
+    /// Those it reads from, and those its process issued before.
+    AtomicOfSession,
+    /// All that comes before it in the order of processes and over reads of writes.
+    Causes,
+    /// Those its process issued before.
+    OwnWrites,
+    /// Those its process has read from before.
+    OwnReads,
+    /// What the process of a writer it reads from had written before.
+    WritesOfWriter,
+    /// What the process of a writer it reads from had read before.
+    ReadsOfWriter,
+}
+
+/// What is wrong with a history. The names are Adya's and Elle's, but for the last two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
     /// A read saw a value twice that was written once.
@@ -66,6 +108,8 @@ pub enum Name {
     /// No order of the transactions that respects the order beside the data explains all reads. Found by
     /// trying them all; not one of Adya's or Elle's.
     NoOrder(Means, Order),
+    /// No order of the versions lets every transaction see the writers that it must see.
+    NoView(View, Order),
 }
 
 impl Name {
@@ -97,12 +141,16 @@ impl Name {
             Self::Cycle(Cycle::G2Item, Order::Data) => "G2-item",
             Self::Cycle(Cycle::G2Item, Order::Process) => "G2-item-process",
             Self::Cycle(Cycle::G2Item, Order::RealTime) => "G2-item-realtime",
-            Self::NoOrder(Means::OneByOne, Order::Data) => "no-serial-order",
-            Self::NoOrder(Means::OneByOne, Order::Process) => "no-serial-order-process",
-            Self::NoOrder(Means::OneByOne, Order::RealTime) => "no-serial-order-realtime",
-            Self::NoOrder(Means::Snapshots, Order::Data) => "no-snapshot-order",
-            Self::NoOrder(Means::Snapshots, Order::Process) => "no-snapshot-order-process",
-            Self::NoOrder(Means::Snapshots, Order::RealTime) => "no-snapshot-order-realtime",
+            Self::NoOrder(means, order) => no_order(means, order),
+            Self::NoView(View::Monotonic, Order::Data) => "non-monotonic-view",
+            Self::NoView(View::Monotonic, _) => "non-monotonic-view-process",
+            Self::NoView(View::Atomic, _) => "fractured-read",
+            Self::NoView(View::AtomicOfSession, _) => "fractured-read-process",
+            Self::NoView(View::Causes, _) => "missed-cause",
+            Self::NoView(View::OwnWrites, _) => "missed-own-write",
+            Self::NoView(View::OwnReads, _) => "non-monotonic-read",
+            Self::NoView(View::WritesOfWriter, _) => "non-monotonic-write",
+            Self::NoView(View::ReadsOfWriter, _) => "write-before-read",
         }
     }
 
@@ -112,45 +160,54 @@ impl Name {
     /// Cyclic versions rest on writes following reads within a transaction, which read uncommitted does
     /// not promise.
     pub(super) fn excludes(self) -> Excluded {
-        let weakest: &[C] =
-            match self {
-                Self::DuplicateElements | Self::UnwrittenRead | Self::Cycle(Cycle::G0, Order::Data) => {
-                    &[C::ReadUncommitted]
-                }
-                Self::IncompatibleOrder
-                | Self::CyclicVersions
-                | Self::DirtyUpdate
-                | Self::G1a
-                | Self::G1b
-                | Self::FutureRead
-                | Self::Cycle(Cycle::G1c, Order::Data) => &[C::ReadCommitted],
-                Self::Internal => &[C::SnapshotIsolation, C::Serializable],
-                Self::LostUpdate => &[C::CursorStability],
-                Self::Cycle(Cycle::G0, Order::Process) => &[C::StrongSessionReadUncommitted],
-                Self::Cycle(Cycle::G0, Order::RealTime) => &[C::StrongReadUncommitted],
-                Self::Cycle(Cycle::G1c, Order::Process) => &[C::StrongSessionReadCommitted],
-                Self::Cycle(Cycle::G1c, Order::RealTime) => &[C::StrongReadCommitted],
-                Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Data) => {
-                    &[C::SnapshotIsolation, C::RepeatableRead]
-                }
-                Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Process) => {
-                    &[C::StrongSessionSnapshotIsolation]
-                }
-                Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::RealTime) => {
-                    &[C::StrongSnapshotIsolation]
-                }
-                Self::Cycle(Cycle::G2Item, Order::Data) | Self::NoOrder(Means::OneByOne, Order::Data) => {
-                    &[C::RepeatableRead]
-                }
-                Self::Cycle(Cycle::G2Item, Order::Process)
-                | Self::NoOrder(Means::OneByOne, Order::Process) => &[C::StrongSessionSerializable],
-                Self::Cycle(Cycle::G2Item, Order::RealTime)
-                | Self::NoOrder(Means::OneByOne, Order::RealTime) => &[C::StrictSerializable],
-                Self::NoOrder(Means::Snapshots, Order::Data) => &[C::SnapshotIsolation],
-                Self::NoOrder(Means::Snapshots, Order::Process) => &[C::StrongSessionSnapshotIsolation],
-                Self::NoOrder(Means::Snapshots, Order::RealTime) => &[C::StrongSnapshotIsolation],
-            };
+        let weakest: &[C] = match self {
+            Self::DuplicateElements | Self::UnwrittenRead | Self::Cycle(Cycle::G0, Order::Data) => {
+                &[C::ReadUncommitted]
+            }
+            Self::IncompatibleOrder
+            | Self::CyclicVersions
+            | Self::DirtyUpdate
+            | Self::G1a
+            | Self::G1b
+            | Self::FutureRead
+            | Self::Cycle(Cycle::G1c, Order::Data) => &[C::ReadCommitted],
+            Self::Internal => &[C::ReadAtomic],
+            Self::LostUpdate => &[C::CursorStability],
+            Self::Cycle(Cycle::G0, Order::Process) => &[C::StrongSessionReadUncommitted],
+            Self::Cycle(Cycle::G0, Order::RealTime) => &[C::StrongReadUncommitted],
+            Self::Cycle(Cycle::G1c, Order::Process) => &[C::StrongSessionReadCommitted],
+            Self::Cycle(Cycle::G1c, Order::RealTime) => &[C::StrongReadCommitted],
+            Self::Cycle(Cycle::GSingle, Order::Data) => &[C::ParallelSnapshotIsolation],
+            Self::Cycle(Cycle::GSingle, Order::Process) => &[C::StrongSessionParallelSnapshotIsolation],
+            Self::Cycle(Cycle::GNonadjacent, Order::Data) => &[C::SnapshotIsolation, C::RepeatableRead],
+            Self::Cycle(Cycle::GNonadjacent, Order::Process) => &[C::StrongSessionSnapshotIsolation],
+            Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::RealTime) => {
+                &[C::StrongSnapshotIsolation]
+            }
+            Self::Cycle(Cycle::G2Item, Order::Data) => &[C::RepeatableRead],
+            Self::Cycle(Cycle::G2Item, Order::Process) => &[C::StrongSessionSerializable],
+            Self::Cycle(Cycle::G2Item, Order::RealTime) => &[C::StrictSerializable],
+            Self::NoOrder(means, order) => return Excluded::by(Decides::Search(means), order),
+            Self::NoView(view, order) => return Excluded::by(Decides::View(view), order),
+        };
         Excluded::at(weakest)
+    }
+}
+
+fn no_order(means: Means, order: Order) -> &'static str {
+    match (means, order) {
+        (Means::OneByOne, Order::Data) => "no-serial-order",
+        (Means::OneByOne, Order::Process) => "no-serial-order-process",
+        (Means::OneByOne, Order::RealTime) => "no-serial-order-realtime",
+        (Means::Snapshots, Order::Data) => "no-snapshot-order",
+        (Means::Snapshots, Order::Process) => "no-snapshot-order-process",
+        (Means::Snapshots, Order::RealTime) => "no-snapshot-order-realtime",
+        (Means::Prefixes, Order::Data) => "no-prefix-order",
+        (Means::Prefixes, _) => "no-prefix-order-process",
+        (Means::UpdatesOneByOne, _) => "no-update-order",
+        (Means::Causes, Order::Data) => "no-causal-order",
+        (Means::Causes, _) => "no-causal-order-process",
+        (Means::Updates, _) => "no-order-without-lost-update",
     }
 }
 

@@ -53,6 +53,30 @@ pub(super) fn find(graph: &Graph, limits: &Limits<'_>, report: &mut dyn FnMut(Na
     !budget.stopped
 }
 
+/// Reports a shortest cycle with an edge of a kind in each strongly connected component that has one; false if time
+/// was up before the end.
+pub(super) fn find_with(
+    graph: &Graph,
+    first: u8,
+    limits: &Limits<'_>,
+    report: &mut dyn FnMut(&[Edge]),
+) -> bool {
+    let mut budget = EdgeBudget::new(limits);
+    let mut walker = Walker::new(graph.len());
+    let components = components(graph, u8::MAX);
+    for scc in &components.sccs {
+        if budget.stopped {
+            return false;
+        }
+        let ground = Ground { mask: u8::MAX, within: &components.of, above: None };
+        let closing = Closing { first, over: u8::MAX, certain: true, limit: u32::MAX };
+        if let Some(way) = shortest(graph, &mut walker, scc, closing, &ground, &mut budget) {
+            report(&edges(graph, &way));
+        }
+    }
+    !budget.stopped
+}
+
 /// The kinds of edges that count under an order.
 #[derive(Debug, Clone, Copy)]
 struct Kinds {

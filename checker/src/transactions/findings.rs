@@ -6,6 +6,7 @@ use super::cycles::Edge;
 use super::graph::kind;
 use super::parse::{Access, Fate, Transactions, brief};
 use super::verdict::{Anomaly, Dependency, Workload};
+use crate::certificate::transactions::Moment;
 use std::collections::BTreeMap;
 
 /// Anomalies of each name that are put into words.
@@ -15,7 +16,10 @@ const WRITTEN_OUT: usize = 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    pub(super) anomalies: Vec<Anomaly>,
+    /// By name: those that are put into words, the shortest first.
+    shown: BTreeMap<Name, Vec<Anomaly>>,
+    /// The order of the transactions that shows that a model holds, if one was found.
+    pub(super) order: Vec<Moment>,
     pub(super) counts: BTreeMap<Name, usize>,
     pub(super) excluded: Excluded,
 }
@@ -28,11 +32,27 @@ impl Findings {
         name: Name,
         words: impl FnOnce() -> (Vec<u32>, String),
     ) {
-        if self.counted(name) {
+        self.count(name);
+        // Of anomalies that are no cycles the first are shown.
+        if self.shown.get(&name).is_none_or(|shown| shown.len() < SHOWN) {
             let (txns, summary) = words();
             let explanation = introduced(transactions, &txns);
             self.push(transactions, name, &txns, summary, (explanation, Vec::new()));
         }
+    }
+
+    /// Counts an anomaly that needs a proof of more than a sentence.
+    pub(super) fn add_proof(
+        &mut self,
+        transactions: &Transactions<'_>,
+        name: Name,
+        words: impl FnOnce() -> (Vec<u32>, String, Vec<String>),
+    ) {
+        self.count(name);
+        let (txns, summary, proof) = words();
+        let mut explanation = introduced(transactions, &txns);
+        explanation.extend(proof);
+        self.push(transactions, name, &txns, summary, explanation);
     }
 
     /// Counts a cycle; `because` says why the first of two transactions, given by name, precedes the second.
@@ -43,7 +63,10 @@ impl Findings {
         edges: &[Edge],
         because: &dyn Fn(&Edge, &str, &str) -> String,
     ) {
-        if !self.counted(name) {
+        self.count(name);
+        let shown = self.shown.get(&name);
+        let is_shorter = |shown: &Anomaly| shown.operations.len() > edges.len();
+        if shown.is_some_and(|shown| shown.len() == SHOWN && !shown.last().is_some_and(is_shorter)) {
             return;
         }
         let txns: Vec<u32> = edges.iter().map(|edge| edge.from).collect();
@@ -69,22 +92,27 @@ impl Findings {
             explanation.push(format!("{from} precedes {to} ({}): {why}", word(edge.kind)));
             dependencies.push(Dependency { kind: word(edge.kind), why });
         }
+        let known_as = known_as(edges).map_or_else(String::new, |name| format!(" ({name})"));
         let summary = match called.as_slice() {
-            [one, other] => format!("{one} had to precede {other}, and {other} had to precede {one}"),
+            [one, other] => {
+                format!("{one} had to precede {other}, and {other} had to precede {one}{known_as}")
+            }
             _ => format!(
-                "{} transactions had each to precede the next, and the last of them the first",
+                "{} transactions had each to precede the next, and the last of them the first{known_as}",
                 called.len()
             ),
         };
         self.push(transactions, name, &txns, summary, (explanation, dependencies));
     }
 
-    /// Counts it, and says whether it should be put into words.
-    fn counted(&mut self, name: Name) -> bool {
+    fn count(&mut self, name: Name) {
         self.excluded = self.excluded.with(name.excludes());
-        let count = self.counts.entry(name).or_default();
-        *count += 1;
-        *count <= SHOWN
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    /// Those that are put into words, the worst name first, of each name the shortest first.
+    pub(super) fn anomalies(self) -> Vec<Anomaly> {
+        self.shown.into_values().flatten().collect()
     }
 
     fn push(
@@ -95,8 +123,32 @@ impl Findings {
         summary: String,
         (explanation, edges): (Vec<String>, Vec<Dependency>),
     ) {
-        let operations = txns.iter().map(|txn| transactions.txns[*txn as usize].operation as usize).collect();
-        self.anomalies.push(Anomaly { name, operations, summary, explanation, edges });
+        let operations: Vec<usize> =
+            txns.iter().map(|txn| transactions.txns[*txn as usize].operation as usize).collect();
+        let shown = self.shown.entry(name).or_default();
+        let anomaly = Anomaly { name, operations, summary, explanation, edges };
+        let index = shown.partition_point(|other| other.operations.len() <= anomaly.operations.len());
+        shown.insert(index, anomaly);
+        shown.truncate(SHOWN);
+    }
+}
+
+/// What people call a cycle.
+fn known_as(edges: &[Edge]) -> Option<&'static str> {
+    const RW: u8 = kind::ANY_RW;
+    let is = |edge: &Edge, kinds: u8| edge.kind & kinds != 0;
+    match edges {
+        [one, other] if is(one, RW) && is(other, RW) && one.why != other.why => Some("write skew"),
+        [one, other] if (is(one, RW) && is(other, kind::WR)) || (is(one, kind::WR) && is(other, RW)) => {
+            Some("read skew")
+        }
+        [_, _, _, _] => {
+            let reads = edges.iter().filter(|edge| is(edge, kind::WR)).count();
+            let missed = edges.iter().filter(|edge| is(edge, RW)).count();
+            let apart = (0..4).all(|index| !is(&edges[index], RW) || !is(&edges[(index + 1) % 4], RW));
+            (reads == 2 && missed == 2 && apart).then_some("long fork")
+        }
+        _ => None,
     }
 }
 
@@ -106,6 +158,7 @@ fn word(edge: u8) -> &'static str {
         kind::WR => "wr",
         kind::PROCESS => "process",
         kind::REAL_TIME => "real time",
+        kind::VIEW => "must see",
         _ => "rw",
     }
 }
@@ -126,7 +179,7 @@ fn introduced(transactions: &Transactions<'_>, txns: &[u32]) -> Vec<String> {
     lines
 }
 
-/// A transaction in a line: `operation 12 of process 3: append 5 3, r 9 → [1, 2]`.
+/// A transaction in a line: `operation 12 of process 3 (events 24 to 29): append 5 3, r 9 → [1, 2]`.
 fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
     const STEPS: usize = 12;
     let txn = &transactions.txns[number as usize];
@@ -157,5 +210,10 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         Fate::Failed => " (failed)",
         Fate::Unknown => " (outcome unknown)",
     };
-    format!("operation {} of process {}{fate}: {}", txn.operation, txn.process, words.join(", "))
+    let events = match txn.completed {
+        usize::MAX => format!("event {}", txn.invoked),
+        completed => format!("events {} to {completed}", txn.invoked),
+    };
+    let (operation, process) = (txn.operation, txn.process);
+    format!("operation {operation} of process {process} ({events}){fate}: {}", words.join(", "))
 }

@@ -16,6 +16,8 @@ pub(super) mod kind {
     pub(in super::super) const REAL_TIME: u8 = 16;
     /// Like [`RW`], where only real time tells the order of the versions.
     pub(in super::super) const RW_IN_TIME: u8 = 32;
+    /// A transaction that had to see the source saw the target's write of a key instead.
+    pub(in super::super) const VIEW: u8 = 128;
     /// Goes on from a helper node with whatever led to it.
     pub(in super::super) const PASS: u8 = 64;
     /// Dependencies of data. Where one pair has several, the least one says the most.
@@ -132,6 +134,15 @@ impl Graph {
             start = end;
         }
         self.links.truncate(kept as usize);
+    }
+
+    /// The edges of some kinds, and others.
+    pub(super) fn with(&self, kinds: u8, others: &[(u32, Link)]) -> Self {
+        let own = (0..small(self.nodes.len())).flat_map(|from| {
+            let links = self.links(from).iter().filter(|link| link.kind & kinds != 0);
+            links.map(move |link| (from, *link))
+        });
+        Self::new(self.nodes.clone(), own.chain(others.iter().copied()))
     }
 
     pub(super) fn links(&self, node: u32) -> &[Link] {

@@ -7,7 +7,7 @@
 //!
 //! Every anomaly reported is one: *invalid* is right. *Valid* is right, too: there is an order that explains
 //! the history. With lists the reads show it; with registers they show it only in part, so that where no
-//! anomaly is found an order is looked for, and the answer is *unknown* if none was found in time.
+//! anomaly is found an order is looked for, and the answer is *unknown* if the limits end the search.
 //!
 //! ```
 //! use history::{pair, read_jsonl};
@@ -31,21 +31,27 @@ mod anomaly;
 mod components;
 mod consistency;
 mod cycles;
+mod decide;
 mod fan;
 mod findings;
 mod graph;
+mod levels;
 mod list_append;
+mod observed;
+mod orders;
 mod parse;
 mod path;
 mod rw_register;
 mod time;
 mod verdict;
+mod view;
 
-pub use anomaly::{Cycle, Means, Name, Order};
+pub use anomaly::{Cycle, Means, Name, Order, View};
 pub use consistency::{Consistency, UnknownConsistency};
+pub use levels::{Level, Levels, check_levels};
 pub use verdict::{ALLOWED, Anomaly, Dependency, Options, Verdict, Workload};
 
-use crate::Answer;
+use decide::Analysis;
 use findings::Findings;
 use history::Operation;
 
@@ -56,56 +62,12 @@ use history::Operation;
 /// [`Operation::completed`] matters, and equal ones are concurrent. Of a transaction of unknown outcome
 /// that wrote something another transaction read, all writes happened; of another, nothing is concluded.
 pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
-    let transactions = match parse::parse(operations, options.workload) {
-        Ok(transactions) => transactions,
-        Err(reason) => return verdict(options, Findings::default(), (operations.len(), 0), Some(reason)),
-    };
-    let size = (operations.len(), transactions.keys.len());
-    if transactions.committed().next().is_none() {
-        let reason = "no transaction is known to have happened, so nothing is proven".to_owned();
-        return verdict(options, Findings::default(), size, Some(reason));
-    }
     let mut findings = Findings::default();
-    let (finished, ambiguity) = match options.workload {
-        Workload::ListAppend => {
-            list_append::check(transactions, options.model, &mut findings, &options.limits)
+    match Analysis::new(operations, options.workload, &mut findings, &options.limits) {
+        Ok(analysis) => {
+            let unsure = analysis.decide(options.model, &mut findings, &options.limits);
+            Verdict::new(options.model, findings, analysis.size(), unsure)
         }
-        Workload::RwRegister => {
-            rw_register::check(transactions, options.model, &mut findings, &options.limits)
-        }
-    };
-    let unsure = if finished {
-        ambiguity
-    } else {
-        Some("time was up before every anomaly had been looked for".to_owned())
-    };
-    verdict(options, findings, size, unsure)
-}
-
-fn verdict(
-    options: &Options<'_>,
-    findings: Findings,
-    (transactions, keys): (usize, usize),
-    unsure: Option<String>,
-) -> Verdict {
-    let answer = if findings.excluded.contains(options.model) {
-        Answer::Invalid
-    } else if unsure.is_some() {
-        Answer::Unknown
-    } else {
-        Answer::Valid
-    };
-    let mut anomalies = findings.anomalies;
-    anomalies.sort_by_key(|anomaly| anomaly.name);
-    Verdict {
-        answer,
-        model: options.model,
-        transactions,
-        keys,
-        anomalies,
-        counts: findings.counts,
-        excluded: findings.excluded.models(),
-        weakest_excluded: findings.excluded.weakest(),
-        unsure,
+        Err(reason) => Verdict::new(options.model, findings, (operations.len(), 0), Some(reason)),
     }
 }

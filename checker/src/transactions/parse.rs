@@ -79,7 +79,7 @@ pub(super) struct Transactions<'a> {
     pub(super) keys: Vec<&'a Value>,
     pub(super) elements: Vec<Element<'a>>,
     index: FxHashMap<(u32, &'a Value), u32>,
-    /// By key: nothing is concluded from a key where two transactions wrote the same value.
+    /// By key: nothing certain is concluded from a key where two transactions wrote the same value.
     pub(super) twice: Vec<Option<Twice>>,
 }
 

@@ -16,8 +16,7 @@ fn by_process(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool
     }
 }
 
-/// Of some transactions, those that one process issued right after the other, where the first is known to have
-/// ended.
+/// Of some transactions, each with the last that its process had issued before and that is known to have ended.
 pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> bool) -> Vec<(u32, u32)> {
     let all = 0..small(transactions.txns.len());
     let mut by_invocation: Vec<u32> = all.filter(|txn| among(*txn)).collect();
@@ -25,9 +24,11 @@ pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> 
     let mut last: FxHashMap<u64, u32> = FxHashMap::default();
     let mut pairs = Vec::new();
     for txn in by_invocation {
-        let before = last.insert(transactions.txns[txn as usize].process, txn);
-        let known = before.filter(|before| transactions.fate(*before) == Fate::Committed);
-        pairs.extend(known.map(|before| (before, txn)));
+        let process = transactions.txns[txn as usize].process;
+        pairs.extend(last.get(&process).map(|before| (*before, txn)));
+        if transactions.fate(txn) == Fate::Committed {
+            last.insert(process, txn);
+        }
     }
     pairs
 }

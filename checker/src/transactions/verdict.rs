@@ -1,9 +1,12 @@
 //! What goes into a check of transactions beside the history, and what comes out of it.
 
-use super::anomaly::Name;
+use super::anomaly::{Means, Name, Order};
 use super::consistency::Consistency;
+use super::findings::Findings;
 use crate::Answer;
+use crate::certificate::transactions::{Mismatch, Moment, Respects, Rules, confirm};
 use crate::limits::Limits;
+use history::Operation;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -82,7 +85,7 @@ pub struct Verdict {
     pub transactions: usize,
     /// How many keys they touched.
     pub keys: usize,
-    /// The anomalies found, the worst first; of each name the first few.
+    /// The anomalies found: those that the model forbids first, and the worst of them first. Of each name a few.
     pub anomalies: Vec<Anomaly>,
     /// How often each anomaly was found. Of cycles, one is looked for in each strongly connected component of transactions.
     pub counts: BTreeMap<Name, usize>,
@@ -90,11 +93,58 @@ pub struct Verdict {
     pub excluded: Vec<Consistency>,
     /// The weakest of these; the others follow from them.
     pub weakest_excluded: Vec<Consistency>,
+    /// The order of the transactions that shows that the model holds, where one was looked for and found.
+    pub order: Vec<Moment>,
     /// Why not everything could be looked at; none if it was.
     pub unsure: Option<String>,
 }
 
 impl Verdict {
+    pub(super) fn new(
+        model: Consistency,
+        mut findings: Findings,
+        (transactions, keys): (usize, usize),
+        unsure: Option<String>,
+    ) -> Self {
+        let excluded = findings.excluded;
+        let answer = if excluded.contains(model) {
+            Answer::Invalid
+        } else if unsure.is_some() {
+            Answer::Unknown
+        } else {
+            Answer::Valid
+        };
+        Self {
+            answer,
+            model,
+            transactions,
+            keys,
+            counts: std::mem::take(&mut findings.counts),
+            excluded: excluded.models(),
+            weakest_excluded: excluded.weakest(),
+            order: std::mem::take(&mut findings.order),
+            anomalies: relevant(model, findings.anomalies()),
+            unsure,
+        }
+    }
+
+    /// Has the separate verifier execute the order that was found; none where there is no such order.
+    pub fn confirm(&self, operations: &[Operation], workload: Workload) -> Option<Result<(), Mismatch>> {
+        let (two_moments, first_wins) = match self.model.means()? {
+            Means::OneByOne => (false, false),
+            Means::Snapshots => (true, true),
+            Means::Prefixes => (true, false),
+            Means::UpdatesOneByOne | Means::Causes | Means::Updates => return None,
+        };
+        let respects = match self.model.order() {
+            Order::Data => Respects::Data,
+            Order::Process => Respects::Processes,
+            Order::RealTime => Respects::RealTime,
+        };
+        let rules = Rules { lists: workload == Workload::ListAppend, two_moments, first_wins, respects };
+        (!self.order.is_empty()).then(|| confirm(operations, rules, &self.order))
+    }
+
     /// Why the answer is what it is, in one sentence.
     pub fn reason(&self) -> String {
         let found = |forbidden: bool| {
@@ -134,11 +184,22 @@ impl Verdict {
     /// What shows it, a line each.
     pub fn evidence(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for anomaly in &self.anomalies {
+        // Where something is forbidden, what is allowed only distracts.
+        let invalid = self.answer == Answer::Invalid;
+        let shown = |anomaly: &&Anomaly| !invalid || anomaly.name.excludes().contains(self.model);
+        for anomaly in self.anomalies.iter().filter(shown) {
             lines.push(format!("{}: {}", anomaly.name, anomaly.summary));
             lines.extend(anomaly.explanation.iter().cloned());
         }
         lines.extend(self.unsure.iter().filter(|_| self.answer == Answer::Invalid).cloned());
         lines
     }
+}
+
+/// What the model forbids, and then what it allows.
+fn relevant(model: Consistency, anomalies: Vec<Anomaly>) -> Vec<Anomaly> {
+    let (mut forbidden, allowed): (Vec<_>, Vec<_>) =
+        anomalies.into_iter().partition(|anomaly| anomaly.name.excludes().contains(model));
+    forbidden.extend(allowed);
+    forbidden
 }

@@ -1,17 +1,15 @@
 //! Transactions that append to lists and read them: each read shows the order of the appends before it.
 
 mod depend;
+mod observe;
 mod order;
-mod registers;
 mod within;
 mod words;
 
-use super::anomaly::Means;
-use super::consistency::Consistency;
-use super::cycles;
+use super::cycles::{self, Edge};
 use super::findings::Findings;
+use super::graph::Graph;
 use super::parse::{Access, NONE, Transactions};
-use super::rw_register;
 use crate::limits::Limits;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -33,40 +31,58 @@ struct Lists<'a> {
     forks: FxHashMap<u32, Vec<Vec<u32>>>,
 }
 
-/// Finds what is wrong; false if time was up before the end. With it comes why the answer is open, if it is.
+/// What is known of a history of lists.
+#[derive(Debug)]
+pub(super) struct Analysis<'a> {
+    lists: Lists<'a>,
+    graph: Graph,
+}
+
+/// Finds what is wrong, as far as the known dependencies show it; none if time was up before the end.
 ///
-/// What decides serializability does not depend on the order of appends that no read saw: a read that missed
-/// them all says as much of each. Snapshot isolation forbids only cycles in which such reads stand apart.
-pub(super) fn check(
-    transactions: Transactions<'_>,
-    model: Consistency,
+/// That decides serializability, which does not depend on the order of appends that no read saw: a read that missed
+/// them all says as much of each.
+pub(super) fn analyze<'a>(
+    transactions: Transactions<'a>,
     findings: &mut Findings,
     limits: &Limits<'_>,
-) -> (bool, Option<String>) {
+) -> Option<Analysis<'a>> {
     let lists = order::establish(transactions, findings);
     if limits.stopped() {
-        return (false, None);
+        return None;
     }
     within::look(&lists, findings);
     if limits.stopped() {
-        return (false, None);
+        return None;
     }
     let graph = depend::graph(&lists);
-    let finished = cycles::find(&graph, limits, &mut |name, edges| {
-        findings.add_cycle(&lists.transactions, name, edges, &|edge, from, to| {
-            words::because(&lists, edge, from, to)
+    let analysis = Analysis { lists, graph };
+    let finished = cycles::find(&analysis.graph, limits, &mut |name, edges| {
+        findings.add_cycle(&analysis.lists.transactions, name, edges, &|edge, from, to| {
+            analysis.because(edge, from, to)
         });
     });
-    let mut open = lists.transactions.ambiguity();
-    if finished
-        && open.is_none()
-        && model.means() == Some(Means::Snapshots)
-        && !findings.excluded.contains(model)
-        && let Some(registers) = registers::registers(lists)
-    {
-        open = rw_register::prove(&registers, model, findings, limits);
+    finished.then_some(analysis)
+}
+
+impl<'a> Analysis<'a> {
+    pub(super) fn transactions(&self) -> &Transactions<'a> {
+        &self.lists.transactions
     }
-    (finished, open)
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What the lists say to a search for an order.
+    pub(super) fn observations(&self) -> observe::Observations<'_, 'a> {
+        observe::Observations::new(&self.lists)
+    }
+
+    /// Why one transaction precedes another.
+    pub(super) fn because(&self, edge: &Edge, from: &str, to: &str) -> String {
+        words::because(&self.lists, edge, from, to)
+    }
 }
 
 /// What a read saw: null is the empty list.

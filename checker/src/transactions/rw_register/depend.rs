@@ -5,9 +5,10 @@
 
 use super::super::fan::Fan;
 use super::super::graph::{Builder, Graph, kind};
+use super::super::observed::Seen;
 use super::super::parse::{Access, Fate, NONE, small};
 use super::super::time;
-use super::{Registers, Seen};
+use super::Registers;
 use std::ops::Range;
 
 /// By element: the moments between which a version certainly was the one.
@@ -32,6 +33,9 @@ pub(super) fn graph(registers: &Registers<'_>) -> (Graph, Times) {
     let times = times(registers);
     let mut keys = Keys::new(registers, &times);
     for seen in &registers.seen {
+        if seen.version == NONE && !seen.first {
+            continue;
+        }
         if seen.version == NONE {
             let all = 0..keys.by_version[seen.key as usize].len();
             keys.missed_versions(registers, &mut graph, seen, all);
@@ -42,6 +46,9 @@ pub(super) fn graph(registers: &Registers<'_>) -> (Graph, Times) {
             continue;
         }
         graph.edge(writer, seen.txn, kind::WR, seen.version);
+        if !seen.first {
+            continue;
+        }
         let group = keys.group[seen.version as usize].clone();
         keys.missed_versions(registers, &mut graph, seen, group);
         if registers.transactions.elements[seen.version as usize].last {

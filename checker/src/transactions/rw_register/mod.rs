@@ -1,63 +1,80 @@
 //! Transactions that write and read single values: the order of the writes shows only in part.
 
 mod depend;
-mod precedence;
-mod prove;
-mod serialization_search;
+mod repeated;
 mod versions;
 mod words;
 
-pub(super) use prove::prove;
-
-use super::consistency::Consistency;
-use super::cycles;
+use super::cycles::{self, Edge};
 use super::findings::Findings;
+use super::graph::Graph;
+use super::observed::{Choice, Observed, Seen};
 use super::parse::{NONE, Transactions};
 use crate::limits::Limits;
-
-/// A transaction's first access to a key, if that was a read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) txn: u32,
-    pub(super) key: u32,
-    /// The element, or [`NONE`] for null.
-    pub(super) version: u32,
-}
+use depend::Times;
 
 /// The registers, and what is known of the order of their versions.
 #[derive(Debug)]
 pub(super) struct Registers<'a> {
     pub(super) transactions: Transactions<'a>,
+    /// By transaction and step: what was read of others.
     pub(super) seen: Vec<Seen>,
     /// By element: the version that its writer had read before, if any. Within a transaction, writes follow
     /// reads.
     pub(super) follows: Vec<u32>,
-    /// By transaction: whether it certainly happened.
+    /// Reads of values that were written more than once.
+    pub(super) choices: Vec<Choice>,
+    /// By transaction: whether it happened. One of unknown outcome that may have been read from counts: if it was not,
+    /// it may come last, where no read misses it.
     pub(super) live: Vec<bool>,
 }
 
-/// Finds what is wrong; false if time was up before the end. With it comes why the answer is open, if it is.
-pub(super) fn check(
-    transactions: Transactions<'_>,
-    model: Consistency,
+/// What is known of a history of registers.
+#[derive(Debug)]
+pub(super) struct Analysis<'a> {
+    registers: Registers<'a>,
+    graph: Graph,
+    times: Times,
+}
+
+/// Finds what is wrong, as far as the known dependencies show it; none if time was up before the end.
+pub(super) fn analyze<'a>(
+    transactions: Transactions<'a>,
     findings: &mut Findings,
     limits: &Limits<'_>,
-) -> (bool, Option<String>) {
+) -> Option<Analysis<'a>> {
     let registers = versions::read(transactions, findings);
     if limits.stopped() {
-        return (false, None);
+        return None;
     }
     let (graph, times) = depend::graph(&registers);
-    let finished = cycles::find(&graph, limits, &mut |name, edges| {
-        findings.add_cycle(&registers.transactions, name, edges, &|edge, from, to| {
-            words::because(&registers, &times, edge, from, to)
+    let analysis = Analysis { registers, graph, times };
+    let finished = cycles::find(&analysis.graph, limits, &mut |name, edges| {
+        findings.add_cycle(&analysis.registers.transactions, name, edges, &|edge, from, to| {
+            analysis.because(edge, from, to)
         });
     });
-    let mut open = registers.transactions.ambiguity();
-    if finished && open.is_none() && !findings.excluded.contains(model) {
-        open = prove(&registers, model, findings, limits);
+    finished.then_some(analysis)
+}
+
+impl<'a> Analysis<'a> {
+    pub(super) fn transactions(&self) -> &Transactions<'a> {
+        &self.registers.transactions
     }
-    (finished, open)
+
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(super) fn observed(&self) -> Observed<'_, 'a> {
+        let Registers { transactions, seen, choices, live, .. } = &self.registers;
+        Observed { transactions, live, reads: seen, chains: &[], choices }
+    }
+
+    /// Why one transaction precedes another.
+    pub(super) fn because(&self, edge: &Edge, from: &str, to: &str) -> String {
+        words::because(&self.registers, &self.times, edge, from, to)
+    }
 }
 
 impl Registers<'_> {

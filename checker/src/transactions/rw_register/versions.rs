@@ -2,8 +2,9 @@
 
 use super::super::anomaly::Name;
 use super::super::findings::Findings;
+use super::super::observed::Seen;
 use super::super::parse::{Access, Fate, NONE, Transactions, brief, small};
-use super::{Registers, Seen};
+use super::{Registers, repeated};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -34,6 +35,7 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
         registers: Registers {
             seen: Vec::new(),
             follows: vec![NONE; elements],
+            choices: Vec::new(),
             live: transactions.txns.iter().map(|txn| txn.fate == Fate::Committed).collect(),
             transactions,
         },
@@ -55,6 +57,7 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
     }
     reader.report_lost_updates();
     let Reader { mut registers, findings, .. } = reader;
+    repeated::read(&mut registers, findings);
     drop_cycles(&mut registers, findings);
     registers
 }
@@ -86,8 +89,13 @@ impl<'a> Reader<'_, 'a> {
         let known = &mut self.known[key as usize];
         if known.owner != txn {
             *known = Known { owner: txn, version, began_by_reading: true, first: version, updated: false };
-            self.registers.seen.push(Seen { txn, key, version });
-        } else if known.version != version {
+            self.registers.seen.push(Seen { txn, key, version, first: true });
+            return;
+        }
+        if version == NONE || self.registers.transactions.writer(version) != txn {
+            self.registers.seen.push(Seen { txn, key, version, first: false });
+        }
+        if known.version != version {
             let expected = std::mem::replace(&mut known.version, version);
             let transactions = &self.registers.transactions;
             self.findings.add(transactions, Name::Internal, || {

@@ -1,7 +1,7 @@
 //! How many histories the large comparisons with brute force look at.
 
 /// Kinds of histories in all of these comparisons: of linearizability, sequential consistency and transactions.
-const KINDS: u64 = 21;
+const KINDS: u64 = 24;
 
 /// The histories of one kind, so that all kinds together have as many as the variable `ORACLE_HISTORIES`
 /// says, or ten million.

@@ -1,0 +1,76 @@
+//! Decides every history of a folder under several models, and prints what was decided and how long it took.
+//!
+//! `cargo bench -p checker --bench published -- FOLDER [MODEL …]`: files of our own format, with the verdict and the
+//! median of three runs under each model, each with a deadline of a minute. Without a model: serializable and snapshot
+//! isolation.
+
+use checker::Answer;
+use checker::limits::Limits;
+use checker::transactions::{Consistency, Options, check};
+use history::{Operation, pair, read_jsonl};
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const RUNS: usize = 3;
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let folder = arguments.next().ok_or("name a folder with histories")?;
+    let mut models = arguments.map(|name| name.parse()).collect::<Result<Vec<Consistency>, _>>()?;
+    if models.is_empty() {
+        models = vec![Consistency::Serializable, Consistency::SnapshotIsolation];
+    }
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, Box<dyn Error>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    println!("| history | transactions | model | verdict | median | why |");
+    println!("|---|---|---|---|---|---|");
+    for file in files {
+        let operations = read(&file)?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        for model in &models {
+            let row = decide(&operations, *model);
+            println!("| {name} | {} | {model} | {row} |", operations.len());
+        }
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<Operation>, Box<dyn Error>> {
+    Ok(pair(&read_jsonl(BufReader::new(File::open(file)?))?.events)?)
+}
+
+fn decide(operations: &[Operation], model: Consistency) -> String {
+    let mut times = Vec::new();
+    let mut verdict = None;
+    while times.len() < RUNS && times.iter().sum::<Duration>() < DEADLINE {
+        let start = Instant::now();
+        let stop = || start.elapsed() > DEADLINE;
+        let workload = checker::transactions::Workload::RwRegister;
+        let options = Options { model, limits: Limits { stop: &stop, ..Limits::DEFAULT }, workload };
+        verdict = Some(check(operations, &options));
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let median = times[times.len() / 2].as_secs_f64() * 1e3;
+    let verdict = verdict.expect("it ran");
+    let answer = match verdict.answer {
+        Answer::Valid => "valid",
+        Answer::Invalid => "invalid",
+        Answer::Unknown => "unknown",
+    };
+    let why: Vec<String> = verdict
+        .anomalies
+        .iter()
+        .filter(|_| verdict.answer == Answer::Invalid)
+        .take(1)
+        .map(|anomaly| format!("{} of {}", anomaly.name, anomaly.operations.len()))
+        .chain(verdict.unsure.iter().map(|unsure| unsure.chars().take(40).collect()))
+        .collect();
+    format!("{answer} | {median:.1} ms | {}", why.join("; "))
+}

@@ -1,0 +1,408 @@
+//! Which order is looked for, as a graph: what is known of it, and what each choice would add.
+//!
+//! A transaction is one node, or two where it reads at one moment and writes at a later one. A known edge leads from
+//! each writer to its readers. Open is which of two writers of a key comes first. If the first does, then so does every
+//! reader of its version: an anti-dependency.
+//!
+//! Where several transactions read a version, a helper node (a *gate*) stands between them and those that must come
+//! later, so that the number of edges stays linear.
+
+use super::super::anomaly::{Means, Order};
+use super::super::observed::Observed;
+use super::super::parse::{Access, Fate, NONE, small};
+use super::super::time;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Who read one version of a key, by the nodes of their reads.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Version {
+    /// The one node that comes after all readers, or [`NONE`]: those that write later must come after it.
+    pub(super) gate: u32,
+    /// Readers that also wrote the key, where reads and writes are one node.
+    pub(super) updaters: Vec<u32>,
+    /// Readers that may miss a later write, as long as nothing leads from that write to them.
+    pub(super) guards: Vec<u32>,
+}
+
+/// A transaction that is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    /// The keys it wrote, each with its index among the key's writers.
+    pub(super) writes: Vec<(u32, u32)>,
+    /// The keys it read first, each with the index of the writer among the key's writers, or [`NONE`].
+    pub(super) reads: Vec<(u32, u32)>,
+}
+
+/// A read of one of several versions.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) reader: u32,
+    pub(super) key: u32,
+    /// By candidate: its index among the writers of the key.
+    pub(super) candidates: Vec<u32>,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) means: Means,
+    /// By entry: the transaction.
+    pub(super) txns: Vec<u32>,
+    pub(super) entries: Vec<Entry>,
+    /// By node of reads or writes: its entry. Helper nodes follow.
+    pub(super) nodes: usize,
+    /// What is added to an entry to have the node of its writes.
+    pub(super) commit: u32,
+    /// The known edges.
+    pub(super) edges: Vec<(u32, u32)>,
+    /// By key: the entries that wrote it, and who read what they wrote.
+    pub(super) writers: Vec<Vec<u32>>,
+    pub(super) versions: Vec<Vec<Version>>,
+    /// By key: who read it before any write.
+    pub(super) initial: Vec<Version>,
+    /// Reads of values that were written more than once.
+    pub(super) open: Vec<Open>,
+}
+
+/// How a reader counts that missed a later write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// It comes before the writer.
+    Precedes,
+    /// Nothing may lead from the writer to it.
+    Unreached,
+    /// It says nothing.
+    Allowed,
+}
+
+impl Means {
+    /// Whether a transaction reads at one moment and writes at a later one.
+    pub(super) fn two_moments(self) -> bool {
+        matches!(self, Self::Snapshots | Self::Prefixes)
+    }
+
+    /// Whether of two writers of a key the first has written before the second reads.
+    pub(super) fn apart(self) -> bool {
+        self == Self::Snapshots
+    }
+
+    /// Whether a read may be of one of several versions.
+    pub(in super::super) fn may_choose(self) -> bool {
+        matches!(self, Self::OneByOne | Self::Snapshots | Self::Prefixes)
+    }
+
+    /// Whether all writers of a key must have an order that is known.
+    pub(super) fn needs_versions(self) -> bool {
+        matches!(self, Self::Causes | Self::UpdatesOneByOne)
+    }
+
+    fn missing(self, writes_any: bool, writes_key: bool) -> Missing {
+        match self {
+            Self::OneByOne | Self::Snapshots | Self::Prefixes => Missing::Precedes,
+            Self::Updates if writes_key => Missing::Precedes,
+            Self::Updates => Missing::Allowed,
+            Self::UpdatesOneByOne if writes_any => Missing::Precedes,
+            Self::UpdatesOneByOne | Self::Causes => Missing::Unreached,
+        }
+    }
+}
+
+impl Problem {
+    pub(super) fn new(
+        observed: &Observed<'_, '_>,
+        means: Means,
+        order: Order,
+        among: &dyn Fn(u32) -> bool,
+    ) -> Self {
+        let keys = observed.transactions.keys.len();
+        let txns: Vec<u32> = (0..small(observed.live.len()))
+            .filter(|txn| observed.live[*txn as usize] && among(*txn))
+            .collect();
+        let count = small(txns.len());
+        let mut entry_of = vec![NONE; observed.live.len()];
+        for (entry, txn) in (0..).zip(&txns) {
+            entry_of[*txn as usize] = entry;
+        }
+        let two = means.two_moments();
+        let mut this = Self {
+            means,
+            entries: txns.iter().map(|_| Entry::default()).collect(),
+            nodes: if two { 2 * txns.len() } else { txns.len() },
+            commit: if two { count } else { 0 },
+            edges: Vec::new(),
+            writers: vec![Vec::new(); keys],
+            versions: vec![Vec::new(); keys],
+            open: Vec::new(),
+            initial: vec![Version { gate: NONE, ..Version::default() }; keys],
+            txns,
+        };
+        if two {
+            this.edges.extend((0..count).map(|entry| (entry, entry + count)));
+        }
+        let index_of = this.add_writes(observed, &entry_of);
+        this.add_reads(observed, &entry_of, &index_of);
+        this.add_choices(observed, &entry_of, &index_of);
+        this.add_chains(observed, &entry_of);
+        this.add_order(observed, order, &entry_of);
+        this.edges.sort_unstable();
+        this.edges.dedup();
+        this
+    }
+
+    /// Whether a node is a transaction's, and which one's.
+    pub(super) fn entry(&self, node: u32) -> Option<u32> {
+        let count = small(self.entries.len());
+        if node < count { Some(node) } else { (node < count + self.commit).then(|| node - count) }
+    }
+
+    /// The transactions of entries.
+    pub(super) fn txns_of(&self, entries: &[u32]) -> Vec<u32> {
+        entries.iter().map(|entry| self.txns[*entry as usize]).collect()
+    }
+
+    /// The node of what a transaction does first, as far as writers of the same key are concerned.
+    pub(super) fn start(&self, entry: u32) -> u32 {
+        if self.means.apart() { entry } else { entry + self.commit }
+    }
+
+    /// The edges that follow if of two writers the first comes first.
+    pub(super) fn implied(&self, first: u32, second: u32, into: &mut Vec<(u32, u32)>) {
+        into.push((first + self.commit, self.start(second)));
+        let write = second + self.commit;
+        for (key, index) in &self.entries[first as usize].writes {
+            if !self.entries[second as usize].writes.iter().any(|(other, _)| other == key) {
+                continue;
+            }
+            let version = &self.versions[*key as usize][*index as usize];
+            if version.gate != NONE {
+                into.push((version.gate, write));
+            }
+            into.extend(
+                version.updaters.iter().filter(|reader| **reader != write).map(|reader| (*reader, write)),
+            );
+        }
+    }
+
+    /// Adds the writers of what the entries read: a read says something only beside its writer.
+    pub(super) fn with_sources(&self, mut entries: FxHashSet<u32>) -> Vec<u32> {
+        let of = |entry: &u32| &self.entries[*entry as usize];
+        let keys: FxHashSet<u32> =
+            entries.iter().flat_map(|entry| of(entry).writes.iter().map(|(key, _)| *key)).collect();
+        let read = entries.iter().flat_map(|entry| &of(entry).reads);
+        let sources = read.filter(|(key, index)| *index != NONE && keys.contains(key));
+        let sources: Vec<u32> =
+            sources.map(|(key, index)| self.writers[*key as usize][*index as usize]).collect();
+        entries.extend(sources);
+        let mut entries: Vec<u32> = entries.into_iter().collect();
+        entries.sort_unstable();
+        entries
+    }
+
+    fn helper(&mut self) -> u32 {
+        self.nodes += 1;
+        small(self.nodes - 1)
+    }
+
+    /// Returns by element the index of its writer among the writers of its key.
+    fn add_writes(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) -> FxHashMap<(u32, u32), u32> {
+        let mut index_of = FxHashMap::default();
+        for (entry, txn) in self.txns.iter().enumerate() {
+            debug_assert_eq!(entry_of[*txn as usize] as usize, entry);
+            for step in observed.transactions.steps_of(*txn) {
+                let Access::Write(_) = step.access else { continue };
+                let writers = &mut self.writers[step.key as usize];
+                if writers.last() == Some(&small(entry)) {
+                    continue;
+                }
+                let index = small(writers.len());
+                writers.push(small(entry));
+                self.versions[step.key as usize].push(Version { gate: NONE, ..Version::default() });
+                self.entries[entry].writes.push((step.key, index));
+                index_of.insert((*txn, step.key), index);
+            }
+        }
+        index_of
+    }
+
+    fn add_reads(
+        &mut self,
+        observed: &Observed<'_, '_>,
+        entry_of: &[u32],
+        index_of: &FxHashMap<(u32, u32), u32>,
+    ) {
+        // By version: the readers that those who write later must come after.
+        let mut before: FxHashMap<(u32, u32), Vec<u32>> = FxHashMap::default();
+        for read in observed.reads {
+            let entry = entry_of[read.txn as usize];
+            if entry == NONE {
+                continue;
+            }
+            let index = if read.version == NONE {
+                NONE
+            } else {
+                let writer = observed.transactions.writer(read.version);
+                let from = if writer == NONE { NONE } else { entry_of[writer as usize] };
+                if from == NONE || from == entry {
+                    continue;
+                }
+                self.edges.push((from + self.commit, entry));
+                index_of[&(writer, read.key)]
+            };
+            if !read.first {
+                continue;
+            }
+            self.entries[entry as usize].reads.push((read.key, index));
+            let writes = &self.entries[entry as usize].writes;
+            let writes_key = writes.iter().any(|(key, _)| *key == read.key);
+            match self.means.missing(!writes.is_empty(), writes_key) {
+                Missing::Precedes if writes_key && self.commit == 0 => {
+                    self.version(read.key, index).updaters.push(entry);
+                }
+                Missing::Precedes => before.entry((read.key, index)).or_default().push(entry),
+                Missing::Unreached => self.version(read.key, index).guards.push(entry),
+                Missing::Allowed => {}
+            }
+        }
+        let mut before: Vec<_> = before.into_iter().collect();
+        before.sort_unstable();
+        for ((key, index), readers) in before {
+            let gate = if let [one] = readers.as_slice() {
+                *one
+            } else {
+                let gate = self.helper();
+                self.edges.extend(readers.iter().map(|reader| (*reader, gate)));
+                gate
+            };
+            self.version(key, index).gate = gate;
+        }
+        self.follow_initial();
+        self.follow_updates();
+    }
+
+    fn version(&mut self, key: u32, index: u32) -> &mut Version {
+        match index {
+            NONE => &mut self.initial[key as usize],
+            index => &mut self.versions[key as usize][index as usize],
+        }
+    }
+
+    /// Who read a key before any write precedes all who wrote it.
+    fn follow_initial(&mut self) {
+        for (initial, writers) in self.initial.iter().zip(&self.writers) {
+            for writer in writers {
+                let write = writer + self.commit;
+                if initial.gate != NONE && initial.gate != write {
+                    self.edges.push((initial.gate, write));
+                }
+                // Two of them contradict each other, whatever the others do.
+                let updaters = initial.updaters.iter().take(2).filter(|updater| **updater != write);
+                self.edges.extend(updaters.map(|updater| (*updater, write)));
+            }
+        }
+    }
+
+    /// Who read a version and replaced it comes after all who read it.
+    fn follow_updates(&mut self) {
+        for key in 0..self.versions.len() {
+            for index in 0..self.versions[key].len() {
+                let version = &self.versions[key][index];
+                let updaters: Vec<u32> = version.updaters.iter().take(2).copied().collect();
+                for updater in &updaters {
+                    if version.gate != NONE {
+                        self.edges.push((version.gate, *updater));
+                    }
+                    let others = updaters.iter().filter(|other| *other != updater);
+                    self.edges.extend(others.map(|other| (*other, *updater)));
+                }
+            }
+        }
+    }
+
+    /// Reads of values that were written more than once. Of a part of a history, only those whose writers are all in it.
+    fn add_choices(
+        &mut self,
+        observed: &Observed<'_, '_>,
+        entry_of: &[u32],
+        index_of: &FxHashMap<(u32, u32), u32>,
+    ) {
+        let inside = |txn: &u32| entry_of[*txn as usize] != NONE;
+        for choice in observed.choices.iter().filter(|choice| inside(&choice.txn)) {
+            if choice.candidates.iter().all(inside) {
+                let index = |txn: &u32| index_of[&(*txn, choice.key)];
+                self.open.push(Open {
+                    reader: entry_of[choice.txn as usize],
+                    key: choice.key,
+                    candidates: choice.candidates.iter().map(index).collect(),
+                });
+            }
+        }
+    }
+
+    /// What lists show of the order of the writers of a key.
+    fn add_chains(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
+        let mut new = Vec::new();
+        for (key, chain) in observed.chains.iter().enumerate() {
+            let inside = chain.iter().map(|txn| entry_of[*txn as usize]).filter(|entry| *entry != NONE);
+            let mut chain: Vec<u32> = inside.collect();
+            chain.dedup();
+            for pair in chain.windows(2) {
+                self.implied(pair[0], pair[1], &mut new);
+            }
+            let Some(last) = chain.last().copied() else { continue };
+            let shown: FxHashSet<u32> = chain.iter().copied().collect();
+            for writer in self.writers[key].iter().filter(|writer| !shown.contains(writer)) {
+                self.implied(last, *writer, &mut new);
+            }
+        }
+        self.edges.append(&mut new);
+    }
+
+    fn add_order(&mut self, observed: &Observed<'_, '_>, order: Order, entry_of: &[u32]) {
+        match order {
+            Order::Data => {}
+            Order::Process => {
+                let inside = |txn: u32| entry_of[txn as usize] != NONE;
+                for (before, after) in time::processes(observed.transactions, &inside) {
+                    let (before, after) = (entry_of[before as usize], entry_of[after as usize]);
+                    self.edges.push((before + self.commit, after));
+                }
+            }
+            Order::RealTime => self.add_real_time(observed),
+        }
+    }
+
+    /// One chain of moments: a completion leads into the present moment, an invocation comes out of it.
+    fn add_real_time(&mut self, observed: &Observed<'_, '_>) {
+        // At equal times the invocation comes first: such transactions are concurrent.
+        let mut events: Vec<(usize, bool, u32)> = Vec::with_capacity(2 * self.txns.len());
+        for (entry, txn) in (0..).zip(&self.txns) {
+            let txn = &observed.transactions.txns[*txn as usize];
+            events.push((txn.invoked, false, entry));
+            if txn.fate == Fate::Committed && txn.completed != usize::MAX {
+                events.push((txn.completed, true, entry));
+            }
+        }
+        events.sort_unstable();
+        let mut moment: Option<u32> = None;
+        let mut used = false;
+        for (_, completes, entry) in events {
+            if !completes {
+                if let Some(now) = moment {
+                    self.edges.push((now, entry));
+                    used = true;
+                }
+                continue;
+            }
+            let now = match moment {
+                Some(now) if !used => now,
+                before => {
+                    let now = self.helper();
+                    self.edges.extend(before.map(|before| (before, now)));
+                    now
+                }
+            };
+            self.edges.push((entry + self.commit, now));
+            (moment, used) = (Some(now), false);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Decides the models that promise an order: is there one that explains every read?
+//!
+//! Where values are unique, reads show who wrote what they saw. Open is the order of the writes. [`start`] makes a first
+//! one, [`search`] repairs it or proves that there is none, and [`core`] makes such a proof small.
+
+mod cases;
+mod core;
+mod encode;
+mod heap;
+mod origins;
+mod restarts;
+mod search;
+mod solver;
+mod start;
+mod topology;
+
+use super::anomaly::Means;
+use super::consistency::Consistency;
+use super::findings::Findings;
+use super::observed::Observed;
+use crate::certificate::transactions::Moment;
+use crate::limits::Limits;
+use encode::Problem;
+use search::{Outcome, Search};
+
+/// Conflicts of the first attempt; each further one may take twice as many.
+const CONFLICTS: u64 = 2_000;
+
+/// What was found out about a model.
+#[derive(Debug)]
+pub(super) enum Proof {
+    /// There is an order: when each transaction read and wrote.
+    Order(Vec<Moment>),
+    /// There is none: the transactions that contradict each other.
+    Impossible(Vec<u32>),
+    /// The limits ended the search.
+    Unknown,
+}
+
+/// A model that is searched for.
+struct Attempt {
+    model: Consistency,
+    search: Search,
+}
+
+/// Adds what is wrong; says why it remains open, if it does.
+pub(super) fn prove(
+    observed: &Observed<'_, '_>,
+    model: Consistency,
+    findings: &mut Findings,
+    limits: &Limits<'_>,
+) -> Option<String> {
+    let mut models = model.stronger_searches();
+    if model.means().is_some_and(|means| observed.choices.is_empty() || means.may_choose()) {
+        models.insert(0, model);
+    }
+    models.retain(|model| observed.choices.is_empty() || model.means().is_some_and(Means::may_choose));
+    match decide(observed, model, models, limits) {
+        Proof::Order(order) => {
+            findings.order = order;
+            None
+        }
+        Proof::Impossible(txns) => {
+            core::report(observed, model, txns, findings, limits);
+            None
+        }
+        Proof::Unknown => Some(format!(
+            "no anomaly that {model} forbids was found, but reads show the order of the writes only in part, \
+             and no order that explains them was found in time"
+        )),
+    }
+}
+
+/// Searches for an order.
+///
+/// A stronger model may be easier to prove. So while the model asked for is open, those that imply it get as many
+/// conflicts; whatever order one of them has will do.
+fn decide(
+    observed: &Observed<'_, '_>,
+    model: Consistency,
+    mut waiting: Vec<Consistency>,
+    limits: &Limits<'_>,
+) -> Proof {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut conflicts = CONFLICTS;
+    loop {
+        // Every attempt there is goes on, and a new one begins, until all have begun.
+        if !waiting.is_empty() {
+            let next = waiting.remove(0);
+            match begin(observed, next) {
+                Ok(search) => attempts.push(Attempt { model: next, search }),
+                Err(txns) if next == model => return Proof::Impossible(txns),
+                Err(_) => {}
+            }
+        }
+        let mut index = 0;
+        while let Some(attempt) = attempts.get_mut(index) {
+            match attempt.search.run(conflicts, limits) {
+                Outcome::Found(order) => {
+                    return Proof::Order(moments(observed, &attempt.search.problem, &order));
+                }
+                Outcome::Impossible(core) if attempt.model == model => {
+                    return Proof::Impossible(attempt.search.problem.txns_of(&core));
+                }
+                Outcome::Open => index += 1,
+                Outcome::Impossible(_) | Outcome::GaveUp => drop(attempts.remove(index)),
+            }
+            if limits.stopped() {
+                return Proof::Unknown;
+            }
+        }
+        if attempts.is_empty() && waiting.is_empty() {
+            return Proof::Unknown;
+        }
+        if waiting.is_empty() {
+            conflicts *= 2;
+        }
+    }
+}
+
+/// A search for a model among all transactions; if the known edges have a cycle, the transactions on it.
+fn begin(observed: &Observed<'_, '_>, model: Consistency) -> Result<Search, Vec<u32>> {
+    let means = model.means().expect("only models that promise an order are searched for");
+    let problem = Problem::new(observed, means, model.order(), &|_| true);
+    match start::order(&problem, observed) {
+        Ok(order) => Ok(Search::new(problem, &order)),
+        Err(cycle) => Err(problem.txns_of(&cycle)),
+    }
+}
+
+/// When each transaction read and wrote, in an order of nodes.
+fn moments(observed: &Observed<'_, '_>, problem: &Problem, order: &[u32]) -> Vec<Moment> {
+    let of = |node: &u32| {
+        let entry = problem.entry(*node)?;
+        let operation = observed.transactions.txns[problem.txns[entry as usize] as usize].operation;
+        Some(match (problem.commit, *node == entry) {
+            (0, _) => Moment::Whole(operation),
+            (_, true) => Moment::Reads(operation),
+            (_, false) => Moment::Writes(operation),
+        })
+    };
+    order.iter().filter_map(of).collect()
+}

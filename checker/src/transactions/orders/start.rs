@@ -1,0 +1,304 @@
+//! A first order of the transactions: known edges are respected, and reads as far as a greedy choice does.
+//!
+//! *Idea*: execute the transactions. Each is executed when all that must precede it was, preferably the one that took
+//! effect first by the clock, and one whose writes would replace what others have yet to read waits for those. Where
+//! all wait, the first goes on nevertheless. A history of a sound database seldom needs that.
+
+use super::super::observed::Observed;
+use super::super::parse::{Access, Fate, NONE, small};
+use super::encode::Problem;
+use rustc_hash::FxHashSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// The nodes in an order that respects the known edges. If these have a cycle, the entries on it.
+pub(super) fn order(problem: &Problem, observed: &Observed<'_, '_>) -> Result<Vec<u32>, Vec<u32>> {
+    let mut start = Start::new(problem, due(problem, observed));
+    start.run();
+    if start.order.len() == problem.nodes { Ok(start.order) } else { Err(start.cycle()) }
+}
+
+/// By entry: by when its writes had certainly taken effect.
+fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<usize> {
+    let transactions = observed.transactions;
+    let mut read_by = vec![usize::MAX; transactions.elements.len()];
+    for read in observed.reads.iter().filter(|read| read.version != NONE) {
+        let completed = transactions.txns[read.txn as usize].completed;
+        let read_by = &mut read_by[read.version as usize];
+        *read_by = completed.min(*read_by);
+    }
+    let of = |txn: &u32| {
+        let about = &transactions.txns[*txn as usize];
+        let own = if about.fate == Fate::Committed { about.completed } else { usize::MAX };
+        transactions.steps_of(*txn).iter().fold(own, |due, step| match step.access {
+            Access::Write(element) => due.min(read_by[element as usize]),
+            Access::Read(_) => due,
+        })
+    };
+    problem.txns.iter().map(of).collect()
+}
+
+type Queue = BinaryHeap<Reverse<(usize, u32)>>;
+
+/// How many entries have yet to read a version, and the exclusive or of their numbers: of one, the number.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unread {
+    count: u32,
+    entries: u32,
+}
+
+struct Start<'p> {
+    problem: &'p Problem,
+    due: Vec<usize>,
+    /// By node: the known edges out of it, and how many lead into it from nodes without a position.
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+    waits: Vec<u32>,
+    placed: Vec<bool>,
+    order: Vec<u32>,
+    ready: Queue,
+    parked: Queue,
+    /// By key: the index of the writer whose version is there, or [`NONE`].
+    current: Vec<u32>,
+    /// By key: who have yet to read its versions; the first is the initial one.
+    unread: Vec<Vec<Unread>>,
+    /// By key: who wait until its version may be replaced. One at a time is woken.
+    blocked: Vec<Queue>,
+    /// By key: who has read and not yet written, where only one may.
+    held: Vec<u32>,
+}
+
+impl<'p> Start<'p> {
+    fn new(problem: &'p Problem, due: Vec<usize>) -> Self {
+        let mut starts = vec![0; problem.nodes + 1];
+        let mut waits = vec![0; problem.nodes];
+        for (from, to) in &problem.edges {
+            starts[*from as usize + 1] += 1;
+            waits[*to as usize] += 1;
+        }
+        for node in 0..problem.nodes {
+            starts[node + 1] += starts[node];
+        }
+        let keys = problem.writers.len();
+        let mut unread: Vec<Vec<Unread>> =
+            problem.writers.iter().map(|writers| vec![Unread::default(); writers.len() + 1]).collect();
+        for (number, entry) in (0..).zip(&problem.entries) {
+            for (key, index) in &entry.reads {
+                let unread = &mut unread[*key as usize][index.wrapping_add(1) as usize];
+                unread.count += 1;
+                unread.entries ^= number;
+            }
+        }
+        Self {
+            due,
+            starts,
+            // The edges are sorted.
+            ends: problem.edges.iter().map(|(_, to)| *to).collect(),
+            waits,
+            placed: vec![false; problem.nodes],
+            order: Vec::with_capacity(problem.nodes),
+            ready: Queue::new(),
+            parked: Queue::new(),
+            current: vec![NONE; keys],
+            unread,
+            blocked: (0..keys).map(|_| Queue::new()).collect(),
+            held: vec![NONE; keys],
+            problem,
+        }
+    }
+
+    fn run(&mut self) {
+        for node in 0..small(self.problem.nodes) {
+            if self.waits[node as usize] == 0 {
+                self.now_ready(node);
+            }
+        }
+        loop {
+            if let Some(Reverse((_, node))) = self.ready.pop() {
+                if !self.placed[node as usize] && !self.attempt(node) {
+                    self.parked.push(Reverse((self.due_of(node), node)));
+                }
+            } else if let Some(Reverse((_, node))) = self.parked.pop() {
+                if !self.placed[node as usize] {
+                    self.place(node);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// The entries on a cycle: each node without a position has one such before it.
+    fn cycle(&self) -> Vec<u32> {
+        let mut before = vec![NONE; self.problem.nodes];
+        for (from, to) in &self.problem.edges {
+            if !self.placed[*from as usize] {
+                before[*to as usize] = *from;
+            }
+        }
+        let first = (0..small(self.problem.nodes)).find(|node| !self.placed[*node as usize]);
+        let mut node = first.expect("a node has no position");
+        for _ in 0..self.problem.nodes {
+            node = before[node as usize];
+        }
+        let mut entries = FxHashSet::default();
+        let end = node;
+        loop {
+            entries.extend(self.problem.entry(node));
+            node = before[node as usize];
+            if node == end {
+                return self.problem.with_sources(entries);
+            }
+        }
+    }
+
+    fn due_of(&self, node: u32) -> usize {
+        self.problem.entry(node).map_or(0, |entry| self.due[entry as usize])
+    }
+
+    fn now_ready(&mut self, node: u32) {
+        self.ready.push(Reverse((self.due_of(node), node)));
+    }
+
+    /// Executes it unless that would replace what others have yet to read.
+    fn attempt(&mut self, node: u32) -> bool {
+        let Some(entry) = self.problem.entry(node) else {
+            self.place(node);
+            return true;
+        };
+        let commit = entry + self.problem.commit;
+        if node == commit {
+            let may = self.may_write(entry, self.problem.commit == 0);
+            if may {
+                self.place(node);
+            }
+            return may;
+        }
+        let problem = self.problem;
+        let writes = &problem.entries[entry as usize].writes;
+        if writes.is_empty() {
+            self.place(node);
+            return true;
+        }
+        if self.problem.means.apart()
+            && let Some((key, _)) = writes.iter().find(|(key, _)| self.held[*key as usize] != NONE)
+        {
+            self.block(*key, node, entry);
+            return false;
+        }
+        let may = self.waits[commit as usize] == 1 && self.may_write(entry, true);
+        if may {
+            self.place(node);
+            self.place(commit);
+        }
+        may
+    }
+
+    /// Whether all have read what it replaces; it may itself be about to.
+    fn may_write(&mut self, entry: u32, reads_too: bool) -> bool {
+        let problem = self.problem;
+        let this = &problem.entries[entry as usize];
+        for (key, _) in &this.writes {
+            let current = self.current[*key as usize];
+            let own = reads_too && this.reads.contains(&(*key, current));
+            if self.unread[*key as usize][current.wrapping_add(1) as usize].count > u32::from(own) {
+                let node = if reads_too { entry } else { entry + self.problem.commit };
+                self.block(*key, node, entry);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Lets a node wait for a key, and another of the node's other keys go on in its place.
+    fn block(&mut self, key: u32, node: u32, entry: u32) {
+        let due = self.due_of(node);
+        self.blocked[key as usize].push(Reverse((due, node)));
+        let problem = self.problem;
+        for (other, _) in &problem.entries[entry as usize].writes {
+            if *other != key && self.unread_of(*other).count == 0 && self.held[*other as usize] == NONE {
+                self.wake(*other);
+            }
+        }
+    }
+
+    fn place(&mut self, node: u32) {
+        if std::mem::replace(&mut self.placed[node as usize], true) {
+            return;
+        }
+        self.order.push(node);
+        if let Some(entry) = self.problem.entry(node) {
+            self.execute(entry, node);
+        }
+        for index in self.starts[node as usize]..self.starts[node as usize + 1] {
+            let to = self.ends[index as usize];
+            self.waits[to as usize] -= 1;
+            if self.waits[to as usize] == 0 {
+                self.now_ready(to);
+            } else if self.problem.commit > 0
+                && self.waits[to as usize] == 1
+                && let Some(entry) = self.problem.entry(to)
+                && to != entry
+                && self.waits[entry as usize] == 0
+                && !self.placed[entry as usize]
+            {
+                // Only its own reads hold its writes back.
+                self.now_ready(entry);
+            }
+        }
+    }
+
+    fn execute(&mut self, entry: u32, node: u32) {
+        let problem = self.problem;
+        let this = &problem.entries[entry as usize];
+        if node == entry {
+            for (key, index) in &this.reads {
+                let unread = &mut self.unread[*key as usize][index.wrapping_add(1) as usize];
+                unread.count -= 1;
+                unread.entries ^= entry;
+                self.wake(*key);
+            }
+            if problem.means.apart() {
+                for (key, _) in &this.writes {
+                    self.held[*key as usize] = entry;
+                }
+            }
+        }
+        if node == entry + problem.commit {
+            for (key, index) in &this.writes {
+                self.current[*key as usize] = *index;
+                self.held[*key as usize] = NONE;
+                self.wake(*key);
+            }
+        }
+    }
+
+    /// Who have yet to read what a key holds now.
+    fn unread_of(&self, key: u32) -> Unread {
+        self.unread[key as usize][self.current[key as usize].wrapping_add(1) as usize]
+    }
+
+    /// Makes the first that waits for the key ready, or the only one that has yet to read it, which may replace it.
+    fn wake(&mut self, key: u32) {
+        let unread = self.unread_of(key);
+        let holder = self.held[key as usize];
+        let only = match (unread.count, holder) {
+            (0, NONE) => None,
+            (0, holder) => Some(holder + self.problem.commit),
+            (1, NONE) => Some(unread.entries),
+            (_, _) => return,
+        };
+        if let Some(node) = only {
+            if self.waits[node as usize] == 0 && !self.placed[node as usize] {
+                self.now_ready(node);
+            }
+            return;
+        }
+        while let Some(Reverse((due, node))) = self.blocked[key as usize].pop() {
+            if !self.placed[node as usize] {
+                self.ready.push(Reverse((due, node)));
+                return;
+            }
+        }
+    }
+}
