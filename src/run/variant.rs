@@ -230,7 +230,7 @@ impl LiveVariant<'_> {
             adapter
         } else {
             let prefix = own_prefix();
-            events.send(RunEventKind::Note(format!("the keys of this run begin with {prefix}")));
+            self.events.send(RunEventKind::Note(format!("the keys of this run begin with {prefix}")));
             Box::new(OwnKeys::new(adapter, prefix))
         };
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)

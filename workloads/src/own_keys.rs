@@ -1,6 +1,6 @@
 //! Keys of one run's own: for servers that keep what earlier runs have written.
 
-use crate::adapter::{Adapter, CommandName, Performed, Speaker};
+use crate::adapter::{Adapter, CommandName, HelperCounts, Performed, Speaker};
 use crate::operation::Operation;
 use crate::session::Target;
 

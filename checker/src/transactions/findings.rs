@@ -52,7 +52,7 @@ impl Findings {
         let (txns, summary, proof) = words();
         let mut explanation = introduced(transactions, &txns);
         explanation.extend(proof);
-        self.push(transactions, name, &txns, summary, explanation);
+        self.push(transactions, name, &txns, summary, (explanation, Vec::new()));
     }
 
     /// Counts a cycle; `because` says why the first of two transactions, given by name, precedes the second.

@@ -68,6 +68,10 @@ fn promise(variant: &VariantPlan) -> String {
             variant.check.promise.map_or("strict-serializable", |promise| promise.name()),
             variant.model
         ),
+        Ok(Property::Sequential) => format!(
+            "sequential consistency: all operations have one order, in which each process did its own one after the other (model {})",
+            variant.model
+        ),
         Ok(Property::Elements(kind)) => format!("{} (model {kind})", kind.about()),
         Err(_) => format!("model {}", variant.model),
     };
