@@ -150,7 +150,8 @@ pub(crate) struct Cluster {
     /// Arguments behind `args`, for a spec that adds to those of its system.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub more_args: Vec<String>,
-    /// Systems other than `paxos`: a command that prints the version, for example that of the program with `--version`.
+    /// Systems other than `paxos`: a command that prints the version, for example that of the program with `--version`. It has
+    /// the variables of the caller, and those of `env` that say nothing of a node.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub version: Vec<String>,
     /// Systems other than `paxos`: variables of the program, with the same words. It gets no others of the caller's than

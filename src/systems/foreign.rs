@@ -65,7 +65,12 @@ pub(crate) fn version(cluster: &Cluster) -> Option<String> {
         Some(own) if own.ends_with(program) => own.clone(),
         Some(_) | None => PathBuf::from(program),
     };
-    let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
+    // It is asked outside of every cluster, where the words of a node stand for nothing.
+    let of_caller = |text: &str| words::unknown_in(text, |word| words::variable(word).is_some()).is_none();
+    let env = cluster.env.iter().filter(|(_, text)| of_caller(text));
+    let env = env.map(|(name, text)| (name, words::fill(text, words::variable_of_caller)));
+    let env = env.filter(|(_, text)| !text.is_empty());
+    let output = Command::new(program).args(args).envs(env).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     let is_version = |word: &&str| {
         let mut parts = word.split('.');
@@ -280,6 +285,15 @@ pub(super) fn whole_environment(cluster: &Cluster, words: &Words) -> Vec<(OsStri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn version_is_asked_with_the_variables_of_the_program() {
+        let cluster: Cluster = toml::from_str(
+            "version = [\"sh\", \"-c\", \"echo store $OF_ALL$OF_NODE\"]\nenv = { OF_ALL = \"1.2.3\", OF_NODE = \".{number}\" }",
+        )
+        .unwrap();
+        assert_eq!(version(&cluster).as_deref(), Some("1.2.3"));
+    }
 
     #[test]
     fn missing_program_and_unknown_word_are_named() {

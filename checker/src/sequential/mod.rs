@@ -4,8 +4,8 @@
 //! other. So the history is judged as a whole, and there is no zone of a key to look at. In general the problem is NP-complete
 //! (Gibbons and Korach 1997), also where it is known which write each read saw.
 //! Idea: where each value is written once, a read names its write. Orders that follow from this are added until nothing
-//! follows any more ([`saturation`]); a cycle of them proves a violation. Without one, an order is built write by write, along
-//! the times at which writes seem to have happened, with backtracking ([`search`]).
+//! follows any more (`saturation.rs`); a cycle of them proves a violation. Without one, an order is built write by write, along
+//! the times at which writes seem to have happened, with backtracking (`search.rs`).
 //! Why it is right: every edge of the saturation holds in each possible order, so a cycle excludes all. The search leaves out
 //! nothing but orders that cannot be completed, and steps that change nothing for any other operation. A valid verdict has
 //! the order, and [`confirm`] replays it without any of this.

@@ -242,18 +242,16 @@ fn effects(operation: &Operation, values: &BTreeMap<String, Value>) -> Vec<BTree
     let same = || values.clone();
     match (operation.f.as_str(), &operation.outcome) {
         ("read", Outcome::Ok(found)) if *found == value => vec![same()],
-        ("read", Outcome::Ok(_)) => vec![],
         ("write", Outcome::Ok(_)) => vec![set(argument)],
         ("write", Outcome::Info { .. }) => vec![set(argument), same()],
         ("cas", Outcome::Ok(_)) if argument[0] == value => vec![set(&argument[1])],
-        ("cas", Outcome::Ok(_)) => vec![],
         ("cas", Outcome::Info { .. }) if argument[0] == value => vec![set(&argument[1]), same()],
-        ("cas", Outcome::Fail { actual: Some(actual), .. }) if *actual == value && argument[0] != value => {
+        ("cas", Outcome::Fail { error: Some(_), actual })
+            if argument[0] != value && actual.as_ref().is_none_or(|actual| *actual == value) =>
+        {
             vec![same()]
         }
-        ("cas", Outcome::Fail { actual: Some(_), .. }) => vec![],
-        ("cas", Outcome::Fail { error: Some(_), .. }) if argument[0] != value => vec![same()],
-        ("cas", Outcome::Fail { error: Some(_), .. }) => vec![],
+        ("read" | "cas", Outcome::Ok(_)) | ("cas", Outcome::Fail { error: Some(_), .. }) => Vec::new(),
         _ => vec![same()],
     }
 }
