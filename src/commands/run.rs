@@ -7,18 +7,18 @@ use crate::run::{self, Destination, OutputStyle};
 use crate::spec;
 use crate::spec::source;
 use crate::terminal::Screen;
+use std::path::PathBuf;
 
 /// Reads the spec, runs it, judges it.
 ///
 /// # Errors
 /// When the spec is wrong (exit code 2), or the bench cannot do its work (4).
 pub(crate) fn run(arguments: &Run) -> Result<Exit, Failure> {
-    let loaded = spec::load(source::open(&arguments.spec)?, &arguments.options.wishes())?;
+    let document = source::open(&arguments.spec)?;
+    let file = PathBuf::from(&document.name);
+    let loaded = spec::load(document, &arguments.options.wishes())?;
     let screen = Screen::new(arguments.options.json);
-    let destination = Destination {
-        ci: &arguments.ci,
-        spec: Some(&arguments.spec),
-        pictures: arguments.pictures.options(),
-    };
+    let destination =
+        Destination { ci: &arguments.ci, spec: Some(&file), pictures: arguments.pictures.options() };
     run::run(&loaded, &arguments.options, arguments.rounds, &screen, OutputStyle::Lines, destination)
 }

@@ -7,6 +7,7 @@ use crate::run::{Destination, again, lab};
 use crate::spec::{self, Loaded, Spec, Wishes, source};
 use crate::sweep::{Axis, Sweep};
 use crate::terminal::Screen;
+use std::path::Path;
 
 /// Reads the spec at each value, and measures it.
 ///
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let options = &arguments.options;
     arguments.ci.check()?;
     let document = source::open(&arguments.spec)?;
+    let file = Path::new(&document.name);
     let base = spec::load(document.clone(), &options.wishes())?;
     let axis = Axis::choose(arguments.over.as_deref(), &base.spec)?;
     let points = axis
@@ -41,11 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     sweep.run(
         &base.text,
         options,
-        Destination {
-            ci: &arguments.ci,
-            spec: Some(&arguments.spec),
-            pictures: arguments.pictures.options(),
-        },
+        Destination { ci: &arguments.ci, spec: Some(file), pictures: arguments.pictures.options() },
     )
 }
 

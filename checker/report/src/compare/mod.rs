@@ -158,10 +158,15 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The figures that became worse. Blocks know only a part of the noise, so that they decide on required figures alone.
+    /// The figures that became worse, over rounds. Two runs of the same system differ by more than their blocks do, so that
+    /// blocks prove nothing.
     fn worse(&self) -> impl Iterator<Item = &Row> {
-        let decides = |row: &&Row| row.change == Change::Worse && (row.required || self.drawn == ROUNDS);
-        self.rows.iter().filter(decides)
+        self.rows.iter().filter(|row| row.change == Change::Worse && self.drawn == ROUNDS)
+    }
+
+    /// The required figures that are worse by blocks.
+    fn seems_worse(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.required && row.change == Change::Worse && self.drawn != ROUNDS)
     }
 }
 
@@ -272,7 +277,7 @@ fn outcome(pairs: &[Pair], only_a: &[String]) -> Outcome {
     if pairs.iter().any(|pair| pair.newly_broken || pair.worse().next().is_some()) {
         Outcome::Regression
     } else if rows().any(|row| row.required && row.change == Change::Unclear)
-        || pairs.iter().any(missing)
+        || pairs.iter().any(|pair| missing(pair) || pair.seems_worse().next().is_some())
         || !only_a.is_empty()
     {
         Outcome::TooLittleData

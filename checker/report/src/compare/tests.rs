@@ -114,7 +114,8 @@ fn single_runs_are_compared_by_blocks() {
     recorded(&b, 9.0);
     let slower = compare(&a, &b, &CompareOptions::default()).unwrap();
     assert!(slower.pairs[0].drawn.starts_with("blocks of 1.0"), "{}", slower.pairs[0].drawn);
-    assert_eq!(change(&slower, Measure::P50), Change::Worse);
+    assert_eq!((change(&slower, Measure::P50), slower.outcome), (Change::Worse, Outcome::TooLittleData));
+    assert!(slower.sentence.contains("which only rounds can prove: p50"), "{}", slower.sentence);
     assert_eq!(change(&slower, Measure::Outage), Change::Unclear, "one run has one outage");
     assert!(slower.notes.iter().any(|note| note.contains("--rounds 5")), "{:?}", slower.notes);
     let variant = compare(&a.join("main"), &b, &CompareOptions::default()).unwrap();

@@ -45,6 +45,15 @@ pub(super) fn sentence(
             let unclear: Vec<String> =
                 unclear.map(|(pair, row)| format!("{}{}", row.figure, named(pair))).collect();
             let mut parts = Vec::new();
+            let seems = pairs.iter().flat_map(|pair| pair.seems_worse().map(move |row| (pair, row)));
+            let seems: Vec<String> =
+                seems.map(|(pair, row)| format!("{}{}", row.figure, named(pair))).collect();
+            if !seems.is_empty() {
+                parts.push(format!(
+                    "worse within these runs, which only rounds can prove: {}",
+                    seems.join(", ")
+                ));
+            }
             if !unclear.is_empty() {
                 parts.push(format!("unclear: {}", unclear.join(", ")));
             }

@@ -47,12 +47,13 @@ impl PictureOptions {
         self.dpi.or(print).map(|dpi| (f64::from(dpi) * INCHES).round() as u32)
     }
 
-    /// The width as SVG has it: a length stays a length.
-    pub(super) fn svg_width(&self, width: u32) -> String {
+    /// A length of a picture of this width as SVG has it: on paper a length, else pixels.
+    pub(super) fn svg_length(&self, width: u32, length: u32) -> String {
         match self.width {
-            None => width.to_string(),
-            Some(PictureWidth::Pixels(pixels)) => pixels.to_string(),
-            Some(PictureWidth::Metres(metres)) => format!("{:.1}mm", metres * 1e3),
+            Some(PictureWidth::Metres(metres)) => {
+                format!("{:.1}mm", metres * 1e3 * f64::from(length) / f64::from(width))
+            }
+            Some(PictureWidth::Pixels(_)) | None => format!("{:.0}", f64::from(length) * self.scale(width)),
         }
     }
 }
@@ -68,6 +69,7 @@ mod tests {
         assert!((paper(Some(600)).scale(1800) - 2.0).abs() < 1e-9);
         assert_eq!(paper(None).pixels_per_metre(), Some(11_811));
         assert_eq!(PictureOptions::default().pixels_per_metre(), None);
-        assert_eq!(paper(None).svg_width(1800), "152.4mm");
+        assert_eq!(paper(None).svg_length(1800, 900), "76.2mm");
+        assert_eq!(PictureOptions::default().svg_length(1800, 900), "900");
     }
 }

@@ -9,10 +9,12 @@ impl Canvas {
     pub(crate) fn svg(&self, options: &PictureOptions) -> Vec<u8> {
         let (width, height) = (self.width, self.height);
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" viewBox=\"0 0 {width} {height}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\" \
              font-family=\"'DejaVu Sans',Verdana,sans-serif\">\n\
+             <style>path{{shape-rendering:crispEdges}}</style>\n\
              <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n",
-            options.svg_width(width)
+            options.svg_length(width, width),
+            options.svg_length(width, height)
         );
         let mut shapes = self.shapes.iter().peekable();
         while let Some(shape) = shapes.next() {
