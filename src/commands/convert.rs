@@ -4,6 +4,7 @@ use super::check::{foreign, options, parse_format};
 use crate::cli::Convert;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use formats::Order;
 use std::io::Write;
 
 /// Reads a history of any format and writes it in another, to a file or to standard output.
@@ -16,6 +17,13 @@ pub(crate) fn run(arguments: &Convert) -> Result<Exit, Failure> {
     let bytes = std::fs::read(&arguments.input)
         .map_err(|error| Failure::usage(&location, format!("cannot be read: {error}")))?;
     let read = foreign(&location, &bytes, &options(&arguments.reading)?)?;
+    if read.order == Order::Sessions {
+        let what = format!(
+            "{} says nothing of real time, and every format that is written would make some up",
+            read.format
+        );
+        return Err(Failure::usage(&location, what).help("`bench check` judges the file as it is"));
+    }
     for note in &read.notes {
         anstream::eprintln!("{note}");
     }

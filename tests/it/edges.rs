@@ -353,6 +353,19 @@ fn large_integers_are_told_apart() {
 }
 
 #[test]
+fn sessions_without_times_are_not_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("h.txt"), "w(7,1,0,0)\nr(7,1,1,1)\n").unwrap();
+    let said = check(folder.path(), &["h.txt"], 0);
+    assert!(said.contains("in the order of each session"), "{said}");
+    let said = check(folder.path(), &["h.txt", "--consistency", "strict-serializable"], 0);
+    assert!(said.contains("not judged: real time"), "{said}");
+    let refused = output(folder.path(), &["convert", "--to", "jepsen-edn", "h.txt", "out.edn"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("would make some up"), "{}", stderr(&refused));
+}
+
+#[test]
 fn guess_of_keys_can_be_switched_off() {
     let pairs = edn(&[("0", "write", "[1 2]", "[1 2]"), ("0", "read", "[1 nil]", "[1 2]")]);
     check_all(
