@@ -237,13 +237,19 @@ impl Solver {
 
     fn cancel(&mut self, level: u32) {
         let Some(start) = self.levels.get(level as usize).copied() else { return };
-        for literal in self.trail.split_off(start.trail) {
-            self.value[variable(literal)] = 0;
-            self.open(literal / 2);
-        }
+        let undone = self.trail.split_off(start.trail);
         self.topology.undo(start.added);
         self.head = start.trail;
         self.levels.truncate(level as usize);
+        for literal in undone {
+            if self.level[variable(literal)] == 0 {
+                // Learned for good while decisions stood.
+                self.trail.push(literal);
+            } else {
+                self.value[variable(literal)] = 0;
+                self.open(literal / 2);
+            }
+        }
     }
 
     /// Adds a clause before any decision; false if it cannot hold.
@@ -277,10 +283,12 @@ impl Solver {
         self.origins.derived(std::iter::once(origin).chain(settled))
     }
 
-    /// Gives a variable its value for good.
+    /// Gives a variable its value for good. Decisions that were made before may stand (chronological backtracking; Nadel
+    /// and Ryvchin, SAT 2018), so that they need not be made again.
     pub(super) fn settle(&mut self, literal: Literal, origin: u32) {
-        debug_assert!(self.levels.is_empty() && self.is_open(literal));
+        debug_assert!(self.is_open(literal));
         self.assign(literal, NONE);
+        self.level[variable(literal)] = 0;
         self.origin[variable(literal)] = origin;
     }
 
@@ -490,12 +498,13 @@ impl Solver {
         self.cancel(highest);
         let (learned, origin, back) = self.analyze(conflict);
         self.heap.decay();
-        self.cancel(back);
         let first = learned[0];
         if learned.len() == 1 {
+            self.cancel(highest - 1);
             self.settle(first, origin);
             return None;
         }
+        self.cancel(back);
         let mut levels: Vec<u32> = learned.iter().map(|literal| self.level[variable(*literal)]).collect();
         levels.sort_unstable();
         levels.dedup();
@@ -530,7 +539,8 @@ impl Solver {
             }
             let pivot = loop {
                 index -= 1;
-                if self.seen[variable(self.trail[index])] {
+                let at = variable(self.trail[index]);
+                if self.seen[at] && self.level[at] == present {
                     break self.trail[index];
                 }
             };
