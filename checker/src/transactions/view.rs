@@ -343,9 +343,11 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                     let key = self.observed.reads[index].key;
                     let Some(writers) = writers.get(&(session, key)) else { continue };
                     let end = writers.partition_point(|at| *at < own);
-                    // The earlier ones precede the last.
-                    for at in &writers[end.saturating_sub(1)..end] {
-                        self.miss(self.sessions[session as usize][*at as usize], index);
+                    // The earlier ones precede the last; the reader need not see itself.
+                    let before = writers[..end].iter().rev();
+                    let mut others = before.map(|at| self.sessions[session as usize][*at as usize]);
+                    if let Some(last) = others.find(|writer| *writer != txn) {
+                        self.miss(last, index);
                     }
                 }
             }

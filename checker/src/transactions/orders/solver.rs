@@ -239,13 +239,19 @@ impl Solver {
 
     fn cancel(&mut self, level: u32) {
         let Some(start) = self.levels.get(level as usize).copied() else { return };
-        for literal in self.trail.split_off(start.trail) {
-            self.value[variable(literal)] = 0;
-            self.open(literal / 2);
-        }
+        let undone = self.trail.split_off(start.trail);
         self.topology.undo(start.added);
         self.head = start.trail;
         self.levels.truncate(level as usize);
+        for literal in undone {
+            if self.level[variable(literal)] == 0 {
+                // Learned for good while decisions stood.
+                self.trail.push(literal);
+            } else {
+                self.value[variable(literal)] = 0;
+                self.open(literal / 2);
+            }
+        }
     }
 
     /// Adds a clause before any decision; false if it cannot hold.
@@ -279,10 +285,12 @@ impl Solver {
         self.origins.derived(std::iter::once(origin).chain(settled))
     }
 
-    /// Gives a variable its value for good.
+    /// Gives a variable its value for good. Decisions that were made before may stand (chronological backtracking; Nadel
+    /// and Ryvchin, SAT 2018), so that they need not be made again.
     pub(super) fn settle(&mut self, literal: Literal, origin: u32) {
-        debug_assert!(self.levels.is_empty() && self.is_open(literal));
+        debug_assert!(self.is_open(literal));
         self.assign(literal, NONE);
+        self.level[variable(literal)] = 0;
         self.origin[variable(literal)] = origin;
     }
 

@@ -65,6 +65,22 @@ struct Read {
     first: bool,
 }
 
+/// Where a read comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Initial,
+    Writer(usize),
+}
+
+impl Source {
+    fn writer(self) -> Option<usize> {
+        match self {
+            Self::Initial => None,
+            Self::Writer(writer) => Some(writer),
+        }
+    }
+}
+
 /// A history of a few transactions.
 struct Axioms<'o> {
     txns: Vec<&'o Operation>,
@@ -214,14 +230,14 @@ impl<'o> Axioms<'o> {
                 }
                 let own = own.get(&key).map_or(&[][..], Vec::as_slice);
                 let writer = if self.lists {
-                    self.read_list(txn, key, &step[2], own, &versions[key])?
+                    self.read_list(txn, key, &step[2], own, &versions[key])?.writer()
                 } else if own.contains(&step[2]) {
                     // An own write that was replaced by another.
                     internal |= own.last() != Some(&step[2]);
                     continue;
                 } else {
                     internal |= !own.is_empty();
-                    self.read_register(txn, key, &step[2])?
+                    self.read_register(txn, key, &step[2])?.writer()
                 };
                 let first = !met.contains_key(&key) && own.is_empty();
                 internal |= *met.entry(key).or_insert(writer) != writer;
@@ -231,14 +247,14 @@ impl<'o> Axioms<'o> {
         Some((reads, internal))
     }
 
-    fn read_register(&self, txn: usize, key: usize, value: &Value) -> Option<Option<usize>> {
+    fn read_register(&self, txn: usize, key: usize, value: &Value) -> Option<Source> {
         if value.is_null() {
-            return Some(None);
+            return Some(Source::Initial);
         }
         let writer = (0..self.txns.len())
             .find(|writer| self.writes[*writer].get(&key).is_some_and(|values| values.last() == Some(value)));
         // What it writes itself, only later, cannot be read.
-        writer.filter(|writer| *writer != txn).map(Some)
+        writer.filter(|writer| *writer != txn).map(Source::Writer)
     }
 
     /// All that the first writers appended, and then what it appended itself.
@@ -249,23 +265,23 @@ impl<'o> Axioms<'o> {
         value: &Value,
         own: &[Value],
         versions: &[usize],
-    ) -> Option<Option<usize>> {
+    ) -> Option<Source> {
         let list = value.as_array().map_or(&[][..], Vec::as_slice);
         let mut held: Vec<Value> = Vec::new();
-        let mut writer = None;
+        let mut source = Source::Initial;
         let mut next = versions.iter();
         loop {
             let all: Vec<Value> = held.iter().chain(own).cloned().collect();
             // What it appended itself stands where its version stands.
             let stands = own.is_empty() || next.clone().next() == Some(&txn);
             if all == list && stands {
-                return Some(writer);
+                return Some(source);
             }
             let after = *next.next()?;
             if after == txn {
                 return None;
             }
-            writer = Some(after);
+            source = Source::Writer(after);
             held.extend(self.writes[after][&key].iter().cloned());
         }
     }

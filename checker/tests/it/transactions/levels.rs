@@ -234,6 +234,8 @@ fn session_guarantees_see_their_own_process() {
     excluded(C::MonotonicReads, C::ReadYourWrites, "non-monotonic-read", back);
     let writes = "p1 0..1 w x 1\np1 2..3 w y 1\nr y 1; r x nil";
     excluded(C::MonotonicWrites, C::MonotonicReads, "non-monotonic-write", writes);
+    let later = "p1 0..1 w x 1\np1 2..3 r y 1; r x nil; w x 2\np1 4..5 w y 1";
+    excluded(C::MonotonicWrites, C::MonotonicReads, "non-monotonic-write", later);
     let follow = "w x 1\np1 0..1 r x 1\np1 2..3 w y 1\nr y 1; r x nil";
     excluded(C::WritesFollowReads, C::MonotonicWrites, "write-before-read", follow);
 }

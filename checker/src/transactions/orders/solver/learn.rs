@@ -16,12 +16,13 @@ impl Solver {
         self.cancel(highest);
         let (learned, origin, back) = self.analyze(conflict);
         self.heap.decay();
-        self.cancel(back);
         let first = learned[0];
         if learned.len() == 1 {
+            self.cancel(highest - 1);
             self.settle(first, origin);
             return None;
         }
+        self.cancel(back);
         let mut levels: Vec<u32> = learned.iter().map(|literal| self.level[variable(*literal)]).collect();
         levels.sort_unstable();
         levels.dedup();
@@ -56,7 +57,8 @@ impl Solver {
             }
             let pivot = loop {
                 index -= 1;
-                if self.seen[variable(self.trail[index])] {
+                let at = variable(self.trail[index]);
+                if self.seen[at] && self.level[at] == present {
                     break self.trail[index];
                 }
             };
