@@ -78,9 +78,9 @@ impl Violation {
         }
     }
 
-    /// The gravest anomaly of transactions.
+    /// The gravest anomaly of transactions that the promise forbids.
     pub(crate) fn of_transactions(verdict: &transactions::Verdict) -> Option<Self> {
-        let Anomaly { name, operations, summary, edges, .. } = verdict.anomalies.first()?;
+        let Anomaly { name, operations, summary, edges, .. } = verdict.violation()?;
         Some(Self {
             summary: format!("{name}: {summary}"),
             operations: operations.iter().copied().take(TOLD).collect(),

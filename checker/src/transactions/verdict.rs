@@ -181,6 +181,11 @@ impl Verdict {
         }
     }
 
+    /// The worst anomaly that the model forbids, of those that are put into words.
+    pub fn violation(&self) -> Option<&Anomaly> {
+        self.anomalies.iter().find(|anomaly| anomaly.name.excludes().contains(self.model))
+    }
+
     /// What shows it, a line each.
     pub fn evidence(&self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -37,6 +37,7 @@ fn allowed_anomaly_is_named_and_not_invalid() {
                     promise: G2-item (1)";
     assert_eq!(said, expected);
     assert_ne!(verdict.answer, Answer::Invalid);
+    assert_eq!(verdict.variants[0].violation(), None, "the page tells no violation");
     let expected = " The promise was snapshot-isolation; allowed by the promise: G2-item (1).";
     assert!(verdict.sentence.ends_with(expected), "{}", verdict.sentence);
 }
@@ -50,6 +51,9 @@ fn forbidden_anomaly_is_invalid() {
             "{said}"
         );
         assert!(verdict.sentence.contains(promise), "{}", verdict.sentence);
+        let violation = verdict.variants[0].violation().unwrap();
+        let kinds: Vec<&str> = violation.edges.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!((kinds, violation.operations.len()), (vec!["rw", "rw"], 2));
     }
 }
 
