@@ -114,10 +114,16 @@ fn most_open(steps: &[Step], class_of: &[u32]) -> usize {
 pub(in super::super) fn drop_useless(values: &Values<'_>, ops: &mut Vec<Call<Action>>) {
     // An observation that may not have happened looks for nothing, so it must not keep what it would have found.
     ops.retain(|op| op.certain() || !op.action.is_observation());
-    let uses = LastUses::new(values, ops);
-    let matters: Vec<bool> = ops.iter().map(|op| uses.matters(op)).collect();
-    let mut matters = matters.into_iter();
-    ops.retain(|_| matters.next().unwrap_or(true));
+    // What helped only an operation that is dropped helps none any more.
+    loop {
+        let uses = LastUses::new(values, ops);
+        let matters: Vec<bool> = ops.iter().map(|op| uses.matters(op)).collect();
+        if matters.iter().all(|matters| *matters) {
+            return;
+        }
+        let mut matters = matters.into_iter();
+        ops.retain(|_| matters.next().unwrap_or(true));
+    }
 }
 
 fn number(index: usize) -> u32 {
