@@ -6,8 +6,10 @@
 mod cases;
 mod core;
 mod encode;
+mod guide;
 mod heap;
 mod origins;
+mod progress;
 mod restarts;
 mod search;
 mod solver;

@@ -17,7 +17,9 @@
 
 use super::super::parse::{NONE, small};
 use super::encode::Problem;
-use super::solver::{Guide, Literal, Solver, Step, opposite};
+use super::guide::Guide;
+use super::progress::Step;
+use super::solver::{Literal, Solver, opposite};
 use super::topology::Topology;
 use crate::limits::Limits;
 use rustc_hash::{FxHashMap, FxHashSet};

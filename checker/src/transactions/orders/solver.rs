@@ -15,8 +15,10 @@
 mod learn;
 
 use super::super::parse::{NONE, small};
+use super::guide::Guide;
 use super::heap::Heap;
 use super::origins::Origins;
+use super::progress::Step;
 use super::restarts::Restarts;
 use super::topology::Topology;
 use std::ops::Range;
@@ -58,30 +60,6 @@ pub(super) struct Conflict {
 struct Level {
     trail: usize,
     added: usize,
-}
-
-/// How a variable is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guide {
-    /// As the present order has it.
-    Order,
-    /// True if it is the preferred one of its group.
-    OneOf(u32),
-    /// Not at all: it only follows from others.
-    Implied,
-}
-
-/// How far a search came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Every variable has a value.
-    Complete,
-    /// There is no solution; what that follows from.
-    Impossible(u32),
-    /// It is time for a restart.
-    Restart,
-    /// The caller said that time is up.
-    Stopped,
 }
 
 #[derive(Debug)]
