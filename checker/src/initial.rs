@@ -95,7 +95,9 @@ impl Start {
                 Self::Elements("add")
             }
             Property::Linearizable(Model::FifoQueue | Model::UnorderedQueue | Model::PriorityQueue)
-            | Property::Elements(Kind::Queue | Kind::TotalQueue | Kind::ExactlyOnceQueue) => Self::Elements("enqueue"),
+            | Property::Elements(Kind::Queue | Kind::TotalQueue | Kind::ExactlyOnceQueue) => {
+                Self::Elements("enqueue")
+            }
             Property::Linearizable(Model::Stack) => Self::Elements("push"),
             Property::Linearizable(Model::Mutex) => Self::Lock,
             Property::Linearizable(Model::Semaphore) => Self::Permits,

@@ -209,7 +209,8 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
         history.start = Start::From(value);
     }
     let sessions = history.order == Order::Sessions;
-    let consistency = bounds.consistency.or(sessions.then_some(Wanted::Model(Consistency::StrongSessionSerializable)));
+    let consistency =
+        bounds.consistency.or(sessions.then_some(Wanted::Model(Consistency::StrongSessionSerializable)));
     let of_real_time = consistency.is_none_or(is_of_real_time);
     if sessions && (of_real_time || consistency == Some(Wanted::All)) {
         history.unjudged.push("real time, of which the file says nothing".to_owned());

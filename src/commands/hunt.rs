@@ -45,7 +45,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return lab::enter();
     }
     let (plan, folder) = match resumed {
-        Some((plan, folder)) => (plan, fs::canonicalize(folder).map_err(|error| Failure::io(folder, &error))?),
+        Some((plan, folder)) => {
+            (plan, fs::canonicalize(folder).map_err(|error| Failure::io(folder, &error))?)
+        }
         None => begin(arguments, &subject, &choices)?,
     };
     screen.line(&format!("{STRONG}hunt{STRONG:#} {}, seed {}  {}", plan.spec, plan.seed, folder.display()));
@@ -68,9 +70,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Makes the folder of a new hunt, with what is needed to go on with it.
-fn begin(arguments: &Arguments, subject: &Subject, choices: &Choices) -> Result<(HuntPlan, PathBuf), Failure> {
+fn begin(
+    arguments: &Arguments,
+    subject: &Subject,
+    choices: &Choices,
+) -> Result<(HuntPlan, PathBuf), Failure> {
     let seed = arguments.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let folder = RunFolder::create(arguments.out.as_deref(), "hunt", Timestamp::now(), seed, Latest::Left)?.path;
+    let folder =
+        RunFolder::create(arguments.out.as_deref(), "hunt", Timestamp::now(), seed, Latest::Left)?.path;
     let (shard, shards) = arguments.shard.unwrap_or((1, 1));
     let spec = arguments.spec.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
     let plan = HuntPlan {
@@ -105,7 +112,8 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let json = |name: &str| -> Result<Value, Failure> {
         let path = arguments.folder.join(name);
         let usage = |what: String| {
-            Failure::usage(path.display().to_string(), what).help("name the folder that a run wrote, for example results/latest")
+            Failure::usage(path.display().to_string(), what)
+                .help("name the folder that a run wrote, for example results/latest")
         };
         let text = fs::read(&path).map_err(|error| usage(format!("cannot be read: {error}")))?;
         serde_json::from_slice(&text).map_err(|error| usage(error.to_string()))
@@ -113,18 +121,21 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let (plan, verdict) = (json("plan.json")?, json("verdict.json")?);
     let variants = || verdict["variants"].as_array().into_iter().flatten();
     let Some(violated) = variants().find(|variant| variant["answer"] == "invalid") else {
-        return Err(Failure::usage(shown, "no promise was broken in this run").help("name a run whose verdict is invalid"));
+        return Err(Failure::usage(shown, "no promise was broken in this run")
+            .help("name a run whose verdict is invalid"));
     };
     let name = violated["of"].as_str().or(violated["variant"].as_str()).unwrap_or_default().to_owned();
     let only = if name == crate::spec::ONLY_VARIANT { Vec::new() } else { vec![name] };
-    let class = Class::of_json(violated).ok_or_else(|| Failure::usage(shown, "its verdict names no violated check"))?;
+    let class = Class::of_json(violated)
+        .ok_or_else(|| Failure::usage(shown, "its verdict names no violated check"))?;
     let subject = Subject::read(spec_in(&arguments.folder)?, &Wishes { only: &only, ..Wishes::default() })?;
     if lab::is_needed(&subject.check(subject.faults())?)? {
         return lab::enter();
     }
     let seed = plan["seed"].as_u64().unwrap_or_default();
     let screen = Screen::new(false);
-    let folder = RunFolder::create(arguments.out.as_deref(), "shrink", Timestamp::now(), seed, Latest::Left)?.path;
+    let folder =
+        RunFolder::create(arguments.out.as_deref(), "shrink", Timestamp::now(), seed, Latest::Left)?.path;
     screen.line(&format!("{STRONG}shrink{STRONG:#} {}  {}", class.as_str(), folder.display()));
     in_runtime(&screen, &folder, async |runner| {
         let document = subject.with(subject.faults());

@@ -62,6 +62,9 @@ mod tests {
         let one = masked("a read of k2 through n2 returned 890 although 918 had been read before it");
         let two = masked("a read of k12 through n1 returned 7 although 1987 had been read before it; see n2");
         assert_eq!(one, two);
-        assert_ne!(one, masked("a read of k2 through n2 returned nothing although 918 had been read before it"));
+        assert_ne!(
+            one,
+            masked("a read of k2 through n2 returned nothing although 918 had been read before it")
+        );
     }
 }

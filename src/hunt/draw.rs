@@ -15,8 +15,7 @@ const TRIES: u32 = 200;
 /// The shortest fault that lasts.
 const SHORTEST: Duration = Duration::from_millis(150);
 /// Targets, with the likely ones more than once.
-const TARGETS: [&str; 8] =
-    ["random", "random", "random", "leader", "leader", "minority", "majority", "all"];
+const TARGETS: [&str; 8] = ["random", "random", "random", "leader", "leader", "minority", "majority", "all"];
 /// Faults that take away what a node had synced. A system may lose data by them without breaking its promise, so they
 /// are drawn only where they are asked for.
 const DESTRUCTIVE: [Kind; 4] = [Kind::LoseNode, Kind::BitFlip, Kind::Truncate, Kind::DiskSwap];
@@ -35,10 +34,13 @@ impl Choices {
     /// When a name is no kind of fault, a named one cannot be injected, or none can (exit code 2).
     pub(crate) fn of(subject: &Subject, named: &[String]) -> Result<Self, Failure> {
         let usage = |what: String| Failure::usage(format!("--faults {}", named.join(",")), what);
-        let wanted = named.iter().map(|name| name.parse().map_err(usage)).collect::<Result<Vec<Kind>, _>>()?;
+        let wanted =
+            named.iter().map(|name| name.parse().map_err(usage)).collect::<Result<Vec<Kind>, _>>()?;
         let mut choices = Self { kinds: Vec::new(), refused: Vec::new() };
         for kind in Kind::ALL.iter().copied() {
-            if !wanted.is_empty() && !wanted.contains(&kind) || wanted.is_empty() && DESTRUCTIVE.contains(&kind) {
+            if !wanted.is_empty() && !wanted.contains(&kind)
+                || wanted.is_empty() && DESTRUCTIVE.contains(&kind)
+            {
                 continue;
             }
             match parameters(subject, kind) {
@@ -164,7 +166,8 @@ mod tests {
     use rand::SeedableRng;
 
     fn subject(cluster: &str) -> Subject {
-        let text = format!("name = \"t\"\n[cluster]\nnodes = 3\n{cluster}\n[load]\nrate = 5\nduration = \"4s\"\n");
+        let text =
+            format!("name = \"t\"\n[cluster]\nnodes = 3\n{cluster}\n[load]\nrate = 5\nduration = \"4s\"\n");
         Subject::read(Document { name: "t.toml".to_owned(), text }, &Wishes::default()).unwrap()
     }
 

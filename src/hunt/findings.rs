@@ -90,7 +90,9 @@ impl Findings {
     ) -> Result<(), Failure> {
         let write = |name: &str, text: &str| {
             let path = folder.join(name);
-            fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).map_err(|error| Failure::io(&path, &error))
+            fs::create_dir_all(folder)
+                .and_then(|()| fs::write(&path, text))
+                .map_err(|error| Failure::io(&path, &error))
         };
         write("drawn.toml", &drawn.text)?;
         write("spec.toml", smaller.map_or(&drawn.text, |smaller| &smaller.document.text))?;

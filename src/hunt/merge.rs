@@ -30,7 +30,10 @@ pub(crate) fn merge(folders: &[PathBuf], screen: &Screen, as_json: bool) -> Resu
         let plan = HuntPlan::read(folder)?;
         let base = first.get_or_insert_with(|| plan.clone());
         if (&plan.spec, plan.seed, plan.shards) != (&base.spec, base.seed, base.shards) {
-            let help = format!("merge shards of one hunt: {} with seed {} in {} parts", base.spec, base.seed, base.shards);
+            let help = format!(
+                "merge shards of one hunt: {} with seed {} in {} parts",
+                base.spec, base.seed, base.shards
+            );
             return Err(usage("it is a part of another hunt").help(help));
         }
         for record in records(folder)? {
@@ -46,7 +49,8 @@ pub(crate) fn merge(folders: &[PathBuf], screen: &Screen, as_json: bool) -> Resu
         }
     }
     let count = |answer| runs.iter().filter(|run| run.answer == answer).count();
-    let answers = [Answer::Valid, Answer::Invalid, Answer::Unknown, Answer::Failed].map(|one| (one.word(), count(one)));
+    let answers =
+        [Answer::Valid, Answer::Invalid, Answer::Unknown, Answer::Failed].map(|one| (one.word(), count(one)));
     if as_json {
         let findings: Vec<_> = classes
             .iter()

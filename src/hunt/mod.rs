@@ -98,8 +98,11 @@ impl Hunt<'_> {
             self.screen.line(&record.line());
             failures = if record.answer == Answer::Failed { failures + 1 } else { 0 };
             if failures == FAILURES_IN_A_ROW {
-                return Err(Failure::bench("hunt", format!("{failures} runs in a row failed: {}", record.reason))
-                    .help("run the spec by itself with `bench run` first"));
+                return Err(Failure::bench(
+                    "hunt",
+                    format!("{failures} runs in a row failed: {}", record.reason),
+                )
+                .help("run the spec by itself with `bench run` first"));
             }
             match record.class() {
                 Some(class) => self.found(&record, class, limits, &mut findings, runner).await?,
@@ -112,7 +115,8 @@ impl Hunt<'_> {
         self.summary(&answers, &findings, begun.elapsed());
         let exit = exit(&answers, runner.is_interrupted());
         if self.as_json {
-            let counts: BTreeMap<_, _> = answers.iter().map(|(answer, count)| (answer.word(), count)).collect();
+            let counts: BTreeMap<_, _> =
+                answers.iter().map(|(answer, count)| (answer.word(), count)).collect();
             let summary = json!({
                 "folder": self.folder, "answers": counts, "findings": findings.all(), "exit": exit.code(),
             });

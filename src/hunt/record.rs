@@ -43,7 +43,8 @@ impl HuntPlan {
             Failure::usage(path.display().to_string(), format!("cannot be read: {error}"))
                 .help("name the folder of a hunt, for example results/hunt/…")
         })?;
-        serde_json::from_slice(&text).map_err(|error| Failure::usage(path.display().to_string(), error.to_string()))
+        serde_json::from_slice(&text)
+            .map_err(|error| Failure::usage(path.display().to_string(), error.to_string()))
     }
 
     /// Writes it.
@@ -178,7 +179,8 @@ mod tests {
             shards: 3,
             faults: Vec::new(),
         };
-        let mut all: Vec<u64> = (1..=3).flat_map(|shard| (0..4).map(move |turn| plan(shard).number_of(turn))).collect();
+        let mut all: Vec<u64> =
+            (1..=3).flat_map(|shard| (0..4).map(move |turn| plan(shard).number_of(turn))).collect();
         all.sort_unstable();
         assert_eq!(all, (1..=12).collect::<Vec<_>>());
     }

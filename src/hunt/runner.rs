@@ -102,7 +102,8 @@ impl Attempt {
             Err(failure) => format!("{}: {}", failure.location, failure.what),
             Ok(verdict) => Class::of(verdict).map(|(_, reason)| reason).unwrap_or_else(|| {
                 let checks = verdict.variants.iter().flat_map(|variant| &variant.checks);
-                let open = checks.filter(|check| check.answer == verdict.answer && check.answer != Answer::Valid);
+                let open =
+                    checks.filter(|check| check.answer == verdict.answer && check.answer != Answer::Valid);
                 open.map(|check| check.reason.clone()).next().unwrap_or_default()
             }),
         }

@@ -139,12 +139,9 @@ impl Shrink<'_> {
 fn candidates(table: &Table) -> Vec<Candidate> {
     let mut all = fewer_faults(table);
     all.extend(shorter_load(table));
-    for (section, key, least) in [
-        ("load", "clients", 1),
-        ("load", "keys", 1),
-        ("load", "rate", 20),
-        ("cluster", "nodes", 3),
-    ] {
+    for (section, key, least) in
+        [("load", "clients", 1), ("load", "keys", 1), ("load", "rate", 20), ("cluster", "nodes", 3)]
+    {
         all.extend(halved(table, section, key, least));
     }
     all.extend(shorter_faults(table));
@@ -156,8 +153,12 @@ fn fewer_faults(table: &Table) -> Vec<Candidate> {
     let faults = faults(table);
     let count = faults.len();
     let without = |low: usize, high: usize| {
-        let kept: Vec<Value> =
-            faults.iter().enumerate().filter(|(index, _)| !(low..high).contains(index)).map(|(_, one)| one.clone()).collect();
+        let kept: Vec<Value> = faults
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !(low..high).contains(index))
+            .map(|(_, one)| one.clone())
+            .collect();
         let mut table = table.clone();
         if kept.is_empty() {
             table.remove("fault");
@@ -205,7 +206,10 @@ fn halved(table: &Table, section: &str, key: &str, least: i64) -> Option<Candida
     if new >= old {
         return None;
     }
-    Some(Candidate { table: with(table, section, key, new.into())?, words: format!("{section}.{key} = {new}") })
+    Some(Candidate {
+        table: with(table, section, key, new.into())?,
+        words: format!("{section}.{key} = {new}"),
+    })
 }
 
 /// Each fault half as long.
@@ -273,6 +277,8 @@ mod tests {
     #[test]
     fn load_still_holds_all_faults() {
         let table = with(&table(), "load", "duration", "2400ms".into()).unwrap();
-        assert!(shorter_load(&table).is_none_or(|one| one.table["load"]["duration"].as_str() == Some("2450ms")));
+        assert!(
+            shorter_load(&table).is_none_or(|one| one.table["load"]["duration"].as_str() == Some("2450ms"))
+        );
     }
 }

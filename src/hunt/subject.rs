@@ -28,7 +28,8 @@ impl Subject {
         let name = path.display().to_string();
         let document = match source::open(path) {
             Err(_) if system::list().any(|(known, _)| known == name) => {
-                let text = format!("name = \"{name}\"\n[cluster]\nsystem = \"{name}\"\nnodes = 3\n[load]\n{LOAD}");
+                let text =
+                    format!("name = \"{name}\"\n[cluster]\nsystem = \"{name}\"\nnodes = 3\n[load]\n{LOAD}");
                 Document { name, text }
             }
             other => other?,
@@ -57,7 +58,8 @@ impl Subject {
             _ => Vec::new(),
         };
         let faults = table.remove("fault").map(tables).unwrap_or_default();
-        let faults = faults.into_iter().filter_map(|one| if let Value::Table(one) = one { Some(one) } else { None });
+        let faults =
+            faults.into_iter().filter_map(|one| if let Value::Table(one) = one { Some(one) } else { None });
         let faults = faults.collect();
         Ok(Self { name, table, faults, load: experiment.spec.load.duration })
     }
@@ -76,7 +78,8 @@ impl Subject {
     pub(crate) fn table(&self, faults: &[Table]) -> Table {
         let mut table = self.table.clone();
         if !faults.is_empty() {
-            table.insert("fault".to_owned(), Value::Array(faults.iter().cloned().map(Value::Table).collect()));
+            table
+                .insert("fault".to_owned(), Value::Array(faults.iter().cloned().map(Value::Table).collect()));
         }
         table
     }

@@ -19,7 +19,10 @@ fn said(done: &Output) -> String {
 fn runs(folder: &Path) -> Vec<(Value, Value, Value)> {
     let text = std::fs::read_to_string(folder.join("runs.jsonl")).unwrap();
     let value = |line: &str| serde_json::from_str::<Value>(line).unwrap();
-    text.lines().map(value).map(|run| (run["run"].clone(), run["seed"].clone(), run["faults"].clone())).collect()
+    text.lines()
+        .map(value)
+        .map(|run| (run["run"].clone(), run["seed"].clone(), run["faults"].clone()))
+        .collect()
 }
 
 #[test]
@@ -29,13 +32,28 @@ fn flaw_is_found_repeated_and_shrunk() {
     let found = output(
         folder.path(),
         &[
-            "hunt", "prey.toml", "--set", FLAW, "--faults", "partition", "--runs", "4", "--seed", "1", "--repeats", "2",
-            "--shrink-for", "20s", "--out", "hunt",
+            "hunt",
+            "prey.toml",
+            "--set",
+            FLAW,
+            "--faults",
+            "partition",
+            "--runs",
+            "4",
+            "--seed",
+            "1",
+            "--repeats",
+            "2",
+            "--shrink-for",
+            "20s",
+            "--out",
+            "hunt",
         ],
     );
     assert_eq!(found.status.code(), Some(1), "{}", said(&found));
     let hunt = folder.path().join("hunt");
-    let findings: Value = serde_json::from_slice(&std::fs::read(hunt.join("findings.json")).unwrap()).unwrap();
+    let findings: Value =
+        serde_json::from_slice(&std::fs::read(hunt.join("findings.json")).unwrap()).unwrap();
     let first = &findings[0];
     assert!(first["class"].as_str().unwrap().starts_with("linearizable: a read of k# "), "{findings:#}");
     assert_eq!(first["again"]["of"], 2, "{findings:#}");
@@ -51,7 +69,8 @@ fn flaw_is_found_repeated_and_shrunk() {
         .into_iter()
         .find(|(run, _)| run.status.code() == Some(1))
         .expect("a violation that was seen twice is seen again in four runs");
-    let shrunk = output(folder.path(), &["shrink", &violated, "--for", "3s", "--repeats", "3", "--out", "smaller"]);
+    let shrunk =
+        output(folder.path(), &["shrink", &violated, "--for", "3s", "--repeats", "3", "--out", "smaller"]);
     assert!(matches!(shrunk.status.code(), Some(1 | 3)), "{}", said(&shrunk));
     assert!(said(&shrunk).contains("the same seed again: violated in "), "{}", said(&shrunk));
 }
@@ -86,7 +105,9 @@ fn resumed_hunt_draws_the_same_schedules() {
 fn hunts_that_cannot_be_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("prey.toml"), SPEC).unwrap();
-    let two = format!("{SPEC}[[variant]]\nname = \"a\"\nset.load.rate = 5\n[[variant]]\nname = \"b\"\nset.load.rate = 6\n");
+    let two = format!(
+        "{SPEC}[[variant]]\nname = \"a\"\nset.load.rate = 5\n[[variant]]\nname = \"b\"\nset.load.rate = 6\n"
+    );
     std::fs::write(folder.path().join("two.toml"), two).unwrap();
     for (arguments, expected) in [
         (&["hunt"][..], "SPEC"),
