@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a hunt goes on that has no limit.
-const USUAL_TIME: Duration = Duration::from_mins(10);
+const USUAL_TIME: Duration = Duration::from_secs(600);
 
 /// Hunts, goes on with an earlier hunt, or joins several.
 ///
@@ -27,20 +27,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if !arguments.merge.is_empty() {
         return merge(&arguments.merge, &screen, arguments.json);
     }
-    let (subject, choices, resumed) = match &arguments.resume {
-        Some(folder) => {
-            let plan = HuntPlan::read(folder)?;
-            let subject = Subject::read(spec_in(folder)?, &Wishes::default())?;
-            let choices = Choices::of(&subject, &plan.faults)?;
-            (subject, choices, Some((plan, folder)))
-        }
-        None => {
-            let wishes = Wishes { sets: &arguments.sets, only: &arguments.only, point: None };
-            let subject = Subject::open(arguments.spec.as_deref().unwrap_or(Path::new("")), &wishes)?;
-            let choices = Choices::of(&subject, &arguments.faults)?;
-            (subject, choices, None)
-        }
+    let resumed = match &arguments.resume {
+        Some(folder) => Some((HuntPlan::read(folder)?, folder)),
+        None => None,
     };
+    let subject = if let Some((_, folder)) = &resumed {
+        Subject::read(spec_in(folder)?, &Wishes::default())?
+    } else {
+        let wishes = Wishes { sets: &arguments.sets, only: &arguments.only, point: None };
+        Subject::open(arguments.spec.as_deref().unwrap_or(Path::new("")), &wishes)?
+    };
+    let named = resumed.as_ref().map_or(&arguments.faults, |(plan, _)| &plan.faults);
+    let choices = Choices::of(&subject, named)?;
     if lab::is_needed(&subject.check(&[])?)? {
         return lab::enter();
     }
@@ -63,9 +61,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let as_json = arguments.json;
     in_runtime(&screen, &folder, async |runner| {
-        Hunt { plan: &plan, subject: &subject, choices: &choices, folder: &folder, screen: &screen, as_json }
-            .go(limits, &runner)
-            .await
+        let hunt = Hunt {
+            plan: &plan,
+            subject: &subject,
+            choices: &choices,
+            folder: &folder,
+            screen: &screen,
+            as_json,
+        };
+        Box::pin(hunt.go(limits, &runner)).await
     })
 }
 

@@ -98,6 +98,17 @@ fn door(folder: &Path, node: &str) -> PathBuf {
     folder.join(format!("{node}.sock"))
 }
 
+/// Says that the cluster is up, and how it is used.
+fn welcome(kept: &Kept, shown: &Path, screen: &Screen, in_background: bool) {
+    let (first, _) = &kept.cluster.nodes[0];
+    let up = kept.cluster.member_count();
+    screen.line(&format!("{STRONG}{up} nodes are up{STRONG:#}  {}", shown.display()));
+    screen.line(&format!("  curl --unix-socket {} http://{first}/status", kept.door(first).display()));
+    screen.line(&format!("  bench nemesis --attach {} --kill-leader", shown.display()));
+    let or_else = if in_background { "" } else { "or Ctrl-C" };
+    screen.line(&format!("  bench down {}  {FAINT}{or_else}{FAINT:#}", shown.display()));
+}
+
 async fn keep(
     experiment: &Experiment,
     folder: &RunFolder,
@@ -132,13 +143,7 @@ async fn keep(
             Ok::<_, Failure>(())
         } => launched?,
     }
-    let (first, _) = &kept.cluster.nodes[0];
-    let up = kept.cluster.member_count();
-    screen.line(&format!("{STRONG}{up} nodes are up{STRONG:#}  {}", shown.display()));
-    screen.line(&format!("  curl --unix-socket {} http://{first}/status", kept.door(first).display()));
-    screen.line(&format!("  bench nemesis --attach {} --kill-leader", shown.display()));
-    let or_else = if in_background { "" } else { "or Ctrl-C" };
-    screen.line(&format!("  bench down {}  {FAINT}{or_else}{FAINT:#}", shown.display()));
+    welcome(&kept, &shown, screen, in_background);
     let (stop, mut stopped) = unbounded_channel();
     let socket = shown.join(SOCKET);
     let announced = if in_background { detach::announce(&folder.path) } else { Ok(()) };

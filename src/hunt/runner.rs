@@ -100,12 +100,15 @@ impl Attempt {
     pub(super) fn reason(&self) -> String {
         match &self.outcome {
             Err(failure) => format!("{}: {}", failure.location, failure.what),
-            Ok(verdict) => Class::of(verdict).map(|(_, reason)| reason).unwrap_or_else(|| {
-                let checks = verdict.variants.iter().flat_map(|variant| &variant.checks);
-                let open =
-                    checks.filter(|check| check.answer == verdict.answer && check.answer != Answer::Valid);
-                open.map(|check| check.reason.clone()).next().unwrap_or_default()
-            }),
+            Ok(verdict) => {
+                let open = || {
+                    let checks = verdict.variants.iter().flat_map(|variant| &variant.checks);
+                    let mut open = checks
+                        .filter(|check| check.answer == verdict.answer && check.answer != Answer::Valid);
+                    open.next().map(|check| check.reason.clone()).unwrap_or_default()
+                };
+                Class::of(verdict).map_or_else(open, |(_, reason)| reason)
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct NodeText {
     /// before each start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep: bool,
-    /// The nodes that have it, for example ["n1"]. Absent: all.
+    /// The nodes that have it, for example `["n1"]`. Absent: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct FurtherProgram {
     /// Its variables, with the words of the node. It gets no others of the caller's than PATH, HOME, LANG and TMPDIR.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// The nodes that have it, for example ["n1"]. Absent: all.
+    /// The nodes that have it, for example `["n1"]`. Absent: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
 }

@@ -81,12 +81,12 @@ impl Spec {
 
     /// Of a system whose servers run already, only what is about such servers; the spec itself may have nothing else.
     pub(super) fn without_unused_keys(mut self) -> Self {
-        let Cluster { system, addresses, commands, api, disk, start_within, network, .. } =
+        let Cluster { system, addresses, commands, api, network, disk, start_within, .. } =
             self.cluster.clone();
         if !addresses.is_empty() {
             let network = if network == Network::Auto { Network::Host } else { network };
             let rest = Cluster::default();
-            self.cluster = Cluster { system, addresses, commands, api, disk, start_within, network, ..rest };
+            self.cluster = Cluster { system, addresses, commands, api, network, disk, start_within, ..rest };
         }
         self
     }

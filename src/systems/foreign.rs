@@ -95,7 +95,9 @@ fn worded(cluster: &Cluster) -> Vec<Worded<'_>> {
     let mut add = |key: String, text| all.push(Worded { key, text, is_file: false });
     let lists = [("args", &cluster.args), ("more-args", &cluster.more_args), ("setup", &cluster.setup)];
     for (key, list) in lists {
-        list.iter().for_each(|text| add(key.to_owned(), text));
+        for text in list {
+            add(key.to_owned(), text);
+        }
     }
     cluster.env.values().for_each(|text| add("env".to_owned(), text));
     add("prepare".to_owned(), &cluster.prepare);

@@ -94,15 +94,12 @@ fn pieces_of_file(text: &str) -> Vec<Piece<'_>> {
     while let Some(start) = rest.find('{') {
         let (before, at) = rest.split_at(start);
         pieces.push(Piece::Text(before));
-        match closing(at).filter(|end| looks_like_word(&at[1..*end])) {
-            Some(end) => {
-                pieces.push(Piece::Word(&at[1..end]));
-                rest = &at[end + 1..];
-            }
-            None => {
-                pieces.push(Piece::Text(&at[..1]));
-                rest = &at[1..];
-            }
+        if let Some(end) = closing(at).filter(|end| looks_like_word(&at[1..*end])) {
+            pieces.push(Piece::Word(&at[1..end]));
+            rest = &at[end + 1..];
+        } else {
+            pieces.push(Piece::Text(&at[..1]));
+            rest = &at[1..];
         }
     }
     pieces.push(Piece::Text(rest));

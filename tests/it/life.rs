@@ -245,8 +245,8 @@ fn node_runs_as_its_user() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().join("store.py");
     fs::write(&at, store).unwrap();
-    let text = STORE_SPEC.replace("/STORE", at.to_str().unwrap());
-    fs::write(folder.path().join("spec.toml"), text).unwrap();
+    let spec = STORE_SPEC.replace("/STORE", at.to_str().unwrap());
+    fs::write(folder.path().join("spec.toml"), spec).unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let run = || output(folder.path(), &["run", "spec.toml", "--out", "out", "--seed", "7"]);
     let closed = run();
