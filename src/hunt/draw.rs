@@ -23,8 +23,16 @@ const DESTRUCTIVE: [Kind; 4] = [Kind::LoseNode, Kind::BitFlip, Kind::Truncate, K
 /// The kinds of faults that can be drawn, each with its possible parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct Choices {
-    kinds: Vec<(Kind, Vec<Table>)>,
+    kinds: Vec<(Kind, Vec<Parameters>)>,
     refused: Vec<(Kind, String)>,
+}
+
+/// Keys of a fault besides its kind and its times.
+#[derive(Debug, Clone)]
+struct Parameters {
+    keys: Table,
+    /// Whether a `target` is to be drawn for it.
+    takes_target: bool,
 }
 
 impl Choices {
@@ -90,8 +98,9 @@ impl Choices {
         let (kind, possible) = &self.kinds[rng.random_range(0..self.kinds.len())];
         let mut fault = Table::new();
         fault.insert("kind".to_owned(), kind.name().into());
-        fault.extend(possible[rng.random_range(0..possible.len())].clone());
-        if kind.entry().keys.contains(&"target") && !fault.contains_key("target") {
+        let parameters = &possible[rng.random_range(0..possible.len())];
+        fault.extend(parameters.keys.clone());
+        if parameters.takes_target {
             fault.insert("target".to_owned(), TARGETS[rng.random_range(0..TARGETS.len())].into());
         }
         let load = millis(load);
@@ -108,27 +117,22 @@ impl Choices {
 }
 
 /// The parameters with which a kind can be injected; otherwise why not.
-fn parameters(subject: &Subject, kind: Kind) -> Result<Vec<Table>, String> {
+fn parameters(subject: &Subject, kind: Kind) -> Result<Vec<Parameters>, String> {
     let mut possible = Vec::new();
     let mut refusal = String::new();
     for example in kind.entry().examples {
-        let example: Table = example.parse().expect("a test reads the examples of every kind");
-        let mut fault = example.clone();
+        let keys: Table = example.parse().expect("a test reads the examples of every kind");
+        let mut fault = keys.clone();
         fault.insert("kind".to_owned(), kind.name().into());
         fault.insert("at".to_owned(), in_millis(millis(subject.load()) / 4));
-        if kind.entry().keys.contains(&"target") && !fault.contains_key("target") {
-            let target = if kind == Kind::DiskSwap { "all" } else { "random" };
-            fault.insert("target".to_owned(), target.into());
-        }
         let plain = subject.check(&[fault.clone()]);
-        let fits = plain.or_else(|_| {
-            // Some changes of members are about no node that is there.
-            fault.remove("target");
-            subject.check(&[fault.clone()])
-        });
-        match fits {
-            Ok(_) => possible.push(example),
-            Err(failure) => refusal = failure.what,
+        let target = if kind == Kind::DiskSwap { "all" } else { "random" };
+        fault.insert("target".to_owned(), target.into());
+        let aimed = subject.check(&[fault]);
+        match (plain, aimed) {
+            (_, Ok(_)) => possible.push(Parameters { keys, takes_target: true }),
+            (Ok(_), Err(_)) => possible.push(Parameters { keys, takes_target: false }),
+            (Err(plain), Err(_)) => refusal = plain.what,
         }
     }
     if possible.is_empty() { Err(refusal) } else { Ok(possible) }

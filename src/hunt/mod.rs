@@ -112,6 +112,8 @@ impl Hunt<'_> {
             }
         }
         self.screen.clear();
+        // What was tried and not accepted.
+        let _ = std::fs::remove_dir_all(self.folder.join("smaller"));
         self.summary(&answers, &findings, begun.elapsed());
         let exit = exit(&answers, runner.is_interrupted());
         if self.as_json {

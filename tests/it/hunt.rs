@@ -39,13 +39,13 @@ fn flaw_is_found_repeated_and_shrunk() {
             "--faults",
             "partition",
             "--runs",
-            "4",
+            "2",
             "--seed",
             "1",
             "--repeats",
             "2",
             "--shrink-for",
-            "20s",
+            "8s",
             "--out",
             "hunt",
         ],
@@ -55,9 +55,9 @@ fn flaw_is_found_repeated_and_shrunk() {
     let findings: Value =
         serde_json::from_slice(&std::fs::read(hunt.join("findings.json")).unwrap()).unwrap();
     let first = &findings[0];
-    assert!(first["class"].as_str().unwrap().starts_with("linearizable: a read of k# "), "{findings:#}");
+    assert!(first["class"].as_str().unwrap().starts_with("linearizable: "), "{findings:#}");
     assert_eq!(first["again"]["of"], 2, "{findings:#}");
-    assert_eq!(runs(&hunt).len(), 4, "{}", said(&found));
+    assert_eq!(runs(&hunt).len(), 2, "{}", said(&found));
     // What is written down can be run as it is, and the run can be made smaller by itself.
     let seed = first["seed"].to_string();
     let spec = "hunt/findings/1/spec.toml";
@@ -114,7 +114,7 @@ fn hunts_that_cannot_be_are_refused() {
         (&["hunt", "no-such-system"], "no such file"),
         (&["hunt", "prey.toml", "--shard", "3/2"], "2/4"),
         (&["hunt", "prey.toml", "--faults", "kil"], "did you mean `kill`"),
-        (&["hunt", "prey.toml", "--faults", "power-loss"], "disk = "),
+        (&["hunt", "prey.toml", "--faults", "power-loss"], "`power-loss` cannot be injected"),
         (&["hunt", "two.toml"], "--only a"),
         (&["hunt", "--resume", "nowhere"], "hunt.json"),
         (&["hunt", "--merge", "nowhere"], "hunt.json"),

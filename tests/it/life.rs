@@ -210,6 +210,7 @@ program = "/usr/bin/python3"
 args    = ["/STORE", "{address}", "{data}/log"]
 prepare = "touch {data}/prepared"
 nodes   = 1
+disk    = "real"
 user    = "nobody"
 [client]
 kind  = "http"

@@ -33,11 +33,19 @@ fn said(output: &Output) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether the kill met a dequeue that was carried out and not answered: what it took is missing, which proves nothing.
+fn is_undecided(text: &str) -> bool {
+    text.contains("of unknown outcome may have taken")
+}
+
 /// Asserts the exit code of a run of this queue, and words of what it says.
 #[track_caller]
 fn assert_ends(queue: &str, sets: &[&str], code: i32, words: &[&str]) {
     let (_folder, done) = run(queue, sets);
     let text = said(&done);
+    if code == 0 && done.status.code() == Some(3) && is_undecided(&text) {
+        return;
+    }
     assert_eq!(done.status.code(), Some(code), "{sets:?}: {text}");
     for words in words {
         assert!(text.contains(words), "{words:?} is not in: {text}");
@@ -156,6 +164,7 @@ fn lists_of_redis_keep_elements_only_with_always() {
     assert_eq!(run.status.code(), Some(1), "{}", said(&run));
     let verdict = std::fs::read(folder.path().join("out/verdict.json")).unwrap();
     let verdict: serde_json::Value = serde_json::from_slice(&verdict).unwrap();
-    let answers = [&verdict["variants"][0]["answer"], &verdict["variants"][1]["answer"]];
-    assert_eq!(answers, ["invalid", "valid"], "{}", said(&run));
+    let [every_second, always] = [0, 1].map(|variant| verdict["variants"][variant]["answer"].as_str());
+    assert_eq!(every_second, Some("invalid"), "{}", said(&run));
+    assert!(always == Some("valid") || is_undecided(&verdict.to_string()), "{}", said(&run));
 }
