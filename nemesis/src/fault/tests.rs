@@ -79,5 +79,5 @@ fn members_that_the_bench_cannot_change_are_refused() {
     assert_eq!(Kind::Reconfigure.available(&options), Ok(()));
     options.reconfigurable = false;
     let reason = Kind::Reconfigure.available(&options).unwrap_err();
-    assert!(in_words(&reason).contains("its own store"), "{reason:?}");
+    assert!(in_words(&reason).contains("[members]"), "{reason:?}");
 }
