@@ -47,12 +47,14 @@ async fn daemon_is_paused_and_killed_with_node() {
     testbed.spawn("n1", with_daemon(folder.path())).await.unwrap();
     let daemon = id_in(folder.path()).await;
     let paused = testbed.pause("n1", 1).await.unwrap();
-    assert!(paused.evidence[0].ends_with(", and one process more"), "{paused:?}");
+    // The program that made it a daemon may not have ended yet.
+    assert!(paused.evidence[0].ends_with(" more"), "{paused:?}");
     assert_eq!(state(daemon), 'T');
     let resumed = testbed.resume("n1", 1).await.unwrap();
     assert!(!resumed.evidence.is_empty() && state(daemon) != 'T', "{resumed:?}");
     let killed = testbed.kill("n1", 2).await.unwrap();
-    assert!(killed.evidence[0].ends_with("ended by signal 9, and one process more"), "{killed:?}");
+    let evidence = &killed.evidence[0];
+    assert!(evidence.contains("ended by signal 9, and ") && evidence.ends_with(" more"), "{killed:?}");
     assert!(!lives(daemon));
     testbed.stop().await.unwrap();
 }
