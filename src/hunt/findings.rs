@@ -8,6 +8,7 @@ use crate::spec::Document;
 use crate::terminal::BAD;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// One class of violations.
@@ -47,7 +48,8 @@ impl Findings {
         let list = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(|error| Failure::usage(path.display().to_string(), error.to_string()))?,
-            Err(_) => Vec::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Failure::io(&path, &error)),
         };
         Ok(Self { path, list })
     }

@@ -180,7 +180,8 @@ impl Hunt<'_> {
         let screen = self.screen;
         let runs: u64 = answers.values().sum();
         screen.line(&format!(
-            "\n{STRONG}{runs} runs{STRONG:#} in {}: {} valid, {} invalid, {} unknown, {} failed",
+            "\n{STRONG}{runs} run{}{STRONG:#} in {}: {} valid, {} invalid, {} unknown, {} failed",
+            if runs == 1 { "" } else { "s" },
             human(time),
             count(Answer::Valid),
             count(Answer::Invalid),

@@ -6,7 +6,7 @@ use crate::run::folder;
 use report::Answer;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -127,7 +127,11 @@ impl RunRecord {
 /// When a line is none of ours (exit code 2).
 pub(crate) fn records(hunt: &Path) -> Result<Vec<RunRecord>, Failure> {
     let path = hunt.join("runs.jsonl");
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(Vec::new()) };
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::io(&path, &error)),
+    };
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
     if whole.len() < text.len() {
         fs::write(&path, whole).map_err(|error| Failure::io(&path, &error))?;
