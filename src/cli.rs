@@ -584,7 +584,11 @@ mod tests {
 
     #[test]
     fn commands_of_workflows_are_understood() {
-        for (file, count) in [("workloads/ci/github.yml", 3), ("workloads/ci/gitlab.yml", 3)] {
+        for (file, count) in [
+            ("workloads/ci/github.yml", 3),
+            ("workloads/ci/gitlab.yml", 3),
+            ("workloads/ci/hunt-github.yml", 2),
+        ] {
             let commands = commands(file);
             assert_eq!(commands.len(), count, "{file}: {commands:?}");
             for words in commands {

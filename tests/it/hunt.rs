@@ -1,9 +1,10 @@
 //! `bench hunt` and `bench shrink`: a flaw is found by schedules drawn at random, repeated and made smaller.
 
-use crate::support::{output, stderr, stdout};
+use crate::support::{output, program, stderr, stdout};
+use saphyr_parser::{Event, Parser};
 use serde_json::Value;
-use std::path::Path;
-use std::process::Output;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 /// A load under which a replica that answers from its own state is found soon, without a lab.
 const SPEC: &str = "name = \"prey\"\n[cluster]\nsystem = \"paxos\"\nnodes = 3\nnetwork = \"proxy\"\n\
@@ -125,4 +126,66 @@ fn hunts_that_cannot_be_are_refused() {
         assert!(stderr(&refused).contains(expected), "{arguments:?}: {}", said(&refused));
     }
     assert!(!folder.path().join("results").exists(), "a refused hunt leaves nothing");
+}
+
+/// A shell in a folder that finds this bench in PATH.
+fn shell(folder: &Path) -> Command {
+    let mut shell = Command::new("sh");
+    let bench = Path::new(env!("CARGO_BIN_EXE_bench")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([bench].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    shell.current_dir(folder).env("PATH", path);
+    shell
+}
+
+fn example(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "workloads", "ci", name].iter().collect()
+}
+
+/// A folder with a spec that takes little time.
+fn short_spec() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("prey.toml"), SPEC.replace("\"3s\"", "\"1s\"")).unwrap();
+    folder
+}
+
+#[test]
+fn workflow_hunts_in_shards_and_merges() {
+    let text = std::fs::read_to_string(example("hunt-github.yml")).unwrap();
+    let scalars = Parser::new_from_str(&text).filter_map(|event| match event.unwrap().0 {
+        Event::Scalar(text, ..) => Some(text.into_owned()),
+        _ => None,
+    });
+    let commands: Vec<String> = scalars.filter(|text| text.starts_with("bench hunt ")).collect();
+    let [hunt, merge] = commands.as_slice() else { panic!("{commands:?}") };
+    let folder = short_spec();
+    for shard in 1..=4 {
+        let command = hunt.replace("${{ matrix.shard }}", &shard.to_string());
+        let done = shell(folder.path())
+            .args(["-c", &command])
+            .envs([("SPEC", "prey.toml"), ("SEED", "5"), ("LIMIT", "--runs 1 --faults kill")])
+            .output()
+            .unwrap();
+        assert!(matches!(done.status.code(), Some(0 | 3)), "{command}: {}", said(&done));
+    }
+    let merged = shell(folder.path()).args(["-c", merge]).output().unwrap();
+    assert!(matches!(merged.status.code(), Some(0 | 3)), "{}", said(&merged));
+    assert!(said(&merged).contains("4 runs"), "{}", said(&merged));
+}
+
+#[test]
+fn gnu_parallel_hunts_in_shards() {
+    if program("gnu_parallel_hunts_in_shards", "parallel").is_none() {
+        return;
+    }
+    let folder = short_spec();
+    let done = shell(folder.path())
+        .arg(example("hunt-parallel.sh"))
+        .args(["prey.toml", "2", "night", "--runs", "1", "--faults", "kill"])
+        .output()
+        .unwrap();
+    assert!(matches!(done.status.code(), Some(0 | 3)), "{}", said(&done));
+    assert!(said(&done).contains("2 runs"), "{}", said(&done));
+    let runs = |shard: &str| runs(&folder.path().join("night").join(shard));
+    assert_ne!(runs("1"), runs("2"), "each shard makes other runs");
 }
