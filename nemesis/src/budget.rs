@@ -69,7 +69,7 @@ impl Hurt {
     }
 
     /// Whether every node can serve.
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
@@ -94,11 +94,11 @@ impl AtMost {
     ///
     /// The error is the largest excess, for example `3 of 5 nodes, at most 2 allowed`.
     pub(crate) fn allows(self, topology: &Topology, hurt: &Hurt) -> Result<(), String> {
-        if hurt.is_nothing() {
+        if hurt.is_empty() {
             return Ok(());
         }
         let roles = topology.roles();
-        let pools: Vec<(String, Vec<&str>)> = if same_everywhere(topology) {
+        let pools: Vec<(String, Vec<&str>)> = if has_uniform_roles(topology) {
             vec![("node".to_owned(), topology.members().collect())]
         } else {
             roles.into_iter().map(|role| (role.to_owned(), topology.with_role(role))).collect()
@@ -122,7 +122,7 @@ impl AtMost {
 }
 
 /// Whether every node has the same roles, so that counting by role makes no difference.
-fn same_everywhere(topology: &Topology) -> bool {
+fn has_uniform_roles(topology: &Topology) -> bool {
     topology.nodes.windows(2).all(|pair| pair[0].roles == pair[1].roles)
 }
 

@@ -99,7 +99,7 @@ pub struct Flaky {
 
 impl Flaky {
     /// Whether all shares are 0.
-    pub fn is_nothing(self) -> bool {
+    pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_refused() {
+    fn empty_selection_is_refused() {
         let error = pick("minority-replicas").unwrap_err();
         assert_eq!(error.reason, "`minority-replicas` of 2 nodes selects no node");
     }

@@ -175,12 +175,12 @@ fn packets() -> impl Strategy<Value = Vec<Packet>> {
         vec(message(), 0..4),
         (ballot(), slot(), vec(command(), 1..8)).prop_map(|(ballot, from, commands)| -> Vec<Message> {
             let pvalue = |(slot, command)| PValue { ballot, slot, command };
-            let asked: Vec<_> = (from..).zip(commands).map(pvalue).collect();
-            asked
+            let pvalues: Vec<_> = (from..).zip(commands).map(pvalue).collect();
+            pvalues
                 .iter()
                 .cloned()
                 .map(Message::P2a)
-                .chain(asked.iter().cloned().map(Message::Decision))
+                .chain(pvalues.iter().cloned().map(Message::Decision))
                 .collect()
         }),
         (ballot(), slot(), 1..1500_u64).prop_map(|(commander, from, length)| -> Vec<Message> {

@@ -93,21 +93,21 @@ struct Job {
     cancel: CancellationToken,
 }
 
-type Came = Result<Option<(Measurement, Vec<String>)>, String>;
+type Outcome = Result<Option<(Measurement, Vec<String>)>, String>;
 
 impl Job {
     /// Runs all clients on one thread, so that they leave the processors to the nodes.
-    fn on_its_own_thread(self) -> std::io::Result<oneshot::Receiver<Came>> {
+    fn on_its_own_thread(self) -> std::io::Result<oneshot::Receiver<Outcome>> {
         let (sender, receiver) = oneshot::channel();
         std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
-            let came = self.run();
+            let outcome = self.run();
             // After the end of a node the result is not needed.
-            let _ = sender.send(came);
+            let _ = sender.send(outcome);
         })?;
         Ok(receiver)
     }
 
-    fn run(self) -> Came {
+    fn run(self) -> Outcome {
         let failed = |error: std::io::Error| error.to_string();
         let meter = ThroughputMeter::new(&self.load, &*self.protocol, self.targets, self.seed)
             .map_err(|error| error.to_string())?;

@@ -37,7 +37,7 @@ mod tests {
     use super::LastSlots;
 
     #[test]
-    fn what_a_node_had_is_kept() {
+    fn earlier_slots_are_kept() {
         let last = LastSlots::default();
         for time in 0..100 {
             last.saw("n1", time, 10 * time);

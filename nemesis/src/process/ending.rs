@@ -27,7 +27,7 @@ impl End {
 
     /// `exit code 3`, or `exit code 3 of sentinel`.
     pub(super) fn how(&self) -> String {
-        let how = how_it_ended(self.status);
+        let how = describe(self.status);
         match &self.who {
             None => how,
             Some(who) => format!("{how} of {who}"),
@@ -36,17 +36,17 @@ impl End {
 
     /// Describes the end of each program; `pid` is the node's own.
     pub(super) fn each(&self, pid: u32) -> String {
-        let mut text = format!("pid {pid} ended by {}", how_it_ended(self.own));
+        let mut text = format!("pid {pid} ended by {}", describe(self.own));
         for (name, pid, status) in &self.beside {
             // Writing to a `String` cannot fail.
-            let _ = write!(text, "; {name}, pid {pid}, by {}", how_it_ended(*status));
+            let _ = write!(text, "; {name}, pid {pid}, by {}", describe(*status));
         }
         text
     }
 }
 
 /// `signal 9`, `exit code 101`.
-pub(crate) fn how_it_ended(status: ExitStatus) -> String {
+pub(crate) fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("signal {signal}"),

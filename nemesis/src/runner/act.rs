@@ -33,7 +33,7 @@ fn strike<'a>(stage: &'a Arc<Stage>, fault: &PlannedFault, hit: &'a Hit) -> Stri
 pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option<String>) -> Started {
     let hit = match find(stage, fault).await {
         Ok(hit) => hit,
-        Err(reason) => return nothing_to_hit(stage, fault, reason),
+        Err(reason) => return without_target(stage, fault, reason),
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| hit.nodes.clone());
     let mut own = State::default();
@@ -100,7 +100,7 @@ async fn find(stage: &Stage, fault: &PlannedFault) -> Result<Hit, String> {
 }
 
 /// Records a fault without a target: its start with the reason and no evidence, then its end.
-pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String) -> Started {
+pub(super) fn without_target(stage: &Stage, fault: &PlannedFault, reason: String) -> Started {
     let over = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,

@@ -210,7 +210,7 @@ impl Runner {
                 (_, _) => None,
             };
             if let Some(reason) = reason {
-                scheduled.record = Some(act::nothing_to_hit(&self.stage, &scheduled.fault, reason).record);
+                scheduled.record = Some(act::without_target(&self.stage, &scheduled.fault, reason).record);
                 scheduled.state = State::Over;
             }
         }
@@ -282,7 +282,7 @@ impl Runner {
     fn excess(&self, index: usize) -> Option<String> {
         let at_most = self.at_most?;
         let own = hurt_by(&self.stage, &self.faults[index].fault);
-        if own.is_nothing() {
+        if own.is_empty() {
             return None;
         }
         let ended = Hurt::gone(self.stage.testbed.gone());

@@ -156,7 +156,7 @@ impl Testbed {
             let lines = lines.join("; ");
             return Ok(Effect::none(format!("{node}: no write was pending, so none is torn; {lines}")));
         }
-        if loss.is_nothing_but(process.given_files()) {
+        if loss.is_only(process.given_files()) {
             return Ok(Effect::none(format!("{node} has no data on this disk that a power loss could take")));
         }
         effect.evidence.extend(lines);

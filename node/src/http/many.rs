@@ -140,7 +140,7 @@ pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -
     }
     let mut results = Vec::with_capacity(replies.len());
     for (reply, reads) in replies {
-        results.push(Came { reply: reply.await, reads });
+        results.push(BatchResult { reply: reply.await, reads });
     }
     drop(held);
     let held = make_room(server, &mut results).await;
@@ -150,22 +150,23 @@ pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -
 }
 
 /// The result of a command in a batch, and whether the client may repeat it.
-struct Came {
+struct BatchResult {
     reply: Result<Reply, oneshot::error::RecvError>,
     reads: bool,
 }
 
-impl Came {
+impl BatchResult {
     fn answer(&self) -> Option<&Answer> {
         if let Ok(Reply::Applied(answer, _)) = &self.reply { Some(answer) } else { None }
     }
 }
 
 /// Drops answers that exceed the size of one response or the budget.
-async fn make_room(server: &Server, results: &mut [Came]) -> Held {
+async fn make_room(server: &Server, results: &mut [BatchResult]) -> Held {
     leave_out(results, ANSWER_MAX);
-    let weight = |results: &[Came]| results.iter().map(|it| it.answer().map_or(0, weight) + SLACK).sum();
-    let size = results.iter().filter_map(Came::answer).map(Answer::size).sum();
+    let weight =
+        |results: &[BatchResult]| results.iter().map(|it| it.answer().map_or(0, weight) + SLACK).sum();
+    let size = results.iter().filter_map(BatchResult::answer).map(Answer::size).sum();
     if let Some(held) = server.answers.hold(weight(results), size).await {
         return held;
     }
@@ -176,7 +177,7 @@ async fn make_room(server: &Server, results: &mut [Came]) -> Held {
 /// JSON overhead of a result without its answer, in bytes.
 const SLACK: usize = 200;
 
-fn leave_out(results: &mut [Came], mut room: usize) {
+fn leave_out(results: &mut [BatchResult], mut room: usize) {
     for result in results {
         let Ok(Reply::Applied(answer, _)) = &mut result.reply else { continue };
         let size = answer.size();
@@ -191,8 +192,8 @@ fn leave_out(results: &mut [Came], mut room: usize) {
 }
 
 /// One line of the answer to a batch: the status and body that the command alone would get.
-fn result(came: Came) -> Value {
-    let (status, mut body) = match came.reply {
+fn result(batch_result: BatchResult) -> Value {
+    let (status, mut body) = match batch_result.reply {
         Ok(Reply::Applied(answer, slot)) => {
             let (status, mut body) = outcome(answer);
             body["slot"] = slot.into();

@@ -28,7 +28,7 @@ const RENEWALS: u32 = 3;
 #[derive(Debug)]
 struct Question {
     number: u64,
-    asked: Duration,
+    sent_at: Duration,
     granted: NodeSet,
 }
 
@@ -90,11 +90,11 @@ impl Lease {
     ) {
         self.number += 1;
         self.next = now + options.time / RENEWALS;
-        while self.questions.front().is_some_and(|question| question.asked + options.time <= now) {
+        while self.questions.front().is_some_and(|question| question.sent_at + options.time <= now) {
             self.questions.pop_front();
         }
         let number = self.number;
-        self.questions.push_back(Question { number, asked: now, granted: NodeSet::default() });
+        self.questions.push_back(Question { number, sent_at: now, granted: NodeSet::default() });
         step.broadcast(acceptors, &Message::Lease { ballot, number, time: options.granted() });
     }
 
@@ -112,7 +112,7 @@ impl Lease {
         let question = &mut self.questions[index];
         question.granted.insert(from);
         if enough(&question.granted) {
-            self.until = self.until.max(question.asked + options.time);
+            self.until = self.until.max(question.sent_at + options.time);
             self.questions.drain(..=index);
         }
     }

@@ -1,6 +1,6 @@
 //! Packets between nodes. A run of messages about consecutive slots becomes one packet.
 //!
-//! A decision need not repeat a command that the receiver was asked to accept over the same connection. A
+//! A decision need not repeat a command that the receiver was requested to accept over the same connection. A
 //! receiver that did not accept it (it had promised a higher ballot, or restarted) drops the decision, like a
 //! lost message. Its replica catches up later.
 
@@ -55,7 +55,7 @@ const LEASE_MAX: Duration = Duration::from_secs(86_400);
 /// One end of a connection: folds messages, and remembers the last `P2a`s to the other end.
 #[derive(Debug, Clone)]
 pub struct Folder {
-    asked: Option<(Ballot, Range<Slot>)>,
+    proposed: Option<(Ballot, Range<Slot>)>,
     /// Largest number of slots in one run.
     longest: u64,
 }
@@ -69,7 +69,7 @@ impl Default for Folder {
 impl Folder {
     /// A new connection between nodes with this WINDOW.
     pub fn new(window: u64) -> Self {
-        Self { asked: None, longest: window.min(RUN_MAX) }
+        Self { proposed: None, longest: window.min(RUN_MAX) }
     }
 
     /// Folds messages that are sent together, in order.
@@ -89,12 +89,12 @@ impl Folder {
     }
 
     fn accept(&mut self, PValue { ballot, slot, command }: PValue, packets: &mut Vec<Packet>) {
-        match &mut self.asked {
-            Some((asked, slots)) if *asked == ballot && slots.end == slot => {
+        match &mut self.proposed {
+            Some((proposed, slots)) if *proposed == ballot && slots.end == slot => {
                 slots.end += 1;
             }
-            Some((asked, slots)) if *asked == ballot && slot < slots.end => {}
-            Some(_) | None => self.asked = Some((ballot, slot..slot + 1)),
+            Some((proposed, slots)) if *proposed == ballot && slot < slots.end => {}
+            Some(_) | None => self.proposed = Some((ballot, slot..slot + 1)),
         }
         match packets.last_mut() {
             Some(Packet::Accept { ballot: last, from, commands })
@@ -110,7 +110,11 @@ impl Folder {
 
     fn decide(&self, pvalue: PValue, packets: &mut Vec<Packet>) {
         let PValue { ballot, slot, .. } = pvalue;
-        if !self.asked.as_ref().is_some_and(|(asked, slots)| *asked == ballot && slots.contains(&slot)) {
+        if !self
+            .proposed
+            .as_ref()
+            .is_some_and(|(proposed, slots)| *proposed == ballot && slots.contains(&slot))
+        {
             packets.push(Packet::One(Message::Decision(pvalue)));
             return;
         }
@@ -305,12 +309,12 @@ mod tests {
 
     #[test]
     fn run_of_messages_survives_folding() {
-        let asked = of(1, 5..9, Message::P2a);
-        let acceptor = acceptor_of(&asked);
+        let proposed = of(1, 5..9, Message::P2a);
+        let acceptor = acceptor_of(&proposed);
         let (commander, promised) = (pvalue(1, 5).ballot, pvalue(2, 5).ballot);
         let answers = (5..9).map(|slot| Message::P2b { commander, slot, promised }).collect();
         let mut folder = Folder::default();
-        for run in [asked, answers, of(1, 5..9, Message::Decision)] {
+        for run in [proposed, answers, of(1, 5..9, Message::Decision)] {
             let packets = folder.fold(run.clone());
             assert_eq!(packets.len(), 1);
             assert_eq!(unfolded(packets, &acceptor), run);

@@ -22,7 +22,7 @@ pub(super) struct Reads {
     /// Reads that arrived after the last request.
     fresh: Vec<Read>,
     /// The reads of the current request.
-    asked: Vec<Read>,
+    in_flight: Vec<Read>,
     answered: NodeSet,
     highest: Slot,
     /// The time at which it asks the silent acceptors again.
@@ -50,7 +50,7 @@ impl Reads {
 
     /// Number of unanswered reads.
     pub(super) fn len(&self) -> usize {
-        self.fresh.len() + self.asked.len() + self.due.values().map(Vec::len).sum::<usize>()
+        self.fresh.len() + self.in_flight.len() + self.due.values().map(Vec::len).sum::<usize>()
     }
 
     /// Every slot below must be applied before all requested reads are answered.
@@ -60,7 +60,7 @@ impl Reads {
 
     /// The time at which [`tick`](Self::tick) has work.
     pub(super) fn wake(&self) -> Duration {
-        match (self.asked.is_empty(), self.fresh.is_empty()) {
+        match (self.in_flight.is_empty(), self.fresh.is_empty()) {
             (false, _) => self.again,
             (true, false) => Duration::ZERO,
             (true, true) => Duration::MAX,
@@ -72,8 +72,8 @@ impl Reads {
         if self.wake() > now {
             return;
         }
-        if self.asked.is_empty() {
-            self.asked = std::mem::take(&mut self.fresh);
+        if self.in_flight.is_empty() {
+            self.in_flight = std::mem::take(&mut self.fresh);
             self.number += 1;
             (self.answered, self.highest) = (NodeSet::default(), 0);
         }
@@ -86,7 +86,7 @@ impl Reads {
     /// Handles a change of the members: acceptors that may have accepted a pvalue since must be asked.
     pub(super) fn ask_again(&mut self) {
         let due = std::mem::take(&mut self.due).into_values().flatten();
-        self.fresh.extend(std::mem::take(&mut self.asked).into_iter().chain(due));
+        self.fresh.extend(std::mem::take(&mut self.in_flight).into_iter().chain(due));
     }
 
     /// Handles an acceptor's answer; once the answering acceptors are `enough`, the required slot is known.
@@ -97,14 +97,14 @@ impl Reads {
         slot: Slot,
         enough: impl Fn(&NodeSet) -> bool,
     ) {
-        if (life, number) != (self.life, self.number) || self.asked.is_empty() {
+        if (life, number) != (self.life, self.number) || self.in_flight.is_empty() {
             return;
         }
         self.answered.insert(from);
         self.highest = self.highest.max(slot);
         if enough(&self.answered) {
-            let asked = std::mem::take(&mut self.asked);
-            self.due.entry(self.highest + 1).or_default().extend(asked);
+            let in_flight = std::mem::take(&mut self.in_flight);
+            self.due.entry(self.highest + 1).or_default().extend(in_flight);
         }
     }
 

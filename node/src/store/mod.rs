@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operation_does_what_it_says() {
+    fn each_operation_gives_its_answer() {
         let mut store = Store::default();
         let key = || "k".to_owned();
         let mut apply = |operation| store.apply(&operation, 1);

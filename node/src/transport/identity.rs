@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_refused_for_what_is_wrong() {
+    fn objection_names_the_mismatch() {
         let one = identity("n1", "c", "s");
         for (hello, secret, reason) in [
             (Hello { window: "20", ..HELLO }, "s", "n2 has window 20 and this node 1000"),

@@ -203,7 +203,7 @@ fn write_succeeds_after_leader_was_killed() {
 
 #[test]
 #[ignore = "a measurement: twenty trials"]
-fn how_long_the_next_write_takes() {
+fn delay_of_the_next_write() {
     let mut took = leaders_killed(20);
     took.sort_unstable_by(f64::total_cmp);
     println!("median {:.0} ms, of {took:.0?}", f64::midpoint(took[9], took[10]));
@@ -258,7 +258,7 @@ fn lagging_node_catches_up_under_load() {
 
 #[test]
 #[ignore = "a measurement: a million commands, twice"]
-fn how_long_catching_up_takes() {
+fn duration_of_catch_up() {
     let by_decisions =
         missed(1_000_000, 64, PaxosOptions { keep_bytes: 1 << 30, ..PaxosOptions::default() }).recovery;
     assert!(by_decisions.decisions_from_peers >= 1_000_000, "{by_decisions:?}");

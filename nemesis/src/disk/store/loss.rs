@@ -34,7 +34,7 @@ pub(crate) struct Loss {
 
 impl Loss {
     /// Whether there was no data to lose and none left, apart from `given` files of the bench itself.
-    pub(crate) fn is_nothing_but(&self, given: u64) -> bool {
+    pub(crate) fn is_only(&self, given: u64) -> bool {
         self.before.files <= given && self.after.files <= given && self.changes + self.entries == 0
     }
 }

@@ -312,7 +312,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn power_loss_leaves_what_is_durable(ops in prop::collection::vec(op(), 1..60)) {
+    fn power_loss_leaves_durable_data(ops in prop::collection::vec(op(), 1..60)) {
         for folders in BOTH {
             let mut both = Both::new(folders);
             for op in &ops {

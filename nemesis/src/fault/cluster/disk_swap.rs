@@ -111,7 +111,7 @@ async fn swap_back(strike: &Strike<'_>) -> (u64, Proof) {
     let mut proof = each(&hurt, |node| stage.testbed.restart(node, claim)).await;
     match moved {
         Ok(moved) if moved.is_empty() => proof.evidence.insert(0, "no data had been swapped".to_owned()),
-        Ok(_) => drop(proof.evidence.splice(0..0, whose_data(stage, nodes))),
+        Ok(_) => drop(proof.evidence.splice(0..0, data_owners(stage, nodes))),
         Err(error) => {
             proof.complete = false;
             proof.notes.push(error.to_string());
@@ -121,7 +121,7 @@ async fn swap_back(strike: &Strike<'_>) -> (u64, Proof) {
 }
 
 /// The owner of the data that each node of a swap has afterwards.
-fn whose_data(stage: &Stage, nodes: &[String]) -> Vec<String> {
+fn data_owners(stage: &Stage, nodes: &[String]) -> Vec<String> {
     let others: Vec<String> = nodes
         .iter()
         .filter_map(|node| {

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The counters of these nodes' disks.
 async fn counters(testbed: &Testbed, nodes: &[String]) -> OnDisks {
-    let asked = join_all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
-    nodes.iter().cloned().zip(asked.into_iter().map(Result::unwrap_or_default)).collect()
+    let counters = join_all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
+    nodes.iter().cloned().zip(counters.into_iter().map(Result::unwrap_or_default)).collect()
 }
 
 /// Starts a fault of the disks and waits for its evidence.

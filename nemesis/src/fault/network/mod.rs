@@ -155,7 +155,7 @@ impl FaultKind for FlakyLinks {
 
     fn read(parameters: &Parameters) -> Result<Self, Refusal> {
         let flaky = parameters.flaky();
-        if flaky.is_nothing() {
+        if flaky.is_empty() {
             let reason = "say what happens to which share of the packets: loss, duplicate, reorder, corrupt or garble = \"1%\"";
             return Err(Refusal::new("loss", reason));
         }

@@ -108,7 +108,7 @@ impl Lane {
     /// Whether frames must be single segments, as on the wire.
     pub(super) fn wants_segments(&self) -> bool {
         let condition = self.lock().condition;
-        condition.rate.is_some() || !condition.flaky.is_nothing()
+        condition.rate.is_some() || !condition.flaky.is_empty()
     }
 
     /// Decides the fate of a frame of this length of the system under test, and counts it.

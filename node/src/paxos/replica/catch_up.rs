@@ -91,7 +91,7 @@ impl Replica {
                 self.replace(slot_out, store);
                 self.unsaved = Some((noted, slot_out));
                 self.catch_up.lagging_since = None;
-                self.propose_elsewhere(step);
+                self.propose_again(step);
                 self.decided(now, Vec::new(), step);
                 step.send.push((from, Message::Learn { from: self.slot_out }));
             }
@@ -99,7 +99,7 @@ impl Replica {
     }
 
     /// After a jump over slots: answers the commands decided in them, and proposes the others again.
-    fn propose_elsewhere(&mut self, step: &mut Step) {
+    fn propose_again(&mut self, step: &mut Step) {
         let proposed = self.proposals.take_below(self.slot_out).into_iter();
         let proposed: Vec<_> = proposed.chain(self.relay.take_passed()).collect();
         for command in proposed.into_iter().rev() {
