@@ -1,11 +1,11 @@
-//! The crate as a library: reads faults as a spec has them, and decides from a seed whom they hit and when.
+//! The crate as a library: reads faults of a spec, then draws their times and targets from a seed.
 //!
 //! `cargo run -p nemesis --example plan`
 
 use nemesis::{Clocks, DiskMode, FaultSpec, Mode, PlanOptions, Topology, plan};
 use std::time::Duration;
 
-/// What stands under `[[fault]]` in a spec, as JSON.
+/// The `[[fault]]` tables of a spec, as JSON.
 const FAULTS: &str = r#"[
     { "kind": "kill", "target": "random", "at": "1s", "every": "3s", "jitter": "500ms", "for": "1s" },
     { "kind": "partition", "shape": "halves", "at": "2s", "for": "2s" }

@@ -1,4 +1,4 @@
-//! A budget: how many nodes may be down or cut off at once, so that a spec can keep a majority alive. Pure.
+//! A budget: the number of nodes that may be down or cut off at once, so that a majority stays. Pure.
 
 use crate::partition::Link;
 use crate::scope::Hit;
@@ -8,31 +8,33 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What `at-most` can be, for messages and for the reference of keys.
+/// The values that `at-most` accepts, for messages and for the reference of keys.
 pub(crate) const AT_MOST: &str = "\"minority\", or how many nodes, such as 1";
 
-/// `at-most = "minority"`, or a number of nodes. Where nodes have roles, it holds for the nodes of each role.
+/// `at-most = "minority"`, or a number of nodes.
+///
+/// Where nodes have roles, the limit holds for the nodes of each role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtMost {
     /// Fewer than half.
     Minority,
-    /// This number.
+    /// At most this number.
     Nodes(u32),
 }
 
-/// Who cannot serve while some faults are in force.
+/// The nodes and links that some faults keep from serving.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hurt {
     /// Nodes whose processes are down, paused, or cannot write.
     down: BTreeSet<String>,
-    /// Links that carry nothing.
+    /// Links that are cut.
     cut: BTreeSet<Link>,
-    /// How many more nodes that are not known yet, such as the leader of that time.
-    anybody: usize,
+    /// Number of further nodes that are still unknown, for example the leader at the start of the fault.
+    unnamed: usize,
 }
 
 impl Hurt {
-    /// These nodes are down; one node that is not known yet where there is no hit.
+    /// The nodes of a hit are down; without a hit, one unknown node is down.
     pub(crate) fn down(hit: Option<&Hit>) -> Self {
         hit.map_or_else(Self::unknown, |hit| Self {
             down: hit.nodes.iter().cloned().collect(),
@@ -40,7 +42,7 @@ impl Hurt {
         })
     }
 
-    /// These links carry nothing; one node is cut off that is not known yet where there is no hit.
+    /// The links of a hit are cut; without a hit, one unknown node is cut off.
     pub(crate) fn cut(hit: Option<&Hit>) -> Self {
         hit.map_or_else(Self::unknown, |hit| Self {
             cut: hit.links.iter().cloned().collect(),
@@ -48,9 +50,9 @@ impl Hurt {
         })
     }
 
-    /// One node is down that cannot be named.
+    /// One unknown node is down.
     pub(crate) fn unknown() -> Self {
-        Self { anybody: 1, ..Self::default() }
+        Self { unnamed: 1, ..Self::default() }
     }
 
     /// Nodes that ended by themselves and stay down.
@@ -58,20 +60,20 @@ impl Hurt {
         Self { down: nodes.into_iter().collect(), ..Self::default() }
     }
 
-    /// Adds what other faults do.
+    /// Adds the harm of other faults.
     pub(crate) fn and(mut self, other: &Self) -> Self {
         self.down.extend(other.down.iter().cloned());
         self.cut.extend(other.cut.iter().cloned());
-        self.anybody += other.anybody;
+        self.unnamed += other.unnamed;
         self
     }
 
-    /// Whether it keeps anybody from serving at all.
-    pub(crate) fn is_nothing(&self) -> bool {
+    /// Whether every node can serve.
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// How many nodes of this pool `from` can speak with, both ways, itself counted.
+    /// Number of nodes of this pool that `from` reaches in both directions, `from` included.
     fn reach(&self, from: &str, pool: &[&str]) -> usize {
         let cut =
             |a: &str, b: &str| self.cut.contains(&Link::new(a, b)) || self.cut.contains(&Link::new(b, a));
@@ -88,24 +90,25 @@ impl AtMost {
         }
     }
 
-    /// Whether some node is left that lives and reaches all but so many of the nodes of every role. Otherwise what there is
-    /// too much of, as `3 of 5 nodes, and 2 may be`.
+    /// Checks that some live node reaches enough nodes of every role.
+    ///
+    /// The error is the largest excess, for example `3 of 5 nodes, at most 2 allowed`.
     pub(crate) fn allows(self, topology: &Topology, hurt: &Hurt) -> Result<(), String> {
-        if hurt.is_nothing() {
+        if hurt.is_empty() {
             return Ok(());
         }
         let roles = topology.roles();
-        let pools: Vec<(String, Vec<&str>)> = if same_everywhere(topology) {
+        let pools: Vec<(String, Vec<&str>)> = if has_uniform_roles(topology) {
             vec![("node".to_owned(), topology.members().collect())]
         } else {
             roles.into_iter().map(|role| (role.to_owned(), topology.with_role(role))).collect()
         };
         let excess = |from: &str| {
             let lost = |(name, pool): &(String, Vec<&str>)| {
-                let gone = (pool.len() - hurt.reach(from, pool) + hurt.anybody).min(pool.len());
+                let gone = (pool.len() - hurt.reach(from, pool) + hurt.unnamed).min(pool.len());
                 let may = self.of(pool.len());
                 (gone > may)
-                    .then(|| (gone - may, format!("{gone} of {} {name}s, and {may} may be", pool.len())))
+                    .then(|| (gone - may, format!("{gone} of {} {name}s, at most {may} allowed", pool.len())))
             };
             pools.iter().filter_map(lost).max()
         };
@@ -118,8 +121,8 @@ impl AtMost {
     }
 }
 
-/// Whether every node has the same roles, so that roles tell nothing.
-fn same_everywhere(topology: &Topology) -> bool {
+/// Whether every node has the same roles, so that counting by role makes no difference.
+fn has_uniform_roles(topology: &Topology) -> bool {
     topology.nodes.windows(2).all(|pair| pair[0].roles == pair[1].roles)
 }
 
@@ -195,13 +198,13 @@ mod tests {
     fn down_and_cut_off_nodes_count_together() {
         let allows = |hurt: &Hurt| AtMost::Minority.allows(&cluster(5), hurt);
         assert_eq!(allows(&down(&["n1", "n2"])), Ok(()));
-        assert_eq!(allows(&down(&["n1", "n2", "n3"])), Err("3 of 5 nodes, and 2 may be".to_owned()));
+        assert_eq!(allows(&down(&["n1", "n2", "n3"])), Err("3 of 5 nodes, at most 2 allowed".to_owned()));
         assert_eq!(allows(&down(&FIVE)), Err("all of 5 nodes".to_owned()));
         let alone = cut(between_groups(&[vec!["n1"], vec!["n2", "n3", "n4", "n5"]]));
         assert_eq!(allows(&alone.clone().and(&down(&["n2"]))), Ok(()));
-        assert_eq!(allows(&alone.clone().and(&down(&["n1", "n2"]))), Ok(()), "n1 is not lost twice");
+        assert_eq!(allows(&alone.clone().and(&down(&["n1", "n2"]))), Ok(()), "n1 counts once");
         assert!(allows(&alone.clone().and(&down(&["n2", "n3"]))).is_err());
-        let leader = Hurt { anybody: 1, ..Hurt::default() };
+        let leader = Hurt { unnamed: 1, ..Hurt::default() };
         assert_eq!(allows(&leader.clone().and(&alone)), Ok(()));
         assert!(allows(&leader.clone().and(&leader).and(&alone)).is_err());
     }
@@ -210,14 +213,14 @@ mod tests {
     fn bridge_and_ring_leave_a_majority() {
         let one = |hurt: &Hurt| AtMost::Nodes(0).allows(&cluster(5), hurt);
         let bridge = cut(bridge(&FIVE));
-        assert_eq!(one(&bridge), Ok(()), "one node sees all");
+        assert_eq!(one(&bridge), Ok(()), "one node reaches all");
         assert!(AtMost::Minority.allows(&cluster(5), &bridge.and(&down(&["n3"]))).is_err(), "and it is down");
         let ring = cut(majority_ring(&FIVE));
         assert!(one(&ring).is_err());
         assert_eq!(AtMost::Minority.allows(&cluster(5), &ring), Ok(()));
         assert!(
             AtMost::Minority.allows(&cluster(5), &ring.and(&down(&["n1"]))).is_ok(),
-            "n3 and n4 keep theirs"
+            "n3 and n4 still reach a majority"
         );
     }
 
@@ -233,8 +236,8 @@ mod tests {
         let topology = Topology::new(roles.map(|(name, role)| (name, [role])));
         let allows = |names: &[&str]| AtMost::Minority.allows(&topology, &down(names));
         assert_eq!(allows(&["a2"]), Ok(()));
-        assert_eq!(allows(&["a1", "a2"]), Err("2 of 3 acceptors, and 1 may be".to_owned()));
-        assert!(allows(&["r1"]).is_err(), "of two, one is half");
+        assert_eq!(allows(&["a1", "a2"]), Err("2 of 3 acceptors, at most 1 allowed".to_owned()));
+        assert!(allows(&["r1"]).is_err(), "one of two is no minority");
     }
 
     #[test]

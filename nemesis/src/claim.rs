@@ -1,4 +1,4 @@
-//! Who holds a fault.
+//! The holder of a fault.
 
-/// The number of the fault in the plan; 0 for what was done by hand.
+/// The number of the fault in the plan; 0 for an action by hand.
 pub type Claim = u32;

@@ -1,5 +1,6 @@
-//! The control protocol of a cluster that `bench up` keeps: one JSON value a line, in both directions, over a socket in its
-//! folder.
+//! The control protocol of a cluster that `bench up` runs.
+//!
+//! One JSON value per line, in both directions, over a socket in the cluster's folder.
 
 use crate::spec::FaultSpec;
 use history::Event;
@@ -12,31 +13,33 @@ use std::time::Duration;
 /// The socket's name in the folder of the cluster.
 pub const SOCKET: &str = "control.sock";
 
-/// How long a fault lasts of which nothing is said.
+/// Default duration of a fault.
 const LASTS: Duration = Duration::from_secs(4);
 
-/// What may be asked of a cluster.
+/// A request to a cluster.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum Request {
-    /// How the nodes are.
+    /// Report the state of the nodes.
     Status,
-    /// Stop it.
+    /// Stop the cluster.
     Down,
-    /// Hurt it, heal it, and say what happened.
+    /// Inject faults, heal them, and report their events.
     Faults {
         /// The faults, with their times.
         faults: Vec<FaultSpec>,
-        /// The seed of what they leave to chance.
+        /// The seed of their random choices.
         seed: u64,
-        /// By when all of them are healed.
+        /// The time within which all of them are healed.
         duration: Duration,
     },
 }
 
 impl Request {
-    /// Faults that start at once where they have no time, and last four seconds where they have no end. What comes again
-    /// and again, or waits for the run, does so for `duration`; where that is absent, all is over when the last one is.
+    /// Faults with defaults: they start at once and last four seconds.
+    ///
+    /// Faults that repeat, or wait for a point of the run, do so for `duration`. Without `duration`, all end
+    /// when the last fault ends.
     pub fn faults(specs: impl IntoIterator<Item = FaultSpec>, seed: u64, duration: Option<Duration>) -> Self {
         let timed = |mut fault: FaultSpec| {
             let waits = fault.every.is_some() || fault.when.is_some() || fault.after.is_some();
@@ -52,30 +55,30 @@ impl Request {
     }
 }
 
-/// What a cluster answers; several of them, the last of which is `Done` or `Refused`.
+/// A reply of a cluster. A request gets several; the last is `Done` or `Refused`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum Reply {
-    /// How a node is.
+    /// The state of a node.
     Node(NodeState),
     /// A fault started or ended.
     Event {
-        /// As histories have it.
+        /// The event, as in a history.
         event: Box<Event>,
     },
-    /// That was all.
+    /// The end of the replies.
     Done {
-        /// Whether all was as it should be: every fault has evidence and was healed.
+        /// Whether every fault has evidence and was healed.
         well: bool,
     },
-    /// It cannot be done.
+    /// The request cannot be served.
     Refused {
-        /// Why, with what would be possible.
+        /// The reason, with the remedy.
         reason: String,
     },
 }
 
-/// How a node is.
+/// The state of a node.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NodeState {
@@ -86,39 +89,42 @@ pub struct NodeState {
     /// Whether it is a spare node, which need not be up.
     #[serde(default)]
     pub spare: bool,
-    /// Whether it leads.
+    /// Whether it is the leader.
     pub leads: bool,
-    /// How many slots it has applied, where it tells.
+    /// Number of slots that it has applied, if it reports them.
     pub applied: Option<u64>,
-    /// Where it listens in its network.
+    /// Its address in its network.
     pub address: String,
-    /// The socket in the file system by which it is reached from outside.
+    /// Its Unix socket, through which clients outside the network reach it.
     pub socket: PathBuf,
 }
 
-/// Why a cluster did not do what it was asked.
+/// The reason why a cluster did not serve a request.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// There is none.
+    /// No cluster runs there.
     #[error(
-        "no cluster is kept there ({0}); `bench up` starts one and says its folder, such as results/latest"
+        "no cluster runs there ({0}); `bench up` starts one and prints its folder, for example results/latest"
     )]
     Absent(io::Error),
-    /// It does not want to.
+    /// The cluster refused the request.
     #[error("{0}")]
     Refused(String),
-    /// It could not be spoken with to the end.
-    #[error("the cluster ended the talk: {0}")]
+    /// The connection broke before the last reply.
+    #[error("the cluster closed the connection: {0}")]
     Broken(#[from] io::Error),
 }
 
-/// Whether a cluster is kept in a folder.
+/// Whether a cluster runs in a folder.
 pub fn is_listening(folder: &Path) -> bool {
     UnixStream::connect(folder.join(SOCKET)).is_ok()
 }
 
-/// Asks the cluster that is kept in a folder, and hands on each answer but the last. Gives whether all was well.
-pub fn ask(folder: &Path, request: &Request, mut hear: impl FnMut(Reply)) -> Result<bool, AskError> {
+/// Sends a request to the cluster in a folder and passes on each reply but the last.
+///
+/// Returns whether all went
+/// well.
+pub fn ask(folder: &Path, request: &Request, mut on_reply: impl FnMut(Reply)) -> Result<bool, AskError> {
     let mut stream = UnixStream::connect(folder.join(SOCKET)).map_err(AskError::Absent)?;
     let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
     line.push(b'\n');
@@ -127,7 +133,7 @@ pub fn ask(folder: &Path, request: &Request, mut hear: impl FnMut(Reply)) -> Res
         match serde_json::from_str(&line?).map_err(io::Error::from)? {
             Reply::Done { well } => return Ok(well),
             Reply::Refused { reason } => return Err(AskError::Refused(reason)),
-            other @ (Reply::Node(_) | Reply::Event { .. }) => hear(other),
+            other @ (Reply::Node(_) | Reply::Event { .. }) => on_reply(other),
         }
     }
     Err(AskError::Broken(io::ErrorKind::UnexpectedEof.into()))
@@ -154,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_where_no_cluster_is_kept() {
+    fn missing_cluster_is_an_error_with_remedy() {
         let error = ask(Path::new("/nowhere"), &Request::Status, |_| ()).unwrap_err();
         assert!(error.to_string().contains("`bench up`"), "{error}");
     }

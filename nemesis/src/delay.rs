@@ -1,4 +1,4 @@
-//! How long things take on a link: a mean, how far it may be off, and how the draws are spread. Pure.
+//! Delays of a link: the mean, the jitter, and the distribution. Pure.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The longest tail a draw of [`Distribution::Pareto`] can have, in jitters.
 const TAIL: u32 = 20;
 
-/// How draws are spread around the mean.
+/// The distribution of draws around the mean.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
@@ -24,10 +24,10 @@ pub enum Distribution {
     Pareto,
 }
 
-/// What a delay can be, for messages and for the reference of keys.
+/// The values of a delay, for messages and for the reference of keys.
 pub(crate) const DELAY: &str = "a delay such as \"50ms\" or { mean = \"50ms\", jitter = \"10ms\" }";
 
-/// How much longer something takes. In specs also just the mean, `"50ms"`.
+/// An additional time. In specs also just the mean, `"50ms"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Delay {
     /// The mean.
@@ -36,7 +36,7 @@ pub struct Delay {
     /// The largest deviation from the mean, but for the tail of `pareto`; at most the mean.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub jitter: Duration,
-    /// How draws are spread.
+    /// The distribution of draws.
     pub distribution: Distribution,
 }
 
@@ -54,7 +54,7 @@ impl Delay {
         }
     }
 
-    /// Whether it delays nothing at all.
+    /// Whether it adds no delay.
     pub fn is_zero(self) -> bool {
         self.mean.is_zero() && self.jitter.is_zero()
     }
@@ -68,7 +68,7 @@ impl Delay {
         let jitters: f64 = match self.distribution {
             Distribution::Uniform => 2.0 * even(rng),
             Distribution::Normal => (0..4).map(|_| even(rng)).sum::<f64>() / 2.0,
-            // Of this shape the mean is three halves of the least, so the mean is one.
+            // The mean of this distribution is 1.5 times its minimum, so dividing by 1.5 makes the mean 1.
             Distribution::Pareto => (even(rng).powf(-1.0 / 3.0) / 1.5).min(f64::from(TAIL)),
         };
         self.shortest() + self.jitter.mul_f64(jitters)

@@ -1,26 +1,30 @@
-//! What a run has to know of the system under test.
+//! The interface through which a run learns about the system under test.
 
 use crate::point::Progress;
 use crate::process::ProcessCommand;
 use std::future::Future;
 use std::pin::Pin;
 
-/// Knows who leads. Asked when a fault on the leader starts, and again for a moment if no node seems to.
+/// Finds the leader.
+///
+/// Called when a fault on the leader starts, and repeated for a moment while no node leads.
 pub trait Directory: Send + Sync {
     /// The name of the node that leads now.
     fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>>;
 
-    /// What a node's clock says, in nanoseconds since 1970; none if it does not tell. Asked where a node
-    /// [reads its clock file itself](crate::ProcessClock::Itself).
+    /// The time of a node's clock, in nanoseconds since 1970; none if the node does not report it.
+    ///
+    /// Called for nodes that [read their clock file themselves](crate::ProcessClock::Itself).
     fn clock<'a>(&'a self, node: &'a str) -> Pin<Box<dyn Future<Output = Option<i64>> + Send + 'a>>;
 
-    /// Who the members of the cluster are, as it says itself; none if no node answers.
+    /// The members of the cluster, as the cluster reports them; none if no node answers.
     fn members(&self) -> Pin<Box<dyn Future<Output = Option<Members>> + Send + '_>> {
         Box::pin(async { None })
     }
 
-    /// Asks the cluster to take these nodes in and to let those go, in one step. The error says why it did not, or that
-    /// the result is unknown; it may be asked again.
+    /// Requests the cluster to add and remove these nodes in one step. The call may be repeated.
+    ///
+    /// The error is the reason of a refusal, or that the result is unknown.
     fn change_members<'a>(
         &'a self,
         _add: &'a [String],
@@ -29,30 +33,31 @@ pub trait Directory: Send + Sync {
         Box::pin(async { Err("this system has no way to change its members".to_owned()) })
     }
 
-    /// Whether a node is started when it has become a member, without data, and ended when it is none any more. Otherwise it is
-    /// started before, as it was prepared, and goes on.
+    /// Whether a node starts, without data, once it has become a member, and ends once it is removed.
+    ///
+    /// Otherwise the bench starts it before the change and it stays up afterwards.
     fn starts_members_late(&self) -> bool {
         false
     }
 
-    /// How a node is started that has become one of these members. The error says why it cannot be.
+    /// The command of a node that has joined these members. The error is why there is none.
     fn joining(&self, node: &str, _members: &[String]) -> Result<ProcessCommand, String> {
-        Err(format!("nothing says how {node} joins"))
+        Err(format!("the system does not define how {node} joins"))
     }
 
-    /// What every node has done so far, of those that say so. Asked again and again while a fault waits for a point.
+    /// The progress of every node that reports it. Called repeatedly while a fault waits for a point.
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>>;
 }
 
-/// Who the members of a cluster are, as the cluster says.
+/// The members of a cluster, as the cluster reports them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members {
     /// Their names.
     pub names: Vec<String>,
-    /// Whether the members before a change are still needed.
+    /// Whether the old configuration is still needed.
     pub under_way: bool,
-    /// The number of the configuration, which rises with each change.
+    /// The version of the configuration, which rises with each change.
     pub version: u64,
-    /// Which configuration this is and who says so, in words.
-    pub said: String,
+    /// The configuration and the node that reported it, in words.
+    pub source: String,
 }

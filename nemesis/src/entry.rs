@@ -1,9 +1,9 @@
-//! The entry of every program that may be started again to play a part, and the table of all parts.
+//! The entry point of programs that may be started again to play a part, and the table of parts.
 
 use crate::reexec::{self, Part};
 use std::process::ExitCode;
 
-/// Every part that this program can play besides its own.
+/// The parts that this program can play besides its own.
 #[cfg(target_os = "linux")]
 const PARTS: &[Part] = &[
     (reexec::INIT, reexec::run_init),
@@ -17,20 +17,22 @@ const PARTS: &[Part] = &[
 #[cfg(not(target_os = "linux"))]
 const PARTS: &[Part] = &[];
 
-/// To be called before anything else in `main`. In the processes that a lab is made of, it plays their part and
-/// returns the exit code; in any other, and in the bench inside, it returns nothing.
+/// Must be called before anything else in `main`.
+///
+/// In the processes of a lab, it plays their part and returns the exit code. In any other process, and in the
+/// bench inside the lab, it returns none.
 pub fn lab_entry() -> Option<ExitCode> {
     play_part().map(ExitCode::from)
 }
 
-/// Plays the part of this process and returns the exit code; nothing in a process without a part.
+/// Plays the part of this process and returns the exit code; none in a process without a part.
 pub(crate) fn play_part() -> Option<u8> {
     reexec::play_part(PARTS)
 }
 
 #[cfg(test)]
 mod tests {
-    /// Not a test: what this program is where it was started again to play a part.
+    /// Not a test: the entry of this program when it was started again to play a part.
     #[test]
     #[ignore = "started by other tests as a process of its own"]
     fn part() {

@@ -1,14 +1,14 @@
-//! What a flaky link does to frames, and how shares of them are written. Pure.
+//! The faults of a flaky link on frames, and shares of frames in specs. Pure.
 
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
-/// A share of frames, in millionths. In specs `"1%"` or a fraction such as `0.01`.
+/// A share of frames, in millionths. In specs `"1%"` or a fraction, for example `0.01`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u32);
 
-/// What a share can be, for messages and for the reference of keys.
+/// The values of a share, for messages and for the reference of keys.
 pub(crate) const SHARE: &str = "a share such as \"1%\" or 0.01";
 
 /// All of them.
@@ -20,12 +20,12 @@ impl Share {
         Self(millionths.min(ALL))
     }
 
-    /// How many millionths.
+    /// The number of millionths.
     pub fn millionths(self) -> u32 {
         self.0
     }
 
-    /// What two shares come to that strike independently of each other.
+    /// The combined share of two independent shares.
     pub(crate) fn or(self, other: Self) -> Self {
         let neither = u64::from(ALL - self.0) * u64::from(ALL - other.0) / u64::from(ALL);
         Self(ALL - u32::try_from(neither).expect("a part of a million is below a million"))
@@ -64,12 +64,12 @@ impl<'de> Deserialize<'de> for Share {
                     .ok_or_else(|| E::custom("a share is from 0 to 1, or \"0%\" to \"100%\""))
             }
 
-            fn visit_i64<E: de::Error>(self, whole: i64) -> Result<Share, E> {
-                self.visit_f64(whole as f64)
+            fn visit_i64<E: de::Error>(self, integer: i64) -> Result<Share, E> {
+                self.visit_f64(integer as f64)
             }
 
-            fn visit_u64<E: de::Error>(self, whole: u64) -> Result<Share, E> {
-                self.visit_f64(whole as f64)
+            fn visit_u64<E: de::Error>(self, integer: u64) -> Result<Share, E> {
+                self.visit_f64(integer as f64)
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Share, E> {
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Share {
     }
 }
 
-/// What happens to which share of a link's frames.
+/// Shares of a link's frames, by fault.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flaky {
     /// Never arrive.
@@ -91,15 +91,15 @@ pub struct Flaky {
     pub duplicate: Share,
     /// Arrive 1 to 10 ms late, so that others overtake them.
     pub reorder: Share,
-    /// Have a bit flipped that their checksum gives away: the receiver's kernel drops them.
+    /// Have a flipped bit that does not match their checksum: the receiver's kernel drops them.
     pub corrupt: Share,
-    /// Have a bit of their payload flipped, and a checksum that fits: the program reads it.
+    /// Have a flipped bit in the payload and a matching checksum: the program reads it.
     pub garble: Share,
 }
 
 impl Flaky {
-    /// Whether nothing happens at all.
-    pub fn is_nothing(self) -> bool {
+    /// Whether all shares are 0.
+    pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 
@@ -111,7 +111,7 @@ impl Flaky {
             .unwrap_or_default()
     }
 
-    /// The key of the first share that is not nothing.
+    /// The key of the first share greater than 0.
     pub(crate) fn first_named(self) -> &'static str {
         let keys = [
             ("loss", self.loss),
@@ -122,7 +122,7 @@ impl Flaky {
         keys.into_iter().find(|(_, share)| *share > Share::default()).map_or("garble", |(key, _)| key)
     }
 
-    /// What two of them come to on the same link.
+    /// The combination of two faults on the same link.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             loss: self.loss.or(other.loss),

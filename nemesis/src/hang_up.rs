@@ -1,6 +1,6 @@
-//! What a hang-up of the terminal means to this process.
+//! The reaction of this process to a hang-up of its terminal.
 
-/// Whether this process was started so that a hang-up of its terminal means nothing to it, as by `nohup`.
+/// Whether this process was started to ignore a hang-up of its terminal, as by `nohup`.
 pub fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

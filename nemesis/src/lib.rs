@@ -1,8 +1,8 @@
 //! Faults on real processes, planned from a seed and recorded with evidence.
 //!
-//! The way of a fault: a [`FaultSpec`] is read from a spec; [`plan()`] decides everything about it from the
-//! seed before the run; [`run`] starts and ends it on the [`Testbed`] that holds the processes and the links
-//! between them; and each start and end is written to the history with the evidence that it took effect.
+//! The life of a fault: a spec names it ([`FaultSpec`]). Before the run, [`plan()`] draws its times and targets
+//! from the seed. [`run`] starts and ends it on the [`Testbed`], which holds the processes and the links
+//! between them. The history records each start and end with the evidence that the fault took effect.
 
 mod budget;
 mod claim;

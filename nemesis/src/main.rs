@@ -1,4 +1,6 @@
-//! The program `nemesis`: faults for a cluster that `bench up` keeps, for scripts. It prints one JSON value a line.
+//! The program `nemesis`: injects faults into a cluster of `bench up`, for scripts.
+//!
+//! Prints one JSON value per line.
 
 use clap::{Parser, Subcommand, ValueHint};
 use nemesis::{AskError, FaultSpec, Reply, Request, ask, vocabulary};
@@ -9,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Wrong usage, or refused.
+/// Wrong usage, or a refused request.
 const USAGE: u8 = 2;
-/// A fault left no evidence, or was not healed.
+/// A fault without evidence, or not healed.
 const UNKNOWN: u8 = 3;
-/// Something failed, or a node does not answer.
+/// An error, or a node that does not answer.
 const FAILED: u8 = 4;
 
-/// Faults for a cluster that `bench up` keeps. Prints one JSON value a line.
+/// Faults for a cluster that `bench up` runs. Prints one JSON value per line.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -33,34 +35,34 @@ struct Arguments {
 enum Command {
     /// Inject the faults of a file and wait until all of them are healed; prints an event for each start and end
     Inject {
-        /// The folder that `bench up` named
+        /// The folder that `bench up` printed
         #[arg(value_hint = ValueHint::DirPath)]
         folder: PathBuf,
         /// [[fault]] tables as in a spec (TOML); standard input if not given
         #[arg(value_hint = ValueHint::FilePath)]
         faults: Option<PathBuf>,
-        /// Seed of what they leave to chance; drawn and printed if not given
+        /// Seed of the random choices; drawn and printed if not given
         #[arg(long)]
         seed: Option<u64>,
-        /// How long faults come that come again or wait for the run, for example 30s; until the last is over if not given
+        /// How long repeated or waiting faults occur, for example 30s; until the last one ends if not given
         #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
         lasts: Option<Duration>,
     },
-    /// Print how each node is
+    /// Print the state of each node
     Status {
-        /// The folder that `bench up` named
+        /// The folder that `bench up` printed
         folder: PathBuf,
     },
     /// Stop the cluster
     Down {
-        /// The folder that `bench up` named
+        /// The folder that `bench up` printed
         folder: PathBuf,
     },
     /// Print every kind of fault
     List,
 }
 
-/// What a file of faults holds; whatever else is in a spec is not asked for here.
+/// The faults of a file; other keys of a spec are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Faults {
@@ -83,8 +85,8 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err((code, what)) => {
-            eprintln!("error: {what}");
+        Err((code, message)) => {
+            eprintln!("error: {message}");
             ExitCode::from(code)
         }
     }
@@ -104,20 +106,20 @@ fn inject(folder: &Path, file: Option<&Path>, seed: Option<u64>, lasts: Option<D
     let Faults { faults } = toml::from_str(&text).map_err(|error| (USAGE, format!("{name}: {error}")))?;
     let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     say(&json!({ "seed": seed }))?;
-    tell(folder, &Request::faults(faults, seed, lasts), UNKNOWN)
+    send(folder, &Request::faults(faults, seed, lasts), UNKNOWN)
 }
 
-/// Asks, prints what is answered, and gives this code where not all was well.
-fn tell(folder: &Path, request: &Request, otherwise: u8) -> Outcome {
+/// Sends a request and prints the replies; returns `otherwise` unless all went well.
+fn send(folder: &Path, request: &Request, otherwise: u8) -> Outcome {
     let mut printed = Ok(());
     let print = |reply| {
-        let said = match &reply {
+        let result = match &reply {
             Reply::Node(node) => say(node),
             Reply::Event { event } => say(event),
             Reply::Done { .. } | Reply::Refused { .. } => Ok(()),
         };
         if printed.is_ok() {
-            printed = said;
+            printed = result;
         }
     };
     let well = ask(folder, request, print).map_err(|error| {
@@ -145,7 +147,7 @@ fn say(value: &impl serde::Serialize) -> Result<(), (u8, String)> {
     let failed = |error: std::io::Error| (FAILED, format!("standard output: {error}"));
     let mut line = serde_json::to_vec(value).map_err(|error| failed(error.into()))?;
     line.push(b'\n');
-    // Whoever follows wants to see each as it comes.
+    // A reader of the pipe needs each line at once.
     let mut out = std::io::stdout().lock();
     out.write_all(&line).and_then(|()| out.flush()).map_err(failed)
 }

@@ -3,15 +3,15 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// The name of a part, and what plays it.
+/// The name of a part, and the function that plays it.
 pub(crate) type Part = (&'static str, fn() -> u8);
 
-/// The lab could not be made.
+/// An error: no lab can be created.
 #[derive(Debug, thiserror::Error)]
 #[error("network namespaces exist on Linux only")]
 pub struct EnterError;
 
-/// There are no parts to play.
+/// Plays no part.
 pub(crate) fn play_part(_: &[Part]) -> Option<u8> {
     None
 }
@@ -21,17 +21,17 @@ pub fn inside_lab() -> bool {
     false
 }
 
-/// Zero, as no lab is ever entered.
+/// Zero, as no process ever enters a lab.
 pub(crate) fn entering_took() -> Duration {
     Duration::ZERO
 }
 
-/// Refuses.
+/// Always an error.
 pub fn enter_lab() -> Result<u8, EnterError> {
     Err(EnterError)
 }
 
-/// Refuses.
+/// Always an error.
 pub fn enter_lab_with(_: &[(&str, OsString)]) -> Result<u8, EnterError> {
     Err(EnterError)
 }

@@ -1,4 +1,4 @@
-//! Stub for platforms on which a program cannot be started again: sockets stay.
+//! Stub for platforms on which a program cannot be started again: socket files stay.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What a `[[fault]]` may say besides its kind, and the types of its values.
+//! The keys of a `[[fault]]` besides its kind, and the types of their values.
 
 pub use crate::delay::{Delay, Distribution};
 use crate::flaky::{Flaky, Share};
@@ -10,31 +10,33 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
-/// Every key of a `[[fault]]` besides `kind`. Which of them a kind takes stands in its
-/// [entry](crate::Entry::keys), and is checked when the fault is planned, so that the reason can be given.
+/// Every key of a `[[fault]]` besides `kind`.
+///
+/// The [entry](crate::Entry::keys) of a kind lists the keys that it accepts. The plan checks them, so that it
+/// can give the reason.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Parameters {
-    /// Whom it happens to. For faults of links: the nodes whose links it hits; all when left out.
+    /// The nodes that it hits. For faults of links: the nodes whose links it hits; all when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// When it starts, since the start of the load; with `every`: when it starts first.
+    /// When it starts, since the start of the load; with `every`: when it first starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
     pub at: Option<Duration>,
-    /// In place of `at`: it starts when a logical point of the run is reached, for example `n2 decided 500`.
+    /// In place of `at`: the logical point of the run at which it starts, for example `n2 decided 500`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Point>,
-    /// In place of `at`: it starts so long after another fault did.
+    /// In place of `at`: it starts this long after another fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<After>,
-    /// It comes again and again, this long from start to start.
+    /// It repeats, with this interval from start to start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
     pub every: Option<Duration>,
-    /// With `every`: each start is later by an even draw from nothing to this.
+    /// With `every`: the largest random delay of each start, drawn uniformly from zero.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
@@ -53,64 +55,64 @@ pub struct Parameters {
     /// `one-way`: the nodes whose connections are cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Target>,
-    /// `one-way`: the nodes they were dialled to; all the others when left out.
+    /// `one-way`: the nodes to which they were dialled; all the others when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Target>,
-    /// `partition` and `one-way`: what a cut link does with connections.
+    /// `partition` and `one-way`: the behaviour of a cut link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<CutManner>,
-    /// `slow`: the share of the time for which it stands still; half when left out.
+    /// `slow`: the share of the time for which the node is paused; half when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub still: Option<Share>,
-    /// `slow` and `strobe`: how long it takes from one standstill or jump ahead to the next; 100 ms when left out.
+    /// `slow` and `strobe`: the time from one pause or jump ahead to the next; 100 ms when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
     pub period: Option<Duration>,
-    /// `delay`: how much longer each chunk of bytes takes, each way.
+    /// `delay`: the additional delay of each chunk of bytes, each way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
-    /// `rate`: what a link carries at most, in each direction.
+    /// `rate`: the largest byte rate of a link, in each direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<ByteRate>,
     /// `flaky`: the share of frames that never arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Share>,
-    /// `flaky`: the share that arrives twice.
+    /// `flaky`: the share of frames that arrive twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate: Option<Share>,
-    /// `flaky`: the share that arrives 1 to 10 ms late, so that others overtake it.
+    /// `flaky`: the share of frames that arrive 1 to 10 ms late, so that others overtake them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reorder: Option<Share>,
-    /// `flaky`: the share in which a bit is flipped, which its checksum gives away.
+    /// `flaky`: the share of frames with a flipped bit that their checksum reveals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrupt: Option<Share>,
-    /// `flaky`: the share in which a bit is flipped that the program reads.
+    /// `flaky`: the share of frames with a flipped bit that the program reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub garble: Option<Share>,
-    /// `reconfigure`: whether members come, go, or make room for others.
+    /// `reconfigure`: whether members are added, removed or replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<MemberChange>,
-    /// `jump` and `strobe`: how far the clock is ahead, or behind where this is negative.
+    /// `jump` and `strobe`: the offset of the clock; negative means behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional")]
     pub by: Option<SignedDuration>,
-    /// `drift`: how many times as fast as a true one the clock goes.
+    /// `drift`: the speed of the clock; a true clock has speed 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<f64>,
     /// `bit-flip` and `truncate`: only files whose name contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// `bit-flip`: how many bits; one when left out.
+    /// `bit-flip`: the number of bits; one when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u32>,
-    /// `truncate`: how many of the bytes in use are cut off; drawn when left out.
+    /// `truncate`: the number of used bytes that are cut off; drawn when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
 
 impl Parameters {
-    /// The keys that are given and belong to some kinds only, in the order of the fields.
+    /// The given keys that only some kinds accept, in the order of the fields.
     pub(crate) fn own_keys(&self) -> impl Iterator<Item = &'static str> {
         let keys = [
             ("target", self.target.is_some()),
@@ -138,7 +140,7 @@ impl Parameters {
         keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
     }
 
-    /// What happens to which share of the frames.
+    /// The shares of frames, by fault.
     pub fn flaky(&self) -> Flaky {
         Flaky {
             loss: self.loss.unwrap_or_default(),
@@ -150,11 +152,11 @@ impl Parameters {
     }
 }
 
-/// Named ways to divide a cluster. Who falls on which side is drawn from the seed.
+/// Named ways to divide a cluster. The seed decides on which side each node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// Two halves, the smaller one first; of an even number no side has a majority.
+    /// Two halves, the smaller one first; with an even number no side has a majority.
     Halves,
     /// One node alone.
     One,
@@ -166,12 +168,12 @@ pub enum Shape {
     Leader,
     /// Two halves that only one node of the second half can both reach.
     Bridge,
-    /// Every node sees a majority, and no one sees everybody; at least four nodes.
+    /// Every node reaches a majority, and no node reaches all; at least four nodes.
     MajorityRing,
 }
 
 impl Shape {
-    /// Its word in specs.
+    /// Its name in specs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Halves => "halves",
@@ -185,20 +187,20 @@ impl Shape {
     }
 }
 
-/// What happens to the members of the cluster.
+/// A change of the cluster's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MemberChange {
     /// Spare nodes become members.
     Add,
-    /// Members are members no longer.
+    /// Members leave the cluster.
     Remove,
-    /// Members make room for as many spare nodes, in one step.
+    /// Spare nodes replace members, in one step.
     Replace,
 }
 
 impl MemberChange {
-    /// Its word in specs.
+    /// Its name in specs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Add => "add",
@@ -208,23 +210,27 @@ impl MemberChange {
     }
 }
 
-/// What a cut link does.
+/// The behaviour of a cut link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CutManner {
-    /// Passes nothing, like a dead cable. With network = "proxy" it accepts, and keeps what was sent until it is healed.
+    /// Drops everything, like a dead cable.
+    ///
+    /// With network = "proxy" it accepts connections and holds their data until healed.
     #[default]
     Stall,
-    /// Answers with resets whatever is sent or dialled: what a firewall that rejects does.
+    /// Answers every packet and dial with a reset, like a firewall that rejects.
     Refuse,
 }
 
-/// What a target can be, for messages and for the reference of keys.
+/// The values of a target, for messages and for the reference of keys.
 pub(crate) const TARGET: &str = "a target such as \"n1\" or \"random\", or a list of node names";
-/// What a rate can be, for messages and for the reference of keys.
+/// The values of a rate, for messages and for the reference of keys.
 pub(crate) const BYTE_RATE: &str = "bytes a second, such as \"64KiB\", \"1MB\" or 65536";
 
-/// Whom a fault hits: a word (a node's name, `leader`, `random-replica`, `minority`, …) or a list of names.
+/// The nodes that a fault hits: a word or a list of names.
+///
+/// A word is a node's name, `leader`, `random-replica`, `minority`, and so on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A node's name, a role, or a word such as `random`, `all` or `leader`.
@@ -283,11 +289,11 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-/// `[cluster.links]`: what every link between nodes is like when no fault touches it.
+/// `[cluster.links]`: the properties of every link between nodes without a fault.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Links {
-    /// What each chunk of bytes takes, each way.
+    /// The delay of each chunk of bytes, each way.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration")]
     pub delay: Duration,
@@ -303,7 +309,9 @@ impl From<Links> for Delay {
     }
 }
 
-/// Bytes a second. In specs a size such as `"64KiB"` (1024 bytes each), `"1MB"` (1000 each) or a number.
+/// Bytes per second.
+///
+/// In specs a size such as `"64KiB"` (1024 bytes each), `"1MB"` (1000 each) or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteRate(pub u64);
 
@@ -318,8 +326,8 @@ const UNITS: [(&str, u64); 6] = [
 
 impl fmt::Display for ByteRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
-        match whole {
+        let unit = UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        match unit {
             Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
             None => write!(f, "{}B", self.0),
         }

@@ -1,13 +1,13 @@
-//! Which directed links a division of the cluster cuts. Pure; the names and sizes are those of Jepsen's grudges.
+//! The directed links that a partition cuts. Pure; names and sizes are those of Jepsen's grudges.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What the clients are called as the end of a link.
+/// The name of the clients as the end of a link.
 pub const CLIENTS: &str = "clients";
 
-/// A directed link: what `from` dials to `to`.
+/// A directed link: the connections that `from` dials to `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Link {
     /// The node that dials.
@@ -29,7 +29,7 @@ impl fmt::Display for Link {
     }
 }
 
-/// How many of `n` are a smallest majority.
+/// The size of a smallest majority of `n`.
 pub(crate) fn majority(n: usize) -> usize {
     n / 2 + 1
 }
@@ -55,17 +55,18 @@ pub(crate) fn between_groups(groups: &[Vec<&str>]) -> BTreeSet<Link> {
     cut
 }
 
-/// Cuts the halves of `order` apart but for the first node of the second half, which keeps all its links.
+/// Cuts the halves of `order` apart, except for the first node of the second half.
 pub(crate) fn bridge(order: &[&str]) -> BTreeSet<Link> {
     let (left, mut right) = halves(order);
     right.drain(..1.min(right.len()));
     between_groups(&[left, right])
 }
 
-/// Leaves every node a majority that it can reach, itself counted, and cuts the rest; symmetric for any `n >= 4`.
+/// Leaves every node a majority that it can reach, itself included, and cuts the rest.
 ///
-/// Up to five nodes sit on a ring and each keeps its neighbours. Above that, the nodes with the fewest links get
-/// linked until each has a majority; two nodes may then see the same one.
+/// Symmetric for any `n >= 4`. Up to five nodes form a ring, in which each keeps its neighbours. With more
+/// nodes, the nodes with the fewest links get further links until each has a majority. Two nodes may then share
+/// their majority.
 pub(crate) fn majority_ring(order: &[&str]) -> BTreeSet<Link> {
     if order.len() <= 5 { ring_of_windows(order) } else { least_linked(order) }
 }
@@ -117,7 +118,7 @@ mod tests {
 
     const NODES: [&str; 7] = ["n1", "n2", "n3", "n4", "n5", "n6", "n7"];
 
-    /// Whom each node no longer hears, as Jepsen prints a grudge.
+    /// The nodes that each node no longer hears, as Jepsen prints a grudge.
     fn grudge(cut: &BTreeSet<Link>) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut grudge = BTreeMap::<_, BTreeSet<_>>::new();
         for link in cut {
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn bridge_spares_the_middle_node() {
+    fn bridge_keeps_links_of_middle_node() {
         assert_eq!(grudge(&bridge(&NODES[..3])), expect(&[("n1", &["n3"]), ("n3", &["n1"])]));
         let (left, right): (&[_], &[_]) = (&["n1", "n2"], &["n4", "n5"]);
         let expected = expect(&[("n1", right), ("n2", right), ("n4", left), ("n5", left)]);
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_of_two_cuts_nothing() {
+    fn bridge_of_two_cuts_no_link() {
         assert!(bridge(&NODES[..2]).is_empty());
     }
 
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn small_rings_cut_nothing_useful() {
+    fn rings_of_two_or_three_are_degenerate() {
         assert_eq!(
             grudge(&majority_ring(&NODES[..3])),
             expect(&[("n1", &["n2"]), ("n2", &["n3"]), ("n3", &["n1"])])
@@ -182,8 +183,8 @@ mod tests {
             let cut = majority_ring(&NODES[..n]);
             for node in &NODES[..n] {
                 let lost = cut.iter().filter(|link| link.to == *node).count();
-                assert!(n - lost >= majority(n), "{node} of {n} sees no majority");
-                assert!(lost > 0 || n > 5, "{node} of {n} sees everybody");
+                assert!(n - lost >= majority(n), "{node} of {n} reaches no majority");
+                assert!(lost > 0 || n > 5, "{node} of {n} reaches all nodes");
             }
             assert!(!cut.is_empty());
             assert!(cut.iter().all(|link| cut.contains(&Link::new(&*link.to, &*link.from))), "n = {n}");

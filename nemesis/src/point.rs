@@ -1,4 +1,4 @@
-//! Logical points of a run: a fault may wait for one of them instead of a time.
+//! Logical points of a run, for which a fault may wait instead of a time.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,28 +6,28 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What a node has done so far.
+/// The progress of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Its name.
     pub node: String,
-    /// How many slots it knows the decisions of, from the first on.
+    /// Number of consecutive decided slots that it knows, from the first on.
     pub decided: u64,
-    /// How often its ballot was adopted, or it was elected, since its process started.
+    /// Number of adoptions of its ballot, or of its elections, since its process started.
     pub adopted: u64,
-    /// How often its ballot was preempted since its process started.
+    /// Number of preemptions of its ballot since its process started.
     pub preempted: u64,
 }
 
-/// What is counted.
+/// The counted event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+enum Counted {
     Decided,
     Adopted,
     Preempted,
 }
 
-impl What {
+impl Counted {
     const ALL: [Self; 3] = [Self::Decided, Self::Adopted, Self::Preempted];
 
     fn word(self) -> &'static str {
@@ -50,28 +50,29 @@ impl What {
 /// A logical point: `n2 decided 500`, `leader adopted`, `any preempted 3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
-    /// A node; none means whichever is first.
+    /// A node; none means any node.
     node: Option<String>,
-    what: What,
+    event: Counted,
     count: u64,
 }
 
 impl Point {
-    /// The node it is about, if it is about one.
+    /// The node, if it names one.
     pub(crate) fn node(&self) -> Option<&str> {
         self.node.as_deref()
     }
 
-    /// Whether it is reached, given what the nodes had done when the load began. Slots are counted from the first,
-    /// everything else from then.
+    /// Whether the point is reached, given the progress at the start of the load.
+    ///
+    /// Decided slots are counted from the first slot, adoptions and preemptions from the start of the load.
     pub(crate) fn is_reached(&self, began: &[Progress], now: &[Progress]) -> bool {
         let before = |node: &str| {
             let before = began.iter().find(|other| other.node == node);
-            if self.what == What::Decided { 0 } else { before.map_or(0, |before| self.what.of(before)) }
+            if self.event == Counted::Decided { 0 } else { before.map_or(0, |before| self.event.of(before)) }
         };
         now.iter().filter(|one| self.node.as_ref().is_none_or(|node| *node == one.node)).any(|one| {
-            let (before, count) = (before(&one.node), self.what.of(one));
-            // A process that started anew counts from nothing.
+            let (before, count) = (before(&one.node), self.event.of(one));
+            // A restarted process counts from zero.
             count.checked_sub(before).unwrap_or(count) >= self.count
         })
     }
@@ -79,9 +80,10 @@ impl Point {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = self.node.as_deref().unwrap_or(if self.what == What::Decided { "any" } else { "leader" });
-        write!(f, "{who} {}", self.what.word())?;
-        if self.what == What::Decided || self.count > 1 { write!(f, " {}", self.count) } else { Ok(()) }
+        let who =
+            self.node.as_deref().unwrap_or(if self.event == Counted::Decided { "any" } else { "leader" });
+        write!(f, "{who} {}", self.event.word())?;
+        if self.event == Counted::Decided || self.count > 1 { write!(f, " {}", self.count) } else { Ok(()) }
     }
 }
 
@@ -91,21 +93,23 @@ impl FromStr for Point {
     fn from_str(text: &str) -> Result<Self, String> {
         const HOW: &str = "write for example \"n2 decided 500\", \"leader adopted\" or \"any preempted 3\"";
         let mut words = text.split_whitespace();
-        let (Some(who), Some(what)) = (words.next(), words.next()) else {
+        let (Some(who), Some(event)) = (words.next(), words.next()) else {
             return Err(format!("`{text}` is no point of a run; {HOW}"));
         };
-        let Some(what) = What::ALL.into_iter().find(|known| known.word() == what) else {
-            return Err(format!("nothing is known to be `{what}`; {HOW}"));
+        let Some(event) = Counted::ALL.into_iter().find(|known| known.word() == event) else {
+            return Err(format!("`{event}` is no event that is counted; {HOW}"));
         };
         let count = match words.next() {
             Some(count) => count.parse().map_err(|_| format!("`{count}` is no number; {HOW}"))?,
-            None if what == What::Decided => return Err(format!("it does not say how many slots; {HOW}")),
+            None if event == Counted::Decided => {
+                return Err(format!("the number of slots is missing; {HOW}"));
+            }
             None => 1,
         };
         if count == 0 || words.next().is_some() {
             return Err(format!("`{text}` is no point of a run; {HOW}"));
         }
-        Ok(Self { node: (!matches!(who, "any" | "leader")).then(|| who.to_owned()), what, count })
+        Ok(Self { node: (!matches!(who, "any" | "leader")).then(|| who.to_owned()), event, count })
     }
 }
 
@@ -121,17 +125,17 @@ impl<'de> Deserialize<'de> for Point {
     }
 }
 
-/// What `after` can be, for the reference of keys.
+/// The values of `after`, for the reference of keys.
 const AFTER: &str = "a table such as { fault = 1, by = \"200ms\" }";
 
-/// `after = { fault = 1, by = "200ms" }`: so long after another fault was in force.
+/// `after = { fault = 1, by = "200ms" }`: this long after another fault took effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(extend("title" = AFTER))]
 pub struct After {
-    /// Which `[[fault]]` of the spec, counted from 1.
+    /// The number of the other `[[fault]]` in the spec, from 1.
     pub fault: u32,
-    /// How long after its start; at once when left out.
+    /// The delay after its start; none when left out.
     #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration")]
     pub by: Duration,
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn points_are_read_as_they_are_written() {
+    fn points_round_trip_as_text() {
         for text in
             ["n2 decided 500", "leader adopted", "any decided 7", "n1 preempted 3", "leader adopted 2"]
         {
@@ -168,9 +172,6 @@ mod tests {
         assert!(!reached("n2 decided 150", [progress("n1", 150, 4), progress("n2", 149, 1)]));
         assert!(!reached("leader adopted", began.clone()));
         assert!(reached("leader adopted", [progress("n1", 100, 4), progress("n2", 100, 2)]));
-        assert!(
-            reached("leader adopted", [progress("n1", 100, 1), progress("n2", 100, 1)]),
-            "n1 started anew"
-        );
+        assert!(reached("leader adopted", [progress("n1", 100, 1), progress("n2", 100, 1)]), "n1 restarted");
     }
 }

@@ -1,23 +1,23 @@
-//! Why a key of a fault was refused.
+//! Refusals of keys of a fault.
 
-/// A refusal that does not know yet which fault it belongs to.
+/// A refusal of a key, not yet assigned to a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// The key in the fault's table.
     pub(crate) field: &'static str,
-    /// What is wrong.
+    /// The reason and the remedy.
     pub(crate) complaint: Complaint,
 }
 
-/// What is wrong with a value, and what would be right.
+/// The problem with a value, and the remedy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Complaint {
     pub(crate) reason: String,
-    /// What to do.
+    /// The remedy.
     pub(crate) help: Option<String>,
-    /// The word that is wrong, where the value has several.
+    /// The wrong word, if the value has several.
     pub(crate) word: Option<String>,
-    /// The words that could stand there instead.
+    /// The valid words.
     pub(crate) choices: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl Complaint {
         self
     }
 
-    /// As a refusal of this key.
+    /// A refusal of this key.
     pub(crate) fn of(self, field: &'static str) -> Refusal {
         Refusal { field, complaint: self }
     }

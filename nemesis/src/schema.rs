@@ -1,4 +1,4 @@
-//! What values with a syntax of their own look like, for the reference of the keys of a spec.
+//! JSON schemas of values with their own syntax, for the reference of keys.
 
 use crate::budget::{AT_MOST, AtMost};
 use crate::delay::{DELAY, Delay};
@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// The schema of a type that is read from text: its title says what it can be.
+/// The schema of a type that is parsed from text; its title describes the values.
 macro_rules! titled {
     ($($type:ident: $title:expr),* $(,)?) => {$(
         impl JsonSchema for $type {

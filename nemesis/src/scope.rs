@@ -1,29 +1,29 @@
-//! Whom a fault hits: nodes, and the directed links between them.
+//! The targets of a fault: nodes, and the directed links between them.
 
 use crate::partition::Link;
 use crate::topology::Topology;
 
-/// The nodes a fault names: fixed by the plan, or the leader, who is only found when it starts.
+/// The nodes that a fault names: fixed by the plan, or the leader, who is only known at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ends {
     /// These nodes.
     Nodes(Vec<String>),
-    /// Whoever leads when the fault starts.
+    /// The leader at the start of the fault.
     Leader,
 }
 
 impl Ends {
-    /// The nodes, given who leads; an error without a leader.
+    /// The nodes, for the given leader; an error if the leader is missing.
     pub(crate) fn resolve(&self, leader: Option<&str>) -> Result<Vec<String>, String> {
         match (self, leader) {
             (Self::Nodes(names), _) => Ok(names.clone()),
             (Self::Leader, Some(leader)) => Ok(vec![leader.to_owned()]),
-            (Self::Leader, None) => Err("nobody led when the fault was to start".to_owned()),
+            (Self::Leader, None) => Err("no node led at the start of the fault".to_owned()),
         }
     }
 }
 
-/// Whom a fault hits, as far as the plan can know it.
+/// The targets of a fault, as far as the plan can know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The processes of these nodes.
@@ -34,29 +34,31 @@ pub enum Scope {
     Apart(Ends),
     /// The links that `from` dials to `to`.
     Between {
-        /// Who dials.
+        /// The dialling nodes.
         from: Ends,
-        /// Who is dialled.
+        /// The dialled nodes.
         to: Ends,
     },
     /// Exactly these links.
     Links(Vec<Link>),
 }
 
-/// Whom a fault hits, with nothing left open.
+/// The resolved targets of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// The nodes it is about, as written to the history.
+    /// Its nodes, as written to the history.
     pub nodes: Vec<String>,
-    /// The directed links it acts on; none for faults of processes.
+    /// Its directed links; none for faults of processes.
     pub links: Vec<Link>,
 }
 
 impl Scope {
-    /// Fills in who leads. The error says why there is nothing to hit; it cannot occur where nothing was open.
+    /// Fills in the leader.
+    ///
+    /// The error says why there is no target; it only occurs if the target was the leader.
     pub fn resolve(&self, topology: &Topology, leader: Option<&str>) -> Result<Hit, String> {
         if let Some(leader) = leader.filter(|leader| !topology.contains(leader)) {
-            return Err(format!("the leader was said to be `{leader}`, which is no node"));
+            return Err(format!("the system reported the leader `{leader}`, which is no node"));
         }
         let (nodes, links) = match self {
             Self::Processes(ends) => return Ok(Hit { nodes: ends.resolve(leader)?, links: Vec::new() }),
@@ -77,10 +79,10 @@ impl Scope {
                 (from, links)
             }
         };
-        if links.is_empty() { Err("it would touch no link".to_owned()) } else { Ok(Hit { nodes, links }) }
+        if links.is_empty() { Err("it would hit no link".to_owned()) } else { Ok(Hit { nodes, links }) }
     }
 
-    /// Whether it can only be resolved when the fault starts.
+    /// Whether it can only be resolved at the start of the fault.
     pub fn needs_leader(&self) -> bool {
         match self {
             Self::Processes(ends) | Self::Around(ends) | Self::Apart(ends) => *ends == Ends::Leader,

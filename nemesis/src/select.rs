@@ -1,4 +1,4 @@
-//! Turns the words of a target into nodes. Unknown nodes and empty selections are refused.
+//! Resolves the words of a target to nodes. Refuses unknown nodes and empty selections.
 
 use crate::parameters::Target;
 use crate::partition::majority;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 const WORDS: [&str; 5] = ["random", "all", "minority", "majority", "leader"];
 
-/// How many of a pool.
+/// Number of nodes to select from a pool.
 #[derive(Clone, Copy)]
 enum Amount {
     One,
@@ -42,7 +42,7 @@ impl Amount {
     }
 }
 
-/// Selects the nodes a target speaks of. Draws prefer nodes that are not `busy`, where there are enough of them.
+/// Selects the nodes of a target. Draws prefer nodes that are not `busy`, if enough exist.
 pub(crate) fn select(
     target: &Target,
     topology: &Topology,
@@ -64,7 +64,7 @@ pub(crate) fn select(
             let (amount, pool) = pool(word, topology)?;
             let count = amount.of(pool.len());
             if count == 0 {
-                let reason = format!("`{word}` of {} is nobody", nodes(pool.len()));
+                let reason = format!("`{word}` of {} selects no node", nodes(pool.len()));
                 return Err(Complaint::new(reason).about(word));
             }
             let mut order = pool.clone();
@@ -80,7 +80,7 @@ pub(crate) fn select(
 /// Checks a list of names: not empty, all known, none twice.
 pub(crate) fn by_name(names: &[String], topology: &Topology) -> Result<Vec<String>, Complaint> {
     if names.is_empty() {
-        return Err(Complaint::new("the list names nobody"));
+        return Err(Complaint::new("the list is empty"));
     }
     let mut seen = BTreeSet::new();
     for name in names {
@@ -99,7 +99,7 @@ pub(crate) fn nodes(count: usize) -> String {
     if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") }
 }
 
-/// Reads `random`, `minority`, …, a role, and both together: `random-replica`, `majority-acceptors`.
+/// Parses `random`, `minority`, …, a role, or both together: `random-replica`, `majority-acceptors`.
 fn pool<'a>(word: &str, topology: &'a Topology) -> Result<(Amount, Vec<&'a str>), Complaint> {
     if let Some(amount) = Amount::parse(word) {
         return Ok((amount, topology.members().collect()));
@@ -185,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_refused() {
+    fn empty_selection_is_refused() {
         let error = pick("minority-replicas").unwrap_err();
-        assert_eq!(error.reason, "`minority-replicas` of 2 nodes is nobody");
+        assert_eq!(error.reason, "`minority-replicas` of 2 nodes selects no node");
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_prefer_nodes_that_no_other_fault_holds() {
+    fn draws_prefer_nodes_without_another_fault() {
         let busy = BTreeSet::from(["r1".to_owned()]);
         for seed in 0..20 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);

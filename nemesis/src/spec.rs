@@ -1,4 +1,4 @@
-//! A fault as it stands in a spec: `[[fault]]` of TOML, or what the command line makes of its flags.
+//! A fault as written in a spec: a `[[fault]]` table of TOML, or the flags of the command line.
 
 use crate::fault::Kind;
 use crate::parameters::Parameters;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// One `[[fault]]`: its kind and its other keys, which are reached as fields of the fault itself.
+/// One `[[fault]]`: its kind and its other keys, which are accessible as fields of the fault itself.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FaultSpec {
-    /// What happens. In brackets: the keys that the kind takes besides those that say when.
+    /// The kind of the fault. In brackets: its keys, besides those that set its times.
     pub kind: Kind,
-    /// To whom, when, and how much.
+    /// Its targets, times and amounts.
     #[serde(flatten)]
     pub parameters: Parameters,
 }
@@ -61,8 +61,9 @@ impl<'de> Deserialize<'de> for FaultSpec {
     }
 }
 
-/// A table without its `kind`, which is read in passing. Serde's own way to split a table (`flatten`) would lose where
-/// in the file a value stands.
+/// A table without its `kind`, which is read in passing.
+///
+/// Serde's `flatten` would lose the position of a value in the file.
 struct Others<'a, A> {
     map: A,
     kind: &'a mut Option<Kind>,
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spec_is_read_and_written_without_loss() {
+    fn spec_round_trips() {
         let json = r#"{"kind":"delay","target":["n1","n2"],"every":"5s","jitter":"500ms","for":"2s",
             "delay":{"mean":"50ms","jitter":"10ms"}}"#;
         let spec = read(json).unwrap();

@@ -1,4 +1,4 @@
-//! A process that removes sockets in the file system when the bench that made them is gone, however it went.
+//! A process that removes socket files of the bench once the bench has ended for any reason.
 
 use crate::reexec::again_as;
 use std::ffi::OsStr;
@@ -12,14 +12,14 @@ use std::process::{Child, Stdio};
 /// The part of the process that removes sockets.
 pub(crate) const PART: &str = "sweep";
 
-/// A process that removes the sockets of this one when it is gone, however it went. It ends when this is dropped.
+/// A process that removes the socket files of this one once it has ended. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Sweeper(Child);
 
 impl Sweeper {
-    /// Starts it, for these sockets, which need not be there yet.
+    /// Starts it for these sockets, which need not exist yet.
     pub fn start(sockets: &[PathBuf]) -> io::Result<Self> {
-        // What ends this process gently (Ctrl-C) is not for it.
+        // A signal to this process's group (Ctrl-C) must not end it.
         let mut child = again_as(PART)?
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -35,12 +35,12 @@ impl Sweeper {
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        // Its input is closed before it is waited for. It fails only where it was killed.
+        // `wait` closes its input first. It fails only if the sweeper was killed.
         let _ = self.0.wait();
     }
 }
 
-/// Part of the sweeper: reads paths until its input closes, and removes those that are sockets.
+/// The part of the sweeper: reads paths until its input closes, then removes those that are sockets.
 pub(crate) fn sweep() -> u8 {
     let mut paths = Vec::new();
     if io::stdin().lock().read_to_end(&mut paths).is_err() {
@@ -49,7 +49,7 @@ pub(crate) fn sweep() -> u8 {
     for path in paths.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
         let path = Path::new(OsStr::from_bytes(path));
         if std::fs::symlink_metadata(path).is_ok_and(|about| about.file_type().is_socket()) {
-            // Somebody else may have removed it.
+            // Another process may have removed it.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -63,8 +63,8 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn sockets_go_with_the_bench_and_files_stay() {
-        assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
+    fn sockets_are_removed_files_stay() {
+        assert!(crate::lab_entry().is_none(), "every restartable program begins with it");
         let folder = tempfile::tempdir().unwrap();
         let (socket, file) = (folder.path().join("a.sock"), folder.path().join("b.sock"));
         let _listener = UnixListener::bind(&socket).unwrap();

@@ -1,4 +1,4 @@
-//! For tests: a node that is a real process, and a testbed full of them. The process is the test binary itself.
+//! For tests: a node that is a real process of the test binary, and a testbed of such nodes.
 
 use crate::clock::ProcessClock;
 use crate::disk::{Disk, DiskModel};
@@ -13,12 +13,12 @@ use std::path::Path;
 use std::time::Duration;
 
 const ADDRESS: &str = "PRETEND_NODE_ADDRESS";
-/// Where it finds the nodes that it talks to all the time, joined with commas.
+/// The addresses of its peers, joined with commas.
 const PEERS: &str = "PRETEND_NODE_PEERS";
-/// How often it says something to each of them.
+/// Interval of its messages to each peer.
 const EVERY: Duration = Duration::from_millis(5);
 
-/// Not a test: the node that the tests start. Answers every request with its own bytes, and talks to its peers.
+/// Not a test: the node that tests start. It echoes every request and sends messages to its peers.
 #[test]
 #[ignore = "started by other tests as a process of its own"]
 fn test_node() {
@@ -26,7 +26,7 @@ fn test_node() {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
     std::thread::spawn(|| {
-        // The bench holds the other end for as long as it lives.
+        // The bench holds the other end during its lifetime.
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(1);
     });
@@ -47,7 +47,7 @@ fn test_node() {
     }
 }
 
-/// Says something to a peer all the time, over a new connection whenever one ends.
+/// Sends messages to a peer for ever, over a new connection whenever one ends.
 fn talk_to(peer: &str) -> ! {
     loop {
         if let Ok(mut stream) = TcpStream::connect(peer) {
@@ -59,7 +59,7 @@ fn talk_to(peer: &str) -> ! {
     }
 }
 
-/// The command that starts the pretended node `name` of a lab, which talks to the others if it is not quiet.
+/// The command that starts the test node `name`; a quiet node sends no messages to its peers.
 pub(crate) fn node(testbed: &Testbed, name: &str, folder: &Path, quiet: bool) -> ProcessCommand {
     let others = testbed.topology().names().filter(|other| *other != name && !quiet);
     let peers: Vec<String> = others.map(|other| testbed.peer_address(name, other).to_string()).collect();
@@ -77,7 +77,7 @@ pub(crate) fn node(testbed: &Testbed, name: &str, folder: &Path, quiet: bool) ->
     }
 }
 
-/// The same as a daemon that a shell starts and forgets, while it stands there itself.
+/// The same node as a daemon of a shell that keeps running itself.
 #[cfg(target_os = "linux")]
 pub(crate) fn daemon(testbed: &Testbed, name: &str, folder: &Path) -> ProcessCommand {
     let node = node(testbed, name, folder, true);
@@ -86,7 +86,7 @@ pub(crate) fn daemon(testbed: &Testbed, name: &str, folder: &Path) -> ProcessCom
     ProcessCommand { env: node.env, ..shell(&script, folder) }
 }
 
-/// A command of the shell.
+/// A shell command.
 pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
     ProcessCommand {
         program: "/bin/sh".into(),
@@ -98,7 +98,7 @@ pub(crate) fn shell(script: &str, folder: &Path) -> ProcessCommand {
     }
 }
 
-/// A lab of `n` nodes, none of them started.
+/// A testbed of `n` nodes, none of them started.
 pub(crate) async fn empty_testbed(n: usize, network: Network) -> Testbed {
     let topology = Topology::new((1..=n).map(|i| (format!("n{i}"), ["replica", "leader"])));
     let probe = Some(b"anybody there?".to_vec());
@@ -119,12 +119,12 @@ pub(crate) async fn empty_testbed(n: usize, network: Network) -> Testbed {
     Testbed::start(config).await.unwrap()
 }
 
-/// A lab of `n` pretended nodes that answer, and talk to each other.
+/// A testbed of `n` running test nodes that send messages to each other.
 pub(crate) async fn testbed_of(n: usize, network: Network, folder: &Path) -> Testbed {
     started(empty_testbed(n, network).await, folder, false).await
 }
 
-/// A lab of `n` pretended nodes that answer, and never talk to each other.
+/// A testbed of `n` running test nodes that never send messages to each other.
 pub(crate) async fn quiet_testbed_of(n: usize, network: Network, folder: &Path) -> Testbed {
     started(empty_testbed(n, network).await, folder, true).await
 }

@@ -1,9 +1,9 @@
-//! Who is in the cluster: names and role labels, and nothing of what they mean.
+//! The nodes of a cluster: names and role labels, without the meaning of roles.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The nodes of a cluster, in the order in which they are listed everywhere.
+/// The nodes of a cluster, in the order of all listings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Topology {
@@ -17,11 +17,12 @@ pub struct Topology {
 pub struct NodeInfo {
     /// Its name, for example `n1`.
     pub name: String,
-    /// Plain words for what it does, for example `replica`. Targets such as `random-replica` select by them.
+    /// Labels of its roles, for example `replica`. Targets such as `random-replica` select by them.
     #[serde(default)]
     pub roles: BTreeSet<String>,
-    /// Whether it is no member of the cluster at first, and waits until a fault makes it one. Words such as `random` and
-    /// `all` never mean it.
+    /// Whether it starts outside the cluster, until a fault adds it as a member.
+    ///
+    /// Words such as `random` and `all` never select it.
     #[serde(default)]
     pub spare: bool,
 }
@@ -52,12 +53,12 @@ impl Topology {
         self.nodes.iter().map(|node| node.name.as_str())
     }
 
-    /// The names of the nodes that the cluster begins with, in order.
+    /// The names of the initial members, in order.
     pub fn members(&self) -> impl Iterator<Item = &str> + Clone {
         self.nodes.iter().filter(|node| !node.spare).map(|node| node.name.as_str())
     }
 
-    /// The names of those that wait to become members, in order.
+    /// The names of the spare nodes, in order.
     pub fn spares(&self) -> impl Iterator<Item = &str> + Clone {
         self.nodes.iter().filter(|node| node.spare).map(|node| node.name.as_str())
     }
@@ -67,7 +68,7 @@ impl Topology {
         self.names().any(|other| other == name)
     }
 
-    /// The names of the first members that have this role, in order.
+    /// The names of the initial members with this role, in order.
     pub fn with_role(&self, role: &str) -> Vec<&str> {
         let with = self.nodes.iter().filter(|node| !node.spare && node.roles.contains(role));
         with.map(|node| node.name.as_str()).collect()
@@ -79,7 +80,7 @@ impl Topology {
     }
 }
 
-/// The candidate most like `word`, if any is like it enough to be what was meant.
+/// The candidate most similar to `word`, if it is similar enough to be a misspelling.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers in readable form.
 
 /// `1 chunk`, `5,120 bytes`.
 pub(crate) fn count(number: u64, word: &str) -> String {

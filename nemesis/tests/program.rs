@@ -1,4 +1,4 @@
-//! The program `nemesis` as a script uses it, with a cluster that only pretends to be one.
+//! The program `nemesis` as a script uses it, with a simulated cluster.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "it is a test from the first line to the last")]
@@ -10,18 +10,18 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
-/// A cluster that answers one request like this, and gives what it was asked.
-fn pretended(folder: &Path, replies: Vec<Reply>) -> JoinHandle<Request> {
+/// A simulated cluster that answers one request with these replies, and returns the request.
+fn simulated_cluster(folder: &Path, replies: Vec<Reply>) -> JoinHandle<Request> {
     let _ = std::fs::remove_file(folder.join(SOCKET));
     let listener = UnixListener::bind(folder.join(SOCKET)).unwrap();
     std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        let mut asked = String::new();
-        BufReader::new(&stream).read_line(&mut asked).unwrap();
+        let mut request = String::new();
+        BufReader::new(&stream).read_line(&mut request).unwrap();
         for reply in replies {
             writeln!(&stream, "{}", serde_json::to_string(&reply).unwrap()).unwrap();
         }
-        serde_json::from_str(&asked).unwrap()
+        serde_json::from_str(&request).unwrap()
     })
 }
 
@@ -29,7 +29,7 @@ fn nemesis(arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nemesis"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // It may end without having read anything.
+    // It may end without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -37,12 +37,12 @@ fn nemesis(arguments: &[&str], input: &str) -> Output {
 #[test]
 fn standard_input_faults_decide_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().to_str().unwrap();
+    let path = folder.path().to_str().unwrap();
     let input =
         "[[fault]]\nkind = \"kill\"\ntarget = \"n1\"\n[[fault]]\nkind = \"reset\"\nafter = { fault = 1 }\n";
     for (well, code) in [(true, 0), (false, 3)] {
-        let cluster = pretended(folder.path(), vec![Reply::Done { well }]);
-        let output = nemesis(&["inject", place, "--seed", "7", "--for", "9s"], input);
+        let cluster = simulated_cluster(folder.path(), vec![Reply::Done { well }]);
+        let output = nemesis(&["inject", path, "--seed", "7", "--for", "9s"], input);
         assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.stdout, b"{\"seed\":7}\n");
         let Request::Faults { faults, seed, duration } = cluster.join().unwrap() else { panic!() };
@@ -50,8 +50,8 @@ fn standard_input_faults_decide_the_exit_code() {
         assert!(faults[0].at.is_some() && faults[1].at.is_none());
     }
     let refusal = Reply::Refused { reason: "there is no node `n1`".to_owned() };
-    let cluster = pretended(folder.path(), vec![refusal]);
-    let output = nemesis(&["inject", place], input);
+    let cluster = simulated_cluster(folder.path(), vec![refusal]);
+    let output = nemesis(&["inject", path], input);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no node `n1`"));
     cluster.join().unwrap();
@@ -59,8 +59,8 @@ fn standard_input_faults_decide_the_exit_code() {
 
 #[test]
 fn unusable_requests_end_with_code_2() {
-    for (arguments, input, said) in [
-        (vec!["inject", "/nowhere"], "[[fault]]\nkind = \"kill\"\n", "no cluster is kept there"),
+    for (arguments, input, expected) in [
+        (vec!["inject", "/nowhere"], "[[fault]]\nkind = \"kill\"\n", "no cluster runs there"),
         (vec!["inject", "/nowhere"], "[[fault]]\nkind = \"kil\"\n", "line 2"),
         (vec!["inject", "/nowhere", "/nowhere.toml"], "", "/nowhere.toml: No such file"),
         (vec!["inject", "/nowhere", "--for", "soon"], "", "for example 250ms"),
@@ -68,7 +68,7 @@ fn unusable_requests_end_with_code_2() {
     ] {
         let output = nemesis(&arguments, input);
         let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && complaint.contains(said), "{complaint}");
+        assert!(output.status.code() == Some(2) && complaint.contains(expected), "{complaint}");
     }
     let list = String::from_utf8(nemesis(&["list"], "").stdout).unwrap();
     assert!(list.lines().count() > 20 && list.contains("\"kind\":\"power-loss\""), "{list}");

@@ -1,6 +1,6 @@
-//! A role as a pure function: an acceptor promises one ballot, and then refuses to accept under a lower one.
+//! A role as a pure function: an acceptor promises a ballot, then refuses to accept under a lower one.
 //!
-//! `cargo run -p node --example acceptor` prints what the acceptor must save, and the messages that may leave after that.
+//! `cargo run -p node --example acceptor` prints the records to save, and the messages to send after that.
 
 use node::config::{Member, Role};
 use node::paxos::acceptor::Acceptor;
@@ -32,9 +32,9 @@ fn main() {
         ("n3 asks to accept under round 1", Message::P2a(pvalue(ballot(1, 2)))),
         ("n2 asks to accept under round 2", Message::P2a(pvalue(ballot(2, 1)))),
     ];
-    for (what, message) in inputs {
+    for (event, message) in inputs {
         let mut step = Step::default();
         acceptor.handle(Duration::ZERO, NodeId(1), message, &mut step);
-        println!("{what}\n  save first: {:?}\n  then send:  {:?}", step.save, step.send);
+        println!("{event}\n  save first: {:?}\n  then send:  {:?}", step.save, step.send);
     }
 }

@@ -1,6 +1,6 @@
-//! The wall clock, through the one function by which a node reads it, so that the bench can shift it.
+//! The wall clock, read through one function, so that the bench can shift it.
 //!
-//! Nothing that a node decides depends on it: it keeps time by a clock that only goes forward.
+//! No decision of a node depends on it: a node measures time with a monotonic clock.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,12 +14,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bytes of the file: `ahead`, `faster` and `since`, as [`WallClock::now_ns`] has them, and all three and [`SEAL`] under
-/// exclusive or; each a little-endian word of eight.
+/// Length of the file: `ahead`, `faster` and `since` as in [`WallClock::now_ns`], then a checksum.
+///
+/// The checksum is the exclusive or of all three and [`SEAL`]. Each is a little-endian word of eight bytes.
 const LENGTH: usize = 32;
-/// What tells a file that is being written from one that was.
+/// Seal of a complete file; a file that is being written does not match it.
 const SEAL: u64 = 0x636c_6f63_6b73_6574;
-/// How often a file that is being written is read again.
+/// Number of attempts to read a file that is being written.
 const TRIES: usize = 100;
 
 /// A wall clock that may be shifted by a file.
@@ -29,12 +30,14 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// One that is shifted by this file, or not at all.
+    /// Opens a clock that this file shifts, or that is never shifted.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
         Ok(Self { file: path.map(File::open).transpose()? })
     }
 
-    /// Nanoseconds since 1970 as this node has them: of the true ones `t`, `t + ahead + (t - since) * faster / 2^32`.
+    /// The node's nanoseconds since 1970.
+    ///
+    /// From the true ones `t` it computes `t + ahead + (t - since) * faster / 2^32`.
     pub fn now_ns(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
@@ -47,7 +50,7 @@ impl WallClock {
     }
 }
 
-/// What the file says; none if it is being written.
+/// The content of the file; none while it is being written.
 fn read(file: &File) -> Option<[i64; 3]> {
     let mut bytes = [0; LENGTH];
     file.read_exact_at(&mut bytes, 0).ok()?;
@@ -80,8 +83,8 @@ mod tests {
         let (before, now, after) = (truth.now_ns(), clock.now_ns(), truth.now_ns());
         assert!(before + hour <= now && now <= after + hour);
         write(&path, hour, -(1 << 32), before);
-        assert_eq!([clock.now_ns(), clock.now_ns()], [before + hour; 2], "it stands still");
+        assert_eq!([clock.now_ns(), clock.now_ns()], [before + hour; 2], "it is frozen");
         std::fs::write(&path, b"not a shift at all, and long enough for one").unwrap();
-        assert!(clock.now_ns() >= before, "a file that says nothing shifts nothing");
+        assert!(clock.now_ns() >= before, "an invalid file shifts nothing");
     }
 }

@@ -14,42 +14,47 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct NodeConfig {
-    /// This node's name; it must stand in `members`, unless it is to `join`.
+    /// This node's name; `members` must contain it unless the node is to `join`.
     pub name: String,
     /// Address to listen on; normally loopback.
     pub listen: SocketAddr,
-    /// Whether that address is in a network which nothing outside can reach, as loopback is: a lab's.
+    /// Whether that address is in an enclosed network like loopback: the network of a lab.
     #[serde(default)]
     pub enclosed: bool,
-    /// What proves to the other members that a node is one of them: the same on every node of a cluster, and on no other. Without it
-    /// the environment's `BENCH_SECRET` is taken; a node that has neither listens on loopback only.
+    /// The secret by which nodes prove their membership: equal on all nodes, unique to the cluster.
+    ///
+    /// Default: the environment's `BENCH_SECRET`. A node without a secret listens on loopback only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
-    /// Folder of its log; made if it is not there.
+    /// Folder of its log; created if missing.
     pub data: PathBuf,
-    /// A file by which the bench shifts this node's wall clock, as [`WallClock`](crate::clock::WallClock) reads it.
+    /// A file through which the bench shifts this node's [`WallClock`](crate::clock::WallClock).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<PathBuf>,
     /// Seed of its backoff jitter.
     pub seed: u64,
-    /// Every node that the cluster began with, in the same order everywhere, with the addresses at which *this* node
-    /// reaches them (a proxy's, where the bench has put one in between).
+    /// Every initial node of the cluster, in the same order everywhere.
+    ///
+    /// The addresses are those at which *this* node reaches them: a proxy's, if the bench runs one between
+    /// them.
     pub members: Vec<Member>,
-    /// Where this node reaches others that may be added later, if not at the address that they are added with.
+    /// Addresses at which this node reaches later members, if they differ from those in the membership.
     #[serde(default)]
     pub routes: BTreeMap<String, SocketAddr>,
-    /// Whether this node is none of them, and waits until it is added to the cluster (`POST /config`).
+    /// Whether this node is not an initial member and waits until the cluster adds it (`POST /config`).
     #[serde(default)]
     pub join: bool,
-    /// A node that joins and was a member before, with a data folder that is gone: the version of the configuration without
-    /// it. Members that are behind still know its earlier life, and it must not go on with that.
+    /// For a former member that joins again without its data: the version of the configuration without it.
+    ///
+    /// Members that are behind still know its earlier life, which it must not resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_after: Option<u64>,
-    /// Names beside the members' by which clients call this node, in the `Host` of their requests; addresses and
-    /// `localhost` need not be named.
+    /// Further names of this node in the `Host` header of clients' requests.
+    ///
+    /// Members' names, addresses and `localhost` are always allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
-    /// How the protocol behaves.
+    /// The options of the protocol.
     #[serde(default)]
     pub paxos: PaxosOptions,
 }
@@ -62,16 +67,16 @@ impl NodeConfig {
     }
 }
 
-/// What the nodes of one cluster share, and never print.
+/// The shared secret of a cluster's nodes, which is never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Bytes of a secret, at least.
+    /// Shortest length of a secret, in bytes.
     const BYTES_MIN: usize = 16;
 
-    /// A secret in these words.
+    /// A secret with this text.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(secret.into())
     }
@@ -88,7 +93,7 @@ impl Secret {
         &self.0
     }
 
-    /// Says what is wrong with it, beginning with the option's name.
+    /// Checks the secret; the error begins with the option's name.
     pub fn check(&self) -> Result<(), String> {
         if self.0.len() >= Self::BYTES_MIN {
             return Ok(());
@@ -112,7 +117,7 @@ impl std::fmt::Debug for Secret {
 pub struct Member {
     /// Its name, for example `n1`.
     pub name: String,
-    /// Where to reach it.
+    /// Its address.
     pub address: SocketAddr,
     /// The roles it hosts.
     pub roles: BTreeSet<Role>,
@@ -150,40 +155,44 @@ const WINDOW_MAX: u64 = 1_000_000;
 pub struct PaxosOptions {
     /// Whether leaders compete for every slot or watch the active one.
     pub leadership: Leadership,
-    /// What a preempted leader does before it tries again.
+    /// The wait of a preempted leader before it tries again.
     pub backoff: Backoff,
-    /// WINDOW of the paper: how many slots may be proposed beyond the last applied one, and after how many a
-    /// reconfiguration takes effect. The same on every node, for the life of the cluster; nodes refuse one another otherwise.
+    /// WINDOW of the paper: the number of slots that may be proposed beyond the last applied one.
+    ///
+    /// A reconfiguration takes effect after the same number of slots. It is the same on every node, for the
+    /// life of the cluster; otherwise nodes refuse each other.
     #[schemars(range(min = 1, max = WINDOW_MAX))]
     pub window: u64,
-    /// How reads are answered when the request does not say.
+    /// How reads are answered by default.
     pub read: Read,
-    /// The leases by which reads are answered.
+    /// The options of leases for reads.
     pub lease: Lease,
-    /// Known mistakes to make, by name; for testing the bench itself.
+    /// Known bugs to switch on, by name; for testing the bench itself.
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(extend("title" = "one name or a list of names"))]
     pub flaw: Vec<Flaw>,
-    /// How often an unanswered message is sent again.
+    /// Interval at which unanswered messages are sent again.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub resend: Duration,
-    /// `monitor`: how often the active leader is pinged.
+    /// `monitor`: interval of pings to the active leader.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub ping: Duration,
-    /// `monitor`: how long the active leader may be silent before it is preempted; up to four times as long where its answers
-    /// come slowly or unevenly, and two pings where the connection from it broke.
+    /// `monitor`: the longest silence of the active leader before another leader preempts it.
+    ///
+    /// Slow or uneven answers extend it up to four times. A broken connection shortens it to two pings.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub patience: Duration,
-    /// Bytes of decided commands that a replica keeps, for others that fall behind and for `/decisions`; it
-    /// hands its state to a replica that needs older ones.
+    /// Bytes of decided commands that a replica retains, for lagging replicas and for `/decisions`.
+    ///
+    /// A replica that needs older ones gets its state instead.
     pub keep_bytes: u64,
-    /// Bytes of log after which a node takes a snapshot, and removes what the snapshot replaces.
+    /// Bytes of log after which a node takes a snapshot, and removes the segments that it replaces.
     #[schemars(range(min = 1))]
     pub snapshot_bytes: u64,
-    /// How long a client's command may stay undecided before the node answers "unknown".
+    /// Longest time for which a client's command may stay undecided before the node answers "unknown".
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub deadline: Duration,
@@ -209,7 +218,7 @@ impl Default for PaxosOptions {
 }
 
 impl PaxosOptions {
-    /// Says what is impossible about the values, beginning with the option's name.
+    /// Checks the values; the error begins with the option's name.
     pub fn check(&self) -> Result<(), String> {
         let positive = [
             ("resend", self.resend),
@@ -258,7 +267,9 @@ pub enum Leadership {
     Monitor,
 }
 
-/// How long a preempted leader waits before its next scout: the policy and its numbers; fields that a policy does not use keep their defaults.
+/// The wait of a preempted leader before its next scout.
+///
+/// Fields that a policy does not use keep their defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Backoff {
@@ -272,12 +283,12 @@ pub struct Backoff {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration")]
     pub max: Duration,
-    /// Whether the wait is drawn evenly from half of it to all of it.
+    /// Whether the wait is drawn uniformly from half of it to all of it.
     pub jitter: bool,
-    /// `aimd`, `paxosmmc`: what the wait is multiplied by when preempted.
+    /// `aimd`, `paxosmmc`: factor of the wait after a preemption.
     #[schemars(range(min = 1.0, max = 1000.0))]
     pub factor: f64,
-    /// `aimd`, `paxosmmc`: what is subtracted when adopted.
+    /// `aimd`, `paxosmmc`: amount by which an adoption reduces the wait.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration")]
     pub step: Duration,
@@ -306,36 +317,41 @@ pub enum BackoffKind {
     Exponential,
     /// Multiply the wait by `factor` when preempted, subtract `step` when adopted.
     Aimd,
-    /// The same, but multiply only when preempted by a leader of higher identity: the policy of paxosmmc's
-    /// `code/backoff`, which also waits after every other message.
+    /// Like `aimd`, but multiply only when preempted by a leader of higher identity.
+    ///
+    /// The policy of paxosmmc's `code/backoff`, which also waits after every other message.
     Paxosmmc,
 }
 
-/// How a read is answered.
+/// The way in which a replica answers a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Read {
     /// Through a slot of its own, like any command. Linearizable.
     Log,
-    /// From the replica's own state, once it has applied all that a majority of acceptors had accepted when the
-    /// read came (section 4.5). Linearizable, and nothing is written.
+    /// From the replica's own state, after a round of requests to a quorum of acceptors (section 4.5).
+    ///
+    /// The replica answers once it has applied every slot that a majority of acceptors had accepted when the
+    /// read arrived. Linearizable, without a write.
     Quorum,
-    /// From the replica's own state, where the leader beside it holds a lease, once it has applied all that may be
-    /// decided (section 4.5); elsewhere like `quorum`. Linearizable, as long as clocks keep to the bound on their drift.
+    /// From the replica's own state, if the leader on its node holds a lease (section 4.5).
+    ///
+    /// The replica answers once it has applied every possibly decided slot. Without a lease it reads like
+    /// `quorum`. Linearizable while clocks respect the bound on their drift.
     Lease,
-    /// From the replica's own state. Stale by design; exists to be caught.
+    /// From the replica's own state. Stale by design; the bench must detect it.
     Local,
 }
 
-/// For how long a leader may answer reads alone, and how far clocks can be trusted.
+/// The duration of a leader's lease for reads, and the bound on the drift of clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Lease {
-    /// How long a lease lasts. It is renewed while reads come, and a new leader waits for its end.
+    /// Duration of a lease. It is renewed while reads arrive, and a new leader waits for its end.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("exclusiveMinimum" = "0s"))]
     pub time: Duration,
-    /// How much faster or slower than true time a node's clock may go, as a fraction of it.
+    /// Largest relative deviation of a node's clock speed from true time.
     #[schemars(range(min = 0.0, max = 0.5))]
     pub drift: f64,
 }
@@ -347,9 +363,11 @@ impl Default for Lease {
 }
 
 impl Lease {
-    /// How long an acceptor must help no other leader, by its own clock, so that the lease has ended by any clock.
+    /// Time, by its own clock, for which an acceptor supports no other leader.
+    ///
+    /// Long enough for the lease to have ended by any clock.
     pub fn granted(self) -> Duration {
-        // What rounding takes away is far less than what is added here.
+        // The rounding error is far below the added microsecond.
         self.time.mul_f64((1.0 + self.drift) / (1.0 - self.drift)) + Duration::from_micros(1)
     }
 }

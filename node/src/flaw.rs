@@ -1,11 +1,11 @@
-//! The catalogue of flaws: known mistakes that a node makes on demand, so that the bench can prove that it finds them.
+//! The catalogue of flaws: known bugs that a node has on demand, so that the bench can prove itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// One known mistake. Off unless named; announced at start and in `/status`.
+/// A known bug. Off unless named; the node announces it at start and in `/status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
@@ -19,46 +19,46 @@ pub enum Flaw {
     ReplicaReadsOwnState,
     /// A replica applies a command twice when it was decided twice.
     ReplicaAppliesTwice,
-    /// An acceptor answers before its record is written at all; the record follows much later.
+    /// An acceptor answers before it writes its record; it writes the record much later.
     AcceptorAnswersBeforeWrite,
-    /// An acceptor answers when its record is written and not yet synced: it may still be lost with the power.
+    /// An acceptor answers before the sync of its record: a power loss may still take it.
     AcceptorAnswersBeforeSync,
-    /// An acceptor accepts whatever it is asked to, and says that it promised just that.
+    /// An acceptor accepts every request and claims to have promised its ballot.
     AcceptorAcceptsBelowPromise,
     /// An acceptor collects slots that fewer than f + 1 replicas have on disk.
     AcceptorCollectsEarly,
-    /// Of several pvalues for a slot, a scout takes the one with the lowest ballot.
+    /// Of several pvalues for a slot, a scout chooses the one with the lowest ballot.
     ScoutTakesLowestBallot,
-    /// A leader begins with the round it used last again after a restart.
+    /// A leader reuses its last round after a restart.
     LeaderReusesBallot,
-    /// A leader that is adopted puts no-ops into the slots it has no proposal for, whatever acceptors have accepted there.
+    /// An adopted leader puts no-ops into slots without a proposal, even over accepted pvalues.
     LeaderFillsGaps,
-    /// A leader that once held a lease answers reads by it as long as it thinks it leads.
+    /// A leader that once held a lease answers reads under it for as long as it believes to lead.
     LeaderKeepsLease,
-    /// A replica skips slots whose decision it does not know yet.
+    /// A replica skips slots with unknown decisions.
     ReplicaAppliesAcrossGap,
-    /// A replica answers from its present state when it proposes a command.
+    /// A replica answers from its current state when it proposes a command.
     ReplicaAnswersOnPropose,
-    /// A replica compares for a compare-and-set when it proposes it, and puts the new value when it applies it.
+    /// A replica compares for a compare-and-set at the proposal, and writes when it applies it.
     ReplicaComparesOnPropose,
-    /// A replica counts slots as safe whose decisions it has not on disk.
+    /// A replica reports slots as safe before their decisions are on its disk.
     ReplicaTellsProgressEarly,
-    /// A snapshot has the values, and no result of any client, so that a retry is applied again.
+    /// A snapshot has the values but no results of clients, so that a retry is applied again.
     SnapshotForgetsResults,
-    /// A snapshot claims to have one slot more than it has.
+    /// A snapshot claims one slot more than it contains.
     SnapshotWrongSlot,
-    /// Segments are removed before the snapshot that replaces them is durable.
+    /// The log removes segments before the snapshot that replaces them is durable.
     LogRemovesEarly,
-    /// A torn last record is taken for a good one, as long as it can be read at all.
+    /// The log accepts a torn last record as good if it is readable.
     LogTakesTorn,
-    /// A torn last record is cut off together with the good one before it.
+    /// The log drops the good record before a torn last record too.
     LogDropsGood,
-    /// New members decide from the next slot on, for which the old ones may have been asked already.
+    /// New members decide from the next slot on, for which the old members may also decide.
     MembersChangeAtOnce,
 }
 
 impl Flaw {
-    /// Every flaw there is.
+    /// All flaws.
     pub const ALL: [Self; 23] = [
         Self::AcceptorForgetsPromise,
         Self::CommanderMinorityQuorum,
@@ -114,19 +114,19 @@ impl Flaw {
         }
     }
 
-    /// One sentence about it.
+    /// One sentence about the flaw.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::AcceptorForgetsPromise => "an acceptor forgets its promise on restart",
             Self::CommanderMinorityQuorum => "fewer than half of the acceptors count as a quorum",
-            Self::ScoutIgnoresPvalues => "a scout ignores the pvalues it was told",
+            Self::ScoutIgnoresPvalues => "a scout ignores the reported pvalues",
             Self::ReplicaReadsOwnState => "a replica answers reads from its own state",
             Self::ReplicaAppliesTwice => "a replica applies a command twice when it was decided twice",
             Self::AcceptorAnswersBeforeWrite => "an acceptor answers before its record is written at all",
             Self::AcceptorAnswersBeforeSync => "an acceptor answers before its record is synced",
             Self::AcceptorAcceptsBelowPromise => "an acceptor accepts pvalues below its promise",
             Self::AcceptorCollectsEarly => "an acceptor forgets slots that only one replica has on disk",
-            Self::ScoutTakesLowestBallot => "a scout takes the pvalue with the lowest ballot",
+            Self::ScoutTakesLowestBallot => "a scout chooses the pvalue with the lowest ballot",
             Self::LeaderReusesBallot => "a leader reuses its last ballot after a restart",
             Self::LeaderFillsGaps => "a leader fills a gap with a no-op over an accepted pvalue",
             Self::LeaderKeepsLease => "a leader holds a lease beyond its time",
@@ -139,22 +139,23 @@ impl Flaw {
             Self::ReplicaComparesOnPropose => {
                 "a replica compares for cas when it proposes, not when it applies"
             }
-            Self::ReplicaTellsProgressEarly => "a replica tells its progress before it is on disk",
+            Self::ReplicaTellsProgressEarly => "a replica reports its progress before it is on disk",
             Self::SnapshotForgetsResults => "a snapshot leaves out the clients' last results",
             Self::SnapshotWrongSlot => "a snapshot is taken under the wrong slot",
             Self::LogRemovesEarly => {
                 "old segments are removed before the snapshot that replaces them is durable"
             }
-            Self::LogTakesTorn => "a torn last record of the log is taken for a good one",
-            Self::LogDropsGood => "the last good record of the log is dropped with the torn one behind it",
+            Self::LogTakesTorn => "the log accepts a torn last record as a good one",
+            Self::LogDropsGood => "the log drops its last good record with the torn one behind it",
             Self::MembersChangeAtOnce => {
-                "a new configuration is taken up at once instead of after WINDOW slots"
+                "a new configuration takes effect at once instead of after WINDOW slots"
             }
         }
     }
 
-    /// Whether it shows only when several events coincide. The simulator and the crash tests of the log find every flaw; no
-    /// spec of the bench finds these for certain.
+    /// Whether it shows only when several events coincide.
+    ///
+    /// The simulator and the crash tests of the log find every flaw; no spec of the bench finds these reliably.
     pub fn needs_simulation(self) -> bool {
         match self {
             Self::AcceptorForgetsPromise

@@ -1,4 +1,4 @@
-//! How a new node joins: it asks the configured members until one of them counts it as a member.
+//! Joining of a new node: it polls the configured members until one counts it as a member.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is an edge that owns a socket")]
 
@@ -16,16 +16,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// How long to wait between two questions to the same member.
+/// Pause between two requests to the same member.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a member may take to answer.
+/// Time limit of a member's answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Bytes of an answer, at most.
+/// Largest answer, in bytes.
 const ANSWER_MAX: usize = 1 << 20;
 
-/// Waits until one of the members knows of a configuration that this node is in.
+/// Waits until a member reports a configuration that contains this node.
 pub(crate) async fn wait(config: &NodeConfig, key: &Key, has_secret: bool) -> Roster {
     println!("waiting to be added to the cluster (POST /config at one of its members)");
     loop {
@@ -35,7 +35,7 @@ pub(crate) async fn wait(config: &NodeConfig, key: &Key, has_secret: bool) -> Ro
                 && (has_secret || is_at_home(config, &membership))
                 && let Some(roster) = core::joined(config, membership)
             {
-                println!("added to the cluster, as {} says", member.name);
+                println!("added to the cluster, according to {}", member.name);
                 return roster;
             }
         }
@@ -43,7 +43,9 @@ pub(crate) async fn wait(config: &NodeConfig, key: &Key, has_secret: bool) -> Ro
     }
 }
 
-/// Whether the members know this node where it listens. Without a secret, nothing else tells another cluster's node of this name.
+/// Whether the members know this node at its own address.
+///
+/// Without a secret, only the address distinguishes it from another cluster's node of this name.
 fn is_at_home(config: &NodeConfig, membership: &Membership) -> bool {
     membership.named(&config.name).is_some_and(|node| node.address == config.listen)
 }
@@ -64,7 +66,7 @@ async fn ask(address: SocketAddr, key: &Key) -> io::Result<Membership> {
     let body = Limited::new(response.into_body(), ANSWER_MAX).collect().await.map_err(io::Error::other)?;
     let body = body.to_bytes();
     if !proof.is_some_and(|proof| key.holds(&proof, MEMBERS, &[&nonce, &body])) {
-        return Err(io::Error::other("the answer is not proved to be a member's"));
+        return Err(io::Error::other("the answer has no valid proof of membership"));
     }
     serde_json::from_slice(&body).map_err(io::Error::other)
 }

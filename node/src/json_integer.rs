@@ -1,10 +1,10 @@
-//! Integers in JSON: `1.0` is one too, and programs that use doubles cannot read those beyond 2^53.
+//! Integers in JSON: accepts `1.0`, and refuses values beyond 2^53, which doubles cannot represent.
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Reads an integer, also one written with a decimal point; binary formats are read as they are.
+/// Reads an integer, also one with a decimal point; passes binary formats through.
 pub(crate) fn deserialize<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -19,7 +19,7 @@ where
 
 struct Integer<T>(PhantomData<T>);
 
-/// The largest number that every program reads exactly.
+/// The largest integer that a double represents exactly.
 const SAFE: i128 = (1 << 53) - 1;
 
 impl<T: TryFrom<i128>> Integer<T> {
@@ -33,7 +33,7 @@ impl<T: TryFrom<i128>> Visitor<'_> for Integer<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number")
+        f.write_str("an integer")
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
@@ -46,7 +46,7 @@ impl<T: TryFrom<i128>> Visitor<'_> for Integer<T> {
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
         if number.fract() != 0.0 || number.abs() > 1e30 {
-            return Err(E::custom(format!("{number} is not a whole number in range")));
+            return Err(E::custom(format!("{number} is not an integer in range")));
         }
         #[allow(
             clippy::cast_possible_truncation,

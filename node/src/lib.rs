@@ -1,9 +1,10 @@
-//! A replicated key-value store on Paxos, after "Paxos Made Moderately Complex" (van Renesse and Altinbuken,
-//! ACM Computing Surveys 47(3), 2015), as a process that speaks HTTP and keeps its state on disk.
+//! A replicated key-value store on Paxos, as a process that speaks HTTP and keeps its state on disk.
 //!
-//! The roles of the paper are pure state machines ([`paxos`]). A node's [`core`] is pure too: it routes messages to its roles and
-//! orders what must be durable before what may be sent. The [`driver`] runs a core in a process, with a [`log`] on disk, connections
-//! to other nodes ([`transport`]) and clients ([`http`]).
+//! It follows "Paxos Made Moderately Complex" (van Renesse and Altinbuken, ACM Computing Surveys 47(3), 2015).
+//!
+//! The roles of the paper are pure state machines ([`paxos`]). A node's [`core`] is pure too: it routes
+//! messages to its roles, and orders records to save before messages to send. The [`driver`] runs a core in a
+//! process, with a [`log`] on disk, connections to other nodes ([`transport`]) and clients ([`http`]).
 
 pub mod clock;
 pub mod config;

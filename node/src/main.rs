@@ -10,7 +10,7 @@ struct Arguments {
     /// Its configuration (JSON): name, listen, data, seed, members, paxos.
     #[arg(long)]
     config: PathBuf,
-    /// End when this process ends.
+    /// End when the process with this id ends.
     #[arg(long)]
     parent: Option<u32>,
 }

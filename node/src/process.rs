@@ -1,4 +1,4 @@
-//! A node as a process: from its configuration to its end.
+//! A node as a process, from its configuration to its end.
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// Why a node could not start, or had to end.
+/// The reason why a node could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// The configuration contradicts itself.
@@ -38,18 +38,18 @@ pub enum NodeError {
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The process could not be set up.
     #[error("cannot {action}: {source}")]
     Setup {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A process may open too few files.
+    /// The limit of open files is too low.
     #[error("{0}")]
     Descriptors(String),
     /// The process that started this one has ended.
@@ -57,13 +57,13 @@ pub enum NodeError {
     Orphaned(u32),
 }
 
-/// The variable of the environment that has the secret where the configuration has none.
+/// The environment variable of the secret, for a configuration without one.
 pub const SECRET: &str = "BENCH_SECRET";
 
-/// How long requests under way may take after SIGTERM.
+/// Time for requests in progress after SIGTERM.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Far less than a client may take to send its headers.
+/// Far shorter than the time limit of a client's headers.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs a node until it fails or gets SIGTERM. With `parent`, it also ends when that process does.
@@ -87,7 +87,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         eprintln!("WARNING: this node has the flaw {flaw}: {}", flaw.sentence());
     }
     let limits = Limits::of(descriptors(), config.members.len()).map_err(NodeError::Descriptors)?;
-    // A process id will not do: in a container every life of a node has the same one.
+    // A process id is not unique: in a container every life of a node has the same id.
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
@@ -119,7 +119,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         let (stop, stops) = watch::channel(false);
         let connections = tokio::spawn(server.serve(listener, stops));
         tokio::spawn(tick());
-        // A task, because waking the future of `block_on` costs a system call.
+        // A separate task, because waking the future of `block_on` costs a system call.
         let driver = tokio::spawn(driver.run(inputs));
         tokio::select! {
             ended = driver => match ended {
@@ -131,7 +131,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     })
 }
 
-/// Opens the node's log, with salts that come from the system: clients may know the seed, and must not know a salt.
+/// Opens the node's log, with salts from the operating system: clients may know the seed, but no salt.
 fn open_log(config: &NodeConfig) -> Result<(Log, Recovered), NodeError> {
     let salts = Salts::new(rand::random::<u64>);
     let log = Log::open(&config.data, &config.name, salts, &config.paxos.flaw);
@@ -145,7 +145,7 @@ fn open_log(config: &NodeConfig) -> Result<(Log, Recovered), NodeError> {
     Ok(log)
 }
 
-/// The names of nodes travel in headers.
+/// Checks the names of nodes, which travel in headers.
 fn check_names(config: &NodeConfig) -> Result<(), NodeError> {
     let names = config.members.iter().map(|member| &member.name).chain([&config.name]);
     names.into_iter().find(|name| !is_name(name)).map_or(Ok(()), |name| {
@@ -155,14 +155,14 @@ fn check_names(config: &NodeConfig) -> Result<(), NodeError> {
     })
 }
 
-/// The secret of the cluster, which a node needs that others than its own machine can reach.
+/// Finds the secret of the cluster, which a node needs if other machines can reach it.
 fn find_secret(config: &NodeConfig) -> Result<Option<Secret>, NodeError> {
     let environment = || std::env::var(SECRET).ok().filter(|secret| !secret.is_empty()).map(Secret::new);
     let secret = config.secret.clone().or_else(environment);
     secret.as_ref().map_or(Ok(()), Secret::check).map_err(NodeError::Config)?;
     if secret.is_none() && !config.enclosed && !config.listen.ip().is_loopback() {
         return Err(NodeError::Config(format!(
-            "secret: a node that listens on {} needs one, or anybody there could speak for a member; give all nodes of the \
+            "secret: a node that listens on {} needs one, or anyone there could impersonate a member; give all nodes of the \
              cluster the same, for example from `openssl rand -hex 32`",
             config.listen
         )));
@@ -170,7 +170,7 @@ fn find_secret(config: &NodeConfig) -> Result<Option<Secret>, NodeError> {
     Ok(secret)
 }
 
-/// How many descriptors this process may have, as many as it may give itself.
+/// Number of descriptors of this process, after raising its limit as far as allowed.
 fn descriptors() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -179,21 +179,22 @@ fn descriptors() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Keeps the runtime from being without an alarm: then each one that a connection sets for its next request would
-/// cost a system call, however far off it is.
+/// Keeps an alarm pending in the runtime.
+///
+/// Without one, each timer that a connection sets for its next request would cost a system call.
 async fn tick() {
     loop {
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// After how many slots members change must never be in doubt, or nodes would change them after different slots.
-fn check_window(config: &NodeConfig, window: u64, whose: &str) -> Result<(), NodeError> {
+/// Checks WINDOW: with different values, nodes would change the members after different slots.
+fn check_window(config: &NodeConfig, window: u64, owner: &str) -> Result<(), NodeError> {
     if window == config.paxos.window {
         return Ok(());
     }
     let error = format!(
-        "window: {} was given to {}, and {whose} {window}; give it {window}",
+        "window: {} has {}, but {owner} {window}; set it to {window}",
         config.paxos.window, config.name
     );
     Err(NodeError::Config(error))
@@ -218,7 +219,7 @@ fn say_recovery(driver: &Driver, address: std::net::SocketAddr) {
     println!("listening on {address}");
 }
 
-/// Waits for SIGTERM; then lets the requests that are under way be answered, for a while.
+/// Waits for SIGTERM, then completes the requests in progress, up to a time limit.
 async fn stopped(stop: watch::Sender<bool>, connections: JoinHandle<()>) -> Result<(), NodeError> {
     terminated().await?;
     println!("stopping: no new connections; requests under way are answered");
@@ -237,8 +238,9 @@ async fn terminated() -> Result<(), NodeError> {
     Ok(())
 }
 
-/// Ends this process when its parent does: by the kernel where it can (Linux), and when the pipe that the
-/// parent holds as our standard input is closed.
+/// Ends this process when its parent does.
+///
+/// On Linux the kernel does it. Elsewhere the close of standard input does, a pipe that the parent holds.
 fn die_with(parent: u32) -> Result<(), NodeError> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
@@ -248,8 +250,8 @@ fn die_with(parent: u32) -> Result<(), NodeError> {
         return Err(NodeError::Orphaned(parent));
     }
     std::thread::spawn(move || {
-        let mut nothing = [0; 64];
-        while std::io::stdin().read(&mut nothing).is_ok_and(|read| read > 0) {}
+        let mut discarded = [0; 64];
+        while std::io::stdin().read(&mut discarded).is_ok_and(|read| read > 0) {}
         eprintln!("error: {}", NodeError::Orphaned(parent));
         std::process::exit(4);
     });

@@ -21,33 +21,33 @@ pub struct Status {
     pub active: bool,
     /// The round of its own leader's ballot, 0 without a leader.
     pub round: u64,
-    /// The name of the leader whose ballot is the highest it has seen, if it has seen one.
+    /// The leader of the highest ballot it has seen, if any.
     pub leader: Option<String>,
-    /// Who the members are, as far as it knows; two configurations while a change is under way.
+    /// The membership that it knows; two configurations during a change.
     #[serde(default)]
     pub configuration: Membership,
     /// The next slot its replica would propose for; 1 at first.
     pub slot_in: u64,
     /// The next slot its replica will apply; 1 at first.
     pub slot_out: u64,
-    /// How often its leader was preempted.
+    /// Number of its leader's preemptions.
     pub preemptions: u64,
-    /// How often its leader was adopted.
+    /// Number of its leader's adoptions.
     pub adoptions: u64,
     /// The wait of its leader after the next preemption, in milliseconds.
     pub backoff_ms: u64,
-    /// Reads that its replica answered by its leader's lease, since it started.
+    /// Number of reads answered under its leader's lease, since it started.
     #[serde(default)]
     pub leased: u64,
-    /// What it recovered when it started.
+    /// Its recovery at the start.
     pub recovery: Recovery,
-    /// The first slot whose decision its replica keeps.
+    /// The first slot whose decision its replica retains.
     pub first_kept: u64,
-    /// The slots below this one its acceptor has forgotten, because enough replicas have them on disk.
+    /// Its acceptor has forgotten the slots below this one, because enough replicas have them on disk.
     pub collected: u64,
-    /// Bytes of its log on disk, without the snapshot.
+    /// Size of its log on disk, without the snapshot, in bytes.
     pub log_bytes: u64,
-    /// Bytes of its last snapshot, 0 without one.
+    /// Size of its last snapshot in bytes, 0 without one.
     pub snapshot_bytes: u64,
     /// Snapshots since it started.
     pub snapshots: u64,
@@ -55,32 +55,32 @@ pub struct Status {
     pub syncs: u64,
 }
 
-/// What a node recovered when it started, and from where.
+/// The recovery of a node at its start, by source.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recovery {
     /// Whether there was a log to read.
     pub restarted: bool,
     /// Records in its log.
     pub records: u64,
-    /// Bytes of them.
+    /// Their size in bytes.
     pub bytes: u64,
     /// Bytes of a torn last record that were cut off.
     pub torn_bytes: u64,
     /// Slots whose commands were in its own snapshot.
     pub decisions_from_snapshot: u64,
-    /// Bytes of that snapshot.
+    /// Size of that snapshot, in bytes.
     pub snapshot_bytes: u64,
     /// Decisions it had in its own log, beyond the snapshot.
     pub decisions_from_log: u64,
     /// Decisions it learned from other nodes until it was level.
     pub decisions_from_peers: u64,
-    /// Slots whose commands were in a state that another node handed it until it was level.
+    /// Slots in a state that another node sent until it was level.
     pub slots_of_state_from_peers: u64,
-    /// Bytes of what came from other nodes until it was level, roughly.
+    /// Approximate size of data from other nodes until it was level, in bytes.
     pub bytes_from_peers: u64,
     /// Seconds spent reading its own snapshot and log.
     pub log_seconds: f64,
-    /// Seconds from the start of the process until it was level with the other replicas; none while it is not.
+    /// Seconds from the start of the process until it was level with the other replicas; none before.
     pub level_seconds: Option<f64>,
 }
 

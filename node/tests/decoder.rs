@@ -1,4 +1,4 @@
-//! The decoder of frames: whatever bytes come, it does not panic, reserves no more than they can fill, and reads what was written.
+//! The decoder of frames: never panics, allocates in proportion to the input, and reads valid packets.
 //!
 //! `DECODER_INPUTS=1000000 cargo test --release -p node --test decoder` tries more inputs than the usual twenty thousand.
 
@@ -49,15 +49,17 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Decodes, and holds that it takes memory in proportion to the input: an element of one byte becomes one of some hundred,
-/// and each level of lists reserves a mebibyte at most before it has read anything.
+/// Decodes, and checks that memory grows in proportion to the input.
+///
+/// An element of one byte becomes one of about a hundred, and each level of lists reserves at most a mebibyte
+/// before reading.
 fn decoded(bytes: &[u8]) -> Result<Vec<Packet>, DecodeError> {
     let before = LIVE.get();
     PEAK.set(before);
     let packets = decode(bytes, WINDOW);
-    let taken = usize::try_from(PEAK.get() - before).unwrap();
+    let allocated = usize::try_from(PEAK.get() - before).unwrap();
     let allowed = (6 << 20) + 400 * bytes.len();
-    assert!(taken <= allowed, "{taken} bytes were taken for {} of input", bytes.len());
+    assert!(allocated <= allowed, "{allocated} bytes were allocated for {} of input", bytes.len());
     for packet in packets.iter().flatten() {
         assert!(packet.clone().unfold(None).len() <= 4096);
     }
@@ -167,18 +169,18 @@ fn message() -> impl Strategy<Value = Message> {
     ]
 }
 
-/// Runs of messages, as a turn makes them, folded.
+/// Folded runs of messages, as a turn produces them.
 fn packets() -> impl Strategy<Value = Vec<Packet>> {
     let run = prop_oneof![
         vec(message(), 0..4),
         (ballot(), slot(), vec(command(), 1..8)).prop_map(|(ballot, from, commands)| -> Vec<Message> {
             let pvalue = |(slot, command)| PValue { ballot, slot, command };
-            let asked: Vec<_> = (from..).zip(commands).map(pvalue).collect();
-            asked
+            let pvalues: Vec<_> = (from..).zip(commands).map(pvalue).collect();
+            pvalues
                 .iter()
                 .cloned()
                 .map(Message::P2a)
-                .chain(asked.iter().cloned().map(Message::Decision))
+                .chain(pvalues.iter().cloned().map(Message::Decision))
                 .collect()
         }),
         (ballot(), slot(), 1..1500_u64).prop_map(|(commander, from, length)| -> Vec<Message> {
@@ -189,7 +191,7 @@ fn packets() -> impl Strategy<Value = Vec<Packet>> {
     vec(run, 0..3).prop_map(|runs: Vec<Vec<Message>>| Folder::new(WINDOW).fold(runs.into_iter().flatten()))
 }
 
-/// Encoded packets, and what is done to them: bytes are changed, cut out, repeated.
+/// Encoded packets with damage: changed, removed and repeated bytes.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4_u8);
     (packets(), vec(change, 1..6)).prop_map(|(packets, changes)| {
@@ -210,13 +212,13 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Bytes of which many begin like packets.
+/// Random bytes, many of which begin like packets.
 fn random() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![3 => 0..24_u8, 1 => any::<u8>(), 1 => Just(0xff)];
     vec(byte, 0..200)
 }
 
-/// A million with the variable set so; few enough for every run without it.
+/// A test runner with the number of inputs from the variable, or few without it.
 fn runner(share: u32) -> TestRunner {
     let inputs = std::env::var("DECODER_INPUTS").ok().map_or(20_000, |inputs| inputs.parse().unwrap());
     let config = Config {
@@ -239,7 +241,7 @@ fn packets_are_decoded_as_they_were_encoded() {
 }
 
 #[test]
-fn no_bytes_make_the_decoder_panic_or_swell() {
+fn decoder_never_panics_or_overallocates() {
     runner(2)
         .run(&random(), |bytes| {
             let _ = decoded(&bytes);
@@ -253,7 +255,7 @@ fn no_bytes_make_the_decoder_panic_or_swell() {
             Ok(())
         })
         .unwrap();
-    assert!(sound.get() > 0, "some damage makes other packets; where none does, the test tries nothing");
+    assert!(sound.get() > 0, "some damage must give other packets, or the test tests nothing");
 }
 
 /// A number as postcard writes it.
@@ -315,7 +317,7 @@ fn claimed_lengths_reserve_nothing() {
 }
 
 #[test]
-fn what_stands_behind_the_last_packet_is_refused() {
+fn bytes_behind_last_packet_are_refused() {
     let bytes = encode(&[Packet::One(Message::Ping)], Vec::new());
     assert_eq!(decoded(&[&bytes[..], &[0, 0]].concat()), Err(DecodeError::Trailing(2)));
 }

@@ -1,11 +1,11 @@
-//! Results as the XML of test reports, as Jenkins, GitLab and others read it.
+//! Results as XML test reports, in the format of `JUnit` that Jenkins, GitLab and others read.
 //!
-//! An invalid check is a failure. One that proves nothing is an error: unknown is not valid.
+//! An invalid check is a failure. A check without proof is an error: unknown is not valid.
 
 use super::results::{Case, Results, State, Suite};
 use std::fmt::Write;
 
-/// The whole file.
+/// The complete file.
 pub(super) fn text(results: &Results) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let seconds: f64 = results.suites.iter().map(|suite| suite.seconds).sum();
@@ -97,11 +97,11 @@ fn write_case(xml: &mut String, suite: &Suite, case: &Case) {
 }
 
 fn line(xml: &mut String, depth: usize, text: &str) {
-    // A `String` takes every write.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(xml, "{:width$}{text}", "", width = 2 * depth);
 }
 
-/// Text as XML 1.0 takes it, in attributes too. Characters that it cannot hold at all are written as in Rust.
+/// Text escaped for XML 1.0, attributes included. Forbidden characters are written as Rust escapes.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -111,7 +111,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&apos;"),
-            // Readers turn these into blanks where they stand plain in an attribute.
+            // Parsers normalise these to blanks in an attribute unless they are references.
             '\n' => escaped.push_str("&#10;"),
             '\t' => escaped.push_str("&#9;"),
             '\r' => escaped.push_str("&#13;"),
@@ -122,7 +122,7 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Whether XML 1.0 has no way to write a character (production 2, Char).
+/// Whether XML 1.0 cannot represent a character (production 2, Char).
 fn is_forbidden(letter: char) -> bool {
     matches!(letter, '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') && !"\t\n\r".contains(letter)
 }

@@ -3,16 +3,16 @@
 use super::results::{Case, Results, State};
 use std::fmt::Write;
 
-/// Lines of evidence of a check.
+/// Largest number of shown evidence lines per check.
 const EVIDENCE_SHOWN: usize = 20;
-/// Checks that are shown one by one; GitHub takes a megabyte.
+/// Largest number of checks shown one by one; GitHub accepts a megabyte.
 const CASES_SHOWN: usize = 50;
 
 /// The summary.
 pub(super) fn text(results: &Results) -> String {
     let mut text =
         format!("## {}: {}\n\n{}\n", escaped(&results.name), results.answer, escaped(&results.sentence));
-    // A `String` takes every write.
+    // Writing to a `String` cannot fail.
     let (headings, rows) = &results.figures;
     if !rows.is_empty() {
         let _ = writeln!(text, "\n| {} |\n|{}", headings.join(" | "), "---|".repeat(headings.len()));
@@ -53,14 +53,14 @@ fn write_case(text: &mut String, suite: &str, case: &Case) {
         escaped(&case.name),
         escaped(&case.reason)
     );
-    // A `String` takes every write.
+    // Writing to a `String` cannot fail.
     if case.evidence.is_empty() {
         let _ = writeln!(text, "\n{head}");
         return;
     }
     let _ = writeln!(text, "\n{head}\n\n<details><summary>evidence</summary>\n");
     for line in case.evidence.iter().take(EVIDENCE_SHOWN) {
-        // Indented lines are shown as they are.
+        // Indented lines are shown verbatim.
         let _ = writeln!(text, "    {}", line.replace(['\n', '\r'], " "));
     }
     if let Some(more) = case.evidence.len().checked_sub(EVIDENCE_SHOWN).filter(|more| *more > 0) {
@@ -69,7 +69,7 @@ fn write_case(text: &mut String, suite: &str, case: &Case) {
     let _ = writeln!(text, "\n</details>");
 }
 
-/// Text in which nothing has a meaning in Markdown or HTML.
+/// Text with all characters escaped that have a meaning in Markdown or HTML.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -78,7 +78,7 @@ pub(super) fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '\n' | '\r' => escaped.push(' '),
-            // Also what makes a link, a mention or a reference of a number.
+            // Also the characters of links, mentions and references.
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '@' | '!' | '$' => {
                 escaped.push('\\');
                 escaped.push(letter);
@@ -90,7 +90,7 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Text as code, between more backticks than it has in a row.
+/// Text as code, between more backticks than its longest run of them.
 fn code(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);

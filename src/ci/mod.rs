@@ -1,6 +1,6 @@
-//! Results for programs of continuous integration: XML, SARIF, and a summary in Markdown.
+//! Results for continuous integration: XML, SARIF, and a summary in Markdown.
 //!
-//! All three are written from one [`Results`], so that they say the same.
+//! All three are written from one [`Results`], so that they agree.
 
 mod junit;
 mod markdown;
@@ -19,7 +19,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The files that a command may be asked for.
+/// The files that a command can write.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "For continuous integration")]
 pub(crate) struct CiFiles {
@@ -35,20 +35,20 @@ pub(crate) struct CiFiles {
 }
 
 impl CiFiles {
-    /// Whether any file was asked for.
+    /// Whether any file was requested.
     pub(crate) fn is_asked(&self) -> bool {
         self.junit.is_some() || self.summary.is_some() || self.sarif.is_some()
     }
 
-    /// Refuses files that could not be written in the end.
+    /// Refuses files that could not be written at the end.
     ///
     /// # Errors
-    /// When the folder of one is not there (exit code 2).
+    /// When a file's folder is missing (exit code 2).
     pub(crate) fn check(&self) -> Result<(), Failure> {
         [&self.junit, &self.summary, &self.sarif].into_iter().flatten().try_for_each(|file| writable(file))
     }
 
-    /// Writes the files that were asked for.
+    /// Writes the requested files.
     ///
     /// # Errors
     /// When one cannot be written.

@@ -1,20 +1,20 @@
-//! What a command found, as suites of cases.
+//! The results of a command, as suites of cases.
 
 use crate::failure::Failure;
 use report::sweep::SweepReport;
 use report::{Answer, Figure, RunVerdict, VariantVerdict};
 use std::path::Path;
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It is as it should be.
+    /// The expected result.
     Passed,
-    /// A promise was broken, or something else was found than expected.
+    /// A broken promise, or another unexpected result.
     Failed,
-    /// Nothing is proved, because of the evidence or of the bench.
+    /// No proof, because of missing evidence or a failure of the bench.
     Error(Answer),
-    /// It was not run.
+    /// Not run.
     Skipped,
 }
 
@@ -29,7 +29,7 @@ impl From<Answer> for State {
 }
 
 impl State {
-    /// The word for it.
+    /// Its word in reports.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Passed => "valid",
@@ -43,9 +43,9 @@ impl State {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Case {
-    /// Its name; that of the check where it is one.
+    /// Its name; the check's name if it is one check.
     pub name: String,
-    /// The check, which is what a violation breaks.
+    /// The check that a violation breaks.
     pub check: String,
     pub state: State,
     pub reason: String,
@@ -56,17 +56,17 @@ pub(crate) struct Case {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Suite {
     pub name: String,
-    /// The file that a violation is about: the spec, or the history.
+    /// The file to which a violation refers: the spec, or the history.
     pub file: String,
-    /// The line in it.
+    /// The line in that file.
     pub line: usize,
     pub seconds: f64,
     pub cases: Vec<Case>,
-    /// Remarks: what makes an answer weaker than it looks.
+    /// Remarks that weaken the answer.
     pub remarks: Vec<String>,
 }
 
-/// All there is to tell.
+/// All results of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Results {
     /// The spec, or the command.
@@ -75,14 +75,14 @@ pub(crate) struct Results {
     pub answer: String,
     /// The answer in a sentence.
     pub sentence: String,
-    /// When it began (RFC 3339), where that is known.
+    /// The start time (RFC 3339), if known.
     pub started: Option<String>,
     pub suites: Vec<Suite>,
-    /// What else is known, by its name: seed, machine, folder.
+    /// Further properties by name: seed, machine, folder.
     pub properties: Vec<(&'static str, String)>,
-    /// A table of figures: headings, and rows.
+    /// A table of measurements: headings and rows.
     pub figures: (Vec<&'static str>, Vec<Vec<String>>),
-    /// How the command ends.
+    /// The exit code of the command.
     pub exit: u8,
 }
 
@@ -98,7 +98,7 @@ const FIGURES: [(&str, &str); 7] = [
 ];
 
 impl Results {
-    /// A run that was judged. `spec` is the file that describes it.
+    /// The results of a judged run. `spec` is the file that describes it.
     pub(crate) fn of_run(
         verdict: &RunVerdict,
         spec: &Path,
@@ -141,7 +141,7 @@ impl Results {
         }
     }
 
-    /// A sweep: a suite for each value.
+    /// The results of a sweep: a suite per value.
     pub(crate) fn of_sweep(
         report: &SweepReport,
         spec: &Path,
@@ -156,7 +156,7 @@ impl Results {
                 Some(Some(answer)) => {
                     (State::from(answer), format!("the worst of its rounds is {}", answer.word()))
                 }
-                Some(None) => (State::Passed, "it was measured; nothing was recorded".to_owned()),
+                Some(None) => (State::Passed, "it was measured without a recorded history".to_owned()),
                 None => (State::Error(Answer::Unknown), "it was not measured".to_owned()),
             };
             Case { name: variant.clone(), check: "sweep".to_owned(), state, reason, evidence: Vec::new() }
@@ -204,7 +204,7 @@ impl Results {
         }
     }
 
-    /// How many cases there are of a state.
+    /// Number of cases in a state.
     pub(super) fn count(&self, wanted: impl Fn(State) -> bool) -> usize {
         self.suites.iter().flat_map(|suite| &suite.cases).filter(|case| wanted(case.state)).count()
     }
@@ -229,7 +229,7 @@ fn suite(verdict: &RunVerdict, variant: &VariantVerdict, spec: &Path, text: &str
     }
 }
 
-/// The bench could not do its work: that is no check of the system, but nobody should take it for success.
+/// A failure of the bench: no check of the system, but reported so that nobody mistakes it for success.
 fn of_failure(failure: &Failure, spec: &Path) -> Suite {
     let case = Case {
         name: "bench".to_owned(),
@@ -242,7 +242,7 @@ fn of_failure(failure: &Failure, spec: &Path) -> Suite {
     Suite { name: "bench".to_owned(), file, line: 1, seconds: 0.0, cases: vec![case], remarks: Vec::new() }
 }
 
-/// The line of a spec in which a variant has its name; that of the name of the spec where it has no variants.
+/// The line of a spec with a variant's name, or with the spec's name if there are no variants.
 pub(super) fn line_of(text: &str, variant: &str) -> usize {
     let name_at = |line: &str| {
         let value = line.trim().strip_prefix("name")?.trim_start().strip_prefix('=')?.trim_start();
@@ -254,7 +254,7 @@ pub(super) fn line_of(text: &str, variant: &str) -> usize {
     own.or_else(|| lines().find(|(line, _)| name_at(line).is_some())).map_or(1, |(_, number)| number)
 }
 
-/// A figure of a table: whole from a hundred on.
+/// A number in a table, without decimals from 100 on.
 fn number(value: f64) -> String {
     if value.abs() >= 100.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

@@ -1,11 +1,11 @@
-//! Broken promises as SARIF 2.1.0, with the spec as their location: code hosts show them beside its text.
+//! Broken promises as SARIF 2.1.0, located in the spec, so that code hosts show them beside its text.
 
 use super::results::{Results, State};
 use crate::commands::list::CHECKS;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-/// What a path may not hold in a URI reference.
+/// The characters that a URI reference must escape in a path.
 const ODD: AsciiSet = CONTROLS
     .add(b' ')
     .add(b'"')
@@ -24,7 +24,7 @@ const ODD: AsciiSet = CONTROLS
     .add(b'[')
     .add(b']');
 
-/// The whole file.
+/// The complete file.
 pub(super) fn text(results: &Results) -> String {
     let mut rules: Vec<&str> = Vec::new();
     let mut found = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn text(results: &Results) -> String {
                     },
                     "logicalLocations": [{ "name": suite.name, "kind": "test" }],
                 }],
-                // The same promise of the same variant is one alert, however often it is found.
+                // The same promise of the same variant is one alert, however often it is broken.
                 "partialFingerprints": { "variantCheck/v1": format!("{} {}", suite.name, case.check) },
             }));
         }
@@ -80,7 +80,7 @@ fn described(rule: &str) -> Value {
     json!({ "id": rule, "name": rule, "shortDescription": { "text": about }, "defaultConfiguration": { "level": "error" } })
 }
 
-/// Where a file is: a relative path belongs to the root of the sources.
+/// The URI of a file: a relative path belongs to the root of the sources.
 fn uri(file: &str) -> Value {
     let encoded = utf8_percent_encode(file, &ODD).to_string();
     match file.strip_prefix('/') {

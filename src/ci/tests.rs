@@ -1,11 +1,11 @@
-//! The three formats: well formed whatever a system says, and the same answer in each.
+//! The three formats: well formed for any output of a system, with the same answer in each.
 
 use super::results::line_of;
 use super::{Case, CiFiles, Results, State, Suite, junit, markdown, sarif};
 use report::Answer;
 use serde_json::Value;
 
-/// What systems may print: markup, quotes, control characters, what is no character in XML.
+/// Possible output of a system: markup, quotes, control characters, and characters that XML forbids.
 const ODD: &str = "a <b> & \"c\" 'd' ]]> \u{1b}[31m \0 \u{fffe} line\nnext\ttab | `x` é";
 
 fn results() -> Results {
@@ -40,7 +40,7 @@ fn results() -> Results {
     }
 }
 
-/// The names of the elements of an XML text, in order; panics where it is not well formed.
+/// The names of the elements of an XML text, in order; panics unless it is well formed.
 fn elements(xml: &str) -> Vec<String> {
     let mut rest = xml.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>").unwrap();
     let (mut open, mut names) = (Vec::new(), Vec::new());
@@ -61,7 +61,7 @@ fn elements(xml: &str) -> Vec<String> {
             assert!(name.chars().all(char::is_alphanumeric), "{name}");
             let (value, after) = after.split_once('"').unwrap();
             references(value);
-            assert!(!value.contains(['\n', '\t']), "a reader would change it");
+            assert!(!value.contains(['\n', '\t']), "a parser would change it");
             attributes = after;
         }
         names.push(name.to_owned());
@@ -73,7 +73,7 @@ fn elements(xml: &str) -> Vec<String> {
     names
 }
 
-/// Every `&` begins a reference, and every character is one that XML has.
+/// Checks that every `&` begins a reference, and that XML allows every character.
 fn references(text: &str) {
     for part in text.split('&').skip(1) {
         let (name, _) = part.split_once(';').unwrap();
@@ -85,7 +85,7 @@ fn references(text: &str) {
 }
 
 #[test]
-fn junit_is_well_formed_whatever_systems_print() {
+fn junit_is_well_formed_for_any_output() {
     let xml = junit::text(&results());
     let names = elements(&xml);
     let expected = [
@@ -127,13 +127,13 @@ fn sarif_has_only_broken_promises() {
 }
 
 #[test]
-fn markdown_keeps_tables_and_lines_whole() {
+fn markdown_keeps_tables_and_lines_intact() {
     let text = markdown::text(&results());
     let row = text.lines().find(|line| line.starts_with("| a")).unwrap();
     assert_eq!(row, "| a\\|b | 5 |");
     assert!(text.starts_with("## a &lt;b&gt; &amp; "), "{text}");
     assert!(text.contains("**unknown** spec.main, faults: "), "{text}");
-    assert!(!text.contains("**valid**"), "what is valid needs no line: {text}");
+    assert!(!text.contains("**valid**"), "valid checks need no line: {text}");
     assert!(text.contains("again: `` "), "backticks stand between more backticks: {text}");
 }
 

@@ -1,4 +1,4 @@
-//! The command that repeats a run, ready to be typed in the folder of its results.
+//! The command that repeats a run, for a shell in the folder of its results.
 
 use crate::spec::Loaded;
 use std::fs;
@@ -10,13 +10,15 @@ pub(crate) fn of_run(loaded: &Loaded, only: &[String], rounds: u32, seed: u64) -
     command("run", &format!("{rounds} --seed {seed}{}", of_variants(only)), &[loaded])
 }
 
-/// `--only` with these variants, if they are not all.
+/// The option `--only` with these variants, unless they are all.
 pub(crate) fn of_variants(only: &[String]) -> String {
     if only.is_empty() { String::new() } else { format!(" --only {}", quoted(&only.join(","))) }
 }
 
-/// `bench VERB spec.toml OPTIONS`. Where the program of a node or an argument of it may be relative to the folder that
-/// the bench was started in, the command goes there first.
+/// `bench VERB spec.toml OPTIONS`.
+///
+/// A relative path of a program or argument refers to the bench's working directory. The command changes to it
+/// first.
 pub(crate) fn command(verb: &str, options: &str, loaded: &[&Loaded]) -> String {
     let bench = own_name();
     let relative = loaded.iter().flat_map(|one| &one.experiments).any(|one| {
@@ -34,12 +36,12 @@ pub(crate) fn command(verb: &str, options: &str, loaded: &[&Loaded]) -> String {
     }
 }
 
-/// Whether a program is named by a path from here, and not found in PATH.
+/// Whether a program is given by a relative path and not found in PATH.
 fn is_relative(program: &Path) -> bool {
     program.is_relative() && program.components().count() > 1
 }
 
-/// How this program is called: by its name where that is found in PATH, else by its path.
+/// The command name of this program if PATH finds it, otherwise its path.
 fn own_name() -> String {
     let Ok(own) = std::env::current_exe().and_then(fs::canonicalize) else { return "bench".to_owned() };
     let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -52,7 +54,7 @@ fn own_name() -> String {
     }
 }
 
-/// A word as a shell takes it.
+/// A word quoted for a shell.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+,=:@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
@@ -74,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_run_is_done_again_beside_its_spec() {
-        let said = again("network = \"proxy\"", &["none".to_owned(), "b c".to_owned()]);
-        assert!(said.ends_with(" run spec.toml --rounds 5 --seed 7 --only 'none,b c'"), "{said}");
+        let command = again("network = \"proxy\"", &["none".to_owned(), "b c".to_owned()]);
+        assert!(command.ends_with(" run spec.toml --rounds 5 --seed 7 --only 'none,b c'"), "{command}");
     }
 
     #[test]
@@ -83,11 +85,11 @@ mod tests {
         let own = |args: &str| {
             format!("network = \"proxy\"\nsystem = \"command\"\nprogram = \"sh\"\nargs = {args}")
         };
-        let said = again(&own("[\"store.sh\"]"), &[]);
+        let command = again(&own("[\"store.sh\"]"), &[]);
         let here = quoted(&std::env::current_dir().unwrap().display().to_string());
-        assert!(said.starts_with(&format!("spec=\"$PWD/spec.toml\"; (cd {here} && ")), "{said}");
-        assert!(said.ends_with(" run \"$spec\" --rounds 5 --seed 7)"), "{said}");
-        assert!(again(&own("[\"/bin/store.sh\"]"), &[]).contains(" run spec.toml "), "nothing is relative");
+        assert!(command.starts_with(&format!("spec=\"$PWD/spec.toml\"; (cd {here} && ")), "{command}");
+        assert!(command.ends_with(" run \"$spec\" --rounds 5 --seed 7)"), "{command}");
+        assert!(again(&own("[\"/bin/store.sh\"]"), &[]).contains(" run spec.toml "), "no path is relative");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Asks the nodes for digests of their states while no client writes.
+//! Collects digests of the nodes' states while no client writes.
 
 use super::phases::EventSender;
 use crate::recorder::FileRecorder;
@@ -11,15 +11,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use workloads::{DigestTable, StateDigest, StatusTable};
 
-/// How long nodes may take until they are at one position and agree, before their answers are taken as they are.
+/// Time for nodes to reach one position and agree; after it their last answers count.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How long to wait until they are asked again.
+/// Pause between two rounds of requests.
 const EVERY: Duration = Duration::from_millis(200);
-/// How long a node may take to answer: it may have to read all its data.
+/// Time limit of one answer: a node may have to read all its data.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
-/// Asks every member again and again until all that run agree, or for a short while; records and prints the last answers.
-/// A node that is behind needs that time, and so does one that reads its position and its hash one after the other.
+/// Requests digests of all members until they agree, up to a limit; records and prints the last.
+///
+/// A node that is behind needs that time, and so does one that reads its position and its hash in sequence.
 pub(super) async fn compare(
     cluster: &Cluster,
     recorder: &FileRecorder,
@@ -50,13 +51,13 @@ pub(super) async fn compare(
     recorder.record(FaultEvent::Digests(digests).into());
 }
 
-/// What every member answers, all asked at once.
+/// The answers of all members, requested in parallel.
 async fn ask(cluster: &Cluster) -> Digests {
-    let mut asked = JoinSet::new();
+    let mut requests = JoinSet::new();
     for (index, (name, address)) in cluster.nodes.iter().enumerate() {
         let Some(table) = cluster.digest.clone().filter(|_| !cluster.is_spare(name)) else { continue };
         let (node, address, status) = (name.clone(), *address, cluster.status_table());
-        asked.spawn(async move {
+        requests.spawn(async move {
             let answer = match state(&table, status.as_deref(), address).await {
                 Ok((position, digest)) => {
                     NodeDigest { node, position: Some(position), digest: Some(digest), error: None }
@@ -66,13 +67,14 @@ async fn ask(cluster: &Cluster) -> Digests {
             (index, answer)
         });
     }
-    let mut answers = asked.join_all().await;
+    let mut answers = requests.join_all().await;
     answers.sort_by_key(|(index, _)| *index);
     Digests { nodes: answers.into_iter().map(|(_, answer)| answer).collect() }
 }
 
-/// The position and the digest of a node's state. Where the status of the node has the position, that is asked before and
-/// after the digest and must be the same.
+/// The position and the digest of a node's state.
+///
+/// If the node's status has the position, it is read before and after the digest and must not change.
 async fn state(
     table: &DigestTable,
     status: Option<&StatusTable>,
@@ -90,13 +92,13 @@ async fn state(
     match (before, applied().await) {
         (Some(before), Some(after)) if before == after => Ok((before.to_string(), value)),
         (Some(before), Some(after)) => {
-            Err(format!("it went on from position {before} to {after} while it was asked"))
+            Err(format!("its position changed from {before} to {after} during the request"))
         }
-        (None, _) | (_, None) => Err("its status does not say what it applied".to_owned()),
+        (None, _) | (_, None) => Err("its status does not have its position".to_owned()),
     }
 }
 
-/// Whether every node that runs gave the same position and digest as the others.
+/// Whether all running nodes reported the same position and digest.
 async fn agree(cluster: &Cluster, digests: &Digests) -> bool {
     let mut first = None;
     for node in &digests.nodes {

@@ -1,4 +1,4 @@
-//! The folder of a run: its path, the files written before the start, and the link `results/latest`.
+//! The folder of a run: its path, its first files, and the link `results/latest`.
 
 use crate::failure::Failure;
 use jiff::Timestamp;
@@ -8,15 +8,17 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The default folder of results, under the folder the bench was started in.
+/// The default folder of results, in the working directory of the bench.
 const RESULTS: &str = "results";
 
-/// Whether `results/latest` points to a new folder from now on: to the results of a run, not to a cluster that is kept.
+/// Whether `results/latest` will point to the new folder.
+///
+/// It does so for results of a run, but not for a running cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Latest {
-    /// It does.
+    /// It will.
     Moved,
-    /// It stays where it is.
+    /// It stays unchanged.
     Left,
 }
 
@@ -28,10 +30,10 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder: `out`, which must be empty or absent, or one named after spec, time and seed.
+    /// Creates the folder: `out`, which must be empty or absent, or one named after spec, time and seed.
     ///
     /// # Errors
-    /// When `out` holds something already, or nothing can be written there (exit code 2).
+    /// When `out` is not empty, or is not writable (exit code 2).
     pub(crate) fn create(
         out: Option<&Path>,
         spec: &str,
@@ -42,8 +44,8 @@ impl RunFolder {
         refuse_odd_names(out.unwrap_or(Path::new(RESULTS)))?;
         let path = if let Some(out) = out {
             if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
-                let what = "the folder is not empty, and results are never written over";
-                return Err(Failure::usage(out.display().to_string(), what).help("choose another --out"));
+                let reason = "the folder is not empty, and results are never overwritten";
+                return Err(Failure::usage(out.display().to_string(), reason).help("choose another --out"));
             }
             out.to_owned()
         } else {
@@ -51,12 +53,12 @@ impl RunFolder {
             free(&Path::new(RESULTS).join(spec).join(format!("{time}-{seed}")))
         };
         let impossible = |error: std::io::Error| {
-            let what = format!("no results can be written there: {error}");
+            let reason = format!("no results can be written there: {error}");
             let help = if out.is_some() { "choose another --out" } else { "choose a folder with --out DIR" };
-            Failure::usage(path.display().to_string(), what).help(help)
+            Failure::usage(path.display().to_string(), reason).help(help)
         };
         fs::create_dir_all(&path).map_err(impossible)?;
-        // Whether it takes a file is found out before anything is started.
+        // Tests before the start that the folder is writable.
         let trial = path.join("spec.toml");
         fs::File::create_new(&trial).and_then(|_| fs::remove_file(&trial)).map_err(impossible)?;
         let path = fs::canonicalize(&path).map_err(impossible)?;
@@ -67,7 +69,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// A folder inside that of a sweep.
+    /// A folder inside the folder of a sweep.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -86,7 +88,7 @@ impl RunFolder {
         write_json(&self.path.join("plan.json"), plan)
     }
 
-    /// The folder of a variant, made if it is not there.
+    /// The folder of a variant, created if missing.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -96,13 +98,13 @@ impl RunFolder {
         Ok(path)
     }
 
-    /// Its path as people like to read it: relative where it lies under the present folder.
+    /// Its path for people: relative if it is below the working directory.
     pub(crate) fn shown(&self) -> PathBuf {
         let here = std::env::current_dir().and_then(fs::canonicalize).unwrap_or_default();
         self.path.strip_prefix(&here).map_or_else(|_| self.path.clone(), Path::to_owned)
     }
 
-    /// Points `results/latest` here. A folder or file of that name, which is not ours, is left alone.
+    /// Points `results/latest` to it. An existing folder or file of that name is left alone.
     fn link_latest(&self) -> Result<(), Failure> {
         let link = Path::new(RESULTS).join("latest");
         match fs::symlink_metadata(&link) {
@@ -120,7 +122,7 @@ impl RunFolder {
     }
 }
 
-/// Paths stand in plans, verdicts and pages, which are text; and the empty path names no folder.
+/// Refuses paths that are not UTF-8, which plans, verdicts and pages need, and the empty path.
 fn refuse_odd_names(path: &Path) -> Result<(), Failure> {
     if path.as_os_str().is_empty() {
         return Err(Failure::usage("--out", "it names no folder").help("choose one with --out DIR"));
@@ -129,11 +131,11 @@ fn refuse_odd_names(path: &Path) -> Result<(), Failure> {
     if absolute.to_str().is_some() {
         return Ok(());
     }
-    let what = "the path of the results is not UTF-8, and it is written into files that are";
-    Err(Failure::usage(absolute.display().to_string(), what).help("choose another folder with --out DIR"))
+    let reason = "the path of the results is not UTF-8, but it is written into UTF-8 files";
+    Err(Failure::usage(absolute.display().to_string(), reason).help("choose another folder with --out DIR"))
 }
 
-/// The path, or the first of `path-2`, `path-3`, … that is not there yet.
+/// The path, or the first free one of `path-2`, `path-3`, ….
 fn free(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut candidate = path.to_owned();
@@ -145,7 +147,7 @@ fn free(path: &Path) -> PathBuf {
     candidate
 }
 
-/// Writes a value as JSON for people: one field a line.
+/// Writes a value as readable JSON: one field per line.
 ///
 /// # Errors
 /// When the file cannot be written.

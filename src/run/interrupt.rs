@@ -6,11 +6,12 @@ use crate::terminal::Screen;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Listens for SIGINT, SIGTERM and SIGHUP until the process ends; the token is cancelled by the first of them. A
-/// hang-up means nothing under `nohup`.
+/// Listens for SIGINT, SIGTERM and SIGHUP until the process ends; the first of them cancels the token.
+///
+/// Under `nohup` it ignores a hang-up.
 ///
 /// # Errors
-/// When the signals cannot be listened for.
+/// When it cannot listen for the signals.
 pub(crate) fn listen(screen: &Screen) -> Result<CancellationToken, Failure> {
     let failed =
         |error: std::io::Error| Failure::bench("signals", format!("cannot be listened for: {error}"));
@@ -27,25 +28,25 @@ pub(crate) fn listen(screen: &Screen) -> Result<CancellationToken, Failure> {
                 () = hang_up.recv() => {}
             }
             if first {
-                screen.line("interrupted: healing, stopping the nodes and judging what there is (again to end at once)");
+                screen.line("interrupted: healing, stopping the nodes and judging the history so far (again to end at once)");
                 cancelled.cancel();
             }
         }
         screen.clear();
-        // The nodes die with this process: they asked the kernel for it.
+        // The kernel kills the nodes with this process, as they requested at their start.
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     Ok(token)
 }
 
-/// The end of the terminal, unless it means nothing here.
+/// The hang-up signal of the terminal, unless this process ignores it.
 pub(crate) struct HangUp(Option<tokio::signal::unix::Signal>);
 
 impl HangUp {
-    /// Listens for it, unless this process was started to outlive it.
+    /// Listens for the hang-up, unless this process was started to ignore it.
     ///
     /// # Errors
-    /// When it cannot be listened for.
+    /// When it cannot listen for it.
     pub(crate) fn listen() -> std::io::Result<Self> {
         if nemesis::hang_up_is_ignored() {
             return Ok(Self(None));
@@ -53,7 +54,7 @@ impl HangUp {
         signal(SignalKind::hangup()).map(|hang_up| Self(Some(hang_up)))
     }
 
-    /// Waits for it.
+    /// Waits for the hang-up.
     pub(crate) async fn recv(&mut self) {
         match &mut self.0 {
             Some(hang_up) => drop(hang_up.recv().await),

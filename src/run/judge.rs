@@ -8,10 +8,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The folder of the run that `path` is, or is a variant of.
+/// The folder of a run; `path` is that folder, or the folder of one of its variants.
 ///
 /// # Errors
-/// When there is no plan of a run there.
+/// When the folder has no plan of a run.
 pub(crate) fn run_folder(path: &Path) -> Result<PathBuf, Failure> {
     [Some(path), path.parent()]
         .into_iter()
@@ -24,10 +24,10 @@ pub(crate) fn run_folder(path: &Path) -> Result<PathBuf, Failure> {
         })
 }
 
-/// Judges the files of a run, and writes its tables, pictures and report where it may; gives what it could not write.
+/// Judges a run and writes reports where the folder is writable; returns the failed writes.
 ///
 /// # Errors
-/// When there is no plan that can be read.
+/// When the plan cannot be read.
 pub(crate) fn judge_read_only(
     folder: &Path,
     pictures: &PictureOptions,
@@ -41,13 +41,13 @@ pub(crate) fn judge_read_only(
 /// Judges the files of a run, and writes its tables, pictures and report.
 ///
 /// # Errors
-/// When a file cannot be read or written, or is not what it should be.
+/// When a file cannot be read or written, or has invalid content.
 pub(crate) fn judge(folder: &Path) -> Result<RunVerdict, Failure> {
     report::judge(folder, &deadline)
         .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))
 }
 
-/// Says, from now on, whether this much time is over.
+/// A function that returns whether this time has passed since now.
 pub(crate) fn deadline(limit: Duration) -> Box<dyn Fn() -> bool + Sync> {
     let begun = Instant::now();
     Box::new(move || begun.elapsed() >= limit)
@@ -63,10 +63,10 @@ pub(crate) fn exit_of(answer: Answer) -> Exit {
     }
 }
 
-/// Prints the one machine-readable summary on standard output.
+/// Prints the machine-readable summary on standard output.
 ///
 /// # Errors
-/// When standard output does not take it.
+/// When standard output cannot be written.
 pub(crate) fn print_json(verdict: &RunVerdict, folder: &Path, exit: Exit) -> Result<(), Failure> {
     let mut summary = serde_json::to_value(verdict).expect("our own types can be written as JSON");
     summary["exit"] = json!(exit.code());
@@ -77,7 +77,7 @@ pub(crate) fn print_json(verdict: &RunVerdict, folder: &Path, exit: Exit) -> Res
 /// Prints one JSON value and a line feed on standard output.
 ///
 /// # Errors
-/// When standard output does not take it.
+/// When standard output cannot be written.
 pub(crate) fn print_value(value: &serde_json::Value) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{value}")
         .map_err(|error| Failure::bench("standard output", error.to_string()))

@@ -1,4 +1,4 @@
-//! With network = "lab" a run happens in a second process of the bench, inside namespaces that end with it.
+//! With network = "lab", a second process of the bench runs inside namespaces that end with it.
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -9,7 +9,7 @@ use std::ffi::OsString;
 /// Whether an experiment needs a lab and this process is not in one.
 ///
 /// # Errors
-/// When a lab cannot be had.
+/// When no lab is available.
 pub(crate) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
     let mut needed = false;
     for experiment in &loaded.experiments {
@@ -18,15 +18,15 @@ pub(crate) fn is_needed(loaded: &Loaded) -> Result<bool, Failure> {
     Ok(needed && !nemesis::inside_lab())
 }
 
-/// Runs this command again inside a lab, and ends as it does.
+/// Runs this command again inside a lab, and returns its exit code.
 ///
 /// # Errors
-/// When the lab cannot be made, or was ended from outside.
+/// When the lab cannot be created, or a signal from outside ended it.
 pub(crate) fn enter() -> Result<Exit, Failure> {
     enter_with(&[])
 }
 
-/// The same with variables that only the command inside has.
+/// The same, with variables for the inner command only.
 ///
 /// # Errors
 /// As for [`enter`].
@@ -35,7 +35,7 @@ pub(crate) fn enter_with(env: &[(&str, OsString)]) -> Result<Exit, Failure> {
     Exit::ALL.into_iter().find(|exit| exit.code() == code).ok_or_else(|| {
         Failure::bench(
             "lab",
-            format!("the bench inside ended with code {code}; what it had written is on disk"),
+            format!("the bench inside ended with code {code}; its files so far are on disk"),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! Tells clients who leads, where their route asks for it.
+//! Reports the leader to clients whose route requires it.
 
 use crate::systems::observe::Leaders;
 use nemesis::Directory;
@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use workloads::LeaderSource;
 
-/// The leader as the nodes name it.
+/// The leader, according to the nodes.
 pub(super) struct LeaderOfCluster(pub(super) Leaders);
 
 impl LeaderSource for LeaderOfCluster {

@@ -1,4 +1,4 @@
-//! Follows the logs of the nodes while a variant runs: searches them for the patterns of `[check]`, and copies them.
+//! Follows the nodes' logs during a variant: searches the patterns of `[check]`, and copies the files.
 
 use super::phases::EventSender;
 use crate::failure::Failure;
@@ -14,12 +14,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often each log is read: a line is known this long after it was written.
+/// Interval of reads, which bounds the delay between a line and its discovery.
 const EVERY: Duration = Duration::from_millis(100);
-/// The largest copy of a log file; of a larger one the end is copied.
+/// Largest copy of a log file; of a larger file, the end is copied.
 const COPY_MAX: u64 = 16 << 20;
 
-/// Logs that are followed, until [`stop`](LogFollower::stop) is called or it is dropped.
+/// Followed logs, until [`stop`](LogFollower::stop) is called or this is dropped.
 #[derive(Debug)]
 pub(super) struct LogFollower {
     stop: Sender<()>,
@@ -27,10 +27,10 @@ pub(super) struct LogFollower {
 }
 
 impl LogFollower {
-    /// Begins to follow every log, before the nodes are started. None where there is nothing to search or copy.
+    /// Starts to follow every log, before the nodes start. None without patterns and files to copy.
     ///
     /// # Errors
-    /// When there can be no thread for it.
+    /// When no thread can be started.
     pub(super) fn start(
         spec: &Spec,
         folder: &Path,
@@ -69,8 +69,9 @@ impl LogFollower {
         Ok(Some(Self { stop, thread }))
     }
 
-    /// Reads what was written until now, records the counts and copies the log files. Called before the nodes are
-    /// stopped: what they write of their own end, and disks in memory that are gone then, do not matter.
+    /// Reads the rest of the logs, records the counts, and copies the files.
+    ///
+    /// Called before the nodes stop, so that neither their shutdown messages nor lost disks in memory matter.
     ///
     /// # Errors
     /// When the thread panicked.
@@ -84,19 +85,19 @@ impl LogFollower {
     }
 }
 
-/// One log and how far it was read.
+/// One log and its read position.
 struct Followed {
     log: Log,
     file: LogFile,
     lines: Lines,
-    /// The patterns that the present line has matched.
+    /// The patterns that the current line has matched.
     marks: Vec<bool>,
-    /// When something was last read.
+    /// The time of the last read with new bytes.
     read_ns: u64,
 }
 
 struct Follower {
-    /// The log files as the spec names them.
+    /// The log files as named in the spec.
     templates: Vec<String>,
     files: Vec<Followed>,
     search: Search,
@@ -150,7 +151,7 @@ impl Followed {
     fn read(&mut self, search: &mut Search, recorder: &FileRecorder, events: &EventSender) {
         let Self { log, file, lines, marks, read_ns } = self;
         file.read(|change| {
-            // The end of a line that was cut off was read before.
+            // The rest of a truncated line was read before.
             let bytes = match change {
                 Change::Grew(bytes) => {
                     *read_ns = recorder.now_ns();
@@ -167,14 +168,14 @@ impl Followed {
         });
     }
 
-    /// The line without an end is a line too.
+    /// Also searches the last line, which has no end yet.
     fn end(&mut self, search: &mut Search, recorder: &FileRecorder, events: &EventSender) {
         let Self { log, lines, marks, read_ns, .. } = self;
         lines.end(|piece| search.search(piece, marks, |found| tell(log, found, *read_ns, recorder, events)));
     }
 }
 
-/// Records a line that matched, and prints the first one that must not be.
+/// Records a matching line, and prints the first forbidden one.
 fn tell(log: &Log, found: Match, at: u64, recorder: &FileRecorder, events: &EventSender) {
     let Match { rule, pattern, line, is_first } = found;
     if rule == LogRule::Never && is_first {

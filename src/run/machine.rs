@@ -13,7 +13,7 @@ pub(crate) fn describe() -> String {
     }
 }
 
-/// The size of the memory, where the system has /proc.
+/// The size of the memory, if the system has /proc.
 fn memory() -> Option<String> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

@@ -40,18 +40,18 @@ pub(crate) enum OutputStyle {
     Story,
 }
 
-/// Where a run is told besides the terminal, and the file that a violation is about; the run's own `spec.toml` if none.
+/// Further outputs of a run, and the file to which violations refer; the run's `spec.toml` if none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Destination<'a> {
     /// Files for other programs.
     pub ci: &'a CiFiles,
-    /// The spec, where it is a file.
+    /// The spec, if it is a file.
     pub spec: Option<&'a Path>,
-    /// How pictures are written.
+    /// Options of pictures.
     pub pictures: PictureOptions,
 }
 
-/// How the variants came to their end.
+/// The end of the variants.
 struct Ended {
     interrupted: bool,
     failure: Option<Failure>,
@@ -60,7 +60,7 @@ struct Ended {
 /// Runs every experiment of a spec and judges them.
 ///
 /// # Errors
-/// When the bench could not do its work (exit code 4); what there is was judged all the same.
+/// When the bench failed (exit code 4); the recorded history is judged in any case.
 pub(crate) fn run(
     loaded: &Loaded,
     options: &RunOptions,
@@ -74,7 +74,7 @@ pub(crate) fn run(
     if lab::is_needed(loaded)? {
         return lab::enter();
     }
-    // Short enough to be typed again; JSON readers take integers of up to 53 bits.
+    // Short enough for typing; JSON parsers read integers up to 53 bits exactly.
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let started = Timestamp::now();
     let mut decided = plan::decide(loaded, seed, started, rounds)?;
@@ -94,8 +94,8 @@ pub(crate) fn run(
         screen.line(&format!("{DOUBT}no lab here, so network = \"proxy\"{DOUBT:#}: {reason}"));
     }
     if let Err(reason) = nemesis::nodes_are_guarded() {
-        let what = "a node that becomes a daemon may outlive this bench";
-        screen.line(&format!("{DOUBT}{what}{DOUBT:#}: {reason}"));
+        let warning = "a node that becomes a daemon may outlive this bench";
+        screen.line(&format!("{DOUBT}{warning}{DOUBT:#}: {reason}"));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -111,14 +111,14 @@ pub(crate) fn run(
     screen.clear();
     let (verdict, unwritten) = match (judged, failure.clone()) {
         (Ok(judged), _) => judged,
-        // What came first says more: where a disk is full, nothing can be written of the verdict either.
+        // The earlier failure explains more: on a full disk the verdict cannot be written either.
         (Err(_), Some(failure)) => return Err(failure),
         (Err(error), None) => return Err(error),
     };
     let unwritten = unwritten.map(|reason| Failure::bench(folder.path.display().to_string(), reason));
     conclude(
         &verdict,
-        // It may have come while this was judged.
+        // The interrupt may have arrived during the judgement.
         Ended { failure: failure.or(unwritten), interrupted: interrupt.is_cancelled() },
         &folder,
         options,
@@ -128,19 +128,19 @@ pub(crate) fn run(
     )
 }
 
-/// What is not recorded cannot be judged.
+/// Refuses a spec without a recorded history, which could not be judged.
 fn refuse_unrecorded(loaded: &Loaded) -> Result<(), Failure> {
     let unrecorded = loaded.experiments.iter().find(|experiment| !experiment.spec.load.record);
     unrecorded.map_or(Ok(()), |experiment| {
-        let what = "nothing would be recorded, so nothing could be judged";
-        Err(experiment.complaint("load.record", what).help("measure it with bench sweep"))
+        let reason = "without a recorded history there is no verdict";
+        Err(experiment.complaint("load.record", reason).help("measure it with bench sweep"))
     })
 }
 
-/// Runs every experiment of a spec into this folder and checks them, without output: a point of a sweep.
+/// Runs every experiment of a spec into this folder and checks it without output: a point of a sweep.
 ///
 /// # Errors
-/// When the bench could not do its work.
+/// When the bench failed.
 pub(crate) async fn point(
     loaded: &Loaded,
     seed: u64,
@@ -160,8 +160,9 @@ pub(crate) async fn point(
     judge::judge(&folder.path)
 }
 
-/// Runs the variants one after another, until one fails or the run is interrupted. What a failed one recorded is judged, so
-/// its failure is no error here.
+/// Runs the variants in sequence, until one fails or the run is interrupted.
+///
+/// The history of a failed variant is judged too, so its failure is no error here.
 async fn variants(
     loaded: &Loaded,
     decided: &plan::Decided,
@@ -199,7 +200,7 @@ async fn variants(
     Ok(None)
 }
 
-/// Says what came of it, and gives the exit code.
+/// Prints the verdict and returns the exit code.
 fn conclude(
     verdict: &RunVerdict,
     ended: Ended,
@@ -240,7 +241,7 @@ fn conclude(
     Ok(exit)
 }
 
-/// The two checks that prove a recovery, also when they are valid.
+/// Prints the two checks that prove a recovery, also if they are valid.
 fn proof(screen: &Screen, verdict: &RunVerdict) {
     screen.line("");
     screen.line(&format!("{STRONG}The proof{STRONG:#}"));
@@ -260,6 +261,6 @@ fn proof(screen: &Screen, verdict: &RunVerdict) {
         }
     }
     if verdict.answer == Answer::Invalid {
-        screen.line(&format!("  {BAD}The evidence stands above and in verdict.json.{BAD:#}"));
+        screen.line(&format!("  {BAD}The evidence is above and in verdict.json.{BAD:#}"));
     }
 }

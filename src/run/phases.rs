@@ -20,7 +20,7 @@ pub(crate) struct EventSender {
 }
 
 impl EventSender {
-    /// A sender that takes time and counts from this recorder.
+    /// A sender with the time and the counts of this recorder.
     pub(crate) fn new(recorder: Arc<FileRecorder>, events: UnboundedSender<RunEvent>) -> Self {
         Self { recorder, events }
     }
@@ -28,41 +28,41 @@ impl EventSender {
     /// Sends an event that happens now.
     pub(crate) fn send(&self, kind: RunEventKind) {
         let event = RunEvent { time_ns: self.recorder.now_ns(), tally: self.recorder.tally(), kind };
-        // An error means that printing has ended; there is nothing to do then.
+        // An error means that printing has ended, so the event is dropped.
         let _ = self.events.send(event);
     }
 }
 
-/// How a variant came to its end.
+/// The end of a variant.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
-    /// Every phase was run to its end.
+    /// Whether every phase was completed.
     pub(crate) complete: bool,
-    /// The violation at which it was stopped.
+    /// The violation that stopped it.
     pub(crate) stopped: Option<String>,
-    /// Why the bench itself failed.
+    /// The failure of the bench.
     pub(crate) failure: Option<String>,
 }
 
-/// Collects what `load.json` will say.
+/// Collects the content of `load.json`.
 #[derive(Debug, Default)]
 pub(crate) struct PhaseLog(Mutex<Load>);
 
 impl PhaseLog {
-    /// A phase is over.
+    /// Records the end of a phase.
     pub(crate) fn ended(&self, phase: Phase, start: u64, end: u64, unsent: u64) {
         let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         load.phases.push(PhaseSpan { phase, start, end, unsent });
         load.unsent += unsent;
     }
 
-    /// The system served so long after its start.
+    /// Records the time from the start until the system served.
     pub(crate) fn served(&self, after: Duration) {
         let mut load = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         load.served_after = u64::try_from(after.as_nanos()).ok();
     }
 
-    /// What became of the helpers, where clients are helpers.
+    /// Records the counts of the helpers, if clients are helpers.
     pub(crate) fn helpers(&self, counts: Option<HelperCounts>) {
         let counts = counts.map(|counts| {
             let HelperCounts { started, exited, nonsense, silent } = counts;
@@ -71,7 +71,7 @@ impl PhaseLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).helpers = counts;
     }
 
-    /// The system never served, so there is no load.
+    /// Records that the system never served, so that there is no load.
     pub(crate) fn unserved(&self, reason: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).unserved = Some(reason);
     }

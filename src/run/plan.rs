@@ -1,4 +1,4 @@
-//! Decides everything about a run before it starts, and writes it into `plan.json`.
+//! Makes all decisions about a run before it starts, and writes them into `plan.json`.
 
 use super::machine;
 use crate::failure::Failure;
@@ -13,10 +13,10 @@ use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use report::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use std::time::Duration;
 
-/// A plan, and the faults of each variant with what the nemesis needs to inject them.
+/// A plan, and the faults of each variant in the form that the nemesis needs.
 #[derive(Debug)]
 pub(crate) struct Decided {
-    /// What `plan.json` says.
+    /// The content of `plan.json`.
     pub plan: Plan,
     /// For each variant of the plan, its faults.
     pub faults: Vec<Vec<PlannedFault>>,
@@ -37,8 +37,9 @@ impl Decided {
     }
 }
 
-/// Decides every experiment of a spec from the seed, each as often as there are rounds. All variants of a round get the same seed:
-/// they differ in what they set and in nothing else.
+/// Plans every experiment of a spec from the seed, once per round.
+///
+/// All variants of a round get the same seed, so that they differ only in their settings.
 ///
 /// # Errors
 /// When a fault cannot be planned, with its line.
@@ -72,7 +73,7 @@ pub(crate) fn decide(
     Ok(Decided { plan, faults })
 }
 
-/// The seed of a round: each has one of its own, or it would only repeat what the first one found.
+/// The seed of a round: each has its own, because equal seeds would repeat the first round.
 fn seed_of(seed: u64, round: Option<u32>) -> u64 {
     seed.wrapping_add(round.map_or(0, |round| u64::from(round) - 1))
 }
@@ -85,7 +86,7 @@ fn variant(
 ) -> Result<VariantPlan, Failure> {
     let spec = &experiment.spec;
     let nodes = spec.cluster.planned_nodes();
-    // No other system tells what it decided, or how its leaders wait.
+    // Only the own store reports its decisions and the waits of its leaders.
     let own = spec.cluster.system.is_own();
     let (linearizable, timeout) = match spec.check.linearizable {
         Linearizable::Within(timeout) => (true, timeout),
@@ -146,16 +147,16 @@ fn functions(experiment: &Experiment) -> Result<Vec<String>, Failure> {
     Ok(weights.into_iter().map(|(function, _)| function.name().to_owned()).collect())
 }
 
-/// More bytes than this for each operation no link carries in an ordinary load, whose values are small.
+/// Upper bound of bytes per operation on one link in an ordinary load with small values.
 const BYTES_AN_OPERATION: f64 = 10_240.0;
 
-/// Why a fault hardly matters under a load of this rate; none if it may.
+/// The reason why a fault hardly matters at this rate; none if it may matter.
 fn remark(planned: &PlannedFault, rate: Option<f64>) -> Option<String> {
     let bytes = planned.byte_rate()?;
     let most = rate? * BYTES_AN_OPERATION;
     (bytes as f64 > most).then(|| {
         format!(
-            "with {} operations a second no link carries more than about {:.1} MB a second, so it slows nothing; lower \
+            "with {} operations a second no link carries more than about {:.1} MB a second, so it has no effect; lower \
              its rate, or raise load.rate",
             rate.unwrap_or_default(),
             most / 1e6
@@ -177,7 +178,7 @@ fn fault(planned: &PlannedFault, rate: Option<f64>) -> FaultPlan {
     }
 }
 
-/// How leaders stay out of each other's way, in words: `none`, `exponential, 10ms to 2s`.
+/// The backoff and leadership options in words: `none`, `exponential, 10ms to 2s`.
 fn in_words(paxos: &PaxosOptions) -> String {
     let policy = policy(&paxos.backoff);
     match paxos.leadership {
@@ -205,41 +206,41 @@ fn policy(backoff: &Backoff) -> String {
 }
 
 impl Experiment {
-    /// The cluster as the nemesis sees it.
+    /// The cluster as a topology of the nemesis.
     pub(crate) fn topology(&self) -> nemesis::Topology {
         let nodes = self.spec.cluster.planned_nodes().into_iter();
         let nodes = nodes.map(|node| (node.name, node.roles.into_iter().map(role_name).collect::<Vec<_>>()));
         nemesis::Topology::new(nodes).with_spares(self.spec.cluster.spares().len())
     }
 
-    /// The network mode it runs in.
+    /// The network mode of the cluster.
     ///
     /// # Errors
-    /// When this build cannot give what the spec asks for.
+    /// When this build does not support the requested mode.
     pub(crate) fn mode(&self) -> Result<nemesis::Mode, Failure> {
         let network = self.spec.cluster.network;
         network.choose().map_err(|error| self.complaint("cluster.network", &error.to_string()))
     }
 
-    /// Where its nodes have their data.
+    /// The kind of disk of its nodes.
     ///
     /// # Errors
-    /// When this machine cannot give what the spec asks for.
+    /// When this machine does not support the requested kind.
     pub(crate) fn disk(&self) -> Result<nemesis::DiskMode, Failure> {
         let disk = self.spec.cluster.disk.choose(self.mode()?);
         disk.map_err(|error| self.complaint("cluster.disk", &error.to_string()))
     }
 
-    /// Whether its nodes' clocks can be shifted; not tried where no fault needs it.
+    /// Whether its nodes' clocks can be shifted; only probed if a fault needs it.
     fn clocks(&self) -> nemesis::Clocks {
         let needed = self.spec.faults.iter().any(|fault| fault.kind.entry().family == Family::Clock);
         nemesis::Clocks::choose(!needed || self.spec.cluster.system.is_own())
     }
 
-    /// Its faults with everything decided.
+    /// Its faults with all random choices made.
     ///
     /// # Errors
-    /// When one cannot be meant, with its line.
+    /// When a fault is invalid, with its line.
     pub(crate) fn plan_faults(&self, seed: u64) -> Result<Vec<PlannedFault>, Failure> {
         let (mode, disk) = (self.mode()?, self.disk()?);
         let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);

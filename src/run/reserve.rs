@@ -1,38 +1,38 @@
-//! Space on the disk that is reserved for the end of a run, whose results must be written even to a full disk.
+//! Disk space reserved for the end of a run, so that its results can be written to a full disk.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Enough for `load.json`, and for the tables of a short run.
+/// Enough for `load.json` and the tables of a short run.
 const BYTES: usize = 256 * 1024;
 
-/// A disk that has less room than this is full.
+/// A disk with less free space than this counts as full.
 const FULL: u64 = 1024 * 1024;
 
-/// Room in a folder; it is there for others when this is dropped. Nothing of it is left if the bench is killed.
+/// Reserved space in a folder, which is freed when this is dropped, and also when the bench is killed.
 pub(super) struct Reserve {
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is there to be dropped"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "dropping it frees the space"))]
     file: Option<File>,
 }
 
 impl Reserve {
-    /// Takes the room, or what there is of it.
+    /// Reserves the space, as far as available.
     ///
     /// # Errors
-    /// When not even a file can be made.
+    /// When no file can be created.
     pub(super) fn take(folder: &Path) -> io::Result<Self> {
         let path = folder.join("reserve");
         let mut file = File::create_new(&path)?;
-        // A file without a name is gone when it is closed.
+        // The kernel frees a file without a name when it is closed.
         std::fs::remove_file(&path)?;
-        let taken = file.write_all(&vec![b'-'; BYTES]).and_then(|()| file.sync_data());
-        // Where there is so little, the history says so at once.
-        Ok(Self { file: taken.is_ok().then_some(file) })
+        let reserved = file.write_all(&vec![b'-'; BYTES]).and_then(|()| file.sync_data());
+        // On such a small disk, writing the history fails at once.
+        Ok(Self { file: reserved.is_ok().then_some(file) })
     }
 }
 
-/// Whether the disk of a folder has next to no room left, so that whoever writes there may end because of it.
+/// Whether the disk of a folder is nearly full, so that processes writing to it may end.
 pub(super) fn is_full(folder: &Path) -> bool {
     rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
 }

@@ -1,4 +1,4 @@
-//! Starts nodes again that ended by themselves, as a service manager would: `restart = "on-exit"` in `[cluster]`.
+//! Restarts of nodes that ended by themselves, like a service manager: `restart = "on-exit"`.
 
 use crate::spec::sections::{Cluster, Restart};
 use nemesis::Exit;
@@ -8,35 +8,35 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How often a node is started again where the spec does not say.
+/// Default limit of restarts of a node.
 const LIMIT: u32 = 5;
-/// The pause before the first restart of a node; each further one takes twice as long.
+/// The pause before the first restart of a node; it doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// The nodes that were or will be started again.
+/// The past and planned restarts of nodes.
 #[derive(Debug)]
 pub(super) struct Restarts {
-    /// How often each may be; 0 where none is.
+    /// The limit per node; 0 without restarts.
     limit: u32,
     nodes: Mutex<BTreeMap<String, Node>>,
-    /// Wakes who waits for the next restart.
+    /// Wakes the task that waits for the next restart.
     planned: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Node {
-    /// How often it was started again, with the planned one.
+    /// Number of its restarts, the planned one included.
     count: u32,
-    /// When it will be; none if nothing is planned.
+    /// The time of the planned restart, if any.
     due: Option<Instant>,
-    /// Whether it ended and is not started again.
+    /// Whether it ended and will not be restarted.
     given_up: bool,
 }
 
 impl Restarts {
-    /// What the spec asks for.
+    /// The restarts that the spec requests.
     pub(super) fn new(cluster: &Cluster) -> Self {
         let limit = match cluster.restart {
             Restart::Never => 0,
@@ -49,17 +49,17 @@ impl Restarts {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often each node is started again at most.
+    /// The limit of restarts per node.
     pub(super) fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// How often a node was started again.
+    /// Number of restarts of a node.
     pub(super) fn count(&self, node: &str) -> u32 {
         self.nodes().get(node).map_or(0, |node| node.count)
     }
 
-    /// Plans the restart of a node that ended; which one of the node it is, or none if there is none.
+    /// Plans the restart of a node that ended; returns its number, or none without a restart.
     pub(super) fn plan(&self, exit: &Exit) -> Option<u32> {
         let mut nodes = self.nodes();
         let node = nodes.entry(exit.node.clone()).or_default();
@@ -73,7 +73,7 @@ impl Restarts {
         Some(node.count)
     }
 
-    /// Whether a node that ended in this way is to be started again, or was not heard of yet.
+    /// Whether a node that ended in this way will be restarted, or its end is not known yet.
     pub(super) fn may_follow(&self, node: &str, how: &str) -> bool {
         let given_up = self.nodes().get(node).is_some_and(|node| node.given_up);
         self.limit > 0 && !given_up && !how.starts_with("signal")
@@ -99,7 +99,7 @@ impl Restarts {
         }
     }
 
-    /// The restart of a node is over.
+    /// Records that the restart of a node is done.
     pub(super) fn done(&self, node: &str) {
         if let Some(node) = self.nodes().get_mut(node) {
             node.due = None;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn exits_with_a_code_are_restarted_up_to_the_limit() {
+    fn exits_with_code_are_restarted_up_to_limit() {
         let restarts = restarts("restart = \"on-exit\"\nrestart-limit = 2");
         assert!(restarts.may_follow("n1", "exit code 1"));
         let planned = [1, 2, 3].map(|_| restarts.plan(&exit("exit code 1")));

@@ -1,4 +1,4 @@
-//! The life of one variant: cluster, warm-up, load with faults, heal, recovery, final reads, decisions, stop.
+//! The life of a variant: start, warm-up, load with faults, heal, recovery, final reads, stop.
 
 use super::leader::LeaderOfCluster;
 use super::logs::LogFollower;
@@ -35,20 +35,20 @@ use workloads::{
     ServeError, Session, SpecError, Workload,
 };
 
-/// How long nothing is asked before the final reads: what a system loses a moment after its last answer shows then.
+/// Idle time before the final reads, which reveal losses shortly after the last answer.
 const QUIET: Duration = Duration::from_secs(1);
-/// The folder of a variant for what helpers print.
+/// The folder of a variant for the output of helpers.
 const HELPERS: &str = "clients";
-/// How long nodes that ended by themselves are given to be started again after the faults.
+/// Time after the faults for nodes that ended by themselves to be restarted.
 const RESTARTED_WITHIN: Duration = Duration::from_secs(10);
-/// How often it is looked whether they were.
+/// Interval of checks for these restarts.
 const RESTART_POLL: Duration = Duration::from_millis(20);
-/// Queues that were not drained which are named.
+/// Largest number of named undrained queues.
 const UNDRAINED_SHOWN: usize = 8;
-/// Lines of a node's output that go into the evidence of its unexpected end.
+/// Lines of a node's output in the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
 
-/// What stands before each key at servers that keep what earlier runs have written.
+/// The prefix of all keys at servers that keep data of earlier runs.
 fn own_prefix() -> String {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     format!("{:x}-", since.as_micros())
@@ -56,9 +56,9 @@ fn own_prefix() -> String {
 
 /// One variant, ready to run.
 pub(crate) struct VariantRun<'a> {
-    /// What is run.
+    /// The experiment.
     pub(crate) experiment: &'a Experiment,
-    /// What was decided about it.
+    /// Its plan.
     pub(crate) plan: &'a VariantPlan,
     /// Its faults.
     pub(crate) faults: &'a [PlannedFault],
@@ -66,7 +66,7 @@ pub(crate) struct VariantRun<'a> {
     pub(crate) header: Header,
     /// Its folder.
     pub(crate) folder: PathBuf,
-    /// Where people read.
+    /// The output for people.
     pub(crate) screen: &'a Screen,
     /// Cancelled by Ctrl-C, and at the first violation.
     pub(crate) halt: CancellationToken,
@@ -75,18 +75,19 @@ pub(crate) struct VariantRun<'a> {
 }
 
 impl VariantRun<'_> {
-    /// Runs it to its end, to the first failure or to the interruption. Whatever happens, the cluster is stopped
-    /// and the history and `load.json` are written.
+    /// Runs the variant to its end, to the first failure or to an interruption.
+    ///
+    /// In each case it stops the cluster and writes the history and `load.json`.
     ///
     /// # Errors
-    /// When the bench could not do its work.
+    /// When the bench failed.
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let (events, received) = unbounded_channel();
         let faults = events.clone();
         let watcher = move |recorded: &Event, tally| {
             if let Some(fault) = FaultNotice::read(recorded) {
                 let event = RunEvent { time_ns: recorded.time, tally, kind: RunEventKind::Fault(fault) };
-                // An error means that printing has ended; there is nothing to do then.
+                // An error means that printing has ended, so the event is dropped.
                 let _ = faults.send(event);
             }
         };
@@ -97,7 +98,7 @@ impl VariantRun<'_> {
         let reserve = Reserve::take(&self.folder).map_err(|error| Failure::io(&self.folder, &error))?;
         let halt = self.halt.clone();
         let when_cut = Box::new(move || halt.cancel());
-        // The header says when the run's clock begins, so that times in logs can be compared with it.
+        // The header has the start time of the run's clock, for comparison with times in logs.
         let header = Header { started: Timestamp::now().to_string(), ..self.header.clone() };
         let recorder =
             FileRecorder::create(&path, &header, Some(Box::new(watcher)), follower, Some(when_cut))
@@ -106,7 +107,7 @@ impl VariantRun<'_> {
         let log = PhaseLog::default();
         let outcome = self.with_cluster(&recorder, &events, received, &log, progress).await;
         let written = recorder.finish().map_err(|error| Failure::io(&path, &error));
-        // Where the disk is full much fails, and all because of that.
+        // On a full disk many steps fail for that one reason.
         let outcome = written.and(outcome);
         let stopped = watch.and_then(Watch::finish);
         let complete = outcome.is_ok() && !self.halt.is_cancelled();
@@ -116,7 +117,7 @@ impl VariantRun<'_> {
         outcome.and(logged)
     }
 
-    /// Follows the history while it grows, where it must be linearizable.
+    /// Follows the history as it grows, if it must be linearizable.
     fn watch(
         &self,
         file: &Path,
@@ -137,9 +138,9 @@ impl VariantRun<'_> {
         Watch::start(watching).map(Some)
     }
 
-    /// What is worth a line about the final reads.
+    /// A remark about the final reads, if they need one.
     fn final_note(&self, report: &FinalReport) -> Option<String> {
-        let (missing, taken) = (report.missing.len(), report.taken);
+        let (missing, drained) = (report.missing.len(), report.taken);
         if report.cancelled {
             return None;
         }
@@ -147,9 +148,9 @@ impl VariantRun<'_> {
             let all = missing as u64 + report.read;
             return (missing > 0).then(|| format!("{missing} of {all} final reads got no answer"));
         }
-        let drained = format!("{taken} elements were taken out of the queues at the end");
+        let drained = format!("{drained} elements were dequeued at the end");
         if missing == 0 {
-            return Some(format!("{drained}, until every node said that they are empty"));
+            return Some(format!("{drained}, until every node reported empty queues"));
         }
         let pairs = report.missing.iter().map(|(key, node)| format!("{key} through {node}"));
         let mut shown: Vec<_> = pairs.take(UNDRAINED_SHOWN).collect();
@@ -190,7 +191,7 @@ impl VariantRun<'_> {
         };
         let stopped = cluster.stop().await;
         events.send(RunEventKind::Over);
-        // Printing panics only by a mistake of our own, which must not hide the outcome.
+        // Printing panics only because of a bug, which must not hide the outcome.
         let _ = printer.await;
         outcome.and(counted).and(followed).and(stopped)
     }
@@ -207,7 +208,7 @@ struct LiveVariant<'a> {
 }
 
 impl LiveVariant<'_> {
-    /// Runs the load against a cluster that was started at `begun`, until the final reads are done.
+    /// Runs the load against a cluster that was started at `begun`, up to the final reads.
     async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
         let Self { run, cluster, recorder, log, .. } = *self;
         let load = run.experiment.spec.load.clone();
@@ -239,7 +240,7 @@ impl LiveVariant<'_> {
         let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
         let daemon = OnceLock::new();
         tokio::select! {
-            // A node that ends at its start is the reason why the cluster does not serve.
+            // A node that ends at its start explains why the cluster does not serve.
             biased;
             failure = self.exit_at_start(&mut exits, &daemon) => return Err(failure),
             () = run.halt.cancelled() => return Ok(()),
@@ -260,8 +261,8 @@ impl LiveVariant<'_> {
         let path = run.folder.join("samples.csv");
         let sampler = Sampler::start(&path, cluster.watched(), recorder.start(), last)
             .map_err(|error| Failure::io(&path, &error))?;
-        let asked = if run.plan.check.agreement { &cluster.replicas[..] } else { &[] };
-        let collection = decisions::Collection::start(asked, &run.plan.spares, &run.folder)
+        let replicas = if run.plan.check.agreement { &cluster.replicas[..] } else { &[] };
+        let collection = decisions::Collection::start(replicas, &run.plan.spares, &run.folder)
             .map_err(|error| Failure::io(&run.folder, &error))?;
         let outcome = tokio::select! {
             never = self.record_exits(&mut exits, &daemon) => match never {},
@@ -276,8 +277,10 @@ impl LiveVariant<'_> {
         outcome.and(written)
     }
 
-    /// Says how the start went. A cluster of the bench's own store that decides nothing is a result: its leaders may
-    /// preempt each other for ever. What another system says instead of serving is why there is no load, and returned.
+    /// Reports the start of the cluster.
+    ///
+    /// A cluster of the own store without decisions is a result, because its leaders may preempt each other for
+    /// ever. For other systems it returns the reason why there is no load.
     fn served(&self, served: Result<(), ServeError>, begun: Instant) -> Result<Option<String>, Failure> {
         let (testbed, events) = (&self.cluster.testbed, self.events);
         let count = self.run.plan.nodes.len() - self.run.plan.spares.len();
@@ -316,7 +319,7 @@ impl LiveVariant<'_> {
                 let check = if spec.client.is_some() {
                     "check the requests and answers of [client]".to_owned()
                 } else {
-                    "say what its nodes speak, in [client] or with cluster.api".to_owned()
+                    "set the protocol of its nodes, in [client] or with cluster.api".to_owned()
                 };
                 Ok(Some(format!(
                     "{error}; {check} and let every client in, or give them more time with cluster.start-within"
@@ -324,20 +327,20 @@ impl LiveVariant<'_> {
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())
                 .help(format!(
-                    "a node must listen at the address that {{address}} stands for; what the nodes printed is in {}",
+                    "a node must listen at the address that {{address}} stands for; the nodes' output is in {}",
                     self.run.folder.join("nodes").display()
                 ))),
         }
     }
 
-    /// What to say of a helper whose probes before the load had no success: it proves nothing about the system.
+    /// The failure of a helper whose probes before the load failed; no evidence about the system.
     fn useless_helper(&self, error: &ServeError) -> Failure {
         let folder = self.run.folder.join(HELPERS);
-        // The probes are made by the last one.
+        // The last helper sends the probes.
         let last = folder.join(format!("helper-{}.log", self.run.experiment.spec.load.clients + 1));
         let words = tail(&last).into_iter().map(|line| format!("   | {line}\n"));
         let mut failure = Failure::bench("client.command", error.to_string()).help(format!(
-            "before the load, the helper must answer ok to a write and a read of the key {PROBE_KEY}; what helpers print on \
+            "before the load, the helper must answer ok to a write and a read of the key {PROBE_KEY}; helpers' output on \
              standard error is in {}",
             folder.display()
         ));
@@ -348,13 +351,13 @@ impl LiveVariant<'_> {
     async fn phases(&self, session: &mut Session) -> Result<(), Failure> {
         let Self { run, cluster, events, log, .. } = *self;
         let load = &run.experiment.spec.load;
-        // What could not be healed fails the run; how the system serves then is seen all the same.
+        // A failed heal fails the run; the system's behaviour afterwards is recorded in any case.
         let mut healed = Ok(());
         self.phase(session, Phase::Warmup, load.warmup).await?;
         if !run.halt.is_cancelled() {
             let (loaded, injected) =
                 tokio::join!(self.phase(session, Phase::Load, load.duration), self.inject());
-            // Healed in any case: the fault that failed may be one of several.
+            // Heals everything in any case: the fault that failed may be one of several.
             let left = cluster.testbed.heal_all().await.map_err(|error| testbed_failure(&error));
             loaded?;
             healed = injected.and(left.map(drop));
@@ -381,29 +384,29 @@ impl LiveVariant<'_> {
         healed
     }
 
-    /// Starts nodes again that ended because of a fault that is over. Records and tells which nodes stay down.
+    /// Restarts nodes that ended because of a healed fault. Records and prints the nodes that stay down.
     async fn stay_down(&self) -> Result<(), Failure> {
         let began = Instant::now();
-        let gone = loop {
+        let down = loop {
             let revival = self.cluster.testbed.revive().await.map_err(|error| testbed_failure(&error))?;
             for line in revival.started {
                 self.events.send(RunEventKind::Note(line));
             }
-            // What is still to be started again is not down for good.
+            // A node whose restart is pending is not down for good.
             let pending = revival.gone.iter().any(|gone| self.restarts.may_follow(&gone.node, &gone.how));
             if !pending || began.elapsed() > RESTARTED_WITHIN {
                 break revival.gone;
             }
             tokio::time::sleep(RESTART_POLL).await;
         };
-        for gone in gone {
+        for gone in down {
             self.events.send(RunEventKind::Note(gone.to_string()));
             self.recorder.record(gone.event());
         }
         Ok(())
     }
 
-    /// Carries out the planned faults; all are healed when this returns, also after an interruption.
+    /// Injects the planned faults; all are healed when this returns, also after an interruption.
     async fn inject(&self) -> Result<(), Failure> {
         let Self { run, cluster, recorder, .. } = *self;
         let directory = Arc::new(cluster.leaders());
@@ -421,14 +424,14 @@ impl LiveVariant<'_> {
                 let notes = record.notes.join("; ");
                 let location = format!("fault {}, {}", record.fault, record.label);
                 Err(Failure::bench(location, format!("it was not healed: {notes}")).help(
-                    "what the system did after it says nothing about the system; run it again without this fault, \
+                    "the rest of the run is no evidence about the system; run it again without this fault, \
                      or on a machine that is less busy",
                 ))
             }
         }
     }
 
-    /// One phase of load; nothing if it is to last no time.
+    /// Runs one phase of load; skips a phase without a duration.
     async fn phase(&self, session: &mut Session, phase: Phase, length: Duration) -> Result<(), Failure> {
         if length.is_zero() {
             return Ok(());
@@ -444,7 +447,7 @@ impl LiveVariant<'_> {
         Ok(())
     }
 
-    /// What every replica says was decided, for the check of agreement.
+    /// Collects every replica's decisions, for the check of agreement.
     async fn decisions(&self, collection: decisions::Collection) {
         let Self { cluster, events, .. } = *self;
         let members: Vec<_> =
@@ -466,8 +469,12 @@ impl LiveVariant<'_> {
         events.send(RunEventKind::Note(format!("slots decided: {}{level}", counts.join(", "))));
     }
 
-    /// Records each exit of a node that the bench did not kill, with the last lines that it printed. Never returns. Where a
-    /// program went to the background, what it left behind was ended: the variant stops, for the bench is to blame.
+    /// Records each exit of a node that the bench did not request, with its last lines of output.
+    ///
+    /// Never returns.
+    ///
+    /// If a program went to the background, the bench killed its daemon: the variant stops, because the bench
+    /// is to blame.
     async fn record_exits(
         &self,
         exits: &mut UnboundedReceiver<Exit>,
@@ -481,7 +488,9 @@ impl LiveVariant<'_> {
         }
     }
 
-    /// Records the exits of nodes that are started again before the cluster serves. Returns at the first other one.
+    /// Records exits of nodes that are restarted before the cluster serves.
+    ///
+    /// Returns at the first other exit.
     async fn exit_at_start(
         &self,
         exits: &mut UnboundedReceiver<Exit>,
@@ -501,7 +510,7 @@ impl LiveVariant<'_> {
         }
     }
 
-    /// Records the exit of a node, and which restart of the node it leads to.
+    /// Records the exit of a node, and the number of the restart that follows.
     fn record_exit(&self, exit: &Exit, restart: Option<u32>, daemon: &OnceLock<Failure>) {
         let mut record = exit.record();
         record.restart = restart;
@@ -512,16 +521,16 @@ impl LiveVariant<'_> {
         let last = words.len().saturating_sub(LAST_WORDS);
         record.evidence.extend(words[last..].iter().map(|line| format!("it printed: {line}")));
         if record.left_a_daemon() {
-            let what = "its program went to the background, where nothing can be done to it";
-            let failure = Failure::bench(format!("node {}", exit.node), what);
-            // The first one is enough.
+            let reason = "its program went to the background, where the bench cannot watch it";
+            let failure = Failure::bench(format!("node {}", exit.node), reason);
+            // Only the first failure matters.
             let _ = daemon.set(failure.help("start it in the foreground"));
             self.run.halt.cancel();
         }
         self.recorder.record(FaultEvent::Exit(record).into());
     }
 
-    /// Starts a node again that ended by itself, unless a fault holds it down.
+    /// Restarts a node that ended by itself, unless a fault holds it down.
     async fn start_again(&self, node: &str) {
         let number = self.restarts.count(node);
         let limit = self.restarts.limit();

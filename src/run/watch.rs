@@ -17,39 +17,39 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-/// How often the events that came in are looked at.
+/// Interval of checks for new events.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// How often the live line learns how far the history was followed.
+/// Interval of updates of the live line.
 const SHOW_EVERY: Duration = Duration::from_millis(200);
-/// How long the file may take to contain an event that was seen.
+/// Time for the file to contain an event that was seen.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
-/// How long a suspicion may be searched for an order that explains it after all.
+/// Time limit of the search for an order that explains a suspected violation after all.
 const SEARCH_WITHIN: Duration = Duration::from_secs(10);
-/// Configurations such a search may hold; one takes about 100 bytes.
+/// Limit of configurations in that search; one takes about 100 bytes.
 const CONFIGURATIONS: usize = 1_000_000;
 
-/// What a watch needs to know, and whom it tells.
+/// The parameters of a watch.
 pub(crate) struct Watching {
-    /// What the history must be.
+    /// The model that the history must satisfy.
     pub(crate) model: Model,
     /// The history's file.
     pub(crate) file: PathBuf,
-    /// Cancelled at the first violation; none to go on.
+    /// Cancelled at the first violation; none to continue.
     pub(crate) halt: Option<CancellationToken>,
-    /// Where to tell of it.
+    /// The channel for the violation.
     pub(crate) events: UnboundedSender<RunEvent>,
-    /// Where to show how far it came.
+    /// The display of the validated time.
     pub(crate) progress: Progress,
 }
 
-/// A thread that follows.
+/// The thread that follows a history.
 pub(crate) struct Watch(JoinHandle<Option<String>>);
 
 impl Watch {
-    /// Starts following the events that are sent, until the sender is dropped.
+    /// Starts to follow the sent events, until the sender is dropped.
     ///
     /// # Errors
-    /// When no thread can be made.
+    /// When no thread can be started.
     pub(crate) fn start(watching: Watching) -> io::Result<(Sender<Event>, Self)> {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
@@ -58,7 +58,7 @@ impl Watch {
         Ok((sender, Self(thread)))
     }
 
-    /// Why the variant was stopped, if it was. Waits for the thread; the recorder must have been finished.
+    /// Why the variant was stopped, if it was. Waits for the thread; the recorder must be finished.
     pub(crate) fn finish(self) -> Option<String> {
         self.0.join().expect("following a history does not panic")
     }
@@ -70,7 +70,7 @@ impl Watching {
         let mut shown = Instant::now();
         let mut load_start = None;
         loop {
-            // In batches: to be woken for each event would cost more than to look at it.
+            // In batches: waking for each event would cost more than checking it.
             std::thread::sleep(LOOK_EVERY);
             let first = match events.recv_timeout(SHOW_EVERY) {
                 Ok(event) => Some(event),
@@ -95,7 +95,7 @@ impl Watching {
         }
     }
 
-    /// What to make of the end of following.
+    /// Handles the end of following.
     fn found(&self, found: &Followed, last: &Event, load_start: Option<u64>) -> Option<String> {
         let violation = match found {
             Followed::Valid { .. } => return None,
@@ -118,21 +118,21 @@ impl Watching {
         let on = violation.key.as_ref().map_or_else(String::new, |key| format!(" on key {key}"));
         let odd = if last.time == violation.time_ns { returned(last) } else { String::new() };
         let text = format!("no order of the operations{on} explains what completed {when}{odd}");
-        let what = if self.halt.is_some() {
-            format!("{text}; the variant stops here (--set check.stop-at-violation=false goes on)")
+        let message = if self.halt.is_some() {
+            format!("{text}; the variant stops here (--set check.stop-at-violation=false continues)")
         } else {
             text.clone()
         };
         let event = RunEvent {
             time_ns: violation.time_ns,
             tally: crate::recorder::Tally::default(),
-            kind: RunEventKind::Broken(what),
+            kind: RunEventKind::Broken(message),
         };
         let _ = self.events.send(event);
         self.halt.is_some().then_some(text)
     }
 
-    /// Whether the history up to a violation that is not certain is invalid.
+    /// Whether the history up to a suspected violation is invalid.
     fn is_confirmed(&self, violation: &Violation) -> bool {
         let begun = Instant::now();
         let mut events = loop {
@@ -151,7 +151,7 @@ impl Watching {
     }
 }
 
-/// A time for people: since the load began, as on the screen and in pictures.
+/// A time for people: since the start of the load, as on the screen and in pictures.
 fn when(time_ns: u64, load_start: Option<u64>) -> String {
     match load_start.and_then(|start| time_ns.checked_sub(start)) {
         Some(ns) => format!("{:.3} s after the load began", ns as f64 / 1e9),
@@ -159,7 +159,7 @@ fn when(time_ns: u64, load_start: Option<u64>) -> String {
     }
 }
 
-/// What completed, in brackets.
+/// The completed operation, in brackets.
 fn returned(event: &Event) -> String {
     match &event.value {
         Value::Null if event.f == "read" || event.f == "get" => format!(" ({} → nothing)", event.f),
@@ -186,7 +186,7 @@ mod tests {
         event
     }
 
-    /// Follows these events, and says why the variant was stopped, whether it was, and what was reported.
+    /// Follows these events; returns why the variant was stopped, whether it was, and the reports.
     fn followed(file: &Path, recorded: &[Event], stop: bool) -> (Option<String>, bool, Vec<String>) {
         let halt = CancellationToken::new();
         let (events, mut heard) = unbounded_channel();
@@ -199,7 +199,7 @@ mod tests {
         };
         let (sender, watch) = Watch::start(watching).unwrap();
         for event in recorded {
-            // Fails once the watch has ended, as the recorder's would.
+            // It fails once the watch has ended, like the recorder's sender.
             let _ = sender.send(event.clone());
         }
         drop(sender);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_violation_stops_the_variant_and_is_told() {
+    fn violation_stops_the_variant_and_is_reported() {
         let (why, halted, reported) = followed(Path::new("nowhere"), &stale(), true);
         let expected = "no order of the operations explains what completed 2.500 s after the run's start (read → nothing)";
         assert_eq!((why.as_deref(), halted), (Some(expected), true));
@@ -246,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_history_stops_nothing() {
+    fn valid_history_does_not_stop() {
         let (why, halted, reported) = followed(Path::new("nowhere"), &stale()[..3], true);
         assert_eq!((why, halted, reported.len()), (None, false, 0));
     }
 
-    /// Many writes of few values, all open at once, and a read of a value that was never written.
+    /// Many concurrent writes of few values, and a read of a value that was never written.
     #[test]
     fn suspicion_stops_the_variant_only_when_confirmed() {
         let mut events = Vec::new();

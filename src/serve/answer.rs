@@ -1,4 +1,4 @@
-//! Answers with the headers that keep a browser from doing more than showing them.
+//! Responses with headers that restrict the browser to showing them.
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -10,21 +10,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::Receiver;
 
-/// What the pages of this server may do: its own style, its own script, pictures and frames from here.
+/// The content policy of this server's pages: own style, own script, pictures and frames from here.
 const OWN: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                    frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// What a report may do: run the scripts and styles that it holds. The sandbox takes its origin, so it can read nothing
-/// from here, and `default-src 'none'` takes the network.
+/// The content policy of a report: it may run its inline scripts and styles.
+///
+/// The sandbox removes its origin, so it can read no other page, and `default-src 'none'` blocks the network.
 const REPORT: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-/// What any other file may do.
+/// The content policy of any other file.
 const NOTHING: &str =
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'";
 
-/// An answer of this server.
+/// A response of this server.
 pub(super) type Answered = Response<Content>;
 
-/// The body of an answer: at once, or piece by piece.
+/// The body of a response: complete, or in pieces.
 pub(super) enum Content {
     Whole(Option<Bytes>),
     Pieces(Receiver<Bytes>),
@@ -54,7 +55,7 @@ impl Body for Content {
     }
 }
 
-/// What kind of content is served, by what it may do.
+/// The kind of content, by its permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
     /// A page of this server.

@@ -1,10 +1,10 @@
-//! The folder that is shown, and nothing outside of it.
+//! The served folder, without anything outside it.
 
 use crate::failure::Failure;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::path::{Path, PathBuf};
 
-/// Letters of a path that need no escape.
+/// Characters of a path that need no escape.
 const ODD: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The folder, with all links resolved.
@@ -16,8 +16,8 @@ impl Folder {
     /// # Errors
     /// When there is no such folder (exit code 2).
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let wrong = |what: String| {
-            Failure::usage(path.display().to_string(), what)
+        let wrong = |reason: String| {
+            Failure::usage(path.display().to_string(), reason)
                 .help("give a folder of results, for example results")
         };
         let root =
@@ -29,7 +29,7 @@ impl Folder {
         &self.root
     }
 
-    /// The file or folder behind a path of a URL, with all links resolved; none if there is none, or it lies outside.
+    /// The file or folder behind a path of a URL, with links resolved; none if missing or outside.
     pub(super) fn find(&self, path: &str) -> Option<PathBuf> {
         let plain =
             |part: &&str| !part.is_empty() && *part != "." && *part != ".." && !part.contains(['\0', '\\']);
@@ -38,11 +38,11 @@ impl Folder {
             found.push(Some(part).filter(plain)?);
         }
         let found = std::fs::canonicalize(found).ok()?;
-        // A link may lead anywhere; the end of it must be in the folder.
+        // A link may lead anywhere; its target must be in the folder.
         found.starts_with(&self.root).then_some(found)
     }
 
-    /// The path of something in the folder, as it stands in a URL.
+    /// The path of a file in the folder, as in a URL.
     pub(super) fn path_of(&self, found: &Path) -> Option<String> {
         found.strip_prefix(&self.root).ok()?.to_str().map(str::to_owned)
     }
@@ -53,7 +53,7 @@ pub(super) fn decoded(path: &str) -> Option<String> {
     percent_decode_str(path).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// A path as it stands in a URL.
+/// A path, escaped for a URL.
 pub(super) fn encoded(path: &str) -> String {
     utf8_percent_encode(path, &ODD).to_string()
 }
@@ -65,7 +65,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn nothing_outside_of_the_folder_is_found() {
+    fn paths_outside_the_folder_are_not_found() {
         let top = tempfile::tempdir().unwrap();
         let root = top.path().join("results");
         fs::create_dir_all(root.join("a")).unwrap();
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_survive_the_way_through_a_url() {
+    fn paths_round_trip_through_urls() {
         let path = "a b/ü?#%.png";
         assert_eq!(encoded(path), "a%20b/%C3%BC%3F%23%25.png");
         assert_eq!(decoded(&encoded(path)).as_deref(), Some(path));

@@ -1,4 +1,4 @@
-// Shows what a run says of itself while it goes on.
+// Shows the progress of a run.
 "use strict";
 const place = document.getElementById("live");
 const source = new EventSource(place.dataset.events);

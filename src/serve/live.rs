@@ -1,4 +1,4 @@
-//! A run that is going on: its history is followed as it grows, and told as server-sent events.
+//! A run in progress: follows its history as it grows, and reports it as server-sent events.
 
 use super::Server;
 use super::answer::{Answered, Content, Trust, answer};
@@ -14,27 +14,27 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 
-/// The script of the page of a run that is going on.
+/// The script of the page of a run in progress.
 pub(super) const SCRIPT: &str = include_str!("live.js");
 
-/// How often the history is looked at.
+/// Interval of reads of the history.
 const EVERY: Duration = Duration::from_millis(400);
-/// Bytes of it that are read at once.
+/// Size of one read, in bytes.
 const PIECE: u64 = 16 << 20;
-/// The rate is that of this time, in nanoseconds.
+/// The window over which the rate is measured, in nanoseconds.
 const RATE_NS: u64 = 1_000_000_000;
 
-/// What is known of the run at a moment.
+/// The known state of the run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Progress {
     pub variant: String,
     pub phase: String,
-    /// Seconds since the run's clock stood at 0.
+    /// Seconds since the start of the run's clock.
     pub seconds: f64,
     pub ok: u64,
     pub fail: u64,
     pub info: u64,
-    /// Operations under way.
+    /// Operations in progress.
     pub open: u64,
     /// Successes in the last second.
     pub rate: usize,
@@ -42,15 +42,15 @@ pub(super) struct Progress {
     pub faults: Vec<String>,
     /// The verdict in a sentence, once there is one.
     pub verdict: Option<String>,
-    /// How long ago the history grew last, in seconds.
+    /// Time since the last growth of the history, in seconds.
     pub silent_s: u64,
 }
 
-/// Follows the variants of a run, always the last one that has begun.
+/// Follows the variants of a run, always the latest one.
 pub(super) struct Follower {
     folder: PathBuf,
     variants: Vec<String>,
-    /// The variant that is followed, how far it was read, and what was cut off in the middle of a line.
+    /// The followed variant, the read position, and an incomplete last line.
     at: Option<usize>,
     offset: u64,
     rest: Vec<u8>,
@@ -73,7 +73,7 @@ impl Follower {
         }
     }
 
-    /// Reads what is new, and gives what is known now.
+    /// Reads new lines, and returns the current state.
     pub(super) fn look(&mut self) -> Progress {
         let there = |variant: &String| history_of(&self.folder, variant).is_file();
         let last = self.variants.iter().rposition(there);
@@ -84,7 +84,7 @@ impl Follower {
         if let Some(variant) = self.at.and_then(|at| self.variants.get(at)).cloned() {
             let path = history_of(&self.folder, &variant);
             self.progress.variant = variant;
-            // A file that cannot be read now may be readable the next time.
+            // A file that cannot be read now may be readable later.
             let _ = self.read(&path);
             let changed = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
             let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
@@ -168,7 +168,7 @@ fn verdict(folder: &Path) -> Option<String> {
     verdict["sentence"].as_str().map(str::to_owned)
 }
 
-/// What is known of a run that has no verdict; none of any other.
+/// The state of a run without a verdict; none for any other.
 pub(super) fn snapshot(folder: &Path) -> Option<Progress> {
     if folder.join("verdict.json").is_file() {
         return None;
@@ -181,7 +181,7 @@ fn variants(folder: &Path) -> Option<Vec<String>> {
     Some(plan.variants.into_iter().map(|variant| variant.name).collect())
 }
 
-/// The events of a run, until it has a verdict or nobody listens.
+/// The events of a run, until it has a verdict or the client disconnects.
 pub(super) fn events(server: &Arc<Server>, path: &str) -> Answered {
     let Some(folder) = server.folder.find(path) else { return not_found() };
     let Some(variants) = variants(&folder) else { return not_found() };

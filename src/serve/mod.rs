@@ -1,9 +1,9 @@
 //! `bench serve`: the results of a folder in a browser, on the loopback interface, read-only.
 //!
-//! What it must withstand: another page in the same browser that sends requests here (it can, so nothing here changes
-//! anything, and no answer is readable from another origin); DNS rebinding (the `Host` must be an address of this machine);
-//! results from somebody else with scripts in them (a report runs in a sandbox without an origin and without network,
-//! anything else is shown as text); and paths or links that lead out of the folder.
+//! Threats: a page of another site in the same browser sends requests here; so no request changes anything, and
+//! no answer is readable from another origin. DNS rebinding: the `Host` must be an address of this machine.
+//! Results of other people contain scripts: a report runs in a sandbox without an origin and without network,
+//! and any other file is shown as text. Paths or links lead out of the folder: they are refused.
 
 mod answer;
 mod folder;
@@ -32,12 +32,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// Connections at the same time; browsers open six for each page.
+/// Limit of simultaneous connections; browsers open six per page.
 const CONNECTIONS: usize = 128;
-/// How long a client may take to send its headers.
+/// Time limit of a client's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The server with the folder that it shows.
+/// The server with its folder.
 pub(crate) struct Server {
     folder: Folder,
     shelf: Shelf,
@@ -45,33 +45,33 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on the loopback interface; with port 0 on a free port.
+    /// Listens on the loopback interface; port 0 means a free port.
     ///
     /// # Errors
-    /// When there is no such folder, or the port is taken (exit code 2).
+    /// When there is no such folder, or the port is in use (exit code 2).
     pub(crate) async fn bind(folder: &Path, port: u16) -> Result<(Self, TcpListener), Failure> {
         let folder = Folder::open(folder)?;
-        let taken = |error: std::io::Error| {
+        let unavailable = |error: std::io::Error| {
             Failure::usage(format!("--port {port}"), format!("it cannot be listened on: {error}"))
                 .help("choose another, or --port 0 for a free one")
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(taken)?;
-        let address = listener.local_addr().map_err(taken)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(unavailable)?;
+        let address = listener.local_addr().map_err(unavailable)?;
         Ok((Self { folder, shelf: Shelf::default(), address }, listener))
     }
 
-    /// The address to open.
+    /// The URL to open.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// Answers requests until the future is dropped.
+    /// Serves requests until the future is dropped.
     pub(crate) async fn serve(self, listener: TcpListener) {
         let server = Arc::new(self);
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok((socket, _)) = listener.accept().await else {
-                // No file descriptors are left, for example.
+                // For example, too many open files.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
@@ -83,7 +83,7 @@ impl Server {
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIMEOUT)
                     .serve_connection(TokioIo::new(socket), service);
-                // A browser that leaves is no failure.
+                // A disconnect of the browser is no failure.
                 let _ = connection.await;
                 drop(permit);
             });
@@ -92,7 +92,7 @@ impl Server {
 }
 
 async fn answered(server: Arc<Server>, request: Request<Incoming>) -> Result<Answered, Infallible> {
-    // No question has a body that matters.
+    // Requests need no body here.
     let request = request.map(|_| ());
     Ok(route::answer_or_head(&server, &request).await)
 }

@@ -8,13 +8,13 @@ use report::PICTURES;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Rows of the list; the rest is found by the filter.
+/// Largest number of rows in the list; the filter finds the rest.
 const SHOWN: usize = 500;
 
 /// The style of all pages, for light and dark.
 pub(super) const STYLE: &str = include_str!("style.css");
 
-/// A whole page.
+/// A complete page.
 pub(super) fn frame(title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -38,7 +38,7 @@ pub(super) fn message(text: &str) -> Markup {
     frame("bench", &html! { p { (text) } p { a href="/" { "All results" } } })
 }
 
-/// The list of all results that the filter lets through.
+/// The list of all results that match the filter.
 pub(super) fn list(entries: &[Entry], filter: &Filter) -> Markup {
     let shown: Vec<&Entry> = entries.iter().filter(|entry| filter.lets(entry)).collect();
     let content = html! {
@@ -114,7 +114,7 @@ fn select(name: &str, words: &BTreeSet<String>, chosen: &str) -> Markup {
     }
 }
 
-/// One run or sweep: its verdict, its pictures, its files, and how it goes on.
+/// A run or sweep: its verdict, its pictures, its files, and its progress.
 pub(super) fn run(entry: &Entry, folder: &Path, progress: Option<&Progress>) -> Markup {
     let files = format!("/files/{}", encoded(&entry.path));
     let there = |name: &&&str| folder.join(name).is_file();
@@ -141,7 +141,7 @@ pub(super) fn run(entry: &Entry, folder: &Path, progress: Option<&Progress>) -> 
     frame(&entry.spec, &content)
 }
 
-/// The part of the page that changes while a run goes on.
+/// The part of the page that changes during a run.
 fn going_on(entry: &Entry, progress: &Progress) -> Markup {
     let faults = if progress.faults.is_empty() { "none".to_owned() } else { progress.faults.join(", ") };
     let rows = [
@@ -182,7 +182,7 @@ fn going_on(entry: &Entry, progress: &Progress) -> Markup {
     }
 }
 
-/// What is in a folder; links that lead out of it are left out.
+/// The content of a folder; links that lead out of it are omitted.
 pub(super) fn files(all: &Folder, path: &str, folder: &Path) -> Markup {
     let mut inside: Vec<(String, bool, u64)> = std::fs::read_dir(folder)
         .into_iter()

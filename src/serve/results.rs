@@ -1,4 +1,4 @@
-//! The runs and sweeps of a folder, found anew for each request, and the filter of the list.
+//! The runs and sweeps of a folder, searched for each request, and the filter of the list.
 
 use super::folder::Folder;
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-/// How deep folders of folders are searched.
+/// Depth of the search in nested folders.
 const DEPTH: usize = 6;
-/// A run without a verdict whose history grew within this time is going on.
+/// A run without a verdict whose history grew within this time is in progress.
 const FRESH: Duration = Duration::from_secs(15);
 
-/// What a run or a sweep says of itself.
+/// The description of a run or sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Its path in the folder.
@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub variants: Vec<String>,
 }
 
-/// What the list needs of `plan.json`.
+/// The fields of `plan.json` for the list.
 #[derive(Deserialize)]
 struct StoredPlan {
     bench: String,
@@ -45,20 +45,20 @@ struct StoredPlan {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredVariant {
-    /// Of a run.
+    /// The field of a run.
     Planned { name: String, system: String },
-    /// Of a sweep.
+    /// The field of a sweep.
     Name(String),
 }
 
-/// What the list needs of `verdict.json`.
+/// The fields of `verdict.json` for the list.
 #[derive(Deserialize, Clone)]
 struct StoredVerdict {
     answer: String,
     sentence: String,
 }
 
-/// Verdicts that were read, by file, with the time of their last change: they are large, and there may be hundreds.
+/// Cached verdicts by file and modification time: the files are large, and there may be hundreds.
 #[derive(Default)]
 pub(super) struct Shelf {
     read: Mutex<HashMap<PathBuf, (SystemTime, StoredVerdict)>>,
@@ -76,7 +76,7 @@ impl Shelf {
     fn search(&self, folder: &Folder, path: &Path, depth: usize, entries: &mut Vec<Entry>) {
         if let Some(entry) = self.entry(folder, path) {
             entries.push(entry);
-            // The runs of a sweep are shown too; a run has none in it.
+            // Searches the runs of a sweep too; a run contains no other run.
             if !path.join("sweep.json").is_file() {
                 return;
             }
@@ -91,7 +91,7 @@ impl Shelf {
         }
     }
 
-    /// What the run or sweep in a folder says of itself.
+    /// The description of the run or sweep in a folder.
     pub(super) fn entry(&self, folder: &Folder, path: &Path) -> Option<Entry> {
         let sweep = path.join("sweep.json").is_file();
         let file = path.join(if sweep { "sweep.json" } else { "plan.json" });
@@ -119,7 +119,7 @@ impl Shelf {
 
     fn verdict(&self, file: &Path) -> Option<StoredVerdict> {
         let changed = fs::metadata(file).ok()?.modified().ok()?;
-        // Nothing panics while it is locked.
+        // No code panics while holding this lock.
         let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((_, verdict)) = read.get(file).filter(|(time, _)| *time == changed) {
             return Some(verdict.clone());
@@ -151,20 +151,20 @@ fn is_going_on(path: &Path, plan: &StoredPlan) -> bool {
     changed.and_then(|time| time.elapsed().ok()).is_some_and(|age| age < FRESH)
 }
 
-/// What the list is narrowed to. Empty fields narrow nothing.
+/// The filter of the list. Empty fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Filter {
     pub spec: String,
     pub system: String,
     pub version: String,
     pub verdict: String,
-    /// Days, as `2026-11-23`.
+    /// Dates, as `2026-11-23`.
     pub from: String,
     pub to: String,
 }
 
 impl Filter {
-    /// From the query of a URL.
+    /// Parses the query of a URL.
     pub(super) fn of(query: &super::route::Query) -> Self {
         let of = |name: &str| query.get(name).unwrap_or_default().to_owned();
         Self {

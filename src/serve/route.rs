@@ -1,4 +1,4 @@
-//! From a request to its answer: the checks that come first, and the pages there are.
+//! From a request to its response: the security checks, then the pages.
 
 use super::answer::{Answered, Content, Trust, answer, page, whole};
 use super::folder::decoded;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Bytes of a file that are sent at once.
+/// Size of a piece of a sent file, in bytes.
 const PIECE: usize = 256 << 10;
 
 /// The parameters of a URL.
@@ -34,7 +34,7 @@ impl Query {
     }
 }
 
-/// The answer to a request.
+/// The response to a request.
 pub(super) async fn answer_to(server: &Arc<Server>, request: &Request<()>) -> Answered {
     if let Some(refused) = refused(server, request) {
         return refused;
@@ -52,7 +52,7 @@ pub(super) async fn answer_to(server: &Arc<Server>, request: &Request<()>) -> An
         }
         "style.css" => whole(StatusCode::OK, "text/css; charset=utf-8", Trust::Own, pages::STYLE),
         "live.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", Trust::Own, live::SCRIPT),
-        // Browsers ask for it of themselves.
+        // Browsers request it by themselves.
         "favicon.ico" => whole(StatusCode::NO_CONTENT, "image/png", Trust::Own, ""),
         "run" => {
             let rest = rest.to_owned();
@@ -71,7 +71,7 @@ pub(super) async fn answer_to(server: &Arc<Server>, request: &Request<()>) -> An
     }
 }
 
-/// The same without the body where only headers are asked for.
+/// The same, without the body for a HEAD request.
 pub(super) async fn answer_or_head(server: &Arc<Server>, request: &Request<()>) -> Answered {
     let mut answered = answer_to(server, request).await;
     if request.method() == Method::HEAD {
@@ -80,7 +80,7 @@ pub(super) async fn answer_or_head(server: &Arc<Server>, request: &Request<()>) 
     answered
 }
 
-/// Refuses whatever is no plain question from a page of this machine.
+/// Refuses all requests but plain ones from a page of this machine.
 fn refused(server: &Server, request: &Request<()>) -> Option<Answered> {
     let port = server.address.port();
     let known = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"));
@@ -89,18 +89,18 @@ fn refused(server: &Server, request: &Request<()>) -> Option<Answered> {
     let host_fits = matches!(hosts.as_slice(), [host] if host.to_str().is_ok_and(is_known));
     let authority_fits = request.uri().authority().is_none_or(|authority| is_known(authority.as_str()));
     if !host_fits || !authority_fits {
-        // A page elsewhere may have a name that was pointed to this machine (DNS rebinding).
-        let text = "This server answers only under its own address.\n";
+        // A page elsewhere may use a name that resolves to this machine (DNS rebinding).
+        let text = "This server answers only at its own address.\n";
         return Some(whole(StatusCode::MISDIRECTED_REQUEST, "text/plain; charset=utf-8", Trust::File, text));
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if header("sec-fetch-site") == Some("cross-site") && header("sec-fetch-mode") != Some("navigate") {
-        // It could read nothing of the answer, but it could keep this machine busy.
-        let text = "Other sites may link to this server, but not ask it.\n";
+        // It could not read the response, but it could keep this machine busy.
+        let text = "Other sites may link to this server, but not send requests to it.\n";
         return Some(whole(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", Trust::File, text));
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        let text = "Nothing can be changed here.\n";
+        let text = "This server is read-only.\n";
         let mut refused =
             whole(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", Trust::File, text);
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -109,16 +109,16 @@ fn refused(server: &Server, request: &Request<()>) -> Option<Answered> {
     None
 }
 
-/// Does what reads files where that blocks nobody.
+/// Runs work that reads files on a thread that may block.
 async fn blocking(server: &Arc<Server>, work: impl FnOnce(&Server) -> Answered + Send + 'static) -> Answered {
     let server = Arc::clone(server);
     tokio::task::spawn_blocking(move || work(&server)).await.unwrap_or_else(|_| {
-        page(StatusCode::INTERNAL_SERVER_ERROR, pages::message("This page could not be made."))
+        page(StatusCode::INTERNAL_SERVER_ERROR, pages::message("This page could not be created."))
     })
 }
 
 pub(super) fn not_found() -> Answered {
-    page(StatusCode::NOT_FOUND, pages::message("There is nothing of this name in the folder."))
+    page(StatusCode::NOT_FOUND, pages::message("The folder has no file of this name."))
 }
 
 fn run(server: &Server, path: &str) -> Answered {
@@ -128,7 +128,7 @@ fn run(server: &Server, path: &str) -> Answered {
     page(StatusCode::OK, pages::run(&entry, &found, snapshot.as_ref()))
 }
 
-/// A file, or what is in a folder.
+/// A file, or the listing of a folder.
 fn file(server: &Server, path: &str, slash: bool) -> Answered {
     let Some(found) = server.folder.find(path) else { return not_found() };
     if found.is_dir() {
@@ -143,7 +143,7 @@ fn file(server: &Server, path: &str, slash: bool) -> Answered {
         }
         return page(StatusCode::OK, pages::files(&server.folder, path.trim_matches('/'), &found));
     }
-    // A pipe or a socket would hold the request for ever, and may have an owner who minds.
+    // Reading a pipe or a socket would block for ever, and may disturb its owner.
     if !found.is_file() {
         return not_found();
     }
@@ -157,7 +157,7 @@ fn file(server: &Server, path: &str, slash: bool) -> Answered {
     answered
 }
 
-/// Reads a file on a thread of its own, as fast as it is taken; not beyond the length it had at first.
+/// Reads a file on a thread of its own, as fast as the client reads, up to its initial length.
 fn pieces(file: File, length: Option<u64>) -> mpsc::Receiver<Bytes> {
     let (sender, receiver) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
@@ -176,7 +176,9 @@ fn pieces(file: File, length: Option<u64>) -> mpsc::Receiver<Bytes> {
     receiver
 }
 
-/// How a file is shown, by its name. Only a report may run anything; other pages are shown as text.
+/// The content type of a file, by its name.
+///
+/// Only a report may run scripts; other pages are shown as text.
 fn kind(path: &Path) -> (&'static str, Trust) {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     match ending {

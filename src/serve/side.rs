@@ -1,4 +1,4 @@
-//! Two runs side by side: what differs beyond noise, and both reports.
+//! Two runs side by side: differences beyond noise, and both reports.
 
 use super::Server;
 use super::answer::{Answered, page as answered};
@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use maud::{Markup, html};
 use report::compare::{CompareOptions, Comparison, Pair, compare, percent};
 
-/// The page, made anew for each request.
+/// The page, generated for each request.
 pub(super) fn page(server: &Server, a: &str, b: &str) -> Answered {
     let found = [a, b].map(|path| {
         let found = server.folder.find(path)?;

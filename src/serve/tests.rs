@@ -1,4 +1,4 @@
-//! What the server answers, and what it refuses.
+//! Responses and refusals of the server.
 
 use super::answer::{Answered, Content};
 use super::results::Filter;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// A folder with two runs and a server for it.
+/// A server for a folder with two runs.
 async fn served() -> (tempfile::TempDir, Arc<Server>) {
     let folder = tempfile::tempdir().unwrap();
     write_run(&folder.path().join("store/one"), "store", "valid", "2026-11-23T10:00:00Z");
@@ -107,7 +107,7 @@ async fn foreign_hosts_and_writes_are_refused() {
 }
 
 #[tokio::test]
-async fn only_a_report_runs_scripts_and_in_a_sandbox() {
+async fn only_reports_run_scripts_in_a_sandbox() {
     let (_folder, server) = served().await;
     let host = server.address.to_string();
     let headers = async |target: &str| {
@@ -169,7 +169,7 @@ fn a_growing_history_is_followed() {
         r#"{"time":3000000,"process":"nemesis","type":"info","f":"kill","value":{"fault":1,"event":"start","targets":["n2"],"label":"kill n2"}}"#,
         r#"{"time":4000000,"process":1,"type":"invoke","f":"read","key":"k1","phase":"recovery"}"#,
     ];
-    // The last line is cut off in the middle.
+    // The last line is incomplete.
     let text = lines.join("\n");
     fs::write(&history, &text[..text.len() - 10]).unwrap();
     let seen = follower.look();
@@ -181,7 +181,11 @@ fn a_growing_history_is_followed() {
     fs::create_dir_all(folder.path().join("later")).unwrap();
     fs::write(folder.path().join("later/history.jsonl"), lines[..2].join("\n") + "\n").unwrap();
     let seen = follower.look();
-    assert_eq!((seen.variant.as_str(), seen.ok, seen.open), ("later", 0, 1), "each variant is counted anew");
+    assert_eq!(
+        (seen.variant.as_str(), seen.ok, seen.open),
+        ("later", 0, 1),
+        "each variant has its own counts"
+    );
     fs::write(folder.path().join("verdict.json"), r#"{"sentence":"Valid: so."}"#).unwrap();
     assert_eq!(follower.look().verdict.as_deref(), Some("Valid: so."));
 }

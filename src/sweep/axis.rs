@@ -1,22 +1,22 @@
-//! The axis of a sweep: one key of the spec, and the values it takes one after another.
+//! The axis of a sweep: one key of the spec, and its successive values.
 
 use crate::failure::Failure;
 use crate::spec::Spec;
 use toml::Value;
 
-/// A key with its values, each as it could be given to `--set`.
+/// A key with its values, each in the form of `--set`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Axis {
     /// The dotted key.
     pub(crate) key: String,
-    /// Its values as they were written.
+    /// Its values as written.
     pub(crate) values: Vec<String>,
 }
 
 const HELP: &str = "write the key and its values, for example --over load.clients=1,64,256";
 
 impl Axis {
-    /// The axis of the command line, or that of the spec.
+    /// The axis of the command line, or of the spec.
     ///
     /// # Errors
     /// When there is none, or it has no values (exit code 2).
@@ -28,8 +28,8 @@ impl Axis {
                 (Self { key: sweep.over.clone(), values }, "[sweep] values".to_owned())
             }
             (None, _) => {
-                let what = "the spec has no [sweep] that says what to vary";
-                return Err(Failure::usage("--over", what).help(HELP));
+                let reason = "the spec has no [sweep] with a key to vary";
+                return Err(Failure::usage("--over", reason).help(HELP));
             }
         };
         if axis.values.is_empty() {
@@ -41,14 +41,14 @@ impl Axis {
             .enumerate()
             .find_map(|(index, value)| axis.values[..index].contains(value).then_some(value))
         {
-            return Err(Failure::usage(location, format!("the value {value} is there twice"))
+            return Err(Failure::usage(location, format!("the value {value} occurs twice"))
                 .help("--rounds N measures each value N times"));
         }
         Ok(axis)
     }
 
     fn parse(over: &str) -> Result<Self, Failure> {
-        let refused = |what: &str| Failure::usage(format!("--over {over}"), what).help(HELP);
+        let refused = |reason: &str| Failure::usage(format!("--over {over}"), reason).help(HELP);
         let (key, values) = over.split_once('=').ok_or_else(|| refused("there is no \"=\""))?;
         let values = parts(values);
         if values.iter().any(String::is_empty) {
@@ -58,12 +58,12 @@ impl Axis {
     }
 }
 
-/// A value of the spec as it could be given to `--set`.
+/// A value of the spec in the form of `--set`.
 fn written(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Splits at the commas that stand in no brackets and no quotation marks.
+/// Splits at commas outside brackets and quotation marks.
 fn parts(text: &str) -> Vec<String> {
     let (mut depth, mut quoted) = (0_u32, false);
     let mut parts = vec![String::new()];

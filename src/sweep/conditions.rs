@@ -1,4 +1,4 @@
-//! The conditions of a sweep in words: what all its variants and values have in common.
+//! The conditions of a sweep in words: the common settings of all its variants and values.
 
 use crate::spec::{Experiment, Loaded};
 use crate::systems::foreign;
@@ -6,7 +6,7 @@ use crate::terminal::human;
 use std::collections::BTreeSet;
 use workloads::Workload;
 
-/// A condition of one experiment; none where it says nothing.
+/// A condition of one experiment; none if it does not apply.
 type Condition = fn(&Experiment) -> Option<String>;
 
 const CONDITIONS: [Condition; 7] = [
@@ -31,7 +31,7 @@ const CONDITIONS: [Condition; 7] = [
     |one| Some(format!("{} each", human(one.spec.load.duration))),
 ];
 
-/// What all experiments agree in, and the versions of foreign systems.
+/// The common conditions of all experiments, and the versions of foreign systems.
 pub(super) fn of(points: &[Loaded]) -> Vec<String> {
     let experiments = || points.iter().flat_map(|point| &point.experiments);
     let mut conditions = Vec::new();

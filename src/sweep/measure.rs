@@ -11,10 +11,10 @@ use workloads::{
     CancellationToken, LoadSpec, PaxosHttp, Protocol, Target, ThroughputMeter, ThroughputReport,
 };
 
-/// Failures of the system that are named, of one measurement.
+/// Largest number of named failures per measurement.
 const NAMED: usize = 3;
 
-/// Starts the cluster of an experiment in this folder, measures, and stops it. None if it was cancelled.
+/// Starts the cluster of an experiment in this folder, measures, and stops it. None if cancelled.
 ///
 /// # Errors
 /// When the cluster cannot be started or stopped, or its keys cannot be written.
@@ -61,17 +61,17 @@ async fn with_cluster(
     let measured =
         job.on_its_own_thread().map_err(|error| Failure::bench("measurement", error.to_string()))?;
     tokio::select! {
-        // A node that ends is the reason why what it was asked fails.
+        // A node that ends explains the failures of its requests.
         biased;
         Some(exit) = exits.recv() => Err(cluster.ended_at_start(&exit)),
         measured = measured => measured
-            .expect("the thread of a measurement sends what came of it")
+            .expect("the thread of a measurement sends its result")
             .map_err(|reason| Failure::bench("cluster", reason)
-                .help(format!("what the nodes printed is in {}", folder.join("nodes").display()))),
+                .help(format!("the nodes' output is in {}", folder.join("nodes").display()))),
     }
 }
 
-/// What its clients speak.
+/// The protocol of its clients.
 fn protocol(experiment: &Experiment) -> Result<Box<dyn Protocol>, Failure> {
     let load = &experiment.spec.load;
     match &experiment.spec.client {
@@ -83,7 +83,7 @@ fn protocol(experiment: &Experiment) -> Result<Box<dyn Protocol>, Failure> {
     }
 }
 
-/// What the thread that is all clients needs.
+/// The parameters of the thread that runs all clients.
 struct Job {
     load: LoadSpec,
     protocol: Box<dyn Protocol>,
@@ -93,21 +93,21 @@ struct Job {
     cancel: CancellationToken,
 }
 
-type Came = Result<Option<(Measurement, Vec<String>)>, String>;
+type Outcome = Result<Option<(Measurement, Vec<String>)>, String>;
 
 impl Job {
-    /// All clients share one thread, whatever the system: it must take as little as it can from the nodes.
-    fn on_its_own_thread(self) -> std::io::Result<oneshot::Receiver<Came>> {
+    /// Runs all clients on one thread, so that they leave the processors to the nodes.
+    fn on_its_own_thread(self) -> std::io::Result<oneshot::Receiver<Outcome>> {
         let (sender, receiver) = oneshot::channel();
         std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
-            let came = self.run();
+            let outcome = self.run();
             // After the end of a node the result is not needed.
-            let _ = sender.send(came);
+            let _ = sender.send(outcome);
         })?;
         Ok(receiver)
     }
 
-    fn run(self) -> Came {
+    fn run(self) -> Outcome {
         let failed = |error: std::io::Error| error.to_string();
         let meter = ThroughputMeter::new(&self.load, &*self.protocol, self.targets, self.seed)
             .map_err(|error| error.to_string())?;
@@ -143,7 +143,7 @@ fn row(report: &ThroughputReport) -> Measurement {
     }
 }
 
-/// What most operations ended with that did not succeed.
+/// The most frequent outcomes of operations without success.
 fn failures(report: &ThroughputReport) -> Vec<String> {
     let mut failed: Vec<_> = report.failed.iter().collect();
     failed.sort_by_key(|(_, count)| std::cmp::Reverse(**count));

@@ -1,4 +1,4 @@
-//! A sweep: every variant at every value of an axis, in rounds; each figure is written when it is known.
+//! A sweep: every variant at every value of an axis, in rounds; each measurement is written at once.
 
 mod axis;
 mod conditions;
@@ -22,32 +22,32 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// Where the cluster of the present measurement is, inside the folder of the sweep.
+/// The folder of the current measurement's cluster, inside the folder of the sweep.
 const RUNNING: &str = "running";
 
-/// What is swept.
+/// The parameters of a sweep.
 pub(crate) struct Sweep<'a> {
     /// The axis.
     pub(crate) axis: Axis,
-    /// The spec at each value of it, in the same order.
+    /// The spec at each of its values, in the same order.
     pub(crate) points: Vec<Loaded>,
-    /// How often everything is measured.
+    /// Number of rounds.
     pub(crate) rounds: u32,
-    /// Whether the operations are recorded and judged.
+    /// Whether operations are recorded and judged.
     pub(crate) recorded: bool,
     /// The seed of all random choices.
     pub(crate) seed: u64,
-    /// Does it again in its folder.
+    /// The command that repeats it in its folder.
     pub(crate) command: String,
-    /// Where people read.
+    /// The output for people.
     pub(crate) screen: &'a Screen,
 }
 
 impl Sweep<'_> {
-    /// Measures everything, and reports what there is even if it was interrupted or something failed.
+    /// Measures everything, and reports the measurements so far after an interruption or a failure.
     ///
     /// # Errors
-    /// When the bench could not do its work (exit code 4).
+    /// When the bench failed (exit code 4).
     pub(crate) fn run(
         &self,
         text: &str,
@@ -83,7 +83,7 @@ impl Sweep<'_> {
         let mut exit = conclude(screen, &report, &shown, measured.as_ref().err());
         if interrupted {
             screen.line(&format!(
-                "{DOUBT}Interrupted.{DOUBT:#} What was measured up to then is in {}",
+                "{DOUBT}Interrupted.{DOUBT:#} The measurements so far are in {}",
                 shown.display()
             ));
             exit = exit.worse(Exit::Interrupted);
@@ -118,7 +118,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// Every measurement, one after the other, until the last or until it is interrupted.
+    /// Makes all measurements in sequence, until the last or an interruption.
     async fn measurements(&self, folder: &Path, interrupt: &CancellationToken) -> Result<(), Failure> {
         let path = folder.join(MEASUREMENTS);
         let file = File::create(&path).map_err(|error| Failure::io(&path, &error))?;
@@ -139,7 +139,9 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// All variants at one value as an ordinary run. False if it was interrupted, whose results do not count.
+    /// Runs all variants at one value as an ordinary run.
+    ///
+    /// False if interrupted; its results then do not count.
     async fn judged(
         &self,
         loaded: &Loaded,
@@ -150,7 +152,7 @@ impl Sweep<'_> {
     ) -> Result<bool, Failure> {
         let index = self.axis.values.iter().position(|value| *value == at.value).unwrap_or(0);
         let run = format!("runs/{}-{}", index + 1, at.round);
-        // Each round with a seed of its own, or it would only repeat what the first one found.
+        // Each round has its own seed, because equal seeds would repeat the first round.
         let seed = self.seed.wrapping_add(u64::from(at.round) - 1);
         let verdict = point(loaded, seed, folder.join(&run), self.screen, interrupt).await?;
         if interrupt.is_cancelled() {
@@ -169,7 +171,7 @@ impl Sweep<'_> {
         Ok(true)
     }
 
-    /// All variants at one value, counted and timed. False if it was interrupted.
+    /// Counts and times all variants at one value. False if interrupted.
     async fn counted(
         &self,
         experiments: &[Experiment],
@@ -182,7 +184,7 @@ impl Sweep<'_> {
             self.screen.live(format!("{} = {} · {}", self.axis.key, at.value, experiment.variant));
             let running = folder.join(RUNNING);
             let measured = measure::measure(experiment, &running, self.seed, interrupt).await?;
-            // What the nodes stored is as large as what was measured is fast, and says nothing any more.
+            // The nodes' data grow with the measured rate and are not needed any more.
             fs::remove_dir_all(&running).map_err(|error| Failure::io(&running, &error))?;
             let Some((measurement, failures)) = measured else { return Ok(false) };
             let row = Measurement {
@@ -196,7 +198,7 @@ impl Sweep<'_> {
         Ok(true)
     }
 
-    /// Writes a row and tells it.
+    /// Writes and prints a row.
     fn add(&self, rows: &mut Rows, row: &Measurement, failures: &[String]) -> Result<(), Failure> {
         rows.write(row)?;
         let all = self.rounds as usize * self.points.len() * self.points[0].experiments.len();
@@ -205,7 +207,7 @@ impl Sweep<'_> {
     }
 }
 
-/// `measurements.csv`, a row at a time.
+/// The file `measurements.csv`, written row by row.
 struct Rows {
     csv: csv::Writer<File>,
     path: PathBuf,
@@ -221,7 +223,7 @@ impl Rows {
     }
 }
 
-/// Tells what a sweep came to, and gives the exit code.
+/// Prints the result of a sweep, and returns the exit code.
 fn conclude(screen: &Screen, report: &SweepReport, folder: &Path, failure: Option<&Failure>) -> Exit {
     output::print(screen, report, folder);
     let exit = judge::exit_of(report.answer);
@@ -231,7 +233,7 @@ fn conclude(screen: &Screen, report: &SweepReport, folder: &Path, failure: Optio
     })
 }
 
-/// Reports the sweep in a folder again from its files.
+/// Writes the reports of the sweep in a folder again from its files.
 ///
 /// # Errors
 /// When they cannot be read or written.
@@ -252,7 +254,7 @@ pub(crate) fn report(
 }
 
 impl Destination<'_> {
-    /// Writes what was asked for of a sweep.
+    /// Writes the requested outputs of a sweep.
     fn write(
         &self,
         report: &SweepReport,
@@ -266,7 +268,7 @@ impl Destination<'_> {
     }
 }
 
-/// Whether a folder is that of a sweep.
+/// Whether a folder is the folder of a sweep.
 pub(crate) fn is_sweep(folder: &Path) -> bool {
     folder.join(SWEEP).is_file()
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// Processor seconds of all these processes together, those of ended threads included; none where /proc does not tell.
+/// Processor seconds of these processes, ended threads included; none without /proc.
 pub(super) fn processor_seconds(pids: &[u32]) -> Option<f64> {
     let ticks: Option<Vec<u64>> = pids.iter().map(|pid| ticks(*pid)).collect();
     Some(ticks?.into_iter().sum::<u64>() as f64 / rustix::param::clock_ticks_per_second() as f64)
@@ -10,13 +10,13 @@ pub(super) fn processor_seconds(pids: &[u32]) -> Option<f64> {
 
 fn ticks(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, brackets too; what follows its last one are numbers.
+    // The name may contain any character, brackets too; numbers follow its last bracket.
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     let [user, system] = [fields.get(11)?, fields.get(12)?].map(|field| field.parse::<u64>().ok());
     Some(user? + system?)
 }
 
-/// The most memory that one of these processes ever held, in bytes.
+/// The peak memory of the largest of these processes, in bytes.
 pub(super) fn memory_bytes(pids: &[u32]) -> Option<u64> {
     pids.iter().filter_map(|pid| most_memory(*pid)).max()
 }

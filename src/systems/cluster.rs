@@ -1,4 +1,4 @@
-//! A cluster of any system under test: starts its node processes, knows their addresses, stops them.
+//! A cluster of any system under test: starts its node processes, holds their addresses, stops them.
 
 use super::foreign_members::ForeignMembers;
 use super::observe::{Asking, Leaders, Watched};
@@ -21,35 +21,39 @@ use workloads::{ClientKind, DigestTable, StatusTable};
 pub(crate) struct Cluster {
     /// The processes and the links between them.
     pub(crate) testbed: Arc<Testbed>,
-    /// Every node with the address it listens on.
+    /// Every node with its listen address.
     pub(crate) nodes: Vec<(String, SocketAddr)>,
-    /// Those that clients talk to: for the bench's own store, those that host a replica.
+    /// The nodes that serve clients; of the own store, those that host a replica.
     pub(crate) replicas: Vec<(String, SocketAddr)>,
     /// The description of each node, which the cluster gets when the node becomes a member.
     members: Vec<Member>,
-    /// The names of those that are no members at first, and are started only when a fault makes them some.
+    /// The names of spare nodes, which are started only when a fault adds them.
     spares: Vec<String>,
-    /// Which system it is.
+    /// The system.
     pub(crate) system: System,
-    /// How its nodes are asked what they say of themselves.
+    /// The way to query the nodes' status.
     asking: Asking,
-    /// How its members are listed and changed, where the spec or the file of the system says so.
+    /// The way to list and change the members, if the spec or the file of the system defines one.
     foreign_members: Option<Arc<ForeignMembers>>,
-    /// How its nodes are asked for digests of their states; none where nothing says so.
+    /// The way to query digests of the nodes' states, if defined.
     pub(crate) digest: Option<Arc<DigestTable>>,
     folder: PathBuf,
 }
 
-/// A seed for each node: with equal seeds, competing leaders would draw equal jitter and preempt each other for ever.
+/// A seed for each node.
+///
+/// With equal seeds, competing leaders would draw equal jitter and preempt each other for ever.
 fn node_seeds(run_seed: u64) -> impl Iterator<Item = u64> {
     (0..).map(move |number: u64| run_seed.wrapping_mul(1_000).wrapping_add(number))
 }
 
 impl Cluster {
-    /// Makes the network and says how each node is started, in `folder/nodes/<name>`. [`launch`](Self::launch) starts them.
+    /// Creates the network and prepares each node in `folder/nodes/<name>`.
+    ///
+    /// [`launch`](Self::launch) starts them.
     ///
     /// # Errors
-    /// When the network cannot be had or a node cannot be started.
+    /// When the network is not available or a node cannot be prepared.
     pub(crate) async fn prepare(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
         let asking = asking(experiment)?;
@@ -118,11 +122,12 @@ impl Cluster {
         })
     }
 
-    /// Starts every member that does not run already, waits until each is ready where the spec says what shows that, and sets the cluster up. Does not
-    /// wait until it serves.
+    /// Starts every member that does not run, waits for readiness, and sets the cluster up.
+    ///
+    /// It does not wait until the cluster serves.
     ///
     /// # Errors
-    /// When a process does not start, a node is not ready in time, or the set-up does not succeed.
+    /// When a process does not start, a node is not ready in time, or the set-up fails.
     pub(crate) async fn launch(&self, experiment: &Experiment) -> Result<(), Failure> {
         let cluster = &experiment.spec.cluster;
         if !cluster.addresses.is_empty() {
@@ -150,7 +155,7 @@ impl Cluster {
 
     async fn wake(&self, node: &str) -> Result<(), Failure> {
         let woken = self.testbed.wake(node).await.map_err(|error| testbed_failure(&error))?;
-        // One that was killed before it was started for the first time stays down.
+        // A node that was killed before its first start stays down.
         debug_assert!(!woken.evidence.is_empty(), "{node} was prepared");
         Ok(())
     }
@@ -163,7 +168,7 @@ impl Cluster {
         })
     }
 
-    /// Runs the command of the spec that sets the cluster up, if there is one.
+    /// Runs the set-up command of the spec, if there is one.
     async fn set_up(&self, experiment: &Experiment) -> Result<(), Failure> {
         let cluster = &experiment.spec.cluster;
         let (first, _) = &self.nodes[0];
@@ -180,30 +185,30 @@ impl Cluster {
         setup.run(cluster.start_within()).await
     }
 
-    /// Whether a node is no member at first.
+    /// Whether a node is a spare node.
     pub(crate) fn is_spare(&self, node: &str) -> bool {
         self.spares.iter().any(|spare| spare == node)
     }
 
-    /// How many nodes are members at first.
+    /// Number of initial members.
     pub(crate) fn member_count(&self) -> usize {
         self.nodes.len() - self.spares.len()
     }
 
-    /// Who leads, how far everybody is, and who the members are, for those who ask.
+    /// The interface to query leader, progress and members.
     pub(crate) fn leaders(&self) -> Leaders {
         let members = self.members.iter().map(|member| (member.name.clone(), member.clone()));
         Leaders::new(self.watched(), members.collect(), self.foreign_members.clone())
     }
 
-    /// Every node, to be asked how it is.
+    /// Every node, with the interface to query its status.
     pub(crate) fn watched(&self) -> Vec<Watched> {
         let watch =
             |(name, address): &(String, SocketAddr)| Watched::new(name, *address, self.asking.clone());
         self.nodes.iter().map(watch).collect()
     }
 
-    /// How its nodes are asked what they say of themselves, where the spec or the file of the system says so.
+    /// The status table of its nodes, if the spec or the file of the system defines one.
     pub(crate) fn status_table(&self) -> Option<Arc<StatusTable>> {
         match &self.asking {
             Asking::Described(table) => Some(Arc::clone(table)),
@@ -211,7 +216,7 @@ impl Cluster {
         }
     }
 
-    /// Where clients send their operations.
+    /// The addresses for clients' operations.
     pub(crate) fn targets(&self) -> Vec<workloads::Target> {
         let target = |(name, address): &(String, SocketAddr)| workloads::Target {
             name: name.clone(),
@@ -221,7 +226,7 @@ impl Cluster {
         self.replicas.iter().map(target).collect()
     }
 
-    /// The last lines of what a node printed, or a further program of it.
+    /// The last lines of output of a node, or of a helper program of it.
     pub(crate) fn last_words(&self, node: &str, program: Option<&str>) -> Vec<String> {
         output::tail(&self.output(node, program))
     }
@@ -237,49 +242,49 @@ impl Cluster {
         Some(words.collect::<String>()).filter(|lines| !lines.is_empty())
     }
 
-    /// What to say of a node that ended before the cluster served.
+    /// The failure of a node that ended before the cluster served.
     pub(crate) fn ended_at_start(&self, exit: &Exit) -> Failure {
         let program = exit.program.as_deref();
         let words = self.last_words(&exit.node, program);
-        let said = words.iter().rev().find_map(|line| line.split_once("error: ")).map(|(_, said)| said);
-        let what = match said {
-            Some(said) => format!("it ended at its start ({}): {said}", exit.how),
+        let error = words.iter().rev().find_map(|line| line.split_once("error: ")).map(|(_, error)| error);
+        let reason = match error {
+            Some(error) => format!("it ended at its start ({}): {error}", exit.how),
             None => format!("it ended at its start ({})", exit.how),
         };
         let path = self.output(&exit.node, program);
-        let mut failure = Failure::bench(format!("node {}", exit.node), what)
-            .help(format!("everything it printed is in {}", path.display()));
+        let mut failure = Failure::bench(format!("node {}", exit.node), reason)
+            .help(format!("its output is in {}", path.display()));
         failure.excerpt = self.excerpt(&exit.node, program);
         failure
     }
 
-    /// Kills every process and makes sure that none is left.
+    /// Kills every process and checks that none is left.
     ///
     /// # Errors
-    /// When one is.
+    /// When a process is left.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        let testbed =
-            Arc::into_inner(self.testbed).expect("the faults have let go of the lab when their run is over");
+        let testbed = Arc::into_inner(self.testbed)
+            .expect("the faults have dropped the testbed at the end of their run");
         testbed.stop().await.map_err(|error| testbed_failure(&error))
     }
 }
 
-/// The failure of a lab, with its own remedy where it says one.
+/// The failure of a testbed, with the remedy of its error if it has one.
 pub(crate) fn testbed_failure(error: &TestbedError) -> Failure {
     let text = error.to_string();
     match text.split_once("; ") {
-        Some((what, help)) => Failure::bench("cluster", what).help(help),
+        Some((reason, help)) => Failure::bench("cluster", reason).help(help),
         None => Failure::bench("cluster", text),
     }
 }
 
-/// The port for clients that the system takes, where every node has all ports for itself.
+/// The system's port for clients, if every node has all ports for itself.
 fn client_port(experiment: &Experiment) -> Option<u16> {
     let port = experiment.spec.cluster.ports.get(foreign::CLIENT).copied();
     port.filter(|_| experiment.mode().is_ok_and(|mode| mode == Mode::Lab))
 }
 
-/// Where the nodes serve that run already.
+/// The addresses of servers that already run.
 fn addresses(experiment: &Experiment) -> Result<Vec<SocketAddr>, Failure> {
     let resolve = |(number, address): (usize, &String)| {
         let complain = |reason: String| experiment.complaint(&format!("cluster.addresses.{number}"), &reason);
@@ -288,7 +293,7 @@ fn addresses(experiment: &Experiment) -> Result<Vec<SocketAddr>, Failure> {
     (1..).zip(&experiment.spec.cluster.addresses).map(resolve).collect()
 }
 
-/// How the nodes of an experiment are asked what they say of themselves.
+/// The way to query the status of an experiment's nodes.
 fn asking(experiment: &Experiment) -> Result<Asking, Failure> {
     let spec = &experiment.spec;
     let table = spec.status.as_ref().map(|status| status.table(spec.client_kind())).transpose();
@@ -300,14 +305,14 @@ fn asking(experiment: &Experiment) -> Result<Asking, Failure> {
     })
 }
 
-/// How the nodes of an experiment are asked for digests of their states.
+/// The way to query digests of the states of an experiment's nodes.
 fn digest(experiment: &Experiment) -> Result<Option<Arc<DigestTable>>, Failure> {
     let spec = &experiment.spec;
     let table = spec.digest.as_ref().map(|digest| digest.table(spec.client_kind())).transpose();
     table.map(|table| table.map(Arc::new)).map_err(|error| experiment.complaint(&error.field, &error.message))
 }
 
-/// What proves that a link carries bytes: every node answers it at once, whatever it thinks of it.
+/// The probe of links: a request that every node answers at once, even with an error.
 fn probe(experiment: &Experiment, asking: &Asking) -> Vec<u8> {
     let kind = match asking {
         Asking::Own => ClientKind::Http,
@@ -322,7 +327,7 @@ fn probe(experiment: &Experiment, asking: &Asking) -> Vec<u8> {
     }
 }
 
-/// Where what a node prints goes.
+/// The file of a node's output.
 pub(super) fn output_path(folder: &Path, node: &str) -> PathBuf {
     folder.join("nodes").join(node).join("output.log")
 }

@@ -1,7 +1,7 @@
 //! Collects the decisions of each replica in `decisions.jsonl`, while the load runs and after it.
 //!
-//! Replicas keep their last decisions only, so what they decide is fetched as they go; after the load all that they
-//! still keep is fetched again, and whatever they then say otherwise is written down too.
+//! Replicas retain only their last decisions, so the bench fetches decisions during the load. After the load it
+//! fetches all retained ones again, and writes those that differ.
 
 use super::http::{HttpClient, HttpError};
 use node::status::Status;
@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How long replicas may take to become level before what they have is fetched as it is.
+/// Time for replicas to become level before their decisions are fetched in any case.
 const LEVEL_WITHIN: Duration = Duration::from_secs(5);
-/// How often they are asked whether they are level.
+/// Interval of checks whether they are level.
 const POLL: Duration = Duration::from_millis(50);
-/// How long one page may take.
+/// Time limit of one page.
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
-/// How often a replica is asked for more while the load runs.
+/// Interval of requests to a replica during the load.
 const EVERY: Duration = Duration::from_millis(500);
-/// Slots a page holds at most; nodes give no more.
+/// Largest number of slots in a page, which is the nodes' own limit.
 const PAGE: u64 = 10_000;
 
 /// One page of `GET /decisions`.
@@ -37,17 +37,17 @@ struct Page {
     decisions: Vec<Decision>,
 }
 
-/// One decided slot; the command is only compared, never read.
+/// One decided slot; the command is only compared, never interpreted.
 #[derive(Debug, Deserialize)]
 struct Decision {
     slot: u64,
     command: Value,
 }
 
-/// Why the decisions of a node could not be had.
+/// The reason why a node's decisions are not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    /// The node did not give them.
+    /// The node did not return them.
     #[error(transparent)]
     Ask(#[from] HttpError),
     /// They could not be written.
@@ -55,7 +55,7 @@ pub(crate) enum FetchError {
     Write(#[from] io::Error),
 }
 
-/// Waits until all replicas have applied the same slots, or for a short while.
+/// Waits until all replicas have applied the same slots, up to a time limit.
 ///
 /// Returns whether they are level.
 pub(crate) async fn wait_until_level(replicas: &[(String, SocketAddr)], cancel: &CancellationToken) -> bool {
@@ -84,15 +84,15 @@ pub(crate) async fn wait_until_level(replicas: &[(String, SocketAddr)], cancel: 
 struct Collector {
     client: HttpClient,
     file: BufWriter<File>,
-    /// A hash of the command that was written for each slot.
+    /// A hash of the written command of each slot.
     written: HashMap<u64, u64>,
     next: u64,
-    /// Whether it may be that the replica never runs.
+    /// Whether the replica may never run.
     spare: bool,
 }
 
 impl Collector {
-    /// Fetches from `self.next` on until the replica has no more; returns how many slots are written in all.
+    /// Fetches from `self.next` on until the replica has no more; returns the number of written slots.
     async fn fetch(&mut self) -> Result<u64, FetchError> {
         loop {
             let from = self.next;
@@ -107,7 +107,7 @@ impl Collector {
                 }
             }
             self.next = page.next.max(from);
-            // A page that leads no further would be asked for for ever.
+            // A page without progress would be requested for ever.
             if page.next >= page.slot_out || page.next <= page.from {
                 self.file.flush()?;
                 return Ok(self.written.len() as u64);
@@ -115,7 +115,7 @@ impl Collector {
         }
     }
 
-    /// Fetches new decisions until it is stopped. A replica that does not answer is asked again.
+    /// Fetches new decisions until stopped. Retries a replica that does not answer.
     async fn follow(mut self, stop: CancellationToken) -> Result<u64, FetchError> {
         loop {
             tokio::select! {
@@ -137,13 +137,13 @@ impl Collector {
 /// Collects the decisions of all replicas, from its start until [`finish`](Self::finish).
 #[derive(Debug)]
 pub(crate) struct Collection {
-    /// Ends the tasks when it is dropped.
+    /// Ends the tasks when dropped.
     stop: DropGuard,
     tasks: Vec<(String, JoinHandle<Result<u64, FetchError>>)>,
 }
 
 impl Collection {
-    /// Begins to collect in `folder/nodes/<name>/decisions.jsonl`. Of `spares`, some may never run.
+    /// Starts to collect in `folder/nodes/<name>/decisions.jsonl`. Nodes in `spares` may never run.
     ///
     /// # Errors
     /// When a file cannot be made.
@@ -168,7 +168,7 @@ impl Collection {
         Ok(Self { stop: stop.drop_guard(), tasks })
     }
 
-    /// Fetches what is left, and returns for each replica how many slots it said were decided.
+    /// Fetches the rest, and returns the number of decided slots of each replica.
     pub(crate) async fn finish(self) -> Vec<(String, Result<u64, FetchError>)> {
         drop(self.stop);
         let mut counts = Vec::new();

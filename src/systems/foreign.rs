@@ -1,4 +1,4 @@
-//! Systems other than the bench's own: finds the program of a node, and builds its command line.
+//! Other systems than the own store: finds the program of a node, and builds its command line.
 
 use super::cluster::output_path;
 use super::words::{self, Member, Words};
@@ -14,27 +14,27 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use workloads::{ClientSpec, INHERITED, inherited};
 
-/// The word for the port that clients come to.
+/// The word for the port for clients.
 pub(crate) const CLIENT: &str = "client";
 
-/// The program of a foreign system: as the spec has it, or found by its name in PATH.
+/// The program of a foreign system: from the spec, or found by its name in PATH.
 ///
 /// # Errors
-/// When there is none, with what to do about it.
+/// When there is none, with the remedy.
 pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
     let Some(named) = &cluster.program else {
-        return Err("the program is missing; say which, for example program = \"./my-store\"".to_owned());
+        return Err("the program is missing; set it, for example program = \"./my-store\"".to_owned());
     };
     if named.as_os_str().is_empty() {
-        return Err("the program is empty; say which, for example program = \"./my-store\"".to_owned());
+        return Err("the program is empty; set it, for example program = \"./my-store\"".to_owned());
     }
     find(named, "--set cluster.program=")
 }
 
-/// A program by its path, or by its name in PATH. `set` is what gives it another path.
+/// Finds a program by its path, or by its name in PATH. `set` is the option for another path.
 ///
 /// # Errors
-/// When there is none, with what to do about it.
+/// When there is none, with the remedy.
 pub(crate) fn find(named: &Path, set: &str) -> Result<PathBuf, String> {
     let fit = |path: &Path| {
         fs::metadata(path).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
@@ -50,22 +50,19 @@ pub(crate) fn find(named: &Path, set: &str) -> Result<PathBuf, String> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders).map(|folder| folder.join(named)).find(|path| fit(path));
     found.ok_or_else(|| {
-        format!(
-            "there is no `{0}` in PATH; install it, or say where it is: {set}/path/to/{0}",
-            named.display()
-        )
+        format!("there is no `{0}` in PATH; install it, or give its path: {set}/path/to/{0}", named.display())
     })
 }
 
-/// The version that a system says it has: the first number with a point in it that its command prints.
+/// The version of a system: the first number with a point in the output of its version command.
 pub(crate) fn version(cluster: &Cluster) -> Option<String> {
     let (program, args) = cluster.version.split_first()?;
     let program = match &cluster.program {
-        // The program may stand elsewhere than in PATH.
+        // The program may be outside PATH.
         Some(own) if own.ends_with(program) => own.clone(),
         Some(_) | None => PathBuf::from(program),
     };
-    // It is asked outside of every cluster, where the words of a node stand for nothing.
+    // The command runs outside of any cluster, where words of a node have no value.
     let of_caller = |text: &str| words::unknown_in(text, |word| words::variable(word).is_some()).is_none();
     let env = cluster.env.iter().filter(|(_, text)| of_caller(text));
     let env = env.map(|(name, text)| (name, words::fill(text, words::variable_of_caller)));
@@ -81,7 +78,7 @@ pub(crate) fn version(cluster: &Cluster) -> Option<String> {
     words.map(|word| word.trim_start_matches('v')).find(is_version).map(str::to_owned)
 }
 
-/// A text with words, and the key of `[cluster]` that has it. Those of files are read in their own way.
+/// A text with words, and its key in `[cluster]`. Texts of files are parsed differently.
 #[derive(Debug)]
 struct Worded<'a> {
     key: String,
@@ -89,7 +86,7 @@ struct Worded<'a> {
     is_file: bool,
 }
 
-/// All texts of a cluster that have words of a node.
+/// All texts of a cluster with words of a node.
 fn worded(cluster: &Cluster) -> Vec<Worded<'_>> {
     let mut all = Vec::new();
     let mut add = |key: String, text| all.push(Worded { key, text, is_file: false });
@@ -113,7 +110,7 @@ fn worded(cluster: &Cluster) -> Vec<Worded<'_>> {
     all
 }
 
-/// A word in braces that cannot be filled, with the key of `[cluster]` that has it.
+/// An unknown word in braces, with its key in `[cluster]`.
 pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(String, String)> {
     worded(cluster).into_iter().find_map(|Worded { key, text, is_file }| {
         let unknown = if is_file { words::unknown_in_file } else { words::unknown };
@@ -121,19 +118,19 @@ pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(String, String)> {
     })
 }
 
-/// The key of `[cluster]` that has the word for a host name, if one does.
+/// The key of `[cluster]` whose text has the word for a host name, if any.
 pub(crate) fn key_with_host(cluster: &Cluster) -> Option<String> {
     worded(cluster).into_iter().find(|one| words::has(one.text, words::HOST)).map(|one| one.key)
 }
 
-/// The further ports of a node, by their words, in the order in which the testbed has them.
+/// The further ports of a node, by their words, in the testbed's order.
 pub(crate) fn further_ports(cluster: &Cluster) -> impl Iterator<Item = (&String, u16)> {
     cluster.ports.iter().filter(|(word, _)| *word != CLIENT).map(|(word, port)| (word, *port))
 }
 
 /// The words of a node.
 ///
-/// Its list of members is that of these, with the node itself; of those at the start where none are given.
+/// `members` are the members in its list, itself included; the initial members if not given.
 pub(crate) fn words(
     cluster: &Cluster,
     testbed: &Testbed,
@@ -165,10 +162,10 @@ fn data(folder: &Path, node: &str) -> PathBuf {
     folder.join("nodes").join(node).join("data")
 }
 
-/// How to start a node of a foreign system.
+/// The command that starts a node of a foreign system.
 ///
 /// # Errors
-/// When there is no program, or the node's folder cannot be made.
+/// When there is no program, or the node's folder cannot be created.
 pub(super) fn command(
     cluster: &Cluster,
     testbed: &Testbed,
@@ -202,12 +199,12 @@ pub(super) fn command(
     })
 }
 
-/// Refuses a user who may not come to the folder of a run.
+/// Refuses a user who may not enter the folder of a run.
 pub(crate) fn check_user(cluster: &Cluster, folder: &Path) -> Result<(), Failure> {
     user(cluster, &folder.join("nodes")).map(drop)
 }
 
-/// The user that a node runs as, who must be able to come to its data.
+/// The user of a node, who must be able to enter its data folder.
 fn user(cluster: &Cluster, data: &Path) -> Result<Option<User>, Failure> {
     let Some(name) = &cluster.user else { return Ok(None) };
     let refused = |reason| Failure::usage("cluster.user", reason);
@@ -216,15 +213,15 @@ fn user(cluster: &Cluster, data: &Path) -> Result<Option<User>, Failure> {
     match user.stopped_at(&data) {
         None => Ok(Some(user)),
         Some(closed) => {
-            let what =
-                format!("{name} may not pass the folder {}, in which the results are", closed.display());
-            Err(refused(what)
-                .help("write the results where everybody may go, for example --out /tmp/results"))
+            let reason =
+                format!("{name} may not enter the folder {}, which contains the results", closed.display());
+            Err(refused(reason)
+                .help("write the results where every user has access, for example --out /tmp/results"))
         }
     }
 }
 
-/// The files that a node finds when it starts.
+/// The files that the bench writes for a node before it starts.
 fn files(cluster: &Cluster, node: &str, words: &Words) -> Vec<NodeFile> {
     let own = cluster.files.iter().filter(|file| life::is_of(&file.nodes, node));
     let file = |file: &NodeText| NodeFile {
@@ -235,7 +232,7 @@ fn files(cluster: &Cluster, node: &str, words: &Words) -> Vec<NodeFile> {
     own.map(file).collect()
 }
 
-/// The further programs of a node.
+/// The helper programs of a node.
 fn beside(cluster: &Cluster, node: &str, words: &Words, folder: &Path) -> Result<Vec<Beside>, Failure> {
     let own = (1..).zip(&cluster.processes).filter(|(_, process)| life::is_of(&process.nodes, node));
     let beside = |(number, process): (usize, &FurtherProgram)| {
@@ -252,34 +249,34 @@ fn beside(cluster: &Cluster, node: &str, words: &Words, folder: &Path) -> Result
     own.map(beside).collect()
 }
 
-/// The name of the file that has what a further program prints.
+/// The name of the file with a helper program's output.
 pub(crate) fn log_name(process: &FurtherProgram) -> String {
     format!("{}.log", process.name)
 }
 
-/// The program of one of the further ones, which count from 1.
+/// The program of a helper, which count from 1.
 ///
 /// # Errors
-/// When there is none, with what to do about it.
+/// When there is none, with the remedy.
 pub(crate) fn further_program(number: usize, process: &FurtherProgram) -> Result<PathBuf, String> {
     find(&process.program, &format!("--set cluster.process.{number}.program="))
 }
 
-/// A client whose program has its variables, but for the empty ones.
+/// A client whose program has its variables except empty ones.
 pub(crate) fn client(described: &ClientSpec) -> ClientSpec {
     let env =
         described.env.iter().map(|(name, text)| (name.clone(), words::fill(text, words::variable_of_caller)));
     ClientSpec { env: env.filter(|(_, text)| !text.is_empty()).collect(), ..described.clone() }
 }
 
-/// The variables that a spec sets, but for the empty ones.
+/// The variables of a spec, except empty ones.
 fn environment(env: &BTreeMap<String, String>, words: &Words) -> Vec<(OsString, OsString)> {
     let filled = env.iter().map(|(name, text)| (name, words.fill(text)));
     let set = filled.filter(|(_, value)| !value.is_empty());
     set.map(|(name, value)| (name.into(), value.into())).collect()
 }
 
-/// All variables of a program: those of the caller that it gets, and those that a spec sets.
+/// All variables of a program: the inherited ones, and those of the spec.
 pub(super) fn whole_environment(cluster: &Cluster, words: &Words) -> Vec<(OsString, OsString)> {
     inherited().chain(environment(&cluster.env, words)).collect()
 }
@@ -289,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_is_asked_with_the_variables_of_the_program() {
+    fn version_command_gets_variables_of_program() {
         let cluster: Cluster = toml::from_str(
             "version = [\"sh\", \"-c\", \"echo store $OF_ALL$OF_NODE\"]\nenv = { OF_ALL = \"1.2.3\", OF_NODE = \".{number}\" }",
         )

@@ -1,4 +1,4 @@
-//! The members of a system that is not the bench's own: listed, added and removed as `[members]` says.
+//! The members of other systems than the own store: listed, added and removed by `[members]`.
 
 use super::foreign;
 use super::words::Words;
@@ -20,21 +20,21 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 use workloads::HttpConnection;
 
-/// How long a node may take to say who the members are.
+/// Time limit of a node's answer about the members.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// How long a change may take before another node is asked.
+/// Time limit of a change before another node is tried.
 const DECIDED_WITHIN: Duration = Duration::from_millis(1500);
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 1 << 20;
-/// Letters of an answer that are told.
-const TOLD: usize = 200;
+/// Largest number of characters of an answer in a message.
+const SHOWN: usize = 200;
 
-/// Knows how to ask.
+/// The interface to the members of such a system.
 #[derive(Debug)]
 pub(crate) struct ForeignMembers {
     pub(super) spec: MembersSpec,
     pub(super) cluster: Cluster,
-    /// It ends before those that ask.
+    /// It ends before the tasks that query it.
     pub(super) testbed: Weak<Testbed>,
     pub(super) folder: PathBuf,
 }
@@ -49,13 +49,13 @@ struct Filled {
 }
 
 impl ForeignMembers {
-    /// The words of a node; none when the cluster is stopped.
+    /// The words of a node; none once the cluster is stopped.
     fn words(&self, node: &str) -> Option<Words> {
         let testbed = self.testbed.upgrade()?;
         Some(foreign::words(&self.cluster, &testbed, node, &self.folder, None))
     }
 
-    /// Who the members are, as the nodes say that are most; and those nodes.
+    /// The members, according to the largest group of agreeing nodes; and those nodes.
     async fn read(&self) -> Option<(Entries, Vec<String>)> {
         let mut asking = JoinSet::new();
         for node in self.cluster.planned_nodes() {
@@ -72,14 +72,14 @@ impl ForeignMembers {
             }
         }
         let most: (Entries, Vec<String>) = answers.into_iter().max_by_key(|(_, nodes)| nodes.len())?;
-        // A node that is cut off, or was removed, knows of nothing.
+        // A node that is cut off or removed may list outdated members.
         let by_majority = most.1.iter().filter(|node| most.0.contains_key(*node)).count() * 2 > most.0.len();
         let (entries, mut nodes) = most;
         nodes.sort();
         by_majority.then_some((entries, nodes))
     }
 
-    /// The nodes that an answer lists; none if it is no list of known nodes.
+    /// The nodes in an answer; none if it is no list of known nodes.
     fn entries(&self, text: &str) -> Option<Entries> {
         let list = &self.spec.list;
         let answer: Value = serde_json::from_str(text).ok()?;
@@ -94,17 +94,18 @@ impl ForeignMembers {
         answer.pointer(&list.each)?.as_array()?.iter().map(entry).collect()
     }
 
-    /// Who the members are, in words.
+    /// The members, with their source in words.
     pub(super) async fn members(&self) -> Option<Members> {
         let (entries, nodes) = self.read().await?;
-        let said = format!("as {} say", nodes.join(", "));
-        let said = if nodes.len() == 1 { said.replace(" say", " says") } else { said };
-        Some(Members { names: entries.into_keys().collect(), under_way: false, version: 0, said })
+        let source = format!("as {} say", nodes.join(", "));
+        let source = if nodes.len() == 1 { source.replace(" say", " says") } else { source };
+        Some(Members { names: entries.into_keys().collect(), under_way: false, version: 0, source })
     }
 
     /// Removes nodes and adds others, one after another.
     pub(super) async fn change(&self, add: &[String], remove: &[String]) -> Result<(), String> {
-        let (entries, nodes) = self.read().await.ok_or("no majority of the members says who they are")?;
+        let (entries, nodes) =
+            self.read().await.ok_or("no majority of the members reports the same members")?;
         for node in remove {
             let id = entries.get(node).map_or("", String::as_str);
             let others: Vec<_> = nodes.iter().filter(|other| *other != node).collect();
@@ -117,9 +118,9 @@ impl ForeignMembers {
         Ok(())
     }
 
-    /// Asks one member after another for a change, until one says that it is done.
+    /// Sends a change to one member after another, until one reports success.
     async fn call(&self, call: &MemberCall, node: &str, id: &str, members: &[&String]) -> Result<(), String> {
-        let mut failed = format!("no member is left to be asked about {node}");
+        let mut failed = format!("no member is left to send the change of {node} to");
         for member in members {
             let words = self.words(node).zip(self.words(member));
             let (words, via) = words.ok_or("the cluster is stopped")?;
@@ -131,7 +132,7 @@ impl ForeignMembers {
         Err(failed)
     }
 
-    /// How a node is started that joins these members.
+    /// The command of a node that joins these members.
     pub(super) fn joining(&self, node: &str, members: &[String]) -> Result<ProcessCommand, String> {
         let mut cluster = self.cluster.clone();
         cluster.more_args.extend(self.spec.join_args.iter().cloned());
@@ -157,7 +158,7 @@ fn filled(call: &MemberCall, words: &Words, id: &str, via: &Words) -> Filled {
 }
 
 impl Filled {
-    /// The answer to the call; the error says why there is none.
+    /// The answer to the call; the error is why there is none.
     async fn ask(self, address: SocketAddr, patience: Duration) -> Result<String, String> {
         let asking =
             async { if self.call.exec.is_empty() { self.request(address).await } else { self.run().await } };
@@ -168,17 +169,19 @@ impl Filled {
     async fn request(&self, address: SocketAddr) -> Result<String, String> {
         let MemberCall { request, headers, body, .. } = &self.call;
         let (method, path) = request.split_once(' ').unwrap_or(("GET", request));
-        let mut asked = Request::builder().method(method).uri(path).header(header::HOST, address.to_string());
+        let mut builder =
+            Request::builder().method(method).uri(path).header(header::HOST, address.to_string());
         if body.trim_start().starts_with(['{', '[']) {
-            asked = asked.header(header::CONTENT_TYPE, "application/json");
+            builder = builder.header(header::CONTENT_TYPE, "application/json");
         }
         for (name, value) in headers {
-            asked = asked.header(name, value);
+            builder = builder.header(name, value);
         }
-        let asked = asked.body(Full::new(Bytes::from(body.clone()))).map_err(|error| error.to_string())?;
+        let request =
+            builder.body(Full::new(Bytes::from(body.clone()))).map_err(|error| error.to_string())?;
         let mut connection =
             HttpConnection::open(address).await.map_err(|lost| lost.in_words().to_owned())?;
-        let answer = connection.exchange(asked, LARGEST_BODY).await.map_err(|_| "no answer".to_owned())?;
+        let answer = connection.exchange(request, LARGEST_BODY).await.map_err(|_| "no answer".to_owned())?;
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         if answer.status().is_success() {
             return Ok(text);
@@ -186,7 +189,7 @@ impl Filled {
         Err(format!(
             "it answered {}: {}",
             answer.status(),
-            text.chars().take(TOLD).collect::<String>().trim()
+            text.chars().take(SHOWN).collect::<String>().trim()
         ))
     }
 
@@ -199,7 +202,7 @@ impl Filled {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        // Its guard ends it when this is closed.
+        // Its guard ends it when this closes.
         let input = child.stdin.take();
         let output = child.wait_with_output().await.map_err(failed)?;
         drop(input);
@@ -207,9 +210,9 @@ impl Filled {
         if output.status.success() {
             return Ok(text(&output.stdout));
         }
-        let said = text(&output.stderr) + &text(&output.stdout);
-        let said: String = said.trim().chars().take(TOLD).collect();
-        Err(format!("`{}` failed ({}): {said}", exec.join(" "), output.status))
+        let output = text(&output.stderr) + &text(&output.stdout);
+        let output: String = output.trim().chars().take(SHOWN).collect();
+        Err(format!("`{}` failed ({}): {output}", exec.join(" "), output.status))
     }
 }
 

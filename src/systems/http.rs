@@ -1,4 +1,4 @@
-//! An HTTP client for JSON: one kept connection to a node, a deadline for each request.
+//! An HTTP client for JSON: one persistent connection to a node, and a deadline per request.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use workloads::outcome::Happened;
 use workloads::{HttpConnection, NoAnswer};
 
-/// The largest answer that is read; ten thousand decisions of ordinary values are far below it.
+/// The largest answer that is read; ten thousand decisions of ordinary values are far smaller.
 const LARGEST_BODY: usize = 256 << 20;
 
-/// Why a node gave no answer that could be used.
+/// The reason why a node gave no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
     /// It did not answer in time.
@@ -29,12 +29,12 @@ pub(crate) enum HttpError {
         /// The beginning of its body.
         body: String,
     },
-    /// The body is not the JSON it should be.
-    #[error("its answer is not what it should be: {0}")]
+    /// The body is not the expected JSON.
+    #[error("its answer is not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// Asks one node. Reconnects when the connection is lost, as it is with each restart of the node.
+/// A client of one node. It reconnects when the connection breaks, as at each restart of the node.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     address: SocketAddr,
@@ -42,7 +42,7 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    /// For the node that listens on `address`; connects with the first request.
+    /// A client for the node at `address`; connects at the first request.
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, connection: None }
     }
@@ -82,7 +82,7 @@ impl HttpClient {
             Err(_) => Err(HttpError::Timeout(timeout)),
         };
         if answer.is_err() {
-            // A late answer on this connection would be taken for that of the next request.
+            // A late answer on this connection would be mistaken for that of the next request.
             self.connection = None;
         }
         Ok(serde_json::from_slice(&answer?)?)

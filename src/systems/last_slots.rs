@@ -1,20 +1,20 @@
-//! How many slots each node had applied during the last seconds, for the report on a node that failed.
+//! Applied slots of each node during the last seconds, for the report on a failed node.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Answers that are kept of each node: about three seconds of them.
+/// Number of stored answers per node: about three seconds.
 const KEPT: usize = 64;
 
-/// When a node had applied how many slots.
+/// Times with the number of applied slots.
 type Answers = VecDeque<(u64, u64)>;
 
-/// What the nodes last said. Cheap to clone; all clones show the same.
+/// The last answers of the nodes. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastSlots(Arc<Mutex<BTreeMap<String, Answers>>>);
 
 impl LastSlots {
-    /// Notes how many slots a node has applied at a time, in nanoseconds since the start of the run.
+    /// Records the number of applied slots of a node at a time, in nanoseconds since the start of the run.
     pub(crate) fn saw(&self, node: &str, time_ns: u64, slots: u64) {
         let mut nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = nodes.entry(node.to_owned()).or_default();
@@ -24,7 +24,7 @@ impl LastSlots {
         answers.push_back((time_ns, slots));
     }
 
-    /// How many slots each node had applied when it was last asked before this time.
+    /// The number of applied slots of each node at its last answer before this time.
     pub(crate) fn before(&self, time_ns: u64) -> BTreeMap<String, u64> {
         let nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = |answers: &Answers| answers.iter().rev().find(|(time, _)| *time < time_ns).copied();
@@ -37,7 +37,7 @@ mod tests {
     use super::LastSlots;
 
     #[test]
-    fn what_a_node_had_is_kept() {
+    fn earlier_slots_are_kept() {
         let last = LastSlots::default();
         for time in 0..100 {
             last.saw("n1", time, 10 * time);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::io;
 use std::path::Path;
 
-/// One row. A frame is what one node gave to the network in a lab, and what one read of a socket gave to a proxy.
+/// One row. In a lab it counts frames, with a proxy the results of single reads of a socket.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     from: &'a str,
@@ -25,7 +25,7 @@ struct Row<'a> {
     reset: u64,
 }
 
-/// Writes a row a link; no file where nothing is between the nodes.
+/// Writes one row per link; no file if the bench controls no link.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -1,4 +1,4 @@
-//! The members of a cluster of the bench's own store: reads them from its nodes, and changes them.
+//! The members of a cluster of the own store: reads them from its nodes, and changes them.
 
 use super::http::HttpError;
 use super::observe::Watched;
@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-/// How long a node may take to say who the members are.
+/// Time limit of a node's answer about the members.
 const ANSWER_WITHIN: Duration = Duration::from_millis(300);
-/// How long a change may take to be decided before another node is asked.
+/// Time limit of a change before another node is tried.
 const DECIDED_WITHIN: Duration = Duration::from_secs(2);
 
-/// The newest word on who the members are, and the nodes that answered, those that know most first.
+/// The newest membership, and the nodes that answered, those with the newest first.
 pub(super) async fn read(nodes: &[Arc<Mutex<Watched>>]) -> Option<(Members, Vec<usize>)> {
     let mut asking = JoinSet::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -39,16 +39,16 @@ pub(super) async fn read(nodes: &[Arc<Mutex<Watched>>]) -> Option<(Members, Vec<
 
 fn in_words(membership: &Membership, node: &str) -> Members {
     let version = membership.version;
-    let said = match membership.coming() {
+    let source = match membership.coming() {
         Some(from) => format!("configuration {version}, from slot {from} on, as {node} says"),
         None => format!("configuration {version}, as {node} says"),
     };
     let members = membership.newest().map(|newest| &newest.members[..]).unwrap_or_default();
     let names = members.iter().map(|member| member.name.clone()).collect();
-    Members { names, under_way: membership.coming().is_some(), version, said }
+    Members { names, under_way: membership.coming().is_some(), version, source }
 }
 
-/// Asks one node after another for a change, until one says that it is decided or that it cannot be.
+/// Sends a change to one node after another, until one reports the decision or a refusal.
 pub(super) async fn change(nodes: &[Arc<Mutex<Watched>>], change: &Change) -> Result<(), String> {
     let body = serde_json::to_vec(change).expect("a change can be written as JSON");
     let (_, indices) = read(nodes).await.ok_or("no node answers")?;
@@ -83,8 +83,8 @@ mod tests {
         membership.change(9, &change).unwrap();
         let read = in_words(&membership, "n2");
         assert_eq!((read.names.join(" "), read.under_way), ("n2 n3".to_owned(), true));
-        assert_eq!(read.said, "configuration 1, from slot 9 on, as n2 says");
+        assert_eq!(read.source, "configuration 1, from slot 9 on, as n2 says");
         assert!(membership.retire(1));
-        assert_eq!(in_words(&membership, "n3").said, "configuration 2, as n3 says");
+        assert_eq!(in_words(&membership, "n3").source, "configuration 2, as n3 says");
     }
 }

@@ -1,4 +1,4 @@
-//! The systems under test: how each is started, observed and stopped.
+//! The systems under test: starts, observes and stops them.
 
 pub(crate) mod cluster;
 pub(crate) mod decisions;

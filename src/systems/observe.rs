@@ -1,4 +1,4 @@
-//! Reads the state of a node over the interface of its system.
+//! Reads the status of a node over the interface of its system.
 
 use super::foreign_members::ForeignMembers;
 use super::http::{HttpClient, HttpError};
@@ -17,10 +17,10 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use workloads::{NodeStatus, StatusTable};
 
-/// How long a node may take to say whether it leads.
+/// Time limit of a node's answer about the leader.
 const ANSWER_WITHIN: Duration = Duration::from_millis(300);
 
-/// What a node said of itself; what its system does not tell is none.
+/// The status of a node; fields that its system does not report are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Observation {
     /// Its process id.
@@ -29,19 +29,19 @@ pub(crate) struct Observation {
     pub(crate) active: Option<bool>,
     /// The round of its ballot, or its term.
     pub(crate) round: Option<u64>,
-    /// Whom it takes for the leader.
+    /// The node that it considers the leader.
     pub(crate) leader: Option<String>,
-    /// The next slot for which it would propose something.
+    /// The next slot for which it would propose a command.
     pub(crate) slot_in: Option<u64>,
     /// The next slot that it will apply.
     pub(crate) slot_out: Option<u64>,
-    /// How often its ballot was preempted since it started.
+    /// Number of preemptions of its ballot since it started.
     pub(crate) preemptions: Option<u64>,
-    /// How often its ballot was adopted since it started.
+    /// Number of adoptions of its ballot since it started.
     pub(crate) adoptions: Option<u64>,
-    /// How long its leader waits before its next scout.
+    /// The wait of its leader before its next scout.
     pub(crate) backoff_ms: Option<u64>,
-    /// The size of what it has stored.
+    /// The size of its stored data.
     pub(crate) log_bytes: Option<u64>,
     /// Slots whose decisions its process found in its own snapshot and log.
     pub(crate) from_log: Option<u64>,
@@ -84,18 +84,18 @@ impl From<NodeStatus> for Observation {
     }
 }
 
-/// How the nodes of a cluster are asked what they say of themselves.
+/// The way to query the status of a cluster's nodes.
 #[derive(Debug, Clone)]
 pub(crate) enum Asking {
-    /// As those of the bench's own store.
+    /// The interface of the own store.
     Own,
-    /// As a spec says.
+    /// The status table of a spec.
     Described(Arc<StatusTable>),
-    /// Perhaps as those of the bench's own store, whose interface they speak; else they only answer.
+    /// Unknown: the nodes may have the interface of the own store; otherwise they only answer probes.
     Unknown,
 }
 
-/// A node that can be asked.
+/// A node whose status can be queried.
 #[derive(Debug)]
 pub(crate) struct Watched {
     /// Its name.
@@ -106,12 +106,12 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// The node at this address; it is asked there directly, so that no fault of the network hides it.
+    /// The node at this address, which is queried directly, so that no fault of the network hides it.
     pub(crate) fn new(name: &str, address: SocketAddr, asking: Asking) -> Self {
         Self { name: name.to_owned(), asking, address, client: HttpClient::new(address) }
     }
 
-    /// Asks it; none if it does not answer within `patience`.
+    /// Queries it; none without an answer within `patience`.
     pub(crate) async fn observe(&mut self, patience: Duration) -> Option<Observation> {
         match &self.asking {
             Asking::Own => {
@@ -127,7 +127,7 @@ impl Watched {
         }
     }
 
-    /// What its wall clock says, in nanoseconds since 1970; none where the system does not tell.
+    /// Its wall clock in nanoseconds since 1970; none if its system does not report it.
     async fn clock(&mut self, patience: Duration) -> Option<i64> {
         match self.asking {
             Asking::Own => Some(self.client.get::<Clock>("/clock", patience).await.ok()?.clock),
@@ -136,24 +136,24 @@ impl Watched {
     }
 }
 
-/// What a node of our own store says of its wall clock.
+/// The answer about the wall clock of a node of the own store.
 #[derive(Debug, Deserialize)]
 struct Clock {
     clock: i64,
 }
 
-/// Asks all nodes who leads and how far they are, each over a connection that is kept.
+/// Queries all nodes for leader and progress, each over a persistent connection.
 #[derive(Debug)]
 pub(crate) struct Leaders {
     nodes: Vec<Arc<Mutex<Watched>>>,
-    /// The descriptions of nodes, by name, which the cluster gets when they become members.
+    /// The descriptions of nodes by name, which the cluster gets when they become members.
     members: BTreeMap<String, Member>,
-    /// How the members of another system are listed and changed.
+    /// The way to list and change the members of another system.
     foreign: Option<Arc<ForeignMembers>>,
 }
 
 impl Leaders {
-    /// For these nodes.
+    /// The queries for these nodes.
     pub(super) fn new(
         nodes: Vec<Watched>,
         members: BTreeMap<String, Member>,
@@ -162,7 +162,7 @@ impl Leaders {
         Self { nodes: nodes.into_iter().map(|node| Arc::new(Mutex::new(node))).collect(), members, foreign }
     }
 
-    /// What each node says that answers, in no order.
+    /// The status of each node that answers, in no order.
     async fn all(&self) -> Vec<(String, Observation)> {
         let mut asking = JoinSet::new();
         for node in &self.nodes {
@@ -182,7 +182,7 @@ impl Leaders {
 }
 
 impl Directory for Leaders {
-    /// The node that leads: of those that say they do, the one with the highest round.
+    /// The leader: among the nodes that claim to lead, the one with the highest round.
     fn leader(&self) -> Pin<Box<dyn Future<Output = Option<String>> + Send + '_>> {
         Box::pin(async {
             let leading = self.all().await.into_iter().filter(|(_, seen)| seen.active == Some(true));
@@ -240,7 +240,7 @@ impl Directory for Leaders {
             let progress = |(node, seen): (String, Observation)| Progress {
                 node,
                 decided: seen.slot_out.unwrap_or(1).saturating_sub(1),
-                // Where a system has terms and no adoptions, a new term is a new leader.
+                // In a system with terms but without adoptions, a new term means a new leader.
                 adopted: seen.adoptions.or(seen.round).unwrap_or(0),
                 preempted: seen.preemptions.unwrap_or(0),
             };

@@ -1,12 +1,12 @@
-//! The last lines of what a node printed, for messages about its end.
+//! The last lines of a node's output, for messages about its end.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Bytes from the end of the file that are searched.
+/// Size of the searched end of the file, in bytes.
 const TAIL: u64 = 8 << 10;
-/// Lines that are shown.
+/// Number of shown lines.
 const LINES: usize = 6;
 
 /// The last lines of a file, without colours; empty if there is none.

@@ -8,8 +8,9 @@ use node::config::{Member, NodeConfig, Secret};
 use std::fs;
 use std::path::Path;
 
-/// Writes a node's configuration, and returns the command that starts it. The `secret` of the cluster stays out of the
-/// file, which is part of the results.
+/// Writes a node's configuration, and returns the command that starts it.
+///
+/// The `secret` of the cluster is not in the file, which is part of the results.
 ///
 /// # Errors
 /// When the configuration cannot be written.

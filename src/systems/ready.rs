@@ -1,4 +1,4 @@
-//! Finds out when a node is ready: by its ports, its answers, its logs or a command.
+//! Detects when a node is ready: by its ports, its answers, its logs or a command.
 
 use super::foreign::{self, CLIENT};
 use super::logs::{self, Change, Lines, LogFile};
@@ -18,14 +18,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use workloads::HttpConnection;
 
-/// How long to wait before it is looked again.
+/// Pause between two checks.
 const RETRY: Duration = Duration::from_millis(20);
-/// How long one answer may take.
+/// Time limit of one answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// What shows that a node is ready. Made before the node is started, so that no line of its logs is missed.
+/// The conditions of a node's readiness.
+///
+/// Created before the node starts, so that it misses no line of its logs.
 #[derive(Debug)]
 pub(super) struct Readiness {
     node: String,
@@ -39,19 +41,19 @@ pub(super) struct Readiness {
 enum Check {
     Listens(SocketAddr),
     Answers(SocketAddr, String),
-    Says(Said),
+    Says(LogLine),
     Succeeds(Setup),
 }
 
-/// A line of a log that is waited for.
+/// An awaited line of a log.
 #[derive(Debug)]
-struct Said {
+struct LogLine {
     pattern: Regex,
     logs: Vec<(LogFile, Lines)>,
 }
 
 impl Readiness {
-    /// What the spec says of this node; that it listens for clients where it says nothing.
+    /// The conditions of the spec for this node; by default, that it listens for clients.
     pub(super) fn new(cluster: &Cluster, testbed: &Testbed, node: &str, folder: &Path) -> Self {
         let checks = match &cluster.ready {
             Some(ready) => Check::all(ready, cluster, testbed, node, folder),
@@ -66,11 +68,11 @@ impl Readiness {
         &self.node
     }
 
-    /// Waits until all of it holds.
+    /// Waits until all conditions hold.
     ///
     /// # Errors
-    /// When it does not in time. Where the spec does not say what to wait for, a node that never listens is reported when
-    /// all should serve.
+    /// When they do not hold in time. By default a node that never listens is reported later, when all nodes
+    /// should serve.
     pub(super) async fn wait(self) -> Result<(), Failure> {
         let deadline = Instant::now() + self.limit;
         for mut check in self.checks {
@@ -83,9 +85,9 @@ impl Readiness {
                     if !self.required {
                         return Ok(());
                     }
-                    let what = format!("it was not ready within {:?}: {}", self.limit, check.missing());
-                    return Err(Failure::bench(format!("node {}", self.node), what).help(
-                        "correct [cluster.ready] where it expects what the system does not do, or give it more time with \
+                    let reason = format!("it was not ready within {:?}: {}", self.limit, check.missing());
+                    return Err(Failure::bench(format!("node {}", self.node), reason).help(
+                        "correct the conditions in [cluster.ready], or give it more time with \
                          cluster.start-within",
                     ));
                 }
@@ -110,7 +112,7 @@ impl Check {
         let answers = ready.http.as_ref().map(|path| Self::Answers(port, path.clone()));
         let says = ready.log.as_ref().map(|pattern| {
             let own = logs::of(cluster, folder).into_iter().filter(|log| log.node == node);
-            Self::Says(Said {
+            Self::Says(LogLine {
                 pattern: logs::compile(pattern).expect("the patterns of a spec are checked before it runs"),
                 logs: own.map(|log| (LogFile::new(&log.path), Lines::default())).collect(),
             })
@@ -135,19 +137,19 @@ impl Check {
             Self::Answers(address, path) => {
                 timeout(ANSWER_WITHIN, answers(*address, path)).await.unwrap_or_default()
             }
-            Self::Says(said) => said.was_said(),
-            // It is waited for in its own way.
+            Self::Says(line) => line.is_written(),
+            // A command is awaited separately.
             Self::Succeeds(_) => true,
         }
     }
 
     fn missing(&self) -> String {
         match self {
-            Self::Listens(address) => format!("nobody listens at {address}"),
+            Self::Listens(address) => format!("no process listens at {address}"),
             Self::Answers(address, path) => {
                 format!("no answer with a status below 400 to GET {path} at {address}")
             }
-            Self::Says(said) => format!("no line of its logs matches \"{}\"", said.pattern),
+            Self::Says(line) => format!("no line of its logs matches \"{}\"", line.pattern),
             Self::Succeeds(command) => format!("`{}` does not succeed", command.words.join(" ")),
         }
     }
@@ -162,9 +164,9 @@ async fn answers(address: SocketAddr, path: &str) -> bool {
     answer.is_ok_and(|answer| answer.status().as_u16() < 400)
 }
 
-impl Said {
-    /// Reads what was written since, and says whether the line is there.
-    fn was_said(&mut self) -> bool {
+impl LogLine {
+    /// Reads new lines of the log; returns whether the awaited line exists.
+    fn is_written(&mut self) -> bool {
         let Self { pattern, logs } = self;
         let mut found = false;
         for (file, lines) in logs {

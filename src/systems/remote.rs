@@ -1,4 +1,4 @@
-//! Servers that already run: their addresses, and the commands by which faults reach them.
+//! Servers that already run: their addresses, and the commands through which faults reach them.
 
 use super::words;
 use crate::spec::life::Commands;
@@ -10,10 +10,10 @@ use std::path::Path;
 /// The words of a command, for messages.
 pub(crate) const WORDS: &str = "{name}, {number}, {address}, {ip}, {port}, {env:NAME}";
 
-/// The address of a server, of which the host may be a name.
+/// The address of a server, whose host may be a name.
 ///
 /// # Errors
-/// When there is none, as a sentence.
+/// When there is none; the error is a sentence.
 pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     let found = text.to_socket_addrs().map(|mut addresses| addresses.next());
     match found {
@@ -25,7 +25,7 @@ pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// A word of a command that stands for nothing, with the key that has it.
+/// An unknown word in a command, with its key.
 pub(crate) fn unknown_word(commands: &Commands) -> Option<(&'static str, String)> {
     let known = |word: &str| {
         matches!(word, "name" | "number" | "address" | "ip" | "port") || words::variable(word).is_some()
@@ -62,7 +62,7 @@ pub(crate) fn commands(
     }
 }
 
-/// Which faults the commands allow; none where the bench starts the nodes itself and needs no commands.
+/// The faults that the commands allow; none if the bench starts the nodes itself.
 pub(crate) fn allowed(cluster: &Cluster) -> Option<ByCommand> {
     let any = SocketAddr::from(([0, 0, 0, 0], 0));
     (!cluster.addresses.is_empty()).then(|| commands(cluster, "", 0, any, Path::new("")).by_command())

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-/// How often each node is asked.
+/// Interval of samples per node.
 const EVERY: Duration = Duration::from_millis(50);
-/// How long a node may take to answer before it counts as not answering.
+/// Time limit of a node's answer; without one it counts as down.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// One row of `samples.csv`; the cells after `up` are empty when the node did not answer.
@@ -62,7 +62,7 @@ impl Row {
     }
 }
 
-/// Sampling under way; ends when [`Sampler::stop`] is called or it is dropped.
+/// Running sampling; it ends when [`Sampler::stop`] is called or this is dropped.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     tasks: JoinSet<()>,
@@ -70,11 +70,12 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Begins to ask `nodes` at their own addresses, so that no fault of the network hides them; `last` learns how far
-    /// each is.
+    /// Starts to sample `nodes` at their own addresses, so that no fault of the network hides them.
+    ///
+    /// `last` gets their progress.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be created.
     pub(crate) fn start(
         path: &Path,
         nodes: Vec<Watched>,
@@ -90,10 +91,10 @@ impl Sampler {
         Ok(Self { tasks, writer: tokio::spawn(write(file, receiver)) })
     }
 
-    /// Ends it and writes what is left.
+    /// Ends the sampling and writes the rest.
     ///
     /// # Errors
-    /// The first error of writing.
+    /// The first write error.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         self.tasks.shutdown().await;
         self.writer.await.map_err(io::Error::other)?
@@ -117,7 +118,7 @@ async fn ask(mut node: Watched, start: Instant, rows: mpsc::UnboundedSender<Row>
     }
 }
 
-/// Writes rows as they come, and hands them to the system whenever none is waiting.
+/// Writes rows as they arrive, and flushes the file whenever none is waiting.
 async fn write(file: File, mut rows: mpsc::UnboundedReceiver<Row>) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
     while let Some(row) = rows.recv().await {

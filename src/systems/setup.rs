@@ -1,4 +1,4 @@
-//! Runs a command of a spec until it succeeds: one that sets the cluster up, or one that shows that a node is ready.
+//! Repeats a command of a spec until it succeeds: one that sets the cluster up, or a readiness check.
 
 use crate::failure::Failure;
 use std::ffi::OsString;
@@ -9,29 +9,29 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-/// How long to wait before the command is run again.
+/// Pause before the command runs again.
 const RETRY: Duration = Duration::from_millis(200);
-/// Lines of what it printed that are shown.
+/// Number of shown lines of its output.
 const SHOWN: usize = 4;
 
-/// A command, ready to be run.
+/// A command, ready to run.
 #[derive(Debug)]
 pub(super) struct Setup {
-    /// The key of the spec that has it.
+    /// Its key in the spec.
     pub(super) key: &'static str,
     /// The program and its arguments.
     pub(super) words: Vec<String>,
     /// Its variables.
     pub(super) env: Vec<(OsString, OsString)>,
-    /// Where what it prints is kept.
+    /// The file of its output.
     pub(super) log: PathBuf,
 }
 
 impl Setup {
-    /// Runs it until it succeeds.
+    /// Runs it repeatedly until it succeeds.
     ///
     /// # Errors
-    /// When it does not within `limit`, with what it printed last.
+    /// When it does not succeed within `limit`, with its last output.
     pub(super) async fn run(&self, limit: Duration) -> Result<(), Failure> {
         let start = Instant::now();
         loop {
@@ -49,7 +49,9 @@ impl Setup {
         }
     }
 
-    /// Runs it once. When this is dropped, the input of the command is closed, and its guard ends it with all its descendants.
+    /// Runs it once.
+    ///
+    /// When this is dropped, its input closes, and its guard ends it with all its descendants.
     async fn once(&self) -> std::io::Result<std::process::ExitStatus> {
         let output = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut child = Command::from(nemesis::guarded_command(&self.words[0], &self.words[1..], &self.env))
@@ -64,9 +66,9 @@ impl Setup {
         status
     }
 
-    fn failed(&self, what: &str) -> Failure {
-        let mut failure = Failure::bench(self.key, what).help(format!(
-            "correct the command, or give it more time with cluster.start-within; what it printed is in {}",
+    fn failed(&self, reason: &str) -> Failure {
+        let mut failure = Failure::bench(self.key, reason).help(format!(
+            "correct the command, or give it more time with cluster.start-within; its output is in {}",
             self.log.display()
         ));
         failure.excerpt = last_lines(&self.log);
@@ -74,7 +76,7 @@ impl Setup {
     }
 }
 
-/// The last lines of what was printed.
+/// The last lines of the output.
 fn last_lines(log: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&fs::read(log).ok()?).into_owned();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();

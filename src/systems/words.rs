@@ -1,39 +1,39 @@
-//! Words in braces, which stand for something of a node in the arguments, variables and commands of its system.
+//! Words in braces: placeholders for a node's properties in the commands of its system.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::net::SocketAddr;
 
-/// The words that every system has, for messages.
+/// The words of every system, for messages.
 pub(crate) const WORDS: &str = "{name}, {number}, {address}, {ip}, {port}, {host}, {data}, {members}, {others}, \
                                 {members: TEXT|,}, {others: TEXT|,}, {first: TEXT}, {env:NAME}";
-/// The word for the host name of a node, which only a lab gives it.
+/// The word for the host name of a node, which only a lab provides.
 pub(crate) const HOST: &str = "host";
 
-/// The name and the addresses of a node, as one of the nodes is given them.
+/// The name and the addresses of a node, from the view of one of the nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) name: String,
-    /// From 1.
+    /// Its number, from 1.
     pub(crate) number: usize,
-    /// Where it listens for clients.
+    /// Its address for clients.
     pub(crate) address: SocketAddr,
     /// Its further ports, by their words.
     pub(crate) ports: BTreeMap<String, SocketAddr>,
 }
 
-/// What the words stand for, of one node.
+/// The values of the words for one node.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
     /// The node, at its own addresses.
     pub(crate) own: Member,
     /// The folder of its data.
     pub(crate) data: String,
-    /// All nodes, at the addresses that this one is given.
+    /// All nodes, at their addresses from the view of this one.
     pub(crate) members: Vec<Member>,
 }
 
-/// Part of a text with words.
+/// A part of a text with words.
 #[derive(Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Text(&'a str),
@@ -61,7 +61,7 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The place of the brace that closes the first one.
+/// The index of the brace that closes the first one.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     text.char_indices().find_map(|(at, letter)| {
@@ -74,7 +74,7 @@ fn closing(text: &str) -> Option<usize> {
     })
 }
 
-/// The text and the separator of a word such as `members: {name}={ip}|,`.
+/// The text and the separator of a list word, for example `members: {name}={ip}|,`.
 fn list(word: &str) -> Option<(&str, &str, &str)> {
     let (list, template) = word.split_once(": ")?;
     if list == "first" {
@@ -84,7 +84,7 @@ fn list(word: &str) -> Option<(&str, &str, &str)> {
     matches!(list, "members" | "others").then_some((list, template, separator))
 }
 
-/// Splits the text of a file at its words. Other braces stay as they are: many files have some.
+/// Splits the text of a file at its words. Other braces stay unchanged, as many files contain some.
 fn pieces_of_file(text: &str) -> Vec<Piece<'_>> {
     let looks_like_word = |word: &str| {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -119,7 +119,7 @@ fn filled(pieces: &[Piece<'_>], word: impl Fn(&str) -> String) -> String {
     filled.collect()
 }
 
-/// The first word of a text that is not known.
+/// The first unknown word of a text.
 pub(crate) fn unknown_in(text: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
     pieces(text).into_iter().find_map(|piece| match piece {
         Piece::Word(word) if !known(word) => Some(word),
@@ -127,27 +127,27 @@ pub(crate) fn unknown_in(text: &str, known: impl Fn(&str) -> bool) -> Option<&st
     })
 }
 
-/// The name of the variable of the caller that a word stands for.
+/// The name of the environment variable that a word refers to.
 pub(crate) fn variable(word: &str) -> Option<&str> {
     word.strip_prefix("env:").filter(|name| !name.is_empty())
 }
 
-/// What a variable of the caller has; empty if it is not set.
+/// The value of an environment variable; empty if it is not set.
 pub(crate) fn variable_of_caller(word: &str) -> String {
     variable(word).and_then(|name| env::var(name).ok()).unwrap_or_default()
 }
 
-/// A word that a text has and no node can fill; `ports` are the words for ports.
+/// A word of a text that no node can fill; `ports` are the words for ports.
 pub(crate) fn unknown<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
     unknown_of(pieces(text), ports)
 }
 
-/// The same of the text of a file.
+/// The same for the text of a file.
 pub(crate) fn unknown_in_file<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
     unknown_of(pieces_of_file(text), ports)
 }
 
-/// The same of the text of a call about a member, which has further words.
+/// The same for the text of a call about a member, which has further words.
 pub(crate) fn unknown_in_call<'a>(
     text: &'a str,
     ports: &BTreeMap<String, u16>,
@@ -175,7 +175,7 @@ fn unknown_of<'a>(pieces: Vec<Piece<'a>>, ports: &BTreeMap<String, u16>) -> Opti
     })
 }
 
-/// Whether a text has this word, also in a list of nodes.
+/// Whether a text contains this word, also in a list of nodes.
 pub(crate) fn has(text: &str, wanted: &str) -> bool {
     pieces(text).into_iter().chain(pieces_of_file(text)).any(|piece| match piece {
         Piece::Text(_) => false,
@@ -186,7 +186,7 @@ pub(crate) fn has(text: &str, wanted: &str) -> bool {
 }
 
 impl Member {
-    /// What a word stands for.
+    /// The value of a word.
     fn word(&self, word: &str) -> Option<String> {
         Some(match word {
             // In a lab, the name of a node is its host name.
@@ -205,7 +205,7 @@ impl Member {
 }
 
 impl Words {
-    /// A text with every word replaced. What [`unknown`] would have named becomes nothing.
+    /// A text with every word replaced. Words that [`unknown`] would report become empty.
     pub(crate) fn fill(&self, text: &str) -> String {
         fill(text, |word| self.word(word))
     }
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_of_a_file_stay_as_they_are() {
+    fn braces_of_a_file_stay_unchanged() {
         let filled = |text: &str| words().fill_file(text);
         assert_eq!(filled(r#"{"a": {"id": "{name}"}, "b": {}}"#), r#"{"a": {"id": "n2"}, "b": {}}"#);
         assert_eq!(filled("${HOME} {{ {peer} }} {"), "${HOME} {{ 2380 }} {");

@@ -1,10 +1,10 @@
-//! Output of a comparison: a table for each subject, what it comes to, and what makes it weaker than it looks.
+//! Output of a comparison: a table per subject, the conclusions, and the remarks that weaken them.
 
 use super::layout::Figures;
 use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use report::compare::{Comparison, Outcome, Pair, Row, percent};
 
-/// Prints it all.
+/// Prints the comparison.
 pub(crate) fn print(screen: &Screen, comparison: &Comparison) {
     for pair in &comparison.pairs {
         screen.line(&head(pair));
@@ -32,7 +32,7 @@ pub(crate) fn print(screen: &Screen, comparison: &Comparison) {
     screen.line(&format!("{style}{}{style:#}", comparison.sentence));
 }
 
-/// The subject, its rounds and answers, and what was drawn again.
+/// The subject, its rounds and answers, and its different random choices.
 fn head(pair: &Pair) -> String {
     let (a, b) = (pair.a.name(), pair.b.name());
     let name = if a == b { b } else { format!("{a} → {b}") };
@@ -47,7 +47,7 @@ fn head(pair: &Pair) -> String {
 }
 
 fn table(pair: &Pair, confidence: f64) -> Figures<'static> {
-    // A heading lives as long as the table; there are few confidences that people ask for.
+    // A heading lives as long as the table; only few confidence levels are used.
     let interval = match confidence {
         sure if (sure - 0.99).abs() < 1e-9 => "99 % interval",
         sure if (sure - 0.95).abs() < 1e-9 => "95 % interval",

@@ -1,4 +1,4 @@
-//! Prints the events of a run while it goes on: phases, faults and their evidence.
+//! Prints the events of a run in progress: phases, faults and their evidence.
 
 use super::progress::Progress;
 use super::story::Story;
@@ -9,32 +9,32 @@ use report::brief_evidence;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// Letters of evidence that are shown of one fault.
+/// Number of shown characters of a fault's evidence.
 const SHOWN: usize = 90;
 
-/// Something that happened in a run, with the time and the counts of operations at that moment.
+/// An event of a run, with its time and the counts of operations.
 #[derive(Debug, Clone)]
 pub(crate) struct RunEvent {
     /// Nanoseconds since the run's start.
     pub time_ns: u64,
     /// Operations completed so far.
     pub tally: Tally,
-    /// What happened.
+    /// The kind of event.
     pub kind: RunEventKind,
 }
 
-/// What happened.
+/// The kind of event.
 #[derive(Debug, Clone)]
 pub(crate) enum RunEventKind {
-    /// A phase begins, with its length where that is known.
+    /// A phase begins, with its length if known.
     Began(Phase, Option<Duration>),
-    /// A phase is over.
+    /// A phase has ended.
     Ended(Phase),
     /// The nemesis recorded something.
     Fault(FaultNotice),
-    /// The history is broken, in words.
+    /// A violation of the history, in words.
     Broken(String),
-    /// Something else in words.
+    /// Another remark, in words.
     Note(String),
     /// No event follows.
     Over,
@@ -45,37 +45,37 @@ pub(crate) enum RunEventKind {
 pub(crate) struct FaultNotice {
     /// The fault's number; none for an exit that the bench did not cause.
     pub fault: Option<u64>,
-    /// When it happened, in nanoseconds since the run's start: evidence takes its time after that.
+    /// Its time, in nanoseconds since the run's start; the evidence is collected later.
     pub at_ns: u64,
     /// Its kind.
     pub kind: String,
     /// Whether it starts, ends, or is an exit.
     pub stage: Stage,
-    /// What people call it.
+    /// Its label.
     pub label: String,
     /// The nodes it hits.
     pub targets: Vec<String>,
-    /// What shows that it took effect.
+    /// The evidence that it took effect.
     pub evidence: Vec<String>,
-    /// What a reader should know besides.
+    /// A remark for the reader.
     pub note: Option<String>,
     /// The fault that excuses a node's end.
     pub excuse: Option<String>,
 }
 
-/// Where in its life a fault is.
+/// The stage of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It is in force from now on.
     Start,
     /// It is healed.
     End,
-    /// A node ended, and the bench did not kill it.
+    /// A node ended without a request of the bench.
     Exit,
 }
 
 impl FaultNotice {
-    /// Reads an event of the nemesis; none if it is something else.
+    /// Parses an event of the nemesis; none for other events.
     pub(crate) fn read(event: &Event) -> Option<Self> {
         let (stage, change) = match FaultEvent::read(event)? {
             FaultEvent::Start(change) => (Stage::Start, change),
@@ -115,7 +115,7 @@ impl FaultNotice {
         }
     }
 
-    /// What to say of a node that ended.
+    /// The sentence about a node that ended.
     pub(crate) fn exit_in_words(&self) -> String {
         let who = self.targets.join(" ");
         match &self.excuse {
@@ -124,7 +124,7 @@ impl FaultNotice {
         }
     }
 
-    /// The essential of the evidence in one line, and where the rest is. Without evidence, why.
+    /// The essential evidence in one line, with the file of the rest. Without evidence, the reason.
     pub(crate) fn shown(&self) -> String {
         let text = match (self.evidence.is_empty(), &self.note) {
             (false, _) => brief_evidence(&self.evidence),
@@ -177,7 +177,7 @@ pub(crate) async fn print_events(
     }
 }
 
-/// Keeps the live line up to date.
+/// Updates the live line.
 fn follow(progress: &Progress, kind: &RunEventKind) {
     match kind {
         RunEventKind::Began(phase, length) => progress.phase(phase_name(*phase), *length),
@@ -201,12 +201,12 @@ fn plain(screen: &Screen, event: &RunEvent, load_start: u64) {
         RunEventKind::Ended(_) | RunEventKind::Over => {}
         RunEventKind::Fault(fault) => {
             let seconds = fault.at_ns.saturating_sub(load_start) as f64 / 1e9;
-            let what = match fault.stage {
+            let text = match fault.stage {
                 Stage::Start => fault.label.clone(),
                 Stage::End => format!("healed: {}", fault.label),
                 Stage::Exit => fault.exit_in_words(),
             };
-            screen.line(&format!("    {seconds:6.2} s  {what}  {FAINT}{}{FAINT:#}", fault.shown()));
+            screen.line(&format!("    {seconds:6.2} s  {text}  {FAINT}{}{FAINT:#}", fault.shown()));
         }
         RunEventKind::Broken(text) => screen.line(&format!("  {BAD}{text}{BAD:#}")),
         RunEventKind::Note(text) => screen.line(&format!("  {text}")),

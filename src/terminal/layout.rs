@@ -6,20 +6,20 @@ use std::io::IsTerminal;
 
 /// The default width, used in a pipe.
 const USUAL: usize = 80;
-/// Narrower than this nothing can be laid out.
+/// The smallest width for layout.
 const NARROWEST: usize = 40;
 
-/// How wide text may be.
+/// The available width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Width {
     /// Columns for tables.
     pub columns: usize,
-    /// Whether long lines are broken between words: not in a pipe, where a program may look for them.
+    /// Whether long lines are broken between words: not in a pipe, where a program may search for them.
     pub breaks_lines: bool,
 }
 
 impl Width {
-    /// The width of the terminal behind standard output or standard error; else that of `COLUMNS`; else 80.
+    /// The width of the terminal at standard output or standard error; else `COLUMNS`; else 80.
     pub(crate) fn of_stream(stderr: bool) -> Self {
         let size = if stderr {
             rustix::termios::tcgetwinsize(std::io::stderr()).ok().filter(|_| std::io::stderr().is_terminal())
@@ -28,12 +28,12 @@ impl Width {
         };
         let terminal = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
         let variable = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
-        let said = terminal.or_else(variable);
-        Self { columns: said.unwrap_or(USUAL).max(NARROWEST), breaks_lines: said.is_some() }
+        let width = terminal.or_else(variable);
+        Self { columns: width.unwrap_or(USUAL).max(NARROWEST), breaks_lines: width.is_some() }
     }
 }
 
-/// The text with every line that is too long broken between words; the rest of a line is indented further.
+/// The text with long lines broken between words; continuation lines are indented further.
 pub(crate) fn broken(text: &str, columns: usize) -> String {
     let lines = text
         .split('\n')
@@ -60,7 +60,7 @@ fn broken_line(line: &str, columns: usize) -> String {
     text
 }
 
-/// Letters that a terminal shows: all but escape sequences.
+/// Number of visible characters: all but escape sequences.
 fn visible(text: &str) -> usize {
     let mut count = 0;
     let mut letters = text.chars();
@@ -74,20 +74,20 @@ fn visible(text: &str) -> usize {
     count
 }
 
-/// A table of figures behind columns of words.
+/// A table of measurements behind columns of words.
 pub(crate) struct Figures<'a> {
     /// The headings.
     pub header: Vec<&'a str>,
     /// A cell for each heading.
     pub rows: Vec<Vec<String>>,
-    /// How many columns at the left are words.
+    /// Number of columns at the left that contain words.
     pub words: usize,
-    /// How many of those stand before each part again.
+    /// Number of those that repeat in each part.
     pub names: usize,
 }
 
 impl Figures<'_> {
-    /// The table, in parts below one another where it would be wider than this.
+    /// The table, split into parts one below another if it is wider than this.
     pub(crate) fn text(&self, columns: usize) -> String {
         let widths = self.table(&(0..self.header.len()).collect::<Vec<_>>()).column_max_content_widths();
         // A blank on each side of a cell.
@@ -96,9 +96,9 @@ impl Figures<'_> {
         let mut parts = Vec::new();
         let mut part = names.clone();
         for column in self.names..self.header.len() {
-            let taken: usize = part.iter().map(|column| width(*column)).sum();
-            // The blank at the end of a line is cut off.
-            if taken + width(column) > columns + 1 && part.len() > names.len() {
+            let used: usize = part.iter().map(|column| width(*column)).sum();
+            // The trailing blank of a line is removed.
+            if used + width(column) > columns + 1 && part.len() > names.len() {
                 parts.push(std::mem::replace(&mut part, names.clone()));
             }
             part.push(column);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_table_stands_in_parts() {
+    fn wide_table_is_split_into_parts() {
         let header = vec!["variant", "verdict", "ok", "refused", "p50 ms", "longest gap s"];
         let row = |name: &str| [name, "valid", "12345", "0", "1951.40", "0.55"].map(str::to_owned).to_vec();
         let figures = Figures { header, rows: vec![row("none"), row("exponential")], words: 2, names: 1 };

@@ -1,4 +1,4 @@
-//! Output while a run goes on: lines, and one progress line below them on a terminal.
+//! Output of a run in progress: lines, and one progress line below them on a terminal.
 
 pub(crate) mod compare;
 pub(crate) mod events;
@@ -15,30 +15,30 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Text that is right.
+/// Style of positive text.
 pub(crate) const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
-/// Text that is wrong.
+/// Style of negative text.
 pub(crate) const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red))).bold();
-/// Text that needs a look.
+/// Style of warnings.
 pub(crate) const DOUBT: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))).bold();
-/// Headings.
+/// Style of headings.
 pub(crate) const STRONG: Style = Style::new().bold();
-/// Text of less weight.
+/// Style of secondary text.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Where lines go. Cheap to clone.
+/// The destination of lines. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
-    /// Lines go to standard error, because standard output is for the machine.
+    /// Whether lines go to standard error, because standard output is for machines.
     to_stderr: bool,
-    /// Lines are not for anybody; the live line is.
+    /// Whether lines are suppressed; the live line is not.
     silent: bool,
     live: Option<Arc<ProgressBar>>,
     width: Width,
 }
 
 impl Screen {
-    /// With `json`, standard output is kept for one summary and lines go to standard error.
+    /// With `json`, standard output is reserved for one summary, and lines go to standard error.
     pub(crate) fn new(json: bool) -> Self {
         let stream_is_terminal =
             if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
@@ -57,7 +57,7 @@ impl Screen {
         Self { to_stderr: json, silent: false, live, width: Width::of_stream(json) }
     }
 
-    /// The same without lines.
+    /// The same screen without lines.
     pub(crate) fn silent(&self) -> Self {
         Self { silent: true, ..self.clone() }
     }
@@ -67,12 +67,14 @@ impl Screen {
         self.live.is_some()
     }
 
-    /// How wide a table may be.
+    /// The width for tables.
     pub(crate) fn columns(&self) -> usize {
         self.width.columns
     }
 
-    /// Prints one or more lines, broken between words where they are wider than the terminal. Colours are left out where they do not belong.
+    /// Prints lines, broken between words if wider than the terminal.
+    ///
+    /// Omits colours where they are not supported.
     pub(crate) fn line(&self, text: &str) {
         if self.silent {
             return;
@@ -92,7 +94,7 @@ impl Screen {
         }
     }
 
-    /// Replaces the live line, where there is one.
+    /// Replaces the live line, if there is one.
     pub(crate) fn live(&self, text: String) {
         if let Some(bar) = &self.live {
             bar.set_message(text);
@@ -100,7 +102,7 @@ impl Screen {
         }
     }
 
-    /// Takes the live line away.
+    /// Removes the live line.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.live {
             bar.set_message("");

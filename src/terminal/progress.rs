@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often the live line is drawn.
+/// Interval of redraws.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// What the live line shows. Cheap to clone; all clones show the same.
+/// The content of the live line. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
@@ -18,32 +18,32 @@ struct State {
     variant: String,
     phase: Option<(String, Instant, Option<Duration>)>,
     faults: BTreeMap<u64, String>,
-    /// What completed before is linearizable, in nanoseconds since the load began.
+    /// The history up to this time is linearizable, in nanoseconds since the start of the load.
     valid_until_ns: Option<u64>,
 }
 
 impl Progress {
-    /// Says which variant runs now.
+    /// Sets the current variant.
     pub(crate) fn variant(&self, name: &str) {
         self.with(|state| name.clone_into(&mut state.variant));
     }
 
-    /// Says which phase begins now, and how long it should last if that is known.
+    /// Sets the current phase, with its expected length if known.
     pub(crate) fn phase(&self, name: &str, length: Option<Duration>) {
         self.with(|state| state.phase = Some((name.to_owned(), Instant::now(), length)));
     }
 
-    /// A fault is in force from now on.
+    /// Adds a fault in force.
     pub(crate) fn fault_began(&self, number: u64, label: &str) {
         self.with(|state| drop(state.faults.insert(number, label.to_owned())));
     }
 
-    /// A fault is healed.
+    /// Removes a healed fault.
     pub(crate) fn fault_ended(&self, number: u64) {
         self.with(|state| drop(state.faults.remove(&number)));
     }
 
-    /// The history was followed this far and is valid so far.
+    /// Sets the time up to which the history is known to be valid.
     pub(crate) fn valid_until(&self, ns: u64) {
         self.with(|state| state.valid_until_ns = Some(ns));
     }
@@ -52,7 +52,7 @@ impl Progress {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The live line with these figures.
+    /// The live line with these counts.
     fn text(&self, tally: Tally, per_second: f64) -> String {
         self.with(|state| {
             let phase = match &state.phase {
@@ -79,7 +79,7 @@ impl Progress {
         })
     }
 
-    /// Draws the live line until the returned guard is dropped. Does nothing where there is no live line.
+    /// Draws the live line until the returned guard is dropped; no effect without a live line.
     pub(crate) fn draw(&self, screen: &Screen, recorder: &Arc<FileRecorder>) -> Drawing {
         if !screen.is_live() {
             return Drawing(None);
@@ -93,7 +93,7 @@ impl Progress {
                 tick.tick().await;
                 let tally = recorder.tally();
                 let now = tally.since(before).total() as f64 / REDRAW.as_secs_f64();
-                // Smoothed, so that the figure can be read.
+                // Smoothed, so that the number is readable.
                 rate = 0.7 * rate + 0.3 * now;
                 before = tally;
                 screen.live(progress.text(tally, rate));
@@ -102,7 +102,7 @@ impl Progress {
     }
 }
 
-/// The live line is drawn as long as this exists.
+/// Draws the live line during its lifetime.
 pub(crate) struct Drawing(Option<tokio::task::JoinHandle<()>>);
 
 impl Drop for Drawing {

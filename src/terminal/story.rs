@@ -1,4 +1,4 @@
-//! Prints a recovery in five phases: before the fault, the fault, while it lasts, the recovery, after it.
+//! Prints a recovery in five phases: before the fault, the fault, during it, the recovery, after it.
 
 use super::events::{FaultNotice, RunEvent, RunEventKind, Stage};
 use super::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
@@ -17,31 +17,31 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How long the story waits for a node to be level before it goes on without it.
+/// Time limit for a node to become level before the story continues.
 const LEVEL_WITHIN: Duration = Duration::from_secs(10);
-/// How often a node is asked meanwhile.
+/// Interval of queries meanwhile.
 const POLL: Duration = Duration::from_millis(10);
-/// What is said of compare-and-sets that were refused, after their number.
+/// Text about refused compare-and-sets, after their number.
 const COMPARED: &str = "compare-and-sets found another value";
 const COMPARED_ONE: &str = "compare-and-set found another value";
-/// How long one answer may take.
+/// Time limit of one answer.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
-/// Where the state of a node comes from: `/status` of our own store, or what another system offers.
+/// The source of a node's status: `/status` of the own store, or the interface of another system.
 #[derive(Debug)]
 enum Source {
     Own(SocketAddr),
     Foreign(Watched),
 }
 
-/// How far a node is.
+/// The progress of a node.
 #[derive(Debug)]
 struct Seen {
     /// Whether it leads.
     active: bool,
-    /// The next slot that it will apply, where it tells.
+    /// The next slot that it will apply, if it reports it.
     slot_out: Option<u64>,
-    /// All that our own store says.
+    /// The complete status of a node of the own store.
     status: Option<Status>,
 }
 
@@ -66,11 +66,11 @@ impl Source {
 pub(crate) struct Story {
     nodes: BTreeMap<String, Source>,
     chapter: u8,
-    /// Time and counts where the present chapter began.
+    /// Time and counts at the start of the current chapter.
     since: (u64, Tally),
-    /// What the nodes said while they could.
+    /// The last answers of the nodes.
     last: LastSlots,
-    /// How many slots each node had applied when the fault began.
+    /// Number of applied slots of each node at the start of the fault.
     applied: BTreeMap<String, u64>,
     /// Nodes that are no members once a fault is over.
     spares: BTreeSet<String>,
@@ -179,13 +179,13 @@ impl Story {
         let rate = if seconds > 0.0 { tally.ok as f64 / seconds } else { 0.0 };
         let mut text = format!("{} commands succeeded in {seconds:.1} s ({rate:.0} a second)", tally.ok);
         let failed = tally.fail.saturating_sub(tally.precondition);
-        for (count, what) in [
+        for (count, outcome) in [
             (tally.precondition, if tally.precondition == 1 { COMPARED_ONE } else { COMPARED }),
             (failed, "failed"),
             (tally.info, "of unknown outcome"),
         ] {
             if count > 0 {
-                let _ = write!(text, ", {count} {what}");
+                let _ = write!(text, ", {count} {outcome}");
             }
         }
         text
@@ -199,7 +199,7 @@ impl Story {
         all
     }
 
-    /// Waits until a node has what the others had when it came back, and says where it got it from.
+    /// Waits until a node has the others' slots from the time of its return; describes their sources.
     async fn level_again(&mut self, name: &str, restarted: bool) -> String {
         let begun = Instant::now();
         let others = self.ask_all().await.into_values().flatten();
@@ -263,7 +263,7 @@ impl Story {
         )
     }
 
-    /// What is known of every recovery of this node.
+    /// The known facts about the last recovery of this node.
     fn recovery(&self, name: &str) -> Recovery {
         Recovery {
             node: name.to_owned(),
@@ -273,14 +273,14 @@ impl Story {
     }
 }
 
-/// The sentence of a recovery, the essential of it in colour.
+/// The sentence about a recovery, with its essential part in colour.
 fn coloured(recovery: Recovery) -> String {
     let sentence = recovery.explained().sentence;
     let (level, rest) = sentence.split_at(sentence.find(" level").map_or(0, |at| at + " level".len()));
     format!("{GOOD}{level}{GOOD:#}{rest}")
 }
 
-/// Whether a node comes back from a fault of this kind as a new process.
+/// Whether a node returns from a fault of this kind as a new process.
 fn restarts(kind: &str) -> bool {
     let kind: Option<Kind> = kind.parse().ok();
     kind.is_some_and(|kind| kind.entry().nodes == OnNodes::Restarted)
@@ -290,7 +290,7 @@ fn heading(screen: &Screen, number: u8, title: &str, figures: &str) {
     screen.line(&format!("  {STRONG}{number} {title}{STRONG:#}\n     {figures}"));
 }
 
-/// How far each node was that said so, in one line.
+/// The progress of each node that reported it, in one line.
 fn levels(applied: &BTreeMap<String, u64>, leads: &BTreeSet<String>) -> Option<String> {
     let nodes = applied.iter().map(|(name, slots)| {
         let leads = if leads.contains(name) { " (leads)" } else { "" };

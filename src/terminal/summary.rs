@@ -1,4 +1,4 @@
-//! The summary of a run: figures of each variant, the verdict in words, and the paths of the pictures.
+//! The summary of a run: measurements per variant, the verdict in words, and the paths of the pictures.
 
 use super::layout::Figures;
 use super::{BAD, DOUBT, FAINT, GOOD, Screen};
@@ -6,12 +6,12 @@ use anstyle::Style;
 use report::{Answer, PICTURES, RunVerdict, Spread, VariantMedians};
 use std::path::Path;
 
-/// Recoveries shown; the rest is in the report.
+/// Number of shown recoveries; the rest is in the report.
 const RECOVERIES_SHOWN: usize = 8;
-/// Lines of evidence shown of one check; the rest is in the report.
+/// Number of shown evidence lines per check; the rest is in the report.
 const EVIDENCE_SHOWN: usize = 16;
 
-/// Prints it all.
+/// Prints the summary.
 pub(crate) fn print(screen: &Screen, verdict: &RunVerdict, folder: &Path) {
     screen.line("");
     screen.line(&table(&verdict.medians).text(screen.columns()));
@@ -32,7 +32,7 @@ pub(crate) fn print(screen: &Screen, verdict: &RunVerdict, folder: &Path) {
     }
 }
 
-/// How each node came back that a fault had silenced.
+/// Prints the return of each node that a fault had silenced.
 fn say_recoveries(screen: &Screen, verdict: &RunVerdict) {
     let all: Vec<_> = verdict
         .variants
@@ -54,7 +54,7 @@ fn say_recoveries(screen: &Screen, verdict: &RunVerdict) {
     }
 }
 
-/// The verdict in one sentence, and each check that is not valid with its evidence.
+/// Prints the verdict in one sentence, and each check that is not valid with its evidence.
 pub(crate) fn say_verdict(screen: &Screen, verdict: &RunVerdict) {
     let style = style(verdict.answer);
     screen.line(&format!("{style}{}{style:#}", verdict.sentence));
@@ -68,13 +68,13 @@ pub(crate) fn say_verdict(screen: &Screen, verdict: &RunVerdict) {
     }
 }
 
-/// One check in a line.
+/// Prints one check in a line.
 pub(crate) fn say_check(screen: &Screen, of: &str, name: &str, answer: Answer, reason: &str) {
     let style = style(answer);
     screen.line(&format!("  {style}{}{style:#}  {of}: {name}: {reason}", answer.word()));
 }
 
-/// The first lines of evidence, and where the rest is.
+/// Prints the first lines of evidence, and the file of the rest.
 pub(crate) fn say_evidence(screen: &Screen, evidence: &[String], rest: &str) {
     for line in evidence.iter().take(EVIDENCE_SHOWN) {
         screen.line(&format!("      {line}"));
@@ -93,10 +93,10 @@ pub(crate) fn style(answer: Answer) -> Style {
     }
 }
 
-/// How a figure is written.
+/// The format of a number.
 type Say = fn(f64) -> String;
 
-/// The columns of figures: heading, figure, how it is written. The last five only where nodes were sampled.
+/// The columns: heading, measurement, format. The last five need sampled nodes.
 const COLUMNS: [(&str, &str, Say); 13] = [
     ("ok", "ok", |value| format!("{value:.0}")),
     ("refused", "refused", |value| format!("{value:.0}")),
@@ -113,10 +113,10 @@ const COLUMNS: [(&str, &str, Say); 13] = [
     ("longest gap s", "longest_without_decision_s", |value| format!("{value:.2}")),
 ];
 
-/// Figures of competing leaders: only the own store has ballots, and without competition there is nothing to compare.
+/// Measurements that need competing leaders of the own store.
 const COMPETING: [&str; 2] = ["preemptions_per_s", "adoptions_per_s"];
 
-/// A row for each variant; where it ran several times, its medians, and below them their ranges.
+/// A row per variant; with several rounds, its medians, and their ranges below.
 fn table(variants: &[VariantMedians]) -> Figures<'static> {
     let some = |figure: &str| variants.iter().any(|variant| variant.figure(figure).is_some());
     let competing = variants

@@ -6,10 +6,10 @@ use super::{DOUBT, FAINT, Screen};
 use report::sweep::{Cell, Measurement, SweepReport};
 use std::path::Path;
 
-/// What people open first.
+/// The files that people open first.
 const FILES: [&str; 3] = ["sweep.png", "sweep.csv", "report.html"];
 
-/// A measurement that has just been made, and how many there are of how many.
+/// Prints a new measurement, with its index and the total number.
 pub(crate) fn measured(
     screen: &Screen,
     (made, all): (usize, usize),
@@ -33,7 +33,7 @@ pub(crate) fn measured(
     }
 }
 
-/// The end of a sweep: medians, what they say, and where everything is.
+/// Prints the end of a sweep: medians, conclusions, and paths.
 pub(crate) fn print(screen: &Screen, report: &SweepReport, folder: &Path) {
     screen.line("");
     if !report.cells.is_empty() {
@@ -47,7 +47,7 @@ pub(crate) fn print(screen: &Screen, report: &SweepReport, folder: &Path) {
         let style = style(report.answer);
         screen.line(&format!("{style}{}{style:#}: the worst of all runs", report.answer.word()));
     } else {
-        screen.line(&format!("{FAINT}Nothing was recorded, so nothing is said about being right.{FAINT:#}"));
+        screen.line(&format!("{FAINT}No history was recorded, so correctness was not checked.{FAINT:#}"));
     }
     let (made, all) = report.measured;
     if made < all {
@@ -63,7 +63,7 @@ fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
 }
 
-/// A column: its heading, and what stands in it; left out where that is always nothing.
+/// A column: its heading and its content; omitted if always empty.
 type Column = (&'static str, fn(&Cell) -> Option<String>);
 
 const COLUMNS: [Column; 8] = [

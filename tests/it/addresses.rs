@@ -144,7 +144,7 @@ fn what_running_servers_cannot_have_is_refused() {
         assert!(stderr(&done).contains(said), "{set}: {}", stderr(&done));
     };
     refused("fault.1.kind=power-loss", "`power-loss` cannot be injected into servers that already run");
-    refused("fault.1.kind=stop", "say how in [cluster.commands], with stop and start");
+    refused("fault.1.kind=stop", "add stop and start to [cluster.commands]");
     refused("fault.1.kind=lose-node", "kill, restart-all, stop, rolling-restart and pause");
     refused("cluster.program=/bin/true", "nodes that the bench starts");
     refused("cluster.nodes=3", "nodes that the bench starts");

@@ -177,5 +177,5 @@ fn a_power_loss_of_nothing_is_unknown() {
     }
     let (code, said) = run("lab", "exec", &fault("\"power-loss\"\ntarget = \"all\""));
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("keeps nothing on this disk"), "{said}");
+    assert!(said.contains("has no data on this disk"), "{said}");
 }

@@ -67,7 +67,7 @@ fn node_that_is_never_ready_ends_the_run() {
     for (ready, said) in [
         ("log = \"I am ready\"", "no line of its logs matches \"I am ready\""),
         ("http = \"/kv/none\"", "no answer with a status below 400 to GET /kv/none"),
-        ("port = \"peer\"", "nobody listens at "),
+        ("port = \"peer\"", "no process listens at "),
         ("exec = [\"false\"]", "did not succeed within "),
     ] {
         let cluster = format!("ports = {{ client = 1, peer = 2 }}\nready = {{ {ready} }}");
@@ -252,7 +252,7 @@ fn node_runs_as_its_user() {
     let run = || output(folder.path(), &["run", "spec.toml", "--out", "out", "--seed", "7"]);
     let closed = run();
     assert_eq!(closed.status.code(), Some(2), "{}", stdout(&closed));
-    assert!(stderr(&closed).contains("nobody may not pass the folder"), "{}", stderr(&closed));
+    assert!(stderr(&closed).contains("nobody may not enter the folder"), "{}", stderr(&closed));
     fs::remove_dir_all(folder.path().join("out")).unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let done = run();

@@ -60,7 +60,7 @@ fn queue_of_the_page_is_invalid_until_mended() {
     let queue = block("jobs.py");
     std::thread::scope(|scope| {
         scope.spawn(|| assert_ends(queue, &[], 1, &["Invalid: ", " lost element"]));
-        let drained = "until every node said that they are empty";
+        let drained = "until every node reported empty queues";
         scope.spawn(|| assert_ends(queue, &[MENDED], 0, &["Valid: ", drained]));
         let first_out = ["Valid: ", "The promise was linearizable."];
         scope.spawn(move || assert_ends(queue, &[MENDED, "check.promise=linearizable"], 0, &first_out));

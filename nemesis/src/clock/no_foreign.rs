@@ -3,13 +3,12 @@
 use super::Reading;
 use std::path::Path;
 
-const REASON: &str =
-    "the clocks of programs that know nothing of the bench can be shifted on Linux on x86-64 only";
+const REASON: &str = "the clocks of other programs can be shifted on Linux on x86-64 only";
 
 /// The part of a process that only waits while its clock is shifted.
 pub(crate) const PART: &str = "clock";
 
-/// Never, for the reason given.
+/// Always an error, with the reason.
 pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
     Err(REASON)
 }

@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What tells a file that is being written from one that was.
+/// Seal of a complete clock file; a file that is being written does not match it.
 const SEAL: u64 = 0x636c_6f63_6b73_6574;
-/// How often it is seen to that new processes of a node have its clock, where they do not look for it themselves.
+/// Interval at which new processes of a node get its clock, if they do not read the file themselves.
 const ADOPT_EVERY: Duration = Duration::from_millis(10);
 
 /// One node's clock. Clones are the same clock.
@@ -28,21 +28,21 @@ struct Shared {
     path: PathBuf,
     foreign: bool,
     state: Mutex<State>,
-    /// Held while the node's threads are stopped: only one tracer can stop them at a time.
+    /// Held while the node's threads are stopped: a thread can have only one tracer.
     tracing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
-    /// Where the node's processes hang, once it was started.
+    /// The roots of the node's process trees, once it was started.
     roots: Option<Roots>,
-    /// Whether somebody sees to new processes of the node.
+    /// Whether a task watches for new processes of the node.
     watched: bool,
 }
 
 impl NodeClock {
-    /// Makes the file, with a clock that is true.
+    /// Creates the file, with a true clock.
     pub(crate) fn create(clock: &ProcessClock) -> io::Result<Self> {
         let path = clock.file();
         let foreign = match clock {
@@ -70,7 +70,7 @@ impl NodeClock {
         !self.0.foreign
     }
 
-    /// The node has new processes.
+    /// Registers the node's new processes.
     pub(crate) fn began(&self, roots: Roots) {
         self.state().roots = Some(roots);
     }
@@ -86,7 +86,7 @@ impl NodeClock {
         self.0.file.write_all_at(&words.map(u64::to_le_bytes).concat(), 0)
     }
 
-    /// Lets the processes of a node that knows of nothing see the file.
+    /// Makes the processes of a node without support for the bench read the file.
     fn adopt(&self, roots: Option<&Roots>) -> io::Result<()> {
         match roots {
             Some(roots) if self.0.foreign => {
@@ -100,7 +100,7 @@ impl NodeClock {
     /// Puts a fault on the clock.
     pub(crate) fn apply(&self, claim: Claim, fault: ClockFault) -> io::Result<()> {
         let roots = self.state().roots.clone();
-        // One that is down or stands still cannot see the file yet; the watch sees to it once it can.
+        // A node that is down or paused cannot read the file yet; the watch retries.
         let adopted = self.adopt(roots.as_ref());
         let mut state = self.state();
         state.faults.apply(claim, fault, true_ns());
@@ -119,7 +119,7 @@ impl NodeClock {
         adopted
     }
 
-    /// Sees to new processes of the node as long as its clock is not true.
+    /// Watches for new processes of the node while a fault is on its clock.
     fn watch(&self) {
         loop {
             std::thread::sleep(ADOPT_EVERY);
@@ -130,17 +130,17 @@ impl NodeClock {
             }
             let roots = state.roots.clone();
             drop(state);
-            // What cannot be adopted shows in what is read back.
+            // A failure shows when the clock is read back.
             let _ = self.adopt(roots.as_ref());
         }
     }
 
-    /// Jumps to and fro as long as the fault is there.
+    /// Lets the clock jump forward and back while the fault is in force.
     fn strobe(&self, claim: Claim, every: Duration) {
         loop {
             std::thread::sleep(every);
             let mut state = self.state();
-            // A clock that cannot be written shows in what is read back.
+            // A failure to write shows when the clock is read back.
             if !state.faults.turn(claim) || self.write(&state.faults).is_err() {
                 return;
             }
@@ -154,12 +154,12 @@ impl NodeClock {
         self.write(&state.faults)
     }
 
-    /// How many faults are on it.
+    /// Number of faults on it.
     pub(crate) fn faults(&self) -> usize {
         self.state().faults.len()
     }
 
-    /// What the clock of the node's first process says, where the node knows of nothing.
+    /// Reads the clock of the node's first process, for a node without support for the bench.
     pub(crate) fn read(&self) -> io::Result<Reading> {
         let roots = self.state().roots.clone().ok_or_else(|| io::Error::other("it was never started"))?;
         self.adopt(Some(&roots))?;

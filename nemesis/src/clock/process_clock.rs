@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-/// How a node comes to the time that the bench wants it to see.
+/// The way in which a node gets the time that the bench intends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcessClock {
-    /// It reads this file itself, whenever it reads its clock; made before it starts.
+    /// The node reads this file itself whenever it reads its clock; the file exists before it starts.
     Itself(PathBuf),
-    /// It knows of nothing: the bench shifts its clock from outside, with the help of this file.
+    /// The node has no support for the bench: the bench shifts its clock from outside, through this file.
     Foreign(PathBuf),
 }
 
 impl ProcessClock {
-    /// The file, which is made when the node starts first.
+    /// The file; the first start of the node creates it.
     pub fn file(&self) -> &Path {
         match self {
             Self::Itself(path) | Self::Foreign(path) => path,

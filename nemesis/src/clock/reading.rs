@@ -8,7 +8,7 @@ pub(crate) fn true_ns() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// What a clock said, in nanoseconds since 1970, and between which true times it did.
+/// A reading of a clock, in nanoseconds since 1970, with bounds of the true time at which it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) says: i64,
@@ -17,17 +17,17 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// The true time at which it was read, as well as that is known.
+    /// Estimate of the true time of the reading: the middle of the bounds.
     pub(crate) fn at(self) -> i64 {
         self.earliest + (self.latest - self.earliest) / 2
     }
 
-    /// How far it was ahead.
+    /// Offset of the clock from the true time.
     pub(crate) fn ahead(self) -> i64 {
         self.says.saturating_sub(self.at())
     }
 
-    /// How wrong that may be.
+    /// Largest error of that offset.
     pub(crate) fn doubt(self) -> i64 {
         (self.latest - self.earliest) / 2 + 1
     }

@@ -1,21 +1,21 @@
-//! What faults make of a clock together. Pure.
+//! The combined shift of all faults on one clock. Pure.
 
 use crate::claim::Claim;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A speed is counted in parts of this.
+/// The unit of speed: a difference of 1 is counted in this number of parts.
 const WHOLE: i64 = 1 << 32;
 
-/// What is wrong with a clock as long as a fault holds it.
+/// A fault of a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockFault {
-    /// It is ahead, or behind where this is negative.
+    /// Its offset; negative means behind.
     Jump {
         /// In nanoseconds.
         by: i64,
     },
-    /// It goes faster, or slower where this is negative.
+    /// Its additional speed; negative means slower.
     Drift {
         /// In parts of 2^32.
         faster: i64,
@@ -24,7 +24,7 @@ pub enum ClockFault {
     Strobe {
         /// In nanoseconds.
         by: i64,
-        /// How long it takes from one jump ahead to the next.
+        /// The time from one jump ahead to the next.
         period: Duration,
     },
     /// It stands still.
@@ -39,7 +39,7 @@ impl ClockFault {
         Self::Drift { faster }
     }
 
-    /// How many times as fast as a true one the clock goes.
+    /// The speed of the clock; a true clock has speed 1.
     pub fn speed(self) -> f64 {
         match self {
             Self::Jump { .. } | Self::Strobe { .. } => 1.0,
@@ -49,7 +49,9 @@ impl ClockFault {
     }
 }
 
-/// The faults of one clock, each with the true time at which it began, and for a strobe, whether it is ahead now.
+/// The faults of one clock.
+///
+/// Each has the true time of its start and, for a strobe, whether it is ahead now.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(BTreeMap<Claim, (ClockFault, i64, bool)>);
 
@@ -73,7 +75,7 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// Turns a strobe over; false if it is over.
+    /// Toggles a strobe; false if it has ended.
     pub(super) fn turn(&mut self, claim: Claim) -> bool {
         let fault = self.0.get_mut(&claim);
         fault.is_some_and(|(_, _, ahead)| {
@@ -82,7 +84,7 @@ impl Faults {
         })
     }
 
-    /// What the file says. Jumps add up, and so do drifts; while a fault freezes the clock, no drift moves it.
+    /// The content of the clock file. Jumps add up, and so do drifts; a frozen clock does not drift.
     pub(super) fn shift(&self) -> Shift {
         let (mut ahead, mut faster, mut frozen) = (0_i64, 0_i64, None);
         let since = self.0.values().map(|(_, since, _)| *since).max().unwrap_or(0);
@@ -106,8 +108,9 @@ impl Faults {
     }
 }
 
-/// What a clock file says: of the true nanoseconds since 1970, `t`, the clock makes
-/// `t + ahead + (t - since) * faster / 2^32`.
+/// The content of a clock file.
+///
+/// From the true nanoseconds since 1970, `t`, the clock shows `t + ahead + (t - since) * faster / 2^32`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Shift {
     pub(super) ahead: i64,
@@ -115,7 +118,7 @@ pub(super) struct Shift {
     pub(super) since: i64,
 }
 
-/// What a clock gains in so long a time.
+/// The gain of a clock over this time.
 fn gained(time: i64, faster: i64) -> i64 {
     i64::try_from((i128::from(time) * i128::from(faster)) >> 32).unwrap_or(i64::MAX)
 }
@@ -127,7 +130,7 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000_000_000;
     const SECOND: i64 = 1_000_000_000;
 
-    /// What the clock says at a true time.
+    /// The time that the clock shows at a true time.
     fn says(faults: &Faults, time: i64) -> i64 {
         let Shift { ahead, faster, since } = faults.shift();
         time + ahead + gained(time - since, faster)

@@ -2,18 +2,19 @@
 
 use super::foreign;
 
-/// Whose clocks a run can shift.
+/// The nodes whose clocks a run can shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clocks {
-    /// Those of all nodes.
+    /// All nodes.
     Shiftable,
-    /// Of none, for this reason.
+    /// None, for this reason.
     True(&'static str),
 }
 
 impl Clocks {
-    /// Those of nodes that read a clock file themselves, or not. The latter is tried, once, by a program that begins
-    /// with [`lab_entry`](crate::lab_entry).
+    /// The answer for nodes that read a clock file themselves, or for other programs.
+    ///
+    /// For other programs it is probed once, by a program that begins with [`lab_entry`](crate::lab_entry).
     pub fn choose(read_themselves: bool) -> Self {
         if read_themselves {
             return Self::Shiftable;

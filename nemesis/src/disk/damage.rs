@@ -1,4 +1,4 @@
-//! Damage to the files of a node that is down: bits are flipped, ends are cut off. Works on any file system.
+//! Damage to the files of a node that is down: flips bits, truncates files. Works on any file system.
 
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -7,43 +7,44 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// More flipped bits than this are counted, not listed.
+/// Up to this number, flipped bits are listed one by one.
 const LISTED: usize = 4;
 
-/// What is done to a file that is drawn from the seed. Zeros at the end of a file, which programs write ahead of use,
-/// are never what is hit.
+/// Damage to one file, which is drawn from the seed.
+///
+/// It never hits the zeros at the end of a file, which programs allocate ahead of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// What is done.
+    /// The kind of damage.
     pub harm: Harm,
     /// Only files whose name contains this; any file when left out.
     pub file: Option<String>,
 }
 
-/// What is done to the file.
+/// The kind of damage to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Harm {
     /// Bits are flipped.
     Flip {
-        /// How many, at least one.
+        /// Number of bits, at least one.
         bits: u32,
     },
-    /// The end of what is in use is cut off.
+    /// The end of the used part is cut off.
     Cut {
-        /// How many bytes; drawn when left out.
+        /// Number of bytes; drawn when left out.
         bytes: Option<u64>,
     },
 }
 
-/// Why nothing could be damaged.
+/// The reason why no file was damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum DamageError {
-    /// There is no file with anything in it.
+    /// No file has any content.
     #[error("{folder}: there is no file{} with anything in it", filter.as_ref().map_or_else(String::new, |name| format!(" named *{name}*")))]
     Nothing {
         /// The data folder.
         folder: PathBuf,
-        /// What its name had to contain.
+        /// The required part of the file's name.
         filter: Option<String>,
     },
     /// A file could not be read or written.
@@ -51,7 +52,7 @@ pub enum DamageError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -61,7 +62,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> DamageError {
     |source| DamageError::Io { path, source }
 }
 
-/// Damages one file below a folder that no process writes to, and returns what was there before and after.
+/// Damages one file in a folder that no process writes to; describes the content before and after.
 pub(crate) fn apply(
     folder: &Path,
     damage: &Damage,
@@ -74,7 +75,7 @@ pub(crate) fn apply(
     if total == 0 {
         return Err(DamageError::Nothing { folder: folder.to_owned(), filter: damage.file.clone() });
     }
-    // A byte of all those in use decides, so that large files are hit as often as they deserve.
+    // Draws a byte among all used bytes, so that the probability of a file is proportional to its size.
     let mut drawn = rng.random_range(0..total);
     let (path, used) = files
         .into_iter()
@@ -90,20 +91,20 @@ pub(crate) fn apply(
         Harm::Flip { bits } => flip(&file, &name, used, bits, rng),
         Harm::Cut { bytes } => cut(&file, &name, used, bytes, rng),
     };
-    // On the bench's own disk the damage must outlive a power loss too.
+    // On a disk in memory the damage must survive a power loss too.
     done.and_then(|seen| file.sync_all().map(|()| seen)).map_err(failed(&path))
 }
 
 fn flip(file: &File, name: &str, used: u64, bits: u32, rng: &mut ChaCha8Rng) -> io::Result<Vec<String>> {
     let mut flipped = Vec::new();
     for _ in 0..bits {
-        let (place, bit) = (rng.random_range(0..used), rng.random_range(0..8_u32));
+        let (offset, bit) = (rng.random_range(0..used), rng.random_range(0..8_u32));
         let mut byte = [0];
-        file.read_exact_at(&mut byte, place)?;
+        file.read_exact_at(&mut byte, offset)?;
         let after = byte[0] ^ 1 << bit;
-        file.write_all_at(&[after], place)?;
+        file.write_all_at(&[after], offset)?;
         flipped.push(format!(
-            "{name}: bit {bit} of byte {place}: 0x{:02x} before, 0x{after:02x} after",
+            "{name}: bit {bit} of byte {offset}: 0x{:02x} before, 0x{after:02x} after",
             byte[0]
         ));
     }
@@ -131,7 +132,7 @@ fn cut(
     Ok(vec![format!("{name}: {before} bytes ({used} in use) before, {after} after")])
 }
 
-/// The files below a folder whose name fits, each with the bytes up to the last that is not zero.
+/// Collects the files in a folder with matching names, each with its length without trailing zeros.
 fn find(folder: &Path, filter: Option<&str>, found: &mut Vec<(PathBuf, u64)>) -> Result<(), DamageError> {
     for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
         let entry = entry.map_err(failed(folder))?;
@@ -178,7 +179,7 @@ mod tests {
             let differing: u32 = bytes
                 .iter()
                 .enumerate()
-                .map(|(place, byte)| (byte ^ if place < 100 { 7 } else { 0 }).count_ones())
+                .map(|(index, byte)| (byte ^ if index < 100 { 7 } else { 0 }).count_ones())
                 .sum();
             assert_eq!(differing, 1);
             assert!(bytes[100..].iter().all(|byte| *byte == 0));

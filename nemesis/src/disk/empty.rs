@@ -1,17 +1,20 @@
-//! What a node has stored: counted and removed.
+//! Counts and removes the data of a node.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What was removed.
+/// Counts of removed files and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Removed {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
 }
 
-/// Removes everything in a folder, and not the folder itself: it may be a mount. One that is not there is empty.
+/// Removes the content of a folder, but not the folder itself, which may be a mount.
+///
+/// A missing folder counts as
+/// empty.
 pub(crate) fn empty(folder: &Path) -> io::Result<Removed> {
     let mut removed = Removed::default();
     let entries = match fs::read_dir(folder) {
@@ -33,7 +36,7 @@ pub(crate) fn empty(folder: &Path) -> io::Result<Removed> {
             fs::remove_file(entry.path())?;
         }
     }
-    // On a disk of the bench's own they would be back after a power loss.
+    // On a disk in memory they would be back after a power loss.
     fs::File::open(folder)?.sync_all()?;
     Ok(removed)
 }

@@ -1,24 +1,24 @@
-//! Why the disks could not do something.
+//! Errors of the disks.
 
 use std::io;
 
-/// Something about the disks could not be done.
+/// An error of the disks.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    /// `disk = "memory"`, and it cannot be had.
+    /// `disk = "memory"` is not available.
     #[error(
-        "disk = \"memory\" cannot be had: {0}; disk = \"real\" works everywhere, and cannot lose its power"
+        "disk = \"memory\" is not available: {0}; disk = \"real\" works everywhere, and cannot lose its power"
     )]
     NoMemory(String),
-    /// The process that answers for the disks does not.
+    /// The process that serves the disks does not respond.
     #[error("the process of the disks: {0}")]
     Process(io::Error),
-    /// It could not do what it was asked.
+    /// A request to the process of the disks failed.
     #[error("the disk of {node}: {reason}")]
     Failed {
         /// The node.
         node: String,
-        /// What it said.
+        /// The reason.
         reason: String,
     },
 }

@@ -1,26 +1,27 @@
-//! What nodes have stored, handed on from each to the next.
+//! Moves the data of nodes from each to the next.
 
 use super::empty;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How much was handed on.
+/// The amount of data that was moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HandedOn {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
 }
 
-/// What is in one folder goes to another.
+/// A move of the content of one folder to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Move {
     pub(crate) from: PathBuf,
     pub(crate) to: PathBuf,
 }
 
-/// Moves what is in folders to others of the same folders; in the order of the moves, what each got. The folders stay,
-/// for they may be mounts. Meanwhile everything is beside them too, where a mount hides nothing.
+/// Moves the content of folders among them; returns the amount that each target received.
+///
+/// The folders themselves stay, for they may be mounts. Meanwhile a copy is beside each folder, where no mount hides it.
 pub(crate) fn exchange(moves: &[Move]) -> io::Result<Vec<HandedOn>> {
     let aside = |folder: &Path| folder.with_extension("swapped");
     for Move { from, .. } in moves {
@@ -39,7 +40,7 @@ pub(crate) fn exchange(moves: &[Move]) -> io::Result<Vec<HandedOn>> {
     Ok(handed)
 }
 
-/// Copies what is in a folder into another, with permissions, and makes it durable.
+/// Copies the content of a folder into another, with permissions, and makes it durable.
 fn copy(from: &Path, to: &Path) -> io::Result<HandedOn> {
     fs::create_dir_all(to)?;
     let mut all = HandedOn::default();
@@ -56,7 +57,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<HandedOn> {
         } else if kind.is_file() {
             all.files += 1;
             all.bytes += fs::copy(&source, &target)?;
-            // On a disk of the bench's own it would be gone after a power loss.
+            // On a disk in memory it would be gone after a power loss.
             fs::OpenOptions::new().write(true).open(&target)?.sync_all()?;
         }
     }
@@ -95,7 +96,7 @@ mod tests {
         assert!(folders[0].join("only").exists() && !folders[2].join("only").exists());
         let mode = fs::metadata(folders[0].join("deep")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        assert_eq!(fs::read_dir(top.path().join("a")).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(fs::read_dir(top.path().join("a")).unwrap().count(), 1, "no copy is left beside it");
         exchange(&turn([2, 1, 0])).unwrap();
         assert!(!folders[1].join("of-an-earlier-attempt").exists());
         assert_eq!([read(0), read(1), read(2)], ["one", "three", "fifteen"]);

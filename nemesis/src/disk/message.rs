@@ -1,4 +1,4 @@
-//! What the lab and the process of the disks say to each other: a line of JSON each way.
+//! Messages between the lab and the process of the disks: one line of JSON each way.
 
 use super::model::DiskModel;
 use super::store::Loss;
@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 use std::ops::Sub;
 use std::path::PathBuf;
 
-/// What is wrong with a disk as long as a fault holds it.
+/// A fault of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
-    /// Nothing more can be written: ENOSPC. Overwriting needs space too, as where data is never written in place.
+    /// Writes fail with ENOSPC. Overwriting fails too, as on file systems that never write in place.
     Full,
     /// Every sync takes longer.
     DelaySyncs(Delay),
-    /// Every sync fails: EIO. What it should have written, no later sync writes.
+    /// Every sync fails with EIO. No later sync writes the data of a failed one.
     SyncError,
 }
 
-/// What a disk has done so far.
+/// Counters of a disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskCounters {
-    /// Syncs asked for.
+    /// Number of syncs.
     pub syncs: u64,
-    /// Those of them that were answered late.
+    /// Number of delayed syncs.
     pub delayed: u64,
-    /// Those of them that failed.
+    /// Number of failed syncs.
     pub failed: u64,
-    /// Writes and other changes that were refused for want of space.
+    /// Number of writes and other changes refused for lack of space.
     pub refused: u64,
 }
 
@@ -45,16 +45,16 @@ impl Sub for DiskCounters {
     }
 }
 
-/// What the lab asks for.
+/// A request of the lab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Request {
-    /// The node's disk is to be at this folder, made with what is in it if there is none yet.
+    /// Mount the node's disk at this folder; a new disk begins with the folder's content.
     Mount {
         path: PathBuf,
         seed: u64,
         model: DiskModel,
     },
-    /// A fault begins or ends.
+    /// Start or end a fault.
     Apply {
         claim: Claim,
         condition: Condition,
@@ -63,34 +63,34 @@ pub(crate) enum Request {
         claim: Claim,
     },
     ReleaseAll,
-    /// The next sync that has something to write is held, until the power is lost or the power loss is given up.
+    /// Hold the next sync that has data to write, until the power loss happens or is cancelled.
     Arm,
     Disarm,
-    /// The bench works on the disk itself while the node is down, or no longer: no fault of the disk meets it then.
+    /// Begin or end maintenance: the bench works on the disk while the node is down, and no fault hits it.
     Maintain {
         begin: bool,
     },
-    /// Whether one is.
+    /// Whether a sync is held.
     Caught,
-    /// Whoever waits for a sync has been killed, and must be answered to die.
+    /// Answer held syncs: a killed process can only exit after the answer.
     LetGo,
-    /// What is not durable is gone, but for a part of what was being written if there is a seed. The disk is unmounted.
+    /// Discard unsynced data and unmount the disk. With a seed, a part of the pending writes survives.
     LosePower {
         tear: Option<u64>,
     },
-    /// What the disk has done.
+    /// Report the counters.
     Count,
-    /// The disk is unmounted, and what is on it written into the folder under it.
+    /// Unmount the disk and write its content into the folder under it.
     Save,
 }
 
-/// What comes back.
+/// A reply of the process of the disks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Done,
     Caught(bool),
     Counted(DiskCounters),
     Lost(Loss),
-    /// A sentence.
+    /// The reason as a sentence.
     Failed(String),
 }

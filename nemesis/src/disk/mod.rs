@@ -1,7 +1,7 @@
-//! Where the nodes have their data, and what happens to it.
+//! The disks that hold the nodes' data, and faults of them.
 //!
-//! In memory, a disk knows what was written and what was synced, so it can lose its power. Files on any disk can be
-//! damaged or removed while their node is down.
+//! A disk in memory records which data was written and which was synced, so it can lose its power. Files on any
+//! disk can be damaged or removed while their node is down.
 
 mod damage;
 mod empty;

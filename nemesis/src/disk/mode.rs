@@ -1,4 +1,4 @@
-//! Where the nodes of a run have their data.
+//! The kind of disk that holds the nodes' data.
 
 use super::error::DiskError;
 use crate::network::{Mode, disk_can_be_mounted};
@@ -6,32 +6,33 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// `disk = …` of a spec: what was asked for.
+/// `disk = …` of a spec: the requested kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disk {
-    /// In memory in a lab, where that works; else the results folder.
+    /// In memory in a lab, where available; otherwise the results folder.
     #[default]
     Auto,
-    /// A file system of the bench's own, which can lose its power. Needs network = "lab".
+    /// A FUSE file system of the bench, which can lose its power. Needs network = "lab".
     Memory,
     /// The results folder.
     Real,
 }
 
-/// What a run really uses.
+/// The kind of disk that a run uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiskMode {
-    /// A file system of the bench's own for each node.
+    /// A FUSE file system of the bench for each node.
     Memory,
     /// The results folder.
     Real,
 }
 
 impl Disk {
-    /// What this machine can give for what was asked, in this network. That is tried, once, by a program that begins
-    /// with [`lab_entry`](crate::lab_entry).
+    /// The kind that this machine can provide for the request, in this network.
+    ///
+    /// It is probed once, by a program that begins with [`lab_entry`](crate::lab_entry).
     pub fn choose(self, mode: Mode) -> Result<DiskMode, DiskError> {
         match (self, mode) {
             (Self::Real, _) | (Self::Auto, Mode::Proxy | Mode::Host) => Ok(DiskMode::Real),

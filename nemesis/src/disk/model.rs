@@ -1,7 +1,7 @@
-//! The model of a disk in memory, `[cluster.disk-model]`: what a power loss may take from a program.
+//! The model of a disk in memory, `[cluster.disk-model]`: the data that a power loss may take.
 //!
-//! The default is what ext4, xfs and btrfs keep in common; the strict values are POSIX to the letter. README.md of this
-//! crate says for each value which file system behaves so.
+//! The default is the behaviour that ext4, xfs and btrfs have in common; the strict values are POSIX to the
+//! letter. README.md of this crate names the file systems that behave like each value.
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
 use schemars::JsonSchema;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
-/// What writes of a disk are atomic, and never torn with `tear = "sector"`.
+/// The atomic unit of disk writes, never torn with `tear = "sector"`.
 pub(crate) const SECTOR: usize = 512;
-/// The unit in which a journaling file system makes a file longer.
+/// The unit in which a journaling file system extends a file.
 pub(crate) const BLOCK: usize = 4096;
 
-/// What a power loss may take from a program.
+/// The data that a power loss may take from a program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct DiskModel {
     /// When names and lengths are durable.
     pub folders: Folders,
-    /// How old what was written may be without being durable.
+    /// Longest time that written data may stay without being durable.
     pub write_back: WriteBack,
-    /// Where a write can be torn.
+    /// Positions at which a write can be torn.
     pub tear: Tear,
 }
 
@@ -31,30 +31,30 @@ pub struct DiskModel {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Folders {
-    /// A journal keeps them in order: any sync makes all earlier changes of names and lengths durable.
+    /// A journal keeps their order: any sync makes all earlier changes of names and lengths durable.
     #[default]
     Ordered,
-    /// The names in a folder are durable only when the folder itself was synced.
+    /// A sync of the folder itself makes its names durable, and no other sync does.
     Strict,
 }
 
-/// How old what was written may be without being durable.
+/// Longest time that written data may stay without being durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WriteBack {
-    /// What is older than this is durable without a sync.
+    /// Older data is durable without a sync.
     After(Duration),
-    /// Nothing is durable without a sync.
+    /// Only a sync makes data durable.
     Never,
 }
 
-/// Where a write can be torn.
+/// Positions at which a write can be torn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tear {
     /// Between sectors of 512 bytes.
     #[default]
     Sector,
-    /// Anywhere.
+    /// At any byte.
     Byte,
 }
 
@@ -96,8 +96,9 @@ impl<'de> Deserialize<'de> for WriteBack {
             de::Error::custom(format!("\"{text}\" should be a time such as \"30s\", or \"never\""))
         })?;
         if age.is_zero() {
-            let what = "write-back must be greater than 0, or a power loss would take nothing; \"never\" is the other end";
-            return Err(de::Error::custom(what));
+            let reason =
+                "write-back must be greater than 0, or a power loss could take no data; \"never\" is allowed";
+            return Err(de::Error::custom(reason));
         }
         Ok(Self::After(age))
     }

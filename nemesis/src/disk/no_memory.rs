@@ -8,17 +8,17 @@ use crate::claim::Claim;
 use std::path::Path;
 use std::sync::Arc;
 
-/// There are none.
+/// No disks: the type has no values.
 #[derive(Debug)]
 pub(crate) enum Disks {}
 
 impl Disks {
     pub(crate) fn start() -> Result<Arc<Self>, DiskError> {
-        Err(DiskError::NoMemory("it is mounted in a lab, a thing of Linux".to_owned()))
+        Err(DiskError::NoMemory("it is mounted in a lab, which only Linux has".to_owned()))
     }
 }
 
-/// There is none.
+/// No disk: the type has no values.
 #[derive(Debug, Clone)]
 pub(crate) enum NodeDisk {}
 

@@ -4,7 +4,7 @@ use super::stage::Stage;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Whether a node answers at its own address within a time; true where the testbed has no probe.
+/// Whether a node answers at its own address within `patience`; true if the testbed has no probe.
 pub(crate) async fn answers_within(stage: &Stage, node: &str, patience: Duration) -> bool {
     let until = Instant::now() + patience;
     loop {

@@ -1,4 +1,4 @@
-//! What a fault goes on doing between its start and its end, in a task of its own.
+//! Background work of a fault between its start and its end, in a task of its own.
 
 use super::proof::Proof;
 use std::future::Future;
@@ -12,11 +12,11 @@ pub(crate) struct Background {
     task: JoinHandle<Proof>,
 }
 
-/// Signals a task that the fault ends.
+/// Signals a task that its fault ends.
 pub(crate) struct Over(oneshot::Receiver<()>);
 
 impl Over {
-    /// Waits until a time; true if the end came first, after which it must not be asked again.
+    /// Waits until a time; true if the end of the fault came first. Must not be called again after true.
     pub(crate) async fn comes_before(&mut self, time: Instant) -> bool {
         tokio::time::timeout_at(time, &mut self.0).await.is_ok()
     }
@@ -28,7 +28,7 @@ impl Background {
         Self { over, task: tokio::spawn(work(Over(receiver))) }
     }
 
-    /// Ends it, and says what it did.
+    /// Ends the task and returns its evidence.
     pub(crate) async fn finish(self) -> Proof {
         drop(self.over);
         self.task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))

@@ -1,4 +1,4 @@
-//! The words for a kind of fault, and what it needs: what `bench list`, `bench doctor` and `--help` show.
+//! The description of a fault kind, for `bench list`, `bench doctor` and `--help`.
 
 use super::flag::Flag;
 use crate::clock::Clocks;
@@ -8,7 +8,7 @@ use crate::plan::PlanOptions;
 use crate::process::ByCommand;
 use crate::refusal::Complaint;
 
-/// What a fault acts on.
+/// The kind of object that a fault acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Processes.
@@ -23,10 +23,10 @@ pub enum Family {
     Cluster,
 }
 
-/// What becomes of the processes of the nodes that a fault hits.
+/// The effect of a fault on the processes of its target nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnNodes {
-    /// They go on.
+    /// They keep running.
     Untouched,
     /// They do not answer for a while.
     Silent,
@@ -41,39 +41,39 @@ impl OnNodes {
     }
 }
 
-/// A line of the vocabulary.
+/// The description of a fault kind.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a property of a kind that stands by itself")]
 pub struct Entry {
-    /// Its word in specs.
+    /// Its name in specs.
     pub name: &'static str,
-    /// Words that people use for it.
+    /// Other names that users may write.
     pub aliases: &'static [&'static str],
-    /// What it acts on.
+    /// The kind of object that it acts on.
     pub family: Family,
-    /// What it does, in one line.
+    /// Its effect, in one line.
     pub about: &'static str,
-    /// What shows that it took effect.
+    /// The evidence that it took effect.
     pub evidence: &'static str,
-    /// The keys that it takes besides those that say when.
+    /// The keys that it accepts, besides those that set its times.
     pub keys: &'static [&'static str],
-    /// Why it takes no `target`, where it takes none.
+    /// Why it accepts no `target`, if so.
     pub without_target: &'static str,
-    /// The network modes in which it can be done.
+    /// The network modes in which the bench can inject it.
     pub modes: &'static [Mode],
-    /// Whether it needs a disk of the bench's own, `disk = "memory"`.
+    /// Whether it needs a disk in memory, `disk = "memory"`.
     pub memory_disk: bool,
-    /// What becomes of the nodes that it hits.
+    /// The effect on its target nodes.
     pub nodes: OnNodes,
-    /// How many nodes a cluster must be able to lose to survive it.
+    /// Number of lost nodes that a cluster must tolerate to survive it.
     pub loses: usize,
     /// Whether it hits all nodes.
     pub whole_cluster: bool,
-    /// Whether it has no end: what it does is done when it has started.
+    /// Whether it has no end: its whole effect happens at its start.
     pub over_at_once: bool,
-    /// Whether it changes who the members are, which is healed last.
+    /// Whether it changes the members; such a change is healed last.
     pub changes_members: bool,
-    /// The options of `bench nemesis` that ask for it.
+    /// The options of `bench nemesis` that inject it.
     pub flags: &'static [Flag],
     /// Keys as in a spec, besides times and `target`, for tests that draw faults of all kinds.
     pub examples: &'static [&'static str],
@@ -81,13 +81,13 @@ pub struct Entry {
 
 /// All networks.
 pub(crate) const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host];
-/// The networks in which the bench has the links in its hands.
+/// The networks in which the bench controls the links.
 pub(crate) const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy];
-/// The network in which it has every frame.
+/// The network in which the bench sees every frame.
 pub(crate) const FRAMES: &[Mode] = &[Mode::Lab];
 
 impl Entry {
-    /// An entry of a kind that takes a `target`, works in every network and leaves processes alone.
+    /// An entry of a kind that accepts a `target`, works in every network and leaves processes alone.
     pub(crate) const fn new(name: &'static str, family: Family) -> Self {
         Self {
             name,
@@ -96,7 +96,7 @@ impl Entry {
             about: "",
             evidence: "",
             keys: &["target"],
-            without_target: "it is about all nodes",
+            without_target: "it hits all nodes",
             modes: ANY,
             memory_disk: false,
             nodes: OnNodes::Untouched,
@@ -109,27 +109,27 @@ impl Entry {
         }
     }
 
-    /// Whether it can be done to what the options describe; otherwise why not.
+    /// Checks that the fault can be injected with these options; the error has the reason.
     pub(crate) fn available(&self, options: &PlanOptions) -> Result<(), Complaint> {
         let PlanOptions { mode, disk, clocks, .. } = *options;
         let name = self.name;
         if options.by_command.is_some_and(|by| !by.allows(name)) {
-            let complaint = Complaint::new(format!(
-                "`{name}` cannot be injected into servers that already run as they are"
-            ));
+            let complaint =
+                Complaint::new(format!("`{name}` cannot be injected into servers that already run"));
             return Err(complaint.help(ByCommand::remedy(name)));
         }
         if self.changes_members && !options.reconfigurable {
             return Err(Complaint::new(format!(
-                "`{name}` cannot be injected into this system: nothing says how its members are changed"
+                "`{name}` cannot be injected into this system: it does not define how its members change"
             ))
-            .help("say so in a section [members] of the spec or of the file of its system"));
+            .help("add a section [members] to the spec or to the file of its system"));
         }
         if let (Family::Clock, Clocks::True(reason)) = (self.family, clocks) {
-            let complaint =
-                |what: &str| Complaint::new(format!("`{name}` cannot be injected into this program: {what}"));
+            let complaint = |reason: &str| {
+                Complaint::new(format!("`{name}` cannot be injected into this program: {reason}"))
+            };
             return Err(match reason.split_once("; ") {
-                Some((what, help)) => complaint(what).help(help),
+                Some((reason, help)) => complaint(reason).help(help),
                 None => complaint(reason),
             });
         }
@@ -139,7 +139,7 @@ impl Entry {
         if self.modes.contains(&mode) {
             let complaint = Complaint::new(format!("`{name}` cannot be injected with disk = \"real\""));
             return Err(complaint.help(
-                "it needs disk = \"memory\" in [cluster] (`bench doctor` says whether that works here)",
+                "it needs disk = \"memory\" in [cluster] (`bench doctor` shows whether that works here)",
             ));
         }
         let modes: Vec<_> = self.modes.iter().map(|mode| format!("network = \"{mode}\"")).collect();

@@ -1,4 +1,4 @@
-//! What a kind of fault is: the one trait that each of them implements.
+//! The trait that every kind of fault implements.
 
 use super::entry::Entry;
 use super::proof::{Met, Proof};
@@ -9,42 +9,47 @@ use crate::plan::{Aim, Moved, Planning};
 use crate::refusal::Refusal;
 use crate::scope::Hit;
 
-/// A kind of fault. The type holds its parameters, and what was drawn for one time that it comes.
+/// A kind of fault. The type holds its parameters and the random choices for one occurrence.
 pub(crate) trait FaultKind: Sized {
-    /// Its words, and what it needs.
+    /// Its description and requirements.
     const ENTRY: Entry;
 
-    /// Reads its parameters from a spec, and refuses those that make no fault. Keys that it does not take were refused
-    /// before.
+    /// Reads its parameters from a spec and refuses those that make no fault.
+    ///
+    /// The caller has already refused keys that the kind does not accept.
     fn read(parameters: &Parameters) -> Result<Self, Refusal>;
 
-    /// Draws the nodes or links that it hits this time.
+    /// Draws the nodes or links of this occurrence.
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal>;
 
-    /// The nodes that it keeps from serving: those that it hits, unless a kind says otherwise. Without a hit it is one
-    /// unknown node.
+    /// The nodes that it keeps from serving; by default the nodes of the hit.
+    ///
+    /// Without a hit it is one unknown node.
     fn hurt(&self, hit: Option<&Hit>) -> Hurt {
         Hurt::down(hit)
     }
 
-    /// What it takes from the members of the cluster.
+    /// Its change of the cluster's members.
     fn moves_members(&self, _nodes: Option<&[String]>) -> Option<Moved> {
         None
     }
 
-    /// The most bytes a second that it lets a link carry.
+    /// The largest byte rate that it allows on a link, per second.
     fn byte_rate(&self) -> Option<u64> {
         None
     }
 
-    /// Puts it in force and proves it; returns when it was in force, and the proof. What the end needs to know goes into
-    /// the state.
+    /// Injects the fault; returns the time at which it took effect, and its evidence.
+    ///
+    /// It stores the data that `end` needs in the state.
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof);
 
-    /// Heals it and proves that; returns when it was healed, and the proof.
+    /// Heals the fault; returns the time at which it was healed, and the evidence.
     async fn end(&self, strike: &Strike<'_>, state: &State) -> (u64, Proof);
 
-    /// What of the system under test met it, asked just before its end; none for a fault that shows by itself.
+    /// Operations of the system under test that met the fault, collected just before its end.
+    ///
+    /// None for a kind without this evidence.
     async fn met(&self, _strike: &Strike<'_>, _state: &State) -> Option<Met> {
         None
     }

@@ -1,4 +1,4 @@
-//! Options of `bench nemesis` that ask for a fault: each stands with the kind that it asks for.
+//! Options of `bench nemesis` that inject a fault; each is listed with its kind.
 
 use crate::parameters::{Parameters, Target};
 use serde::de::value::{Error, StrDeserializer};
@@ -7,19 +7,19 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 /// One option.
 #[derive(Debug, Clone, Copy)]
 pub struct Flag {
-    /// What follows the two dashes.
+    /// The name after the two dashes.
     pub name: &'static str,
-    /// What its value is called; empty where it takes none.
+    /// The placeholder of its value; empty without a value.
     pub value: &'static str,
-    /// A value that means something on every cluster of five, for tests.
+    /// A value that is valid for every cluster of five, for tests.
     pub example: &'static str,
-    /// What it does, for `--help`.
+    /// Its help text, for `--help`.
     pub about: &'static str,
-    /// What a value asks for, or what is wrong with the value.
+    /// Converts a value into parameters; the error says why the value is invalid.
     pub make: fn(&str) -> Result<Parameters, String>,
 }
 
-/// An option of this name, with what its value is called, an example of it, and a line of help.
+/// An option with its name, the placeholder of its value, an example, and a help text.
 pub(crate) const fn flag(
     name: &'static str,
     value: &'static str,
@@ -30,13 +30,13 @@ pub(crate) const fn flag(
     Flag { name, value, example, about, make }
 }
 
-/// What a value of a spec would be, from the text of an option.
+/// Parses the text of an option like a value of a spec.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let words: StrDeserializer<'_, Error> = text.into_deserializer();
     T::deserialize(words).map_err(|error| error.to_string())
 }
 
-/// `n2` is a word, `n1,n3` are names.
+/// Parses a target: `n2` is a word, `n1,n3` is a list of names.
 pub(crate) fn target(text: &str) -> Target {
     if text.contains(',') {
         Target::Nodes(text.split(',').map(|name| name.trim().to_owned()).collect())
@@ -45,13 +45,13 @@ pub(crate) fn target(text: &str) -> Target {
     }
 }
 
-/// A fault that is aimed at these nodes and takes nothing else.
+/// The parameters of a fault with a target only.
 #[expect(clippy::unnecessary_wraps, reason = "an option may refuse its value")]
 pub(crate) fn aimed(on: &str) -> Result<Parameters, String> {
     Ok(Parameters { target: Some(target(on)), ..Parameters::default() })
 }
 
-/// A fault that needs nothing to be said.
+/// The parameters of a fault without parameters.
 #[expect(clippy::unnecessary_wraps, reason = "an option may refuse its value")]
 pub(crate) fn plain(_: &str) -> Result<Parameters, String> {
     Ok(Parameters::default())

@@ -1,5 +1,6 @@
-//! Every kind of fault. Each is one type in the file of its family, which has all that there is to know of it: its
-//! parameters, what is refused, whom it hits, how it starts and ends, its evidence and its words.
+//! All kinds of fault: one type per kind, in the file of its family.
+//!
+//! The type has everything about the kind: parameters, refusals, targets, start and end, evidence, description.
 
 mod answering;
 mod background;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Makes the list of kinds, and hands every call on to the type of the kind.
+/// Generates the list of kinds, and forwards every call to the type of the kind.
 macro_rules! kinds {
     ($($kind:ident: $family:ident::$fault:ident,)*) => {
         /// The kind of a fault: the word after `kind =` in a spec.
@@ -43,7 +44,7 @@ macro_rules! kinds {
             )*
         }
 
-        /// A fault of any kind, with its parameters and what was drawn for it.
+        /// A fault of any kind, with its parameters and its random choices.
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Fault {
             $($kind($family::$fault),)*
@@ -53,7 +54,7 @@ macro_rules! kinds {
             /// All kinds, by family.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
 
-            /// Its words, and what it needs.
+            /// Its description and requirements.
             pub fn entry(self) -> &'static Entry {
                 match self {
                     $(Self::$kind => const { &<$family::$fault as FaultKind>::ENTRY },)*
@@ -143,23 +144,23 @@ kinds! {
     DiskSwap: cluster::DiskSwap,
 }
 
-/// Every fault there is a word for, by family.
+/// The descriptions of all kinds, by family.
 pub fn vocabulary() -> impl Iterator<Item = &'static Entry> + Clone {
     Kind::ALL.iter().map(|kind| kind.entry())
 }
 
 impl Kind {
-    /// Its word in specs, for example `one-way`.
+    /// Its name in specs, for example `one-way`.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
 
-    /// Whether it has no end: what it does is done when it has started.
+    /// Whether it has no end: its whole effect happens at its start.
     pub fn is_over_at_once(self) -> bool {
         self.entry().over_at_once
     }
 
-    /// Whether it can be done to what the options describe; otherwise why not.
+    /// Checks that it can be injected with these options; the error has the reason.
     pub(crate) fn available(self, options: &PlanOptions) -> Result<(), Complaint> {
         self.entry().available(options)
     }

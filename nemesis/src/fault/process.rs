@@ -1,4 +1,4 @@
-//! Faults of processes: killed, stopped, paused, or emptied.
+//! Faults of processes: kill, stop, pause, slow down, and loss of the data.
 
 use super::background::{Background, Over};
 use super::entry::{Entry, Family, OnNodes};
@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The evidence of a node that was restarted.
+/// The evidence of a restarted node.
 pub(crate) const PIDS: &str = "the old process ended; new pid and incarnation";
 
-/// SIGKILL; restarted on the same data at the end.
+/// Kills a node with SIGKILL; the end restarts it on the same data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Kill {
     target: Option<Target>,
@@ -71,19 +71,19 @@ impl FaultKind for Kill {
     }
 }
 
-/// SIGKILL to every node that is hit.
+/// Sends SIGKILL to every target node.
 pub(crate) async fn kill(strike: &Strike<'_>) -> (u64, Proof) {
     let proof = each(strike.nodes(), |node| strike.testbed().kill(node, strike.claim)).await;
     (strike.now_ns(), proof)
 }
 
-/// Starts every node that is hit again.
+/// Restarts every target node.
 pub(crate) async fn restart(strike: &Strike<'_>) -> (u64, Proof) {
     let proof = each(strike.nodes(), |node| strike.testbed().restart(node, strike.claim)).await;
     (strike.now_ns(), proof)
 }
 
-/// SIGSTOP; SIGCONT at the end.
+/// Pauses a node with SIGSTOP; the end resumes it with SIGCONT.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pause {
     target: Option<Target>,
@@ -127,23 +127,23 @@ async fn resume(strike: &Strike<'_>) -> (u64, Proof) {
     (strike.now_ns(), proof)
 }
 
-/// Paused and let go again and again, for a share of the time.
+/// Pauses and resumes a node repeatedly, for a share of the time.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Slow {
     target: Option<Target>,
     duty: Duty,
 }
 
-/// How long something stands still and how long it goes on, in turn.
+/// The duration of each pause and of each run, in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Duty {
     still: Duration,
     running: Duration,
 }
 
-/// How long one turn of it takes where a spec does not say.
+/// Default duration of one turn.
 pub(crate) const PERIOD: Duration = Duration::from_millis(100);
-/// A process cannot be seen to stop and go on faster than this.
+/// Faster stops and continuations of a process cannot be observed.
 const SHORTEST_TURN: Duration = Duration::from_millis(1);
 
 impl FaultKind for Slow {
@@ -171,7 +171,7 @@ impl FaultKind for Slow {
         let duty = Duty { still, running: period.saturating_sub(still) };
         if duty.still < SHORTEST_TURN {
             let reason = format!("it would stand still for {:?} at a time", duty.still);
-            return Err(Refusal::new("still", reason).help("it should be at least 1 ms"));
+            return Err(Refusal::new("still", reason).help("it must be at least 1 ms"));
         }
         if duty.running < SHORTEST_TURN {
             let reason = format!("it would go on for {:?} at a time", duty.running);
@@ -195,7 +195,7 @@ impl FaultKind for Slow {
     }
 }
 
-/// Lets nodes that stand still go on and stand still in turn.
+/// Resumes and pauses paused nodes in turn.
 fn alternate(strike: &Strike<'_>, duty: Duty) -> Background {
     let (stage, nodes, claim) = (Arc::clone(strike.stage), strike.nodes().to_vec(), strike.claim);
     Background::begin(async move |mut over: Over| {
@@ -204,7 +204,7 @@ fn alternate(strike: &Strike<'_>, duty: Duty) -> Background {
         loop {
             times += 1;
             let ends = over.comes_before(since + duty.still).await;
-            // What cannot be stopped or let go on is seen when the fault ends.
+            // A failed signal shows at the end of the fault.
             each(&nodes, |node| stage.testbed.resume(node, claim)).await;
             still += since.elapsed();
             if ends || over.comes_before(Instant::now() + duty.running).await {
@@ -221,7 +221,7 @@ fn alternate(strike: &Strike<'_>, duty: Duty) -> Background {
     })
 }
 
-/// The signal by which the system is asked to end; restarted on the same data at the end.
+/// Stops a node with the system's stop signal; the end restarts it on the same data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stop {
     target: Option<Target>,
@@ -255,7 +255,7 @@ impl FaultKind for Stop {
     }
 }
 
-/// SIGKILL and its disk emptied; restarted at the end.
+/// Kills a node with SIGKILL and empties its disk; the end restarts it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LoseNode {
     target: Option<Target>,
@@ -264,14 +264,14 @@ pub(crate) struct LoseNode {
 impl FaultKind for LoseNode {
     const ENTRY: Entry = Entry {
         about: "SIGKILL and its disk emptied; restarted at the end",
-        evidence: "the old process ended; what was removed; new pid and incarnation",
+        evidence: "the old process ended; removed files and bytes; new pid and incarnation",
         nodes: OnNodes::Restarted,
         loses: 1,
         flags: &[flag(
             "lose-node",
             "TARGET",
             "random",
-            "Kill nodes and empty their disks; they start again knowing nothing",
+            "Kill nodes and empty their disks; they start again without data",
             aimed,
         )],
         ..Entry::new("lose-node", Family::Process)

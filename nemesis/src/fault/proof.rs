@@ -1,30 +1,30 @@
-//! What was seen of a fault: evidence and notes.
+//! The evidence and the notes of a fault.
 
 use crate::process::Effect;
 use crate::testbed::TestbedError;
 use futures_util::future::join_all;
 use std::future::Future;
 
-/// What the system under test did that met a fault, from its start to its end; or why nothing did.
+/// Operations of the system under test that met a fault; or why there were none.
 pub(crate) type Met = Result<Vec<String>, String>;
 
-/// What was seen, and whether it is all there was to see.
+/// Observations of a fault, and whether they are complete.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) evidence: Vec<String>,
     pub(crate) notes: Vec<String>,
     pub(crate) complete: bool,
-    /// Whether what it would take is gone for good, as the plan wanted it.
+    /// Whether the data it would take is lost for good, as the plan intended.
     pub(crate) beyond_help: bool,
 }
 
 impl Proof {
-    /// Nothing to see, and nothing that failed.
+    /// A complete proof without observations.
     pub(crate) fn complete() -> Self {
         Self { complete: true, ..Self::default() }
     }
 
-    /// Adds what was seen of one node.
+    /// Adds the observations of one node.
     pub(crate) fn add(&mut self, node: &str, seen: Self) {
         self.complete &= seen.complete;
         self.evidence.extend(seen.evidence.into_iter().map(|line| format!("{node}: {line}")));
@@ -32,8 +32,9 @@ impl Proof {
     }
 }
 
-/// Does something to each of the nodes at the same time and puts what was seen together, in their order. It is
-/// complete if nothing failed; whether there is evidence is another matter.
+/// Applies an action to all nodes at the same time and combines the results in node order.
+///
+/// The result is complete if no action failed, whether or not there is evidence.
 pub(crate) async fn each<'a, F, A>(nodes: &'a [String], action: A) -> Proof
 where
     F: Future<Output = Result<Effect, TestbedError>>,

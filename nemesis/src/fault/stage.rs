@@ -1,4 +1,4 @@
-//! The context of a fault that is carried out.
+//! The context of a running fault.
 
 use super::background::Background;
 use super::cluster::Changes;
@@ -15,16 +15,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What every task of a run needs.
+/// The data that every task of a run shares.
 pub(crate) struct Stage {
     pub(crate) testbed: Arc<Testbed>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) recorder: Arc<dyn Recorder>,
-    /// When the load started, in nanoseconds since the run's start.
+    /// Start of the load, in nanoseconds since the start of the run.
     pub(crate) load_start_ns: u64,
-    /// What the changes of members in force want.
+    /// The member changes in force.
     pub(crate) changes: Mutex<Changes>,
-    /// How many faults other than changes of members are in force, and since when.
+    /// Number of faults in force besides member changes, and the time of the last change of that number.
     pub(crate) others: Mutex<(usize, Instant)>,
 }
 
@@ -33,27 +33,27 @@ impl Stage {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a fault that begins or is over; changes of members are not counted.
+    /// Counts the start or end of a fault; does not count member changes.
     pub(crate) fn count_other(&self, begins: bool) {
         let mut others = self.others();
         let count = if begins { others.0 + 1 } else { others.0.saturating_sub(1) };
         *others = (count, Instant::now());
     }
 
-    /// For how long no fault has been in force other than changes of members; none if one is.
+    /// Time since the last fault, besides member changes, ended; none while one is in force.
     pub(crate) fn quiet_for(&self) -> Option<Duration> {
         let (count, since) = *self.others();
         (count == 0).then(|| since.elapsed())
     }
 }
 
-/// One fault that is carried out.
+/// A running fault.
 pub(crate) struct Strike<'a> {
     pub(crate) stage: &'a Arc<Stage>,
-    /// Its number, under which it holds what it hurts.
+    /// Its number, the claim under which it holds its targets.
     pub(crate) claim: Claim,
     pub(crate) hit: &'a Hit,
-    /// How long it is to last.
+    /// Its planned duration.
     pub(crate) length: Duration,
 }
 
@@ -71,19 +71,19 @@ impl Strike<'_> {
     }
 }
 
-/// What the links had carried when a fault started.
+/// The counters of the links when a fault started.
 pub(crate) type OnLinks = BTreeMap<Link, LinkCounters>;
-/// What the disks had done when a fault started, by node.
+/// The counters of the disks when a fault started, by node.
 pub(crate) type OnDisks = BTreeMap<String, DiskCounters>;
-/// What the clocks said when a fault started, by node; none of those that did not answer.
+/// The clock readings when a fault started, by node; none for a node that did not answer.
 pub(crate) type OnClocks = BTreeMap<String, Option<Reading>>;
 
-/// What the end of a fault has to know of its start.
+/// The data that the end of a fault needs from its start.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) links: OnLinks,
     pub(crate) disks: OnDisks,
     pub(crate) clocks: OnClocks,
-    /// What goes on between start and end.
+    /// The background task between start and end.
     pub(crate) background: Option<Background>,
 }

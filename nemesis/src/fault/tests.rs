@@ -1,4 +1,4 @@
-//! Words find their kinds, and what cannot be done is refused with the reason.
+//! Names of kinds, and refusals of impossible faults with their reasons.
 
 use super::*;
 use crate::clock::Clocks;

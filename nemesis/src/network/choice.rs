@@ -1,15 +1,15 @@
-//! The network that a spec asks for, and the mode that this machine can give for it.
+//! The requested network of a spec, and the mode that this machine can provide for it.
 
 use super::lab;
 use super::mode::Mode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `network = …` of a spec: what was asked for.
+/// `network = …` of a spec: the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// A lab where it can be made, proxies where not.
+    /// A lab where available, otherwise proxies.
     #[default]
     Auto,
     /// Namespaces with a network of their own.
@@ -20,20 +20,21 @@ pub enum Network {
     Host,
 }
 
-/// Why a network cannot be had.
+/// Why a network is not available.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
-    /// `network = "lab"`, and it cannot be made here.
+    /// `network = "lab"`, and no lab can be created here.
     #[error(
-        "network = \"lab\" cannot be had: {0}; network = \"proxy\" works everywhere, and can cut, delay and slow \
+        "network = \"lab\" is not available: {0}; network = \"proxy\" works everywhere, and can cut, delay and slow \
          links but not lose, double or reorder packets"
     )]
     NoLab(String),
 }
 
 impl Network {
-    /// The mode that this machine can give for what was asked. For a lab that is tried, once, in a child process, by
-    /// a program that begins with [`lab_entry`](crate::lab_entry).
+    /// The mode that this machine can provide for the request.
+    ///
+    /// A lab is probed once, in a child process, by a program that begins with [`lab_entry`](crate::lab_entry).
     pub fn choose(self) -> Result<Mode, NetworkError> {
         match self {
             Self::Auto if lab::can_be_made().is_ok() => Ok(Mode::Lab),
@@ -43,7 +44,7 @@ impl Network {
         }
     }
 
-    /// Why it is not the lab, where it would be if one could be made: what whoever falls back has to say aloud.
+    /// Why `auto` falls back to proxies, which the caller must report to the user.
     pub fn fallback(self) -> Option<String> {
         match self {
             Self::Auto => lab::can_be_made().err(),
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn impossible_lab_is_refused_and_auto_takes_proxies() {
-        // Other tests of this process play parts of a lab; one that does not cannot be started again inside one.
+        // Other tests of this process play parts of a lab; a process without that part cannot start again
+        // inside one.
         let alone = "BENCH_TEST_ALONE";
         if std::env::var_os(alone).is_none() {
             let own = std::env::current_exe().unwrap();

@@ -1,26 +1,26 @@
-//! What is wrong with a link: any number of faults at a time, and what they come to together. Pure.
+//! The condition of a link: any number of simultaneous faults, and their combination. Pure.
 
 use crate::claim::Claim;
 use crate::delay::Delay;
 use crate::flaky::Flaky;
 use std::collections::BTreeMap;
 
-/// One thing that is wrong with a link.
+/// A fault of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkFault {
-    /// Nothing passes. A proxy accepts connections and keeps what was sent; a switch drops the frames.
+    /// Cuts the link. A proxy accepts connections and holds their data; a switch drops the frames.
     Stall,
-    /// Open connections are reset, and so is whatever is dialled.
+    /// Cuts the link: resets open connections and refuses new ones.
     Refuse,
-    /// Each chunk or frame takes longer, on top of what the link takes anyway.
+    /// Delays each chunk or frame, in addition to the link's own delay.
     Delay(Delay),
-    /// At most this many bytes a second, in each direction.
+    /// Limits the bytes per second, in each direction.
     Rate(u64),
-    /// Frames are lost, doubled, reordered or corrupted; only in mode `lab`, where there are frames.
+    /// Loses, duplicates, reorders or corrupts frames; only in mode `lab`, which has frames.
     Flaky(Flaky),
 }
 
-/// What a link does to bytes, all its faults taken together.
+/// The combined effect of all faults of a link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::network) struct Condition {
     pub(in crate::network) stalled: bool,
@@ -28,13 +28,13 @@ pub(in crate::network) struct Condition {
     pub(in crate::network) delay: Delay,
     pub(in crate::network) rate: Option<u64>,
     pub(in crate::network) flaky: Flaky,
-    /// Whether a fault delays or slows it, beyond what the link takes anyway.
+    /// Whether a fault delays or slows it, beyond the link's own delay.
     pub(in crate::network) slowed: bool,
-    /// Goes up each time the open connections are to be reset.
+    /// Rises with each reset of the open connections.
     pub(in crate::network) resets: u64,
 }
 
-/// The faults that are on a link, by who holds them.
+/// The faults of a link, by claim.
 #[derive(Debug, Default)]
 pub(in crate::network) struct Faults {
     base: Delay,
@@ -76,7 +76,7 @@ impl Faults {
         self.resets += 1;
     }
 
-    /// Cut if any fault cuts it, delayed by the sum of all delays, as slow as the slowest.
+    /// Combines the faults: any cut cuts, delays add up, and the lowest rate applies.
     pub(in crate::network) fn condition(&self) -> Condition {
         let mut condition = Condition { delay: self.base, resets: self.resets, ..Condition::default() };
         for fault in self.held.values() {

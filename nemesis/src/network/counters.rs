@@ -1,12 +1,13 @@
-//! What a link has carried, held and refused, for evidence.
+//! Counters of a link: carried, held and refused traffic, for evidence.
 
 use crate::partition::Link;
 use serde::Serialize;
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a directed link did since it was made. A chunk is what one read of a
-/// socket gave to a proxy, and a frame in mode `lab`.
+/// The counters of a directed link since its creation.
+///
+/// A chunk is the result of one read of a socket by a proxy; in mode `lab` it is a frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LinkCounters {
@@ -18,7 +19,7 @@ pub struct LinkCounters {
     pub chunks: u64,
     /// Bytes of them.
     pub bytes: u64,
-    /// Chunks that came while the link was cut, and were kept.
+    /// Chunks that arrived while the link was cut, and were held.
     pub held_chunks: u64,
     /// Bytes of them.
     pub held_bytes: u64,
@@ -46,19 +47,19 @@ pub struct LinkCounters {
     pub overflowed: u64,
 }
 
-/// A link and what it did.
+/// A link with its counters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkSummary {
     /// The link.
     pub link: Link,
-    /// What it did since the lab started.
+    /// Its counters since the start of the testbed.
     pub counters: LinkCounters,
 }
 
 impl Sub for LinkCounters {
     type Output = Self;
 
-    /// What was added since `earlier`; `open` stays what it is.
+    /// The difference to `earlier`; `open` keeps its value.
     fn sub(self, earlier: Self) -> Self {
         Self {
             connections: self.connections - earlier.connections,
@@ -82,7 +83,7 @@ impl Sub for LinkCounters {
     }
 }
 
-/// The counters as the connections write them.
+/// The counters that connections update.
 #[derive(Debug, Default)]
 pub(in crate::network) struct Counters {
     pub(in crate::network) connections: AtomicU64,

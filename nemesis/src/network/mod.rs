@@ -1,6 +1,6 @@
-//! The links between the nodes: the modes there are, and the one this machine and build can do.
+//! The links between the nodes: the network modes, and the choice of a mode for this machine and build.
 //!
-//! `proxy` and `lab` live in their folders here. `host` needs no code: it is plain loopback.
+//! The folders `proxy` and `lab` implement their modes. `host` needs no code: it is plain loopback.
 
 mod choice;
 mod condition;

@@ -1,9 +1,9 @@
-//! The network that a run really uses.
+//! The network mode of a run.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a run really uses.
+/// The network mode of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {

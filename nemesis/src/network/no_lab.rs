@@ -10,27 +10,27 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-const REASON: &str = "network namespaces are a thing of Linux";
+const REASON: &str = "only Linux has network namespaces";
 
 pub(crate) const NODES_MAX: usize = 200;
 
-/// Something about the lab's network could not be done.
+/// An error of the lab's network.
 #[derive(Debug, thiserror::Error)]
 #[error("{REASON}")]
 pub struct LabNetworkError;
 
-/// One thing that a lab needs.
+/// A requirement of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabProbe {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What was tried.
+    /// The probed capability.
     pub about: &'static str,
-    /// Whether it worked; if not, why, and what would help.
+    /// Success, or the reason and the remedy.
     pub outcome: Result<(), String>,
 }
 
-/// What is missing.
+/// The missing requirement.
 pub fn probe_lab() -> Vec<LabProbe> {
     let outcome = Err(REASON.to_owned());
     vec![LabProbe { name: "namespaces", about: "user, process, mount and network namespaces", outcome }]
@@ -44,7 +44,7 @@ pub(super) fn can_be_made() -> Result<(), String> {
     Err(REASON.to_owned())
 }
 
-/// There is none.
+/// No namespace: the type has no values.
 #[derive(Debug, Clone)]
 pub(crate) enum Namespace {}
 
@@ -67,7 +67,7 @@ pub(crate) struct Plan {
     pub(crate) capture: Option<std::path::PathBuf>,
 }
 
-/// There is none.
+/// No network: the type has no values.
 #[derive(Debug)]
 pub(crate) enum LabNetwork {}
 

@@ -1,31 +1,31 @@
-//! Room for the open files that a network of many nodes takes, and how many nodes fit in what the system allows.
+//! The limit of open files: raises it for networks of many nodes, and computes how many nodes fit.
 
 use super::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Mutex;
 
-/// What one directed link takes with proxies: who listens, and both ends of two connections.
+/// Open files of a directed link with proxies: a listener, and both ends of two connections.
 const EACH_LINK: u64 = 5;
-/// What one node takes: its pipes, its network, and the connections of clients and of those who look.
+/// Open files of a node: its pipes, its network, and the connections of clients and observers.
 const EACH_NODE: u64 = 20;
-/// What the bench takes besides.
+/// Other open files of the bench.
 const BESIDES: u64 = 60;
 
-/// The limit that this process was started with, before it was raised.
+/// The limit with which this process started, before it raised it.
 static BEFORE: Mutex<Option<Rlimit>> = Mutex::new(None);
 
-/// How many files a number of nodes take.
+/// Number of open files that this number of nodes needs.
 pub(crate) fn needed(mode: Mode, nodes: u64) -> u64 {
     let links = if mode == Mode::Proxy { nodes.saturating_mul(nodes.saturating_sub(1)) } else { 0 };
     (links.saturating_mul(EACH_LINK)).saturating_add(nodes.saturating_mul(EACH_NODE)).saturating_add(BESIDES)
 }
 
-/// How many nodes fit in a number of open files.
+/// Number of nodes that fit in this number of open files.
 pub(crate) fn most_nodes(mode: Mode, files: u64) -> u64 {
     (0..=1_000).take_while(|nodes| needed(mode, *nodes) <= files).last().unwrap_or_default()
 }
 
-/// Raises the limit of this process to what is needed; the error is the limit where that is not allowed.
+/// Raises the limit of this process; the error is the highest allowed limit.
 pub(crate) fn make_room(needed: u64) -> Result<(), u64> {
     let now = getrlimit(Resource::Nofile);
     if now.current.is_none_or(|current| current >= needed) {
@@ -41,7 +41,7 @@ pub(crate) fn make_room(needed: u64) -> Result<(), u64> {
     Ok(())
 }
 
-/// The limit that nodes are started with, if it is another than this process has now.
+/// The limit of started nodes, if it differs from the current limit of this process.
 pub(crate) fn of_nodes() -> Option<u64> {
     BEFORE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref()?.current
 }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fifty_nodes_fit_or_the_number_is_known() {
+    fn fifty_nodes_fit_or_limit_is_reported() {
         assert_eq!(most_nodes(Mode::Proxy, needed(Mode::Proxy, 50)), 50);
         assert_eq!(most_nodes(Mode::Proxy, needed(Mode::Proxy, 50) - 1), 49);
         assert!((5..30).contains(&most_nodes(Mode::Proxy, 1024)));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_is_allowed_is_refused() {
+    fn excessive_limit_is_refused() {
         assert_eq!(make_room(1), Ok(()));
         if let Some(allowed) = getrlimit(Resource::Nofile).maximum {
             assert_eq!(make_room(allowed + 1), Err(allowed));

@@ -1,20 +1,20 @@
-//! Ports that two benches never share and that no outgoing connection takes by accident.
+//! Ports for one bench, which no other bench and no outgoing connection uses.
 //!
-//! Ports come in cells of 16 below the kernel's range for outgoing connections. The first port of each cell is
-//! bound and held as a guard for as long as the block lives; the 15 behind it are for use. All on 127.0.0.1.
+//! Ports come in cells of 16 below the kernel's range for outgoing connections. The bench binds the first port
+//! of each cell as a guard while the block lives; the other 15 are for use. All are on 127.0.0.1.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
 const CELL: u16 = 16;
 const USABLE: u16 = CELL - 1;
-/// Where the search for a free block begins; what is below comes last.
+/// The first port of the search for a free block; lower ports come last.
 const FIRST_CHOICE: u16 = 20_480;
 const LOWEST: u16 = 10_240;
-/// Where Linux and macOS begin to hand out ports, at the earliest, unless somebody changed it.
+/// The lowest ephemeral port of Linux and macOS by default.
 const EPHEMERAL: u16 = 32_768;
 
-/// Ports on 127.0.0.1 that belong to one bench.
+/// A block of ports on 127.0.0.1 that belongs to one bench.
 #[derive(Debug)]
 pub(crate) struct PortBlock {
     first: u16,
@@ -22,31 +22,31 @@ pub(crate) struct PortBlock {
     _guards: Vec<TcpListener>,
 }
 
-/// Why there are no ports.
+/// The reason why no ports are available.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Somebody has a port of the block that was asked for.
+    /// A port of the requested block is in use.
     #[error(
-        "port {port} of 127.0.0.1 cannot be had ({source}); see who listens there (`ss -ltnp sport = :{port}`), or \
+        "port {port} of 127.0.0.1 is not available ({source}); find the process that listens there (`ss -ltnp sport = :{port}`), or \
          choose another base-port, or leave it out and a free block is found"
     )]
     InUse {
         /// The port.
         port: u16,
-        /// What bind said.
+        /// The error of `bind`.
         source: io::Error,
     },
     /// The block would go past the last port.
     #[error("{ports} ports from base-port {base} on go past 65535; choose a base-port of at most {highest}")]
     TooHigh {
-        /// The base port that was asked for.
+        /// The requested base port.
         base: u16,
         /// How many ports are needed.
         ports: u16,
-        /// The highest base port that would do.
+        /// The highest possible base port.
         highest: u16,
     },
-    /// Every block is taken.
+    /// No block is free.
     #[error(
         "no {ports} free ports in a row between {lowest} and {end} on 127.0.0.1; end other benches, or set base-port"
     )]
@@ -61,7 +61,7 @@ pub enum PortError {
 }
 
 impl PortBlock {
-    /// Finds a free block of `ports` usable ports and holds its guards. Every port of it could be bound just now.
+    /// Finds a free block of `ports` usable ports and holds its guards. Every port was free at that time.
     pub(crate) fn find(ports: u16) -> Result<Self, PortError> {
         let (lowest, end) = range();
         let span = span(ports);
@@ -76,7 +76,7 @@ impl PortBlock {
         Err(PortError::NoneFree { ports, lowest, end })
     }
 
-    /// Takes the block that begins at `base`, which becomes its first guard.
+    /// Reserves the block that begins at `base`, which becomes its first guard.
     pub(crate) fn at(base: u16, ports: u16) -> Result<Self, PortError> {
         let highest = 65_536 - span(ports);
         if u32::from(base) > highest {
@@ -101,12 +101,12 @@ impl PortBlock {
     /// # Panics
     /// If the block has fewer ports.
     pub(crate) fn port(&self, index: u16) -> u16 {
-        assert!(index < self.ports, "the block has {} ports, and number {index} was asked for", self.ports);
+        assert!(index < self.ports, "the block has {} ports, and number {index} was requested", self.ports);
         self.first + index / USABLE * CELL + 1 + index % USABLE
     }
 }
 
-/// How many ports a block spans, guards included.
+/// Number of ports that a block spans, guards included.
 fn span(ports: u16) -> u32 {
     u32::from(ports.div_ceil(USABLE).max(1)) * u32::from(CELL)
 }
@@ -115,7 +115,7 @@ fn bind(port: u16) -> Result<TcpListener, PortError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| PortError::InUse { port, source })
 }
 
-/// Where to look for blocks: below the ports the kernel hands out, or above them where they begin very low.
+/// The range of the search: below the ephemeral ports, or above them if they begin very low.
 fn range() -> (u16, u16) {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let bounds: Vec<u16> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn port_in_use_is_named() {
-        let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = somebody.local_addr().unwrap().port();
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
         let error = PortBlock::at(port, 3).unwrap_err().to_string();
         assert!(error.contains(&format!("port {port} ")) && error.contains("base-port"), "{error}");
     }

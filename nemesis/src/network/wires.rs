@@ -1,4 +1,4 @@
-//! What is between the nodes of a lab: nothing, proxies, or a switch. One set of words for all of them.
+//! The connections between the nodes of a testbed: loopback, proxies or a switch, behind one interface.
 
 use super::condition::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
@@ -9,10 +9,10 @@ use crate::partition::Link;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What is between the nodes.
+/// The kind of connection between the nodes.
 #[derive(Debug)]
 pub(crate) enum Wires {
-    /// Loopback and nothing else.
+    /// Loopback without any code of the bench.
     Plain,
     /// A proxy in each directed link.
     Proxies(Proxies),
@@ -20,11 +20,12 @@ pub(crate) enum Wires {
     Switch(LabNetwork),
 }
 
-const PLAIN: &str = "with network = \"host\" there is no link to do anything to";
+const PLAIN: &str = "with network = \"host\" the bench controls no link";
 
 impl Wires {
-    /// Where `link.from` dials `link.to`, if that is elsewhere than where `link.to` listens: for clients (way 0), or at one of
-    /// its further ports.
+    /// The address at which `link.from` dials `link.to`, if it differs from the address of `link.to`.
+    ///
+    /// Way 0 leads to the port for clients, the other ways to its further ports.
     pub(crate) fn detour(&self, link: &Link, way: usize) -> Option<SocketAddr> {
         match self {
             Self::Proxies(proxies) => Some(proxies.address(link, way)),
@@ -32,7 +33,7 @@ impl Wires {
         }
     }
 
-    /// The network that a node's processes are started in, if it has one of its own.
+    /// The network namespace of a node's processes, if it has its own.
     pub(crate) fn namespace(&self, node: &str) -> Option<Namespace> {
         match self {
             Self::Switch(network) => Some(network.namespace(node)),
@@ -40,7 +41,7 @@ impl Wires {
         }
     }
 
-    /// Puts a fault on a link.
+    /// Adds a fault to a link.
     pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
         match self {
             Self::Plain => panic!("{PLAIN}"),
@@ -49,7 +50,7 @@ impl Wires {
         }
     }
 
-    /// Takes a claim's fault off a link; false if there was none.
+    /// Removes a claim's fault from a link; false if there was none.
     pub(crate) fn release(&self, link: &Link, claim: Claim) -> bool {
         match self {
             Self::Plain => panic!("{PLAIN}"),
@@ -58,7 +59,7 @@ impl Wires {
         }
     }
 
-    /// Takes every fault off every link, and says which had any.
+    /// Removes every fault from every link; returns the links that had faults.
     pub(crate) fn release_all(&self) -> Vec<Link> {
         match self {
             Self::Plain => Vec::new(),
@@ -67,7 +68,7 @@ impl Wires {
         }
     }
 
-    /// How many faults are in the way of a request over a link and of its answer.
+    /// Number of faults on the path of a request over a link and of its answer.
     pub(crate) fn faults_on(&self, link: &Link) -> usize {
         match self {
             Self::Plain => panic!("{PLAIN}"),
@@ -76,7 +77,7 @@ impl Wires {
         }
     }
 
-    /// Resets the open connections of a link, and says how many there were.
+    /// Resets the open connections of a link; returns their number.
     pub(crate) async fn reset(&self, link: &Link) -> u64 {
         match self {
             Self::Plain => panic!("{PLAIN}"),
@@ -85,7 +86,7 @@ impl Wires {
         }
     }
 
-    /// What a reader should know of them.
+    /// A remark about the network for the user.
     pub(crate) fn remark(&self) -> Option<&'static str> {
         match self {
             Self::Plain | Self::Proxies(_) => None,
@@ -93,7 +94,7 @@ impl Wires {
         }
     }
 
-    /// What a link has carried so far.
+    /// The counters of a link so far.
     pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
         match self {
             Self::Plain => panic!("{PLAIN}"),
@@ -102,7 +103,7 @@ impl Wires {
         }
     }
 
-    /// Every link with what it has carried.
+    /// Every link with its counters.
     pub(crate) fn summary(&self) -> Vec<LinkSummary> {
         match self {
             Self::Plain => Vec::new(),

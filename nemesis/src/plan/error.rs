@@ -1,22 +1,22 @@
-//! Why a spec's faults were refused.
+//! The error of a refused `[[fault]]`.
 
 use crate::refusal::Refusal;
 use std::fmt;
 
-/// Why a spec's faults were refused.
+/// The error of a refused `[[fault]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanError {
     /// Index of the fault among the specs, from 0.
     pub index: usize,
     /// The key in its table.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
-    /// What to do.
+    /// The remedy.
     pub help: Option<String>,
-    /// The word that is wrong, where the value has several.
+    /// The wrong word, if the value has several.
     pub word: Option<String>,
-    /// The words that could stand there instead.
+    /// The valid words.
     pub choices: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
-//! Decides everything about the faults of a run from the seed, before it starts. Pure.
+//! Draws all random choices about the faults of a run from the seed, before it starts. Pure.
 //!
-//! Each spec draws from two streams of its own (times, targets), so a fault that is added to a spec does not
-//! change what the others draw. Only who leads is left open.
+//! Each spec draws from two random streams of its own (times, targets), so an added fault does not change the
+//! draws of the others. Only the leader stays open.
 
 mod error;
 mod options;
@@ -28,8 +28,9 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeSet;
 
-/// Plans the faults of a run: one entry for each time that each of them comes, sorted by
-/// start, and those of which only the run tells when they start last.
+/// Plans the faults of a run: one entry per occurrence, sorted by start.
+///
+/// Faults that wait for a point of the run come last.
 pub fn plan(
     specs: &[FaultSpec],
     topology: &Topology,
@@ -44,7 +45,7 @@ pub fn plan(
         faults.push(fault);
         streams.push(stream(options.seed, 2 * index + 1));
         if spec.after.is_none() {
-            // Those of which only the run tells when they start come last.
+            // Faults that wait for a point of the run come last.
             let order = |start| if spec.when.is_some() { u64::MAX } else { start };
             occurrences.extend(times.into_iter().map(|(start, end)| (order(start), (start, end), index)));
         }
@@ -64,26 +65,26 @@ pub fn plan(
     Ok(table.planned)
 }
 
-/// For how many nanoseconds a fault lasts once it has started; none is until the load ends.
+/// The duration of a fault in nanoseconds; none means until the load ends.
 fn lasts(spec: &FaultSpec) -> Option<u64> {
     if spec.kind.is_over_at_once() { Some(0) } else { spec.lasts.map(times::ns) }
 }
 
-/// A plan in the making.
+/// A plan under construction.
 struct Table<'a> {
     topology: &'a Topology,
     specs: &'a [FaultSpec],
     options: &'a PlanOptions,
-    /// What each spec asks for, with nothing drawn yet.
+    /// The parsed faults, without random choices.
     faults: Vec<Fault>,
     streams: Vec<ChaCha8Rng>,
     planned: Vec<PlannedFault>,
-    /// Which spec each of them comes from.
+    /// The index of each fault's spec.
     from: Vec<usize>,
 }
 
 impl Table<'_> {
-    /// Draws what is left open about one time that a fault comes.
+    /// Draws the random choices of one occurrence of a fault.
     fn add(&mut self, index: usize, (start, end): (u64, u64), trigger: Trigger) -> Result<(), Refusal> {
         let spec = &self.specs[index];
         if let Trigger::When(point, _) = &trigger
@@ -110,7 +111,7 @@ impl Table<'_> {
         if let Some(at_most) = self.options.at_most {
             let hurt = action.hurt(aim.scope.resolve(self.topology, None).ok().as_ref());
             at_most.allows(self.topology, &hurt).map_err(|excess| {
-                let reason = format!("it takes away {excess} with at-most = {at_most} in [budget]");
+                let reason = format!("it exceeds at-most = {at_most} in [budget]: {excess}");
                 Refusal::new("kind", reason)
             })?;
         }
@@ -131,7 +132,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Adds the faults that start after others: once for each time that the other comes.
+    /// Adds the faults that start after others: one for each occurrence of the other fault.
     fn add_followers(&mut self, window: (u64, u64)) -> Result<(), PlanError> {
         let specs = self.specs;
         let mut open: Vec<(usize, After)> =
@@ -143,7 +144,7 @@ impl Table<'_> {
                 let leader = (after.fault as usize).checked_sub(1).filter(|leader| *leader < specs.len());
                 let Some(leader) = leader else {
                     let refusal = Refusal::new("after", format!("there is no fault {}", after.fault));
-                    return Err(PlanError::new(index, refusal.help("they are counted from 1")));
+                    return Err(PlanError::new(index, refusal.help("the first fault is number 1")));
                 };
                 let leads = self.planned.iter().zip(&self.from).filter(|(_, from)| **from == leader);
                 let numbers: Vec<u32> = leads.map(|(fault, _)| fault.fault).collect();
@@ -158,7 +159,7 @@ impl Table<'_> {
             }
             if rest.len() == before {
                 let refusal = Refusal::new("after", "it waits for itself, so it would never start");
-                return Err(PlanError::new(rest[0].0, refusal.help("let the first one have a time")));
+                return Err(PlanError::new(rest[0].0, refusal.help("give one of them a time")));
             }
             open = rest;
         }
@@ -178,8 +179,10 @@ fn busy(faults: &[&PlannedFault]) -> BTreeSet<String> {
     faults.iter().filter(holds).flat_map(|fault| fault.nodes.clone().unwrap_or_default()).collect()
 }
 
-/// What a spec asks for; refuses what this network and disk cannot do, keys that the kind does not take, and numbers
-/// that make no fault.
+/// Parses a spec's fault.
+///
+/// It refuses faults that this network or disk cannot have, keys that the kind does not accept, and numbers
+/// without an effect.
 fn read(spec: &FaultSpec, options: &PlanOptions) -> Result<Fault, Refusal> {
     spec.kind.available(options).map_err(|complaint| complaint.of("kind"))?;
     let clients = spec.groups.iter().flatten().flatten().any(|name| name == CLIENTS);
@@ -189,7 +192,7 @@ fn read(spec: &FaultSpec, options: &PlanOptions) -> Result<Fault, Refusal> {
     }
     let takes = spec.kind.entry().keys;
     if let Some(key) = spec.own_keys().find(|key| !takes.contains(key)) {
-        let refusal = Refusal::new(key, format!("`{}` does not take it", spec.kind));
+        let refusal = Refusal::new(key, format!("`{}` does not accept it", spec.kind));
         return Err(if key == "target" { refusal.help(spec.kind.entry().without_target) } else { refusal });
     }
     Fault::read(spec.kind, &spec.parameters)

@@ -1,4 +1,4 @@
-//! What a plan is made for.
+//! The run for which a plan is made.
 
 use crate::budget::AtMost;
 use crate::clock::Clocks;
@@ -7,20 +7,20 @@ use crate::network::Mode;
 use crate::process::ByCommand;
 use std::time::Duration;
 
-/// What a plan is made for.
+/// The run for which a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanOptions {
-    /// The network the run uses; it decides which faults there are.
+    /// The network of the run, which decides the possible faults.
     pub mode: Mode,
-    /// Where the nodes have their data.
+    /// The disk of the nodes' data.
     pub disk: DiskMode,
-    /// Whose clocks can be shifted.
+    /// The nodes whose clocks can be shifted.
     pub clocks: Clocks,
     /// Length of the phase `load`. Every fault starts and ends within it.
     pub duration: Duration,
-    /// How many nodes may be down or cut off at once; without it faults overlap as they come.
+    /// Number of nodes that may be down or cut off at once; unlimited when left out.
     pub at_most: Option<AtMost>,
-    /// Where somebody else has started the nodes: what the commands for them can do.
+    /// For servers that already run: the faults that the commands for them support.
     pub by_command: Option<ByCommand>,
     /// Whether the bench can change the members of this system.
     pub reconfigurable: bool,

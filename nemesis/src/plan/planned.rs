@@ -1,49 +1,53 @@
-//! A fault with everything decided.
+//! A fault with all random choices made.
 
 use super::trigger::Trigger;
 use crate::fault::{Fault, Kind};
 use crate::scope::Scope;
 use serde::Serialize;
 
-/// A fault with everything decided. Serializes as an element of `faults` in `plan.json`.
+/// A fault with all random choices made. Serializes as an element of `faults` in `plan.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedFault {
     /// Its number, from 1, in the order of starts.
     pub fault: u32,
-    /// What happens.
+    /// Its kind.
     pub kind: Kind,
-    /// What people read on plots, for example `kill random (n3)` or `kill leader`.
+    /// The label on plots, for example `kill random (n3)` or `kill leader`.
     pub label: String,
-    /// Whom it was aimed at, in the words of the spec.
+    /// Its target, in the words of the spec.
     pub target: String,
-    /// The nodes it hits; none where they are only found when it starts.
+    /// Its nodes; none if they are only known at its start.
     pub nodes: Option<Vec<String>>,
-    /// When it starts, in nanoseconds since the start of the phase `load`; at the earliest, where only the run tells.
+    /// Start, in nanoseconds since the start of the phase `load`.
+    ///
+    /// It is the earliest time if the fault waits for a point.
     pub start: u64,
-    /// When it is healed, in nanoseconds since the start of the phase `load`; at the latest, where only the run tells.
+    /// End, in nanoseconds since the start of the phase `load`.
+    ///
+    /// It is the latest time if the fault waits for a point.
     pub end: u64,
-    /// When the load ends, which is the latest that it may be healed, on the same clock.
+    /// The end of the load, which is the latest time of its heal, on the same clock.
     #[serde(skip)]
     pub latest: u64,
-    /// What makes it start.
+    /// The condition of its start.
     #[serde(skip)]
     pub trigger: Trigger,
-    /// What is done to the nodes or links of `scope`.
+    /// The fault itself.
     #[serde(skip)]
     pub(crate) action: Fault,
-    /// Whom it is done to.
+    /// Its nodes or links.
     #[serde(skip)]
     pub scope: Scope,
 }
 
 impl PlannedFault {
-    /// The most bytes a second that it lets a link carry; none if it does not limit that.
+    /// The largest byte rate that it allows on a link, per second; none if it does not limit the rate.
     pub fn byte_rate(&self) -> Option<u64> {
         self.action.byte_rate()
     }
 
-    /// The label with the nodes that were found when it started, for example `kill leader (n2)`.
+    /// The label with the nodes that it found at its start, for example `kill leader (n2)`.
     pub fn label_with(&self, nodes: &[String]) -> String {
         if self.nodes.is_some() {
             self.label.clone()

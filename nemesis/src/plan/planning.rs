@@ -1,4 +1,4 @@
-//! What a kind has at hand when it decides whom one fault hits.
+//! The context in which a kind chooses the targets of one fault.
 
 use crate::parameters::Target;
 use crate::refusal::Refusal;
@@ -8,7 +8,7 @@ use crate::topology::Topology;
 use rand::rngs::ChaCha8Rng;
 use std::collections::BTreeSet;
 
-/// Whom one fault hits, and what people read of it.
+/// The targets of one fault, and its label.
 #[derive(Debug)]
 pub(crate) struct Aim {
     pub(crate) label: String,
@@ -17,30 +17,30 @@ pub(crate) struct Aim {
     pub(crate) scope: Scope,
 }
 
-/// What a change of the members takes.
+/// The effect of a member change on the cluster.
 #[derive(Debug)]
 pub(crate) struct Moved {
-    /// The nodes that it brings in or takes away.
+    /// The nodes that it adds or removes.
     pub(crate) nodes: Vec<String>,
-    /// How many members are missing because of it, without replacement.
+    /// Number of members that it removes without replacement.
     pub(crate) missing: usize,
 }
 
-/// What all other changes of the members take at the same time.
+/// The effects of all other member changes at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
-    pub(crate) taken: BTreeSet<String>,
+    pub(crate) used: BTreeSet<String>,
     pub(crate) missing: usize,
 }
 
 impl Others {
     pub(crate) fn add(&mut self, moved: Moved) {
-        self.taken.extend(moved.nodes);
+        self.used.extend(moved.nodes);
         self.missing += moved.missing;
     }
 }
 
-/// The cluster, the draws of this fault, and what others do at the same time.
+/// The cluster, the random stream of this fault, and the other faults at the same time.
 pub(crate) struct Planning<'a> {
     pub(crate) topology: &'a Topology,
     pub(crate) rng: &'a mut ChaCha8Rng,
@@ -50,33 +50,33 @@ pub(crate) struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// The nodes that a target means.
+    /// The nodes of a target.
     pub(crate) fn choose(&mut self, field: &'static str, target: &Target) -> Result<Ends, Refusal> {
         select(target, self.topology, self.rng, &self.busy).map_err(|complaint| complaint.of(field))
     }
 
-    /// The same, drawn from nodes other than these where there are enough.
+    /// The nodes of a target, drawn from nodes other than these if enough exist.
     pub(crate) fn choose_beside(
         &mut self,
-        taken: &BTreeSet<String>,
+        used: &BTreeSet<String>,
         field: &'static str,
         target: &Target,
     ) -> Result<Ends, Refusal> {
-        select(target, self.topology, self.rng, taken).map_err(|complaint| complaint.of(field))
+        select(target, self.topology, self.rng, used).map_err(|complaint| complaint.of(field))
     }
 
-    /// Aims at the processes of the nodes that a target means; `words` say what happens to them.
+    /// Targets the processes of a target's nodes; `words` describe the fault.
     pub(crate) fn on_processes(&mut self, words: &str, target: Option<&Target>) -> Result<Aim, Refusal> {
         let target = target.ok_or_else(|| {
             let role = self.topology.roles().first().map(|role| format!("random-{role}"));
             let example = role.unwrap_or_else(|| "random".to_owned());
-            Refusal::new("target", format!("say whom, for example target = \"{example}\""))
+            Refusal::new("target", format!("name the nodes, for example target = \"{example}\""))
         })?;
         let ends = self.choose("target", target)?;
         self.aimed("target", words, &target.to_string(), Scope::Processes(ends))
     }
 
-    /// Aims at every link from or to the nodes that a target means, of all nodes without a target.
+    /// Targets every link from or to a target's nodes; without a target, every link.
     pub(crate) fn on_links(&mut self, words: &str, target: Option<&Target>) -> Result<Aim, Refusal> {
         let all = Target::from("all");
         let target = target.unwrap_or(&all);
@@ -84,7 +84,7 @@ impl Planning<'_> {
         self.aimed("target", words, &target.to_string(), Scope::Around(ends))
     }
 
-    /// Aims at all members; the fault is called by its kind alone.
+    /// Targets all members; the label is the kind alone.
     pub(crate) fn on_all(&self, kind: &str) -> Aim {
         let nodes: Vec<String> = self.topology.members().map(str::to_owned).collect();
         Aim {
@@ -95,7 +95,7 @@ impl Planning<'_> {
         }
     }
 
-    /// Puts the words together, and makes sure there is something to hit.
+    /// Composes the label, and refuses an empty selection.
     pub(crate) fn aimed(
         &self,
         field: &'static str,

@@ -82,7 +82,7 @@ fn repeated_fault_recurs_until_the_load_ends() {
 }
 
 #[test]
-fn shapes_cut_as_many_links_as_they_should() {
+fn shapes_cut_expected_number_of_links() {
     let cuts = |shape: Shape, n: usize| {
         let fault = one(json!({"kind": "partition", "shape": shape, "at": "1s"}), n).unwrap();
         links(&fault, n).len()
@@ -119,7 +119,7 @@ fn one_way_cuts_outgoing_dials_only() {
 }
 
 #[test]
-fn empty_selections_are_refused_with_their_field() {
+fn empty_selections_are_refused_by_field() {
     let cases = [
         (json!({"kind": "partition", "shape": "halves", "at": "1s"}), 1, "shape"),
         (json!({"kind": "partition", "shape": "minority", "at": "1s"}), 2, "shape"),
@@ -155,7 +155,7 @@ fn empty_selections_are_refused_with_their_field() {
 }
 
 #[test]
-fn impossible_times_are_refused_with_their_field() {
+fn impossible_times_are_refused_by_field() {
     let cases = [
         (json!({}), "at"),
         (json!({"at": "20s"}), "at"),
@@ -190,8 +190,8 @@ fn faults_wait_for_points_and_other_faults() {
     let circle = json!({"kind": "kill", "target": "n1", "after": {"fault": 1}});
     assert!(refuse(&[follows.clone(), circle]).to_string().contains("waits for itself"));
     assert!(refuse(&[follows]).to_string().contains("no fault 2"));
-    let nobody = json!({"kind": "kill", "target": "n1", "when": "n9 decided 5"});
-    assert_eq!(refuse(&[nobody]).field, "when");
+    let unknown_node = json!({"kind": "kill", "target": "n1", "when": "n9 decided 5"});
+    assert_eq!(refuse(&[unknown_node]).field, "when");
     let both = json!({"kind": "kill", "target": "n1", "when": "n1 decided 5", "at": "1s"});
     assert_eq!(refuse(&[both]).field, "when");
 }
@@ -217,7 +217,7 @@ fn error_names_fault_and_remedy() {
 fn the_leader_must_be_a_node() {
     let fault = one(json!({"kind": "kill", "target": "leader", "at": "1s"}), 3).unwrap();
     assert!(fault.scope.resolve(&cluster(3), Some("n9")).unwrap_err().contains("no node"));
-    assert!(fault.scope.resolve(&cluster(3), None).unwrap_err().contains("nobody led"));
+    assert!(fault.scope.resolve(&cluster(3), None).unwrap_err().contains("no node led"));
 }
 
 fn any_spec() -> impl Strategy<Value = FaultSpec> {
@@ -328,9 +328,9 @@ fn fault_beyond_the_budget_is_refused() {
     assert!(planned(Kind::Partition, Some("n1"), 3).is_ok());
     for (kind, target, nodes, excess) in [
         (Kind::RestartAll, None, 3, "all of 3 nodes"),
-        (Kind::Pause, Some("majority"), 5, "3 of 5 nodes, and 2 may be"),
-        (Kind::Swizzle, None, 3, "2 of 3 nodes, and 1 may be"),
-        (Kind::Kill, Some("leader"), 2, "1 of 2 nodes, and 0 may be"),
+        (Kind::Pause, Some("majority"), 5, "3 of 5 nodes, at most 2 allowed"),
+        (Kind::Swizzle, None, 3, "2 of 3 nodes, at most 1 allowed"),
+        (Kind::Kill, Some("leader"), 2, "1 of 2 nodes, at most 0 allowed"),
     ] {
         let refused = planned(kind, target, nodes).unwrap_err();
         assert!(refused.field == "kind" && refused.to_string().contains(excess), "{refused}");
@@ -338,7 +338,7 @@ fn fault_beyond_the_budget_is_refused() {
     }
 }
 
-/// Five members, and two nodes that can become some.
+/// Five members and two spare nodes.
 fn with_spares() -> Topology {
     cluster(7).with_spares(2)
 }
@@ -349,7 +349,7 @@ fn changes(specs: &[serde_json::Value]) -> Result<Vec<PlannedFault>, PlanError> 
 }
 
 #[test]
-fn spare_nodes_come_in_order_and_unshared() {
+fn spare_nodes_are_used_in_order() {
     let replace = |at: &str| json!({"kind": "reconfigure", "change": "replace", "target": "leader", "at": at, "for": "2s"});
     let planned = changes(&[replace("1s"), replace("2s"), replace("9s")]).unwrap();
     let labels: Vec<&str> = planned.iter().map(|fault| fault.label.as_str()).collect();
@@ -370,10 +370,10 @@ fn spare_nodes_come_in_order_and_unshared() {
 fn impossible_member_changes_are_refused() {
     for (wrong, field, reason) in [
         (json!({"target": "n1"}), "change", "change = \"add\""),
-        (json!({"change": "remove"}), "target", "say who goes"),
+        (json!({"change": "remove"}), "target", "say which node is removed"),
         (json!({"change": "add", "target": "n2"}), "target", "`n2` is a member already"),
         (json!({"change": "remove", "target": "n6"}), "target", "can only be added"),
-        (json!({"change": "remove", "target": "majority"}), "target", "2 would be left, and a majority is 3"),
+        (json!({"change": "remove", "target": "majority"}), "target", "2 would remain, and a majority is 3"),
         (json!({"change": "replace", "target": ["n1", "n2", "n3"]}), "change", "it needs 3 of the 2 spare"),
     ] {
         let mut fault = json!({"kind": "reconfigure", "at": "1s"});

@@ -1,4 +1,4 @@
-//! When a fault comes: once, or again and again, always wholly within the load.
+//! The times of a fault: once or repeated, always entirely within the load.
 
 use crate::refusal::Refusal;
 use crate::spec::FaultSpec;
@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use std::time::Duration;
 
-/// Faults that come closer together than this would be one long fault.
+/// Occurrences with a shorter gap would act as one long fault.
 const CLOSEST: Duration = Duration::from_millis(10);
 
 /// The starts and ends of a fault, in nanoseconds since the start of the load.
@@ -17,12 +17,12 @@ pub(super) fn times(
 ) -> Result<Vec<(u64, u64)>, Refusal> {
     check(spec, duration)?;
     if spec.when.is_some() || spec.after.is_some() {
-        // Any time within the load: only the run will tell.
+        // Any time within the load: it depends on the run.
         return Ok(vec![(0, ns(duration))]);
     }
     let Some(every) = spec.every else {
         let at = spec.at.ok_or_else(|| {
-            Refusal::new("at", "say when: at = \"3s\", every = \"5s\" or when = \"n2 decided 500\"")
+            Refusal::new("at", "set a time: at = \"3s\", every = \"5s\" or when = \"n2 decided 500\"")
         })?;
         let left = duration.saturating_sub(at);
         let lasts = if spec.kind.is_over_at_once() { Duration::ZERO } else { spec.lasts.unwrap_or(left) };
@@ -46,7 +46,7 @@ pub(super) fn times(
         tick += every;
     }
     if times.is_empty() {
-        let reason = format!("it never comes within a load of {duration:?}");
+        let reason = format!("it never occurs within a load of {duration:?}");
         return Err(Refusal::new("every", reason).help("make it shorter, or the load longer"));
     }
     Ok(times)
@@ -58,10 +58,10 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
         return Err(Refusal::new("at", reason));
     }
     if spec.kind.is_over_at_once() && spec.lasts.is_some() {
-        return Err(Refusal::new("for", format!("`{}` is over at once", spec.kind)).help("leave it out"));
+        return Err(Refusal::new("for", format!("`{}` has no duration", spec.kind)).help("leave it out"));
     }
     if spec.lasts.is_some_and(|lasts| lasts.is_zero()) {
-        return Err(Refusal::new("for", "a fault that lasts no time is no fault"));
+        return Err(Refusal::new("for", "must be greater than 0"));
     }
     let given = [spec.at.is_some() || spec.every.is_some(), spec.when.is_some(), spec.after.is_some()];
     if given.iter().filter(|given| **given).count() > 1 {
@@ -74,7 +74,7 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
     }
     let Some(every) = spec.every else {
         return match spec.jitter {
-            Some(_) => Err(Refusal::new("jitter", "it belongs to `every`, which is not there")),
+            Some(_) => Err(Refusal::new("jitter", "it needs `every`, which is missing")),
             None => Ok(()),
         };
     };
@@ -82,11 +82,11 @@ fn check(spec: &FaultSpec, duration: Duration) -> Result<(), Refusal> {
         return Err(Refusal::new("every", format!("it must be at least {CLOSEST:?}")));
     }
     if spec.lasts.is_none() && !spec.kind.is_over_at_once() {
-        return Err(Refusal::new("for", "a fault that comes again needs an end, for example for = \"2s\""));
+        return Err(Refusal::new("for", "a repeated fault needs an end, for example for = \"2s\""));
     }
     if spec.lasts.unwrap_or_default() + spec.jitter.unwrap_or_default() >= every {
         let reason = format!(
-            "with `jitter` it must be shorter than `every` ({every:?}), or the fault would meet itself"
+            "with `jitter` it must be shorter than `every` ({every:?}), or two occurrences would overlap"
         );
         return Err(Refusal::new("for", reason));
     }

@@ -1,9 +1,9 @@
-//! What makes a fault start.
+//! The condition of a fault's start.
 
 use crate::point::Point;
 use std::time::Duration;
 
-/// What makes a fault start.
+/// The condition of a fault's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trigger {
     /// Its time.
@@ -14,15 +14,15 @@ pub enum Trigger {
     After {
         /// Its number.
         fault: u32,
-        /// How much later, in nanoseconds.
+        /// The delay, in nanoseconds.
         by: u64,
-        /// For how many nanoseconds it lasts then; until the load ends where there is none.
+        /// Its duration in nanoseconds; until the load ends if there is none.
         lasts: Option<u64>,
     },
 }
 
 impl Trigger {
-    /// In words, where it is not a time: `when n2 decided 500`, `200ms after fault 1`.
+    /// A description, unless it is a time: `when n2 decided 500`, `200ms after fault 1`.
     pub fn in_words(&self) -> Option<String> {
         match self {
             Self::Time => None,

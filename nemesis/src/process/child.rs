@@ -1,4 +1,4 @@
-//! One process from its start to its end: signals that cannot hit a stranger, and a thread that waits for it.
+//! One process from start to end: signals that cannot hit another process, and a waiting thread.
 
 use super::ending::End;
 use super::excuse::Excuses;
@@ -18,22 +18,22 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long a process may take to stop or go on after the signal.
+/// Longest time for a process to stop or continue after the signal.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often processes are looked for that were started while others were being stopped.
+/// Number of searches for processes that were started while others were being stopped.
 const STOP_ROUNDS: u32 = 5;
 
-/// How long is waited for whoever traces the process.
+/// Pause between checks while a tracer holds the process.
 const TRACED_PAUSE: Duration = Duration::from_millis(1);
 
 /// A process that was started.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) pid: u32,
-    /// Where all processes of the node hang.
+    /// The roots of the node's process trees.
     pub(super) roots: Roots,
-    /// The names of its further programs.
+    /// The names of its helper programs.
     beside: Vec<String>,
     watched: Arc<Watched>,
     ended: watch::Receiver<Option<End>>,
@@ -42,24 +42,25 @@ pub(super) struct Running {
 #[derive(Debug, Default)]
 struct Watched {
     shared: Mutex<Shared>,
-    /// For those who cannot await.
+    /// Signals the reaping to threads without a runtime.
     reaped: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Set under the lock in which the process is reaped: while it is none, the id is still ours.
+    /// Set under the lock in which the process is reaped: until then, the kernel cannot reuse the id.
     end: Option<End>,
     killed_by_us: bool,
-    /// Whoever is asked to end may end as it likes.
+    /// Whether the bench requested the end, which may then have any form.
     asked_to_end: bool,
-    /// The way to its guard, which ends when this is closed.
+    /// The input of its guard, which ends when this closes.
     control: Option<ChildStdin>,
 }
 
 impl Running {
-    /// Watches over a process that was just started, with further programs of these names; `exits` receives an end that was
-    /// not ordered.
+    /// Watches a started process and its helper programs.
+    ///
+    /// `exits` receives an end that the bench did not request.
     pub(super) fn watch(
         mut spawned: Spawned,
         (node, beside): (&str, Vec<String>),
@@ -94,7 +95,7 @@ impl Running {
                 drop(shared);
                 if !ordered {
                     let excuse = excuses.in_words();
-                    // The receiver may be gone: the testbed is being stopped.
+                    // The receiver may be gone: the testbed is stopping.
                     let (how, program) = (with_left(end.how(), left), end.who.clone());
                     let _ = exits.send(Exit { program, how, excuse, ..exit });
                 }
@@ -102,26 +103,28 @@ impl Running {
             publish.send_replace(end);
         });
         if let Err(error) = waiter {
-            // Without a thread that waits for it, the process must not go on.
+            // Without a thread that waits for it, the process must not continue.
             let _ = kill_process_group(rustix_pid(pid), Signal::KILL);
             return Err(error);
         }
         Ok(Self { pid, roots, beside, watched, ended })
     }
 
-    /// Its further programs, with their process ids, as `, sentinel as pid 7`.
+    /// Its helper programs with their process ids, as `, sentinel as pid 7`.
     pub(super) fn beside_in_words(&self) -> String {
         let named = self.beside.iter().zip(&self.roots.beside);
         let named = named.map(|(name, pid)| format!(", {name} as pid {pid}"));
         named.collect::<Vec<_>>().concat()
     }
 
-    /// How it ended, if it has.
+    /// Its end, if it has ended.
     pub(super) fn end(&self) -> Option<End> {
         lock(&self.watched.shared).end.clone()
     }
 
-    /// Signals every process of the node; says how many there are besides its programs, or none if it has ended.
+    /// Signals every process of the node; returns the number besides its programs.
+    ///
+    /// None if it has ended.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<Option<usize>> {
         let mut shared = lock(&self.watched.shared);
         if shared.end.is_some() {
@@ -131,15 +134,15 @@ impl Running {
         if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
             shared.asked_to_end = true;
             if let Some(control) = &mut shared.control {
-                // It fails only where the guard has ended.
+                // It fails only if the guard has ended.
                 let _ = say_stop(control);
             }
         }
-        // Those that may leave the group are looked for before, as the first process must live for that.
+        // Processes that may leave the group are searched first, as the first process must be alive for that.
         let others = family::of(&self.roots).len().saturating_sub(1 + self.beside.len());
         kill_process_group(rustix_pid(self.pid), signal)?;
         let mut signalled = family::signal_others(&self.roots, signal);
-        // Whoever stood still later than others may have started some meanwhile.
+        // A process that stopped later may have started others meanwhile.
         let rounds = if signal == Signal::STOP { STOP_ROUNDS } else { 0 };
         for _ in 0..rounds {
             let before = std::mem::replace(&mut signalled, family::signal_others(&self.roots, signal));
@@ -150,12 +153,12 @@ impl Running {
         Ok(Some(others))
     }
 
-    /// Why a signal to all its processes proves nothing, if it does not: others listen at its address.
+    /// Why a signal to all its processes proves nothing: another process listens at its address.
     pub(super) fn objection(&self, address: SocketAddr) -> Option<String> {
         listener::objection(address, &self.roots)
     }
 
-    /// Who still listens at its address though it has ended, if anybody does.
+    /// The process that still listens at its address after its end, if there is one.
     pub(super) fn still_listening(&self, address: SocketAddr) -> Option<String> {
         listener::still_listening(address, &self.roots)
     }
@@ -166,14 +169,16 @@ impl Running {
         ended.ok().and_then(|end| end.clone())
     }
 
-    /// The same without a runtime, for so long; false if it has not ended.
+    /// The same without a runtime, up to this time; false if it has not ended.
     pub(super) fn ended_within(&self, patience: Duration) -> bool {
         let shared = lock(&self.watched.shared);
         let waited = self.watched.reaped.wait_timeout_while(shared, patience, |shared| shared.end.is_none());
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Waits until every thread of every process is stopped, or none is. The error says what was seen instead.
+    /// Waits until every thread of every process is stopped, or none is.
+    ///
+    /// The error describes the actual state.
     pub(super) async fn is_stopped(&self, stopped: bool) -> Result<String, String> {
         let deadline = Instant::now() + SIGNAL_PATIENCE;
         loop {
@@ -181,7 +186,7 @@ impl Running {
                 state::states(self.pid).map_err(|error| format!("{}: {error}", state::source(self.pid)))?;
             let others: Vec<u32> =
                 family::of(&self.roots).into_iter().filter(|pid| *pid != self.pid).collect();
-            // One that has ended meanwhile stands as still as can be.
+            // A process that has ended meanwhile counts as stopped.
             let odd = others.iter().find(|pid| !all_are(&state::states(**pid).unwrap_or_default(), stopped));
             let letter = first.first().copied().unwrap_or('?');
             let seen = format!("state {letter} in {}", state::source(self.pid));
@@ -204,7 +209,7 @@ fn all_are(states: &[char], stopped: bool) -> bool {
     states.iter().all(|state| (*state == 'T') == stopped)
 }
 
-/// The same, with the number of other processes of the node.
+/// Appends the number of other processes of the node.
 pub(super) fn and_more(seen: String, others: usize) -> String {
     match others {
         0 => seen,
@@ -213,7 +218,7 @@ pub(super) fn and_more(seen: String, others: usize) -> String {
     }
 }
 
-/// How it ended, with what it had left behind.
+/// Describes its end, with the processes that outlived it.
 fn with_left(how: String, left: usize) -> String {
     match left {
         0 => how,
@@ -222,16 +227,16 @@ fn with_left(how: String, left: usize) -> String {
     }
 }
 
-/// Waits until the guard tells of the end, which it does while the process ids cannot be given to others.
+/// Waits until the guard reports the end, before the kernel can reuse the process ids.
 fn hear(guarded: &mut Guarded, roots: &Roots, beside: &[String], watched: &Watched) -> (Option<End>, usize) {
     let ended = guarded.ended();
     let mut shared = lock(&watched.shared);
     if ended.is_none() {
-        // Somebody has killed the guard. What it had must not go on without one.
+        // Another process has killed the guard. Its processes must not run without one.
         let _ = family::signal_others(roots, Signal::KILL);
         let _ = kill_process_group(rustix_pid(roots.first), Signal::KILL);
     }
-    // Without its input it ends.
+    // The guard ends when its input closes.
     shared.control = None;
     let guard = guarded.child.wait().ok();
     let left = ended.as_ref().map_or(0, |ended| ended.left);
@@ -251,14 +256,17 @@ fn hear(guarded: &mut Guarded, roots: &Roots, beside: &[String], watched: &Watch
     (shared.end.clone(), left)
 }
 
-/// Waits for the end, ends what is left of the group, and reaps; all while the process id cannot be given to another.
+/// Waits for the end, kills the rest of the group, and reaps the process.
+///
+/// Its id cannot be reused before.
 fn reap(child: &mut Child, watched: &Watched) -> Option<End> {
     let pid = rustix_pid(child.id());
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     loop {
         match waitid(WaitId::Pid(pid), options) {
             Err(rustix::io::Errno::INTR) => {}
-            // Whoever shifts its clock stops it for a moment, of which all threads of this process hear.
+            // The bench stops it for a moment to shift its clock; `waitid` reports that to all threads of this
+            // process.
             Ok(Some(status)) if !(status.exited() || status.killed() || status.dumped()) => {
                 std::thread::sleep(TRACED_PAUSE);
             }
@@ -266,7 +274,7 @@ fn reap(child: &mut Child, watched: &Watched) -> Option<End> {
         }
     }
     let mut shared = lock(&watched.shared);
-    // Fails when no process is left, which is the rule.
+    // It fails if no process is left, which is the normal case.
     let _ = kill_process_group(pid, Signal::KILL);
     shared.end = child.wait().ok().map(End::alone);
     watched.reaped.notify_all();

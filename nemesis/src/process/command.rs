@@ -1,4 +1,4 @@
-//! How a node's process is started.
+//! The command that starts a node's process.
 
 use super::stop_signal::StopSignal;
 use super::user::User;
@@ -8,58 +8,58 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// How to start a node's process. It is started the same way again after a kill.
+/// The command that starts a node's process, also again after a kill.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessCommand {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// The variables of the bench's own environment that it gets; all of them when left out.
+    /// The variables that it inherits from the bench; all when left out.
     pub inherit: Option<Vec<OsString>>,
-    /// Variables set on top of those.
+    /// Additional variables.
     pub env: Vec<(OsString, OsString)>,
     /// The file to which standard output and standard error are appended.
     pub output: PathBuf,
     /// The folder of its data, which faults of the disk act on; none if it is unknown.
     pub data: Option<PathBuf>,
-    /// How it comes to a time that is not the true one; none if no fault of clocks shall reach it.
+    /// The source of its shifted time; none if no fault may shift its clock.
     pub clock: Option<ProcessClock>,
-    /// The signal that asks it to end.
+    /// The signal that requests its end.
     pub stop: StopSignal,
-    /// The user that all processes of the node run as; that of the bench when left out.
+    /// The user of all processes of the node; the bench's user when left out.
     pub user: Option<User>,
-    /// The host name that they see; that of the machine when left out. Needs a guard.
+    /// The host name that they see; the machine's when left out. Needs a guard.
     pub host: Option<String>,
-    /// Files that the bench puts into the folder of the data before each start.
+    /// Files that the bench writes into the data folder before each start.
     pub files: Vec<NodeFile>,
-    /// What is run first where the folder of the data has nothing but those files.
+    /// The command that runs first if the data folder has no other files.
     pub prepare: Option<Prepare>,
-    /// Further programs of the node, started before it. They need a guard.
+    /// Helper programs of the node, started before it. They need a guard.
     pub beside: Vec<Beside>,
 }
 
 /// A file that the bench writes for a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFile {
-    /// Where, below the folder of the data.
+    /// The path below the data folder.
     pub path: PathBuf,
-    /// What is in it.
+    /// Its content.
     pub text: String,
-    /// Whether it is written only where it is missing, because the program changes it.
+    /// Whether an existing file stays, because the program changes it.
     pub keep: bool,
 }
 
-/// A shell command that makes the data of a node.
+/// A shell command that creates the data of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepare {
     /// The command.
     pub script: String,
-    /// How long it may take.
+    /// Its time limit.
     pub within: Duration,
 }
 
-/// A further program of a node. It starts, stands still and ends with the node, and has its user and host name.
+/// A helper program of a node. It starts, pauses and ends with the node, as the same user and host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beside {
     /// Its name, for people.
@@ -68,14 +68,14 @@ pub struct Beside {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Variables set on top of those that the node inherits.
+    /// Variables in addition to those of the node.
     pub env: Vec<(OsString, OsString)>,
     /// The file to which standard output and standard error are appended.
     pub output: PathBuf,
 }
 
 impl ProcessCommand {
-    /// Leaves a command only those variables that the node inherits, and the variable `own` of the bench.
+    /// Restricts a command's environment to the inherited variables and the bench's variable `own`.
     pub(super) fn inherit_environment(&self, command: &mut Command, own: Option<&str>) {
         if let Some(inherit) = &self.inherit {
             for (name, _) in std::env::vars_os() {
@@ -87,7 +87,7 @@ impl ProcessCommand {
         }
     }
 
-    /// The command that makes the data, to be run as the node is.
+    /// The command that creates the data, run under the same conditions as the node.
     pub(super) fn preparing(&self, prepare: &Prepare) -> Self {
         Self {
             program: "/bin/sh".into(),

@@ -1,10 +1,10 @@
-//! Why a process could not be started or reached.
+//! Errors of starting or signalling a process.
 
 use crate::disk::DiskError;
 use std::io;
 use std::path::PathBuf;
 
-/// A process could not be started or reached.
+/// An error of starting or signalling a process.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The program did not start.
@@ -14,16 +14,16 @@ pub enum ProcessError {
         node: String,
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The node was to be restarted, and was never started.
+    /// The node should restart, but was never started.
     #[error("{node} cannot be restarted: it was never started")]
     NeverStarted {
         /// The node.
         node: String,
     },
-    /// The node was to be started while it runs.
+    /// The node should start, but runs.
     #[error("{node} runs already, as pid {pid}")]
     Running {
         /// The node.
@@ -31,55 +31,51 @@ pub enum ProcessError {
         /// Its process id.
         pid: u32,
     },
-    /// Its clock file could not be made.
+    /// Its clock file could not be created.
     #[error("{node}: its clock file {path}: {source}")]
     Clock {
         /// The node.
         node: String,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The folder of its data could not be filled.
+    /// Its data folder could not be filled.
     #[error("{node}: the folder of its data, {path}: {source}")]
     Folder {
         /// The node.
         node: String,
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The command that makes its data failed.
-    #[error(
-        "{node}: the command that prepares its data did not succeed ({how}); what it printed is in {output}"
-    )]
+    /// The command that creates its data failed.
+    #[error("{node}: the command that prepares its data did not succeed ({how}); its output is in {output}")]
     Prepare {
         /// The node.
         node: String,
-        /// How it ended.
+        /// A description of its end.
         how: String,
-        /// Where its output is.
+        /// The file with its output.
         output: PathBuf,
     },
-    /// Its disk could not be had.
+    /// Its disk is not available.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A command that was to bring back a server that somebody else has started failed.
+    /// A command that should restore a server started by the user failed.
     #[error("{how}; correct it in [cluster.commands], and see to the server")]
     Command {
-        /// The command, and how it ended.
+        /// The command and its end.
         how: String,
     },
-    /// It got SIGCONT, and does not run.
-    #[error(
-        "{node} was told to go on (SIGCONT) and does not: {seen}; whoever else stopped it must let it go"
-    )]
+    /// It got SIGCONT, but does not run.
+    #[error("{node} got SIGCONT but does not run: {seen}; if another process stopped it, resume it there")]
     StillPaused {
         /// The node.
         node: String,
-        /// What was seen of its threads.
+        /// The state of its threads.
         seen: String,
     },
     /// A signal could not be sent.
@@ -89,7 +85,7 @@ pub enum ProcessError {
         node: String,
         /// Its process id.
         pid: u32,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
 }

@@ -1,19 +1,21 @@
-//! Faults after which a node may end by itself: it found its data damaged, or its disk failed.
+//! Faults after which a node may end by itself: it detected damaged data, or its disk failed.
 
 use crate::claim::Claim;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Why a node may end by itself.
+/// The reason why a node may end by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Excuse {
-    /// The word for the kind of the fault.
+    /// The name of the fault's kind.
     pub(crate) kind: &'static str,
-    /// Whether the fault leaves nothing behind when it is over, so that the node can be started again.
+    /// Whether the fault leaves no lasting damage, so that the node can be restarted after it.
     pub(crate) passing: bool,
 }
 
-/// The faults that excuse a node's end. Clones are the same list, so that a thread that waits for the end sees it.
+/// The faults that excuse a node's end.
+///
+/// Clones share one list, so the thread that waits for the end sees every change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Excuses(Arc<Mutex<BTreeMap<Claim, Excuse>>>);
 
@@ -27,17 +29,17 @@ impl Excuses {
         self.list().insert(claim, excuse);
     }
 
-    /// Takes away those of a kind, which is over.
+    /// Removes the faults of a kind, which has ended.
     pub(super) fn remove(&self, kind: &str) {
         self.list().retain(|_, excuse| excuse.kind != kind);
     }
 
-    /// Whether one of the faults leaves nothing behind.
+    /// Whether one of the faults leaves no lasting damage.
     pub(super) fn are_passing(&self) -> bool {
         self.list().values().any(|excuse| excuse.passing)
     }
 
-    /// All of them in words; none if there are none.
+    /// Describes all of them; none if the list is empty.
     pub(super) fn in_words(&self) -> Option<String> {
         let list = self.list();
         let words = list.iter().map(|(claim, excuse)| format!("fault {claim} ({})", excuse.kind));

@@ -1,27 +1,27 @@
-//! The end of a node's process that the bench did not order.
+//! The end of a node's process that the bench did not request.
 
 use super::ending::EXIT_CODE;
 use history::NodeExit;
 
-/// A node's process ended, and the bench had not killed it.
+/// The end of a node's process that the bench did not kill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
     /// The node.
     pub node: String,
-    /// The process id it had.
+    /// Its process id.
     pub pid: u32,
-    /// Which start of the node it was, from 1.
+    /// The incarnation of the node, from 1.
     pub incarnation: u32,
-    /// The further program of the node that ended; none if it was its own.
+    /// The helper program that ended; none if it was the node's own program.
     pub program: Option<String>,
-    /// How it ended, for example `exit code 101` or `signal 11`.
+    /// A description of the end, for example `exit code 101` or `signal 11`.
     pub how: String,
-    /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none if it had no reason.
+    /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none without a reason.
     pub excuse: Option<String>,
 }
 
 impl Exit {
-    /// Whether the program returned with a code, and no signal ended it.
+    /// Whether the program exited with a code instead of a signal.
     pub fn has_code(&self) -> bool {
         self.how.starts_with(EXIT_CODE)
     }

@@ -1,36 +1,36 @@
-//! Which processes belong to a node: the one that the bench started, its group, and all that descend from it.
+//! The processes of a node: the one that the bench started, its group, and all descendants.
 //!
-//! A daemon leaves its parent, its group and its session behind. Under a [guard](super::guard) it becomes a child of
-//! that, so the descendants of the guard are all processes of the node.
+//! A daemon leaves its parent, its group and its session. Under a [guard](super::guard) the kernel makes it a
+//! child of the guard, so the descendants of the guard are all processes of the node.
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Where the processes of a node hang.
+/// The roots of a node's process trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Roots {
     /// The process that the bench started.
     pub(crate) first: u32,
-    /// Those of the further programs of the node.
+    /// The processes of its helper programs.
     pub(crate) beside: Vec<u32>,
     /// The guard between it and the bench, if there is one.
     pub(crate) guard: Option<u32>,
 }
 
-/// What `/proc/PID/stat` says that matters here.
+/// The relevant fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) pid: u32,
     pub(crate) state: char,
     parent: u32,
     group: u32,
-    /// When it started, in ticks since the machine did: with the id it names one process and no later one.
+    /// Its start, in ticks since boot: together with the id it identifies a process for ever.
     began: u64,
 }
 
 impl Line {
-    /// Reads a line. The name in parentheses may contain anything.
+    /// Parses a line. The name in parentheses may contain any character.
     pub(crate) fn read(stat: &str) -> Option<Self> {
         let pid = stat.split(' ').next()?.parse().ok()?;
         let mut fields = stat.rsplit_once(") ")?.1.split(' ');
@@ -44,18 +44,18 @@ impl Line {
         Self::read(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Whether it is more than a zombie.
+    /// Whether it is not a zombie.
     pub(crate) fn lives(&self) -> bool {
         !matches!(self.state, 'Z' | 'X')
     }
 }
 
-/// The living processes that belong to a node, the first one first if it lives.
+/// The live processes of a node; the first process comes first if it lives.
 pub(crate) fn of(roots: &Roots) -> Vec<u32> {
     lines_of(roots).into_iter().map(|line| line.pid).collect()
 }
 
-/// The processes that live now and descend from this one.
+/// The live descendants of this process.
 pub(crate) fn below(root: u32) -> Vec<u32> {
     let lines = table();
     let mut members = belonging(root, &lines, |_| false);
@@ -63,7 +63,7 @@ pub(crate) fn below(root: u32) -> Vec<u32> {
     members.into_iter().map(|line| line.pid).collect()
 }
 
-/// The programs of a node and the processes that descend from them in an unbroken line.
+/// The programs of a node and their descendants with an unbroken line of live parents.
 pub(crate) fn in_line(roots: &Roots) -> BTreeSet<u32> {
     let lines: Vec<Line> = table().into_iter().map(|line| Line { group: 0, ..line }).collect();
     let programs = roots.beside.iter().chain([&roots.first]);
@@ -71,12 +71,12 @@ pub(crate) fn in_line(roots: &Roots) -> BTreeSet<u32> {
     lines.map(|line| line.pid).collect()
 }
 
-/// The children of this process, also those that have ended and are not reaped.
+/// The children of this process, zombies included.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     every().filter(|line| line.parent == parent).map(|line| line.pid).collect()
 }
 
-/// Whether a process is there, and more than a zombie.
+/// Whether a process exists and is not a zombie.
 pub(crate) fn lives(pid: u32) -> bool {
     Line::of(pid).is_some_and(|line| line.lives())
 }
@@ -99,7 +99,7 @@ fn lines_of(roots: &Roots) -> Vec<Line> {
         members.retain(|line| line.pid != guard);
         members
     } else {
-        // One that has left its parent, its group and its session behind still has the network of its node.
+        // A process that has left its parent, its group and its session still has the network of its node.
         let network = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
         let own = network(std::process::id());
         let theirs = network(first).filter(|theirs| Some(theirs) != own.as_ref());
@@ -125,19 +125,19 @@ fn belonging(root: u32, lines: &[Line], besides: impl Fn(u32) -> bool) -> Vec<Li
     members
 }
 
-/// Signals every process of a node but the first; says how many got it.
+/// Signals every process of a node but the first; returns the number of signalled processes.
 pub(crate) fn signal_others(roots: &Roots, signal: Signal) -> usize {
     let others = lines_of(roots).into_iter().filter(|line| line.pid != roots.first);
     others.filter(|line| send(line, signal)).count()
 }
 
-/// Signals every process that descends from this one; says how many got it.
+/// Signals every descendant of this process; returns the number of signalled processes.
 pub(crate) fn signal_below(root: u32, signal: Signal) -> usize {
     let members = belonging(root, &table(), |_| false);
     members.iter().filter(|line| line.pid != root && send(line, signal)).count()
 }
 
-/// Signals the process of this line, and never a later one with the same id.
+/// Signals the process of this line, never a later one with the same id.
 fn send(line: &Line, signal: Signal) -> bool {
     let Some(pid) = i32::try_from(line.pid).ok().and_then(Pid::from_raw) else { return false };
     match pidfd_open(pid, PidfdFlags::empty()) {
@@ -145,7 +145,7 @@ fn send(line: &Line, signal: Signal) -> bool {
             let same = Line::of(line.pid).is_some_and(|now| now.began == line.began);
             same && pidfd_send_signal(held, signal).is_ok()
         }
-        // Before Linux 5.3 there is nothing by which to hold it.
+        // Linux before 5.3 has no pidfd.
         Err(rustix::io::Errno::NOSYS) => kill_process(pid, signal).is_ok(),
         Err(_) => false,
     }
@@ -173,16 +173,16 @@ mod tests {
         ];
         assert_eq!(pids(belonging(7, &lines, |_| false)), [7, 5, 8, 9]);
         assert_eq!(pids(belonging(7, &lines, |pid| pid == 11)), [7, 5, 8, 9, 11]);
-        let gone: Vec<Line> = lines.into_iter().filter(|line| line.pid != 7).collect();
+        let others: Vec<Line> = lines.into_iter().filter(|line| line.pid != 7).collect();
         assert_eq!(
-            pids(belonging(7, &gone, |_| false)),
+            pids(belonging(7, &others, |_| false)),
             [5, 8, 9],
             "the first one may have ended before the others"
         );
     }
 
     #[test]
-    fn a_name_may_contain_anything() {
+    fn process_name_may_contain_any_character() {
         let line =
             Line::read("42 (a) S 1 (x) T 40 39 39 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 777 9").unwrap();
         assert_eq!(line, Line { pid: 42, state: 'T', parent: 40, group: 39, began: 777 });

@@ -1,4 +1,4 @@
-//! What the bench puts into the folder of a node's data before the node starts.
+//! Fills the data folder of a node before the node starts.
 
 use super::command::NodeFile;
 use super::user::User;
@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::chown;
 use std::path::Path;
 
-/// Gives the folder to the user, and writes the files. Says whether nothing else is in it. Everything is synced: that a power
-/// loss takes it away again would be no fault of the system.
+/// Gives the folder to the user and writes the files; returns whether the folder has no other content.
+///
+/// Everything is synced: its loss in a power loss would be no fault of the system.
 pub(super) fn fill(data: &Path, files: &[NodeFile], user: Option<User>) -> io::Result<bool> {
     let own = |path: &Path| user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)));
     own(data)?;
@@ -40,7 +41,7 @@ pub(super) fn fill(data: &Path, files: &[NodeFile], user: Option<User>) -> io::R
     Ok(empty)
 }
 
-/// Whether a folder has no file but ours, and no folder but those of ours.
+/// Whether a folder has no files and folders but ours.
 fn holds_only(data: &Path, folder: &Path, is_ours: &impl Fn(&Path) -> bool) -> io::Result<bool> {
     let mut entries = 0;
     for entry in fs::read_dir(folder)? {
@@ -56,7 +57,7 @@ fn holds_only(data: &Path, folder: &Path, is_ours: &impl Fn(&Path) -> bool) -> i
             return Ok(false);
         }
     }
-    // An empty folder is somebody's.
+    // An empty folder belongs to the program.
     Ok(folder == data || entries > 0)
 }
 
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_written_anew_unless_kept() {
+    fn files_are_rewritten_unless_kept() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path();
         let files = [file("a.conf", "one", false), file("deep/er/b.conf", "one", true)];
@@ -92,7 +93,7 @@ mod tests {
             assert_eq!(fs::read_to_string(data.join(&file.path)).unwrap(), "one");
             fs::write(data.join(&file.path), "two").unwrap();
         }
-        assert!(fill(data, &files, None).unwrap(), "nothing but these files is there");
+        assert!(fill(data, &files, None).unwrap(), "the folder has only these files");
         assert_eq!(fs::read_to_string(data.join("a.conf")).unwrap(), "one");
         assert_eq!(fs::read_to_string(data.join("deep/er/b.conf")).unwrap(), "two");
         sync(data).unwrap();

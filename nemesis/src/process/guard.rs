@@ -1,15 +1,16 @@
-//! A guard: a small process between the bench and a node, so that no process of the node outlives the bench.
+//! A guard: a process between the bench and a node, so that no process outlives the bench.
 //!
-//! The problem: a bench that is killed cannot end its nodes, and a daemon leaves its parent, its group and its session
-//! behind. The idea: each node is started by a guard, this program once more, which is a *child subreaper*: whatever
-//! descends from it and loses its parent becomes its child, so it never loses anybody. The bench holds the other end
-//! of its standard input. When that closes, the bench has gone, however it went, and the guard kills all it has.
+//! Problem: a killed bench cannot end its nodes, and a daemon leaves its parent, its group and its session.
 //!
-//! A node may have several programs, which live and die together: where one ends, the guard ends the others, at once or,
-//! where the bench has said that it asked all to end, when they have ended.
+//! Idea: a guard starts each node. The guard is this program again, as a *child subreaper*: a descendant that
+//! loses its parent becomes a child of the guard. The bench holds the other end of the guard's standard input.
+//! The kernel closes it when the bench ends for any reason, and the guard then kills all its descendants.
 //!
-//! The guard does not reap the programs before the bench has heard of their end, so that until then no id can be
-//! reused. Needs no rights; costs one more start of this program a node, and some 4 MB.
+//! A node may have several programs, which start and end together: when one ends, the guard ends the others. It
+//! does so at once, unless the bench has requested the end of all: then it waits for them.
+//!
+//! Why it is right: the guard reaps the programs only after the bench has received their end, so no id is
+//! reused before. Cost: no rights, one more start of this program per node, and about 4 MB.
 
 use super::command::ProcessCommand;
 use super::order::{Order, Program};
@@ -32,37 +33,37 @@ use std::time::Duration;
 
 /// The part of the process between the bench and a node.
 pub(crate) const GUARD: &str = "guard";
-/// What stands in front of each line that a guard says.
+/// The prefix of each line of a guard.
 const MARK: &str = "guard\t";
-/// How long the guard waits between two looks for processes that it must end.
+/// Pause between two searches for processes to end.
 const PAUSE: Duration = Duration::from_millis(1);
-/// What the bench says to it when all programs are asked to end.
+/// The message that the bench has requested the end of all programs.
 const STOP: &str = "stop\n";
-/// For how many pauses it listens for that when one of several programs has ended.
+/// Number of pauses in which the guard waits for that message after one of several programs has ended.
 const HEARING: u32 = 100;
 
-/// A guard and what it says.
+/// A guard and its output.
 #[derive(Debug)]
 pub(super) struct Guarded {
     /// The guard.
     pub(super) child: Child,
-    /// The node's programs, its own first.
+    /// The process ids of the node's programs, its own first.
     pub(super) pids: Vec<u32>,
-    said: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
-/// How the programs of a node ended.
+/// The ends of a node's programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
-    /// Which one ended first.
+    /// The index of the program that ended first.
     pub(super) first: usize,
-    /// How each ended.
+    /// The exit status of each program.
     pub(super) statuses: Vec<ExitStatus>,
-    /// How many processes they had left behind, which the guard has killed.
+    /// Number of processes that outlived them, which the guard has killed.
     pub(super) left: usize,
 }
 
-/// Starts a node under a guard; `output` gets what the guard and the node's own program print.
+/// Starts a node under a guard; `output` gets the output of the guard and of the node's own program.
 pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarded> {
     let mut guard = again_as(GUARD)?;
     command.inherit_environment(&mut guard, Some(STAGE));
@@ -76,13 +77,13 @@ pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarde
     let stage = std::env::var_os(STAGE).filter(|_| command.inherit.is_none()).unwrap_or_default();
     let order = Order::of(command, stage, open_files_of_nodes());
     let (stdin, stdout) = (child.stdin.as_mut(), child.stdout.take());
-    let mut said = BufReader::new(stdout.expect("its output was asked for"));
-    let started = stdin.expect("its input was asked for").write_all(&order.to_bytes()).and_then(|()| {
-        let line = line(&mut said)?.ok_or_else(|| io::Error::other("its guard said nothing"))?;
+    let mut lines = BufReader::new(stdout.expect("its output is piped"));
+    let started = stdin.expect("its input is piped").write_all(&order.to_bytes()).and_then(|()| {
+        let line = line(&mut lines)?.ok_or_else(|| io::Error::other("its guard ended without a report"))?;
         started(&line, &order)
     });
     match started {
-        Ok(pids) => Ok(Guarded { child, pids, said }),
+        Ok(pids) => Ok(Guarded { child, pids, output: lines }),
         Err(error) => {
             // Both fail only if it has ended by itself.
             let _ = child.kill();
@@ -93,14 +94,14 @@ pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarde
 }
 
 impl Guarded {
-    /// The way to the guard: it ends when this is dropped.
+    /// The guard's input: the guard ends when this is dropped.
     pub(super) fn take_control(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Waits for the end of the node's programs; none if the guard was killed, and cannot tell.
+    /// Waits for the end of the node's programs; none if the guard was killed and cannot report it.
     pub(super) fn ended(&mut self) -> Option<Ended> {
-        let line = line(&mut self.said).ok()??;
+        let line = line(&mut self.output).ok()??;
         let mut words = line.strip_prefix("ended\t")?.split('\t');
         let (first, left) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let statuses = words.map(|word| Some(ExitStatus::from_raw(word.parse().ok()?)));
@@ -113,26 +114,26 @@ impl Guarded {
     }
 }
 
-/// Says to a guard that all programs of its node are asked to end, so that it lets each do so in its own time.
+/// Notifies a guard that the bench has requested the end of all programs, so that it waits for each.
 pub(super) fn say_stop(control: &mut ChildStdin) -> io::Result<()> {
     control.write_all(STOP.as_bytes())
 }
 
-/// The next line that the guard says, without its mark.
-fn line(said: &mut BufReader<ChildStdout>) -> io::Result<Option<String>> {
+/// The next line of the guard, without its prefix.
+fn line(output: &mut BufReader<ChildStdout>) -> io::Result<Option<String>> {
     let mut line = String::new();
-    while said.read_line(&mut line)? > 0 {
-        if let Some((_, said)) = line.trim_end().split_once(MARK) {
-            return Ok(Some(said.to_owned()));
+    while output.read_line(&mut line)? > 0 {
+        if let Some((_, message)) = line.trim_end().split_once(MARK) {
+            return Ok(Some(message.to_owned()));
         }
         line.clear();
     }
     Ok(None)
 }
 
-/// The process ids that the guard says it has started.
+/// The process ids that the guard reports.
 fn started(line: &str, order: &Order) -> io::Result<Vec<u32>> {
-    let failed = || io::Error::other(format!("its guard said: {line}"));
+    let failed = || io::Error::other(format!("its guard reported: {line}"));
     let words: Vec<&str> = line.split('\t').collect();
     match words[..] {
         ["pid", ref pids @ ..] if pids.len() == order.programs.len() => {
@@ -150,14 +151,14 @@ fn started(line: &str, order: &Order) -> io::Result<Vec<u32>> {
     }
 }
 
-/// What the guard does, until the node's programs have ended and the bench has heard of it, or is gone.
+/// The guard's work, until the programs have ended and the bench knows, or the bench has ended.
 pub(crate) fn serve() -> u8 {
     let say = |text: &str| {
         let mut stdout = io::stdout().lock();
-        // The bench may be gone.
+        // It fails if the bench has ended.
         let _ = stdout.write_all(format!("\n{MARK}{text}\n").as_bytes()).and_then(|()| stdout.flush());
     };
-    // The programs hold the other end of this for as long as the guard lives.
+    // The programs read from the other end of this while the guard lives.
     let (programs, _held) = match start_all() {
         Ok(started) => started,
         Err((which, error)) => {
@@ -168,25 +169,27 @@ pub(crate) fn serve() -> u8 {
     };
     let pids: Vec<String> = programs.iter().map(|pid| pid.as_raw_nonzero().to_string()).collect();
     say(&format!("pid\t{}", pids.join("\t")));
-    let asked = Arc::new(AtomicBool::new(false));
-    let (theirs, told) = (programs.clone(), Arc::clone(&asked));
+    let stopping = Arc::new(AtomicBool::new(false));
+    let (theirs, stop_requested) = (programs.clone(), Arc::clone(&stopping));
     let bench = std::thread::Builder::new().name("bench".to_owned()).spawn(move || {
-        listen_to_bench(&told);
+        listen_to_bench(&stop_requested);
         end_all(&theirs, true);
         std::process::exit(0);
     });
     let first = wait_for(&programs);
-    end_others(&programs, &asked);
+    end_others(&programs, &stopping);
     let left = end_all(&programs, false);
     let statuses = programs.iter().map(|pid| ended(*pid).unwrap_or_default().to_string());
     say(&format!("ended\t{first}\t{left}\t{}", statuses.collect::<Vec<_>>().join("\t")));
-    // It exits when the bench has heard of the end.
+    // That thread exits when the bench has received the end.
     let _ = bench.map(std::thread::JoinHandle::join);
     0
 }
 
-/// Starts all programs, the further ones first; gives their ids, that of the node's own first, and what keeps their standard
-/// input open. The error says which one failed.
+/// Starts all programs, the helper programs first.
+///
+/// Returns their ids, that of the node's own program first, and the pipe that keeps their standard input open.
+/// The error has the index of the failed program.
 fn start_all() -> Result<(Vec<Pid>, io::PipeWriter), (usize, io::Error)> {
     let own = |error: io::Error| (0, error);
     set_child_subreaper(Some(rustix::process::getpid())).map_err(|error| own(error.into()))?;
@@ -208,7 +211,7 @@ fn start_all() -> Result<(Vec<Pid>, io::PipeWriter), (usize, io::Error)> {
     Ok((pids, held))
 }
 
-/// Standard input, of which nothing is read ahead.
+/// Standard input without read-ahead.
 fn direct_stdin() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
@@ -239,39 +242,41 @@ fn spawn(order: &Order, program: &Program, input: &PipeReader) -> io::Result<Pid
         .expect("the system gives processes positive ids"))
 }
 
-/// Listens until the bench has closed the other end of standard input, and notes when it says that all are asked to end.
-fn listen_to_bench(asked: &AtomicBool) {
+/// Listens until the bench closes standard input, and records a requested end.
+fn listen_to_bench(stopping: &AtomicBool) {
     let Ok(stdin) = direct_stdin() else { return };
     for line in BufReader::new(stdin).lines() {
         match line {
-            Ok(line) if line.trim() == STOP.trim() => asked.store(true, SeqCst),
+            Ok(line) if line.trim() == STOP.trim() => stopping.store(true, SeqCst),
             Ok(_) => {}
             Err(_) => return,
         }
     }
 }
 
-/// One program has ended. Waits for the others where all were asked to end; ends them otherwise.
-fn end_others(programs: &[Pid], asked: &AtomicBool) {
+/// Handles the end of one program.
+///
+/// It waits for the others if the bench has requested the end of all, otherwise it kills them.
+fn end_others(programs: &[Pid], stopping: &AtomicBool) {
     let rest = || programs.iter().copied().filter(|pid| ended(*pid).is_none()).collect::<Vec<_>>();
     if rest().is_empty() {
         return;
     }
-    // What the bench says may come a moment after the signal did.
+    // The bench's message may arrive a moment after its signal.
     for _ in 0..HEARING {
-        if asked.load(SeqCst) {
+        if stopping.load(SeqCst) {
             break;
         }
         std::thread::sleep(PAUSE);
     }
-    while asked.load(SeqCst) && !rest().is_empty() {
+    while stopping.load(SeqCst) && !rest().is_empty() {
         reap_but(programs);
         std::thread::sleep(PAUSE);
     }
     for pid in rest() {
-        // What it had started is its own, and nothing that the node has left behind.
+        // Its descendants belong to it and do not count as left behind.
         family::signal_below(pid.as_raw_nonzero().get().cast_unsigned(), Signal::KILL);
-        // It fails only where it has ended.
+        // It fails only if the process has ended.
         let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
     while !rest().is_empty() {
@@ -279,7 +284,7 @@ fn end_others(programs: &[Pid], asked: &AtomicBool) {
     }
 }
 
-/// Waits until the bench has closed the other end of standard input.
+/// Waits until the bench closes standard input.
 pub(super) fn wait_for_hang_up() {
     let stdin = io::stdin();
     loop {
@@ -292,7 +297,7 @@ pub(super) fn wait_for_hang_up() {
     }
 }
 
-/// Waits until one of these children has ended, and reaps all others; says which one it is.
+/// Waits until one of these children has ended, and reaps all others; returns its index.
 pub(super) fn wait_for(programs: &[Pid]) -> usize {
     loop {
         match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
@@ -306,7 +311,7 @@ pub(super) fn wait_for(programs: &[Pid]) -> usize {
     }
 }
 
-/// How a child ended, as `wait` has it; none while it lives. It is not reaped.
+/// The wait status of a child; none while it lives. It is not reaped.
 pub(super) fn ended(child: Pid) -> Option<i32> {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     waitid(WaitId::Pid(child), look).ok().flatten().map(|status| raw(&status))
@@ -321,25 +326,25 @@ fn raw(status: &WaitIdStatus) -> i32 {
     }
 }
 
-/// Reaps the children that have ended but for these.
+/// Reaps the ended children except these.
 fn reap_but(programs: &[Pid]) {
     let own = std::process::id();
     for pid in family::children(own) {
         if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
             && !programs.contains(&pid)
         {
-            // It fails only where it has not ended.
+            // It fails only if the child has not ended.
             let _ = waitpid(Some(pid), WaitOptions::NOHANG);
         }
     }
 }
 
-/// Kills every process below this one, with or without these programs, until none is left; says how many there were.
+/// Kills every descendant, with or without these programs; returns the number of the others.
 pub(super) fn end_all(programs: &[Pid], with_them: bool) -> usize {
     let own = std::process::id();
     let mut killed = 0;
     for pid in programs.iter().filter(|_| with_them) {
-        // It fails only where it has ended.
+        // It fails only if the process has ended.
         let _ = rustix::process::kill_process(*pid, Signal::KILL);
     }
     loop {
@@ -352,8 +357,9 @@ pub(super) fn end_all(programs: &[Pid], with_them: bool) -> usize {
     }
 }
 
-/// Whether no process of a node, daemons included, can outlive the bench here; tried once, by a program that begins
-/// with [`lab_entry`](crate::lab_entry). The error says why not.
+/// Whether every process of a node, daemons included, ends with the bench here.
+///
+/// It is probed once, by a program that begins with [`lab_entry`](crate::lab_entry). The error is the reason.
 pub fn nodes_are_guarded() -> Result<(), String> {
     static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
     may_start_again()?;
@@ -376,7 +382,7 @@ fn try_it() -> io::Result<bool> {
     let mut guarded = start(&command, File::options().write(true).open("/dev/null")?)?;
     let mut below = family::below(guarded.child.id());
     below.extend(&guarded.pids);
-    // To wait for it closes its input first, as the end of the bench does.
+    // `wait` closes its input first, as the end of the bench does.
     guarded.child.wait()?;
     Ok(!below.into_iter().any(family::lives))
 }

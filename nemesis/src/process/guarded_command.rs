@@ -1,8 +1,9 @@
-//! A program of the bench's side under a guard, so that neither it nor a process that it starts outlives the bench.
+//! A helper program under a guard, so that neither it nor its descendants outlive the bench.
 //!
-//! The guard of a node keeps standard input and output for itself. This one leaves both to the program, and with them the
-//! conversation. It shares the program's standard input: when the bench closes it or dies, the guard kills the program and
-//! all its descendants. When the program ends, the guard kills its descendants and ends too, which closes standard output.
+//! The guard of a node uses standard input and output itself. This guard leaves both to the program and only
+//! shares its standard input: when the bench closes it or ends, the guard kills the program and all its
+//! descendants. When the program ends, the guard kills its descendants and ends too, which closes standard
+//! output.
 
 use super::guard::{end_all, ended, nodes_are_guarded, wait_for, wait_for_hang_up};
 use crate::reexec::{STAGE, again_as};
@@ -14,13 +15,14 @@ use std::process::{Command, ExitStatus};
 
 /// The part of the process between the bench and the program.
 pub(crate) const PART: &str = "guard-command";
-/// What stands before the program in the arguments of the guard.
+/// The separator before the program in the guard's arguments.
 const PROGRAM: &str = "--";
-/// The exit code of a guard that could not start its program, as shells have it.
+/// The exit code of a guard whose program did not start, as in shells.
 const NOT_STARTED: u8 = 127;
 
-/// The command that starts a program with these variables and no others. Where guards are possible, it ends when the other
-/// end of its standard input is closed.
+/// The command that starts a program with these variables only.
+///
+/// Where guards are possible, the program ends when the other end of its standard input closes.
 pub fn guarded_command(program: &str, args: &[String], env: &[(OsString, OsString)]) -> Command {
     let guard = nodes_are_guarded().ok().and_then(|()| again_as(PART).ok());
     let mut command = if let Some(mut guard) = guard {
@@ -31,12 +33,12 @@ pub fn guarded_command(program: &str, args: &[String], env: &[(OsString, OsStrin
         command.args(args).env_clear();
         command
     };
-    // A terminal's Ctrl-C is for the bench alone.
+    // Ctrl-C of a terminal is for the bench alone.
     command.envs(env.iter().map(|(name, value)| (name, value))).process_group(0);
     command
 }
 
-/// What the guard does, until the program has ended or the bench is gone.
+/// The guard's work, until the program or the bench ends.
 pub(crate) fn serve() -> u8 {
     let mut words = std::env::args_os().skip_while(|word| word != PROGRAM).skip(1);
     let program = words.next().unwrap_or_default();
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn program_and_descendants_end_with_input() {
-        assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
+        assert!(crate::lab_entry().is_none(), "every restartable program begins with it");
         if nodes_are_guarded().is_err() {
             return;
         }
@@ -91,9 +93,9 @@ mod tests {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.as_mut().unwrap().write_all(b"well\n").unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        // The program of the tests prints lines of its own first.
+        // The test harness prints its own lines first.
         assert!(lines.any(|line| line == "well hello none"));
-        // The shell starts its last program after it has printed.
+        // The shell starts its last program after printing.
         let below = loop {
             let below = family::below(child.id());
             if below.len() >= 3 {

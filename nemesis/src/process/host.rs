@@ -5,7 +5,7 @@
 use rustix::thread::UnshareFlags;
 use std::io;
 
-/// Gives the calling thread, and whatever it starts, a host name of its own.
+/// Gives the calling thread and its future children a host name of their own.
 pub(super) fn take_name(name: &str) -> io::Result<()> {
     // SAFETY: a UTS namespace owns no memory and no descriptors.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUTS) }?;

@@ -1,7 +1,7 @@
-//! Who listens at a node's address: evidence that a fault hit the processes that serve, and not only others.
+//! The processes that listen at a node's address: evidence that a fault hit the serving processes.
 //!
-//! `/proc/PID/net/tcp` names every listening socket of a network by a number, and `/proc/PID/fd` the sockets that a
-//! process holds.
+//! `/proc/PID/net/tcp` lists the inode of every listening socket of a network, and `/proc/PID/fd` the sockets
+//! of a process.
 
 use super::family::{self, Roots};
 use std::collections::BTreeSet;
@@ -9,11 +9,13 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The state of a socket that listens.
+/// The state of a listening socket.
 const LISTENS: &str = "0A";
 
-/// Why a signal to all processes of a node proves nothing: who listens at its address is none of them, or is a daemon
-/// that nobody watches. None where nobody listens yet, and where it may not be seen.
+/// Why a signal to all processes of a node proves nothing.
+///
+/// The listener at its address is none of them, or is a daemon without a watcher. None if there is no listener
+/// yet, or if another user owns the processes.
 pub(super) fn objection(address: SocketAddr, roots: &Roots) -> Option<String> {
     let sockets = listening(address, roots);
     if sockets.is_empty() {
@@ -24,9 +26,9 @@ pub(super) fn objection(address: SocketAddr, roots: &Roots) -> Option<String> {
     for pid in &members {
         match sockets_of(*pid) {
             Ok(theirs) => held.push((*pid, theirs)),
-            // Another user's process: who holds what cannot be said.
+            // Another user's process: its sockets are not visible.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
-            // It has ended meanwhile.
+            // The process has ended meanwhile.
             Err(_) => {}
         }
     }
@@ -35,7 +37,7 @@ pub(super) fn objection(address: SocketAddr, roots: &Roots) -> Option<String> {
     let first = roots.first;
     if holders.is_empty() {
         return Some(format!(
-            "who listens at {address} is no process of this node (pid {first} and what it started); start the server \
+            "the listener at {address} is no process of this node (pid {first} and its descendants); start the server \
              itself, in the foreground"
         ));
     }
@@ -48,10 +50,10 @@ pub(super) fn objection(address: SocketAddr, roots: &Roots) -> Option<String> {
     ))
 }
 
-/// Who still listens at the address of a node that has no process any more.
+/// Describes a listener at the address of a node without processes.
 pub(super) fn still_listening(address: SocketAddr, roots: &Roots) -> Option<String> {
     let still = !listening(address, roots).is_empty();
-    still.then(|| format!("somebody still listens at {address} though every process of the node has ended"))
+    still.then(|| format!("a process still listens at {address} though every process of the node has ended"))
 }
 
 fn name(pid: u32) -> String {
@@ -59,7 +61,7 @@ fn name(pid: u32) -> String {
         .map_or_else(|_| "?".to_owned(), |name| name.trim().to_owned())
 }
 
-/// The numbers of the sockets that listen at an address, in the network of the node.
+/// The inodes of the sockets that listen at an address, in the network of the node.
 fn listening(address: SocketAddr, roots: &Roots) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
     for pid in [roots.guard, Some(roots.first)].into_iter().flatten() {
@@ -71,7 +73,7 @@ fn listening(address: SocketAddr, roots: &Roots) -> BTreeSet<u64> {
     found
 }
 
-/// The number of the socket of a line, if it listens at this address.
+/// The inode of a line's socket, if it listens at this address.
 fn listens_at(line: &str, address: SocketAddr) -> Option<u64> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (at, state, socket) = (*fields.get(1)?, *fields.get(3)?, fields.get(9)?.parse().ok()?);
@@ -82,7 +84,7 @@ fn listens_at(line: &str, address: SocketAddr) -> Option<u64> {
     (state == LISTENS && same_port && same_ip).then_some(socket)
 }
 
-/// An address as `/proc` has it: words of 32 bits in hexadecimal, each in the order of the machine.
+/// An address in the format of `/proc`: words of 32 bits in hexadecimal, in the machine's byte order.
 fn ip_of(text: &str) -> Option<IpAddr> {
     let word = |at: usize| u32::from_str_radix(text.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
     match text.len() {
@@ -95,11 +97,11 @@ fn ip_of(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// The numbers of the sockets that a process holds.
+/// The inodes of a process's sockets.
 fn sockets_of(pid: u32) -> io::Result<BTreeSet<u64>> {
     let mut sockets = BTreeSet::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
-        // A descriptor may be closed meanwhile.
+        // A descriptor may close meanwhile.
         let Ok(target) = entry.and_then(|entry| fs::read_link(entry.path())) else { continue };
         let number = target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
         sockets.extend(number.and_then(|number| number.parse::<u64>().ok()));

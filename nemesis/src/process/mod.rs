@@ -1,4 +1,4 @@
-//! Node processes: started, hurt and watched as real processes of the operating system.
+//! Node processes: starts, signals and watches real processes of the operating system.
 
 mod child;
 mod command;

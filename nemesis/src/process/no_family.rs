@@ -1,8 +1,8 @@
-//! What stands in for the search for a node's processes where there is no `/proc`: its group is all there is.
+//! Stub for platforms without `/proc`: the processes of a node are its process group.
 
 use rustix::process::Signal;
 
-/// Where the processes of a node hang.
+/// The roots of a node's process trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Roots {
     pub(crate) first: u32,

@@ -7,14 +7,14 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 
-/// A guard: there is none.
+/// No guard.
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) child: Child,
     pub(super) pids: Vec<u32>,
 }
 
-/// How the programs of a node ended.
+/// The ends of a node's programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) first: usize,
@@ -32,23 +32,22 @@ impl Guarded {
     }
 }
 
-/// Nobody listens.
+/// Does nothing.
 pub(super) fn say_stop(_: &mut ChildStdin) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses.
+/// Always an error.
 pub(super) fn start(_: &ProcessCommand, _: File) -> io::Result<Guarded> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Never, for the reason given.
+/// Always an error, with the reason.
 pub fn nodes_are_guarded() -> Result<(), String> {
-    Err("a process that keeps all that descend from it (PR_SET_CHILD_SUBREAPER) is a thing of Linux"
-        .to_owned())
+    Err("only Linux has child subreapers (PR_SET_CHILD_SUBREAPER)".to_owned())
 }
 
-/// The command that starts a program with these variables and no others.
+/// The command that starts a program with these variables only.
 pub fn guarded_command(program: &str, args: &[String], env: &[(OsString, OsString)]) -> Command {
     let mut command = Command::new(program);
     command.args(args).env_clear().envs(env.iter().map(|(name, value)| (name, value))).process_group(0);

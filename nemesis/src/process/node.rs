@@ -1,7 +1,7 @@
-//! A node's process over all its incarnations, and the faults that hold it down or still.
+//! The process of a node over all its incarnations, and the faults that hold it down or paused.
 //!
-//! Faults may overlap: a node is down while any fault holds it down, and still while any holds it still. A node that
-//! comes back during a pause is stopped again at once.
+//! Faults may overlap: a node is down while any fault holds it down, and paused while any fault pauses it. A
+//! node that restarts during a pause is paused again at once.
 
 use super::child::{Running, and_more};
 use super::command::{Prepare, ProcessCommand};
@@ -23,15 +23,15 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// How long a process may take to end when it is asked to, before it is killed.
+/// Time for a process to end after the stop signal, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What an action did: evidence that it took effect, or why there is none.
+/// The evidence of an action, or the reason why there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effect {
-    /// What was observed, for people; empty if the action had no effect.
+    /// The observations; empty if the action had no effect.
     pub evidence: Vec<String>,
-    /// What a reader should know besides.
+    /// A remark for the reader.
     pub note: Option<String>,
 }
 
@@ -49,21 +49,21 @@ impl Effect {
 #[derive(Debug)]
 pub(crate) struct NodeProcess {
     node: String,
-    /// Where it serves.
+    /// Its address.
     address: SocketAddr,
-    /// The network it runs in, if it has one of its own.
+    /// Its network namespace, if it has its own.
     namespace: Option<Namespace>,
-    /// Where its data are, if that is a disk of the bench's own.
+    /// Its disk, if it is in memory.
     disk: Option<NodeDisk>,
     clock: Option<NodeClock>,
     command: Option<ProcessCommand>,
-    /// How it is reached where somebody else has started it.
+    /// The commands that reach it, if the user started it.
     remote: Option<RemoteCommands>,
-    /// Whether it was prepared, and is not to run before somebody wants it.
+    /// Whether it was prepared and starts only on request.
     waits: bool,
     running: Option<Running>,
     incarnation: u32,
-    /// Why the last kill of its processes is no evidence, if it is none.
+    /// Why the last kill of its processes is no evidence, if so.
     unhit: Option<String>,
     down: BTreeSet<Claim>,
     still: BTreeSet<Claim>,
@@ -108,28 +108,28 @@ impl NodeProcess {
         self.alive().map(|running| running.pid)
     }
 
-    /// Whether it lives and no fault holds it still: whether it could answer.
+    /// Whether it lives and no fault pauses it, so that it can answer.
     pub(crate) fn could_answer(&self) -> bool {
         let is_there = self.alive().is_some() || self.remote.is_some() && self.down.is_empty();
         is_there && self.still.is_empty()
     }
 
-    /// Somebody else has started it, and this is how faults reach it.
+    /// Adopts a server that the user started; faults reach it through these commands.
     pub(crate) fn take_over(&mut self, commands: RemoteCommands) {
         self.remote = Some(commands);
     }
 
-    /// Whether a fault holds it down or still.
+    /// Whether a fault holds it down or paused.
     pub(crate) fn is_silent(&self) -> bool {
         !self.down.is_empty() || !self.still.is_empty()
     }
 
-    /// Whether somebody else has started it.
+    /// Whether the user started it.
     pub(crate) fn is_remote(&self) -> bool {
         self.remote.is_some()
     }
 
-    /// The faults that hold it down, and those that hold it still.
+    /// The faults that hold it down, and those that pause it.
     pub(crate) fn claims(&self) -> (Vec<Claim>, Vec<Claim>) {
         (self.down.iter().copied().collect(), self.still.iter().copied().collect())
     }
@@ -165,13 +165,13 @@ impl NodeProcess {
         self.running.is_some() || self.remote.is_some()
     }
 
-    /// Says how it would be started, and does not start it.
+    /// Stores the command without starting it.
     pub(crate) fn prepare(&mut self, command: ProcessCommand) {
         self.command = Some(command);
         self.waits = true;
     }
 
-    /// Starts it as it was [prepared](Self::prepare), unless it runs; once no fault holds it down.
+    /// Starts a [prepared](Self::prepare) node, unless it runs, once no fault holds it down.
     pub(crate) async fn wake(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
         if let Some(running) = self.alive() {
             return Ok(Effect::seen(format!("{} was started before, as pid {}", self.node, running.pid)));
@@ -227,7 +227,7 @@ impl NodeProcess {
         started.map_err(failed)
     }
 
-    /// Puts the bench's own files into the folder of the data. Says whether nothing else is in it.
+    /// Writes the bench's own files into the data folder. Returns whether the folder has no other content.
     async fn fill(&self, command: &ProcessCommand) -> Result<bool, ProcessError> {
         let Some(data) = command.data.clone() else { return Ok(false) };
         if command.files.is_empty() && command.prepare.is_none() && command.user.is_none() {
@@ -239,7 +239,7 @@ impl NodeProcess {
         let filled = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&folder)?;
             let unhurt = |begin| disk.as_ref().map_or(Ok(()), |disk| disk.maintain(begin));
-            // A fault of the disk is one for the system, not for the bench.
+            // A fault of the disk must hit the system, not the bench.
             unhurt(true).map_err(std::io::Error::other)?;
             let filled = folder::fill(&folder, &files, user);
             unhurt(false).map_err(std::io::Error::other)?;
@@ -249,14 +249,14 @@ impl NodeProcess {
         filled.map_err(failed)
     }
 
-    /// Runs the command that makes its data, and waits until it has succeeded.
+    /// Runs the command that creates its data, and waits for its success.
     async fn prepare_data(
         &mut self,
         command: &ProcessCommand,
         prepare: &Prepare,
         spawner: &Spawner,
     ) -> Result<(), ProcessError> {
-        // Nobody else hears of its end.
+        // Its end is handled here.
         let (exits, _) = unbounded_channel();
         let running = self.run(command.preparing(prepare), self.incarnation, exits, spawner).await?;
         let running = self.running.insert(running);
@@ -266,7 +266,7 @@ impl NodeProcess {
             Ok(Some(end)) => Some(end.how()),
             Ok(None) => Some("its end is unknown".to_owned()),
             Err(_) => {
-                // It fails only if it has ended in between.
+                // It fails only if the process has just ended.
                 let _ = running.signal(Signal::KILL);
                 Some(format!("no end within {:?}", prepare.within))
             }
@@ -282,17 +282,17 @@ impl NodeProcess {
         synced.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(failed)
     }
 
-    /// The folder of its data, once it was started with one.
+    /// Its data folder, once it was started with one.
     pub(crate) fn data(&self) -> Option<&Path> {
         self.command.as_ref()?.data.as_deref()
     }
 
-    /// How many files in the folder of its data are the bench's own.
+    /// Number of the bench's own files in its data folder.
     pub(crate) fn given_files(&self) -> u64 {
         self.command.as_ref().map_or(0, |command| command.files.len() as u64)
     }
 
-    /// Its disk, if that is one of the bench's own.
+    /// Its disk, if it is in memory.
     pub(crate) fn disk(&self) -> Option<&NodeDisk> {
         self.disk.as_ref()
     }
@@ -302,7 +302,7 @@ impl NodeProcess {
         self.clock.as_ref()
     }
 
-    /// Makes sure that its disk is there, also while it is down, for what the bench does to its data.
+    /// Mounts its disk, also while it is down, so that the bench can change its data.
     pub(crate) async fn mount_disk(&self) -> Result<(), ProcessError> {
         match &self.command {
             Some(command) => self.mount(command).await,
@@ -310,7 +310,7 @@ impl NodeProcess {
         }
     }
 
-    /// Makes sure that its disk is there.
+    /// Mounts its disk unless it is mounted.
     async fn mount(&self, command: &ProcessCommand) -> Result<(), ProcessError> {
         let (Some(disk), Some(data)) = (self.disk.clone(), command.data.clone()) else { return Ok(()) };
         let mounted = tokio::task::spawn_blocking(move || {
@@ -320,28 +320,30 @@ impl NodeProcess {
         Ok(mounted.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
     }
 
-    /// How it ended, if it ended and no fault holds it down.
+    /// A description of its end, if it ended while no fault holds it down.
     pub(crate) fn ended_by_itself(&self) -> Option<String> {
         let running = self.running.as_ref().filter(|_| self.down.is_empty())?;
         running.end().map(|end| end.how())
     }
 
-    /// The faults that excuse its end, in words; none if there are none.
+    /// The faults that excuse its end, in words; none without any.
     pub(crate) fn excuse_in_words(&self) -> Option<String> {
         self.excuses.in_words()
     }
 
-    /// Whether a fault that leaves nothing behind excuses its end.
+    /// Whether a fault without lasting damage excuses its end.
     pub(crate) fn is_hurt_in_passing(&self) -> bool {
         self.excuses.are_passing()
     }
 
-    /// From now on it may end by itself because of a fault.
+    /// Allows it to end by itself because of a fault.
     pub(crate) fn excuse(&self, claim: Claim, excuse: Excuse) {
         self.excuses.add(claim, excuse);
     }
 
-    /// Ends it for good, as if it had never been started: it is no member any more. It may have ended by itself because of that.
+    /// Stops it for good and resets it to "never started": it is no longer a member.
+    ///
+    /// It may have ended by itself because of the removal.
     pub(crate) async fn retire(&mut self) -> Result<Effect, ProcessError> {
         self.waits = true;
         let Some(mut running) = self.running.take() else {
@@ -355,38 +357,38 @@ impl NodeProcess {
         running.signal(Signal::KILL).map_err(failed)?;
         answer_held(self.disk.as_ref());
         let ended = running.ended().await;
-        let how = ended.map_or_else(|| format!("pid {pid} is gone"), |end| end.each(pid));
+        let how = ended.map_or_else(|| format!("pid {pid} has ended"), |end| end.each(pid));
         Ok(Effect::seen(format!("{} was ended: {how}", self.node)))
     }
 
-    /// Whether it is not to run before somebody wants it.
+    /// Whether it starts only on request.
     pub(crate) fn waits(&self) -> bool {
         self.waits
     }
 
-    /// Faults of a kind no longer excuse its end.
+    /// Withdraws the excuse by faults of a kind.
     pub(crate) fn no_excuse(&self, kind: &str) {
         self.excuses.remove(kind);
     }
 
-    /// SIGKILL for a fault, and waits until it is gone.
+    /// Kills it with SIGKILL for a fault, and waits for its end.
     pub(crate) async fn kill(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
         self.bring_down(claim, Signal::KILL).await
     }
 
-    /// The signal that asks it to end for a fault, and waits until it is gone; SIGKILL if it does not go.
+    /// Stops it with its stop signal for a fault, and waits for its end; SIGKILL after a time limit.
     pub(crate) async fn stop(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
         let signal = self.stop_signal().signal();
         self.bring_down(claim, signal).await
     }
 
-    /// The signal that asks it to end.
+    /// The signal that requests its end.
     fn stop_signal(&self) -> StopSignal {
         self.command.as_ref().map(|command| command.stop).unwrap_or_default()
     }
 
     async fn bring_down(&mut self, claim: Claim, signal: Signal) -> Result<Effect, ProcessError> {
-        let (held, asked) = (!self.down.is_empty(), self.stop_signal());
+        let (held, stop_signal) = (!self.down.is_empty(), self.stop_signal());
         self.down.insert(claim);
         let node = &self.node;
         if let Some(remote) = &self.remote {
@@ -412,7 +414,7 @@ impl NodeProcess {
         let objection = running.objection(self.address);
         let others = running.signal(signal).map_err(failed)?.unwrap_or_default();
         if !self.still.is_empty() && signal != Signal::KILL {
-            // A process that stands still does not hear of it before it goes on.
+            // A stopped process handles the signal only after SIGCONT.
             running.signal(Signal::CONT).map_err(failed)?;
         }
         if signal == Signal::KILL {
@@ -421,12 +423,12 @@ impl NodeProcess {
         let mut insisted = None;
         if signal != Signal::KILL && tokio::time::timeout(STOP_PATIENCE, running.ended()).await.is_err() {
             insisted =
-                Some(format!("{node} did not end within {STOP_PATIENCE:?} of {asked}, and was killed"));
+                Some(format!("{node} did not end within {STOP_PATIENCE:?} of {stop_signal}, and was killed"));
             running.signal(Signal::KILL).map_err(failed)?;
             answer_held(self.disk.as_ref());
         }
         let ended = running.ended().await;
-        let unknown = || format!("{node}: pid {pid} is gone, and nobody knows how it ended");
+        let unknown = || format!("{node}: pid {pid} has ended, with an unknown status");
         let unhit = objection.or_else(|| running.still_listening(self.address));
         self.unhit = unhit.map(|reason| format!("{node}: {reason}"));
         Ok(self.unless_unhit(match ended {
@@ -435,18 +437,18 @@ impl NodeProcess {
         }))
     }
 
-    /// What the last kill of its processes makes of an effect: nothing where it did not hit those that serve.
+    /// Removes the evidence of an effect if the last kill missed the processes that serve.
     pub(crate) fn unless_unhit(&self, effect: Effect) -> Effect {
         self.unhit.as_ref().map_or(effect, Effect::none)
     }
 
-    /// Ends a fault's hold, and starts the node again if no other fault holds it down.
+    /// Releases a fault's hold, and restarts the node if no other fault holds it down.
     pub(crate) async fn restart(&mut self, claim: Claim, spawner: &Spawner) -> Result<Effect, ProcessError> {
         self.down.remove(&claim);
         self.start_unless_held(spawner).await
     }
 
-    /// Starts it again if it ended by itself and no fault holds it down; none if there is nothing to do.
+    /// Restarts it if it ended by itself and no fault holds it down; none if there was no need.
     pub(crate) async fn start_ended(&mut self, spawner: &Spawner) -> Result<Option<Effect>, ProcessError> {
         match self.ended_by_itself() {
             Some(_) => self.start_unless_held(spawner).await.map(Some),
@@ -454,7 +456,7 @@ impl NodeProcess {
         }
     }
 
-    /// Starts it if it does not run and no fault holds it down; it stands still at once if a fault wants that.
+    /// Starts it if it does not run and no fault holds it down; pauses it at once if a fault requires that.
     async fn start_unless_held(&mut self, spawner: &Spawner) -> Result<Effect, ProcessError> {
         if let Some(other) = self.down.first() {
             return Ok(Effect::seen(format!("{} stays down until fault {other} ends", self.node)));
@@ -466,7 +468,7 @@ impl NodeProcess {
             return Ok(Effect::seen(format!("{} runs, as pid {}", self.node, running.pid)));
         }
         if self.waits {
-            return Ok(Effect::seen(format!("{} was never started, and is not now", self.node)));
+            return Ok(Effect::seen(format!("{} was never started, so it is not restarted", self.node)));
         }
         let pid = self.start(spawner).await?;
         let beside = self.running.as_ref().map(Running::beside_in_words).unwrap_or_default();
@@ -479,7 +481,7 @@ impl NodeProcess {
         Ok(effect)
     }
 
-    /// SIGSTOP for a fault, and waits until every thread stands.
+    /// Pauses it with SIGSTOP for a fault, and waits until every thread is stopped.
     pub(crate) async fn pause(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
         let held = !self.still.is_empty();
         self.still.insert(claim);
@@ -494,7 +496,7 @@ impl NodeProcess {
 
     async fn hold_still(&self) -> Result<Effect, ProcessError> {
         let Some(running) = self.alive() else {
-            return Ok(Effect::none(format!("{} was down, so there was nothing to pause", self.node)));
+            return Ok(Effect::none(format!("{} was down, so no process was paused", self.node)));
         };
         self.signal(running, Signal::STOP)?;
         Ok(match running.is_stopped(true).await {
@@ -506,7 +508,7 @@ impl NodeProcess {
         })
     }
 
-    /// Ends a fault's hold, and lets the process go on if no other fault holds it still.
+    /// Releases a fault's hold, and resumes the process if no other fault pauses it.
     pub(crate) async fn resume(&mut self, claim: Claim) -> Result<Effect, ProcessError> {
         self.still.remove(&claim);
         if let Some(other) = self.still.first() {
@@ -516,13 +518,13 @@ impl NodeProcess {
             return remote.run(&self.node, Purpose::Resume).await;
         }
         let Some(running) = self.alive() else {
-            return Ok(Effect::seen(format!("{} is down, so there was nothing to resume", self.node)));
+            return Ok(Effect::seen(format!("{} is down, so no process was resumed", self.node)));
         };
         self.signal(running, Signal::CONT)?;
         match running.is_stopped(false).await {
             Ok(seen) => Ok(Effect::seen(seen)),
             Err(_) if running.end().is_some() => {
-                Ok(Effect::seen(format!("{} ended by itself when it was to go on", self.node)))
+                Ok(Effect::seen(format!("{} ended by itself when it should resume", self.node)))
             }
             Err(seen) => Err(ProcessError::StillPaused { node: self.node.clone(), seen }),
         }
@@ -533,16 +535,16 @@ impl NodeProcess {
         sent.map_err(|source| ProcessError::Signal { node: self.node.clone(), pid: running.pid, source })
     }
 
-    /// Ends it for good, whatever holds it.
+    /// Kills it for good, whatever faults hold it.
     pub(crate) fn order_end(&self) {
         if let Some(running) = self.alive() {
-            // It fails only if the process has ended in between.
+            // It fails only if the process has just ended.
             let _ = running.signal(Signal::KILL);
             answer_held(self.disk.as_ref());
         }
     }
 
-    /// Waits until it has ended; false if it has not after this long.
+    /// Waits for its end; false after this time.
     pub(crate) async fn ended(&mut self, patience: Duration) -> bool {
         match &mut self.running {
             Some(running) => tokio::time::timeout(patience, running.ended()).await.is_ok(),
@@ -550,16 +552,16 @@ impl NodeProcess {
         }
     }
 
-    /// Waits without a runtime until it has ended; false if it has not after this long.
+    /// Waits for its end without a runtime; false after this time.
     pub(crate) fn ended_within(&self, patience: Duration) -> bool {
         self.running.as_ref().is_none_or(|running| running.ended_within(patience))
     }
 }
 
-/// A process that waits for a sync only dies of a signal once the sync is answered.
+/// Answers held syncs, because a process in a sync only dies after the answer.
 fn answer_held(disk: Option<&NodeDisk>) {
     if let Some(disk) = disk {
-        // It fails only where the disks' process has ended, which answers everybody.
+        // It fails only if the disks' process has ended, which also answers every request.
         let _ = disk.let_go();
     }
 }

@@ -1,4 +1,4 @@
-//! What a guard is to start, as it goes from the bench to the guard: words with a zero byte behind each.
+//! The order from the bench to a guard: the programs to start, as words with a trailing zero byte.
 
 use super::command::ProcessCommand;
 use super::user::User;
@@ -7,12 +7,12 @@ use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-/// The programs of a node and what they have in common.
+/// The programs of a node and their common settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Order {
-    /// The part of this program that they are to play; empty where they are other programs.
+    /// The part that they play; empty if they are other programs.
     pub(super) stage: OsString,
-    /// How many files each may open, if that is limited.
+    /// The limit of open files of each, if any.
     pub(super) open_files: Option<u64>,
     pub(super) host: Option<String>,
     pub(super) user: Option<User>,
@@ -26,12 +26,12 @@ pub(super) struct Program {
     pub(super) path: PathBuf,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
-    /// Where its output goes; where the guard's own goes when left out.
+    /// The file for its output; the guard's own output when left out.
     pub(super) output: Option<PathBuf>,
 }
 
 impl Order {
-    /// What starts a node.
+    /// The order that starts a node.
     pub(super) fn of(command: &ProcessCommand, stage: OsString, open_files: Option<u64>) -> Self {
         let own = Program {
             path: command.program.clone(),
@@ -54,7 +54,7 @@ impl Order {
         }
     }
 
-    /// Its length, then its words.
+    /// Encodes its length, then its words.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let mut word = |word: &OsStr| body.extend(word.as_bytes().iter().copied().chain([0]));
@@ -79,7 +79,7 @@ impl Order {
         [&length.to_le_bytes()[..], &body].concat()
     }
 
-    /// Reads it, and nothing behind it.
+    /// Reads exactly one order.
     pub(super) fn read(from: &mut impl Read) -> io::Result<Self> {
         let mut length = [0; 4];
         from.read_exact(&mut length)?;
@@ -118,7 +118,7 @@ impl<'a, W: Iterator<Item = &'a [u8]>> Words<W> {
         self.word()?.into_string().map_err(|_| io::ErrorKind::InvalidInput.into())
     }
 
-    /// A number; none where the word is empty.
+    /// A number; none for an empty word.
     fn number<N: std::str::FromStr>(&mut self) -> io::Result<Option<N>> {
         let text = self.text()?;
         let number = Some(text).filter(|text| !text.is_empty()).map(|text| text.parse());
@@ -136,7 +136,7 @@ mod tests {
     use crate::process::Beside;
 
     #[test]
-    fn order_comes_out_as_it_went_in() {
+    fn order_round_trips() {
         let beside = Beside {
             name: "sentinel".to_owned(),
             program: "/bin/b".into(),

@@ -1,4 +1,4 @@
-//! A server that somebody else has started: faults reach it by the commands that a spec names.
+//! A server that the user started: faults reach it through the commands of the spec.
 
 use super::error::ProcessError;
 use super::node::Effect;
@@ -10,29 +10,31 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How long a command may take.
+/// Time limit of a command.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Letters of its output that go into the evidence.
+/// Number of characters of its output that go into the evidence.
 const SHOWN: usize = 200;
 
-/// The commands for one server, ready to be given to a shell. A fault whose commands are missing is refused by the plan.
+/// The commands for one server, as text for a shell.
+///
+/// The plan refuses a fault whose commands are missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RemoteCommands {
-    /// Ends it at once.
+    /// Kills it at once.
     pub kill: Option<String>,
-    /// Asks it to end, and waits until it has.
+    /// Requests its end and waits for it.
     pub stop: Option<String>,
     /// Starts it again.
     pub start: Option<String>,
-    /// Makes it stand still.
+    /// Pauses it.
     pub pause: Option<String>,
-    /// Lets it go on.
+    /// Resumes it.
     pub resume: Option<String>,
-    /// The file to which the commands and what they print are appended.
+    /// The file for the commands and their output.
     pub log: PathBuf,
 }
 
-/// What a command is for.
+/// The purpose of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Kill,
@@ -42,14 +44,14 @@ pub(super) enum Purpose {
     Resume,
 }
 
-/// Which commands there are, for the plan.
+/// The available commands, for the plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ByCommand {
-    /// Those for a kill: to end it and to start it again.
+    /// Commands for a kill: kill and start.
     pub kill: bool,
-    /// Those for a stop: to ask it to end and to start it again.
+    /// Commands for a stop: stop and start.
     pub stop: bool,
-    /// Those for a pause: to make it stand still and to let it go on.
+    /// Commands for a pause: pause and resume.
     pub pause: bool,
 }
 
@@ -64,14 +66,14 @@ impl ByCommand {
         }
     }
 
-    /// What to do about a fault that is not possible.
+    /// The remedy for a fault that is not possible.
     pub(crate) fn remedy(kind: &str) -> &'static str {
         match kind {
-            "kill" | "restart-all" => "say how in [cluster.commands], with kill and start",
-            "stop" | "rolling-restart" => "say how in [cluster.commands], with stop and start",
-            "pause" => "say how in [cluster.commands], with pause and resume",
+            "kill" | "restart-all" => "add kill and start to [cluster.commands]",
+            "stop" | "rolling-restart" => "add stop and start to [cluster.commands]",
+            "pause" => "add pause and resume to [cluster.commands]",
             _ => {
-                "what can be injected, with the commands of [cluster.commands], is kill, restart-all, stop, \
+                "the commands of [cluster.commands] can inject kill, restart-all, stop, \
                  rolling-restart and pause"
             }
         }
@@ -79,7 +81,7 @@ impl ByCommand {
 }
 
 impl RemoteCommands {
-    /// Which faults they allow.
+    /// The faults that they allow.
     pub fn by_command(&self) -> ByCommand {
         let both = |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some();
         ByCommand {
@@ -99,10 +101,12 @@ impl RemoteCommands {
         }
     }
 
-    /// Runs the command. One that hurts and fails has no effect; one that heals and fails is an error.
+    /// Runs the command.
+    ///
+    /// A failed command that should hurt has no effect; a failed command that should heal is an error.
     pub(super) async fn run(&self, node: &str, purpose: Purpose) -> Result<Effect, ProcessError> {
         let Some(command) = self.command(purpose) else {
-            return Ok(Effect::none(format!("there is no command for that to {node}")));
+            return Ok(Effect::none(format!("{node} has no command for this fault")));
         };
         let (succeeded, how) = match self.outcome(command).await {
             Ok((succeeded, how)) => (succeeded, format!("{node}: `{command}` ended with {how}")),
@@ -115,8 +119,9 @@ impl RemoteCommands {
         }
     }
 
-    /// Whether it succeeded, and its exit code with what it printed. Its output goes to a file: what it leaves running may hold
-    /// that open for ever.
+    /// Whether it succeeded, with its exit code and output.
+    ///
+    /// Its output goes to a file, because background processes that it leaves may hold a pipe open for ever.
     async fn outcome(&self, command: &str) -> io::Result<(bool, String)> {
         if let Some(folder) = self.log.parent() {
             fs::create_dir_all(folder)?;
@@ -134,7 +139,7 @@ impl RemoteCommands {
         let status = if let Ok(status) = tokio::time::timeout(PATIENCE, child.wait()).await {
             Some(status?)
         } else {
-            // It fails only where it has ended meanwhile.
+            // It fails only if the command has ended meanwhile.
             let _ = child.start_kill();
             None
         };
@@ -148,12 +153,12 @@ impl RemoteCommands {
             Some((Some(code), _)) => format!("exit code {code}"),
             Some((None, signal)) => format!("signal {}", signal.unwrap_or_default()),
         };
-        let said = if text.is_empty() {
+        let output = if text.is_empty() {
             String::new()
         } else {
             format!(", and printed: {}", text.replace('\n', " / "))
         };
-        Ok((status.is_some_and(|status| status.success()), how + &said))
+        Ok((status.is_some_and(|status| status.success()), how + &output))
     }
 }
 
@@ -167,15 +172,15 @@ mod tests {
         let commands = RemoteCommands {
             kill: Some("echo gone; echo indeed >&2".to_owned()),
             start: Some("echo no such host; exit 255".to_owned()),
-            // What goes on in the background does not hold it up.
+            // A background process does not delay it.
             pause: Some("sleep 1000 & echo $!".to_owned()),
             log: folder.path().join("deep/commands.log"),
             ..RemoteCommands::default()
         };
         assert_eq!(commands.by_command(), ByCommand { kill: true, ..ByCommand::default() });
         let killed = commands.run("n1", Purpose::Kill).await.unwrap();
-        let said = "n1: `echo gone; echo indeed >&2` ended with exit code 0, and printed: gone / indeed";
-        assert_eq!(killed.evidence, [said]);
+        let line = "n1: `echo gone; echo indeed >&2` ended with exit code 0, and printed: gone / indeed";
+        assert_eq!(killed.evidence, [line]);
         let failed = commands.run("n1", Purpose::Start).await.unwrap_err().to_string();
         assert!(failed.contains("ended with exit code 255, and printed: no such host"), "{failed}");
         let paused = commands.run("n1", Purpose::Pause).await.unwrap();

@@ -1,7 +1,7 @@
-//! The one thread that starts all processes of a lab.
+//! The thread that starts all processes of a testbed.
 //!
-//! A process that asked to die with its parent (`PR_SET_PDEATHSIG`) dies when the *thread* that started it ends, so
-//! this thread lives as long as the lab. A runtime's worker or a short-lived thread would kill healthy nodes.
+//! The kernel kills a process with `PR_SET_PDEATHSIG` when the *thread* that started it ends. This thread
+//! therefore lives as long as the testbed. A runtime's worker or a short-lived thread would kill healthy nodes.
 
 use super::command::ProcessCommand;
 use super::guard;
@@ -19,16 +19,16 @@ struct Request {
     reply: oneshot::Sender<io::Result<Spawned>>,
 }
 
-/// A process that was just started.
+/// A started process.
 #[derive(Debug)]
 pub(super) enum Spawned {
     /// Under a guard.
     Guarded(guard::Guarded),
-    /// By the bench itself, where no guard can be had.
+    /// A child of the bench itself, where no guard is available.
     Bare(Child),
 }
 
-/// The way to the spawner thread, which ends when this is dropped.
+/// The handle of the spawner thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Spawner {
     requests: mpsc::Sender<Request>,
@@ -45,7 +45,7 @@ impl Spawner {
                     None => spawn(&command),
                 };
                 match reply.send(spawned) {
-                    // Without its input the guard ends, and all that it has.
+                    // Without its input the guard ends, with all its processes.
                     Err(Ok(Spawned::Guarded(mut guarded))) => drop(guarded.child.wait()),
                     Err(Ok(Spawned::Bare(child))) => abandon(child),
                     Ok(()) | Err(Err(_)) => {}
@@ -55,8 +55,9 @@ impl Spawner {
         Ok(Self { requests })
     }
 
-    /// Starts a process in a group of its own, with a pipe to its standard input that the bench holds open.
-    /// It is in the network of the bench, or in the one it is given.
+    /// Starts a process in its own process group; the bench holds a pipe to its standard input open.
+    ///
+    /// It runs in the bench's network namespace, or in the given one.
     pub(super) async fn spawn(
         &self,
         command: ProcessCommand,
@@ -70,7 +71,7 @@ impl Spawner {
     }
 }
 
-/// A process is in the network of the thread that starts it.
+/// Starts a process in a network namespace: it inherits the namespace of the thread that starts it.
 fn spawn_inside(command: &ProcessCommand, namespace: &Namespace) -> io::Result<Spawned> {
     let own = Namespace::current()?;
     namespace.enter()?;
@@ -109,9 +110,9 @@ fn spawn(command: &ProcessCommand) -> io::Result<Spawned> {
     Ok(Spawned::Bare(child))
 }
 
-/// Ends a process whose caller has gone.
+/// Kills a process whose requester was dropped.
 fn abandon(mut child: Child) {
-    // Both fail only if it has ended by itself.
+    // Both fail only if the process has ended by itself.
     let _ = child.kill();
     let _ = child.wait();
 }

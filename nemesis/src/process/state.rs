@@ -1,8 +1,8 @@
-//! What the operating system says of a process: running, sleeping, stopped.
+//! The state of a process according to the operating system: running, sleeping, stopped.
 
 use std::io;
 
-/// What the system says of a thread that is gone (ESRCH).
+/// The error for a thread that has ended (ESRCH).
 #[cfg(target_os = "linux")]
 const NO_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 
@@ -13,7 +13,7 @@ pub(super) fn states(pid: u32) -> io::Result<Vec<char>> {
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         match std::fs::read_to_string(task?.path().join("stat")) {
             Ok(stat) => states.extend(after_name(&stat)),
-            // The thread ended before its file was opened, or before it was read.
+            // The thread ended before its file was opened or read.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(NO_PROCESS) => {}
             Err(error) => return Err(error),
@@ -22,20 +22,20 @@ pub(super) fn states(pid: u32) -> io::Result<Vec<char>> {
     Ok(states)
 }
 
-/// The name may contain anything, so the state is looked for behind the last parenthesis.
+/// Parses the state, which follows the last parenthesis: the name may contain any character.
 #[cfg(target_os = "linux")]
 fn after_name(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// The state letter of a process, as `ps` gives it where there is no `/proc`.
+/// The state letter of a process as `ps` reports it, for systems without `/proc`.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn states(pid: u32) -> io::Result<Vec<char>> {
     let output = std::process::Command::new("ps").args(["-o", "state=", "-p", &pid.to_string()]).output()?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().chars().take(1).collect())
 }
 
-/// Where [`states`] looks, for evidence.
+/// The source of [`states`], for evidence.
 pub(super) fn source(pid: u32) -> String {
     if cfg!(target_os = "linux") { format!("/proc/{pid}/stat") } else { format!("ps -p {pid}") }
 }

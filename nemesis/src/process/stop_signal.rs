@@ -1,30 +1,30 @@
-//! The signal that asks a program to end.
+//! The signal that requests a program's end.
 
 use rustix::process::Signal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The signal by which a system is asked to end. A fault `stop` sends it.
+/// The signal that requests a system's end. A fault `stop` sends it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StopSignal {
-    /// What service managers send.
+    /// The signal of service managers.
     #[default]
     #[serde(rename = "TERM", alias = "SIGTERM")]
     Term,
-    /// What Ctrl-C sends.
+    /// The signal of Ctrl-C.
     #[serde(rename = "INT", alias = "SIGINT")]
     Int,
-    /// Often an end without waiting for clients.
+    /// Often a fast end that does not wait for clients.
     #[serde(rename = "QUIT", alias = "SIGQUIT")]
     Quit,
-    /// What a terminal that goes away sends.
+    /// The signal of a closed terminal.
     #[serde(rename = "HUP", alias = "SIGHUP")]
     Hup,
-    /// Whatever the program makes of it.
+    /// Program-specific.
     #[serde(rename = "USR1", alias = "SIGUSR1")]
     Usr1,
-    /// Whatever the program makes of it.
+    /// Program-specific.
     #[serde(rename = "USR2", alias = "SIGUSR2")]
     Usr2,
 }

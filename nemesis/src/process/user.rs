@@ -1,4 +1,4 @@
-//! Another user, as whom the processes of a node run.
+//! Another user as whom the processes of a node run.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -14,17 +14,18 @@ pub struct User {
 }
 
 impl User {
-    /// A user by name, by number or as `number:number`; a user without an entry in `/etc/passwd` has the group of its number.
+    /// A user by name, by number or as `uid:gid`.
+    ///
+    /// A number without an entry in `/etc/passwd` is also its group.
     ///
     /// # Errors
-    /// When there is none, as a sentence.
+    /// When there is no such user; the error is a sentence.
     pub fn named(text: &str) -> Result<Self, String> {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let number = |text: &str| text.parse::<u32>().ok();
         if let Some((uid, gid)) = text.split_once(':') {
             let both = number(uid).zip(number(gid)).map(|(uid, gid)| Self { uid, gid });
-            return both
-                .ok_or_else(|| format!("\"{text}\" is no user; behind and before a colon are numbers"));
+            return both.ok_or_else(|| format!("\"{text}\" is no user; write uid:gid with two numbers"));
         }
         let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find_map(|fields| {
             let [name, _, uid, gid, ..] = fields[..] else { return None };
@@ -62,7 +63,7 @@ impl User {
         }
     }
 
-    /// The first folder on the way to a path that this user may not pass.
+    /// The first folder on a path that this user may not enter.
     pub fn stopped_at(self, path: &Path) -> Option<&Path> {
         let may_pass = |folder: &&Path| {
             fs::metadata(folder).is_ok_and(|about| {

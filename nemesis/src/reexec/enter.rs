@@ -1,7 +1,7 @@
-//! A run inside a lab: this program starts itself again as the first process of new namespaces, and waits for it.
+//! A run inside a lab: this program starts itself again as the first process of new namespaces.
 //!
-//! The outer process stays as it is: it passes signals on and ends with the exit code of the inner one. When it is
-//! killed, the kernel kills the first process of the namespaces, and with it everything in them.
+//! The outer process forwards signals and ends with the exit code of the inner one. When it is killed, the
+//! kernel kills the first process of the namespaces, and with it everything in them.
 
 use super::init;
 use super::launch::Launched;
@@ -16,19 +16,19 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The first process of the lab.
 pub(crate) const INIT: &str = "init";
 
-/// How long it took from the wish for a lab to the bench inside.
+/// Time from the request for a lab to the start of the bench inside.
 static ENTERING: OnceLock<Duration> = OnceLock::new();
 
-/// The lab could not be made, or it did not end by itself.
+/// The error of a lab that could not be created or did not end by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
-    /// It could not be made.
+    /// It could not be created.
     #[error("{0}")]
     Forbidden(String),
-    /// It was ended from outside.
-    #[error("the lab was ended by {0}; what it had written is on disk")]
+    /// A signal from outside ended it.
+    #[error("{0} ended the lab; its files so far are on disk")]
     Ended(String),
-    /// Something about the outer process failed.
+    /// The outer process failed.
     #[error("the lab cannot be waited for: {0}")]
     Outer(#[from] io::Error),
 }
@@ -38,7 +38,7 @@ pub(crate) fn run_init() -> u8 {
     init::run()
 }
 
-/// Notes how long it took to get inside, given when that began.
+/// Records the time to enter, given its start.
 pub(super) fn note_time(since: Option<String>) {
     let began = since.and_then(|since| since.parse().ok());
     let began = began.and_then(|since| UNIX_EPOCH.checked_add(Duration::from_nanos(since)));
@@ -47,25 +47,26 @@ pub(super) fn note_time(since: Option<String>) {
     }
 }
 
-/// How long it took to get inside; nothing in a process that is not.
+/// The time to enter the lab; zero in a process outside.
 pub(crate) fn entering_took() -> Duration {
     ENTERING.get().copied().unwrap_or_default()
 }
 
-/// Starts this program again, with the same arguments, inside a lab; gives its exit code when it ends. Interruptions
-/// are passed on. Needs no privileges. Starts a runtime of its own, so there must be none.
+/// Starts this program again, with the same arguments, inside a lab; returns its exit code.
+///
+/// Interruptions are forwarded. It needs no privileges. It starts its own runtime, so there must be none.
 pub fn enter_lab() -> Result<u8, EnterError> {
     enter_lab_with(&[])
 }
 
-/// The same with variables that only the program inside has.
+/// The same, with variables for the inner program only.
 pub fn enter_lab_with(env: &[(&str, OsString)]) -> Result<u8, EnterError> {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let launched = start_with(INIT, &args, false, env).map_err(EnterError::Forbidden)?;
     wait(&launched)
 }
 
-/// Waits for the lab's end and passes interruptions on to it.
+/// Waits for the lab's end and forwards interruptions.
 fn wait(launched: &Launched) -> Result<u8, EnterError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pid = launched.pid;
@@ -90,13 +91,14 @@ fn wait(launched: &Launched) -> Result<u8, EnterError> {
                 _ = terminate.recv() => Signal::TERM,
                 () = hung_up(hang_up.as_mut()) => Signal::TERM,
             };
-            // The lab's processes are a group of their own, so that a terminal's Ctrl-C comes only this way, once.
+            // The lab's processes are a process group of their own, so Ctrl-C reaches them only through this
+            // call, once.
             let _ = kill_process_group(pid, signal);
         }
     })
 }
 
-/// Waits for a hang-up, if one means anything.
+/// Waits for a hang-up, unless this process ignores it.
 async fn hung_up(hang_up: Option<&mut tokio::signal::unix::Signal>) {
     match hang_up {
         Some(hang_up) => drop(hang_up.recv().await),
@@ -108,6 +110,6 @@ fn exit_code(status: WaitStatus) -> Result<u8, EnterError> {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Ok(u8::try_from(code).unwrap_or(u8::MAX)),
         (None, Some(signal)) => Err(EnterError::Ended(format!("signal {signal}"))),
-        (None, None) => Err(EnterError::Ended("something that is no signal".to_owned())),
+        (None, None) => Err(EnterError::Ended("an unknown signal".to_owned())),
     }
 }

@@ -1,4 +1,4 @@
-//! PID 1 of the lab: makes its mounts, starts the bench inside, reaps zombies, and exits with its child.
+//! PID 1 of the lab: mounts, starts the bench inside, reaps zombies, and exits with its child.
 
 use super::start::{INSIDE, STAGE};
 use rustix::mount::{
@@ -13,7 +13,9 @@ use std::process::{Command, Stdio};
 const FAILED: u8 = 4;
 const HOSTS: &str = "/etc/hosts";
 
-/// Runs until the bench inside ends, and gives its exit code. The kernel then kills whatever is left in the lab.
+/// Runs until the bench inside ends, and returns its exit code.
+///
+/// The kernel then kills every process left in the lab.
 pub(super) fn run() -> u8 {
     let ready = end_with_the_outer_process().and_then(|()| mounts());
     let started = ready.and_then(|()| {
@@ -32,39 +34,41 @@ pub(super) fn run() -> u8 {
     }
 }
 
-/// The kernel ends this process when the outer one dies; the pipe does so where that came before it could be asked.
+/// Ends this process with the outer one.
+///
+/// The kernel does it, or the pipe if the outer process has already ended.
 pub(crate) fn end_with_the_outer_process() -> io::Result<()> {
     std::thread::Builder::new().name("outer".to_owned()).spawn(|| {
-        // It holds the other end as long as it lives and never writes.
+        // The outer process holds the other end during its lifetime and never writes.
         while matches!(io::stdin().read(&mut [0]), Ok(1..)) {}
         std::process::exit(i32::from(FAILED));
     })?;
     Ok(())
 }
 
-/// Mounts of the lab's own: what is mounted here is seen nowhere else, /proc shows its processes, and names are looked
-/// up in a file that only it has.
+/// Makes private mounts, with the lab's processes in /proc and the lab's own hosts file.
 pub(crate) fn mounts() -> io::Result<()> {
-    let said = |what: &'static str| {
+    let failed = |action: &'static str| {
         move |error: rustix::io::Errno| {
             let error = io::Error::from(error);
-            io::Error::new(error.kind(), format!("{what}: {error}"))
+            io::Error::new(error.kind(), format!("{action}: {error}"))
         }
     };
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).map_err(said("private mounts"))?;
+    mount_change("/", private).map_err(failed("private mounts"))?;
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     if Path::new(HOSTS).exists() {
-        // The file needs a file system of its own, for which /proc serves as mount point: it is mounted anew next.
-        mount("hosts", "/proc", "tmpfs", safe, c"size=1m").map_err(said("a tmpfs"))?;
+        // The file needs a file system of its own; /proc serves as its mount point until it is mounted again
+        // below.
+        mount("hosts", "/proc", "tmpfs", safe, c"size=1m").map_err(failed("a tmpfs"))?;
         std::fs::write("/proc/hosts", "127.0.0.1 localhost\n")?;
-        mount_bind("/proc/hosts", HOSTS).map_err(said(HOSTS))?;
-        unmount("/proc", UnmountFlags::DETACH).map_err(said("the tmpfs"))?;
+        mount_bind("/proc/hosts", HOSTS).map_err(failed(HOSTS))?;
+        unmount("/proc", UnmountFlags::DETACH).map_err(failed("the tmpfs"))?;
     }
-    mount("proc", "/proc", "proc", safe, None::<&std::ffi::CStr>).map_err(said("/proc"))
+    mount("proc", "/proc", "proc", safe, None::<&std::ffi::CStr>).map_err(failed("/proc"))
 }
 
-/// Reaps every process that ends here, also those whose parents died, until it is the bench.
+/// Reaps every process that ends here, orphans included, until the bench ends.
 fn reap_until(bench: u32) -> u8 {
     let bench = i32::try_from(bench).ok().and_then(Pid::from_raw);
     loop {
@@ -79,7 +83,7 @@ fn reap_until(bench: u32) -> u8 {
     }
 }
 
-/// As shells have it: 128 and the signal for what was killed.
+/// The exit code as in shells: 128 plus the signal for a killed process.
 fn code(status: WaitStatus) -> u8 {
     let signal = status.terminating_signal().map(|signal| 128 + signal);
     status.exit_status().or(signal).and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)

@@ -1,4 +1,4 @@
-//! The system call without a safe wrapper that starts a process in namespaces of its own.
+//! The system call without a safe wrapper that starts a process in new namespaces.
 
 #![allow(unsafe_code, reason = "clone with namespaces has no safe wrapper")]
 
@@ -15,9 +15,9 @@ pub(super) struct Launch {
     pub(crate) args: Vec<CString>,
     /// The whole environment, as `NAME=value`.
     pub(crate) env: Vec<CString>,
-    /// Whether it gets a user namespace too, in which it is root; needs no privileges.
+    /// Whether it also gets a user namespace, in which it is root; this needs no privileges.
     pub(crate) new_user: bool,
-    /// Whether what it prints comes back through a pipe.
+    /// Whether its output returns through a pipe.
     pub(crate) capture: bool,
 }
 
@@ -25,13 +25,13 @@ pub(super) struct Launch {
 #[derive(Debug)]
 pub(crate) struct Launched {
     pub(crate) pid: Pid,
-    /// The other end of its standard input. It ends when this is closed.
+    /// The other end of its standard input, whose close ends it.
     pub(crate) _stdin: OwnedFd,
-    /// What it prints, if that was asked for.
+    /// Its output, if requested.
     pub(crate) stdout: Option<File>,
 }
 
-/// What was being done when a launch failed.
+/// The step at which a launch failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Namespaces,
@@ -39,7 +39,9 @@ pub(super) enum Step {
     Start,
 }
 
-/// Starts a program as process 1 of new PID, mount and network namespaces. It dies with the thread that calls this.
+/// Starts a program as process 1 of new PID, mount and network namespaces.
+///
+/// It dies with the thread that calls this.
 pub(super) fn launch(launch: &Launch) -> Result<Launched, (Step, io::Error)> {
     let start = |error: rustix::io::Errno| (Step::Start, error.into());
     let (stdin_read, stdin) = pipe_with(PipeFlags::CLOEXEC).map_err(start)?;
@@ -60,8 +62,8 @@ pub(super) fn launch(launch: &Launch) -> Result<Launched, (Step, io::Error)> {
     };
     let user = if launch.new_user { libc::CLONE_NEWUSER } else { 0 };
     let flags = user | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::SIGCHLD;
-    // SAFETY: without CLONE_VM this is a fork. The child makes nothing but async-signal-safe calls on memory that was
-    // prepared before, until it becomes another program or ends.
+    // SAFETY: without CLONE_VM this is a fork. The child makes only async-signal-safe calls on memory that was
+    // prepared before, until it executes another program or ends.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::c_long::from(flags), 0, 0, 0, 0) };
     if pid == 0 {
         // SAFETY: this is the child of the fork above, and every pointer outlives it.
@@ -72,18 +74,18 @@ pub(super) fn launch(launch: &Launch) -> Result<Launched, (Step, io::Error)> {
     }
     drop((failed, stdin_read, stdout_write));
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("clone gives a positive id");
-    let mut said = [0; 5];
-    if File::from(failed_read).read_exact(&mut said).is_ok() {
+    let mut report = [0; 5];
+    if File::from(failed_read).read_exact(&mut report).is_ok() {
         // The child has ended, or is about to.
         let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-        let step = if said[0] == 0 { Step::UserMap } else { Step::Start };
-        let number = i32::from_ne_bytes([said[1], said[2], said[3], said[4]]);
+        let step = if report[0] == 0 { Step::UserMap } else { Step::Start };
+        let number = i32::from_ne_bytes([report[1], report[2], report[3], report[4]]);
         return Err((step, io::Error::from_raw_os_error(number)));
     }
     Ok(Launched { pid, _stdin: stdin, stdout: launch.capture.then(|| stdout.into()) })
 }
 
-/// What the child of the fork needs, all of it prepared before.
+/// The data of the forked child, all of it prepared before the fork.
 struct Child {
     program: *const libc::c_char,
     args: Vec<*const libc::c_char>,
@@ -97,9 +99,9 @@ struct Child {
 
 impl Child {
     /// # Safety
-    /// Only for the child of a fork: it ends the process or makes it another program.
+    /// Only for the child of a fork: it ends the process or executes another program.
     unsafe fn become_program(&self) -> ! {
-        // SAFETY: plain system calls on descriptors and strings that live in this copy of the memory.
+        // SAFETY: plain system calls on descriptors and strings in this copy of the memory.
         unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             libc::setpgid(0, 0);
@@ -125,20 +127,20 @@ impl Child {
     /// # Safety
     /// As for [`become_program`](Self::become_program).
     unsafe fn fail(&self, step: u8) -> ! {
-        // SAFETY: as above; the bytes lie on the stack.
+        // SAFETY: as above; the bytes are on the stack.
         unsafe {
             let number = (*libc::__errno_location()).to_ne_bytes();
-            let said = [step, number[0], number[1], number[2], number[3]];
-            libc::write(self.failed, said.as_ptr().cast(), said.len());
+            let report = [step, number[0], number[1], number[2], number[3]];
+            libc::write(self.failed, report.as_ptr().cast(), report.len());
             libc::_exit(127)
         }
     }
 }
 
 /// # Safety
-/// Plain system calls; unsafe only because they are foreign.
+/// Plain system calls; unsafe only because they are foreign functions.
 unsafe fn write_file(path: &std::ffi::CStr, text: &[u8]) -> bool {
-    // SAFETY: the path ends with a zero byte, and the text is as long as it says.
+    // SAFETY: the path ends with a zero byte, and the pointer and length are those of the text.
     unsafe {
         let file = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
         file >= 0 && libc::write(file, text.as_ptr().cast(), text.len()) == text.len().cast_signed()

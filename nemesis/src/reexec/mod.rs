@@ -1,8 +1,7 @@
-//! Re-execution: this program starts itself again to play a part, such as the first process of a lab or the guard of a
-//! node.
+//! Re-execution: this program starts itself again to play a part, for example the guard of a node.
 //!
-//! A variable of the environment names the part. The [entry](crate::lab_entry) of the program looks it up in a table
-//! of parts and runs it instead of `main`. The table is handed in, so this module knows none of its users.
+//! An environment variable names the part. The [entry](crate::lab_entry) of the program looks it up in a table
+//! of parts and runs it instead of `main`. The caller passes the table, so this module knows none of its users.
 
 mod enter;
 mod init;
@@ -19,14 +18,14 @@ use std::io;
 use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What makes the test program play its part and nothing else.
+/// Arguments that make the test program play only its part.
 #[cfg(test)]
 const TEST_PART: [&str; 4] = ["entry::tests::part", "--exact", "--ignored", "--nocapture"];
 
-/// The name of a part, and what plays it; the number is the exit code.
+/// The name of a part, and the function that plays it and returns the exit code.
 pub(crate) type Part = (&'static str, fn() -> u8);
 
-/// Plays the part of this process and returns the exit code; nothing in a process without one of these parts.
+/// Plays the part of this process and returns the exit code; none without a part in `parts`.
 pub(crate) fn play_part(parts: &[Part]) -> Option<u8> {
     WIRED.store(true, Relaxed);
     let stage = std::env::var(STAGE).unwrap_or_default();
@@ -42,12 +41,12 @@ pub fn inside_lab() -> bool {
     std::env::var(STAGE).is_ok_and(|stage| stage == INSIDE)
 }
 
-/// This program once more, to play a part beside this process.
+/// A command for this program again, to play a part beside this process.
 pub(crate) fn again_as(part: &str) -> io::Result<Command> {
     may_start_again().map_err(io::Error::other)?;
     let mut program = Command::new("/proc/self/exe");
     program.env(STAGE, part);
-    // The program of the tests would run them all.
+    // Without these arguments, the test program would run all tests.
     #[cfg(test)]
     program.args(TEST_PART);
     Ok(program)

@@ -9,20 +9,20 @@ use std::time::UNIX_EPOCH;
 
 /// The variable that names the part of a process.
 pub(crate) const STAGE: &str = "BENCH_LAB";
-/// The variable that says when the lab was begun, in nanoseconds of the wall clock.
+/// The variable with the start time of the lab, in nanoseconds of the wall clock.
 pub(super) const SINCE: &str = "BENCH_LAB_SINCE";
 /// The bench inside a lab.
 pub(super) const INSIDE: &str = "inside";
 
-/// Whether this program looks up its part before anything else. One that does not must never be started again.
+/// Whether this program looks up its part first. A program that does not must never be started again.
 pub(super) static WIRED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this program may be started again; one that plays no part would do all of its work once more.
+/// Whether this program may be started again; without parts it would repeat all of its work.
 pub(crate) fn may_start_again() -> Result<(), &'static str> {
     WIRED
         .load(Relaxed)
         .then_some(())
-        .ok_or("this program cannot be started again as a part of a lab (it does not call lab_entry)")
+        .ok_or("this program cannot be started again as a process of a lab (it does not call lab_entry)")
 }
 
 /// Starts this program as the first process of new namespaces. The error is a sentence with the remedy.
@@ -45,7 +45,7 @@ pub(super) fn start_with(
         launch::launch(&launch)
     };
     let launched = match try_launch(!root) {
-        // Root of a container, which has not the rights of root: a user namespace may still be had.
+        // Root of a container has not all rights of root, but may still create a user namespace.
         Err((Step::Namespaces, error)) if root && error.kind() == io::ErrorKind::PermissionDenied => {
             try_launch(true)
         }
@@ -70,7 +70,7 @@ fn description(stage: &str, args: &[OsString], capture: bool, new_user: bool) ->
     }
 }
 
-/// Why the system did not let a lab be made, and what would help.
+/// Why the system did not allow a lab, with the remedy.
 fn reason(step: Step, error: &io::Error) -> String {
     match (step, error.raw_os_error()) {
         (Step::Namespaces, Some(libc::ENOSPC | libc::EUSERS)) => format!(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a fault on the leader waits for somebody to lead: half of its own time, and at least so long.
+/// Shortest time for which a fault on the leader waits for a leader; otherwise half of its duration.
 const LEADER_PATIENCE: Duration = Duration::from_secs(1);
 const LEADER_PAUSE: Duration = Duration::from_millis(20);
 
@@ -18,10 +18,10 @@ pub(super) struct InForce {
     state: State,
 }
 
-/// What came of starting a fault.
+/// The result of starting a fault.
 pub(super) struct Started {
     pub(super) record: FaultRecord,
-    /// What must be healed; none if there was nothing to hit, and the fault is over.
+    /// The fault to heal; none if it had no target and has ended.
     pub(super) in_force: Option<InForce>,
 }
 
@@ -29,11 +29,11 @@ fn strike<'a>(stage: &'a Arc<Stage>, fault: &PlannedFault, hit: &'a Hit) -> Stri
     Strike { stage, claim: fault.fault, hit, length: Duration::from_nanos(fault.end - fault.start) }
 }
 
-/// Starts a fault, proves it and records it, with a note of what happened before.
+/// Starts a fault, collects its evidence and records it; `note` describes the time before.
 pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option<String>) -> Started {
     let hit = match find(stage, fault).await {
         Ok(hit) => hit,
-        Err(reason) => return nothing_to_hit(stage, fault, reason),
+        Err(reason) => return without_target(stage, fault, reason),
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| hit.nodes.clone());
     let mut own = State::default();
@@ -56,7 +56,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     Started { record: started, in_force: Some(InForce { hit, state: own }) }
 }
 
-/// Ends a fault, makes sure that it is over and records it.
+/// Ends a fault, checks that it has ended, and records it.
 pub(super) async fn end(
     stage: &Arc<Stage>,
     fault: &PlannedFault,
@@ -82,7 +82,7 @@ pub(super) async fn end(
     ended
 }
 
-/// Finds whom the fault hits, and waits a moment for a leader where it needs one.
+/// Finds the targets of a fault, and waits a moment for a leader if it needs one.
 async fn find(stage: &Stage, fault: &PlannedFault) -> Result<Hit, String> {
     let topology = stage.testbed.topology();
     if !fault.scope.needs_leader() {
@@ -99,8 +99,8 @@ async fn find(stage: &Stage, fault: &PlannedFault) -> Result<Hit, String> {
     }
 }
 
-/// Records a fault that could not be: its start, without evidence and with the reason, and its end.
-pub(super) fn nothing_to_hit(stage: &Stage, fault: &PlannedFault, reason: String) -> Started {
+/// Records a fault without a target: its start with the reason and no evidence, then its end.
+pub(super) fn without_target(stage: &Stage, fault: &PlannedFault, reason: String) -> Started {
     let over = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,

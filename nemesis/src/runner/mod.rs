@@ -1,4 +1,4 @@
-//! Carries out a plan: starts and ends each fault at its time, proves both, records both, and heals whatever happens.
+//! Executes a plan: starts and ends faults on time, collects evidence, records, and always heals.
 
 mod act;
 mod points;
@@ -21,18 +21,20 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// A planned fault and how far it has come.
+/// A planned fault with its state.
 struct ScheduledFault {
     fault: PlannedFault,
     state: State,
     record: Option<FaultRecord>,
-    /// Whom it keeps from serving while it is in force.
+    /// The nodes and links that it keeps from serving while in force.
     hurt: Hurt,
 }
 
 enum State {
     Waiting,
-    /// It is time, and the budget has no room for it; when that was, in nanoseconds since the start of the load, and why.
+    /// Its time has come but the budget forbids it.
+    ///
+    /// Since when, in nanoseconds since the start of the load, and why.
     Held {
         since: u64,
         excess: String,
@@ -45,16 +47,17 @@ enum State {
     Over,
 }
 
-/// What a task has done to the fault at this index of the plan.
+/// The result of a task for the fault at this index of the plan.
 enum Done {
     Started(usize, act::Started),
     Ended(usize, FaultRecord),
 }
 
-/// Runs the faults of a plan, and returns when all of them are over, in the order of the plan.
+/// Runs the faults of a plan until all have ended; returns the records in the order of the plan.
 ///
-/// `load_start` is when the phase `load` began. A fault that would exceed `at_most` waits until others are healed. When `cancel` completes, no further fault starts and those in force
-/// are healed, the last one first. The nodes' processes must have been started.
+/// `load_start` is the start of the phase `load`. A fault that would exceed `at_most` waits until others are
+/// healed. When `cancel` completes, no further fault starts, and those in force are healed in reverse order.
+/// The nodes must be running.
 pub async fn run(
     plan: &[PlannedFault],
     testbed: Arc<Testbed>,
@@ -88,8 +91,8 @@ pub async fn run(
             }
             Some(index) = points.reached(), if waiting => runner.trigger(index, runner.now()),
             () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
-                if let Some(Reverse((_, what, index))) = runner.due.pop() {
-                    runner.go_on(what, index);
+                if let Some(Reverse((_, due, index))) = runner.due.pop() {
+                    runner.proceed(due, index);
                 }
             }
             () = tokio::time::sleep_until(at(over)), if waiting => runner.give_up(),
@@ -98,7 +101,7 @@ pub async fn run(
     runner.close().await
 }
 
-/// What is due, sorted; ends come before starts at the same time.
+/// The due action; ends sort before starts at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     End,
@@ -118,16 +121,16 @@ struct Runner {
     stage: Arc<Stage>,
     faults: Vec<ScheduledFault>,
     tasks: JoinSet<Done>,
-    /// What comes at its time, the next first.
+    /// Scheduled starts and ends, the next first.
     due: BinaryHeap<Reverse<(u64, Due, usize)>>,
     load_start: Instant,
-    /// How many nodes may be down or cut off at once.
+    /// Number of nodes that may be down or cut off at once.
     at_most: Option<AtMost>,
-    /// Places of the faults that let others of the same time find the leader first.
+    /// Indices of the faults that let others with the same start find the leader first.
     behind: Vec<usize>,
-    /// Places of the faults that took hold, in the order in which they did.
+    /// Indices of the faults that were in force, in the order of their starts.
     order: Vec<usize>,
-    /// A mistake of our own in one of the tasks; it goes on once everything is healed.
+    /// A panic of a task; resumed once everything is healed.
     broken: Option<Box<dyn Any + Send>>,
 }
 
@@ -157,7 +160,7 @@ impl Runner {
         u64::try_from(self.load_start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Whether a fault waits for something other than its time.
+    /// Whether a fault waits for a point or another fault.
     fn waits_for_the_run(&self) -> bool {
         self.faults.iter().any(|scheduled| match scheduled.state {
             State::Waiting => scheduled.fault.trigger != Trigger::Time,
@@ -166,7 +169,7 @@ impl Runner {
         })
     }
 
-    /// Lets a fault that waited for the run come at this time.
+    /// Schedules a fault that waited for a point or another fault.
     fn trigger(&mut self, index: usize, start: u64) {
         let scheduled = &mut self.faults[index];
         let lasts = match scheduled.fault.trigger {
@@ -175,14 +178,14 @@ impl Runner {
         };
         let end =
             lasts.map_or(scheduled.fault.end, |lasts| start.saturating_add(lasts).min(scheduled.fault.end));
-        // Too late to be a fault: it is given up when the load ends.
+        // Too late: `give_up` records it when the load ends.
         if start <= end && start < scheduled.fault.end {
             (scheduled.fault.start, scheduled.fault.end) = (start, end);
             self.due.extend([(start, Due::Start, index), (end, Due::End, index)].map(Reverse));
         }
     }
 
-    /// Lets the faults come that wait for this one.
+    /// Schedules the faults that wait for this one.
     fn trigger_followers(&mut self, fault: u32, started: u64) {
         let since_load = started.saturating_sub(self.stage.load_start_ns);
         for index in 0..self.faults.len() {
@@ -194,40 +197,40 @@ impl Runner {
         }
     }
 
-    /// Records the faults that the load ended without.
+    /// Records the faults that did not start before the load ended.
     fn give_up(&mut self) {
         for scheduled in &mut self.faults {
             let reason = match (&scheduled.state, scheduled.fault.trigger.in_words()) {
                 (State::Waiting, Some(waited)) => {
-                    Some(format!("it was to start {waited}, and the load ended before"))
+                    Some(format!("it should start {waited}, but the load ended before"))
                 }
-                (State::Held { excess, .. }, _) => Some(format!(
-                    "the budget held it back until the load ended: it would have taken away {excess}"
-                )),
+                (State::Held { excess, .. }, _) => {
+                    Some(format!("the budget delayed it until the load ended: {excess}"))
+                }
                 (_, _) => None,
             };
             if let Some(reason) = reason {
-                scheduled.record = Some(act::nothing_to_hit(&self.stage, &scheduled.fault, reason).record);
+                scheduled.record = Some(act::without_target(&self.stage, &scheduled.fault, reason).record);
                 scheduled.state = State::Over;
             }
         }
     }
 
-    fn go_on(&mut self, what: Due, index: usize) {
-        let waits = what == Due::Start && matches!(self.faults[index].state, State::Waiting);
+    fn proceed(&mut self, due: Due, index: usize) {
+        let waits = due == Due::Start && matches!(self.faults[index].state, State::Waiting);
         if waits && self.lets_others_go_first(index) {
             self.behind.push(index);
             return;
         }
         let scheduled = &mut self.faults[index];
-        match (what, &mut scheduled.state) {
+        match (due, &mut scheduled.state) {
             (Due::Start, State::Waiting) => match self.excess(index) {
                 None => self.start(index, None),
                 Some(excess) => self.hold(index, excess),
             },
             (Due::End, State::Starting { end_is_due }) => *end_is_due = true,
             (Due::End, State::InForce(..)) => self.end(index),
-            // The end of a fault that is over at once comes before its start, which has taken note of it.
+            // A fault without a duration has its end before its start, which then marks it as due.
             (Due::End, State::Waiting | State::Held { .. } | State::Ending | State::Over)
             | (
                 Due::Start,
@@ -240,7 +243,7 @@ impl Runner {
         }
     }
 
-    /// Whether a fault of the same time looks for a leader, whom this one could take away before.
+    /// Whether another fault with the same start needs the leader, which this one could take down first.
     fn lets_others_go_first(&self, index: usize) -> bool {
         let own = &self.faults[index].fault;
         !own.scope.needs_leader()
@@ -251,7 +254,7 @@ impl Runner {
             })
     }
 
-    /// Lets those faults come that let others go first, for as long as they were to last.
+    /// Starts the faults that let others go first, with their full duration.
     fn follow(&mut self) {
         for index in std::mem::take(&mut self.behind) {
             if self.lets_others_go_first(index) {
@@ -275,25 +278,25 @@ impl Runner {
         self.tasks.spawn(async move { Done::Started(index, act::start(&stage, &fault, note).await) });
     }
 
-    /// What would be too much if this fault came now.
+    /// The excess over the budget if this fault started now.
     fn excess(&self, index: usize) -> Option<String> {
         let at_most = self.at_most?;
         let own = hurt_by(&self.stage, &self.faults[index].fault);
-        if own.is_nothing() {
+        if own.is_empty() {
             return None;
         }
-        let gone = Hurt::gone(self.stage.testbed.gone());
-        let together = self.faults.iter().fold(own.and(&gone), |sum, scheduled| sum.and(&scheduled.hurt));
+        let ended = Hurt::gone(self.stage.testbed.gone());
+        let together = self.faults.iter().fold(own.and(&ended), |sum, scheduled| sum.and(&scheduled.hurt));
         at_most.allows(self.stage.testbed.topology(), &together).err()
     }
 
-    /// Lets a fault wait until others are healed.
+    /// Delays a fault until others are healed.
     fn hold(&mut self, index: usize, excess: String) {
         self.due.retain(|Reverse((_, _, other))| *other != index);
         self.faults[index].state = State::Held { since: self.now(), excess };
     }
 
-    /// Lets those faults come that there is room for again, for as long as they were to last.
+    /// Starts delayed faults that fit into the budget again, with their full duration.
     fn let_go(&mut self) {
         for index in 0..self.faults.len() {
             let State::Held { since, .. } = self.faults[index].state else { continue };
@@ -306,7 +309,7 @@ impl Runner {
             let fault = &mut self.faults[index].fault;
             (fault.start, fault.end) = (now, end);
             self.due.push(Reverse((end, Due::End, index)));
-            self.start(index, Some(format!("held back for {waited:.2} s by the budget")));
+            self.start(index, Some(format!("delayed for {waited:.2} s by the budget")));
         }
     }
 
@@ -352,13 +355,13 @@ impl Runner {
             }
             Err(error) => {
                 self.broken = error.try_into_panic().ok();
-                // A change of members must not wait for a fault that never ends.
+                // A member change must not wait for a fault that never ends.
                 *self.stage.others() = (0, Instant::now());
             }
         }
     }
 
-    /// The fault that is to be over next: the last that began, changes of members after all others; none when all are over.
+    /// The next fault to end: the latest start, member changes after all others; none when all have ended.
     fn next_to_end(&self) -> Option<usize> {
         let alive = |index: &usize| {
             let state = &self.faults[*index].state;
@@ -371,9 +374,9 @@ impl Runner {
         })
     }
 
-    /// Lets what was begun finish, heals what is in force, the last one first, and makes sure that nothing is left.
+    /// Completes running tasks, heals faults in force in reverse order, and checks that none is left.
     async fn close(mut self) -> Vec<FaultRecord> {
-        // A change of members that ends waits for all others, so these are ended before it is waited for.
+        // The end of a member change waits for all other faults, so these end first.
         while let Some(index) = self.next_to_end() {
             match self.faults[index].state {
                 State::InForce(..) => self.end(index),
@@ -384,14 +387,14 @@ impl Runner {
             }
         }
         let mut left = self.stage.testbed.heal_all().await.map(drop).map_err(|error| error.to_string());
-        let gone = !self.stage.testbed.gone().is_empty();
+        let nodes_down = !self.stage.testbed.gone().is_empty();
         let of_members = |scheduled: &ScheduledFault| {
             scheduled.fault.kind.entry().changes_members && scheduled.state.took_hold()
         };
         if left.is_ok() && self.broken.is_none() && self.faults.iter().any(of_members) {
             let settled = settle(&self.stage).await;
-            // Those who are left may be too few to decide, which the fault itself says.
-            left = if gone { Ok(()) } else { settled };
+            // The remaining nodes may have no quorum, which the record of the fault itself states.
+            left = if nodes_down { Ok(()) } else { settled };
         }
         if let Some(broken) = self.broken {
             std::panic::resume_unwind(broken);
@@ -406,18 +409,18 @@ impl Runner {
 }
 
 impl State {
-    /// Whether the fault is over after it was in force, or is in force.
+    /// Whether the fault is or was in force.
     fn took_hold(&self) -> bool {
         matches!(self, Self::InForce(..) | Self::Ending | Self::Over)
     }
 }
 
-/// Whom a fault is going to keep from serving, as far as that is known before it starts.
+/// The nodes and links that a fault will keep from serving, as far as known before its start.
 fn hurt_by(stage: &Stage, fault: &PlannedFault) -> Hurt {
     fault.action.hurt(fault.scope.resolve(stage.testbed.topology(), None).ok().as_ref())
 }
 
-/// Counts a fault that begins or is over, unless it changes the members, which waits for all others.
+/// Counts the start or end of a fault, but not of a member change, whose end waits for all others.
 fn count(stage: &Stage, fault: &PlannedFault, begins: bool) {
     if !fault.kind.entry().changes_members {
         stage.count_other(begins);

@@ -1,4 +1,4 @@
-//! Watches for the logical points that faults wait for.
+//! Watches for the logical points for which faults wait.
 
 use crate::fault::Stage;
 use crate::plan::{PlannedFault, Trigger};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 
-/// How often the nodes are asked how far they are.
+/// Interval between two requests for the nodes' progress.
 const EVERY: Duration = Duration::from_millis(5);
 
-/// The points that are reached, as they are; it ends when dropped.
+/// The points, as they are reached; the watch ends when dropped.
 pub(super) struct Points {
     reached: UnboundedReceiver<usize>,
     task: JoinHandle<()>,
@@ -30,7 +30,7 @@ impl Drop for Points {
     }
 }
 
-/// Begins to watch for every point of a plan. What is counted from the start of the load is counted from now.
+/// Starts to watch for every point of a plan; counts "since the start of the load" begin now.
 pub(super) fn watch(stage: Arc<Stage>, plan: &[PlannedFault]) -> Points {
     let mut waiting: Vec<(usize, Point)> = plan
         .iter()
@@ -51,7 +51,7 @@ pub(super) fn watch(stage: Arc<Stage>, plan: &[PlannedFault]) -> Points {
             waiting.retain(|(index, point)| {
                 let there = point.is_reached(&began, &now);
                 if there {
-                    // The receiver is gone when the faults are over.
+                    // The receiver is gone when all faults have ended.
                     let _ = send.send(*index);
                 }
                 !there

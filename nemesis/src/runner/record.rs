@@ -1,19 +1,19 @@
-//! What became of a fault, and how it is written to the history.
+//! The record of a fault, and its events in the history.
 
 use crate::fault::{Kind, Met, Stage};
 use crate::plan::PlannedFault;
 use history::{FaultChange, FaultEvent};
 use serde::Serialize;
 
-/// What became of a planned fault.
+/// The record of a planned fault.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FaultRecord {
     /// Its number in the plan.
     pub fault: u32,
-    /// What happened.
+    /// Its kind.
     pub kind: Kind,
-    /// What people read, with the nodes that were found: `kill leader (n2)`.
+    /// Its label, with the nodes that it found: `kill leader (n2)`.
     pub label: String,
     /// The nodes it hit.
     pub nodes: Vec<String>,
@@ -21,22 +21,22 @@ pub struct FaultRecord {
     pub started: Option<u64>,
     /// When it was healed, in nanoseconds since the run's start; none if it never started.
     pub ended: Option<u64>,
-    /// What proves that it took effect; empty if nothing does.
+    /// The evidence that it took effect; empty without evidence.
     pub evidence: Vec<String>,
-    /// What was seen when it was healed.
+    /// The evidence that it was healed.
     pub healing: Vec<String>,
-    /// Whether the healing was seen to work.
+    /// Whether the heal was verified.
     pub healed: bool,
-    /// Whether anything that the system under test did met it, known at its end; none where it shows by itself.
+    /// Whether an operation of the system met it, known at its end; none if it needs no such proof.
     pub met: Option<bool>,
-    /// Whether it was not healed because what it would take is gone for good, such as a majority whose data were damaged.
+    /// Whether no heal is possible because of permanent loss, for example of a majority with damaged data.
     pub beyond_help: bool,
-    /// What a reader should know besides, such as why there is no evidence.
+    /// Remarks for the reader, for example why there is no evidence.
     pub notes: Vec<String>,
 }
 
 impl FaultRecord {
-    /// A fault that nothing of the system met has no evidence; one that something did has.
+    /// Clears the evidence of a fault that no operation of the system met; adds the operations that met it.
     pub(super) fn judge(&mut self, met: Option<Met>) {
         self.met = met.as_ref().map(Result::is_ok);
         match met {
@@ -50,7 +50,7 @@ impl FaultRecord {
     }
 }
 
-/// Which event of a fault.
+/// The kind of event of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
     Start,

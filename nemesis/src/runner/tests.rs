@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::pin::Pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Keeps events in memory, on a clock that began when it was made.
+/// Records events in memory, with a clock that starts at its creation.
 struct Notes {
     began: Instant,
     events: Mutex<Vec<Event>>,
@@ -47,7 +47,7 @@ impl Recorder for Notes {
     }
 }
 
-/// A directory that always gives the same answer.
+/// A directory with a constant leader.
 struct Leader(Option<&'static str>);
 
 impl Directory for Leader {
@@ -59,7 +59,7 @@ impl Directory for Leader {
         Box::pin(async { None })
     }
 
-    /// Every node decides a slot each time that somebody asks.
+    /// Every node decides a slot at each call.
     fn progress(&self) -> Pin<Box<dyn Future<Output = Vec<Progress>> + Send + '_>> {
         let decided = ASKED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Box::pin(async move {
@@ -69,7 +69,7 @@ impl Directory for Leader {
     }
 }
 
-/// A directory in which a node leads as long as it lives.
+/// A directory in which a node leads while it lives.
 struct WhoLives {
     node: &'static str,
     testbed: Arc<Testbed>,
@@ -89,7 +89,7 @@ impl Directory for WhoLives {
     }
 }
 
-/// How often anybody was asked how far the nodes are.
+/// Number of progress requests.
 static ASKED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 fn faults(specs: Value, testbed: &Testbed) -> Vec<PlannedFault> {
@@ -243,7 +243,7 @@ async fn background_faults_report_and_heal() {
     assert_eq!(records[4].evidence.len(), 3, "{records:#?}");
     assert!(shows(5, "healed one by one: "), "{records:#?}");
     all_answer(&testbed).await;
-    assert!(testbed.take_exits().unwrap().try_recv().is_err(), "who was told to end did not end by itself");
+    assert!(testbed.take_exits().unwrap().try_recv().is_err(), "a requested end is not reported as an exit");
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn faults_start_at_points_and_after_others() {
     let [kill, adopted, pause] = &records[..] else { panic!("{records:#?}") };
     assert!(!kill.evidence.is_empty() && kill.healed && !pause.evidence.is_empty(), "{records:#?}");
     assert!(pause.started.unwrap() >= kill.started.unwrap() + 50_000_000, "{records:#?}");
-    assert!(adopted.evidence.is_empty(), "nobody was adopted: {adopted:#?}");
+    assert!(adopted.evidence.is_empty(), "no ballot was adopted: {adopted:#?}");
     assert!(adopted.notes[0].contains("when leader adopted"), "{adopted:#?}");
     all_answer(&testbed).await;
 }
@@ -313,21 +313,18 @@ async fn budget_holds_faults_back() {
         run(&planned, Arc::clone(&testbed), directory, recorder, Instant::now(), at_most, never).await;
     let [kill, cut, delay, pause, never] = &records[..] else { panic!("{records:#?}") };
     assert!(records[..4].iter().all(|record| !record.evidence.is_empty() && record.healed), "{records:#?}");
-    assert!(cut.started > kill.ended && cut.notes[0].starts_with("held back for 0."), "{records:#?}");
-    assert!(
-        cut.ended.unwrap() - cut.started.unwrap() >= 150_000_000,
-        "it lasts as long as it was to: {cut:#?}"
-    );
-    assert!(delay.started < kill.ended, "who takes nobody away does not wait: {records:#?}");
+    assert!(cut.started > kill.ended && cut.notes[0].starts_with("delayed for 0."), "{records:#?}");
+    assert!(cut.ended.unwrap() - cut.started.unwrap() >= 150_000_000, "it keeps its full duration: {cut:#?}");
+    assert!(delay.started < kill.ended, "a fault without a lost node does not wait: {records:#?}");
     assert!(pause.notes.is_empty() && never.started.is_none(), "{records:#?}");
-    assert!(never.notes[0].contains("2 of 3 nodes, and 1 may be"), "{never:#?}");
+    assert!(never.notes[0].contains("2 of 3 nodes, at most 1 allowed"), "{never:#?}");
     all_answer(&testbed).await;
 }
 
 #[tokio::test]
 async fn clock_faults_are_proved_and_survive_restarts() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
+    assert!(crate::lab_entry().is_none(), "every restartable program begins with it");
     if let Clocks::True(reason) = Clocks::choose(false) {
         assert!(std::env::var_os("BENCH_REQUIRE_ALL").is_none(), "{reason}");
         eprintln!("skipped clock_faults_are_proved_and_survive_restarts: {reason}");
@@ -428,10 +425,10 @@ async fn fault_without_a_leader_has_no_evidence() {
     let notes = Notes::new();
     let specs = serde_json::json!([{"kind": "kill", "target": "leader", "at": "0s", "for": "50ms"}]);
     let records = carry_out(specs, &testbed, None, &notes).await;
-    assert!(records[0].evidence.is_empty() && records[0].notes[0].contains("nobody led"), "{records:?}");
+    assert!(records[0].evidence.is_empty() && records[0].notes[0].contains("no node led"), "{records:?}");
     let start = &notes.values("start")[0];
     assert_eq!(start["evidence"], serde_json::json!([]));
-    assert!(start["note"].as_str().unwrap().contains("nobody led"));
+    assert!(start["note"].as_str().unwrap().contains("no node led"));
     all_answer(&testbed).await;
 }
 
@@ -540,6 +537,6 @@ fn disk_faults_take_effect_and_heal() {
         assert!(shows(4, "the one sector that was being written, at 0, "), "{:#?}", records[4]);
         testbed.stop().await.unwrap();
         let log = std::fs::read(folder.path().join("n1/data/log")).unwrap();
-        assert_eq!(log, [0; 64], "what was in memory is in the folder");
+        assert_eq!(log, [0; 64], "the content in memory is in the folder");
     });
 }

@@ -1,4 +1,4 @@
-//! What the testbed does to the nodes' data.
+//! Actions of the testbed on the nodes' data.
 
 use super::volumes::Volumes;
 use super::{Testbed, TestbedError};
@@ -13,23 +13,24 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a node is given to sync something, so that a write can be torn.
+/// Time for a node to begin a sync, so that a write can be torn.
 const CATCH: Duration = Duration::from_secs(1);
-/// How long a node that was started on damaged data is watched for its end.
+/// Time for which a node that restarted on damaged data is watched.
 const REGARD: Duration = Duration::from_secs(1);
 
-/// The folder of a node's data; otherwise why there is none, as a sentence.
+/// The folder of a node's data; the error says why there is none.
 pub(super) fn data_of(node: &str, process: &NodeProcess) -> Result<PathBuf, String> {
     if !process.was_started() {
         return Err(format!("{node} was never started, so it has no data"));
     }
     let folder = process.data().map(Path::to_owned);
-    folder.ok_or_else(|| format!("nobody knows where {node} has its data"))
+    folder.ok_or_else(|| format!("the data folder of {node} is unknown"))
 }
 
 impl Testbed {
-    /// SIGKILL, and damage to the node's files. Later it may end by itself, for it may find what was done to it. It
-    /// stays down like a [killed](Self::kill) one.
+    /// Kills a node with SIGKILL and damages its files.
+    ///
+    /// It may end by itself later, when it detects the damage. It stays down like a [killed](Self::kill) node.
     pub(crate) async fn damage(
         &self,
         node: &str,
@@ -49,12 +50,12 @@ impl Testbed {
         let work = move || disk::apply(&folder, &damage, &mut rng);
         match self.maintain(&[(node, &process)], work).await? {
             Ok(seen) => effect.evidence.extend(seen.into_iter().map(|line| self.with_owner(node, line))),
-            Err(error) => effect = Effect::none(format!("{node}: nothing was damaged: {error}")),
+            Err(error) => effect = Effect::none(format!("{node}: no file was damaged: {error}")),
         }
         Ok(process.unless_unhit(effect))
     }
 
-    /// SIGKILL, and everything that the node has stored is removed. It stays down like a [killed](Self::kill) one.
+    /// Kills a node with SIGKILL and removes all its data. It stays down like a [killed](Self::kill) node.
     pub async fn lose(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
@@ -64,7 +65,7 @@ impl Testbed {
         };
         match self.maintain(&[(node, &process)], move || disk::empty(&folder)).await? {
             Ok(removed) if removed.files <= process.given_files() => {
-                effect = Effect::none(format!("{node} had stored nothing, so nothing was removed"));
+                effect = Effect::none(format!("{node} had no data to remove"));
             }
             Ok(removed) => {
                 self.volumes().emptied(node);
@@ -77,14 +78,14 @@ impl Testbed {
         Ok(process.unless_unhit(effect))
     }
 
-    /// A line about the data of a node, with whose they are where they are not its own.
+    /// A line about the data of a node, with their owner if that is another node.
     fn with_owner(&self, node: &str, line: String) -> String {
         let volumes = self.volumes();
         let owner = volumes.of(node);
-        if owner == node { line } else { format!("{line} (of the disk of {owner}, which it has)") }
+        if owner == node { line } else { format!("{line} (on the disk of {owner}, which it uses)") }
     }
 
-    /// What a fault leaves to chance on one node.
+    /// The random numbers of a fault on one node.
     fn rng(&self, node: &str, claim: Claim) -> ChaCha8Rng {
         let index = self.nodes.keys().position(|name| name == node).unwrap_or_default();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
@@ -96,8 +97,9 @@ impl Testbed {
         self.volumes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something to the data of nodes that are down, on a thread that may wait. Their disks are there for it, also
-    /// after a power loss, and no fault of these disks meets it.
+    /// Works on the data of nodes that are down, on a thread that may block.
+    ///
+    /// Their disks are mounted for it, also after a power loss, and no fault of these disks hits the work.
     pub(super) async fn maintain<T: Send + 'static>(
         &self,
         nodes: &[(&str, &NodeProcess)],
@@ -125,20 +127,22 @@ impl Testbed {
         Ok(())
     }
 
-    /// Does something with a node's disk on a thread that may wait.
+    /// Works on a node's disk, on a thread that may block.
     async fn with_disk<T: Send + 'static>(
         &self,
         node: &str,
         work: impl FnOnce(NodeDisk) -> Result<T, DiskError> + Send + 'static,
     ) -> Result<T, TestbedError> {
         let disk = self.node(node).disk.clone();
-        let disk = disk.ok_or_else(|| DiskError::NoMemory("this lab was made without".to_owned()))?;
+        let disk = disk.ok_or_else(|| DiskError::NoMemory("this lab has none".to_owned()))?;
         let done = tokio::task::spawn_blocking(move || work(disk)).await;
         Ok(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
     }
 
-    /// SIGKILL, and all that was not synced is gone. With `tear`, a part of the next write is there, and only that is
-    /// evidence. The node stays down like a [killed](Self::kill) one.
+    /// Kills a node with SIGKILL and discards its unsynced data.
+    ///
+    /// With `tear`, a part of the next write survives, and only that is evidence. The node stays down like a
+    /// [killed](Self::kill) node.
     pub async fn lose_power(&self, node: &str, claim: Claim, tear: bool) -> Result<Effect, TestbedError> {
         let seed: u64 = self.rng(node, claim).random();
         let mut process = self.node(node).process.lock().await;
@@ -150,21 +154,20 @@ impl Testbed {
         let lines = loss.in_words();
         if tear && loss.torn.is_none() {
             let lines = lines.join("; ");
-            return Ok(Effect::none(format!(
-                "{node}: nothing was being written, so nothing is torn; {lines}"
-            )));
+            return Ok(Effect::none(format!("{node}: no write was pending, so none is torn; {lines}")));
         }
-        if loss.is_nothing_but(process.given_files()) {
-            return Ok(Effect::none(format!(
-                "{node} keeps nothing on this disk, so there was nothing that a power loss could take"
-            )));
+        if loss.is_only(process.given_files()) {
+            return Ok(Effect::none(format!("{node} has no data on this disk that a power loss could take")));
         }
         effect.evidence.extend(lines);
         Ok(process.unless_unhit(effect))
     }
 
-    /// Waits, a second at most, until a node waits for a sync of something, which is then held: the moment at which
-    /// a power loss can tear a write. Every call is followed by [`lose_power`](Self::lose_power).
+    /// Waits at most a second until a node syncs data, and holds that sync.
+    ///
+    /// Only then can a power loss tear a write.
+    ///
+    /// Every call must be followed by [`lose_power`](Self::lose_power).
     pub async fn catch_sync(&self, node: &str) -> Result<bool, TestbedError> {
         self.with_disk(node, |disk| disk.arm(true)).await?;
         let deadline = Instant::now() + CATCH;
@@ -179,8 +182,9 @@ impl Testbed {
         }
     }
 
-    /// Puts a fault on a node's disk; it stays until the claim is [released](Self::release_disk). A node whose disk fails
-    /// may end by itself from now on, where there is an excuse for that.
+    /// Adds a fault to a node's disk; it stays until the claim is [released](Self::release_disk).
+    ///
+    /// With an excuse, a node whose disk fails may end by itself from now on.
     pub(crate) async fn apply_disk(
         &self,
         node: &str,
@@ -194,15 +198,16 @@ impl Testbed {
         self.with_disk(node, move |disk| disk.apply(claim, condition)).await
     }
 
-    /// Takes a claim's fault off a node's disk. A node that ended because of it is started again, unless another fault
-    /// holds it down.
+    /// Removes a claim's fault from a node's disk.
+    ///
+    /// A node that ended because of it is restarted, unless another fault holds it down.
     pub async fn release_disk(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         self.with_disk(node, move |disk| disk.release(claim)).await?;
         let mut process = self.node(node).process.lock().await;
         if !process.was_started() {
             return Ok(Effect::seen(format!("{node} was never started, so it has no disk")));
         }
-        let mut effect = Effect::seen("the disk is well again");
+        let mut effect = Effect::seen("the disk works again");
         if let Some(how) = process.ended_by_itself() {
             effect.evidence.push(format!("the node had ended by itself: {how}"));
             effect.evidence.extend(process.restart(claim, &self.spawner).await?.evidence);
@@ -210,12 +215,12 @@ impl Testbed {
         Ok(effect)
     }
 
-    /// What a node's disk has done so far; nothing where it is not the bench's own.
+    /// The counters of a node's disk; zero if the disk is not in memory.
     pub async fn disk_counters(&self, node: &str) -> Result<DiskCounters, TestbedError> {
         self.with_disk(node, |disk| disk.counters()).await
     }
 
-    /// Writes what disks in memory hold into the folders where they were.
+    /// Writes the content of disks in memory into the folders at which they were mounted.
     pub(super) async fn save_disks(&self) -> Result<(), TestbedError> {
         for (name, node) in &self.nodes {
             if self.disk == DiskMode::Memory && node.process.lock().await.was_started() {
@@ -225,7 +230,7 @@ impl Testbed {
         Ok(())
     }
 
-    /// Starts a node again as [`restart`](Self::restart) does, and sees whether it can live with its data.
+    /// Restarts a node as [`restart`](Self::restart) does, and observes whether it runs on its data.
     pub async fn restart_damaged(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut effect = self.restart(node, claim).await?;
         let (down, still) = self.node(node).process.lock().await.claims();
@@ -233,9 +238,8 @@ impl Testbed {
             return Ok(effect);
         }
         if let Some(other) = still.first() {
-            let line = format!(
-                "it stands still until fault {other} ends, so nothing is seen of what it makes of its data"
-            );
+            let line =
+                format!("it is paused until fault {other} ends, so its reaction to its data is unknown");
             effect.evidence.push(line);
             return Ok(effect);
         }

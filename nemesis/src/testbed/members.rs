@@ -1,21 +1,21 @@
-//! Nodes that become members of a system, and those that are none any more.
+//! Nodes that join or leave a system.
 
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
 use crate::disk;
 use crate::process::{Effect, Excuse, ProcessCommand};
 
-/// The kind of fault that excuses the end of a node that is no member any more.
+/// The kind of fault that excuses the end of a removed node.
 const KIND: &str = "reconfigure";
 
 impl Testbed {
-    /// From now on nodes may end by themselves, for they are about to be members no more.
+    /// Allows a node to end by itself, because it will be removed from the cluster.
     pub(crate) async fn may_leave(&self, node: &str, claim: Claim) {
         let process = self.node(node).process.lock().await;
         process.excuse(claim, Excuse { kind: KIND, passing: false });
     }
 
-    /// A node is no member any more: its processes are ended, and its data removed. It can be [joined](Self::join) again.
+    /// Stops a removed node and deletes its data. It can [join](Self::join) again.
     pub(crate) async fn retire(&self, node: &str) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         if process.waits() {

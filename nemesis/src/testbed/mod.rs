@@ -1,7 +1,7 @@
 //! The testbed: a cluster's processes and the links between them, under the bench's control.
 //!
-//! Everything a fault does is an action here, held by a *claim* (the fault's number). What several faults hold is
-//! only over when the last of them lets go, so faults may overlap as they like.
+//! Every effect of a fault is an action here, held by a *claim* (the fault's number). If several faults hold
+//! the same effect, it ends only with the last of them, so faults may overlap freely.
 
 mod clocks;
 mod data;
@@ -33,65 +33,66 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use volumes::Volumes;
 
-/// How long killed processes may take to be gone. One that waits for a disk cannot die sooner.
+/// Longest wait for killed processes to end. One that waits for a disk cannot end sooner.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 
-/// More ports would not fit below those that the kernel hands out. With proxies, `n` nodes take `n` squared.
+/// More ports would not fit below the ephemeral ports. With proxies, `n` nodes need `n` squared.
 const PORTS_MAX: u16 = 10_000;
 
-/// What a testbed is made of.
+/// The configuration of a testbed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestbedConfig {
-    /// The network that was asked for.
+    /// The requested network.
     pub network: Network,
     /// The nodes.
     pub topology: Topology,
-    /// What every link between them is like.
+    /// The properties of every link between them.
     pub links: Links,
-    /// The first of the ports to use; found when left out. Mode `lab`: the port of every node.
+    /// The first port to use; found when left out. Mode `lab`: the port of every node.
     pub base_port: Option<u16>,
-    /// Ports of each node besides that for clients, at which its peers come. Mode `lab` takes these numbers; the other modes
-    /// know only how many there are, and choose free ones.
+    /// Further ports of each node, for its peers.
+    ///
+    /// Mode `lab` uses these numbers; the other modes choose as many free ports.
     pub ports: Vec<u16>,
-    /// Where the nodes serve that somebody else has started, in their order, with mode `host`; empty where the bench starts them.
+    /// The addresses of servers that the user started, in node order, with mode `host`.
+    ///
+    /// Empty if the bench starts the nodes.
     pub addresses: Vec<SocketAddr>,
-    /// Mode `lab`: the longest that TCP waits before it sends again, at least a second; the kernel's two minutes when
-    /// left out.
+    /// Mode `lab`: the longest retransmission timeout of TCP, at least a second; two minutes when left out.
     pub tcp_rto_max: Option<Duration>,
-    /// Where the nodes have their data.
+    /// The requested kind of disk.
     pub disk: Disk,
-    /// What a power loss may take from a disk in memory.
+    /// The data that a power loss may take from a disk in memory.
     pub disk_model: DiskModel,
-    /// Mode `lab`: the file into which every frame of the cluster is written, in the pcapng format.
+    /// Mode `lab`: the file that gets every frame of the cluster, in the pcapng format.
     pub capture: Option<PathBuf>,
-    /// Seed of all that links and faults leave to chance.
+    /// Seed of all random choices of links and faults.
     pub seed: u64,
-    /// A request that every node answers at once, as raw bytes. It is the proof that a link is cut or healed; without
-    /// it there is only what the links counted.
+    /// A request that every node answers at once, as raw bytes.
+    ///
+    /// It proves that a link is cut or healed; without it only the link's counters can.
     pub probe: Option<Vec<u8>>,
 }
 
-/// Why the testbed could not do something.
+/// An error of the testbed.
 #[derive(Debug, thiserror::Error)]
 pub enum TestbedError {
-    /// The network cannot be had.
+    /// The network is not available.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// There are no ports.
+    /// No ports are available.
     #[error(transparent)]
     Ports(#[from] PortError),
     /// A proxy could not listen.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The network of a lab could not be made.
+    /// The network of a lab could not be created.
     #[error(transparent)]
     Switch(#[from] LabNetworkError),
-    /// A lab was to be made outside of its namespaces.
-    #[error(
-        "a lab is made inside its namespaces only; the program begins with lab_entry and goes on with enter_lab"
-    )]
+    /// A lab was requested outside of its namespaces.
+    #[error("a lab needs its own namespaces; the program must call lab_entry first, then enter_lab")]
     Outside,
-    /// The disks cannot be had, or did not do what they should.
+    /// The disks are not available, or failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// A clock could not be shifted or read.
@@ -99,10 +100,10 @@ pub enum TestbedError {
     Clock {
         /// The node.
         node: String,
-        /// What stood in the way.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A process could not be started or reached.
+    /// A process could not be started or signalled.
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// The thread that starts processes could not be started.
@@ -111,53 +112,53 @@ pub enum TestbedError {
     /// The cluster has more nodes than this network has ports for.
     #[error("{nodes} nodes are too many with network = \"{mode}\"; use at most {most}")]
     TooManyNodes {
-        /// How many.
+        /// Number of nodes.
         nodes: usize,
-        /// How many there may be.
+        /// Largest number of nodes.
         most: usize,
         /// The network.
         mode: Mode,
     },
-    /// The system allows too few open files.
+    /// The limit of open files is too low.
     #[error(
         "{nodes} nodes need about {needed} open files with network = \"{mode}\", and {allowed} are allowed; use at \
          most {most} nodes, or allow more: `ulimit -n {needed}`"
     )]
     TooFewFiles {
-        /// How many nodes.
+        /// Number of nodes.
         nodes: usize,
-        /// How many files they need.
+        /// Number of files that they need.
         needed: u64,
-        /// How many are allowed.
+        /// The limit.
         allowed: u64,
-        /// How many nodes fit in that.
+        /// Number of nodes within the limit.
         most: u64,
         /// The network.
         mode: Mode,
     },
-    /// The links are to be delayed where there is nothing between the nodes.
+    /// Links should be delayed, but this network has no links that the bench controls.
     #[error(
-        "[cluster.links] needs network = \"proxy\" or \"lab\"; with network = \"host\" nothing is between the nodes"
+        "[cluster.links] needs network = \"proxy\" or \"lab\"; with network = \"host\" the bench controls no link"
     )]
     PlainLinks,
     /// There are no data to swap.
     #[error("no disks were swapped: {reason}")]
     NothingToSwap {
-        /// Why, as a sentence.
+        /// The reason, as a sentence.
         reason: String,
     },
-    /// Data could not be moved from node to node.
+    /// Data could not be moved between nodes.
     #[error(
-        "the data of {} could not be swapped: {source}; what each had is in a folder `data.swapped` beside its own",
+        "the data of {} could not be swapped: {source}; their data are in a folder `data.swapped` beside each data folder",
         nodes.join(", ")
     )]
     Swap {
         /// The nodes.
         nodes: Vec<String>,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Processes did not die when they were killed.
+    /// Killed processes did not end.
     #[error("still alive after SIGKILL: {}; they wait for a disk or a debugger", nodes.join(", "))]
     StillAlive {
         /// The nodes.
@@ -178,27 +179,29 @@ pub struct Testbed {
     nodes: BTreeMap<String, Node>,
     wires: Wires,
     spawner: Spawner,
-    /// Whose data each node has.
+    /// The owner of the data on each node's disk.
     volumes: Mutex<Volumes>,
-    /// Held by whoever moves data between nodes.
+    /// Held while data move between nodes.
     swapping: tokio::sync::Mutex<()>,
     exits: Mutex<Option<UnboundedReceiver<Exit>>>,
-    /// None where every node has all ports for itself.
+    /// None if every node has all ports for itself.
     _ports: Option<PortBlock>,
 }
 
 #[derive(Debug)]
 struct Node {
     listen: SocketAddr,
-    /// Where its peers come, besides.
+    /// Its further addresses, for its peers.
     further: Vec<SocketAddr>,
-    /// Where its data are, if that is a disk of the bench's own.
+    /// Its disk, if it is in memory.
     disk: Option<NodeDisk>,
     process: tokio::sync::Mutex<NodeProcess>,
 }
 
 impl Testbed {
-    /// Takes the ports and makes the links. Starts no node yet: each needs addresses that are only known now.
+    /// Reserves the ports and creates the links.
+    ///
+    /// It starts no node yet, because each node needs addresses that are only known now.
     pub async fn start(config: TestbedConfig) -> Result<Self, TestbedError> {
         let mode = config.network.choose()?;
         let began = Instant::now();
@@ -248,22 +251,22 @@ impl Testbed {
         })
     }
 
-    /// The network it has.
+    /// Its network mode.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// How long it took until nodes could be started in it, with the namespaces around this process.
+    /// Time until nodes could be started in it, with the namespaces around this process.
     pub fn took(&self) -> Duration {
         self.took
     }
 
-    /// What a reader should know of its network: what was asked for and cannot be had.
+    /// A remark for the user about its network: a requested feature that is not available.
     pub fn remark(&self) -> Option<&'static str> {
         self.wires.remark()
     }
 
-    /// Where its nodes have their data.
+    /// The kind of disk of its nodes.
     pub fn disk(&self) -> DiskMode {
         self.disk
     }
@@ -273,26 +276,26 @@ impl Testbed {
         &self.topology
     }
 
-    /// What every link takes when no fault touches it.
+    /// The delay of every link without a fault.
     pub fn base_delay(&self) -> Delay {
         self.base
     }
 
-    /// Where a node listens, and where clients reach it.
+    /// The address of a node, for itself and its clients.
     ///
     /// # Panics
-    /// If there is no such node; so do all methods that take a node or a link.
+    /// If there is no such node; so do all methods with a node or a link as parameter.
     pub fn listen_address(&self, node: &str) -> SocketAddr {
         self.node(node).listen
     }
 
-    /// The address of `to` that `from` is given.
+    /// The address of `to` in the configuration of `from`.
     pub fn peer_address(&self, from: &str, to: &str) -> SocketAddr {
         let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to), 0) };
         detour.unwrap_or_else(|| self.listen_address(to))
     }
 
-    /// The address of a further port of `to` that `from` is given; its own is where it listens.
+    /// The further address of `to` in the configuration of `from`; for `to` itself, its listen address.
     pub fn further_address(&self, from: &str, to: &str, index: usize) -> SocketAddr {
         let detour = if from == to { None } else { self.wires.detour(&Link::new(from, to), index + 1) };
         detour.unwrap_or_else(|| self.node(to).further[index])
@@ -302,22 +305,24 @@ impl Testbed {
         self.nodes.get(name).unwrap_or_else(|| panic!("there is no node {name}"))
     }
 
-    /// The ends of processes that the bench did not kill, as they happen. The first caller gets them.
+    /// The exits of processes that the bench did not request, as they happen.
+    ///
+    /// Only the first caller gets them.
     pub fn take_exits(&self) -> Option<UnboundedReceiver<Exit>> {
         self.exits.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Starts a node's process and gives its id.
+    /// Starts a node's process; returns its id.
     pub async fn spawn(&self, node: &str, command: ProcessCommand) -> Result<u32, TestbedError> {
         Ok(self.node(node).process.lock().await.spawn(command, &self.spawner).await?)
     }
 
-    /// Says how a node's process would be started, and leaves it for [`wake`](Self::wake).
+    /// Stores the command of a node's process for [`wake`](Self::wake).
     pub async fn prepare(&self, node: &str, command: ProcessCommand) {
         self.node(node).process.lock().await.prepare(command);
     }
 
-    /// Starts a node that was [prepared](Self::prepare), unless it was started before.
+    /// Starts a [prepared](Self::prepare) node, unless it was started before.
     pub async fn wake(&self, node: &str) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.wake(&self.spawner).await?)
     }
@@ -337,15 +342,18 @@ impl Testbed {
         self.node(node).process.lock().await.was_started()
     }
 
-    /// The nodes that have ended though no fault holds them down, and stay so; without those that something is being done
-    /// to right now.
+    /// The nodes that ended without a fault that holds them down.
+    ///
+    /// Nodes on which another task works right now are left out.
     pub(crate) fn gone(&self) -> Vec<String> {
-        let gone =
+        let ended =
             |node: &Node| node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some());
-        self.nodes.iter().filter(|(_, node)| gone(node)).map(|(name, _)| name.clone()).collect()
+        self.nodes.iter().filter(|(_, node)| ended(node)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// SIGKILL. The node stays down until every claim on it has ended in a [`restart`](Self::restart).
+    /// Kills a node with SIGKILL.
+    ///
+    /// It stays down until every claim on it has ended in a [`restart`](Self::restart).
     pub async fn kill(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         let was_silent = process.is_silent();
@@ -353,7 +361,9 @@ impl Testbed {
         Ok(self.unless_it_answers(node, &process, was_silent, effect).await)
     }
 
-    /// SIGTERM, and SIGKILL for one that does not go. The node stays down as after [`kill`](Self::kill).
+    /// Stops a node with its stop signal, then SIGKILL if needed.
+    ///
+    /// It stays down as after [`kill`](Self::kill).
     pub async fn stop_node(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         let was_silent = process.is_silent();
@@ -361,12 +371,12 @@ impl Testbed {
         Ok(self.unless_it_answers(node, &process, was_silent, effect).await)
     }
 
-    /// Lets go of a kill, and starts the node again on the same data if no other fault holds it down.
+    /// Releases a kill, and restarts the node on the same data if no other fault holds it down.
     pub async fn restart(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.restart(claim, &self.spawner).await?)
     }
 
-    /// SIGSTOP. The node stands still until every claim on it has ended in a [`resume`](Self::resume).
+    /// Pauses a node with SIGSTOP until every claim on it has ended in a [`resume`](Self::resume).
     pub async fn pause(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         let mut process = self.node(node).process.lock().await;
         let was_silent = process.is_silent();
@@ -374,52 +384,52 @@ impl Testbed {
         Ok(self.unless_it_answers(node, &process, was_silent, effect).await)
     }
 
-    /// Lets go of a pause, and lets the node go on if no other fault pauses it.
+    /// Releases a pause, and resumes the node if no other fault pauses it.
     pub async fn resume(&self, node: &str, claim: Claim) -> Result<Effect, TestbedError> {
         Ok(self.node(node).process.lock().await.resume(claim).await?)
     }
 
-    /// Puts a fault on a link; it stays until the claim is [released](Self::release).
+    /// Adds a fault to a link; it stays until the claim is [released](Self::release).
     pub fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
         self.wires.apply(link, claim, fault);
     }
 
-    /// Takes a claim's fault off a link; false if there was none.
+    /// Removes a claim's fault from a link; false if there was none.
     pub fn release(&self, link: &Link, claim: Claim) -> bool {
         self.wires.release(link, claim)
     }
 
-    /// How many faults are on a link.
+    /// Number of faults on a link.
     pub fn faults_on(&self, link: &Link) -> usize {
         self.wires.faults_on(link)
     }
 
-    /// Resets the open connections of a link, and says how many there were.
+    /// Resets the open connections of a link; returns their number.
     pub async fn reset(&self, link: &Link) -> u64 {
         self.wires.reset(link).await
     }
 
-    /// What a link has carried so far.
+    /// The counters of a link so far.
     pub fn counters(&self, link: &Link) -> LinkCounters {
         self.wires.counters(link)
     }
 
-    /// Every link with what it has carried so far; none with `network = "host"`.
+    /// Every link with its counters so far; none with `network = "host"`.
     pub fn links(&self) -> Vec<LinkSummary> {
         self.wires.summary()
     }
 
-    /// Sends the probe over a link, as the node at its start would; none if the testbed was given no probe.
+    /// Sends the probe over a link, as its first node would; none if the testbed has no probe.
     pub async fn probe(&self, link: &Link, patience: Duration) -> Option<Probe> {
         Some(self.wires.probe(link, self.probe.as_deref()?, patience).await)
     }
 
-    /// Sends the probe to a node directly, as a client would; none if the testbed was given no probe.
+    /// Sends the probe to a node directly, as a client would; none if the testbed has no probe.
     pub async fn probe_node(&self, node: &str, patience: Duration) -> Option<Probe> {
         Some(probe(self.listen_address(node), self.probe.as_deref()?, patience, |_| ()).await)
     }
 
-    /// Takes every fault off: links first, then disks, pauses and kills. Says what there was to heal.
+    /// Heals every fault: links first, then disks, pauses and kills. Returns a line for each heal.
     pub async fn heal_all(&self) -> Result<Vec<String>, TestbedError> {
         let mut healed: Vec<String> =
             self.wires.release_all().iter().map(|link| format!("{link} healed")).collect();
@@ -455,9 +465,9 @@ impl Testbed {
         first_error.map_or(Ok(healed), |error| Err(error.into()))
     }
 
-    /// Kills every process and makes sure that none is left; what disks in memory hold is then written into the nodes'
-    /// data folders. Dropping the testbed does the same, without an answer and
-    /// without what was in memory.
+    /// Kills every process and checks that none is left, then saves disks in memory to the data folders.
+    ///
+    /// Dropping the testbed does the same, without an error value and without saving.
     pub async fn stop(&self) -> Result<(), TestbedError> {
         for node in self.nodes.values() {
             node.process.lock().await.order_end();
@@ -475,7 +485,7 @@ impl Testbed {
     }
 }
 
-/// Makes room for the open files that the nodes take.
+/// Raises the limit of open files for the nodes.
 fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
     let needed = needed_files(mode, nodes as u64);
     make_room(needed).map_err(|allowed| TestbedError::TooFewFiles {
@@ -487,10 +497,10 @@ fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
     })
 }
 
-/// The links, the addresses of each node, that for clients first, and what holds the ports.
+/// The links, the addresses of each node (the one for clients first), and the reserved ports.
 type Made = (Wires, Vec<Vec<SocketAddr>>, Option<PortBlock>);
 
-/// A network of the lab's own, in the namespaces that this process is in.
+/// The network of a lab, in the namespaces of this process.
 async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Result<Made, TestbedError> {
     if !inside_lab() {
         return Err(TestbedError::Outside);
@@ -521,7 +531,7 @@ async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Re
     Ok((Wires::Switch(network), addresses, None))
 }
 
-/// Ports on loopback, with a proxy in each directed link if the mode says so.
+/// Ports on loopback, with a proxy in each directed link if the mode requires it.
 async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<Made, TestbedError> {
     if !config.addresses.is_empty() {
         return Ok((Wires::Plain, config.addresses.iter().map(|address| vec![*address]).collect(), None));
@@ -540,7 +550,7 @@ async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<
         None => PortBlock::find(ports)?,
     };
     let mut free = (0..ports).map(|index| block.port(index));
-    let mut next_port = || free.next().expect("as many ports were taken as are needed");
+    let mut next_port = || free.next().expect("as many ports are reserved as needed");
     let mut address = |_| SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
     let addresses: Vec<Vec<SocketAddr>> = (0..count).map(|_| (0..each).map(&mut address).collect()).collect();
     if mode == Mode::Host {

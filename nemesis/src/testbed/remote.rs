@@ -1,4 +1,4 @@
-//! Servers that somebody else has started: how faults reach them, and whether they were hit.
+//! Servers that the user started: commands for faults, and the evidence of their effect.
 
 use super::Testbed;
 use crate::network::Probe;
@@ -6,20 +6,22 @@ use crate::process::{Effect, NodeProcess, RemoteCommands};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a server may take to fall silent after the command.
+/// Longest time for a server to become silent after the command.
 const SILENT_WITHIN: Duration = Duration::from_secs(2);
-/// How long one answer is waited for.
+/// Longest wait for one answer.
 const ANSWER: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Testbed {
-    /// Says that somebody else has started a node, and by which commands faults reach it.
+    /// Registers a server that the user started, with the commands for faults.
     pub async fn take_over(&self, node: &str, commands: RemoteCommands) {
         self.node(node).process.lock().await.take_over(commands);
     }
 
-    /// What a command did to a server that was to fall silent: nothing where it still answers. Its process is held meanwhile, so that
-    /// the silence is not that of another fault; where there was one before, nothing can be seen.
+    /// Removes the evidence of a command if the server still answers.
+    ///
+    /// It holds the server's process meanwhile, so that no other fault causes the silence. If another fault had
+    /// silenced it before, there is no evidence either.
     pub(super) async fn unless_it_answers(
         &self,
         node: &str,

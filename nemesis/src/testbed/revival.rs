@@ -1,4 +1,4 @@
-//! Starts nodes again that ended because of a fault that is over, and finds out who stays down.
+//! Restarts nodes that ended because of a healed fault, and finds the nodes that stay down.
 
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
@@ -10,20 +10,20 @@ use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long nodes are given to answer after everything is healed.
+/// Time for nodes to answer after everything is healed.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a node is watched that may still run into what was wrong with its disk.
+/// Time for which a node is watched that may still react to the fault of its disk.
 const WATCH: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(10);
-/// No fault has this number.
-const NOBODY: Claim = Claim::MAX;
+/// A claim that no fault has.
+const NO_FAULT: Claim = Claim::MAX;
 
-/// What came of the nodes that had ended by themselves.
+/// The fate of the nodes that had ended by themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Revival {
-    /// What was done, a line for each node that was started again.
+    /// A line for each restarted node.
     pub started: Vec<String>,
-    /// Those that stay down.
+    /// The nodes that stay down.
     pub gone: Vec<Gone>,
 }
 
@@ -34,7 +34,7 @@ pub struct Gone {
     pub node: String,
     /// How it ended, for example `exit code 4`.
     pub how: String,
-    /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none if it had no reason.
+    /// The faults that may make a node end, for example `fault 3 (bit-flip)`; none without a reason.
     pub excuse: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Gone {
     }
 }
 
-/// How a node is, once no fault is in force.
+/// The state of a node once no fault is in force.
 enum State {
     Settled,
     Unsettled,
@@ -69,41 +69,44 @@ enum State {
 }
 
 impl Testbed {
-    /// Starts each node again, once, that ended by itself because its disk was full, failed or was another's. Called when
-    /// everything is healed. Nodes whose data were damaged, and those that ended without a reason, stay down.
+    /// Restarts, once, each node that ended by itself because of a disk fault or a swapped disk.
+    ///
+    /// Called when everything is healed. Nodes with damaged data, and those that ended without a reason, stay
+    /// down.
     pub async fn revive(&self) -> Result<Revival, TestbedError> {
         let began = Instant::now();
         let mut revival = Revival::default();
         let mut tried = BTreeSet::new();
         loop {
             let mut unsettled = false;
-            let mut gone = Vec::new();
+            let mut down = Vec::new();
             for name in self.nodes.keys() {
                 match self.state_of(name, began.elapsed() < WATCH).await {
                     State::Settled => {}
                     State::Unsettled => unsettled = true,
                     State::Ended(ended) => {
                         if self.is_hurt_in_passing(name).await && tried.insert(name.clone()) {
-                            let effect = self.restart(name, NOBODY).await?;
+                            let effect = self.restart(name, NO_FAULT).await?;
                             let seen = effect.evidence.join("; ");
                             revival.started.push(format!("{name} had ended ({}): {seen}", ended.how));
                             unsettled = true;
                         } else {
-                            gone.push(ended);
+                            down.push(ended);
                         }
                     }
                 }
             }
             if !unsettled || began.elapsed() > PATIENCE {
-                revival.gone = gone;
+                revival.gone = down;
                 return Ok(revival);
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Starts a node again that ended by itself, whatever the reason. None where it runs, or where a fault holds it down and
-    /// starts it again at its own end.
+    /// Restarts a node that ended by itself for any reason.
+    ///
+    /// None if it runs, or if a fault holds it down and will restart it at its own end.
     pub async fn start_ended(&self, node: &str) -> Result<Option<Effect>, TestbedError> {
         Ok(self.node(node).process.lock().await.start_ended(&self.spawner).await?)
     }
@@ -113,7 +116,9 @@ impl Testbed {
         process.is_hurt_in_passing()
     }
 
-    /// How a node is; one that may still end is not settled before it answers, nor while it is watched.
+    /// The state of a node.
+    ///
+    /// A node that may still end is unsettled until it answers, and while it is watched.
     async fn state_of(&self, node: &str, watched: bool) -> State {
         let (ended, excuse) = {
             let process = self.node(node).process.lock().await;

@@ -1,4 +1,4 @@
-//! Moves data between nodes, so that each has what the swaps in force make of it.
+//! Moves data between nodes, as the swaps in force require.
 
 use super::data::data_of;
 use super::{Testbed, TestbedError};
@@ -9,8 +9,12 @@ use std::collections::BTreeMap;
 use tokio::sync::MutexGuard;
 
 impl Testbed {
-    /// SIGKILL to all of these nodes, and each gets what the one before it has, the first what the last has. They stay
-    /// down like [killed](Self::kill) ones. Later they may end by themselves, for they may find out.
+    /// Kills these nodes with SIGKILL and rotates their data.
+    ///
+    /// Each gets the data of the node before it, the first those of the last.
+    ///
+    /// They stay down like [killed](Self::kill) nodes, and may end by themselves later, when they detect the
+    /// swap.
     pub(crate) async fn swap_disks(
         &self,
         nodes: &[String],
@@ -30,35 +34,35 @@ impl Testbed {
         moved
     }
 
-    /// Ends a swap: SIGKILL to all whose data are not those that the swaps still in force give them, and they get these.
+    /// Ends a swap: kills the nodes whose data must move, and moves them as the other swaps require.
     pub async fn swap_back(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, TestbedError> {
         let _alone = self.swapping.lock().await;
         self.volumes().end(Some(claim));
         self.rearrange(claim).await
     }
 
-    /// Ends all swaps and starts the nodes again on their own data.
+    /// Ends all swaps and restarts the nodes on their own data.
     pub(super) async fn end_swaps(&self) -> Result<Vec<String>, TestbedError> {
         let _alone = self.swapping.lock().await;
         self.volumes().end(None);
         // No fault has this number.
         let moved = self.rearrange(Claim::MAX).await?;
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         for node in moved.into_keys() {
             let effect = self.restart(&node, Claim::MAX).await?;
-            told.extend(effect.evidence.iter().map(|seen| format!("{node} has its own data again: {seen}")));
+            lines.extend(effect.evidence.iter().map(|seen| format!("{node} has its own data again: {seen}")));
         }
-        Ok(told)
+        Ok(lines)
     }
 
-    /// Whose data a node has, and the swap in force that it has them from; none if they are its own.
+    /// The owner of a node's data, and the swap in force that moved them; none if they are its own.
     pub(crate) fn has_data_of(&self, node: &str) -> Option<(String, Option<Claim>)> {
         let volumes = self.volumes();
         let owner = volumes.of(node);
         (owner != node).then(|| (owner.to_owned(), volumes.swapped_by(node).map(|(swap, _)| swap)))
     }
 
-    /// Moves what is not where it should be, and says what each node got.
+    /// Moves all data that are on the wrong node; describes the effect on each node.
     async fn rearrange(&self, claim: Claim) -> Result<BTreeMap<String, Effect>, TestbedError> {
         let from = self.volumes().moves();
         let mut processes: BTreeMap<&str, MutexGuard<'_, NodeProcess>> = BTreeMap::new();
@@ -71,14 +75,14 @@ impl Testbed {
         let moved = self.exchange(&from, &processes).await;
         if moved.is_err() {
             for process in processes.values_mut() {
-                // Only the first error is reported.
+                // The call reports only the first error.
                 let _ = process.restart(claim, &self.spawner).await;
             }
         }
         let handed = moved?;
         let mut volumes = self.volumes();
         volumes.moved();
-        let nothing = handed.iter().all(|handed| handed.files == 0);
+        let empty = handed.iter().all(|handed| handed.files == 0);
         for ((node, effect), handed) in effects.iter_mut().zip(handed) {
             let owner = volumes.of(node);
             if let Some((swap, excuse)) = volumes.swapped_by(node).filter(|_| owner != node) {
@@ -86,8 +90,8 @@ impl Testbed {
             }
             let whose = if owner == node { "its own data" } else { &format!("the data of {owner}") };
             effect.evidence.push(format!("has {whose}: {} bytes, files: {}", handed.bytes, handed.files));
-            if nothing {
-                *effect = Effect::none(format!("{node} had stored nothing, so nothing was swapped"));
+            if empty {
+                *effect = Effect::none(format!("{node} had no data to swap"));
             }
             for (fault, excuse) in volumes.damages(node) {
                 processes[node.as_str()].excuse(fault, excuse);
@@ -96,7 +100,7 @@ impl Testbed {
         Ok(effects)
     }
 
-    /// Moves what the nodes have stored, in the order of their names.
+    /// Moves the nodes' data, in the order of their names.
     async fn exchange(
         &self,
         from: &BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What the lab promises of processes and addresses, with real processes.
+//! Guarantees of the testbed about processes and addresses, tested with real processes.
 
 #[cfg(target_os = "linux")]
 mod daemons;
@@ -12,7 +12,7 @@ fn sleeper(folder: &std::path::Path) -> ProcessCommand {
     shell("echo started; exec sleep 1000", folder)
 }
 
-/// Whether a process is there and is more than a zombie that its adopter has not reaped yet.
+/// Whether a process exists and is not a zombie that its adopter has not reaped yet.
 #[cfg(target_os = "linux")]
 fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
@@ -95,7 +95,7 @@ async fn paused_node_receives_sigterm() {
     let ended = testbed.stop_node("n1", 2).await.unwrap();
     assert!(ended.evidence[0].ends_with("ended by signal 15") && ended.note.is_none(), "{ended:?}");
     testbed.restart("n1", 2).await.unwrap();
-    assert!(!testbed.could_answer("n1").await, "it stands still as long as the pause lasts");
+    assert!(!testbed.could_answer("n1").await, "it stays paused until the pause ends");
     testbed.resume("n1", 1).await.unwrap();
     answers(&testbed, "n1").await;
 }
@@ -251,7 +251,7 @@ async fn proxied_connection_ends_with_the_node() {
 
 #[tokio::test]
 async fn chosen_port_in_use_is_refused() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = TestbedConfig {
         disk: Disk::Auto,
         disk_model: DiskModel::default(),
@@ -260,7 +260,7 @@ async fn chosen_port_in_use_is_refused() {
         links: Links::default(),
         ports: Vec::new(),
         addresses: Vec::new(),
-        base_port: Some(taken.local_addr().unwrap().port()),
+        base_port: Some(in_use.local_addr().unwrap().port()),
         tcp_rto_max: None,
         capture: None,
         seed: 7,

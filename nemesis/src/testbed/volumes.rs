@@ -1,20 +1,20 @@
-//! Whose data each node has. Pure.
+//! The owner of the data on each node. Pure.
 //!
-//! Faults that swap disks may overlap: what a node has is what all swaps in force make of the cluster together, in the
-//! order in which they began, whichever of them ends first. Damage stays with the data wherever they go.
+//! Faults that swap disks may overlap. The owner of a node's data follows from all swaps in force, applied in
+//! the order of their starts, whichever ends first. Damage stays with the data when they move.
 
 use crate::claim::Claim;
 use crate::process::Excuse;
 use std::collections::BTreeMap;
 
-/// The disks of a cluster and where they are. A disk is named after the node that it belongs to.
+/// The disks of a cluster and their current nodes. A disk has the name of the node that owns it.
 #[derive(Debug, Default)]
 pub(super) struct Volumes {
-    /// The swaps in force, in the order in which they began: each node gets what the one before it has.
+    /// The swaps in force, in the order of their starts: each rotates the data of its nodes by one.
     swaps: Vec<Swap>,
-    /// Whose data each node has, where they are not its own.
+    /// The owner of each node's data, for nodes that have other data than their own.
     held: BTreeMap<String, String>,
-    /// What was damaged, by whose data they are: the faults that did it, with the excuse that each is.
+    /// Damage, by the owner of the data: the faults that caused it, each with its excuse.
     damage: BTreeMap<String, BTreeMap<Claim, Excuse>>,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Volumes {
 struct Swap {
     claim: Claim,
     nodes: Vec<String>,
-    /// Why a node may end by itself because of it.
+    /// The reason why a node may end by itself because of it.
     excuse: Excuse,
 }
 
@@ -38,18 +38,18 @@ impl Volumes {
         self.swaps.retain(|swap| claim.is_some_and(|claim| swap.claim != claim));
     }
 
-    /// Whose data a node has.
+    /// The owner of a node's data.
     pub(super) fn of<'a>(&'a self, node: &'a str) -> &'a str {
         self.held.get(node).map_or(node, String::as_str)
     }
 
-    /// The swap in force that a node's data are away for; none if it has its own.
+    /// The swap in force that moved a node's data away; none if it has its own.
     pub(super) fn swapped_by(&self, node: &str) -> Option<(Claim, Excuse)> {
         let touches = |swap: &&Swap| swap.nodes.iter().any(|other| other == node);
         self.swaps.iter().rev().find(touches).map(|swap| (swap.claim, swap.excuse))
     }
 
-    /// Whose data each node should have, where they are not its own.
+    /// The wanted owner of each node's data, for nodes that should have other data than their own.
     fn wanted(&self) -> BTreeMap<String, String> {
         let mut wanted: BTreeMap<String, String> = BTreeMap::new();
         let of = |wanted: &BTreeMap<String, String>, node: &String| {
@@ -65,7 +65,7 @@ impl Volumes {
         wanted
     }
 
-    /// The nodes that do not have the data they should, each with the node that has these.
+    /// The nodes with the wrong data, each with the node that has the right ones.
     pub(super) fn moves(&self) -> BTreeMap<String, String> {
         let wanted = self.wanted();
         let nodes = wanted.keys().chain(self.held.keys());
@@ -78,24 +78,24 @@ impl Volumes {
         moved.map(|node| (node.clone(), holder(&should(node)))).collect()
     }
 
-    /// Each node has what it should from now on.
+    /// Records that all moves are done.
     pub(super) fn moved(&mut self) {
         self.held = self.wanted();
     }
 
-    /// A fault damaged the data that a node has.
+    /// Records that a fault damaged the data on a node.
     pub(super) fn damage(&mut self, node: &str, claim: Claim, excuse: Excuse) {
         let owner = self.of(node).to_owned();
         self.damage.entry(owner).or_default().insert(claim, excuse);
     }
 
-    /// The faults that damaged the data that a node has.
+    /// The faults that damaged the data on a node.
     pub(super) fn damages(&self, node: &str) -> Vec<(Claim, Excuse)> {
         let damage = self.damage.get(self.of(node));
         damage.into_iter().flatten().map(|(claim, excuse)| (*claim, *excuse)).collect()
     }
 
-    /// All data of a node are gone, and what was wrong with them.
+    /// Records that the data on a node were removed, and with them the damage.
     pub(super) fn emptied(&mut self, node: &str) {
         let owner = self.of(node).to_owned();
         self.damage.remove(&owner);
@@ -112,7 +112,7 @@ mod tests {
         all.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    /// Whose data n1, n2 and n3 have.
+    /// The owners of the data on n1, n2 and n3.
     fn held(volumes: &Volumes) -> [&str; 3] {
         ["n1", "n2", "n3"].map(|node| volumes.of(node))
     }
@@ -135,7 +135,7 @@ mod tests {
             volumes.end(Some(order[0]));
             volumes.moved();
             let left = if order[0] == 1 { ["n1", "n3", "n2"] } else { ["n2", "n1", "n3"] };
-            assert_eq!(held(&volumes), left, "as if only the other had been there");
+            assert_eq!(held(&volumes), left, "as if only the other swap existed");
             volumes.end(Some(order[1]));
             assert!(!volumes.moves().is_empty());
             volumes.moved();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn moves_name_who_has_the_data() {
+    fn moves_name_holder_of_data() {
         let mut volumes = Volumes::default();
         volumes.swap(1, &names(&["n1", "n2", "n3"]), EXCUSE);
         volumes.moved();

@@ -1,6 +1,6 @@
-//! As much of HTTP/2 and gRPC as one request at a time needs (RFC 9113, RFC 7541 and gRPC's PROTOCOL-HTTP2).
+//! The part of HTTP/2 and gRPC for one request at a time (RFC 9113, RFC 7541, gRPC's PROTOCOL-HTTP2).
 //!
-//! Header fields are literals that no table remembers, so that a request is the same bytes but for the number of its stream.
+//! Header fields are literals without indexing, so every request has the same bytes but for its stream number.
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -15,10 +15,10 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 const FRAME_HEAD: usize = 9;
-/// How far a window opens at most, and how wide it is at first.
+/// The largest and the initial flow-control window.
 const WIDEST: u32 = (1 << 31) - 1;
 const AT_FIRST: u32 = 65_535;
-/// The byte and the length that go before a message.
+/// Length of the prefix of a message: a byte and a length.
 const PREFIX: usize = 5;
 
 /// A `PutRequest` of etcd.
@@ -38,7 +38,7 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     field
 }
 
-/// Bytes after their length, which has one byte up to 127, in protobuf as in HPACK.
+/// Bytes after their length, which takes one byte up to 127, in protobuf as in HPACK.
 fn push_short(to: &mut Vec<u8>, bytes: &[u8]) {
     assert!(bytes.len() < 128);
     to.push(size(bytes).to_be_bytes()[3]);
@@ -51,7 +51,7 @@ fn push_frame(to: &mut Vec<u8>, kind: u8, flags: u8, payload: &[u8]) {
     to.extend_from_slice(payload);
 }
 
-/// A frame of headers and one of data, both on stream 0 until they are sent.
+/// A frame of headers and one of data, on stream 0 until they are sent.
 fn request(path: &str, message: &[u8]) -> Vec<u8> {
     let mut headers = Vec::new();
     for (name, value) in [
@@ -83,31 +83,31 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
-/// Where a connection stands.
+/// The state of a connection.
 pub(crate) struct Connection {
-    /// What is to be sent.
+    /// Bytes to send.
     pub(crate) out: Vec<u8>,
     /// The stream of the last request.
     stream: u32,
-    /// How much of the answer's message, with its prefix, has come.
+    /// Received bytes of the answer's message, prefix included.
     message: usize,
-    /// Bytes of data that the server still takes, and that it was not yet told we took.
+    /// The send window: bytes that the server still accepts; then the received bytes not yet acknowledged.
     room: u32,
     taken: u32,
 }
 
 impl Connection {
-    /// A connection that has its preface to send.
+    /// A new connection with its preface to send.
     pub(crate) fn new() -> Self {
         let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         // SETTINGS_INITIAL_WINDOW_SIZE is number 4.
         push_frame(&mut out, SETTINGS, 0, &[&[0, 4], &WIDEST.to_be_bytes()[..]].concat());
         push_frame(&mut out, WINDOW_UPDATE, 0, &(WIDEST - AT_FIRST).to_be_bytes());
-        // The first request is to have stream 1.
+        // The first request uses stream 1.
         Self { out, stream: u32::MAX, message: 0, room: AT_FIRST, taken: 0 }
     }
 
-    /// Adds a request, on a new stream, to what is to be sent.
+    /// Queues a request on a new stream.
     pub(crate) fn ask(&mut self, request: &[u8]) {
         self.stream = self.stream.wrapping_add(2);
         self.message = 0;
@@ -120,7 +120,7 @@ impl Connection {
         }
     }
 
-    /// Takes whole frames from what was read; says whether the answer is good once it has ended.
+    /// Reads complete frames; once the answer has ended, returns whether it is good.
     pub(crate) fn read(&mut self, bytes: &mut Vec<u8>) -> Option<bool> {
         let (mut at, mut ended) = (0, None);
         while let Some((head, rest)) = bytes[at..].split_at_checked(FRAME_HEAD) {
@@ -136,7 +136,7 @@ impl Connection {
         ended
     }
 
-    /// Takes a frame; says whether the answer is good if that ended it.
+    /// Handles a frame; if it ends the answer, returns whether the answer is good.
     fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Option<bool> {
         match kind {
             DATA => {
@@ -154,7 +154,7 @@ impl Connection {
             RST_STREAM if stream == self.stream => return Some(false),
             _ => {}
         }
-        // An error is answered without a message, by trailers alone.
+        // An error arrives without a message, as trailers alone.
         let ends = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 && stream == self.stream;
         ends.then_some(self.message > PREFIX)
     }

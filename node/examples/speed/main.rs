@@ -1,5 +1,6 @@
-//! How fast three nodes are, beside a three-node etcd under the very same client: closed-loop clients over HTTP/1.1,
-//! and over gRPC, which is etcd's own protocol.
+//! Throughput of three nodes beside a three-node etcd under the same client.
+//!
+//! Closed-loop clients use HTTP/1.1, or gRPC, which is etcd's own protocol.
 //!
 //! `cargo build --release -p node && cargo run --release -p node --example speed -- --etcd /path/to/etcd`
 
@@ -24,7 +25,7 @@ struct Arguments {
     /// The program `etcd`; without it only our own nodes are measured.
     #[arg(long)]
     etcd: Option<PathBuf>,
-    /// Where the nodes keep their data: on the disk that is to be measured.
+    /// The folder of the nodes' data, on the disk to measure.
     #[arg(long, default_value = ".")]
     folder: PathBuf,
     /// Closed-loop clients; one measurement for each number.
@@ -33,13 +34,13 @@ struct Arguments {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// How often all is measured; the systems take turns.
+    /// Number of rounds; the systems take turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How our nodes are asked to read: log, quorum, lease or local.
+    /// Read mode of our nodes: log, quorum, lease or local.
     #[arg(long, default_value = "log")]
     read: String,
-    /// What is measured.
+    /// The operations to measure.
     #[arg(long, value_delimiter = ',', default_value = "put,get")]
     operations: Vec<Kind>,
     /// The program of our nodes, to compare two builds; the one beside this program if not given.
@@ -47,7 +48,7 @@ struct Arguments {
     node: Option<PathBuf>,
 }
 
-/// Who is asked, and over which protocol.
+/// The system and its protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum System {
     Paxos,
@@ -98,18 +99,20 @@ impl Cluster {
         Self { system, children: children.collect(), addresses, _folder: folder }
     }
 
-    /// Whether all its processes run: one that found its port taken has left it to nodes of others.
+    /// Whether all its processes run.
+    ///
+    /// A node whose port is in use has ended, and another program serves there.
     fn lives(&mut self) -> bool {
         self.children.iter_mut().all(|child| child.try_wait().unwrap().is_none())
     }
 
-    /// What all nodes together have taken of the processors, in seconds.
+    /// Processor time of all nodes together, in seconds.
     fn processor_seconds(&self) -> f64 {
         self.children.iter().map(|child| processor_seconds(child.id())).sum()
     }
 }
 
-/// What a process has taken of the processors, in seconds.
+/// Processor time of a process, in seconds.
 fn processor_seconds(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -196,7 +199,7 @@ fn request(system: System, kind: Kind, read: &str, key: u64) -> Vec<u8> {
     format!("{first} HTTP/1.1\r\nhost: n1\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// Where the body begins, and how long it is if the head says so.
+/// The offset of the body, and its length if the head contains it.
 fn body(answer: &[u8]) -> Option<(usize, Option<usize>)> {
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let length = answer[..head].split(|&byte| byte == b'\n').find_map(|line| {
@@ -206,14 +209,14 @@ fn body(answer: &[u8]) -> Option<(usize, Option<usize>)> {
     Some((head + 4, length.map(|length| length.parse().unwrap())))
 }
 
-/// A client: a connection, and what it is doing.
+/// A client: a connection and its state.
 struct Client {
     stream: TcpStream,
     key: usize,
     begun: Instant,
-    /// What has come and is not done with.
+    /// Received bytes not yet processed.
     answer: Vec<u8>,
-    /// Only if it speaks gRPC.
+    /// Only with gRPC.
     grpc: Option<grpc::Connection>,
 }
 
@@ -227,7 +230,7 @@ impl Client {
     }
 
     fn ask(&mut self, requests: &[Vec<u8>], now: Instant) {
-        // A step without a common divisor comes by every key.
+        // A step without a common divisor visits every key.
         self.key = (self.key + 317) % requests.len();
         self.begun = now;
         let request = &requests[self.key];
@@ -241,7 +244,7 @@ impl Client {
         }
     }
 
-    /// Reads what has come; whether the answer is whole, and good.
+    /// Reads the available bytes; returns whether the answer is good once it is complete.
     fn read(&mut self) -> Option<bool> {
         let mut some = [0; 4096];
         match self.stream.read(&mut some) {
@@ -250,9 +253,9 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             Err(error) => panic!("{error}"),
         }
-        let Some(grpc) = &mut self.grpc else { return self.whole() };
+        let Some(grpc) = &mut self.grpc else { return self.completed() };
         let good = grpc.read(&mut self.answer);
-        // What the server is owed goes with the next request, but does not wait for one that is not due.
+        // A window update travels with the next request, unless that is not due.
         if good.is_none() && !grpc.out.is_empty() {
             send(&mut self.stream, &grpc.out);
             grpc.out.clear();
@@ -260,17 +263,17 @@ impl Client {
         good
     }
 
-    /// Whether an answer over HTTP/1.1 is whole, and a 200.
-    fn whole(&self) -> Option<bool> {
+    /// Whether an answer over HTTP/1.1 is 200, once it is complete.
+    fn completed(&self) -> Option<bool> {
         let (begin, length) = body(&self.answer)?;
-        let whole = match length {
+        let complete = match length {
             Some(length) => self.answer.len() >= begin + length,
             None => self.answer.ends_with(b"0\r\n\r\n"),
         };
-        whole.then(|| self.answer.starts_with(b"HTTP/1.1 200"))
+        complete.then(|| self.answer.starts_with(b"HTTP/1.1 200"))
     }
 
-    /// Asks and waits; whether a good answer came in time.
+    /// Sends a request and waits; returns whether a good answer arrived in time.
     fn gets(&mut self, requests: &[Vec<u8>], within: Duration) -> bool {
         self.stream.set_nonblocking(false).unwrap();
         self.stream.set_read_timeout(Some(within)).unwrap();
@@ -285,7 +288,7 @@ impl Client {
     }
 }
 
-/// Sends all at once: it is far smaller than the empty buffer of a socket.
+/// Sends all bytes at once: they fit into the empty buffer of a socket.
 fn send(stream: &mut TcpStream, bytes: &[u8]) {
     assert_eq!(stream.write(bytes).unwrap(), bytes.len());
 }
@@ -323,15 +326,15 @@ fn drive(cluster: &Cluster, requests: &[Vec<u8>], clients: usize, until: Instant
     took
 }
 
-/// What a measurement gave.
+/// The results of a measurement.
 #[derive(Clone, Copy)]
 struct Measured {
-    /// Operations a second.
+    /// Operations per second.
     rate: f64,
-    /// The 50th and the 99th percentile of what they took, in milliseconds.
+    /// The 50th and the 99th percentile of the latency, in milliseconds.
     p50: f64,
     p99: f64,
-    /// Microseconds of processor time that the nodes, and the clients, took for an operation.
+    /// Processor time of the nodes, and of the clients, per operation in microseconds.
     nodes: f64,
     clients: f64,
 }
@@ -349,7 +352,7 @@ fn measure(cluster: &Cluster, kind: Kind, clients: usize, arguments: &Arguments)
     Measured { rate: took.len() as f64 / arguments.seconds, p50: at(50), p99: at(99), nodes, clients }
 }
 
-/// Waits until each node has answered a put, and puts every key.
+/// Waits until each node has answered a put, then puts every key.
 fn fill(cluster: &Cluster) {
     let begun = Instant::now();
     let serves = |&address: &SocketAddr| {
@@ -397,7 +400,8 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for (index, (kind, clients)) in cells.iter().enumerate() {
-        let of = |seen: &[Vec<Measured>], what: fn(&Measured) -> f64| median(seen[index].iter().map(what));
+        let of =
+            |seen: &[Vec<Measured>], metric: fn(&Measured) -> f64| median(seen[index].iter().map(metric));
         let http = systems.iter().position(|&system| system == System::EtcdHttp);
         let http = http.map(|index| of(&seen[index], |it| it.rate));
         for (system, seen) in systems.iter().zip(&seen) {

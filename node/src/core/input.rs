@@ -1,4 +1,4 @@
-//! What enters the core, and what leaves it.
+//! Inputs and outputs of the core.
 
 use crate::config::Read;
 use crate::log::{LogEvent, LogOrder};
@@ -18,7 +18,7 @@ pub enum Input<C> {
     Request {
         /// The command.
         command: Command,
-        /// How a read is to be answered; by the node's own option if none.
+        /// How to answer a read; none means the node's own option.
         read: Option<Read>,
         /// The client that gets the reply.
         client: C,
@@ -36,7 +36,7 @@ pub enum Input<C> {
     Log(LogEvent),
     /// A snapshot is durable.
     Saved(Saved),
-    /// Time has passed: the roles do what is due.
+    /// Time has passed: the roles act on expired timers.
     Tick,
     /// The end of a turn: records that must be durable go to the log.
     Flush,
@@ -71,9 +71,11 @@ pub enum Output<C> {
         /// The encoded snapshot.
         payload: Vec<u8>,
     },
-    /// Keep a connection to each of these nodes and to no other. Every frame from here on begins with `greeting`.
+    /// Keep a connection to each of these nodes and to no other.
+    ///
+    /// Every frame from here on begins with `greeting`.
     Dial {
-        /// Which version of the membership this node knows, and its number.
+        /// The version of the membership that this node knows, and the node's number.
         greeting: Message,
         /// The other nodes.
         others: Vec<Other>,

@@ -1,4 +1,4 @@
-//! The membership: what the node does when it learns of a change, and whom it does not listen to before.
+//! The membership: reactions to a change, and which nodes the node ignores before it knows the change.
 
 use super::{Core, Notice, Other, Output};
 use crate::config::Role;
@@ -18,7 +18,7 @@ impl<C> Core<C> {
         }
     }
 
-    /// Handles what another node sent, unless the sender knows a newer membership than this node.
+    /// Handles messages of another node, unless the sender knows a newer membership than this node.
     pub(super) fn packets(&mut self, now: Duration, from: &str, packets: Vec<Packet>) {
         let mut sender = None;
         for packet in packets {
@@ -28,8 +28,10 @@ impl<C> Core<C> {
         }
     }
 
-    /// `sender` is the number under which the other node is heard: none before its greeting, and none if that names a newer
-    /// membership or a number that this node does not know.
+    /// Handles one message.
+    ///
+    /// `sender` is the number of the other node. It is none before its greeting, and if the greeting has a
+    /// newer membership or an unknown number.
     fn received(&mut self, now: Duration, from: &str, message: Message, sender: &mut Option<NodeId>) {
         match message {
             Message::Members(membership) => self.take_up(now, membership),
@@ -57,7 +59,7 @@ impl<C> Core<C> {
         }
     }
 
-    /// If the replica has applied a change that the node does not know yet: acts on it, and sends it to every member.
+    /// Acts on a change that the replica has applied, and sends it to every member.
     pub(super) fn follow_replica(&mut self, now: Duration) {
         let Some(newer) = self.replica.as_ref().map(Replica::membership) else { return };
         if newer.version <= self.roster.version {
@@ -65,14 +67,14 @@ impl<C> Core<C> {
         }
         let newer = newer.clone();
         self.take_up(now, newer);
-        for node in self.roster.everybody.clone() {
+        for node in self.roster.all_nodes.clone() {
             if node != self.roster.me {
                 self.outbox.send(node, Message::Members(self.roster.membership.clone()));
             }
         }
     }
 
-    /// Acts on a newer membership of the same cluster. Later records stand behind it in the log.
+    /// Acts on a newer membership of the same cluster. The log already contains the records behind it.
     fn take_up(&mut self, now: Duration, membership: Membership) {
         let Membership { version, cluster, window, .. } = &self.roster.membership;
         if membership.version <= *version || (&membership.cluster, membership.window) != (cluster, *window) {

@@ -1,12 +1,13 @@
-//! One node without its edges: the roles, and everything between them and the world that needs no clock, file or socket.
+//! One node without I/O: the roles, and all logic around them that needs no clock, file or socket.
 //!
-//! [`Core::step`] takes the time and one [`Input`], and adds what follows to a list of [`Output`]s. It reads no clock, starts
-//! nothing, and makes no random choice of its own, so the same inputs at the same times always give the same outputs. The
-//! [driver](crate::driver) runs it in a real process; the [simulator](crate::sim) runs many in virtual time. Both have the same
-//! routing, the same gate for members, the same order of saving and sending, the same policy of snapshots, and the same deadlines.
+//! [`Core::step`] accepts the time and one [`Input`], and appends the resulting [`Output`]s to a list. It reads
+//! no clock, starts no task and makes no random choice of its own, so equal inputs at equal times give equal
+//! outputs. The [driver](crate::driver) runs it in a real process; the [simulator](crate::sim) runs many in
+//! virtual time. Both share its routing, its membership checks, its save-before-send order, its snapshot policy
+//! and its deadlines.
 //!
-//! A *turn* is any number of inputs, then [`Input::Tick`], then [`Input::Flush`]. All records of a turn form one batch, and one
-//! sync makes them durable. [`Core::wake`] says when the next turn must come at the latest.
+//! A *turn* is any number of inputs, then [`Input::Tick`], then [`Input::Flush`]. All records of a turn form
+//! one batch, which one sync makes durable. [`Core::wake`] returns the latest time of the next turn.
 
 mod input;
 mod members;
@@ -38,10 +39,10 @@ use std::time::Duration;
 /// The flaw `acceptor-answers-before-write`: the delay of the record.
 const WRITE_LATE: Duration = Duration::from_millis(700);
 
-/// Bytes of decisions in one page, about.
+/// Approximate size of a page of decisions, in bytes.
 const PAGE: usize = 1 << 20;
 
-/// The roles of one node, and what lies between them and the world. `C` is the shell's handle of a waiting client.
+/// The roles of one node and the logic around them. `C` is the shell's handle of a waiting client.
 #[derive(Debug)]
 pub struct Core<C> {
     config: NodeConfig,
@@ -54,19 +55,21 @@ pub struct Core<C> {
     snapshots: Snapshots,
     log_bytes: u64,
     syncs: u64,
-    /// Reads for which the leader held a lease.
+    /// Number of reads answered under a lease of the leader.
     leased: u64,
     recovery: Recovery,
-    /// Whether the notice that it is level is still to come.
+    /// Whether the notice that the node is level is still pending.
     reports_level: bool,
-    /// With the flaw `acceptor-answers-before-write`: records, and when they are written.
+    /// With the flaw `acceptor-answers-before-write`: delayed records and the times of their writes.
     late: VecDeque<(Duration, Vec<Record>)>,
-    /// Empty between two inputs; kept so that its memory is used again.
+    /// Empty between two inputs; kept to reuse its memory.
     step: Step,
 }
 
 impl<C> Core<C> {
-    /// Builds the roles from what the log holds, and its first outputs. `roster` is the membership before the first record.
+    /// Builds the roles and the first outputs from the log's content.
+    ///
+    /// `roster` is the membership before the first record.
     ///
     /// `life` differs from that of every earlier process of this node; `log_bytes` is the size of its log.
     pub fn new(
@@ -97,7 +100,7 @@ impl<C> Core<C> {
         let configured = config.members.iter().find(|member| member.name == config.name);
         let hosts = configured.map(|member| member.roles.clone());
         let known = || roster.membership.named(&config.name).map(|node| node.roles.clone());
-        // A node that was removed keeps its roles idle: it may be added again while it runs.
+        // A removed node keeps its roles idle, because the cluster may add it again while it runs.
         let all = || [Role::Replica, Role::Leader, Role::Acceptor].into();
         let hosts = hosts.or_else(known).unwrap_or_else(all);
         recovery.decisions_from_log = decisions;
@@ -124,9 +127,9 @@ impl<C> Core<C> {
         core
     }
 
-    /// Handles one input at this time since the process began, and adds what follows to `outputs`.
+    /// Handles one input at this time since the process started, and appends its outputs to `outputs`.
     pub fn step(&mut self, now: Duration, input: Input<C>, outputs: &mut Vec<Output<C>>) {
-        // The outputs are lent to the outbox for the step, which is cheaper than to pass them to every function.
+        // The outbox borrows the outputs for the step, which is cheaper than passing them to every function.
         std::mem::swap(&mut self.outbox.outputs, outputs);
         self.input(now, input);
         while let Some(message) = self.outbox.local.pop_front() {
@@ -156,7 +159,7 @@ impl<C> Core<C> {
         }
     }
 
-    /// When [`Input::Tick`] has something to do; `Duration::MAX` if only another input can change that.
+    /// The time at which [`Input::Tick`] has work; `Duration::MAX` if only another input can create work.
     pub fn wake(&self) -> Duration {
         let never = Duration::MAX;
         let leader = self.leader.as_ref().map_or(never, Leader::wake);
@@ -287,7 +290,7 @@ impl<C> Core<C> {
         }
     }
 
-    /// The end of a turn: hands records to the log, begins a snapshot if it is time, and reports that it is level.
+    /// Ends a turn: hands records to the log, begins a snapshot if it is due, and reports catch-up.
     fn flush(&mut self, now: Duration) {
         self.outbox.flush(now, self.replica.as_ref().map_or(1, Replica::noted));
         let wanted = self.replica.as_ref().is_some_and(Replica::wants_snapshot);
@@ -308,7 +311,7 @@ impl<C> Core<C> {
         }
     }
 
-    /// Carries out a role's step in the one order that is safe: records first.
+    /// Executes a role's step in the only safe order: records first.
     fn carry_out(&mut self, now: Duration, role: Role, step: &mut Step) {
         self.follow_replica(now);
         let early = role == Role::Acceptor && self.has(Flaw::AcceptorAnswersBeforeWrite);
@@ -366,22 +369,22 @@ impl<C> Core<C> {
         &self.roster.membership
     }
 
-    /// Reads that were answered by the leader's lease.
+    /// Number of reads answered under the leader's lease.
     pub fn leased(&self) -> u64 {
         self.leased
     }
 
-    /// What it recovered from its own log.
+    /// The data that the node recovered from its own log.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
     }
 
-    /// Notes how long it took to read the log and to recover the roles.
+    /// Records the time for reading the log and recovering the roles.
     pub fn recovered_in(&mut self, seconds: f64) {
         self.recovery.log_seconds = seconds;
     }
 
-    /// The first decisions of slots `from` (inclusive) to `to` (exclusive) that fit one page, one at least.
+    /// The decisions of slots `from` (inclusive) to `to` (exclusive) that fit into one page, at least one.
     pub fn decisions(&self, from: Slot, to: Slot) -> Decisions {
         let none = || Decisions { decisions: Vec::new(), first: 1, slot_out: 1 };
         self.replica.as_ref().map_or_else(none, |replica| Decisions {
@@ -433,7 +436,7 @@ impl<C> Core<C> {
     }
 }
 
-/// The first decisions, as many as fit one page, one at least.
+/// The first decisions that fit into one page, at least one.
 fn page(decisions: impl Iterator<Item = Decided>) -> Vec<Decided> {
     let mut bytes = 0;
     let fits = |decided: &Decided| {

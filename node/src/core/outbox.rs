@@ -1,4 +1,4 @@
-//! Save before send: holds the outputs of a role until the log has synced the records on which they depend.
+//! Save before send: holds the outputs of a role until the log has synced the records they depend on.
 //!
 //! Each turn's records form one batch with a number. A role's outputs depend on the last batch that has a record of that role.
 //! They leave when the log reports that number as durable. One role's outputs never wait for another role's records, and
@@ -15,7 +15,7 @@ use crate::store::Answer;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long records that nothing waits for are held back, so that they can share a sync.
+/// Time for which records without dependent outputs wait to share a sync.
 const NOTES_WAIT: Duration = Duration::from_millis(5);
 
 /// The flaw `acceptor-answers-before-sync`: the time between two syncs.
@@ -43,7 +43,7 @@ pub(super) struct Outbox<C> {
     records: Batch,
     must_sync: bool,
     notes_since: Option<Duration>,
-    /// The number of the batch that this turn's records go into.
+    /// The number of the batch for this turn's records.
     number: u64,
     synced: u64,
     held: [Held; 3],
@@ -54,7 +54,7 @@ pub(super) struct Outbox<C> {
     /// Messages of this node to itself.
     pub(super) local: VecDeque<Message>,
     pub(super) waiting: Waiting<C>,
-    /// The outputs of the present step.
+    /// The outputs of the current step.
     pub(super) outputs: Vec<Output<C>>,
 }
 
@@ -76,7 +76,7 @@ impl<C> Outbox<C> {
         }
     }
 
-    /// This node has another number from now on.
+    /// Sets the node's new number.
     pub(super) fn rename(&mut self, me: NodeId) {
         self.me = me;
     }
@@ -86,13 +86,13 @@ impl<C> Outbox<C> {
         self.outputs.push(Output::Send(to, message));
     }
 
-    /// Takes a record that nothing waits for.
+    /// Adds a record on which no output depends.
     pub(super) fn note(&mut self, now: Duration, record: &Record) {
         self.records.push(record);
         self.notes_since.get_or_insert(now);
     }
 
-    /// Empties a role's step: its records go into the batch, its outputs wait until that is durable.
+    /// Executes a role's step: its records join the batch, its outputs wait until the batch is durable.
     pub(super) fn carry_out(&mut self, role: Role, step: &mut Step) {
         let role = role as usize;
         if !step.save.is_empty() {
@@ -125,7 +125,9 @@ impl<C> Outbox<C> {
         }
     }
 
-    /// The log has synced up to `number`: releases what waited, and returns the slot below which all decisions are on disk.
+    /// Handles a sync up to batch `number`: releases waiting outputs.
+    ///
+    /// Returns the slot below which all decisions are on disk.
     pub(super) fn synced(&mut self, number: u64) -> Option<Slot> {
         assert!(
             number >= self.synced && number < self.number,
@@ -143,12 +145,12 @@ impl<C> Outbox<C> {
         self.stored.drain(..written).next_back().map(|(_, slot)| slot)
     }
 
-    /// When [`flush`](Self::flush) has notes to write that nothing else takes along.
+    /// The time at which [`flush`](Self::flush) must write records that no other batch includes.
     pub(super) fn wake(&self) -> Duration {
         self.notes_since.map_or(Duration::MAX, |since| since + NOTES_WAIT)
     }
 
-    /// The end of a turn: hands the records to the log.
+    /// Ends a turn: hands the records to the log.
     pub(super) fn flush(&mut self, now: Duration, slot_out: Slot) {
         if self.must_sync || self.wake() <= now {
             let sync = self.lazy.is_none_or(|last| now >= last + SYNC_EVERY);

@@ -1,15 +1,15 @@
-//! The policy of snapshots: one at a time, when the log has grown enough or when a state came from another replica.
+//! The snapshot policy: one at a time, when the log has grown enough or another replica sent its state.
 
 use super::{Output, Saved};
 use crate::log::LogOrder;
 use crate::paxos::message::Slot;
 
-/// The stage of the present snapshot.
+/// The stage of the current snapshot.
 #[derive(Debug, PartialEq, Eq)]
 enum Stage {
-    /// There is none.
+    /// No snapshot is in progress.
     Idle,
-    /// The log begins a new segment.
+    /// The log starts a new segment.
     Rotating,
     /// The shell writes the snapshot.
     Writing,
@@ -25,7 +25,7 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    /// Snapshots whenever the log has grown by `every` bytes; the last one has `bytes`.
+    /// Takes a snapshot whenever the log has grown by `every` bytes; the last snapshot has `bytes`.
     pub(super) fn new(every: u64, bytes: u64) -> Self {
         Self { every, stage: Stage::Idle, bytes, count: 0 }
     }
@@ -35,12 +35,12 @@ impl Snapshots {
         self.bytes
     }
 
-    /// Snapshots since the process began.
+    /// Number of snapshots since the process started.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Begins a snapshot if it is time. A log shorter than the last snapshot is not worth another one.
+    /// Begins a snapshot if it is due. A log shorter than the last snapshot is not worth a new one.
     pub(super) fn consider<C>(&mut self, log_bytes: u64, wanted: bool, outputs: &mut Vec<Output<C>>) {
         if self.stage == Stage::Idle && (wanted || log_bytes > self.every.max(self.bytes)) {
             self.stage = Stage::Rotating;
@@ -48,21 +48,21 @@ impl Snapshots {
         }
     }
 
-    /// The log has begun segment `index`: writes the present state, which covers all segments before it.
+    /// The log has started segment `index`: writes the current state, which covers all earlier segments.
     pub(super) fn rotated<C>(
         &mut self,
         index: u64,
         (slot_out, payload): (Slot, Vec<u8>),
         outputs: &mut Vec<Output<C>>,
     ) {
-        assert_eq!(self.stage, Stage::Rotating, "the log began a segment that no snapshot asked for");
+        assert_eq!(self.stage, Stage::Rotating, "the log started a segment that no snapshot requested");
         self.stage = Stage::Writing;
         outputs.push(Output::Snapshot { index, slot_out, payload });
     }
 
-    /// The snapshot is durable: the log may remove what it replaces.
+    /// The snapshot is durable: the log may remove the segments that it replaces.
     pub(super) fn saved<C>(&mut self, Saved { index, bytes, .. }: Saved, outputs: &mut Vec<Output<C>>) {
-        assert_eq!(self.stage, Stage::Writing, "a snapshot is durable that the core did not order");
+        assert_eq!(self.stage, Stage::Writing, "the core did not order this snapshot");
         self.stage = Stage::Idle;
         self.bytes = bytes;
         self.count += 1;

@@ -1,13 +1,13 @@
-//! What a node knows of the members before it runs: from its configuration, its log, or a member that it asked.
+//! The membership before a node runs: from its configuration, its log, or another member.
 
 use crate::config::NodeConfig;
 use crate::log::Recovered;
 use crate::paxos::membership::{Membership, Roster};
 
-/// The roster before the first record of the log; none if the node must wait until it is added to a cluster.
+/// The roster before the first record of the log; none if the node must wait to be added.
 ///
-/// The cluster is called after its first members, or after its secret (`cluster`); the name in the log takes precedence. The error names the option
-/// that is wrong.
+/// The name of the cluster derives from its first members, or from its secret (`cluster`); the name in the log
+/// takes precedence. The error names the wrong option.
 pub fn known_roster(
     config: &NodeConfig,
     recovered: &Recovered,
@@ -24,14 +24,15 @@ pub fn known_roster(
         return roster.ok_or_else(|| format!("{} is not one of at most 255 members", config.name)).map(Some);
     }
     if config.members.is_empty() || config.members.iter().any(|member| member.name == config.name) {
-        return Err("a node that joins needs other members to ask, and is none of them itself".to_owned());
+        return Err("a node that joins needs other members and must not be one of them".to_owned());
     }
     let known = recovered.members().cloned();
     Ok(known.map(|known| Roster::of(known.clone(), &config.name).unwrap_or_else(|| Roster::outside(known))))
 }
 
-/// The roster of a node that joins, if this membership of another node counts it as a member now, and not only in an
-/// earlier life.
+/// The roster of a joining node, according to another node's membership.
+///
+/// None unless it is a current member there, and not only in an earlier life.
 pub fn joined(config: &NodeConfig, membership: Membership) -> Option<Roster> {
     let earlier = config.join_after.is_some_and(|version| membership.version <= version);
     if earlier { None } else { Roster::of(membership, &config.name) }

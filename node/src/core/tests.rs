@@ -1,4 +1,4 @@
-//! Tests of the core: what waits for the log, what a turn is, whom it listens to, and when a client's deadline ends.
+//! Tests of the core: outputs that wait for the log, turns, ignored senders, and clients' deadlines.
 
 use super::*;
 use crate::config::{Member, PaxosOptions};
@@ -50,7 +50,7 @@ fn synced(core: &mut Core<u64>, number: u64) -> Vec<Output<u64>> {
     step(core, Input::Log(LogEvent::Synced { number, log_bytes: 0 }))
 }
 
-/// What n2 sends when it knows this version of the membership: it asks for a promise.
+/// A request of n2 for a promise, with its version of the membership.
 fn scout(version: u64, round: u64) -> Input<u64> {
     let ballot = Ballot { round, leader: NodeId(1) };
     let greeting = Message::Knows { version, sender: NodeId(1) };

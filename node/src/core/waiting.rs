@@ -5,7 +5,7 @@ use crate::paxos::step::Ticket;
 use rustc_hash::FxHashMap;
 use std::time::Duration;
 
-/// How long after its deadline, at most, a client learns that its command is undecided.
+/// Longest delay after the deadline until a client learns that its command is undecided.
 const PRECISION: Duration = Duration::from_millis(250);
 
 /// The clients whose commands are undecided.
@@ -13,7 +13,7 @@ const PRECISION: Duration = Duration::from_millis(250);
 pub(super) struct Waiting<C> {
     clients: FxHashMap<Ticket, (Duration, C)>,
     next_ticket: u64,
-    /// When the deadlines are looked at next.
+    /// The next check of the deadlines.
     next: Duration,
 }
 
@@ -24,7 +24,7 @@ impl<C> Default for Waiting<C> {
 }
 
 impl<C> Waiting<C> {
-    /// A ticket that was never given out before.
+    /// A new, unique ticket.
     pub(super) fn ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         Ticket(self.next_ticket - 1)
@@ -35,12 +35,12 @@ impl<C> Waiting<C> {
         self.clients.insert(ticket, (until, client));
     }
 
-    /// Takes the client, unless it has its reply.
+    /// Removes and returns the client, unless it has its reply.
     pub(super) fn take(&mut self, ticket: Ticket) -> Option<C> {
         self.clients.remove(&ticket).map(|(_, client)| client)
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// The time at which [`tick`](Self::tick) has work.
     pub(super) fn wake(&self) -> Duration {
         if self.clients.is_empty() { Duration::MAX } else { self.next }
     }

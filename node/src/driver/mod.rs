@@ -1,4 +1,4 @@
-//! The driver: the shell of one node's core, which owns its clock, its log, its connections and its clients.
+//! The driver: the shell of one node's core, with its clock, log, connections and clients.
 
 #![allow(
     clippy::disallowed_methods,
@@ -21,22 +21,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
-/// Inputs in one turn, at most.
+/// Largest number of inputs in one turn.
 const TURN: usize = 1024;
 
-/// The longest sleep: a clock can hold the time at its end.
+/// The longest sleep, which keeps the time within the clock's range.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
-/// What reaches the driver from outside.
+/// Inputs from outside the driver.
 #[derive(Debug)]
 pub enum Input {
     /// A client's command.
     Request {
         /// The command.
         command: Command,
-        /// How a read is to be answered; by the node's own option if none.
+        /// How to answer a read; none means the node's own option.
         read: Option<Read>,
-        /// Where the reply goes.
+        /// The recipient of the reply.
         reply: oneshot::Sender<Reply>,
     },
     /// Messages of another node.
@@ -45,7 +45,7 @@ pub enum Input {
         from: Arc<str>,
         /// Its messages, in order.
         packets: Vec<Packet>,
-        /// What they take from the room for waiting frames of this connection, until they are handled.
+        /// Their share of this connection's budget for waiting frames, until they are handled.
         room: Room,
     },
     /// The connection from this node broke.
@@ -54,18 +54,18 @@ pub enum Input {
     Log(Result<LogEvent, LogError>),
     /// A snapshot is durable, or could not be written.
     Saved(Result<Saved, LogError>),
-    /// A question for the membership.
+    /// A request for the membership.
     Members(oneshot::Sender<Membership>),
-    /// A question for the node's status.
+    /// A request for the node's status.
     Status(oneshot::Sender<Status>),
-    /// A question for the decisions of slots from one (inclusive) to another (exclusive).
+    /// A request for the decisions of slots from one (inclusive) to another (exclusive).
     Decisions(Slot, Slot, oneshot::Sender<Decisions>),
 }
 
 /// A client that waits for a reply.
 type Client = oneshot::Sender<Reply>;
 
-/// One node: its core, and the edges that carry out what the core orders.
+/// One node: its core, and the I/O that executes the core's outputs.
 pub struct Driver {
     core: Core<Client>,
     started: Instant,
@@ -73,12 +73,12 @@ pub struct Driver {
     log: LogWriter,
     folder: DataFolder,
     inbox: mpsc::UnboundedSender<Input>,
-    /// Empty between two inputs; kept so that its memory is used again.
+    /// Empty between two inputs; kept to reuse its memory.
     outputs: Vec<Output<Client>>,
 }
 
 impl Driver {
-    /// Builds the core from what the log holds. `roster` is the membership before the first record.
+    /// Builds the core from the log's content. `roster` is the membership before the first record.
     ///
     /// `life` differs from that of every earlier process of this node.
     pub fn new(
@@ -94,7 +94,7 @@ impl Driver {
         core.recovered_in(started.elapsed().as_secs_f64());
         let (folder, reports) = (log.folder(), inbox.clone());
         let log = LogWriter::start(log, move |event| {
-            // The driver only goes away when the process ends.
+            // The driver is dropped only when the process ends.
             let _ = reports.send(Input::Log(event));
         });
         let mut driver = Self { core, started, peers, log, folder, inbox, outputs };
@@ -102,12 +102,12 @@ impl Driver {
         driver
     }
 
-    /// What the node recovered from its log.
+    /// The data that the node recovered from its log.
     pub fn recovery(&self) -> &Recovery {
         self.core.recovery()
     }
 
-    /// Runs until the log fails, or everything that could send an input has gone.
+    /// Runs until the log fails, or every sender of inputs is dropped.
     pub async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Input>) -> Result<(), LogError> {
         let mut inputs = Vec::with_capacity(TURN);
         let mut alarm = pin!(tokio::time::sleep_until(self.started.into()));
@@ -141,7 +141,7 @@ impl Driver {
             Input::Lost(from) => self.step(now, core::Input::Lost(from)),
             Input::Log(event) => self.step(now, core::Input::Log(event?)),
             Input::Saved(saved) => self.step(now, core::Input::Saved(saved?)),
-            // The task that asked may have gone away.
+            // The requesting task may have ended.
             Input::Members(reply) => drop(reply.send(self.core.membership().clone())),
             Input::Status(reply) => drop(reply.send(self.core.status(std::process::id()))),
             Input::Decisions(from, to, reply) => drop(reply.send(self.core.decisions(from, to))),
@@ -158,7 +158,7 @@ impl Driver {
         for output in self.outputs.drain(..) {
             match output {
                 Output::Send(to, message) => self.peers.push(to, message),
-                // A client that has gone away needs no reply.
+                // A disconnected client needs no reply.
                 Output::Reply(client, reply) => drop(client.send(reply)),
                 Output::Log(order) => self.log.order(order),
                 Output::Snapshot { index, slot_out, payload } => {
@@ -171,7 +171,7 @@ impl Driver {
     }
 }
 
-/// Writes a snapshot in a thread of its own, and reports to the driver when it is durable.
+/// Writes a snapshot in a thread of its own, and reports it to the driver once durable.
 fn save(
     folder: DataFolder,
     inbox: mpsc::UnboundedSender<Input>,
@@ -181,12 +181,12 @@ fn save(
     std::thread::spawn(move || {
         let saved = folder.save_snapshot(index, &payload);
         let saved = saved.map(|()| Saved { index, slot_out, bytes: payload.len() as u64 });
-        // The driver only goes away when the process ends.
+        // The driver is dropped only when the process ends.
         let _ = inbox.send(Input::Saved(saved));
     });
 }
 
-/// Waits until then, or less. Setting an alarm costs a system call, so one that rings too early is left as it is.
+/// Waits until then, or less. Setting an alarm costs a system call, so an early alarm stays as it is.
 async fn ring(mut alarm: Pin<&mut Sleep>, wake: Instant) {
     if alarm.deadline().into_std() > wake || alarm.is_elapsed() {
         alarm.as_mut().reset(wake.into());

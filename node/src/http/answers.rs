@@ -1,4 +1,4 @@
-//! Answers on their way: large ones within a budget, which is asked before they are written out.
+//! Answers in progress: large ones reserve bytes of a budget before they are encoded.
 
 use super::Server;
 use super::budget::SMALL;
@@ -9,13 +9,15 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
-/// Bytes that JSON takes around each part of an answer, at most.
+/// Largest JSON overhead of each part of an answer, in bytes.
 const AROUND: usize = 100;
 
-/// Why there is no answer, where the command only reads.
+/// The reason for a missing answer of a read-only command.
 pub(super) const NO_ROOM: &str = "too many bytes of other answers are under way";
 
-/// The response for what an applied command came to, in which slot; `reads` says that it may be asked for again.
+/// The response for the answer of an applied command and its slot.
+///
+/// `reads` says that the client may repeat the command.
 pub(super) async fn answered(
     server: &Server,
     (answer, slot): (Answer, Slot),
@@ -39,7 +41,7 @@ pub(super) async fn answered(
     }
 }
 
-/// Bytes of an answer written as JSON, at most.
+/// Largest size of an answer as JSON, in bytes.
 pub(super) fn weight(answer: &Answer) -> usize {
     AROUND
         + match answer {
@@ -61,7 +63,7 @@ pub(super) fn weight(answer: &Answer) -> usize {
         }
 }
 
-/// Bytes of a text written as JSON.
+/// Size of a text as JSON, in bytes.
 fn escaped(text: &str) -> usize {
     let takes = |byte: u8| match byte {
         b'"' | b'\\' => 2,
@@ -77,7 +79,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn nothing_is_written_longer_than_its_weight() {
+    fn no_answer_is_longer_than_its_weight() {
         let text = "\u{1}\"\\é\n\u{7f}".repeat(50);
         let value = Arc::new(text.clone());
         let answers = [

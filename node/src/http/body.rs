@@ -1,4 +1,4 @@
-//! Bodies of requests: read within a budget and a time, or thrown away.
+//! Bodies of requests: read within a budget and a time limit, or discarded.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,25 +18,25 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// Bytes of a request's body, at most.
+/// Largest body of a request, in bytes.
 pub(super) const BODY_MAX: usize = 1 << 20;
 
-/// How long a body may take to arrive, and how long nothing of it may.
-const WHOLE: Duration = Duration::from_secs(30);
+/// Time limit of a body, and longest silence within it.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// How long nothing of it may arrive while others wait for room.
+/// Longest silence within a body while other requests wait for memory.
 const SILENCE_WHILE_SCARCE: Duration = Duration::from_secs(2);
 
-/// How long what is left of a refused request's body is read, so that its client comes to read the answer.
+/// Time for reading the rest of a refused request's body, so that its client reads the answer.
 const THROW_AWAY: Duration = Duration::from_secs(5);
 
-/// How often a body that does not arrive is looked at.
+/// Interval of checks on a body that does not arrive.
 const LOOK: Duration = Duration::from_millis(500);
 
 type Arrived = Option<Result<Frame<Bytes>, hyper::Error>>;
 
-/// A request whose body is text, and the room that the text has as long as the command is under way.
+/// A request with a text body, and the memory reserved for the text while the command is in progress.
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) held: Held,
@@ -52,7 +52,9 @@ pub(super) async fn read(server: &Server, request: &mut Request<Incoming>) -> Re
     Ok(Text { text, held })
 }
 
-/// The bytes have a copy of their own: they may come as a small part of a large buffer, and may be kept for long.
+/// Collects a body into its own copy.
+///
+/// Its frames may be small parts of large, long-lived buffers.
 async fn collect(server: &Server, body: &mut Incoming) -> Result<(Vec<u8>, Held), Failure> {
     let known = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     let room = known.unwrap_or(SMALL);
@@ -85,7 +87,7 @@ async fn hold(server: &Server, bytes: usize) -> Result<Held, Failure> {
     held.ok_or_else(|| Failure::busy("too many bytes of other requests are under way"))
 }
 
-/// The next piece, which is mostly there; an error if it does not come in time.
+/// The next frame, mostly available at once; an error if it does not arrive in time.
 async fn arrive(server: &Server, body: &mut Incoming, begun: Instant) -> Result<Arrived, Failure> {
     let there = poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context))).await;
     if let Poll::Ready(frame) = there {
@@ -97,14 +99,15 @@ async fn arrive(server: &Server, body: &mut Incoming, begun: Instant) -> Result<
             return Ok(frame);
         }
         let silence = if server.bodies.is_scarce() { SILENCE_WHILE_SCARCE } else { SILENCE };
-        if since.elapsed() >= silence || begun.elapsed() >= WHOLE {
+        if since.elapsed() >= silence || begun.elapsed() >= TIME_LIMIT {
             return Err(Failure::late(begun.elapsed()));
         }
     }
 }
 
-/// Reads what is left of a refused request's body beside the answer, and keeps none of it. A client that waits for leave
-/// to send it gets none.
+/// Reads and discards the rest of a refused request's body in the background.
+///
+/// A client that waits for permission to send it gets none.
 pub(super) fn throw_away(request: Request<Incoming>) {
     if request.headers().contains_key(EXPECT) || request.body().is_end_stream() {
         return;

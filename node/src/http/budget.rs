@@ -1,4 +1,4 @@
-//! How many bytes of bodies and of answers are under way at once: who comes when all are taken waits, or is refused.
+//! Limits the bytes of bodies and answers in progress: a request beyond the limit waits, or is refused.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,32 +12,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What is not larger is not counted: the limit on connections bounds it.
+/// Smaller sizes are not counted: the limit on connections bounds them.
 pub(super) const SMALL: usize = 16 << 10;
 
-/// Bytes of a unit in which the others are counted.
+/// Unit in which larger sizes are counted, in bytes.
 const UNIT: usize = 1 << 10;
 
-/// A number of bytes that may be under way.
+/// A limit on bytes in progress.
 #[derive(Debug)]
 pub(super) struct Budget {
     room: Arc<Semaphore>,
-    /// How many wait for room, and bytes that they keep meanwhile.
+    /// Number of waiting requests, and the bytes they hold meanwhile.
     waiting: AtomicUsize,
     kept: AtomicUsize,
     bytes: usize,
-    /// How long a request waits for room.
+    /// Longest wait of a request.
     patience: Duration,
 }
 
-/// Bytes that are under way, until it is dropped; none where they are too few to count.
+/// Reserved bytes, released when dropped; none if they are too few to count.
 #[derive(Debug, Default)]
 pub(super) struct Held(
-    #[expect(dead_code, reason = "it is there to be dropped")] Option<OwnedSemaphorePermit>,
+    #[expect(dead_code, reason = "dropping it releases the bytes")] Option<OwnedSemaphorePermit>,
 );
 
 impl Budget {
-    /// A budget of `bytes` bytes, and the longest wait for room.
+    /// A budget of `bytes` bytes, with this longest wait.
     pub(super) fn new(bytes: usize, patience: Duration) -> Self {
         let room = Arc::new(Semaphore::new(bytes / UNIT));
         Self { room, waiting: AtomicUsize::new(0), kept: AtomicUsize::new(0), bytes, patience }
@@ -48,8 +48,9 @@ impl Budget {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits for room for this many bytes, unless they are few; none if there is none in time. A request that waits keeps `kept`
-    /// bytes meanwhile; all that do never keep more than the budget has.
+    /// Reserves this many bytes, unless they are few; none after the longest wait.
+    ///
+    /// A waiting request holds `kept` bytes. The sum of these never exceeds the budget.
     pub(super) async fn hold(&self, bytes: usize, kept: usize) -> Option<Held> {
         if bytes <= SMALL {
             return Some(Held(None));
@@ -87,9 +88,9 @@ impl Drop for Waits<'_> {
 }
 
 impl Held {
-    /// The same bytes, which are under way as long as anybody has them.
+    /// The same bytes, reserved while any clone of them lives.
     pub(super) fn around(self, bytes: Vec<u8>) -> Bytes {
-        struct Owner(Vec<u8>, #[expect(dead_code, reason = "it is there to be dropped")] Held);
+        struct Owner(Vec<u8>, #[expect(dead_code, reason = "dropping it releases the bytes")] Held);
         impl AsRef<[u8]> for Owner {
             fn as_ref(&self) -> &[u8] {
                 &self.0
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_comes_late_waits_for_room() {
+    async fn late_request_waits_for_bytes() {
         let budget = Arc::new(Budget::new(100 << 10, Duration::from_secs(60)));
         let first = budget.hold(60 << 10, 0).await.unwrap();
         assert!(!budget.is_scarce());
@@ -114,7 +115,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(budget.is_scarce());
-        assert!(budget.hold(SMALL, 0).await.is_some(), "little needs no room");
+        assert!(budget.hold(SMALL, 0).await.is_some(), "small sizes are not counted");
         drop(first.around(vec![1, 2]));
         assert!(second.await.unwrap());
         assert!(!budget.is_scarce());
@@ -125,7 +126,7 @@ mod tests {
         let budget = Budget::new(100 << 10, Duration::from_millis(20));
         let all = budget.hold(1 << 30, 0).await.unwrap();
         assert!(budget.hold(60 << 10, 50 << 10).await.is_none(), "it has waited");
-        assert!(budget.hold(60 << 10, 101 << 10).await.is_none(), "it keeps too much to wait");
+        assert!(budget.hold(60 << 10, 101 << 10).await.is_none(), "it holds too many bytes to wait");
         drop(all);
         assert!(budget.hold(60 << 10, 101 << 10).await.is_some());
         assert_eq!((budget.waiting.into_inner(), budget.kept.into_inner()), (0, 0));

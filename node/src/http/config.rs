@@ -1,4 +1,4 @@
-//! `/config`: who the members are, and changes of them.
+//! `/config`: the membership and its changes.
 
 use super::Server;
 use super::answers::answered;
@@ -18,7 +18,7 @@ use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
-/// What a change looks like.
+/// The format of a change.
 const CHANGE: &str = r#"{"add": [{"name": "n4", "address": "127.0.0.1:7004", "roles": ["replica", "leader", "acceptor"]}], "remove": ["n3"]}, where one of both may be absent"#;
 
 /// Answers a request for `/config`.
@@ -47,7 +47,7 @@ pub(super) async fn answer(
     }
 }
 
-/// A node that waits to be added asks with a nonce: proves that the answer is a member's, and arrived as it was sent.
+/// Proves to a joining node, which sends a nonce, that the answer is authentic and a member's.
 async fn prove(server: &Server, headers: &HeaderMap, response: &mut Response<Full<Bytes>>) {
     let nonce = headers.get(NONCE).and_then(|value| unhex::<16>(value.to_str().ok()?));
     let Some(nonce) = nonce else { return };

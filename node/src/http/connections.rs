@@ -1,8 +1,8 @@
-//! The connections that are open: no more than there are descriptors for, beside those of the log and of other nodes.
+//! Open connections: at most as many as descriptors allow, besides those of the log and of other nodes.
 //!
-//! Where there are as many as may be, the one that has been idle for longest makes room for a new one, and those that
-//! have never said anything do so first. A new connection is let in also where all are busy, but only for another node;
-//! a client gets the answer to come back later.
+//! At the limit, the longest idle connection closes for a new one; connections that have sent no request close
+//! first. If all are busy, the server still accepts a new connection, but only for another node. A client gets
+//! an answer to retry later.
 
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,39 +10,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Connections of clients, at most, however many descriptors there are.
+/// Largest number of client connections, however many descriptors there are.
 const CLIENTS_MAX: usize = 4_096;
 
-/// Connections beyond those of clients that are let in to find out whether they are other nodes'.
+/// Number of connections beyond the limit that are accepted to find out whether they are other nodes'.
 const DOORS: usize = 8;
 
 /// Descriptors for the log, its snapshots, and the runtime.
 const OWN: usize = 48;
 
-/// Descriptors for each other node: one connection each way, and one each that has not ended yet.
+/// Descriptors per other node: a connection each way, and an old one each way that has not ended yet.
 const FOR_EACH_NODE: usize = 4;
 
-/// Nodes for which there are descriptors at least: members may be added.
+/// Smallest number of nodes for which descriptors are reserved: members may be added.
 const NODES_LEAST: usize = 8;
 
-/// Connections of clients without which a node is of no use.
+/// Smallest useful number of client connections.
 const CLIENTS_LEAST: usize = 8;
 
-/// How long an answer may make no progress because its client does not read it, in turns of the watch.
+/// Longest time without progress of an answer that its client does not read, in turns of the watch.
 const STALL: u64 = 10;
 
-/// The same while others wait for room for theirs.
+/// The same while other requests wait for memory.
 const STALL_WHILE_SCARCE: u64 = 2;
 
-/// How often the watch looks at what stands still.
+/// Interval of the watch's checks for stalled connections.
 pub(super) const TURN: Duration = Duration::from_secs(1);
 
-/// How many connections a node may have open.
+/// The limits on a node's open connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Those of clients.
+    /// Largest number of client connections.
     pub clients: usize,
-    /// Those that other nodes opened.
+    /// Largest number of connections that other nodes opened.
     pub nodes: usize,
 }
 
@@ -63,16 +63,16 @@ impl Limits {
     }
 }
 
-/// What a connection is doing.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It has asked for nothing yet.
+    /// It has sent no request yet.
     Silent,
     /// It waits for its next request.
     Idle,
-    /// A request is under way.
+    /// A request is in progress.
     Busy,
-    /// It is another node's, of this name.
+    /// It belongs to another node, with this name.
     Node,
 }
 
@@ -81,11 +81,11 @@ enum State {
 pub(super) struct Connection {
     id: u64,
     state: Mutex<(State, u64)>,
-    /// It was let in beyond the limit, and has not been found to be a client's that may stay.
+    /// It was accepted beyond the limit, and has not been recognised as a client's that may stay.
     beyond: AtomicBool,
-    /// The turn of the watch since which nothing can be written to it; 0 if something can.
+    /// The turn of the watch since which it is not writable; 0 while it is writable.
     stalled: AtomicU64,
-    /// Rings when it must end.
+    /// Signals that it must end.
     close: Notify,
 }
 
@@ -109,21 +109,21 @@ struct Open {
 pub(super) struct Connections {
     limits: Limits,
     open: Mutex<Open>,
-    /// Rings when one has ended.
+    /// Signals that a connection has ended.
     ended: Notify,
-    /// Rises with each connection and request: who spoke later has a higher number.
+    /// Rises with each connection and request: the last active connection has the highest number.
     clock: AtomicU64,
     turn: AtomicU64,
 }
 
-/// A connection's place, until it is dropped with the socket.
+/// The registration of a connection, until it is dropped with the socket.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Registration {
     pub(super) connection: Arc<Connection>,
     all: Arc<Connections>,
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         let mut open = self.all.open();
         if open.all.remove(&self.connection.id).is_some() && self.connection.state().0 == State::Node {
@@ -135,8 +135,8 @@ impl Drop for Place {
     }
 }
 
-impl Place {
-    /// Notes whether something can be written to the connection.
+impl Registration {
+    /// Records whether the connection is writable.
     pub(super) fn writes(&self, can: bool) {
         let stalled = &self.connection.stalled;
         if can {
@@ -180,7 +180,7 @@ impl Connections {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Waits until one more connection may be accepted; has an idle one closed for it if need be.
+    /// Waits until one more connection may be accepted; closes an idle one if needed.
     pub(super) async fn room(&self) {
         loop {
             {
@@ -195,12 +195,12 @@ impl Connections {
                 }
                 idle.inspect(|idle| idle.close.notify_one());
             }
-            // A busy one may become idle without an end of any.
+            // A busy connection may become idle without ending.
             let _ = tokio::time::timeout(TURN / 10, self.ended.notified()).await;
         }
     }
 
-    /// The one whose end costs least; none that has an answer to read.
+    /// The connection whose end costs least; none with an unread answer.
     fn longest_idle(open: &Open) -> Option<&Arc<Connection>> {
         let reads = |it: &&Arc<Connection>| it.stalled.load(Ordering::Relaxed) == 0;
         let idle = open.all.values().filter(reads).filter_map(|connection| match *connection.state() {
@@ -211,8 +211,8 @@ impl Connections {
         idle.min_by_key(|(order, _)| *order).map(|(_, connection)| connection)
     }
 
-    /// Takes a place for a connection that was accepted.
-    pub(super) fn enter(self: &Arc<Self>) -> Place {
+    /// Registers an accepted connection.
+    pub(super) fn enter(self: &Arc<Self>) -> Registration {
         let id = self.now();
         let mut open = self.open();
         let connection = Arc::new(Connection {
@@ -224,10 +224,10 @@ impl Connections {
         });
         open.all.insert(id, Arc::clone(&connection));
         drop(open);
-        Place { connection, all: Arc::clone(self) }
+        Registration { connection, all: Arc::clone(self) }
     }
 
-    /// A request begins. Returns false if the connection is one too many for a client.
+    /// Records the start of a request. Returns false if the connection is one too many for a client.
     pub(super) fn begin(&self, connection: &Connection) -> bool {
         if connection.beyond.load(Ordering::Relaxed) {
             if Self::clients(&self.open()) > self.limits.clients {
@@ -239,7 +239,7 @@ impl Connections {
         true
     }
 
-    /// Its answer is on the way.
+    /// Records that the answer is being sent.
     pub(super) fn end(&self, connection: &Connection) {
         let mut state = connection.state();
         if state.0 == State::Busy {
@@ -247,7 +247,9 @@ impl Connections {
         }
     }
 
-    /// It is another node's from here on; an earlier one of that node ends. Returns false if there are too many.
+    /// Marks it as another node's; an earlier connection of that node ends.
+    ///
+    /// Returns false if there are too many.
     pub(super) fn is_of_node(&self, connection: &Connection, name: &Arc<str>) -> bool {
         let mut open = self.open();
         let earlier = open.nodes.get(name).copied();
@@ -282,8 +284,8 @@ mod tests {
 
     const LIMITS: Limits = Limits { clients: 3, nodes: 2 };
 
-    fn must_end(place: &Place) -> bool {
-        let closed = std::pin::pin!(place.connection.closed());
+    fn must_end(registration: &Registration) -> bool {
+        let closed = std::pin::pin!(registration.connection.closed());
         closed.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
     }
 
@@ -335,10 +337,10 @@ mod tests {
     async fn the_newest_connection_of_a_node_stays() {
         let all = Arc::new(Connections::new(LIMITS));
         let places: Vec<_> = (0..4).map(|_| all.enter()).collect();
-        for (place, (name, taken)) in
+        for (registration, (name, accepted)) in
             places.iter().zip([("n2", true), ("n3", true), ("n2", true), ("n4", false)])
         {
-            assert_eq!(all.is_of_node(&place.connection, &name.into()), taken);
+            assert_eq!(all.is_of_node(&registration.connection, &name.into()), accepted);
         }
         assert_eq!(places.iter().map(must_end).collect::<Vec<_>>(), [true, false, false, false]);
     }

@@ -17,13 +17,13 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Characters of a key, at most.
+/// Largest number of characters in a key.
 pub(super) const KEY_MAX: usize = 256;
 
-/// Bytes of a client's name, at most.
+/// Largest number of bytes in a client's name.
 pub(super) const CLIENT_MAX: usize = 64;
 
-/// What a path behind `/kv/` asks for.
+/// The operation that a path behind `/kv/` requests.
 #[derive(Clone, Copy)]
 enum Action {
     Plain,
@@ -84,7 +84,7 @@ pub(super) async fn answer(
     answered(server, applied, reads).await
 }
 
-/// Has a command applied; returns what it came to, and the slot.
+/// Proposes a command; returns its answer and its slot once it is applied.
 pub(super) async fn propose(
     server: &Server,
     command: Command,
@@ -112,7 +112,7 @@ fn target(rest: &str) -> Result<(String, Action), Failure> {
     };
     let key = percent_decode_str(key).decode_utf8().map_err(|_| Failure::bad("the key is not UTF-8"))?;
     match key.chars().count() {
-        0 => Err(Failure::bad("the key is empty; ask for /kv/{key}")),
+        0 => Err(Failure::bad("the key is empty; the path is /kv/{key}")),
         1..=KEY_MAX => Ok((key.into_owned(), action)),
         _ => Err(Failure::bad(format!("the key may have {KEY_MAX} characters at most"))),
     }
@@ -131,23 +131,22 @@ fn read(parameters: &str) -> Result<Option<Read>, Failure> {
     }
 }
 
-/// The command's name: the client's own, or none.
+/// The command's name: the client's own, or an anonymous one.
 pub(super) fn name(headers: &HeaderMap) -> Result<(Arc<str>, u64), Failure> {
     let Some(client) = headers.get("x-client-id") else { return Ok(Default::default()) };
     let client = client.to_str().map_err(|_| client_name("x-client-id"))?;
     check_client(client).ok_or_else(|| client_name("x-client-id"))?;
     let sequence = headers.get("x-sequence").and_then(|value| value.to_str().ok()?.parse().ok());
-    let sequence =
-        sequence.ok_or_else(|| Failure::bad("x-client-id goes with x-sequence, a number that rises"))?;
+    let sequence = sequence.ok_or_else(|| Failure::bad("x-client-id needs x-sequence, a rising number"))?;
     Ok((client.into(), sequence))
 }
 
-/// What is wrong with a client's name.
-pub(super) fn client_name(what: &str) -> Failure {
-    Failure::bad(format!("{what} must be 1 to {CLIENT_MAX} bytes of ASCII, and not begin with {ANONYMOUS}"))
+/// The error of an invalid client name.
+pub(super) fn client_name(header: &str) -> Failure {
+    Failure::bad(format!("{header} must be 1 to {CLIENT_MAX} bytes of ASCII, and not begin with {ANONYMOUS}"))
 }
 
-/// Passes names that clients may have: those with the first character that replicas use for themselves are none.
+/// Accepts valid client names; the first character of anonymous names is reserved for replicas.
 pub(super) fn check_client(client: &str) -> Option<()> {
     let fits = (1..=CLIENT_MAX).contains(&client.len());
     (fits && client.is_ascii() && !client.starts_with(ANONYMOUS)).then_some(())
@@ -182,7 +181,7 @@ fn operation(method: &Method, action: Action, key: String, body: String) -> Resu
     }
 }
 
-/// A body as JSON; the error says what is expected, and where it is something else.
+/// Parses a body as JSON; the error has the expected form and the position.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str, expected: &str) -> Result<T, Failure> {
     serde_json::from_str(body)
         .map_err(|error| Failure::bad(format!("the body should be {expected}: {error}")))

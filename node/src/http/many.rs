@@ -1,4 +1,4 @@
-//! Several things at once: transactions, batches of commands, and the bank.
+//! Requests with several operations: transactions, batches of commands, and the bank.
 
 use super::Server;
 use super::answers::{NO_ROOM, answered, weight};
@@ -66,7 +66,7 @@ struct Total {
 
 type Answered = Result<Response<Full<Bytes>>, Failure>;
 
-/// `POST /txn`: several operations, all of them or none.
+/// `POST /txn`: several operations, applied atomically.
 pub(super) async fn transaction(server: &Server, request: &mut Request<Incoming>) -> Answered {
     let read = |Transaction { operations }| {
         check_count("operations", operations.len())?;
@@ -85,7 +85,7 @@ pub(super) async fn transfer(server: &Server, request: &mut Request<Incoming>) -
     one(server, request, TRANSFER, read).await
 }
 
-/// `POST /bank/total`: what accounts hold, all at one moment.
+/// `POST /bank/total`: the sum of all balances, read atomically.
 pub(super) async fn total(server: &Server, request: &mut Request<Incoming>) -> Answered {
     let read = |Total { accounts }: Total| {
         check_count("accounts", accounts.len())?;
@@ -95,7 +95,7 @@ pub(super) async fn total(server: &Server, request: &mut Request<Incoming>) -> A
     one(server, request, TOTAL, read).await
 }
 
-/// One command, made of a body.
+/// Proposes one command that is built from a body.
 async fn one<T: DeserializeOwned>(
     server: &Server,
     request: &mut Request<Incoming>,
@@ -113,8 +113,9 @@ async fn one<T: DeserializeOwned>(
     answered(server, applied, reads).await
 }
 
-/// `POST /commands`: commands with the names that their clients gave them, answered in order. Each stands for itself:
-/// one may be applied and another not.
+/// `POST /commands`: commands with their clients' names, answered in order.
+///
+/// Each is independent: one may be applied and another not.
 pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -> Answered {
     only_post(request)?;
     let Text { text, held } = body::read(server, request).await?;
@@ -139,7 +140,7 @@ pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -
     }
     let mut results = Vec::with_capacity(replies.len());
     for (reply, reads) in replies {
-        results.push(Came { reply: reply.await, reads });
+        results.push(BatchResult { reply: reply.await, reads });
     }
     drop(held);
     let held = make_room(server, &mut results).await;
@@ -148,23 +149,24 @@ pub(super) async fn commands(server: &Server, request: &mut Request<Incoming>) -
     Ok(encoded(StatusCode::OK, held.around(body)))
 }
 
-/// What a command of a batch came to, and whether it may be asked for again.
-struct Came {
+/// The result of a command in a batch, and whether the client may repeat it.
+struct BatchResult {
     reply: Result<Reply, oneshot::error::RecvError>,
     reads: bool,
 }
 
-impl Came {
+impl BatchResult {
     fn answer(&self) -> Option<&Answer> {
         if let Ok(Reply::Applied(answer, _)) = &self.reply { Some(answer) } else { None }
     }
 }
 
-/// Leaves out answers for which there is no room: beyond the bytes that one response may have, and in the budget.
-async fn make_room(server: &Server, results: &mut [Came]) -> Held {
+/// Drops answers that exceed the size of one response or the budget.
+async fn make_room(server: &Server, results: &mut [BatchResult]) -> Held {
     leave_out(results, ANSWER_MAX);
-    let weight = |results: &[Came]| results.iter().map(|it| it.answer().map_or(0, weight) + SLACK).sum();
-    let size = results.iter().filter_map(Came::answer).map(Answer::size).sum();
+    let weight =
+        |results: &[BatchResult]| results.iter().map(|it| it.answer().map_or(0, weight) + SLACK).sum();
+    let size = results.iter().filter_map(BatchResult::answer).map(Answer::size).sum();
     if let Some(held) = server.answers.hold(weight(results), size).await {
         return held;
     }
@@ -172,10 +174,10 @@ async fn make_room(server: &Server, results: &mut [Came]) -> Held {
     Held::default()
 }
 
-/// Bytes of JSON around a result that is no answer.
+/// JSON overhead of a result without its answer, in bytes.
 const SLACK: usize = 200;
 
-fn leave_out(results: &mut [Came], mut room: usize) {
+fn leave_out(results: &mut [BatchResult], mut room: usize) {
     for result in results {
         let Ok(Reply::Applied(answer, _)) = &mut result.reply else { continue };
         let size = answer.size();
@@ -189,9 +191,9 @@ fn leave_out(results: &mut [Came], mut room: usize) {
     }
 }
 
-/// One line of the answer to a batch: the status and the body that the command would have got alone.
-fn result(came: Came) -> Value {
-    let (status, mut body) = match came.reply {
+/// One line of the answer to a batch: the status and body that the command alone would get.
+fn result(batch_result: BatchResult) -> Value {
+    let (status, mut body) = match batch_result.reply {
         Ok(Reply::Applied(answer, slot)) => {
             let (status, mut body) = outcome(answer);
             body["slot"] = slot.into();
@@ -205,7 +207,7 @@ fn result(came: Came) -> Value {
     body
 }
 
-/// Refuses other methods, and bodies that are declared as something else than JSON.
+/// Refuses other methods, and bodies with another content type than JSON.
 fn only_post(request: &Request<Incoming>) -> Result<(), Failure> {
     if request.method() != Method::POST {
         return Err(Failure::method("POST"));
@@ -213,17 +215,17 @@ fn only_post(request: &Request<Incoming>) -> Result<(), Failure> {
     expect_json(request.headers())
 }
 
-fn check_count(what: &str, count: usize) -> Result<(), Failure> {
+fn check_count(noun: &str, count: usize) -> Result<(), Failure> {
     if (1..=MANY).contains(&count) {
         return Ok(());
     }
-    Err(Failure::bad(format!("{count} {what}; there must be 1 to {MANY}")))
+    Err(Failure::bad(format!("{count} {noun}; there must be 1 to {MANY}")))
 }
 
-/// Refuses what is no operation on keys, and keys that no path could name.
+/// Refuses anything but operations on keys, and keys that no path could contain.
 fn check(index: usize, operation: &Operation) -> Result<(), Failure> {
     if !operation.fits_a_transaction() {
-        return Err(Failure::bad(format!("operation {index} is none that clients may ask for here")));
+        return Err(Failure::bad(format!("operation {index} is not allowed here")));
     }
     let keys = operation.keys();
     match keys.into_iter().find(|key| !(1..=KEY_MAX).contains(&key.chars().count())) {

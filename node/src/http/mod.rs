@@ -1,4 +1,4 @@
-//! The node's HTTP interface: clients' operations, status, decisions, metrics, and the way in for other nodes.
+//! The node's HTTP interface: operations, status, decisions, metrics, and other nodes' connections.
 
 #![allow(
     clippy::disallowed_methods,
@@ -46,41 +46,41 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// What every connection of the server shares.
 pub struct Server {
-    /// The way to the driver.
+    /// The channel to the driver.
     pub inbox: mpsc::UnboundedSender<Input>,
-    /// This node, as other nodes that dial in must know it.
+    /// This node's identity, for other nodes that connect.
     pub identity: Arc<Identity>,
     /// The node's wall clock.
     pub clock: WallClock,
     /// The names by which clients may call the node.
     pub names: Names,
     connections: Arc<Connections>,
-    /// Bytes of bodies that are read or whose commands are under way.
+    /// Budget for bodies that are read or whose commands are in progress.
     bodies: Budget,
-    /// Bytes of answers that are not sent yet.
+    /// Budget for unsent answers.
     answers: Budget,
 }
 
-/// Bytes of large bodies, and of large answers, that are under way at once.
+/// Size of each budget for large bodies and large answers, in bytes.
 const UNDER_WAY: usize = 32 << 20;
 
-/// How long a request waits for room for its body or its answer.
+/// Longest wait of a request for its body's or answer's memory.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Bytes that are read at once from a connection, and bytes of a request's headers, at most.
+/// Size of a connection's read buffer, and limit of a request's headers, in bytes.
 const BUFFER: usize = 16 << 10;
 
-/// What a machine should know of this interface.
+/// The machine-readable description of this interface.
 const DESCRIPTION: &str = include_str!("openapi.json");
 
-/// Decisions in one response, at most.
+/// Largest number of decisions in one response.
 const DECISIONS_MAX: u64 = 10_000;
 
-/// How long a client may take to send its headers.
+/// Time limit for a client's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Server {
-    /// A server that hands commands to the driver behind `inbox`, of the node with this identity.
+    /// A server for the node with this identity, which hands commands to the driver through `inbox`.
     pub fn new(
         inbox: mpsc::UnboundedSender<Input>,
         identity: Arc<Identity>,
@@ -93,8 +93,9 @@ impl Server {
         Self { inbox, identity, clock, names, connections, bodies, answers }
     }
 
-    /// Accepts connections until `stop` is true; then answers the requests that are under way, and returns when the last
-    /// connection is closed.
+    /// Accepts connections until `stop` is true; then completes the requests in progress.
+    ///
+    /// Returns when the last connection is closed.
     pub async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let server = Arc::new(self);
         let (open, mut closed) = mpsc::channel::<()>(1);
@@ -120,19 +121,19 @@ impl Server {
         }
         watch.abort();
         drop((listener, open));
-        // Nothing is ever sent: it ends when all that could send have gone.
+        // The channel carries no messages: it closes when all senders are dropped.
         let _ = closed.recv().await;
     }
 
     async fn accept(&self, listener: &TcpListener) -> std::io::Result<Socket> {
         self.connections.room().await;
         let (stream, _) = listener.accept().await?;
-        // Without it the answer is only later, so an error does not matter.
+        // Without it the answer is only later, so errors are ignored.
         let _ = stream.set_nodelay(true);
         Ok(Socket::new(stream, self.connections.enter()))
     }
 
-    /// Ends connections that stand still, for ever.
+    /// Ends stalled connections, for ever.
     async fn watch(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TURN).await;
@@ -140,7 +141,7 @@ impl Server {
         }
     }
 
-    /// Answers the requests of one connection until it ends, or, once `stop` is true, until the present one is answered.
+    /// Serves one connection until it ends, or, once `stop` is true, until the current request is answered.
     async fn connection(self: Arc<Self>, socket: Socket, mut stop: watch::Receiver<bool>) {
         let own = socket.connection();
         let service = service_fn(|request| {
@@ -150,10 +151,10 @@ impl Server {
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         builder.max_headers(64).max_buf_size(BUFFER);
-        // The library cannot write a date before 1970, which a wall clock may well say.
+        // The library cannot format a date before 1970, which a shifted wall clock may show.
         builder.auto_date_header(false);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
-        // A client that goes away in the middle is no news to anybody.
+        // A client's disconnect is no error.
         tokio::select! {
             _ = connection.as_mut() => {}
             () = own.closed() => {}
@@ -251,14 +252,14 @@ impl Server {
         let weight = |decided: &Decided| respond::WORST * decided.command.size() + respond::DECISION;
         let held = self.answers.hold(decisions.iter().map(weight).sum(), 0).await;
         let held = held.ok_or_else(|| Failure::busy(answers::NO_ROOM))?;
-        // What is no longer kept is passed over, aloud: `first` and `from` say so.
+        // Skips decisions that are no longer retained; `first` and `from` in the answer show it.
         let from = from.max(first);
         let next = from + decisions.len() as u64;
         let body = json!({ "first": first, "from": from, "next": next, "slot_out": slot_out, "decisions": decisions });
         Ok(respond::encoded(StatusCode::OK, held.around(body.to_string().into_bytes())))
     }
 
-    /// Another node dials in: from here on the connection carries frames.
+    /// Upgrades the connection of another node, which then carries frames.
     fn upgrade(
         &self,
         request: &mut Request<Incoming>,
@@ -283,9 +284,9 @@ impl Server {
         tokio::spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
             tokio::select! {
-                // The other node dials again when the connection breaks.
+                // The other node reconnects when the connection breaks.
                 () = admission.receive(upgraded, inbox) => {}
-                // It has dialled again.
+                // The other node has reconnected.
                 () = own.closed() => {}
             }
         });
@@ -293,7 +294,7 @@ impl Server {
     }
 }
 
-/// Returns when it is true, or can never become true.
+/// Returns when the value is true, or can never become true.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }

@@ -1,8 +1,8 @@
-//! Requests that a web page makes: refused, because the node's clients are programs.
+//! Refuses requests of web pages, because the node's clients are programs.
 //!
-//! A page of any site can have a browser send requests to a node on loopback or in a network at home. The browser says so:
-//! `Origin` names the page's site, `Sec-Fetch-Site` says `cross-site`. Where a name is made to point at the node (DNS
-//! rebinding) page and node seem to be one site, but `Host` bears that name, which is none of the node's.
+//! A page of any site can make a browser send requests to a node on loopback or in a home network. The browser
+//! adds `Origin` with the page's site and `Sec-Fetch-Site: cross-site`. With DNS rebinding, page and node seem
+//! to share a site, but `Host` then has a name that is not the node's.
 
 use super::respond::Failure;
 use crate::config::NodeConfig;
@@ -13,19 +13,19 @@ use std::net::{IpAddr, Ipv6Addr};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The names, beside addresses and `localhost`, by which clients may call the node.
+/// The names by which clients may call the node, besides addresses and `localhost`.
 #[derive(Debug, Default)]
 pub struct Names(BTreeSet<String>);
 
 impl Names {
-    /// Those in a configuration: the members', the node's own, and its `hosts`.
+    /// The names of a configuration: the members', the node's own, and its `hosts`.
     pub fn of(config: &NodeConfig) -> Self {
         let members = config.members.iter().map(|member| &member.name);
         let names = members.chain(config.routes.keys()).chain([&config.name]).chain(&config.hosts);
         Self(names.map(|name| name.to_ascii_lowercase()).collect())
     }
 
-    /// Refuses a request that a page of another site makes, or one for a name that is not the node's.
+    /// Refuses a request of another site's page, or with a host name that is not the node's.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Failure> {
         let headers = request.headers();
         self.check_host(request.uri(), headers)?;
@@ -34,13 +34,13 @@ impl Names {
         {
             let origin = String::from_utf8_lossy(origin.as_bytes());
             return Err(Failure::forbidden(format!(
-                "a page of {origin:?} may not send requests to this node; it answers programs, and no pages of other sites"
+                "a page of {origin:?} may not send requests to this node; it serves programs, not pages of other sites"
             )));
         }
         match headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes) {
             None | Some(b"none" | b"same-origin") => Ok(()),
             Some(_) => Err(Failure::forbidden(
-                "a page of another site may not send requests to this node; it answers programs",
+                "a page of another site may not send requests to this node; it serves programs",
             )),
         }
     }
@@ -81,14 +81,14 @@ fn is_port(port: &str) -> bool {
     port.len() <= 5 && port.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// Whether a page's site is the node itself, by the name under which it is asked.
+/// Whether a page's site is the node itself, under the name in the request.
 fn is_same_site(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     let (Ok(origin), Some(host)) = (origin.to_str(), headers.get(HOST)) else { return false };
     let site = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     site.is_some_and(|site| site.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
 }
 
-/// Refuses a body that is declared as something else than JSON. Forms and plain text are what pages may send anywhere.
+/// Refuses a body with another content type than JSON; pages may send forms and plain text anywhere.
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(kind) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
@@ -96,7 +96,7 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::unsupported(format!(
-        "this path takes JSON, and the content-type is {essence:?}; send application/json (curl: --json)"
+        "this path accepts JSON, but the content-type is {essence:?}; send application/json (curl: --json)"
     )))
 }
 
@@ -131,7 +131,7 @@ mod tests {
         ] {
             assert!(check(&[("host", host)]), "{host}");
         }
-        assert!(check(&[]), "no browser leaves it out");
+        assert!(check(&[]), "browsers always send it");
     }
 
     #[test]

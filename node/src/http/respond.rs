@@ -1,4 +1,4 @@
-//! Responses: JSON bodies, and failures that say whether the command can still happen.
+//! Responses: JSON bodies, and failures that say whether the command may still be applied.
 
 use crate::store::{ANSWER_MAX, Answer, Value as Stored};
 use http_body_util::Full;
@@ -9,16 +9,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What is said of a command whose result is gone.
+/// The error of a command whose result was forgotten.
 const FORGOTTEN: &str =
     "this command, or a later one of its client, was applied before; its result is no longer known";
 
-/// What is said of a command whose answer is gone, because of its size.
+/// The error of a command whose answer was too large to keep.
 const NOT_KEPT: &str = "this command was applied; its answer was too large to be kept";
 const NOT_KEPT_UNCHANGED: &str =
     "this command was decided before and changed nothing; its answer was too large to be kept";
 
-/// Bytes of JSON for a byte of text, at most, and for a decision beyond its texts.
+/// Largest JSON size of a byte of text, and of a decision besides its texts.
 pub(super) const WORST: usize = 6;
 pub(super) const DECISION: usize = 400;
 
@@ -27,7 +27,7 @@ pub(super) const DECISION: usize = 400;
 pub(super) struct Failure {
     status: StatusCode,
     error: String,
-    /// False if the command was not and never will be proposed; none if that is unknown.
+    /// False if the command was not and never will be proposed; none if unknown.
     applied: Option<bool>,
     header: Option<(HeaderName, &'static str)>,
 }
@@ -47,39 +47,39 @@ impl Failure {
         Self::definite(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have {limit} bytes at most"))
     }
 
-    /// There is nothing at this path.
+    /// An unknown path.
     pub(super) fn not_found(path: &str) -> Self {
-        Self::definite(StatusCode::NOT_FOUND, format!("there is nothing at {path}"))
+        Self::definite(StatusCode::NOT_FOUND, format!("there is no such path: {path}"))
     }
 
-    /// The path knows other methods.
+    /// A method that the path does not support.
     pub(super) fn method(allow: &'static str) -> Self {
-        let failure = Self::definite(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allow}"));
+        let failure = Self::definite(StatusCode::METHOD_NOT_ALLOWED, format!("this path accepts {allow}"));
         Self { header: Some((ALLOW, allow)), ..failure }
     }
 
-    /// The sender may not ask: a page of another site, a request for another host, or a node that is no member.
+    /// A forbidden sender: a page of another site, a request for another host, or a node that is no member.
     pub(super) fn forbidden(error: impl Into<String>) -> Self {
         Self::definite(StatusCode::FORBIDDEN, error)
     }
 
-    /// The body is declared as something that the path does not take.
+    /// A content type that the path does not support.
     pub(super) fn unsupported(error: impl Into<String>) -> Self {
         Self::definite(StatusCode::UNSUPPORTED_MEDIA_TYPE, error)
     }
 
-    /// The body did not come in time; what is left of it is not waited for.
+    /// A body that did not arrive in time; its rest is not awaited.
     pub(super) fn late(after: Duration) -> Self {
         let error = format!("the body did not arrive within {:.0} s", after.as_secs_f64());
         Self { header: Some((CONNECTION, "close")), ..Self::definite(StatusCode::REQUEST_TIMEOUT, error) }
     }
 
-    /// There is no room for the request now, and nothing was done.
-    pub(super) fn busy(why: &str) -> Self {
-        Self::definite(StatusCode::SERVICE_UNAVAILABLE, format!("{why}; come again"))
+    /// No memory for the request now; it had no effect.
+    pub(super) fn busy(reason: &str) -> Self {
+        Self::definite(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}; retry later"))
     }
 
-    /// There are too many connections for this one.
+    /// Too many connections to serve this one.
     pub(super) fn crowded() -> Self {
         let failure = Self::busy("too many connections are open");
         Self { header: Some((CONNECTION, "close")), ..failure }
@@ -91,7 +91,7 @@ impl Failure {
     }
 
     /// The node will not propose the command.
-    pub(super) fn refused(why: &str) -> Self {
+    pub(super) fn refused(reason: &str) -> Self {
         Self::definite(StatusCode::SERVICE_UNAVAILABLE, why)
     }
 
@@ -100,18 +100,18 @@ impl Failure {
         Self { applied: None, ..Self::definite(StatusCode::INTERNAL_SERVER_ERROR, "the node is stopping") }
     }
 
-    /// The command may or may not happen yet.
+    /// A command that may still be applied.
     pub(super) fn undecided(deadline: Duration) -> Self {
         let error = format!("undecided after {} s; the command may still be applied", deadline.as_secs_f64());
         Self { applied: None, ..Self::definite(StatusCode::GATEWAY_TIMEOUT, error) }
     }
 
-    /// A later command of the same client was applied, so the result of this one is gone.
+    /// A command whose result was replaced by that of a later command of the same client.
     pub(super) fn forgotten() -> Self {
         Self { applied: None, ..Self::definite(StatusCode::GONE, FORGOTTEN) }
     }
 
-    /// The body that says so.
+    /// Its body.
     pub(super) fn body(&self) -> Value {
         match self.applied {
             Some(applied) => json!({ "error": self.error, "applied": applied }),
@@ -119,7 +119,7 @@ impl Failure {
         }
     }
 
-    /// The response that says so.
+    /// Its response.
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = json(self.status, &self.body());
         if let Some((name, value)) = self.header {
@@ -149,7 +149,7 @@ pub(super) fn encoded(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> 
     response
 }
 
-/// The response with this JSON.
+/// A response with this constant JSON.
 pub(super) fn raw_json(body: &'static str) -> Response<Full<Bytes>> {
     encoded(StatusCode::OK, Bytes::from_static(body.as_bytes()))
 }
@@ -163,7 +163,7 @@ pub(super) fn query<'a>(query: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-/// The status and the body for what an applied command came to.
+/// The status and the body for the answer of an applied command.
 pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
     match answer {
         Answer::Done => (StatusCode::OK, json!({ "applied": true })),
@@ -183,15 +183,15 @@ pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
             let total: i128 = balances.iter().map(|(_, balance)| i128::from(*balance)).sum();
             let balances: serde_json::Map<_, _> =
                 balances.into_iter().map(|(account, balance)| (account, balance.into())).collect();
-            // A sum of many balances may be larger than a number of JSON is safe for; as text it never is.
+            // A sum of many balances may exceed the safe integers of JSON; text is always safe.
             (StatusCode::OK, json!({ "balances": balances, "total": total.to_string() }))
         }
         Answer::Results(answers) => {
             let results: Vec<_> = answers.into_iter().map(|answer| outcome(answer).1).collect();
             (StatusCode::OK, json!({ "applied": true, "results": results }))
         }
-        Answer::Aborted(place, answer) => {
-            (StatusCode::CONFLICT, json!({ "applied": false, "place": place, "because": outcome(*answer).1 }))
+        Answer::Aborted(index, answer) => {
+            (StatusCode::CONFLICT, json!({ "applied": false, "place": index, "because": outcome(*answer).1 }))
         }
         Answer::Forgotten => (StatusCode::GONE, json!({ "error": FORGOTTEN })),
         Answer::NotKept { changed: true } => {
@@ -201,7 +201,7 @@ pub(super) fn outcome(answer: Answer) -> (StatusCode, Value) {
             (StatusCode::CONFLICT, json!({ "applied": false, "error": NOT_KEPT_UNCHANGED }))
         }
         Answer::TooLarge => {
-            let error = format!("the answer would have more than {ANSWER_MAX} bytes; ask for less at once");
+            let error = format!("the answer would have more than {ANSWER_MAX} bytes; request less at once");
             (StatusCode::PAYLOAD_TOO_LARGE, json!({ "applied": false, "error": error }))
         }
     }
@@ -219,12 +219,12 @@ struct Found {
     value: Stored,
 }
 
-/// The status and the body for what an applied command came to, in which slot.
+/// The status and the body for the answer of an applied command, with its slot.
 pub(super) fn answered(answer: Answer, slot: u64) -> Result<(StatusCode, Vec<u8>), Failure> {
     if answer == Answer::Forgotten {
         return Err(Failure::forgotten());
     }
-    // The two that are asked for most often do without the detour over a tree.
+    // The two most frequent answers avoid building a JSON tree.
     match answer {
         Answer::Done => Ok((StatusCode::OK, encode(&Done { applied: true, slot }))),
         Answer::Value(Some(value)) => Ok((StatusCode::OK, encode(&Found { slot, value }))),

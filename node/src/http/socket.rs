@@ -1,6 +1,6 @@
-//! A client's socket with its place among the connections: the place is free when the socket is closed, and not before.
+//! A client's socket with its registration, which ends exactly when the socket is closed.
 
-use super::connections::{Connection, Place};
+use super::connections::{Connection, Registration};
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,25 +8,25 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A socket. It notes since when its client has not read what is to be written.
+/// A socket. It records since when its client has not read the pending bytes.
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
-    place: Place,
+    registration: Registration,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, place: Place) -> Self {
-        Self { stream, place }
+    pub(super) fn new(stream: TcpStream, registration: Registration) -> Self {
+        Self { stream, registration }
     }
 
-    /// Its place among the connections.
+    /// The registered connection.
     pub(super) fn connection(&self) -> Arc<Connection> {
-        Arc::clone(&self.place.connection)
+        Arc::clone(&self.registration.connection)
     }
 
     fn wrote(&self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
-        self.place.writes(result.is_ready());
+        self.registration.writes(result.is_ready());
         result
     }
 }

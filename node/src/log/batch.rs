@@ -1,10 +1,10 @@
-//! Records in the form in which the log keeps them, on their way to it.
+//! Encoded records on their way to the log.
 
 use crate::paxos::step::Record;
 
-/// Records that are to be written together, in the order in which they came.
+/// Records that are written together, in the order of their arrival.
 ///
-/// They are encoded where they are made and not by the thread that writes, which has the disk to wait for.
+/// Their creator encodes them, because the thread that writes already waits for the disk.
 #[derive(Debug, Default)]
 pub struct Batch {
     count: u64,
@@ -19,14 +19,14 @@ impl Batch {
         self.bytes = bytes.expect("records are made of types that postcard can write");
     }
 
-    /// Leaves an empty batch, with room for as much as this one has.
+    /// Takes the content and leaves an empty batch with the same capacity.
     #[must_use]
     pub fn take(&mut self) -> Self {
         let next = Self { count: 0, bytes: Vec::with_capacity(self.bytes.len()) };
         std::mem::replace(self, next)
     }
 
-    /// The records, decoded again: for a shell that shows them.
+    /// The decoded records, for a shell that shows them.
     pub fn records(&self) -> Vec<Record> {
         let (count, bytes) = self.encoded();
         postcard::from_bytes(&[&count, bytes].concat()).expect("a batch holds what was pushed")
@@ -48,7 +48,7 @@ impl Batch {
         self.bytes.extend_from_slice(&later.bytes);
     }
 
-    /// What is read back as one list of all the records, in two parts.
+    /// Encodes one list of all records, in two parts.
     pub(super) fn encoded(&self) -> (Vec<u8>, &[u8]) {
         let count = postcard::to_stdvec(&self.count).expect("a number can be written");
         (count, &self.bytes)

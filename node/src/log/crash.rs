@@ -1,11 +1,12 @@
-//! A crash at every point of everything the log writes: nothing that was acknowledged may be gone, and no crash may keep a
-//! node from starting.
+//! A crash at every point of every operation of the log.
 //!
-//! A log lives through all that it ever does, on a disk in memory which writes down every operation. Each prefix of these is
-//! then a crash: the process is killed, or the machine loses its power with all that is not synced, or with any part of it.
-//! The log is opened on what is left, which writes again, and is crashed again.
+//! No acknowledged record may be lost, and no crash may prevent a node from starting.
 //!
-//! The clients are hostile: their values hold frames that are forged with the salts of all earlier segments.
+//! A log performs every operation on a disk in memory, which records them. Each prefix of these operations is
+//! then a crash: a kill of the process, or a power loss with all or any part of the unsynced data. The test
+//! opens the log on the remaining data, which writes again, and crashes it again.
+//!
+//! The clients are hostile: their values contain frames that are forged with the salts of all earlier segments.
 
 use super::memory::{Done, LeftOut, Memory, Volume};
 use super::*;
@@ -15,17 +16,17 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::sync::{Arc, Mutex};
 
-/// Sizes of segments that make a log of a few hundred bytes use many of them.
+/// Segment sizes that make a log of a few hundred bytes use many of them.
 const SIZES: (u64, u64) = (400, 800);
 
-/// A value as a client might forge it: a frame with this salt and number, made of ASCII, between headers and lengths.
+/// A forged value of a client: a frame with this salt and number in ASCII, between headers and lengths.
 fn forged(salt: u64, number: u64) -> String {
     let frame = |filler: u64| frame::encode(salt, number, (format!("{filler:04}").as_bytes(), &[]));
     let ascii = (0..10_000).map(frame).find(|frame| frame.is_ascii()).unwrap();
     format!("benchlg2\0\0\u{1}\0{}benchsn2", String::from_utf8(ascii).unwrap())
 }
 
-/// The record of this number, unlike every other; where it has room, with a frame forged with one of these salts.
+/// A unique record with this number; if it has room, with a frame forged with one of these salts.
 fn record(number: u64, salts: &[u64]) -> Record {
     let ballot = Ballot { round: number, leader: NodeId(1) };
     let mut value = "x".repeat(usize::try_from(20 + number % 3 * 30).unwrap());
@@ -66,10 +67,10 @@ impl Conditions {
     }
 }
 
-/// The salts that a log has drawn, for the clients to forge frames with.
+/// The salts that a log has drawn, from which clients forge frames.
 type Drawn = Arc<Mutex<Vec<u64>>>;
 
-/// A life of a log: what it does, and every record that it was given.
+/// A life of a log: its disk, its operations, and all its records.
 pub(super) struct Life {
     conditions: Conditions,
     pub(super) disk: Memory,
@@ -79,7 +80,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Begins with what is on a disk; earlier lives drew these salts.
+    /// Begins with the content of a disk; earlier lives drew these salts.
     fn begin(conditions: &Conditions, volume: Volume, salts: &[u64]) -> Result<(Self, Recovered), LogError> {
         let disk = Memory::with(volume, conditions.left_out);
         let salts = Arc::new(Mutex::new(salts.to_vec()));
@@ -87,7 +88,7 @@ impl Life {
         Ok((Self { conditions: conditions.clone(), disk, log, salts, records: Vec::new() }, recovered))
     }
 
-    /// A life that does everything there is to do, on a new disk.
+    /// A life with every operation, on a new disk.
     pub(super) fn lived(conditions: &Conditions) -> Self {
         let (mut life, _) = Self::begin(conditions, Volume::default(), &[]).unwrap();
         life.live();
@@ -98,7 +99,7 @@ impl Life {
         self.records.len() as u64
     }
 
-    /// The salts of all segments but the one that is written.
+    /// The salts of all segments but the current one.
     fn old_salts(&self) -> Vec<u64> {
         let salts = self.salts.lock().unwrap();
         salts.iter().copied().filter(|salt| *salt != self.log.segment.salt).collect()
@@ -114,7 +115,7 @@ impl Life {
         self.disk.perform(Done::Acknowledged { records: self.written() });
     }
 
-    /// Takes a snapshot of all that was written; what is written meanwhile is not in it.
+    /// Takes a snapshot of everything written so far; `meanwhile` records are written during it.
     fn snapshot(&mut self, meanwhile: u64) {
         let payload = super::tests::state(self.written() + 1);
         let index = self.log.rotate().unwrap();
@@ -127,12 +128,12 @@ impl Life {
         self.log.remove_before(index).unwrap();
     }
 
-    /// The process is killed, and started again.
+    /// Kills the process and starts it again.
     fn restart(&mut self) {
         self.log = self.conditions.open(&self.disk, &self.salts).unwrap().0;
     }
 
-    /// Everything there is to do, some of it twice.
+    /// Performs every operation, some of them twice.
     fn live(&mut self) {
         for count in [1, 2, 1, 1, 3, 1, 1, 2, 2, 1, 3, 1] {
             self.append(count);
@@ -150,7 +151,9 @@ impl Life {
     }
 }
 
-/// What was recovered must be all that was acknowledged, and nothing but these records; says up to which record.
+/// Checks that all acknowledged records were recovered, and no unknown ones.
+///
+/// Returns the number of the last record.
 pub(super) fn check(recovered: &Recovered, records: &[Record], acknowledged: u64) -> Result<u64, String> {
     let covered = recovered.snapshot.as_ref().map_or(0, |snapshot| snapshot.slot_out() - 1);
     let Some(first) = recovered.records.first() else {
@@ -171,7 +174,7 @@ pub(super) fn check(recovered: &Recovered, records: &[Record], acknowledged: u64
     Ok(end.max(covered))
 }
 
-/// Opens the log on what a crash left of a life: it must start, and have kept everything.
+/// Opens the log on the data after a crash: it must start with all acknowledged records.
 fn start(before: &Life, left: Volume, acknowledged: u64) -> Result<Life, String> {
     let salts = before.salts.lock().unwrap().clone();
     let (mut life, recovered) = Life::begin(&before.conditions, left, &salts)
@@ -181,7 +184,7 @@ fn start(before: &Life, left: Volume, acknowledged: u64) -> Result<Life, String>
     Ok(life)
 }
 
-/// Crashes a life at each of its points; with `depth` again in what each restart does.
+/// Crashes a life at each of its points; with `depth`, also each restart.
 fn crash(
     life: &Life,
     begin: &Volume,
@@ -192,9 +195,9 @@ fn crash(
     let mut volume = begin.clone();
     let mut crashes = 0;
     for index in 0..=done.len() {
-        let at = |why: String| format!("after {:?}: {why}", done[..index].last());
-        let lives = volume.losses(rng).into_iter().map(|left| (left, false));
-        for (left, killed) in [(volume.clone(), true)].into_iter().chain(lives) {
+        let at = |reason: String| format!("after {:?}: {reason}", done[..index].last());
+        let losses = volume.losses(rng).into_iter().map(|left| (left, false));
+        for (left, killed) in [(volume.clone(), true)].into_iter().chain(losses) {
             crashes += 1;
             let mut next = start(life, left.clone(), acknowledged).map_err(at)?;
             if depth == 0 || !killed && rng.random_range(0..80) > 0 {
@@ -214,7 +217,7 @@ fn crash(
     Ok(crashes)
 }
 
-/// How many crashes a whole life withstood, or the first that it did not.
+/// The number of crashes that a life survived, or the first that it did not.
 fn crash_everywhere(conditions: &Conditions, depth: u32) -> Result<u64, String> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     crash(&Life::lived(conditions), &Volume::default(), (0, depth), &mut rng)
@@ -223,11 +226,11 @@ fn crash_everywhere(conditions: &Conditions, depth: u32) -> Result<u64, String> 
 #[test]
 fn a_crash_at_any_point_loses_nothing() {
     let crashes = crash_everywhere(&Conditions::SOUND, 1).unwrap();
-    assert!(crashes > 100_000, "{crashes} crashes show too little");
+    assert!(crashes > 100_000, "only {crashes} crashes");
 }
 
 #[test]
-fn the_life_that_is_crashed_does_everything() {
+fn crashed_life_performs_every_operation() {
     let done = Life::lived(&Conditions::SOUND).disk.done();
     let renamed = |from: &str, to: &str| {
         let ends = |name: &Option<PathBuf>, end: &str| {
@@ -252,7 +255,7 @@ fn forged_frames_reach_the_segments_used_again() {
     let segments = files.iter().filter(|(name, _)| name.extension().is_some_and(|it| it == "log"));
     let found: usize =
         segments.map(|(_, bytes)| memchr::memmem::find_iter(bytes, b"benchlg2\0\0\x01\0").count()).sum();
-    assert!(found > 5, "{found} forged values in the segments show too little");
+    assert!(found > 5, "only {found} forged values in the segments");
 }
 
 #[test]
@@ -267,7 +270,7 @@ fn a_folder_that_is_not_synced_is_caught() {
     assert!(crash_everywhere(&conditions, 0).is_err());
 }
 
-/// The crashes must find out the flaw, or they could not see it.
+/// Asserts that the crashes detect the flaw; otherwise they could not detect any.
 fn is_caught(flaw: Flaw) {
     let conditions = Conditions { flaws: vec![flaw], ..Conditions::SOUND };
     assert!(crash_everywhere(&conditions, 0).is_err(), "{flaw} was not noticed");

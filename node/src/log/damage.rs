@@ -1,7 +1,7 @@
-//! Damage to every file of a log, one at a time: it is refused, or costs nothing that was acknowledged.
+//! Damage to every file of a log, one at a time: detected, or without loss of acknowledged records.
 //!
-//! The process was killed, so all marks are there. After a loss of power the last mark may be old, and then damage to the
-//! last records looks like a write that was torn; the end of this file shows where that line runs.
+//! The process was killed, so all marks are present. After a power loss the last mark may be old: damage to the
+//! last records then looks like a torn write. The last test of this file shows that limit.
 
 use super::crash::{Conditions, Life, check};
 use super::memory::{LeftOut, Memory, Volume};
@@ -14,30 +14,32 @@ fn lived() -> Life {
     life
 }
 
-/// Opens what is left of a life; says how many bytes were cut off, or why it is refused. Nothing acknowledged may be gone.
-fn open(life: &Life, left: Volume, what: &str) -> Result<u64, LogError> {
+/// Opens the log on damaged data; returns the number of cut bytes, or the refusal.
+///
+/// No acknowledged record may be lost.
+fn open(life: &Life, left: Volume, damage: &str) -> Result<u64, LogError> {
     let disk = Memory::with(left, LeftOut::Nothing);
     let salts = Salts::new(super::tests::numbers());
     let (log, recovered) = Log::open_on(disk, (Path::new("/log"), "n1"), (400, 800), salts, &[])?;
     let acknowledged = life.records.len() as u64;
     let kept = check(&recovered, &life.records, acknowledged);
-    assert_eq!(kept, Ok(acknowledged), "{what} is not found out");
+    assert_eq!(kept, Ok(acknowledged), "{damage} is not detected");
     drop(log);
     Ok(recovered.torn_bytes)
 }
 
-/// Damages each file of a life in all these ways; returns how often that was refused.
+/// Damages each file of a life in all these ways; returns the number of refusals.
 fn everywhere(ways: impl Fn(&Path, &[u8]) -> Vec<(String, Option<Vec<u8>>)>) -> u64 {
     let life = lived();
     let volume = life.disk.volume();
     let mut refused = 0;
     for (name, bytes) in volume.files().into_iter().filter(|(name, _)| name != Path::new("/log")) {
         for (way, after) in ways(&name, &bytes) {
-            let what = format!("{}: {way}", name.display());
-            match open(&life, volume.with_file(&name, after), &what) {
+            let damage = format!("{}: {way}", name.display());
+            match open(&life, volume.with_file(&name, after), &damage) {
                 Ok(_) => {}
                 Err(LogError::Damaged { .. } | LogError::Missing { .. }) => refused += 1,
-                Err(error) => unreachable!("{what}: {error}"),
+                Err(error) => unreachable!("{damage}: {error}"),
             }
         }
     }
@@ -54,7 +56,7 @@ fn no_flipped_bit_loses_a_record() {
         };
         (0..bytes.len()).map(|at| flip(at, at % 8)).collect()
     });
-    assert!(refused > 1_000, "{refused} refusals show too little");
+    assert!(refused > 1_000, "only {refused} refusals");
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn no_cut_loses_a_record() {
     let refused = everywhere(|_, bytes| {
         (0..bytes.len()).map(|length| (format!("{length} bytes"), Some(bytes[..length].to_vec()))).collect()
     });
-    assert!(refused > 1_000, "{refused} refusals show too little");
+    assert!(refused > 1_000, "only {refused} refusals");
 }
 
 #[test]
@@ -77,7 +79,7 @@ fn no_run_of_zeros_loses_a_record() {
         let offsets = (0..bytes.len()).step_by(3);
         offsets.flat_map(|at| [(at, 16), (at, 100), (at, 4096)]).map(zero).collect()
     });
-    assert!(refused > 1_000, "{refused} refusals show too little");
+    assert!(refused > 1_000, "only {refused} refusals");
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn a_file_of_another_folder_is_refused() {
             Err(_) => refused += 1,
         }
     }
-    assert!(refused >= 4, "{refused} refusals show too little");
+    assert!(refused >= 4, "only {refused} refusals");
 }
 
 #[test]

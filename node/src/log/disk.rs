@@ -1,4 +1,4 @@
-//! What the log asks of the file system, as one trait, so that a disk in memory can stand in for it and lose what a crash may lose.
+//! The log's view of a file system, as a trait, so that a disk in memory can replace it and lose data.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -7,25 +7,26 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-/// A file system as the log uses it. What is not synced may be lost in a crash: the bytes of files, and separately
-/// the names in folders.
+/// A file system as the log uses it.
+///
+/// A crash may lose everything that is not synced: the bytes of files and, separately, the names in folders.
 pub trait Disk: Clone + Debug + Send + 'static {
     /// A file that is open for writing.
     type File: Debug + Send;
-    /// What keeps others out of a folder as long as it lives.
+    /// A lock on a folder, for its lifetime.
     type Lock: Debug + Send;
 
-    /// Makes a folder, with those above it that are not there.
+    /// Creates a folder and its missing parents.
     fn make_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Locks this file, which is made if it is not there; none if another process has it.
+    /// Locks this file, which is created if missing; none if another process holds the lock.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
     /// The files in a folder.
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
     /// All bytes of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
-    /// How many bytes a file has.
+    /// Length of a file, in bytes.
     fn length(&self, path: &Path) -> io::Result<u64>;
-    /// Makes an empty file.
+    /// Creates an empty file.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
     /// Opens a file for writing.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
@@ -35,18 +36,18 @@ pub trait Disk: Clone + Debug + Send + 'static {
     fn sync(&self, file: &Self::File) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Gives a file another name, and replaces the one that has it.
+    /// Renames a file, and replaces an existing one.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Does something while the caller goes on.
+    /// Runs `work` while the caller continues.
     fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Beside<T> {
         Beside::Thread(std::thread::spawn(work))
     }
 }
 
-/// Work that a disk does while the caller goes on.
+/// Work of a disk while the caller continues.
 #[derive(Debug)]
 pub enum Beside<T> {
     /// A thread does it.
@@ -132,7 +133,7 @@ impl Disk for Files {
     }
 }
 
-/// The folder that a file or folder is in.
+/// The parent folder of a path.
 pub(super) fn above(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -1,23 +1,23 @@
-//! Why a log cannot be used, with the file, the offset and the remedy.
+//! Errors of a log, with the file, the offset and the remedy.
 
 use super::FORMAT;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a log cannot be used.
+/// An error of a log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The file system refused something.
+    /// The file system reported an error.
     #[error("{path}: cannot {action}: {source}")]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file is broken in a way that a crash does not explain.
+    /// A file is damaged in a way that no crash explains.
     #[error(
         "{path}: damaged at byte {offset}: {reason}; nothing was changed. Put back all files of this folder as they were \
          when the node stopped, or replace this node by a new one (POST /config)"
@@ -25,12 +25,12 @@ pub enum LogError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where in the file.
+        /// The offset in the file.
         offset: usize,
-        /// What is wrong there.
+        /// The problem there.
         reason: String,
     },
-    /// A file is not there, and no crash removes it.
+    /// A file is missing, and no crash removes it.
     #[error(
         "{path}: missing: {reason}; nothing was changed. Put back all files of this folder as they were when the node \
          stopped, or replace this node by a new one (POST /config)"
@@ -38,18 +38,18 @@ pub enum LogError {
     Missing {
         /// The file.
         path: PathBuf,
-        /// How that is known.
+        /// The evidence for that.
         reason: String,
     },
-    /// The folder was written by another version of the program.
+    /// The folder has the format of another version of the program.
     #[error(
         "{path}: written in format {found}, and this version reads format {FORMAT} only; start it with the version that \
          wrote it, or replace this node by a new one (POST /config)"
     )]
     Version {
-        /// The file that says so.
+        /// The file with the format.
         path: PathBuf,
-        /// The format that it names.
+        /// The format in it.
         found: String,
     },
     /// The folder belongs to another node.
@@ -58,11 +58,11 @@ pub enum LogError {
          empty one (with \"join\": true) as to a new node"
     )]
     Another {
-        /// The file that says so.
+        /// The file with the owner's name.
         path: PathBuf,
-        /// Whom it names.
+        /// The owner in it.
         owner: String,
-        /// The node that was to start.
+        /// The node that should start.
         name: String,
     },
     /// The node's name cannot be written into its folder.
@@ -83,7 +83,7 @@ pub enum LogError {
     },
 }
 
-/// Turns an [`io::Error`] into a [`LogError`] that says where and what.
+/// Turns an [`io::Error`] into a [`LogError`] with the path and the action.
 pub(super) fn failed<'a>(path: &'a Path, action: &'static str) -> impl FnOnce(io::Error) -> LogError + 'a {
     move |source| LogError::Io { path: path.to_owned(), action, source }
 }

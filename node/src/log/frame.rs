@@ -1,31 +1,34 @@
-//! Frames: salt, length, checksum, number, payload; and what stands behind the last good one.
+//! Frames: salt, length, checksum, number, payload; and the rest behind the last good frame.
 //!
-//! Problem: files of segments are used again, and clients choose what values contain. So behind the last frame there may be
-//! bytes that look like anything: frames of an earlier life of the file, or of no life at all.
+//! Problem: the log reuses files of segments, and clients choose values. The bytes behind the last frame may
+//! therefore look like anything: frames of an earlier life of the file, or forged frames.
 //!
-//! Idea: every frame begins with the *salt* of its segment, 64 random bits that are drawn when the segment is begun and that
-//! no client can know. Bytes without it are no frame of this segment, whatever else they look like. Bytes with it are one,
-//! or what is left of one; so a search for the salt, which is linear, finds whether a frame was written behind a broken one.
+//! Idea: every frame begins with the *salt* of its segment, 64 random bits that are drawn at its start and that
+//! no client can know. Bytes without the salt are no frame of this segment. Bytes with the salt are a frame or
+//! the rest of one. A linear search for the salt therefore finds whether a frame was written behind a broken
+//! one.
 
 use crate::flaw::Flaw;
 use std::ops::Range;
 
-/// Bytes before the payload: salt (8), length (4), checksum of all the rest (4), frame number (8), all little-endian.
+/// Size of a frame's header, all little-endian.
+///
+/// Salt (8), length (4), checksum of all the rest (4), frame number (8).
 pub(super) const FRAME_HEADER: usize = 24;
 
-/// What a segment holds.
+/// The frames of a segment, and the rest of its bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scan {
     /// The payloads of the good frames, in order.
     pub(super) frames: Vec<Range<usize>>,
-    /// Where the next frame goes.
+    /// The offset of the next frame.
     pub(super) end: usize,
-    /// What stands there.
+    /// The classification of the bytes there.
     pub(super) tail: Tail,
 }
 
 impl Scan {
-    /// The flaws of a log: takes the torn frame for a good one, if it is `readable`, or drops the last good one with it.
+    /// Applies the flaws of a log: accepts a `readable` torn frame, or drops the last good one with it.
     pub(super) fn misread(&mut self, bytes: &[u8], flaws: &[Flaw], readable: impl Fn(&Range<usize>) -> bool) {
         let Tail::Torn { bytes: torn } = self.tail else { return };
         let payload = (self.end + FRAME_HEADER).min(bytes.len())..(self.end + torn).min(bytes.len());
@@ -42,24 +45,24 @@ impl Scan {
     }
 }
 
-/// What stands behind the last good frame.
+/// The classification of the bytes behind the last good frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// Nothing of this segment: zeros written ahead, or bytes of a segment that the file was before.
+    /// No bytes of this segment: zeros written ahead, or bytes of an earlier segment in the same file.
     Clean,
     /// A broken frame, the last one of the segment.
     Torn {
-        /// Its length, as far as the file reaches.
+        /// Its length within the file.
         bytes: usize,
     },
-    /// A broken frame, and a later one behind it: the broken one was synced before the later one was written.
+    /// A broken frame with a later one behind it: it was synced before the later one was written.
     Damaged {
-        /// Where the later one begins.
+        /// The offset of the later one.
         later: usize,
     },
 }
 
-/// The header of a frame, as it stands in a file.
+/// The header of a frame, as stored.
 struct Header {
     salt: u64,
     length: usize,
@@ -68,7 +71,7 @@ struct Header {
 }
 
 impl Header {
-    /// Reads the header at `offset`, if the file reaches so far.
+    /// Reads the header at `offset`, if the file is long enough.
     fn at(bytes: &[u8], offset: usize) -> Option<Self> {
         let header = bytes.get(offset..offset + FRAME_HEADER)?;
         let word =
@@ -78,7 +81,7 @@ impl Header {
     }
 }
 
-/// The frame of a segment with this salt, with this number, and the payload that these two parts are.
+/// Encodes a frame with this salt and number; the payload consists of the two parts.
 pub(super) fn encode(salt: u64, number: u64, (first, second): (&[u8], &[u8])) -> Vec<u8> {
     let length = first.len() + second.len();
     let mut frame = Vec::with_capacity(FRAME_HEADER + length);
@@ -101,14 +104,16 @@ fn checksum(salt: u64, number: u64, payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The payload of the frame at `offset` with this number, if its checksum is right. The salt in its header is not looked at.
+/// The payload of the frame at `offset` with this number, if its checksum is right.
+///
+/// It ignores the salt in the header.
 fn payload_at(bytes: &[u8], offset: usize, salt: u64, number: u64) -> Option<Range<usize>> {
     let header = Header::at(bytes, offset).filter(|header| header.number == number)?;
     let payload = offset + FRAME_HEADER..(offset + FRAME_HEADER).checked_add(header.length)?;
     (checksum(salt, number, bytes.get(payload.clone())?) == header.checksum).then_some(payload)
 }
 
-/// Reads the frames of a segment with this salt from `start` on; the first must have the number `first`.
+/// Reads the frames of a segment with this salt from `start` on; the first has the number `first`.
 pub(super) fn scan(bytes: &[u8], start: usize, salt: u64, first: u64) -> Scan {
     let mut frames = Vec::new();
     let mut end = start;
@@ -125,7 +130,7 @@ pub(super) fn scan(bytes: &[u8], start: usize, salt: u64, first: u64) -> Scan {
     Scan { frames, end, tail }
 }
 
-/// What stands at `end`, where no good frame with this number does.
+/// Classifies the bytes at `end`, where there is no good frame with this number.
 fn tail(bytes: &[u8], end: usize, salt: u64, number: u64) -> Tail {
     let behind = bytes.get(end..).unwrap_or_default();
     let Some(header) = Header::at(bytes, end) else { return Tail::Clean };
@@ -160,9 +165,9 @@ mod tests {
         prop::collection::vec(prop::collection::vec(any::<u8>(), 1..60), 1..8)
     }
 
-    /// What a client may have written into a file: frames, headers, lengths, with any salt but that of the segment.
+    /// Bytes that a client may have written: frames, headers, lengths, with any salt but the segment's.
     fn forged() -> impl Strategy<Value = Vec<u8>> {
-        // No byte of it stands where the salt has it: seven known bytes and a lucky one before them would be the salt.
+        // No byte matches the salt's byte at the same offset; otherwise a random byte could complete the salt.
         let near = SALT ^ 0x0101_0101_0101_0101;
         let salt = prop_oneof![Just(0), Just(near), Just(SALT.swap_bytes()), any::<u64>()];
         let salt = salt.prop_filter("a client does not know it", |salt| *salt != SALT);
@@ -177,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read_back(payloads in payloads(), zeros in 0_usize..100) {
+        fn written_frames_are_read_back(payloads in payloads(), zeros in 0_usize..100) {
             let bytes = segment(&payloads, zeros);
             let scan = scan(&bytes, 0, SALT, 7);
             let read: Vec<_> = scan.frames.iter().map(|range| bytes[range.clone()].to_vec()).collect();
@@ -186,7 +191,7 @@ mod tests {
         }
 
         #[test]
-        fn forged_frames_behind_the_last_are_nothing(payloads in payloads(), forged in forged()) {
+        fn forged_frames_behind_last_are_ignored(payloads in payloads(), forged in forged()) {
             let mut bytes = segment(&payloads, 0);
             bytes.extend(forged);
             let scan = scan(&bytes, 0, SALT, 7);
@@ -195,7 +200,7 @@ mod tests {
         }
 
         #[test]
-        fn forged_frames_inside_a_torn_one_are_nothing(payloads in payloads(), forged in forged(), keep in 0.0..1.0_f64) {
+        fn forged_frames_in_torn_one_are_ignored(payloads in payloads(), forged in forged(), keep in 0.0..1.0_f64) {
             let mut bytes = segment(&payloads, 0);
             let frame = encode(SALT, 7 + payloads.len() as u64, (b"x", &forged));
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small test length")]
@@ -207,13 +212,13 @@ mod tests {
             prop_assume!(!bytes[end..].starts_with(&frame));
             let scan = scan(&bytes, 0, SALT, 7);
             prop_assert_eq!((scan.frames.len(), scan.end), (payloads.len(), end));
-            // What follows may happen to complete the mark with which a frame begins.
+            // The next bytes may happen to complete the salt at the start of a frame.
             let begun = bytes[end..].starts_with(&frame[..8]);
             prop_assert_eq!(matches!(scan.tail, Tail::Torn { .. }), begun, "{:?}", scan.tail);
         }
 
         #[test]
-        fn frames_of_an_earlier_life_are_nothing(payloads in payloads(), old in payloads(), first in 1_u64..20) {
+        fn frames_of_earlier_life_are_ignored(payloads in payloads(), old in payloads(), first in 1_u64..20) {
             let mut bytes = segment(&payloads, 0);
             bytes.extend(frames(SALT + 1, first, &old));
             let scan = scan(&bytes, 0, SALT, 7);
@@ -223,15 +228,15 @@ mod tests {
 
         #[test]
         fn a_prefix_of_the_last_frame_is_torn(payloads in payloads(), keep in 0.0..1.0_f64) {
-            let whole = segment(&payloads, 0);
+            let complete = segment(&payloads, 0);
             let last = FRAME_HEADER + payloads.last().map_or(0, Vec::len);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small test length")]
-            let kept = whole.len() - last + (keep * last as f64) as usize;
-            let mut bytes = whole[..kept].to_vec();
-            bytes.resize(whole.len() + 50, 0);
+            let kept = complete.len() - last + (keep * last as f64) as usize;
+            let mut bytes = complete[..kept].to_vec();
+            bytes.resize(complete.len() + 50, 0);
             let scan = scan(&bytes, 0, SALT, 7);
-            let whole_again = bytes[..whole.len()] == whole;
-            prop_assert_eq!(scan.frames.len(), payloads.len() - usize::from(!whole_again));
+            let still_complete = bytes[..complete.len()] == complete;
+            prop_assert_eq!(scan.frames.len(), payloads.len() - usize::from(!still_complete));
             let damaged = matches!(scan.tail, Tail::Damaged { .. });
             prop_assert!(!damaged, "a torn tail is not damage");
         }

@@ -1,7 +1,8 @@
-//! A disk in memory, and what a crash may leave of it: for the crash tests of the log, and for the simulator.
+//! A disk in memory with all its crash states, for crash tests of the log and for the simulator.
 //!
-//! Bytes are durable once their file is synced, names once their folder is synced. After a loss of power, none, all or any part of what is not
-//! synced is on the disk, in any order; only the names of one file come and go in their order.
+//! Bytes are durable once their file is synced, names once their folder is synced. After a power loss, none,
+//! all or any part of the unsynced data is on the disk, in any order. Only the names of one file change in
+//! their order.
 
 #![allow(clippy::unwrap_used, reason = "the disk belongs to tests and to the simulator")]
 
@@ -13,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// One thing that was done, in the order of time.
+/// One operation, in the order of time.
 #[derive(Debug, Clone)]
 pub(crate) enum Done {
     Write {
@@ -24,7 +25,7 @@ pub(crate) enum Done {
     Sync {
         file: usize,
     },
-    /// A file got a name, lost one, or both.
+    /// A file got a new name, lost a name, or both.
     Name {
         file: usize,
         lost: Option<PathBuf>,
@@ -33,13 +34,13 @@ pub(crate) enum Done {
     SyncFolder {
         folder: PathBuf,
     },
-    /// Nothing on the disk: the log acknowledged this many records.
+    /// No operation of the disk: the log acknowledged this many records.
     Acknowledged {
         records: u64,
     },
 }
 
-/// A sync that a broken disk, or a careless log, leaves out.
+/// A sync that a broken disk, or a buggy log, omits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeftOut {
     Nothing,
@@ -55,7 +56,7 @@ struct Content {
 
 type NameChange = (usize, Option<PathBuf>, Option<PathBuf>);
 
-/// What is on a disk, and what is on its way there.
+/// The durable and the pending content of a disk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Volume {
     files: Vec<Content>,
@@ -79,7 +80,7 @@ fn rename(names: &mut BTreeMap<PathBuf, usize>, (file, lost, got): &NameChange) 
     }
 }
 
-/// Where a write of `length` bytes is cut: at every byte, if it is short.
+/// The positions at which a write of `length` bytes is cut: every byte, if it is short.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     (1..length).step_by(1 + length / 200)
 }
@@ -107,7 +108,7 @@ impl Volume {
         self.names().into_iter().map(|(name, file)| (name, self.content(file))).collect()
     }
 
-    /// The same with other bytes in this file, or without it.
+    /// The same with other bytes in this file, or without the file.
     pub(crate) fn with_file(&self, name: &Path, bytes: Option<Vec<u8>>) -> Self {
         let mut volume = self.clone();
         let file = volume.names()[name];
@@ -118,7 +119,7 @@ impl Volume {
         volume
     }
 
-    /// Does one thing, but for what is left out.
+    /// Performs an operation, unless it is the omitted sync.
     pub(crate) fn perform(&mut self, done: &Done, left_out: LeftOut) {
         match done {
             Done::Write { file, offset, bytes } => {
@@ -146,7 +147,9 @@ impl Volume {
         }
     }
 
-    /// What a loss of power may leave: every combination of names, with nothing, all, or torn parts of what was written.
+    /// The possible states after a power loss.
+    ///
+    /// Every combination of names, with none, all, or torn parts of the writes.
     pub(crate) fn losses(&self, rng: &mut ChaCha8Rng) -> Vec<Self> {
         let mut left = Vec::new();
         let all = self.names_left();
@@ -161,7 +164,7 @@ impl Volume {
         left
     }
 
-    /// Every choice of how many changes of each file's name came to last; from none to all.
+    /// Every choice of the number of durable name changes of each file, from none to all.
     fn names_left(&self) -> Vec<BTreeMap<PathBuf, usize>> {
         let mut choices: Vec<BTreeMap<usize, usize>> = vec![BTreeMap::new()];
         for file in 0..self.files.len() {
@@ -177,7 +180,7 @@ impl Volume {
         choices.into_iter().map(|choice| self.names_with(choice)).collect()
     }
 
-    /// The names, if this many changes of each file's name are durable.
+    /// The names, if this many name changes of each file are durable.
     fn names_with(&self, mut durable: BTreeMap<usize, usize>) -> BTreeMap<PathBuf, usize> {
         let mut names = self.names.clone();
         for change in &self.renamed {
@@ -192,7 +195,7 @@ impl Volume {
         names
     }
 
-    /// One of the states that a loss of power may leave. Files without a name are left out.
+    /// A random state after a power loss. Files without a name are omitted.
     pub(crate) fn loss(&self, rng: &mut ChaCha8Rng) -> Self {
         let mut changes: BTreeMap<usize, usize> = BTreeMap::new();
         self.renamed.iter().for_each(|(file, ..)| *changes.entry(*file).or_default() += 1);
@@ -217,15 +220,15 @@ impl Volume {
         left
     }
 
-    /// The bytes of all files, if nothing, all, or torn parts of what was written came to last.
+    /// The bytes of all files, if none, all, or torn parts of the writes are durable.
     fn contents_left(&self, thorough: bool, rng: &mut ChaCha8Rng) -> Vec<Vec<Vec<u8>>> {
         let durable: Vec<_> = self.files.iter().map(|file| file.durable.clone()).collect();
-        let whole: Vec<_> = (0..self.files.len()).map(|file| self.content(file)).collect();
+        let written: Vec<_> = (0..self.files.len()).map(|file| self.content(file)).collect();
         let mut left = vec![durable.clone()];
-        if durable == whole {
+        if durable == written {
             return left;
         }
-        left.push(whole.clone());
+        left.push(written.clone());
         let torn = |others: &[Vec<u8>], file: usize, offset, bytes: &[u8]| {
             let mut contents = others.to_vec();
             overwrite(&mut contents[file], offset, bytes);
@@ -262,7 +265,7 @@ impl Volume {
 #[derive(Debug, Default)]
 struct State {
     volume: Volume,
-    /// What was done, if that is recorded.
+    /// The recorded operations, if recording is on.
     done: Option<Vec<Done>>,
 }
 
@@ -274,17 +277,17 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// A disk with this on it, which leaves something out.
+    /// A disk with this content, which omits a sync.
     pub(crate) fn with(volume: Volume, left_out: LeftOut) -> Self {
         Self { state: Arc::new(Mutex::new(State { volume, done: Some(Vec::new()) })), left_out }
     }
 
-    /// A disk with this on it, which does not record what is done.
+    /// A disk with this content, without recording.
     pub(crate) fn unrecorded(volume: Volume) -> Self {
         Self { state: Arc::new(Mutex::new(State { volume, done: None })), left_out: LeftOut::Nothing }
     }
 
-    /// Records what is done from now on.
+    /// Starts to record operations.
     pub(crate) fn record(&self) {
         self.state().done = Some(Vec::new());
     }
@@ -293,7 +296,7 @@ impl Memory {
         self.state.lock().unwrap()
     }
 
-    /// Does one thing, and records it.
+    /// Performs an operation and records it.
     pub(crate) fn perform(&self, done: Done) {
         let mut state = self.state();
         state.volume.perform(&done, self.left_out);
@@ -302,12 +305,12 @@ impl Memory {
         }
     }
 
-    /// What is on it.
+    /// Its content.
     pub(crate) fn volume(&self) -> Volume {
         self.state().volume.clone()
     }
 
-    /// What was done since it is recorded.
+    /// The recorded operations.
     pub(crate) fn done(&self) -> Vec<Done> {
         self.state().done.clone().unwrap_or_default()
     }
@@ -354,7 +357,7 @@ impl Disk for Memory {
     }
 
     fn create(&self, path: &Path) -> io::Result<usize> {
-        assert!(self.file(path).is_err(), "{}: what is made anew was there", path.display());
+        assert!(self.file(path).is_err(), "{}: the new file exists already", path.display());
         Ok(self.make(path))
     }
 
@@ -390,7 +393,7 @@ impl Disk for Memory {
         Ok(())
     }
 
-    /// At once, so that every run does the same in the same order.
+    /// At once, so that every run performs the same operations in the same order.
     fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Beside<T> {
         Beside::Done(work())
     }

@@ -1,15 +1,15 @@
-//! The log on disk: what a node must remember over a restart, in segments of checksummed frames.
+//! The log on disk: the durable state of a node, in segments of checksummed frames.
 //!
-//! One frame holds everything that one sync makes durable, and no frame is written before the one before it
-//! is synced. So after a crash at most the last frame can be broken: it is *torn*, nothing that left the node
-//! depended on it, and it is cut off. Everything else is *damage*: a broken frame with a later one behind it, one that a
-//! mark says was synced, a file that is missing or too short. Then the node refuses to start, because an acceptor
-//! that forgets is not an acceptor.
+//! One frame holds everything that one sync makes durable, and no frame is written before the previous one is
+//! synced. After a crash at most the last frame can be broken. It is then *torn*: no output depended on it, and
+//! the log cuts it off. Every other defect is *damage*: a broken frame with a later one behind it, a broken
+//! frame that a mark calls synced, a missing file, a short file. The node then refuses to start, because an
+//! acceptor that forgets is not an acceptor.
 //!
-//! What stands in a file and was not written by this life of it is never a record: see `frame.rs`.
+//! Bytes in a file that this life of the file did not write are never a record: see `frame.rs`.
 //!
-//! A snapshot bears the index of the first segment that it does not cover. It is written when that segment has been
-//! begun, so that a state taken then has all of the segments before; these are removed when it is durable.
+//! A snapshot has the index of the first segment that it does not cover. It is written after that segment was
+//! started, so its state includes all earlier segments. The log removes these once the snapshot is durable.
 
 #![allow(
     clippy::disallowed_methods,
@@ -51,25 +51,25 @@ use std::path::{Path, PathBuf};
 /// The version of all files of a folder.
 const FORMAT: u32 = 2;
 
-/// What was in the log when it was opened.
+/// The content of the log when it was opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
     /// The newest snapshot.
     pub snapshot: Option<Snapshot>,
-    /// Bytes of it.
+    /// Its size in bytes.
     pub snapshot_bytes: u64,
     /// Every record since, in the order in which they were written.
     pub records: Vec<Record>,
     /// Bytes of the frames that hold them.
     pub bytes: u64,
-    /// Bytes of a torn last frame that were cut off.
+    /// Number of bytes of a torn last frame that were cut off.
     pub torn_bytes: u64,
     /// Whether there was a log at all.
     pub existed: bool,
 }
 
 impl Recovered {
-    /// The oldest word in it on who the members are.
+    /// The oldest membership in it.
     pub fn members(&self) -> Option<&Membership> {
         let records = self.records.iter().find_map(|record| match record {
             Record::Members(members) => Some(members),
@@ -83,34 +83,35 @@ impl Recovered {
     }
 }
 
-/// Spare segments that are kept, at most: about as many as the log has when it is cut.
+/// Largest number of spare segments: about as many as the log has when it is cut.
 const SPARES: usize = 8;
 
-/// A log that was read, ready to be written on.
+/// An open log, ready for writing.
 #[derive(Debug)]
 pub struct Log<D: Disk = Files> {
     disk: D,
     folder: PathBuf,
     owner: Owner<D>,
     salts: Salts,
-    /// Bytes of the first segment, and of a late one.
+    /// Sizes of the first segment and of later ones, in bytes.
     sizes: (u64, u64),
-    /// Holds the lock on the folder as long as the log lives.
+    /// The lock on the folder, for the lifetime of the log.
     _lock: D::Lock,
     segment: Segment<D>,
-    /// The segments before the present one: index, path, bytes in use.
+    /// The segments before the current one: index, path, used bytes.
     earlier: Vec<(u64, PathBuf, u64)>,
     spares: Vec<PathBuf>,
-    /// The thread that writes a spare segment ahead, so that a full one does not keep everybody waiting.
+    /// The thread that prepares a spare segment, so that a full segment delays no one.
     ahead: Option<Beside<Result<PathBuf, LogError>>>,
     next_frame: u64,
-    /// Segments that were written into the file of a removed one, since the log was opened.
+    /// Number of segments written into the file of a removed one, since the log was opened.
     reused: u64,
 }
 
 impl Log {
-    /// Opens the log of the node `name` in `folder`, making both if they are not there, and reads all of it; it has those
-    /// of the flaws that a log can have. Only this log may know the `salts`.
+    /// Opens the log of the node `name` in `folder`, creates both if missing, and reads all of it.
+    ///
+    /// It applies the flaws that concern a log. Only this log may know the `salts`.
     pub fn open(
         folder: &Path,
         name: &str,
@@ -127,17 +128,19 @@ impl<D: Disk> Log<D> {
         DataFolder { path: self.folder.clone(), id: self.owner.id }
     }
 
-    /// Bytes in use in all segments, without what was written ahead.
+    /// Used bytes of all segments, without zeros written ahead.
     pub fn bytes(&self) -> u64 {
         self.earlier.iter().map(|(_, _, used)| used).sum::<u64>() + self.segment.used()
     }
 
-    /// Segments that were written into the file of a removed one, since the log was opened.
+    /// Number of segments written into the file of a removed one, since the log was opened.
     pub(crate) fn reused(&self) -> u64 {
         self.reused
     }
 
-    /// Writes a batch as one frame, and syncs it if it must be durable. After an error nothing may be written any more.
+    /// Writes a batch as one frame, and syncs it if requested.
+    ///
+    /// After an error the log accepts no further write.
     fn append(&mut self, batch: &Batch, sync: bool) -> Result<(), LogError> {
         let (count, records) = batch.encoded();
         let length = frame::FRAME_HEADER + count.len() + records.len();
@@ -183,8 +186,9 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// Begins a segment, unless the present one is empty, and returns its index: a snapshot of the state that
-    /// is taken from now on covers all segments before it.
+    /// Starts a new segment, unless the current one is empty, and returns its index.
+    ///
+    /// A snapshot of a state taken from now on covers all earlier segments.
     fn rotate(&mut self) -> Result<u64, LogError> {
         if !self.segment.is_empty() {
             self.next_segment(self.segment.size().min(self.sizes.1))?;
@@ -192,7 +196,7 @@ impl<D: Disk> Log<D> {
         Ok(self.segment.index)
     }
 
-    /// Removes the segments before `index`, and the snapshots that are older than the one which covers them.
+    /// Removes the segments before `index`, and all snapshots older than the one that covers them.
     fn remove_before(&mut self, index: u64) -> Result<(), LogError> {
         for (_, path, _) in self.earlier.extract_if(.., |(earlier, _, _)| *earlier < index) {
             let keep = self.spares.len() < SPARES;

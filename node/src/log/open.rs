@@ -1,4 +1,4 @@
-//! Opening a log: everything is read and checked first, and only a log that is whole is written to.
+//! Opening a log: reads and checks everything first, and writes only to an intact log.
 
 use super::disk::{self, Disk};
 use super::error::failed;
@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 impl<D: Disk> Log<D> {
-    /// Opens the log of a node on this disk; its first segment and its late ones have these sizes in bytes.
+    /// Opens the log of a node on this disk; the sizes of its first and its later segments are in bytes.
     pub(crate) fn open_on(
         disk: D,
         (folder, name): (&Path, &str),
@@ -24,8 +24,8 @@ impl<D: Disk> Log<D> {
         let lock = lock(&disk, folder)?;
         let listing = segment::list(&disk, folder)?;
         let known = Owner::open(&disk, folder, name, &listing)?;
-        // A node that was killed before a sync finds names and bytes that only the page cache has. It acts on them and
-        // speaks of them, so they must last.
+        // A node that was killed before a sync finds names and bytes that only the page cache has. It will act
+        // on them and report them, so they must become durable.
         segment::sync_folder(&disk, folder)?;
         if listing.segments.is_empty() {
             segment::sync_folder(&disk, disk::above(folder))?;
@@ -74,19 +74,21 @@ fn lock<D: Disk>(disk: &D, folder: &Path) -> Result<D::Lock, LogError> {
     locked.ok_or_else(|| LogError::InUse { path: folder.to_owned() })
 }
 
-/// A segment whose frames were read.
+/// A segment after reading its frames.
 struct ReadSegment {
     path: PathBuf,
     header: Header,
-    /// Where its good frames end.
+    /// The offset behind its good frames.
     end: usize,
-    /// Whether anything but zeros stands there.
+    /// Whether there are other bytes than zeros behind them.
     littered: bool,
 }
 
 impl ReadSegment {
-    /// Opens it for writing, makes durable what was read, and wipes what stands behind it: a torn frame, or the rest of one
-    /// that lost its header and looks like nothing. A later frame that is torn in its turn could make that one whole again.
+    /// Opens it for writing, makes the read frames durable, and wipes the bytes behind them.
+    ///
+    /// These may be a torn frame, or the rest of a frame without its header. A later torn frame could otherwise
+    /// complete that one again.
     fn open<D: Disk>(&self, disk: &D) -> Result<Segment<D>, LogError> {
         let mut segment = Segment::open(disk, &self.path, &self.header, self.end as u64)?;
         if self.littered {
@@ -97,12 +99,12 @@ impl ReadSegment {
     }
 }
 
-/// The reader of a log with its findings so far. It writes nothing.
+/// The reader of a log, with its results so far. It writes nothing.
 struct Reader<'a, D: Disk> {
     disk: &'a D,
     folder: &'a Path,
     flaws: &'a [Flaw],
-    /// The number that all files of the folder bear.
+    /// The random number in all files of the folder.
     id: u64,
     marks: &'a [Mark],
     recovered: Recovered,
@@ -116,7 +118,7 @@ impl<'a, D: Disk> Reader<'a, D> {
         Self { disk, folder, flaws, id, marks, recovered, read: Vec::new(), next_frame: 1 }
     }
 
-    /// Reads the newest snapshot and all segments since; returns the files that these replace.
+    /// Reads the newest snapshot and all later segments; returns the files that these replace.
     fn read(&mut self, listing: Listing) -> Result<Vec<PathBuf>, LogError> {
         let Listing { mut segments, mut snapshots, unfinished, .. } = listing;
         let newest = snapshots.pop();
@@ -144,7 +146,7 @@ impl<'a, D: Disk> Reader<'a, D> {
         Ok(())
     }
 
-    /// Refuses a log that lacks a segment from `first` on; returns the last index.
+    /// Refuses a log with a missing segment from `first` on; returns the last index.
     fn check_that_all_are_there(&self, first: u64, segments: &[(u64, PathBuf)]) -> Result<u64, LogError> {
         let missing = |index: u64, reason: &str| {
             let path = self.folder.join(format!("{index:08}.log"));
@@ -160,7 +162,7 @@ impl<'a, D: Disk> Reader<'a, D> {
             return missing(next, "the file \"owner\" says that this segment was begun");
         }
         if first > 1 && segments.is_empty() {
-            return missing(first, "it is the segment behind the snapshot");
+            return missing(first, "the snapshot needs this segment");
         }
         Ok(next - 1)
     }
@@ -196,7 +198,7 @@ impl<'a, D: Disk> Reader<'a, D> {
         Ok(())
     }
 
-    /// Refuses a segment that does not begin where the one before it ends: that one has lost its last frames.
+    /// Refuses a segment that does not start where the previous one ends, which has lost frames.
     fn check_order(&self, header: &Header) -> Result<(), LogError> {
         let Some(before) = self.read.last().filter(|_| header.first_frame != self.next_frame) else {
             return Ok(());
@@ -209,7 +211,7 @@ impl<'a, D: Disk> Reader<'a, D> {
         Err(LogError::Damaged { path: before.path.clone(), offset: before.end, reason })
     }
 
-    /// Says why what stands behind the good frames of a segment is no torn frame that a crash left.
+    /// The reason why the bytes behind a segment's good frames cannot be a torn frame of a crash.
     fn check_end(&self, header: &Header, scan: &Scan, is_last: bool) -> Result<(), String> {
         match scan.tail {
             Tail::Damaged { later } => {
@@ -222,9 +224,8 @@ impl<'a, D: Disk> Reader<'a, D> {
         }
         for mark in self.marks.iter().filter(|mark| mark.segment == header.index) {
             if mark.salt != header.salt {
-                return Err(
-                    "the file \"owner\" knows another segment of this name; this one was put here".to_owned()
-                );
+                return Err("the file \"owner\" names another segment of this name; this file was replaced"
+                    .to_owned());
             }
             if mark.end > scan.end as u64 {
                 return Err(format!(

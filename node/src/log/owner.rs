@@ -1,15 +1,15 @@
-//! The file `owner`: the node that a folder belongs to, and how far its log is known to be durable.
+//! The file `owner`: the node that owns a folder, and the known durable part of its log.
 //!
-//! Problem: a torn last frame must be cut off and a damaged one refused, and both look the same. A last segment that is
-//! gone leaves no trace either.
+//! Problem: the log must cut off a torn last frame but refuse a damaged one, and both look the same. A missing
+//! last segment leaves no trace either.
 //!
-//! Idea: *marks*. A mark states that a segment is durable up to a byte, and is written after the sync which made it so;
-//! so a mark is never wrong, only old. The mark of a new segment is synced before anything in the segment is acknowledged.
-//! The marks within a segment are not synced, because a sync is what an append costs: after the end of a process the last
-//! one is exact, after a loss of power it is as old as the file system leaves it.
+//! Idea: *marks*. A mark states that a segment is durable up to a byte. It is written after the sync that made
+//! this true, so a mark is never wrong, only old. The mark of a new segment is synced before any record in the
+//! segment is acknowledged. Marks within a segment are not synced, because a sync would double the cost of an
+//! append. After the end of a process the last mark is exact; after a power loss it may be old.
 //!
-//! Three blocks hold marks. Two are synced, by turns, so that one of them is whole whatever a crash does to the other; the
-//! third is overwritten after each append. Each block fits a sector.
+//! Three blocks hold marks. Two are synced in turn, so that one of them is intact whatever a crash does to the
+//! other. The third is overwritten after each append. Each block fits into a sector.
 
 use super::disk::Disk;
 use super::error::failed;
@@ -18,25 +18,25 @@ use super::{FORMAT, LogError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a block: the first says whose folder it is, three hold marks.
+/// Size of a block: the first names the owner, the other three hold marks.
 const BLOCK: usize = 512;
 
-/// Bytes of the file.
+/// Size of the file.
 const SIZE: usize = 4 * BLOCK;
 
-/// Where the latest mark stands; synced ones stand in the two blocks before.
+/// Offset of the latest mark; synced ones are in the two blocks before.
 const LATEST: usize = 3 * BLOCK;
 
-/// Bytes of a mark: segment (8), salt (8), end (8), checksum of these and the folder's number (4).
+/// Size of a mark: segment (8), salt (8), end (8), checksum of these and the folder's number (4).
 const MARK: usize = 28;
 
 /// The longest name of a node, in bytes.
 const NAME_MAX: usize = 255;
 
-/// How the file begins, followed by the number of the format.
+/// The start of the file, followed by the number of the format.
 const TITLE: &str = "bench node data, format ";
 
-/// A statement about the log: segment `segment`, which has this salt, is durable up to byte `end`.
+/// A mark: segment `segment` with this salt is durable up to byte `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Mark {
     pub(super) segment: u64,
@@ -44,19 +44,20 @@ pub(super) struct Mark {
     pub(super) end: u64,
 }
 
-/// The file of a folder, open for marks.
+/// The `owner` file of a folder, open for marks.
 #[derive(Debug)]
 pub(super) struct Owner<D: Disk> {
     disk: D,
     path: PathBuf,
     file: D::File,
-    /// A random number of the folder, which all its files bear.
+    /// The random number in all files of the folder.
     pub(super) id: u64,
 }
 
 impl<D: Disk> Owner<D> {
-    /// Opens the file of a folder with what it says of the log; none if the folder is new. Refuses the folder of another
-    /// node, and files without their owner. Writes nothing.
+    /// Opens the file of a folder and reads its marks; none if the folder is new.
+    ///
+    /// It refuses the folder of another node, and log files without an owner. It writes nothing.
     pub(super) fn open(
         disk: &D,
         folder: &Path,
@@ -68,7 +69,7 @@ impl<D: Disk> Owner<D> {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 segment::check_version(disk, listing)?;
-                let reason = "this folder has files of a log, and they cannot tell which node's".to_owned();
+                let reason = "this folder has files of a log of an unknown node".to_owned();
                 return if listing.is_empty() { Ok(None) } else { Err(LogError::Missing { path, reason }) };
             }
             Err(error) => return Err(failed(&path, "read it")(error)),
@@ -87,7 +88,7 @@ impl<D: Disk> Owner<D> {
         Ok(Some((Self { disk: disk.clone(), path, file, id }, marks)))
     }
 
-    /// Makes the file for a new folder of this node; it is there as a whole or not at all.
+    /// Creates the file for a new folder of this node, atomically.
     pub(super) fn create(disk: &D, folder: &Path, name: &str, id: u64) -> Result<Self, LogError> {
         if !fits(name) {
             return Err(LogError::Name { name: name.to_owned(), max: NAME_MAX });
@@ -108,7 +109,7 @@ impl<D: Disk> Owner<D> {
         Ok(Self { disk: disk.clone(), path, file, id })
     }
 
-    /// Makes a mark durable: that of a segment which was begun, or is to be written on.
+    /// Makes a mark durable, for a segment that was started or will be written.
     pub(super) fn begin(&self, mark: Mark) -> Result<(), LogError> {
         self.write(mark, BLOCK + BLOCK * usize::from(mark.segment % 2 == 1))?;
         self.disk.sync(&self.file).map_err(failed(&self.path, "sync it"))
@@ -125,14 +126,14 @@ impl<D: Disk> Owner<D> {
     }
 }
 
-/// Whose folder it is.
+/// The owner of a folder.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity {
     name: String,
     id: u64,
 }
 
-/// Whether a name can be written into the file, with room for the rest of its block.
+/// Whether a name fits into the first block.
 fn fits(name: &str) -> bool {
     name.len() <= NAME_MAX && !name.chars().any(char::is_control)
 }
@@ -152,7 +153,7 @@ fn read_identity(path: &Path, bytes: &[u8]) -> Result<Identity, LogError> {
     let text = String::from_utf8_lossy(block);
     let mut lines = text.lines();
     let mut field = |title| lines.next().and_then(|line| line.strip_prefix(title)).map(str::to_owned);
-    let format = field(TITLE).ok_or_else(|| damaged("it does not say whose folder this is"))?;
+    let format = field(TITLE).ok_or_else(|| damaged("it does not name the owner of this folder"))?;
     if format.parse() != Ok(FORMAT) && format.parse::<u32>().is_ok() && intact(block) {
         return Err(LogError::Version { path: path.to_owned(), found: format });
     }
@@ -181,7 +182,7 @@ fn encode_mark(mark: Mark, id: u64) -> [u8; MARK] {
     bytes
 }
 
-/// The marks of a file that say something of a segment. At least one synced mark is whole, whatever a crash did.
+/// The marks that describe a segment. At least one synced mark is intact after any crash.
 fn read_marks(path: &Path, bytes: &[u8], id: u64) -> Result<Vec<Mark>, LogError> {
     let damaged = |offset, reason: String| LogError::Damaged { path: path.to_owned(), offset, reason };
     if bytes.len() != SIZE {
@@ -202,7 +203,7 @@ fn read_marks(path: &Path, bytes: &[u8], id: u64) -> Result<Vec<Mark>, LogError>
     if synced == [None, None] {
         return Err(damaged(
             BLOCK,
-            "neither of the two marks that no crash can break at once is whole".to_owned(),
+            "both synced marks are damaged, which no single crash can cause".to_owned(),
         ));
     }
     Ok(synced.into_iter().chain([latest]).flatten().filter(|mark| mark.segment > 0).collect())
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_format_is_refused_as_such() {
+    fn later_format_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("{TITLE}3\nnode n1\n");
         let checksum = crc32fast::hash(text.as_bytes());

@@ -1,11 +1,11 @@
-//! Salts: random numbers that tie what is written to one life of one file.
+//! Salts: random numbers that bind written bytes to one life of one file.
 
 use std::fmt;
 
 /// A source of random numbers that clients can neither learn nor guess.
 ///
-/// A value of a client may look like anything that the log writes, except for a number that the client does not know.
-/// Salts stand on the disk only: they must never appear in an answer, a message or an error.
+/// A value of a client may look like any bytes of the log, except for a number that the client does not know.
+/// Salts are only on the disk: they must never appear in an answer, a message or an error.
 pub struct Salts(Box<dyn FnMut() -> u64 + Send>);
 
 impl Salts {
@@ -14,7 +14,7 @@ impl Salts {
         Self(Box::new(source))
     }
 
-    /// Draws the next one, which is never 0: zeros are written ahead of use.
+    /// Draws the next one, which is never 0, because the log writes zeros ahead of use.
     pub(super) fn draw(&mut self) -> u64 {
         loop {
             let salt = (self.0)();

@@ -1,4 +1,4 @@
-//! Segments: files whose size is set when they are made, written with zeros ahead of use, so that a sync need not write metadata.
+//! Segments: files of fixed size, filled with zeros ahead of use, so that a sync writes no metadata.
 
 use super::LogError;
 use super::disk::Disk;
@@ -6,17 +6,19 @@ use super::error::failed;
 use super::owner::Mark;
 use std::path::{Path, PathBuf};
 
-/// Bytes of the segment's own header.
+/// Size of the segment's header.
 pub(super) const HEADER: usize = 64;
 
-/// How the header begins; the last byte is the format.
+/// The start of the header; the last byte is the format.
 const MAGIC: &[u8; 8] = b"benchlg2";
 
-/// Bytes of the first segment, and of a late one: each has twice the size of the one it continues, up to the second,
-/// so that a short run leaves a small folder. One frame that does not fit gets a larger segment.
+/// Sizes of the first segment and of later ones, in bytes.
+///
+/// Each segment has twice the size of the previous one, up to the second value, so that a short run leaves a
+/// small folder. A frame that does not fit gets a larger segment.
 pub(super) const SIZES: (u64, u64) = (256 << 10, 8 << 20);
 
-/// The file that is being written.
+/// The segment that is being written.
 #[derive(Debug)]
 pub(super) struct Segment<D: Disk> {
     /// Its index among the segments; the first is 1.
@@ -24,27 +26,27 @@ pub(super) struct Segment<D: Disk> {
     path: PathBuf,
     disk: D,
     file: D::File,
-    /// Ties its frames to this life of the file.
+    /// Binds its frames to this life of the file.
     pub(super) salt: u64,
     end: u64,
     size: u64,
 }
 
-/// What a folder holds.
+/// The files of a folder.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     /// Segments with their indices, in order.
     pub(super) segments: Vec<(u64, PathBuf)>,
     /// Snapshots with the index of the first segment that they do not cover, in order.
     pub(super) snapshots: Vec<(u64, PathBuf)>,
-    /// Files that were segments, and may be again.
+    /// Former segments that can be reused.
     pub(super) spares: Vec<PathBuf>,
-    /// What was being made when the process ended.
+    /// Files that were incomplete when the process ended.
     pub(super) unfinished: Vec<PathBuf>,
 }
 
 impl Listing {
-    /// Whether the folder has no file that only a log makes.
+    /// Whether the folder has no file of a log.
     pub(super) fn is_empty(&self) -> bool {
         let Self { segments, snapshots, spares, unfinished } = self;
         let begun = unfinished.iter().any(|path| path.file_stem().is_none_or(|stem| stem != "owner"));
@@ -76,7 +78,7 @@ pub(super) fn remove<D: Disk>(disk: &D, path: &Path) -> Result<(), LogError> {
     disk.remove(path).map_err(failed(path, "remove it"))
 }
 
-/// Makes what was renamed in a folder durable.
+/// Makes renames in a folder durable.
 pub(super) fn sync_folder<D: Disk>(disk: &D, folder: &Path) -> Result<(), LogError> {
     disk.sync_folder(folder).map_err(failed(folder, "sync the folder"))
 }
@@ -88,7 +90,7 @@ pub(super) fn check_version<D: Disk>(disk: &D, listing: &Listing) -> Result<(), 
     check_magic(path, &bytes)
 }
 
-/// Refuses a segment of another format, which its first eight bytes tell.
+/// Refuses a segment of another format, according to its first eight bytes.
 fn check_magic(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
     let format = bytes.get(..8).and_then(|magic| magic.strip_prefix(&MAGIC[..7]));
     let found = format.and_then(|format| str::from_utf8(format).ok()?.parse::<u32>().ok());
@@ -98,10 +100,10 @@ fn check_magic(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
     }
 }
 
-/// What a segment says of itself.
+/// The header of a segment.
 ///
-/// On disk: magic (8), folder (8), index (8), number of the first frame (8), salt (8), bytes of the file (8), checksum of all
-/// these (4), zeros (12).
+/// - magic (8), folder (8), index (8), number of the first frame (8), salt (8)
+/// - size of the file (8), checksum of all these (4), zeros (12)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// The random number of the folder.
@@ -110,9 +112,9 @@ pub(super) struct Header {
     pub(super) index: u64,
     /// The number of its first frame.
     pub(super) first_frame: u64,
-    /// What every frame of it begins with.
+    /// The salt at the start of each of its frames.
     pub(super) salt: u64,
-    /// Bytes of the file, all written before the segment had its name.
+    /// Size of the file, all of it written before the segment got its name.
     pub(super) size: u64,
 }
 
@@ -129,7 +131,7 @@ impl Header {
         header
     }
 
-    /// Reads the header of segment `index` of the folder with the number `folder`; the file must be as long as it was made.
+    /// Reads the header of segment `index` of the folder with number `folder`, and checks the length.
     pub(super) fn read(path: &Path, bytes: &[u8], folder: u64, index: u64) -> Result<Self, LogError> {
         let damaged = |offset, reason| Err(LogError::Damaged { path: path.to_owned(), offset, reason });
         let Some(header) = bytes.get(..HEADER) else {
@@ -158,7 +160,7 @@ impl Header {
     }
 }
 
-/// Renames a spare segment for another use, or removes it if it has fewer bytes than are wanted.
+/// Renames a spare segment for another use, or removes it if it is too small.
 fn reuse<D: Disk>(
     disk: &D,
     spare: &Path,
@@ -174,10 +176,10 @@ fn reuse<D: Disk>(
     Ok(Some((disk.open(making).map_err(failed(making, "open it for writing"))?, has)))
 }
 
-/// Bytes of zeros that are synced at once, so that a sync of the log beside it need not wait for all of them.
+/// Number of zeros per sync, so that a concurrent sync of the log does not wait for the whole file.
 const AHEAD: usize = 256 << 10;
 
-/// Makes a file of zeros.
+/// Creates a file of zeros.
 pub(super) fn write_ahead<D: Disk>(disk: &D, making: &Path, size: u64) -> Result<(D::File, u64), LogError> {
     let file = disk.create(making).map_err(failed(making, "make the segment"))?;
     let zeros = vec![0; AHEAD];
@@ -190,8 +192,9 @@ pub(super) fn write_ahead<D: Disk>(disk: &D, making: &Path, size: u64) -> Result
 }
 
 impl<D: Disk> Segment<D> {
-    /// Makes a segment beside its final name, of the header's size or from a spare one that has as many bytes, syncs it,
-    /// renames it, and syncs the folder.
+    /// Creates a segment beside its final name, syncs it, renames it, and syncs the folder.
+    ///
+    /// It has the header's size, or reuses a large enough spare segment.
     pub(super) fn create(
         disk: &D,
         folder: &Path,
@@ -211,7 +214,7 @@ impl<D: Disk> Segment<D> {
         Ok(Self { index, path, disk: disk.clone(), file, salt, end: HEADER as u64, size })
     }
 
-    /// Takes a file out of use; returns it as a spare one if `keep`.
+    /// Takes a file out of use; returns it as a spare if `keep`.
     pub(super) fn retire(disk: &D, path: &Path, keep: bool) -> Result<Option<PathBuf>, LogError> {
         if !keep {
             remove(disk, path)?;
@@ -222,7 +225,7 @@ impl<D: Disk> Segment<D> {
         Ok(Some(spare))
     }
 
-    /// Bytes of the file.
+    /// Size of the file.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
@@ -235,7 +238,7 @@ impl<D: Disk> Segment<D> {
         Ok(Self { index, path: path.to_owned(), disk: disk.clone(), file, salt, end, size })
     }
 
-    /// How far it is durable, once it is synced.
+    /// Its mark, valid once it is synced.
     pub(super) fn mark(&self) -> Mark {
         Mark { segment: self.index, salt: self.salt, end: self.end }
     }
@@ -250,12 +253,12 @@ impl<D: Disk> Segment<D> {
         self.end == HEADER as u64
     }
 
-    /// Bytes that hold something.
+    /// Number of used bytes.
     pub(super) fn used(&self) -> u64 {
         self.end
     }
 
-    /// Whether so much is written that the next one should be made.
+    /// Whether it is full enough to prepare the next one.
     pub(super) fn is_half_full(&self) -> bool {
         self.end > self.size / 2
     }
@@ -272,16 +275,16 @@ impl<D: Disk> Segment<D> {
         Ok(())
     }
 
-    /// Makes durable what was written.
+    /// Makes the written bytes durable.
     pub(super) fn sync(&self) -> Result<(), LogError> {
         self.disk.sync(&self.file).map_err(failed(&self.path, "sync it"))
     }
 
-    /// Overwrites everything behind the last good frame with zeros, and syncs that.
+    /// Overwrites the bytes behind the last good frame with zeros, and syncs them.
     pub(super) fn wipe_tail(&mut self) -> Result<(), LogError> {
         let length = usize::try_from(self.size.saturating_sub(self.end)).unwrap_or(usize::MAX);
         let cut = self.disk.write_at(&self.file, &vec![0; length], self.end);
-        cut.map_err(failed(&self.path, "wipe what is behind the last good frame"))?;
+        cut.map_err(failed(&self.path, "wipe the bytes behind the last good frame"))?;
         self.sync()
     }
 }

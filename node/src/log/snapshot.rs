@@ -1,12 +1,14 @@
-//! Snapshots on disk: one file that replaces all segments before it.
+//! Snapshots on disk: one file replaces all earlier segments.
 
 use super::LogError;
 use super::disk::{Disk, Files};
 use super::error::failed;
 use std::path::{Path, PathBuf};
 
-/// Bytes before the payload: magic (8), number of the folder (8), index of the first segment it does not cover (8), length (8),
-/// checksum of the payload and these three (4), zeros (12).
+/// Size of the header.
+///
+/// - magic (8), number of the folder (8), index of the first segment that it does not cover (8)
+/// - length (8), checksum of the payload and these three (4), zeros (12)
 const HEADER: usize = 48;
 
 const MAGIC: &[u8; 8] = b"benchsn2";
@@ -14,15 +16,17 @@ const MAGIC: &[u8; 8] = b"benchsn2";
 /// The folder of a log, for the thread that writes snapshots into it.
 #[derive(Debug, Clone)]
 pub struct DataFolder {
-    /// Where it is.
+    /// Its path.
     pub(super) path: PathBuf,
     /// Its random number.
     pub(super) id: u64,
 }
 
 impl DataFolder {
-    /// Writes a snapshot of all that the segments before `index` hold: beside its final name, synced, renamed, the
-    /// folder synced. Only when this has returned may those segments be removed.
+    /// Writes a snapshot of everything in the segments before `index`.
+    ///
+    /// It writes beside the final name, syncs, renames, and syncs the folder. Only after it has returned may
+    /// those segments be removed.
     pub fn save_snapshot(&self, index: u64, payload: &[u8]) -> Result<(), LogError> {
         self.save_on(&Files, index, payload)
     }

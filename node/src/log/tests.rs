@@ -1,4 +1,4 @@
-//! The log as a whole: what is written is read back, torn tails are cut, damage is refused.
+//! The complete log: frames are read back, torn tails are cut off, damage is refused.
 
 use super::*;
 use crate::paxos::message::{Ballot, Command, NodeId, PValue};
@@ -13,8 +13,9 @@ fn record(slot: u64) -> Record {
     Record::Accepted(PValue { ballot: Ballot { round: 1, leader: NodeId(0) }, slot, command })
 }
 
-/// Numbers that no other log of this process draws, in an order of their own. Their bytes are ASCII, so that a value can
-/// contain them.
+/// Unique numbers of this process in a fixed order.
+///
+/// Their bytes are ASCII, so that a value can contain them.
 pub(super) fn numbers() -> impl FnMut() -> u64 + Send + 'static {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     || {
@@ -43,7 +44,7 @@ fn end_of_first_segment(folder: &Path) -> (PathBuf, u64) {
     (folder.join("00000001.log"), log.segment.used())
 }
 
-/// Writes all but the last 40 bytes of the next frame, as a process that is killed leaves it.
+/// Writes all but the last 40 bytes of the next frame, like a killed process.
 fn tear(folder: &Path) {
     let (log, _) = open(folder).unwrap();
     let (count, records) = (1_u64, postcard::to_stdvec(&record(99)).unwrap());
@@ -279,5 +280,5 @@ fn torn_frame_without_header_is_wiped() {
     let behind = || std::fs::read(&path).unwrap().split_off(usize::try_from(end).unwrap());
     assert!(behind().iter().any(|byte| *byte != 0));
     assert_eq!(read(folder.path()).torn_bytes, 0);
-    assert!(behind().iter().all(|byte| *byte == 0), "a later frame could make it whole again");
+    assert!(behind().iter().all(|byte| *byte == 0), "a later frame could complete it again");
 }

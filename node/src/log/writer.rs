@@ -1,10 +1,10 @@
-//! The thread that writes the log. Orders that arrive during a sync wait, and the next sync covers all of them.
+//! The thread that writes the log. Orders that arrive during a sync share the next one.
 
 use super::disk::Disk;
 use super::{Batch, Log, LogError};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// An order to the log. The log carries orders out one after another.
+/// An order to the log, which executes orders in sequence.
 #[derive(Debug)]
 pub enum LogOrder {
     /// Write a batch.
@@ -13,18 +13,19 @@ pub enum LogOrder {
         number: u64,
         /// The records.
         batch: Batch,
-        /// Whether it must be durable before [`LogEvent::Synced`]; only a flaw says no.
+        /// Whether it must be durable before [`LogEvent::Synced`]; false only with a flaw.
         sync: bool,
     },
-    /// Begin a segment, so that a snapshot can be taken.
+    /// Start a new segment, so that a snapshot can be taken.
     Rotate,
     /// Remove the segments before this index: a durable snapshot covers them.
     RemoveBefore(u64),
 }
 
 impl LogOrder {
-    /// Joins a later order to this one, so that both share a write and a sync; only appends can. Gives the later order back
-    /// otherwise.
+    /// Merges a later order into this one, so that both share a write and a sync.
+    ///
+    /// Only appends can merge; otherwise it returns the later order.
     pub(crate) fn join(&mut self, later: Self) -> Result<(), Self> {
         match (self, later) {
             (
@@ -41,31 +42,32 @@ impl LogOrder {
     }
 }
 
-/// A report of the log: it has carried out an order.
+/// A report of the log: it has executed an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEvent {
     /// Batches are durable.
     Synced {
         /// The number of the last of them.
         number: u64,
-        /// Bytes of the log in use.
+        /// Used bytes of the log.
         log_bytes: u64,
     },
-    /// A segment with this index was begun. All earlier orders are durable, in the segments before it.
+    /// A segment with this index was started. All earlier orders are durable, in the segments before it.
     Rotated(u64),
-    /// Segments were removed; this many bytes are left.
+    /// Segments were removed; this is the number of remaining bytes.
     Removed(u64),
 }
 
-/// The way to the thread, which ends when this is dropped.
+/// The handle of the thread, which ends when this is dropped.
 #[derive(Debug)]
 pub struct LogWriter {
     orders: Sender<LogOrder>,
 }
 
 impl LogWriter {
-    /// Starts the thread, which calls `report` after each order, or with the error that ended it. After a failed write
-    /// or sync the state of the disk is unknown, so nothing is tried again.
+    /// Starts the thread, which calls `report` after each order, or with the error that ended it.
+    ///
+    /// After a failed write or sync the state of the disk is unknown, so it retries nothing.
     pub fn start(log: Log, report: impl Fn(Result<LogEvent, LogError>) + Send + 'static) -> Self {
         let (orders, inbox) = channel();
         std::thread::spawn(move || {
@@ -78,7 +80,7 @@ impl LogWriter {
 
     /// Hands over an order.
     pub fn order(&self, order: LogOrder) {
-        // The thread only ends after it has reported its error, which ends the node.
+        // The thread ends only after reporting an error, which ends the node.
         let _ = self.orders.send(order);
     }
 }
@@ -103,7 +105,7 @@ fn run(
 }
 
 impl<D: Disk> Log<D> {
-    /// Carries out one order. After an error nothing may be written any more.
+    /// Executes one order. After an error the log accepts no further write.
     pub(crate) fn carry_out(&mut self, order: &LogOrder) -> Result<LogEvent, LogError> {
         match order {
             LogOrder::Append { number, batch, sync } => {

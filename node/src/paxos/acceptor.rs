@@ -1,9 +1,9 @@
 //! The acceptor (section 2.2): the fault-tolerant memory of the protocol.
 //!
-//! It promises a ballot to a scout, and accepts a pvalue from a commander whose ballot it has promised. Promises never fall, so a
-//! leader that has the promises of a majority knows every pvalue that may be chosen under a lower ballot. Both are saved before the
-//! answer leaves. The acceptor keeps the pvalue with the highest ballot of each slot (section 4.1), and forgets slots that f + 1
-//! replicas have on disk (section 4.2).
+//! It promises a ballot to a scout, and accepts a pvalue from a commander whose ballot it has promised.
+//! Promises never fall. A leader with the promises of a majority therefore knows every pvalue that may be
+//! chosen under a lower ballot. The acceptor saves both before it answers. It keeps the pvalue with the highest
+//! ballot of each slot (section 4.1). It forgets slots that f + 1 replicas have on disk (section 4.2).
 
 use super::lease::Grant;
 use super::membership::Roster;
@@ -15,24 +15,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes of pvalues in one answer to a scout, roughly; a larger one travels by itself.
+/// Approximate limit of pvalues in one answer to a scout, in bytes; a larger pvalue travels alone.
 const PROMISE_BYTES: usize = 1 << 20;
 
-/// Promises ballots and accepts pvalues; keeps the highest pvalue of each slot (section 4.1) that is not yet
-/// safe with enough replicas (section 4.2).
+/// Promises ballots and accepts pvalues.
+///
+/// It keeps the highest pvalue of each slot (section 4.1) that fewer than f + 1 replicas have on disk (section
+/// 4.2).
 #[derive(Debug)]
 pub struct Acceptor {
     flaws: Vec<Flaw>,
     promised: Option<Ballot>,
     accepted: BTreeMap<Slot, (Ballot, Arc<Command>)>,
-    /// Every slot below is decided, safe with enough replicas, and forgotten here.
+    /// Every slot below is decided, on the disks of enough replicas, and forgotten here.
     collected: Slot,
     progress: Progress,
     grant: Grant,
 }
 
 impl Acceptor {
-    /// An acceptor that has promised and accepted nothing.
+    /// A new acceptor, without promises and accepted pvalues.
     pub fn new(roster: &Roster, flaws: &[Flaw]) -> Self {
         Self {
             flaws: flaws.to_vec(),
@@ -44,7 +46,7 @@ impl Acceptor {
         }
     }
 
-    /// The members have changed.
+    /// Handles a change of the members.
     pub fn take_up(&mut self, roster: &Roster) {
         self.progress.take_up(roster);
         self.collect(self.progress.floor());
@@ -55,7 +57,7 @@ impl Acceptor {
         self.promised
     }
 
-    /// The slots below this one it has forgotten.
+    /// The acceptor has forgotten the slots below this one.
     pub fn collected(&self) -> Slot {
         self.collected
     }
@@ -65,12 +67,12 @@ impl Acceptor {
         self.accepted.get(&slot)
     }
 
-    /// Takes back a promise it made.
+    /// Restores a promise from the log.
     pub fn recover_promise(&mut self, ballot: Ballot) {
         self.promised = self.promised.max(Some(ballot));
     }
 
-    /// Takes back a pvalue it accepted, and the promise that this implies; in any order, and more than once.
+    /// Restores an accepted pvalue from the log, with its implied promise; in any order, also repeatedly.
     pub fn recover_accepted(&mut self, pvalue: PValue) {
         self.recover_promise(pvalue.ballot);
         let known = self.accepted.get(&pvalue.slot).map(|(ballot, _)| *ballot);
@@ -79,12 +81,12 @@ impl Acceptor {
         }
     }
 
-    /// Takes back that the slots below this one are collected.
+    /// Restores from the log that the slots below this one are collected.
     pub fn recover_collected(&mut self, slot: Slot) {
         self.collect(slot);
     }
 
-    /// Takes back that it granted leases of this length: one may be in force.
+    /// Restores from the log that it granted leases of this length: one may still be in force.
     pub fn recover_lease(&mut self, longest: Duration) {
         self.grant.recover(longest);
     }
@@ -94,7 +96,7 @@ impl Acceptor {
         self.grant.longest()
     }
 
-    /// The flaw `acceptor-forgets-promise`: starts as if it had promised nothing.
+    /// The flaw `acceptor-forgets-promise`: starts without promises.
     pub fn forget_promise(&mut self) {
         self.promised = None;
     }
@@ -152,19 +154,19 @@ impl Acceptor {
         }
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// The time at which [`tick`](Self::tick) has work.
     pub fn wake(&self) -> Duration {
         self.grant.wake()
     }
 
-    /// Answers the scout that was put off, when no lease is in force any more.
+    /// Answers the delayed scout once no lease is in force.
     pub fn tick(&mut self, now: Duration, step: &mut Step) {
         if let Some((scout, ballot, slot)) = self.grant.ready(now) {
             self.promise(scout, ballot, slot, step);
         }
     }
 
-    /// Grants its own leader a lease, unless another waits for a promise.
+    /// Grants its own leader a lease, unless another leader waits for a promise.
     fn lease(
         &mut self,
         now: Duration,
@@ -182,7 +184,7 @@ impl Acceptor {
         step.send.push((leader, Message::Leased { ballot, number }));
     }
 
-    /// A leader that another has a lease against is put off.
+    /// Answers a scout, or delays it while another leader holds a lease.
     fn scouted(&mut self, now: Duration, scout: NodeId, ballot: Ballot, slot: Slot, step: &mut Step) {
         let preempts =
             self.promised.is_some_and(|promised| promised < ballot && promised.leader != ballot.leader);
@@ -205,8 +207,10 @@ impl Acceptor {
         step.send.push((scout, answer));
     }
 
-    /// The pvalues of slots from this one on that fit one message, and the first slot that does not.
-    /// Nothing is accepted under earlier ballots any more, so what is asked for later belongs to the same promise.
+    /// The pvalues of slots from this one on that fit into one message, and the first slot that does not.
+    ///
+    /// The acceptor no longer accepts under earlier ballots, so later requests for the rest belong to the same
+    /// promise.
     fn some_pvalues(&self, from: Slot) -> (Vec<PValue>, Option<Slot>) {
         let (mut bytes, mut accepted) = (0, Vec::new());
         for (&slot, (ballot, command)) in self.accepted.range(from..) {
@@ -229,14 +233,16 @@ impl Acceptor {
         self.accepted.range(from..).map(pvalue).collect()
     }
 
-    /// A higher ballot than the promised one is promised on the way: its `P1a` may have been lost.
+    /// Accepts a pvalue.
+    ///
+    /// It also promises a higher ballot than its own, because the `P1a` may have been lost.
     fn accept(&mut self, commander: NodeId, pvalue: PValue, step: &mut Step) {
         let (ballot, slot) = (pvalue.ballot, pvalue.slot);
         let before = self.promised.replace(self.promised.map_or(ballot, |promised| promised.max(ballot)));
         let blind = self.has(Flaw::AcceptorAcceptsBelowPromise);
         let promised = self.promised.filter(|_| !blind).unwrap_or(ballot);
         if slot < self.collected {
-            // A collected slot is decided, so a leader can only propose its decision.
+            // A collected slot is decided, so a leader can propose only its decision.
             if before < Some(promised) {
                 step.save.push(Record::Promise(promised));
             }

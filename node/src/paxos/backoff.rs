@@ -1,4 +1,4 @@
-//! How long a preempted leader waits before it tries again (section 3).
+//! Backoff: the wait of a preempted leader before it tries again (section 3).
 
 use crate::config::{Backoff as Options, BackoffKind};
 use rand::rngs::ChaCha8Rng;
@@ -10,18 +10,18 @@ use std::time::Duration;
 pub struct Backoff {
     options: Options,
     failed_attempts: u32,
-    /// What the policies that multiply stand at.
+    /// The current timeout of the multiplying policies.
     timeout: Duration,
     rng: ChaCha8Rng,
 }
 
 impl Backoff {
-    /// The policy at its start; its jitter comes from `seed`.
+    /// The policy in its initial state; its jitter derives from `seed`.
     pub fn new(options: Options, seed: u64) -> Self {
         Self { options, failed_attempts: 0, timeout: options.base, rng: ChaCha8Rng::seed_from_u64(seed) }
     }
 
-    /// The wait the policy stands at now, without jitter.
+    /// The current wait of the policy, without jitter.
     pub fn wait(&self) -> Duration {
         match self.options.kind {
             BackoffKind::None => Duration::ZERO,
@@ -33,7 +33,7 @@ impl Backoff {
         }
     }
 
-    /// The leader was preempted by another, whose identity is higher than its own or not: how long it must wait now.
+    /// Handles a preemption by a leader with a higher identity or not; returns the wait.
     pub fn preempted(&mut self, by_higher: bool) -> Duration {
         let wait = match self.options.kind {
             BackoffKind::None => Duration::ZERO,
@@ -49,12 +49,12 @@ impl Backoff {
         if self.options.jitter { wait.mul_f64(self.rng.random_range(0.5..=1.0)) } else { wait }
     }
 
-    /// The leader was adopted.
+    /// Handles an adoption.
     pub fn adopted(&mut self) {
         self.failed_attempts = 0;
         let shorter = self.timeout.saturating_sub(self.options.step);
         self.timeout = match self.options.kind {
-            // As there: shortened as long as something is left.
+            // As in paxosmmc: it subtracts only while the result is above zero.
             BackoffKind::Paxosmmc if shorter.is_zero() => self.timeout,
             BackoffKind::Paxosmmc => shorter,
             BackoffKind::None | BackoffKind::Exponential | BackoffKind::Aimd => {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn aimd_multiplies_when_preempted_and_subtracts_when_adopted() {
+    fn aimd_multiplies_on_preemption_subtracts_on_adoption() {
         let mut policy = policy(BackoffKind::Aimd);
         assert_eq!(preempt(&mut policy, 4), [20, 40, 80, 100]);
         policy.adopted();
@@ -124,7 +124,7 @@ mod tests {
                 policy.wait().as_millis()
             })
             .collect();
-        assert_eq!(shorter, [65, 50, 35, 20, 5, 5], "below the base, and never to nothing");
+        assert_eq!(shorter, [65, 50, 35, 20, 5, 5], "below the base, but never zero");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The commander (section 2.3): gets one pvalue accepted by a majority of acceptors.
+//! The commander (section 2.3): asks acceptors for one pvalue until a majority has accepted it.
 
 use super::message::{Ballot, Command, NodeId, NodeSet, PValue, Slot};
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use std::time::Duration;
 pub struct Commander {
     pvalue: PValue,
     accepted: NodeSet,
-    /// When it began, to tell a leader that gets nothing accepted.
+    /// Its start, from which the leader detects that it gets no proposal accepted.
     pub(super) since: Duration,
-    /// When the silent acceptors are asked again.
+    /// The time at which it asks the silent acceptors again.
     pub(super) again: Duration,
 }
 
-/// What became of a commander after an answer.
+/// The state of a commander after an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Commanded {
     /// It waits for more answers.
@@ -32,7 +32,7 @@ impl Commander {
         Self { pvalue: PValue { ballot, slot, command }, accepted: NodeSet::default(), since, again }
     }
 
-    /// The pvalue that it wants accepted.
+    /// Its pvalue.
     pub fn pvalue(&self) -> &PValue {
         &self.pvalue
     }

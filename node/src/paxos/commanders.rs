@@ -1,4 +1,4 @@
-//! The commanders of a leader, one for each slot that it wants decided, and how much they have under way.
+//! The commanders of a leader, one per slot to decide, and their bytes in flight.
 
 use super::commander::Commander;
 use super::membership::Roster;
@@ -12,18 +12,18 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Commanders {
     slots: BTreeMap<Slot, Commander>,
-    /// Bytes of their commands.
+    /// Total size of their commands, in bytes.
     bytes: usize,
     copies: Budget,
 }
 
 impl Commanders {
-    /// How long acceptors may take to answer what is asked now.
+    /// Time for acceptors to answer a request that is sent now.
     pub(super) fn patience(&self, resend: Duration) -> Duration {
         patience(resend, self.bytes)
     }
 
-    /// Adds one, in place of an earlier one for its slot.
+    /// Adds a commander, in place of an earlier one for its slot.
     pub(super) fn insert(&mut self, commander: Commander) {
         let slot = commander.pvalue().slot;
         self.remove(slot);
@@ -31,43 +31,44 @@ impl Commanders {
         self.slots.insert(slot, commander);
     }
 
-    /// The one for a slot.
+    /// The commander for a slot.
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Commander> {
         self.slots.get_mut(&slot)
     }
 
-    /// Ends the one for a slot.
+    /// Ends the commander for a slot.
     pub(super) fn remove(&mut self, slot: Slot) {
         if let Some(commander) = self.slots.remove(&slot) {
             self.bytes -= commander.pvalue().command.size();
         }
     }
 
-    /// Ends all.
+    /// Ends all commanders.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.bytes = 0;
     }
 
-    /// Ends those for slots below this one.
+    /// Ends the commanders for slots below this one.
     pub(super) fn forget(&mut self, floor: Slot) {
         while let Some((&slot, _)) = self.slots.first_key_value().filter(|(slot, _)| **slot < floor) {
             self.remove(slot);
         }
     }
 
-    /// The one for the lowest slot.
+    /// The commander for the lowest slot.
     pub(super) fn first(&self) -> Option<&Commander> {
         self.slots.values().next()
     }
 
-    /// When [`ask_again`](Self::ask_again) has something to do.
+    /// The time at which [`ask_again`](Self::ask_again) has work.
     pub(super) fn wake(&self) -> Duration {
         self.slots.values().map(|commander| commander.again).min().unwrap_or(Duration::MAX)
     }
 
-    /// Asks the acceptors again that have not answered in time, for the lowest slots first, and for no more bytes than may be
-    /// sent twice.
+    /// Repeats requests to acceptors that have not answered in time, lowest slots first.
+    ///
+    /// The budget limits the bytes that are sent twice.
     pub(super) fn ask_again(&mut self, now: Duration, resend: Duration, roster: &Roster, step: &mut Step) {
         let again = now + self.patience(resend);
         for commander in self.slots.values_mut().filter(|commander| commander.again <= now) {

@@ -1,63 +1,63 @@
-//! Failure detection (section 3): how long the active leader may be silent before it is taken for dead.
+//! Failure detection (section 3): the silence after which the active leader is suspected to be dead.
 //!
-//! At least `patience`, and longer where its answers come slowly or unevenly, by the estimate with which TCP (RFC 6298)
-//! knows when to send again; and twice as long after each time that it was given up and turned out to be alive, until calm
-//! has taken that back. On a machine that is too busy, a leader which is late is not dead.
+//! The limit is at least `patience`. Slow or uneven answers extend it by the estimator of TCP's retransmission
+//! timeout (RFC 6298). It doubles after each suspicion that turned out wrong, and a calm time takes each
+//! doubling back. On an overloaded machine, a late leader is not dead.
 
 use super::message::NodeId;
 use crate::config::PaxosOptions;
 use std::time::Duration;
 
-/// How many times `patience` is waited at most, so that whatever was slow once, a dead leader is replaced.
+/// Largest multiple of `patience`, so that a dead leader is replaced in any case.
 const AT_MOST: u32 = 4;
 
-/// How long answers must come until one doubling is taken back.
+/// Time of regular answers after which one doubling is taken back.
 const CALM: Duration = Duration::from_secs(10);
 
-/// What a leader knows of how the one it watches answers.
+/// Measurements of the watched leader's answers.
 #[derive(Debug, Default)]
 pub(super) struct Detector {
-    /// How long an answer takes, and how much that differs, on average; none before the first.
+    /// Mean and mean deviation of the response time; none before the first answer.
     answers: Option<(Duration, Duration)>,
-    /// The first question that is not answered yet.
-    asked: Option<Duration>,
-    /// The connection from it broke, and it has not answered since.
+    /// The time of the first unanswered ping.
+    pinged: Option<Duration>,
+    /// Whether the connection from it broke, without an answer since.
     broke: bool,
-    /// How often the silence that is borne was doubled, and when that changed last.
+    /// Number of doublings, and the time of its last change.
     doublings: u32,
     calm_since: Duration,
     given_up: Option<GivenUp>,
 }
 
-/// The leader that was given up last.
+/// The leader that was suspected last.
 #[derive(Debug)]
 struct GivenUp {
     leader: NodeId,
     when: Duration,
-    /// Its process has ended, as far as a broken connection tells.
+    /// Whether its process has ended, according to a broken connection.
     ended: bool,
-    /// Its ballot was met in the way of the own one.
+    /// Whether its ballot has preempted this leader since.
     met: bool,
 }
 
 impl Detector {
-    /// How long silence is borne now.
+    /// The current limit of silence.
     pub(super) fn patience(&self, options: &PaxosOptions) -> Duration {
         let slow =
             self.answers.map_or(Duration::ZERO, |(mean, deviation)| options.ping + mean + 4 * deviation);
         (slow.max(options.patience) * (1 << self.doublings)).min(AT_MOST * options.patience)
     }
 
-    /// The leader that is watched was asked for a sign of life.
-    pub(super) fn asked(&mut self, now: Duration) {
-        self.asked.get_or_insert(now);
+    /// Records a ping to the watched leader.
+    pub(super) fn pinged(&mut self, now: Duration) {
+        self.pinged.get_or_insert(now);
     }
 
-    /// It has answered.
+    /// Records its answer.
     pub(super) fn answered(&mut self, now: Duration) {
         self.broke = false;
-        let Some(asked) = self.asked.take() else { return };
-        let took = now.saturating_sub(asked);
+        let Some(pinged) = self.pinged.take() else { return };
+        let took = now.saturating_sub(pinged);
         self.answers = Some(self.answers.map_or((took, took / 2), |(mean, deviation)| {
             ((7 * mean + took) / 8, (3 * deviation + mean.abs_diff(took)) / 4)
         }));
@@ -67,18 +67,18 @@ impl Detector {
         }
     }
 
-    /// The connection from it broke. It may be back soon, as another process.
+    /// Records that the connection from it broke. It may return soon, as another process.
     pub(super) fn lost(&mut self) {
         self.broke = true;
     }
 
-    /// This leader was silent for too long.
+    /// Records that this leader was silent for too long.
     pub(super) fn give_up(&mut self, now: Duration, leader: Option<NodeId>) {
         self.given_up = leader.map(|leader| GivenUp { leader, when: now, ended: self.broke, met: false });
         self.turn();
     }
 
-    /// A leader gave a sign of life; if it had just been given up, that was too early.
+    /// Handles a sign of life of a leader; a sign of a suspected leader means that the suspicion was wrong.
     pub(super) fn heard(&mut self, now: Duration, from: NodeId, options: &PaxosOptions) {
         if let Some(given_up) = self.given_up.take_if(|given_up| given_up.leader == from)
             && !given_up.ended
@@ -89,16 +89,17 @@ impl Detector {
         }
     }
 
-    /// Whether a ballot of this leader is only what is left of one whose process has ended, which is no sign of life; it
-    /// is once.
+    /// Whether a ballot of this leader is left over from its ended process, and no sign of life.
+    ///
+    /// True at most once.
     pub(super) fn outlives(&mut self, leader: NodeId) -> bool {
         let given_up = self.given_up.as_mut().filter(|given_up| given_up.leader == leader && given_up.ended);
         given_up.is_some_and(|given_up| !std::mem::replace(&mut given_up.met, true))
     }
 
-    /// Another leader is watched from now on, or none: what was asked of the former does not count.
+    /// Switches to another watched leader, or none: pings to the former no longer count.
     pub(super) fn turn(&mut self) {
-        self.asked = None;
+        self.pinged = None;
         self.broke = false;
     }
 }
@@ -111,11 +112,11 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    /// A detector that got each answer after this many milliseconds.
+    /// A detector that got answers after these times in milliseconds.
     fn answered_after(took: &[u64]) -> Detector {
         let mut detector = Detector::default();
         for (second, took) in (1..).zip(took) {
-            detector.asked(ms(1_000 * second));
+            detector.pinged(ms(1_000 * second));
             detector.answered(ms(1_000 * second + took));
         }
         detector
@@ -132,7 +133,7 @@ mod tests {
         assert_eq!(patience(&Detector::default()), 150);
         assert_eq!(patience(&answered_after(&[1; 20])), 150);
         assert!((430..500).contains(&patience(&answered_after(&[400; 40]))));
-        assert_eq!(patience(&answered_after(&[4_000; 40])), 600, "a dead leader is replaced in the end");
+        assert_eq!(patience(&answered_after(&[4_000; 40])), 600, "a dead leader is always replaced");
         assert!(patience(&answered_after(&[1, 100, 1, 100, 1, 100])) > 200);
     }
 
@@ -140,7 +141,7 @@ mod tests {
     fn question_age_counts_from_first_unanswered() {
         let mut detector = answered_after(&[0; 20]);
         for time in [100_000, 100_300, 100_600] {
-            detector.asked(ms(time));
+            detector.pinged(ms(time));
         }
         detector.answered(ms(100_900));
         assert!(patience(&detector) > 500);
@@ -158,7 +159,7 @@ mod tests {
         }
         assert_eq!(doubled, [300, 600, 600, 600]);
         for second in 4..40 {
-            detector.asked(ms(1_000 * second));
+            detector.pinged(ms(1_000 * second));
             detector.answered(ms(1_000 * second));
         }
         assert_eq!(patience(&detector), 150);
@@ -182,11 +183,11 @@ mod tests {
     fn broken_connection_lets_ballot_be_outbid_once() {
         let mut detector = Detector::default();
         detector.give_up(ms(0), Some(NodeId(1)));
-        assert!(!detector.outlives(NodeId(1)), "it may only be slow, or far away");
+        assert!(!detector.outlives(NodeId(1)), "it may only be slow");
         detector.lost();
         detector.give_up(ms(1_000), Some(NodeId(1)));
         assert!(!detector.outlives(NodeId(2)));
         assert!(detector.outlives(NodeId(1)));
-        assert!(!detector.outlives(NodeId(1)), "a leader that goes on is in the way with a newer one");
+        assert!(!detector.outlives(NodeId(1)), "a live leader preempts with a newer ballot");
     }
 }

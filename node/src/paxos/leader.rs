@@ -1,9 +1,10 @@
 //! The leader (section 2.3): proposes under a ballot of its own, with scouts and commanders.
 //!
-//! A leader is waiting, scouting, active, watching or idle. A scout gets its ballot adopted by a majority of acceptors; their
-//! answers hold every pvalue that may be chosen. The active leader proposes these again under its own ballot (C2), and then other
-//! commands, with one commander a slot (C1). A higher ballot preempts it. Then it waits (`compete`, section 3: without backoff two
-//! leaders can preempt each other for ever), or watches the other leader and scouts only when that one is silent (`monitor`).
+//! A leader is waiting, scouting, active, watching or idle. A scout gets its ballot adopted by a majority of
+//! acceptors; their answers contain every pvalue that may be chosen. The active leader proposes these again
+//! under its own ballot (C2), then other commands, with one commander per slot (C1). A higher ballot preempts
+//! it. It then waits (`compete`, section 3: without backoff two leaders can preempt each other for ever). Or it
+//! watches the other leader and scouts only when that one is silent (`monitor`).
 
 use super::backoff::Backoff;
 use super::commander::{Commanded, Commander};
@@ -21,10 +22,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the leader does at the moment.
+/// The state of a leader.
 #[derive(Debug)]
 enum State {
-    /// It has not begun, or was preempted: it tries again at this time.
+    /// It has not started, or was preempted: it tries again at this time.
     Waiting(Duration),
     /// Its scout asks for promises.
     Scouting(Scout),
@@ -32,21 +33,21 @@ enum State {
     Active,
     /// It watches the leader that preempted it (`monitor`).
     Watching(Watch),
-    /// It is no leader of the newest configuration.
+    /// It is not in the newest configuration.
     Idle,
 }
 
-/// What a passive leader knows of the one it watches.
+/// The state of a passive leader that watches another one.
 #[derive(Debug)]
 struct Watch {
     /// None after a restart, when it asks every leader whether it leads.
     leader: Option<NodeId>,
-    /// Silence beyond this time makes the watcher try for itself.
+    /// After silence until this time, the watcher scouts itself.
     until: Duration,
-    /// The latest `until` that a leader which tries, and does not lead, can ask for.
+    /// The latest `until` that a leader which tries, but does not lead, can obtain.
     limit: Duration,
     next_ping: Duration,
-    /// The watcher itself stood still, and waits a little longer for that, once until it hears something.
+    /// Whether the watcher was paused itself and has extended its limit; a sign of life resets it.
     excused: bool,
 }
 
@@ -70,18 +71,19 @@ pub struct Leader {
     backoff: Backoff,
     detector: Detector,
     progress: Progress,
-    /// Every slot below was collected by an acceptor, and so is decided.
+    /// Every slot below was collected by an acceptor, and is therefore decided.
     collected: Slot,
     lease: Lease,
-    /// How often it was preempted, since the process began.
+    /// Number of its preemptions since the process started.
     pub preemptions: u64,
-    /// How often it was adopted, since the process began.
+    /// Number of its adoptions since the process started.
     pub adoptions: u64,
 }
 
 impl Leader {
-    /// A leader that used rounds up to `round` in earlier lives; it begins with its first [`tick`](Self::tick).
-    /// A restarted leader that monitors looks for an active leader before it scouts itself.
+    /// A leader that used rounds up to `round` in earlier lives; starts at the first [`tick`](Self::tick).
+    ///
+    /// A restarted leader with `monitor` looks for an active leader before it scouts.
     pub fn new(roster: Roster, options: PaxosOptions, seed: u64, round: u64) -> Self {
         let joins = roster.version > 0;
         let state = match options.leadership {
@@ -118,7 +120,7 @@ impl Leader {
         matches!(self.state, State::Active)
     }
 
-    /// The node whose leader is active, itself included, as far as it knows: only where leaders watch one another.
+    /// The node of the active leader, as far as known, itself included; only with `monitor`.
     pub fn leads(&self) -> Option<NodeId> {
         match (&self.state, self.options.leadership) {
             (State::Active, Leadership::Monitor) => Some(self.roster.me),
@@ -131,8 +133,9 @@ impl Leader {
         }
     }
 
-    /// For a read by lease: the slot below which all must be applied first, if the leader holds a lease.
-    /// Otherwise it asks for one with its next [`tick`](Self::tick), while it is active.
+    /// For a read by lease: the slot below which the replica must apply all, if the leader holds a lease.
+    ///
+    /// Otherwise an active leader requests a lease at its next [`tick`](Self::tick).
     pub fn lease(&mut self, now: Duration) -> Option<Slot> {
         let keeps = self.options.flaw.contains(&Flaw::LeaderKeepsLease) && self.lease.was_held();
         let held = self.lease.want(now, self.options.lease) || keeps;
@@ -149,7 +152,7 @@ impl Leader {
         self.highest
     }
 
-    /// The wait after a preemption now, without jitter.
+    /// The current wait after a preemption, without jitter.
     pub fn backoff(&self) -> Duration {
         self.backoff.wait()
     }
@@ -158,12 +161,12 @@ impl Leader {
         Ballot { round: self.round, leader: self.roster.me }
     }
 
-    /// Every slot below is decided, and safe with enough replicas, so that no leader is needed for it (section 4.2).
+    /// Every slot below is decided and on the disks of enough replicas (section 4.2).
     fn floor(&self) -> Slot {
         self.progress.floor().max(self.collected)
     }
 
-    /// Whether these acceptors are a majority of the group's.
+    /// Whether these acceptors are a majority of the group's acceptors.
     fn is_quorum(options: &PaxosOptions, group: &Group, answered: &NodeSet) -> bool {
         if options.flaw.contains(&Flaw::CommanderMinorityQuorum) {
             let count = group.acceptors.iter().filter(|&&acceptor| answered.contains(acceptor)).count();
@@ -172,7 +175,9 @@ impl Leader {
         answered.has_majority_of(&group.acceptors)
     }
 
-    /// The members have changed. New acceptors have promised nothing yet, so a ballot must be adopted anew.
+    /// Handles a change of the members.
+    ///
+    /// New acceptors have promised nothing yet, so the ballot must be adopted again.
     pub fn take_up(&mut self, now: Duration, roster: Roster, step: &mut Step) {
         let grows =
             roster.groups.last().map(|group| group.from) != self.roster.groups.last().map(|group| group.from);
@@ -275,7 +280,7 @@ impl Leader {
         self.commanders.insert(new);
     }
 
-    /// Sends a scout with a round above every ballot it has seen, and above its own earlier ones.
+    /// Starts a scout with a round above every ballot it has seen, its own earlier ones included.
     fn scout(&mut self, now: Duration, step: &mut Step) {
         let before = self.highest;
         self.round = self.highest.map_or(0, |highest| highest.round).max(self.round) + 1;
@@ -327,7 +332,7 @@ impl Leader {
         }
     }
 
-    /// Takes over pvalues that may have been chosen under lower ballots (C2), then proposes every undecided command.
+    /// Proposes possibly chosen pvalues of lower ballots again (C2), then all other undecided commands.
     fn adopted(&mut self, now: Duration, pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>, step: &mut Step) {
         self.state = State::Active;
         self.adoptions += 1;
@@ -344,7 +349,7 @@ impl Leader {
                     .proposals
                     .entry(slot)
                     .or_insert_with(|| Proposal { command: Arc::clone(&command), decided: false });
-                // A majority accepted what this leader knows to be decided, so the scout must have found it.
+                // A majority accepted the decisions that this leader knows, so the scout must have found them.
                 assert!(
                     !self.options.flaw.is_empty() || !proposal.decided || proposal.command == command,
                     "C2: slot {slot} was decided as {:?}, and an acceptor reports {command:?}",
@@ -404,13 +409,13 @@ impl Leader {
         match self.options.leadership {
             Leadership::Compete if wait.is_zero() => self.scout(now, step),
             Leadership::Compete => self.state = State::Waiting(now + wait),
-            // A restarted leader does not know the ballots of the one it watched.
+            // A restarted leader does not know the ballots of the leader it watched.
             Leadership::Monitor if self.detector.outlives(by.leader) => self.scout(now, step),
             Leadership::Monitor => self.watch(now, by.leader, wait),
         }
     }
 
-    /// Watches another leader from now on, which may be silent for `longer` than usual at first.
+    /// Starts to watch another leader, which may initially be silent for `longer` than usual.
     fn watch(&mut self, now: Duration, leader: NodeId, longer: Duration) {
         self.detector.turn();
         let patience = self.detector.patience(&self.options);
@@ -420,7 +425,7 @@ impl Leader {
             State::Watching(Watch { leader: Some(leader), until, limit, next_ping: now, excused: false });
     }
 
-    /// An acceptor grants the lease that was asked for.
+    /// Handles an acceptor's grant of a lease.
     fn leased(&mut self, from: NodeId, ballot: Ballot, number: u64) {
         if ballot == self.ballot() && self.is_active() {
             let (options, roster, floor) = (&self.options, &self.roster, self.floor());
@@ -431,8 +436,10 @@ impl Leader {
         }
     }
 
-    /// The connection from a node broke, as it does when its process dies: if its leader is the watched one, it must
-    /// give a sign of life soon, over another.
+    /// Handles a broken connection from a node.
+    ///
+    /// The connection breaks when the process ends. If that node's leader is watched, it must give a sign of
+    /// life soon over a new connection.
     pub fn lost(&mut self, now: Duration, node: NodeId) {
         if let State::Watching(watch) = &mut self.state
             && watch.leader == Some(node)
@@ -474,7 +481,7 @@ impl Leader {
         self.forget();
     }
 
-    /// Forgets proposals for collected slots.
+    /// Forgets the proposals for collected slots.
     fn forget(&mut self) {
         let floor = self.floor();
         if self.proposals.first_key_value().is_some_and(|(&slot, _)| slot < floor) {
@@ -483,7 +490,7 @@ impl Leader {
         }
     }
 
-    /// When [`tick`](Self::tick) has something to do next.
+    /// The time at which [`tick`](Self::tick) has work.
     pub fn wake(&self) -> Duration {
         match &self.state {
             State::Waiting(until) => *until,
@@ -494,7 +501,7 @@ impl Leader {
         }
     }
 
-    /// Does what is due: begins to scout, asks silent acceptors again, pings.
+    /// Acts on expired timers: starts a scout, asks silent acceptors again, pings.
     pub fn tick(&mut self, now: Duration, step: &mut Step) {
         let (again, ping) = (now + self.options.resend, self.options.ping);
         match &mut self.state {
@@ -507,17 +514,17 @@ impl Leader {
             }
             State::Watching(watch) if watch.next_ping <= now => {
                 if watch.until <= now {
-                    // Its own questions are late, so the answers may have been waiting for longer than the silence lasted.
+                    // This leader's own pings are late, so answers may still be on their way.
                     watch.until = now + 2 * ping;
                     watch.excused = true;
                 }
                 watch.next_ping = now + ping;
                 if watch.leader.is_some() {
-                    self.detector.asked(now);
+                    self.detector.pinged(now);
                 }
                 let others = self.roster.leaders.iter().filter(|&&leader| leader != self.roster.me);
-                let asked = others.filter(|&&leader| watch.leader.is_none_or(|watched| watched == leader));
-                step.send.extend(asked.map(|&leader| (leader, Message::Ping)));
+                let pinged = others.filter(|&&leader| watch.leader.is_none_or(|watched| watched == leader));
+                step.send.extend(pinged.map(|&leader| (leader, Message::Ping)));
             }
             State::Scouting(scout) if scout.again <= now => {
                 scout.again = again;

@@ -1,14 +1,16 @@
-//! Leases (section 4.5): for a while a majority of acceptors helps no other leader. So nothing is decided that the holder
-//! does not know, and the replica beside it may answer reads alone.
+//! Leases (section 4.5): for a while a majority of acceptors supports no other leader.
 //!
-//! The holder counts from the moment it asked, an acceptor from the later one at which it was asked. Clocks need not agree on
-//! the time, and only how fast they go matters: each may gain or lose a fraction `drift` of true time, at most. The
-//! holder counts `time`, which takes at most `time / (1 - drift)`; an acceptor counts `time · (1 + drift) / (1 - drift)`, which
-//! takes at least as long. A process that was paused finds its lease expired; an acceptor that restarts waits as long as the
-//! longest lease that its log says it ever granted.
+//! No decision can then be unknown to the holder, and the replica on its node may answer reads alone.
 //!
-//! An acceptor under a lease puts the scouts of other leaders off until it ends, and renews none while one waits. It need not
-//! refuse their pvalues: they come from leaders that a majority helped, so that no lease was in force any more.
+//! The holder counts from its request, an acceptor from the later arrival of the request. Clocks need not agree
+//! on the time; only their speed matters, which may deviate from true time by at most the fraction `drift`. The
+//! holder counts `time`, which takes at most `time / (1 - drift)`. An acceptor counts `time · (1 + drift) / (1
+//! - drift)`, which takes at least as long. A paused process finds its lease expired. A restarted acceptor
+//! waits for the longest lease that its log says it ever granted.
+//!
+//! An acceptor under a lease delays the scouts of other leaders until it ends, and renews no lease while one
+//! waits. It need not refuse their pvalues: a majority supported those leaders, so that no lease was in force
+//! any more.
 
 use super::message::{Ballot, Message, NodeId, NodeSet, Slot};
 use super::step::Step;
@@ -16,36 +18,36 @@ use crate::config::Lease as Options;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How many times its own length a lease is kept up after the last read.
+/// Number of its own durations for which a lease is renewed after the last read.
 const KEPT: u32 = 10;
 
-/// How often a lease is asked for while one lasts.
+/// Number of renewals of a lease within its duration.
 const RENEWALS: u32 = 3;
 
-/// One question, when it was asked, and who has granted it.
+/// A request for a lease: its time, and the acceptors that granted it.
 #[derive(Debug)]
 struct Question {
     number: u64,
-    asked: Duration,
+    sent_at: Duration,
     granted: NodeSet,
 }
 
-/// What a leader knows of its lease.
+/// The state of a leader's own lease.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
     number: u64,
-    /// What may still be granted, oldest first.
+    /// Requests that may still be granted, oldest first.
     questions: VecDeque<Question>,
     until: Duration,
-    /// Until when it is kept up: it is not asked for without need.
+    /// The time until which it is renewed: a lease without reads expires.
     wanted: Duration,
     next: Duration,
-    /// Every slot below must be applied before a read is answered: it may be decided.
+    /// Every slot below must be applied before a read is answered, because it may be decided.
     from: Slot,
 }
 
 impl Lease {
-    /// Takes note that slots below this one may be decided.
+    /// Records that slots below this one may be decided.
     pub(super) fn reaches(&mut self, from: Slot) {
         self.from = self.from.max(from);
     }
@@ -55,29 +57,29 @@ impl Lease {
         self.from
     }
 
-    /// Gives up the lease, and what was asked for.
+    /// Drops the lease and its pending requests.
     pub(super) fn give_up(&mut self) {
         self.questions.clear();
         (self.until, self.next) = (Duration::ZERO, Duration::ZERO);
     }
 
-    /// Notes a read by lease; returns whether the lease is held.
+    /// Records a read by lease; returns whether the lease is held.
     pub(super) fn want(&mut self, now: Duration, options: Options) -> bool {
         self.wanted = now + options.time * KEPT;
         now < self.until
     }
 
-    /// Whether it was held since it was last given up.
+    /// Whether it was held since it was last dropped.
     pub(super) fn was_held(&self) -> bool {
         !self.until.is_zero()
     }
 
-    /// When it should be asked for.
+    /// The time of the next request.
     pub(super) fn wake(&self) -> Duration {
         if self.next < self.wanted { self.next } else { Duration::MAX }
     }
 
-    /// Asks for it, or for more of it.
+    /// Requests the lease or its renewal.
     pub(super) fn ask(
         &mut self,
         now: Duration,
@@ -88,15 +90,15 @@ impl Lease {
     ) {
         self.number += 1;
         self.next = now + options.time / RENEWALS;
-        while self.questions.front().is_some_and(|question| question.asked + options.time <= now) {
+        while self.questions.front().is_some_and(|question| question.sent_at + options.time <= now) {
             self.questions.pop_front();
         }
         let number = self.number;
-        self.questions.push_back(Question { number, asked: now, granted: NodeSet::default() });
+        self.questions.push_back(Question { number, sent_at: now, granted: NodeSet::default() });
         step.broadcast(acceptors, &Message::Lease { ballot, number, time: options.granted() });
     }
 
-    /// An acceptor has granted the question of this number. The lease is held when the acceptors that granted it are `enough`.
+    /// Handles a grant of this request. The lease is held once the granting acceptors are `enough`.
     pub(super) fn granted(
         &mut self,
         from: NodeId,
@@ -110,27 +112,27 @@ impl Lease {
         let question = &mut self.questions[index];
         question.granted.insert(from);
         if enough(&question.granted) {
-            self.until = self.until.max(question.asked + options.time);
+            self.until = self.until.max(question.sent_at + options.time);
             self.questions.drain(..=index);
         }
     }
 }
 
-/// A scout that waits for its promise.
+/// A delayed scout.
 pub(super) type Scouting = (NodeId, Ballot, Slot);
 
-/// What an acceptor has granted, to the leader whose ballot it has promised.
+/// The grants of an acceptor to the leader whose ballot it has promised.
 #[derive(Debug, Default)]
 pub(super) struct Grant {
     until: Duration,
-    /// The longest that it ever granted, as it stands in the log.
+    /// The longest grant ever, as recorded in the log.
     longest: Duration,
-    /// The scout with the highest ballot of those that were put off.
+    /// The delayed scout with the highest ballot.
     waiting: Option<Scouting>,
 }
 
 impl Grant {
-    /// Takes back that leases of this length may have been granted before the process began.
+    /// Restores that leases of this length may have been granted before the process started.
     pub(super) fn recover(&mut self, longest: Duration) {
         self.longest = self.longest.max(longest);
         self.until = self.longest;
@@ -146,12 +148,12 @@ impl Grant {
         now < self.until
     }
 
-    /// Whether a scout was put off.
+    /// Whether a scout is delayed.
     pub(super) fn keeps_waiting(&self) -> bool {
         self.waiting.is_some()
     }
 
-    /// Grants a lease; true if it is longer than any before, which must then be in the log first.
+    /// Grants a lease; true if it is longer than any before, so that the log must record it first.
     pub(super) fn grant(&mut self, now: Duration, time: Duration) -> bool {
         self.until = self.until.max(now + time);
         let longer = time > self.longest;
@@ -159,14 +161,14 @@ impl Grant {
         longer
     }
 
-    /// Puts a scout off.
+    /// Delays a scout.
     pub(super) fn put_off(&mut self, scouting: Scouting) {
         if self.waiting.is_none_or(|(_, ballot, _)| ballot <= scouting.1) {
             self.waiting = Some(scouting);
         }
     }
 
-    /// When a scout that was put off can be answered.
+    /// The time at which a delayed scout can be answered.
     pub(super) fn wake(&self) -> Duration {
         self.waiting.map_or(Duration::MAX, |_| self.until)
     }
@@ -182,7 +184,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// True seconds that a clock of this rate takes for so long.
+    /// True seconds that a clock with this rate needs for this duration.
     fn truly(counted: Duration, rate: f64) -> f64 {
         counted.as_secs_f64() / rate
     }
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn lease_starts_when_it_is_asked_for() {
+    fn lease_starts_at_its_request() {
         let ms = Duration::from_millis;
         let options = Options { time: ms(100), drift: 0.0 };
         let (mut lease, mut step) = (Lease::default(), Step::default());
@@ -213,6 +215,6 @@ mod tests {
         assert!(lease.was_held());
         lease.give_up();
         lease.granted(NodeId(0), 1, options, |_| true);
-        assert!(!lease.want(ms(20), options), "what was given up is not granted any more");
+        assert!(!lease.want(ms(20), options), "a dropped request is not granted any more");
     }
 }

@@ -1,7 +1,9 @@
 //! The membership: the configuration of each slot, and how one follows another (section 2.1).
 //!
-//! A change that is decided in a slot takes effect WINDOW slots later. So a replica that proposes for a slot has applied
-//! every command that could change the acceptors of that slot. Until all slots before that are safe with the replicas to come, both
+//! A change that is decided in a slot takes effect WINDOW slots later. A replica that proposes for a slot has
+//! therefore applied every command that could change the acceptors of that slot. Both configurations exist
+//! until all earlier slots are on the disks of enough new replicas. A second command, proposed by the replicas
+//! themselves, then *retires* the old one.
 //! configurations are kept; a second command, proposed by the replicas themselves, then *retires* the old one.
 
 use super::message::{NodeId, NodeSet, Slot};
@@ -11,17 +13,17 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-/// Characters of a node's name, at most.
+/// Longest name of a node, in characters.
 pub const NAME_MAX: usize = 64;
 
-/// A member of the cluster, with the number that it alone ever has.
+/// A member of the cluster, with its unique number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// Its number. A node that is removed and added again gets a new one.
+    /// Its number. A node that is removed and added again gets a new number.
     pub id: NodeId,
     /// Its name.
     pub name: String,
-    /// Where the others reach it.
+    /// The address at which the other members reach it.
     pub address: SocketAddr,
     /// The roles it hosts.
     pub roles: BTreeSet<Role>,
@@ -36,22 +38,22 @@ pub struct Configuration {
     pub members: Vec<Node>,
 }
 
-/// The configurations that matter now. Everybody who knows the same version knows the same.
+/// The current configurations. Equal versions have equal content on every node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
-    /// How often it was changed; 0 is what the cluster began with.
+    /// Number of changes; 0 is the initial membership.
     pub version: u64,
-    /// The cluster's own name, different from that of every other; it never changes.
+    /// The cluster's unique name, which never changes.
     pub cluster: String,
-    /// WINDOW of the paper: after how many slots a change takes effect. It never changes.
+    /// WINDOW of the paper: the number of slots after which a change takes effect. It never changes.
     pub window: u64,
-    /// One configuration; two while a change is under way, the old one first.
+    /// One configuration; two during a change, the old one first.
     pub configurations: Vec<Configuration>,
-    /// How many numbers were given to members so far.
+    /// Number of member numbers used so far.
     used_ids: u16,
 }
 
-/// What a client asks to be changed: the body of `POST /config`.
+/// A client's requested change: the body of `POST /config`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Change {
@@ -61,12 +63,12 @@ pub struct Change {
     pub remove: Vec<String>,
 }
 
-/// Whether nodes can be called so: the name travels in the header of a request.
+/// Whether a node may have this name, which travels in the header of a request.
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The name of a cluster that begins with these members and has no secret to be named after.
+/// The name of a cluster without a secret, derived from its initial members.
 fn name_of_cluster(members: &[Member]) -> String {
     let members = postcard::to_stdvec(members).expect("members are made of types that postcard can write");
     let hash = Sha256::digest(members);
@@ -74,7 +76,7 @@ fn name_of_cluster(members: &[Member]) -> String {
 }
 
 impl Membership {
-    /// What a cluster begins with; none if there are more members than numbers.
+    /// The initial membership; none if there are more members than numbers.
     pub fn genesis(members: &[Member], window: u64) -> Option<Self> {
         let (cluster, configurations) = (name_of_cluster(members), vec![Configuration::default()]);
         let mut membership = Self { cluster, window, configurations, ..Self::default() };
@@ -94,13 +96,13 @@ impl Membership {
         self.configurations.last()
     }
 
-    /// The first slot of a configuration that has not replaced the old one entirely.
+    /// The first slot of a configuration that has not entirely replaced the old one.
     pub fn coming(&self) -> Option<Slot> {
         let [_, coming] = self.configurations.as_slice() else { return None };
         Some(coming.from)
     }
 
-    /// All members that matter now, those of the newest configuration first, each number once.
+    /// All current members, those of the newest configuration first, each number once.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         let mut seen = NodeSet::default();
         let all = self.configurations.iter().rev().flat_map(|configuration| &configuration.members);
@@ -117,7 +119,7 @@ impl Membership {
         self.nodes().find(|node| node.id == id).map(|node| node.name.as_str())
     }
 
-    /// Applies a change that takes effect with slot `from`; the error says why it cannot be.
+    /// Applies a change that takes effect at slot `from`; the error is the reason of a refusal.
     pub fn change(&mut self, from: Slot, Change { add, remove }: &Change) -> Result<(), String> {
         if let Some(coming) = self.coming() {
             return Err(format!(
@@ -155,13 +157,13 @@ impl Membership {
         Ok(())
     }
 
-    /// Its size in memory and on the wire, roughly, in bytes.
+    /// Approximate size in memory and on the wire, in bytes.
     pub fn size(&self) -> usize {
         let nodes = self.configurations.iter().flat_map(|configuration| &configuration.members);
         nodes.map(|node| node.name.len() + 40).sum::<usize>() + 100
     }
 
-    /// Says what cannot be meant about what another node sent.
+    /// Checks a membership that another node sent.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let sound = |configuration: &Configuration| {
             let members = &configuration.members;
@@ -172,7 +174,7 @@ impl Membership {
         if counted && self.configurations.iter().all(sound) { Ok(()) } else { Err("a membership") }
     }
 
-    /// Lets go of the old configuration, if `version` is the one that brought the new one.
+    /// Drops the old configuration, if `version` is the change that introduced the new one.
     pub fn retire(&mut self, version: u64) -> bool {
         let retires = self.version == version && self.coming().is_some();
         if retires {
@@ -189,14 +191,14 @@ impl Default for Configuration {
     }
 }
 
-/// Who decides, and who learns, the slots from one on.
+/// The deciding acceptors and the learning replicas of the slots from one on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// The first of these slots.
     pub from: Slot,
-    /// The replicas that count.
+    /// The replicas whose progress counts.
     pub replicas: Vec<NodeId>,
-    /// The acceptors of which a majority decides.
+    /// The acceptors, a majority of which decides.
     pub acceptors: Vec<NodeId>,
 }
 
@@ -205,41 +207,42 @@ pub struct Group {
 pub struct Roster {
     /// This node.
     pub me: NodeId,
-    /// The version of the membership it follows from.
+    /// The version of its membership.
     pub version: u64,
-    /// The nodes that host a replica, in any configuration that matters.
+    /// The nodes with a replica in any current configuration.
     pub replicas: Vec<NodeId>,
-    /// The nodes that host a leader in the newest configuration.
+    /// The nodes with a leader in the newest configuration.
     pub leaders: Vec<NodeId>,
-    /// The nodes that host an acceptor, in any configuration that matters.
+    /// The nodes with an acceptor in any current configuration.
     pub acceptors: Vec<NodeId>,
     /// All nodes.
-    pub everybody: Vec<NodeId>,
-    /// One group; two while a change is under way, that of the earlier slots first.
+    pub all_nodes: Vec<NodeId>,
+    /// One group; two during a change, that of the earlier slots first.
     pub groups: Vec<Group>,
-    /// What all this follows from.
+    /// The membership from which all this derives.
     pub membership: Membership,
 }
 
 impl Roster {
-    /// The roster of a cluster that begins with `members` and this WINDOW, as the one called `me` sees it; none if there is no such
-    /// member, or more members than a [`NodeId`] can tell apart.
+    /// The roster of a new cluster with `members` and this WINDOW, from the view of the member `me`.
+    ///
+    /// None if there is no such member, or if there are more members than [`NodeId`]s.
     pub fn new(members: &[Member], me: &str, window: u64) -> Option<Self> {
         Self::of(Membership::genesis(members, window)?, me)
     }
 
-    /// The roster of a membership as the member called `me` sees it; none if there is no such member.
+    /// The roster of a membership from the view of the member `me`; none if there is no such member.
     pub fn of(membership: Membership, me: &str) -> Option<Self> {
         let me = membership.named(me)?.id;
         Some(Self::seen_by(me, membership))
     }
 
-    /// The roster as it looks to a node that is not a member.
+    /// The roster from the view of a node that is not a member.
     pub fn outside(membership: Membership) -> Self {
         Self::seen_by(NodeId(u8::MAX), membership)
     }
 
-    /// The roster after a change; a node that is no member any more keeps its number.
+    /// The roster after a change; a removed node keeps its number.
     #[must_use]
     pub fn follow(&self, membership: Membership, me: &str) -> Self {
         let me = membership.named(me).map_or(self.me, |node| node.id);
@@ -259,8 +262,8 @@ impl Roster {
             replicas: with(&mut configuration.members.iter(), Role::Replica),
             acceptors: with(&mut configuration.members.iter(), Role::Acceptor),
         };
-        let mut everybody: Vec<_> = membership.nodes().map(|node| node.id).collect();
-        everybody.sort_unstable();
+        let mut all_nodes: Vec<_> = membership.nodes().map(|node| node.id).collect();
+        all_nodes.sort_unstable();
         let replicas = with(&mut membership.nodes(), Role::Replica);
         let acceptors = with(&mut membership.nodes(), Role::Acceptor);
         Self {
@@ -269,16 +272,16 @@ impl Roster {
             replicas,
             leaders: with(&mut newest(), Role::Leader),
             acceptors,
-            everybody,
+            all_nodes,
             groups: membership.configurations.iter().map(group).collect(),
             membership,
         }
     }
 
-    /// Who decides this slot.
+    /// The group that decides this slot.
     ///
     /// # Panics
-    /// If there is no configuration: a roster is made of at least one.
+    /// If there is no configuration: a roster has at least one.
     pub fn group(&self, slot: Slot) -> &Group {
         let later = self.groups.iter().rev().find(|group| group.from <= slot);
         later.or(self.groups.first()).expect("a roster has a configuration")
@@ -290,7 +293,7 @@ impl Roster {
         self.groups.iter().zip(ends).filter(move |(_, end)| *end > slot).map(|(group, _)| group)
     }
 
-    /// Every slot below was decided by members that no longer matter.
+    /// Every slot below was decided by members that have been retired.
     pub fn retired(&self) -> Slot {
         self.groups.first().map_or(1, |group| group.from)
     }
@@ -331,7 +334,7 @@ mod tests {
         assert_eq!((ids(&roster.acceptors), ids(&roster.leaders)), (vec![0, 1, 2, 3], vec![1, 2, 3]));
         assert_eq!((roster.groups_from(99).count(), roster.groups_from(100).count()), (2, 1));
         assert!(membership.change(200, &change(&["e"], &[])).unwrap_err().contains("slot 100"));
-        assert!(!membership.retire(0), "another change is meant");
+        assert!(!membership.retire(0), "the version is that of another change");
         assert!(membership.retire(1));
         assert_eq!((membership.version, membership.named("a")), (2, None));
         assert_eq!(roster.follow(membership, "b").retired(), 100);

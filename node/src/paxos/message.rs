@@ -1,4 +1,4 @@
-//! What the roles say to each other: ballots, slots, commands, pvalues, messages.
+//! Messages of the roles, and their content: ballots, slots, commands, pvalues.
 
 use super::membership::Membership;
 use crate::store::Operation;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A node's number among all that were ever members, the same on every node.
+/// A node's unique number among all members ever, the same on every node.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u8);
 
 /// An index into the sequence of commands; the first is 1.
 pub type Slot = u64;
 
-/// A ballot number: pairs of a round and a leader, ordered; ⊥ of the paper is `None::<Ballot>`, before all.
+/// A ballot number: an ordered pair of round and leader. ⊥ of the paper is `None::<Ballot>`, below all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ballot {
     /// The round, raised by a leader that was preempted.
@@ -23,33 +23,35 @@ pub struct Ballot {
     pub leader: NodeId,
 }
 
-/// What the names begin with under which replicas number commands; no client's name does.
+/// Prefix of the names under which replicas number anonymous commands; no client's name has it.
 pub const ANONYMOUS: char = '~';
 
-/// A client's command, named by the client so that a retry is known for what it is.
+/// A client's command, with a name by which replicas recognise a retry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Command {
-    /// The client's name; empty for a command of the replicas' own, and, until a replica has numbered it, for one
-    /// whose client gave no name.
+    /// The client's name.
+    ///
+    /// It is empty for commands of the replicas themselves, and for anonymous commands until a replica has
+    /// numbered them.
     pub client: Arc<str>,
     /// Its number among the client's commands, rising.
     pub sequence: u64,
-    /// What to do.
+    /// The operation.
     pub operation: Operation,
 }
 
 impl Command {
-    /// Its size in memory and on the wire, roughly, in bytes.
+    /// Approximate size in memory and on the wire, in bytes.
     pub fn size(&self) -> usize {
         self.client.len() + self.operation.size() + 32
     }
 
-    /// The command that does nothing. A replica proposes it for a slot without a proposal.
+    /// The command without effect. A replica proposes it for a slot without a proposal.
     pub fn no_op() -> Self {
         Self::internal(Operation::Nothing)
     }
 
-    /// A command of the replicas' own, which no client waits for.
+    /// A command of the replicas themselves, for which no client waits.
     pub(super) fn internal(operation: Operation) -> Self {
         Self { client: Arc::default(), sequence: 0, operation }
     }
@@ -65,10 +67,10 @@ impl Command {
     }
 }
 
-/// What an acceptor accepts: a command for a slot, under a ballot.
+/// The unit of acceptance: a command for a slot, under a ballot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PValue {
-    /// The ballot it was proposed under.
+    /// The ballot of its proposal.
     pub ballot: Ballot,
     /// The slot it is for.
     pub slot: Slot,
@@ -85,10 +87,10 @@ pub struct Decided {
     pub command: Arc<Command>,
 }
 
-/// One message between roles; the table in the [module](super) says who sends it to whom.
+/// A message between roles; the table in the [module](super) lists senders and receivers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
-    /// A replica passes a command on to the one beside the active leader, which finds a slot for it (section 4.4).
+    /// A replica forwards a command to the one beside the active leader for a slot (section 4.4).
     Request(Arc<Command>),
     /// A replica proposes a command for a slot.
     Propose(Decided),
@@ -96,30 +98,31 @@ pub enum Message {
     P1a {
         /// The ballot to be promised.
         ballot: Ballot,
-        /// The first slot whose pvalue matters to the leader.
+        /// The first slot whose pvalue the leader needs.
         from: Slot,
     },
     /// An acceptor answers a scout.
     P1b {
-        /// The ballot of the scout that is answered.
+        /// The ballot of the answered scout.
         scout: Ballot,
         /// The ballot the acceptor has promised.
         promised: Ballot,
-        /// The acceptor has forgotten the pvalues of slots below this one: they are decided, and safe
-        /// with enough replicas.
+        /// The acceptor has forgotten the pvalues of slots below this one.
+        ///
+        /// They are decided and on the disks of enough replicas.
         collected: Slot,
-        /// The first slot that was asked for.
+        /// The first requested slot.
         from: Slot,
-        /// The highest pvalue of each slot from `from` on; empty when the promise is not the scout's.
+        /// The highest pvalue of each slot from `from` on; empty if the promise is for another ballot.
         accepted: Vec<PValue>,
-        /// Pvalues of this slot and later ones did not fit, and are to be asked for.
+        /// The first slot whose pvalues did not fit and must be requested again.
         next: Option<Slot>,
     },
     /// A commander asks for acceptance.
     P2a(PValue),
     /// An acceptor answers a commander.
     P2b {
-        /// The ballot of the commander that is answered.
+        /// The ballot of the answered commander.
         commander: Ballot,
         /// Its slot.
         slot: Slot,
@@ -128,14 +131,14 @@ pub enum Message {
     },
     /// A pvalue was chosen.
     Decision(PValue),
-    /// A replica has applied, and has on disk, every slot below this one.
+    /// A replica has applied every slot below this one and has it on disk.
     Progress {
         /// Its next slot to apply.
         slot_out: Slot,
     },
-    /// A replica asks another for decisions.
+    /// A replica requests decisions of another replica.
     Learn {
-        /// The first slot it lacks.
+        /// The first missing slot.
         from: Slot,
     },
     /// The answer: decisions from a slot on, as many as fit.
@@ -145,81 +148,82 @@ pub enum Message {
         /// The answering replica's next slot to apply.
         slot_out: Slot,
     },
-    /// The answer to a replica that lacks decisions which are no longer kept: a part of the state.
+    /// The answer to a replica that lacks decisions which are no longer retained: a part of the state.
     State {
-        /// Every slot below is in the state.
+        /// The state includes every slot below.
         slot_out: Slot,
-        /// Where in the encoded state this part begins.
+        /// The offset of this part in the encoded state.
         offset: u64,
-        /// Bytes of the whole encoded state.
+        /// Size of the whole encoded state, in bytes.
         total: u64,
         /// The part.
         part: Bytes,
     },
     /// A replica asks for the next part of a state.
     Fetch {
-        /// Which state.
+        /// The slot of the state.
         slot_out: Slot,
-        /// From where on.
+        /// The offset of the part.
         offset: u64,
     },
-    /// A replica that is asked to read asks how far it must have applied (section 4.5).
+    /// A replica asks which slots it must apply before it answers a read (section 4.5).
     Ask {
-        /// Which life of the replica asks, so that no answer to an earlier one is taken for its own.
+        /// The life of the replica, so that it ignores answers to an earlier life.
         life: u64,
-        /// The number of the question in this life.
+        /// The number of the request in this life.
         number: u64,
     },
     /// An acceptor answers: it has accepted no pvalue of a higher slot.
     Highest {
-        /// The life of the question.
+        /// The life in the request.
         life: u64,
-        /// The number of the question.
+        /// The number of the request.
         number: u64,
         /// The slot.
         slot: Slot,
     },
-    /// A leader that was adopted asks to be the only one that is helped, for a while (section 4.5).
+    /// An adopted leader requests that acceptors support no other leader for a while (section 4.5).
     Lease {
         /// Its ballot.
         ballot: Ballot,
-        /// The number of the question, under this ballot.
+        /// The number of the request under this ballot.
         number: u64,
-        /// For how long, by the acceptor's clock.
+        /// The duration, by the acceptor's clock.
         time: Duration,
     },
-    /// An acceptor grants that.
+    /// An acceptor grants a lease.
     Leased {
-        /// The ballot of the leader that is answered.
+        /// The ballot of the answered leader.
         ballot: Ballot,
-        /// The number of its question.
+        /// The number of its request.
         number: u64,
     },
-    /// A leader asks the one it watches for a sign of life.
+    /// A leader pings the leader that it watches.
     Ping,
-    /// The sign of life.
+    /// The answer to a ping.
     Pong {
-        /// Whether the sender leads, and gets its proposals accepted.
+        /// Whether the sender leads and gets its proposals accepted.
         leads: bool,
-        /// Whether it is trying to become the leader.
+        /// Whether it tries to become the leader.
         tries: bool,
     },
-    /// What follows is said by the node of this number, which knows this version of the membership; a node that knows an
-    /// older one, or does not know the number, does not listen.
+    /// Header of a connection: the sender's number and the version of its membership.
+    ///
+    /// A receiver with an older version, or to which the number is unknown, ignores the messages.
     Knows {
         /// The version.
         version: u64,
         /// The sender, which may have been a member under another number before.
         sender: NodeId,
     },
-    /// A node asks for the membership.
+    /// A node requests the membership.
     Who,
     /// The membership.
     Members(Membership),
 }
 
 impl Message {
-    /// Its size in memory and on the wire, roughly, in bytes.
+    /// Approximate size in memory and on the wire, in bytes.
     pub fn size(&self) -> usize {
         match self {
             Self::Request(command)
@@ -252,7 +256,7 @@ impl Message {
 pub struct NodeSet([u128; 2]);
 
 impl NodeSet {
-    /// Adds a node; false if it was there.
+    /// Adds a node; false if it was present.
     pub fn insert(&mut self, node: NodeId) -> bool {
         let (word, bit) = (usize::from(node.0 >> 7), 1 << (node.0 & 127));
         let new = self.0[word] & bit == 0;
@@ -270,7 +274,7 @@ impl NodeSet {
         nodes.iter().filter(|&&node| self.contains(node)).count() > nodes.len() / 2
     }
 
-    /// How many nodes are in it.
+    /// Number of nodes in it.
     pub fn len(&self) -> usize {
         (self.0[0].count_ones() + self.0[1].count_ones()) as usize
     }

@@ -1,23 +1,23 @@
-//! When something that was not answered is sent again: the later the more is under way, and only so much at a time.
+//! The pace of retransmissions: slower with more bytes in flight, and within a budget of bytes.
 //!
-//! A large command takes longer than a small one to travel and to be written. Were all of them sent again at the pace of small
-//! ones, the copies would hold up what they are copies of, and a cluster would never come to an end with them.
+//! A large command takes longer than a small one to travel and to be written. With the retransmission interval
+//! of small commands, copies would delay their originals, and the cluster would never finish.
 
 use std::time::Duration;
 
-/// Bytes that travel and are written within the option `resend`; copies of at most this many are sent in that time.
+/// Bytes that travel and are written within the option `resend`; also the limit of copies in that time.
 const BYTES: usize = 1 << 20;
 
-/// Bytes of commands that one replica has under way at a time; the next wait for these to be decided.
+/// Limit of a replica's undecided proposals, in bytes; further commands wait.
 pub(super) const UNDER_WAY: usize = 16 << 20;
 
-/// How long an answer may take while `under_way` bytes are under way.
+/// Time for an answer while `under_way` bytes are in flight.
 pub(super) fn patience(resend: Duration, under_way: usize) -> Duration {
     let sixteenths = u32::try_from(under_way / (BYTES / 16)).unwrap_or(u32::MAX);
     resend.saturating_add(resend.saturating_mul(sixteenths) / 16)
 }
 
-/// What may be sent again within some time.
+/// The budget of retransmitted bytes.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     renewed: Option<Duration>,
@@ -45,7 +45,7 @@ mod tests {
     const RESEND: Duration = Duration::from_millis(200);
 
     #[test]
-    fn small_commands_are_asked_for_after_resend() {
+    fn small_commands_are_resent_after_resend() {
         assert_eq!(patience(RESEND, 1000), RESEND);
         assert_eq!(patience(RESEND, BYTES), 2 * RESEND);
         assert_eq!(patience(RESEND, UNDER_WAY), 17 * RESEND);
@@ -59,6 +59,6 @@ mod tests {
             (from..to).filter(|&ms| budget.take(Duration::from_millis(ms), RESEND, bytes)).count()
         };
         assert_eq!(sent(200, 1200, BYTES), 5, "a large one every 200 ms");
-        assert_eq!(sent(1200, 1400, 100), 200, "small ones are not held up");
+        assert_eq!(sent(1200, 1400, 100), 200, "small ones are not delayed");
     }
 }

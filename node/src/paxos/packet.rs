@@ -1,8 +1,8 @@
-//! Packets: what travels between nodes. Runs of messages about consecutive slots are folded into one.
+//! Packets between nodes. A run of messages about consecutive slots becomes one packet.
 //!
-//! A decision need not repeat the command where the receiver was asked to accept it over the same connection. If it has not
-//! accepted it all the same (it had promised a higher ballot, or was restarted), the decision is lost on it, as messages
-//! can be, and its replica catches up.
+//! A decision need not repeat a command that the receiver was requested to accept over the same connection. A
+//! receiver that did not accept it (it had promised a higher ballot, or restarted) drops the decision, like a
+//! lost message. Its replica catches up later.
 
 use super::acceptor::Acceptor;
 use super::message::{Ballot, Command, Decided, Message, PValue, Slot};
@@ -11,52 +11,52 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One message, or a run of them.
+/// A message, or a run of messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Packet {
-    /// A message by itself.
+    /// A single message.
     One(Message),
     /// `P2a` for these commands in consecutive slots.
     Accept {
-        /// The ballot of all.
+        /// The common ballot.
         ballot: Ballot,
-        /// The slot of the first.
+        /// The slot of the first command.
         from: Slot,
         /// The commands.
         commands: Vec<Arc<Command>>,
     },
     /// `P2b` for consecutive slots.
     Accepted {
-        /// The ballot of the commanders that are answered.
+        /// The ballot of the answered commanders.
         commander: Ballot,
         /// The ballot the acceptor has promised.
         promised: Ballot,
         /// The slots.
         slots: Range<Slot>,
     },
-    /// `Decision` for consecutive slots, each with the command that the receiver was asked to accept.
+    /// `Decision` for consecutive slots, each with the command of the receiver's `P2a`.
     Chosen {
-        /// The ballot of the pvalues that were chosen.
+        /// The ballot of the chosen pvalues.
         ballot: Ballot,
         /// The slots.
         slots: Range<Slot>,
     },
 }
 
-/// Slots in one run, at most.
+/// Largest number of slots in one run.
 const RUN_MAX: u64 = 4096;
 
-/// The largest slot or round that a message may name: room enough to count on from it.
+/// The largest slot or round in a message, far below the overflow of later arithmetic.
 const NUMBER_MAX: u64 = u64::MAX >> 2;
 
-/// The longest lease that a message may ask for.
+/// The longest lease in a message.
 const LEASE_MAX: Duration = Duration::from_secs(86_400);
 
-/// One end of a connection: folds messages, and knows what the other end was asked to accept.
+/// One end of a connection: folds messages, and remembers the last `P2a`s to the other end.
 #[derive(Debug, Clone)]
 pub struct Folder {
-    asked: Option<(Ballot, Range<Slot>)>,
-    /// Slots in one run, at most.
+    proposed: Option<(Ballot, Range<Slot>)>,
+    /// Largest number of slots in one run.
     longest: u64,
 }
 
@@ -67,12 +67,12 @@ impl Default for Folder {
 }
 
 impl Folder {
-    /// Nothing sent yet, between nodes with this WINDOW.
+    /// A new connection between nodes with this WINDOW.
     pub fn new(window: u64) -> Self {
-        Self { asked: None, longest: window.min(RUN_MAX) }
+        Self { proposed: None, longest: window.min(RUN_MAX) }
     }
 
-    /// Folds what is sent at one time, in order.
+    /// Folds messages that are sent together, in order.
     pub fn fold(&mut self, messages: impl IntoIterator<Item = Message>) -> Vec<Packet> {
         let mut packets = Vec::new();
         for message in messages {
@@ -89,12 +89,12 @@ impl Folder {
     }
 
     fn accept(&mut self, PValue { ballot, slot, command }: PValue, packets: &mut Vec<Packet>) {
-        match &mut self.asked {
-            Some((asked, slots)) if *asked == ballot && slots.end == slot => {
+        match &mut self.proposed {
+            Some((proposed, slots)) if *proposed == ballot && slots.end == slot => {
                 slots.end += 1;
             }
-            Some((asked, slots)) if *asked == ballot && slot < slots.end => {}
-            Some(_) | None => self.asked = Some((ballot, slot..slot + 1)),
+            Some((proposed, slots)) if *proposed == ballot && slot < slots.end => {}
+            Some(_) | None => self.proposed = Some((ballot, slot..slot + 1)),
         }
         match packets.last_mut() {
             Some(Packet::Accept { ballot: last, from, commands })
@@ -110,7 +110,11 @@ impl Folder {
 
     fn decide(&self, pvalue: PValue, packets: &mut Vec<Packet>) {
         let PValue { ballot, slot, .. } = pvalue;
-        if !self.asked.as_ref().is_some_and(|(asked, slots)| *asked == ballot && slots.contains(&slot)) {
+        if !self
+            .proposed
+            .as_ref()
+            .is_some_and(|(proposed, slots)| *proposed == ballot && slots.contains(&slot))
+        {
             packets.push(Packet::One(Message::Decision(pvalue)));
             return;
         }
@@ -141,16 +145,16 @@ impl Folder {
     }
 }
 
-/// Why bytes are not taken for packets.
+/// The reason why bytes are no valid packets.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// They are no packets.
+    /// They do not decode.
     #[error("it is not made of packets: {0}")]
     Shape(#[from] postcard::Error),
-    /// There are more bytes than packets.
+    /// Bytes remain after the packets.
     #[error("{0} bytes stand behind its last packet")]
     Trailing(usize),
-    /// A number is none that a node would send.
+    /// A number is outside its valid range.
     #[error("{0} is out of range")]
     Range(&'static str),
 }
@@ -163,7 +167,7 @@ pub fn encode(packets: &[Packet], bytes: Vec<u8>) -> Vec<u8> {
     postcard::to_extend(packets, bytes).expect("packets are made of types that postcard can write")
 }
 
-/// Decodes the packets of a node with this WINDOW, and checks every number by which something is counted or reserved.
+/// Decodes the packets of a node with this WINDOW, and checks every number in them.
 pub fn decode(bytes: &[u8], window: u64) -> Result<Vec<Packet>, DecodeError> {
     let (packets, rest) = postcard::take_from_bytes::<Vec<Packet>>(bytes)?;
     if !rest.is_empty() {
@@ -247,7 +251,7 @@ fn check_message(message: &Message) -> Result<(), &'static str> {
 }
 
 impl Packet {
-    /// The messages it stands for, in order. `acceptor` is the receiver's own, if it has one.
+    /// The messages of the packet, in order. `acceptor` is the receiver's own, if it has one.
     pub fn unfold(self, acceptor: Option<&Acceptor>) -> Vec<Message> {
         match self {
             Self::One(message) => vec![message],
@@ -305,12 +309,12 @@ mod tests {
 
     #[test]
     fn run_of_messages_survives_folding() {
-        let asked = of(1, 5..9, Message::P2a);
-        let acceptor = acceptor_of(&asked);
+        let proposed = of(1, 5..9, Message::P2a);
+        let acceptor = acceptor_of(&proposed);
         let (commander, promised) = (pvalue(1, 5).ballot, pvalue(2, 5).ballot);
         let answers = (5..9).map(|slot| Message::P2b { commander, slot, promised }).collect();
         let mut folder = Folder::default();
-        for run in [asked, answers, of(1, 5..9, Message::Decision)] {
+        for run in [proposed, answers, of(1, 5..9, Message::Decision)] {
             let packets = folder.fold(run.clone());
             assert_eq!(packets.len(), 1);
             assert_eq!(unfolded(packets, &acceptor), run);

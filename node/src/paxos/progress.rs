@@ -1,10 +1,10 @@
-//! How far the replicas are, and what may therefore be forgotten (section 4.2).
+//! The progress of the replicas, which decides which slots may be forgotten (section 4.2).
 
 use super::membership::{Group, Roster};
 use super::message::{NodeId, Slot};
 use std::collections::BTreeMap;
 
-/// What the replicas said of their progress.
+/// The reported progress of the replicas.
 #[derive(Debug)]
 pub struct Progress {
     groups: Vec<Group>,
@@ -13,19 +13,19 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of the replicas of this roster, nothing heard yet.
+    /// No progress yet, for the replicas of this roster.
     pub fn new(roster: &Roster) -> Self {
         Self { groups: roster.groups.clone(), heard: BTreeMap::new(), floor: 1 }
     }
 
-    /// The members have changed.
+    /// Handles a change of the members.
     pub fn take_up(&mut self, roster: &Roster) {
         self.groups.clone_from(&roster.groups);
         self.heard.retain(|replica, _| roster.replicas.contains(replica));
         self.count();
     }
 
-    /// A replica has applied, and has on disk, every slot below this one.
+    /// Records that a replica has applied every slot below this one and has it on disk.
     pub fn heard(&mut self, from: NodeId, slot_out: Slot) {
         let known = self.heard.entry(from).or_insert(1);
         if slot_out > *known {
@@ -38,12 +38,13 @@ impl Progress {
         let floor =
             |group: &Group| self.known_to(group.replicas.len().saturating_sub(1).div_ceil(2) + 1, group);
         let floor = self.groups.iter().map(floor).min().unwrap_or(1);
-        // What was safe once stays safe: the old replicas go only when the new ones have it.
+        // The floor never falls: old replicas leave only once the new ones have these slots.
         self.floor = self.floor.max(floor);
     }
 
-    /// Every slot below is safe with f + 1 replicas of each configuration that matters, so that one of them survives the f
-    /// failures that are tolerated.
+    /// Every slot below is on the disks of f + 1 replicas of each current configuration.
+    ///
+    /// One of them survives the f tolerated failures.
     pub fn floor(&self) -> Slot {
         self.floor
     }
@@ -55,12 +56,12 @@ impl Progress {
         self.groups.last().map_or(1, safe)
     }
 
-    /// Every slot below is safe with at least one replica.
+    /// Every slot below is on the disk of at least one replica.
     pub fn highest(&self) -> Slot {
         self.heard.values().copied().max().unwrap_or(1)
     }
 
-    /// Every slot below is safe with this number of replicas of the group.
+    /// Every slot below is on the disks of this number of the group's replicas.
     fn known_to(&self, replicas: usize, group: &Group) -> Slot {
         let mut heard: Vec<_> = group.replicas.iter().filter_map(|id| self.heard.get(id).copied()).collect();
         heard.sort_unstable_by(|a, b| b.cmp(a));

@@ -1,32 +1,33 @@
-//! Quorum reads (section 4.5): a read waits for no slot of its own, but until the replica has applied every slot
-//! that a majority of acceptors had accepted when it came.
+//! Quorum reads (section 4.5): a read needs no slot of its own.
 //!
-//! A command that was answered was accepted by a majority, and every majority has an acceptor in common with it. One
-//! question serves all reads that came before it was asked; those that come later wait for the next one.
+//! It waits until the replica has applied every slot that a majority of acceptors had accepted when it arrived.
+//!
+//! An answered command was accepted by a majority, which shares an acceptor with every other majority. One
+//! request serves all reads that arrived before it; later reads wait for the next request.
 
 use super::message::{Message, NodeId, NodeSet, Slot};
 use super::step::{Step, Ticket};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A client's read: where its answer goes, and the key.
+/// A client's read: its ticket and its key.
 pub(super) type Read = (Ticket, String);
 
-/// The reads of one replica that are not answered yet.
+/// The unanswered reads of one replica.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
-    /// Which life of the replica this is.
+    /// The life of the replica.
     life: u64,
     number: u64,
-    /// Reads that came after the last question was asked.
+    /// Reads that arrived after the last request.
     fresh: Vec<Read>,
-    /// The reads that the present question is for.
-    asked: Vec<Read>,
+    /// The reads of the current request.
+    in_flight: Vec<Read>,
     answered: NodeSet,
     highest: Slot,
-    /// When the silent acceptors are asked again.
+    /// The time at which it asks the silent acceptors again.
     again: Duration,
-    /// Reads by the slot that must be the next to apply before they are answered.
+    /// Reads by the slot up to which the replica must apply before it answers.
     due: BTreeMap<Slot, Vec<Read>>,
 }
 
@@ -36,8 +37,10 @@ impl Reads {
         Self { life, ..Self::default() }
     }
 
-    /// Takes a read, which is answered when all slots below `leased` are applied, if a lease says so;
-    /// otherwise acceptors are asked with the next [`tick`](Self::tick).
+    /// Adds a read.
+    ///
+    /// With a lease, the replica answers it once all slots below `leased` are applied. Otherwise the next
+    /// [`tick`](Self::tick) asks the acceptors.
     pub(super) fn add(&mut self, read: Read, leased: Option<Slot>) {
         match leased {
             Some(slot) => self.due.entry(slot).or_default().push(read),
@@ -45,32 +48,32 @@ impl Reads {
         }
     }
 
-    /// Reads that are not answered.
+    /// Number of unanswered reads.
     pub(super) fn len(&self) -> usize {
-        self.fresh.len() + self.asked.len() + self.due.values().map(Vec::len).sum::<usize>()
+        self.fresh.len() + self.in_flight.len() + self.due.values().map(Vec::len).sum::<usize>()
     }
 
-    /// Every slot below must be applied before all reads that were asked for are answered.
+    /// Every slot below must be applied before all requested reads are answered.
     pub(super) fn furthest(&self) -> Slot {
         self.due.last_key_value().map_or(1, |(slot, _)| *slot)
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// The time at which [`tick`](Self::tick) has work.
     pub(super) fn wake(&self) -> Duration {
-        match (self.asked.is_empty(), self.fresh.is_empty()) {
+        match (self.in_flight.is_empty(), self.fresh.is_empty()) {
             (false, _) => self.again,
             (true, false) => Duration::ZERO,
             (true, true) => Duration::MAX,
         }
     }
 
-    /// Asks the acceptors for the reads that have come, or asks those again that are silent.
+    /// Asks the acceptors about new reads, or asks the silent ones again.
     pub(super) fn tick(&mut self, now: Duration, resend: Duration, acceptors: &[NodeId], step: &mut Step) {
         if self.wake() > now {
             return;
         }
-        if self.asked.is_empty() {
-            self.asked = std::mem::take(&mut self.fresh);
+        if self.in_flight.is_empty() {
+            self.in_flight = std::mem::take(&mut self.fresh);
             self.number += 1;
             (self.answered, self.highest) = (NodeSet::default(), 0);
         }
@@ -80,13 +83,13 @@ impl Reads {
         step.send.extend(silent.map(|&acceptor| (acceptor, question.clone())));
     }
 
-    /// The members have changed: acceptors that may have accepted a pvalue since must be asked.
+    /// Handles a change of the members: acceptors that may have accepted a pvalue since must be asked.
     pub(super) fn ask_again(&mut self) {
         let due = std::mem::take(&mut self.due).into_values().flatten();
-        self.fresh.extend(std::mem::take(&mut self.asked).into_iter().chain(due));
+        self.fresh.extend(std::mem::take(&mut self.in_flight).into_iter().chain(due));
     }
 
-    /// Takes an acceptor's answer; when those that answered are `enough`, they say how far the reads must see.
+    /// Handles an acceptor's answer; once the answering acceptors are `enough`, the required slot is known.
     pub(super) fn heard(
         &mut self,
         from: NodeId,
@@ -94,18 +97,18 @@ impl Reads {
         slot: Slot,
         enough: impl Fn(&NodeSet) -> bool,
     ) {
-        if (life, number) != (self.life, self.number) || self.asked.is_empty() {
+        if (life, number) != (self.life, self.number) || self.in_flight.is_empty() {
             return;
         }
         self.answered.insert(from);
         self.highest = self.highest.max(slot);
         if enough(&self.answered) {
-            let asked = std::mem::take(&mut self.asked);
-            self.due.entry(self.highest + 1).or_default().extend(asked);
+            let in_flight = std::mem::take(&mut self.in_flight);
+            self.due.entry(self.highest + 1).or_default().extend(in_flight);
         }
     }
 
-    /// The reads that may be answered when every slot below this one is applied.
+    /// The reads that may be answered once every slot below this one is applied.
     pub(super) fn ready(&mut self, slot_out: Slot) -> Vec<Read> {
         let mut ready = Vec::new();
         while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= slot_out) {

@@ -1,9 +1,9 @@
-//! The replica (section 2.1): proposes clients' commands for slots, and applies decisions in the order of the slots.
+//! The replica (section 2.1): proposes clients' commands for slots, and applies decisions in order.
 //!
-//! The store is deterministic, so replicas that apply the same decisions in the same order have the same state and give the same
-//! answers (R1 to R3). A replica proposes within WINDOW slots of the next slot to apply (R5). A command that loses its slot to another
-//! one is proposed again for a later slot. A command that is decided twice is applied once, because the store keeps the last result
-//! of each client.
+//! The store is deterministic: replicas that apply the same decisions in the same order have the same state and
+//! give the same answers (R1 to R3). A replica proposes within WINDOW slots of the next slot to apply (R5). A
+//! command that loses its slot to another one is proposed again for a later slot. The store keeps the last
+//! result of each client, so a command that is decided twice is applied once.
 
 mod catch_up;
 mod change;
@@ -29,17 +29,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use undecided::Undecided;
 
-/// Decisions more than this many windows ahead are dropped: the replica asks for them when their turn comes.
+/// Decisions more than this number of windows ahead are dropped; the replica requests them later.
 const WINDOWS_AHEAD: u64 = 10;
 
-/// How many commands may wait for a slot before clients are turned away.
+/// Number of commands that may wait for a slot before clients are refused.
 const QUEUE_MAX: usize = 20_000;
 
-/// Numbers for the commands whose clients give no name: under a name of this life of the replica.
+/// Numbers for anonymous commands, under a name of this life of the replica.
 #[derive(Debug)]
 struct Unnamed {
     life: u64,
-    /// Made when it is needed, because a node that joins gets its number late.
+    /// Created on demand, because a joining node gets its number late.
     name: Option<Arc<str>>,
     next: u64,
 }
@@ -63,10 +63,10 @@ pub struct Replica {
     slot_out: Slot,
     requests: VecDeque<Arc<Command>>,
     proposals: Proposals,
-    /// The decision of slot `first + i` at index `i`; those applied longest ago are let go.
+    /// The decision of slot `first + i` at index `i`; the oldest applied ones are dropped.
     decisions: VecDeque<Option<Arc<Command>>>,
     first: Slot,
-    /// Bytes of the applied commands that are kept.
+    /// Size of the retained applied commands, in bytes.
     kept_bytes: u64,
     undecided: Undecided,
     unnamed: Unnamed,
@@ -74,27 +74,27 @@ pub struct Replica {
     catch_up: CatchUp,
     reads: Reads,
     transfer: Transfer,
-    /// After a state was taken over that is not on disk yet: up to where its own decisions reach, and the state.
+    /// A received state that is not on disk yet: the end of its own decisions, and the slot of the state.
     unsaved: Option<(Slot, Slot)>,
     /// Every slot below is applied, and its decision is on disk.
     stored: Slot,
     next_progress: Duration,
-    /// The slot of its last report of progress.
+    /// The slot in its last progress report.
     reported: Slot,
     progress: Progress,
-    /// While members change: when this replica next helps the change along.
+    /// During a change of the members: the time at which this replica next helps to complete it.
     help: Option<Duration>,
 }
 
-/// How often a replica reports its progress while it makes some, and while it makes none.
+/// Interval of progress reports while it makes progress, and while it makes none.
 const PROGRESS_BUSY: Duration = Duration::from_millis(25);
 const PROGRESS_IDLE: Duration = Duration::from_millis(200);
 
 impl Replica {
-    /// A replica with nothing decided; `life` differs from that of every earlier process of this node.
+    /// A replica without decisions; `life` differs from that of every earlier process of this node.
     ///
-    /// One that joins a cluster whose members have changed lacks even what there was before the first slot: it is in slot
-    /// 0 until it is handed a state.
+    /// A replica that joins a changed cluster lacks even the initial state: it is in slot 0 until it receives a
+    /// state.
     pub fn new(roster: Roster, options: PaxosOptions, life: u64) -> Self {
         let begin = u64::from(roster.version == 0);
         Self {
@@ -123,15 +123,15 @@ impl Replica {
         }
     }
 
-    /// The members, as far as it has applied commands.
+    /// The membership after the applied commands.
     pub fn membership(&self) -> &Membership {
         self.store.membership()
     }
 
-    /// The members have changed, here or elsewhere.
+    /// Handles a change of the members, decided here or elsewhere.
     pub fn take_up(&mut self, roster: Roster) {
         self.reads.ask_again();
-        self.catch_up.others.retain(|node, _| roster.everybody.contains(node));
+        self.catch_up.others.retain(|node, _| roster.all_nodes.contains(node));
         self.progress.take_up(&roster);
         self.roster = roster;
     }
@@ -151,17 +151,17 @@ impl Replica {
         self.stored
     }
 
-    /// What it learned from other replicas until it was level.
+    /// The decisions and states that it learned from other replicas until it was level.
     pub fn learned(&self) -> Learned {
         self.catch_up.learned
     }
 
-    /// The first slot whose decision is kept.
+    /// The first slot whose decision is retained.
     pub fn first(&self) -> Slot {
         self.first
     }
 
-    /// The kept commands that were applied in slots `from` to `to` (exclusive), in order.
+    /// The retained commands of slots `from` to `to` (exclusive), in order.
     pub fn applied(&self, from: Slot, to: Slot) -> impl Iterator<Item = Decided> {
         let from = from.clamp(self.first, self.slot_out.max(self.first));
         let to = to.clamp(from, self.slot_out.max(from));
@@ -171,7 +171,7 @@ impl Replica {
         })
     }
 
-    /// The decisions it knows and has not applied.
+    /// The decisions that it knows but has not applied.
     pub(super) fn unapplied(&self) -> Vec<Decided> {
         let decided = |slot| Some(Decided { slot, command: Arc::clone(self.decision(slot)?) });
         (self.slot_out..self.end()).filter_map(decided).collect()
@@ -182,40 +182,40 @@ impl Replica {
         (self.slot_out, &self.store)
     }
 
-    /// The slot behind the last one whose decision it knows.
+    /// The slot after the last known decision.
     fn end(&self) -> Slot {
         self.first + self.decisions.len() as Slot
     }
 
-    /// Whether the decision of this slot is known, or was.
+    /// Whether the decision of this slot is or was known.
     pub(super) fn knows(&self, slot: Slot) -> bool {
         slot < self.slot_out || self.decision(slot).is_some()
     }
 
-    /// Takes back, from a snapshot, the state before `slot_out`.
+    /// Restores the state before `slot_out` from a snapshot.
     pub(super) fn restore(&mut self, slot_out: Slot, store: Store) {
         self.replace(slot_out, store);
         self.stored = slot_out;
     }
 
-    /// Takes back, from the log, a decision it knew.
+    /// Restores a decision from the log.
     pub fn recover(&mut self, slot: Slot, command: Arc<Command>) {
         self.learn(slot, command);
         self.apply_decided(&mut Step::default());
         self.stored = self.slot_out;
     }
 
-    /// Every decision below was handed over to be written, or is in a snapshot on disk.
+    /// Every decision below was handed to the log, or is in a snapshot on disk.
     pub fn noted(&self) -> Slot {
         self.unsaved.map_or(self.slot_out, |(noted, _)| noted)
     }
 
-    /// Whether it has taken over a state from another replica that no snapshot on disk holds.
+    /// Whether it received a state from another replica that no snapshot on disk contains.
     pub fn wants_snapshot(&self) -> bool {
         self.unsaved.is_some()
     }
 
-    /// A snapshot that reaches to this slot is on disk.
+    /// Records that a snapshot up to this slot is on disk.
     pub fn saved(&mut self, slot_out: Slot) {
         if self.unsaved.is_some_and(|(_, state)| state <= slot_out) {
             self.unsaved = None;
@@ -223,7 +223,7 @@ impl Replica {
         self.stored(slot_out);
     }
 
-    /// The decisions of all slots below this one are on disk now.
+    /// Records that the decisions of all slots below this one are on disk.
     pub fn stored(&mut self, slot: Slot) {
         assert!(
             slot <= self.slot_out || !self.options.flaw.is_empty(),
@@ -233,11 +233,12 @@ impl Replica {
         self.stored = self.stored.max(slot);
     }
 
-    /// A client asks for a command. An answer follows under the ticket, unless the command stays undecided.
-    /// Returns whether it was taken; a command that was not taken will never be proposed.
+    /// Handles a client's command. The answer carries the ticket, unless the command stays undecided.
     ///
-    /// A read by lease is answered when all slots below `leased` are applied, if the leader beside it holds a lease and
-    /// [says so](super::leader::Leader::lease); elsewhere acceptors are asked.
+    /// Returns whether the replica accepted it; a refused command is never proposed.
+    ///
+    /// For a read by lease, `leased` is the slot from the [leader](super::leader::Leader::lease) on this node.
+    /// The replica answers once all slots below it are applied. Without a lease it asks acceptors.
     pub fn request(
         &mut self,
         now: Duration,
@@ -291,8 +292,9 @@ impl Replica {
         true
     }
 
-    /// The flaw `replica-compares-on-propose`: whether a compare-and-set was answered as the state is now; otherwise it
-    /// is a put from here on.
+    /// The flaw `replica-compares-on-propose`: answers a failed compare-and-set from the current state.
+    ///
+    /// A successful one becomes a put.
     fn compares_early(&self, ticket: Ticket, command: &mut Command, step: &mut Step) -> bool {
         let Operation::Cas { key, from, to } = &command.operation else { return false };
         if !self.has(Flaw::ReplicaComparesOnPropose) {
@@ -307,7 +309,7 @@ impl Replica {
         false
     }
 
-    /// Whether it is a member, and has the state of one.
+    /// Whether it is a member with a state.
     fn serves(&self) -> bool {
         self.slot_out > 0 && (self.roster.is_replica() || self.slot_out < self.roster.group(Slot::MAX).from)
     }
@@ -397,7 +399,7 @@ impl Replica {
         new
     }
 
-    /// Notes a decision; false if it was known, or is not wanted yet. R1: a slot has one decision.
+    /// Records a decision; false if it is known, or too far ahead. R1: a slot has one decision.
     fn learn(&mut self, slot: Slot, command: Arc<Command>) -> bool {
         if slot < self.first || slot >= self.slot_out + WINDOWS_AHEAD * self.options.window {
             return false;
@@ -418,7 +420,7 @@ impl Replica {
         true
     }
 
-    /// Applies what is decided next, as far as there is no gap; whether there was anything.
+    /// Applies decided slots up to the first gap; returns whether there were any.
     fn apply_decided(&mut self, step: &mut Step) -> bool {
         let before = self.slot_out;
         if self.has(Flaw::ReplicaAppliesAcrossGap) {
@@ -475,21 +477,21 @@ impl Replica {
         }
     }
 
-    /// From when on members that are changed by the command of the present slot decide.
+    /// The slot from which members decide that the current slot's command changes.
     fn takes_effect(&self) -> Slot {
         self.slot_out + if self.has(Flaw::MembersChangeAtOnce) { 1 } else { self.options.window }
     }
 
-    /// Lets go of the decisions that were applied longest ago, when there are too many to keep.
+    /// Drops the oldest applied decisions beyond the limit.
     fn let_go(&mut self) {
         while self.kept_bytes > self.options.keep_bytes && self.first < self.slot_out {
-            let gone = self.decisions.pop_front().flatten();
+            let dropped = self.decisions.pop_front().flatten();
             self.kept_bytes -= gone.map_or(0, |command| command.size() as u64);
             self.first += 1;
         }
     }
 
-    /// Replaces the state by one in which the commands of all slots below `slot_out` are applied.
+    /// Replaces the state by one that includes all slots below `slot_out`.
     fn replace(&mut self, slot_out: Slot, store: Store) {
         assert!(slot_out >= self.slot_out, "R4: from slot {} back to {slot_out}", self.slot_out);
         let known = usize::try_from(slot_out - self.first).unwrap_or(usize::MAX);
@@ -499,7 +501,7 @@ impl Replica {
         self.reads.ask_again();
     }
 
-    /// When [`tick`](Self::tick) has something to do next.
+    /// The time at which [`tick`](Self::tick) has work.
     pub fn wake(&self) -> Duration {
         if self.has_gathered() {
             return Duration::ZERO;
@@ -513,7 +515,7 @@ impl Replica {
             .min(self.overdue())
     }
 
-    /// Does what is due: reports its progress, asks for decisions it lacks, proposes again, closes gaps.
+    /// Acts on expired timers: reports progress, requests missing decisions, proposes again, closes gaps.
     pub fn tick(&mut self, now: Duration, step: &mut Step) {
         if self.next_progress <= now {
             let busy = self.reported != self.stored;
@@ -538,6 +540,6 @@ impl Replica {
 
     fn report_progress(&self, step: &mut Step) {
         let slot_out = if self.has(Flaw::ReplicaTellsProgressEarly) { self.slot_out } else { self.stored };
-        step.broadcast(&self.roster.everybody, &Message::Progress { slot_out });
+        step.broadcast(&self.roster.all_nodes, &Message::Progress { slot_out });
     }
 }

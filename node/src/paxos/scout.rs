@@ -1,4 +1,4 @@
-//! The scout (section 2.3): gets a ballot adopted by a majority of acceptors.
+//! The scout (section 2.3): asks acceptors for promises until a majority has adopted the ballot.
 
 use super::message::{Ballot, Command, Message, NodeId, NodeSet, PValue, Slot};
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use std::time::Duration;
 pub struct Scout {
     ballot: Ballot,
     from: Slot,
-    /// The slot from which each acceptor is asked next that has answered in part.
-    asked: BTreeMap<NodeId, Slot>,
+    /// For each acceptor with a partial answer, the first slot of the next request.
+    resume_at: BTreeMap<NodeId, Slot>,
     answered: NodeSet,
     collected: Slot,
     pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
@@ -19,16 +19,16 @@ pub struct Scout {
     pub(super) lowest: bool,
     /// Whether no node of the cluster has a flaw, so that the paper's invariants hold.
     pub(super) sound: bool,
-    /// When the silent acceptors are asked again.
+    /// The time at which it asks the silent acceptors again.
     pub(super) again: Duration,
 }
 
-/// What an acceptor has accepted, as far as one answer goes.
+/// The accepted pvalues in one answer of an acceptor.
 #[derive(Debug)]
 pub struct Accepted {
-    /// The slots below it has forgotten.
+    /// The acceptor has forgotten the slots below this one.
     pub collected: Slot,
-    /// The first slot that was asked for.
+    /// The first requested slot.
     pub from: Slot,
     /// The pvalues.
     pub pvalues: Vec<PValue>,
@@ -36,16 +36,16 @@ pub struct Accepted {
     pub next: Option<Slot>,
 }
 
-/// What became of a scout after an answer.
+/// The state of a scout after an answer.
 #[derive(Debug)]
 pub enum Scouted {
     /// It waits for more answers.
     Waiting,
-    /// The acceptor has more to say, and is to be asked again.
+    /// The answer was partial; the rest must be requested.
     Part,
     /// A majority promised the ballot.
     Adopted {
-        /// No acceptor of the majority has collected this slot or a later one; everything below is decided.
+        /// The first slot that no acceptor of the majority has collected; all slots below are decided.
         collected: Slot,
         /// The pvalues with the highest ballot of each slot.
         pvalues: BTreeMap<Slot, (Ballot, Arc<Command>)>,
@@ -55,12 +55,12 @@ pub enum Scouted {
 }
 
 impl Scout {
-    /// A scout for `ballot` that cares for slots from `from` on.
+    /// A scout for `ballot` that needs the slots from `from` on.
     pub fn new(ballot: Ballot, from: Slot, again: Duration) -> Self {
         Self {
             ballot,
             from,
-            asked: BTreeMap::new(),
+            resume_at: BTreeMap::new(),
             answered: NodeSet::default(),
             collected: 1,
             pvalues: BTreeMap::new(),
@@ -70,13 +70,13 @@ impl Scout {
         }
     }
 
-    /// Its request to an acceptor: for the promise, or for what the last answer had no room for.
+    /// Its request to an acceptor: for the promise, or for the rest of a partial answer.
     pub fn request(&self, acceptor: NodeId) -> Message {
         Message::P1a { ballot: self.ballot, from: self.next_of(acceptor) }
     }
 
     fn next_of(&self, acceptor: NodeId) -> Slot {
-        self.asked.get(&acceptor).copied().unwrap_or(self.from)
+        self.resume_at.get(&acceptor).copied().unwrap_or(self.from)
     }
 
     /// Whether this acceptor has answered.
@@ -84,7 +84,7 @@ impl Scout {
         self.answered.contains(acceptor)
     }
 
-    /// Handles an acceptor's `P1b`; the ballot is adopted when those that promised it are `enough`.
+    /// Handles an acceptor's `P1b`; the ballot is adopted once the promising acceptors are `enough`.
     pub fn answered(
         &mut self,
         acceptor: NodeId,
@@ -113,7 +113,7 @@ impl Scout {
             }
         }
         if let Some(next) = next.filter(|next| *next > from) {
-            self.asked.insert(acceptor, next);
+            self.resume_at.insert(acceptor, next);
             return Scouted::Part;
         }
         self.answered.insert(acceptor);

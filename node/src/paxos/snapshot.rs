@@ -1,4 +1,4 @@
-//! A snapshot: all that a node must remember, so that the records written before it can be thrown away.
+//! A snapshot: the durable state of a node, which replaces all earlier records.
 
 use super::acceptor::Acceptor;
 use super::leader::Leader;
@@ -12,15 +12,15 @@ use crate::store::Store;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The memory of a node's roles. Encoded it is the same whether it owns the store or borrows it.
+/// The durable state of a node's roles.
 ///
-/// It may be taken at any time, also when the newest records are not on disk yet: recovering a record that a
-/// snapshot covers already changes nothing.
+/// Its encoding is the same whether it owns or borrows the store. It may be taken at any time, even before the
+/// newest records are on disk: recovering a record that it already covers has no effect.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot<S = Store> {
-    /// What the acceptor promised.
+    /// The acceptor's promise.
     pub(super) promised: Option<Ballot>,
-    /// The slots below it the acceptor has forgotten.
+    /// The acceptor has forgotten the slots below this one.
     pub(super) collected: Slot,
     /// The pvalues of the other slots.
     pub(super) accepted: Vec<PValue>,
@@ -32,19 +32,19 @@ pub struct Snapshot<S = Store> {
     pub(super) slot_out: Slot,
     /// The store, with the clients' last results.
     pub(super) store: S,
-    /// Decisions the replica knows and has not applied.
+    /// Decisions that the replica knows but has not applied.
     pub(super) decisions: Vec<Decided>,
-    /// The members that the node knows of.
+    /// The membership that the node knows.
     pub(super) members: Membership,
 }
 
 impl<S> Snapshot<S> {
-    /// The commands of all slots below are in the state.
+    /// The state includes the commands of all slots below.
     pub fn slot_out(&self) -> Slot {
         self.slot_out
     }
 
-    /// The members that the node knew of.
+    /// The membership that the node knew.
     pub fn members(&self) -> &Membership {
         &self.members
     }
@@ -64,11 +64,11 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// The roles as they were when the last of `records` was written, those since `snapshot` or since ever. `roster`
-    /// is what the node called `name` knew of the members before the first record.
+    /// Restores the roles from `snapshot`, if there is one, and all later `records`.
     ///
-    /// `seed` is for the leader's jitter; `life` differs from that of every earlier process of this node.
-    /// Also returns how many of the records are decisions that the snapshot does not cover.
+    /// `roster` is the membership that the node `name` knew before the first record. `seed` is for the leader's
+    /// jitter; `life` differs from that of every earlier process of this node. Also returns the number of
+    /// decisions beyond the snapshot.
     pub fn recover(
         (roster, name): (&Roster, &str),
         options: &PaxosOptions,
@@ -103,8 +103,7 @@ impl Roles {
                 Record::Decided { slot, .. } if replica.knows(slot) => {}
                 Record::Decided { slot, command } => {
                     let accepted = || acceptor.accepted(slot).map(|(_, command)| command.clone());
-                    let command =
-                        command.or_else(accepted).expect("a short record follows the pvalue it means");
+                    let command = command.or_else(accepted).expect("a short record follows its pvalue");
                     replica.recover(slot, command);
                     decisions += 1;
                 }
@@ -127,16 +126,17 @@ impl Roles {
     }
 }
 
-/// The snapshot of a node's roles, encoded; those it does not host are none. Also says from which slot on the
-/// decisions are not in it.
+/// The encoded snapshot of a node's roles; missing roles encode as none.
+///
+/// Also returns the first slot whose decision it does not contain.
 pub fn encode(
     members: &Membership,
     acceptor: Option<&Acceptor>,
     leader: Option<&Leader>,
     replica: Option<&Replica>,
 ) -> (Slot, Vec<u8>) {
-    let nothing = Store::default();
-    let (slot_out, store) = replica.map_or((1, &nothing), Replica::state);
+    let empty = Store::default();
+    let (slot_out, store) = replica.map_or((1, &empty), Replica::state);
     let (forgets, late) = replica.map_or((false, false), |replica| {
         (replica.has(Flaw::SnapshotForgetsResults), replica.has(Flaw::SnapshotWrongSlot))
     });

@@ -1,33 +1,33 @@
-//! State transfer: a replica whose missing decisions are no longer kept gets the state itself, in parts.
+//! State transfer: a replica that lacks dropped decisions gets the state itself, in parts.
 
 use super::message::{Message, NodeId, Slot};
 use crate::store::Store;
 use bytes::Bytes;
 use std::time::Duration;
 
-/// Bytes of the state in one message.
+/// Size of a part of the state, in bytes.
 const PART: u64 = 1 << 20;
 
-/// How long an encoded state is kept for the next question.
+/// Time for which an encoded state is kept for the next request.
 const KEPT: Duration = Duration::from_secs(5);
 
-/// What stands between two replicas that transfer a state; each may be on both sides.
+/// The state transfers of one replica, which may send one and receive one.
 #[derive(Debug, Default)]
 pub(super) struct Transfer {
-    /// The state that is handed out, and until when.
+    /// The state being sent, and the time until which it is kept.
     serving: Option<(Slot, Bytes, Duration)>,
     incoming: Option<Incoming>,
 }
 
-/// What became of a part.
+/// The result of adding a part.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made, one a transfer")]
-pub(super) enum Taken {
-    /// It is not of the state that is coming.
+pub(super) enum Received {
+    /// The part belongs to another state.
     Dropped,
-    /// There is more to come.
+    /// More parts are missing.
     Part,
-    /// It was the last one: the state, which slots it covers, and its size in bytes.
-    Whole(Slot, Store, u64),
+    /// It was the last part: the state, its slot, and its size in bytes.
+    Complete(Slot, Store, u64),
 }
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Incoming {
 }
 
 impl Transfer {
-    /// The first part of a state that reaches at least to `least`; `encode` makes a new one if need be.
+    /// The first part of a state that reaches at least `least`; `encode` creates a new one if needed.
     pub(super) fn serve(
         &mut self,
         now: Duration,
@@ -53,8 +53,9 @@ impl Transfer {
         self.part(now, None, 0).expect("there is a state to serve")
     }
 
-    /// A part of the state that reaches to `slot_out` (of any if none); the first part of the present one if
-    /// it is another.
+    /// A part of the state up to `slot_out`, or of any state if none.
+    ///
+    /// It is the first part of the current state if that is another one.
     pub(super) fn part(&mut self, now: Duration, wanted: Option<Slot>, offset: u64) -> Option<Message> {
         let (slot_out, bytes, until) = self.serving.as_mut()?;
         *until = now + KEPT;
@@ -65,19 +66,19 @@ impl Transfer {
         Some(Message::State { slot_out: *slot_out, offset, total, part })
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// The time at which [`tick`](Self::tick) has work.
     pub(super) fn wake(&self) -> Duration {
         self.serving.as_ref().map_or(Duration::MAX, |(_, _, until)| *until)
     }
 
-    /// Drops the encoded state when no replica has asked for it in a while.
+    /// Drops the encoded state once no replica has requested it for a while.
     pub(super) fn tick(&mut self, now: Duration) {
         if self.wake() <= now {
             self.serving = None;
         }
     }
 
-    /// The question for the next part, if a state is coming that has made progress within `patience`.
+    /// The request for the next part, if a transfer has made progress within `patience`.
     pub(super) fn question(&mut self, now: Duration, patience: Duration) -> Option<(NodeId, Message)> {
         if self.incoming.as_ref().is_some_and(|incoming| incoming.since.saturating_add(patience) < now) {
             self.incoming = None;
@@ -86,7 +87,7 @@ impl Transfer {
         Some((*from, Message::Fetch { slot_out: *slot_out, offset: bytes.len() as u64 }))
     }
 
-    /// Takes a part, unless it belongs to another transfer than the one under way.
+    /// Adds a part, unless it belongs to another transfer than the current one.
     pub(super) fn take(
         &mut self,
         now: Duration,
@@ -94,25 +95,25 @@ impl Transfer {
         slot_out: Slot,
         (offset, total): (u64, u64),
         part: &Bytes,
-    ) -> Taken {
+    ) -> Received {
         let fresh = self.incoming.as_ref().is_none_or(|it| it.from == from && it.slot_out != slot_out);
         if fresh && offset == 0 {
             self.incoming = Some(Incoming { from, slot_out, bytes: Vec::new(), since: now });
         }
-        let Some(incoming) = self.incoming.as_mut() else { return Taken::Dropped };
+        let Some(incoming) = self.incoming.as_mut() else { return Received::Dropped };
         if (incoming.from, incoming.slot_out, incoming.bytes.len() as u64) != (from, slot_out, offset) {
-            return Taken::Dropped;
+            return Received::Dropped;
         }
         incoming.bytes.extend_from_slice(part);
         incoming.since = now;
         if (incoming.bytes.len() as u64) < total {
-            return Taken::Part;
+            return Received::Part;
         }
         let bytes = std::mem::take(&mut incoming.bytes);
         self.incoming = None;
         match postcard::from_bytes(&bytes) {
-            Ok(store) => Taken::Whole(slot_out, store, bytes.len() as u64),
-            Err(_) => Taken::Dropped,
+            Ok(store) => Received::Complete(slot_out, store, bytes.len() as u64),
+            Err(_) => Received::Dropped,
         }
     }
 }

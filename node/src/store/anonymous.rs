@@ -1,23 +1,25 @@
-//! Which commands without a client's name were applied: a bit for each, and no result.
+//! The applied commands of anonymous clients: one bit each, and no result.
 //!
-//! A replica numbers the commands that come without a name, under a name of its own life. One of them may be decided
-//! in two slots, as any command may, and must be applied in the first only. No client asks for its result again.
+//! A replica numbers anonymous commands under a name of its own life. Such a command may be decided in two
+//! slots, like any other, and must be applied only in the first. No client requests its result again.
 
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How far behind the highest number of a life a command is still known to be new. One further behind is not applied.
+/// Distance to a life's highest number up to which a command can still be new.
+///
+/// An older one is not applied.
 const WINDOW: u64 = 1 << 16;
 
-/// Lives that are known, at most: the one that has been silent for longest is forgotten first.
+/// Largest number of known lives: the one that has been silent for longest is dropped first.
 const LIVES: usize = 64;
 
-/// The commands without names of one life of a replica.
+/// The anonymous commands of one life of a replica.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Life {
     name: Arc<str>,
-    /// Every number below was applied, or is given up; a multiple of 64.
+    /// Every number below was applied or is given up; a multiple of 64.
     floor: u64,
     /// A bit for each number from there on.
     words: VecDeque<u64>,
@@ -55,20 +57,20 @@ impl Life {
     }
 }
 
-/// The lives that spoke last, the last one at the end.
+/// The known lives, the most recently active one last.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Anonymous(Vec<Life>);
 
 impl Anonymous {
-    /// Whether this command was applied, or must not be any more.
+    /// Whether this command was applied, or is too old to be applied.
     pub(super) fn has(&self, name: &str, number: u64) -> bool {
         self.0.iter().rev().find(|life| &*life.name == name).is_some_and(|life| life.has(number))
     }
 
-    /// Notes that it was applied.
+    /// Records that it was applied.
     pub(super) fn add(&mut self, name: &Arc<str>, number: u64) {
         let known = self.0.iter().rposition(|life| life.name == *name);
-        let mut life = known.map_or_else(|| Life::new(name), |place| self.0.remove(place));
+        let mut life = known.map_or_else(|| Life::new(name), |index| self.0.remove(index));
         life.add(number);
         self.0.push(life);
         if self.0.len() > LIVES {

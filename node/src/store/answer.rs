@@ -1,12 +1,12 @@
-//! What can be said of an answer without knowing the operation: its size, and whether something was done.
+//! Properties of an answer that do not depend on the operation: its size and its success.
 
 use super::Answer;
 
-/// Bytes that an answer takes beyond its texts, about; the same on every machine, because replicas count with it.
+/// Approximate overhead of an answer, in bytes; equal on every machine, because replicas count with it.
 const PART: usize = 40;
 
 impl Answer {
-    /// Whether the operation found what it needs; if not, nothing was changed.
+    /// Whether the operation's condition held; otherwise it changed no key.
     pub(super) fn succeeded(&self) -> bool {
         match self {
             Self::Done
@@ -25,7 +25,7 @@ impl Answer {
         }
     }
 
-    /// Its size in memory and on the wire, roughly, in bytes; 0 where it has no parts and no text.
+    /// Approximate size in memory and on the wire, in bytes; 0 without parts and text.
     pub fn size(&self) -> usize {
         match self {
             Self::Done
@@ -46,7 +46,7 @@ impl Answer {
         }
     }
 
-    /// What stands for it where there is no room for it.
+    /// The answer that replaces it when it is too large to keep.
     #[must_use]
     pub fn left_out(&self) -> Self {
         Self::NotKept { changed: self.succeeded() }

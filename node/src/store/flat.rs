@@ -1,4 +1,4 @@
-//! Decoding of what a transaction has inside: one level, because there is none in another, and a stack has an end.
+//! Decoding of a transaction's content, without nesting, because deep nesting would overflow the stack.
 
 use super::{Operation, limited};
 use serde::{Deserialize, Deserializer};
@@ -8,7 +8,7 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The end of what is inside, also after an error.
+/// Marks the end of the content, also after an error.
 struct Leaving;
 
 impl Drop for Leaving {
@@ -17,19 +17,19 @@ impl Drop for Leaving {
     }
 }
 
-/// Reads what is inside a transaction, or refuses one in another.
+/// Reads the content of a transaction, and refuses a nested transaction.
 pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     inside(|| T::deserialize(from))
 }
 
-/// The same for a list of operations, which has an end.
+/// The same for a list of operations, with a limited length.
 pub(super) fn operations<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Operation>, D::Error> {
     inside(|| limited::deserialize(from))
 }
 
 fn inside<T, E: serde::de::Error>(read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     if INSIDE.replace(true) {
-        return Err(E::custom("a transaction stands inside another"));
+        return Err(E::custom("a transaction contains another"));
     }
     let _leaving = Leaving;
     read()

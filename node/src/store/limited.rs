@@ -1,4 +1,4 @@
-//! Lists that end, with an error, when they are longer than [`MANY`]: before memory is taken for all of them.
+//! Lists with a length limit of [`MANY`], which is checked before memory is allocated.
 
 use super::MANY;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
@@ -26,7 +26,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Limited<T> {
     }
 }
 
-/// Reads a list of at most [`MANY`].
+/// Reads a list of at most [`MANY`] entries.
 pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {

@@ -14,23 +14,23 @@ use sessions::Sessions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A value, shared by the command that wrote it, the store, and the answers that carry it.
+/// A value, shared by its command, the store, and answers.
 pub type Value = Arc<String>;
 
-/// Bytes of a value, at most: what one request can bring. Longer ones would come of appending.
+/// Largest value, in bytes: the most that one request can carry. Appends could make longer ones.
 pub const VALUE_MAX: usize = 1 << 20;
 
-/// Bytes of the values in the answer of a transaction, at most.
+/// Largest total of the values in a transaction's answer, in bytes.
 pub const ANSWER_MAX: usize = 4 << 20;
 
-/// Operations of a transaction, commands of a batch, and accounts of a total, at most.
+/// Largest number of operations in a transaction, commands in a batch, and accounts in a total.
 pub const MANY: usize = 1_000;
 
-/// What a command does to the store.
+/// The effect of a command on the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Operation {
-    /// Nothing: fills a gap in the sequence of slots.
+    /// No effect: fills a gap in the sequence of slots.
     Nothing,
     /// Reads a key.
     Get {
@@ -49,7 +49,7 @@ pub enum Operation {
         /// The key.
         key: String,
     },
-    /// Sets a key if it has a certain value, or (`from` is none) if it is absent.
+    /// Sets a key if it has a given value, or (`from` is none) if it is absent.
     Cas {
         /// The key.
         key: String,
@@ -62,25 +62,26 @@ pub enum Operation {
     Append {
         /// The key.
         key: String,
-        /// What is added.
+        /// The appended text.
         value: String,
     },
     /// Adds to a key's number; an absent key counts as 0.
     Incr {
         /// The key.
         key: String,
-        /// What is added; may be negative.
+        /// The addend; may be negative.
         #[serde(deserialize_with = "crate::json_integer::deserialize")]
         by: i64,
     },
-    /// Moves money from one account to another. An account is a key with a number; an absent one holds 0, and none goes
-    /// below 0.
+    /// Moves money from one account to another.
+    ///
+    /// An account is a key with a number. An absent account holds 0, and no account goes below 0.
     Transfer {
-        /// Whose money.
+        /// The paying account.
         from: String,
-        /// Who gets it.
+        /// The receiving account.
         to: String,
-        /// How much.
+        /// The amount.
         #[serde(deserialize_with = "crate::json_integer::deserialize")]
         amount: u64,
     },
@@ -88,25 +89,25 @@ pub enum Operation {
     Deposit {
         /// The account.
         key: String,
-        /// How much.
+        /// The amount.
         #[serde(deserialize_with = "crate::json_integer::deserialize")]
         amount: u64,
     },
-    /// Takes money from an account.
+    /// Withdraws money from an account.
     Withdraw {
         /// The account.
         key: String,
-        /// How much.
+        /// The amount.
         #[serde(deserialize_with = "crate::json_integer::deserialize")]
         amount: u64,
     },
-    /// Reads several accounts at once.
+    /// Reads several accounts atomically.
     Total {
         /// The accounts.
         #[serde(deserialize_with = "limited::deserialize")]
         accounts: Vec<String>,
     },
-    /// Does several operations at once, all of them or none.
+    /// Applies several operations atomically.
     Transaction {
         /// The operations, in order.
         #[serde(deserialize_with = "flat::operations")]
@@ -114,10 +115,10 @@ pub enum Operation {
     },
     /// Adds and removes members of the cluster.
     Reconfigure {
-        /// Whom.
+        /// The change.
         change: Change,
     },
-    /// Lets go of the configuration before the one that this version of the membership brought.
+    /// Drops the configuration before the one that this version of the membership introduced.
     Retire {
         /// The version.
         version: u64,
@@ -127,7 +128,7 @@ pub enum Operation {
 /// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// It was done.
+    /// Success.
     Done,
     /// The key's value, or none if it is absent.
     Value(Option<Value>),
@@ -139,31 +140,31 @@ pub enum Answer {
     NotANumber(Value),
     /// The command, or a later one of its client, was applied before; the result is forgotten.
     Forgotten,
-    /// The members will have changed.
+    /// The change is decided and takes effect later.
     Reconfigured {
         /// The version of the membership.
         version: u64,
-        /// The slot from which on the new members decide.
+        /// The first slot that the new members decide.
         from: Slot,
     },
-    /// What each account holds, in the order in which they were asked for.
+    /// The balance of each account, in the order of the request.
     Balances(Vec<(String, i64)>),
-    /// What each operation of a transaction came to.
+    /// The result of each operation of a transaction.
     Results(#[serde(deserialize_with = "flat::deserialize")] Vec<Answer>),
-    /// Nothing of a transaction was done, because the operation at this index (from 0) came to this.
+    /// A transaction was aborted, because the operation at this index (from 0) had this result.
     Aborted(usize, #[serde(deserialize_with = "flat::deserialize")] Box<Answer>),
-    /// It cannot be done, for this reason.
+    /// The operation is impossible, for this reason.
     Refused(String),
-    /// It was applied before, and its answer was too large to be kept.
+    /// It was applied before, but its answer was too large to keep.
     NotKept {
-        /// Whether it changed the store, or could have: false says that it found something else than it needs.
+        /// Whether it may have changed the store; false if its condition did not hold.
         changed: bool,
     },
-    /// Nothing was done, because the answer would have more than [`ANSWER_MAX`] bytes.
+    /// No effect, because the answer would exceed [`ANSWER_MAX`] bytes.
     TooLarge,
 }
 
-/// A copy of the store, as one replica has it.
+/// One replica's copy of the store.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Store {
     values: BTreeMap<String, Value>,
@@ -177,7 +178,7 @@ impl Store {
         Self { membership, ..Self::default() }
     }
 
-    /// Who the members are, as far as commands are applied.
+    /// The membership after the applied commands.
     pub fn membership(&self) -> &Membership {
         &self.membership
     }
@@ -187,23 +188,25 @@ impl Store {
         self.values.get(key)
     }
 
-    /// The result of a command that was applied before; none if it was not, or if it only reads and may be applied again.
+    /// The result of a command that was applied before.
+    ///
+    /// None if it was not, or if it only reads and may be applied again.
     pub fn result(&self, command: &Command) -> Option<Answer> {
         self.sessions.result(command)
     }
 
-    /// Keeps the result of a client's command, so that a retry is answered and not applied.
+    /// Stores the result of a client's command, so that a retry gets it and is not applied again.
     pub fn remember(&mut self, command: &Command, answer: &Answer) {
         self.sessions.remember(command, answer);
     }
 
-    /// The flaw `snapshot-forgets-results`: the same values, and no client's result.
+    /// The flaw `snapshot-forgets-results`: the same values without results of clients.
     #[must_use]
     pub fn without_results(&self) -> Self {
         Self { values: self.values.clone(), membership: self.membership.clone(), ..Self::default() }
     }
 
-    /// Applies an operation; new members would decide from slot `from` on.
+    /// Applies an operation; a change of the members would take effect at slot `from`.
     pub fn apply(&mut self, operation: &Operation, from: Slot) -> Answer {
         match operation {
             Operation::Nothing => Answer::Done,
@@ -246,7 +249,7 @@ impl Store {
         let has = self.values.get(key).map_or(0, |value| value.len());
         if has + more.len() > VALUE_MAX {
             return Answer::Refused(format!(
-                "a value may have {VALUE_MAX} bytes at most, and this one has {has}"
+                "a value may have {VALUE_MAX} bytes at most, but this one has {has}"
             ));
         }
         match self.values.get_mut(key) {
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operation_does_what_it_says() {
+    fn each_operation_gives_its_answer() {
         let mut store = Store::default();
         let key = || "k".to_owned();
         let mut apply = |operation| store.apply(&operation, 1);

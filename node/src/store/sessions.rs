@@ -1,7 +1,8 @@
-//! Clients' last results, so that a retry is answered and not applied: by client, and by age.
+//! Clients' last results, so that a retry gets the result and is not applied again.
 //!
-//! Their number is bounded, and so are their bytes. What only reads is not kept, because it may be applied again. A large
-//! answer is not kept either, nor are the oldest ones beyond a number of bytes: what is kept then is that there was one.
+//! Their number and their bytes are bounded. Results of reads are not kept, because a read may be applied
+//! again. Large answers, and the oldest ones beyond the limit of bytes, are reduced to the fact that there was
+//! one.
 
 use super::anonymous::Anonymous;
 use super::{Answer, Operation};
@@ -14,11 +15,12 @@ use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// How many clients' last results are kept. When there are more, the one whose command is the oldest is
-/// forgotten, at the same command in every copy of the store.
+/// Largest number of clients whose last results are kept.
+///
+/// Beyond it, every copy of the store drops the client with the oldest command, at the same command.
 const CLIENTS_MAX: usize = 1 << 16;
 
-/// Bytes of one answer that is kept, at most, and of all of them.
+/// Largest kept answer, and limit of all kept answers, in bytes.
 const BYTES_MAX: (usize, usize) = (16 << 10, 8 << 20);
 
 /// The number and the result of a client's last command.
@@ -29,7 +31,7 @@ struct Session {
     sequence: u64,
     /// None if the command only reads.
     answer: Option<Answer>,
-    /// The count of remembered commands when this one was.
+    /// The count of stored commands when this one was stored.
     age: u64,
 }
 
@@ -39,21 +41,23 @@ impl Session {
     }
 }
 
-/// The last result of each client that has spoken lately.
+/// The last result of each recently active client.
 ///
-/// The sessions stand in a ring in the order of their ages, and a table has their indices: most commands are of clients
-/// that are new, and then neither the ring's middle nor any name is touched.
+/// The sessions form a ring in the order of their ages, and a table has their indices. Most commands are of new
+/// clients; they touch neither the middle of the ring nor any name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sessions {
-    /// None where a client has spoken again since.
+    /// None where the client has sent a later command.
     ring: VecDeque<Option<Session>>,
-    /// The index of each client's session; what stands first in the ring has the index `first`. Indices wrap around.
+    /// The index of each client's session; the first entry of the ring has the index `first`.
+    ///
+    /// Indices wrap around.
     indices: HashTable<u32>,
     first: u32,
     remembered: u64,
-    /// Bytes of the answers that are kept.
+    /// Total size of the kept answers, in bytes.
     bytes: usize,
-    /// What stands before this index has no answer of any size.
+    /// Entries before this index have no answer.
     stripped: u32,
     anonymous: Anonymous,
 }
@@ -72,14 +76,14 @@ impl Sessions {
             std::cmp::Ordering::Equal => match &session.answer {
                 Some(answer) => Some(answer.clone()),
                 None if operation.only_reads() => None,
-                // Its client has given the number of a read to something else.
+                // Its client has reused the number of a read for another command.
                 None => Some(Answer::NotKept { changed: false }),
             },
             std::cmp::Ordering::Greater => None,
         }
     }
 
-    /// Keeps the result of a client's command; of one without a client, only that it was applied.
+    /// Stores the result of a client's command; for an anonymous command, only that it was applied.
     pub(super) fn remember(&mut self, command: &Command, answer: &Answer) {
         let Command { client, sequence, operation } = command;
         if !command.is_anonymous() {
@@ -89,7 +93,7 @@ impl Sessions {
         }
     }
 
-    /// Keeps the result of a client's command, and the results of a bounded number of clients and bytes.
+    /// Stores the result of a client's command, within the limits of clients and bytes.
     fn remember_of(
         &mut self,
         (clients, (largest, bytes)): (usize, (usize, usize)),
@@ -99,8 +103,8 @@ impl Sessions {
     ) {
         self.remembered += 1;
         let large = answer.size() > largest;
-        let kept = if large { answer.left_out() } else { answer.clone() };
-        let answer = (!operation.only_reads()).then_some(kept);
+        let stored = if large { answer.left_out() } else { answer.clone() };
+        let answer = (!operation.only_reads()).then_some(stored);
         self.push(Session {
             client: Arc::clone(client),
             hash: hash(client),
@@ -126,7 +130,7 @@ impl Sessions {
         self.ring.get(index.wrapping_sub(self.first) as usize)?.as_ref()
     }
 
-    /// Puts a session behind all others, instead of the one that its client has.
+    /// Appends a session, in place of the client's earlier one.
     fn push(&mut self, session: Session) {
         let length = u32::try_from(self.ring.len()).expect("the ring holds some hundred thousand at most");
         let (index, hash) = (self.first.wrapping_add(length), session.hash);
@@ -146,7 +150,7 @@ impl Sessions {
         self.ring.push_back(Some(session));
     }
 
-    /// Takes what stands first out of the ring, and its client's result with it.
+    /// Removes the first entry of the ring, and with it the client's result.
     fn forget_first(&mut self) {
         let first = self.ring.pop_front();
         if let Some(Some(session)) = first {
@@ -161,11 +165,10 @@ impl Sessions {
         self.first = self.first.wrapping_add(1);
     }
 
-    /// Lets go of the answer at the next index, and keeps that there was one.
+    /// Drops the answer at the next index, but keeps the fact that there was one.
     fn strip_next(&mut self) {
         let index = self.stripped.wrapping_sub(self.first) as usize;
-        let session =
-            self.ring.get_mut(index).expect("while there are bytes there is an answer that has them");
+        let session = self.ring.get_mut(index).expect("bytes above zero belong to an answer");
         if let Some(session) = session
             && session.size() > 0
         {
@@ -180,7 +183,7 @@ fn hash(client: &str) -> u64 {
     FxBuildHasher.hash_one(client)
 }
 
-/// In the order of their ages, so that equal sessions have equal bytes.
+/// In the order of ages, so that equal sessions have equal bytes.
 impl Serialize for Sessions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_tuple(3)?;
@@ -339,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_read_again_and_leave_nothing() {
+    fn reads_are_repeated_and_not_stored() {
         let mut sessions = Sessions::default();
         let get = |client: &str| Command { operation: Operation::Get { key: "k".into() }, ..put(client, 3) };
         let value = Answer::Value(Some(Arc::new("x".repeat(1000))));
@@ -384,7 +387,7 @@ mod tests {
                 }
                 prop_assert_eq!(sessions.bytes, list.iter().map(|(.., size)| size).sum::<usize>());
                 for (client, sequence, size) in &list {
-                    let Some(answer) = result(&sessions, client, *sequence) else { panic!("{client} is gone") };
+                    let Some(answer) = result(&sessions, client, *sequence) else { panic!("{client} has no session") };
                     prop_assert_eq!(answer.size(), *size);
                 }
                 let written = postcard::to_stdvec(&sessions).unwrap();

@@ -1,11 +1,11 @@
-//! Operations on several keys at once: transactions, and the bank (section 4.6, exercise 3).
+//! Operations on several keys: transactions, and the bank (section 4.6, exercise 3).
 
 use super::{ANSWER_MAX, Answer, Operation, Store, Value};
 use crate::paxos::message::Slot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes that an operation of a transaction, or an account of a total, takes beyond its texts.
+/// Approximate overhead of a transaction's operation or a total's account, in bytes.
 const PART: usize = 80;
 
 impl Operation {
@@ -49,7 +49,7 @@ impl Operation {
         }
     }
 
-    /// Its size in memory and on the wire, roughly, in bytes.
+    /// Approximate size in memory and on the wire, in bytes.
     pub fn size(&self) -> usize {
         match self {
             Self::Nothing => 0,
@@ -71,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// Whether it changes nothing, whatever it finds: applied again it only reads again.
+    /// Whether it never changes a key, so that it may be applied again.
     pub fn only_reads(&self) -> bool {
         match self {
             Self::Get { .. } | Self::Total { .. } => true,
@@ -90,7 +90,7 @@ impl Operation {
         }
     }
 
-    /// Whether a transaction may have it among its operations.
+    /// Whether a transaction may contain it.
     pub fn fits_a_transaction(&self) -> bool {
         match self {
             Self::Nothing | Self::Transaction { .. } | Self::Reconfigure { .. } | Self::Retire { .. } => {
@@ -111,7 +111,7 @@ impl Operation {
 }
 
 impl Store {
-    /// Applies several operations, or none of them if one cannot be done.
+    /// Applies several operations, or none if one fails.
     pub(super) fn transact(&mut self, operations: &[Operation], from: Slot) -> Answer {
         let mut before: BTreeMap<String, Option<Value>> = BTreeMap::new();
         let mut results = Vec::with_capacity(operations.len());
@@ -151,7 +151,7 @@ impl Store {
         text.parse().map_err(|_| Answer::NotANumber(Arc::new(text.to_owned())))
     }
 
-    /// Takes money from one account, or from outside, and gives it to another, or to outside.
+    /// Moves money from one account, or from outside, to another, or to outside.
     pub(super) fn move_money(&mut self, from: Option<&str>, to: Option<&str>, amount: u64) -> Answer {
         self.try_move(from, to, amount).unwrap_or_else(|refused| refused)
     }

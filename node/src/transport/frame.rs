@@ -1,29 +1,30 @@
-//! Frames: what stands before the packets on a connection, and proves that they arrived as they were sent.
+//! Frames: headers of packets on a connection, which prove that the packets arrived unchanged.
 //!
-//! A head has the payload's length, the payload's CRC-32, and a CRC-32 of both and of the frame's number. Both are begun with
-//! what only the two ends of this connection know. A frame that was changed, lost, repeated, moved, or belongs to another
-//! connection does not fit, and a length is believed only after its check. TCP's checksum has 16 bits, and a device
-//! that changes a packet computes it anew.
+//! A header has the payload's length, the payload's CRC-32, and a CRC-32 of both and of the frame's number.
+//! Both checksums start with a session value that only the two ends of this connection know. They therefore
+//! reject a frame that was changed, lost, repeated, moved, or belongs to another connection. The receiver
+//! trusts the length only after its check. TCP's own checksum has only 16 bits, and a device that changes a
+//! packet recomputes it.
 
 use super::identity::Proof;
 use crc32fast::Hasher;
 
-/// Bytes of a head.
+/// Size of a header.
 pub(crate) const HEAD: usize = 12;
 
-/// The largest payload that is sent or read.
+/// The largest payload of a frame.
 pub(crate) const PAYLOAD_MAX: usize = 4 << 20;
 
-/// Why a frame is not taken.
+/// The reason why a frame is rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum FrameError {
-    /// The head is not the one that was sent here.
+    /// The header is not the next one of this connection.
     #[error("the checksum of a frame's head is wrong")]
     Head,
-    /// The payload is not the one that was sent.
+    /// The payload does not match its checksum.
     #[error("the checksum of a frame is wrong")]
     Payload,
-    /// The payload is larger than any that is sent.
+    /// The payload is larger than allowed.
     #[error("a frame of {0} bytes; {PAYLOAD_MAX} is the limit")]
     Length(usize),
 }
@@ -31,16 +32,16 @@ pub(crate) enum FrameError {
 /// One direction of a connection, at either end.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    /// Has seen the session.
+    /// The CRC state after the session value.
     begun: Hasher,
     /// The number of the next frame.
     number: u64,
-    /// The CRC that the payload must have whose head was read.
+    /// The expected CRC of the payload behind the last header.
     expected: u32,
 }
 
 impl Frames {
-    /// A connection with nothing sent yet.
+    /// A new connection.
     pub(crate) fn new(session: &Proof) -> Self {
         let mut begun = Hasher::new();
         begun.update(session);
@@ -60,7 +61,7 @@ impl Frames {
         hasher.finalize()
     }
 
-    /// Writes the head into the first [`HEAD`] bytes of a frame, whose payload follows them.
+    /// Writes the header into the first [`HEAD`] bytes of a frame, whose payload follows.
     pub(crate) fn seal(&mut self, frame: &mut [u8]) -> Result<(), FrameError> {
         let (head, payload) = frame.split_at_mut(HEAD);
         let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= PAYLOAD_MAX);
@@ -73,7 +74,7 @@ impl Frames {
         Ok(())
     }
 
-    /// The length of the payload that follows this head.
+    /// The length of the payload behind this header.
     pub(crate) fn head(&mut self, head: [u8; HEAD]) -> Result<usize, FrameError> {
         let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         if self.head_checksum(&head[..8]) != word(8) {
@@ -88,7 +89,7 @@ impl Frames {
         Ok(length)
     }
 
-    /// Checks the payload that followed the last head.
+    /// Checks the payload behind the last header.
     pub(crate) fn payload(&self, payload: &[u8]) -> Result<(), FrameError> {
         if self.checksum(payload) == self.expected { Ok(()) } else { Err(FrameError::Payload) }
     }

@@ -1,9 +1,9 @@
-//! Who a node is for the others: its cluster, its name, and the secret by which it proves both.
+//! A node's identity towards other nodes: its cluster, its name, and the secret that proves both.
 //!
-//! The node that dials says hello with a nonce and a proof; the other answers with a nonce and a proof of its own; the first
-//! bytes of the dialling node on the connection are a third. A proof is HMAC-SHA256, under the secret of the cluster, of
-//! what it is for, the cluster, WINDOW, both names and the nonces so far. A recorded hello opens no connection, because
-//! the third proof depends on the answer.
+//! The dialling node sends a hello with a nonce and a proof. The other answers with its own nonce and proof.
+//! The first bytes of the dialling node on the connection are a third proof. A proof is the HMAC-SHA256, under
+//! the cluster's secret, of its purpose, the cluster, WINDOW, both names and the nonces so far. A recorded
+//! hello cannot open a connection, because the third proof depends on the answer.
 
 use crate::config::Secret;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -11,16 +11,16 @@ use sha2::Sha256;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// The key of clusters that share no secret; their nodes listen on loopback or in a lab only.
+/// The key of clusters without a secret, whose nodes listen on loopback or in a lab only.
 const NO_SECRET: &[u8] = b"a cluster without a secret";
 
-/// What the answer to a node that waits to be added is proved for.
+/// The purpose of a proof in the answer to a joining node.
 pub(crate) const MEMBERS: &str = "members";
 
-/// Bytes of a nonce.
+/// Length of a nonce.
 const NONCE: usize = 16;
 
-/// Bytes of a proof.
+/// Length of a proof.
 pub(crate) const PROOF: usize = 32;
 
 /// A number that is used once.
@@ -29,19 +29,19 @@ pub(crate) type Nonce = [u8; NONCE];
 /// A proof.
 pub(crate) type Proof = [u8; PROOF];
 
-/// This node, as it proves itself to others.
+/// This node's identity, which it proves to other nodes.
 #[derive(Debug)]
 pub struct Identity {
     /// Its name.
     pub name: Arc<str>,
-    /// The cluster it belongs to, as [`Membership::cluster`](crate::paxos::membership::Membership::cluster).
+    /// The [cluster](crate::paxos::membership::Membership::cluster) it belongs to.
     pub cluster: Arc<str>,
-    /// After how many slots changes of its members take effect.
+    /// WINDOW: the number of slots after which changes of its members take effect.
     pub window: u64,
     key: Key,
 }
 
-/// What a cluster's nodes share; printed as nothing.
+/// The shared key of a cluster's nodes, which is never printed.
 #[derive(Clone)]
 pub(crate) struct Key(Hmac<Sha256>);
 
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// The key that follows from a secret, or from there being none.
+    /// The key that derives from a secret, or from its absence.
     pub(crate) fn new(secret: Option<&Secret>) -> Self {
         let secret = secret.map_or(NO_SECRET, |secret| secret.expose().as_bytes());
         Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
@@ -67,12 +67,12 @@ impl Key {
         mac
     }
 
-    /// The proof that these parts come from a holder of the same key, for this purpose.
+    /// Proves that these parts come from a holder of the key, for this purpose.
     pub(crate) fn prove(&self, purpose: &str, parts: &[&[u8]]) -> Proof {
         self.mac(purpose, parts).finalize().into_bytes().into()
     }
 
-    /// Whether a proof holds; how long this takes says nothing of the right one.
+    /// Whether a proof is valid; compares in constant time.
     pub(crate) fn holds(&self, proof: &[u8], purpose: &str, parts: &[&[u8]]) -> bool {
         self.mac(purpose, parts).verify_slice(proof).is_ok()
     }
@@ -83,12 +83,12 @@ impl Key {
     }
 }
 
-/// What the dialling node says first.
+/// The first message of the dialling node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hello<'a> {
-    /// Who dials.
+    /// The dialling node.
     pub(crate) from: &'a str,
-    /// Whom it means to reach.
+    /// The intended receiver.
     pub(crate) to: &'a str,
     /// The cluster of both.
     pub(crate) cluster: &'a str,
@@ -98,12 +98,12 @@ pub(crate) struct Hello<'a> {
     pub(crate) nonce: Nonce,
 }
 
-/// What both ends of a connection know when it begins.
+/// The values that both ends of a connection share at its start.
 #[derive(Debug)]
 pub(crate) struct Agreed {
     /// The first bytes of the node that dialled.
     pub(crate) begin: Proof,
-    /// What the checksums of this connection alone depend on.
+    /// The secret start value of this connection's checksums.
     pub(crate) session: Proof,
 }
 
@@ -113,7 +113,7 @@ impl Identity {
         Self { name: name.into(), cluster: cluster.into(), window, key }
     }
 
-    /// What two nodes of the cluster prove their words with.
+    /// The key with which nodes of the cluster prove their messages.
     pub(crate) fn key(&self) -> &Key {
         &self.key
     }
@@ -128,7 +128,7 @@ impl Identity {
         self.key.prove("hello", &Self::parts(hello, &[]))
     }
 
-    /// What this node has against a hello with this proof, if anything.
+    /// Returns why this node refuses a hello with this proof, if it does.
     pub(crate) fn objection(&self, hello: &Hello<'_>, proof: &[u8]) -> Option<String> {
         let Hello { from, to, cluster, window, .. } = hello;
         let name = &self.name;
@@ -144,7 +144,7 @@ impl Identity {
             ));
         }
         if *to != &**name {
-            return Some(format!("{from} means to reach {to}, and this is {name}; correct the addresses"));
+            return Some(format!("{from} dialled {to}, but this is {name}; correct the addresses"));
         }
         if !self.key.holds(proof, "hello", &Self::parts(hello, &[])) {
             return Some(format!(
@@ -154,24 +154,24 @@ impl Identity {
         None
     }
 
-    /// The proof with which this node answers a hello.
+    /// The proof in the answer to a hello.
     pub(crate) fn answer(&self, hello: &Hello<'_>, nonce: &Nonce) -> Proof {
         self.key.prove("answer", &Self::parts(hello, nonce))
     }
 
-    /// Whether such a proof holds.
+    /// Whether the proof in an answer is valid.
     pub(crate) fn answers(&self, proof: &[u8], hello: &Hello<'_>, nonce: &Nonce) -> bool {
         self.key.holds(proof, "answer", &Self::parts(hello, nonce))
     }
 
-    /// What both know after hello and answer.
+    /// The shared values after hello and answer.
     pub(crate) fn agree(&self, hello: &Hello<'_>, nonce: &Nonce) -> Agreed {
         let parts = Self::parts(hello, nonce);
         Agreed { begin: self.key.prove("begin", &parts), session: self.key.prove("session", &parts) }
     }
 }
 
-/// Bytes as they stand in a header.
+/// Bytes in the format of a header.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -212,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_refused_for_what_is_wrong() {
+    fn objection_names_the_mismatch() {
         let one = identity("n1", "c", "s");
         for (hello, secret, reason) in [
             (Hello { window: "20", ..HELLO }, "s", "n2 has window 20 and this node 1000"),
             (Hello { cluster: "d", ..HELLO }, "s", "n2 is of another cluster (d) than n1 (c)"),
-            (Hello { to: "n3", ..HELLO }, "s", "n2 means to reach n3, and this is n1"),
+            (Hello { to: "n3", ..HELLO }, "s", "n2 dialled n3, but this is n1"),
             (HELLO, "t", "the proof of n2 does not hold"),
         ] {
             let proof = identity("n2", "c", secret).hello(&hello);
@@ -225,7 +225,7 @@ mod tests {
             assert!(objection.contains(reason), "{objection}");
         }
         let other = Hello { from: "n3", ..HELLO };
-        assert!(one.objection(&other, &one.hello(&HELLO)).is_some(), "a proof of n2 is none of n3");
+        assert!(one.objection(&other, &one.hello(&HELLO)).is_some(), "a proof of n2 is invalid for n3");
         assert!(one.objection(&HELLO, &[]).is_some());
     }
 

@@ -1,8 +1,9 @@
-//! Connections between nodes: an HTTP request upgraded to a stream of frames, one way, with many messages in each.
+//! Connections between nodes: one-way streams of frames over upgraded HTTP requests.
 //!
-//! A node sends on the connections it dials and receives on those it accepts, so a link has a direction. Both ends prove that
-//! they are members of one cluster ([`identity`]), and every frame proves that it arrived as it was sent; a connection with one
-//! that did not is closed and made again. What cannot be sent is dropped: the roles ask again.
+//! A node sends on the connections that it dials and receives on those that it accepts, so a link has a
+//! direction. Both ends prove that they are members of one cluster ([`identity`]). Every frame proves that it
+//! arrived unchanged; otherwise the connection is closed and dialled again. Messages that cannot be sent are
+//! dropped, because the roles repeat them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -38,16 +39,16 @@ use tokio::net::TcpStream;
 /// The protocol's name in the `Upgrade` header.
 pub const PROTOCOL: &str = "bench-paxos";
 
-/// The header that says which node dials.
+/// The header with the name of the dialling node.
 const FROM: &str = "x-node";
 
-/// The header that says which node it means to reach.
+/// The header with the name of the intended receiver.
 const TO: &str = "x-to";
 
-/// The header that says after how many slots the dialling node's changes of the members take effect.
+/// The header with the dialling node's WINDOW.
 const WINDOW: &str = "x-window";
 
-/// The header that names the cluster.
+/// The header with the name of the cluster.
 const CLUSTER: &str = "x-cluster";
 
 /// The header with a nonce, in both directions.
@@ -56,23 +57,23 @@ pub(crate) const NONCE: &str = "x-nonce";
 /// The header with a proof, in both directions.
 pub(crate) const PROOF: &str = "x-proof";
 
-/// Bytes of a refusal that are read.
+/// Largest part of a refusal that is read, in bytes.
 const REFUSAL_MAX: usize = 4 << 10;
 
-/// Bytes of messages after which a frame is full; one message may be larger than that.
+/// Size of messages at which a frame is full, in bytes; a single message may be larger.
 const FRAME_FULL: usize = 1 << 20;
 
-/// How long to wait before dialling again; it doubles from the first to the second.
+/// The wait before dialling again; it doubles from the first value to the second.
 const REDIAL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(160));
 
-/// How long a connection may take to be made, also over slow links.
+/// Time limit of a new connection, also over slow links.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Messages to the other nodes, collected over a turn.
 pub struct Peers {
     me: Arc<Identity>,
     others: BTreeMap<NodeId, Peer>,
-    /// What every frame begins with.
+    /// The first message of every frame.
     greeting: Option<Message>,
 }
 
@@ -88,13 +89,14 @@ impl Drop for Peer {
 }
 
 impl Peers {
-    /// No connections yet, of this node.
+    /// The connections of this node, none yet.
     pub fn new(me: Arc<Identity>) -> Self {
         Self { me, others: BTreeMap::new(), greeting: None }
     }
 
-    /// Keeps a connection to each of these nodes, by a task of its own, and none to any other; every frame begins
-    /// with this `greeting`.
+    /// Keeps a connection to each of these nodes in a task of its own, and drops all others.
+    ///
+    /// Every frame begins with this `greeting`.
     pub fn dial(&mut self, greeting: Message, others: Vec<Other>) {
         for peer in self.others.values_mut().filter(|peer| !peer.messages.is_empty()) {
             peer.messages.push(greeting.clone());
@@ -128,10 +130,10 @@ impl Peers {
     }
 }
 
-/// Dials for as long as the other is a member, and says once why this node is refused.
+/// Dials while the other node is a member; reports a refusal of this node once.
 async fn keep_sending(me: Arc<Identity>, other: Other, queue: Arc<Queue>) {
     let mut pause = REDIAL.0;
-    let mut said = None;
+    let mut reported = None;
     while !queue.is_closed() {
         match tokio::time::timeout(CONNECT_WITHIN, connect(&me, &other)).await {
             Ok(Ok(Ok((stream, agreed)))) => {
@@ -140,12 +142,12 @@ async fn keep_sending(me: Arc<Identity>, other: Other, queue: Arc<Queue>) {
             }
             Ok(Ok(Err(refusal))) => {
                 queue.clear();
-                if said.as_ref() != Some(&refusal) {
+                if reported.as_ref() != Some(&refusal) {
                     eprintln!("error: {} ({}) refuses this node: {refusal}", other.name, other.address);
-                    said = Some(refusal);
+                    reported = Some(refusal);
                 }
             }
-            // While no process listens, what waits becomes out of date.
+            // While no process listens there, waiting messages become outdated.
             Ok(Err(_)) | Err(_) => queue.clear(),
         }
         tokio::time::sleep(pause).await;
@@ -153,7 +155,7 @@ async fn keep_sending(me: Arc<Identity>, other: Other, queue: Arc<Queue>) {
     }
 }
 
-/// A connection for frames, or what the other node has against it.
+/// Opens a connection for frames; the inner error is a refusal of the other node.
 async fn connect(me: &Identity, other: &Other) -> io::Result<Result<(TokioIo<Upgraded>, Agreed), String>> {
     let stream = TcpStream::connect(other.address).await?;
     stream.set_nodelay(true)?;
@@ -182,13 +184,13 @@ async fn connect(me: &Identity, other: &Other) -> io::Result<Result<(TokioIo<Upg
         return Ok(Err(reason(&body.to_bytes())));
     }
     let Some(agreed) = answered(me, &hello, &response) else {
-        return Ok(Err("it does not prove that it is a member of this cluster".to_owned()));
+        return Ok(Err("it has no valid proof that it is a member of this cluster".to_owned()));
     };
     let upgraded = hyper::upgrade::on(response).await.map_err(io::Error::other)?;
     Ok(Ok((TokioIo::new(upgraded), agreed)))
 }
 
-/// What both know, if the other node has proved that it is the one that was meant.
+/// The shared values, if the other node has proved to be the intended one.
 fn answered<B>(me: &Identity, hello: &Hello<'_>, response: &Response<B>) -> Option<Agreed> {
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     let nonce = unhex(header(NONCE)?)?;
@@ -196,17 +198,17 @@ fn answered<B>(me: &Identity, hello: &Hello<'_>, response: &Response<B>) -> Opti
     me.answers(&proof, hello, &nonce).then(|| me.agree(hello, &nonce))
 }
 
-/// What a refusal says: the sentence in its body, or all of it if it is none of ours.
+/// The reason of a refusal: the sentence in its body, or the whole body if it is not ours.
 fn reason(body: &[u8]) -> String {
     let parsed = serde_json::from_slice::<serde_json::Value>(body).ok();
     let sentence = parsed.as_ref().and_then(|body| body["error"].as_str());
     sentence.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned)
 }
 
-/// Sends frames until the connection ends, or the other is no member any more.
+/// Sends frames until the connection ends, or the other node is no longer a member.
 async fn send_all(stream: TokioIo<Upgraded>, agreed: &Agreed, queue: &Queue, window: u64) {
     let (mut reader, mut writer) = tokio::io::split(stream);
-    let mut nothing = [0; 16];
+    let mut discarded = [0; 16];
     if writer.write_all(&agreed.begin).await.is_err() {
         return;
     }
@@ -214,7 +216,7 @@ async fn send_all(stream: TokioIo<Upgraded>, agreed: &Agreed, queue: &Queue, win
     loop {
         let more = tokio::select! {
             more = queue.take(FRAME_FULL, &mut sender.messages) => more,
-            _ = reader.read(&mut nothing) => return,
+            _ = reader.read(&mut discarded) => return,
         };
         if !more {
             return;
@@ -222,7 +224,7 @@ async fn send_all(stream: TokioIo<Upgraded>, agreed: &Agreed, queue: &Queue, win
         let Some(frame) = sender.frame() else { continue };
         let sent = tokio::select! {
             sent = writer.write_all(frame) => sent.is_ok(),
-            _ = reader.read(&mut nothing) => false,
+            _ = reader.read(&mut discarded) => false,
         };
         if !sent || writer.flush().await.is_err() {
             return;
@@ -230,7 +232,7 @@ async fn send_all(stream: TokioIo<Upgraded>, agreed: &Agreed, queue: &Queue, win
     }
 }
 
-/// Makes the frames of one connection.
+/// Encodes the frames of one connection.
 struct Sender {
     messages: Vec<Message>,
     folder: Folder,
@@ -244,7 +246,7 @@ impl Sender {
         Self { messages, folder: Folder::new(window), frames: Frames::new(&agreed.session), frame }
     }
 
-    /// Makes one frame of the messages; none if it would be larger than frames may be.
+    /// Encodes the messages into one frame; none if it would be too large.
     fn frame(&mut self) -> Option<&[u8]> {
         let packets = self.folder.fold(self.messages.drain(..));
         let mut frame = std::mem::take(&mut self.frame);

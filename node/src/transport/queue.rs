@@ -1,8 +1,8 @@
-//! Messages on their way to one node: bounded in bytes and in number, and encoded only when the connection takes them.
+//! Messages on their way to one node: limited in bytes and number, encoded on demand.
 //!
-//! Small messages on which time depends do not wait behind large ones: a leader would seem dead while its values travel.
-//! Order between messages is nothing that the roles rely on, but each must follow the greeting under which it was said. A
-//! command that waits here is shared with the roles that sent it, so a slow connection costs little memory.
+//! Small, urgent messages do not wait behind large ones; otherwise a leader would seem dead while its values
+//! travel. The roles do not rely on the order of messages, but each must follow its own greeting. A waiting
+//! command is shared with the roles that sent it, so a slow connection costs little memory.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,13 +15,15 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// Bytes that may wait for a slow or stalled connection before new messages are dropped.
+/// Limit of waiting messages for a slow connection, in bytes; further messages are dropped.
 const BYTES_MAX: usize = 64 << 20;
 
-/// Messages that may wait for it.
+/// The same limit in messages.
 const MESSAGES_MAX: usize = 1 << 16;
 
-/// Bytes beyond which no part of a state and no old decisions are added: whoever catches up asks again.
+/// Limit for parts of a state and old decisions, in bytes.
+///
+/// A replica that catches up repeats its request.
 const BULK_MAX: usize = 4 << 20;
 
 /// Messages that wait for a connection.
@@ -33,7 +35,7 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// What is taken first, and the rest.
+    /// The urgent messages, and the rest.
     lanes: [Lane; 2],
     /// The last greeting that was pushed.
     greeting: Option<Message>,
@@ -42,11 +44,11 @@ struct Waiting {
     closed: bool,
 }
 
-/// Messages and, before them, the greetings that hold up to the next one.
+/// Messages, each run of them preceded by its greeting.
 #[derive(Debug, Default)]
 struct Lane {
     messages: VecDeque<Message>,
-    /// The last greeting in it, or taken from it.
+    /// The last greeting that was pushed to it.
     pushed: Option<Message>,
     /// The last greeting that was taken from it.
     taken: Option<Message>,
@@ -57,7 +59,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds messages, as many as there is room for; the network loses messages too.
+    /// Adds messages while the limits allow it; drops the others, as a network may.
     pub(super) fn push(&self, messages: impl Iterator<Item = Message>) {
         let mut waiting = self.lock();
         messages.for_each(|message| waiting.push(message));
@@ -65,7 +67,7 @@ impl Queue {
         self.news.notify_one();
     }
 
-    /// Waits for messages and takes at most `bytes` bytes of them, or one; false when there will be no more.
+    /// Waits for messages and takes at most `bytes` bytes of them, or one; false after the close.
     pub(super) async fn take(&self, bytes: usize, taken: &mut Vec<Message>) -> bool {
         loop {
             {
@@ -82,27 +84,27 @@ impl Queue {
         }
     }
 
-    /// Drops all that waits.
+    /// Drops all waiting messages.
     pub(super) fn clear(&self) {
         let mut waiting = self.lock();
         waiting.lanes = <[Lane; 2]>::default();
         (waiting.bytes, waiting.count) = (0, 0);
     }
 
-    /// Nothing more is sent.
+    /// Closes the queue.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.clear();
         self.news.notify_one();
     }
 
-    /// Whether nothing more is sent.
+    /// Whether the queue is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 }
 
-/// Whether a message is small and late ones do harm.
+/// Whether a message is small and harmful when late.
 fn is_urgent(message: &Message) -> bool {
     match message {
         Message::P1a { .. }
@@ -151,7 +153,7 @@ impl Waiting {
     }
 
     fn take(&mut self, most: usize, taken: &mut Vec<Message>) {
-        let (mut bytes, mut said) = (0, None);
+        let (mut bytes, mut greeting) = (0, None);
         for lane in &mut self.lanes {
             while let Some(message) = lane.messages.pop_front() {
                 if matches!(message, Message::Knows { .. }) {
@@ -166,9 +168,9 @@ impl Waiting {
                 }
                 self.bytes -= size;
                 self.count -= 1;
-                if lane.taken != said {
-                    said.clone_from(&lane.taken);
-                    taken.extend(said.clone());
+                if lane.taken != greeting {
+                    greeting.clone_from(&lane.taken);
+                    taken.extend(greeting.clone());
                 }
                 taken.push(message);
             }
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_begins_with_the_greeting_that_holds() {
+    fn every_frame_begins_with_its_greeting() {
         let queue = Queue::default();
         let knows = |version| Message::Knows { version, sender: crate::paxos::message::NodeId(0) };
         let turns = [knows(1), large(70), large(70), knows(1), Message::Ping, knows(2), Message::Who];
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_in_bytes_and_number() {
+    fn waiting_messages_are_bounded() {
         let queue = Queue::default();
         let value = large(1024);
         queue.push(std::iter::repeat_n(value.clone(), 1000));
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_queue_ends_whoever_waits() {
+    async fn closed_queue_ends_waiting_task() {
         let queue = Queue::default();
         let mut none = Vec::new();
         let (more, ()) = tokio::join!(queue.take(1, &mut none), async { queue.close() });

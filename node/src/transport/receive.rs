@@ -1,4 +1,4 @@
-//! The accepting end of a connection between nodes: who is let in, and what its frames hold.
+//! The accepting end of a connection between nodes: admission, and the frames' content.
 
 #![allow(
     clippy::disallowed_methods,
@@ -21,20 +21,20 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// How long the node that dialled may take for its last proof.
+/// Time limit of the dialling node's last proof.
 const BEGIN_WITHIN: Duration = Duration::from_secs(20);
 
-/// Bytes of frames that one node may have waiting here; the next is read when these are handled.
+/// Limit of one node's waiting frames, in bytes; the next is read once these are handled.
 const WAITING_MAX: u32 = 8 << 20;
 
-/// Frames that were refused since the process began.
+/// Number of refused frames since the process started.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-/// The room that a frame takes until it is handled.
+/// A frame's share of that limit, until it is handled.
 #[derive(Debug)]
-pub struct Room(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit);
+pub struct Room(#[expect(dead_code, reason = "dropping it releases the bytes")] OwnedSemaphorePermit);
 
-/// A node that is let in.
+/// An admitted node.
 #[derive(Debug)]
 pub struct Admission {
     from: Arc<str>,
@@ -44,7 +44,7 @@ pub struct Admission {
     agreed: Agreed,
 }
 
-/// Why a connection is given up.
+/// The reason why a connection is closed.
 #[derive(Debug, thiserror::Error)]
 enum ReceiveError {
     #[error("the connection ended: {0}")]
@@ -58,7 +58,7 @@ enum ReceiveError {
 }
 
 impl Admission {
-    /// Lets a node in whose hello stands in these headers; the error says why not.
+    /// Admits the node whose hello is in these headers; the error is the refusal.
     pub fn of(me: &Identity, headers: &HeaderMap) -> Result<Self, String> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let hello = || {
@@ -96,7 +96,7 @@ impl Admission {
         let mut stream = BufReader::with_capacity(64 << 10, TokioIo::new(upgraded));
         let mut begin = [0; identity::PROOF];
         let arrived = tokio::time::timeout(BEGIN_WITHIN, stream.read_exact(&mut begin)).await;
-        // The proof is new for every connection, so how long it takes to compare tells nothing of use.
+        // The proof is new for every connection, so the duration of the comparison reveals no useful secret.
         if !matches!(arrived, Ok(Ok(_))) || begin != self.agreed.begin {
             return self.say(&ReceiveError::Proof);
         }
@@ -134,7 +134,7 @@ impl Admission {
         }
     }
 
-    /// Says why a connection is given up: the first times, then more and more seldom.
+    /// Logs the reason of a close: at first every time, then less and less often.
     fn say(&self, error: &ReceiveError) {
         if !matches!(error, ReceiveError::Ended(_)) {
             let count = REFUSED.fetch_add(1, Ordering::Relaxed) + 1;

@@ -1,4 +1,4 @@
-//! Connections between real nodes: who is let in, that clusters do not mix, and that large values go through.
+//! Connections between real nodes: admission, separation of clusters, and large values.
 
 use crate::cluster::{Cluster, resident_bytes};
 use node::config::{PaxosOptions, Secret};
@@ -10,7 +10,7 @@ use std::time::Duration;
 const UPGRADE: &str =
     "GET /paxos HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: bench-paxos\r\n";
 
-/// Asks to be let in with these headers, and sends some bytes after them all the same.
+/// Sends a hello with these headers, and some bytes after it in any case.
 fn knock(cluster: &Cluster, index: usize, headers: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(cluster.members[index].address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -41,7 +41,7 @@ fn a_stranger_is_refused_with_the_reason() {
         ("x-node: n2\r\nx-window: 1000\r\n".to_owned(), "this is no hello of a member"),
         (hello("n2", "n1", "other", "1000"), "n2 is of another cluster (other)"),
         (hello("n2", "n1", &name, "7"), "n2 has window 7 and this node 1000"),
-        (hello("n2", "n3", &name, "1000"), "n2 means to reach n3, and this is n1"),
+        (hello("n2", "n3", &name, "1000"), "n2 dialled n3, but this is n1"),
         (hello("n1", "n1", &name, "1000"), "the proof of n1 does not hold"),
     ] {
         for bytes in [&(256_u32 << 20).to_le_bytes()[..], &[0xff; 64], &endless] {
@@ -59,7 +59,8 @@ fn clusters_with_the_same_names_do_not_mix() {
     for value in 0..5 {
         first.put(0, "k", &format!("first-{value}"));
     }
-    // It lives some times before it is given the third address of the first cluster, so that it is ahead in rounds and slots.
+    // It runs for a while before it gets the third address of the first cluster, so that it is ahead in rounds
+    // and slots.
     let own = second.members[2].address;
     for life in 0..4 {
         second.members[2].address = if life == 3 { first.members[2].address } else { own };
@@ -92,7 +93,7 @@ fn secret_admits_members_and_refuses_others() {
     cluster.start(2);
     std::thread::sleep(Duration::from_millis(500));
     assert_ne!(cluster.status(2).configuration.cluster, name);
-    assert_eq!(cluster.status(2).slot_out, 1, "it has learned from a cluster that it is not of");
+    assert_eq!(cluster.status(2).slot_out, 1, "it has learned from another cluster");
     cluster.kill(2);
     std::fs::remove_dir_all(cluster.data(2)).unwrap();
     cluster.secret = Some(Secret::new("the secret of this cluster"));
@@ -105,13 +106,13 @@ fn secret_admits_members_and_refuses_others() {
         other.secret = secret.map(Secret::new);
         other.members[0].address.set_ip([0, 0, 0, 0].into());
         let output = other.refused(0);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(reason), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && stderr.contains(reason), "{stderr}");
     }
 }
 
 #[test]
-fn the_secret_may_stand_in_the_environment() {
+fn secret_may_come_from_environment() {
     let mut cluster = Cluster::new(3);
     for index in 0..3 {
         let mut command: Command = cluster.command(index);
@@ -127,7 +128,7 @@ fn the_secret_may_stand_in_the_environment() {
     assert!(names[0] == names[1] && names[0] != names[2], "{names:?}");
 }
 
-/// Puts `count` values of a mebibyte at once through one node; how many were acknowledged.
+/// Puts `count` values of a mebibyte at once through one node; returns the number of acknowledged ones.
 fn put_large(cluster: &Cluster, index: usize, count: usize) -> usize {
     let value = "x".repeat(1 << 20);
     let put = |key: usize| cluster.ask(index, "PUT", &format!("/kv/large{key}"), &value);
@@ -161,7 +162,7 @@ fn a_large_promise_is_given_in_parts() {
     let mut cluster = Cluster::new(3);
     (0..2).for_each(|index| cluster.start(index));
     cluster.put(0, "a", "1");
-    // What only one of two replicas has on disk is not collected, so the next leader gets all of it.
+    // Slots on the disk of only one of two replicas are not collected, so the next leader gets all of them.
     assert!(put_large(&cluster, 0, 12) > 0);
     (0..2).for_each(|index| cluster.kill(index));
     (0..2).for_each(|index| cluster.start(index));

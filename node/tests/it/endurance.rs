@@ -1,7 +1,7 @@
-//! What real nodes do for long and under load: ten minutes of it, a leader killed again and again, a million commands missed.
+//! Endurance of real nodes: long load, repeated kills of the leader, a million missed commands.
 //!
-//! Each has a short version in the normal run. The long ones print what they measured:
-//! `cargo test --release -p node --test it -- --ignored --nocapture --test-threads=1 endurance`
+//! Each test has a short version in the normal run. The long versions print their measurements: `cargo test
+//! --release -p node --test it -- --ignored --nocapture --test-threads=1 endurance`
 
 use crate::cluster::{Cluster, folder_bytes, put_many, resident_bytes, small};
 use node::config::PaxosOptions;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Clients that put 100 bytes again and again, each over a connection of its own, until this is dropped.
+/// Clients that put 100 bytes repeatedly, each over its own connection, until this is dropped.
 struct Load {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
@@ -32,7 +32,7 @@ impl Load {
         Self { stop, done, clients }
     }
 
-    /// Puts a second while this is waited for.
+    /// Puts per second during `wait`.
     fn rate(&self, wait: impl FnOnce()) -> f64 {
         let (before, begun) = (self.done.load(Ordering::Relaxed), Instant::now());
         wait();
@@ -78,7 +78,7 @@ impl Cluster {
         (0..self.members.len()).map(|index| self.status(index)).collect()
     }
 
-    /// Which node leads: of those that say so, the one with the highest round.
+    /// The leading node: among those that claim to lead, the one with the highest round.
     fn leader(&self) -> usize {
         let leads = |it: &Self| {
             let statuses = it.statuses().into_iter().enumerate();
@@ -93,7 +93,7 @@ impl Cluster {
         found.get().unwrap()
     }
 
-    /// The decisions that all nodes still have are the same; returns how many were compared.
+    /// Checks that the retained decisions of all nodes are equal; returns the number of compared ones.
     fn agree(&self) -> usize {
         let statuses = self.statuses();
         let first = statuses.iter().map(|status| status.first_kept).max().unwrap();
@@ -116,14 +116,14 @@ impl Cluster {
     }
 }
 
-/// What full load takes: memory and disk of the largest node at each sample, and how often a leader was adopted meanwhile.
-struct Taken {
+/// The costs of full load: memory and disk of the largest node per sample, and the number of adoptions.
+struct Costs {
     samples: Vec<(u64, u64)>,
     adoptions: u64,
 }
 
-/// Full load for a number of samples: prints the costs, and asserts that all nodes decide alike.
-fn full_load(samples: u32, each: Duration, clients: usize, options: PaxosOptions) -> Taken {
+/// Applies full load for a number of samples, prints the costs, and compares the decisions.
+fn full_load(samples: u32, each: Duration, clients: usize, options: PaxosOptions) -> Costs {
     let cluster = Cluster::started_with(3, options);
     cluster.leader();
     let changes = |cluster: &Cluster| -> u64 { cluster.statuses().iter().map(|it| it.adoptions).sum() };
@@ -146,7 +146,7 @@ fn full_load(samples: u32, each: Duration, clients: usize, options: PaxosOptions
     let compared = cluster.agree();
     println!("{compared} decisions are the same on all nodes; adopted after the first leader: {adoptions}");
     assert!(compared > 0);
-    Taken { samples: seen, adoptions }
+    Costs { samples: seen, adoptions }
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn all_nodes_decide_alike_under_full_load() {
 #[test]
 #[ignore = "takes ten minutes"]
 fn ten_minutes_of_full_load() {
-    let Taken { samples: seen, adoptions } =
+    let Costs { samples: seen, adoptions } =
         full_load(60, Duration::from_secs(10), 64, PaxosOptions::default());
     assert_eq!(adoptions, 0, "no other leader was adopted");
     let most = |seen: &[(u64, u64)]| seen.iter().map(|it| it.0).max().unwrap();
@@ -172,12 +172,12 @@ fn ten_minutes_of_full_load() {
     assert!(memory < memory_before + memory_before / 10, "memory grew from {memory_before} to {memory}");
     let (disk_before, disk) = (median(first), median(second));
     assert!(disk < disk_before + disk_before / 10, "disk grew from {disk_before} to {disk}");
-    // A segment and a snapshot may just have been made of which the former are not removed yet.
+    // The log may just have created a segment and a snapshot before it removed the old ones.
     let largest = seen.iter().map(|it| it.1).max().unwrap();
     assert!(largest < disk_before + (16 << 20), "{largest} bytes on disk, where {disk_before} are usual");
 }
 
-/// Kills the leader `trials` times; returns the milliseconds from each kill to the next write that another node acknowledged.
+/// Kills the leader `trials` times; returns the milliseconds until another node's next write.
 fn leaders_killed(trials: usize) -> Vec<f64> {
     let mut cluster = Cluster::started(3);
     let mut took = Vec::new();
@@ -203,13 +203,13 @@ fn write_succeeds_after_leader_was_killed() {
 
 #[test]
 #[ignore = "a measurement: twenty trials"]
-fn how_long_the_next_write_takes() {
+fn delay_of_the_next_write() {
     let mut took = leaders_killed(20);
     took.sort_unstable_by(f64::total_cmp);
     println!("median {:.0} ms, of {took:.0?}", f64::midpoint(took[9], took[10]));
 }
 
-/// One node of three misses a number of commands and is started again while clients go on with the other two.
+/// Lets one node of three miss a number of commands, and restarts it while clients use the other two.
 fn missed(commands: usize, clients: usize, options: PaxosOptions) -> Status {
     let mut cluster = Cluster::started_with(3, options);
     let leader = cluster.leader();
@@ -229,7 +229,7 @@ fn missed(commands: usize, clients: usize, options: PaxosOptions) -> Status {
         let begun = Instant::now();
         cluster.start(late);
         cluster.eventually("it is level", |it| it.status(late).recovery.level_seconds.is_some());
-        // What takes less than the other rates were measured for says little by itself.
+        // A recovery shorter than the other measurements is no reliable rate.
         std::thread::sleep(moment.saturating_sub(begun.elapsed()));
     });
     let status = cluster.status(late);
@@ -258,7 +258,7 @@ fn lagging_node_catches_up_under_load() {
 
 #[test]
 #[ignore = "a measurement: a million commands, twice"]
-fn how_long_catching_up_takes() {
+fn duration_of_catch_up() {
     let by_decisions =
         missed(1_000_000, 64, PaxosOptions { keep_bytes: 1 << 30, ..PaxosOptions::default() }).recovery;
     assert!(by_decisions.decisions_from_peers >= 1_000_000, "{by_decisions:?}");

@@ -1,4 +1,4 @@
-//! Nodes that clients press hard: memory, descriptors and time are bounded, and nothing acknowledged is lost.
+//! Nodes under heavy client load: bounded memory, descriptors and time, no lost acknowledged write.
 
 use crate::cluster::{Cluster, resident_bytes};
 use std::io::{Read, Write};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
 
-/// Descriptors of the nodes that have few.
+/// Number of descriptors of the limited nodes.
 const FEW: u64 = 256;
 
 fn connect(cluster: &Cluster, index: usize) -> TcpStream {
@@ -44,7 +44,7 @@ fn answer(stream: &mut TcpStream) -> std::io::Result<(u16, String, String)> {
     }
 }
 
-/// One request over a connection that stays open.
+/// One request over a persistent connection.
 fn ask(stream: &mut TcpStream, first: &str, headers: &str, body: &str) -> (u16, String, String) {
     stream.write_all(head(first, headers, body.len()).as_bytes()).unwrap();
     stream.write_all(body.as_bytes()).unwrap();
@@ -105,9 +105,9 @@ fn too_few_descriptors_are_refused() {
     let mut cluster = Cluster::new(1);
     cluster.descriptors = Some(64);
     let output = cluster.refused(0);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains("64 open files") && said.contains("ulimit -n"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("64 open files") && stderr.contains("ulimit -n"), "{stderr}");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn reads_without_a_name_leave_no_memory() {
     let many = vec![r#"{"get":{"key":"big"}}"#; 500].join(",");
     let (status, _, body) = ask(&mut stream, "POST /txn", "", &format!(r#"{{"operations":[{many}]}}"#));
     assert!(
-        status == 413 && body.contains("\"applied\":false") && body.contains("ask for less"),
+        status == 413 && body.contains("\"applied\":false") && body.contains("request less"),
         "{status} {body}"
     );
     let grown = resident(&cluster, 0).saturating_sub(before);
@@ -137,7 +137,7 @@ fn reads_without_a_name_leave_no_memory() {
 }
 
 #[test]
-fn batches_leave_out_what_has_no_room() {
+fn batches_omit_answers_beyond_limit() {
     let cluster = Cluster::started(1);
     let mut stream = connect(&cluster, 0);
     assert_eq!(ask(&mut stream, "PUT /kv/big", "", &"x".repeat(MIB - 100)).0, 200);
@@ -245,7 +245,7 @@ fn requests_of_web_pages_are_refused() {
         }
     }
     let form = format!("{own}content-type: application/x-www-form-urlencoded\r\n");
-    assert_eq!(cluster.ask(0, "GET", "/kv/a", "").unwrap().0, 404, "nothing was done");
+    assert_eq!(cluster.ask(0, "GET", "/kv/a", "").unwrap().0, 404, "the request had no effect");
     assert_eq!(send("PUT /kv/a", &form, "1").0, 200, "as curl -d sends it");
     for host in ["127.0.0.1:1", "localhost", "[::1]:7", "n1:80"] {
         assert_eq!(send("GET /kv/a", &format!("host: {host}\r\n"), "").0, 200, "{host}");
@@ -273,7 +273,7 @@ fn slow_bodies_give_way_and_end() {
     for stream in &mut slow {
         stream.write_all(head("PUT /kv/slow", "", MIB).as_bytes()).unwrap();
         stream.set_nonblocking(true).unwrap();
-        // What the node does not read stays with the kernel.
+        // The kernel buffers the bytes that the node does not read.
         let _ = stream.write(&vec![b'x'; MIB - 1]);
     }
     let begun = Instant::now();
@@ -320,7 +320,7 @@ fn unread_answers_are_bounded() {
     cluster.put(0, "small", "1");
 }
 
-/// Writes large values from many clients at once; returns which of them were acknowledged.
+/// Writes large values from many clients at once; returns the acknowledged ones.
 fn put_large(cluster: &Cluster, clients: usize) -> Vec<usize> {
     let put = |number: usize| {
         let mut stream = connect(cluster, number % cluster.members.len());
@@ -348,7 +348,7 @@ fn press(size: u8, idle: usize, puts: usize, gets: usize) {
     let mut strangers = Vec::new();
     for number in 0..idle {
         strangers.push(connect(&cluster, number % nodes));
-        // The test may have few descriptors itself.
+        // The test itself may have few descriptors.
         if strangers.len() > 600 {
             strangers.remove(0);
         }
@@ -387,12 +387,12 @@ fn press(size: u8, idle: usize, puts: usize, gets: usize) {
 }
 
 #[test]
-fn a_pressed_node_lives_within_its_memory() {
+fn loaded_node_stays_within_memory_limit() {
     press(3, 1_000, 60, 240);
 }
 
 #[test]
 #[ignore = "takes minutes: the full measure"]
-fn ten_thousand_clients_press_the_nodes() {
+fn ten_thousand_clients_load_the_nodes() {
     press(3, 10_000, 60, 10_000);
 }

@@ -1,4 +1,4 @@
-//! The tests of the node but for the decoder's, which count memory with an allocator of their own.
+//! All tests of the node except the decoder's, which count memory with their own allocator.
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests are about processes")]
 

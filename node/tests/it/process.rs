@@ -1,4 +1,4 @@
-//! Real node processes: a cluster that serves, nodes that come back from their logs, and starts that must be refused.
+//! Real node processes: service, recovery from logs, and refused starts.
 
 use crate::cluster::{Cluster, folder_bytes, put_many, resident_bytes, small};
 use node::config::{Member, PaxosOptions, Role};
@@ -144,7 +144,7 @@ fn node_recovers_from_own_or_handed_snapshot() {
     assert!(body.contains("\"new\""), "{body}");
 }
 
-/// Loads a cluster in rounds; after the first half neither the folders nor the memory may grow any more.
+/// Loads a cluster in rounds; in the second half neither the folders nor the memory may grow.
 fn stays_flat(rounds: usize, clients: usize, each: usize, options: PaxosOptions, limit: u64) {
     let cluster = Cluster::started_with(3, options);
     let mut seen = Vec::new();
@@ -170,7 +170,7 @@ fn disk_and_memory_stay_bounded_under_load() {
 }
 
 #[test]
-#[ignore = "takes minutes: run it with --release after a change to what is kept"]
+#[ignore = "takes minutes: run it with --release after a change to the retained data"]
 fn disk_and_memory_stay_bounded() {
     stays_flat(20, 250, 2_000, PaxosOptions::default(), 100 << 20);
 }
@@ -197,8 +197,9 @@ fn long(path: &Path, offset: usize) -> u64 {
     u64::from_le_bytes(std::fs::read(path).unwrap()[offset..offset + 8].try_into().unwrap())
 }
 
-/// Kills a node as if it had been writing a record: where the latest mark in `owner` says that the log ends, a header and
-/// nothing of the record stand.
+/// Kills a node as if during a write of a record.
+///
+/// A header without its record follows the end in `owner`'s latest mark.
 fn tear(cluster: &mut Cluster, index: usize) {
     cluster.kill(index);
     let folder = cluster.data(index);
@@ -221,13 +222,13 @@ fn torn_record_is_cut_damage_is_refused() {
     cluster.kill(0);
     first_segment(&folder).write_all_at(&[0xff; 4], 90).unwrap();
     let output = cluster.refused(0);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains("00000001.log") && said.contains("damaged at byte 64"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("00000001.log") && stderr.contains("damaged at byte 64"), "{stderr}");
 }
 
 #[test]
-fn acknowledged_records_that_are_gone_are_refused() {
+fn lost_acknowledged_records_are_refused() {
     let mut cluster = Cluster::started(1);
     for value in 0..5 {
         cluster.put(0, "a", &value.to_string());
@@ -238,8 +239,8 @@ fn acknowledged_records_that_are_gone_are_refused() {
     let good = std::fs::read(folder.join("00000001.log")).unwrap();
     let refused = |cluster: &Cluster, word: &str| {
         let output = cluster.refused(0);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(4) && said.contains(word), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(4) && stderr.contains(word), "{stderr}");
     };
     first_segment(&folder).write_all_at(&[good[usize::try_from(end).unwrap() - 1] ^ 1], end - 1).unwrap();
     refused(&cluster, &format!("they were synced up to byte {end}"));
@@ -271,12 +272,12 @@ fn no_answer_shows_a_salt() {
     }
     tear(&mut cluster, 0);
     first_segment(&cluster.data(0)).write_all_at(&[0xff], 90).unwrap();
-    let said = format!("{:?}", cluster.refused(0));
-    assert!(!forms.iter().any(|form| said.contains(form)), "{said}");
+    let printed = format!("{:?}", cluster.refused(0));
+    assert!(!forms.iter().any(|form| printed.contains(form)), "{printed}");
 }
 
 impl Cluster {
-    /// A node that is no member yet; it asks the others until it is one.
+    /// Adds a node that is not a member yet and polls the others until it is.
     fn add_waiting(&mut self) -> usize {
         let index = self.members.len();
         let mut address = self.members[0].address;
@@ -313,13 +314,13 @@ fn all_members_are_replaced_under_load() {
     cluster.put(0, "a", "old");
     for old in 0..3 {
         let new = cluster.add_waiting();
-        let asked = old + 1;
-        let (status, body) = cluster.change(asked, &[new], &[old]);
+        let receiver = old + 1;
+        let (status, body) = cluster.change(receiver, &[new], &[old]);
         assert_eq!(status, 200, "{body}");
         let names: Vec<_> = (old + 1..old + 4).map(|index| format!("n{}", index + 1)).collect();
-        cluster.eventually("the change is over", |cluster| cluster.names(asked) == names);
+        cluster.eventually("the change is over", |cluster| cluster.names(receiver) == names);
         cluster.kill(old);
-        cluster.put(asked, &format!("k{old}"), "1");
+        cluster.put(receiver, &format!("k{old}"), "1");
     }
     cluster.eventually("n6 knows", |cluster| cluster.names(5).len() == 3);
     let (status, body) = cluster.ask(5, "GET", "/kv/a", "").unwrap();
@@ -382,22 +383,22 @@ fn other_window_is_refused() {
     cluster.start(0);
     cluster.paxos.window = 20;
     let other = cluster.command(1).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = String::new();
+    let mut printed = String::new();
     cluster.nodes[1] = Some(other);
     let mut output = cluster.nodes[1].as_mut().unwrap().stderr.take().unwrap();
     let mut bytes = [0; 1024];
-    while !said.contains("give all nodes of a cluster the same") {
+    while !printed.contains("give all nodes of a cluster the same") {
         let read = output.read(&mut bytes).unwrap();
-        assert!(read > 0, "it ended with {said}");
-        said.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        assert!(read > 0, "it ended with {printed}");
+        printed.push_str(&String::from_utf8_lossy(&bytes[..read]));
     }
-    assert!(said.contains("n2 has window 20 and this node 1000"), "{said}");
-    cluster.eventually("the node has remembered its window", |cluster| cluster.status(1).syncs > 0);
+    assert!(printed.contains("n2 has window 20 and this node 1000"), "{printed}");
+    cluster.eventually("the node has saved its window", |cluster| cluster.status(1).syncs > 0);
     cluster.kill(1);
     cluster.paxos.window = 1000;
     let refused = cluster.refused(1);
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("its log was begun with 20; give it 20"), "{said}");
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(stderr.contains("its log was begun with 20; set it to 20"), "{stderr}");
 }
 
 #[test]
@@ -407,7 +408,7 @@ fn stopping_node_answers_pending_requests_only() {
     let mut under_way = TcpStream::connect(address).unwrap();
     let idle = TcpStream::connect(address).unwrap();
     under_way.write_all(b"PUT /kv/a HTTP/1.1\r\nhost: n1\r\ncontent-length: 2\r\n\r\n1").unwrap();
-    // The node has read the first half when it has answered another request on a later connection.
+    // The node has read the first half once it has answered another request on a later connection.
     cluster.put(0, "b", "1");
     let node = cluster.nodes[0].as_mut().unwrap();
     let killed = Command::new("kill").args(["-TERM", &node.id().to_string()]).status().unwrap();
@@ -418,7 +419,7 @@ fn stopping_node_answers_pending_requests_only() {
     under_way.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     drop(idle);
-    // To wait for it would close the pipe first, which ends a node too.
+    // `wait` would close the pipe first, which also ends a node.
     let node = cluster.nodes[0].as_mut().unwrap();
     let status = loop {
         if let Some(status) = node.try_wait().unwrap() {
@@ -437,7 +438,7 @@ fn the_interface_describes_itself() {
     let (status, body) = cluster.ask(0, "GET", "/openapi.json", "").unwrap();
     let description: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, description["openapi"].as_str()), (200, Some("3.1.0")));
-    // Every path it names is one that the node knows: nothing else answers a wrong method so.
+    // The node knows every listed path: only known paths answer a wrong method like this.
     for path in description["paths"].as_object().unwrap().keys() {
         let path = path.replace("{key}", "k");
         assert_eq!(cluster.ask(0, "PATCH", &path, "").unwrap().0, 405, "{path}");
@@ -449,9 +450,9 @@ fn port_in_use_names_the_address() {
     let cluster = Cluster::new(1);
     let _taken = std::net::TcpListener::bind(cluster.members[0].address).unwrap();
     let output = cluster.refused(0);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(4), "{said}");
-    assert!(said.contains(&cluster.members[0].address.to_string()), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains(&cluster.members[0].address.to_string()), "{stderr}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The whole protocol in virtual time: every promise is kept under faults, and each known flaw breaks one.
+//! The complete protocol in virtual time: promises hold under faults, and each flaw breaks one.
 
 use node::config::{Backoff, BackoffKind, Leadership, Lease, PaxosOptions, Read};
 use node::flaw::Flaw;
@@ -17,7 +17,7 @@ fn options(leadership: Leadership, flaws: &[Flaw]) -> PaxosOptions {
     }
 }
 
-/// What a cluster did that kept every promise.
+/// The counts of a cluster that kept every promise.
 fn kept(seed: u64, cluster: Cluster) -> Counts {
     match cluster.run() {
         Outcome::Kept(counts) => counts,
@@ -25,7 +25,9 @@ fn kept(seed: u64, cluster: Cluster) -> Counts {
     }
 }
 
-/// Runs clusters of three and of five members with this many spares. They must keep every promise, and do enough to show something.
+/// Runs clusters of three and of five members with this number of spares.
+///
+/// They must keep every promise, and do enough work to be evidence.
 fn all_keep(spares: usize, options: &PaxosOptions, seeds: Range<u64>) {
     for seed in seeds {
         let size = if seed.is_multiple_of(2) { 5 } else { 3 };
@@ -49,7 +51,7 @@ fn competing_leaders_keep_every_promise() {
 }
 
 #[test]
-fn lagging_replicas_are_handed_the_state() {
+fn lagging_replicas_receive_the_state() {
     let handed = (0..10).filter(|&seed| kept(seed, monitored(seed)).transfers > 0).count();
     assert!(handed >= 3, "in {handed} of 10 clusters only");
 }
@@ -108,7 +110,7 @@ fn quorum_reads_keep_every_promise() {
     }
 }
 
-/// Clusters whose clocks drift by `drift`, and whose leaders trust that they drift by `trusted` at most.
+/// Clusters whose clocks drift by `drift`, and whose leaders assume a drift of at most `trusted`.
 fn leased(
     leadership: Leadership,
     trusted: f64,
@@ -139,16 +141,16 @@ fn lease_reads_keep_every_promise() {
             clusters += 1;
         }
     }
-    assert!(by_lease > 20 * clusters, "{by_lease} reads by lease in {clusters} clusters show too little");
+    assert!(by_lease > 20 * clusters, "only {by_lease} reads by lease in {clusters} clusters");
 }
 
 /// Runs many clusters until one breaks a promise.
-fn is_caught(what: &str, cluster: impl Fn(u64) -> Cluster) {
+fn is_caught(bug: &str, cluster: impl Fn(u64) -> Cluster) {
     let broken = (0..150).find_map(|seed| match cluster(seed).run() {
         Outcome::Broken(why) => Some((seed, why)),
         Outcome::Kept(_) => None,
     });
-    let (seed, why) = broken.unwrap_or_else(|| panic!("{what} broke no promise in 150 clusters"));
+    let (seed, reason) = broken.unwrap_or_else(|| panic!("{bug} broke no promise in 150 clusters"));
     println!("{what}: seed {seed}: {why}");
 }
 
@@ -167,7 +169,7 @@ macro_rules! flaws {
             is_caught(Flaw::$flaw.name(), |seed| Cluster::new(size(seed), 0, &options, seed));
         })*
 
-        /// The flaws that clusters with fixed members bring out.
+        /// The flaws that show in clusters with fixed members.
         const CAUGHT: &[Flaw] = &[$(Flaw::$flaw),*];
     };
 }
@@ -222,7 +224,7 @@ fn one_seed_is_traced() {
     kept(seed, mixed(seed).with_trace());
 }
 
-/// A cluster whose options follow from its seed.
+/// A cluster whose options derive from its seed.
 fn mixed(seed: u64) -> Cluster {
     let leadership = if seed.is_multiple_of(2) { Leadership::Monitor } else { Leadership::Compete };
     let spares = if (seed / 2).is_multiple_of(2) { 3 } else { 0 };
@@ -237,7 +239,7 @@ fn mixed(seed: u64) -> Cluster {
     }
 }
 
-/// How many clusters `thousands_of_clusters_keep_every_promise` runs; the variable of the environment sets another number.
+/// Number of clusters in `thousands_of_clusters_keep_every_promise`, unless the variable sets it.
 const CLUSTERS: u64 = 20_000;
 
 #[test]

@@ -6,17 +6,17 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are read at once.
+/// Size of one read, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// A file that grows, is replaced, becomes shorter or is not there.
+/// A file that may grow, be replaced, be truncated or be missing.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: PathBuf,
     open: Option<Open>,
-    /// What was there before the run, which is not read.
+    /// The content from before the run, which is not read.
     before: Option<(Identity, u64)>,
-    /// Whether it was there during the run.
+    /// Whether it existed during the run.
     was_there: bool,
 }
 
@@ -30,32 +30,32 @@ struct Open {
     offset: u64,
 }
 
-/// What happened to a file.
+/// A change of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Change<'a> {
     /// It grew by these bytes.
     Grew(&'a [u8]),
-    /// It was replaced or became shorter: what follows is its beginning.
+    /// It was replaced or truncated: the following bytes are its beginning.
     Anew,
 }
 
 impl LogFile {
-    /// The file at a path. What it has already was not written by this run.
+    /// The file at a path. Its existing content was not written by this run.
     pub(crate) fn new(path: &Path) -> Self {
         let before = path.metadata().ok().map(|about| (identity(&about), about.len()));
         Self { path: path.to_owned(), open: None, before, was_there: false }
     }
 
-    /// Whether it was there during the run.
+    /// Whether it existed during the run.
     pub(crate) fn was_there(&self) -> bool {
         self.was_there
     }
 
-    /// Reads what is new, in chunks. What cannot be read now is tried again the next time.
+    /// Reads new bytes, in chunks. Retries unreadable ones at the next call.
     pub(crate) fn read(&mut self, mut take: impl FnMut(Change<'_>)) {
         let there = self.path.metadata().ok().filter(Metadata::is_file).map(|about| identity(&about));
         if let Some(open) = &mut self.open {
-            // The last lines of a file that was renamed are still read here.
+            // The last lines of a renamed file are still read here.
             open.read(&mut take);
             if there == Some(open.identity) {
                 return;
@@ -85,7 +85,7 @@ impl Open {
         Ok(Self { file, identity, offset: 0 })
     }
 
-    /// Reads up to the present end, so that a file that grows fast does not keep the others waiting.
+    /// Reads up to the current end, so that a fast-growing file does not delay the others.
     fn read(&mut self, take: &mut impl FnMut(Change<'_>)) {
         let Ok(end) = self.file.metadata().map(|about| about.len()) else { return };
         if end < self.offset {
@@ -105,7 +105,7 @@ impl Open {
                     take(Change::Grew(&chunk[..length]));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // For example after a power loss of the disk that it is on.
+                // For example after a power loss of its disk.
                 Err(_) => return,
             }
         }
@@ -116,7 +116,7 @@ fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
 }
 
-/// Opens a file to be read; what is none, such as a pipe, does not block.
+/// Opens a regular file for reading; does not block on others, for example a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -147,7 +147,7 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
-    /// A file, and what is read of it: `|` where it begins anew.
+    /// A file with the bytes read from it; `|` marks a new beginning.
     struct Followed {
         folder: tempfile::TempDir,
         file: LogFile,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn replaced_file_is_read_to_its_end_and_anew() {
+    fn replaced_file_is_read_completely() {
         let mut log = Followed::new();
         log.append("one\n");
         assert_eq!(log.read(), "one\n");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn shorter_file_is_read_anew() {
+    fn truncated_file_is_read_again() {
         let mut log = Followed::new();
         log.append("one, two, three\n");
         log.read();

@@ -1,8 +1,8 @@
-//! Splits what a log has into lines, with a bound on memory.
+//! Splits the bytes of a log into lines, with bounded memory.
 
-/// A line longer than this is searched in pieces of about this length.
+/// Longer lines are searched in pieces of about this length.
 const PIECE: usize = 64 << 10;
-/// Bytes that a piece shares with the one before, so that a match between two pieces is found.
+/// Bytes that a piece shares with the previous one, so that a match across both is found.
 const OVERLAP: usize = 1 << 10;
 
 /// A line, or a piece of a long one.
@@ -16,16 +16,16 @@ pub(crate) struct Piece<'a> {
     pub(crate) ends: bool,
 }
 
-/// The line that has no end yet.
+/// The incomplete last line.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     held: Vec<u8>,
-    /// Whether a piece of the line has been handed on.
+    /// Whether a piece of the line has been passed on.
     handed_on: bool,
 }
 
 impl Lines {
-    /// Takes up what was appended; hands on each line that it completes.
+    /// Adds bytes; passes on each completed line.
     pub(crate) fn add(&mut self, bytes: &[u8], mut take: impl FnMut(Piece<'_>)) {
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             let Some(end) = part.strip_suffix(b"\n") else {
@@ -41,7 +41,7 @@ impl Lines {
         }
     }
 
-    /// What has no end is a line too.
+    /// Passes on the last line, which has no end.
     pub(crate) fn end(&mut self, mut take: impl FnMut(Piece<'_>)) {
         if !self.held.is_empty() {
             take(Piece { bytes: without_return(&self.held), begins: !self.handed_on, ends: true });
@@ -102,8 +102,8 @@ mod tests {
         lines.add(b"\nshort\n", &mut take);
         assert_eq!(seen[0], (PIECE, true, false));
         assert!(seen[1..].iter().all(|(length, ..)| *length <= PIECE + (1 << 12)), "{seen:?}");
-        let whole: usize = seen[..seen.len() - 1].iter().map(|(length, ..)| length).sum();
-        assert_eq!(whole - (seen.len() - 2) * OVERLAP, 1 << 20);
+        let total: usize = seen[..seen.len() - 1].iter().map(|(length, ..)| length).sum();
+        assert_eq!(total - (seen.len() - 2) * OVERLAP, 1 << 20);
         assert!(!seen[1].1 && seen[seen.len() - 2].2 && !seen[seen.len() - 2].1);
         assert_eq!(seen[seen.len() - 1], (5, true, true));
     }

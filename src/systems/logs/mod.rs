@@ -1,7 +1,7 @@
-//! The logs of the nodes: which files they are, and what is searched in them.
+//! The logs of the nodes: their files, and the patterns searched in them.
 //!
-//! A log is read while it grows, in chunks, so that neither its size nor the length of a line costs memory. A file that
-//! became shorter or was replaced is read again from its beginning.
+//! The bench reads a log in chunks while it grows, so that neither its size nor the length of a line costs
+//! memory. It reads a truncated or replaced file again from its beginning.
 
 mod file;
 mod lines;
@@ -16,7 +16,7 @@ use crate::spec::life;
 use crate::spec::sections::Cluster;
 use std::path::{Path, PathBuf};
 
-/// The words in braces that a log file may have.
+/// The allowed words in the path of a log file.
 const WORDS: [&str; 3] = ["data", "name", "number"];
 
 /// One log of one node.
@@ -24,15 +24,15 @@ const WORDS: [&str; 3] = ["data", "name", "number"];
 pub(crate) struct Log {
     /// The node.
     pub(crate) node: String,
-    /// Where it is.
+    /// Its path.
     pub(crate) path: PathBuf,
-    /// Its name for people: from the node's folder of the results where it is in there.
+    /// Its name for people: relative to the node's folder in the results if it is inside.
     pub(crate) shown: String,
-    /// Which entry of `cluster.logs` it is, and where its copy goes; none for what the node's programs print.
+    /// The index in `cluster.logs` and the path of its copy; none for the output of the node's programs.
     pub(crate) extra: Option<(usize, PathBuf)>,
 }
 
-/// Every log of every node of a cluster that has its folder here.
+/// Every log of every node of a cluster in this folder.
 pub(crate) fn of(cluster: &Cluster, folder: &Path) -> Vec<Log> {
     let mut logs = Vec::new();
     for (number, node) in (1..).zip(cluster.planned_nodes()) {
@@ -46,7 +46,7 @@ pub(crate) fn of(cluster: &Cluster, folder: &Path) -> Vec<Log> {
         logs.extend(further.map(|process| log(own.join(foreign::log_name(process)), None)));
         for (index, template) in cluster.logs.iter().enumerate() {
             let path = fill(template, &node.name, number, &own.join("data"));
-            // A relative path is one from where the bench was started, as that of the program is.
+            // A relative path is relative to the bench's working directory, like the program's.
             let path = std::path::absolute(&path).unwrap_or(path);
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let is_first = !cluster.logs[..index].iter().any(|other| file_name(other) == file_name(template));
@@ -57,7 +57,7 @@ pub(crate) fn of(cluster: &Cluster, folder: &Path) -> Vec<Log> {
     logs
 }
 
-/// Why an entry of `cluster.logs` is refused, with what to do about it.
+/// Why an entry of `cluster.logs` is refused, with the remedy.
 pub(crate) fn refusal(cluster: &Cluster, template: &str) -> Option<String> {
     if template.is_empty() {
         return Some("the path is empty; name a file, for example \"{data}/server.log\"".to_owned());
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn each_node_has_output_and_files_of_its_own() {
+    fn each_node_has_its_own_output_and_files() {
         let cluster = cluster("nodes = 2\nlogs = [\"{data}/a.log\", \"/var/{name}-{number}/a.log\"]");
         let logs = of(&cluster, Path::new("/run"));
         let paths: Vec<_> = logs.iter().map(|log| log.path.to_str().unwrap()).collect();

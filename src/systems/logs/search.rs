@@ -1,18 +1,18 @@
-//! Patterns that are looked for in lines.
+//! Patterns that are searched in lines.
 
 use super::lines::Piece;
 use history::{LogCount, LogRule};
 use regex_lite::Regex;
 use std::borrow::Cow;
 
-/// Matches of each pattern that are recorded; all are counted.
+/// Number of recorded matches per pattern; all are counted.
 const RECORDED: u64 = 20;
-/// Characters of a line that are shown.
+/// Number of shown characters of a line.
 const SHOWN: usize = 200;
-/// Characters that are shown before a match that is far inside a line.
+/// Number of shown characters before a match deep inside a line.
 const BEFORE: usize = 40;
 
-/// Patterns, each with the number of lines that matched.
+/// Patterns, each with its number of matching lines.
 #[derive(Debug)]
 pub(crate) struct Search(Vec<Pattern>);
 
@@ -27,7 +27,7 @@ struct Pattern {
 /// A line that matched a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Match {
-    /// What the pattern says.
+    /// The rule of the pattern.
     pub(crate) rule: LogRule,
     /// The regular expression.
     pub(crate) pattern: String,
@@ -37,18 +37,16 @@ pub(crate) struct Match {
     pub(crate) is_first: bool,
 }
 
-/// A pattern ready to search.
+/// Compiles a pattern.
 ///
 /// # Errors
-/// Why it is none, with what to do about it.
+/// Why it is invalid, with the remedy.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     if pattern.is_empty() {
         return Err("the pattern is empty, which every line matches; write one, or remove it".to_owned());
     }
     Regex::new(pattern).map_err(|error| {
-        format!(
-            "this is not a regular expression: {error}; a \\ before ( [ {{ * + ? | . takes their meaning away"
-        )
+        format!("this is not a regular expression: {error}; write a \\ before a literal ( [ {{ * + ? | .")
     })
 }
 
@@ -65,27 +63,27 @@ impl Search {
         Self(patterns.map(pattern).collect())
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether there are no patterns.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Marks for one file: which patterns its present line has matched.
+    /// Marks for one file: the patterns that its current line has matched.
     pub(crate) fn marks(&self) -> Vec<bool> {
         vec![false; self.0.len()]
     }
 
-    /// Searches a piece of a line. A line counts once for each pattern, however many pieces match.
+    /// Searches a piece of a line. A line counts once per pattern, however many pieces match.
     pub(crate) fn search(&mut self, piece: Piece<'_>, marks: &mut [bool], mut found: impl FnMut(Match)) {
         if self.is_empty() {
             return;
         }
         let mut text = readable(piece.bytes);
         if !piece.ends {
-            // What stands for the rest of the line keeps `$` from matching here.
+            // This character represents the rest of the line, so that `$` does not match here.
             text.to_mut().push(char::REPLACEMENT_CHARACTER);
         }
-        // The first character of a later piece is only there so that `^` does not match.
+        // The first character of a later piece only prevents `^` from matching.
         let from = if piece.begins { 0 } else { text.char_indices().nth(1).map_or(0, |(index, _)| index) };
         for (pattern, mark) in self.0.iter_mut().zip(marks.iter_mut()) {
             if *mark || !pattern.regex.is_match_at(&text, from) {
@@ -107,7 +105,7 @@ impl Search {
         }
     }
 
-    /// How many lines matched each pattern.
+    /// Number of matching lines per pattern.
     pub(crate) fn counts(&self) -> Vec<LogCount> {
         let count = |pattern: &Pattern| LogCount {
             rule: pattern.rule,
@@ -127,7 +125,7 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// At most [`SHOWN`] characters of a line, with the beginning of the match among them, and none that a terminal obeys.
+/// At most [`SHOWN`] characters of a line around the start of the match, without control characters.
 fn excerpt(line: &str, start: usize) -> String {
     let before = line[..start].chars().count();
     let skipped = if before + BEFORE > SHOWN { before - BEFORE } else { 0 };
@@ -143,7 +141,7 @@ mod tests {
     use super::super::lines::Lines;
     use super::*;
 
-    /// What a search for these patterns finds in a file that grows by these parts.
+    /// The results of a search for these patterns in a file that grows by these parts.
     fn found(patterns: &[&str], parts: &[&[u8]]) -> (Vec<String>, Vec<u64>) {
         let mut search = Search::new(patterns.iter().map(|pattern| (LogRule::Never, *pattern)));
         let (mut lines, mut marks, mut seen) = (Lines::default(), search.marks(), Vec::new());
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn first_matches_are_told_and_all_counted() {
+    fn first_matches_are_recorded_all_counted() {
         let text = "panic\n".repeat(50);
         let (lines, counts) = found(&["panic"], &[text.as_bytes()]);
         assert_eq!((lines.len(), counts), (20, vec![50]));

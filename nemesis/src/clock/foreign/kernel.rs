@@ -1,15 +1,15 @@
-//! ptrace, one request a function; no safe wrapper of this program's libraries has it.
+//! ptrace, one function per request; no library of this program has a safe wrapper for it.
 
 #![allow(unsafe_code, reason = "ptrace and waitid of threads have no safe wrapper here")]
 
 use std::io;
 use std::ptr::{null_mut, without_provenance_mut};
 
-/// A thread, by its id.
+/// The id of a thread.
 pub(super) type Thread = i32;
 pub(super) type Registers = libc::user_regs_struct;
 
-/// Flags of the system calls that a process is made to make.
+/// Flags of the system calls that a traced process makes for the bench.
 pub(super) const READ: u64 = libc::PROT_READ as u64;
 pub(super) const WRITE: u64 = libc::PROT_WRITE as u64;
 pub(super) const EXECUTE: u64 = libc::PROT_EXEC as u64;
@@ -21,28 +21,35 @@ pub(super) const OPEN: u64 = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
 const GET_MASK: libc::c_uint = 0x420a;
 const SET_MASK: libc::c_uint = 0x420b;
 
-fn request(what: libc::c_uint, thread: Thread, address: usize, data: *mut libc::c_void) -> io::Result<()> {
-    // SAFETY: every caller passes as data nothing, a number, or a pointer to what the request reads or writes.
-    let done = unsafe { libc::ptrace(what, thread, without_provenance_mut::<libc::c_void>(address), data) };
+fn request(
+    operation: libc::c_uint,
+    thread: Thread,
+    address: usize,
+    data: *mut libc::c_void,
+) -> io::Result<()> {
+    // SAFETY: every caller passes as data null, a number, or a pointer to memory that the request reads or
+    // writes.
+    let done =
+        unsafe { libc::ptrace(operation, thread, without_provenance_mut::<libc::c_void>(address), data) };
     if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Begins to trace a thread, which goes on.
+/// Begins to trace a thread, which keeps running.
 pub(super) fn seize(thread: Thread) -> io::Result<()> {
     request(libc::PTRACE_SEIZE, thread, 0, null_mut())
 }
 
-/// Lets a traced thread stop.
+/// Requests a traced thread to stop.
 pub(super) fn interrupt(thread: Thread) -> io::Result<()> {
     request(libc::PTRACE_INTERRUPT, thread, 0, null_mut())
 }
 
-/// Lets go of a stopped thread, with a signal or 0.
+/// Detaches from a stopped thread and delivers a signal; 0 delivers none.
 pub(super) fn detach(thread: Thread, signal: i32) -> io::Result<()> {
     request(libc::PTRACE_DETACH, thread, 0, number(signal))
 }
 
-/// Lets a stopped thread go on, for one instruction only if it is to `step`.
+/// Continues a stopped thread, for a single instruction if `step` is set.
 pub(super) fn go_on(thread: Thread, step: bool) -> io::Result<()> {
     request(if step { libc::PTRACE_SINGLESTEP } else { libc::PTRACE_CONT }, thread, 0, null_mut())
 }
@@ -63,7 +70,7 @@ pub(super) fn set_registers(thread: Thread, registers: &Registers) -> io::Result
     request(libc::PTRACE_SETREGS, thread, 0, (&raw mut registers).cast())
 }
 
-/// The signals that a thread does not take now, a bit each.
+/// The blocked signals of a thread, one bit each.
 pub(super) fn mask(thread: Thread) -> io::Result<u64> {
     let mut mask = 0_u64;
     request(GET_MASK, thread, size_of::<u64>(), (&raw mut mask).cast())?;
@@ -75,21 +82,23 @@ pub(super) fn set_mask(thread: Thread, mask: u64) -> io::Result<()> {
     request(SET_MASK, thread, size_of::<u64>(), (&raw mut mask).cast())
 }
 
-/// Why a thread stands, as far as that matters.
+/// The reason why a thread has stopped, as far as the caller needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     /// A signal is about to reach it.
     Signal(i32),
-    /// It was told to.
+    /// The tracer interrupted it.
     Interrupted,
     /// The whole process is stopped, as by SIGSTOP.
     Paused,
 }
 
-/// Why a traced thread has stopped; nothing while it goes on. Never reaps one that has ended: that is for its parent.
+/// Returns why a traced thread has stopped; none while it runs.
+///
+/// It never reaps a thread that has ended: only its parent may do that.
 pub(super) fn stop(thread: Thread) -> io::Result<Option<Stop>> {
     let id = libc::id_t::try_from(thread).unwrap_or(0);
-    // SAFETY: a siginfo of zeros is one of no signal, and the kernel fills it in.
+    // SAFETY: a siginfo of zeros means "no signal", and the kernel fills it in.
     let (done, info) = unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let options = libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
@@ -111,5 +120,5 @@ pub(super) fn stop(thread: Thread) -> io::Result<Option<Stop>> {
     }))
 }
 
-/// Every signal but SIGTRAP, by which a thread says that it came where it should.
+/// Every signal but SIGTRAP, which reports that a thread has reached the trap.
 pub(super) const ALL_BUT_TRAP: u64 = !(1 << (libc::SIGTRAP - 1));

@@ -22,10 +22,10 @@ impl Memory {
     }
 }
 
-/// What the system refused, and what would help.
-pub(super) fn refused(what: &str, error: &dyn Display) -> String {
+/// An error message with the refused action and the remedy.
+pub(super) fn refused(action: &str, error: &dyn Display) -> String {
     format!(
-        "{what} ({error}); tracing must be allowed: `sysctl -w kernel.yama.ptrace_scope=1` as root, or in a container \
+        "{action} ({error}); tracing must be allowed: `sysctl -w kernel.yama.ptrace_scope=1` as root, or in a container \
          `--cap-add SYS_PTRACE`"
     )
 }

@@ -1,8 +1,10 @@
-//! The clocks of programs that know nothing of the bench.
+//! The clocks of programs that have no support for the bench.
 //!
-//! A program asks the kernel's library in its own memory (the vDSO) for the time. For each process of a node the bench
-//! stops its threads for about a millisecond, maps the node's clock file into it and lets the library's functions
-//! begin with a jump to code that shifts what the kernel says. Threads and forked children have all of that too.
+//! Problem: a program reads the time from the kernel's library in its own memory (the vDSO), not from a file.
+//!
+//! Idea: the bench stops the threads of each process of a node for about a millisecond and maps the node's
+//! clock file into it. It then overwrites the start of the library's functions with a jump to code that shifts
+//! the kernel's time. New threads and forked children inherit the mapping and the jump.
 
 mod kernel;
 mod memory;
@@ -20,18 +22,18 @@ use std::path::Path;
 use threads::Stopped;
 use vdso::Library;
 
-/// A page of memory.
+/// The size of a memory page.
 const PAGE: u64 = 4096;
-/// What is mapped into a process: the clock file, the code behind it, and room for that code to be called.
+/// The region that is mapped into a process: the clock file, the code, then scratch memory for calls.
 const CODE: u64 = PAGE;
 const ROOM: u64 = 2 * PAGE;
 const REGION: u64 = 3 * PAGE;
 
-/// Makes every process of the node read this clock file; says how many did not yet.
+/// Makes every process of the node read this clock file; returns the number of processes newly patched.
 pub(super) fn adopt(roots: &Roots, file: &Path) -> Result<usize, String> {
     let mut adopted = 0;
     for pid in family_of(roots) {
-        // A process may end at any time, and then nothing about it matters.
+        // A process may end at any time; its clock is then irrelevant.
         let Ok(maps) = std::fs::read_to_string(format!("/proc/{pid}/maps")) else { continue };
         if vdso::region(&maps, file).is_some() {
             continue;
@@ -45,7 +47,7 @@ pub(super) fn adopt(roots: &Roots, file: &Path) -> Result<usize, String> {
     Ok(adopted)
 }
 
-/// What the clock of a node's first process says, asked as its own threads ask: by calling the library.
+/// Reads the clock of a node's first process by calling its library, as its own threads do.
 pub(super) fn read(root: u32, file: &Path) -> Result<Reading, String> {
     if vdso::region(&maps(root)?, file).is_none() {
         return Err(format!("pid {root} does not read the clock file yet"));
@@ -53,12 +55,15 @@ pub(super) fn read(root: u32, file: &Path) -> Result<Reading, String> {
     off_thread(|| ask(root, file))
 }
 
-/// Where what is in the memory of a process.
+/// The memory map of a process, `/proc/PID/maps`.
 fn maps(pid: u32) -> Result<String, String> {
     std::fs::read_to_string(format!("/proc/{pid}/maps")).map_err(|_| "it has ended".to_owned())
 }
 
-/// Whoever traces is a thread: when it ends, the kernel lets go of all that it stopped, whatever happened.
+/// Runs `work` in a thread of its own, because a tracer is a thread.
+///
+/// When the thread ends, the kernel releases
+/// all threads that it stopped, also after a panic.
 fn off_thread<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("clock".to_owned()).spawn_scoped(scope, work);
@@ -72,9 +77,9 @@ fn is_alive(pid: u32) -> bool {
         .is_ok_and(|stat| Line::read(&stat).is_some_and(|line| line.lives()))
 }
 
-/// Maps the clock file and the code into a process, and lets its library begin with a jump to that.
+/// Maps the clock file and the code into a process and redirects its library's functions to the code.
 fn patch(pid: u32, file: &Path) -> Result<(), String> {
-    // Only a process that is stopped cannot become another program meanwhile, in other memory.
+    // Only a stopped process cannot execute another program meanwhile, which would replace its memory.
     let stopped = Stopped::all(pid)?;
     let maps = maps(pid)?;
     if vdso::region(&maps, file).is_some() {
@@ -91,16 +96,16 @@ fn patch(pid: u32, file: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Lets one thread of a stopped process map everything; gives where.
+/// Makes one thread of a stopped process map the region; returns its address.
 fn map(stopped: &Stopped, memory: &Memory, library: &Library, file: &Path) -> Result<u64, String> {
     let path = std::path::absolute(file).map_err(|error| error.to_string())?;
     let mut path = path.into_os_string().into_encoded_bytes();
     path.push(0);
-    let call = |what: &str, number: i64, arguments: [u64; 6]| {
+    let call = |action: &str, number: i64, arguments: [u64; 6]| {
         let answer = stopped.call_kernel(library.syscall(), number, arguments)?;
         let error = i32::try_from(answer.cast_signed()).ok().filter(|code| (-4095..0).contains(code));
         match error {
-            Some(code) => Err(format!("it may not {what}: {}", std::io::Error::from_raw_os_error(-code))),
+            Some(code) => Err(format!("it may not {action}: {}", std::io::Error::from_raw_os_error(-code))),
             None => Ok(answer),
         }
     };
@@ -122,7 +127,7 @@ fn map(stopped: &Stopped, memory: &Memory, library: &Library, file: &Path) -> Re
     mapped.map(|_| region)
 }
 
-/// Lets one thread of a process ask the library for the time.
+/// Makes one thread of a process read the time from the library.
 fn ask(pid: u32, file: &Path) -> Result<Reading, String> {
     let stopped = Stopped::one(pid)?;
     let maps = maps(pid)?;
@@ -131,15 +136,15 @@ fn ask(pid: u32, file: &Path) -> Result<Reading, String> {
     let library = Library::find(&maps, |bytes, at| memory.read(bytes, at))?;
     let entry = library.function(stub::CLOCK_GETTIME).ok_or("its library has no clock")?;
     let room = region + ROOM;
-    // The answer comes at the start of the room, and the stack of the call is behind it.
+    // The result is written to the start of the scratch memory; the stack of the call ends behind it.
     let top = room + PAGE - 64;
     let back = region + CODE + stub::trap();
     let earliest = super::true_ns();
     let answer = stopped.call_function(&memory, entry, [0, room], top, back)?;
     let latest = super::true_ns();
-    let mut said = [0; 16];
-    memory.read(&mut said, room)?;
-    let word = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| said[at + byte]));
+    let mut time = [0; 16];
+    memory.read(&mut time, room)?;
+    let word = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| time[at + byte]));
     if answer != 0 {
         return Err(format!("its clock gave the error {}", answer.cast_signed()));
     }

@@ -1,4 +1,4 @@
-//! Finds out by doing whether the clock of another program can be shifted here.
+//! Probes whether the clock of another program can be shifted here, by shifting one.
 
 use crate::clock::{ClockFault, NodeClock, ProcessClock};
 use crate::process::Roots;
@@ -12,7 +12,9 @@ use std::sync::OnceLock;
 /// The part of a process that only waits while its clock is shifted.
 pub(crate) const PART: &str = "clock";
 
-/// Whether the clocks of other programs can be shifted here; tried once. The error says why not, and what would help.
+/// Whether the clocks of other programs can be shifted here; probed once.
+///
+/// The error is the reason and the remedy.
 pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
     static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
     FOUND
@@ -22,24 +24,24 @@ pub(crate) fn can_be_shifted() -> Result<(), &'static str> {
         .map_err(String::as_str)
 }
 
-/// What the program is that stands there: something with a clock, until its input ends.
+/// The process whose clock the probe shifts: waits until its input ends.
 pub(crate) fn stand() -> u8 {
-    // Whoever waits hears that it is there, or is gone.
+    // The parent waits for this line or for the end of this process.
     let _ = std::io::stdout().write_all(b"\n");
     let _ = std::io::stdin().read(&mut [0]);
     0
 }
 
 fn try_it() -> std::io::Result<()> {
-    // A file in memory and not in a folder: nothing is left of it, however this process ends.
+    // A file in memory: the kernel removes it however this process ends.
     let held = rustix::fs::memfd_create("bench-clock", rustix::fs::MemfdFlags::CLOEXEC)?;
     let file = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), held.as_raw_fd()));
     let mut program = again_as(PART)?;
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = program.spawn()?;
     let tried = NodeClock::create(&ProcessClock::Foreign(file)).and_then(|clock| {
-        if let Some(said) = &mut child.stdout {
-            said.read_exact(&mut [0])?;
+        if let Some(output) = &mut child.stdout {
+            output.read_exact(&mut [0])?;
         }
         clock.began(Roots { first: child.id(), beside: Vec::new(), guard: None });
         let hour = 3_600_000_000_000;
@@ -52,7 +54,7 @@ fn try_it() -> std::io::Result<()> {
             Err(std::io::Error::other("a clock that was shifted by an hour did not show it"))
         }
     });
-    // It fails only where there is nothing left to end.
+    // Both calls fail only if the process has already ended.
     let _ = child.kill().and_then(|()| child.wait());
     tried
 }

@@ -1,16 +1,16 @@
-//! The code that shifts what the kernel says of the time, to be copied into other programs.
+//! Machine code that shifts the kernel's time, copied into other programs.
 //!
-//! It reads the clock file as [`super::super`] has it, one page in front of itself. Only the clocks that can be set are
-//! shifted: the ones that only go forward are passed on as the kernel gives them.
+//! It reads the clock file in the layout of [`super::super`], one page in front of itself. It shifts only the
+//! clocks that can be set; it passes monotonic clocks on unchanged.
 
 #![allow(
     unsafe_code,
     reason = "machine code for other processes is written in the assembler, and lies in a foreign static"
 )]
 
-/// The function that the others are made of.
+/// The function on which the other functions are built.
 pub(super) const CLOCK_GETTIME: &str = "__vdso_clock_gettime";
-/// Bytes of a jump to anywhere: `mov rax, address; jmp rax`.
+/// Length of an absolute jump: `mov rax, address; jmp rax`.
 pub(super) const JUMP: usize = 12;
 
 std::arch::global_asm!(
@@ -31,7 +31,7 @@ std::arch::global_asm!(
     "    je 2f",
     "    cmp edi, 11", // CLOCK_TAI
     "    jne 9f",
-    "2:  mov ecx, 1000000", // so often is a file read again that is being written
+    "2:  mov ecx, 1000000", // retries while the file is being written
     "3:  mov r8, [rip + .Lnemesis_clock - 4096]",
     "    mov r9, [rip + .Lnemesis_clock - 4088]",
     "    mov r11, [rip + .Lnemesis_clock - 4080]",
@@ -86,7 +86,7 @@ std::arch::global_asm!(
     "    sub rsp, 16",
     "    test rsi, rsi",
     "    jz 1f",
-    "    xor edi, edi", // the kernel gives the zone
+    "    xor edi, edi", // the kernel fills in the time zone
     "    mov eax, 96",
     "    syscall",
     "1:  cmp qword ptr [rsp + 16], 0",
@@ -106,14 +106,14 @@ std::arch::global_asm!(
     "    add rsp, 16",
     "    pop rdi",
     "    ret",
-    // Where a thread stops that was made to call something.
+    // The trap at which a thread stops after a call.
     ".Lnemesis_trap:",
     "    int3",
     ".Lnemesis_end:",
     ".balign 8",
-    ".global nemesis_clock_places",
-    ".hidden nemesis_clock_places",
-    "nemesis_clock_places:",
+    ".global nemesis_clock_offsets",
+    ".hidden nemesis_clock_offsets",
+    "nemesis_clock_offsets:",
     "    .quad .Lnemesis_time - .Lnemesis_clock",
     "    .quad .Lnemesis_gettimeofday - .Lnemesis_clock",
     "    .quad .Lnemesis_trap - .Lnemesis_clock",
@@ -124,31 +124,31 @@ std::arch::global_asm!(
 unsafe extern "C" {
     #[link_name = "nemesis_clock_code"]
     static CODE: [u8; 1024];
-    #[link_name = "nemesis_clock_places"]
-    static PLACES: [u64; 4];
+    #[link_name = "nemesis_clock_offsets"]
+    static OFFSETS: [u64; 4];
 }
 
-fn places() -> [u64; 4] {
+fn offsets() -> [u64; 4] {
     // SAFETY: the assembler puts four words there, and they are never written.
-    unsafe { PLACES }
+    unsafe { OFFSETS }
 }
 
-/// The code, which runs wherever the clock file is mapped one page in front of it.
+/// The code; it runs at any address, with the clock file mapped one page in front of it.
 pub(super) fn code() -> &'static [u8] {
-    let length = usize::try_from(places()[3]).unwrap_or(0);
+    let length = usize::try_from(offsets()[3]).unwrap_or(0);
     // SAFETY: the assembler puts this many bytes there, and they are never written.
     unsafe { std::slice::from_raw_parts((&raw const CODE).cast(), length) }
 }
 
-/// A function of the library, and where in the code is what takes its place.
+/// A function of the library, and the offset of its replacement in the code.
 pub(super) struct Function {
     pub(super) name: &'static str,
     pub(super) offset: u64,
 }
 
-/// The functions that tell a time which can be set.
+/// The library functions that read a clock which can be set.
 pub(super) fn functions() -> [Function; 3] {
-    let [time, of_day, ..] = places();
+    let [time, of_day, ..] = offsets();
     [
         Function { name: CLOCK_GETTIME, offset: 0 },
         Function { name: "__vdso_time", offset: time },
@@ -156,12 +156,12 @@ pub(super) fn functions() -> [Function; 3] {
     ]
 }
 
-/// Where in the code a thread stops that was made to call something.
+/// The offset of the trap in the code, where a thread stops after a call.
 pub(super) fn trap() -> u64 {
-    places()[2]
+    offsets()[2]
 }
 
-/// A jump to an address, which changes no register that a caller minds.
+/// A jump to an address that changes no register which a caller expects to be preserved.
 pub(super) fn jump(to: u64) -> [u8; JUMP] {
     let mut jump = [0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0];
     jump[2..10].copy_from_slice(&to.to_le_bytes());

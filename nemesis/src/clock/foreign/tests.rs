@@ -1,4 +1,4 @@
-//! The clocks of real programs, which tell what they see.
+//! Shifted clocks of real programs that report the time they read.
 
 use super::kernel;
 use crate::clock::{ClockFault, NodeClock, ProcessClock, true_ns};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const HOUR: i64 = 3_600_000_000_000;
 const MINUTE: i64 = HOUR / 60;
 
-/// What makes this program be the teller.
+/// Arguments that start this test program as the teller.
 const TELLER: [&str; 4] = ["clock::foreign::tests::teller", "--exact", "--ignored", "--nocapture"];
 
-/// Not a test: a program that says what its clocks say, each time it is asked, from a thread that is not its first.
+/// Not a test: a program that prints its clocks per line of input, from a second thread.
 #[test]
 #[ignore = "started by other tests as a process of its own"]
 fn teller() {
@@ -34,7 +34,7 @@ fn teller() {
     teller.join().unwrap();
 }
 
-/// A program that tells what its clocks say.
+/// A process that reports its clocks.
 struct Teller {
     child: Child,
     stdin: ChildStdin,
@@ -56,7 +56,7 @@ impl Teller {
         teller
     }
 
-    /// What it says of wall and monotonic time, in nanoseconds.
+    /// Its wall clock and monotonic clock, in nanoseconds.
     fn ask(&mut self) -> (i64, i64) {
         writeln!(self.stdin).unwrap();
         self.hear()
@@ -74,7 +74,7 @@ impl Teller {
         }
     }
 
-    /// How far its wall clock is ahead.
+    /// Offset of its wall clock from the true time.
     fn ahead(&mut self) -> i64 {
         self.ask().0 - true_ns()
     }
@@ -88,7 +88,7 @@ impl Drop for Teller {
     }
 }
 
-/// Whether clocks can be shifted here; says which test is skipped and why otherwise.
+/// Whether clocks can be shifted here; prints the skipped test and the reason otherwise.
 fn possible(test: &str, clock: &NodeClock, teller: &Teller) -> bool {
     clock.began(Roots { first: teller.child.id(), beside: Vec::new(), guard: None });
     match clock.read() {
@@ -122,21 +122,21 @@ fn threads_see_the_shift_monotonic_stays_true() {
     assert!((clock.read().unwrap().ahead() - HOUR).abs() < MINUTE);
     clock.apply(2, ClockFault::Jump { by: -3 * HOUR }).unwrap();
     assert!((teller.ahead() + 2 * HOUR).abs() < MINUTE);
-    let gone = teller.ask().1 - monotonic;
-    assert!(i128::from(gone) <= i128::try_from(began.elapsed().as_nanos()).unwrap() && gone > 0);
+    let elapsed = teller.ask().1 - monotonic;
+    assert!(i128::from(elapsed) <= i128::try_from(began.elapsed().as_nanos()).unwrap() && elapsed > 0);
     clock.release(None).unwrap();
     let reading = clock.read().unwrap();
     assert!(reading.earliest <= reading.says && reading.says <= reading.latest, "{reading:?}");
 }
 
 #[test]
-fn who_traces_a_program_already_is_named() {
+fn existing_tracer_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, teller) = (clock(&folder), Teller::new());
     if !possible("who_traces_a_program_already_is_named", &clock, &teller) {
         return;
     }
-    // The kernel lets go when this thread ends.
+    // The kernel detaches when this thread ends.
     kernel::seize(teller.child.id().try_into().unwrap()).unwrap();
     let error = clock.read().unwrap_err().to_string();
     let own = format!("thread {} traces it already", rustix::thread::gettid());
@@ -144,7 +144,7 @@ fn who_traces_a_program_already_is_named() {
 }
 
 #[test]
-fn frozen_clock_stands_and_fast_clock_gains() {
+fn frozen_clock_stands_fast_clock_gains() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, mut teller) = (clock(&folder), Teller::new());
     if !possible("frozen_clock_stands_and_fast_clock_gains", &clock, &teller) {
@@ -153,7 +153,7 @@ fn frozen_clock_stands_and_fast_clock_gains() {
     clock.apply(1, ClockFault::Freeze).unwrap();
     let (first, second) = (teller.ask(), teller.ask());
     assert_eq!(first.0, second.0);
-    assert!(second.1 > first.1, "only the wall clock stands");
+    assert!(second.1 > first.1, "only the wall clock is frozen");
     clock.release(Some(1)).unwrap();
     clock.apply(2, ClockFault::drift(1000.0)).unwrap();
     let (first, second) = (teller.ask(), teller.ask());
@@ -186,7 +186,7 @@ fn children_and_their_programs_see_the_shift() {
         return;
     }
     drop(first);
-    // Its second line becomes another program, in a child.
+    // The second line of input makes it execute another program, in a child.
     let script = "read line; \"$0\" \"$@\"; exit 0";
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", script]).arg(std::env::current_exe().unwrap()).args(TELLER).env("TELLER", "1");

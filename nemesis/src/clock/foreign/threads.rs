@@ -1,4 +1,4 @@
-//! The threads of a process, stopped, and made to do something before they go on as if nothing had been.
+//! The threads of a process: stops them, makes them run code, and restores them.
 
 use super::kernel::{self, Registers, Stop, Thread};
 use super::memory::{Memory, refused};
@@ -7,12 +7,12 @@ use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// How long a thread may take to stop. One that waits for a disk cannot stop sooner.
+/// Longest wait for a thread to stop. A thread that waits for a disk cannot stop sooner.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// More instructions than any jump takes to be passed.
+/// Upper bound of single steps: more instructions than any jump has.
 const STEPS: usize = 64;
 
-/// Threads that stand until this is dropped, each with the signal that was about to reach it.
+/// Stopped threads, until this is dropped, each with its pending signal.
 #[derive(Debug)]
 pub(super) struct Stopped(BTreeMap<Thread, Option<i32>>);
 
@@ -27,7 +27,7 @@ impl Stopped {
             let threads = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
             let new: Vec<Thread> = threads.filter(|thread| !stopped.0.contains_key(thread)).collect();
             stopped.stop(&new)?;
-            // Whoever goes on may have started others meanwhile.
+            // A thread that still ran may have started others meanwhile.
             if stopped.0.len() == before {
                 return Ok(stopped);
             }
@@ -42,11 +42,11 @@ impl Stopped {
     }
 
     fn stop(&mut self, threads: &[Thread]) -> Result<(), String> {
-        let mut asked = Vec::new();
+        let mut interrupted = Vec::new();
         for thread in threads {
             match kernel::seize(*thread).and_then(|()| kernel::interrupt(*thread)) {
-                Ok(()) => asked.push(*thread),
-                // Of a thread that is just ending the system says that it may not be traced.
+                Ok(()) => interrupted.push(*thread),
+                // For a thread that is just ending, the kernel reports that it may not be traced.
                 Err(_) if has_left(*thread) => {}
                 Err(error) => {
                     return Err(tracer(*thread).map_or_else(
@@ -60,7 +60,7 @@ impl Stopped {
                 }
             }
         }
-        for thread in asked {
+        for thread in interrupted {
             match wait(thread)? {
                 Some(Stop::Signal(signal)) => drop(self.0.insert(thread, Some(signal))),
                 Some(Stop::Interrupted) => drop(self.0.insert(thread, None)),
@@ -71,15 +71,15 @@ impl Stopped {
         Ok(())
     }
 
-    /// A thread that can be made to do something.
+    /// A stopped thread that can run code.
     fn any(&self) -> Result<Thread, String> {
         self.0.keys().next().copied().ok_or_else(|| "it has ended".to_owned())
     }
 
-    /// Makes sure that no thread is in the middle of what will be overwritten.
-    pub(super) fn move_out_of(&self, place: Range<u64>) -> Result<(), String> {
+    /// Steps every thread out of the address range that will be overwritten.
+    pub(super) fn move_out_of(&self, range: Range<u64>) -> Result<(), String> {
         for thread in self.0.keys() {
-            let inside = || kernel::registers(*thread).is_ok_and(|registers| place.contains(&registers.rip));
+            let inside = || kernel::registers(*thread).is_ok_and(|registers| range.contains(&registers.rip));
             let mut steps = 0;
             while inside() {
                 steps += 1;
@@ -93,14 +93,16 @@ impl Stopped {
         Ok(())
     }
 
-    /// Makes a thread ask the kernel for something, with the instruction at `syscall`, and gives the answer.
+    /// Makes a thread execute a system call with the instruction at `syscall`; returns its result.
     pub(super) fn call_kernel(&self, syscall: u64, number: i64, arguments: [u64; 6]) -> Result<u64, String> {
         let [rdi, rsi, rdx, r10, r8, r9] = arguments;
         let rax = number.cast_unsigned();
         self.borrow(true, |own| Registers { rip: syscall, rax, rdi, rsi, rdx, r10, r8, r9, ..own })
     }
 
-    /// Makes a thread call a function on a stack of its own and come `back` to an `int3`, and gives what it returned.
+    /// Makes a thread call a function on its own stack; returns the result.
+    ///
+    /// The function returns to `back`, an `int3` instruction.
     pub(super) fn call_function(
         &self,
         memory: &Memory,
@@ -109,20 +111,20 @@ impl Stopped {
         top: u64,
         back: u64,
     ) -> Result<u64, String> {
-        // A function finds its stack aligned but for the address to which it returns.
+        // The ABI aligns the stack to 16 bytes before the call pushes the return address.
         let rsp = (top & !15) - 8;
         memory.write(&back.to_le_bytes(), rsp)?;
         let [rdi, rsi] = arguments;
         self.borrow(false, |own| Registers { rip: function, rsp, rdi, rsi, rax: 0, ..own })
     }
 
-    /// Lets a thread go on with other registers until it traps, and gives it its own ones back.
+    /// Continues a thread with other registers until it traps, then restores its own registers.
     fn borrow(&self, step: bool, set: impl FnOnce(Registers) -> Registers) -> Result<u64, String> {
         let thread = self.any()?;
         let failed = |error: io::Error| format!("a thread of it cannot be used: {error}");
         let own = kernel::registers(thread).map_err(failed)?;
         let mask = kernel::mask(thread).map_err(failed)?;
-        // Without this, the kernel would take what is done for a system call that was interrupted.
+        // Otherwise the kernel would restart an interrupted system call and change these registers.
         let others = Registers { orig_rax: u64::MAX, ..set(own) };
         kernel::set_mask(thread, kernel::ALL_BUT_TRAP).map_err(failed)?;
         let done = kernel::set_registers(thread, &others)
@@ -146,7 +148,7 @@ impl Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         for (thread, signal) in &self.0 {
-            // It fails where the thread has ended.
+            // It fails only if the thread has ended.
             let _ = kernel::detach(*thread, signal.unwrap_or(0));
         }
     }
@@ -171,13 +173,13 @@ fn wait(thread: Thread) -> Result<Option<Stop>, String> {
     }
 }
 
-/// Whether a thread is no more, or only remembered.
+/// Whether a thread has ended or is a zombie.
 fn has_left(thread: Thread) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{thread}/stat"));
     stat.map_or(true, |stat| crate::process::Line::read(&stat).is_none_or(|line| !line.lives()))
 }
 
-/// The thread that traces a thread.
+/// The id of the thread that traces a thread.
 fn tracer(thread: Thread) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let pid = status.lines().find_map(|line| line.strip_prefix("TracerPid:"))?.trim().parse().ok()?;

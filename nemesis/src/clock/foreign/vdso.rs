@@ -1,4 +1,4 @@
-//! Finds the kernel's library in the memory of a process, and the clock file that was mapped into it.
+//! Finds the vDSO and a mapped clock file in the memory of a process.
 
 use object::read::elf::ElfFile64;
 use object::{Architecture, Endianness, Object, ObjectSymbol};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The instruction `syscall`.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
 
-/// The kernel's library in a process.
+/// The vDSO of a process.
 #[derive(Debug)]
 pub(super) struct Library {
     functions: BTreeMap<String, u64>,
@@ -16,7 +16,7 @@ pub(super) struct Library {
 }
 
 impl Library {
-    /// Finds it with the help of `/proc/PID/maps` and a way to read memory.
+    /// Finds the vDSO from `/proc/PID/maps`, with a function that reads the process's memory.
     pub(super) fn find(
         maps: &str,
         read: impl FnOnce(&mut [u8], u64) -> Result<(), String>,
@@ -44,24 +44,24 @@ impl Library {
         Ok(Self { functions, syscall })
     }
 
-    /// Where a function begins.
+    /// Address of a function.
     pub(super) fn function(&self, name: &str) -> Option<u64> {
         self.functions.get(name).copied()
     }
 
-    /// Where an instruction is that asks the kernel.
+    /// Address of a `syscall` instruction.
     pub(super) fn syscall(&self) -> u64 {
         self.syscall
     }
 }
 
-/// From where to where a line of `/proc/PID/maps` reaches.
+/// Start and end address in a line of `/proc/PID/maps`.
 fn range(line: &str) -> Option<(u64, u64)> {
     let (start, end) = line.split_whitespace().next()?.split_once('-')?;
     Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
 }
 
-/// Where a file is mapped, if it is.
+/// Address at which a file is mapped, if it is.
 pub(super) fn region(maps: &str, file: &Path) -> Option<u64> {
     let file = mapped_name(file)?;
     let path = |line: &str| line.splitn(6, ' ').nth(5).map(|path| path.trim_start().to_owned());
@@ -69,7 +69,7 @@ pub(super) fn region(maps: &str, file: &Path) -> Option<u64> {
     Some(range(line)?.0)
 }
 
-/// What `/proc/PID/maps` calls a file: one that is open and has no folder has another name there.
+/// The name of a file in `/proc/PID/maps`; an open file without a folder has another name there.
 fn mapped_name(file: &Path) -> Option<PathBuf> {
     if file.starts_with("/proc") { std::fs::read_link(file).ok() } else { std::path::absolute(file).ok() }
 }

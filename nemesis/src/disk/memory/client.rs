@@ -1,4 +1,4 @@
-//! The lab's end of the process of the disks.
+//! Client of the process of the disks, in the lab.
 
 use super::super::error::DiskError;
 use super::super::message::{Answer, Condition, DiskCounters, Request};
@@ -15,10 +15,10 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The part of the process that answers for the disks of a lab.
+/// The part of the process that serves the disks of a lab.
 pub(crate) const PART: &str = "disk";
 
-/// The process that answers for the disks of a lab. It ends when this is dropped.
+/// The process that serves the disks of a lab. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Disks {
     stream: Mutex<BufReader<UnixStream>>,
@@ -26,13 +26,13 @@ pub(crate) struct Disks {
 }
 
 impl Disks {
-    /// Starts it, as this program once more.
+    /// Starts the process: this program again, to play another part.
     pub(crate) fn start() -> Result<Arc<Self>, DiskError> {
         let start = || {
             let (here, there) = UnixStream::pair()?;
             let child = again_as(PART)?
                 .stdin(Stdio::from(OwnedFd::from(there)))
-                // What ends the bench gently (Ctrl-C) must not end the disks under its nodes.
+                // A signal to the bench's process group (Ctrl-C) must not end the disks under its nodes.
                 .process_group(0)
                 .spawn()?;
             Ok(Arc::new(Self { stream: Mutex::new(BufReader::new(here)), child }))
@@ -62,13 +62,13 @@ impl Disks {
 impl Drop for Disks {
     fn drop(&mut self) {
         let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // It fails only where the process has ended; either way it is waited for.
+        // It fails only if the process has ended; `wait` reaps it in either case.
         let _ = stream.get_ref().shutdown(Shutdown::Both);
         let _ = self.child.wait();
     }
 }
 
-/// One node's disk. Every call takes some 50 µs, but for mounting and saving.
+/// One node's disk. Every call but mounting and saving takes about 50 µs.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeDisk {
     disks: Arc<Disks>,
@@ -86,7 +86,7 @@ impl NodeDisk {
         self.disks.ask(&self.node, request).map(drop)
     }
 
-    /// Makes sure that it is mounted at a folder, which is made if it is not there.
+    /// Mounts it at a folder unless it is mounted; creates a missing folder.
     pub(crate) fn mount(&self, path: &Path) -> Result<(), DiskError> {
         self.order(&Request::Mount { path: path.to_owned(), seed: self.seed, model: self.model })
     }
@@ -99,32 +99,32 @@ impl NodeDisk {
         self.order(&Request::Release { claim })
     }
 
-    /// Takes every fault off.
+    /// Ends every fault.
     pub(crate) fn release_all(&self) -> Result<(), DiskError> {
         self.order(&Request::ReleaseAll)
     }
 
-    /// The next sync that has something to write is held, or not any more.
+    /// Arms or disarms the disk: while armed, it holds the next sync that has data to write.
     pub(crate) fn arm(&self, armed: bool) -> Result<(), DiskError> {
         self.order(if armed { &Request::Arm } else { &Request::Disarm })
     }
 
-    /// The bench works on the disk itself from now on, which no fault of the disk meets, or no longer does.
+    /// Begins or ends maintenance: the bench itself works on the disk, and no fault of the disk hits it.
     pub(crate) fn maintain(&self, begin: bool) -> Result<(), DiskError> {
         self.order(&Request::Maintain { begin })
     }
 
-    /// Whether one is held.
+    /// Whether a sync is held.
     pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
         Ok(self.disks.ask(&self.node, &Request::Caught)? == Answer::Caught(true))
     }
 
-    /// Answers whoever waits for a sync; the process that does has been killed.
+    /// Answers all held syncs; the process that waited has been killed.
     pub(crate) fn let_go(&self) -> Result<(), DiskError> {
         self.order(&Request::LetGo)
     }
 
-    /// Takes what is not durable, and unmounts the disk.
+    /// Discards all data that is not durable, and unmounts the disk.
     pub(crate) fn lose_power(&self, tear: Option<u64>) -> Result<Loss, DiskError> {
         match self.disks.ask(&self.node, &Request::LosePower { tear })? {
             Answer::Lost(loss) => Ok(loss),
@@ -132,7 +132,7 @@ impl NodeDisk {
         }
     }
 
-    /// What it has done so far.
+    /// Its counters so far.
     pub(crate) fn counters(&self) -> Result<DiskCounters, DiskError> {
         match self.disks.ask(&self.node, &Request::Count)? {
             Answer::Counted(counters) => Ok(counters),
@@ -142,7 +142,7 @@ impl NodeDisk {
         }
     }
 
-    /// Unmounts it, and writes what is on it into the folder where it was.
+    /// Unmounts it and writes its content into the folder at which it was mounted.
     pub(crate) fn save(&self) -> Result<(), DiskError> {
         self.order(&Request::Save)
     }

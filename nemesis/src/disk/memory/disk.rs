@@ -1,4 +1,4 @@
-//! One node's disk: its files, what is wrong with it, and the syncs that wait for their answer.
+//! One node's disk: its files, its faults, and the syncs that wait for their answer.
 
 use super::super::message::{Condition, DiskCounters};
 use super::super::model::{DiskModel, WriteBack};
@@ -12,44 +12,44 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often it is seen to that old changes are written back, at the least.
+/// Longest interval between two checks for old changes to write back.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Shared by the mount, the timer and whoever gives orders.
+/// Shared by the mount, the timer and the process's request loop.
 #[derive(Debug)]
 pub(super) struct Disk {
     state: Mutex<State>,
-    /// A sync was held.
+    /// Signals that a sync is held.
     held: Condvar,
 }
 
-/// What is behind the lock.
+/// The state behind the lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) store: Store,
-    /// How often the kernel has looked up each file.
+    /// Number of lookups of each file by the kernel.
     pub(super) lookups: HashMap<Ino, u64>,
     pub(super) counters: DiskCounters,
-    /// Rises with each mount; what comes through an older one is refused.
+    /// Rises with each mount; requests through an older mount are refused.
     pub(super) generation: u64,
     model: DiskModel,
-    /// The last change at some moments that are not older than what is written back.
+    /// The last change at recent instants, for the age of unsynced data.
     moments: VecDeque<(Instant, u64)>,
     conditions: BTreeMap<Claim, Condition>,
-    /// Whether the bench works on it itself, while the node is down.
+    /// Whether the bench itself works on it, while the node is down.
     maintained: bool,
     armed: bool,
     waiting: Vec<Held>,
     rng: ChaCha8Rng,
 }
 
-/// A sync that is not answered yet.
+/// A sync without an answer so far.
 #[derive(Debug)]
 struct Held {
     ino: Ino,
     mark: Mark,
     reply: ReplyEmpty,
-    /// None where it waits for the power to be lost.
+    /// None if it waits for the power loss.
     due: Option<Instant>,
 }
 
@@ -79,7 +79,7 @@ impl Disk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers each late sync when it is due, and writes back what is old, as long as the process lives.
+    /// Answers each late sync when it is due, and writes old changes back, until the process ends.
     fn keep_time(&self) -> ! {
         let mut state = self.lock();
         loop {
@@ -92,7 +92,7 @@ impl Disk {
         }
     }
 
-    /// A program asks for a sync.
+    /// Handles a sync of a program.
     pub(super) fn sync(&self, state: &mut State, ino: Ino, reply: ReplyEmpty) {
         if state.maintained {
             let mark = state.store.mark(ino);
@@ -120,7 +120,7 @@ impl Disk {
 }
 
 impl State {
-    /// Whether nothing more can be written; counted if so.
+    /// Whether the disk refuses further writes; counts each refusal.
     pub(super) fn is_full(&mut self) -> bool {
         let full =
             !self.maintained && self.conditions.values().any(|condition| *condition == Condition::Full);
@@ -128,8 +128,9 @@ impl State {
         full
     }
 
-    /// Makes durable what is older than the model says, unless nothing can be. Gives how long it can wait until the
-    /// next time.
+    /// Makes changes durable that are older than the model allows, unless a fault prevents it.
+    ///
+    /// Returns the time until the next check.
     fn write_back(&mut self, now: Instant) -> Duration {
         let WriteBack::After(age) = self.model.write_back else { return Duration::from_secs(3600) };
         if self.moments.back().is_none_or(|(_, last)| *last < self.store.sequence()) {
@@ -144,7 +145,7 @@ impl State {
         TICK.min(age / 4)
     }
 
-    /// How much longer a sync takes, by all faults together.
+    /// Additional delay of a sync, summed over all faults.
     fn delay(&mut self) -> Duration {
         let slow: Vec<Delay> = self
             .conditions
@@ -161,7 +162,7 @@ impl State {
         self.conditions.insert(claim, condition);
     }
 
-    /// Ends a fault; syncs that only waited for it are answered.
+    /// Ends a fault; answers the syncs that waited only for it.
     pub(super) fn release(&mut self, claim: Option<Claim>) {
         match claim {
             Some(claim) => drop(self.conditions.remove(&claim)),
@@ -172,12 +173,12 @@ impl State {
         }
     }
 
-    /// From now on no fault meets what is done to the disk, for it is the bench that does it; or again.
+    /// Begins or ends maintenance: while the bench itself works on the disk, no fault hits it.
     pub(super) fn maintain(&mut self, begin: bool) {
         self.maintained = begin;
     }
 
-    /// From now on the next sync that has something to write is held; or no longer, and all that were are answered.
+    /// Arms the disk: it holds the next sync that has data to write. Disarming answers all held syncs.
     pub(super) fn arm(&mut self, armed: bool) {
         self.armed = armed;
         if !armed {
@@ -185,7 +186,7 @@ impl State {
         }
     }
 
-    /// Whether a sync waits for the power to be lost.
+    /// Whether a sync waits for the power loss.
     pub(super) fn has_caught(&self) -> bool {
         self.waiting.iter().any(|held| held.due.is_none())
     }
@@ -197,7 +198,7 @@ impl State {
         }
     }
 
-    /// Answers whoever waits, without a sync: they have been killed, and see no answer any more.
+    /// Answers held syncs without syncing: the waiting processes have been killed.
     pub(super) fn let_go(&mut self) {
         self.armed = false;
         for held in self.waiting.drain(..) {
@@ -205,7 +206,7 @@ impl State {
         }
     }
 
-    /// The power is lost: open files are of no use any more.
+    /// Loses the power: open files become useless.
     pub(super) fn lose_power(&mut self, tear: Option<u64>) -> Loss {
         self.let_go();
         self.generation += 1;

@@ -1,6 +1,6 @@
-//! What the kernel asks of a mounted disk, answered from its store.
+//! The kernel's requests to a mounted disk, answered from its store.
 
-use super::super::store::{About, CAPACITY, Ino, New, Owner, ROOT, Refusal, What};
+use super::super::store::{About, CAPACITY, Ino, InodeKind, New, Owner, ROOT, Refusal};
 use super::disk::{Disk, State};
 use fuser::{
     Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenFlags,
@@ -13,7 +13,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// How long the kernel may cache attributes: only it changes them while the disk is mounted.
+/// Time for which the kernel may cache attributes.
+///
+/// Only the kernel changes them while the disk is mounted.
 const REMEMBER: Duration = Duration::from_secs(3600);
 const BLOCK: u32 = 4096;
 
@@ -21,17 +23,17 @@ const BLOCK: u32 = 4096;
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) disk: Arc<Disk>,
-    /// The mount's number. A disk that has lost its power has another one.
+    /// The number of the mount. A disk that has lost its power has a new number.
     pub(super) generation: u64,
     pub(super) owner: (u32, u32),
     pub(super) listings: Mutex<Listings>,
 }
 
-/// The folders that are being listed, each as it was when it was opened.
+/// Open folder listings, each a snapshot of the time at which it was opened.
 #[derive(Debug, Default)]
 pub(super) struct Listings {
     next: u64,
-    open: HashMap<u64, Vec<(OsString, Ino, What)>>,
+    open: HashMap<u64, Vec<(OsString, Ino, InodeKind)>>,
 }
 
 fn errno(refusal: Refusal) -> Errno {
@@ -45,7 +47,7 @@ fn errno(refusal: Refusal) -> Errno {
     }
 }
 
-/// How an entry is made, and by whom.
+/// The mode of a new entry and its owner.
 #[derive(Debug, Clone, Copy)]
 struct Creation {
     mode: u32,
@@ -58,22 +60,22 @@ impl Creation {
     }
 }
 
-fn kind(what: What) -> FileType {
-    match what {
-        What::File => FileType::RegularFile,
-        What::Folder => FileType::Directory,
-        What::Link => FileType::Symlink,
+fn file_type(kind: InodeKind) -> FileType {
+    match kind {
+        InodeKind::File => FileType::RegularFile,
+        InodeKind::Folder => FileType::Directory,
+        InodeKind::Link => FileType::Symlink,
     }
 }
 
 impl Files {
-    /// The disk, if it is still the one that was mounted.
+    /// The disk, if this mount is still the current one.
     fn disk(&self) -> Result<MutexGuard<'_, State>, Errno> {
         let state = self.disk.lock();
         if state.generation == self.generation { Ok(state) } else { Err(Errno::EIO) }
     }
 
-    /// The disk, if it takes changes.
+    /// The disk, if it accepts changes.
     fn writable(&self) -> Result<MutexGuard<'_, State>, Errno> {
         let mut state = self.disk()?;
         if state.is_full() { Err(Errno::ENOSPC) } else { Ok(state) }
@@ -93,9 +95,9 @@ impl Files {
             mtime: time,
             ctime: time,
             crtime: time,
-            kind: kind(about.what),
+            kind: file_type(about.kind),
             perm: u16::try_from(about.mode & 0o7777).unwrap_or(0o644),
-            nlink: if about.what == What::Folder { 2 } else { 1 },
+            nlink: if about.kind == InodeKind::Folder { 2 } else { 1 },
             uid: about.owner.map_or(self.owner.0, |owner| owner.user),
             gid: about.owner.map_or(self.owner.1, |owner| owner.group),
             rdev: 0,
@@ -104,7 +106,7 @@ impl Files {
         }
     }
 
-    /// The answer about an entry; the kernel holds a reference to it from then on.
+    /// The attributes of an entry; the kernel then holds a reference to it.
     fn tell(&self, state: &mut State, ino: Ino) -> Result<FileAttr, Errno> {
         let about = state.store.about(ino).map_err(errno)?;
         *state.lookups.entry(ino).or_default() += 1;
@@ -125,7 +127,7 @@ impl Files {
         Ok(())
     }
 
-    /// Changes who owns an entry, where a user or a group is given.
+    /// Sets the user or the group of an entry, where given.
     fn own(&self, ino: Ino, user: Option<u32>, group: Option<u32>) -> Result<(), Errno> {
         if user.is_none() && group.is_none() {
             return Ok(());
@@ -168,7 +170,7 @@ impl Files {
     }
 }
 
-/// What no entry names goes, unless the kernel still knows of it.
+/// Removes a file without a name, unless the kernel still holds a reference.
 fn forget_unknown(state: &mut State, ino: Ino) {
     if !state.lookups.contains_key(&ino) {
         state.store.let_go(ino);
@@ -207,7 +209,7 @@ impl Filesystem for Files {
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, nlookup: u64) {
-        // A disk that has lost its power remembers none of them.
+        // A disk that has lost its power has no references.
         let _ = self.forget_times(ino.0, nlookup);
     }
 
@@ -376,7 +378,7 @@ impl Filesystem for Files {
         let listed = self.disk().and_then(|state| state.store.list(ino.0).map_err(errno));
         match listed {
             Ok(entries) => {
-                let own = [(".".into(), ino.0, What::Folder), ("..".into(), ROOT, What::Folder)];
+                let own = [(".".into(), ino.0, InodeKind::Folder), ("..".into(), ROOT, InodeKind::Folder)];
                 let mut listings = self.listings();
                 listings.next += 1;
                 let handle = listings.next;
@@ -391,8 +393,8 @@ impl Filesystem for Files {
         let listings = self.listings();
         let entries = listings.open.get(&fh.0).map_or(&[][..], Vec::as_slice);
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        for (place, (name, ino, what)) in entries.iter().enumerate().skip(from) {
-            if reply.add(INodeNo(*ino), place as u64 + 1, kind(*what), name) {
+        for (index, (name, ino, kind)) in entries.iter().enumerate().skip(from) {
+            if reply.add(INodeNo(*ino), index as u64 + 1, file_type(*kind), name) {
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Disks in memory that can lose their power: a file system of the bench's own (FUSE) in a process of its own.
+//! Disks in memory that can lose their power: a FUSE file system in a process of its own.
 
 mod client;
 mod disk;

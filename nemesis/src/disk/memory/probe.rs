@@ -1,4 +1,4 @@
-//! Finds out by doing, inside a lab, whether disks in memory can be had: up to a power loss.
+//! Probes, inside a lab, whether disks in memory work, up to a power loss.
 
 use super::super::model::DiskModel;
 use super::client::{Disks, NodeDisk};
@@ -11,7 +11,7 @@ use std::path::Path;
 /// A folder that exists everywhere and that no process in the lab needs.
 const PLACE: &str = "/proc/tty";
 
-/// Whether a disk can be mounted, and forgets what was not synced. The error is a sentence with the remedy.
+/// Whether a disk can be mounted and loses unsynced data. The error is a sentence with the remedy.
 pub(crate) fn probe() -> Result<(), String> {
     match File::options().read(true).write(true).open(DEVICE).map_err(|error| error.kind()) {
         Err(io::ErrorKind::NotFound) => {
@@ -29,26 +29,26 @@ pub(crate) fn probe() -> Result<(), String> {
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("disk-probe", PLACE, "tmpfs", safe, c"size=1m").map_err(|error| format!("{PLACE}: {error}"))?;
     let done = lose_power(Path::new(PLACE));
-    // It goes with the lab in any case.
+    // The mount ends with the lab in any case.
     let _ = unmount(PLACE, UnmountFlags::DETACH);
     done
 }
 
-fn lose_power(place: &Path) -> Result<(), String> {
+fn lose_power(mount_point: &Path) -> Result<(), String> {
     let disks = Disks::start().map_err(|error| error.to_string())?;
     let disk = NodeDisk::new(&disks, "probe", 0, DiskModel::default());
-    disk.mount(place).map_err(|error| error.to_string())?;
+    disk.mount(mount_point).map_err(|error| error.to_string())?;
     let write = || {
-        let mut file = File::create(place.join("file"))?;
+        let mut file = File::create(mount_point.join("file"))?;
         file.write_all(b"kept")?;
         file.sync_all()?;
-        File::open(place)?.sync_all()?;
+        File::open(mount_point)?.sync_all()?;
         file.write_all(b"lost")
     };
     let written = write().map_err(|error| format!("writing: {error}"));
     written.and_then(|()| disk.lose_power(None).map_err(|error| error.to_string()))?;
-    disk.mount(place).map_err(|error| error.to_string())?;
-    let left = std::fs::read(place.join("file")).map_err(|error| format!("reading: {error}"));
+    disk.mount(mount_point).map_err(|error| error.to_string())?;
+    let left = std::fs::read(mount_point.join("file")).map_err(|error| format!("reading: {error}"));
     let unmounted = disk.lose_power(None);
     let left = left?;
     unmounted.map_err(|error| error.to_string())?;

@@ -1,10 +1,10 @@
-//! The process of the disks: mounts them, does what the lab asks for, and ends when the lab does.
+//! The process of the disks: mounts them, serves the lab's requests, and ends with the lab.
 //!
-//! It never touches what it has mounted: whoever answers for a mount and waits for it waits for ever.
+//! It never touches its own mounts: a process that serves a mount and waits for it waits for ever.
 
 use super::super::message::{Answer, Request};
 use super::super::model::DiskModel;
-use super::super::store::{New, ROOT, Store, What};
+use super::super::store::{InodeKind, New, ROOT, Store};
 use super::disk::Disk;
 use super::files::{Files, Listings};
 use fuser::{Config, Session, SessionACL};
@@ -20,17 +20,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-/// What the kernel offers its file systems to.
+/// The device through which the kernel serves file systems in user space.
 pub(super) const DEVICE: &str = "/dev/fuse";
 
-/// A node's disk and where it is.
-struct Placed {
+/// A node's disk and its mount point.
+struct MountedDisk {
     disk: Arc<Disk>,
     path: PathBuf,
     mounted: bool,
 }
 
-/// Answers the lab, at the other end of standard input, until it goes away.
+/// Serves the lab, which is at the other end of standard input, until it closes.
 pub(crate) fn serve() -> u8 {
     let talk = || -> io::Result<()> {
         let stream = UnixStream::from(rustix::io::dup(rustix::stdio::stdin())?);
@@ -55,15 +55,15 @@ pub(crate) fn serve() -> u8 {
     }
 }
 
-fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> io::Result<Answer> {
+fn obey(disks: &mut BTreeMap<String, MountedDisk>, node: &str, request: Request) -> io::Result<Answer> {
     if let Request::Mount { path, seed, model } = request {
-        place(disks, node, path, (seed, model))?;
+        mount_disk(disks, node, path, (seed, model))?;
         return Ok(Answer::Done);
     }
-    let Some(placed) = disks.get_mut(node) else { return without_disk(node, &request) };
-    let mut state = placed.disk.lock();
+    let Some(mounted) = disks.get_mut(node) else { return without_disk(node, &request) };
+    let mut state = mounted.disk.lock();
     match request {
-        Request::Mount { .. } => unreachable!("it was done above"),
+        Request::Mount { .. } => unreachable!("handled above"),
         Request::Apply { claim, condition } => state.apply(claim, condition),
         Request::Release { claim } => state.release(Some(claim)),
         Request::ReleaseAll => {
@@ -80,20 +80,20 @@ fn obey(disks: &mut BTreeMap<String, Placed>, node: &str, request: Request) -> i
         Request::LosePower { tear } => {
             let loss = state.lose_power(tear);
             drop(state);
-            placed.unmount()?;
+            mounted.unmount()?;
             return Ok(Answer::Lost(loss));
         }
         Request::Save => {
             state.release(None);
             drop(state);
-            placed.unmount()?;
-            save(&placed.disk.lock().store, &placed.path)?;
+            mounted.unmount()?;
+            save(&mounted.disk.lock().store, &mounted.path)?;
         }
     }
     Ok(Answer::Done)
 }
 
-/// What a node that was never started makes of a request: nothing is wrong with a disk that was never made.
+/// The answer for a node that was never started: healing a missing disk succeeds.
 fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
     match request {
         Request::Release { .. }
@@ -112,33 +112,33 @@ fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
     }
 }
 
-/// Mounts a node's disk where it is not; a new one holds what the folder has.
-fn place(
-    disks: &mut BTreeMap<String, Placed>,
+/// Mounts a node's disk unless it is mounted; a new disk begins with the content of the folder.
+fn mount_disk(
+    disks: &mut BTreeMap<String, MountedDisk>,
     node: &str,
     path: PathBuf,
     (seed, model): (u64, DiskModel),
 ) -> io::Result<()> {
-    let placed = match disks.entry(node.to_owned()) {
+    let mounted = match disks.entry(node.to_owned()) {
         std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::btree_map::Entry::Vacant(entry) => {
             let disk = Disk::start(seed, model)?;
             let mode = std::fs::metadata(&path)?.permissions().mode();
             let mut state = disk.lock();
-            // It fails only where there is no root.
+            // It fails only for a missing root.
             let _ = state.store.set_mode(ROOT, mode & 0o7777);
             load(&mut state.store, ROOT, &path)?;
             drop(state);
-            entry.insert(Placed { disk, path, mounted: false })
+            entry.insert(MountedDisk { disk, path, mounted: false })
         }
     };
-    if !placed.mounted {
-        placed.mount()?;
+    if !mounted.mounted {
+        mounted.mount()?;
     }
     Ok(())
 }
 
-impl Placed {
+impl MountedDisk {
     fn mount(&mut self) -> io::Result<()> {
         let generation = self.disk.lock().generation;
         let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
@@ -148,7 +148,7 @@ impl Placed {
         Ok(())
     }
 
-    /// Takes the disk away, also from whoever still has a file of it open.
+    /// Unmounts the disk, also for processes that still have files open.
     fn unmount(&mut self) -> io::Result<()> {
         if self.mounted {
             unmount(&*self.path, UnmountFlags::DETACH)?;
@@ -158,7 +158,7 @@ impl Placed {
     }
 }
 
-/// Mounts a file system; a thread answers for it as long as anybody can ask.
+/// Mounts a file system; a thread serves it while the kernel has it mounted.
 fn attach(path: &Path, files: Files) -> io::Result<()> {
     let device = OpenOptions::new().read(true).write(true).open(DEVICE);
     let device = device.map_err(|error| io::Error::new(error.kind(), format!("{DEVICE}: {error}")))?;
@@ -174,7 +174,7 @@ fn attach(path: &Path, files: Files) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes up what a folder has, as synced.
+/// Loads the content of a folder as synced data.
 fn load(store: &mut Store, ino: u64, folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -200,7 +200,7 @@ fn load(store: &mut Store, ino: u64, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what is on a disk into a folder, in place of what is there.
+/// Writes the content of a disk into a folder, in place of the folder's content.
 fn save(store: &Store, folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -212,11 +212,13 @@ fn save(store: &Store, folder: &Path) -> io::Result<()> {
     }
     for (path, ino) in store.tree() {
         let path = folder.join(path);
-        let broken = |_| io::Error::other("what the tree names is there");
-        match store.about(ino).map_err(broken)?.what {
-            What::Folder => std::fs::create_dir(path)?,
-            What::Link => std::os::unix::fs::symlink(store.target(ino).map_err(broken)?, path)?,
-            What::File => File::create(path)?.write_all(store.read(ino, 0, usize::MAX).map_err(broken)?)?,
+        let broken = |_| io::Error::other("every path of the tree exists");
+        match store.about(ino).map_err(broken)?.kind {
+            InodeKind::Folder => std::fs::create_dir(path)?,
+            InodeKind::Link => std::os::unix::fs::symlink(store.target(ino).map_err(broken)?, path)?,
+            InodeKind::File => {
+                File::create(path)?.write_all(store.read(ino, 0, usize::MAX).map_err(broken)?)?
+            }
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
-//! What programs see of a disk in memory, through the kernel. Each test starts itself again inside a lab of its own, and
-//! is skipped, with the reason, where none can be made or nothing can be mounted.
+//! Behaviour of a disk in memory for programs, through the kernel.
+//!
+//! Each test starts itself again inside a lab of its own. It is skipped, with the reason, where no lab or mount
+//! works.
 
 use super::super::message::Condition;
 use super::super::model::{DiskModel, Folders, Tear, WriteBack};
@@ -12,17 +14,17 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Whether this is the process inside the lab, and a disk can be had there.
+/// Whether this is the process inside the lab, with a working disk.
 fn inside(test: &str) -> bool {
     inside_a_lab_of_its_own(&format!("disk::memory::tests::{test}")) && disk_possible(test)
 }
 
-struct Place {
+struct Mounted {
     folder: tempfile::TempDir,
     disk: NodeDisk,
 }
 
-impl Place {
+impl Mounted {
     fn new() -> Self {
         Self::with(DiskModel::default())
     }
@@ -53,7 +55,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Mounted {
     fn drop(&mut self) {
         self.disk.save().unwrap();
     }
@@ -64,24 +66,24 @@ fn synced_data_survives_a_power_loss() {
     if !inside("synced_data_survives_a_power_loss") {
         return;
     }
-    let place = Place::with(DiskModel::STRICT);
-    assert_eq!(place.read("before"), b"it was there");
-    fs::create_dir(place.path("deep")).unwrap();
-    let mut log = File::create(place.path("deep/log")).unwrap();
+    let mounted = Mounted::with(DiskModel::STRICT);
+    assert_eq!(mounted.read("before"), b"it was there");
+    fs::create_dir(mounted.path("deep")).unwrap();
+    let mut log = File::create(mounted.path("deep/log")).unwrap();
     log.write_all(b"kept").unwrap();
     log.sync_data().unwrap();
-    File::open(place.path("deep")).unwrap().sync_all().unwrap();
-    place.sync_folder();
+    File::open(mounted.path("deep")).unwrap().sync_all().unwrap();
+    mounted.sync_folder();
     log.write_all(b"lost").unwrap();
-    fs::write(place.path("unnamed"), b"never synced").unwrap();
-    let at_once = OpenOptions::new().append(true).custom_flags(libc::O_DSYNC).open(place.path("before"));
+    fs::write(mounted.path("unnamed"), b"never synced").unwrap();
+    let at_once = OpenOptions::new().append(true).custom_flags(libc::O_DSYNC).open(mounted.path("before"));
     at_once.unwrap().write_all(b", and this is durable at once").unwrap();
-    fs::rename(place.path("deep/log"), place.path("moved")).unwrap();
-    place.lose_power();
-    assert_eq!(place.read("deep/log"), b"kept");
-    assert_eq!(place.read("before"), b"it was there, and this is durable at once");
+    fs::rename(mounted.path("deep/log"), mounted.path("moved")).unwrap();
+    mounted.lose_power();
+    assert_eq!(mounted.read("deep/log"), b"kept");
+    assert_eq!(mounted.read("before"), b"it was there, and this is durable at once");
     for lost in ["unnamed", "moved"] {
-        assert_eq!(fs::metadata(place.path(lost)).unwrap_err().kind(), ErrorKind::NotFound, "{lost}");
+        assert_eq!(fs::metadata(mounted.path(lost)).unwrap_err().kind(), ErrorKind::NotFound, "{lost}");
     }
     let old = log.write_all(b"from before the power loss").unwrap_err();
     assert_eq!(old.raw_os_error(), Some(libc::EIO));
@@ -92,19 +94,19 @@ fn ordered_folders_keep_names_before_a_sync() {
     if !inside("ordered_folders_keep_names_before_a_sync") {
         return;
     }
-    let place = Place::new();
-    fs::create_dir(place.path("deep")).unwrap();
-    let mut log = File::create(place.path("deep/log")).unwrap();
+    let mounted = Mounted::new();
+    fs::create_dir(mounted.path("deep")).unwrap();
+    let mut log = File::create(mounted.path("deep/log")).unwrap();
     log.write_all(b"kept").unwrap();
-    fs::write(place.path("unsynced"), b"its name is kept").unwrap();
-    fs::rename(place.path("deep/log"), place.path("before")).unwrap();
+    fs::write(mounted.path("unsynced"), b"its name is kept").unwrap();
+    fs::rename(mounted.path("deep/log"), mounted.path("before")).unwrap();
     log.sync_data().unwrap();
     log.write_all(b"lost").unwrap();
-    fs::write(place.path("later"), b"lost with its name").unwrap();
-    place.lose_power();
-    assert_eq!(place.read("before"), b"kept", "it replaced what was there");
-    assert_eq!(place.read("unsynced"), b"");
-    assert!(!place.path("later").exists() && place.path("deep").exists());
+    fs::write(mounted.path("later"), b"lost with its name").unwrap();
+    mounted.lose_power();
+    assert_eq!(mounted.read("before"), b"kept", "it replaced the old file");
+    assert_eq!(mounted.read("unsynced"), b"");
+    assert!(!mounted.path("later").exists() && mounted.path("deep").exists());
 }
 
 #[test]
@@ -115,53 +117,54 @@ fn old_writes_are_durable_without_a_sync() {
     let age = Duration::from_millis(100);
     for folders in [Folders::Ordered, Folders::Strict] {
         let model = DiskModel { folders, write_back: WriteBack::After(age), ..DiskModel::default() };
-        let place = Place::with(model);
-        fs::create_dir(place.path("deep")).unwrap();
-        fs::write(place.path("deep/log"), b"old").unwrap();
+        let mounted = Mounted::with(model);
+        fs::create_dir(mounted.path("deep")).unwrap();
+        fs::write(mounted.path("deep/log"), b"old").unwrap();
         std::thread::sleep(age * 20);
-        place.lose_power();
-        assert_eq!(place.read("deep/log"), b"old", "{folders:?}");
+        mounted.lose_power();
+        assert_eq!(mounted.read("deep/log"), b"old", "{folders:?}");
     }
 }
 
 #[test]
-fn files_are_what_files_are_elsewhere() {
+fn files_behave_like_regular_files() {
     if !inside("files_are_what_files_are_elsewhere") {
         return;
     }
-    let place = Place::new();
+    let mounted = Mounted::new();
     let file =
-        File::options().create(true).truncate(true).read(true).write(true).open(place.path("a")).unwrap();
+        File::options().create(true).truncate(true).read(true).write(true).open(mounted.path("a")).unwrap();
     file.try_lock().unwrap();
-    assert!(File::open(place.path("a")).unwrap().try_lock().is_err(), "locks hold between programs");
+    assert!(File::open(mounted.path("a")).unwrap().try_lock().is_err(), "locks hold between programs");
     file.write_all_at(b"end", 70_000).unwrap();
     file.set_len(70_002).unwrap();
-    let bytes = place.read("a");
+    let bytes = mounted.read("a");
     assert_eq!((bytes.len(), &bytes[69_999..]), (70_002, &b"\0en"[..]));
-    fs::hard_link(place.path("a"), place.path("b")).unwrap();
-    fs::remove_file(place.path("a")).unwrap();
-    assert_eq!(place.read("b").len(), 70_002);
-    fs::remove_file(place.path("b")).unwrap();
+    fs::hard_link(mounted.path("a"), mounted.path("b")).unwrap();
+    fs::remove_file(mounted.path("a")).unwrap();
+    assert_eq!(mounted.read("b").len(), 70_002);
+    fs::remove_file(mounted.path("b")).unwrap();
     let mut still = [0; 3];
     file.read_exact_at(&mut still, 69_999).unwrap();
     assert_eq!(&still, b"\0en", "an open file outlives its names");
-    std::os::unix::fs::symlink("before", place.path("link")).unwrap();
-    assert_eq!(place.read("link"), b"it was there");
-    fs::create_dir(place.path("folder")).unwrap();
+    std::os::unix::fs::symlink("before", mounted.path("link")).unwrap();
+    assert_eq!(mounted.read("link"), b"it was there");
+    fs::create_dir(mounted.path("folder")).unwrap();
     for number in 0..500 {
-        fs::write(place.path(&format!("folder/{number}")), b"x").unwrap();
+        fs::write(mounted.path(&format!("folder/{number}")), b"x").unwrap();
     }
-    assert_eq!(fs::read_dir(place.path("folder")).unwrap().count(), 500);
-    assert_eq!(fs::remove_dir(place.path("folder")).unwrap_err().raw_os_error(), Some(libc::ENOTEMPTY));
-    fs::remove_dir_all(place.path("folder")).unwrap();
-    let names: Vec<_> = fs::read_dir(place.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(fs::read_dir(mounted.path("folder")).unwrap().count(), 500);
+    assert_eq!(fs::remove_dir(mounted.path("folder")).unwrap_err().raw_os_error(), Some(libc::ENOTEMPTY));
+    fs::remove_dir_all(mounted.path("folder")).unwrap();
+    let names: Vec<_> =
+        fs::read_dir(mounted.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["before", "link"]);
     let big = vec![7; 9 << 20];
-    fs::write(place.path("big"), &big).unwrap();
-    assert!(place.read("big") == big);
-    place.disk.save().unwrap();
-    assert!(place.read("big") == big, "what was in memory is in the folder under it");
-    place.disk.mount(place.folder.path()).unwrap();
+    fs::write(mounted.path("big"), &big).unwrap();
+    assert!(mounted.read("big") == big);
+    mounted.disk.save().unwrap();
+    assert!(mounted.read("big") == big, "the content in memory is in the folder under it");
+    mounted.disk.mount(mounted.folder.path()).unwrap();
 }
 
 #[test]
@@ -169,15 +172,16 @@ fn owners_of_files_can_be_changed() {
     if !inside("owners_of_files_can_be_changed") {
         return;
     }
-    let place = Place::new();
-    fs::write(place.path("own"), b"x").unwrap();
-    let owner = |name: &str| fs::metadata(place.path(name)).map(|about| (about.uid(), about.gid())).unwrap();
+    let mounted = Mounted::new();
+    fs::write(mounted.path("own"), b"x").unwrap();
+    let owner =
+        |name: &str| fs::metadata(mounted.path(name)).map(|about| (about.uid(), about.gid())).unwrap();
     let own = owner("own");
     assert_eq!(own, (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
-    chown(place.path("own"), Some(own.0), Some(own.1)).unwrap();
+    chown(mounted.path("own"), Some(own.0), Some(own.1)).unwrap();
     assert_eq!(owner("own"), own);
-    // Namespaces that an ordinary user has made know no other users.
-    match chown(place.path("own"), Some(65_534), None) {
+    // In namespaces of an ordinary user no other users exist.
+    match chown(mounted.path("own"), Some(65_534), None) {
         Ok(()) => assert_eq!(owner("own"), (65_534, own.1)),
         Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}"),
     }
@@ -189,69 +193,69 @@ fn programs_see_full_failing_and_slow_disks() {
     if !inside("programs_see_full_failing_and_slow_disks") {
         return;
     }
-    let place = Place::new();
-    let mut log = File::create(place.path("log")).unwrap();
+    let mounted = Mounted::new();
+    let mut log = File::create(mounted.path("log")).unwrap();
     log.sync_all().unwrap();
-    place.sync_folder();
-    let before = place.disk.counters().unwrap();
-    place.disk.apply(1, Condition::Full).unwrap();
+    mounted.sync_folder();
+    let before = mounted.disk.counters().unwrap();
+    mounted.disk.apply(1, Condition::Full).unwrap();
     assert_eq!(log.write_all(b"x").unwrap_err().kind(), ErrorKind::StorageFull);
-    assert_eq!(File::create(place.path("more")).unwrap_err().kind(), ErrorKind::StorageFull);
-    place.disk.release(1).unwrap();
+    assert_eq!(File::create(mounted.path("more")).unwrap_err().kind(), ErrorKind::StorageFull);
+    mounted.disk.release(1).unwrap();
     log.write_all(b"kept").unwrap();
     log.sync_all().unwrap();
-    place.disk.apply(2, Condition::SyncError).unwrap();
+    mounted.disk.apply(2, Condition::SyncError).unwrap();
     log.write_all(b"lost").unwrap();
     assert_eq!(log.sync_all().unwrap_err().raw_os_error(), Some(libc::EIO));
-    place.disk.release(2).unwrap();
+    mounted.disk.release(2).unwrap();
     log.sync_all().unwrap();
-    assert_eq!(place.read("log"), b"keptlost", "the page cache has it");
+    assert_eq!(mounted.read("log"), b"keptlost", "the page cache has it");
     let slow = Delay { mean: Duration::from_millis(60), ..Delay::default() };
-    place.disk.apply(3, Condition::DelaySyncs(slow)).unwrap();
+    mounted.disk.apply(3, Condition::DelaySyncs(slow)).unwrap();
     let began = Instant::now();
     log.write_all_at(b"ed", 4).unwrap();
     log.sync_all().unwrap();
     assert!(began.elapsed() >= slow.mean);
-    let since = place.disk.counters().unwrap() - before;
+    let since = mounted.disk.counters().unwrap() - before;
     assert_eq!((since.refused, since.failed, since.delayed), (2, 1, 1));
-    place.lose_power();
-    assert_eq!(place.read("log"), b"kepted", "a later sync writes what came later, and not what had failed");
+    mounted.lose_power();
+    assert_eq!(mounted.read("log"), b"kepted", "a later sync writes later data only, not the failed write");
 }
 
 #[test]
-fn held_sync_is_answered_in_the_end() {
+fn held_sync_is_answered_after_disarming() {
     if !inside("held_sync_is_answered_in_the_end") {
         return;
     }
-    let place = Place::with(DiskModel { tear: Tear::Byte, ..DiskModel::default() });
-    let (log, folder) = (File::create(place.path("log")).unwrap(), place.folder.path().to_owned());
+    let mounted = Mounted::with(DiskModel { tear: Tear::Byte, ..DiskModel::default() });
+    let (log, folder) = (File::create(mounted.path("log")).unwrap(), mounted.folder.path().to_owned());
     log.sync_all().unwrap();
-    place.sync_folder();
+    mounted.sync_folder();
     let forever = Delay { mean: Duration::from_secs(1 << 20), ..Delay::default() };
-    place.disk.apply(1, Condition::DelaySyncs(forever)).unwrap();
+    mounted.disk.apply(1, Condition::DelaySyncs(forever)).unwrap();
     let write = |bytes: &'static [u8]| {
         let mut log = log.try_clone().unwrap();
         std::thread::spawn(move || log.write_all(bytes).and_then(|()| log.sync_data()))
     };
     let slow = write(b"slow");
-    let delayed = || place.disk.counters().unwrap().delayed;
+    let delayed = || mounted.disk.counters().unwrap().delayed;
     while delayed() == 0 {
         std::thread::yield_now();
     }
-    place.disk.release(1).unwrap();
+    mounted.disk.release(1).unwrap();
     slow.join().unwrap().unwrap();
-    place.disk.arm(true).unwrap();
+    mounted.disk.arm(true).unwrap();
     let caught = write(b"caught");
-    while !place.disk.has_caught().unwrap() {
+    while !mounted.disk.has_caught().unwrap() {
         std::thread::yield_now();
     }
-    let loss = place.disk.lose_power(Some(3)).unwrap();
+    let loss = mounted.disk.lose_power(Some(3)).unwrap();
     assert!(caught.join().unwrap().is_err());
     let lines = loss.in_words();
     assert!(lines[1].starts_with("log: of a write of 6 bytes at 4 the "), "{lines:?}");
     assert!(lines[1].contains("inside a sector"), "{lines:?}");
-    place.disk.mount(&folder).unwrap();
+    mounted.disk.mount(&folder).unwrap();
     let mut bytes = Vec::new();
-    File::open(place.path("log")).unwrap().read_to_end(&mut bytes).unwrap();
+    File::open(mounted.path("log")).unwrap().read_to_end(&mut bytes).unwrap();
     assert!(bytes.starts_with(b"slow") && bytes.len() > 4 && bytes != b"slowcaught", "{bytes:?}");
 }

@@ -1,4 +1,4 @@
-//! The journal of a disk: changes of names that are not durable yet, and of lengths where folders are ordered.
+//! The journal of a disk: changes of names, and with ordered folders of lengths, not yet durable.
 
 use super::{Body, Change, File, Folder, Folders, Ino, Store};
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ pub(super) struct Entry {
     op: Op,
 }
 
-/// What is changed.
+/// The kind of change.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
     Enter { folder: Ino, name: OsString, ino: Ino },
@@ -42,7 +42,7 @@ impl Store {
         self.sequence
     }
 
-    /// Takes up changes that become durable together, or none of them. Gives their number.
+    /// Appends changes that become durable together or not at all. Returns their sequence number.
     pub(super) fn record<const N: usize>(&mut self, ops: [Op; N]) -> u64 {
         let sequence = self.next_sequence();
         for op in ops {
@@ -52,7 +52,7 @@ impl Store {
                     inode.touched = sequence;
                 }
             }
-            // What is strict syncs a length with the file, in the order of its writes.
+            // With strict folders, a length is synced with the file, in the order of its writes.
             if self.folders == Folders::Ordered || op.folder().is_some() {
                 self.journal.push_back(Entry { sequence, op });
             }
@@ -68,7 +68,7 @@ impl Store {
         }
     }
 
-    /// Makes changes durable up to one, those of all folders or of one.
+    /// Makes changes up to one durable, those of all folders or of one.
     pub(super) fn apply(&mut self, until: u64, only: Option<Ino>) {
         let fits = |entry: &Entry| {
             entry.sequence <= until && only.is_none_or(|folder| entry.op.folder() == Some(folder))
@@ -89,17 +89,17 @@ impl Store {
         }
     }
 
-    /// Whether a change names it that may become durable.
+    /// Whether a journal entry, which may still become durable, names the file.
     pub(super) fn journal_names(&self, wanted: Ino) -> bool {
         self.journal.iter().any(|entry| matches!(entry.op, Op::Enter { ino, .. } if ino == wanted))
     }
 
-    /// A folder is gone, and with it the changes of its entries.
+    /// Discards the journal entries of a removed folder.
     pub(super) fn forget_folder(&mut self, folder: Ino) {
         self.journal.retain(|entry| entry.op.folder() != Some(folder));
     }
 
-    /// The entries of a folder that an ordered file system would have kept.
+    /// The entries that each folder would have on an ordered file system.
     pub(super) fn ordered_entries(&self) -> BTreeMap<Ino, BTreeMap<OsString, Ino>> {
         let mut all: BTreeMap<Ino, BTreeMap<OsString, Ino>> = BTreeMap::new();
         for (ino, inode) in &self.inodes {
@@ -117,7 +117,7 @@ impl Store {
 }
 
 impl File {
-    /// Makes a length durable before the writes that came earlier: those lose what it has cut off.
+    /// Makes a length durable before earlier writes, which lose the bytes beyond it.
     fn commit_length(&mut self, sequence: u64, length: usize) {
         self.synced.resize(length, 0);
         self.pending.retain_mut(|(own, change)| match change {

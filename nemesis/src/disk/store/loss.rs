@@ -1,4 +1,4 @@
-//! What a power loss leaves: what is durable, and where it tears, a part of what was being written.
+//! The state after a power loss: all durable data and, with a tear, a part of the pending writes.
 
 use super::super::model::Tear;
 use super::tear::Torn;
@@ -9,33 +9,32 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
-/// How much there is.
+/// A count of files and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Usage {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
 }
 
-/// What a power loss took, and why.
+/// The losses of a power loss, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Loss {
     pub(crate) before: Usage,
     pub(crate) after: Usage,
-    /// Changes of files that were not synced, and the bytes they had written.
+    /// Unsynced changes of files, and the bytes that they had written.
     pub(crate) changes: u64,
     pub(crate) bytes: u64,
-    /// Entries of folders that are not as they were.
+    /// Number of folder entries that changed back.
     pub(crate) entries: u64,
-    /// With strict folders: names that are not as a file system with ordered folders would have kept them, and the
-    /// synced bytes of their files.
+    /// With strict folders: files that ordered folders would have preserved under their names.
     pub(crate) only_folders: Usage,
-    /// What is there in part.
+    /// The write that survived in part.
     pub(crate) torn: Option<Torn>,
 }
 
 impl Loss {
-    /// Whether there was nothing that it could have taken, and nothing that it left, but for so many files of the bench's own.
-    pub(crate) fn is_nothing_but(&self, given: u64) -> bool {
+    /// Whether there was no data to lose and none left, apart from `given` files of the bench itself.
+    pub(crate) fn is_only(&self, given: u64) -> bool {
         self.before.files <= given && self.after.files <= given && self.changes + self.entries == 0
     }
 }
@@ -52,7 +51,7 @@ impl Store {
         usage
     }
 
-    /// Forgets all that is not durable. With `tear`, a part of what was being written is there.
+    /// Discards all data that is not durable. With `tear`, a part of the pending writes survives.
     pub(crate) fn lose_power(&mut self, tear: Option<(Tear, &mut ChaCha8Rng)>) -> Loss {
         let mut loss = self.unsynced();
         let kept = self.walk(|_, folder| &folder.synced);
@@ -79,7 +78,7 @@ impl Store {
         loss
     }
 
-    /// What is there and not durable.
+    /// Counts the data that is not durable.
     fn unsynced(&self) -> Loss {
         let mut loss = Loss { before: self.usage(), ..Loss::default() };
         for inode in self.inodes.values() {
@@ -105,7 +104,7 @@ impl Store {
         loss
     }
 
-    /// What ordered folders would have kept otherwise than these are `kept`.
+    /// Counts the files that ordered folders would have preserved but that are not in `kept`.
     fn only_folders(&self, kept: &[(PathBuf, Ino)]) -> Usage {
         let mut lost = Usage::default();
         if self.folders == Folders::Ordered {
@@ -121,14 +120,14 @@ impl Store {
                 lost.bytes += self.file(*ino).map_or(0, |file| file.synced.len() as u64);
             }
         }
-        // What was removed or had another name is back.
+        // Files that were removed or renamed are back under their old names.
         lost.files += kept.keys().filter(|path| !ordered.contains_key(*path)).count() as u64;
         lost
     }
 }
 
 impl Loss {
-    /// What was there before and after, in words for people, what was lost for which reason, and what is torn.
+    /// Describes the content before and after, the losses by reason, and the torn write.
     pub(crate) fn in_words(&self) -> Vec<String> {
         let usage =
             |usage: Usage| format!("{} in {}", count(usage.bytes, "byte"), count(usage.files, "file"));

@@ -1,9 +1,12 @@
-//! A file system in memory that knows of every file and folder what was written and what of it is durable. Pure.
+//! A file system in memory that tracks which written data of every file and folder is durable. Pure.
 //!
-//! Two models of what a sync makes durable ([`Folders`]). Both keep a journal of the changes of names that are not
-//! durable yet ([`journal`]). *Ordered*: a sync makes the file's bytes durable, and all of the journal up to then, as
-//! one running transaction of ext4 does. *Strict*: a sync of a file makes its bytes and its length durable and no name;
-//! a sync of a folder makes its names durable and no bytes. That is all that POSIX promises.
+//! There are two models of a sync ([`Folders`]). Both keep a journal of the changes of names that are not
+//! durable yet ([`journal`]).
+//!
+//! - *Ordered*: a sync makes the file's bytes and the whole journal so far durable, like one running
+//! transaction of ext4.
+//! - *Strict*: a sync of a file makes its bytes and its length durable, but no name. A sync of a folder makes
+//! its names durable, but no bytes. POSIX promises no more.
 
 mod journal;
 mod loss;
@@ -22,14 +25,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The number of a file or folder.
+/// The inode number of a file or folder.
 pub(crate) type Ino = u64;
-/// The folder in which everything is.
+/// The root folder.
 pub(crate) const ROOT: Ino = 1;
-/// What all files together may hold.
+/// The capacity of the disk, in bytes.
 pub(crate) const CAPACITY: u64 = 4 << 30;
 
-/// Why an operation is refused.
+/// The error of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NotThere,
@@ -40,46 +43,46 @@ pub(crate) enum Refusal {
     NoSpace,
 }
 
-/// What can be made.
+/// The kind of a new entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum New {
     File,
     Folder,
-    /// A symbolic link to this.
+    /// A symbolic link with this target.
     Link(OsString),
 }
 
-/// What something is.
+/// The type of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum InodeKind {
     File,
     Folder,
     Link,
 }
 
-/// A user and a group, by their numbers.
+/// A user id and a group id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) user: u32,
     pub(crate) group: u32,
 }
 
-/// What is known of a file or folder.
+/// The attributes of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct About {
-    pub(crate) what: What,
+    pub(crate) kind: InodeKind,
     pub(crate) bytes: u64,
     pub(crate) mode: u32,
-    /// Who owns it; none: whoever has the disk.
+    /// Its owner; none means the user that runs the disk.
     pub(crate) owner: Option<Owner>,
     pub(crate) modified: SystemTime,
 }
 
-/// What a sync covers: all that was done before it was asked for.
+/// The extent of a sync: all changes before it was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
     until: u64,
-    /// Whether it has anything to do; a file system commits its journal only then.
+    /// Whether it has changes to write; a file system commits its journal only then.
     commits: bool,
 }
 
@@ -89,15 +92,15 @@ pub(crate) struct Store {
     folders: Folders,
     inodes: BTreeMap<Ino, Inode>,
     next: Ino,
-    /// Rises with each change, so that changes and syncs have an order.
+    /// Rises with each change, which gives changes and syncs an order.
     sequence: u64,
-    /// What all files hold together.
+    /// Total size of all files.
     bytes: u64,
-    /// Changes of names, and with ordered folders of lengths, that are not durable, in their order.
+    /// Changes of names, and with ordered folders of lengths, that are not durable, in order.
     journal: VecDeque<Record>,
-    /// How far an ordered journal is durable. With strict folders it only explains what was lost.
+    /// Durable part of an ordered journal. With strict folders it only explains losses.
     committed: u64,
-    /// Without a name and not open, but named by what is durable or by the journal.
+    /// Closed files without a name that a durable entry or the journal still names.
     nameless: BTreeSet<Ino>,
 }
 
@@ -105,10 +108,10 @@ pub(crate) struct Store {
 struct Inode {
     body: Body,
     mode: u32,
-    /// Who owns it, as user and group; none: whoever has the disk.
+    /// Its owner, as user and group; none means the user that runs the disk.
     owner: Option<Owner>,
     modified: SystemTime,
-    /// The last change of names or of the length that had to do with it.
+    /// The last change of its names or its length.
     touched: u64,
 }
 
@@ -123,7 +126,7 @@ enum Body {
 struct File {
     written: Vec<u8>,
     synced: Vec<u8>,
-    /// What leads from `synced` to `written`, but for what a failed sync has lost.
+    /// The changes from `synced` to `written`, without those that a failed sync has lost.
     pending: VecDeque<(u64, Change)>,
 }
 
@@ -143,7 +146,7 @@ impl Change {
 }
 
 impl File {
-    /// Makes durable what was changed up to then.
+    /// Makes its changes up to a sequence number durable.
     fn flush(&mut self, until: u64) {
         while self.pending.front().is_some_and(|(sequence, _)| *sequence <= until) {
             if let Some((_, change)) = self.pending.pop_front() {
@@ -153,7 +156,7 @@ impl File {
     }
 }
 
-/// Overwrites bytes from a place on, with zeros before it where there was nothing.
+/// Overwrites bytes at an offset; fills a gap before it with zeros.
 fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
     if bytes.len() < at + new.len() {
         bytes.resize(at + new.len(), 0);
@@ -168,7 +171,7 @@ struct Folder {
 }
 
 impl Store {
-    /// An empty one.
+    /// An empty file system.
     pub(crate) fn new(folders: Folders, now: SystemTime) -> Self {
         let root = Inode {
             body: Body::Folder(Folder::default()),
@@ -189,12 +192,12 @@ impl Store {
         }
     }
 
-    /// The number of the last change.
+    /// The sequence number of the last change.
     pub(crate) fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// What all files hold together.
+    /// Total size of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -229,21 +232,21 @@ impl Store {
         }
     }
 
-    /// The entry of this name.
+    /// The inode of a name in a folder.
     pub(crate) fn lookup(&self, parent: Ino, name: &OsStr) -> Result<Ino, Refusal> {
         self.folder(parent)?.written.get(name).copied().ok_or(Refusal::NotThere)
     }
 
-    /// What is known of it.
+    /// The attributes of an inode.
     pub(crate) fn about(&self, ino: Ino) -> Result<About, Refusal> {
         let inode = self.inode(ino)?;
-        let (what, bytes) = match &inode.body {
-            Body::File(file) => (What::File, file.written.len()),
-            Body::Folder(_) => (What::Folder, 0),
-            Body::Link(target) => (What::Link, target.len()),
+        let (kind, bytes) = match &inode.body {
+            Body::File(file) => (InodeKind::File, file.written.len()),
+            Body::Folder(_) => (InodeKind::Folder, 0),
+            Body::Link(target) => (InodeKind::Link, target.len()),
         };
         Ok(About {
-            what,
+            kind,
             bytes: bytes as u64,
             mode: inode.mode,
             owner: inode.owner,
@@ -252,12 +255,12 @@ impl Store {
     }
 
     /// The entries of a folder, in order.
-    pub(crate) fn list(&self, ino: Ino) -> Result<Vec<(OsString, Ino, What)>, Refusal> {
+    pub(crate) fn list(&self, ino: Ino) -> Result<Vec<(OsString, Ino, InodeKind)>, Refusal> {
         let entries = self.folder(ino)?.written.iter();
-        entries.map(|(name, ino)| Ok((name.clone(), *ino, self.about(*ino)?.what))).collect()
+        entries.map(|(name, ino)| Ok((name.clone(), *ino, self.about(*ino)?.kind))).collect()
     }
 
-    /// Makes something new.
+    /// Creates an entry.
     pub(crate) fn make(
         &mut self,
         parent: Ino,
@@ -269,7 +272,7 @@ impl Store {
         let ino = self.next;
         match self.folder_mut(parent)?.written.entry(name.to_owned()) {
             Entry::Occupied(_) => return Err(Refusal::Exists),
-            Entry::Vacant(place) => place.insert(ino),
+            Entry::Vacant(vacant) => vacant.insert(ino),
         };
         self.next += 1;
         let body = match new {
@@ -282,20 +285,22 @@ impl Store {
         Ok(ino)
     }
 
-    /// Gives a file one more name.
+    /// Adds a name to a file.
     pub(crate) fn link(&mut self, ino: Ino, parent: Ino, name: &OsStr) -> Result<(), Refusal> {
-        if self.about(ino)?.what == What::Folder {
+        if self.about(ino)?.kind == InodeKind::Folder {
             return Err(Refusal::IsAFolder);
         }
         match self.folder_mut(parent)?.written.entry(name.to_owned()) {
             Entry::Occupied(_) => return Err(Refusal::Exists),
-            Entry::Vacant(place) => place.insert(ino),
+            Entry::Vacant(vacant) => vacant.insert(ino),
         };
         self.record([Op::Enter { folder: parent, name: name.to_owned(), ino }]);
         Ok(())
     }
 
-    /// Removes an entry. What it named stays as long as another entry, also one that was only synced, or a program has it.
+    /// Removes an entry.
+    ///
+    /// The file stays while another entry names it, also one that was only synced, or a program has it open.
     pub(crate) fn remove(&mut self, parent: Ino, name: &OsStr, folder: bool) -> Result<Ino, Refusal> {
         let ino = self.lookup(parent, name)?;
         match &self.inode(ino)?.body {
@@ -309,7 +314,7 @@ impl Store {
         Ok(ino)
     }
 
-    /// Moves an entry, over another one if there is one that may be replaced. Gives what was replaced.
+    /// Renames an entry and returns the entry that it replaced, if any.
     pub(crate) fn rename(
         &mut self,
         from: (Ino, &OsStr),
@@ -323,7 +328,7 @@ impl Store {
         }
         if let Some(other) = replaced {
             let (is_folder, was_folder) =
-                (self.about(moved)?.what == What::Folder, self.about(other)?.what == What::Folder);
+                (self.about(moved)?.kind == InodeKind::Folder, self.about(other)?.kind == InodeKind::Folder);
             match (is_folder, was_folder) {
                 (_, _) if !replace => return Err(Refusal::Exists),
                 (true, false) => return Err(Refusal::NotAFolder),
@@ -342,7 +347,7 @@ impl Store {
         Ok(replaced)
     }
 
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     pub(crate) fn target(&self, ino: Ino) -> Result<&OsStr, Refusal> {
         match &self.inode(ino)?.body {
             Body::Link(target) => Ok(target),
@@ -350,7 +355,7 @@ impl Store {
         }
     }
 
-    /// Up to so many bytes from a place on.
+    /// At most `length` bytes from an offset.
     pub(crate) fn read(&self, ino: Ino, at: u64, length: usize) -> Result<&[u8], Refusal> {
         let bytes = &self.file(ino)?.written;
         let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
@@ -366,7 +371,7 @@ impl Store {
         self.change(ino, Change::Write { at, bytes: bytes.into() }, now)
     }
 
-    /// Cuts a file off, or makes it longer with zeros.
+    /// Sets the length of a file: truncates it, or extends it with zeros.
     pub(crate) fn set_length(&mut self, ino: Ino, length: u64, now: SystemTime) -> Result<(), Refusal> {
         self.take_space(self.file(ino)?.written.len() as u64, length)?;
         let length = usize::try_from(length).map_err(|_| Refusal::NoSpace)?;
@@ -406,18 +411,18 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a file has bytes that are not synced.
+    /// Whether a file has unsynced bytes.
     pub(crate) fn is_pending(&self, ino: Ino) -> bool {
         self.file(ino).is_ok_and(|file| !file.pending.is_empty())
     }
 
-    /// What a sync that is asked for now would cover.
+    /// The extent of a sync that is requested now.
     pub(crate) fn mark(&self, ino: Ino) -> Mark {
         let touched = self.inodes.get(&ino).is_some_and(|inode| inode.touched > self.committed);
         Mark { until: self.sequence, commits: touched || self.is_pending(ino) }
     }
 
-    /// Makes durable what the mark covers.
+    /// Makes the changes that the mark covers durable.
     pub(crate) fn sync(&mut self, ino: Ino, mark: Mark) {
         if mark.commits {
             self.commit(mark.until);
@@ -429,7 +434,7 @@ impl Store {
         }
     }
 
-    /// Makes everything durable up to a change, as the kernel does with what is old.
+    /// Makes all changes up to a sequence number durable, as the kernel does with old data.
     pub(crate) fn write_back(&mut self, until: u64) {
         self.commit(until);
         self.apply(until, None);
@@ -440,15 +445,14 @@ impl Store {
         }
     }
 
-    /// A sync that fails. As on Linux, the bytes that it should have written are read as before, and no later sync
-    /// writes them.
+    /// Fails a sync. As on Linux, its data can still be read, but no later sync writes it.
     pub(crate) fn fail_sync(&mut self, ino: Ino) {
         if let Some(Inode { body: Body::File(file), .. }) = self.inodes.get_mut(&ino) {
             file.pending.retain(|(_, change)| matches!(change, Change::Length(_)));
         }
     }
 
-    /// No program has it open any more: it goes if nothing names it.
+    /// Registers that no program has the file open any more; removes it if it has no name.
     pub(crate) fn let_go(&mut self, ino: Ino) {
         if ino == ROOT || self.is_named(ino, |folder| &folder.written) {
             return;
@@ -464,7 +468,7 @@ impl Store {
         })
     }
 
-    /// Removes what no power loss can bring back any more.
+    /// Removes files without a name that no power loss can bring back.
     fn remove_nameless(&mut self) {
         for ino in self.nameless.clone() {
             if self.is_named(ino, |folder| &folder.synced) || self.journal_names(ino) {
@@ -479,7 +483,7 @@ impl Store {
         }
     }
 
-    /// Everything there is, by its path, folders before what is in them.
+    /// All files and folders by path, folders before their entries.
     pub(crate) fn tree(&self) -> Vec<(PathBuf, Ino)> {
         self.walk(|_, folder| &folder.written)
     }
@@ -495,7 +499,7 @@ impl Store {
             let Ok(folder) = self.folder(ino) else { continue };
             for (name, ino) in entries(ino, folder) {
                 let path = Path::join(&path, name);
-                // A folder that was moved may stand in two synced folders; it is followed once.
+                // A moved folder may be an entry of two synced folders; it is visited once.
                 if self.folder(*ino).is_ok() && seen.insert(*ino) {
                     folders.push((path.clone(), *ino));
                 }

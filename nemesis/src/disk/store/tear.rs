@@ -1,8 +1,9 @@
-//! A torn write: what is there of the writes that were under way when the power was lost.
+//! A torn write: the part of the pending writes that survives a power loss.
 //!
-//! Between sectors, the writes of a file since its last sync count as one, as they lie in the page cache: each sector is
-//! there as it was before or as it is after them. Where folders are ordered, the length of a file is in the journal, so
-//! what makes it longer is there up to the end of a block, or not at all. Between bytes, the oldest write is cut anywhere.
+//! Between sectors, all writes of a file since its last sync count as one write, as in the page cache: each
+//! sector has its old or its new content. With ordered folders, the journal holds the length of a file. A write
+//! that extends the file therefore survives up to the end of a block, or not at all. Between bytes, the oldest
+//! write is cut at any position.
 
 use super::super::model::{BLOCK, SECTOR, Tear};
 use super::{Body, Change, File, Folders, Ino, Store, put};
@@ -14,34 +15,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What is there in part.
+/// The file and the part of its write that survived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Torn {
     pub(crate) path: String,
     pub(crate) part: Part,
 }
 
-/// Which part of what was being written is there.
+/// The surviving part of a pending write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Part {
-    /// Of a write of `of` bytes at this place those from `from` to `to`, counted from its own start.
+    /// The bytes `from` to `to` of a write of `of` bytes at offset `at`, relative to its start.
     Bytes { at: u64, of: u64, from: u64, to: u64 },
-    /// Of `of` sectors or blocks, of which the first holds this place, so many.
+    /// A number of the `of` sectors or blocks, the first of which contains offset `at`.
     Sectors { at: u64, of: u64, there: u64, first: bool },
 }
 
-/// What is written as a whole or not at all.
+/// A range that is written entirely or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
-    /// What of it was written.
+    /// The written bytes in it.
     pub(super) bytes: Range<usize>,
-    /// Whether the file gets longer by it.
+    /// Whether it extends the file.
     pub(super) grows: bool,
 }
 
 impl Store {
-    /// Writes a part of what was under way: in the kept file that was synced last, as the others hold what the program
-    /// does not care to sync.
+    /// Writes a part of the pending writes of one file.
+    ///
+    /// It chooses the file in `kept` that was synced last: the program does not seem to rely on the others.
     pub(super) fn tear(&mut self, kept: &[(PathBuf, Ino)], tear: Tear, rng: &mut ChaCha8Rng) -> Option<Torn> {
         let least = if tear == Tear::Byte { 2 } else { 1 };
         let mut oldest: BTreeMap<u64, (&Path, Ino)> = BTreeMap::new();
@@ -50,7 +52,7 @@ impl Store {
             let mut pending = file.pending.iter();
             let write = match tear {
                 Tear::Byte => pending.find(|(_, change)| change.bytes() >= least),
-                // What comes after a new length that is not durable cannot be there.
+                // Bytes beyond a length that is not durable cannot survive.
                 Tear::Sector => pending.next().filter(|(_, change)| change.bytes() >= least),
             };
             if let Some((sequence, _)) = write {
@@ -78,7 +80,7 @@ impl Change {
 }
 
 impl File {
-    /// Cuts the oldest write of two bytes or more anywhere.
+    /// Cuts the oldest write of two bytes or more at a random position.
     fn tear_bytes(&mut self, rng: &mut ChaCha8Rng) -> Option<Part> {
         let write = self.pending.iter().find_map(|(_, change)| match change {
             Change::Write { at, bytes } if bytes.len() > 1 => Some((*at, bytes.clone())),
@@ -86,14 +88,14 @@ impl File {
         });
         let (at, bytes) = write?;
         let cut = rng.random_range(1..bytes.len());
-        // Disks write in what order they like, so either side of the cut may be what is there.
+        // A disk may write in any order, so either side of the cut may survive.
         let part = if rng.random_bool(0.5) { 0..cut } else { cut..bytes.len() };
         put(&mut self.synced, at + part.start, &bytes[part.clone()]);
         let (at, of) = (at as u64, bytes.len() as u64);
         Some(Part::Bytes { at, of, from: part.start as u64, to: part.end as u64 })
     }
 
-    /// Keeps the first or the last of the units that were being written; the one, where it is only one.
+    /// Keeps the first or the last of the pending units; a single unit is kept entirely.
     fn tear_sectors(&mut self, folders: Folders, rng: &mut ChaCha8Rng) -> Option<Part> {
         let mut after = self.synced.clone();
         let mut written = Vec::new();
@@ -109,7 +111,7 @@ impl File {
         let first = units.len() == 1 || there > overwrites || rng.random_bool(0.5);
         let kept = if first { &units[..there] } else { &units[overwrites - there..overwrites] };
         for Unit { bytes, grows } in kept {
-            // A journal makes a file longer by blocks, with zeros where nothing was written.
+            // A journal extends a file by blocks, with zeros where the program wrote no bytes.
             let block = if *grows { (bytes.start / BLOCK + 1) * BLOCK } else { 0 };
             let end = bytes.end.max(block.min(after.len()));
             put(&mut self.synced, bytes.start, &after[bytes.start..end]);
@@ -132,7 +134,8 @@ pub(super) fn units(written: &[Range<usize>], length: usize, folders: Folders) -
                 if bytes.start >= bytes.end {
                     continue;
                 }
-                // In one block the two keys never meet: a sector's own bytes come before those that make it longer.
+                // Within one block the two keys never collide: existing sectors sort before those that extend
+                // the file.
                 let key = if grows { (bytes.start / BLOCK * BLOCK).max(length) } else { sector };
                 let unit = units.entry(key).or_insert(Unit { bytes: bytes.clone(), grows });
                 unit.bytes.start = unit.bytes.start.min(bytes.start);
@@ -143,7 +146,7 @@ pub(super) fn units(written: &[Range<usize>], length: usize, folders: Folders) -
     units.into_values().collect()
 }
 
-/// Where the pieces of this size begin that a range touches.
+/// The start offsets of the pieces of this size that a range touches.
 fn pieces(range: &Range<usize>, size: usize) -> impl Iterator<Item = usize> + use<> {
     (range.start / size * size..range.end).step_by(size)
 }

@@ -1,4 +1,4 @@
-//! What is there after a power loss, against a naive disk that remembers every change and replays those it must.
+//! The state after a power loss, compared with a naive disk that replays every durable change.
 
 use super::super::model::{BLOCK, SECTOR, Tear};
 use super::loss::Usage;
@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 const BOTH: [Folders; 2] = [Folders::Ordered, Folders::Strict];
 
-/// Remembers all changes in their order. After a power loss those are replayed that are durable.
+/// Records all changes in order. After a power loss it replays the durable ones.
 struct Naive {
     folders: Folders,
     changes: Vec<Noted>,
@@ -20,14 +20,14 @@ struct Naive {
 struct Noted {
     event: Event,
     durable: bool,
-    /// A sync of it failed.
+    /// A sync of its file failed.
     lost: bool,
 }
 
 enum Event {
     Write(Ino, usize, Vec<u8>),
     Length(Ino, usize),
-    /// An entry of a folder: what it names from then on; what it names, or did.
+    /// An entry of a folder: the inode that it names from then on, and the one affected.
     Name {
         folder: Ino,
         name: OsString,
@@ -37,7 +37,7 @@ enum Event {
 }
 
 impl Event {
-    /// Whether a sync of it has to do with the change.
+    /// Whether a sync of the inode concerns the change.
     fn touches(&self, wanted: Ino) -> bool {
         match self {
             Self::Write(ino, ..) | Self::Length(ino, _) => *ino == wanted,
@@ -55,7 +55,7 @@ impl Naive {
         self.note(Event::Name { folder, name, now, ino });
     }
 
-    /// Whether a sync asked for now would have anything to do.
+    /// Whether a sync that is requested now would have changes to write.
     fn is_dirty(&self, ino: Ino) -> bool {
         let open = |change: &&Noted| !change.durable && !change.lost;
         self.changes.iter().filter(open).any(|change| change.event.touches(ino))
@@ -77,7 +77,7 @@ impl Naive {
         }
     }
 
-    /// What a durable length has cut off as a whole, no sync needs to write.
+    /// Marks writes that a durable length cut off entirely: no sync needs to write them.
     fn cut_off(&mut self, ino: Ino, length: usize, index: usize) {
         for change in &mut self.changes[..index] {
             if let Event::Write(of, at, _) = &change.event {
@@ -160,29 +160,29 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// The store beside the naive disk, with the syncs that were asked for and not answered yet.
+/// The store beside the naive disk, with the syncs that have no answer yet.
 struct Both {
     store: Store,
     naive: Naive,
-    asked: Vec<Asked>,
-    /// The number of each change that the naive disk has noted, as the store counts.
+    requested: Vec<Asked>,
+    /// The store's sequence number of each change of the naive disk.
     numbers: Vec<u64>,
 }
 
-/// A sync: of what, what it covers, how many changes there were, and whether it has anything to do.
+/// A sync: its inode, its extent, the number of changes before it, and whether it has changes to write.
 type Asked = (Ino, Mark, usize, bool);
 
 impl Both {
     fn new(folders: Folders) -> Self {
         let naive = Naive { folders, changes: Vec::new() };
-        Self { store: Store::new(folders, UNIX_EPOCH), naive, asked: Vec::new(), numbers: Vec::new() }
+        Self { store: Store::new(folders, UNIX_EPOCH), naive, requested: Vec::new(), numbers: Vec::new() }
     }
 
-    /// Something of this kind, by its place among all of them.
-    fn pick(&self, what: What, index: usize) -> Option<Ino> {
+    /// An inode of this type, by its index among all of them.
+    fn pick(&self, kind: InodeKind, index: usize) -> Option<Ino> {
         let tree = self.store.tree().into_iter().map(|(_, ino)| ino).chain([ROOT]);
         let of_kind: BTreeSet<Ino> =
-            tree.filter(|ino| self.store.about(*ino).unwrap().what == what).collect();
+            tree.filter(|ino| self.store.about(*ino).unwrap().kind == kind).collect();
         of_kind.iter().nth(index % of_kind.len().max(1)).copied()
     }
 
@@ -194,7 +194,7 @@ impl Both {
     #[expect(clippy::too_many_lines, reason = "one short arm for each operation")]
     fn act(&mut self, op: &Op) {
         let name = |name: u8| OsString::from(format!("f{name}"));
-        let folder = |index| self.pick(What::Folder, index).unwrap();
+        let folder = |index| self.pick(InodeKind::Folder, index).unwrap();
         match op {
             Op::Make(index, own, is_folder) => {
                 let (parent, new) = (folder(*index), if *is_folder { New::Folder } else { New::File });
@@ -213,7 +213,7 @@ impl Both {
             Op::Rename(from, old, to, new) => {
                 let (from, to) = (folder(*from), folder(*to));
                 let moved = self.store.lookup(from, &name(*old));
-                // The kernel never lets a folder be moved into itself, so only files are moved here.
+                // The kernel prevents moving a folder into itself, so this test moves only files.
                 let Ok(moved) = moved.and_then(|ino| self.store.file(ino).map(|_| ino)) else { return };
                 let same = self.store.lookup(to, &name(*new)) == Ok(moved);
                 let renamed = self.store.rename((from, &name(*old)), (to, &name(*new)), true);
@@ -228,37 +228,37 @@ impl Both {
             }
             Op::Link(file, index, own) => {
                 let parent = folder(*index);
-                let Some(ino) = self.pick(What::File, *file) else { return };
+                let Some(ino) = self.pick(InodeKind::File, *file) else { return };
                 if self.store.link(ino, parent, &name(*own)).is_ok() {
                     self.naive.name(parent, name(*own), Some(ino), ino);
                 }
             }
             Op::Write(index, at, bytes) => {
-                let Some(ino) = self.pick(What::File, *index) else { return };
+                let Some(ino) = self.pick(InodeKind::File, *index) else { return };
                 self.store.write(ino, u64::from(*at), bytes, UNIX_EPOCH).unwrap();
                 self.naive.note(Event::Write(ino, usize::from(*at), bytes.clone()));
             }
             Op::Length(index, length) => {
-                let Some(ino) = self.pick(What::File, *index) else { return };
+                let Some(ino) = self.pick(InodeKind::File, *index) else { return };
                 self.store.set_length(ino, u64::from(*length), UNIX_EPOCH).unwrap();
                 self.naive.note(Event::Length(ino, usize::from(*length)));
             }
             Op::Ask(index) => {
-                let what = if index % 2 == 0 { What::File } else { What::Folder };
-                let Some(ino) = self.pick(what, index / 2) else { return };
+                let kind = if index % 2 == 0 { InodeKind::File } else { InodeKind::Folder };
+                let Some(ino) = self.pick(kind, index / 2) else { return };
                 let (count, dirty) = (self.naive.changes.len(), self.naive.is_dirty(ino));
-                self.asked.push((ino, self.store.mark(ino), count, dirty));
+                self.requested.push((ino, self.store.mark(ino), count, dirty));
             }
             Op::Answer(index) => {
-                if self.asked.is_empty() {
+                if self.requested.is_empty() {
                     return;
                 }
-                let (ino, mark, until, dirty) = self.asked.remove(index % self.asked.len());
+                let (ino, mark, until, dirty) = self.requested.remove(index % self.requested.len());
                 self.store.sync(ino, mark);
                 self.naive.sync(ino, until, dirty);
             }
             Op::FailSync(index) => {
-                let Some(ino) = self.pick(What::File, *index) else { return };
+                let Some(ino) = self.pick(InodeKind::File, *index) else { return };
                 self.store.fail_sync(ino);
                 self.naive.fail_sync(ino);
             }
@@ -270,7 +270,7 @@ impl Both {
             }
             Op::PowerLoss => {
                 self.store.lose_power(None);
-                self.asked.clear();
+                self.requested.clear();
                 self.agree();
                 let mut durable = self.naive.changes.iter().map(|change| change.durable);
                 self.numbers.retain(|_| durable.next().unwrap_or_default());
@@ -279,7 +279,7 @@ impl Both {
         }
     }
 
-    /// After a power loss: the same entries and the same bytes.
+    /// Compares entries and bytes after a power loss.
     fn agree(&self) {
         let mut folders = vec![ROOT];
         let mut seen = BTreeSet::new();
@@ -290,10 +290,10 @@ impl Both {
             let entries = self.store.list(ino).unwrap();
             let found: BTreeMap<_, _> = entries.iter().map(|(name, ino, _)| (name.clone(), *ino)).collect();
             assert_eq!(found, self.naive.entries(ino), "the entries of {ino}");
-            for (_, ino, what) in entries {
-                match what {
-                    What::Folder => folders.push(ino),
-                    What::File => {
+            for (_, ino, kind) in entries {
+                match kind {
+                    InodeKind::Folder => folders.push(ino),
+                    InodeKind::File => {
                         assert_eq!(
                             self.store.read(ino, 0, 1000).unwrap(),
                             self.naive.bytes(ino),
@@ -301,7 +301,7 @@ impl Both {
                         );
                         assert!(!self.store.is_pending(ino));
                     }
-                    What::Link => unreachable!("none was made"),
+                    InodeKind::Link => unreachable!("none was made"),
                 }
             }
         }
@@ -312,7 +312,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn power_loss_leaves_what_is_durable(ops in prop::collection::vec(op(), 1..60)) {
+    fn power_loss_leaves_durable_data(ops in prop::collection::vec(op(), 1..60)) {
         for folders in BOTH {
             let mut both = Both::new(folders);
             for op in &ops {
@@ -360,7 +360,7 @@ proptest! {
                 store.write(file, *at, bytes, UNIX_EPOCH).unwrap();
                 put(&mut after, usize::try_from(*at).unwrap(), bytes);
             }
-            // What comes after a length that is not durable is never there.
+            // Bytes beyond a length that is not durable never survive.
             if let Some(length) = length {
                 store.set_length(file, length, UNIX_EPOCH).unwrap();
                 store.write(file, 0, &vec![0; 20_000], UNIX_EPOCH).unwrap();
@@ -374,7 +374,7 @@ proptest! {
     }
 }
 
-/// Whether sectors are each as before or as after, and a journal has made the file longer by whole blocks from its end on.
+/// Checks that each sector has its old or new content, and that the file grows by whole blocks.
 fn legal(folders: Folders, before: &[u8], after: &[u8], found: &[u8]) -> Result<(), String> {
     let journaled = folders == Folders::Ordered;
     let sector = |bytes: &[u8], at: usize, end: usize| -> Vec<u8> {

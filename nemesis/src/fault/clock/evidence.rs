@@ -1,4 +1,4 @@
-//! Puts faults on clocks and takes them off; each is proved by the node's own clock, read back.
+//! Starts and ends faults of clocks; the evidence is each node's own clock, read back.
 
 use crate::clock::{ClockFault, Reading, true_ns};
 use crate::fault::proof::Proof;
@@ -7,21 +7,21 @@ use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a clock is read until it shows a fault, or that it is true again.
+/// Longest time to read a clock until it shows a fault, or shows that it is true again.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(3);
-/// How long a clock is watched at least before its speed is judged.
+/// Shortest time between two readings from which a speed is computed.
 const WATCH: i64 = 50_000_000;
-/// How much a clock may be off before it is not true, besides what its reading leaves open.
+/// Largest offset of a true clock, besides the error of the reading.
 const SLACK: i64 = 2_000_000;
 
 /// Reads the clocks of these nodes.
 async fn readings(stage: &Stage, nodes: &[String]) -> OnClocks {
-    let asked = join_all(nodes.iter().map(|node| read(stage, node))).await;
-    nodes.iter().cloned().zip(asked.into_iter().map(Result::ok)).collect()
+    let read = join_all(nodes.iter().map(|node| read(stage, node))).await;
+    nodes.iter().cloned().zip(read.into_iter().map(Result::ok)).collect()
 }
 
-/// What a node's clock says, as the node tells it or as its library does.
+/// Reads a node's clock, through the node or through its vDSO.
 async fn read(stage: &Stage, node: &str) -> Result<Reading, String> {
     if !stage.testbed.could_answer(node).await {
         return Err(format!("{node} is down or paused"));
@@ -33,10 +33,10 @@ async fn read(stage: &Stage, node: &str) -> Result<Reading, String> {
     let says = stage.directory.clock(node).await;
     let latest = true_ns();
     says.map(|says| Reading { says, earliest, latest })
-        .ok_or_else(|| format!("{node} does not tell its clock"))
+        .ok_or_else(|| format!("{node} does not report its clock"))
 }
 
-/// Puts a fault on the clocks, and reads them until each shows it, though not longer than it lasts.
+/// Starts a fault of the clocks, and reads each clock until it shows the fault or the fault ends.
 pub(super) async fn start(strike: &Strike<'_>, fault: ClockFault, state: &mut State) -> (u64, Proof) {
     let testbed = strike.testbed();
     state.clocks = readings(strike.stage, strike.nodes()).await;
@@ -86,7 +86,7 @@ async fn show(
     }
 }
 
-/// Whether what a clock said shows the fault; in words either way.
+/// Whether the readings show the fault; a sentence in either case.
 fn judge(fault: ClockFault, before: Option<Reading>, seen: &[Reading]) -> Result<String, String> {
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else {
         return Err("its clock was not read".to_owned());
@@ -120,7 +120,7 @@ fn is_near(moved: i64, by: i64, doubt: i64) -> bool {
     (moved - by).abs() < by.abs() / 2 && moved.abs() > doubt
 }
 
-/// Takes a fault off the clocks, and reads them until they are true again, where no other fault is on them.
+/// Ends a fault of the clocks, and reads each clock without another fault until it is true again.
 pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
     let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let until = readings(stage, nodes).await;
@@ -178,7 +178,7 @@ fn date(ns: i64) -> String {
         .map_or_else(|_| format!("{ns} ns"), |time| format!("{time:.3}"))
 }
 
-/// `true to 3 ms`: how far a clock that is right may still be off, with what its reading leaves open.
+/// `true to 3 ms`: the largest offset that a true clock may have, with the error of its reading.
 fn right(reading: Reading) -> String {
     format!(
         "true to {} ms",
@@ -206,13 +206,13 @@ mod tests {
     const MS: i64 = 1_000_000;
 
     #[test]
-    fn right_clock_is_called_true_whatever_its_reading_leaves_open() {
+    fn true_clock_includes_error_of_reading() {
         let slow = Reading { says: 5 * MS, earliest: 0, latest: 7 * MS };
         assert_eq!(right(slow), "true to 6 ms");
         assert_eq!(right(Reading { says: 10, earliest: 0, latest: 20 }), "true to 1 ms");
     }
 
-    /// A reading that took a millisecond, of a clock that is so far ahead.
+    /// A reading that took a millisecond, of a clock with this offset.
     fn reading(at: i64, ahead: i64) -> Reading {
         Reading { says: at + ahead, earliest: at - MS / 2, latest: at + MS / 2 }
     }
@@ -241,7 +241,7 @@ mod tests {
         let slow = ClockFault::drift(1.001);
         assert!(
             judge(slow, None, &[reading(0, 0), reading(60 * MS, MS / 16)]).is_err(),
-            "too little to tell"
+            "too short to measure"
         );
     }
 }

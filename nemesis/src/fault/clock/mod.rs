@@ -71,10 +71,10 @@ impl FaultKind for Jump {
 
 /// A smaller shift cannot be distinguished from a late reading.
 const LEAST_SHIFT: Duration = Duration::from_millis(10);
-/// Ten years; what is further off does not fit everywhere.
+/// Ten years; a larger offset overflows in some programs.
 const LARGEST_SHIFT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// How far a clock is to be put off.
+/// The offset of a jump.
 fn shift(parameters: &Parameters) -> Result<SignedDuration, Refusal> {
     let by = parameters.by.ok_or_else(|| {
         Refusal::new("by", "say by how much, for example by = \"1h\", or by = \"-1h\" to go back")
@@ -95,7 +95,7 @@ fn nanoseconds(by: SignedDuration) -> i64 {
     i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The value of an option, and one node, or those that are named behind a colon.
+/// The value of an option, with one node, or with the nodes after a colon.
 fn with_target(text: &str) -> Result<(&str, Parameters), String> {
     let (value, on) = text.split_once(':').unwrap_or((text, "random"));
     Ok((value, aimed(on)?))
@@ -124,7 +124,7 @@ impl FaultKind for Drift {
             "Run the clock of a node at this multiple of its speed, for example 1.5 or 0.5",
             |text| {
                 let (speed, mut parameters) = with_target(text)?;
-                let wrong = |_| format!("`{speed}` is no number; it should be one such as 1.5");
+                let wrong = |_| format!("`{speed}` is no number; it should be one, for example 1.5");
                 parameters.speed = Some(speed.parse().map_err(wrong)?);
                 Ok(parameters)
             },
@@ -140,8 +140,8 @@ impl FaultKind for Drift {
             Some(0.0) => refused("a clock that stands still is kind = \"freeze\""),
             Some(speed) if !(0.0..=FASTEST).contains(&speed) => refused("it should be between 0 and 1000"),
             Some(speed) if (speed - 1.0).abs() < LEAST_DRIFT => {
-                let refusal = Refusal::new("speed", "that is hardly a drift");
-                Err(refusal.help("let it be off by 0.01 at least, as in 1.01 or 0.99"))
+                let refusal = Refusal::new("speed", "a drift must differ from 1 by at least 0.01");
+                Err(refusal.help("use for example 1.01 or 0.99"))
             }
             Some(speed) => Ok(Self { target: parameters.target.clone(), speed }),
         }
@@ -164,7 +164,7 @@ impl FaultKind for Drift {
     }
 }
 
-/// Half of the time a strobe is ahead, and each half must be seen.
+/// A strobe is ahead for half of the period, and each half must be observable.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 
 /// The wall clock jumps to and fro.
@@ -200,7 +200,7 @@ impl FaultKind for Strobe {
         let by = shift(parameters)?;
         let period = parameters.period.unwrap_or(PERIOD);
         if period < SHORTEST_PERIOD {
-            let reason = "it should be at least 10 ms, or the jumps could not be seen";
+            let reason = "it should be at least 10 ms, or the jumps could not be observed";
             return Err(Refusal::new("period", reason));
         }
         Ok(Self { target: parameters.target.clone(), by, period })

@@ -1,7 +1,7 @@
-//! What the changes of members in force make of the cluster together. Pure.
+//! The combined effect of all member changes in force. Pure.
 //!
-//! Changes may overlap: who is to be a member is what all changes in force make of those that the cluster began with,
-//! whichever of them ends first.
+//! Changes may overlap. The wanted members are the initial members with all changes in force applied, in
+//! whichever order the changes end.
 
 use crate::claim::Claim;
 use crate::directory::Members;
@@ -9,10 +9,10 @@ use crate::parameters::MemberChange;
 use crate::topology::Topology;
 use std::collections::BTreeSet;
 
-/// What the changes in force want.
+/// The member changes in force.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// Per claim: the nodes that must be members, and the nodes that must not.
+    /// Per claim: the nodes that must be members, and those that must not.
     list: Vec<(Claim, BTreeSet<String>, BTreeSet<String>)>,
     /// The newest configuration that was read.
     newest: u64,
@@ -32,13 +32,13 @@ impl Changes {
         self.list.clear();
     }
 
-    /// Ends a change; gives whom it was about.
+    /// Ends a change; returns its nodes.
     pub(super) fn end(&mut self, claim: Claim) -> BTreeSet<String> {
         let ended: Vec<_> = self.list.extract_if(.., |(other, _, _)| *other == claim).collect();
         ended.into_iter().flat_map(|(_, come, go)| come.into_iter().chain(go)).collect()
     }
 
-    /// Which of these nodes are to be members and which are not. Who is to go goes, whoever wants it to come.
+    /// Splits these nodes into wanted and unwanted members. A removal wins over an addition.
     pub(super) fn wanted(&self, nodes: &BTreeSet<String>, topology: &Topology) -> Wanted {
         let is_member = |node: &String| {
             let goes = self.list.iter().any(|(_, _, go)| go.contains(node));
@@ -49,14 +49,14 @@ impl Changes {
         Wanted { inside, outside }
     }
 
-    /// Whether no newer configuration was read; a node that was cut off answers with an older one.
+    /// Whether no newer configuration was read; a node that was cut off may report an older one.
     pub(super) fn is_newest(&mut self, members: &Members) -> bool {
         self.newest = self.newest.max(members.version);
         members.version == self.newest
     }
 }
 
-/// Who is to be a member, and who is not.
+/// The wanted and the unwanted members.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) inside: Vec<String>,
@@ -64,7 +64,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Whom these members would have to take in, and to let go.
+    /// The nodes that these members lack, and those that they must remove.
     pub(super) fn missing(&self, members: &Members) -> (Vec<String>, Vec<String>) {
         let is_in = |name: &&String| members.names.contains(name);
         (
@@ -88,10 +88,10 @@ mod tests {
         topology
     }
 
-    /// Whom members would have to take in and let go, for this to be so.
+    /// The nodes that members lack and must remove to satisfy the changes.
     fn missing(changes: &Changes, members: &[&str]) -> (Vec<String>, Vec<String>) {
         let all = names(&["n1", "n2", "n3", "n4"]).into_iter().collect();
-        let members = Members { names: names(members), under_way: false, version: 0, said: String::new() };
+        let members = Members { names: names(members), under_way: false, version: 0, source: String::new() };
         changes.wanted(&all, &cluster()).missing(&members)
     }
 
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn an_older_configuration_proves_nothing() {
-        let read = |version| Members { names: Vec::new(), under_way: false, version, said: String::new() };
+        let read = |version| Members { names: Vec::new(), under_way: false, version, source: String::new() };
         let mut changes = Changes::default();
         assert!(changes.is_newest(&read(3)) && changes.is_newest(&read(3)) && !changes.is_newest(&read(2)));
     }

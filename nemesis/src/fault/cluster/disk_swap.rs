@@ -13,7 +13,7 @@ use crate::scope::{Ends, Scope};
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
 
-/// Nodes restart with one another's disks, and get their own back at the end.
+/// Restarts nodes with one another's disks; the end gives each its own disk back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DiskSwap {
     target: Option<Target>,
@@ -22,9 +22,9 @@ pub(crate) struct DiskSwap {
 impl FaultKind for DiskSwap {
     const ENTRY: Entry = Entry {
         about: "nodes restart with one another's disks, and get their own back at the end",
-        evidence: "whose data each has, and what it did with them",
+        evidence: "the owner of the data on each node, and the reaction of the node",
         nodes: OnNodes::Restarted,
-        // Who does not take another's disk for its own is as good as dead.
+        // A node that refuses the disk of another node counts as lost.
         loses: 2,
         flags: &[flag(
             "disk-swap",
@@ -40,7 +40,7 @@ impl FaultKind for DiskSwap {
         Ok(Self { target: parameters.target.clone() })
     }
 
-    /// Two nodes that are drawn, or those that are named: as many as it takes to swap something.
+    /// The named nodes, or two drawn ones: a swap needs at least two.
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         let kind = Self::ENTRY.name;
         let few = |reason: &str| {
@@ -78,7 +78,7 @@ impl FaultKind for DiskSwap {
     }
 }
 
-/// Lets nodes start on the disks of one another, and sees what each does with what it finds.
+/// Starts nodes on one another's disks and observes each node's reaction.
 async fn swap(strike: &Strike<'_>, excuse: Excuse) -> Proof {
     let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let moved = match stage.testbed.swap_disks(nodes, claim, excuse).await {
@@ -92,7 +92,7 @@ async fn swap(strike: &Strike<'_>, excuse: Excuse) -> Proof {
     }
     let seen = each(nodes, |node| stage.testbed.restart_damaged(node, claim)).await;
     if proof.evidence.is_empty() {
-        // How they came back proves nothing where nothing was swapped.
+        // Without a swap, a successful restart proves nothing.
         proof.notes.extend(seen.evidence);
     } else {
         proof.evidence.extend(seen.evidence);
@@ -101,7 +101,7 @@ async fn swap(strike: &Strike<'_>, excuse: Excuse) -> Proof {
     proof
 }
 
-/// Lets nodes start on the disks that they have without this swap: on their own, unless another swap is in force.
+/// Starts nodes on their disks without this swap: their own, unless another swap is in force.
 async fn swap_back(strike: &Strike<'_>) -> (u64, Proof) {
     let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let moved = stage.testbed.swap_back(claim).await;
@@ -110,8 +110,8 @@ async fn swap_back(strike: &Strike<'_>) -> (u64, Proof) {
     let hurt: Vec<String> = hurt.into_iter().collect();
     let mut proof = each(&hurt, |node| stage.testbed.restart(node, claim)).await;
     match moved {
-        Ok(moved) if moved.is_empty() => proof.evidence.insert(0, "nothing had been swapped".to_owned()),
-        Ok(_) => drop(proof.evidence.splice(0..0, whose_data(stage, nodes))),
+        Ok(moved) if moved.is_empty() => proof.evidence.insert(0, "no data had been swapped".to_owned()),
+        Ok(_) => drop(proof.evidence.splice(0..0, data_owners(stage, nodes))),
         Err(error) => {
             proof.complete = false;
             proof.notes.push(error.to_string());
@@ -120,8 +120,8 @@ async fn swap_back(strike: &Strike<'_>) -> (u64, Proof) {
     (stage.recorder.now_ns(), proof)
 }
 
-/// Whose data the nodes of a swap have after it.
-fn whose_data(stage: &Stage, nodes: &[String]) -> Vec<String> {
+/// The owner of the data that each node of a swap has afterwards.
+fn data_owners(stage: &Stage, nodes: &[String]) -> Vec<String> {
     let others: Vec<String> = nodes
         .iter()
         .filter_map(|node| {

@@ -1,4 +1,4 @@
-//! Changes who the members of the cluster are, and reads back from the cluster itself who they are.
+//! Changes the members of the cluster, and reads the configuration back from the cluster.
 
 use super::changes::{Changes, Wanted};
 use crate::claim::Claim;
@@ -14,22 +14,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a change is asked for: at the start of a fault, though not longer than that lasts, and at its end.
+/// Longest time to retry a change: at the start of a fault, but not beyond its end, and at its end.
 const PATIENCE: Duration = Duration::from_secs(5);
 const HEALING: Duration = Duration::from_secs(10);
-/// The same of a system that is not the bench's own, and may refuse a change until its members have been connected for a while.
+/// The same for other systems.
+///
+/// They may refuse a change until their members have been connected for a while.
 const LATE_PATIENCE: Duration = Duration::from_secs(15);
-/// How long is waited until the members before a change are no longer needed, and those who came answer.
+/// Longest wait until the old configuration is no longer needed and the new members answer.
 const SETTLING: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long an unacknowledged change may take to show.
+/// Time for an unacknowledged change to appear.
 const LATE: Duration = Duration::from_millis(200);
 
-/// Until when the cluster is asked.
+/// The deadline of retries.
 #[derive(Debug, Clone, Copy)]
 enum Until {
     Then(Instant),
-    /// For a while after the last other fault was healed: before that, it may be unable to decide.
+    /// For a while after the last other fault was healed: before that, the cluster may have no quorum.
     Healed,
 }
 
@@ -53,7 +55,7 @@ fn locked(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
     changes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts those who are to come, changes the members and proves it.
+/// Starts the nodes to add, changes the members, and proves the change.
 pub(super) async fn start(strike: &Strike<'_>, change: MemberChange, instead: &[String]) -> (u64, Proof) {
     let (stage, nodes, claim) = (strike.stage, strike.nodes(), strike.claim);
     let about = nodes.iter().chain(instead).cloned().collect();
@@ -62,7 +64,7 @@ pub(super) async fn start(strike: &Strike<'_>, change: MemberChange, instead: &[
         changes.begin(claim, change, nodes, instead);
         changes.wanted(&about, stage.testbed.topology())
     };
-    // Where nodes join a running system, they are started once they are members.
+    // If nodes join a running system, the bench starts them once they are members.
     let woken = if stage.directory.starts_members_late() {
         Proof::default()
     } else {
@@ -78,7 +80,7 @@ pub(super) async fn start(strike: &Strike<'_>, change: MemberChange, instead: &[
     (at, proof)
 }
 
-/// Ends a change: the members are those that the others in force want. Proves it.
+/// Ends a change: the members become those that the other changes in force want. Proves it.
 pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
     let (stage, claim) = (strike.stage, strike.claim);
     let wanted = {
@@ -87,16 +89,17 @@ pub(super) async fn end(strike: &Strike<'_>) -> (u64, Proof) {
         changes.wanted(&about, stage.testbed.topology())
     };
     let (at, mut proof) = reach(stage, claim, &wanted, Until::Healed).await;
-    let gone = stage.testbed.gone();
-    if !proof.complete && !gone.is_empty() {
+    let ended = stage.testbed.gone();
+    if !proof.complete && !ended.is_empty() {
         proof.beyond_help = true;
-        proof.notes.push(format!("{} ended by themselves and stay down", gone.join(", ")));
+        proof.notes.push(format!("{} ended by themselves and stay down", ended.join(", ")));
     }
     (at, proof)
 }
 
-/// Makes sure, when all is healed, that the members are those that the cluster began with: a change that nobody answered
-/// for may have been decided late.
+/// Restores the initial members once everything is healed.
+///
+/// A change whose result is unknown may still have been decided late.
 pub(crate) async fn settle(stage: &Stage) -> Result<(), String> {
     let all: BTreeSet<String> = stage.testbed.topology().names().map(str::to_owned).collect();
     let wanted = {
@@ -104,7 +107,7 @@ pub(crate) async fn settle(stage: &Stage) -> Result<(), String> {
         changes.clear();
         changes.wanted(&all, stage.testbed.topology())
     };
-    // Those who are left when others stay down may be too few to decide.
+    // With other nodes down, the remaining ones may have no quorum.
     let patience = if stage.testbed.gone().is_empty() { HEALING } else { SETTLING };
     let until = Until::Then(Instant::now() + patience);
     for _ in 0..2 {
@@ -123,7 +126,7 @@ pub(crate) async fn settle(stage: &Stage) -> Result<(), String> {
     Ok(())
 }
 
-/// Those who are to go may end by themselves.
+/// Excuses the exit of nodes that are to be removed.
 async fn excuse(stage: &Stage, claim: Claim, wanted: &Wanted) {
     if stage.directory.starts_members_late() {
         for node in &wanted.outside {
@@ -132,7 +135,7 @@ async fn excuse(stage: &Stage, claim: Claim, wanted: &Wanted) {
     }
 }
 
-/// Nodes that are to join as new ones have nothing of what they were before.
+/// Empties nodes that are to join as new ones.
 async fn fresh(stage: &Stage, add: &[String]) -> Result<(), String> {
     for node in add.iter().filter(|_| stage.directory.starts_members_late()) {
         if !stage.testbed.is_waiting(node).await {
@@ -142,7 +145,7 @@ async fn fresh(stage: &Stage, add: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Ends the nodes that are no members any more, and starts those that have become some.
+/// Stops the nodes that are no longer members, and starts the new members.
 async fn move_nodes(stage: &Stage, wanted: &Wanted, members: &Members) -> Proof {
     let mut proof = Proof { complete: true, ..Proof::default() };
     if !stage.directory.starts_members_late() {
@@ -178,15 +181,15 @@ async fn move_nodes(stage: &Stage, wanted: &Wanted, members: &Members) -> Proof 
 }
 
 async fn reach(stage: &Stage, claim: Claim, wanted: &Wanted, until: Until) -> (u64, Proof) {
-    let asked = Instant::now();
+    let requested = Instant::now();
     excuse(stage, claim, wanted).await;
     let made = until_changed(stage, wanted, until).await;
     let at = stage.recorder.now_ns();
     let members = match made {
         Ok(members) => members,
         Err(reason) => {
-            let patience = asked.elapsed().as_secs_f64();
-            let note = format!("the members are not as they should be after {patience:.1} s: {reason}");
+            let patience = requested.elapsed().as_secs_f64();
+            let note = format!("the members are not the wanted ones after {patience:.1} s: {reason}");
             return (at, Proof { notes: vec![note], ..Proof::default() });
         }
     };
@@ -199,11 +202,11 @@ async fn reach(stage: &Stage, claim: Claim, wanted: &Wanted, until: Until) -> (u
         tokio::join!(until_settled(stage, members), join_all(wanted.inside.iter().map(answer)));
     match settled {
         Some(members) => proof.evidence.push(format!(
-            "the members before are no longer needed after {:.2} s: {}",
+            "the old configuration is no longer needed after {:.2} s: {}",
             began.elapsed().as_secs_f64(),
-            members.said
+            members.source
         )),
-        None => proof.notes.push(format!("the members before were still needed after {SETTLING:?}")),
+        None => proof.notes.push(format!("the old configuration was still needed after {SETTLING:?}")),
     }
     for (node, answers) in answering {
         if answers {
@@ -215,14 +218,14 @@ async fn reach(stage: &Stage, claim: Claim, wanted: &Wanted, until: Until) -> (u
     (at, proof)
 }
 
-/// Asks for the change, again and again, until the cluster says that it is so.
+/// Retries the change until the cluster reports it.
 async fn until_changed(stage: &Stage, wanted: &Wanted, until: Until) -> Result<Members, String> {
     let began = Instant::now();
     loop {
         let failed = match stage.directory.members().await {
-            None => "nobody says who the members are".to_owned(),
+            None => "no node reports the members".to_owned(),
             Some(members) if !changes(stage).is_newest(&members) => {
-                "those who know the newest members do not answer".to_owned()
+                "the nodes with the newest configuration do not answer".to_owned()
             }
             Some(members) => {
                 let (add, remove) = wanted.missing(&members);
@@ -233,7 +236,9 @@ async fn until_changed(stage: &Stage, wanted: &Wanted, until: Until) -> Result<M
                     Ok(()) => stage.directory.change_members(&add, &remove).await,
                     Err(reason) => Err(reason),
                 };
-                changed.err().unwrap_or_else(|| "it was agreed to, and does not show".to_owned())
+                changed
+                    .err()
+                    .unwrap_or_else(|| "the cluster accepted the change, but does not report it".to_owned())
             }
         };
         if until.is_over(stage, began) {
@@ -243,7 +248,7 @@ async fn until_changed(stage: &Stage, wanted: &Wanted, until: Until) -> Result<M
     }
 }
 
-/// Waits until the members before are no longer needed; none if they still are after a while.
+/// Waits until the old configuration is no longer needed; none after a time limit.
 async fn until_settled(stage: &Stage, first: Members) -> Option<Members> {
     let deadline = Instant::now() + SETTLING;
     let mut last = Some(first);
@@ -258,5 +263,5 @@ async fn until_settled(stage: &Stage, first: Members) -> Option<Members> {
 }
 
 fn read_back(members: &Members) -> String {
-    format!("members read back: {} ({})", members.names.join(", "), members.said)
+    format!("members read back: {} ({})", members.names.join(", "), members.source)
 }

@@ -26,7 +26,7 @@ use crate::scope::Hit;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// SIGKILL to all nodes at once; restarted on the same data at the end.
+/// Kills all nodes at once with SIGKILL; the end restarts them on the same data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RestartAll;
 
@@ -58,7 +58,7 @@ impl FaultKind for RestartAll {
     }
 }
 
-/// SIGTERM to one node after another; each is back before the next.
+/// Stops one node after another with SIGTERM; each is back before the next.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RollingRestart;
 
@@ -87,7 +87,7 @@ impl FaultKind for RollingRestart {
         Ok(planning.on_all(Self::ENTRY.name))
     }
 
-    /// One node at a time is down, and it is not known which.
+    /// One node is down at any time; which one changes.
     fn hurt(&self, _: Option<&Hit>) -> Hurt {
         Hurt::unknown()
     }
@@ -102,13 +102,15 @@ impl FaultKind for RollingRestart {
         (strike.now_ns(), proof)
     }
 
-    /// The last node came back before the end of what went on.
+    /// The last node came back before the end of the background task.
     async fn end(&self, strike: &Strike<'_>, _: &State) -> (u64, Proof) {
         (strike.now_ns(), Proof::complete())
     }
 }
 
-/// Restarts the first node, which was stopped when it `began`, then stops and restarts each of the others in its share of the time.
+/// Restarts the nodes in turn.
+///
+/// The first node was stopped at `began`. Each of the others is stopped and restarted in its share of the time.
 fn roll(strike: &Strike<'_>, began: Instant) -> Background {
     let (stage, nodes, claim) = (Arc::clone(strike.stage), strike.nodes().to_vec(), strike.claim);
     let length = strike.length;
@@ -126,7 +128,7 @@ fn roll(strike: &Strike<'_>, began: Instant) -> Background {
             next += turn;
             let rest = nodes.len() - index - 1;
             let left = next.saturating_duration_since(Instant::now());
-            // One that is late may have the time of another turn: with the next one stopped too, two would be down.
+            // A late node may use the time of another turn: with the next node stopped too, two would be down.
             let patience = if rest > 0 { left.max(turn) } else { left };
             if !answers_within(&stage, node, patience).await {
                 proof.notes.push(format!("{node} did not answer before its turn was over"));

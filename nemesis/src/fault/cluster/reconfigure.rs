@@ -1,4 +1,4 @@
-//! Changes of the members: nodes are added, removed or replaced, and brought back at the end.
+//! Changes of the members: adds, removes or replaces nodes, and undoes the change at the end.
 
 use super::members;
 use crate::budget::Hurt;
@@ -16,12 +16,12 @@ use crate::select::by_name;
 use crate::topology::Topology;
 use std::collections::BTreeSet;
 
-/// Members are added, removed or replaced; brought back at the end.
+/// Adds, removes or replaces members; the end undoes the change.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reconfigure {
     target: Option<Target>,
     change: Option<MemberChange>,
-    /// The nodes that come in place of those that go.
+    /// The nodes that replace the removed ones.
     instead: Vec<String>,
 }
 
@@ -56,10 +56,13 @@ impl FaultKind for Reconfigure {
             return Ok(planned(change, &spares.join(" "), Ends::Nodes(spares), &[]));
         }
         let target = self.target.as_ref().ok_or_else(|| {
-            Refusal::new("target", "say who goes, for example target = \"leader\" or target = \"random\"")
+            Refusal::new(
+                "target",
+                "say which node is removed, for example target = \"leader\" or target = \"random\"",
+            )
         })?;
-        let taken = planning.others.taken.clone();
-        let ends = planning.choose_beside(&taken, "target", target)?;
+        let used = planning.others.used.clone();
+        let ends = planning.choose_beside(&used, "target", target)?;
         let goes = match &ends {
             Ends::Leader => 1,
             Ends::Nodes(names) => {
@@ -69,8 +72,8 @@ impl FaultKind for Reconfigure {
                     let reason = format!("`{name}` is a spare node, which can only be added");
                     return Err(refuse(reason, name));
                 }
-                if let Some(name) = names.iter().find(|name| taken.contains(*name)) {
-                    let reason = format!("another change takes `{name}` away at the same time");
+                if let Some(name) = names.iter().find(|name| used.contains(*name)) {
+                    let reason = format!("another change removes `{name}` at the same time");
                     return Err(refuse(reason, name));
                 }
                 names.len()
@@ -111,7 +114,7 @@ impl FaultKind for Reconfigure {
     }
 }
 
-/// Members come (`add`), or those behind the colon go or make room.
+/// Parameters of the option: `add`, or `remove` or `replace` with a target behind a colon.
 fn from_flag(text: &str) -> Result<Parameters, String> {
     let (change, on) = text.split_once(':').map_or((text, None), |(change, on)| (change, Some(on)));
     let change = read::<MemberChange>(change)?;
@@ -119,15 +122,15 @@ fn from_flag(text: &str) -> Result<Parameters, String> {
     Ok(Parameters { change: Some(change), target: on.map(target), ..Parameters::default() })
 }
 
-/// The first spare nodes that no other change uses; the refusal says how many there are.
+/// The first spare nodes that no other change uses; the refusal has their number.
 fn free_spares(others: &Others, topology: &Topology, count: usize) -> Result<Vec<String>, Refusal> {
-    let free = topology.spares().filter(|spare| !others.taken.contains(*spare));
+    let free = topology.spares().filter(|spare| !others.used.contains(*spare));
     let free: Vec<String> = free.take(count).map(str::to_owned).collect();
     if free.len() == count {
         return Ok(free);
     }
     Err(match topology.spares().count() {
-        0 => Refusal::new("change", "there is no spare node to come")
+        0 => Refusal::new("change", "there is no spare node to add")
             .help("give the cluster some: spares = 1 in [cluster]"),
         all => {
             let reason = format!(
@@ -139,7 +142,7 @@ fn free_spares(others: &Others, topology: &Topology, count: usize) -> Result<Vec
     })
 }
 
-/// The spare nodes that are to come: those that are named, or the first one that is free.
+/// The spare nodes to add: the named ones, or the first free one.
 fn named_spares(
     target: Option<&Target>,
     topology: &Topology,
@@ -157,7 +160,7 @@ fn named_spares(
         let complaint = Complaint::new(format!("`{name}` is a member already")).about(name);
         return Err(complaint.help(format!("those that can be added: {}", spares.join(", "))).of("target"));
     }
-    if let Some(name) = names.iter().find(|name| others.taken.contains(*name)) {
+    if let Some(name) = names.iter().find(|name| others.used.contains(*name)) {
         let complaint = Complaint::new(format!("another change adds `{name}` at the same time"));
         return Err(complaint.about(name).of("target"));
     }
@@ -176,7 +179,7 @@ fn enough_stay(topology: &Topology, ends: &Ends, missing: usize) -> Result<(), R
         let left = with.len().saturating_sub(go + missing);
         if go > 0 && left < majority(with.len()) {
             let (of, majority) = (with.len(), majority(with.len()));
-            let reason = format!("of {of} {role}s {left} would be left, and a majority is {majority}");
+            let reason = format!("of {of} {role}s {left} would remain, and a majority is {majority}");
             let refusal = Refusal::new("target", reason);
             return Err(refusal.help("remove fewer, or use change = \"replace\""));
         }

@@ -1,5 +1,6 @@
-//! What all faults have in common that lie on disks from their start to their end: they show in what a disk did to the
-//! programs that use it.
+//! Common part of all faults that hold disks from start to end.
+//!
+//! Their evidence is the disk's counters: delayed, failed and refused operations of programs.
 
 use crate::disk::Condition;
 use crate::fault::proof::{Met, Proof, each};
@@ -11,16 +12,16 @@ use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a node is given to run into what is wrong with its disk.
+/// Time for a node to hit the fault of its disk.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the disks of these nodes have done.
+/// The counters of these nodes' disks.
 async fn counters(testbed: &Testbed, nodes: &[String]) -> OnDisks {
-    let asked = join_all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
-    nodes.iter().cloned().zip(asked.into_iter().map(Result::unwrap_or_default)).collect()
+    let counters = join_all(nodes.iter().map(|node| testbed.disk_counters(node))).await;
+    nodes.iter().cloned().zip(counters.into_iter().map(Result::unwrap_or_default)).collect()
 }
 
-/// Puts a fault on the disks, and waits until it shows.
+/// Starts a fault of the disks and waits for its evidence.
 pub(super) async fn start(
     strike: &Strike<'_>,
     condition: Condition,
@@ -38,7 +39,7 @@ pub(super) async fn start(
     (at, proof)
 }
 
-/// Takes a fault off the disks, and starts again the nodes that ended because of it.
+/// Ends a fault of the disks and restarts the nodes that ended because of it.
 pub(super) async fn end(strike: &Strike<'_>, condition: Condition, state: &State) -> (u64, Proof) {
     let testbed = strike.testbed();
     let mut proof = of_healing(testbed, condition, &state.disks).await;
@@ -49,7 +50,7 @@ pub(super) async fn end(strike: &Strike<'_>, condition: Condition, state: &State
     (strike.now_ns(), proof)
 }
 
-/// Waits until every node has run into the fault, though not longer than it lasts, and says how.
+/// Waits until every node has hit the fault, but not beyond the fault's end; describes the evidence.
 async fn of_condition(testbed: &Testbed, condition: Condition, before: &OnDisks, lasts: Duration) -> Proof {
     let deadline = Instant::now() + PATIENCE.min(lasts);
     let nodes: Vec<String> = before.keys().cloned().collect();
@@ -59,9 +60,8 @@ async fn of_condition(testbed: &Testbed, condition: Condition, before: &OnDisks,
         let untouched: Vec<&str> =
             lines.iter().filter(|(_, line)| line.is_none()).map(|(node, _)| *node).collect();
         if untouched.is_empty() || Instant::now() >= deadline {
-            let note = (!untouched.is_empty()).then(|| {
-                format!("{}: nothing was written there that the fault could hit", untouched.join(", "))
-            });
+            let note = (!untouched.is_empty())
+                .then(|| format!("{}: no write there that the fault could hit", untouched.join(", ")));
             let evidence = lines.into_iter().filter_map(|(_, line)| line).collect();
             return Proof { evidence, notes: note.into_iter().collect(), complete: true, ..Proof::default() };
         }
@@ -69,7 +69,7 @@ async fn of_condition(testbed: &Testbed, condition: Condition, before: &OnDisks,
     }
 }
 
-/// What of the nodes' own work met the fault; or why nothing did.
+/// The node's own operations that hit the fault; or why there were none.
 pub(super) async fn met(strike: &Strike<'_>, condition: Condition, state: &State) -> Met {
     let (testbed, before) = (strike.testbed(), &state.disks);
     let nodes: Vec<String> = before.keys().cloned().collect();
@@ -81,7 +81,7 @@ pub(super) async fn met(strike: &Strike<'_>, condition: Condition, state: &State
     Ok(lines)
 }
 
-/// What the fault has done in all.
+/// The total effect of the fault.
 async fn of_healing(testbed: &Testbed, condition: Condition, before: &OnDisks) -> Proof {
     let nodes: Vec<String> = before.keys().cloned().collect();
     let now = counters(testbed, &nodes).await;
@@ -89,7 +89,7 @@ async fn of_healing(testbed: &Testbed, condition: Condition, before: &OnDisks) -
     Proof { evidence, complete: true, ..Proof::default() }
 }
 
-/// Each node with what the fault did to it, if it did anything.
+/// Each affected node with the effect of the fault on it.
 fn in_words<'a>(
     condition: Condition,
     before: &'a OnDisks,

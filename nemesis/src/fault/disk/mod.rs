@@ -1,7 +1,7 @@
-//! Faults of what the nodes have stored.
+//! Faults of the nodes' stored data.
 //!
-//! A disk in memory knows what was synced, so it can lose its power, be full, slow or failing. The files of any disk can
-//! be damaged while their node is down.
+//! A disk in memory records which data was synced, so it can lose its power, be full, be slow or fail. The
+//! files of any disk can be damaged while their node is down.
 
 mod condition;
 
@@ -21,10 +21,10 @@ use crate::refusal::Refusal;
 use crate::scope::Hit;
 use futures_util::future::join_all;
 
-/// The evidence of data that are different afterwards.
+/// The evidence of changed data.
 const BYTES: &str = "bytes before and after";
 
-/// Killed, and what was not synced is gone.
+/// Kills a node and discards its unsynced data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PowerLoss {
     target: Option<Target>,
@@ -32,7 +32,7 @@ pub(crate) struct PowerLoss {
 
 impl FaultKind for PowerLoss {
     const ENTRY: Entry = Entry {
-        about: "killed, and what was not synced is gone",
+        about: "killed, and unsynced data is lost",
         evidence: BYTES,
         modes: FRAMES,
         memory_disk: true,
@@ -41,7 +41,7 @@ impl FaultKind for PowerLoss {
             "power-loss",
             "TARGET",
             "all",
-            "Kill nodes, and everything that was not synced is gone; they start again on the rest",
+            "Kill nodes and discard their unsynced data; they start again on the rest",
             aimed,
         )],
         ..Entry::new("power-loss", Family::Disk)
@@ -65,7 +65,7 @@ impl FaultKind for PowerLoss {
     }
 }
 
-/// Killed in a write, of which a part is there.
+/// Kills a node during a write, a part of which survives.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TornWrite {
     target: Option<Target>,
@@ -73,7 +73,7 @@ pub(crate) struct TornWrite {
 
 impl FaultKind for TornWrite {
     const ENTRY: Entry = Entry {
-        about: "killed in a write, of which a part is there",
+        about: "killed during a write, a part of which survives",
         evidence: BYTES,
         modes: FRAMES,
         memory_disk: true,
@@ -82,7 +82,7 @@ impl FaultKind for TornWrite {
             "torn-write",
             "TARGET",
             "minority",
-            "The same in the middle of a write, of which a part is there",
+            "The same during a write, a part of which survives",
             aimed,
         )],
         ..Entry::new("torn-write", Family::Disk)
@@ -97,7 +97,7 @@ impl FaultKind for TornWrite {
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
-        // All are caught before the first is killed, so that they lose their power together.
+        // All nodes are caught in a sync before the first is killed, so that they lose their power together.
         join_all(strike.nodes().iter().map(|node| strike.testbed().catch_sync(node))).await;
         let proof = each(strike.nodes(), |node| strike.testbed().lose_power(node, strike.claim, true)).await;
         (strike.now_ns(), proof)
@@ -108,7 +108,7 @@ impl FaultKind for TornWrite {
     }
 }
 
-/// Killed, and bits of its data are flipped.
+/// Kills a node and flips bits of its data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BitFlip {
     target: Option<Target>,
@@ -155,11 +155,11 @@ impl FaultKind for BitFlip {
     }
 }
 
-/// Killed, and the end of a file is cut off.
+/// Kills a node and truncates one of its files.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Truncate {
     target: Option<Target>,
-    /// How many; drawn when left out.
+    /// Number of bytes; drawn when left out.
     bytes: Option<u64>,
     /// Only files whose name contains this.
     file: Option<String>,
@@ -175,7 +175,7 @@ impl FaultKind for Truncate {
             "truncate",
             "TARGET",
             "random",
-            "Kill nodes and cut off the end of a file of theirs; they start again on that",
+            "Kill nodes and truncate one of their files; they start again on that",
             aimed,
         )],
         ..Entry::new("truncate", Family::Disk)
@@ -203,10 +203,12 @@ impl FaultKind for Truncate {
 }
 
 fn none_at_all(field: &'static str) -> Refusal {
-    Refusal::new(field, "none at all is no fault").help("give at least 1")
+    Refusal::new(field, "must be greater than 0").help("give at least 1")
 }
 
-/// SIGKILL, and damage to the files. Later a node may end by itself, when it finds out.
+/// Kills nodes with SIGKILL and damages their files.
+///
+/// A node may end by itself later, when it detects the damage.
 async fn start_damage(strike: &Strike<'_>, damage: &Damage, kind: &'static str) -> (u64, Proof) {
     let excuse = Excuse { kind, passing: false };
     let hurt = |node| strike.testbed().damage(node, strike.claim, damage, excuse);
@@ -214,13 +216,13 @@ async fn start_damage(strike: &Strike<'_>, damage: &Damage, kind: &'static str) 
     (strike.now_ns(), proof)
 }
 
-/// Starts the nodes on what is left, and sees whether they can live with it.
+/// Starts the nodes on the damaged data and observes whether they run.
 async fn end_damage(strike: &Strike<'_>) -> (u64, Proof) {
     let proof = each(strike.nodes(), |node| strike.testbed().restart_damaged(node, strike.claim)).await;
     (strike.now_ns(), proof)
 }
 
-/// No space is left.
+/// Fails every write for lack of space.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Full {
     target: Option<Target>,
@@ -263,7 +265,7 @@ impl FaultKind for Full {
     }
 }
 
-/// Syncs take longer.
+/// Delays syncs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SlowSync {
     target: Option<Target>,
@@ -309,7 +311,7 @@ impl FaultKind for SlowSync {
     }
 }
 
-/// Syncs fail.
+/// Fails syncs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SyncError {
     target: Option<Target>,

@@ -1,7 +1,7 @@
-//! Proves that faults on links are in force, and that they are over.
+//! Evidence that faults of links are in force, and that they have ended.
 //!
-//! A cut link is asked for an answer that must not come; the proof counts only where the node at its other end lives
-//! and is not paused, or its silence would prove nothing.
+//! The bench probes a cut link, and no answer may come. The evidence counts only if the node at the other end
+//! runs and is not paused: otherwise its silence proves nothing.
 
 use crate::fault::proof::{Met, Proof};
 use crate::fault::stage::OnLinks;
@@ -14,16 +14,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the silence of a cut link is listened to.
+/// Time without an answer that proves a cut.
 const SILENCE: Duration = Duration::from_millis(100);
-/// How long an answer over a delayed or slowed link is waited for.
+/// Longest wait for an answer over a delayed or slowed link.
 const SLOWNESS: Duration = Duration::from_millis(400);
-/// How long is waited for frames of the system that a flaky link strikes.
+/// Longest wait for a frame of the system that a flaky link affects.
 const BUSY: Duration = Duration::from_secs(1);
-/// How long a healed link may take to answer.
+/// Longest wait for an answer over a healed link.
 const HEALING: Duration = Duration::from_secs(2);
 
-/// Proves that a fault is in force on links that had carried `before`.
+/// Collects the evidence that a fault is in force on links whose counters were `before`.
 pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Proof {
     if matches!(fault, LinkFault::Flaky(_)) {
         return of_flaky(testbed, fault, before).await;
@@ -35,32 +35,32 @@ pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLin
         LinkFault::Rate(_) | LinkFault::Flaky(_) => base + SLOWNESS,
     };
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
-    let asked = join_all(before.keys().map(|link| ask(testbed, link, patience, cut))).await;
-    let mut told = Lines::default();
+    let attempts = join_all(before.keys().map(|link| ask(testbed, link, patience, cut))).await;
+    let mut proved = Lines::default();
     let mut noted = Lines::default();
-    for (link, asked) in before.keys().zip(asked) {
-        match asked {
-            Asked::NoUse(reason) => noted.add(format!("not asked, as {reason}"), link),
-            Asked::Probe(probe) => match judge(fault, probe) {
-                Ok(seen) => told.add(seen, link),
+    for (link, attempt) in before.keys().zip(attempts) {
+        match attempt {
+            Attempt::NotProbed(reason) => noted.add(format!("not probed: {reason}"), link),
+            Attempt::Probed(probe) => match judge(fault, probe) {
+                Ok(seen) => proved.add(seen, link),
                 Err(seen) => noted.add(seen, link),
             },
         }
     }
     let mut proof =
-        Proof { complete: true, evidence: told.lines(), notes: noted.lines(), ..Proof::default() };
+        Proof { complete: true, evidence: proved.lines(), notes: noted.lines(), ..Proof::default() };
     proof.evidence.extend(carried(testbed, fault, before));
     proof
 }
 
-/// Waits until a frame of the system was struck on any flaky link, or time is up.
+/// Waits until a flaky link affects a frame of the system, or time is up.
 async fn of_flaky(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Proof {
     let deadline = Instant::now() + BUSY;
     let struck = || before.iter().any(|(link, before)| struck(testbed.counters(link) - *before));
     while Instant::now() < deadline && !struck() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let note = (!struck()).then(|| format!("nothing was struck within {BUSY:?}"));
+    let note = (!struck()).then(|| format!("no frame was affected within {BUSY:?}"));
     Proof {
         evidence: carried(testbed, fault, before),
         notes: note.into_iter().collect(),
@@ -73,7 +73,7 @@ fn struck(since: LinkCounters) -> bool {
     since.lost + since.duplicated + since.reordered + since.corrupted > 0
 }
 
-/// Whether what became of a probe shows that the fault is in force; in words either way.
+/// Whether the result of a probe shows that the fault is in force; a sentence in either case.
 fn judge(fault: LinkFault, probe: Probe) -> Result<String, String> {
     let seen = match probe {
         Probe::Silent(patience) => format!("a probe got no answer in {}", ms(patience)),
@@ -87,16 +87,16 @@ fn judge(fault: LinkFault, probe: Probe) -> Result<String, String> {
         }
         (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Silent(_))
         | (LinkFault::Refuse, Probe::Refused) => true,
-        // A probe may come through a flaky link or not; only what the link counted proves anything.
+        // A probe may pass a flaky link or not; only the link's counters prove the fault.
         (LinkFault::Flaky(_), Probe::Answered { .. } | Probe::Silent(_) | Probe::Refused)
         | (LinkFault::Stall | LinkFault::Refuse, Probe::Answered { .. })
         | (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Refused)
         | (LinkFault::Refuse, Probe::Silent(_)) => false,
     };
-    if in_force { Ok(seen) } else { Err(format!("no proof, as {seen}")) }
+    if in_force { Ok(seen) } else { Err(format!("no proof: {seen}")) }
 }
 
-/// What was seen, each with the links on which it was, in the order in which it was seen first.
+/// Observations, each with its links, in the order of their first occurrence.
 #[derive(Default)]
 struct Lines(Vec<(String, Vec<String>)>);
 
@@ -113,13 +113,13 @@ impl Lines {
     }
 }
 
-/// What of the system's own traffic met a fault on these links.
+/// The system's own traffic that met a fault on these links.
 pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met {
     let lines = carried(testbed, fault, before);
     if !lines.is_empty() {
         return Ok(lines);
     }
-    let what = match fault {
+    let effect = match fault {
         LinkFault::Stall | LinkFault::Refuse => "the cut",
         LinkFault::Delay(_) => "the delay",
         LinkFault::Rate(_) => "the rate",
@@ -134,16 +134,16 @@ pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met 
     let silent = before.keys().all(|link| testbed.counters(link).bytes == 0);
     let why = match (silent, testbed.mode()) {
         (true, Mode::Proxy) => {
-            ": nothing was ever sent there; proxies see only what is dialled at the addresses in {members} and \
-             {others}, and network = \"lab\" sees all"
+            ": no traffic at all; a proxy sees only connections to the addresses in {members} and \
+             {others}, and network = \"lab\" sees all traffic"
         }
         (true, Mode::Lab | Mode::Host) => ": the nodes never sent each other anything",
         (false, _) => "",
     };
-    Err(format!("no traffic of {pairs} met {what}{why}"))
+    Err(format!("no traffic of {pairs} met {effect}{why}"))
 }
 
-/// What the links held, refused or delayed since the fault started, a line for each link that did.
+/// One line per link on which the fault held, refused or delayed traffic since its start.
 pub(super) fn carried(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Vec<String> {
     let piece = if testbed.mode() == Mode::Lab { "frame" } else { "chunk" };
     let line = |(link, before): (&Link, &LinkCounters)| {
@@ -195,7 +195,7 @@ pub(super) fn carried(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> 
     before.iter().filter_map(line).collect()
 }
 
-/// What the reset of connections shows.
+/// The evidence of reset connections.
 pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
     let hit = reset.iter().filter(|(_, connections)| *connections > 0);
     let line =
@@ -205,31 +205,31 @@ pub(super) fn of_resets(reset: &[(&Link, u64)]) -> Proof {
     Proof { complete: !evidence.is_empty(), evidence, notes: note.into_iter().collect(), ..Proof::default() }
 }
 
-/// Makes sure that links answer again, where no other fault is in the way.
+/// Checks that links without another fault answer again.
 pub(super) async fn of_healing(testbed: &Testbed, fault: LinkFault, links: &[Link]) -> Proof {
     let checked = join_all(links.iter().map(|link| answers_again(testbed, link))).await;
     let again = match fault {
         LinkFault::Stall | LinkFault::Refuse => "a probe is answered again",
         LinkFault::Delay(_) | LinkFault::Rate(_) | LinkFault::Flaky(_) => "a probe is answered",
     };
-    let mut told = Lines::default();
+    let mut proved = Lines::default();
     let mut noted = Lines::default();
     let mut complete = true;
     for (link, checked) in links.iter().zip(checked) {
         match checked {
-            Ok(()) => told.add(again.to_owned(), link),
-            Err(Unproven::NotAsked(reason)) => noted.add(format!("not asked, as {reason}"), link),
+            Ok(()) => proved.add(again.to_owned(), link),
+            Err(Unproven::NotProbed(reason)) => noted.add(format!("not probed: {reason}"), link),
             Err(Unproven::NoAnswer) => {
                 complete = false;
                 noted.add(format!("no answer within {HEALING:?} of being healed"), link);
             }
         }
     }
-    Proof { complete, evidence: told.lines(), notes: noted.lines(), ..Proof::default() }
+    Proof { complete, evidence: proved.lines(), notes: noted.lines(), ..Proof::default() }
 }
 
 enum Unproven {
-    NotAsked(String),
+    NotProbed(String),
     NoAnswer,
 }
 
@@ -238,51 +238,52 @@ async fn answers_again(testbed: &Testbed, link: &Link) -> Result<(), Unproven> {
     let patience = SLOWNESS + testbed.base_delay().longest() * 4;
     loop {
         if testbed.faults_on(link) > 0 {
-            return Err(Unproven::NotAsked("another fault is on it".to_owned()));
+            return Err(Unproven::NotProbed("another fault is on it".to_owned()));
         }
         match ask(testbed, link, patience, false).await {
-            Asked::NoUse(reason) => return Err(Unproven::NotAsked(reason)),
-            Asked::Probe(Probe::Answered { .. }) => return Ok(()),
-            Asked::Probe(Probe::Silent(_) | Probe::Refused) if Instant::now() >= deadline => {
-                // A node that does not answer at all proves nothing about a link.
+            Attempt::NotProbed(reason) => return Err(Unproven::NotProbed(reason)),
+            Attempt::Probed(Probe::Answered { .. }) => return Ok(()),
+            Attempt::Probed(Probe::Silent(_) | Probe::Refused) if Instant::now() >= deadline => {
+                // A node without any answer proves nothing about a link.
                 return Err(match testbed.probe_node(&link.to, patience).await {
                     Some(probe) if !probe.answered() => {
-                        Unproven::NotAsked(format!("{} answers nobody, also not past the link", link.to))
+                        Unproven::NotProbed(format!("{} does not answer past the link either", link.to))
                     }
                     Some(_) | None => Unproven::NoAnswer,
                 });
             }
-            Asked::Probe(Probe::Silent(_)) => {}
-            Asked::Probe(Probe::Refused) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Attempt::Probed(Probe::Silent(_)) => {}
+            Attempt::Probed(Probe::Refused) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
-enum Asked {
-    Probe(Probe),
-    NoUse(String),
+enum Attempt {
+    Probed(Probe),
+    NotProbed(String),
 }
 
-/// Probes a link if the node at its end could answer, before and after. What other faults do to the link matters
-/// unless it is to be `cut`.
-async fn ask(testbed: &Testbed, link: &Link, patience: Duration, cut: bool) -> Asked {
-    let unable = || Asked::NoUse(format!("{} is down or paused", link.to));
+/// Probes a link if the node at its end could answer, both before and after the probe.
+///
+/// Other faults of the link matter unless the link should be `cut`.
+async fn ask(testbed: &Testbed, link: &Link, patience: Duration, cut: bool) -> Attempt {
+    let unable = || Attempt::NotProbed(format!("{} is down or paused", link.to));
     if !cut && testbed.faults_on(link) > 1 {
-        return Asked::NoUse("another fault is on it".to_owned());
+        return Attempt::NotProbed("another fault is on it".to_owned());
     }
     if link.to == CLIENTS {
-        return Asked::NoUse("clients answer nobody".to_owned());
+        return Attempt::NotProbed("clients answer no probe".to_owned());
     }
     if !testbed.could_answer(&link.to).await {
         return unable();
     }
     let Some(probe) = testbed.probe(link, patience).await else {
-        return Asked::NoUse("the lab was given no probe".to_owned());
+        return Attempt::NotProbed("the testbed has no probe".to_owned());
     };
     if !probe.answered() && !testbed.could_answer(&link.to).await {
         return unable();
     }
-    Asked::Probe(probe)
+    Attempt::Probed(probe)
 }
 
 fn ms(duration: Duration) -> String {

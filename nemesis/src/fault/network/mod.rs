@@ -1,7 +1,7 @@
 //! Faults of the network between the nodes.
 //!
-//! Links that a fault lies on from its start to its end have their common work in [`on_links`]; what proves it is in
-//! [`evidence`].
+//! [`on_links`] has the common part of faults that hold links from start to end; [`evidence`] has their
+//! evidence.
 
 mod evidence;
 mod on_links;
@@ -29,7 +29,7 @@ use std::time::Duration;
 /// The evidence of a cut.
 const CUT: &str = "a probe through a cut link gets no answer; chunks held or frames dropped";
 
-/// Links are cut in one direction: of dialling with proxies, of packets in a lab.
+/// Cuts links in one direction: of connections with proxies, of packets in a lab.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OneWay {
     from: Option<Target>,
@@ -42,7 +42,7 @@ impl FaultKind for OneWay {
         about: "links are cut in one direction",
         evidence: CUT,
         keys: &["from", "to", "how"],
-        without_target: "it takes `from` and `to`",
+        without_target: "use `from` and `to`",
         modes: LINKS,
         flags: &[flag(
             "one-way",
@@ -74,13 +74,13 @@ impl FaultKind for OneWay {
         let from = planning.choose("from", from_word)?;
         let all = Target::from("all");
         let to_word = self.to.as_ref().unwrap_or(&all);
-        let taken = match &from {
+        let used = match &from {
             Ends::Nodes(names) => names.iter().cloned().collect(),
             Ends::Leader => BTreeSet::new(),
         };
-        let to = planning.choose_beside(&taken, "to", to_word)?;
+        let to = planning.choose_beside(&used, "to", to_word)?;
         if from == Ends::Leader && to == Ends::Leader {
-            return Err(Refusal::new("to", "from the leader to the leader there is no link"));
+            return Err(Refusal::new("to", "there is no link from the leader to itself"));
         }
         let words = |word: &Target, ends: &Ends| match ends {
             Ends::Nodes(names) if word.to_string() != "all" => names.join(" "),
@@ -110,7 +110,7 @@ impl FaultKind for OneWay {
 /// In millionths of the frames.
 const LEAST_SHARE: u32 = 100;
 
-/// Packets are lost, doubled, reordered or corrupted.
+/// Loses, duplicates, reorders or corrupts packets.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FlakyLinks {
     target: Option<Target>,
@@ -155,12 +155,12 @@ impl FaultKind for FlakyLinks {
 
     fn read(parameters: &Parameters) -> Result<Self, Refusal> {
         let flaky = parameters.flaky();
-        if flaky.is_nothing() {
+        if flaky.is_empty() {
             let reason = "say what happens to which share of the packets: loss, duplicate, reorder, corrupt or garble = \"1%\"";
             return Err(Refusal::new("loss", reason));
         }
         if flaky.largest().millionths() < LEAST_SHARE {
-            let reason = "it would hit less than one frame in ten thousand, so most likely none";
+            let reason = "it would hit less than one frame in ten thousand, most likely none";
             return Err(Refusal::new(flaky.first_named(), reason).help("give at least \"0.01%\""));
         }
         Ok(Self { target: parameters.target.clone(), flaky })
@@ -190,16 +190,15 @@ impl FaultKind for FlakyLinks {
 /// A shorter delay cannot be distinguished from scheduling.
 const LEAST_DELAY: Duration = Duration::from_micros(100);
 
-/// The delay that a fault asks for; refuses one that could not be seen.
+/// The requested delay; refuses one that is too small to observe.
 pub(super) fn delay(parameters: &Parameters) -> Result<Delay, Refusal> {
-    let delay = parameters
-        .delay
-        .ok_or_else(|| Refusal::new("delay", "say how much, for example delay = \"50ms\""))?;
+    let delay =
+        parameters.delay.ok_or_else(|| Refusal::new("delay", "set a value, for example delay = \"50ms\""))?;
     if delay.is_zero() {
-        return Err(Refusal::new("delay", "a delay of nothing is no fault"));
+        return Err(Refusal::new("delay", "must be greater than 0"));
     }
     if delay.mean < LEAST_DELAY {
-        let reason = format!("a delay of {:?} could not be told from none", delay.mean);
+        let reason = format!("a delay of {:?} is too small to observe", delay.mean);
         return Err(Refusal::new("delay", reason).help("give at least 100us"));
     }
     if delay.jitter > delay.mean {
@@ -209,7 +208,7 @@ pub(super) fn delay(parameters: &Parameters) -> Result<Delay, Refusal> {
     Ok(delay)
 }
 
-/// Messages take longer.
+/// Delays messages.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DelayedLinks {
     target: Option<Target>,
@@ -258,10 +257,10 @@ impl FaultKind for DelayedLinks {
     }
 }
 
-/// What a link of a gigabit carries, in bytes a second.
+/// The byte rate of a link of one gigabit per second.
 const LARGEST_RATE: u64 = 100_000_000;
 
-/// Links carry fewer bytes a second.
+/// Limits the byte rate of links.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LimitedLinks {
     target: Option<Target>,
@@ -284,13 +283,13 @@ impl FaultKind for LimitedLinks {
     fn read(parameters: &Parameters) -> Result<Self, Refusal> {
         let rate = parameters
             .rate
-            .ok_or_else(|| Refusal::new("rate", "say how much, for example rate = \"64KiB\""))?;
+            .ok_or_else(|| Refusal::new("rate", "set a value, for example rate = \"64KiB\""))?;
         if rate.0 == 0 {
             let refusal = Refusal::new("rate", "no bytes at all is a partition");
             return Err(refusal.help("use kind = \"partition\""));
         }
         if rate.0 >= LARGEST_RATE {
-            let reason = "the nodes send far less than that, so it would slow nothing";
+            let reason = "the nodes send far less, so it would have no effect";
             return Err(Refusal::new("rate", reason).help("give less than 100MB"));
         }
         Ok(Self { target: parameters.target.clone(), rate })
@@ -321,7 +320,7 @@ impl FaultKind for LimitedLinks {
     }
 }
 
-/// Open connections are closed with RST; over at once.
+/// Closes open connections with RST; ends at once.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reset {
     target: Option<Target>,
@@ -358,7 +357,7 @@ impl FaultKind for Reset {
     }
 
     async fn end(&self, strike: &Strike<'_>, _: &State) -> (u64, Proof) {
-        let note = "connections may be made anew at once".to_owned();
+        let note = "the nodes may open new connections at once".to_owned();
         (strike.now_ns(), Proof { evidence: vec![note], ..Proof::complete() })
     }
 }

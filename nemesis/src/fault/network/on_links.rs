@@ -1,17 +1,17 @@
-//! What all faults have in common that lie on links from their start to their end.
+//! Common part of all faults that hold links from start to end.
 
 use super::evidence;
 use crate::fault::proof::{Met, Proof};
 use crate::fault::stage::{OnLinks, State, Strike};
 use crate::network::LinkFault;
 
-/// What the links have carried so far.
+/// The counters of the links so far.
 pub(super) fn counters(strike: &Strike<'_>) -> OnLinks {
     let links = strike.hit.links.iter();
     links.map(|link| (link.clone(), strike.testbed().counters(link))).collect()
 }
 
-/// Puts a fault on the links and proves it.
+/// Starts a fault of the links and collects its evidence.
 pub(super) async fn start(strike: &Strike<'_>, fault: LinkFault, state: &mut State) -> (u64, Proof) {
     state.links = counters(strike);
     for link in &strike.hit.links {
@@ -21,7 +21,7 @@ pub(super) async fn start(strike: &Strike<'_>, fault: LinkFault, state: &mut Sta
     (at, evidence::of_links(strike.testbed(), fault, &state.links).await)
 }
 
-/// Takes a fault off the links and makes sure that they carry bytes again.
+/// Ends a fault of the links and checks that they carry bytes again.
 pub(super) async fn end(strike: &Strike<'_>, fault: LinkFault, state: &State) -> (u64, Proof) {
     let carried = evidence::carried(strike.testbed(), fault, &state.links);
     for link in strike.hit.links.iter().rev() {
@@ -33,7 +33,7 @@ pub(super) async fn end(strike: &Strike<'_>, fault: LinkFault, state: &State) ->
     (at, proof)
 }
 
-/// What of the system's own traffic met the fault.
+/// The system's own traffic that met the fault.
 pub(super) fn met(strike: &Strike<'_>, fault: LinkFault, state: &State) -> Met {
     evidence::met(strike.testbed(), fault, &state.links)
 }

@@ -1,4 +1,4 @@
-//! Partitions: links between groups of nodes are cut, both ways.
+//! Partitions: cut the links between groups of nodes, in both directions.
 
 use super::{CUT, on_links};
 use crate::budget::Hurt;
@@ -18,7 +18,7 @@ use crate::topology::Topology;
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
 
-/// Links between groups of nodes are cut.
+/// Cuts the links between groups of nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Partition {
     target: Option<Target>,
@@ -82,7 +82,7 @@ impl FaultKind for Partition {
             let has = |member: &str, names: &[String]| names.iter().any(|name| name == member);
             if matches!(&ends, Ends::Nodes(names) if planning.topology.members().all(|member| has(member, names)))
             {
-                let refusal = Refusal::new("target", "nobody is left on the other side");
+                let refusal = Refusal::new("target", "no node is left on the other side");
                 return Err(refusal.help("name fewer nodes"));
             }
             return planning.aimed("target", "partition", &target.to_string(), Scope::Apart(ends));
@@ -131,8 +131,8 @@ fn shaped(shape: Shape, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
     };
     if count < least {
         let why = match shape {
-            Shape::Bridge => "it would cut nothing",
-            Shape::MajorityRing => "of three it is a one-way ring, and of two it cuts nothing",
+            Shape::Bridge => "it would cut no link",
+            Shape::MajorityRing => "with three it is a one-way ring, with two it cuts no link",
             Shape::Halves | Shape::One | Shape::Majority | Shape::Minority | Shape::Leader => {
                 "one side would be empty"
             }
@@ -155,8 +155,8 @@ fn shaped(shape: Shape, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
             return Ok(cut(shape.name(), &groups, vec![right[0].to_owned()], links));
         }
         Shape::MajorityRing => {
-            let everybody = order.iter().map(|name| (*name).to_owned()).collect();
-            return Ok(cut(shape.name(), &[order.clone()], everybody, majority_ring(&order)));
+            let all_nodes = order.iter().map(|name| (*name).to_owned()).collect();
+            return Ok(cut(shape.name(), &[order.clone()], all_nodes, majority_ring(&order)));
         }
         Shape::Halves => halves(&order),
         Shape::One => split(&order, 1),
@@ -165,7 +165,7 @@ fn shaped(shape: Shape, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
     };
     let named = sides.0.iter().map(|name| (*name).to_owned()).collect();
     let mut groups = [sides.0, sides.1];
-    // Spare ones that become members must not join what is apart.
+    // Spare nodes that become members must not join the separated group.
     groups[1].extend(topology.spares());
     Ok(cut(shape.name(), &groups, named, between_groups(&groups)))
 }
@@ -178,20 +178,20 @@ fn split<'a>(order: &[&'a str], at: usize) -> (Vec<&'a str>, Vec<&'a str>) {
 fn explicit(groups: &[Vec<String>], topology: &Topology) -> Result<Aim, Refusal> {
     let refuse = |reason: &str| Refusal::new("groups", reason);
     if groups.len() < 2 {
-        return Err(refuse("fewer than two groups cut nothing"));
+        return Err(refuse("fewer than two groups cut no link"));
     }
     if groups.iter().any(Vec::is_empty) {
         return Err(refuse("one of them is empty"));
     }
     let (clients, named): (Vec<_>, Vec<_>) = groups.concat().into_iter().partition(|name| name == CLIENTS);
     if clients.len() > 1 {
-        let complaint = Complaint::new(format!("`{CLIENTS}` stands in two of them"));
+        let complaint = Complaint::new(format!("`{CLIENTS}` is in two of them"));
         return Err(complaint.about(CLIENTS).of("groups"));
     }
-    let everybody = by_name(&named, topology).map_err(|complaint| complaint.of("groups"))?;
+    let all_nodes = by_name(&named, topology).map_err(|complaint| complaint.of("groups"))?;
     let sides: Vec<Vec<&str>> =
         groups.iter().map(|group| group.iter().map(String::as_str).collect()).collect();
-    let mut aim = cut("groups", &sides, everybody, between_groups(&sides));
+    let mut aim = cut("groups", &sides, all_nodes, between_groups(&sides));
     aim.target = sides.iter().map(|side| side.join(" ")).collect::<Vec<_>>().join(" | ");
     aim.label = format!("partition {}", aim.target);
     Ok(aim)

@@ -1,4 +1,4 @@
-//! Swizzle: links are cut one by one and healed in another order.
+//! Swizzle: cuts links one by one and heals them in another order.
 
 use super::{CUT, evidence, on_links};
 use crate::budget::Hurt;
@@ -21,7 +21,7 @@ use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Links are cut one by one and healed in another order.
+/// Cuts links one by one and heals them in another order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Swizzle {
     target: Option<Target>,
@@ -74,13 +74,14 @@ impl FaultKind for Swizzle {
     }
 }
 
-/// Cuts the links between pair after pair of nodes but the first, which were cut when it `began`, then heals them in
-/// another order.
+/// Cuts the links of one pair of nodes after another, then heals them in another order.
+///
+/// The first pair was cut when the task `began`.
 fn swizzle(strike: &Strike<'_>, pairs: Vec<[Link; 2]>, began: Instant, seed: u64) -> Background {
     let (stage, claim, length) = (Arc::clone(strike.stage), strike.claim, strike.length);
     Background::begin(async move |mut over: Over| {
         let count = u32::try_from(pairs.len().max(1)).unwrap_or(u32::MAX);
-        // Nine twentieths of the time to cut them all, and as much to heal them all.
+        // Cutting takes nine twentieths of the time, and so does healing.
         let gap = length * 9 / 20 / count;
         let mut healed = pairs.clone();
         healed.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(1)));

@@ -1,5 +1,6 @@
-//! One capture of the whole cluster, in the pcapng format: an interface for each end of the network, and with each
-//! frame a comment on what the bench did to it.
+//! A capture of the whole cluster in the pcapng format.
+//!
+//! It has an interface for each port of the switch, and a comment on each frame that a fault affected.
 
 use super::lane::Nanos;
 use std::fs::File;
@@ -19,18 +20,18 @@ const RESOLUTION: u16 = 9;
 /// Times are counted in units of ten to the minus nine seconds.
 const NANOSECONDS: u8 = 9;
 
-/// A capture that is being written.
+/// A capture in progress.
 pub(super) struct Capture<W: Write> {
     out: W,
-    /// When the switch's clock began, in nanoseconds since 1970.
+    /// The start of the switch's clock, in nanoseconds since 1970.
     began: u64,
-    /// The first failure: a capture that cannot be written must not stop the switch.
+    /// The first error: a failed capture must not stop the switch.
     failed: Option<io::Error>,
     unflushed: bool,
 }
 
 impl Capture<BufWriter<File>> {
-    /// Creates the file; frames are given by the number of their interface's name.
+    /// Creates the file; frames refer to interfaces by their index in `names`.
     pub(super) fn create(path: &Path, names: &[String]) -> io::Result<Self> {
         let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let file = BufWriter::with_capacity(1 << 20, File::create(path)?);
@@ -59,7 +60,7 @@ impl<W: Write> Capture<W> {
         Ok(capture)
     }
 
-    /// Writes a frame that an interface sent, and what became of it; nothing is said where that is empty.
+    /// Writes a frame that an interface sent, with its fate as a comment unless that is empty.
     pub(super) fn frame(&mut self, interface: usize, now: Nanos, frame: &[u8], fate: &str) {
         if self.failed.is_some() {
             return;
@@ -85,7 +86,7 @@ impl<W: Write> Capture<W> {
         }
     }
 
-    /// Hands what was written to the system, so that it outlives this process.
+    /// Flushes the file to the kernel, so that it outlives this process.
     pub(super) fn settle(&mut self) {
         if self.failed.is_none()
             && let Err(error) = self.flush()
@@ -112,7 +113,7 @@ impl<W: Write> Capture<W> {
     }
 }
 
-/// Blocks are made of words of four bytes.
+/// Pads to a multiple of four bytes, as blocks require.
 fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
 }
@@ -135,7 +136,7 @@ mod tests {
         while !bytes.is_empty() {
             let length = word(&bytes[4..]) as usize;
             assert_eq!(length % 4, 0, "blocks are made of words");
-            assert_eq!(word(&bytes[length - 4..]) as usize, length, "the length stands at both ends");
+            assert_eq!(word(&bytes[length - 4..]) as usize, length, "the length is at both ends");
             blocks.push((word(bytes), bytes[8..length - 4].to_vec()));
             bytes = &bytes[length..];
         }
@@ -157,6 +158,6 @@ mod tests {
         let lost = &blocks[3].1;
         assert_eq!((&lost[..4], &lost[4..12]), (&[1, 0, 0, 0][..], &[1, 0, 0, 0, 5, 0, 0, 0][..]));
         assert_eq!((lost[12], &lost[20..28], &lost[32..36]), (7, &b"seven..\0"[..], &b"lost"[..]));
-        assert_eq!(blocks[4].1.len(), 24, "a frame of which there is nothing to say has no comment");
+        assert_eq!(blocks[4].1.len(), 24, "an unaffected frame has no comment");
     }
 }

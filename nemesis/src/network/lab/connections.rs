@@ -1,12 +1,12 @@
-//! The connections of TCP that go through the switch, so that they can be reset as if an end had forgotten them. Pure.
+//! TCP connections through the switch, which it can reset as if an end had crashed. Pure.
 
 use super::frame::{self, Segment};
 use std::collections::HashMap;
 
-/// Beyond this number, connections that ended silently are forgotten.
+/// Above this number, old connections that ended silently are dropped.
 const REMEMBERED: usize = 50_000;
 
-/// A connection from the port that dialled to the one that was dialled.
+/// A connection, from the port that dialled to the port that accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Name {
     from: usize,
@@ -17,9 +17,9 @@ struct Name {
 
 #[derive(Debug, Default)]
 struct Connection {
-    /// The last acknowledgement of who dialled, and of who was dialled: what a reset to each must carry.
+    /// The last acknowledgement number of the dialler and of the acceptor: a reset to each must carry it.
     acks: [Option<u32>; 2],
-    /// A frame of each, turned round, from which a reset is made.
+    /// A reversed frame of each end, from which a reset is made.
     turned: [Option<Vec<u8>>; 2],
     ended: [bool; 2],
     reset: bool,
@@ -29,14 +29,16 @@ struct Connection {
 #[derive(Debug, Default)]
 pub(super) struct Connections(HashMap<Name, Connection>);
 
-/// A reset to send out of a port.
+/// A reset to send through a port.
 pub(super) struct Reset {
     pub(super) port: usize,
     pub(super) frame: Vec<u8>,
 }
 
 impl Connections {
-    /// Takes note of a frame. If its connection was reset, it must not go on, and its sender gets this answer.
+    /// Tracks a frame.
+    ///
+    /// If its connection was reset, the frame must not be forwarded, and its sender gets this reset.
     pub(super) fn see(&mut self, from: usize, to: usize, frame: &[u8]) -> Option<Reset> {
         let segment = frame::segment(frame)?;
         let forward = Name { from, to, from_port: segment.from_port, to_port: segment.to_port };
@@ -60,7 +62,7 @@ impl Connections {
         None
     }
 
-    /// Resets every connection that `from` dialled to `to`: what to send to both ends of each, and how many there were.
+    /// Resets every connection that `from` dialled to `to`; returns the frames and the number.
     pub(super) fn reset(&mut self, from: usize, to: usize) -> (Vec<Reset>, u64) {
         let (mut resets, mut count) = (Vec::new(), 0);
         let mut hit: Vec<_> = self

@@ -1,7 +1,7 @@
-//! Frames as the switch sees them: whither they go, and how they are split, damaged and refused. Pure.
+//! Frames in the switch: destination, segmentation, corruption, refusal. Pure.
 //!
-//! In front of each Ethernet frame stands the kernel's offload header of ten bytes (`virtio_net_hdr`): whether the
-//! checksum is still to be computed, and whether the frame stands for many segments of TCP.
+//! The kernel's offload header of ten bytes (`virtio_net_hdr`) precedes each Ethernet frame. It says whether
+//! the checksum must still be computed, and whether the frame stands for several TCP segments.
 
 use super::netlink::Mac;
 use std::ops::RangeInclusive;
@@ -20,15 +20,15 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const PUSH: u8 = 8;
 const ACK: u8 = 16;
-/// The sender has cut its window: said once, in the first segment.
+/// The sender has reduced its congestion window: set in the first segment only.
 const CWR: u8 = 128;
 
-/// The hardware address of what hangs on a port of the switch.
+/// The hardware address of the interface at a port of the switch.
 pub(super) fn mac(port: usize) -> Mac {
     [2, 0xbe, 0x9c, 0, 0, u8::try_from(port).expect("the switch has fewer than 256 ports")]
 }
 
-/// The port that a frame is for; none if it is for no port here.
+/// The destination port of a frame; none if no port here has its address.
 pub(super) fn destination(frame: &[u8], ports: usize) -> Option<usize> {
     let mac: &[u8] = frame.get(OFFLOAD..OFFLOAD + 6)?;
     let port = usize::from(mac[5]);
@@ -40,12 +40,12 @@ pub(super) fn length(frame: &[u8]) -> usize {
     frame.len().saturating_sub(OFFLOAD)
 }
 
-/// What would be on the wire: the frame without the offload header.
+/// The frame on the wire: without the offload header.
 pub(super) fn wire(frame: &[u8]) -> &[u8] {
     frame.get(OFFLOAD..).unwrap_or_default()
 }
 
-/// Where the parts of an IPv4 packet lie in a frame.
+/// Offsets of the parts of an IPv4 packet in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Parts {
     protocol: u8,
@@ -68,9 +68,9 @@ fn parts(frame: &[u8]) -> Option<Parts> {
     };
     let payload = transport + header;
     // A later fragment has no transport header; no node here sends any.
-    let whole = word(frame, IP + 6) << 3 == 0;
+    let unfragmented = word(frame, IP + 6) << 3 == 0;
     let long_enough = header >= if protocol == TCP { 20 } else { 8 };
-    (whole && long_enough && payload <= end && end <= frame.len()).then_some(Parts {
+    (unfragmented && long_enough && payload <= end && end <= frame.len()).then_some(Parts {
         protocol,
         transport,
         payload,
@@ -78,7 +78,7 @@ fn parts(frame: &[u8]) -> Option<Parts> {
     })
 }
 
-/// What a segment of TCP says of its connection.
+/// The fields of a TCP segment that identify and track its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) from_port: u16,
@@ -89,7 +89,7 @@ pub(super) struct Segment {
     pub(super) resets: bool,
 }
 
-/// Reads the segment of TCP in a frame, if there is one.
+/// Reads the TCP segment in a frame, if there is one.
 pub(super) fn segment(frame: &[u8]) -> Option<Segment> {
     let parts = parts(frame).filter(|parts| parts.protocol == TCP)?;
     let tcp = parts.transport;
@@ -104,7 +104,7 @@ pub(super) fn segment(frame: &[u8]) -> Option<Segment> {
     })
 }
 
-/// Whether a frame belongs to a probe of the bench: between its ports for them and where the nodes listen.
+/// Whether a frame belongs to a probe of the bench: between the probe ports and the nodes' port.
 pub(super) fn is_probe(frame: &[u8], probes: &RangeInclusive<u16>, listen: u16) -> bool {
     segment(frame).is_some_and(|segment| {
         let between = |own, other| probes.contains(&own) && other == listen;
@@ -112,7 +112,7 @@ pub(super) fn is_probe(frame: &[u8], probes: &RangeInclusive<u16>, listen: u16) 
     })
 }
 
-/// The segments that a frame stands for, each with a checksum of its own; none if it stands for itself.
+/// Splits a frame into its segments, each with its own checksum; none for a frame of a single segment.
 pub(super) fn split(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
     let parts = parts(frame).filter(|parts| parts.protocol == TCP)?;
     let size = usize::from(u16::from_ne_bytes([frame[4], frame[5]]));
@@ -128,7 +128,7 @@ pub(super) fn split(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
         let tcp = parts.transport;
         let length = u16::try_from(segment.len() - IP).expect("a segment is shorter than its frame");
         put(&mut segment, IP + 2, length);
-        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers and ids go round")]
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers and ids wrap around")]
         {
             put(&mut segment, IP + 4, id.wrapping_add(index as u16));
             let sequence = sequence.wrapping_add((index * size) as u32);
@@ -147,14 +147,16 @@ pub(super) fn split(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(segments.collect())
 }
 
-/// Flips the bit that `draw` chooses, so that the receiver's checksum does not fit. False if there is none to flip.
+/// Flips the bit that `draw` selects, so that the checksum no longer matches.
+///
+/// False without a bit to flip.
 pub(super) fn corrupt(frame: &mut [u8], draw: u64) -> bool {
     let Some(parts) = parts(frame) else { return false };
     checksum(frame);
     flip(&mut frame[parts.transport..parts.end], draw)
 }
 
-/// Flips the bit of the payload that `draw` chooses, and makes the checksum fit. False if there is none to flip.
+/// Flips the payload bit that `draw` selects and corrects the checksum. False without a bit to flip.
 pub(super) fn garble(frame: &mut [u8], draw: u64) -> bool {
     let Some(parts) = parts(frame) else { return false };
     let flipped = flip(&mut frame[parts.payload..parts.end], draw);
@@ -174,7 +176,7 @@ fn flip(bytes: &mut [u8], draw: u64) -> bool {
     true
 }
 
-/// What a host without the connection answers to a segment of TCP: a reset to its sender.
+/// The reset that a host without the connection sends in reply to a TCP segment.
 pub(super) fn refusal(frame: &[u8]) -> Option<Vec<u8>> {
     let parts = parts(frame).filter(|parts| parts.protocol == TCP)?;
     let tcp = parts.transport;
@@ -186,25 +188,25 @@ pub(super) fn refusal(frame: &[u8]) -> Option<Vec<u8>> {
         (double(frame, tcp + 8), None)
     } else {
         let length = parts.end - parts.payload + usize::from(flags & (SYN | FIN) != 0);
-        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers go round")]
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap around")]
         let ack = double(frame, tcp + 4).wrapping_add(length as u32);
         (0, Some(ack))
     };
     Some(reset(frame, tcp, sequence, ack))
 }
 
-/// A reset against the direction of a frame, with which its connection is known again later.
+/// A reset in the reverse direction of a frame, which also identifies its connection later.
 pub(super) fn turned(frame: &[u8]) -> Option<Vec<u8>> {
     let parts = parts(frame).filter(|parts| parts.protocol == TCP)?;
     Some(reset(frame, parts.transport, 0, None))
 }
 
-/// The reset that goes the way of the frame that was [`turned`], with this sequence number.
+/// The reset in the direction of the frame that was [`turned`], with this sequence number.
 pub(super) fn reset_onwards(turned: &[u8], sequence: u32) -> Vec<u8> {
     reset(turned, IP + 20, sequence, None)
 }
 
-/// A reset against the direction of a frame.
+/// A reset in the reverse direction of a frame.
 fn reset(frame: &[u8], tcp: usize, sequence: u32, ack: Option<u32>) -> Vec<u8> {
     let mut reset = vec![0; IP + 40];
     reset[OFFLOAD..OFFLOAD + 6].copy_from_slice(&frame[OFFLOAD + 6..OFFLOAD + 12]);
@@ -229,7 +231,7 @@ fn reset(frame: &[u8], tcp: usize, sequence: u32, ack: Option<u32>) -> Vec<u8> {
     reset
 }
 
-/// Computes the checksum of the transport, and says that nothing is left to be done about it.
+/// Computes the transport checksum and marks it as complete.
 fn checksum(frame: &mut [u8]) {
     let Some(parts) = parts(frame) else { return };
     let field = parts.transport + if parts.protocol == TCP { 16 } else { 6 };
@@ -237,7 +239,7 @@ fn checksum(frame: &mut [u8]) {
     let length = parts.end - parts.transport;
     let pseudo = sum(&frame[IP + 12..IP + 20]) + u64::from(parts.protocol) + length as u64;
     let value = fold(pseudo + sum(&frame[parts.transport..parts.end]));
-    // No checksum at all is what zero means to UDP.
+    // In UDP, zero means "no checksum".
     put(frame, field, if value == 0 && parts.protocol == UDP { u16::MAX } else { value });
     frame[..OFFLOAD].fill(0);
 }
@@ -277,7 +279,7 @@ fn put(bytes: &mut [u8], at: usize, value: u16) {
 mod tests {
     use super::*;
 
-    /// A segment of TCP from port 1000 of 10.0.0.1 to port 2000 of 10.0.0.2, as large as the payload makes it.
+    /// A TCP segment from port 1000 of 10.0.0.1 to port 2000 of 10.0.0.2, with this payload.
     fn tcp(flags: u8, payload: &[u8], gso_size: u16) -> Vec<u8> {
         let mut frame = vec![0; IP + 40];
         frame[..OFFLOAD].fill(0);
@@ -305,7 +307,7 @@ mod tests {
         frame
     }
 
-    /// Whether both checksums fit: over a right one the sum folds to nothing.
+    /// Whether both checksums match: the sum over a correct one folds to zero.
     fn fits(frame: &[u8]) -> bool {
         let parts = parts(frame).unwrap();
         let length = (parts.end - parts.transport) as u64;
@@ -337,7 +339,7 @@ mod tests {
             assert!(garble(&mut frame, draw));
             assert!(fits(&frame) && &frame[IP + 40..] != b"hello");
         }
-        assert!(!garble(&mut tcp(ACK, b"", 0), 3), "there is nothing to garble in a bare acknowledgement");
+        assert!(!garble(&mut tcp(ACK, b"", 0), 3), "a bare acknowledgement has no payload to garble");
     }
 
     #[test]

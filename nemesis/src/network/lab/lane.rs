@@ -1,4 +1,4 @@
-//! One directed link of the switch: what is wrong with it, its chance, and what becomes of each frame. Pure.
+//! One directed link of the switch: its faults, its random numbers, and the fate of each frame. Pure.
 
 use crate::delay::Delay;
 use crate::network::condition::{Condition, Faults};
@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What a link at its rate may have waiting; a frame that would wait longer is dropped, as by a full router.
+/// Capacity of the queue of a limited link; longer waiting frames are dropped, as by a full router.
 const QUEUE: Duration = Duration::from_secs(2);
-/// How late a reordered frame is, beyond what the link takes anyway.
+/// Additional delay of a reordered frame.
 const REORDER_NS: std::ops::RangeInclusive<u64> = 1_000_000..=10_000_000;
 
 /// Nanoseconds since the switch started.
@@ -29,36 +29,36 @@ struct State {
     faults: Faults,
     condition: Condition,
     rng: ChaCha8Rng,
-    /// When it has sent all that was given to it, at its rate.
+    /// Time at which it has sent all queued frames, at its rate.
     free_at: Nanos,
-    /// When the last frame in order is due: those behind it are not due before.
+    /// Due time of the last frame in order; later frames are not due before it.
     last_due: Nanos,
 }
 
-/// What becomes of a frame.
+/// The fate of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It is gone.
+    /// Dropped.
     Gone,
-    /// It is gone, and its sender gets a reset.
+    /// Dropped; its sender gets a reset.
     Refused,
-    /// It goes on.
+    /// Forwarded.
     Sent(Sent),
 }
 
-/// How a frame goes on.
+/// The way in which a frame is forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sent {
     pub(super) due: Nanos,
     pub(super) twice: bool,
-    /// The draw for the bit to flip, such that the checksum does not fit.
+    /// The draw for the bit to flip, without a new checksum.
     pub(super) corrupt: Option<u64>,
-    /// The draw for the bit to flip, such that it does.
+    /// The draw for the bit to flip, with a new checksum.
     pub(super) garble: Option<u64>,
 }
 
 impl Fate {
-    /// What the bench did to the frame, for people; empty if nothing.
+    /// The effect of the bench on the frame, in words; empty if none.
     pub(super) fn in_words(self, now: Nanos) -> String {
         let sent = match self {
             Self::Gone => return "bench: dropped".to_owned(),
@@ -79,7 +79,7 @@ impl Fate {
 }
 
 impl Lane {
-    /// A link that takes `base`; `number` gives it a chance of its own.
+    /// A link with the delay `base`; `number` gives it random numbers of its own.
     pub(super) fn new(base: Delay, seed: u64, number: u64) -> Self {
         let faults = Faults::new(base);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -89,7 +89,7 @@ impl Lane {
         Self { counters: Counters::default(), state: Mutex::new(state) }
     }
 
-    /// Changes the faults, and says when the last frame must be due that waits now.
+    /// Changes the faults; returns the latest due time of the frames that wait now.
     pub(super) fn change<T>(&self, now: Nanos, change: impl FnOnce(&mut Faults) -> T) -> (T, Nanos) {
         let mut state = self.lock();
         let result = change(&mut state.faults);
@@ -105,18 +105,18 @@ impl Lane {
         look(&self.lock().faults)
     }
 
-    /// Whether frames must be what goes over the wire and not stand for many.
+    /// Whether frames must be single segments, as on the wire.
     pub(super) fn wants_segments(&self) -> bool {
         let condition = self.lock().condition;
-        condition.rate.is_some() || !condition.flaky.is_nothing()
+        condition.rate.is_some() || !condition.flaky.is_empty()
     }
 
-    /// Decides the fate of a frame of this many bytes of the system under test, and counts it.
+    /// Decides the fate of a frame of this length of the system under test, and counts it.
     pub(super) fn judge(&self, bytes: usize, now: Nanos) -> Fate {
         self.decide(bytes, now, &self.counters)
     }
 
-    /// The same for a frame of the bench's own probes: what it meets says nothing of the system.
+    /// Decides the fate of a frame of the bench's own probes, which is no evidence about the system.
     pub(super) fn judge_own(&self, bytes: usize, now: Nanos) -> Fate {
         self.decide(bytes, now, &Counters::default())
     }
@@ -130,7 +130,7 @@ impl Lane {
             return if condition.stalled { Fate::Gone } else { Fate::Refused };
         }
         let flaky = condition.flaky;
-        // The same draws for every frame, so that a share that is changed moves none of the others.
+        // Every frame uses the same draws, so a change of one share leaves the others unchanged.
         let mut struck =
             |share: crate::flaky::Share| state.rng.random_range(0..1_000_000) < share.millionths();
         let [lost, twice, late, corrupt, garble] =
@@ -180,7 +180,7 @@ impl Lane {
     }
 }
 
-/// A duration in nanoseconds; five centuries at most.
+/// A duration in nanoseconds, at most five centuries.
 fn nanos(duration: Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_healed_delay_holds_nobody_any_longer() {
+    fn healed_delay_holds_no_frames() {
         let lane = with(LinkFault::Delay(Delay { mean: ms(3_600_000), ..Delay::default() }));
         assert_eq!(due(lane.judge(100, 0)), Some(3_600_000_000_000));
         let (had, latest) = lane.change(5, |faults| faults.release(1));

@@ -1,7 +1,7 @@
-//! A network of the bench's own: one namespace per node, and a switch in the bench between them.
+//! The network of a lab: one namespace per node, joined by a switch in the bench.
 //!
-//! Port `i` of the switch is the node of that index, and the last port is the bench itself, whose clients are called
-//! [`CLIENTS`] as the end of a link. Everything is held by open descriptors and ends with them.
+//! Port `i` of the switch is the node with index `i`. The last port is the bench itself; its clients are called
+//! [`CLIENTS`] as the end of a link. Open descriptors hold every part, which ends with them.
 
 mod capture;
 mod connections;
@@ -38,46 +38,47 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use switch::{Control, Fabric, Order, Switch};
 
-/// Where every node listens, at its own address.
+/// The port of every node, at its own address.
 const PORT: u16 = 8000;
-/// The ports from which the bench probes, above those that the kernel gives to connections (`ip_local_port_range`).
-/// By them the switch tells a probe from what the system under test sends.
+/// The source ports of the bench's probes, above those of ordinary connections (`ip_local_port_range`).
+///
+/// By these ports the switch distinguishes probes from the system's traffic.
 const PROBES: RangeInclusive<u16> = 61_000..=u16::MAX;
 const PREFIX: u8 = 24;
-/// What the cable to the switch is called inside each network.
+/// The name of the interface to the switch inside each network.
 const INTERFACE: &str = "lab0";
-/// How many ports in a row may be taken before a probe is given up.
+/// Number of consecutive ports that may be in use before a probe fails.
 const PROBE_TRIES: u16 = 100;
-/// As many as there are addresses for.
+/// The number of available addresses.
 pub(crate) const NODES_MAX: usize = 200;
-/// Where names are looked up; a private file of the lab.
+/// The file for name resolution; private to the lab.
 const HOSTS: &str = "/etc/hosts";
 
-/// The longest that TCP waits, in each network; there since Linux 6.15.
+/// The kernel's limit of the TCP retransmission timeout in a network, since Linux 6.15.
 const RTO_MAX: &str = "/proc/sys/net/ipv4/tcp_rto_max_ms";
 
-/// Something about the lab's network could not be done.
+/// An error of the lab's network.
 #[derive(Debug, thiserror::Error)]
-#[error("the lab's network: {what}: {source}")]
+#[error("the lab's network: {action}: {source}")]
 pub struct LabNetworkError {
-    what: String,
+    action: String,
     source: io::Error,
 }
 
-fn failed<'a>(what: impl Into<String> + 'a) -> impl FnOnce(io::Error) -> LabNetworkError + 'a {
-    move |source| LabNetworkError { what: what.into(), source }
+fn failed<'a>(action: impl Into<String> + 'a) -> impl FnOnce(io::Error) -> LabNetworkError + 'a {
+    move |source| LabNetworkError { action: action.into(), source }
 }
 
-/// What the network is made of.
+/// The parameters of the network.
 pub(crate) struct Plan {
     pub(crate) nodes: Vec<String>,
     pub(crate) base: Delay,
     pub(crate) seed: u64,
     /// The port at which every node listens.
     pub(crate) port: Option<u16>,
-    /// The longest that TCP waits before it sends again.
+    /// The longest retransmission timeout of TCP.
     pub(crate) tcp_rto_max: Option<Duration>,
-    /// The file into which every frame is written.
+    /// The file that gets every frame.
     pub(crate) capture: Option<PathBuf>,
 }
 
@@ -88,9 +89,9 @@ pub(crate) struct LabNetwork {
     names: Vec<String>,
     namespaces: Vec<Namespace>,
     port: u16,
-    /// How many probes were sent, for the port of the next.
+    /// Number of probes so far, which selects the port of the next.
     probes: AtomicU16,
-    /// Whether TCP waits no longer than it was to.
+    /// Whether the kernel limits TCP's retransmission timeout as requested.
     bounded: bool,
     fabric: Arc<Fabric>,
     /// None only while it is being dropped.
@@ -120,7 +121,7 @@ impl LabNetwork {
         let builder = std::thread::Builder::new().name("switch".to_owned());
         let port = plan.port.unwrap_or(PORT);
         let work = move || {
-            // Whoever waits for the answer does so until it comes.
+            // The caller waits for this answer without a timeout.
             match build(&theirs, nodes, rto) {
                 Ok((mut switch, control, namespaces, interface)) => {
                     (switch.capture, switch.listen) = (capture, port);
@@ -157,19 +158,19 @@ impl LabNetwork {
         std::fs::write(HOSTS, text).map_err(failed(HOSTS))
     }
 
-    /// What a reader should know of this network.
+    /// A remark about this network for the user.
     pub(crate) fn remark(&self) -> Option<&'static str> {
-        let remark = "tcp-rto-max means nothing here, as this kernel is older than Linux 6.15: after a heal, TCP may wait \
+        let remark = "tcp-rto-max has no effect, as this kernel is older than Linux 6.15: after a heal, TCP may wait \
                       long before it sends again";
         (!self.bounded).then_some(remark)
     }
 
-    /// Where a node listens.
+    /// The address of a node.
     pub(crate) fn address(&self, node: &str) -> SocketAddr {
         (address(self.node_index(node)), self.port).into()
     }
 
-    /// The network in which a node's processes are started.
+    /// The network namespace of a node's processes.
     pub(crate) fn namespace(&self, node: &str) -> Namespace {
         self.namespaces[self.node_index(node)].clone()
     }
@@ -199,30 +200,30 @@ impl LabNetwork {
         result
     }
 
-    /// Puts a fault on a directed link; it stays until its claim is released.
+    /// Adds a fault to a directed link; it stays until its claim is released.
     pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
         self.change(link, |faults| faults.apply(claim, fault));
     }
 
-    /// Takes a claim's fault off a link; false if there was none.
+    /// Removes a claim's fault from a link; false if there was none.
     pub(crate) fn release(&self, link: &Link, claim: Claim) -> bool {
         self.change(link, |faults| faults.release(claim))
     }
 
-    /// Takes every fault off every link, and says which links had any.
+    /// Removes every fault from every link; returns the links that had faults.
     pub(crate) fn release_all(&self) -> Vec<Link> {
         let had = |link: &Link| self.change(link, Faults::release_all);
         self.links().into_iter().filter(had).collect()
     }
 
-    /// How many faults are in the way of a request over a link and its answer.
+    /// Number of faults on the path of a request over a link and of its answer.
     pub(crate) fn faults_on(&self, link: &Link) -> usize {
         let back = Link::new(&*link.to, &*link.from);
         let claims = |link| self.lane(link).with_faults(|faults| faults.claims().collect::<Vec<_>>());
         claims(link).into_iter().chain(claims(&back)).collect::<BTreeSet<_>>().len()
     }
 
-    /// Resets the connections that `link.from` dialled to `link.to`, and says how many were open.
+    /// Resets the connections that `link.from` dialled to `link.to`; returns the number of open ones.
     pub(crate) async fn reset(&self, link: &Link) -> u64 {
         let (from, to) = self.ends(link);
         let (answer, count) = tokio::sync::oneshot::channel();
@@ -232,7 +233,7 @@ impl LabNetwork {
         count
     }
 
-    /// What the link has carried so far.
+    /// The counters of the link so far.
     pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
         self.lane(link).counters.read()
     }
@@ -242,7 +243,7 @@ impl LabNetwork {
         pairs.filter(|(from, to)| from != to).map(|(from, to)| Link::new(from, to)).collect()
     }
 
-    /// Every link, those of the clients too, with its counters.
+    /// Every link, those of the clients included, with its counters.
     pub(crate) fn summary(&self) -> Vec<LinkSummary> {
         let all = self.links().into_iter();
         all.map(|link| LinkSummary { counters: self.counters(&link), link }).collect()
@@ -258,7 +259,7 @@ impl LabNetwork {
         }
     }
 
-    /// A socket at the next port for probes that is free.
+    /// A socket at the next free probe port.
     fn probe_socket(&self, from: usize) -> io::Result<tokio::net::TcpSocket> {
         let (first, last) = PROBES.into_inner();
         let ports = last - first + 1;
@@ -279,18 +280,18 @@ impl Drop for LabNetwork {
     fn drop(&mut self) {
         drop(self.control.take());
         if let Some(thread) = self.thread.take() {
-            // It only panics with a mistake of our own, which it has printed.
+            // It panics only after a bug of our own, whose message it has printed.
             let _ = thread.join();
         }
     }
 }
 
-/// The address of the node or of the clients with this index.
+/// The address of the node with this index; the index after the last node is the clients.
 fn address(node_index: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 117, 0, u8::try_from(node_index + 1).expect("there are at most 200 nodes"))
 }
 
-/// The interface by which the bench itself hangs on the switch; gone when it is removed, for the next lab to use.
+/// The bench's own interface to the switch; removed when dropped, which frees its name.
 struct OwnInterface {
     hub: Netlink,
     index: u32,
@@ -298,14 +299,14 @@ struct OwnInterface {
 
 impl OwnInterface {
     fn remove(&self) {
-        // It goes with the namespace of the hub in any case, only later.
+        // The kernel removes it with the namespace of the switch in any case, only later.
         let _ = self.hub.remove(self.index);
     }
 }
 
 type Built = (Switch, Control, Vec<Namespace>, OwnInterface);
 
-/// Makes everything on the calling thread, which is in the network of the hub from then on.
+/// Creates everything on the calling thread, which from then on is in the network of the switch.
 fn build(fabric: &Arc<Fabric>, nodes: usize, rto: Option<Duration>) -> Result<Built, LabNetworkError> {
     let own = Namespace::current().map_err(failed("the bench's own namespace"))?;
     let mut namespaces = Vec::new();
@@ -351,7 +352,7 @@ fn build(fabric: &Arc<Fabric>, nodes: usize, rto: Option<Duration>) -> Result<Bu
     Ok((switch, control, namespaces, OwnInterface { hub, index }))
 }
 
-/// Sets up the inside of a node's network, on a thread that is in it.
+/// Sets up the inside of a node's network, on a thread in that network.
 fn settle(node_index: usize, ports: usize, rto: Option<Duration>) -> io::Result<()> {
     let netlink = Netlink::open()?;
     let index = Netlink::index(INTERFACE)?;

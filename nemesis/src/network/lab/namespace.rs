@@ -1,4 +1,4 @@
-//! Network namespaces, held as open descriptors: nothing of them lies in a file system, and they end with the bench.
+//! Network namespaces, held as open descriptors; they have no files and end with the bench.
 
 use super::sys;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) struct Namespace(Arc<OwnedFd>);
 
 impl Namespace {
-    /// That of the calling thread.
+    /// The namespace of the calling thread.
     pub(crate) fn current() -> io::Result<Self> {
         Ok(Self(Arc::new(File::open("/proc/thread-self/ns/net")?.into())))
     }
@@ -23,7 +23,7 @@ impl Namespace {
         Self::current()
     }
 
-    /// Moves the calling thread into it. What the thread opens or starts from now on belongs to it.
+    /// Moves the calling thread into it. New sockets and processes of the thread then belong to it.
     pub(crate) fn enter(&self) -> io::Result<()> {
         Ok(move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network))?)
     }
@@ -32,7 +32,7 @@ impl Namespace {
         self.0.as_fd()
     }
 
-    /// Does something inside it on a thread of its own, so that no other thread is ever in the wrong network.
+    /// Runs `work` inside it on a thread of its own, so that no other thread is ever in the wrong network.
     pub(super) fn inside<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("inside".to_owned());

@@ -1,4 +1,4 @@
-//! The few messages to the kernel that make interfaces, addresses and neighbours.
+//! The netlink messages that create interfaces, addresses and neighbours.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
@@ -22,7 +22,7 @@ const CREATE: u16 = 0x200 | 0x400;
 const ERROR: u16 = 2;
 const UP: u32 = 1;
 const RUNNING: u32 = 0x40;
-/// How long an interface may take to carry packets once both its ends are up.
+/// Longest wait until an interface carries packets once both its ends are up.
 const RUNNING_WITHIN: Duration = Duration::from_secs(5);
 const PERMANENT: u16 = 0x80;
 
@@ -32,7 +32,7 @@ pub(super) struct End<'a> {
     pub(super) mac: Mac,
 }
 
-/// A connection to the part of the kernel that knows the network namespace in which it was opened.
+/// A connection to the kernel for the network namespace in which it was opened.
 #[derive(Debug)]
 pub(super) struct Netlink {
     socket: OwnedFd,
@@ -64,7 +64,7 @@ impl Netlink {
         self.ask(message)
     }
 
-    /// Makes a bridge of the kernel's own, to compare the switch with.
+    /// Creates a bridge of the kernel, for comparison with the switch.
     #[cfg(test)]
     pub(super) fn add_bridge(&self, name: &str) -> io::Result<()> {
         let mut message = Message::new(NEWLINK, REQUEST_ACK | CREATE);
@@ -90,7 +90,9 @@ impl Netlink {
         self.ask(message)
     }
 
-    /// Waits until an interface carries packets: the kernel drops them for a moment after it was switched on.
+    /// Waits until an interface carries packets.
+    ///
+    /// The kernel drops them for a moment after it was switched on.
     pub(super) fn wait_until_running(&self, index: u32) -> io::Result<()> {
         let deadline = Instant::now() + RUNNING_WITHIN;
         loop {
@@ -128,7 +130,7 @@ impl Netlink {
         self.ask(message)
     }
 
-    /// Says for good which hardware address an address has, so that no ARP request is needed.
+    /// Fixes the hardware address of an address, so that no ARP request is needed.
     pub(super) fn add_neighbour(&self, index: u32, address: Ipv4Addr, mac: Mac) -> io::Result<()> {
         let mut message = Message::new(NEWNEIGH, REQUEST_ACK | CREATE);
         message.bytes(&[ipv4(), 0, 0, 0]);
@@ -165,7 +167,7 @@ impl Netlink {
     }
 }
 
-/// What a message of the kernel is.
+/// The type of a message of the kernel.
 fn kind(message: &[u8]) -> u16 {
     u16::from_ne_bytes([message[4], message[5]])
 }
@@ -189,7 +191,7 @@ impl Message {
         self.0.extend_from_slice(bytes);
     }
 
-    /// The fixed part about an interface, with the flags it is to have.
+    /// The fixed part about an interface, with its flags.
     fn link(&mut self, index: u32, flags: u32) {
         self.bytes(&[0; 4]);
         for word in [index, flags, flags] {

@@ -1,4 +1,4 @@
-//! Finds out by doing, in a child process, whether a lab can be made here: up to a packet that went through it.
+//! Probes in a child process whether a lab can be created here, up to a packet through its switch.
 
 use super::{LabNetwork, Plan, address};
 use crate::delay::Delay;
@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long the child may take; it needs some 30 ms.
+/// Longest run of the child; it needs about 30 ms.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PACKET: Duration = Duration::from_secs(2);
-/// The part of the first process of a lab that is only made to see whether it can be.
+/// The part of the first process of a lab that only probes.
 pub(crate) const PROBE: &str = "probe";
-/// What stands in front of each line that the child says.
+/// The prefix of each line of the child's report.
 const MARK: &str = "lab-probe\t";
 const NAMES: [(&str, &str); 4] = [
     ("namespaces", "user, process, mount and network namespaces, with rights in them"),
@@ -23,21 +23,23 @@ const NAMES: [(&str, &str); 4] = [
     ("network", "a network namespace per node, joined by virtual cables"),
     ("packets", "one packet through the switch and out again"),
 ];
-/// What the lab can do without; faults of disks in memory cannot.
-const DISK: (&str, &str) = ("disk", "a file system of the bench's own that loses its power");
+/// Optional for a lab, but required by faults of disks in memory.
+const DISK: (&str, &str) = ("disk", "a file system of the bench that can lose its power");
 
-/// One thing that a lab needs.
+/// A requirement of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabProbe {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What was tried.
+    /// The probed capability.
     pub about: &'static str,
-    /// Whether it worked; if not, why, and what would help.
+    /// Success, or the reason and the remedy.
     pub outcome: Result<(), String>,
 }
 
-/// Tries, once in the life of this process, everything that a lab needs. Inside a lab everything is there.
+/// Probes everything that a lab needs, once in the life of this process.
+///
+/// Inside a lab every probe succeeds.
 pub fn probe_lab() -> Vec<LabProbe> {
     static FOUND: OnceLock<Vec<LabProbe>> = OnceLock::new();
     FOUND
@@ -50,18 +52,18 @@ pub fn probe_lab() -> Vec<LabProbe> {
         .clone()
 }
 
-/// Whether disks in memory can be had in a lab.
+/// Whether disks in memory work in a lab.
 pub(crate) fn disk_can_be_mounted() -> Result<(), String> {
     let row = probe_lab().into_iter().find(|probe| probe.name == DISK.0);
     row.map_or(Ok(()), |probe| probe.outcome)
 }
 
-/// Whether a lab can be made; otherwise the first thing that is missing.
+/// Whether a lab can be created; otherwise the first missing requirement.
 pub(in crate::network) fn can_be_made() -> Result<(), String> {
     first_missing(probe_lab()).map_or(Ok(()), Err)
 }
 
-/// What the first probe that failed says, of those that a lab cannot do without.
+/// The reason of the first failed probe that a lab requires.
 pub(super) fn first_missing(probes: Vec<LabProbe>) -> Option<String> {
     probes.into_iter().filter(|probe| probe.name != DISK.0).find_map(|probe| {
         let reason = probe.outcome.err()?;
@@ -74,10 +76,10 @@ fn table(outcome: impl Fn(&str) -> Result<(), String>) -> Vec<LabProbe> {
     rows.map(|(name, about)| LabProbe { name, about, outcome: outcome(name) }).collect()
 }
 
-/// Starts this program with these arguments to try everything.
+/// Starts this program with these arguments to probe everything.
 pub(super) fn ask_a_child(args: &[OsString]) -> Vec<LabProbe> {
     match in_a_child(args) {
-        Ok(said) => read(&said),
+        Ok(report) => read(&report),
         Err(reason) => table(|name| match name {
             "namespaces" => Err(reason.clone()),
             _ => Err("not tried".to_owned()),
@@ -85,42 +87,42 @@ pub(super) fn ask_a_child(args: &[OsString]) -> Vec<LabProbe> {
     }
 }
 
-/// What the child said. It is killed when it takes too long.
+/// The report of the child, which is killed after a time limit.
 fn in_a_child(args: &[OsString]) -> Result<String, String> {
     let launched = reexec::start(PROBE, args, true)?;
     let (sender, receiver) = mpsc::channel();
     let mut stdout = launched.stdout.expect("its output was asked for");
     let reader = std::thread::Builder::new().name("probe".to_owned()).spawn(move || {
-        let mut said = String::new();
-        let read = stdout.read_to_string(&mut said);
-        // The receiver is gone if it took too long.
-        let _ = sender.send(read.map(|_| said));
+        let mut report = String::new();
+        let read = stdout.read_to_string(&mut report);
+        // The receiver is gone after the time limit.
+        let _ = sender.send(read.map(|_| report));
     });
-    let said = reader.map_err(|error| error.to_string()).and_then(|_| {
-        let said = receiver.recv_timeout(PATIENCE);
-        said.map_err(|_| format!("the probe gave no answer within {PATIENCE:?}"))
+    let report = reader.map_err(|error| error.to_string()).and_then(|_| {
+        let report = receiver.recv_timeout(PATIENCE);
+        report.map_err(|_| format!("the probe gave no answer within {PATIENCE:?}"))
     });
-    // It fails only where the child has ended, as it should have.
+    // It fails only if the child has ended, as it should have.
     let _ = rustix::process::kill_process(launched.pid, rustix::process::Signal::KILL);
     let _ = rustix::process::waitpid(Some(launched.pid), rustix::process::WaitOptions::empty());
-    said?.map_err(|error| error.to_string())
+    report?.map_err(|error| error.to_string())
 }
 
-/// Reads what the child said; what it did not come to was not tried.
-fn read(said: &str) -> Vec<LabProbe> {
-    let lines: Vec<_> = said.lines().filter_map(|line| line.split_once(MARK)?.1.split_once('\t')).collect();
-    table(|name| match lines.iter().find(|(said, _)| *said == name) {
+/// Parses the child's report; missing lines mean "not tried".
+fn read(report: &str) -> Vec<LabProbe> {
+    let lines: Vec<_> = report.lines().filter_map(|line| line.split_once(MARK)?.1.split_once('\t')).collect();
+    table(|name| match lines.iter().find(|(probe, _)| *probe == name) {
         Some((_, "ok")) => Ok(()),
         Some((_, error)) => Err((*error).to_owned()),
         None => Err("not tried".to_owned()),
     })
 }
 
-/// What the child does: each step in turn, said aloud, until one fails.
+/// The child's work: each step in turn, reported on its output, until one fails.
 pub(crate) fn inside() -> u8 {
     let say = |name: &str, outcome: &Result<(), String>| {
-        let said = outcome.as_ref().map_or_else(String::as_str, |()| "ok");
-        println!("\n{MARK}{name}\t{}", said.replace(['\n', '\t'], " "));
+        let text = outcome.as_ref().map_or_else(String::as_str, |()| "ok");
+        println!("\n{MARK}{name}\t{}", text.replace(['\n', '\t'], " "));
     };
     say("namespaces", &Ok(()));
     let mounted = reexec::end_with_the_outer_process().and_then(|()| reexec::mounts());
@@ -146,7 +148,7 @@ pub(crate) fn inside() -> u8 {
     u8::from(packet.is_err())
 }
 
-/// From the clients to n1 and back; the clients come after this many nodes.
+/// Sends a packet from the clients to n1 and back; the index of the clients is the number of nodes.
 pub(super) fn pass_a_packet(network: &LabNetwork, nodes: usize) -> io::Result<()> {
     let there = network.namespace("n1").inside(|| UdpSocket::bind((address(0), 0)))?;
     there.set_read_timeout(Some(PACKET))?;

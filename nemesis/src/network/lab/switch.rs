@@ -1,4 +1,4 @@
-//! The switch: one thread that moves every frame of the cluster from port to port, late, twice, damaged or not at all.
+//! The switch: one thread that forwards every frame of the cluster and applies the faults of its link.
 
 use super::capture::Capture;
 use super::connections::Connections;
@@ -18,14 +18,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// The largest frame: 64 KiB of IP, and what stands before it.
+/// The largest frame: 64 KiB of IP and the headers before it.
 const LARGEST: usize = 66_000;
-/// Frames taken from a port before the others get their turn.
+/// Number of frames read from a port before the other ports have their turn.
 const TURN: usize = 64;
-/// Bytes that may wait in the kernel for the switch, and for the interface.
+/// Size of the kernel's buffers from the interface to the switch and back.
 const SOCKET_BUFFER: usize = 32 << 20;
 
-/// How long nothing must happen before a capture is handed to the system.
+/// Idle time before the capture is flushed to the kernel.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// All directed links of the switch.
@@ -37,7 +37,7 @@ pub(super) struct Fabric {
 }
 
 impl Fabric {
-    /// The links between all ports, each made from the ports that it connects.
+    /// The links between all ports; `lane` makes each link from its two ports.
     pub(super) fn new(ports: usize, lane: impl Fn(usize, usize) -> Lane) -> Self {
         let lanes = (0..ports * ports).map(|number| lane(number / ports, number % ports)).collect();
         Self { lanes, ports, start: Instant::now() }
@@ -52,15 +52,15 @@ impl Fabric {
     }
 }
 
-/// What can be asked of the switch while it runs.
+/// A request to the running switch.
 pub(super) enum Order {
-    /// What waits on this link is due at this time at the latest.
+    /// Frames that wait on this link are due at this time at the latest.
     Hurry { from: usize, to: usize, latest: Nanos },
-    /// The connections that one port dialled to another are reset; the answer is how many.
+    /// Resets the connections that one port dialled to another; the answer is their number.
     Reset { from: usize, to: usize, answer: tokio::sync::oneshot::Sender<u64> },
 }
 
-/// The way to a running switch, which ends when this is dropped.
+/// The handle of a running switch, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Control {
     /// None only while it is being dropped.
@@ -71,14 +71,14 @@ pub(super) struct Control {
 impl Control {
     pub(super) fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
-            // A switch that is gone has nothing to hurry and nothing to reset.
+            // A switch that has ended has no frames and no connections.
             let _ = orders.send(order);
         }
         self.ring();
     }
 
     fn ring(&self) {
-        // It only fails when it has rung more often than anybody can count.
+        // It fails only when the 64-bit counter overflows.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 }
@@ -90,7 +90,7 @@ impl Drop for Control {
     }
 }
 
-/// A frame on its way. The number keeps frames in order that are due at the same time.
+/// A frame in transit. The number orders frames with the same due time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
     due: Nanos,
@@ -100,23 +100,23 @@ struct Waiting {
     frame: Vec<u8>,
 }
 
-/// What the thread works with.
+/// The state of the thread.
 pub(super) struct Switch {
     fabric: std::sync::Arc<Fabric>,
     ports: Vec<OwnedFd>,
-    /// Connections are followed between the ports below this one only: those of nodes.
+    /// Connections are tracked only between ports below this one: the nodes.
     nodes: usize,
     epoll: OwnedFd,
     bell: OwnedFd,
     inbox: mpsc::Receiver<Order>,
     waiting: BinaryHeap<Reverse<Waiting>>,
-    /// How many frames wait on each link: one that must not be overtaken waits behind them.
+    /// Number of waiting frames per link: a frame that keeps its order waits behind them.
     queued: Vec<u32>,
     number: u64,
     connections: Connections,
     /// The port at which every node listens.
     pub(super) listen: u16,
-    /// Where every frame is written down.
+    /// The capture of all frames.
     pub(super) capture: Option<Capture<BufWriter<File>>>,
 }
 
@@ -160,7 +160,7 @@ impl Switch {
         Ok((switch, control))
     }
 
-    /// Moves frames until its [`Control`] is dropped, or the kernel takes the sockets away.
+    /// Forwards frames until its [`Control`] is dropped, or the kernel closes the sockets.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut buffer = vec![0; LARGEST];
         loop {
@@ -197,13 +197,13 @@ impl Switch {
             return self.capture.as_ref().and_then(|_| Timespec::try_from(SETTLE).ok());
         };
         let wait = Duration::from_nanos(next.due.saturating_sub(self.fabric.now()));
-        // The kernel takes longer waits ill, and an hour is as good as for ever.
+        // The kernel rejects longer waits, and an hour is practically unlimited.
         Timespec::try_from(wait.min(Duration::from_secs(3600))).ok()
     }
 
-    /// Carries out the orders; false when all senders of orders are gone.
+    /// Executes the orders; false when all senders are gone.
     fn obey(&mut self) -> bool {
-        // It is only a bell: how often it rang does not matter.
+        // Only a wake-up: the counter's value does not matter.
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
         loop {
             match self.inbox.try_recv() {
@@ -213,7 +213,7 @@ impl Switch {
                     for reset in resets {
                         let _ = send(&self.ports[reset.port], &reset.frame, SendFlags::DONTWAIT);
                     }
-                    // Whoever asked may have been cancelled.
+                    // The requester may have been cancelled.
                     let _ = answer.send(count);
                 }
                 Err(mpsc::TryRecvError::Empty) => return true,
@@ -237,7 +237,7 @@ impl Switch {
             match recv(&self.ports[port], &mut *buffer, RecvFlags::DONTWAIT) {
                 Ok((length, _)) => self.take(port, &mut buffer[..length]),
                 Err(rustix::io::Errno::AGAIN) => return Ok(()),
-                // A frame that was lost on its way to the switch, or an interface that is being removed.
+                // A frame was lost on its way to the switch, or an interface is being removed.
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::NOBUFS | rustix::io::Errno::NETDOWN) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -267,7 +267,7 @@ impl Switch {
         }
     }
 
-    /// Lets a frame meet the faults of its link; `own` is one of the bench's own probes.
+    /// Applies the faults of a link to a frame; `own` marks the bench's own probes.
     fn pass(&mut self, from: usize, to: usize, frame: &mut [u8], own: bool) {
         let (now, length) = (self.fabric.now(), frame::length(frame));
         let lane = self.fabric.lane(from, to);
@@ -312,7 +312,7 @@ impl Switch {
         }
     }
 
-    /// What the interface does not take is lost, as on any wire, and counted.
+    /// Sends a frame; counts frames that the interface rejects as lost, as on any wire.
     fn send(&self, from: usize, to: usize, frame: &[u8]) {
         if send(&self.ports[to], frame, SendFlags::DONTWAIT).is_err() {
             self.fabric.lane(from, to).counters.overflowed.fetch_add(1, Relaxed);
@@ -320,7 +320,9 @@ impl Switch {
     }
 }
 
-/// As much room as the kernel gives: more than its limit for a process that may, its limit otherwise.
+/// Requests the largest buffer.
+///
+/// A privileged process may exceed the kernel's limit.
 fn enlarge(socket: impl AsFd) {
     let socket = socket.as_fd();
     if sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER).is_err() {

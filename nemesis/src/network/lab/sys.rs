@@ -1,4 +1,4 @@
-//! System calls without a safe wrapper: a thread in a network namespace of its own, and two options of packet sockets.
+//! System calls without a safe wrapper: a thread in its own network namespace, packet socket options.
 
 #![allow(
     unsafe_code,
@@ -16,11 +16,11 @@ const PROTOCOL: u16 = 0x0800_u16.to_be();
 
 /// Moves only the calling thread into a new network namespace.
 pub(super) fn new_network() -> io::Result<()> {
-    // SAFETY: a network namespace owns no memory and no descriptors; what is open stays what it is.
+    // SAFETY: a network namespace owns no memory and no descriptors; open descriptors keep working.
     Ok(unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }?)
 }
 
-/// Makes a packet socket see the IPv4 frames that come in through one interface, offload headers included.
+/// Makes a packet socket receive the IPv4 frames of one interface, offload headers included.
 pub(super) fn listen_to_interface(socket: impl AsFd, index: u32) -> io::Result<()> {
     let socket = socket.as_fd().as_raw_fd();
     for option in [libc::PACKET_VNET_HDR, libc::PACKET_IGNORE_OUTGOING] {

@@ -1,5 +1,7 @@
-//! What the switch does to real packets of real kernels. Each test starts itself again inside a lab of its own, and
-//! is skipped, with the reason, where none can be made.
+//! Effects of the switch on real packets of real kernels.
+//!
+//! Each test starts itself again inside a lab of its own. It is skipped, with the reason, where no lab can be
+//! created.
 
 mod speed;
 mod tcp;
@@ -12,7 +14,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::Instant;
 
-/// Whether this process is inside a lab; outside of one it runs the test of this name there, and fails as it does.
+/// Whether this process is inside a lab; outside, it runs the named test in a lab and fails with it.
 pub(crate) fn inside(test: &str) -> bool {
     if let Some(code) = crate::entry::play_part() {
         std::process::exit(i32::from(code));
@@ -26,22 +28,22 @@ pub(crate) fn inside(test: &str) -> bool {
         return false;
     }
     let launched = reexec::start(reexec::INIT, &args, true).unwrap();
-    let mut said = String::new();
-    launched.stdout.unwrap().read_to_string(&mut said).unwrap();
+    let mut output = String::new();
+    launched.stdout.unwrap().read_to_string(&mut output).unwrap();
     let (_, status) = waitpid(Some(launched.pid), WaitOptions::empty()).unwrap().unwrap();
-    assert_eq!(status.exit_status(), Some(0), "inside the lab:\n{said}");
-    assert!(said.contains("1 passed"), "there is no test {test}");
-    println!("{said}");
+    assert_eq!(status.exit_status(), Some(0), "inside the lab:\n{output}");
+    assert!(output.contains("1 passed"), "there is no test {test}");
+    println!("{output}");
     false
 }
 
-/// Says aloud that a test cannot be done here, and fails it where everything is said to be there.
+/// Reports a skipped test, and fails it where BENCH_REQUIRE_ALL is set.
 pub(crate) fn skip(test: &str, reason: &str) {
     assert!(std::env::var_os("BENCH_REQUIRE_ALL").is_none(), "{test} may not be skipped here: {reason}");
     eprintln!("skipped {test}: {reason}");
 }
 
-/// Whether disks in memory can be had in this lab, without which this test is skipped.
+/// Whether disks in memory work in this lab; otherwise the test is skipped.
 pub(crate) fn disk_possible(test: &str) -> bool {
     disk_can_be_mounted().map_err(|reason| skip(test, &reason)).is_ok()
 }
@@ -71,7 +73,7 @@ fn percent(percent: u32) -> Share {
     Share::of_millionths(percent * 10_000)
 }
 
-/// A socket for datagrams in a node's network that waits so long for one.
+/// A UDP socket in a node's network with this receive timeout.
 fn datagrams(network: &LabNetwork, node: &str, patience: Duration) -> UdpSocket {
     let at = network.address(node).ip();
     let socket = network.namespace(node).inside(|| UdpSocket::bind((at, 0))).unwrap();
@@ -88,7 +90,7 @@ fn connection(network: &LabNetwork) -> (TcpStream, TcpStream) {
     (dialled, listener.accept().unwrap().0)
 }
 
-/// How many numbered datagrams of so many arrive, and how many different ones.
+/// Sends numbered datagrams; returns the number of received and of distinct ones.
 fn flood(network: &LabNetwork, count: u32) -> (u32, u32) {
     let (from, to) = (datagrams(network, "n1", ms(300)), datagrams(network, "n2", ms(300)));
     let address = to.local_addr().unwrap();
@@ -104,7 +106,7 @@ fn flood(network: &LabNetwork, count: u32) -> (u32, u32) {
     let before = network.counters(&link()).chunks;
     for number in 0..count {
         from.send_to(&number.to_be_bytes(), address).unwrap();
-        // The kernel's queues hold a thousand, and what they lose is nobody's fault.
+        // The kernel's queues hold a thousand datagrams; waiting avoids losses that no fault causes.
         while number % 50 == 49 && network.counters(&link()).chunks - before <= u64::from(number) {
             std::thread::sleep(ms(1));
         }
@@ -142,7 +144,7 @@ fn packets_take_the_delay_within_a_millisecond() {
     let free = rounds();
     network.apply(&link(), 1, delay(10));
     network.apply(&back(), 1, delay(20));
-    // A busy machine makes rounds longer and never shorter, so one good batch of several tells what the switch does.
+    // A busy machine only makes round trips longer, so one good batch of several shows the switch's own delay.
     let mut batches = Vec::new();
     while batches.len() < 20 && batches.last().is_none_or(|median| *median >= ms(31) + free[15]) {
         let slowed = rounds();
@@ -169,11 +171,11 @@ fn loss_is_exact_within_one_percent_point() {
     let lost = u32::try_from((network.counters(&link()) - before).lost).unwrap();
     println!("of 10,000 frames {} were lost with 5% set", 10_000 - arrived);
     assert!((400..=600).contains(&lost), "{lost} lost");
-    assert_eq!(arrived, 10_000 - lost, "what is missing is what the switch says it lost");
+    assert_eq!(arrived, 10_000 - lost, "the switch counted every missing frame");
 }
 
 #[test]
-fn duplicates_arrive_corrupt_packets_vanish_garbled_lie() {
+fn duplicates_arrive_corrupt_frames_vanish_garbled_arrive() {
     if !inside("network::lab::tests::duplicates_arrive_corrupt_packets_vanish_garbled_lie") {
         return;
     }
@@ -184,10 +186,10 @@ fn duplicates_arrive_corrupt_packets_vanish_garbled_lie() {
     let doubled = u32::try_from(network.counters(&link()).duplicated).unwrap();
     assert!(
         different == 2_000 && doubled > 100 && arrived == 2_000 + doubled,
-        "{arrived} of which {doubled}"
+        "{arrived} arrived, {doubled} duplicated"
     );
     set(Flaky { corrupt: percent(100), ..Flaky::default() });
-    assert_eq!(flood(&network, 100).0, 0, "the kernel drops what its checksum does not fit");
+    assert_eq!(flood(&network, 100).0, 0, "the kernel drops frames with a wrong checksum");
     set(Flaky { garble: percent(100), ..Flaky::default() });
     let (here, there) = (datagrams(&network, "n1", ms(5_000)), datagrams(&network, "n2", ms(5_000)));
     here.send_to(b"truth", there.local_addr().unwrap()).unwrap();
@@ -218,14 +220,11 @@ fn one_way_cut_kills_tcp_both_ways() {
     let address = network.address("n1");
     let _listener = network.namespace("n1").inside(|| TcpListener::bind(address)).unwrap();
     let connect = || TcpStream::connect_timeout(&address, ms(300));
-    assert!(
-        network.namespace("n2").inside(connect).is_err(),
-        "the answer to a dial goes the way that is cut"
-    );
+    assert!(network.namespace("n2").inside(connect).is_err(), "the answer to a dial takes the cut direction");
     assert!(network.counters(&link()).dropped >= 3);
     assert!(network.release(&link(), 1));
     accepted.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    assert_eq!(accepted.read(&mut [0; 16]).unwrap(), 11, "TCP sends again what was dropped");
+    assert_eq!(accepted.read(&mut [0; 16]).unwrap(), 11, "TCP retransmits dropped segments");
 }
 
 #[test]
@@ -243,13 +242,13 @@ fn stream_over_flaky_link_arrives_in_order() {
     };
     let (mut dialled, mut accepted) = connection(&network);
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    // The first half goes in large frames over a sound link, the second in single segments over a flaky one.
+    // The first half goes in large frames over a healthy link, the second in single segments over a flaky link.
     let half = bytes.len() / 2;
     let sent = bytes.clone();
-    let (go, gone) = std::sync::mpsc::channel();
+    let (go, started) = std::sync::mpsc::channel();
     let sender = std::thread::spawn(move || {
         dialled.write_all(&sent[..half]).unwrap();
-        gone.recv().unwrap();
+        started.recv().unwrap();
         dialled.write_all(&sent[half..]).unwrap();
     });
     let mut heard = vec![0; bytes.len()];
@@ -259,7 +258,7 @@ fn stream_over_flaky_link_arrives_in_order() {
     go.send(()).unwrap();
     accepted.read_exact(&mut heard[half..]).unwrap();
     sender.join().unwrap();
-    assert!(heard == bytes, "what arrived is not what was sent");
+    assert!(heard == bytes, "received bytes differ from sent bytes");
     let small = network.counters(&link()) - large;
     println!("{} large frames, then {} small ones, {} lost", large.chunks, small.chunks, small.lost);
     assert!(large.chunks < 700 && small.chunks > 1_000 && small.lost > 0, "{large:?} {small:?}");

@@ -1,4 +1,4 @@
-//! One proxied connection, from the accept to the last byte or the reset.
+//! One proxied connection, from `accept` to its last byte or its reset.
 
 use super::link::{Lane, LinkState};
 use super::pump::Pump;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::network::condition::Condition;
 
-/// Accepts until it is dropped, which ends every connection too.
+/// Accepts connections until it is dropped, which also ends every connection.
 pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>, upstream: SocketAddr) {
     let mut connections = JoinSet::new();
     let mut number = 0;
@@ -25,7 +25,7 @@ pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>, upstream
                     let caller = Caller { peer, number };
                     connections.spawn(serve(client, caller, Arc::clone(&link), upstream));
                 }
-                // Too many open files, most likely: the next one that closes makes room.
+                // Most likely too many open files: the next connection that closes frees one.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -33,7 +33,7 @@ pub(super) async fn accept(listener: TcpListener, link: Arc<LinkState>, upstream
     }
 }
 
-/// Who opened a connection, and which one of its listener it is.
+/// The address of the dialler, and the index of the connection at its listener.
 #[derive(Debug, Clone, Copy)]
 struct Caller {
     peer: SocketAddr,
@@ -65,14 +65,14 @@ async fn serve(mut client: TcpStream, caller: Caller, link: Arc<LinkState>, upst
     drop(open);
 }
 
-/// Makes the close of a socket a reset.
+/// Turns the close of a socket into a reset.
 fn abort(stream: &TcpStream) {
-    // It fails only on a socket that is reset already.
+    // It fails only on a socket that was already reset.
     let _ = stream.set_zero_linger();
 }
 
 async fn reset_ordered(mut condition: watch::Receiver<Condition>, seen: u64) {
-    // An error means that the link is gone, and the whole task with it.
+    // An error means that the link was dropped, which ends this task too.
     let _ = condition.wait_for(|condition| condition.resets != seen).await;
 }
 

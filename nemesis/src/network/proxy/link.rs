@@ -1,4 +1,4 @@
-//! The state of one directed link, shared by its connections and by whoever puts faults on it.
+//! The state of one directed link, shared by its connections and the faults on it.
 
 use crate::delay::Delay;
 use crate::network::condition::{Condition, Faults};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long a reset waits for the connections to be gone before it counts them.
+/// Longest wait of a reset for its connections to close before it counts them.
 const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The two directions of a connection.
@@ -30,7 +30,7 @@ pub(super) struct LinkState {
     pub(super) counters: Counters,
     condition: watch::Sender<Condition>,
     faults: Mutex<Faults>,
-    /// For each direction, when the link has sent all that was given to it, at its rate.
+    /// For each direction, the time at which the link has sent all queued bytes, at its rate.
     free_at: [Mutex<Instant>; 2],
     /// Local ports of probes on their way here.
     probes: Mutex<BTreeSet<u16>>,
@@ -53,7 +53,7 @@ impl LinkState {
         }
     }
 
-    /// Changes the faults and tells the connections.
+    /// Changes the faults and notifies the connections.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> T {
         let mut faults = lock(&self.faults);
         let result = change(&mut faults);
@@ -75,7 +75,7 @@ impl LinkState {
         self.condition.subscribe()
     }
 
-    /// Resets what is open now. Counts the connections that were, when they are gone.
+    /// Resets the open connections. Returns the number of those that closed.
     pub(super) async fn reset(&self) -> u64 {
         let before = self.counters.read();
         self.change(Faults::reset);
@@ -89,14 +89,14 @@ impl LinkState {
         }
     }
 
-    /// When `bytes` have left at this rate, after all that was given to the link before them.
+    /// The time at which `bytes` have left at this rate, after all bytes queued before them.
     pub(super) fn leave(&self, lane: Lane, bytes: usize, rate: u64, now: Instant) -> Instant {
         let mut free_at = lock(&self.free_at[lane as usize]);
         *free_at = (*free_at).max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
         *free_at
     }
 
-    /// The source of a connection's jitter: the same for the same seed, link, connection and direction.
+    /// The random numbers for a connection's jitter: a function of seed, link, connection and direction.
     pub(super) fn rng(&self, connection: u64, lane: Lane) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(self.number << 40 | connection << 1 | lane as u64);
@@ -120,7 +120,7 @@ impl LinkState {
     }
 }
 
-/// Counts a connection as open for as long as it lives.
+/// Counts a connection as open during its lifetime.
 pub(super) struct OpenConnection<'a>(&'a LinkState);
 
 impl Drop for OpenConnection<'_> {
@@ -129,7 +129,7 @@ impl Drop for OpenConnection<'_> {
     }
 }
 
-/// None of the locked sections can leave a value half changed, so a panic elsewhere is no reason to stop.
+/// A panic leaves no value half changed in any locked section, so poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,9 @@
 //! One TCP proxy per directed link, all on loopback.
 //!
-//! The link `n1→n2` is what `n1` dials to `n2`: `n1` gets the proxy's address instead of `n2`'s. Bytes that come
-//! back on such a connection belong to the same link. A cut of `n1→n2` stalls both directions of what `n1` dialled,
-//! and leaves alone what `n2` dialled; a delay of `n1→n2` delays both directions too.
+//! The link `n1→n2` carries the connections that `n1` dials to `n2`: `n1` gets the proxy's address instead of
+//! `n2`'s. Bytes that return on such a connection belong to the same link. A cut of `n1→n2` stalls both
+//! directions of connections that `n1` dialled, but no connection that `n2` dialled. A delay of `n1→n2` delays
+//! both directions too.
 
 mod connection;
 mod link;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// A proxy could not listen.
+/// An error: a proxy could not listen.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy of {link} cannot listen on port {port} of 127.0.0.1: {source}")]
 pub struct ProxyError {
@@ -35,13 +36,13 @@ pub struct ProxyError {
     source: io::Error,
 }
 
-/// All proxies of a cluster. They end, and so do their connections, when this is dropped.
+/// All proxies of a cluster. Dropping this ends them and their connections.
 #[derive(Debug, Default)]
 pub(crate) struct Proxies {
     proxies: BTreeMap<Link, Proxy>,
 }
 
-/// What stands in one link: a listener for each port of the node that it leads to.
+/// The proxy of one link: a listener for each port of the target node.
 #[derive(Debug)]
 struct Proxy {
     addresses: Vec<SocketAddr>,
@@ -55,7 +56,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A port that a proxy listens at, and where it leads.
+/// A listener of a proxy, with its upstream address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Way {
     pub(crate) port: u16,
@@ -63,7 +64,8 @@ pub(crate) struct Way {
 }
 
 impl Proxies {
-    /// Starts a proxy for a link, with a listener for each of its ways: first that to where the node listens for clients.
+    /// Starts the proxy of a link, with a listener for each way; the first leads to the port for clients.
+    ///
     /// Needs a tokio runtime.
     pub(crate) async fn add(
         &mut self,
@@ -89,43 +91,43 @@ impl Proxies {
         self.proxies.get(link).unwrap_or_else(|| panic!("there is no link {link}"))
     }
 
-    /// Where `link.from` dials `link.to`, by the index of the way.
+    /// The address at which `link.from` dials `link.to`, by the index of the way.
     pub(crate) fn address(&self, link: &Link, way: usize) -> SocketAddr {
         self.get(link).addresses[way]
     }
 
-    /// Puts a fault on a link; it stays until its claim is released.
+    /// Adds a fault to a link; it stays until its claim is released.
     pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
         self.get(link).state.change(|faults| faults.apply(claim, fault));
     }
 
-    /// Takes a claim's fault off a link; false if there was none.
+    /// Removes a claim's fault from a link; false if there was none.
     pub(crate) fn release(&self, link: &Link, claim: Claim) -> bool {
         self.get(link).state.change(|faults| faults.release(claim))
     }
 
-    /// Takes every fault off every link, and says which links had any.
+    /// Removes every fault from every link; returns the links that had faults.
     pub(crate) fn release_all(&self) -> Vec<Link> {
         let had = self.proxies.iter().filter(|(_, proxy)| proxy.state.change(Faults::release_all));
         had.map(|(link, _)| link.clone()).collect()
     }
 
-    /// How many faults are on the link.
+    /// Number of faults on the link.
     pub(crate) fn faults_on(&self, link: &Link) -> usize {
         self.get(link).state.faults_on()
     }
 
-    /// Resets the open connections of a link, and says how many were.
+    /// Resets the open connections of a link; returns their number.
     pub(crate) async fn reset(&self, link: &Link) -> u64 {
         self.get(link).state.reset().await
     }
 
-    /// What the link has carried so far.
+    /// The counters of the link so far.
     pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
         self.get(link).state.counters.read()
     }
 
-    /// Sends `request` over the link as `link.from` would; it does not count in the link's counters.
+    /// Sends `request` over the link as `link.from` would; the link does not count it.
     pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
         let proxy = self.get(link);
         probe(proxy.addresses[0], request, patience, |port| proxy.state.expect_probe(port)).await

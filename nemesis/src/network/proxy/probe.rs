@@ -1,4 +1,4 @@
-//! Asks whether anybody answers at an address, to prove that a fault is in force or over.
+//! Probes whether a process answers at an address, as evidence that a fault is in force or has ended.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,17 +7,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-/// What became of a request.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
-    /// An answer began to come.
+    /// The answer began.
     Answered {
-        /// How long after the connection was dialled.
+        /// Time from the dial to the first bytes.
         after: Duration,
         /// Bytes of the answer's first part.
         bytes: usize,
     },
-    /// Nothing came for all this time.
+    /// No byte arrived within this time.
     Silent(Duration),
     /// The connection was refused, reset or closed without an answer.
     Refused,
@@ -30,8 +30,9 @@ impl Probe {
     }
 }
 
-/// Dials, sends `request`, and waits this long for the first byte of an answer. `announce` gets the local port
-/// before the connection is dialled.
+/// Dials, sends `request`, and waits this long for the first byte of an answer.
+///
+/// `announce` gets the local port before the connection is dialled.
 pub(crate) async fn probe(
     address: SocketAddr,
     request: &[u8],
@@ -52,7 +53,7 @@ pub(crate) async fn probe(
     }
 }
 
-/// The same from a socket that was made elsewhere, such as in another network.
+/// The same from a given socket, for example one of another network.
 pub(crate) async fn probe_with(
     socket: TcpSocket,
     address: SocketAddr,
@@ -62,7 +63,7 @@ pub(crate) async fn probe_with(
     let started = Instant::now();
     let ask = async {
         let mut stream = socket.connect(address).await?;
-        // The reset at the end leaves nothing behind: no port that waits, no bytes in a proxy that holds them.
+        // The reset at the end leaves no port in TIME_WAIT, and no bytes in a proxy that holds them.
         stream.set_zero_linger()?;
         stream.set_nodelay(true)?;
         stream.write_all(request).await?;

@@ -1,7 +1,7 @@
-//! One direction of a connection: reads, keeps each chunk until it is due, writes. Order is always kept.
+//! One direction of a connection: reads chunks, holds each until it is due, writes in order.
 //!
-//! Reading goes on while chunks wait, so a delay costs time and not bandwidth. What waits is bounded; past the bound
-//! the sender is held back as by any slow receiver.
+//! It reads on while chunks wait, so a delay costs latency but no bandwidth. The queue is bounded; a full queue
+//! slows the sender, as any slow receiver does.
 
 use super::link::{Lane, LinkState};
 use crate::network::condition::Condition;
@@ -15,21 +15,21 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// What one read takes at most.
+/// Largest chunk of one read.
 const CHUNK: usize = 32 * 1024;
-/// What waits at most in one direction of one connection.
+/// Largest queue of one direction of one connection.
 const KEEP: usize = 4 * 1024 * 1024;
-/// At a limited rate, chunks and what waits are so much smaller that bytes come steadily.
+/// At a limited rate, chunks and the queue are smaller, so that bytes flow steadily.
 const PIECES_A_SECOND: u64 = 50;
 
-/// Bytes that are due together.
+/// Bytes with the same due time.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
     bytes: usize,
     due: Instant,
 }
 
-/// How the reading side ended.
+/// The end of the reading side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Open,
@@ -46,7 +46,7 @@ pub(super) struct Pump<'a> {
     rng: ChaCha8Rng,
     counted: bool,
     buffer: Box<[u8]>,
-    /// All bytes that wait: first `ready` ones that are due, then those of `marks`.
+    /// The queue: first `ready` due bytes, then those of `marks`.
     queue: VecDeque<u8>,
     marks: VecDeque<Mark>,
     ready: usize,
@@ -74,8 +74,11 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Waits as long as a handshake takes on this link, and for as long as it is cut, when what the dialling side
-    /// sends is kept. None if it hung up while the link was cut: its SYN would never have got through.
+    /// Waits for the duration of a handshake on this link, and while the link is cut.
+    ///
+    /// Meanwhile it holds the bytes of the dialling side.
+    ///
+    /// None if the dialling side hung up during the cut: its SYN would never have arrived.
     pub(super) async fn before_dialling<'r>(&mut self, mut reader: ReadHalf<'r>) -> Option<ReadHalf<'r>> {
         let dial_at = Instant::now() + self.draw() + self.draw();
         loop {
@@ -101,7 +104,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Passes everything on until the reading side has ended; then ends the writing side in the same way.
+    /// Forwards all bytes until the reading side ends, then ends the writing side in the same way.
     pub(super) async fn run(mut self, mut reader: ReadHalf<'_>, mut writer: WriteHalf<'_>) -> io::Result<()> {
         loop {
             self.refresh();
@@ -154,7 +157,7 @@ impl<'a> Pump<'a> {
         piece.map_or(CHUNK, |piece| piece.clamp(256, CHUNK))
     }
 
-    /// Writes a chunk straight on where nothing is wrong and nothing waits; what the socket does not take waits.
+    /// Writes a chunk directly if the link has no fault and no queue; queues the rest of it.
     fn passed_at_once(&mut self, read: &io::Result<usize>, writer: &WriteHalf<'_>) -> bool {
         let plain =
             self.condition.delay.is_zero() && self.condition.rate.is_none() && !self.condition.stalled;
@@ -184,7 +187,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Puts what was read at the end of the queue; the end of the stream waits its turn like any chunk.
+    /// Appends the read bytes to the queue; the end of the stream is queued like a chunk.
     fn took(&mut self, read: &io::Result<usize>) {
         self.refresh();
         let length = *read.as_ref().unwrap_or(&0);
@@ -209,7 +212,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Moves what is due by now to the ready bytes.
+    /// Moves the bytes that are due to the ready bytes.
     fn ripen(&mut self, now: Instant) {
         while let Some(mark) = self.marks.front().filter(|mark| mark.due <= now) {
             self.ready += mark.bytes;
@@ -217,14 +220,14 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Takes note of a change, if there was one.
+    /// Reads a change of the link's condition, if there is one.
     fn refresh(&mut self) {
         if self.watch.has_changed().unwrap_or(false) {
             self.update();
         }
     }
 
-    /// Nothing waits longer than the link now takes, so a healed delay ends at once.
+    /// Shortens all waits to the link's current delay, so that a healed delay ends at once.
     fn update(&mut self) {
         self.condition = *self.watch.borrow_and_update();
         if self.condition.rate.is_none() {

@@ -1,4 +1,4 @@
-//! What TCP through a proxy lives through: nothing lost or reordered by a cut, nothing early under a delay.
+//! TCP through a proxy: a cut loses and reorders no bytes, a delay delivers none early.
 
 use super::*;
 use std::time::Instant;
@@ -13,7 +13,7 @@ fn delay(ms: u64) -> Delay {
     Delay { mean: Duration::from_millis(ms), ..Delay::default() }
 }
 
-/// A server that sends back what it gets, and ends a connection when its client has.
+/// A server that echoes its input, and closes a connection when its client does.
 async fn echo_server() -> (SocketAddr, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -51,10 +51,10 @@ async fn echoed(stream: &mut TcpStream, text: &[u8]) {
 async fn expect(stream: &mut TcpStream, text: &[u8]) {
     let mut answer = vec![0; text.len()];
     stream.read_exact(&mut answer).await.unwrap();
-    assert!(answer == text, "the bytes that came back are not those that were sent");
+    assert!(answer == text, "echoed bytes differ from sent bytes");
 }
 
-/// Waits until the link's counters are as they should be.
+/// Waits until the link's counters satisfy the predicate.
 async fn until(proxies: &Proxies, wanted: impl Fn(LinkCounters) -> bool) {
     let look = async {
         while !wanted(proxies.counters(&link())) {
@@ -78,7 +78,7 @@ async fn sound_link_passes_bytes_and_stream_end() {
 }
 
 #[tokio::test]
-async fn large_stream_arrives_whole_and_in_order() {
+async fn large_stream_arrives_complete_in_order() {
     let (server, _task) = echo_server().await;
     let proxies = proxy_to(
         server,
@@ -111,8 +111,8 @@ async fn stalled_link_delivers_in_order_after_healing() {
     until(&proxies, |counters| counters.held_bytes == 7).await;
     assert_eq!(proxies.counters(&link()).held_chunks, 2);
     let mut byte = [0];
-    let nothing = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
-    assert!(nothing.is_err(), "something came through a cut link");
+    let result = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
+    assert!(result.is_err(), "bytes passed a cut link");
     assert!(proxies.release(&link(), 1));
     expect(&mut stream, b"one two").await;
 }
@@ -130,7 +130,7 @@ async fn connection_made_during_a_cut_works_after_healing() {
 }
 
 #[tokio::test]
-async fn cut_link_hides_the_death_behind_it() {
+async fn cut_link_hides_death_of_node() {
     let (server, task) = echo_server().await;
     let proxies = proxy_to(server, Delay::default()).await;
     let mut stream = dial(&proxies).await;
@@ -138,8 +138,8 @@ async fn cut_link_hides_the_death_behind_it() {
     proxies.apply(&link(), 1, LinkFault::Stall);
     task.abort();
     let mut byte = [0];
-    let nothing = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
-    assert!(nothing.is_err(), "the end of the connection came through a cut link");
+    let result = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut byte)).await;
+    assert!(result.is_err(), "the end of the connection passed a cut link");
     proxies.release(&link(), 1);
     assert!(matches!(stream.read(&mut byte).await, Ok(0) | Err(_)));
 }

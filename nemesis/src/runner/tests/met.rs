@@ -1,10 +1,10 @@
-//! A fault on links is proved by what the nodes themselves send there, never by the bench's own probes alone.
+//! Evidence of link faults comes from the nodes' own traffic, never from the bench's probes alone.
 
 use super::*;
 
 const LINK_FAULTS: [&str; 4] = ["partition", "one-way", "delay", "rate"];
 
-/// One fault of each kind that proxies can do, one after another.
+/// One fault of each kind that proxies support, one after another.
 fn one_of_each() -> Value {
     serde_json::json!([
         {"kind": "partition", "target": "n1", "at": "0s", "for": "200ms"},

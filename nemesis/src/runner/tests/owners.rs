@@ -1,9 +1,9 @@
-//! Nodes that know whose data they have, and end by themselves where these are not their own or not whole.
+//! Nodes that recognise their own data, and end by themselves on damaged data or those of other nodes.
 
 use super::*;
 use std::path::Path;
 
-/// A lab of nodes that write their name into their folder once, and start on nothing but that.
+/// A testbed of nodes that write their name into their folder once, and start only on their own name.
 async fn testbed_of_owners(nodes: usize, folder: &Path) -> Arc<Testbed> {
     let testbed = Arc::new(empty_testbed(nodes, Network::Host).await);
     let names: Vec<String> = testbed.topology().names().map(str::to_owned).collect();
@@ -74,13 +74,15 @@ async fn damaged_node_counts_against_the_budget() {
         run(&planned, Arc::clone(&testbed), directory, recorder, Instant::now(), at_most, never).await;
     let [flip, other, same] = &records[..] else { panic!("{records:#?}") };
     assert!(flip.healed && flip.healing[1].contains("exit code 7"), "{flip:#?}");
-    assert!(other.started.is_none() && other.notes[0].contains("2 of 3 nodes, and 1 may be"), "{other:#?}");
+    assert!(
+        other.started.is_none() && other.notes[0].contains("2 of 3 nodes, at most 1 allowed"),
+        "{other:#?}"
+    );
     assert!(same.started.is_some(), "it is down already: {same:#?}");
     testbed.stop().await.unwrap();
 }
 
-/// A lab with disks in memory, of nodes that write their name into their folder once, durably, and start on nothing but
-/// that.
+/// A lab with disks in memory whose nodes write their name once, durably, and start only on it.
 #[cfg(target_os = "linux")]
 async fn testbed_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Testbed> {
     let testbed = Arc::new(empty_testbed(nodes, crate::network::Network::Lab).await);
@@ -104,7 +106,7 @@ async fn testbed_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Testbed> 
 
 #[cfg(target_os = "linux")]
 #[test]
-fn disks_are_swapped_whatever_else_hurts_them() {
+fn disks_are_swapped_under_other_faults() {
     let test = "runner::tests::owners::disks_are_swapped_whatever_else_hurts_them";
     if !crate::network::inside_a_lab_of_its_own(test) || !crate::network::disk_possible(test) {
         return;

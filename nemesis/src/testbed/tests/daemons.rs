@@ -1,12 +1,12 @@
-//! Processes that leave their parent, their group and their session behind are still their node's.
+//! Daemons, which left their parent, their group and their session, still belong to their node.
 
 use super::*;
 use crate::test_node::daemon;
 use std::path::Path;
 
-/// A guard is this program once more, so it must play its part.
+/// Whether guards work here: a guard is this program again, to play another part.
 fn guarded(test: &str) -> bool {
-    assert!(crate::lab_entry().is_none(), "as every program begins that may be started again");
+    assert!(crate::lab_entry().is_none(), "every restartable program begins with it");
     let possible = crate::process::nodes_are_guarded();
     if let Err(reason) = &possible {
         assert!(std::env::var_os("BENCH_REQUIRE_ALL").is_none(), "{reason}");
@@ -15,7 +15,7 @@ fn guarded(test: &str) -> bool {
     possible.is_ok()
 }
 
-/// A shell that starts a daemon, which writes down its process id.
+/// A shell that starts a daemon, which writes its process id into a file.
 fn with_daemon(folder: &Path) -> ProcessCommand {
     let file = folder.join("daemon");
     let daemon = format!("setsid -f sh -c 'echo $$ > {}; exec sleep 1000'", file.display());
@@ -47,7 +47,7 @@ async fn daemon_is_paused_and_killed_with_node() {
     testbed.spawn("n1", with_daemon(folder.path())).await.unwrap();
     let daemon = id_in(folder.path()).await;
     let paused = testbed.pause("n1", 1).await.unwrap();
-    // The program that made it a daemon may not have ended yet.
+    // The program that started the daemon may not have ended yet.
     assert!(paused.evidence[0].ends_with(" more"), "{paused:?}");
     assert_eq!(state(daemon), 'T');
     let resumed = testbed.resume("n1", 1).await.unwrap();
@@ -68,13 +68,13 @@ async fn a_daemon_ends_with_the_bench() {
     let testbed = empty_testbed(1, Network::Host).await;
     let pid = testbed.spawn("n1", with_daemon(folder.path())).await.unwrap();
     let daemon = id_in(folder.path()).await;
-    // What a killed bench leaves open is closed; here a lab that is dropped does as much.
+    // Dropping the testbed closes the same descriptors as the end of a killed bench.
     drop(testbed);
     assert!(!lives(pid) && !lives(daemon));
 }
 
 #[tokio::test]
-async fn a_daemon_left_behind_is_told() {
+async fn daemon_left_behind_is_reported() {
     if !guarded("a_daemon_left_behind_is_told") {
         return;
     }
@@ -100,7 +100,7 @@ async fn a_serving_daemon_proves_no_fault() {
         assert!(effect.evidence.is_empty(), "{effect:?}");
         assert!(effect.note.as_ref().unwrap().contains("a daemon that left pid"), "{effect:?}");
     }
-    // It was hit all the same.
+    // The pause did hit it.
     let silent = testbed.probe_node("n1", Duration::from_millis(100)).await.unwrap();
     assert_eq!(silent, Probe::Refused);
     testbed.stop().await.unwrap();

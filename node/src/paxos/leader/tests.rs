@@ -1,4 +1,4 @@
-//! Tests of the leader: how it watches another one, and when it outbids its ballot.
+//! Tests of the leader: how it watches another leader, and when it outbids that leader's ballot.
 
 use super::*;
 use crate::config::{Member, Role};
@@ -9,7 +9,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// The leader of n1, restarted, of which the leader of n2 has just said that it leads.
+/// The restarted leader of n1, which has just learned that the leader of n2 leads.
 fn watcher() -> Leader {
     let member = |name: &str| Member {
         name: name.to_owned(),
@@ -42,7 +42,7 @@ fn slow_leader_gets_more_patience() {
     }
     assert_eq!((quick.round(), slow.round()), (2, 1));
     ticks(&mut slow, 300, 800);
-    assert_eq!(slow.round(), 2, "in the end it is dead");
+    assert_eq!(slow.round(), 2, "it is suspected in the end");
 }
 
 #[test]

@@ -1,48 +1,48 @@
-//! Catching up: a replica learns decisions, or the state, from others, and proposes no-ops for gaps.
+//! Catch-up: a replica learns decisions or the state from others, and proposes no-ops for gaps.
 
 use super::Replica;
 use super::propose::Named;
 use crate::flaw::Flaw;
 use crate::paxos::message::{Command, Decided, Message, NodeId, Slot};
 use crate::paxos::step::Step;
-use crate::paxos::transfer::Taken;
+use crate::paxos::transfer::Received;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Decisions in one answer to a replica that catches up, at most; and their bytes, roughly.
+/// Largest number of decisions in one answer to a lagging replica, and their approximate size.
 const LEARNED_MAX: usize = 2_000;
 const LEARNED_BYTES: usize = 1 << 20;
 
-/// What a replica learned from others until it was level.
+/// The data that a replica learned from others until it was level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Learned {
-    /// Decisions, by an answer or from a leader that proposed them again.
+    /// Number of decisions, from answers or from a leader that proposed them again.
     pub decisions: u64,
-    /// Slots whose commands were in a state it was handed.
+    /// Number of slots in a received state.
     pub slots_of_state: u64,
-    /// Bytes of all that, roughly.
+    /// Approximate size of both, in bytes.
     pub bytes: u64,
-    /// When it was level with a replica that answered, since the process began.
+    /// Time since the process started at which it was level with a replica that answered.
     pub level_at: Option<Duration>,
 }
 
-/// What the replica knows of the others' progress, for catching up.
+/// The known progress of the other replicas.
 #[derive(Debug, Default)]
 pub(super) struct CatchUp {
-    /// The next slot of each other replica, as it last said.
+    /// The last reported next slot of each other replica.
     pub(super) others: BTreeMap<NodeId, Slot>,
-    /// When the next question may be sent.
+    /// The time of the next request.
     pub(super) next: Duration,
-    /// Since when the replica has lagged behind without applying anything.
+    /// The time since which the replica has lagged without applying a slot.
     pub(super) lagging_since: Option<Duration>,
-    /// What it learned from other replicas until it was level.
+    /// The data that it learned from other replicas until it was level.
     pub(super) learned: Learned,
 }
 
 impl Replica {
-    /// The answer to a replica that lacks this slot: decisions, or the state if they are gone.
+    /// The answer to a replica that lacks this slot: decisions, or the state if they were dropped.
     pub(super) fn teach(&mut self, now: Duration, from: Slot) -> Message {
         if from < self.first {
             let forgetful = self.has(Flaw::SnapshotForgetsResults);
@@ -64,7 +64,7 @@ impl Replica {
         Message::Learned { decisions, slot_out: self.slot_out }
     }
 
-    /// Takes a part of another replica's state, and takes the state over when it is whole.
+    /// Adds a part of another replica's state, and adopts the state once complete.
     pub(super) fn handed(
         &mut self,
         now: Duration,
@@ -79,9 +79,9 @@ impl Replica {
         }
         self.catch_up.next = now + self.options.resend;
         match self.transfer.take(now, from, slot_out, range, part) {
-            Taken::Dropped => {}
-            Taken::Part => step.send.extend(self.transfer.question(now, Duration::MAX)),
-            Taken::Whole(slot_out, store, bytes) => {
+            Received::Dropped => {}
+            Received::Part => step.send.extend(self.transfer.question(now, Duration::MAX)),
+            Received::Complete(slot_out, store, bytes) => {
                 let noted = self.noted();
                 let learned = &mut self.catch_up.learned;
                 if learned.level_at.is_none() {
@@ -91,15 +91,15 @@ impl Replica {
                 self.replace(slot_out, store);
                 self.unsaved = Some((noted, slot_out));
                 self.catch_up.lagging_since = None;
-                self.propose_elsewhere(step);
+                self.propose_again(step);
                 self.decided(now, Vec::new(), step);
                 step.send.push((from, Message::Learn { from: self.slot_out }));
             }
         }
     }
 
-    /// After a jump over slots: answers what was decided in one of them, and finds other slots for the rest.
-    fn propose_elsewhere(&mut self, step: &mut Step) {
+    /// After a jump over slots: answers the commands decided in them, and proposes the others again.
+    fn propose_again(&mut self, step: &mut Step) {
         let proposed = self.proposals.take_below(self.slot_out).into_iter();
         let proposed: Vec<_> = proposed.chain(self.relay.take_passed()).collect();
         for command in proposed.into_iter().rev() {
@@ -137,7 +137,7 @@ impl Replica {
         *known = slot_out.max(*known);
     }
 
-    /// Asks a replica that is ahead. If none is, proposes no-ops for slots without a proposal.
+    /// Asks a replica that is ahead. If there is none, proposes no-ops for slots without a proposal.
     pub(super) fn ask(&mut self, now: Duration, step: &mut Step) {
         if let Some(question) = self.transfer.question(now, self.options.resend * 5) {
             step.send.push(question);

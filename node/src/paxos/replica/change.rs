@@ -1,4 +1,4 @@
-//! Changes of the members: what a replica does so that they are soon over (section 2.1).
+//! Changes of the members: how a replica completes them quickly (section 2.1).
 
 use super::Replica;
 use crate::paxos::message::Command;
@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Replica {
-    /// While members change: fills the slots before the change with no-ops, so that it does not wait for clients, and
-    /// retires the old members when the new ones have all that these decided. One replica at first, then all.
+    /// During a change, fills the slots before it with no-ops, so that it does not wait for clients.
+    ///
+    /// It retires the old members once the new ones have all their slots. At first one replica does so, then
+    /// all.
     pub(super) fn help_change(&mut self, now: Duration, step: &mut Step) {
         let Some(coming) = self.store.membership().coming() else {
             self.help = None;

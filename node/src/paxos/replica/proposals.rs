@@ -1,4 +1,4 @@
-//! What a replica has proposed and not seen decided, and how many bytes that is.
+//! The undecided proposals of a replica, and their total size.
 
 use crate::paxos::message::{Command, Slot};
 use crate::paxos::pace::{Budget, UNDER_WAY, patience};
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A command that was proposed for a slot, and when it is proposed again.
+/// A proposal for a slot, and the time at which it is repeated.
 #[derive(Debug)]
 struct Proposal {
     command: Arc<Command>,
@@ -22,22 +22,22 @@ pub(super) struct Proposals {
 }
 
 impl Proposals {
-    /// How many there are.
+    /// Number of proposals.
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there is one for this slot.
+    /// Whether there is a proposal for this slot.
     pub(super) fn contains(&self, slot: Slot) -> bool {
         self.slots.contains_key(&slot)
     }
 
-    /// Whether more may be proposed before these are decided.
+    /// Whether the replica may propose more before some of these are decided.
     pub(super) fn has_room(&self) -> bool {
         self.bytes < UNDER_WAY
     }
 
-    /// Notes a proposal that is made now.
+    /// Adds a proposal that is made now.
     pub(super) fn insert(&mut self, now: Duration, resend: Duration, slot: Slot, command: Arc<Command>) {
         self.remove(slot);
         self.bytes += command.size();
@@ -45,30 +45,30 @@ impl Proposals {
         self.slots.insert(slot, Proposal { command, again });
     }
 
-    /// Takes the proposal for a slot.
+    /// Removes and returns the proposal for a slot.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Arc<Command>> {
         let Proposal { command, .. } = self.slots.remove(&slot)?;
         self.bytes -= command.size();
         Some(command)
     }
 
-    /// Takes the proposals for slots below this one, in their order.
+    /// Removes and returns the proposals for slots below this one, in order.
     pub(super) fn take_below(&mut self, slot: Slot) -> Vec<Arc<Command>> {
         let below: Vec<Slot> = self.slots.range(..slot).map(|(&slot, _)| slot).collect();
         below.into_iter().filter_map(|slot| self.remove(slot)).collect()
     }
 
-    /// All are due now.
+    /// Makes all of them due now.
     pub(super) fn hurry(&mut self, now: Duration) {
         self.slots.values_mut().for_each(|proposal| proposal.again = now);
     }
 
-    /// When one is due.
+    /// The time at which the next one is due.
     pub(super) fn wake(&self) -> Duration {
         self.slots.values().map(|proposal| proposal.again).min().unwrap_or(Duration::MAX)
     }
 
-    /// The proposals that are due, for this number of leaders: the lowest slots first, within the budget for copies.
+    /// The due proposals, for this number of leaders: lowest slots first, within the budget of copies.
     pub(super) fn due(
         &mut self,
         now: Duration,

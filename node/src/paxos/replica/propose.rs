@@ -1,7 +1,8 @@
-//! How commands get their slots: the replica beside the active leader gives them out, and the others pass theirs on to it.
+//! Assignment of slots: the replica beside the active leader assigns them, others forward commands.
 //!
-//! Were every replica to choose slots for itself, as in section 2.1, they would choose the same ones, and all but one of
-//! the commands would have to try again. That is what happens where no leader is known to be active, or where leaders compete.
+//! If every replica chose slots itself, as in section 2.1, they would choose the same ones. All but one of the
+//! commands would then have to try again. This happens only if no leader is known to be active, or if leaders
+//! compete.
 
 use super::{QUEUE_MAX, Replica};
 use crate::config::Leadership;
@@ -13,7 +14,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A command that is known by its name: its client, and its number among the client's commands.
+/// A command identified by its name: its client and its number.
 #[derive(Debug, Clone)]
 pub(super) struct Named(pub(super) Arc<Command>);
 
@@ -34,39 +35,39 @@ impl Hash for Named {
 /// The replica to which commands are forwarded, and the forwarded commands.
 #[derive(Debug, Default)]
 pub(super) struct Relay {
-    /// The node whose leader is active, as far as the leader beside this replica knows.
+    /// The node of the active leader, as far as the leader on this node knows.
     active: Option<NodeId>,
-    /// Commands that were passed on to the replica there, and when each is proposed here instead.
+    /// Forwarded commands, each with the time at which this replica proposes it itself.
     passed: VecDeque<(Duration, Arc<Command>)>,
-    /// Bytes of these commands.
+    /// Total size of these commands, in bytes.
     bytes: usize,
-    /// How many of them are undecided.
+    /// Number of undecided ones.
     undecided: usize,
-    /// Bytes of those.
+    /// Total size of the undecided ones, in bytes.
     undecided_bytes: usize,
-    /// Commands were taken back, and leave with the next tick.
+    /// Whether commands were taken back, to be proposed at the next tick.
     taken_back: bool,
 }
 
 impl Relay {
-    /// The commands that were passed on.
+    /// Removes and returns the forwarded commands.
     pub(super) fn take_passed(&mut self) -> impl Iterator<Item = Arc<Command>> {
         (self.bytes, self.undecided, self.undecided_bytes) = (0, 0, 0);
         std::mem::take(&mut self.passed).into_iter().map(|(_, command)| command)
     }
 
-    /// Notes a command that is passed on now.
+    /// Records a command that is forwarded now.
     fn pass(&mut self, now: Duration, resend: Duration, command: Arc<Command>) {
         self.bytes += command.size();
         self.undecided += 1;
         self.undecided_bytes += command.size();
         let again = now + patience(resend, self.bytes);
-        // In the order of their times, because more bytes may be under way before than after.
+        // Kept in time order, because more bytes may be in flight before than after.
         let again = self.passed.back().map_or(again, |(before, _)| again.max(*before));
         self.passed.push_back((again, command));
     }
 
-    /// The commands that were passed on long ago.
+    /// Removes and returns overdue forwarded commands.
     fn take_overdue(&mut self, now: Duration) -> Vec<Arc<Command>> {
         let due = self.passed.partition_point(|(again, _)| *again <= now);
         let overdue: Vec<_> = self.passed.drain(..due).map(|(_, command)| command).collect();
@@ -74,19 +75,20 @@ impl Relay {
         overdue
     }
 
-    /// A command of `bytes` bytes that waited here was decided or taken back.
+    /// Records that a waiting command of `bytes` bytes was decided or taken back.
     pub(super) fn decided(&mut self, bytes: usize) {
         self.undecided = self.undecided.saturating_sub(1);
         self.undecided_bytes = self.undecided_bytes.saturating_sub(bytes);
     }
 
-    /// Whether more may be passed on before some of it is decided.
+    /// Whether more may be forwarded before some are decided.
     fn has_room(&self) -> bool {
         self.bytes.min(self.undecided_bytes) < UNDER_WAY
     }
 
-    /// How many commands were passed on not long ago and are undecided. A command that is passed on twice counts twice,
-    /// but not for longer than it is remembered.
+    /// Number of recently forwarded, undecided commands.
+    ///
+    /// A command that is forwarded twice counts twice, but only while it is remembered.
     fn under_way(&self) -> usize {
         self.undecided.min(self.passed.len())
     }
@@ -98,7 +100,7 @@ impl Replica {
         self.relay.active
     }
 
-    /// Another leader is the active one, or none is known to be. What was passed on to the former is passed on again.
+    /// Follows another active leader, or none. Commands forwarded to the former are forwarded again.
     pub fn follow(&mut self, now: Duration, active: Option<NodeId>) {
         if self.relay.active == active {
             return;
@@ -114,7 +116,7 @@ impl Replica {
         }
     }
 
-    /// Takes a command that another replica passes on. It gets a slot unless it has one.
+    /// Accepts a command that another replica forwards. It gets a slot unless it has one.
     pub(super) fn take_over(&mut self, now: Duration, command: Arc<Command>, step: &mut Step) {
         if !self.serves() || self.known_result(&command).is_some() || self.requests.len() >= QUEUE_MAX {
             return;
@@ -125,21 +127,21 @@ impl Replica {
         }
     }
 
-    /// Proposes at once where no leader is known to be active; otherwise the next tick does, for all that have come.
+    /// Proposes at once if no leader is known to be active; otherwise the next tick proposes.
     pub(super) fn gather(&mut self, now: Duration, step: &mut Step) {
         if self.relay.active.is_none() {
             self.propose(now, step);
         }
     }
 
-    /// Proposes what has gathered, if that is as much as is under way: the fuller the batches, the fewer they are.
+    /// Proposes waiting commands once they reach the size in flight: larger batches mean fewer of them.
     pub(super) fn propose_gathered(&mut self, now: Duration, step: &mut Step) {
         if self.has_gathered() {
             self.propose(now, step);
         }
     }
 
-    /// Whether [`propose_gathered`](Self::propose_gathered) has something to do.
+    /// Whether [`propose_gathered`](Self::propose_gathered) has work.
     pub(super) fn has_gathered(&self) -> bool {
         let room = self.slot_in() < self.slot_out + self.options.window;
         if self.requests.is_empty() || self.relay.active.is_none() || !room {
@@ -153,7 +155,7 @@ impl Replica {
         room && self.requests.len() >= under_way
     }
 
-    /// Proposes commands that wait for a slot, or passes them on to where they get one.
+    /// Proposes commands that wait for a slot, or forwards them to the replica that assigns slots.
     pub(super) fn propose(&mut self, now: Duration, step: &mut Step) {
         match self.elsewhere() {
             Some(node) => self.pass_on(now, node, step),
@@ -161,7 +163,7 @@ impl Replica {
         }
     }
 
-    /// Proposes what was taken back, and here what was passed on long ago.
+    /// Proposes commands that were taken back, and overdue forwarded ones.
     pub(super) fn propose_overdue(&mut self, now: Duration, step: &mut Step) {
         if std::mem::take(&mut self.relay.taken_back) {
             self.propose(now, step);
@@ -178,7 +180,7 @@ impl Replica {
         }
     }
 
-    /// Takes back a command that was passed on, if it is not decided, as the first to be proposed; whether it did.
+    /// Takes an undecided forwarded command back, first in the queue; returns whether it did.
     fn take_back(&mut self, command: Arc<Command>) -> bool {
         let named = Named(command);
         let undecided = self.undecided.contains(&named);
@@ -188,7 +190,7 @@ impl Replica {
         undecided
     }
 
-    /// When [`propose_overdue`](Self::propose_overdue) has something to do.
+    /// The time at which [`propose_overdue`](Self::propose_overdue) has work.
     pub(super) fn overdue(&self) -> Duration {
         if self.relay.taken_back {
             return Duration::ZERO;
@@ -196,7 +198,7 @@ impl Replica {
         self.relay.passed.front().map_or(Duration::MAX, |(again, _)| *again)
     }
 
-    /// The other replica that gives out slots, if there is one.
+    /// The other replica that assigns slots, if there is one.
     fn elsewhere(&self) -> Option<NodeId> {
         self.relay.active.filter(|node| *node != self.roster.me && self.roster.replicas.contains(node))
     }
@@ -215,7 +217,7 @@ impl Replica {
         self.requests.append(&mut others);
     }
 
-    /// Gives waiting commands the next free slots inside the window, and proposes them.
+    /// Assigns the next free slots within the window to waiting commands, and proposes them.
     fn propose_here(&mut self, now: Duration, step: &mut Step) {
         self.slot_in = self.slot_in.max(self.slot_out);
         let end = self.slot_out + self.options.window;

@@ -1,4 +1,4 @@
-//! The commands that a replica knows of and that have no decision yet, within a number of bytes.
+//! The undecided commands that a replica knows, within a limit of bytes.
 
 use super::propose::Named;
 use crate::paxos::message::Command;
@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-/// Bytes of undecided commands, at most: while nothing is decided, this is all that clients can make a replica keep.
+/// Limit of undecided commands, in bytes: without decisions, clients cannot make a replica keep more.
 const BYTES_MAX: usize = 64 << 20;
 
-/// Bytes that each one takes beyond its own, about: its entries in queues and tables.
+/// Approximate overhead of each command, in bytes: its entries in queues and tables.
 const EACH: usize = 200;
 
 /// Tickets per undecided command; empty for forwarded commands.
@@ -21,7 +21,7 @@ pub(super) struct Undecided {
 }
 
 impl Undecided {
-    /// Whether there is room for one more, or it is known.
+    /// Whether one more command fits, or the command is known.
     pub(super) fn has_room_for(&self, command: &Arc<Command>) -> bool {
         let bytes = self.bytes + command.size() + EACH;
         self.waiting.is_empty()
@@ -45,7 +45,7 @@ impl Undecided {
         self.waiting.contains_key(named)
     }
 
-    /// It was decided: returns who waits for it, if it was known.
+    /// Removes a decided command; returns the tickets of its clients, if it was known.
     pub(super) fn remove(&mut self, named: &Named) -> Option<Vec<Ticket>> {
         let (known, tickets) = self.waiting.remove_entry(named)?;
         self.bytes -= known.0.size() + EACH;
@@ -59,14 +59,14 @@ mod tests {
     use crate::store::Operation;
 
     #[test]
-    fn the_bytes_are_those_that_wait() {
+    fn bytes_count_waiting_commands() {
         let command = |sequence, bytes| {
             let value = Arc::new("x".repeat(bytes));
             let operation = Operation::Put { key: "k".into(), value };
             Arc::new(Command { client: "c".into(), sequence, operation })
         };
         let mut undecided = Undecided::default();
-        assert!(undecided.has_room_for(&command(0, BYTES_MAX + 1)), "one alone always fits");
+        assert!(undecided.has_room_for(&command(0, BYTES_MAX + 1)), "a single command always fits");
         for sequence in 1..=63 {
             let command = command(sequence, 1 << 20);
             assert!(undecided.has_room_for(&command) && undecided.add(&command, Some(Ticket(sequence))));

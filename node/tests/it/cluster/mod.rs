@@ -1,4 +1,4 @@
-//! Real node processes for tests: started on loopback addresses of their own, asked, killed, and driven.
+//! Real node processes for tests: starts, requests, kills and loads, on their own loopback network.
 
 use node::config::{Member, NodeConfig, PaxosOptions, Role, Secret};
 use node::status::Status;
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A loopback network of its own for each cluster of each test process, so that no port is ever taken.
+/// A unique loopback network for each cluster of each test process, so that no port is ever in use.
 fn network() -> [u8; 3] {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [high, low, ..] = std::process::id().to_be_bytes()[2..] else { unreachable!("a u32 has four bytes") };
@@ -23,10 +23,10 @@ pub(crate) struct Cluster {
     pub(crate) members: Vec<Member>,
     pub(crate) nodes: Vec<Option<Child>>,
     pub(crate) paxos: PaxosOptions,
-    /// Nodes from this index on are no members at first.
+    /// Nodes from this index on are not initial members.
     pub(crate) joins: usize,
     pub(crate) secret: Option<Secret>,
-    /// How many files the nodes may open, if not as many as this process.
+    /// Limit of open files of the nodes; that of this process when left out.
     pub(crate) descriptors: Option<u64>,
 }
 
@@ -108,7 +108,7 @@ impl Cluster {
         node.wait().unwrap();
     }
 
-    /// Starts a node that should refuse, and returns what it said.
+    /// Starts a node that should refuse to start, and returns its output.
     pub(crate) fn refused(&self, index: usize) -> Output {
         let mut child = self.command(index).spawn().unwrap();
         let _open = child.stdin.take();
@@ -139,10 +139,10 @@ impl Cluster {
         serde_json::from_str(&self.ask(index, "GET", "/status", "").unwrap().1).unwrap()
     }
 
-    pub(crate) fn eventually(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+    pub(crate) fn eventually(&self, condition_name: &str, condition: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !condition(self) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "{what}: not after 30 s");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{condition_name}: not after 30 s");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -157,11 +157,12 @@ impl Drop for Cluster {
     }
 }
 
-/// The sequence numbers of all clients of all tests: each client's rise.
+/// The sequence numbers of all clients of all tests, which rise for each client.
 static SEQUENCE: AtomicU64 = AtomicU64::new(1);
 
-/// Puts many values over a few connections at once; returns when all are acknowledged. The clients have names, so that the
-/// table of clients is no longer after many rounds than after one.
+/// Puts many values over several connections at once; returns when all are acknowledged.
+///
+/// The clients have fixed names, so that the table of clients does not grow from round to round.
 pub(crate) fn put_many(address: SocketAddr, clients: usize, each: usize, bytes: usize) {
     let client = |client: usize| {
         let mut stream = TcpStream::connect(address).unwrap();

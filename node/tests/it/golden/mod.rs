@@ -1,7 +1,7 @@
-//! Golden scripts: a script says which messages are delivered, and the messages that follow stand beside it.
+//! Golden scripts: a script names the delivered messages, and its file has the resulting messages.
 //!
-//! After a change that is meant, write the answers anew with `UPDATE_GOLDENFILES=1 cargo test -p node --test it golden`,
-//! and read the difference.
+//! After an intended change, rewrite the answers with `UPDATE_GOLDENFILES=1 cargo test -p node --test it
+//! golden`, and review the difference.
 
 mod stage;
 
@@ -9,7 +9,7 @@ use stage::Stage;
 
 fn run(script: &str) {
     let path = format!("{}/tests/it/golden/scripts/{script}", env!("CARGO_MANIFEST_DIR"));
-    goldenscript::run(&mut Stage::default(), &path).expect("the script's answers are as they stand in it");
+    goldenscript::run(&mut Stage::default(), &path).expect("the script's answers match its file");
 }
 
 macro_rules! scripts {

@@ -1,6 +1,7 @@
-//! The stage of a golden script: the cores of some nodes, and the messages between them in plain sight.
+//! The stage of a golden script: the cores of some nodes, and the visible messages between them.
 //!
-//! The stage is a shell like the driver and the simulator. Its disk is done at once, and its network delivers what the script says.
+//! The stage is a shell like the driver and the simulator. Its disk is instantaneous, and its network delivers
+//! the messages that the script selects.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
@@ -65,7 +66,7 @@ impl Runner for Stage {
     }
 }
 
-/// The roles that a node hosts, by the first letter of its name; `n` is a replica with a leader beside it.
+/// The roles of a node, by the first letter of its name; `n` is a replica with a leader.
 fn roles_of(name: &str) -> &'static [Role] {
     match name.chars().next() {
         Some('r') => &[Role::Replica],
@@ -190,7 +191,7 @@ impl Stage {
         Ok(())
     }
 
-    /// `deliver`, `deliver from=l1 to=a1 kind=p1a`: all that is on its way and matches, in order.
+    /// `deliver`, `deliver from=l1 to=a1 kind=p1a`: delivers all matching messages in transit, in order.
     fn deliver(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
         for Flight { from, to, greeting, message } in self.take(line)? {
             let _ = writeln!(output, "{from} → {to} {}", self.show(&message));
@@ -215,11 +216,11 @@ impl Stage {
         arguments.reject_next()?;
         let is =
             |wanted: &Option<String>, actual: &str| wanted.as_ref().is_none_or(|wanted| wanted == actual);
-        let (taken, left) = std::mem::take(&mut self.flights).into_iter().partition(|flight| {
+        let (delivered, left) = std::mem::take(&mut self.flights).into_iter().partition(|flight| {
             is(&from, &flight.from) && is(&to, &flight.to) && is(&kind, kind_of(&flight.message))
         });
         self.flights = left;
-        Ok(taken)
+        Ok(delivered)
     }
 
     fn set_time(&mut self, at: Option<&str>) -> Result<(), Box<dyn Error>> {
@@ -229,7 +230,7 @@ impl Stage {
         Ok(())
     }
 
-    /// `tick l1 r1 at=200ms`: the time becomes that, and these do what is due. The network loses reports of progress.
+    /// `tick l1 r1 at=200ms`: sets the time, and these nodes act on it. The network loses progress reports.
     fn tick(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
         let mut arguments = line.consume_args();
         self.set_time(arguments.take_key("at"))?;
@@ -243,7 +244,9 @@ impl Stage {
         Ok(())
     }
 
-    /// `stored r1 at=200ms`: it writes what it applied, and reports its progress. The network loses everything else.
+    /// `stored r1 at=200ms`: the node writes its applied slots and reports its progress.
+    ///
+    /// The network loses everything else.
     fn stored(&mut self, line: &Line, output: &mut String) -> Result<(), Box<dyn Error>> {
         let mut arguments = line.consume_args();
         self.set_time(arguments.take_key("at"))?;
@@ -281,7 +284,9 @@ impl Stage {
         }
     }
 
-    /// One turn of a node: some inputs, and its end. Only messages that `travels` says yes to are on their way afterwards.
+    /// One turn of a node: some inputs, then its end.
+    ///
+    /// Afterwards only messages that `travels` accepts are in transit.
     fn turn(
         &mut self,
         name: &str,
@@ -355,7 +360,7 @@ impl Stage {
         }
     }
 
-    /// Carries out an order to the log of a node.
+    /// Executes an order to the log of a node.
     fn write(&self, name: &str, order: LogOrder, output: &mut String) -> LogEvent {
         match order {
             LogOrder::Append { number, batch, .. } => {
@@ -369,7 +374,7 @@ impl Stage {
         }
     }
 
-    /// Starts the nodes that a membership names and that are not there.
+    /// Starts the missing nodes of a membership.
     fn add_new(&mut self, membership: &Membership, output: &mut String) {
         let names: Vec<_> = membership.nodes().map(|node| node.name.clone()).collect();
         for name in names.into_iter().filter(|name| !self.nodes.contains_key(name)).collect::<Vec<_>>() {

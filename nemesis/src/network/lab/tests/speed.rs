@@ -1,4 +1,4 @@
-//! How fast the switch is beside a bridge of the kernel, in one run. It asserts nothing; it prints.
+//! Measures the switch beside a bridge of the kernel, in one run. It asserts nothing; it prints.
 //!
 //! `cargo test -p nemesis --release -- --ignored --nocapture beside_a_bridge`
 
@@ -8,10 +8,10 @@ use std::net::{Shutdown, SocketAddr};
 const ROUNDS: usize = 5;
 const BULK: usize = 300_000_000;
 
-/// What one round found.
+/// The results of one round.
 #[derive(Clone, Copy)]
 struct Found {
-    /// The median of a request and its answer over one connection, in microseconds.
+    /// The median round trip of a request over one connection, in microseconds.
     one: f64,
     /// Requests a second over sixteen connections.
     many: f64,
@@ -48,13 +48,13 @@ fn the_switch_beside_a_bridge() {
     }
 }
 
-/// Two nodes and the network that joins them, all of which ends with this.
+/// Two nodes and a bridge between them; dropping it removes all.
 struct Bridge {
     namespaces: [Namespace; 2],
     _hub: Namespace,
 }
 
-/// Makes it, on a thread that is used for nothing else.
+/// Creates it, on a thread without other work.
 fn bridge() -> Bridge {
     let namespaces = [Namespace::create().unwrap(), Namespace::create().unwrap()];
     Namespace::create().unwrap();
@@ -86,7 +86,7 @@ fn measure(namespaces: &[Namespace; 2], address: SocketAddr) -> Found {
             std::thread::spawn(move || {
                 let mut buffer = vec![0; 1 << 16];
                 while let Ok(length @ 1..) = stream.read(&mut buffer) {
-                    // Requests are answered; what comes in bulk is only read.
+                    // Requests get an answer; bulk data is only read.
                     if length == 200 && stream.write_all(&buffer[..200]).is_err() {
                         return;
                     }

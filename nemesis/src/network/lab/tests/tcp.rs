@@ -1,18 +1,19 @@
-//! How much a stream of TCP carries over a link that loses packets, beside what theory says. One half of it prints and
-//! asserts nothing: `cargo test -p nemesis --release -- --ignored --nocapture mathis`
+//! Throughput of a TCP stream over a lossy link, beside the theoretical value.
+//!
+//! One half prints and asserts nothing: `cargo test -p nemesis --release -- --ignored --nocapture mathis`
 
 use super::*;
 
 /// Payload of a segment in an Ethernet frame, with timestamps.
 const SEGMENT: f64 = 1448.0;
-/// Each way, so that a round trip takes twice as long.
+/// One-way delay, so a round trip takes twice as long.
 const ONE_WAY: u64 = 10;
 
-/// A network of two with this delay, and what a stream over it carries in so many seconds, in bytes a second.
+/// The throughput of a stream between two nodes, in bytes per second, with the counters of its link.
 fn throughput(loss: Share, seconds: u64) -> (f64, LinkCounters) {
     let network = network(2, Delay { mean: ms(ONE_WAY), ..Delay::default() });
     let (mut dialled, mut accepted) = connection(&network);
-    // The formula is about Reno; what the kernel takes by itself may be faster.
+    // The formula is about Reno; the kernel's default may be faster.
     rustix::net::sockopt::set_tcp_congestion(&dialled, "reno").unwrap();
     network.apply(&link(), 1, LinkFault::Flaky(Flaky { loss, ..Flaky::default() }));
     dialled.set_write_timeout(Some(ms(500))).unwrap();
@@ -28,7 +29,7 @@ fn throughput(loss: Share, seconds: u64) -> (f64, LinkCounters) {
         }
         bytes
     };
-    // Slow start is over after a second.
+    // Slow start ends within a second.
     read(Instant::now() + ms(1_000));
     let (before, start) = (network.counters(&link()), Instant::now());
     let bytes = read(start + Duration::from_secs(seconds));
@@ -39,8 +40,9 @@ fn throughput(loss: Share, seconds: u64) -> (f64, LinkCounters) {
     (carried, counters)
 }
 
-/// What Mathis, Semke, Mahdavi and Ott (1997) expect of Reno: so many bytes a second at this loss. The constant is for a
-/// receiver that acknowledges every second segment, and for one that acknowledges each.
+/// The throughput of Reno in bytes per second after Mathis, Semke, Mahdavi and Ott (1997).
+///
+/// The two values are for a receiver that acknowledges every second segment, and one that acknowledges each.
 fn mathis(loss: f64) -> [f64; 2] {
     let round_trip = 2.0 * ONE_WAY as f64 / 1e3;
     [0.87, 1.22].map(|constant| SEGMENT / round_trip * constant / loss.sqrt())
@@ -54,7 +56,7 @@ fn packet_loss_slows_a_stream() {
     let (none, one, four) =
         (throughput(Share::default(), 1).0, throughput(percent(1), 3).0, throughput(percent(4), 3).0);
     println!("at 0 %: {none:.0} bytes/s, at 1 %: {one:.0}, at 4 %: {four:.0}; expected {:?}", mathis(0.01));
-    // Four times the loss is half of the speed; a switch that lost frames of 64 KB would be 40 times faster.
+    // Four times the loss halves the throughput; a switch that lost frames of 64 KB would be 40 times faster.
     assert!(none > 3.0 * one && one > 1.3 * four, "{none} {one} {four}");
     assert!(one < 2.0 * mathis(0.01)[1], "{one}");
 }
