@@ -74,8 +74,10 @@ impl Spec {
     pub(crate) fn client_kind(&self) -> ClientKind {
         match self.client.as_ref().map(|client| client.kind) {
             Some(ClientKind::Resp) => ClientKind::Resp,
-            // What a helper speaks is its own affair.
-            Some(ClientKind::Http | ClientKind::Exec) | None => ClientKind::Http,
+            // What a helper speaks is its own affair, and a database is not asked about itself.
+            Some(ClientKind::Http | ClientKind::Postgres | ClientKind::Mysql | ClientKind::Exec) | None => {
+                ClientKind::Http
+            }
         }
     }
 

@@ -20,7 +20,7 @@ macro_rules! built_in {
 }
 
 /// The systems inside the binary, by name, with the text of their files.
-const BUILT_IN: &[(&str, &str)] = built_in!["etcd", "postgres", "redis"];
+const BUILT_IN: &[(&str, &str)] = built_in!["etcd", "mariadb", "postgres", "redis"];
 
 /// The file of a system, and the sections that are taken from it.
 #[derive(Debug, Clone)]

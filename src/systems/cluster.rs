@@ -317,11 +317,14 @@ fn probe(experiment: &Experiment, asking: &Asking) -> Vec<u8> {
     let kind = match asking {
         Asking::Own => ClientKind::Http,
         Asking::Described(table) => table.kind(),
-        Asking::Unknown => experiment.spec.client_kind(),
+        Asking::Unknown => experiment.spec.client.as_ref().map_or(ClientKind::Http, |client| client.kind),
     };
     match kind {
         ClientKind::Resp => b"PING\r\n".to_vec(),
-        ClientKind::Http | ClientKind::Exec => {
+        // The request for TLS, which is answered with one letter.
+        ClientKind::Postgres => vec![0, 0, 0, 8, 4, 210, 22, 47],
+        // A server of MySQL speaks first.
+        ClientKind::Http | ClientKind::Mysql | ClientKind::Exec => {
             b"GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()
         }
     }

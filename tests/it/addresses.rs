@@ -49,8 +49,13 @@ struct Server {
 
 impl Server {
     fn start(log: &str) -> Self {
+        Self::of_page("store.py", log, SPEC)
+    }
+
+    /// A server of the page by the name of its file, which a spec calls `store.py`.
+    fn of_page(name: &str, log: &str, spec: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let start = PAGE.find("\n# store.py\n").unwrap();
+        let start = PAGE.find(&format!("\n# {name}\n")).unwrap();
         let store = &PAGE[start..start + PAGE[start..].find("\n```").unwrap()];
         fs::write(folder.path().join("store.py"), store).unwrap();
         fs::write(
@@ -64,7 +69,7 @@ impl Server {
         start.args(["start.sh", &address]).args(log.split_whitespace()).current_dir(folder.path());
         assert!(start.status().unwrap().success());
         wait_until("the server listens", || TcpStream::connect(&address).is_ok());
-        let spec = SPEC.replace("ADDRESS", &address).replace("LOG", log);
+        let spec = spec.replace("ADDRESS", &address).replace("LOG", log);
         fs::write(folder.path().join("spec.toml"), spec).unwrap();
         Self { folder, address }
     }
@@ -110,6 +115,40 @@ fn running_server_that_forgets_is_invalid() {
     let server = Server::start("");
     let (code, said) = server.run("out");
     assert_eq!(code, Some(1), "what was in memory is gone after the kill: {said}");
+}
+
+#[test]
+fn queue_that_already_runs_is_judged() {
+    if program("queue_that_already_runs_is_judged", "python3").is_none() {
+        return;
+    }
+    let queue = r#"
+enqueue = { request = "POST /queues/{key}", body = "{value}", answers = [{ when.status = 201, ok = true }] }
+dequeue = { request = "DELETE /queues/{key}/first", answers = [
+    { when.status = 200, ok = "/element" }, { when = { status = 404, at = "/error", is = "empty" }, ok = "absent" } ] }
+[load]
+workload = "queue"
+keys     = 2
+"#;
+    let (start, rest) = SPEC.split_once("read  =").unwrap();
+    let spec = format!("{start}{}{}", queue.trim_start(), rest.split_once("[load]\n").unwrap().1);
+    let server = Server::of_page("jobs.py", "log", &spec);
+    // A second run meets what the first one left; without a log, the kill takes elements.
+    for out in ["first", "again"] {
+        let (code, said) = server.run(out);
+        let undecided = code == Some(3) && said.contains("of unknown outcome may");
+        assert!(code == Some(0) || undecided, "{code:?}: {said}");
+    }
+    let kill =
+        fs::read_to_string(server.path().join("spec.toml")).unwrap().replace("{address} log", "{address}");
+    fs::write(server.path().join("spec.toml"), kill).unwrap();
+    let (code, said) = server.run("lost");
+    assert_eq!(code, Some(1), "{said}");
+    let one =
+        ["run", "spec.toml", "--set", "load.keys=1", "--set", "client.enqueue.request=POST /queues/jobs"];
+    let refused = output(server.path(), &one);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("each run needs queues of its own"), "{}", stderr(&refused));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod ci;
 mod cli;
 mod clock;
 mod compare;
+mod databases;
 mod described;
 #[cfg(target_os = "linux")]
 mod digest;

@@ -54,8 +54,8 @@ pub type Performed<'a> = Pin<Box<dyn Future<Output = Happened> + Send + 'a>>;
 ///
 /// It decides nothing about outcomes: it says what happened, and [`ending`](crate::outcome::ending) says what follows.
 pub trait Speaker: Send {
-    /// Carries an operation out at a node. `sent` becomes true before bytes may leave. The future may be dropped; then
-    /// [`disconnect`](Self::disconnect) comes before the next operation.
+    /// Carries an operation out at a node. `sent` becomes true before anything may leave that could make it take effect. The
+    /// future may be dropped; then [`disconnect`](Self::disconnect) comes before the next operation, unless nothing was sent.
     fn perform<'a>(
         &'a mut self,
         target: &'a Target,
@@ -66,6 +66,11 @@ pub trait Speaker: Send {
 
     /// Gives up the connection, on which an old answer could still arrive.
     fn disconnect(&mut self);
+
+    /// What happened to an operation whose time ran out before anything was sent.
+    fn unsent(&self) -> Happened {
+        Happened::ConnectTimeout
+    }
 
     /// The last answer for people, if there was one: `answered PUT /kv/k1 with 404 "no such path"`.
     fn last_answer(&self) -> Option<String>;

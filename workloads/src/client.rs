@@ -170,7 +170,7 @@ impl Client {
         let happened = match (happened, sent) {
             (Some(Ok(happened)), _) => happened,
             (Some(Err(_)), true) => Happened::Timeout,
-            (Some(Err(_)), false) => Happened::ConnectTimeout,
+            (Some(Err(_)), false) => self.speaker.unsent(),
             (None, true) => Happened::Cancelled,
             (None, false) => Happened::NotSent,
         };

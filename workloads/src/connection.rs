@@ -64,7 +64,8 @@ impl Connection {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, Happened> {
+/// Connects without delays for small packets.
+pub(crate) async fn connect(address: SocketAddr) -> Result<TcpStream, Happened> {
     let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => Happened::Refused,
         _ => Happened::Unreachable,

@@ -36,8 +36,8 @@ pub use own_keys::OwnKeys;
 pub use paxos::PaxosHttp;
 pub use progress::Progress;
 pub use requests::{
-    ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, NodeStatus, RequestTable, Rule,
-    StateDigest, StatusSpec, StatusTable, Statuses, Step, When,
+    ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, Isolation, NodeStatus, RequestTable,
+    Rule, StateDigest, StatusSpec, StatusTable, Statuses, Step, TransactionSpec, When,
 };
 pub use route::{LeaderSource, Route};
 pub use seed::client_seeds;

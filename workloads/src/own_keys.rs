@@ -2,6 +2,7 @@
 
 use crate::adapter::{Adapter, CommandName, HelperCounts, Performed, Speaker};
 use crate::operation::Operation;
+use crate::outcome::Happened;
 use crate::session::Target;
 
 /// An adapter that puts a prefix before the key of each operation, of which the history knows nothing.
@@ -53,6 +54,10 @@ impl Speaker for OwnKeysSpeaker {
 
     fn disconnect(&mut self) {
         self.speaker.disconnect();
+    }
+
+    fn unsent(&self) -> Happened {
+        self.speaker.unsent()
     }
 
     fn last_answer(&self) -> Option<String> {

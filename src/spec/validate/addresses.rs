@@ -5,7 +5,7 @@ use crate::spec::Experiment;
 use crate::spec::sections::Cluster;
 use crate::systems::remote;
 use nemesis::{Disk, Network};
-use workloads::Workload;
+use workloads::{LoadSpec, Workload};
 
 /// Keys of `[cluster]` about nodes that the bench starts itself. From the file of a system they are taken no notice of.
 const OF_STARTED: [&str; 27] = [
@@ -73,12 +73,27 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
         }
     }
     let workload = experiment.spec.load.workload;
-    if !matches!(workload, Workload::Register | Workload::Kv) {
+    if !matches!(workload, Workload::Register | Workload::Kv | Workload::Queue) {
         let what = format!(
-            "servers that already run may hold what earlier runs have left, and only the keys of register and kv can be kept \
-             apart from that, not those of {workload}; use one of the two"
+            "servers that already run may hold what earlier runs have left, and only the keys of register, kv and queue can be \
+             kept apart from that, not those of {workload}; use one of the three"
         );
         return complain("load.workload", &what);
+    }
+    queue_is_named(experiment)
+}
+
+/// Refuses a queue that is the only one of its server: elements of earlier runs would come out of it.
+fn queue_is_named(experiment: &Experiment) -> Result<(), Failure> {
+    let load = &experiment.spec.load;
+    let Some(client) = experiment.spec.client.as_ref().filter(|_| load.workload == Workload::Queue) else {
+        return Ok(());
+    };
+    let two = LoadSpec { keys: load.keys.max(2), ..load.clone() };
+    if client.check(load).is_ok() && client.check(&two).is_err() {
+        let what = "the queue of servers that already run may hold what earlier runs have left, so each run needs queues of its \
+                    own; put {key} into enqueue and dequeue";
+        return Err(experiment.complaint("client", what));
     }
     Ok(())
 }

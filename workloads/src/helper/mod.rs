@@ -19,7 +19,7 @@ use crate::adapter::{Adapter, CommandName, HelperCounts, Performed, Speaker};
 use crate::exchange::{Requesting, answer_in_words};
 use crate::operation::{Function, Operation};
 use crate::outcome::Happened;
-use crate::requests::{ClientKind, ClientSpec, refuse};
+use crate::requests::{ClientKind, ClientSpec, SqlClients, check_is_built_in, refuse};
 use crate::session::Target;
 use crate::spec::{LoadSpec, SpecError, Workload};
 use message::Language;
@@ -63,7 +63,14 @@ impl ClientSpec {
         match self.kind {
             ClientKind::Http | ClientKind::Resp => {
                 self.refuse_keys_of_helpers()?;
+                self.refuse_keys_of_databases()?;
                 self.table(load).map(drop)
+            }
+            ClientKind::Postgres | ClientKind::Mysql => {
+                check_is_built_in(self.kind)?;
+                self.refuse_keys_of_helpers()?;
+                refuse_keys(&[("client.headers", !self.headers.is_empty())], "is for kind = \"http\"")?;
+                self.sql_table(load).map(drop)
             }
             ClientKind::Exec => self.check_helper(load),
         }
@@ -77,6 +84,7 @@ impl ClientSpec {
         self.check(load)?;
         Ok(match self.kind {
             ClientKind::Http | ClientKind::Resp => Box::new(Requesting::new(self.table(load)?)),
+            ClientKind::Postgres | ClientKind::Mysql => Box::new(SqlClients::new(self.sql_table(load)?)),
             ClientKind::Exec => Box::new(HelperClients::new(self, load, start)),
         })
     }
@@ -88,6 +96,19 @@ impl ClientSpec {
             ("client.env", !self.env.is_empty()),
         ];
         refuse_keys(&given, "is for kind = \"exec\"")
+    }
+
+    fn refuse_keys_of_databases(&self) -> Result<(), SpecError> {
+        let given = [
+            ("client.user", self.user.is_some()),
+            ("client.password", self.password.is_some()),
+            ("client.database", self.database.is_some()),
+            ("client.isolation", self.isolation.is_some()),
+            ("client.setup", !self.setup.is_empty()),
+            ("client.begin", !self.begin.is_empty()),
+            ("client.txn", self.txn.is_some()),
+        ];
+        refuse_keys(&given, "is for kind = \"postgres\" and kind = \"mysql\"")
     }
 
     fn check_helper(&self, load: &LoadSpec) -> Result<(), SpecError> {
@@ -106,6 +127,7 @@ impl ClientSpec {
             ("client.dequeue", self.dequeue.is_some()),
         ];
         refuse_keys(&given, "is not for kind = \"exec\"")?;
+        self.refuse_keys_of_databases()?;
         if self.command.first().is_none_or(String::is_empty) {
             return refuse("client.command", "say which program, for example [\"python3\", \"client.py\"]");
         }

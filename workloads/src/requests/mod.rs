@@ -7,11 +7,14 @@ mod digest;
 mod question;
 mod rules;
 mod spec;
+mod sql;
 mod status;
 mod template;
 
 pub use digest::{DigestSpec, DigestTable, StateDigest};
 pub use spec::{ClientKind, ClientSpec, Exchange, Found, Rule, Statuses, Step, When};
+pub use sql::{Isolation, TransactionSpec};
+pub(crate) use sql::{SqlClients, check_is_built_in};
 pub use status::{NodeStatus, StatusSpec, StatusTable};
 
 use crate::adapter::{CommandName, Dialogue, Protocol, Reply};
@@ -90,7 +93,7 @@ impl ClientSpec {
         described.map(|(function, weight)| (function.name().to_owned(), *weight)).collect()
     }
 
-    /// The table, for a load.
+    /// The table of a load, over HTTP or in the protocol of Redis.
     ///
     /// # Errors
     /// What is missing or makes no sense, with its key; keys of this section begin with `client.`.
@@ -178,33 +181,9 @@ impl Entry {
     ) -> Result<(), SpecError> {
         let field = format!("{here}.{asked}");
         let says = |has: fn(&Template) -> bool| self.0.iter().any(|turn| turn.body.templates().any(has));
-        let queue = matches!(function, Function::Enqueue | Function::Dequeue);
-        // A system that has one queue only need not be told which.
-        let needs_key = !queue || keys > 1;
-        if needs_key && !says(Template::names_key) {
-            let or = if queue { ", or use load.keys = 1" } else { "" };
-            return refuse(
-                field,
-                format!(
-                    "nothing in the {asked} says which key is meant; put {{key}} into it or into its body{or}"
-                ),
-            );
-        }
-        let writes = matches!(
-            function,
-            Function::Write | Function::Put | Function::Append | Function::Cas | Function::Enqueue
-        );
-        if writes && !says(Template::names_value) {
-            let word = if function == Function::Cas { "{to}" } else { "{value}" };
-            return refuse(
-                field,
-                format!("nothing in the {asked} says what is written; put {word} into it or its body"),
-            );
-        }
-        if !self.0.iter().any(|turn| turn.rules.have_success()) {
-            let what = format!("no answer means that a {function} happened; add one with ok");
-            return refuse(format!("{here}.answers"), what);
-        }
+        let (key, value) = (says(Template::names_key), says(Template::names_value));
+        let succeeds = self.0.iter().any(|turn| turn.rules.have_success());
+        check_words((here, asked), (function, keys), key, value, succeeds)?;
         let argument = match function {
             Function::Cas if creates => json!([null, 2]),
             Function::Cas => json!([1, 2]),
@@ -220,6 +199,43 @@ impl Entry {
     }
 }
 
+/// Refuses an exchange that does not say which key is meant, what is written, or when it succeeds. `asked` is the key of what
+/// is sent.
+fn check_words(
+    (here, asked): (&str, &str),
+    (function, keys): (Function, u32),
+    names_key: bool,
+    names_value: bool,
+    succeeds: bool,
+) -> Result<(), SpecError> {
+    let field = format!("{here}.{asked}");
+    let queue = matches!(function, Function::Enqueue | Function::Dequeue);
+    // A system that has one queue only need not be told which.
+    if !names_key && (!queue || keys > 1) {
+        let or = if queue { ", or use load.keys = 1" } else { "" };
+        let what = format!(
+            "nothing in the {asked} says which key is meant; put {{key}} into it or into its body{or}"
+        );
+        return refuse(field, what);
+    }
+    let writes = matches!(
+        function,
+        Function::Write | Function::Put | Function::Append | Function::Cas | Function::Enqueue
+    );
+    if writes && !names_value {
+        let word = if function == Function::Cas { "{to}" } else { "{value}" };
+        return refuse(
+            field,
+            format!("nothing in the {asked} says what is written; put {word} into it or its body"),
+        );
+    }
+    if !succeeds {
+        let what = format!("no answer means that a {function} happened; add one with ok");
+        return refuse(format!("{here}.answers"), what);
+    }
+    Ok(())
+}
+
 impl Sent {
     fn new(
         kind: ClientKind,
@@ -233,6 +249,9 @@ impl Sent {
         let template = |field: String, text: &str| {
             Template::parse(text, function, captured).map_err(|message| SpecError { field, message })
         };
+        if !step.sql.is_empty() {
+            return refuse(key("sql"), "this is of the protocols of databases; use request or command");
+        }
         let of_http = [
             ("request", step.request.is_empty()),
             ("headers", step.headers.is_empty()),

@@ -25,8 +25,8 @@ pub(super) struct Question {
 impl Question {
     /// The request of a section; the keys of its errors begin with the section's name.
     pub(super) fn new(section: &str, kind: ClientKind, step: &Step) -> Result<Self, SpecError> {
-        if kind == ClientKind::Exec {
-            let what = "a helper is not asked about a node; it should be http or resp";
+        if !matches!(kind, ClientKind::Http | ClientKind::Resp) {
+            let what = "a node is asked about itself over http or resp; it should be one of the two";
             return refuse(format!("{section}.kind"), what);
         }
         let sent = Sent::new(kind, &BTreeMap::new(), section, step, Function::Read, &[])?;

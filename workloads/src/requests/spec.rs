@@ -1,5 +1,6 @@
 //! The section `[client]` of a spec: requests and what their answers mean.
 
+use super::sql::{Isolation, TransactionSpec};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,6 +27,28 @@ pub struct ClientSpec {
     /// Headers of every request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Kinds postgres and mysql: the user. Absent: postgres or root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Kinds postgres and mysql: the password of the user; it is written into the results, as all of a spec.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Kinds postgres and mysql: the database. Absent: that of the user's name for postgres, none for mysql.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// Kinds postgres and mysql: the isolation level of every transaction. Absent: that of the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// Kinds postgres and mysql: statements on each new connection, such as `create table if not exists`. What the server
+    /// refuses of them is passed over: operations show what is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setup: Vec<String>,
+    /// Kinds postgres and mysql: statements at the beginning of every transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begin: Vec<String>,
+    /// Kinds postgres and mysql: the steps of the workloads list-append, rw-register and bank.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub txn: Option<TransactionSpec>,
     /// What answers mean where no entry of a function fits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Rule>,
@@ -59,6 +82,10 @@ pub enum ClientKind {
     Http,
     /// Commands in the protocol of Redis (RESP2).
     Resp,
+    /// Statements in the protocol of PostgreSQL. The bench must be built with the feature `postgres`.
+    Postgres,
+    /// Statements in the protocol of MySQL and MariaDB. The bench must be built with the feature `mysql`.
+    Mysql,
     /// Whatever a program of yours speaks: a helper, one process for each client.
     Exec,
 }
@@ -83,16 +110,31 @@ pub struct Exchange {
     /// In the protocol of Redis: a command and its arguments, with the same words, for example `GET` and `{key}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// In the protocols of PostgreSQL and MySQL: a statement, whose words are its parameters, for example
+    /// `select v from items where k = {key}`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sql: String,
     /// What answers mean: the first entry that fits decides. An answer that no entry fits leaves the outcome unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Rule>,
+}
+
+impl ClientKind {
+    /// Whether operations are transactions of statements.
+    pub fn is_sql(self) -> bool {
+        match self {
+            Self::Postgres | Self::Mysql => true,
+            Self::Http | Self::Resp | Self::Exec => false,
+        }
+    }
 }
 
 impl Exchange {
     /// Its steps, the deciding one last.
     pub(super) fn steps(&self) -> Vec<Step> {
         let Self { request, headers, body, command, .. } = self;
-        let last = Step { answers: self.answers.clone(), ..Step::new(request, headers, body, command) };
+        let (sql, answers) = (self.sql.clone(), self.answers.clone());
+        let last = Step { sql, answers, ..Step::new(request, headers, body, command) };
         self.first.iter().cloned().chain([last]).collect()
     }
 }
@@ -114,6 +156,10 @@ pub struct Step {
     /// In the protocol of Redis: a command and its arguments, with the same words, for example `GET` and `{key}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// In the protocols of PostgreSQL and MySQL: a statement, whose words are its parameters, for example
+    /// `select v from items where k = {key}`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sql: String,
     /// Words for later requests: for each name a JSON pointer into the answer. The next step follows where all are there and
     /// no entry of `answers` fits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -139,6 +185,7 @@ impl Step {
             headers: headers.clone(),
             body: body.to_owned(),
             command: command.to_vec(),
+            sql: String::new(),
             capture: BTreeMap::new(),
             answers: Vec::new(),
         }

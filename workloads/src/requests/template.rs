@@ -86,6 +86,39 @@ impl Template {
         filled
     }
 
+    /// A statement that has a placeholder for each word, and the words in their order.
+    pub(super) fn statement(
+        &self,
+        placeholder: impl Fn(usize) -> String,
+    ) -> Result<(String, Vec<Self>), String> {
+        let (mut sql, mut words) = (String::new(), Vec::new());
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => sql.push_str(text),
+                Piece::Word(..) if sql.matches('\'').count() % 2 == 1 => {
+                    return Err(
+                        "a word stands for a whole value; remove the quotation marks around it".to_owned()
+                    );
+                }
+                Piece::Word(..) => {
+                    words.push(Self(vec![piece.clone()]));
+                    sql.push_str(&placeholder(words.len()));
+                }
+            }
+        }
+        Ok((sql, words))
+    }
+
+    /// The value of a parameter, which is one word; none for null.
+    pub(super) fn parameter(&self, operation: &Operation, captures: &Captures) -> Option<String> {
+        match self.0.as_slice() {
+            [Piece::Word(word, form)] => Some(word.of(operation, captures))
+                .filter(|value| !value.is_null())
+                .map(|value| form.write(&value)),
+            _ => Some(self.fill(operation, captures)),
+        }
+    }
+
     /// Whether it says what the operation writes.
     pub(super) fn names_value(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Word(Word::Value | Word::To, _)))
@@ -206,6 +239,20 @@ mod tests {
         assert_eq!(filled("{rev}:{rev:base64}", Function::Read, Value::Null), "5:NQ==");
         assert_eq!(filled("{value:json}", Function::Put, json!("a")), "\"a\"");
         assert_eq!(filled("{value}", Function::Put, json!("a")), "a");
+    }
+
+    #[test]
+    fn words_of_statements_are_parameters() {
+        let template = |text| Template::parse(text, Function::Cas, &[]).unwrap();
+        let update = template("update t set v = {to}, w = '{}' where k = {key} and v = {from}");
+        let (sql, words) = update.statement(|number| format!("${number}")).unwrap();
+        assert_eq!(sql, "update t set v = $1, w = '{}' where k = $2 and v = $3");
+        let operation =
+            Operation { function: Function::Cas, key: "k'1".to_owned(), argument: json!([null, 2]) };
+        let given: Vec<_> = words.iter().map(|word| word.parameter(&operation, &Captures::new())).collect();
+        assert_eq!(given, [Some("2".to_owned()), Some("k'1".to_owned()), None]);
+        let quoted = template("select v from t where k = '{key}'").statement(|_| "?".to_owned());
+        assert!(quoted.unwrap_err().contains("remove the quotation marks"));
     }
 
     #[test]
