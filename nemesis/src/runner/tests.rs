@@ -172,7 +172,7 @@ fn lab_network_faults_take_effect_and_heal() {
                 && shows(3, "n1→n3: ")
                 && shows(5, "delayed")
                 && shows(7, "lost")
-                && shows(8, "n1→n2: "),
+                && shows(8, "n1→n2"),
             "{records:#?}"
         );
         all_answer(&testbed).await;
