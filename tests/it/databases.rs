@@ -1,8 +1,8 @@
 //! Databases in their own protocols: what an isolation level lets happen is found, and a server that is killed loses nothing.
 
-use crate::support::{output, stderr, stdout};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use crate::support::{lab_possible, program, skip};
+use crate::support::{output, stderr, stdout};
 use std::path::Path;
 
 /// A spec of this system with four variants: a level at which lists are sound, one at which they are not, and two other
