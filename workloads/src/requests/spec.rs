@@ -119,16 +119,6 @@ pub struct Exchange {
     pub answers: Vec<Rule>,
 }
 
-impl ClientKind {
-    /// Whether operations are transactions of statements.
-    pub fn is_sql(self) -> bool {
-        match self {
-            Self::Postgres | Self::Mysql => true,
-            Self::Http | Self::Resp | Self::Exec => false,
-        }
-    }
-}
-
 impl Exchange {
     /// Its steps, the deciding one last.
     pub(super) fn steps(&self) -> Vec<Step> {
