@@ -1,8 +1,9 @@
-//! What is between the nodes of a lab: nothing, proxies, or a switch. One set of words for all of them.
+//! What is between the nodes: nothing, proxies, a switch, or a router of messages. One set of words for all of them.
 
 use super::condition::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
 use super::lab::{LabNetwork, Namespace};
+use super::messages::Messages;
 use super::proxy::{Probe, Proxies};
 use crate::claim::Claim;
 use crate::partition::Link;
@@ -18,6 +19,8 @@ pub(crate) enum Wires {
     Proxies(Proxies),
     /// A network of the bench's own.
     Switch(LabNetwork),
+    /// A router, to which nodes give their messages.
+    Router(Messages),
 }
 
 const PLAIN: &str = "with network = \"host\" there is no link to do anything to";
@@ -28,7 +31,7 @@ impl Wires {
     pub(crate) fn detour(&self, link: &Link, way: usize) -> Option<SocketAddr> {
         match self {
             Self::Proxies(proxies) => Some(proxies.address(link, way)),
-            Self::Plain | Self::Switch(_) => None,
+            Self::Plain | Self::Switch(_) | Self::Router(_) => None,
         }
     }
 
@@ -36,7 +39,15 @@ impl Wires {
     pub(crate) fn namespace(&self, node: &str) -> Option<Namespace> {
         match self {
             Self::Switch(network) => Some(network.namespace(node)),
-            Self::Plain | Self::Proxies(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Router(_) => None,
+        }
+    }
+
+    /// The router, where nodes exchange messages.
+    pub(crate) fn messages(&self) -> Option<&Messages> {
+        match self {
+            Self::Router(messages) => Some(messages),
+            Self::Plain | Self::Proxies(_) | Self::Switch(_) => None,
         }
     }
 
@@ -46,6 +57,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.apply(link, claim, fault),
             Self::Switch(network) => network.apply(link, claim, fault),
+            Self::Router(messages) => messages.apply(link, claim, fault),
         }
     }
 
@@ -55,6 +67,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.release(link, claim),
             Self::Switch(network) => network.release(link, claim),
+            Self::Router(messages) => messages.release(link, claim),
         }
     }
 
@@ -64,6 +77,7 @@ impl Wires {
             Self::Plain => Vec::new(),
             Self::Proxies(proxies) => proxies.release_all(),
             Self::Switch(network) => network.release_all(),
+            Self::Router(messages) => messages.release_all(),
         }
     }
 
@@ -73,6 +87,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.faults_on(link),
             Self::Switch(network) => network.faults_on(link),
+            Self::Router(messages) => messages.faults_on(link),
         }
     }
 
@@ -82,13 +97,15 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.reset(link).await,
             Self::Switch(network) => network.reset(link).await,
+            // Messages need no connections.
+            Self::Router(_) => 0,
         }
     }
 
     /// What a reader should know of them.
     pub(crate) fn remark(&self) -> Option<&'static str> {
         match self {
-            Self::Plain | Self::Proxies(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Router(_) => None,
             Self::Switch(network) => network.remark(),
         }
     }
@@ -99,6 +116,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.counters(link),
             Self::Switch(network) => network.counters(link),
+            Self::Router(messages) => messages.counters(link),
         }
     }
 
@@ -108,6 +126,7 @@ impl Wires {
             Self::Plain => Vec::new(),
             Self::Proxies(proxies) => proxies.summary(),
             Self::Switch(network) => network.summary(),
+            Self::Router(messages) => messages.summary(),
         }
     }
 
@@ -117,6 +136,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.probe(link, request, patience).await,
             Self::Switch(network) => network.probe(link, request, patience).await,
+            Self::Router(messages) => messages.probe(link, request.len(), patience).await,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Question {
 impl Question {
     /// The request of a section; the keys of its errors begin with the section's name.
     pub(super) fn new(section: &str, kind: ClientKind, step: &Step) -> Result<Self, SpecError> {
-        if kind == ClientKind::Exec {
+        if matches!(kind, ClientKind::Exec | ClientKind::Maelstrom) {
             let what = "a helper is not asked about a node; it should be http or resp";
             return refuse(format!("{section}.kind"), what);
         }

@@ -1,7 +1,7 @@
 //! One capture of the whole cluster, in the pcapng format: an interface for each end of the network, and with each
 //! frame a comment on what the bench did to it.
 
-use super::lane::Nanos;
+use crate::network::lane::Nanos;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
