@@ -1,8 +1,12 @@
 //! The command line.
 
 mod hunt;
+mod maelstrom;
+mod up;
 
 pub(crate) use hunt::{Hunt, Shrink};
+pub(crate) use maelstrom::MaelstromCommand;
+pub(crate) use up::{Kept, Up};
 
 use crate::ci::CiFiles;
 use crate::flags::FaultFlags;
@@ -81,6 +85,12 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: Option<PathBuf>,
     },
+    /// Test a program that was written for Maelstrom, unchanged
+    Maelstrom {
+        /// What to do.
+        #[command(subcommand)]
+        command: MaelstromCommand,
+    },
     /// Be one node of a cluster (the bench starts these itself)
     Node(Node),
 }
@@ -115,6 +125,9 @@ pub(crate) struct Run {
     /// Run each variant N times, in turns; figures are medians with their ranges
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
+    /// Repeat the run N times with seeds that count up, and say how many failed
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "rounds", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub times: u32,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
@@ -236,34 +249,6 @@ pub(crate) struct Nemesis {
     /// Files for other programs.
     #[command(flatten)]
     pub ci: CiFiles,
-}
-
-/// `bench up`.
-#[derive(Debug, Args)]
-pub(crate) struct Up {
-    /// The spec whose cluster is started, without its load and faults
-    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath, default_value = "workloads/smoke.toml")]
-    pub spec: PathBuf,
-    /// Return once the cluster is up, and keep it in the background
-    #[arg(long)]
-    pub detach: bool,
-    /// This is the process in the background.
-    #[arg(long, hide = true, conflicts_with = "detach")]
-    pub in_background: bool,
-    /// The options every run has.
-    #[command(flatten)]
-    pub options: RunOptions,
-}
-
-/// `bench status` and `bench down`.
-#[derive(Debug, Args)]
-pub(crate) struct Kept {
-    /// The folder that `bench up` named; the cluster that is up under results/up if not given
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub folder: Option<PathBuf>,
-    /// Print the answer as JSON on standard output
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `bench check`.

@@ -7,6 +7,7 @@ mod exit;
 mod failure;
 mod flags;
 mod hunt;
+mod maelstrom;
 mod recorder;
 mod run;
 mod serve;
@@ -16,7 +17,7 @@ mod systems;
 mod terminal;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, MaelstromCommand};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -43,8 +44,17 @@ fn main() -> ExitCode {
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { folder } => commands::man::run(folder.as_deref()),
+        Command::Maelstrom { command } => match command {
+            MaelstromCommand::Test(arguments) => commands::maelstrom::run(&arguments),
+            MaelstromCommand::Bridge(arguments) => return ended(maelstrom::bridge::run(&arguments)),
+        },
         Command::Node(arguments) => commands::node::run(&arguments),
     };
+    ended(result)
+}
+
+/// The exit code of a command, after its failure is printed.
+fn ended(result: Result<impl Into<ExitCode>, failure::Failure>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {

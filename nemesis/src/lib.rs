@@ -52,8 +52,8 @@ pub use fault::{Entry, Family, Flag, Kind, OnNodes, vocabulary};
 pub use flaky::{Flaky, Share};
 pub use hang_up::hang_up_is_ignored;
 pub use network::{
-    LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortError,
-    Probe, ProxyError, probe_lab,
+    Joined, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Messages, Mode, Network,
+    NetworkError, PortError, Probe, ProxyError, probe_lab,
 };
 pub use parameters::{
     ByteRate, CutManner, Delay, Distribution, Links, MemberChange, Parameters, Shape, Target,

@@ -16,6 +16,7 @@ mod file_table;
 pub(crate) mod hunt;
 pub(crate) mod known;
 pub(crate) mod list;
+pub(crate) mod maelstrom;
 pub(crate) mod man;
 pub(crate) mod nemesis;
 pub(crate) mod node;

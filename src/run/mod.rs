@@ -13,6 +13,7 @@ mod phases;
 mod plan;
 mod reserve;
 mod restarts;
+pub(crate) mod times;
 mod variant;
 mod watch;
 

@@ -129,6 +129,7 @@ fn variant(
             promise: spec.check.promise.and_then(Promise::weaker_model),
             agreement: own && spec.check.agreement,
             unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
+            availability: spec.check.availability.map(|share| f64::from(share.millionths()) / 1e6),
             never: spec.check.never.clone(),
             sometimes: spec.check.sometimes.clone(),
             digest: spec.digest.is_some() && experiment.has_section("digest"),

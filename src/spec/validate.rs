@@ -13,13 +13,13 @@ use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
 use crate::systems::words::{self, WORDS};
 use crate::systems::{foreign, logs};
-use nemesis::{Disk, DiskModel, Mode, StopSignal};
+use nemesis::{Disk, DiskModel, Mode, Network, StopSignal};
 use node::config::{PaxosOptions, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
-use workloads::{SpecError, Workload};
+use workloads::{ClientKind, SpecError, Workload};
 
 /// What Linux takes as the longest wait of TCP.
 const TCP_RTO_MAX: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
@@ -75,6 +75,22 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
         .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
     promise::validate(experiment)?;
     let load = &experiment.spec.load;
+    messages(experiment, cluster)?;
+    let own = [
+        Workload::Set,
+        Workload::GCounter,
+        Workload::PnCounter,
+        Workload::UniqueIds,
+        Workload::Echo,
+        Workload::Kafka,
+    ];
+    if own.contains(&load.workload) && experiment.spec.client.is_none() {
+        let what = format!(
+            "the bench's own interface has no {}; it needs [client] kind = \"maelstrom\"",
+            load.workload
+        );
+        return Err(experiment.complaint("load.workload", &what));
+    }
     if load.workload == Workload::Queue && experiment.spec.client.is_none() {
         let what =
             "the bench's own interface has no queues; it needs a section [client] with enqueue and dequeue";
@@ -86,6 +102,24 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
     }
     // The seed decides who is hit and when, not whether a fault is possible.
     experiment.plan_faults(0).map(drop)
+}
+
+/// Programs for Maelstrom speak through the bench, and nobody else does.
+fn messages(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    let maelstrom = experiment.spec.client_is(ClientKind::Maelstrom);
+    match (maelstrom, cluster.network == Network::Messages) {
+        (true, false) => {
+            let what =
+                "the bench is the network of programs for Maelstrom; use network = \"messages\" in [cluster]";
+            Err(experiment.complaint("client.kind", what))
+        }
+        (false, true) => {
+            let what =
+                "only programs for Maelstrom speak in messages; it needs [client] kind = \"maelstrom\"";
+            Err(experiment.complaint("cluster.network", what))
+        }
+        (true, true) | (false, false) => Ok(()),
+    }
 }
 
 fn nodes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {

@@ -34,6 +34,8 @@ mod lab;
 mod life;
 #[cfg(target_os = "linux")]
 mod logs;
+#[cfg(target_os = "linux")]
+mod maelstrom;
 mod members;
 #[cfg(target_os = "linux")]
 mod newcomer;

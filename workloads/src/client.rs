@@ -130,8 +130,13 @@ impl Client {
     /// Draws the next operation, carries it out at the client's present replica, and goes where the client's route
     /// leads. Returns whether there was an error after which another replica may do better.
     pub(crate) async fn next_operation(&mut self, when: When, interrupt: Interrupt<'_>) -> bool {
-        let draft = self.generator.next().expect("a generator never ends");
-        let operation = draft.operation(self.observed.get(&draft.key).unwrap_or(&Value::Null));
+        let mut draft = self.generator.next().expect("a generator never ends");
+        let observed = self.observed.get(&draft.key).unwrap_or(&Value::Null);
+        let is_blind = draft.function == Function::Cas && observed.is_null();
+        if is_blind && !self.shared.adapter.can_expect_absence() {
+            draft.function = Function::Write;
+        }
+        let operation = draft.operation(observed);
         let target = self.router.before(self.target);
         self.turn_to(target);
         let ending = self.perform(&operation, when, interrupt).await;
@@ -260,7 +265,12 @@ impl Client {
                 | Function::Transfer
                 | Function::Total
                 | Function::Enqueue
-                | Function::Dequeue,
+                | Function::Dequeue
+                | Function::Add
+                | Function::Generate
+                | Function::Echo
+                | Function::Send
+                | Function::Poll,
             )
             | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => return,
         };

@@ -48,7 +48,13 @@ pub(crate) fn value(workload: Workload, text: String) -> Value {
         | Workload::ListAppend
         | Workload::RwRegister
         | Workload::Bank
-        | Workload::Queue => match text.parse::<i64>() {
+        | Workload::Queue
+        | Workload::Set
+        | Workload::GCounter
+        | Workload::PnCounter
+        | Workload::UniqueIds
+        | Workload::Echo
+        | Workload::Kafka => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => json!(number),
             Ok(_) | Err(_) => Value::String(text),
         },
@@ -175,7 +181,13 @@ impl Protocol for PaxosHttp {
                 (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
             }
             // The store has no queues.
-            Function::Enqueue | Function::Dequeue => return None,
+            Function::Enqueue
+            | Function::Dequeue
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll => return None,
         };
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
         if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)

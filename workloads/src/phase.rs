@@ -5,6 +5,7 @@ use crate::operation::Operation;
 use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
 use history::{Outcome, Phase};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -178,9 +179,15 @@ async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &Cancel
     let outcome = client.perform(&operation, when, interrupt.as_mut()).await.outcome;
     match outcome {
         Outcome::Ok(element) if workload == Workload::Queue && !element.is_null() => FinalAnswer::More,
+        Outcome::Ok(polled) if workload == Workload::Kafka && has_messages(&polled) => FinalAnswer::More,
         outcome if is_served(&outcome) => FinalAnswer::Whole,
         Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => FinalAnswer::None,
     }
+}
+
+/// Whether a poll, as the history has it, returned anything.
+fn has_messages(polled: &Value) -> bool {
+    polled[0][1].as_object().is_some_and(|found| !found.is_empty())
 }
 
 #[cfg(test)]

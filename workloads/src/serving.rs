@@ -187,6 +187,17 @@ fn write(shared: &Shared, workload: Workload, number: u64) -> Operation {
             Operation { function: Function::Txn, key: String::new(), argument: json!([["w", key, number]]) }
         }
         Workload::Queue => Operation { function: Function::Enqueue, key, argument: json!(PROBE_ELEMENT) },
+        // It changes nothing.
+        Workload::GCounter | Workload::PnCounter => {
+            Operation { function: Function::Add, key: String::new(), argument: json!(0) }
+        }
+        // What is added stays, and every read of the load would have it.
+        Workload::Set | Workload::UniqueIds | Workload::Echo => Operation::reading(workload, key),
+        Workload::Kafka => Operation {
+            function: Function::Send,
+            key: String::new(),
+            argument: json!([["send", key, PROBE_ELEMENT]]),
+        },
         Workload::Bank => {
             let accounts = (0..shared.keys).map(|key| json!(["w", LoadSpec::key_name(key), OPENING]));
             Operation { function: Function::Txn, key: String::new(), argument: accounts.collect() }

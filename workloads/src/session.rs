@@ -253,7 +253,7 @@ impl Session {
     pub async fn final_reads(&mut self, cancel: &CancellationToken) -> FinalReport {
         self.assert_whole();
         let start_ns = self.shared.recorder.now_ns();
-        let drains = self.spec.workload == Workload::Queue;
+        let drains = matches!(self.spec.workload, Workload::Queue | Workload::Kafka);
         let limit =
             if drains { self.spec.duration.max(DRAIN) } else { (self.spec.duration / 2).max(FINAL_READS) };
         let until = Instant::now() + limit;
@@ -302,9 +302,19 @@ impl Session {
         all
     }
 
-    /// The keys of the final reads, by number. One is enough where a read shows all accounts, and to see who answers.
+    /// The keys of the final reads, by number. One is enough where a read shows everything, and to see who answers.
     fn final_keys(&self) -> Vec<u32> {
-        if self.spec.workload == Workload::Bank {
+        let has_no_keys = matches!(
+            self.spec.workload,
+            Workload::Bank
+                | Workload::Set
+                | Workload::GCounter
+                | Workload::PnCounter
+                | Workload::UniqueIds
+                | Workload::Echo
+                | Workload::Kafka
+        );
+        if has_no_keys {
             return vec![0];
         }
         let mut keys: BTreeSet<u32> = self.clients.iter().flat_map(Client::written).copied().collect();

@@ -150,6 +150,7 @@ fn judge_variant(
     checks.extend(liveness::check(observed));
     checks.push(checks::faults(observed));
     checks.push(checks::load(observed, &summary));
+    checks.extend(checks::availability(observed));
     let obligations = obligations::of(observed);
     checks.extend(obligations::check(observed, &obligations));
     checks.push(checks::complete(observed));

@@ -116,6 +116,9 @@ pub struct CheckPlan {
     /// The share of the written keys that may stay unread after the last heal, from 0 to 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unobserved: f64,
+    /// The share of the requests in the load that must be answered, from 0 to 1; none where any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<f64>,
     /// Regular expressions that no line of a log may match.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
@@ -251,6 +254,10 @@ impl VariantPlan {
         match self.model.as_str() {
             "sequential-register" | "register" | "kv" => "linearizable",
             "exactly-once-queue" | "fifo-queue" | "total-queue" => "at-least-once",
+            "set-final" | "g-counter" | "pn-counter" => "eventually consistent",
+            "unique-ids" => "unique",
+            "echo" => "the same again",
+            "kafka" => "a log",
             _ => Consistency::StrictSerializable.name(),
         }
     }

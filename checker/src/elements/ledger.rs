@@ -235,6 +235,7 @@ impl<'a> Ledger<'a> {
             Kind::AdyaG2 => {
                 format!("{} with more than one insert, none of which has two", many("contested", "key"))
             }
+            Kind::Echo => format!("{}, each with what was said", many("answered", "answer")),
             Kind::Kafka => format!(
                 "{} polled, each once and in one order; none of {} was lost",
                 many("polled", "message"),

@@ -11,7 +11,7 @@ mod swizzle;
 pub(crate) use partition::Partition;
 pub(crate) use swizzle::Swizzle;
 
-use super::entry::{Entry, FRAMES, Family, LINKS};
+use super::entry::{CONNECTIONS, Entry, FRAMES, Family, LINKS};
 use super::fault_kind::FaultKind;
 use super::flag::{flag, plain, read, target};
 use super::proof::{Met, Proof};
@@ -330,7 +330,7 @@ impl FaultKind for Reset {
     const ENTRY: Entry = Entry {
         about: "open connections are closed with RST",
         evidence: "connections reset",
-        modes: LINKS,
+        modes: CONNECTIONS,
         over_at_once: true,
         flags: &[flag("reset", "", "", "Close the open connections between the nodes with RST", plain)],
         ..Entry::new("reset", Family::Network)
