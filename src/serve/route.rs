@@ -3,7 +3,7 @@
 use super::answer::{Answered, Content, Trust, answer, complete, page};
 use super::folder::decoded;
 use super::results::Filter;
-use super::{Server, live, pages, side};
+use super::{Server, hunts, live, pages, side};
 use bytes::Bytes;
 use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderValue, LOCATION};
 use hyper::{Method, Request, StatusCode};
@@ -46,7 +46,8 @@ pub(super) async fn answer_to(server: &Arc<Server>, request: &Request<()>) -> An
         "" => {
             let filter = Filter::of(&query);
             blocking(server, move |server| {
-                page(StatusCode::OK, pages::list(&server.shelf.entries(&server.folder), &filter))
+                let (entries, hunts) = (server.shelf.entries(&server.folder), hunts::all(&server.folder));
+                page(StatusCode::OK, pages::list(&entries, &filter, &hunts))
             })
             .await
         }
@@ -57,6 +58,10 @@ pub(super) async fn answer_to(server: &Arc<Server>, request: &Request<()>) -> An
         "run" => {
             let rest = rest.to_owned();
             blocking(server, move |server| run(server, &rest)).await
+        }
+        "hunt" => {
+            let rest = rest.to_owned();
+            blocking(server, move |server| hunts::page(server, &rest)).await
         }
         "side" => {
             let [a, b] = ["a", "b"].map(|name| query.get(name).unwrap_or_default().to_owned());

@@ -9,8 +9,9 @@ use super::statistics::Summary;
 use super::verdict::{Answer, Check, grouped, many};
 use history::Phase;
 
-/// Whether the variant came to its end.
-pub(crate) fn complete(observed: &Observed) -> Check {
+/// Whether the variant came to its end. Where another check has told of the violation that ended it, it need not be told
+/// again.
+pub(crate) fn complete(observed: &Observed, told: bool) -> Check {
     const NAME: &str = "complete";
     match &observed.load {
         Some(load) if load.failure.is_some() => {
@@ -22,6 +23,9 @@ pub(crate) fn complete(observed: &Observed) -> Check {
             Answer::Unknown,
             format!("the load never began, for the system never served: {why}"),
         ),
+        Some(Load { stopped: Some(_), .. }) if told => {
+            Check::new(NAME, Answer::Unknown, "the variant was stopped at its first violation")
+        }
         Some(Load { stopped: Some(why), .. }) => Check::new(
             NAME,
             Answer::Unknown,

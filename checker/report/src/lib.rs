@@ -16,6 +16,7 @@ pub mod export;
 mod faults;
 mod files;
 mod gone;
+mod headline;
 mod html;
 mod lanes;
 mod linearizable;
@@ -32,6 +33,7 @@ mod recovery;
 mod rounds;
 mod samples;
 mod sentences;
+mod sources;
 mod statistics;
 pub mod sweep;
 mod threads;
@@ -153,7 +155,8 @@ fn judge_variant(
     checks.extend(checks::availability(observed));
     let obligations = obligations::of(observed);
     checks.extend(obligations::check(observed, &obligations));
-    checks.push(checks::complete(observed));
+    let told = checks.iter().any(|check| check.violation.is_some());
+    checks.push(checks::complete(observed, told));
     Ok(VariantVerdict {
         variant: observed.plan.name.clone(),
         of: observed.plan.of.clone(),
@@ -199,7 +202,7 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
     let reading = if sentences::differ_in_backoff(plan) { sentences::reading(&medians) } else { None };
     RunVerdict {
         answer,
-        sentence: verdict::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
+        sentence: headline::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
         reading,
         warnings: variants.iter().flat_map(|variant| variant.warnings.clone()).collect(),
         spec: plan.spec.clone(),
@@ -231,13 +234,16 @@ fn write(
     json.push(b'\n');
     files::write_whole(&dir.join("verdict.json"), &json)?;
     let timelines = html::timelines(dir, &observed, verdict);
-    let pictures = plot::pictures(plan, &shown_rounds(observed, &verdict.medians), verdict);
+    let shown = shown_rounds(observed, &verdict.medians);
+    let drawn = plot::pictures(plan, &shown, verdict, options);
     for name in PICTURES {
-        let drawn = pictures.iter().find(|(drawn, _)| *drawn == name).map(|(_, canvas)| canvas);
+        let drawn = drawn.iter().find(|(drawn, _)| *drawn == name).map(|(_, canvas)| canvas);
         plot::write(&dir.join(name), drawn, options)?;
     }
+    // The page has a width of its own.
     let usual = PictureOptions::default();
-    let pictures: Vec<_> = pictures.iter().map(|(name, canvas)| (*name, canvas.png(&usual))).collect();
+    let drawn = if options.width.is_none() { drawn } else { plot::pictures(plan, &shown, verdict, &usual) };
+    let pictures: Vec<_> = drawn.iter().map(|(name, canvas)| (*name, canvas.png(&usual))).collect();
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

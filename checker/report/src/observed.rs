@@ -227,7 +227,12 @@ impl Observed {
 
     /// Nanoseconds since the start of the load turned into a position on an axis of seconds.
     pub(crate) fn axis_seconds(&self, time_ns: u64) -> f64 {
-        (time_ns as f64 - self.measured().start as f64) / 1e9
+        (time_ns as f64 - self.origin_ns() as f64) / 1e9
+    }
+
+    /// The moment that people count from: when the load began, in nanoseconds since the run's start.
+    pub(crate) fn origin_ns(&self) -> u64 {
+        self.measured().start
     }
 }
 

@@ -1,6 +1,7 @@
 //! Turns operations into transactions: keys, values and micro-operations as numbers.
 
 use super::verdict::Workload;
+use crate::words;
 use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -29,12 +30,20 @@ pub(super) struct Txn {
     /// Its index among the operations.
     pub(super) operation: u32,
     pub(super) process: u64,
+    pub(super) client: Option<u32>,
     pub(super) fate: Fate,
     /// Its micro-operations.
     pub(super) steps: Range<usize>,
     pub(super) invoked: usize,
     /// `usize::MAX` if it never completed.
     pub(super) completed: usize,
+}
+
+impl Txn {
+    /// Who issued it.
+    pub(super) fn who(&self) -> String {
+        words::who_of(self.client, self.process)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -201,6 +210,7 @@ impl<'a> Parser<'a> {
         into.txns.push(Txn {
             operation: small(index),
             process: operation.process,
+            client: operation.client,
             fate,
             steps: first..first,
             invoked: operation.invoked,
