@@ -64,7 +64,7 @@ impl Point {
 
     /// Whether it is reached, given what the nodes had done when the load began. Slots are counted from the first,
     /// everything else from then.
-    pub(crate) fn is_reached(&self, began: &[Progress], now: &[Progress]) -> bool {
+    pub fn is_reached(&self, began: &[Progress], now: &[Progress]) -> bool {
         let before = |node: &str| {
             let before = began.iter().find(|other| other.node == node);
             if self.what == What::Decided { 0 } else { before.map_or(0, |before| self.what.of(before)) }

@@ -5,7 +5,7 @@ use super::proof::{Met, Proof};
 use super::stage::{State, Strike};
 use crate::budget::Hurt;
 use crate::parameters::Parameters;
-use crate::plan::{Aim, Moved, Planning};
+use crate::plan::{Aim, FaultEffect, Moved, Planning};
 use crate::refusal::Refusal;
 use crate::scope::Hit;
 
@@ -34,6 +34,11 @@ pub(crate) trait FaultKind: Sized {
 
     /// The most bytes a second that it lets a link carry.
     fn byte_rate(&self) -> Option<u64> {
+        None
+    }
+
+    /// What it does, where a simulator can do it too.
+    fn effect(&self) -> Option<FaultEffect> {
         None
     }
 

@@ -3,6 +3,7 @@
 //! Each spec draws from two streams of its own (times, targets), so a fault that is added to a spec does not
 //! change what the others draw. Only who leads is left open.
 
+mod effect;
 mod error;
 mod options;
 mod planned;
@@ -10,6 +11,7 @@ mod planning;
 mod times;
 mod trigger;
 
+pub use effect::FaultEffect;
 pub use error::PlanError;
 pub use options::PlanOptions;
 pub use planned::PlannedFault;

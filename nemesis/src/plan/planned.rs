@@ -1,5 +1,6 @@
 //! A fault with everything decided.
 
+use super::effect::FaultEffect;
 use super::trigger::Trigger;
 use crate::fault::{Fault, Kind};
 use crate::scope::Scope;
@@ -41,6 +42,11 @@ impl PlannedFault {
     /// The most bytes a second that it lets a link carry; none if it does not limit that.
     pub fn byte_rate(&self) -> Option<u64> {
         self.action.byte_rate()
+    }
+
+    /// What it does, where a simulator can do it too.
+    pub fn effect(&self) -> Option<FaultEffect> {
+        self.action.effect()
     }
 
     /// The label with the nodes that were found when it started, for example `kill leader (n2)`.
