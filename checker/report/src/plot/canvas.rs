@@ -91,7 +91,7 @@ pub(super) enum Shape {
 /// The picture being drawn. All coordinates are pixels of a picture of the usual width, from its upper left.
 pub(crate) struct Canvas {
     pub(super) width: u32,
-    pub(super) height: u32,
+    pub(crate) height: u32,
     pub(super) shapes: Vec<Shape>,
     pub(super) words: Vec<Word>,
 }
