@@ -59,7 +59,7 @@ pub use parameters::{
     ByteRate, CutManner, Delay, Distribution, Links, MemberChange, Parameters, Shape, Target,
 };
 pub use partition::{CLIENTS, Link};
-pub use plan::{PlanError, PlanOptions, PlannedFault, Trigger, plan};
+pub use plan::{FaultEffect, PlanError, PlanOptions, PlannedFault, Trigger, plan};
 pub use point::{After, Point, Progress};
 pub use process::{
     Beside, ByCommand, Effect, Exit, NodeFile, Prepare, ProcessCommand, ProcessError, RemoteCommands,

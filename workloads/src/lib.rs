@@ -24,6 +24,7 @@ mod route;
 mod seed;
 mod serving;
 mod session;
+mod simulated;
 mod spec;
 mod throughput;
 mod workload;
@@ -36,7 +37,7 @@ pub use helper::{HelperCommand, HelperStart, INHERITED, inherited};
 pub use maelstrom::{Asked, Body, Dialect, MessageNetwork, ShapeOfNodes};
 pub use operation::{Function, Operation};
 pub use own_keys::OwnKeys;
-pub use paxos::PaxosHttp;
+pub use paxos::{PaxosHttp, text as stored_text, value as history_value};
 pub use progress::Progress;
 pub use requests::{
     ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, Isolation, NodeStatus, RequestTable,
@@ -46,6 +47,7 @@ pub use route::{LeaderSource, Route};
 pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};
+pub use simulated::{Attempt, SimulatedLoad};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
 pub use throughput::{ThroughputMeter, ThroughputReport};
 pub use tokio_util::sync::CancellationToken;

@@ -42,7 +42,7 @@ impl PaxosHttp {
 /// A text of the store as a value of the history.
 ///
 /// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
-pub(crate) fn value(workload: Workload, text: String) -> Value {
+pub fn value(workload: Workload, text: String) -> Value {
     match workload {
         Workload::Register
         | Workload::ListAppend
@@ -63,7 +63,7 @@ pub(crate) fn value(workload: Workload, text: String) -> Value {
 }
 
 /// A value of the history as a text of the store.
-pub(crate) fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {

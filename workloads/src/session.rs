@@ -26,7 +26,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The least time that final reads may take together.
-const FINAL_READS: Duration = Duration::from_secs(10);
+pub(crate) const FINAL_READS: Duration = Duration::from_secs(10);
 /// The least time for taking out everything that is left in queues.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long queues that were empty are left alone before it is looked whether they still are: what was on its way to a client
@@ -92,6 +92,14 @@ pub struct Session {
     /// Where clients ask the leader: what tells who that is.
     leader_source: Option<Arc<dyn LeaderSource>>,
     leaders: watch::Sender<LeaderReport>,
+}
+
+/// The keys that were written, and where there are few of them or none was, others too.
+pub(crate) fn with_few_others(mut written: BTreeSet<u32>, keys: u32) -> Vec<u32> {
+    if keys <= FEW_KEYS || written.is_empty() {
+        written.extend(0..keys.min(FEW_KEYS));
+    }
+    written.into_iter().collect()
 }
 
 /// A name that no other session has: it keeps the commands of two runs on one cluster apart.
@@ -317,11 +325,7 @@ impl Session {
         if has_no_keys {
             return vec![0];
         }
-        let mut keys: BTreeSet<u32> = self.clients.iter().flat_map(Client::written).copied().collect();
-        if self.spec.keys <= FEW_KEYS || keys.is_empty() {
-            keys.extend(0..self.spec.keys.min(FEW_KEYS));
-        }
-        keys.into_iter().collect()
+        with_few_others(self.clients.iter().flat_map(Client::written).copied().collect(), self.spec.keys)
     }
 
     /// Waits for all clients and takes them back, in their order.

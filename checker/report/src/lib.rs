@@ -7,6 +7,7 @@ mod agreement;
 mod checks;
 pub mod compare;
 mod csv_files;
+pub mod curves;
 mod digest;
 mod disks;
 mod evidence;
@@ -18,6 +19,7 @@ mod files;
 mod gone;
 mod headline;
 mod html;
+mod invariants;
 mod lanes;
 mod linearizable;
 mod liveness;
@@ -29,6 +31,7 @@ mod plan;
 mod plot;
 mod properties;
 mod queues;
+pub mod rates;
 mod recovery;
 mod rounds;
 mod samples;
@@ -56,7 +59,7 @@ pub use logs::{LogPattern, SeenLine};
 pub use obligations::Obligation;
 
 pub use outages::Outage;
-pub use plan::{CheckPlan, FaultPlan, Helpers, Load, PhaseSpan, Plan, VariantPlan};
+pub use plan::{CheckPlan, FaultPlan, Helpers, Invariants, Load, PhaseSpan, Plan, VariantPlan};
 pub use plot::{PICTURES, PictureOptions, PictureWidth, fault_colour};
 pub use recovery::Recovery;
 pub use rounds::{Figure, Spread, VariantMedians};
@@ -66,6 +69,7 @@ pub use threads::Threads;
 pub use verdict::{Answer, Check, RunVerdict, VariantVerdict};
 pub use warnings::Warning;
 
+use history::Event;
 use observed::Observed;
 use std::path::Path;
 use std::time::Duration;
@@ -123,6 +127,22 @@ pub fn judge_read_only(
     Ok((verdict, written.err()))
 }
 
+/// Judges the only variant of a run that lies in memory: its events and what `load.json` would say. Nothing is read or
+/// written, so no check can be made that needs more files than those two.
+pub fn judge_in_memory(
+    plan: &Plan,
+    events: Vec<Event>,
+    load: Load,
+    deadline: Deadline<'_>,
+) -> Result<RunVerdict, ResultsError> {
+    let variant = plan.variants.first().expect("a run in memory has one variant");
+    let history = observed::ReadHistory::of(events)
+        .map_err(|error| ResultsError::history(Path::new("history.jsonl"), &error))?;
+    let seen = Observed::new(variant.clone(), Some(history), Some(load), Vec::new());
+    let verdict = judge_variant(Path::new(""), &seen, deadline)?;
+    Ok(combine(plan, vec![verdict]))
+}
+
 /// The round of each variant that the pictures show, in the order of the spec.
 fn shown_rounds(mut observed: Vec<Observed>, medians: &[VariantMedians]) -> Vec<Observed> {
     let order = |seen: &Observed| medians.iter().position(|medians| medians.shown == seen.plan.name);
@@ -146,6 +166,7 @@ fn judge_variant(
     if observed.plan.check.agreement {
         checks.push(excused(agreement::check(folder, observed)?, observed));
     }
+    checks.extend(invariants::check(observed));
     checks.extend(digest::check(observed).map(|check| excused(check, observed)));
     checks.push(gone::excuse(exits::processes(observed), observed));
     checks.extend(logs::check(observed));

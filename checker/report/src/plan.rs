@@ -189,6 +189,20 @@ pub struct Load {
     /// What became of the helpers, where clients are helpers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helpers: Option<Helpers>,
+    /// What was seen of the system's insides in every step, where the run was simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invariants: Option<Invariants>,
+}
+
+/// The invariants of a simulated run, which are checked after every step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invariants {
+    /// Steps after which they held.
+    pub steps: u64,
+    /// The first one that was broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
 }
 
 /// How many processes of helpers there were, and how many were given up, by the reason. Each that was given up was started again

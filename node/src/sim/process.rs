@@ -84,7 +84,7 @@ impl Node {
 
 impl Process {
     /// Whether a crash now leaves something half written.
-    fn is_writing(&self) -> bool {
+    pub(super) fn is_writing(&self) -> bool {
         self.writing.is_some() || self.saving.is_some()
     }
 
@@ -193,15 +193,23 @@ impl Cluster {
         self.schedule(index, self.now + MS);
     }
 
-    /// The process ends. After a loss of power, what was not synced may be gone.
+    /// The process ends, and starts again later.
     pub(super) fn crash(&mut self, index: usize, power: bool) {
+        if self.end_process(index, power) {
+            let pause = self.milliseconds(20..400);
+            self.at(self.now + pause, Event::Restart { node: index });
+        }
+    }
+
+    /// The process ends. After a loss of power, what was not synced may be gone. Returns whether there was a process.
+    pub(super) fn end_process(&mut self, index: usize, power: bool) -> bool {
         self.count_process(index);
         let Some(process) = self.nodes[index].process.take() else {
             // A process that was killed before may have left unsynced bytes in the page cache.
             if power {
                 self.nodes[index].volume = self.nodes[index].volume.loss(&mut self.rng);
             }
-            return;
+            return false;
         };
         let mut left = process.crash(&mut self.rng);
         if power {
@@ -211,8 +219,7 @@ impl Cluster {
         self.network.forget(index);
         self.counts.crashes += 1;
         self.trace(|| format!("n{index} crashes{}", if power { " with the loss of its power" } else { "" }));
-        let pause = self.milliseconds(20..400);
-        self.at(self.now + pause, Event::Restart { node: index });
+        true
     }
 
     /// Adds what the log and the core of a process counted.
@@ -253,7 +260,7 @@ impl Cluster {
         }
         process.writing = Some(order);
         self.counts.grouped += grouped;
-        let pause = self.disks_stall_until.saturating_sub(self.now) + self.milliseconds(0..4);
+        let pause = self.disks_stall_until.saturating_sub(self.now) + self.sync_time(index);
         let life = self.nodes[index].life;
         self.at(self.now + pause, Event::Logged { node: index, life });
     }

@@ -93,7 +93,7 @@ pub(super) enum Shape {
 /// picture, however wide it is.
 pub(crate) struct Canvas {
     pub(super) width: u32,
-    pub(super) height: u32,
+    pub(crate) height: u32,
     pub(super) shapes: Vec<Shape>,
     pub(super) words: Vec<Word>,
 }
