@@ -82,7 +82,7 @@ fn in_words(difference: &Difference, said: &[Decisions]) -> String {
         let decisions = said.iter().find(|decisions| decisions.node == node)?;
         decisions.slots.iter().position(|(slot, own)| *slot == difference.slot && own == command)
     };
-    let named = |node: &String, command: &Value| {
+    let when = |node: &String, command: &Value| {
         let own = difference.said.iter().filter(|(_, nodes)| nodes.contains(node));
         let own: Vec<Option<usize>> = own.map(|(command, _)| place(node, command)).collect();
         match own.as_slice() {
@@ -92,7 +92,7 @@ fn in_words(difference: &Difference, said: &[Decisions]) -> String {
         }
     };
     let sides = difference.said.iter().map(|(command, nodes)| {
-        let mut names: Vec<String> = nodes.iter().map(|node| named(node, command)).collect();
+        let mut names: Vec<String> = nodes.iter().map(|node| when(node, command)).collect();
         names.dedup();
         format!("{}: {command}", listed(&names))
     });

@@ -86,7 +86,7 @@ fn reason(answer: Answer, check: &Check) -> String {
 fn ended_early<'a>(variant: &'a VariantVerdict, decisive: &Check) -> Option<&'a str> {
     let last = variant.checks.last()?;
     let early = last.name == "complete" && last.answer == Answer::Unknown && decisive.name != "complete";
-    early.then(|| last.reason.as_str())
+    early.then_some(last.reason.as_str())
 }
 
 /// When it happened and under which faults; none where the check does not say when.

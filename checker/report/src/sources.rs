@@ -29,7 +29,8 @@ pub(crate) fn of_values(witness: &Witness, operations: &[Operation]) -> Vec<Poss
 
 /// Whether a value has this name in a witness.
 pub(crate) fn is_named(value: &Value, name: &str) -> bool {
-    if value.is_null() { name == NOTHING } else { value.to_string() == *name }
+    let shown = if value.is_null() { NOTHING.to_owned() } else { value.to_string() };
+    shown == name
 }
 
 /// Whether an operation wrote a value, or may have.

@@ -50,8 +50,8 @@ fn write_variant<W: Write>(events: &mut Events<'_, W>, variant: &Traced, pid: u6
     events.add(&name("process_name", 0, &title))?;
     events.add(&name("thread_name", PHASES, "phases"))?;
     for (index, span) in observed.phases.iter().enumerate() {
-        // Readers complain of events of a thread that overlap without one being in the other.
-        let next = observed.phases.get(index + 1).map_or(u64::MAX, |next| next.start);
+        // Readers complain of events of a thread that overlap, be it by what is lost when fractions are added.
+        let next = observed.phases.get(index + 1).map_or(u64::MAX, |next| next.start.saturating_sub(1));
         let end = span.end.min(next).max(span.start);
         events
             .add(&json!({"ph": "X", "pid": pid, "tid": PHASES, "cat": "phase", "name": phase(span.phase),

@@ -2,7 +2,7 @@
 
 use crate::faults::FaultRecord;
 use crate::headline::{decisive, in_force};
-use crate::sentences::since_load;
+use crate::sentences::{since_load, when};
 use crate::verdict::{Answer, Check, RunVerdict, VariantVerdict, many};
 use maud::{Markup, html};
 
@@ -43,6 +43,10 @@ fn then(variant: &VariantVerdict, check: &Check) -> Markup {
         before.filter(|fault| fault.end_ns.is_some()).max_by_key(|fault| fault.end_ns)
     };
     html! {
+        // The headline says when a promise broke, but not when something was seen that proves nothing.
+        @if let Some((_, at)) = span.filter(|_| check.answer != Answer::Invalid) {
+            dt { "When" } dd { (when(at, Some(variant.summary.load_start_ns))) }
+        }
         dt { "Fault then" }
         dd {
             @if there.is_empty() {

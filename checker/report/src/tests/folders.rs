@@ -50,7 +50,7 @@ fn a_run_leaves_every_table_with_the_columns_that_were_promised() {
     );
     assert_eq!(
         header(&main.join("outages.csv")),
-        "fault,kind,label,first_error_ns,last_ok_before_ns,first_ok_after_ns,outage_ns,recovered_ns,backlog_drained_ns"
+        "fault,kind,label,first_error_ns,last_ok_before_ns,first_ok_after_ns,outage_ns,recovered_ns,backlog_drained_ns,same_as"
     );
     assert_eq!(
         header(&dir.path().join("summary.csv")),
