@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use nemesis::ProcessCommand;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -89,10 +89,9 @@ pub(crate) fn run(arguments: &Bridge) -> Result<std::process::ExitCode, Failure>
         // Without the bench, nobody speaks with the program any more.
         std::process::exit(i32::from(Exit::Failed.code()));
     });
-    // It ends with the program, or with the hub.
+    // It ends with the program, or with the hub. The connection stays open: its end is that of this process.
     let _ = std::io::copy(&mut output, &mut to_hub);
     let status = child.wait().map_err(|error| failed(format!("its program is lost: {error}")))?;
-    let _ = hub.shutdown(Shutdown::Both);
     Ok(std::process::ExitCode::from(code(status)))
 }
 

@@ -1,7 +1,7 @@
 //! The hub: takes the messages of all nodes, and passes each on to a node, a client or a service.
 
 use super::bridge::SERVE;
-use super::message::{self, Message};
+use super::message::{self, Message, is_client};
 use super::services::Services;
 use crate::failure::Failure;
 use nemesis::Messages;
@@ -209,29 +209,35 @@ impl Shared {
             Ok(message) => message,
             Err(what) => return self.complain(node, &what),
         };
-        let dest = message.dest.as_str();
-        if self.options.nodes.iter().any(|name| name == dest) {
-            let line = message::line(self.number(), node, dest, &message.body);
-            self.messages.send(node, dest, line);
-        } else if Services::has(dest) {
-            let mut reply = lock(&self.services).reply(dest, node, &message.body, self.start.elapsed());
-            if let Some(number) = message.body.get("msg_id") {
+        let Message { src, dest, body } = message;
+        if self.options.nodes.contains(&dest) {
+            self.messages.send(node, &dest, message::line(self.number(), &src, &dest, &body));
+        } else if Services::has(&dest) {
+            let mut reply = lock(&self.services).reply(&dest, &src, &body, self.start.elapsed());
+            if let Some(number) = body.get("msg_id") {
                 reply.insert("in_reply_to".to_owned(), number.clone());
             }
-            // An error means that the node has ended.
-            let _ = to_node.send(message::line(self.number(), dest, node, &reply));
-        } else if is_client(dest) {
-            let waiting =
-                message.in_reply_to().and_then(|number| self.waiting().remove(&(dest.to_owned(), number)));
-            // Who waits no longer has written the outcome down as unknown.
-            if let Some(waiting) = waiting {
-                let _ = waiting.send(message.body);
+            if is_client(&src) {
+                self.answer(src, reply);
+            } else {
+                // An error means that the node has ended.
+                let _ = to_node.send(message::line(self.number(), &dest, &src, &reply));
             }
+        } else if is_client(&dest) {
+            self.answer(dest, body);
         } else {
             self.complain(
                 node,
                 &format!("it sent a message to \"{dest}\", and there is no such node or service"),
             );
+        }
+    }
+
+    /// Gives a client the reply that it waits for. Who waits no longer has written the outcome down as unknown.
+    fn answer(&self, client: String, body: Body) {
+        let Some(number) = message::in_reply_to(&body) else { return };
+        if let Some(waiting) = self.waiting().remove(&(client, number)) {
+            let _ = waiting.send(body);
         }
     }
 
@@ -298,12 +304,6 @@ impl MessageNetwork for Hub {
     fn complain(&self, node: &str, what: &str) {
         self.shared.complain(node, what);
     }
-}
-
-/// Whether an id is that of a client: a c and digits.
-fn is_client(id: &str) -> bool {
-    id.strip_prefix('c')
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

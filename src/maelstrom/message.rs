@@ -10,6 +10,8 @@ const REMEDY: &str = "standard output is for messages only, print everything els
 /// A message from a node.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Message {
+    /// Whose it is: the node's own, or that of a client, which the node passes on.
+    pub(super) src: String,
     /// Who it is for.
     pub(super) dest: String,
     /// The payload.
@@ -34,19 +36,25 @@ impl Message {
         let Some(dest) = text("dest") else {
             return lacks("without `dest`, the id of the receiver as a text");
         };
-        if src != node {
+        if src != node && !is_client(&src) {
             return lacks(&format!("whose `src` is {src} and not its own id, {node}"));
         }
         let Some(Value::Object(body)) = fields.remove("body") else {
             return lacks("without `body`, which is an object");
         };
-        Ok(Self { dest, body })
+        Ok(Self { src, dest, body })
     }
+}
 
-    /// The number of the request that it answers.
-    pub(super) fn in_reply_to(&self) -> Option<u64> {
-        self.body.get("in_reply_to")?.as_u64()
-    }
+/// Whether an id is that of a client: a c and digits.
+pub(super) fn is_client(id: &str) -> bool {
+    let number = id.strip_prefix('c');
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The number of the request that a body answers.
+pub(super) fn in_reply_to(body: &Map<String, Value>) -> Option<u64> {
+    body.get("in_reply_to")?.as_u64()
 }
 
 /// The line of a message to a node.
@@ -91,7 +99,9 @@ mod tests {
     fn message_and_its_line_fit() {
         let body = json!({"type": "read_ok", "in_reply_to": 7}).as_object().unwrap().clone();
         let read = Message::read("n1", &line(3, "n1", "c2", &body)).unwrap();
-        assert_eq!((read.dest.as_str(), read.in_reply_to()), ("c2", Some(7)));
+        assert_eq!((read.src.as_str(), read.dest.as_str(), in_reply_to(&read.body)), ("n1", "c2", Some(7)));
+        let passed = Message::read("n1", &line(3, "c4", "n2", &body)).unwrap();
+        assert_eq!(passed.src, "c4", "a request of a client that is passed on");
         assert_eq!(read.body, body);
         assert!(!line(3, "n1", "c2", &body).contains(&b'\n'));
     }

@@ -10,12 +10,12 @@ const SHORT: [&str; 4] = ["--set", "load.quiet=2s", "--set", "load.recovery=1s"]
 
 /// A test with the node of the examples: options of the test, and those of the node behind `--`.
 fn tested(folder: &Path, words: &str) -> Output {
-    let (words, node) = words.split_once(" --").unwrap_or((words, ""));
+    let (words, node) = words.split_once(" -- ").unwrap_or((words, ""));
     let mut command = bench(folder);
     command.args(["maelstrom", "test", "--bin", NODE, "--time-limit", "3", "--rate", "60", "--seed", "1"]);
     command.args(SHORT).args(words.split_whitespace());
     if !node.is_empty() {
-        command.arg("--").args(format!("--{node}").split_whitespace());
+        command.arg("--").args(node.split_whitespace());
     }
     command.output().unwrap()
 }
@@ -80,6 +80,7 @@ fn planted_mistakes_are_found() {
             "-w broadcast --node-count 3 -- --flaw twice",
             "-w g-counter --node-count 3 -- --counter --flaw overwrite",
             "-w lin-kv --node-count 3 -- --flaw stale-read",
+            "-w lin-kv --node-count 3 --nemesis partition --nemesis-interval 2 --timeout 500 --availability total",
             "-w txn-list-append --node-count 2 -- --flaw lost-append",
             "-w kafka --node-count 1 --key-count 2 -- --flaw same-offset",
             "-w kafka --node-count 1 --key-count 2 -- --flaw skip",
@@ -214,6 +215,25 @@ fn repeats_count_failures_and_name_the_smallest() {
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
     assert!(said(&done).contains("failed 0 of 2"), "{}", said(&done));
     assert!(!folder.path().join("sound/run-1").exists(), "a valid run leaves nothing");
+}
+
+#[test]
+fn messages_and_their_clients_belong_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |sets: &[&str], says: &str| {
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let words = [&["maelstrom", "test", "--bin", "/bin/true"], &sets[..]].concat();
+        let done = output(folder.path(), &words);
+        assert_eq!(done.status.code(), Some(2), "{}", said(&done));
+        assert!(said(&done).contains(says), "{}", said(&done));
+    };
+    refused(&["cluster.network=proxy"], "use network = \"messages\" in [cluster]");
+    refused(&["load.workload=queue"], "programs for Maelstrom know no queue");
+    refused(
+        &["client.messages=broadcast"],
+        "it says how a set is changed and read, and the workload is register",
+    );
+    refused(&["load.workload=set", "client.kind=http", "cluster.network=proxy"], "load.workload=set");
 }
 
 #[test]

@@ -96,10 +96,10 @@ impl Ord for Waiting {
 
 impl Messages {
     /// A network of these nodes, of which each directed link takes `base`. Needs a runtime.
-    pub(crate) fn start<'a>(nodes: impl Iterator<Item = &'a str> + Clone, base: Delay, seed: u64) -> Self {
+    pub(crate) fn start(nodes: &[&str], base: Delay, seed: u64) -> Self {
         let links = nodes
-            .clone()
-            .flat_map(|from| nodes.clone().filter(move |to| *to != from).map(move |to| Link::new(from, to)));
+            .iter()
+            .flat_map(|from| nodes.iter().filter(move |to| *to != from).map(move |to| Link::new(*from, *to)));
         let lanes = (0..).zip(links).map(|(number, link)| (link, Lane::new(base, seed, number))).collect();
         let (orders, inbox) = unbounded_channel();
         let router = Arc::new(Router {
@@ -304,7 +304,7 @@ mod tests {
     const SEED: u64 = 7;
 
     fn pair() -> Messages {
-        Messages::start(["n1", "n2"].into_iter(), Delay::default(), SEED)
+        Messages::start(&["n1", "n2"], Delay::default(), SEED)
     }
 
     async fn next(joined: &mut Joined) -> Option<Vec<u8>> {
@@ -349,7 +349,7 @@ mod tests {
     #[tokio::test]
     async fn seed_decides_what_is_lost() {
         async fn arrived(seed: u64) -> Vec<Vec<u8>> {
-            let network = Messages::start(["n1", "n2"].into_iter(), Delay::default(), seed);
+            let network = Messages::start(&["n1", "n2"], Delay::default(), seed);
             let mut two = network.join("n2");
             let loss = Share::of_millionths(500_000);
             let flaky = LinkFault::Flaky(Flaky { loss, ..Flaky::default() });

@@ -562,7 +562,8 @@ async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<
         return Ok((Wires::Plain, addresses, Some(block)));
     }
     if mode == Mode::Messages {
-        let router = Messages::start(config.topology.names(), base, config.seed);
+        let names: Vec<&str> = config.topology.names().collect();
+        let router = Messages::start(&names, base, config.seed);
         return Ok((Wires::Router(router), addresses, Some(block)));
     }
     let mut proxies = Proxies::default();
