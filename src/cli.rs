@@ -1,11 +1,15 @@
 //! The command line.
 
 mod hunt;
+mod known;
 mod maelstrom;
+mod sim;
 mod up;
 
 pub(crate) use hunt::{Hunt, Shrink};
+pub(crate) use known::Known;
 pub(crate) use maelstrom::MaelstromCommand;
+pub(crate) use sim::{Audit, Cause, Sim};
 pub(crate) use up::{Kept, Up};
 
 use crate::ci::CiFiles;
@@ -72,6 +76,12 @@ pub(crate) enum Command {
     Hunt(Hunt),
     /// Leave out of a violated run what the violation does not need
     Shrink(Shrink),
+    /// Run a spec in virtual time with many seeds, each exactly repeatable
+    Sim(Sim),
+    /// Say which known mistakes of the store a search finds that knows none of them
+    Audit(Audit),
+    /// Say when a simulated run was decided: how often it breaks its promise if it is drawn anew from each moment on
+    Cause(Cause),
     /// Say which faults this machine can inject, and what the others need
     Doctor,
     /// Print completions for a shell
@@ -142,25 +152,8 @@ pub(crate) struct Run {
 impl RunOptions {
     /// What these options ask of a spec.
     pub(crate) fn wishes(&self) -> Wishes<'_> {
-        Wishes { sets: &self.sets, only: &self.only, point: None }
+        Wishes { sets: &self.sets, only: &self.only, ..Wishes::default() }
     }
-}
-
-/// `bench known`.
-#[derive(Debug, Args)]
-pub(crate) struct Known {
-    /// Specs with a section `known`; all of `bench list` that have one if none is given
-    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
-    pub specs: Vec<PathBuf>,
-    /// Seed of all random choices of each run; that of its spec if not given
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Write the table to this file too, as Markdown
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub table: Option<PathBuf>,
-    /// Files for other programs.
-    #[command(flatten)]
-    pub ci: CiFiles,
 }
 
 /// How pictures are written.

@@ -1,5 +1,6 @@
 //! The `bench` command.
 
+mod audit;
 mod ci;
 mod cli;
 mod commands;
@@ -11,6 +12,7 @@ mod maelstrom;
 mod recorder;
 mod run;
 mod serve;
+mod sim;
 mod spec;
 mod sweep;
 mod systems;
@@ -40,6 +42,9 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Hunt(arguments) => commands::hunt::run(&arguments),
         Command::Shrink(arguments) => commands::hunt::shrink(&arguments),
+        Command::Sim(arguments) => commands::sim::run(&arguments),
+        Command::Audit(arguments) => commands::audit::run(&arguments),
+        Command::Cause(arguments) => commands::sim::cause(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -1,6 +1,7 @@
 //! One file per subcommand; each returns the exit code.
 
 pub(crate) mod attach;
+pub(crate) mod audit;
 pub(crate) mod check;
 mod check_doubts;
 mod check_report;
@@ -24,6 +25,7 @@ mod remedy;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod sim;
 mod sources;
 pub(crate) mod sweep;
 pub(crate) mod up;

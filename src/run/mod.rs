@@ -10,7 +10,7 @@ mod leader;
 mod logs;
 pub(crate) mod machine;
 mod phases;
-mod plan;
+pub(crate) mod plan;
 mod reserve;
 mod restarts;
 pub(crate) mod times;

@@ -11,6 +11,7 @@ use super::promise;
 use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Restart, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
+use crate::sim;
 use crate::systems::words::{self, WORDS};
 use crate::systems::{foreign, logs};
 use nemesis::{Disk, DiskModel, Mode, Network, StopSignal};
@@ -56,10 +57,11 @@ pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
 
 /// Everything that can be known of one experiment before it starts. `foreign`: some variant is of another system, so
 /// that there may be a program which is not for all of them.
-pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), Failure> {
+pub(crate) fn experiment(experiment: &Experiment, foreign: bool, simulated: bool) -> Result<(), Failure> {
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
-    links(experiment, cluster, experiment.mode()?)?;
+    let mode = if simulated { Mode::Lab } else { experiment.mode()? };
+    links(experiment, cluster, mode)?;
     disks(experiment, cluster)?;
     time_to_start(experiment, cluster)?;
     searched_logs(experiment, cluster)?;
@@ -101,7 +103,7 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
         return Err(experiment.complaint("fault.1", what));
     }
     // The seed decides who is hit and when, not whether a fault is possible.
-    experiment.plan_faults(0).map(drop)
+    if simulated { sim::plan_faults(experiment, 0) } else { experiment.plan_faults(0) }.map(drop)
 }
 
 /// Programs for Maelstrom speak through the bench, and nobody else does.

@@ -55,6 +55,7 @@ mod queues;
 mod restarts;
 #[cfg(target_os = "linux")]
 mod serve;
+mod sim;
 #[cfg(target_os = "linux")]
 mod smoke;
 mod support;

@@ -198,7 +198,11 @@ impl Cluster {
 
     /// Lets the syncs of a node take longer from now on, or no longer.
     pub fn slow_syncs(&mut self, index: usize, travel: Option<Travel>) {
+        let heals = travel.is_none();
         self.outside().syncs[index].0 = travel;
+        if heals && self.writes_until(index).is_some_and(|due| due > self.now + 2 * MS) {
+            self.write_until(index, self.now + MS);
+        }
     }
 
     /// How many syncs of a node took longer.

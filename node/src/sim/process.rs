@@ -61,6 +61,8 @@ pub(super) struct Process {
     orders: VecDeque<LogOrder>,
     /// The order that the log thread carries out.
     writing: Option<LogOrder>,
+    /// When it is carried out.
+    due: Duration,
     /// The snapshot that is being written: first segment that it does not cover, next slot, bytes.
     saving: Option<(u64, Slot, Vec<u8>)>,
 }
@@ -178,6 +180,7 @@ impl Cluster {
             log,
             orders: VecDeque::new(),
             writing: None,
+            due: Duration::ZERO,
             saving: None,
         });
         let (reported, version) = (node.reported, roster.version);
@@ -261,14 +264,34 @@ impl Cluster {
         process.writing = Some(order);
         self.counts.grouped += grouped;
         let pause = self.disks_stall_until.saturating_sub(self.now) + self.sync_time(index);
-        let life = self.nodes[index].life;
-        self.at(self.now + pause, Event::Logged { node: index, life });
+        self.write_until(index, self.now + pause);
+    }
+
+    /// Lets the log thread carry out its order at this time.
+    pub(super) fn write_until(&mut self, index: usize, due: Duration) {
+        let node = &mut self.nodes[index];
+        let life = node.life;
+        if let Some(process) = &mut node.process {
+            process.due = due;
+            self.at(due, Event::Logged { node: index, life });
+        }
+    }
+
+    /// When the write of a node that is under way is carried out.
+    pub(super) fn writes_until(&self, index: usize) -> Option<Duration> {
+        let process = self.nodes[index].process.as_ref()?;
+        process.writing.as_ref().map(|_| process.due)
     }
 
     /// The log thread has carried out its order.
     pub(super) fn logged(&mut self, index: usize, life: u32) {
+        let now = self.now;
         let Some(process) = self.process(index, life) else { return };
-        let order = process.writing.take().unwrap();
+        // A sync that was healed has come earlier than it would have.
+        if process.due > now {
+            return;
+        }
+        let Some(order) = process.writing.take() else { return };
         match process.log.carry_out(&order) {
             Ok(event) => {
                 self.input(index, Input::Log(event));

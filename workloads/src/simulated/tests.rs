@@ -91,9 +91,8 @@ fn retried_command_keeps_its_name() {
     load.begin(Duration::ZERO, Phase::Load, 500 * MS, None);
     load.advance(Duration::ZERO, None);
     let first = load.take_attempts().remove(0);
-    let mut now = Duration::ZERO;
     while !load.has_attempts() {
-        now = load.next_due().unwrap();
+        let now = load.next_due().unwrap();
         load.advance(now, None);
     }
     let again = load.take_attempts().into_iter().find(|one| one.client == first.client).unwrap();
