@@ -1,4 +1,4 @@
-//! The same run many times with seeds that count up: how many failed, and the smallest of those.
+//! One run repeated with successive seeds: the number of failures, and the smallest failing run.
 
 use super::folder::{Latest, RunFolder};
 use super::{Destination, OutputStyle, again, interrupt, judge, lab, plan, variants};
@@ -23,9 +23,9 @@ struct Repeat {
     answer: Answer,
     sentence: String,
     operations: u64,
-    /// Its folder; none where it was valid, which leaves nothing.
+    /// Its folder; none if it was valid, because its folder is removed.
     folder: Option<PathBuf>,
-    /// The command that does it again, to be typed in its folder.
+    /// The command that repeats it, for a shell in its folder.
     again: String,
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn run(
     Ok(exit)
 }
 
-/// One run, without output. What was valid is removed.
+/// One run, without output. The folder of a valid run is removed.
 async fn once(
     loaded: &Loaded,
     options: &RunOptions,
@@ -101,7 +101,7 @@ async fn once(
     let silent = screen.silent();
     let failure = variants(loaded, &decided, &folder, &silent, OutputStyle::Lines, interrupt).await?;
     match failure {
-        // Whatever is wrong with the first run is wrong with all of them, as a rule.
+        // An error of the first run usually recurs in all others.
         Some(failure) if number == 1 => return Err(failure),
         _ => {}
     }
@@ -205,7 +205,7 @@ fn one(repeat: &Repeat) -> Value {
     })
 }
 
-/// What programs read.
+/// The result for programs.
 fn summary(loaded: &Loaded, repeats: &[Repeat], times: u32, exit: Exit) -> Value {
     json!({
         "spec": loaded.spec.name,

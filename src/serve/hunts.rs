@@ -1,4 +1,4 @@
-//! The hunts of a folder: how many runs each made, what it found, and the way to the pages of its findings.
+//! The hunts of a folder: the number of runs, the findings, and links to their pages.
 
 use super::Server;
 use super::answer::{Answered, page as answered};
@@ -13,12 +13,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// How deep folders of folders are searched.
+/// The depth to which nested folders are searched.
 const DEPTH: usize = 4;
 /// The last runs that the page of a hunt lists.
 const RUNS: usize = 200;
 
-/// A hunt as it stands.
+/// The current state of a hunt.
 pub(super) struct HuntEntry {
     /// Its path in the folder.
     path: String,
@@ -29,7 +29,7 @@ pub(super) struct HuntEntry {
 }
 
 impl HuntEntry {
-    /// What lies in a folder; none where it is no hunt. What is just being written is left out.
+    /// Reads the hunt in a folder; none if it is no hunt. Incomplete lines are skipped.
     fn read(folder: &Folder, path: &Path) -> Option<Self> {
         let plan = HuntPlan::read(path).ok()?;
         let findings = Findings::open(path).map(|findings| findings.all().to_vec()).unwrap_or_default();
@@ -42,12 +42,12 @@ impl HuntEntry {
         self.runs.iter().filter(|run| run.answer == answer).count()
     }
 
-    /// When a run was last added.
+    /// The time of the last added run.
     fn changed(&self) -> Option<SystemTime> {
         fs::metadata(self.folder.join("runs.jsonl")).ok()?.modified().ok()
     }
 
-    /// The link to the report of a run in it; none where the run has none.
+    /// The link to the report of a run in it; none if the run has none.
     fn report(&self, run: &str) -> Option<String> {
         let path = format!("{}/{run}", self.path);
         let there = self.folder.join(run).join("report.html").is_file();
@@ -55,7 +55,7 @@ impl HuntEntry {
     }
 }
 
-/// All hunts of a folder, the one that ran last first.
+/// All hunts of a folder, the most recent first.
 pub(super) fn all(folder: &Folder) -> Vec<HuntEntry> {
     let mut hunts = Vec::new();
     search(folder, folder.root(), DEPTH, &mut hunts);
@@ -77,7 +77,7 @@ fn search(folder: &Folder, path: &Path, depth: usize, hunts: &mut Vec<HuntEntry>
     }
 }
 
-/// The hunts as a part of the list of results; empty where there are none.
+/// The hunts as a part of the list of results; empty if there are none.
 pub(super) fn list(hunts: &[HuntEntry]) -> Markup {
     html! {
         @if !hunts.is_empty() {
@@ -136,7 +136,7 @@ pub(super) fn page(server: &Server, path: &str) -> Answered {
     answered(StatusCode::OK, frame(&format!("Hunt of {}", hunt.plan.spec), &content))
 }
 
-/// A finding, with its pages and the command that shows it again.
+/// A finding, with its pages and the command that reproduces it.
 fn one(hunt: &HuntEntry, finding: &Finding) -> Markup {
     let own = format!("findings/{}", finding.number);
     let smaller = hunt.report(&format!("{own}/run"));

@@ -229,7 +229,7 @@ impl Cluster {
         }
     }
 
-    /// The failure of a run in which a program said what it may not say, once one has.
+    /// Waits until a program sends an invalid message; returns the failure of the run.
     pub(crate) async fn complaint(&self) -> Failure {
         match &self.hub {
             Some(hub) => hub.complaint().await.failure(),

@@ -1,8 +1,8 @@
-//! A router of messages: nodes that speak in whole messages give them to the bench, which decides the fate of each.
+//! A router of messages: nodes hand messages to the bench, which decides the fate of each.
 //!
-//! Each directed link is a [`Lane`], as in the lab, so the seed decides what is lost, delayed, doubled and reordered. One
-//! task holds what is on its way. What is sent to a node without a process is gone, as are messages to an earlier process
-//! of the node that were not yet delivered.
+//! Each directed link is a [`Lane`], as in the lab, so the seed decides which messages are lost, delayed,
+//! duplicated and reordered. One task holds the messages in flight. The router drops messages to a node
+//! without a process, and undelivered messages to an earlier process of a node.
 
 use super::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// The way to the nodes for whoever passes their messages on. Clones share one network.
+/// The network between the nodes. Clones share one network.
 #[derive(Debug, Clone)]
 pub struct Messages(Arc<Router>);
 
@@ -28,7 +28,7 @@ pub struct Messages(Arc<Router>);
 struct Router {
     start: Instant,
     lanes: BTreeMap<Link, Lane>,
-    /// The process of each node that messages go to.
+    /// The receiving process of each node.
     joined: Mutex<BTreeMap<String, Process>>,
     processes: AtomicU64,
     orders: UnboundedSender<Order>,
@@ -40,32 +40,32 @@ struct Process {
     inbox: UnboundedSender<Vec<u8>>,
 }
 
-/// A process of a node, as the router knows it. Its messages come out of `inbox`.
+/// The router's record of a node's process. Its messages come out of `inbox`.
 #[derive(Debug)]
 pub struct Joined {
-    /// What the process is known by.
+    /// The identity of the process.
     pub number: u64,
-    /// The messages for it.
+    /// The messages to it.
     pub inbox: UnboundedReceiver<Vec<u8>>,
 }
 
-/// What the task that holds the messages is to do.
+/// An order to the task that holds the messages.
 #[derive(Debug)]
 enum Order {
-    /// Keep something until it is due.
+    /// Hold an item until it is due.
     Keep(Nanos, Link, Parcel),
-    /// Let what is on this link be due at this moment at the latest.
+    /// Make the items on this link due at this time or earlier.
     Hurry(Link, Nanos),
 }
 
-/// What crosses a link.
+/// The content that crosses a link.
 #[derive(Debug)]
 enum Parcel {
     Message(Vec<u8>),
     Probe(oneshot::Sender<()>),
 }
 
-/// Something that waits until it is due; of two that are due together, the one that came first goes first.
+/// An item that waits until it is due; items due at the same time leave in the order of arrival.
 #[derive(Debug)]
 struct Waiting {
     due: Nanos,
@@ -95,7 +95,7 @@ impl Ord for Waiting {
 }
 
 impl Messages {
-    /// A network of these nodes, of which each directed link takes `base`. Needs a runtime.
+    /// A network of these nodes; each directed link has the delay `base`. Needs a runtime.
     pub(crate) fn start(nodes: &[&str], base: Delay, seed: u64) -> Self {
         let links = nodes
             .iter()
@@ -113,7 +113,7 @@ impl Messages {
         Self(router)
     }
 
-    /// A new process of a node takes messages from now on, in place of an earlier one.
+    /// Registers a new process of a node as the receiver; it replaces an earlier one.
     pub fn join(&self, node: &str) -> Joined {
         let (sender, inbox) = unbounded_channel();
         let number = self.0.processes.fetch_add(1, Relaxed);
@@ -121,7 +121,7 @@ impl Messages {
         Joined { number, inbox }
     }
 
-    /// A process is gone; nothing happens if a later one has taken its place.
+    /// Removes an ended process, unless a later one has replaced it.
     pub fn leave(&self, node: &str, number: u64) {
         let mut joined = self.0.joined();
         if joined.get(node).is_some_and(|process| process.number == number) {
@@ -129,7 +129,7 @@ impl Messages {
         }
     }
 
-    /// Sends a message over the link between two nodes. What a node sends to itself crosses no link.
+    /// Sends a message over the link between two nodes. A node's message to itself crosses no link.
     pub fn send(&self, from: &str, to: &str, message: Vec<u8>) {
         if from == to {
             self.hand_over(to, message);
@@ -137,7 +137,7 @@ impl Messages {
         }
         let link = Link::new(from, to);
         let Fate::Sent(sent) = self.0.lane(&link).judge(message.len(), self.0.now()) else { return };
-        // A message whose checksum does not fit is dropped by whoever receives it.
+        // The receiver drops a message whose checksum does not match.
         if sent.corrupt.is_some() {
             return;
         }
@@ -151,7 +151,7 @@ impl Messages {
         self.0.keep(sent.due, link, Parcel::Message(message));
     }
 
-    /// Gives a node a message past all links, as from a client. Says whether there is a process to take it.
+    /// Delivers a message past all links, as from a client; returns whether the node has a process.
     pub fn hand_over(&self, to: &str, message: Vec<u8>) -> bool {
         self.0.joined().get(to).is_some_and(|process| process.inbox.send(message).is_ok())
     }
@@ -169,7 +169,7 @@ impl Messages {
         self.0.lanes.keys().filter(had).cloned().collect()
     }
 
-    /// How many faults are in the way of a message over a link and of its answer.
+    /// Number of faults on a link and on the reverse link.
     pub(crate) fn faults_on(&self, link: &Link) -> usize {
         let claims =
             |link: &Link| self.0.lane(link).with_faults(|faults| faults.claims().collect::<Vec<_>>());
@@ -214,7 +214,7 @@ fn back(link: &Link) -> Link {
     Link::new(link.to.clone(), link.from.clone())
 }
 
-/// The message with one bit flipped, and still a line by itself.
+/// The message with one flipped bit; it is still a single line.
 fn garbled(mut message: Vec<u8>, draw: u64) -> Vec<u8> {
     let bits = message.len() as u64 * 8;
     let Some(bit) = draw.checked_rem(bits).and_then(|bit| usize::try_from(bit).ok()) else { return message };
@@ -240,7 +240,7 @@ impl Router {
     }
 
     fn keep(&self, due: Nanos, link: Link, parcel: Parcel) {
-        // An error means that the runtime ends, and with it everything on its way.
+        // An error means that the runtime ends, and with it all messages in flight.
         let _ = self.orders.send(Order::Keep(due, link, parcel));
     }
 
@@ -250,11 +250,11 @@ impl Router {
         result
     }
 
-    /// Delivers what has come to the end of its link. A probe that nobody takes ends without an answer.
+    /// Delivers an item that has crossed its link. A probe without a receiver ends without an answer.
     fn deliver(&self, link: &Link, parcel: Parcel) {
         let joined = self.joined();
         let Some(process) = joined.get(&link.to) else { return };
-        // Whoever does not listen any more misses nothing.
+        // A receiver that has ended needs no message.
         match parcel {
             Parcel::Message(message) => drop(process.inbox.send(message)),
             Parcel::Probe(arrived) => drop(arrived.send(())),
@@ -262,7 +262,7 @@ impl Router {
     }
 }
 
-/// Holds what is on its way, until the network is dropped.
+/// Holds the messages in flight, until the network is dropped.
 async fn carry(router: std::sync::Weak<Router>, start: Instant, mut orders: UnboundedReceiver<Order>) {
     let mut waiting: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
     let mut number = 0;
@@ -376,7 +376,7 @@ mod tests {
         network.leave("n2", first.number);
         network.send("n1", "n2", b"gone".to_vec());
         assert!(!network.hand_over("n2", b"gone".to_vec()));
-        // Longer than what is on its way takes.
+        // Longer than the delay of the messages in flight.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let mut second = network.join("n2");
         network.leave("n2", first.number);

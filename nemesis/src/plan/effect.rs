@@ -1,28 +1,28 @@
-//! What a planned fault does, said without the world that it is done to: a simulator has another one.
+//! The effect of a planned fault, independent of real processes, so that a simulator can apply it.
 
 use crate::delay::Delay;
 use crate::network::LinkFault;
 use std::time::Duration;
 
-/// What a fault does to the nodes and links of its scope from its start to its end.
+/// The effect of a fault on the nodes and links of its scope from its start to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultEffect {
-    /// The processes are ended, and start again at the end.
+    /// The processes end, and restart at the end of the fault.
     Down {
-        /// What was not synced is gone.
+        /// Unsynced data is lost.
         power: bool,
-        /// They end in the middle of a write, where there is one.
+        /// They end in the middle of a write, if one is in progress.
         torn: bool,
     },
-    /// The processes stand still.
+    /// The processes are paused.
     Still {
-        /// How long they stand still and go on, in turn; all the time if none.
+        /// The times of each pause and of each run between pauses; paused throughout if none.
         duty: Option<(Duration, Duration)>,
     },
-    /// This is wrong with the links.
+    /// The links have this condition.
     Links(LinkFault),
-    /// The open connections break; over at once.
+    /// The open connections break, once.
     Reset,
-    /// Syncs take so much longer.
+    /// Each sync takes this much longer.
     Syncs(Delay),
 }
