@@ -20,7 +20,7 @@ const AGREE: i64 = 10;
 pub(crate) fn document(test: &Test) -> Result<Document, Failure> {
     let nodes = node_count(test)?;
     let mut spec = Table::new();
-    spec.insert("name".to_owned(), Value::from(format!("maelstrom-{}", word(test.workload))));
+    spec.insert("name".to_owned(), Value::from(format!("maelstrom-{}", word(&test.workload))));
     spec.insert("about".to_owned(), Value::from(about(test)));
     spec.insert("cluster".to_owned(), cluster(test, nodes)?.into());
     spec.insert("client".to_owned(), client(test)?.into());
@@ -30,18 +30,18 @@ pub(crate) fn document(test: &Test) -> Result<Document, Failure> {
     if !faults.is_empty() {
         spec.insert("fault".to_owned(), Value::Array(faults.into_iter().map(Value::Table).collect()));
     }
-    let text = toml::to_string_pretty(&spec).expect("a table can be written as TOML");
-    Ok(Document { name: "bench maelstrom".to_owned(), text: format!("# What bench maelstrom ran.\n{text}") })
+    let made = toml::to_string_pretty(&spec).expect("a table can be written as TOML");
+    Ok(Document { name: "bench maelstrom".to_owned(), text: format!("# What bench maelstrom ran.\n{made}") })
 }
 
-fn word(value: impl ValueEnum) -> String {
+fn word(value: &impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn about(test: &Test) -> String {
-    let troubles: Vec<String> = test.nemesis.iter().map(|trouble| word(*trouble)).collect();
+    let troubles: Vec<String> = test.nemesis.iter().map(word).collect();
     let under = if troubles.is_empty() { String::new() } else { format!(" under {}", troubles.join(", ")) };
-    format!("The workload {} of Maelstrom{under}.", word(test.workload))
+    format!("The workload {} of Maelstrom{under}.", word(&test.workload))
 }
 
 fn node_count(test: &Test) -> Result<u32, Failure> {
@@ -66,10 +66,10 @@ fn cluster(test: &Test, nodes: u32) -> Result<Table, Failure> {
     let plain = |text: &str| text.replace('{', "{{").replace('}', "}}");
     let mut args = Vec::new();
     for argument in &test.arguments {
-        let text = argument.to_str().ok_or_else(|| {
+        let given = argument.to_str().ok_or_else(|| {
             Failure::usage(argument.to_string_lossy(), "an argument of the program must be text")
         })?;
-        args.push(Value::from(plain(text)));
+        args.push(Value::from(plain(given)));
     }
     let program = test.bin.to_str().ok_or_else(|| Failure::usage("--bin", "the path must be text"))?;
     let env = table([("BENCH_DATA", Value::from("{data}"))]);
@@ -98,7 +98,7 @@ fn client(test: &Test) -> Result<Table, Failure> {
     let mut client = table([("kind", Value::from("maelstrom"))]);
     if test.workload == Name::Broadcast {
         client.insert("messages".to_owned(), Value::from("broadcast"));
-        client.insert("topology".to_owned(), Value::from(word(test.topology.unwrap_or(Shape::Grid))));
+        client.insert("topology".to_owned(), Value::from(word(&test.topology.unwrap_or(Shape::Grid))));
     } else if test.topology.is_some() {
         return Err(Failure::usage("--topology", "only the workload broadcast has one").help("remove it"));
     }
@@ -142,15 +142,15 @@ fn milliseconds(seconds: f64) -> Value {
 }
 
 fn clients(test: &Test, nodes: u32) -> Result<u32, Failure> {
-    let text = test.concurrency.trim();
+    let given = test.concurrency.trim();
     let wrong = || {
-        Failure::usage("--concurrency", format!("\"{text}\" is no number of clients"))
+        Failure::usage("--concurrency", format!("\"{given}\" is no number of clients"))
             .help("write a number, or a multiple of the nodes such as 2n")
     };
-    let count = match text.strip_suffix('n') {
+    let count = match given.strip_suffix('n') {
         Some("") => nodes,
         Some(times) => times.parse::<u32>().map_err(|_| wrong())?.saturating_mul(nodes),
-        None => text.parse::<u32>().map_err(|_| wrong())?,
+        None => given.parse::<u32>().map_err(|_| wrong())?,
     };
     if count == 0 { Err(wrong()) } else { Ok(count) }
 }
@@ -159,7 +159,7 @@ fn check(test: &Test) -> Result<Table, Failure> {
     let mut check = Table::new();
     if let Some(models) = &test.consistency_models {
         if !matches!(test.workload, Name::TxnListAppend | Name::TxnRwRegister) {
-            let what = format!("the workload {} has no transactions", word(test.workload));
+            let what = format!("the workload {} has no transactions", word(&test.workload));
             return Err(Failure::usage("--consistency-models", what).help("remove it"));
         }
         if models.contains(',') {
@@ -218,7 +218,7 @@ fn faults(test: &Test, nodes: u32) -> Result<Vec<Table>, Failure> {
         if count == 0 {
             let what = format!(
                 "with an interval of {interval} s no {} would begin within {} s",
-                word(*trouble),
+                word(trouble),
                 test.time_limit
             );
             return Err(Failure::usage("--nemesis-interval", what)

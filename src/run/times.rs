@@ -11,6 +11,7 @@ use crate::terminal::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use jiff::Timestamp;
 use report::{Answer, RunVerdict};
 use serde_json::{Value, json};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -167,7 +168,8 @@ fn sentence(repeats: &[Repeat]) -> String {
     let mut sentence = format!("failed {invalid} of {}", repeats.len());
     for (number, what) in [(unknown, "proved nothing"), (failed, "could not be run")] {
         if number > 0 {
-            sentence.push_str(&format!("; {number} {what}"));
+            // Writing to a text cannot fail.
+            let _ = write!(sentence, "; {number} {what}");
         }
     }
     sentence
