@@ -215,5 +215,7 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         completed => format!("events {} to {completed}", txn.invoked),
     };
     let (operation, process) = (txn.operation, txn.process);
-    format!("operation {operation} of process {process} ({events}){fate}: {}", words.join(", "))
+    let object = transactions.objects[txn.object as usize];
+    let object = object.map_or_else(String::new, |key| format!(" on object {key}"));
+    format!("operation {operation} of process {process} ({events}){fate}{object}: {}", words.join(", "))
 }
