@@ -5,7 +5,7 @@ use history::{Operation, Outcome};
 use serde_json::Value;
 
 /// Another reading of a history: its answers have the steps that they leave out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Completed {
     /// The operations with the steps at their places in the requests.
     pub operations: Vec<Operation>,

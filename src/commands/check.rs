@@ -109,8 +109,9 @@ fn bounds(arguments: &Check) -> Result<Bounds, Failure> {
         accounts: arguments.elements.accounts.as_ref().map(|names| names.iter().cloned().collect()),
         total: arguments.elements.total,
         negative_balances: arguments.elements.negative_balances,
-        // A history from elsewhere may promise less than real time.
+        // A history from elsewhere may promise less than real time, or may list elements more than once.
         opening: None,
+        once: false,
     };
     Ok(Bounds {
         timeout: arguments.timeout,

@@ -35,6 +35,8 @@ mod lab;
 mod life;
 #[cfg(target_os = "linux")]
 mod logs;
+#[cfg(target_os = "linux")]
+mod maelstrom;
 mod members;
 #[cfg(target_os = "linux")]
 mod newcomer;
@@ -54,6 +56,7 @@ mod queues;
 mod restarts;
 #[cfg(target_os = "linux")]
 mod serve;
+mod sim;
 #[cfg(target_os = "linux")]
 mod smoke;
 mod support;

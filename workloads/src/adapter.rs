@@ -27,6 +27,11 @@ pub trait Adapter: Send + Sync {
     /// What speaks for one client.
     fn speaker(&self) -> Box<dyn Speaker>;
 
+    /// Whether a compare-and-set can expect that the key is absent. If not, a client that knows of no value writes instead.
+    fn can_expect_absence(&self) -> bool {
+        true
+    }
+
     /// What became of the helpers so far, where clients are helpers.
     fn helpers(&self) -> Option<HelperCounts> {
         None

@@ -142,12 +142,17 @@ pub fn ending(operation: &Operation, happened: Happened) -> Ending {
 
 /// The part of the table for answers.
 fn answered(operation: &Operation, answer: Answer) -> Ending {
-    use Function::{Append, Cas, Delete, Dequeue, Enqueue, Get, Put, Read, Total, Transfer, Txn, Write};
+    use Function::{
+        Add, Append, Cas, Delete, Dequeue, Echo, Enqueue, Generate, Get, Poll, Put, Read, Send, Total,
+        Transfer, Txn, Write,
+    };
     match (answer, operation.function) {
-        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer | Enqueue) => {
+        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add) => {
             ok(operation.argument.clone())
         }
-        (Answer::Value(value), Read | Get | Txn | Total | Dequeue) => ok(value),
+        (Answer::Value(value), Read | Get | Txn | Total | Dequeue | Generate | Echo | Send | Poll) => {
+            ok(value)
+        }
         (Answer::Precondition(actual), Cas | Transfer) => Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
             move_on: false,
@@ -156,15 +161,17 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: None },
             move_on: false,
         },
-        (Answer::Applied, Read | Get | Txn | Total | Dequeue)
-        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer | Enqueue)
+        (Answer::Applied, Read | Get | Txn | Total | Dequeue | Generate | Echo | Send | Poll)
+        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add)
         | (
             Answer::Precondition(_),
-            Read | Write | Get | Put | Delete | Append | Txn | Total | Enqueue | Dequeue,
+            Read | Write | Get | Put | Delete | Append | Txn | Total | Enqueue | Dequeue | Add | Generate
+            | Echo | Send | Poll,
         )
         | (
             Answer::Differs,
-            Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total | Enqueue | Dequeue,
+            Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total | Enqueue | Dequeue | Add
+            | Generate | Echo | Send | Poll,
         ) => info("unexpected"),
         (Answer::NotApplied, _) => fail("unavailable"),
         (Answer::Standby | Answer::Elsewhere(_), _) => fail("standby"),
@@ -241,7 +248,16 @@ mod tests {
             let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
             let row = |answer| row(function, &Happened::Answered(answer));
             let ok = || (Kind::Ok, None, false);
-            let read = function.finds_value() || matches!(function, Function::Txn | Function::Total);
+            let read = function.finds_value()
+                || matches!(
+                    function,
+                    Function::Txn
+                        | Function::Total
+                        | Function::Generate
+                        | Function::Echo
+                        | Function::Send
+                        | Function::Poll
+                );
             assert_eq!(row(Answer::Applied), if read { unexpected() } else { ok() }, "{function}");
             assert_eq!(row(Answer::Value(json!(3))), if read { ok() } else { unexpected() }, "{function}");
             let refused = (Kind::Fail, Some("precondition".to_owned()), false);

@@ -117,6 +117,13 @@ impl Probe {
             Workload::ListAppend => found[0][2].as_array().is_some_and(|list| list.iter().any(written)),
             Workload::RwRegister => written(&found[0][2]),
             Workload::Queue => *found == PROBE_ELEMENT,
+            // Copies of these may follow as late as they like, and what is made anew has nothing to read back.
+            Workload::Set
+            | Workload::GCounter
+            | Workload::PnCounter
+            | Workload::UniqueIds
+            | Workload::Echo
+            | Workload::Kafka => true,
             Workload::Bank => {
                 (0..self.keys).all(|key| number(&found[LoadSpec::key_name(key)]) == Some(OPENING))
             }
@@ -308,6 +315,17 @@ fn write(shared: &Shared, workload: Workload, attempt: u64) -> Operation {
             Operation { function: Function::Txn, key: String::new(), argument: json!([["w", key, number]]) }
         }
         Workload::Queue => Operation { function: Function::Enqueue, key, argument: json!(PROBE_ELEMENT) },
+        // It changes nothing.
+        Workload::GCounter | Workload::PnCounter => {
+            Operation { function: Function::Add, key: String::new(), argument: json!(0) }
+        }
+        // What is added stays, and every read of the load would have it.
+        Workload::Set | Workload::UniqueIds | Workload::Echo => Operation::reading(workload, key),
+        Workload::Kafka => Operation {
+            function: Function::Send,
+            key: String::new(),
+            argument: json!([["send", key, PROBE_ELEMENT]]),
+        },
         Workload::Bank => {
             let accounts = (0..shared.keys).map(|key| json!(["w", LoadSpec::key_name(key), OPENING]));
             Operation { function: Function::Txn, key: String::new(), argument: accounts.collect() }

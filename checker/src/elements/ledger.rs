@@ -125,7 +125,7 @@ impl<'a> Ledger<'a> {
     /// operation of the finding was over.
     fn explains(&self, finding: &Finding) -> Option<usize> {
         // No function puts an element into a set twice.
-        if (self.kind, finding.class) == (Kind::SetFull, Class::Duplicated) {
+        if matches!(self.kind, Kind::SetFull | Kind::SetFinal) && finding.class == Class::Duplicated {
             return None;
         }
         let invoked = |index: &usize| self.operations[*index].invoked;
@@ -296,6 +296,7 @@ impl<'a> Ledger<'a> {
             Kind::AdyaG2 => {
                 format!("{} with more than one insert, none of which has two", many("contested", "key"))
             }
+            Kind::Echo => format!("{}, each with what was said", many("answered", "answer")),
             Kind::Kafka => format!(
                 "{} polled, each once and in one order; none of {} was lost",
                 many("polled", "message"),

@@ -1,6 +1,7 @@
 //! Turns operations into transactions: keys, values and micro-operations as numbers.
 
 use super::verdict::Workload;
+use crate::words;
 use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -32,6 +33,7 @@ pub(super) struct Txn {
     /// The object that it is of, by number: all that operations with one key act on. Keys of different objects have
     /// nothing to do with each other.
     pub(super) object: u32,
+    pub(super) client: Option<u32>,
     pub(super) fate: Fate,
     /// Its micro-operations.
     pub(super) steps: Range<usize>,
@@ -44,6 +46,11 @@ impl Txn {
     /// Whose order it belongs to: that of a process on one object.
     pub(super) fn session(&self) -> (u64, u32) {
         (self.process, self.object)
+    }
+
+    /// Who issued it.
+    pub(super) fn who(&self) -> String {
+        words::who_of(self.client, self.process)
     }
 }
 
@@ -224,6 +231,7 @@ impl<'a> Parser<'a> {
             operation: small(index),
             process: operation.process,
             object,
+            client: operation.client,
             fate,
             steps: first..first,
             invoked: operation.invoked,

@@ -50,11 +50,12 @@ pub(super) fn writes_and_reads(observed: &Observed) -> Vec<Obligation> {
     if !operations.iter().any(|operation| touched::is_known(&operation.f)) {
         return Vec::new();
     }
-    let wrote = |operation: &&Operation| {
-        is_ok(operation) && in_load(operation) && !touched::writes(operation).is_empty()
-    };
+    let wrote = |operation: &&Operation| in_load(operation) && changes_something(operation);
     let written = operations.iter().filter(wrote).count() as u64;
-    let read = operations.iter().filter(|operation| !touched::reads(operation).is_empty()).count() as u64;
+    let read = operations
+        .iter()
+        .filter(|operation| !touched::reads(operation).is_empty() || touched::shows_all(operation))
+        .count() as u64;
     vec![
         Obligation::new("linearizable", "written", "something was written in the load").count(written, 1),
         Obligation::new("linearizable", "read", "something was read").count(read, 1),
@@ -87,7 +88,7 @@ pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
 
 /// Whether an operation succeeded that changes something; a transaction that only reads does not.
 fn changes_something(operation: &Operation) -> bool {
-    is_ok(operation) && (operation.f == "enqueue" || !touched::writes(operation).is_empty())
+    is_ok(operation) && (touched::adds(operation) || !touched::writes(operation).is_empty())
 }
 
 /// The error of an operation whose answer should have a value and has none that a client can have written.

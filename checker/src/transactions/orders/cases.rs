@@ -191,7 +191,7 @@ impl Cases<'_, '_, '_> {
         if self.order != Order::Data && before.completed < after.invoked {
             let same = before.session() == after.session();
             return if same {
-                format!("process {} issued T{a}, then T{b}", before.process)
+                format!("{} issued T{a}, then T{b}", before.who())
             } else {
                 format!(
                     "T{a} completed (event {}) before T{b} was invoked (event {})",

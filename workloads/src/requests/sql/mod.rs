@@ -16,6 +16,10 @@
 //!
 //! For this to hold, the statements must not end the transaction themselves, so only those are taken that cannot.
 
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "only the protocols have results and errors")
+)]
 mod link;
 #[cfg(feature = "mysql")]
 mod mysql;

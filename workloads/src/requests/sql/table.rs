@@ -19,14 +19,15 @@ const TAKEN: [&str; 10] =
 
 /// How a connection is made.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(all(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "only the protocols that are built in log in")
+)]
 pub(super) struct Login {
     pub(super) dialect: Dialect,
     pub(super) user: String,
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "no protocol"))]
     pub(super) password: Option<String>,
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "no protocol"))]
     pub(super) database: Option<String>,
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code, reason = "PostgreSQL has it in BEGIN"))]
     pub(super) isolation: Option<Isolation>,
 }
 
