@@ -251,3 +251,47 @@ fn lone_client_of_etcd_sees_others() {
         ],
     );
 }
+
+#[test]
+fn reads_of_etcd_show_all_changes_before() {
+    let puts = || vec![put(0, 1, "a", "1", 2), put(1, 3, "b", "1", 3)];
+    let range = |found: &[(&str, &str, i64)]| get(1, 5, ["a", "z"], found, 3);
+    let with = |last: Value| {
+        let mut entries = puts();
+        entries.push(last);
+        lines(&entries)
+    };
+    let mut limited = range(&[("a", "1", 2)]);
+    limited["Input"]["Range"]["Limit"] = json!(1);
+    limited["Output"]["Range"]["Count"] = json!(2);
+    let lists_twice =
+        |name: &str| lines(&[put(0, 1, name, "x", 2), get(1, 3, [name, ""], &[(name, "x", 2)], 2)]);
+    check_all(
+        "operations.json",
+        &[
+            (with(range(&[("a", "1", 2), ("b", "1", 3)])), &[], 0, ""),
+            (with(range(&[("a", "1", 2)])), &[], 1, "b as of revision 3"),
+            (with(range(&[])), &[], 1, "as of revision 3"),
+            (with(limited), &[], 0, ""),
+            (with(get(1, 5, ["c", "z"], &[], 3)), &[], 0, ""),
+            // Keys that have the names of what is derived from keys.
+            (lists_twice("revision of the store"), &[], 0, ""),
+            (lists_twice("a exists"), &[], 0, ""),
+            (lists_twice("a mod revision"), &[], 0, ""),
+        ],
+    );
+}
+
+#[test]
+fn reads_before_changes_of_etcd_are_judged() {
+    let read = json!({ "Type": "range-operation", "Range": { "Start": "a", "End": "" } });
+    let change = json!({ "Type": "put-operation", "Put": { "Key": "a", "Value": { "Value": "2" } } });
+    let found =
+        |value: &str| json!({ "KVs": [{ "Key": "a", "Value": { "Value": value }, "ModRevision": 2 }] });
+    let swap = |value: &str| {
+        let asked = json!({ "Conditions": [], "OperationsOnSuccess": [read, change] });
+        let answer = json!({ "Failure": false, "Results": [found(value), {}] });
+        lines(&[put(0, 1, "a", "1", 2), etcd(1, 3, asked, answer, 3)])
+    };
+    check_all("operations.json", &[(swap("1"), &[], 0, ""), (swap("9"), &[], 1, "")]);
+}
