@@ -26,6 +26,9 @@ pub const OPENING: u64 = 100;
 /// How long to wait before the next attempt.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// How long a value is looked for before another one is written.
+const ROUND: Duration = Duration::from_secs(1);
+
 /// How long the load waits for nodes that answer later than the first.
 const ALL_WITHIN: Duration = Duration::from_secs(5);
 
@@ -75,23 +78,31 @@ pub enum ServeError {
 /// waits some seconds for the others to answer a read too, since a client that meets a node too early leaves it.
 ///
 /// A replica that answers reads must read back what was written: before any fault, other answers are a mistake of the
-/// set-up, such as a rule that takes a page of an error for a value, and no evidence about the system.
+/// set-up, such as a rule that takes a page of an error for a value, and no evidence about the system. A system that loses
+/// writes now and then does not stop here: another value is written after each second.
 pub(crate) async fn wait(shared: &Shared, workload: Workload, limit: Duration) -> Result<(), ServeError> {
     let start = Instant::now();
     listening(shared, start, limit).await?;
-    let write = |attempt| write(shared, workload, attempt);
-    let applied = |_: &Value| true;
-    let attempts = served(shared, "write", "applied a write", (start, limit), write, applied).await?;
-    let probe = Probe { workload, attempts, keys: shared.keys, write: write(0).function };
-    let read = |_| Operation::reading(workload, PROBE_KEY.to_owned());
-    let read_back = |found: &Value| probe.reads_back(found);
-    match served(shared, "read", "answered a read", (start, limit), read, read_back).await {
-        Ok(_) => {}
-        Err(Unserved { wrong, .. }) if !wrong.is_empty() => return Err(probe.not_read_back(limit, wrong)),
-        Err(unserved) => return Err(unserved.into()),
+    let left = || limit.saturating_sub(start.elapsed());
+    let mut probe =
+        Probe { workload, attempts: 0, keys: shared.keys, described: shared.adapter.is_described() };
+    probe.write(shared, left()).await.map_err(|unserved| unserved.after(limit))?;
+    loop {
+        let read = |_| Operation::reading(workload, PROBE_KEY.to_owned());
+        let read_back = |found: &Value| probe.reads_back(found);
+        let time = left().min(ROUND);
+        match served(shared, "read", "answered a read", time, read, read_back).await {
+            Ok(()) => break,
+            Err(_) if start.elapsed() < limit => {}
+            Err(Unserved { wrong, .. }) if !wrong.is_empty() => {
+                return Err(probe.not_read_back(shared, limit, wrong));
+            }
+            Err(unserved) => return Err(unserved.after(limit)),
+        }
+        // The write before may be lost; if this one fails, that may still be read.
+        drop(probe.write(shared, left().min(ROUND)).await);
     }
-    let left = limit.saturating_sub(start.elapsed()).min(ALL_WITHIN);
-    all_answer(shared, &probe, left).await
+    all_answer(shared, &mut probe, left().min(ALL_WITHIN)).await
 }
 
 /// What was written before the load.
@@ -101,11 +112,25 @@ struct Probe {
     attempts: u64,
     /// The accounts of a bank.
     keys: u32,
-    /// The function that wrote them.
-    write: Function,
+    /// Whether somebody describes what answers mean.
+    described: bool,
 }
 
 impl Probe {
+    /// Writes values until one is applied.
+    async fn write(&mut self, shared: &Shared, limit: Duration) -> Result<(), Unserved> {
+        let (workload, before) = (self.workload, self.attempts);
+        let operation = |attempt| write(shared, workload, before + attempt);
+        let mut asked = 0;
+        let counted = |attempt| {
+            asked = attempt + 1;
+            operation(attempt)
+        };
+        let done = served(shared, "write", "applied a write", limit, counted, |_| true).await;
+        self.attempts += asked;
+        done
+    }
+
     /// Whether a read found what was written. A system may have one queue only, from which the first read takes it.
     fn reads_back(&self, found: &Value) -> bool {
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
@@ -113,6 +138,7 @@ impl Probe {
             number(value).is_some_and(|number| (PROBE_VALUE..PROBE_VALUE + self.attempts).contains(&number))
         };
         match self.workload {
+            _ if !self.described => true,
             Workload::Register | Workload::Kv => written(found),
             Workload::ListAppend => found[0][2].as_array().is_some_and(|list| list.iter().any(written)),
             Workload::RwRegister => written(&found[0][2]),
@@ -139,19 +165,19 @@ impl Probe {
         }
     }
 
-    fn not_read_back(&self, after: Duration, answers: Vec<String>) -> ServeError {
+    fn not_read_back(&self, shared: &Shared, after: Duration, answers: Vec<String>) -> ServeError {
         let read = Operation::reading(self.workload, String::new()).function;
-        ServeError::NotReadBack { after, read, write: self.write, answers }
+        ServeError::NotReadBack { after, read, write: write(shared, self.workload, 0).function, answers }
     }
 }
 
 /// Returns when every replica has read back what was written or said that it stands by, or when the limit is reached;
 /// then one that never answered a read is left to the load, and one that read something else is an error.
-async fn all_answer(shared: &Shared, probe: &Probe, limit: Duration) -> Result<(), ServeError> {
+async fn all_answer(shared: &Shared, probe: &mut Probe, limit: Duration) -> Result<(), ServeError> {
     let start = Instant::now();
     let mut left: Vec<usize> = (0..shared.members()).collect();
     let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
-    let mut attempt = 0_u64;
+    let (mut attempt, mut written) = (0_u64, start);
     loop {
         let mut still_left = Vec::new();
         for target in left {
@@ -172,6 +198,10 @@ async fn all_answer(shared: &Shared, probe: &Probe, limit: Duration) -> Result<(
         left = still_left;
         // A copy may follow late, however little time is left.
         let limit = if wrong.is_empty() { limit } else { COPIED_WITHIN };
+        if !wrong.is_empty() && written.elapsed() >= ROUND {
+            drop(probe.write(shared, ROUND).await);
+            written = Instant::now();
+        }
         if left.is_empty() || start.elapsed() >= limit {
             break;
         }
@@ -181,7 +211,7 @@ async fn all_answer(shared: &Shared, probe: &Probe, limit: Duration) -> Result<(
         return Ok(());
     }
     let named = wrong.into_iter().map(|(target, said)| format!("{} {said}", shared.targets[target].name));
-    Err(probe.not_read_back(COPIED_WITHIN, named.collect()))
+    Err(probe.not_read_back(shared, COPIED_WITHIN, named.collect()))
 }
 
 /// A dequeue of a load that took out what a probe had put in, because the system has one queue only, took none of the
@@ -231,7 +261,6 @@ async fn listening(shared: &Shared, start: Instant, limit: Duration) -> Result<(
 
 /// What none of them did.
 struct Unserved {
-    after: Duration,
     what: &'static str,
     /// What each of them said first, in words.
     answers: Vec<String>,
@@ -239,9 +268,9 @@ struct Unserved {
     wrong: Vec<String>,
 }
 
-impl From<Unserved> for ServeError {
-    fn from(Unserved { after, what, answers, .. }: Unserved) -> Self {
-        Self::NotServing { after, what, answers }
+impl Unserved {
+    fn after(self, after: Duration) -> ServeError {
+        ServeError::NotServing { after, what: self.what, answers: self.answers }
     }
 }
 
@@ -254,15 +283,16 @@ enum Answered {
     Wrongly,
 }
 
-/// Returns when one replica has done this rightly; they are asked in turn. The result is how often they were.
+/// Returns when one replica has done this rightly; they are asked in turn.
 async fn served(
     shared: &Shared,
     kind: &str,
     what: &'static str,
-    (start, limit): (Instant, Duration),
-    operation: impl Fn(u64) -> Operation,
+    limit: Duration,
+    mut operation: impl FnMut(u64) -> Operation,
     is_right: impl Fn(&Value) -> bool,
-) -> Result<u64, Unserved> {
+) -> Result<(), Unserved> {
+    let start = Instant::now();
     // What each node said first, or the first of what says more.
     let mut first: BTreeMap<usize, (Answered, String)> = BTreeMap::new();
     for (attempt, target) in (0_u64..).zip((0..shared.members()).cycle()) {
@@ -272,7 +302,7 @@ async fn served(
         let left = limit.saturating_sub(start.elapsed()).max(RETRY).min(shared.timeout);
         let probed = client::probe(shared, target, &operation, &name, left).await;
         let (answered, error) = match ending(&operation, probed.happened).outcome {
-            Outcome::Ok(found) if is_right(&found) => return Ok(attempt + 1),
+            Outcome::Ok(found) if is_right(&found) => return Ok(()),
             Outcome::Info { error } if error.as_deref() == Some(NO_VALUE) => (Answered::Wrongly, error),
             Outcome::Ok(_) => (Answered::Wrongly, None),
             Outcome::Fail { error, .. } | Outcome::Info { error } if probed.answer.is_some() => {
@@ -289,7 +319,6 @@ async fn served(
             let wrongly = |said: &(&String, &(Answered, String))| said.1.0 == Answered::Wrongly;
             let named = |(name, (_, said)): (&String, &(Answered, String))| format!("{name} {said}");
             return Err(Unserved {
-                after: limit,
                 what,
                 answers: all().map(named).collect(),
                 wrong: all().filter(wrongly).map(named).collect(),
@@ -297,7 +326,7 @@ async fn served(
         }
         sleep(RETRY).await;
     }
-    Ok(0)
+    Ok(())
 }
 
 /// A write to the probe's key; for a bank, the opening of its accounts, which may happen more than once.
