@@ -219,7 +219,7 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
         history.unjudged.push("real time, of which the file says nothing".to_owned());
     }
     let transactional = matches!(property, Property::Transactions(_));
-    if begins && transactional && !of_real_time {
+    if begins && (transactional && !of_real_time || property == Property::Sequential) {
         // Its writes come first in real time, which this model does not respect.
         history.unjudged.push("that the initial state comes first".to_owned());
     }

@@ -311,7 +311,7 @@ impl LiveVariant<'_> {
                 )));
                 Ok(None)
             }
-            Err(error @ ServeError::NotServing { .. })
+            Err(error @ (ServeError::NotServing { .. } | ServeError::NotReadBack { .. }))
                 if self.run.experiment.spec.cluster.system.is_own() =>
             {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
@@ -332,6 +332,13 @@ impl LiveVariant<'_> {
                 };
                 Ok(Some(format!(
                     "{error}; {check} and let every client in, or give them more time with cluster.start-within"
+                )))
+            }
+            Err(ref error @ ServeError::NotReadBack { read, write, .. }) => {
+                Err(Failure::bench(format!("client.{read}"), error.to_string()).help(format!(
+                    "no fault was injected yet, so this says nothing about the system: correct the answers of \
+                     [client.{read}] and [client.{write}], of which the first that fits decides, or let all nodes have \
+                     the same data"
                 )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())

@@ -32,6 +32,12 @@ pub trait Adapter: Send + Sync {
         true
     }
 
+    /// Whether somebody describes what answers mean, in a spec or a helper, so that a mistake in that may look like one of
+    /// the system.
+    fn is_described(&self) -> bool {
+        true
+    }
+
     /// What became of the helpers so far, where clients are helpers.
     fn helpers(&self) -> Option<HelperCounts> {
         None

@@ -7,6 +7,9 @@ use crate::operation::{Function, Operation};
 use history::Outcome;
 use serde_json::Value;
 
+/// The error of an operation whose answer has no value where it should stand.
+pub const NO_VALUE: &str = "no-value";
+
 /// What happened to the request of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happened {
@@ -80,6 +83,8 @@ pub enum Answer {
     Rejected,
     /// The body is not what such an answer has.
     Unreadable,
+    /// What it has where the value should stand is none that a client can have written.
+    NoValue,
     /// An HTTP status to which the system gives no definite meaning for this operation.
     Unlisted(u16),
     /// A helper says that it certainly was not applied and never will be, with its word for the reason.
@@ -99,6 +104,7 @@ impl Answer {
             | Self::Standby
             | Self::Elsewhere(_)
             | Self::Unreadable
+            | Self::NoValue
             | Self::Unlisted(_)
             | Self::Failed(_)
             | Self::Unknown(_) => false,
@@ -171,6 +177,7 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
         (Answer::Standby | Answer::Elsewhere(_), _) => fail("standby"),
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
         (Answer::Unreadable, _) => info("garbled"),
+        (Answer::NoValue, _) => info(NO_VALUE),
         (Answer::Unlisted(status), _) => info(&format!("http-{status}")),
         (Answer::Failed(error), _) => fail(&error),
         (Answer::Unknown(error), _) => info(&error),
@@ -263,6 +270,7 @@ mod tests {
             assert_eq!(elsewhere, (Kind::Fail, Some("standby".to_owned()), true));
             assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));
             assert_eq!(row(Answer::Unreadable), (Kind::Info, Some("garbled".to_owned()), true));
+            assert_eq!(row(Answer::NoValue), (Kind::Info, Some("no-value".to_owned()), true));
             assert_eq!(row(Answer::Unlisted(500)), (Kind::Info, Some("http-500".to_owned()), true));
             let full = || "disk full".to_owned();
             assert_eq!(row(Answer::Failed(full())), (Kind::Fail, Some(full()), true));

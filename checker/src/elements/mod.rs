@@ -11,8 +11,8 @@
 //! - What `fail`ed certainly did not happen; what is `info` may happen at any moment from its invocation on.
 //! - A read of `null` found nothing there: the empty set, the counter at 0. Numbers may be text, as in `"17"`.
 //! - Operations with keys are judged key by key.
-//! - What is not understood makes the answer unknown, unless something else is proven to be broken. So does a history in
-//!   which nothing could have been broken.
+//! - What is not understood makes the answer unknown, unless something is proven to be broken that it cannot explain:
+//!   what it changes shows from its invocation on, on its key. So does a history in which nothing could have been broken.
 //!
 //! ```
 //! use checker::Answer;

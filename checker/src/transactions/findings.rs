@@ -214,5 +214,7 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         usize::MAX => format!("event {}", txn.invoked),
         completed => format!("events {} to {completed}", txn.invoked),
     };
-    format!("operation {} of {} ({events}){fate}: {}", txn.operation, txn.who(), words.join(", "))
+    let object = transactions.objects[txn.object as usize];
+    let object = object.map_or_else(String::new, |key| format!(" on object {key}"));
+    format!("operation {} of {} ({events}){fate}{object}: {}", txn.operation, txn.who(), words.join(", "))
 }

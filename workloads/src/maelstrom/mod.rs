@@ -79,6 +79,10 @@ impl Adapter for MaelstromClients {
     fn can_expect_absence(&self) -> bool {
         false
     }
+
+    fn is_described(&self) -> bool {
+        false
+    }
 }
 
 /// Speaks for one client.

@@ -357,6 +357,7 @@ fn received<'a>(kind: ClientKind, response: &'a Response<Bytes>, text: &'a str) 
         status: http.then_some(response.status().as_u16()),
         text,
         json: if http { serde_json::from_str(text).ok() } else { resp::json(response.body()) },
+        is_error: !http && resp::is_error(response.body()),
         location: response.headers().get(LOCATION).and_then(|location| location.to_str().ok()),
     }
 }

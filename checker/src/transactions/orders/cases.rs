@@ -189,7 +189,7 @@ impl Cases<'_, '_, '_> {
         let [before, after] =
             [from, to].map(|entry| &self.observed.transactions.txns[problem.txns[entry as usize] as usize]);
         if self.order != Order::Data && before.completed < after.invoked {
-            let same = before.process == after.process;
+            let same = before.session() == after.session();
             return if same {
                 format!("{} issued T{a}, then T{b}", before.who())
             } else {

@@ -338,7 +338,7 @@ fn no_rule() -> Answer {
 }
 
 fn received<'a>(json: &Value, text: &'a str) -> Received<'a> {
-    Received { status: None, text, json: Some(json.clone()), location: None }
+    Received { status: None, text, json: Some(json.clone()), location: None, is_error: false }
 }
 
 /// What an error of a statement means, with what a rule says of it. It can be no success: nothing of it is committed.
