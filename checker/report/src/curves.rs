@@ -78,7 +78,7 @@ pub fn wilson(seen: u64, all: u64) -> (f64, f64) {
 /// When it cannot be written.
 pub fn draw(curves: &Curves, path: &Path) -> Result<(), ResultsError> {
     let canvas = picture(curves);
-    write(path, Some(&canvas), &PictureOptions::default())
+    write(path, &canvas, &PictureOptions::default())
 }
 
 fn picture(curves: &Curves) -> Canvas {

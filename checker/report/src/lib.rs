@@ -257,14 +257,14 @@ fn write(
     let timelines = html::timelines(dir, &observed, verdict);
     let shown = shown_rounds(observed, &verdict.medians);
     let drawn = plot::pictures(plan, &shown, verdict, options);
-    for name in PICTURES {
-        let drawn = drawn.iter().find(|(drawn, _)| *drawn == name).map(|(_, canvas)| canvas);
-        plot::write(&dir.join(name), drawn, options)?;
-    }
+    let pictures = plot::write_all(dir, &drawn, options)?;
     // The page has a width of its own.
     let usual = PictureOptions::default();
-    let drawn = if options.width.is_none() { drawn } else { plot::pictures(plan, &shown, verdict, &usual) };
-    let pictures: Vec<_> = drawn.iter().map(|(name, canvas)| (*name, canvas.png(&usual))).collect();
+    let pictures = if (PictureOptions { svg: false, ..*options }) == usual {
+        pictures
+    } else {
+        plot::encode(&plot::pictures(plan, &shown, verdict, &usual), &usual)
+    };
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

@@ -43,7 +43,7 @@ pub struct Row {
 /// # Errors
 /// When it cannot be written.
 pub fn draw(rates: &Rates, path: &Path) -> Result<(), ResultsError> {
-    write(path, Some(&picture(rates)), &PictureOptions::default())
+    write(path, &picture(rates), &PictureOptions::default())
 }
 
 fn picture(rates: &Rates) -> Canvas {

@@ -59,20 +59,53 @@ pub(crate) fn pictures(
     pictures
 }
 
-/// Writes a picture as PNG, and as SVG where that is asked for. A file that an earlier report drew, and this one does not,
-/// would show what it does not say.
-pub(crate) fn write(
+/// Writes a picture as PNG, and as SVG if requested.
+pub(crate) fn write(png: &Path, canvas: &Canvas, options: &PictureOptions) -> Result<(), ResultsError> {
+    write_files(png, Some((canvas, &canvas.png(options))), options)
+}
+
+/// Writes the pictures of a run, and removes those of an earlier report that this one does not have. Returns the PNG files.
+pub(crate) fn write_all(
+    dir: &Path,
+    drawn: &[(&'static str, Canvas)],
+    options: &PictureOptions,
+) -> Result<Vec<(&'static str, Vec<u8>)>, ResultsError> {
+    let files = encode(drawn, options);
+    for name in PICTURES {
+        let picture = drawn.iter().zip(&files).find(|((drawn, _), _)| *drawn == name);
+        let picture = picture.map(|((_, canvas), (_, png))| (canvas, png.as_slice()));
+        write_files(&dir.join(name), picture, options)?;
+    }
+    Ok(files)
+}
+
+/// The PNG files of pictures. A thread encodes each, because this takes most of the time of a report.
+pub(crate) fn encode(
+    drawn: &[(&'static str, Canvas)],
+    options: &PictureOptions,
+) -> Vec<(&'static str, Vec<u8>)> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            drawn.iter().map(|(name, canvas)| (*name, scope.spawn(|| canvas.png(options)))).collect();
+        let png = |thread: std::thread::ScopedJoinHandle<'_, Vec<u8>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(|(name, thread)| (name, png(thread))).collect()
+    })
+}
+
+fn write_files(
     png: &Path,
-    canvas: Option<&Canvas>,
+    picture: Option<(&Canvas, &[u8])>,
     options: &PictureOptions,
 ) -> Result<(), ResultsError> {
     let svg = png.with_extension("svg");
-    match canvas {
-        Some(canvas) => files::write_whole(png, &canvas.png(options))?,
+    match picture {
+        Some((_, bytes)) => files::write_whole(png, bytes)?,
         None => files::remove(png)?,
     }
-    match canvas.filter(|_| options.svg) {
-        Some(canvas) => files::write_whole(&svg, &canvas.svg(options)),
+    match picture.filter(|_| options.svg) {
+        Some((canvas, _)) => files::write_whole(&svg, &canvas.svg(options)),
         None => files::remove(&svg),
     }
 }

@@ -182,7 +182,7 @@ pub fn report(dir: &Path, options: &PictureOptions) -> Result<SweepReport, Resul
     let draw = |options: &PictureOptions| {
         picture::draw(&report.plan, &report.cells, options.units(plot::style::NARROWEST))
     };
-    plot::write(&dir.join("sweep.png"), Some(&draw(options)), options)?;
+    plot::write(&dir.join("sweep.png"), &draw(options), options)?;
     let usual = PictureOptions::default();
     let png = draw(&usual).png(&usual);
     let page = page::page(&report, &measurements, &png).into_string();
