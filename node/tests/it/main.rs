@@ -5,6 +5,7 @@
 mod between;
 mod cluster;
 mod endurance;
+mod exhaustive;
 mod golden;
 mod limits;
 mod process;
