@@ -19,7 +19,7 @@ use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
 use checker::words;
 use formats::{self, FailedCas, Format, ModelGuess, Options, Order, Read, UnknownFormat, Unpacked};
-use history::{Operation, pair, read_jsonl};
+use history::{Operation, pair_owned, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
@@ -204,6 +204,8 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
     let said = arguments.initial.as_ref().map(|value| ("--initial", value.clone()));
     let said = said.or_else(|| history.initial.clone().map(|value| (location.as_str(), value)));
     let given = said.is_some();
+    // Null says that keys start empty, which adds no write.
+    let begins = said.as_ref().is_some_and(|(_, value)| !value.is_null());
     if let Some((place, value)) = said {
         history.operations = initial::prepend(std::mem::take(&mut history.operations), property, &value)
             .map_err(|error| Failure::usage(place, error))?;
@@ -217,7 +219,7 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
         history.unjudged.push("real time, of which the file says nothing".to_owned());
     }
     let transactional = matches!(property, Property::Transactions(_));
-    if given && (transactional && !of_real_time || property == Property::Sequential) {
+    if begins && (transactional && !of_real_time || property == Property::Sequential) {
         // Its writes come first in real time, which this model does not respect.
         history.unjudged.push("that the initial state comes first".to_owned());
     }
@@ -410,14 +412,14 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
     let packed = source.bytes()?;
     let Unpacked { bytes, cut } = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
     let options = options(reading)?;
-    let ours = options.format.is_none_or(|format| format == Format::History);
+    let ours = options.format.is_none_or(|format| format == Format::History) && has_header(&bytes);
     // Our own reader also takes what a killed bench has left.
     if ours
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
         let operations =
-            pair(&history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
+            pair_owned(history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
         let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
         let unfinished = history.unfinished || cut;
         return Ok(History {
@@ -441,7 +443,9 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
         read.notes.push("the packed file is cut off: the history is unfinished".to_owned());
     }
     let model = read.model().map_err(|error| Failure::usage(&location, error.message))?.to_owned();
-    let operations = read.operations().map_err(|error| at(&location, &error))?;
+    drop(bytes);
+    drop(packed);
+    let operations = read.take_operations().map_err(|error| at(&location, &error))?;
     let path = &source.path;
     let name = path.file_stem().map_or_else(|| location.clone(), |stem| stem.to_string_lossy().into_owned());
     let mut unjudged = read.unjudged;
@@ -466,6 +470,12 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
         start: Start::Empty,
         lone_client: read.lone_client,
     })
+}
+
+/// Whether the first line may be the header of our own format.
+fn has_header(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    first.windows(9).any(|name| name == br#""history""#)
 }
 
 /// Reads a file of any format.

@@ -44,6 +44,9 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let start = Times { call: 0, end: Some(0) };
     let beside = largest.saturating_add(1);
     counter.start().map_or(Ok(()), |part| push(&mut draft, 0, beside, &start, part))?;
+    for part in revisions.first_values() {
+        push(&mut draft, 0, beside, &start, part)?;
+    }
     for (call, part) in counter.unanswered().chain(modified.unanswered()) {
         push(&mut draft, 0, beside, &Times { call, end: None }, part)?;
     }
@@ -63,13 +66,12 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         }
         let presence = parts.0.iter().filter_map(|part| projections::presence(part, &revisions));
         let changed = modified.parts(&entry, &revisions);
-        let beside: Vec<Part> = presence.chain(counter.part(&entry)).chain(changed).collect();
-        parts
-            .0
-            .into_iter()
-            .map(projections::own)
-            .chain(beside)
-            .try_for_each(|part| push(&mut draft, offset, client, &times, part))
+        let contradictions = revisions.contradictions(&entry);
+        let beside: Vec<Part> =
+            presence.chain(counter.part(&entry)).chain(changed).chain(contradictions).collect();
+        left.count_unjudged(&entry);
+        let own = parts.0.into_iter().map(projections::own);
+        own.chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
     if draft.unfinished {
         draft.note_cut();
@@ -139,6 +141,7 @@ fn push(draft: &mut Draft<'_>, offset: usize, client: u64, times: &Times, part: 
         end.time = time;
         end.key.clone_from(&begin.key);
         end.value = part.result;
+        end.error = (part.kind == Kind::Fail).then(|| "precondition".to_owned());
         end
     });
     draft.push_as_is(offset, begin)?;

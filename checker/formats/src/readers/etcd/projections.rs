@@ -16,9 +16,7 @@ pub const REVISION: &str = "revision of the store";
 /// A part of a key of the store. Keys that are named like projections are put in quotes, and so are those in quotes.
 pub(super) fn own(mut part: Part) -> Part {
     let like_one = part.key == REVISION
-        || [" exists", " mod revision", "order of the keys of a range"]
-            .iter()
-            .any(|end| part.key.ends_with(end))
+        || [" exists", " mod revision"].iter().any(|end| part.key.ends_with(end))
         || [" at revision ", " as of revision "].iter().any(|word| part.key.contains(word))
         || part.key.starts_with('"');
     if like_one {
@@ -146,11 +144,8 @@ fn says(entry: &Entry) -> Says {
         steps.iter().flatten().any(|step| matches!(step.does(), Ok(Does::Put { .. } | Does::Delete(_))))
     };
     match (input.kind.as_str(), &input.range, &input.txn) {
-        ("range", Some(range), _)
-            if output.answered() && !output.stale() && range.revision == 0 && revision > 0 =>
-        {
-            Says::Read(revision)
-        }
+        // A read of an old revision tells the present one.
+        ("range", Some(_), _) if output.answered() && !output.stale() && revision > 0 => Says::Read(revision),
         ("range" | "defragment" | "compact" | "leaseGrant", ..) => Says::Nothing,
         ("txn", _, Some(txn)) => {
             let Some(answer) = output.txn.as_ref().filter(|_| output.answered()) else {
