@@ -70,12 +70,8 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         let beside: Vec<Part> =
             presence.chain(counter.part(&entry)).chain(changed).chain(contradictions).collect();
         left.count_unjudged(&entry);
-        parts
-            .0
-            .into_iter()
-            .map(projections::own)
-            .chain(beside)
-            .try_for_each(|part| push(&mut draft, offset, client, &times, part))
+        let own = parts.0.into_iter().map(projections::own);
+        own.chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
     if draft.unfinished {
         draft.note_cut();

@@ -83,7 +83,7 @@ impl Snapshots {
         }
         let mut all = Vec::new();
         if let (Some(range), Some(found)) = (&entry.input.range, &output.range)
-            && range.revision == 0
+            && !entry.reads_old()
         {
             self.compare(&asked(range), range.limit, found, output.revision, &mut all);
         }
