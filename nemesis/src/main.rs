@@ -79,8 +79,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Inject { folder, faults, seed, lasts } => inject(&folder, faults.as_deref(), seed, lasts),
-        Command::Status { folder } => tell(&folder, &Request::Status, FAILED),
-        Command::Down { folder } => tell(&folder, &Request::Down, FAILED),
+        Command::Status { folder } => send(&folder, &Request::Status, FAILED),
+        Command::Down { folder } => send(&folder, &Request::Down, FAILED),
         Command::List => list(),
     };
     match outcome {
