@@ -4,7 +4,7 @@ use crate::support::{output, program, stderr, stdout};
 use std::path::Path;
 
 /// Checks a file; what it said, on both streams.
-fn check(folder: &Path, arguments: &[&str], expected: i32) -> String {
+pub(crate) fn check(folder: &Path, arguments: &[&str], expected: i32) -> String {
     let output = output(folder, &[&["check"], arguments].concat());
     let said = format!("{}{}", stdout(&output), stderr(&output));
     assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {said}");
@@ -12,7 +12,7 @@ fn check(folder: &Path, arguments: &[&str], expected: i32) -> String {
 }
 
 /// Acknowledged operations in few words, one after the other: process, function, argument, result.
-fn edn(operations: &[(&str, &str, &str, &str)]) -> String {
+pub(crate) fn edn(operations: &[(&str, &str, &str, &str)]) -> String {
     let line = |(process, f, argument, result): &(&str, &str, &str, &str)| {
         format!(
             "{{:process {process}, :type :invoke, :f :{f}, :value {argument}}}\n{{:process {process}, :type :ok, :f :{f}, \
@@ -23,7 +23,7 @@ fn edn(operations: &[(&str, &str, &str, &str)]) -> String {
 }
 
 /// Checks each text in a file of this name.
-fn check_all(name: &str, cases: &[(String, &[&str], i32, &str)]) {
+pub(crate) fn check_all(name: &str, cases: &[(String, &[&str], i32, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     for (text, options, expected, part) in cases {
         std::fs::write(folder.path().join(name), text).unwrap();

@@ -92,7 +92,7 @@ impl Failure {
 
     /// The node will not propose the command.
     pub(super) fn refused(reason: &str) -> Self {
-        Self::definite(StatusCode::SERVICE_UNAVAILABLE, why)
+        Self::definite(StatusCode::SERVICE_UNAVAILABLE, reason)
     }
 
     /// The node ends.

@@ -486,7 +486,7 @@ impl Replica {
     fn let_go(&mut self) {
         while self.kept_bytes > self.options.keep_bytes && self.first < self.slot_out {
             let dropped = self.decisions.pop_front().flatten();
-            self.kept_bytes -= gone.map_or(0, |command| command.size() as u64);
+            self.kept_bytes -= dropped.map_or(0, |command| command.size() as u64);
             self.first += 1;
         }
     }

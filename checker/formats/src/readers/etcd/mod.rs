@@ -10,7 +10,7 @@ mod projections;
 mod request;
 mod revisions;
 
-use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals};
+use super::super::{Options, budget::Budget, draft::Draft, fault::Fault, intervals};
 use history::{Event, Kind, Process};
 use meaning::{Left, Part, Parts};
 use modified::Modified;
@@ -19,8 +19,9 @@ pub use projections::REVISION as STORE_REVISION;
 use request::Entry;
 use revisions::Revisions;
 
-pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Result<Draft<'a>, Fault> {
     let mut draft = Draft::new(bytes, budget);
+    draft.ties = options.ties;
     let mut largest = 0;
     let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
     let mut modified = Modified::default();
@@ -62,7 +63,8 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     if draft.unfinished {
         draft.note_cut();
     }
-    intervals::settle(&mut draft)?;
+    intervals::settle(&mut draft, true)?;
+    draft.cut_hides = true;
     left.note(&mut draft);
     clients.sort_unstable();
     clients.dedup();
