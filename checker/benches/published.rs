@@ -1,16 +1,15 @@
 //! Decides every history of a folder under several models, and prints what was decided and how long it took.
 //!
-//! `cargo bench -p checker --bench published -- FOLDER [MODEL …]`: files of our own format, with the verdict and the
-//! median of three runs under each model, each with a deadline of a minute. Without a model: serializable and snapshot
-//! isolation.
+//! `cargo bench -p checker --bench published -- FOLDER [MODEL …]`: files of any format, folders of Cobra's logs and of
+//! dbcop, with the verdict and the median of three runs under each model, each with a deadline of a minute. Without a
+//! model: serializable and snapshot isolation. `FILTER` in the environment keeps the names that contain it.
 
 use checker::Answer;
 use checker::limits::Limits;
 use checker::transactions::{Consistency, Options, check};
-use history::{Operation, pair, read_jsonl};
+use history::Operation;
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut files: Vec<PathBuf> =
         fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, Box<dyn Error>>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    let filter = std::env::var("FILTER").unwrap_or_default();
+    files.retain(|file| file.to_string_lossy().contains(&filter));
     files.sort();
     println!("| history | transactions | model | verdict | median | why |");
     println!("|---|---|---|---|---|---|");
@@ -41,8 +41,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Vec<Operation>, Box<dyn Error>> {
-    Ok(pair(&read_jsonl(BufReader::new(File::open(file)?))?.events)?)
+/// The operations of a file, of a folder with one of dbcop, or of a folder of logs.
+fn read(path: &Path) -> Result<Vec<Operation>, Box<dyn Error>> {
+    let of_dbcop = path.join("history.bincode");
+    let mut files = if of_dbcop.is_file() { vec![of_dbcop] } else { vec![path.to_owned()] };
+    if path.is_dir() && files == [path] {
+        files = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<_, Box<dyn Error>>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "log"));
+        files.sort();
+    }
+    let mut bytes = Vec::new();
+    for file in &files {
+        bytes.extend(fs::read(file)?);
+        if files.len() > 1 {
+            bytes.push(b'\n');
+        }
+    }
+    let name = files.first().ok_or("a folder without logs")?.to_string_lossy().into_owned();
+    Ok(formats::read(&bytes, &name, &formats::Options::default())?.operations()?)
 }
 
 fn decide(operations: &[Operation], model: Consistency) -> String {

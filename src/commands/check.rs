@@ -20,7 +20,7 @@ use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
 use checker::words;
 use formats::{self, FailedCas, Format, Options, Order, Read, UnknownFormat, Unpacked};
-use history::{Converted, Operation, pair, read_jsonl};
+use history::{Converted, Operation, pair_owned, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
@@ -227,6 +227,8 @@ fn read_in_one_way(
     let said = arguments.initial.as_ref().map(|value| ("--initial", value.clone()));
     let said = said.or_else(|| history.initial.clone().map(|value| (location.as_str(), value)));
     let given = said.is_some();
+    // Null says that keys start empty, which adds no write.
+    let begins = said.as_ref().is_some_and(|(_, value)| !value.is_null());
     if let Some((place, value)) = said {
         if let Some(why) = file_doubts::stranger_keys(&history.model, &history.operations, &value) {
             return Err(Failure::usage(place, why));
@@ -243,7 +245,7 @@ fn read_in_one_way(
         history.unjudged.push("real time, of which the file says nothing".to_owned());
     }
     let transactional = matches!(property, Property::Transactions(_));
-    if given && transactional && !of_real_time {
+    if begins && transactional && !of_real_time {
         // Its writes come first in real time, which this model does not respect.
         history.unjudged.push("that the initial state comes first".to_owned());
     }
@@ -440,14 +442,14 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
     let location = source.path.display().to_string();
     let packed = source.bytes()?;
     let Unpacked { bytes, cut } = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
-    let ours = options.format.is_none_or(|format| format == Format::History);
+    let ours = options.format.is_none_or(|format| format == Format::History) && has_header(&bytes);
     // Our own reader also takes what a killed bench has left.
     if ours
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
         let operations =
-            pair(&history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
+            pair_owned(history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
         let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
         let unfinished = history.unfinished || cut;
         let converted = history.header.converted.unwrap_or_default();
@@ -474,8 +476,15 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
         read.notes.push("the packed file is cut off: the history is unfinished".to_owned());
     }
     let model = read.model().map_err(|error| Failure::usage(&location, error.message))?.to_owned();
-    let operations = read.operations().map_err(|error| at(&location, &error))?;
-    let converted = read.header.converted.unwrap_or_default();
+    drop(bytes);
+    drop(packed);
+    let operations = read.take_operations().map_err(|error| at(&location, &error))?;
+    let mut converted = read.header.converted.unwrap_or_default();
+    let in_order = matches!(
+        read.format,
+        Format::History | Format::JepsenEdn | Format::JepsenLog | Format::PorcupineKv | Format::ElleJson
+    );
+    converted.cut_hides |= cut && (!in_order || read.order != Order::File);
     let path = &source.path;
     let name = path.file_stem().map_or_else(|| location.clone(), |stem| stem.to_string_lossy().into_owned());
     let mut unjudged = read.unjudged;
@@ -502,6 +511,12 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
         open_end: read.open_end,
         reorders: read.reorders,
     })
+}
+
+/// Whether the first line may be the header of our own format.
+fn has_header(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    first.windows(9).any(|name| name == br#""history""#)
 }
 
 /// Reads a file of any format.

@@ -92,15 +92,18 @@ impl Source {
         if let Some(content) = &self.content {
             return Ok(content.clone());
         }
+        let read = |part: &PathBuf| {
+            std::fs::read(part).map_err(|error| {
+                Failure::usage(part.display().to_string(), format!("cannot be read: {error}"))
+            })
+        };
+        if let [only] = self.parts.as_slice() {
+            return read(only);
+        }
         let mut bytes = Vec::new();
         for part in &self.parts {
-            let read = std::fs::read(part).map_err(|error| {
-                Failure::usage(part.display().to_string(), format!("cannot be read: {error}"))
-            })?;
-            bytes.extend(read);
-            if self.parts.len() > 1 {
-                bytes.push(b'\n');
-            }
+            bytes.extend(read(part)?);
+            bytes.push(b'\n');
         }
         Ok(bytes)
     }

@@ -85,6 +85,9 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 /// The text with integers beyond 64 bits as strings, in the way EDN writes them: `18446744073709551616` becomes
 /// `"18446744073709551616N"`. A parser of JSON would take them for floats and lose their digits.
 pub fn with_large_integers_as_text(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !has_large_number(bytes) {
+        return Cow::Borrowed(bytes);
+    }
     let (mut out, mut copied) = (Vec::new(), 0);
     let (mut at, mut quoted) = (0, false);
     while at < bytes.len() {
@@ -115,11 +118,32 @@ pub fn with_large_integers_as_text(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// The digits of the smallest integer beyond `i64`.
+const LARGE: usize = 19;
+
+/// Whether there are so many digits in a row that the integer may be too large. Looks at few bytes: one of any so many
+/// in a row stands where it looks.
+fn has_large_number(bytes: &[u8]) -> bool {
+    let mut at = LARGE - 1;
+    while let Some(byte) = bytes.get(at) {
+        if byte.is_ascii_digit() {
+            let before = bytes[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let after = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if before + after >= LARGE {
+                return true;
+            }
+            at += after;
+        }
+        at += LARGE;
+    }
+    false
+}
+
 /// Whether this is an integer that neither `i64` nor `u64` can be.
 fn is_large(token: &[u8]) -> bool {
     let digits = token.strip_prefix(b"-").unwrap_or(token);
     let text = std::str::from_utf8(token).unwrap_or_default();
-    digits.len() >= 19
+    digits.len() >= LARGE
         && digits.iter().all(u8::is_ascii_digit)
         && text.parse::<u64>().is_err()
         && text.parse::<i64>().is_err()
@@ -131,4 +155,24 @@ pub(super) fn value(text: &str, mut budget: Budget) -> Result<Value, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(&exact);
     let value = Bounded(&mut budget).deserialize(&mut deserializer);
     value.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_many_digits_are_found_at_every_offset() {
+        for offset in 0..40 {
+            for (digits, large) in [(17, false), (18, false), (19, true), (20, true), (60, true)] {
+                for fill in ["x", "7 ", "123 "] {
+                    let before: String = fill.chars().cycle().take(offset).collect();
+                    let text = format!("{before} {} end", "9".repeat(digits));
+                    assert_eq!(has_large_number(text.as_bytes()), large, "{text}");
+                }
+            }
+        }
+        let text = with_large_integers_as_text(b"[9223372036854775807, -9223372036854775809]");
+        assert_eq!(text.as_ref(), br#"[9223372036854775807, "-9223372036854775809N"]"#);
+    }
 }

@@ -4,7 +4,9 @@ use super::{
     FailedCas, Format, ModelGuess, Options, ReadError, answers, clients, draft::Draft, failed_cas,
     fault::Fault, independent, model, order, order::Order, processes, stamp,
 };
-use history::{Converted, Event, FORMAT_VERSION, Header, Kind, Operation, Process, pair};
+use history::{
+    Converted, Event, FORMAT_VERSION, Header, Kind, Operation, PairError, Process, pair, pair_owned,
+};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -43,18 +45,32 @@ impl Read {
 
     /// The operations, paired process by process.
     pub fn operations(&self) -> Result<Vec<Operation>, ReadError> {
-        let mut operations = pair(&self.events).map_err(|error| {
-            let line = self.line(error.event()).unwrap_or(0);
-            ReadError { line, column: line.min(1), message: error.to_string() }
-        })?;
+        let operations = pair(&self.events).map_err(|error| self.located(&error))?;
+        Ok(self.ordered(operations, self.events.len()))
+    }
+
+    /// The operations, as [`operations`](Self::operations) gives them. The events move into them and are gone.
+    pub fn take_operations(&mut self) -> Result<Vec<Operation>, ReadError> {
+        let events = std::mem::take(&mut self.events);
+        let count = events.len();
+        let operations = pair_owned(events).map_err(|error| self.located(&error))?;
+        Ok(self.ordered(operations, count))
+    }
+
+    fn located(&self, error: &PairError) -> ReadError {
+        let line = self.line(error.event()).unwrap_or(0);
+        ReadError { line, column: line.min(1), message: error.to_string() }
+    }
+
+    /// Of sessions, every operation ends after all have begun, so that no real-time order is made up; what a process did
+    /// first is still what it began first.
+    fn ordered(&self, mut operations: Vec<Operation>, events: usize) -> Vec<Operation> {
         if self.order == Order::Sessions {
-            // Every operation ends after all have begun, so that no real-time order is made up; what a process did
-            // first is still what it began first.
             for operation in &mut operations {
-                operation.completed = operation.completed.map(|event| event + self.events.len());
+                operation.completed = operation.completed.map(|event| event + events);
             }
         }
-        Ok(operations)
+        operations
     }
 
     /// The line of the file an event stands on, counted from 1.

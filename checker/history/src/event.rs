@@ -1,8 +1,10 @@
 //! One event of a history, as it stands on one line of `history.jsonl`.
 
 use super::Converted;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// The first line of a history file: what the events belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,19 +54,28 @@ impl Serialize for Process {
 
 impl<'de> Deserialize<'de> for Process {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Raw {
-            Number(u64),
-            Name(String),
+        deserializer.deserialize_any(ProcessVisitor)
+    }
+}
+
+struct ProcessVisitor;
+
+impl Visitor<'_> for ProcessVisitor {
+    type Value = Process;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the number of a process or \"nemesis\"")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Process, E> {
+        Ok(Process::Client(number))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Process, E> {
+        if name == "nemesis" {
+            return Ok(Process::Nemesis);
         }
-        match Raw::deserialize(deserializer)? {
-            Raw::Number(number) => Ok(Self::Client(number)),
-            Raw::Name(name) if name == "nemesis" => Ok(Self::Nemesis),
-            Raw::Name(name) => Err(serde::de::Error::custom(format!(
-                "process is \"{name}\"; it should be a number or \"nemesis\""
-            ))),
-        }
+        Err(E::custom(format!("process is \"{name}\"; it should be a number or \"nemesis\"")))
     }
 }
 

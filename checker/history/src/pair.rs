@@ -89,54 +89,91 @@ enum Doing {
 /// without a completion is an operation of unknown outcome. Events of the nemesis are skipped. What was
 /// written without being said at the invocation (`null`) is taken from the completion.
 pub fn pair(events: &[Event]) -> Result<Vec<Operation>, PairError> {
-    let mut operations: Vec<Operation> = Vec::with_capacity(events.len() / 2 + 1);
-    let mut processes: FxHashMap<u64, Doing> = FxHashMap::default();
+    let mut pairs = Pairs::for_events(events.len());
     for (index, event) in events.iter().enumerate() {
-        let Process::Client(process) = event.process else { continue };
-        let doing = processes.entry(process).or_insert(Doing::Nothing);
+        pairs.add(index, event.clone())?;
+    }
+    Ok(pairs.operations)
+}
+
+/// Events between two returns of memory.
+const RETURNED_AFTER: usize = 1 << 16;
+
+/// As [`pair`], of events that nobody else needs: their texts and values move into the operations, and their memory is
+/// returned on the way.
+pub fn pair_owned(mut events: Vec<Event>) -> Result<Vec<Operation>, PairError> {
+    let mut pairs = Pairs::for_events(events.len());
+    events.reverse();
+    let mut index = 0;
+    while let Some(event) = events.pop() {
+        pairs.add(index, event)?;
+        index += 1;
+        if index.is_multiple_of(RETURNED_AFTER) {
+            events.shrink_to_fit();
+        }
+    }
+    Ok(pairs.operations)
+}
+
+/// Operations while their events come in.
+struct Pairs {
+    operations: Vec<Operation>,
+    processes: FxHashMap<u64, Doing>,
+}
+
+impl Pairs {
+    fn for_events(count: usize) -> Self {
+        Self { operations: Vec::with_capacity(count / 2 + 1), processes: FxHashMap::default() }
+    }
+
+    fn add(&mut self, index: usize, event: Event) -> Result<(), PairError> {
+        let Process::Client(process) = event.process else { return Ok(()) };
+        let operations = &mut self.operations;
+        let doing = self.processes.entry(process).or_insert(Doing::Nothing);
         match (&*doing, event.kind) {
             (Doing::Ended(ended), _) => {
                 return Err(PairError::AfterInfo { event: index, process, ended: *ended });
             }
             (Doing::Open(open), Kind::Invoke) => {
                 let open = operations[*open].invoked;
-                return Err(PairError::Busy { event: index, process, f: event.f.clone(), open });
+                return Err(PairError::Busy { event: index, process, f: event.f, open });
             }
             (Doing::Nothing, Kind::Invoke) => {
                 *doing = Doing::Open(operations.len());
                 operations.push(begin(index, process, event));
             }
             (Doing::Nothing, Kind::Ok | Kind::Fail | Kind::Info) => {
-                return Err(PairError::NothingOpen { event: index, process, f: event.f.clone() });
+                return Err(PairError::NothingOpen { event: index, process, f: event.f });
             }
             (Doing::Open(open), Kind::Ok | Kind::Fail | Kind::Info) => {
+                let ends = event.kind == Kind::Info;
                 complete(&mut operations[*open], index, event)?;
-                *doing = if event.kind == Kind::Info { Doing::Ended(index) } else { Doing::Nothing };
+                *doing = if ends { Doing::Ended(index) } else { Doing::Nothing };
             }
         }
+        Ok(())
     }
-    Ok(operations)
 }
 
-fn begin(index: usize, process: u64, event: &Event) -> Operation {
+fn begin(index: usize, process: u64, event: Event) -> Operation {
     Operation {
         process,
         client: event.client,
-        f: event.f.clone(),
-        key: event.key.clone(),
-        argument: event.value.clone(),
+        f: event.f,
+        key: event.key,
+        argument: event.value,
         outcome: Outcome::Info { error: None },
         invoked: index,
         completed: None,
         intended_ns: event.intended,
         invoked_ns: event.time,
         completed_ns: None,
-        node: event.node.clone(),
+        node: event.node,
         phase: event.phase,
     }
 }
 
-fn complete(operation: &mut Operation, index: usize, event: &Event) -> Result<(), PairError> {
+fn complete(operation: &mut Operation, index: usize, event: Event) -> Result<(), PairError> {
     let same_key = event.key.is_none() || event.key == operation.key;
     if event.f != operation.f || !same_key {
         return Err(PairError::Mismatch {
@@ -152,14 +189,14 @@ fn complete(operation: &mut Operation, index: usize, event: &Event) -> Result<()
         operation.argument.clone_from(&event.value);
     }
     operation.completed_ns = Some(event.time);
-    if let Some(node) = &event.node {
-        operation.node = Some(node.clone());
+    if event.node.is_some() {
+        operation.node = event.node;
     }
     operation.completed = (event.kind != Kind::Info).then_some(index);
     operation.outcome = match event.kind {
-        Kind::Ok => Outcome::Ok(event.value.clone()),
-        Kind::Fail => Outcome::Fail { error: event.error.clone(), actual: event.actual.clone() },
-        Kind::Info | Kind::Invoke => Outcome::Info { error: event.error.clone() },
+        Kind::Ok => Outcome::Ok(event.value),
+        Kind::Fail => Outcome::Fail { error: event.error, actual: event.actual },
+        Kind::Info | Kind::Invoke => Outcome::Info { error: event.error },
     };
     Ok(())
 }
@@ -199,6 +236,7 @@ mod tests {
         events[4].error = Some("unavailable".into());
         events[7].error = Some("timeout".into());
         let operations = pair(&events).unwrap();
+        assert_eq!(pair_owned(events), Ok(operations.clone()));
         let indexes: Vec<_> = operations.iter().map(|o| (o.process, o.invoked, o.completed)).collect();
         assert_eq!(indexes, [(0, 0, Some(4)), (1, 1, Some(3)), (1, 5, None), (2, 6, None)]);
         assert_eq!(operations[0].outcome, Outcome::Fail { error: Some("unavailable".into()), actual: None });

@@ -63,6 +63,19 @@ pub(super) struct Element<'a> {
     pub(super) last: bool,
 }
 
+/// A value as it is looked up. An integer stands in place, as to follow its reference costs more than to look it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Name<'a> {
+    Integer(i64),
+    Other(&'a Value),
+}
+
+impl<'a> Name<'a> {
+    fn of(value: &'a Value) -> Self {
+        value.as_i64().map_or(Self::Other(value), Self::Integer)
+    }
+}
+
 /// A value that more than one transaction wrote, so that a read of it says little.
 #[derive(Debug)]
 pub(super) struct Twice {
@@ -78,7 +91,7 @@ pub(super) struct Transactions<'a> {
     pub(super) steps: Vec<Step<'a>>,
     pub(super) keys: Vec<&'a Value>,
     pub(super) elements: Vec<Element<'a>>,
-    index: FxHashMap<(u32, &'a Value), u32>,
+    index: FxHashMap<(u32, Name<'a>), u32>,
     /// By key: nothing certain is concluded from a key where two transactions wrote the same value.
     pub(super) twice: Vec<Option<Twice>>,
 }
@@ -106,13 +119,13 @@ impl<'a> Transactions<'a> {
     }
 
     pub(super) fn element(&self, key: u32, value: &Value) -> Option<u32> {
-        self.index.get(&(key, value)).copied()
+        self.index.get(&(key, Name::of(value))).copied()
     }
 
     /// The element, made up without a writer if no transaction wrote it.
     pub(super) fn element_or_unwritten(&mut self, key: u32, value: &'a Value) -> u32 {
         let next = small(self.elements.len());
-        let element = *self.index.entry((key, value)).or_insert(next);
+        let element = *self.index.entry((key, Name::of(value))).or_insert(next);
         if element == next {
             self.elements.push(Element { key, value, writer: NONE, nth: 0, last: true });
         }
@@ -138,7 +151,7 @@ impl<'a> Transactions<'a> {
 
     fn write(&mut self, (key, value): (u32, &'a Value), writer: u32, nth: u32) -> u32 {
         let next = small(self.elements.len());
-        let element = *self.index.entry((key, value)).or_insert(next);
+        let element = *self.index.entry((key, Name::of(value))).or_insert(next);
         if element == next {
             self.elements.push(Element { key, value, writer, nth, last: true });
             return element;
@@ -176,7 +189,7 @@ pub(super) fn parse(operations: &[Operation], workload: Workload) -> Result<Tran
 
 struct Parser<'a> {
     workload: Workload,
-    keys: FxHashMap<&'a Value, u32>,
+    keys: FxHashMap<Name<'a>, u32>,
     /// By key: the last transaction seen to write it, how often it did, and its last element.
     own: Vec<(u32, u32, u32)>,
 }
@@ -258,7 +271,7 @@ impl<'a> Parser<'a> {
     }
 
     fn key(&mut self, into: &mut Transactions<'a>, key: &'a Value) -> u32 {
-        *self.keys.entry(key).or_insert_with(|| {
+        *self.keys.entry(Name::of(key)).or_insert_with(|| {
             into.keys.push(key);
             into.twice.push(None);
             self.own.push((NONE, 0, NONE));

@@ -203,3 +203,37 @@ fn revisions_and_removals_of_etcd_are_judged() {
     assert!(!valid(&[txn(0, 1, "put", 0, 2), txn(1, 11, "put", 0, 2)]), "a revision that two changes have");
     assert!(!valid(&[txn(0, 1, "put", 0, 2), txn(1, 11, "delete", 1, 3)]), "a removal of nothing");
 }
+
+#[test]
+fn versions_and_conditions_of_etcd_are_judged() {
+    let put = r#"{"ClientId":1,"Input":{"Type":"txn","Txn":{"OperationsOnSuccess":[{"Type":"put-operation","Put":{"Key":"k","Value":{"Value":"a"}}}]}},"Call":1,"Output":{"Txn":{"Results":[{}]},"Revision":2},"Return":2}"#;
+    let lost = r#"{"ClientId":2,"Input":{"Type":"txn","Txn":{"OperationsOnSuccess":[{"Type":"put-operation","Put":{"Key":"k","Value":{"Value":"b"}}}]}},"Call":3,"Output":{"Error":"timeout"},"Return":4}"#;
+    let get = |asked: u64, value: &str, version: u64, revision: u64| {
+        format!(
+            r#"{{"ClientId":3,"Input":{{"Type":"range","Range":{{"Start":"k","Revision":{asked}}}}},"Call":5,"Output":{{"Range":{{"KVs":[{{"Key":"k","Value":{{"Value":"{value}"}},"ModRevision":{version}}}],"Count":1}},"Revision":{revision}}},"Return":6}}"#
+        )
+    };
+    let refused = |revision: u64| {
+        format!(
+            r#"{{"ClientId":3,"Input":{{"Type":"txn","Txn":{{"Conditions":[{{"Key":"k","ExpectedRevision":{revision}}}]}}}},"Call":5,"Output":{{"Txn":{{"Failure":true}},"Revision":2}},"Return":6}}"#
+        )
+    };
+    let list = r#"{"ClientId":3,"Input":{"Type":"range","Range":{"Start":"a","End":"z"}},"Call":5,"Output":{"Range":{"KVs":[{"Key":"k","Value":{"Value":"a"}},{"Key":"j","Value":{"Value":""}}],"Count":2},"Revision":2},"Return":6}"#;
+    let valid = |lines: &[&str]| {
+        let read = read(lines.join("\n").as_bytes(), "a.json", &Options::default()).unwrap();
+        let limits = checker::limits::Limits { configurations: 10_000, ..checker::limits::Limits::DEFAULT };
+        let verdict =
+            checker::linearizability::check(&read.operations().unwrap(), "kv".parse().unwrap(), &limits);
+        matches!(verdict, checker::linearizability::Verdict::Valid { .. })
+    };
+    assert!(valid(&[put, &get(0, "a", 2, 2)]));
+    assert!(valid(&[put, &get(2, "a", 2, 2)]));
+    assert!(valid(&[put, lost, &get(0, "b", 3, 3)]));
+    assert!(!valid(&[put, lost, &get(0, "b", 2, 2)]), "two values at one revision");
+    assert!(!valid(&[put, lost, &get(2, "b", 2, 2)]), "the same by a read of the present revision");
+    assert!(!valid(&[put, &get(2, "a", 2, 3)]), "a revision that nothing made");
+    assert!(!valid(&[put, &refused(2)]), "a condition that holds");
+    assert!(valid(&[put, &refused(1)]));
+    assert!(valid(&[put, lost, &refused(2)]));
+    assert!(!valid(&[put, list]), "keys out of order");
+}

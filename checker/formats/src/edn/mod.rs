@@ -4,6 +4,7 @@
 //! every map and set, know only five string escapes, and nest as deep as the file says, which ends in a stack
 //! overflow when such a value is dropped.
 
+mod direct;
 mod lex;
 mod parse;
 mod print;

@@ -11,15 +11,15 @@ use std::borrow::Cow;
 pub const MAX_DEPTH: usize = 127;
 
 /// What a form takes: itself, twice while a vector grows, and the slot and block of the value made of it.
-const FORM: usize = 2 * size_of::<Edn<'_>>() + budget::array(1);
+pub(super) const FORM: usize = 2 * size_of::<Edn<'_>>() + budget::array(1);
 
 /// A cursor in a text, from which forms are read.
 #[derive(Debug)]
 pub(in super::super) struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    pub(super) text: &'a str,
+    pub(super) at: usize,
     /// What the present form may take.
-    budget: Budget,
+    pub(super) budget: Budget,
 }
 
 impl<'a> Parser<'a> {
@@ -113,7 +113,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn spend(&mut self, start: usize, bytes: usize) -> Result<(), Fault> {
+    pub(super) fn spend(&mut self, start: usize, bytes: usize) -> Result<(), Fault> {
         self.budget.spend(bytes).map_err(|message| Fault::at(start, message))
     }
 
@@ -155,7 +155,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The token up to the next delimiter.
-    fn token(&mut self) -> &'a str {
+    pub(super) fn token(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let length = rest.bytes().position(lex::is_delimiter).unwrap_or(rest.len());
         self.at += length;

@@ -22,11 +22,16 @@ pub(in super::super) fn to_value(form: Edn<'_>) -> Result<Value, String> {
         Edn::Vector(items) => array(items)?,
         Edn::Set(items) => {
             let Value::Array(mut items) = array(items)? else { return Ok(Value::Null) };
-            items.sort_by_cached_key(order);
+            sort_set(&mut items);
             Value::Array(items)
         }
         Edn::Map(entries) => object(entries)?,
     })
+}
+
+/// Brings the elements of a set into order.
+pub(super) fn sort_set(items: &mut [Value]) {
+    items.sort_by_cached_key(order);
 }
 
 /// An order for sets, in which numbers come by size.

@@ -3,8 +3,9 @@
 use super::super::{budget::Budget, clients::Who, draft::Placed, independent, json::Bounded, stamp::Stamp};
 use history::{Event, Kind, Phase, Process};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The fields of an operation map. Others are passed over. Text of a keyword has its colon.
@@ -31,6 +32,32 @@ pub(super) struct Raw {
 
 /// Names under which other tools keep answers.
 const ANSWERS: [&str; 6] = ["result", "output", "response", "answer", "return", "returned"];
+/// The name of a field, which stays in the text where it has no escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Borrowed(name)))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(name.to_owned())))
+    }
+}
 
 /// Reads the fields from a JSON object, as far as the budget goes.
 pub(super) struct RawObject<'b>(pub(super) &'b mut Budget);
@@ -52,8 +79,8 @@ impl<'de> Visitor<'de> for RawObject<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
         let mut raw = Raw::default();
-        while let Some(name) = entries.next_key::<String>()? {
-            match raw.field(&name) {
+        while let Some(name) = entries.next_key::<Name<'de>>()? {
+            match raw.field(&name.0) {
                 Some(field) => *field = entries.next_value_seed(Bounded(self.0))?,
                 None => {
                     entries.next_value::<IgnoredAny>()?;
@@ -121,11 +148,7 @@ impl Raw {
         let text_key = matches!(self.key, Value::String(_) | Value::Null);
         event.key = Some(&self.key).filter(|key| !key.is_null()).map(independent::text);
         event.value = self.value;
-        event.error = match self.error {
-            Value::Null => None,
-            Value::String(name) => Some(bare(&name).to_owned()),
-            other => Some(other.to_string()),
-        };
+        event.error = error(self.error);
         match kind {
             Kind::Invoke => {
                 event.client = self.client.as_u64().and_then(|client| u32::try_from(client).ok());
@@ -146,8 +169,17 @@ impl Raw {
     }
 }
 
+/// The reason of a failure or an unknown outcome as text.
+pub(super) fn error(error: Value) -> Option<String> {
+    match error {
+        Value::Null => None,
+        Value::String(name) => Some(bare(&name).to_owned()),
+        other => Some(other.to_string()),
+    }
+}
+
 /// Older files have the reason where the value belongs, as a keyword: `:info :write :timed-out`.
-fn error_from_value(event: &mut Event) {
+pub(super) fn error_from_value(event: &mut Event) {
     let reason = event.value.as_str().and_then(|text| text.strip_prefix(':'));
     if let (None, Some(reason)) = (&event.error, reason) {
         event.error = Some(reason.to_owned());

@@ -16,7 +16,7 @@ mod solver;
 mod start;
 mod topology;
 
-use super::anomaly::Means;
+use super::anomaly::{Means, Order};
 use super::consistency::Consistency;
 use super::findings::Findings;
 use super::observed::Observed;
@@ -56,6 +56,7 @@ pub(super) fn prove(
     if model.means().is_some_and(|means| observed.choices.is_empty() || means.may_choose()) {
         models.insert(0, model);
     }
+    sessions_first(model, &mut models);
     models.retain(|model| observed.choices.is_empty() || model.means().is_some_and(Means::may_choose));
     match decide(observed, model, models, limits) {
         Proof::Order(order) => {
@@ -71,6 +72,23 @@ pub(super) fn prove(
              and no order that explains them was found in time"
         )),
     }
+}
+
+/// Puts models with the order of sessions in front of one of the data alone. Sessions say much of the order, and nearly
+/// every store respects them: with them an order is found in seconds where the data alone leave it open for minutes.
+fn sessions_first(model: Consistency, models: &mut Vec<Consistency>) {
+    if model.order() != Order::Data {
+        return;
+    }
+    let with_sessions = |means: Option<Means>| {
+        let found = models.iter().find(|other| other.order() == Order::Process && other.means() == means);
+        found.copied().filter(|_| means.is_some())
+    };
+    let first = [with_sessions(Consistency::Serializable.means()), with_sessions(model.means())];
+    let mut first: Vec<Consistency> = first.into_iter().flatten().collect();
+    first.dedup();
+    models.retain(|other| !first.contains(other));
+    models.splice(0..0, first);
 }
 
 /// Searches for an order.

@@ -24,6 +24,9 @@ use super::topology::Topology;
 use crate::limits::Limits;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// Probes between two looks at the deadline.
+const PROBES_BETWEEN_LOOKS: usize = 16;
+
 /// How a search ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -134,7 +137,8 @@ impl Search {
                 Step::Stopped => return Outcome::GaveUp,
                 Step::Restart if self.solver.conflicts >= last => return Outcome::Open,
                 Step::Restart => self.prefer_sources(),
-                Step::Complete => match self.examine() {
+                Step::Complete => match self.examine(limits) {
+                    Examined::Stopped => return Outcome::GaveUp,
                     Examined::Right => return Outcome::Found(self.order()),
                     Examined::Contradicts(origin) => return Outcome::Impossible(self.core(origin)),
                     Examined::Asked => {}
@@ -144,7 +148,7 @@ impl Search {
     }
 
     /// Executes the present order, and asks about the pairs of writers between which a read is wrong.
-    fn examine(&mut self) -> Examined {
+    fn examine(&mut self, limits: &Limits<'_>) -> Examined {
         let mut wrong: Vec<(u32, u32)> = Vec::new();
         let mut late: Vec<Late> = Vec::new();
         let mut writers: Vec<(u32, u32)> = Vec::new();
@@ -188,7 +192,10 @@ impl Search {
         if !self.solver.conclude() {
             return Examined::Contradicts(self.solver.origins.end.expect("the end is recorded"));
         }
-        for literal in asked {
+        for (index, literal) in asked.into_iter().enumerate() {
+            if index % PROBES_BETWEEN_LOOKS == 0 && limits.stopped() {
+                return Examined::Stopped;
+            }
             if !self.solver.probe(literal) {
                 return Examined::Contradicts(self.solver.origins.end.expect("the end is recorded"));
             }
@@ -331,6 +338,8 @@ enum Examined {
     /// There is something new to decide.
     Asked,
     Contradicts(u32),
+    /// The limits ended it.
+    Stopped,
 }
 
 /// A reader of a version that the next writer leads to.

@@ -31,6 +31,8 @@ const KEPT: usize = 8_000;
 const MORE_KEPT: usize = 1_000;
 /// Conflicts between two looks at the deadline.
 const CONFLICTS_BETWEEN_LOOKS: u64 = 32;
+/// Decisions without a conflict between two looks at the deadline.
+const DECISIONS_BETWEEN_LOOKS: u32 = 1_024;
 
 #[derive(Debug)]
 struct Clause {
@@ -418,6 +420,7 @@ impl Solver {
 
     /// Decides and learns until every variable has a value, there is no solution, or a restart is due.
     pub(super) fn run(&mut self, stop: &dyn Fn() -> bool) -> Step {
+        let mut decisions = 0_u32;
         loop {
             if let Some(conflict) = self.propagate() {
                 if let Some(origin) = self.learn(conflict) {
@@ -436,6 +439,12 @@ impl Solver {
             let Some(variable) = self.heap.pop(&self.value) else { return Step::Complete };
             if !self.active[variable as usize] && self.is_agreed(2 * variable) {
                 continue;
+            }
+            decisions += 1;
+            if decisions.is_multiple_of(DECISIONS_BETWEEN_LOOKS) && stop() {
+                // It is asked about again if the search goes on.
+                self.heap.add(variable);
+                return Step::Stopped;
             }
             self.levels.push(Level { trail: self.trail.len(), added: self.topology.added() });
             let literal = self.cheaper(2 * variable);

@@ -14,11 +14,24 @@ pub(super) struct Part {
     pub(super) f: &'static str,
     pub(super) key: String,
     pub(super) argument: Value,
-    /// [`Kind::Ok`], or [`Kind::Info`] where the outcome is unknown.
+    /// [`Kind::Ok`]; [`Kind::Info`] where the outcome is unknown; [`Kind::Fail`] of a compare-and-set that found another
+    /// value.
     pub(super) kind: Kind,
     pub(super) result: Value,
     /// Whether a delete says that the key was there.
     pub(super) removed: bool,
+}
+
+impl Part {
+    /// A read that found a value.
+    pub(super) fn get(key: String, result: Value) -> Self {
+        Self { f: "get", key, argument: Value::Null, kind: Kind::Ok, result, removed: false }
+    }
+
+    /// A write.
+    pub(super) fn put(key: String, value: Value) -> Self {
+        Self { f: "put", key, argument: value.clone(), kind: Kind::Ok, result: value, removed: false }
+    }
 }
 
 #[derive(Default)]
@@ -41,13 +54,37 @@ pub(super) struct Left {
     lists: usize,
     several_keys: usize,
     conditions: usize,
+    failed_conditions: usize,
+    versions: usize,
     leases: usize,
+    puts_with_lease: usize,
     without_effect: usize,
     unanswered_reads: usize,
 }
 
 impl Left {
+    /// Counts what an operation says that no check judges.
+    pub(super) fn count_unjudged(&mut self, entry: &Entry) {
+        let steps =
+            entry.input.txn.iter().flat_map(|txn| [&txn.operations_on_success, &txn.operations_on_failure]);
+        let with_lease = |step: &Step| matches!(step.does(), Ok(Does::Put { lease: 1.., .. }));
+        self.puts_with_lease += steps.flatten().flatten().filter(|step| with_lease(step)).count();
+        let found = entry.output.range.iter().flat_map(|found| found.entries.iter().flatten());
+        self.versions += found.filter(|entry| entry.version > 0).count();
+    }
+
     pub(super) fn note(&self, draft: &mut Draft<'_>) {
+        let clauses = [
+            (self.stale, "what reads of old revisions found beside the versions that others saw"),
+            (
+                self.failed_conditions,
+                "which of several conditions did not hold, or one on a key that was changed then",
+            ),
+            (self.puts_with_lease + self.leases, "which leases there are"),
+            (self.versions, "how often keys were put (Version)"),
+        ];
+        let seen = clauses.into_iter().filter(|(count, _)| *count > 0);
+        draft.unjudged.extend(seen.map(|(_, clause)| clause.to_owned()));
         draft.count_note(
             self.stale,
             "read of an old revision was left out",
@@ -98,7 +135,7 @@ pub(super) fn parts(
         ("range", Some(range), ..) => {
             let found = entry.output.range.as_ref().filter(|_| entry.output.answered());
             match found {
-                _ if range.revision != 0 => left.stale += 1,
+                _ if entry.reads_old() => left.stale += 1,
                 None => left.unanswered_reads += 1,
                 Some(_) if entry.output.stale() => left.stale += 1,
                 Some(found) if range.end.is_empty() => {
@@ -123,6 +160,10 @@ pub(super) fn parts(
 
 fn list(found: &Found, revisions: &Revisions, parts: &mut Parts, left: &mut Left) {
     left.lists += 1;
+    if let Some((before, after)) = found.disorder() {
+        // No write leaves this.
+        parts.get("order of the keys of a range", Value::from(format!("{before} before {after}")));
+    }
     for entry in found.entries.iter().flatten() {
         parts.get(&entry.key, revisions.text(&entry.value));
     }
@@ -153,6 +194,8 @@ fn transaction(
         happened(steps, results, revisions, parts, left)?;
         if !answer.failure {
             conditions(txn, revisions, true, parts, left);
+        } else if super::modified::refused(entry).is_none() {
+            left.failed_conditions += 1;
         }
     } else {
         may_have_happened(on_success, revisions, parts)?;

@@ -42,6 +42,9 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
     let start = Times { call: 0, end: Some(0) };
     let beside = largest.saturating_add(1);
     counter.start().map_or(Ok(()), |part| push(&mut draft, 0, beside, &start, part))?;
+    for part in revisions.first_values() {
+        push(&mut draft, 0, beside, &start, part)?;
+    }
     for (call, part) in counter.unanswered().chain(modified.unanswered()) {
         push(&mut draft, 0, beside, &Times { call, end: None }, part)?;
     }
@@ -57,7 +60,10 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
             .map_err(|message| Fault::at(offset, message))?;
         let presence = parts.0.iter().filter_map(|part| projections::presence(part, &revisions));
         let changed = modified.parts(&entry, &revisions);
-        let beside: Vec<Part> = presence.chain(counter.part(&entry)).chain(changed).collect();
+        let contradictions = revisions.contradictions(&entry);
+        let beside: Vec<Part> =
+            presence.chain(counter.part(&entry)).chain(changed).chain(contradictions).collect();
+        left.count_unjudged(&entry);
         parts.0.into_iter().chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
     if draft.unfinished {
@@ -129,6 +135,7 @@ fn push(draft: &mut Draft<'_>, offset: usize, client: u64, times: &Times, part: 
         end.time = time;
         end.key.clone_from(&begin.key);
         end.value = part.result;
+        end.error = (part.kind == Kind::Fail).then(|| "precondition".to_owned());
         end
     });
     draft.push_as_is(offset, begin)?;

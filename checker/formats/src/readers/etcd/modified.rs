@@ -4,7 +4,7 @@
 //! that no answered put made is one that a put of unknown outcome may have made.
 
 use super::meaning::{Part, changes, changes_again};
-use super::request::{Does, Entry, Found, KeyValue, Step};
+use super::request::{Condition, Does, Entry, Found, KeyValue, Step};
 use super::revisions::Revisions;
 use history::Kind;
 use rustc_hash::FxHashMap;
@@ -25,6 +25,21 @@ struct Known {
     made: BTreeSet<i64>,
     /// When the first put of an unknown revision was called.
     unknown: Option<i64>,
+    /// Whether a condition on its revision did not hold.
+    refused: bool,
+}
+
+/// The condition that did not hold, where it is known which one that was, and the transaction left its key as it was.
+pub(super) fn refused(entry: &Entry) -> Option<&Condition> {
+    let failed = entry.output.answered() && entry.output.txn.as_ref().is_some_and(|txn| txn.failure);
+    let txn = entry.input.txn.as_ref().filter(|_| failed)?;
+    let condition = match txn.conditions.as_deref() {
+        // A key may have been there before the history began.
+        Some([condition]) if condition.expected_version <= 0 && condition.expected_revision > 0 => condition,
+        Some(_) | None => return None,
+    };
+    let steps = txn.operations_on_failure.as_deref().unwrap_or_default();
+    (!changes(steps, &condition.key)).then_some(condition)
 }
 
 /// The steps that happened, with what each found.
@@ -50,6 +65,9 @@ impl Modified {
         {
             self.keys.entry(shown.key.clone()).or_default().shown.insert(shown.mod_revision);
         }
+        if let Some(condition) = refused(entry) {
+            self.keys.entry(condition.key.clone()).or_default().refused = true;
+        }
         let revision = entry.output.revision;
         let steps = happened(entry).map_or(&[][..], |(steps, _)| steps);
         for (step, answered) in
@@ -67,7 +85,7 @@ impl Modified {
 
     /// Whether answers show when a key was changed.
     fn is_shown(&self, key: &str) -> bool {
-        self.keys.get(key).is_some_and(|known| !known.shown.is_empty())
+        self.keys.get(key).is_some_and(|known| !known.shown.is_empty() || known.refused)
     }
 
     /// What an operation says.
@@ -76,10 +94,25 @@ impl Modified {
         if let (Some(range), Some(found)) = (&entry.input.range, &entry.output.range)
             && entry.output.answered()
             && !entry.output.stale()
-            && range.revision == 0
+            && !entry.reads_old()
         {
             let only = range.end.is_empty().then_some(range.start.as_str());
             self.read(only, found, &mut parts);
+        }
+        // Beside puts of unknown outcome the revision may be one that no answer shows.
+        if let Some(condition) = refused(entry)
+            && self.keys.get(&condition.key).is_some_and(|known| known.unknown.is_none())
+        {
+            let pair = json!([condition.expected_revision, condition.expected_revision]);
+            let key = name(&condition.key);
+            parts.push(Part {
+                f: "cas",
+                key,
+                argument: pair,
+                kind: Kind::Fail,
+                result: Value::Null,
+                removed: false,
+            });
         }
         if let Some((steps, results)) = happened(entry) {
             self.transaction(entry, steps, results, &mut parts);

@@ -132,11 +132,8 @@ fn says(entry: &Entry) -> Says {
         steps.iter().flatten().any(|step| matches!(step.does(), Ok(Does::Put { .. } | Does::Delete(_))))
     };
     match (input.kind.as_str(), &input.range, &input.txn) {
-        ("range", Some(range), _)
-            if output.answered() && !output.stale() && range.revision == 0 && revision > 0 =>
-        {
-            Says::Read(revision)
-        }
+        // A read of an old revision tells the present one.
+        ("range", Some(_), _) if output.answered() && !output.stale() && revision > 0 => Says::Read(revision),
         ("range" | "defragment" | "compact" | "leaseGrant", ..) => Says::Nothing,
         ("txn", _, Some(txn)) => {
             let Some(answer) = output.txn.as_ref().filter(|_| output.answered()) else {

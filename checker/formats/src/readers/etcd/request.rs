@@ -113,6 +113,14 @@ pub(super) enum Does<'a> {
     Delete(&'a str),
 }
 
+impl Entry {
+    /// Whether this is a read of another revision than the store had.
+    pub(super) fn reads_old(&self) -> bool {
+        let asked = self.input.range.as_ref().map_or(0, |range| range.revision);
+        asked != 0 && asked != self.output.revision
+    }
+}
+
 impl Step {
     pub(super) fn does(&self) -> Result<Does<'_>, String> {
         let kind = self.kind.as_str();
@@ -182,6 +190,13 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Two keys that stand in another order than a range has them.
+    pub(super) fn disorder(&self) -> Option<(&str, &str)> {
+        let entries = self.entries.as_deref().unwrap_or_default();
+        let pair = entries.windows(2).find(|pair| pair[0].key >= pair[1].key)?;
+        Some((&pair[0].key, &pair[1].key))
+    }
+
     /// Whether the count contradicts the entries: all of them without a limit, and at least as many with one.
     pub(super) fn miscounts(&self, range: &Range) -> bool {
         let entries = self.entries.as_ref().map_or(0, Vec::len) as u64;
@@ -200,4 +215,7 @@ pub(super) struct KeyValue {
     pub(super) value: Text,
     #[serde(default)]
     pub(super) mod_revision: i64,
+    /// How often the key was put since it was created.
+    #[serde(default)]
+    pub(super) version: i64,
 }

@@ -1,6 +1,7 @@
 //! What a first pass over the file learns: which value a key had at which revision, and which keys hang on a
 //! lease.
 
+use super::meaning::Part;
 use super::request::{Does, Entry, Step, Text};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
@@ -84,7 +85,7 @@ impl Revisions {
             None => {
                 self.values.insert(version, value.clone());
             }
-            // The store contradicts itself: that is for the verdict to say, by the reads alone.
+            // The store contradicts itself: that is for the verdict to say.
             Some(known) if hash(known) != hash(value) => {
                 self.conflicting.insert(version);
             }
@@ -104,6 +105,45 @@ impl Revisions {
         self.values.get(&version).map(|text| self.text(text))
     }
 
+    /// What an operation says of versions that answers contradict each other about. A version never changes, so one of
+    /// them is wrong: each is a read of a key of its own, which the first value was written to.
+    pub(super) fn contradictions(&self, entry: &Entry) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if self.conflicting.is_empty() {
+            return parts;
+        }
+        let mut say = |key: &str, revision: i64, value: &Text| {
+            if self.conflicting.contains(&(key.to_owned(), revision)) {
+                parts.push(Part::get(at(key, revision), self.text(value)));
+            }
+        };
+        let (input, output) = (&entry.input, &entry.output);
+        let found = output.range.iter().chain(output.txn.iter().flat_map(|txn| txn.results.iter().flatten()));
+        for shown in found.flat_map(|found| found.entries.iter().flatten()) {
+            say(&shown.key, shown.mod_revision, &shown.value);
+        }
+        if let (Some(txn), Some(answer)) = (&input.txn, output.txn.as_ref().filter(|_| output.answered())) {
+            let steps = if answer.failure { &txn.operations_on_failure } else { &txn.operations_on_success };
+            for step in steps.iter().flatten() {
+                if let Ok(Does::Put { key, value, .. }) = step.does() {
+                    say(key, output.revision, value);
+                }
+            }
+        }
+        parts
+    }
+
+    /// The first values of the versions that answers contradict each other about.
+    pub(super) fn first_values(&self) -> Vec<Part> {
+        let mut versions: Vec<&(String, i64)> = self.conflicting.iter().collect();
+        versions.sort_unstable();
+        let part = |version: &(String, i64)| {
+            let value = self.values.get(version).map(|text| self.text(text))?;
+            Some(Part::put(at(&version.0, version.1), value))
+        };
+        versions.into_iter().filter_map(part).collect()
+    }
+
     /// Keys that were put with this lease.
     pub(super) fn keys_of(&self, lease: i64) -> impl Iterator<Item = &String> {
         self.lease_keys.get(&lease).into_iter().flatten()
@@ -118,6 +158,11 @@ impl Revisions {
             Value::from(text.value.as_str())
         }
     }
+}
+
+/// The name of a version.
+fn at(key: &str, revision: i64) -> String {
+    format!("{key} at revision {revision}")
 }
 
 /// The hash that stands for a text: FNV-1a of 32 bits.
