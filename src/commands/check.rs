@@ -448,27 +448,7 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
-        let operations =
-            pair_owned(history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
-        let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
-        let unfinished = history.unfinished || cut;
-        let converted = history.header.converted.unwrap_or_default();
-        return Ok(History {
-            name: history.header.spec,
-            format: Format::History,
-            model: options.model.clone().unwrap_or(history.header.model),
-            operations,
-            notes: if unfinished { vec![note] } else { Vec::new() },
-            unjudged: Vec::new(),
-            unfinished: unfinished || converted.unfinished,
-            order: Order::File,
-            guessed: converted.guessed_model && options.model.is_none(),
-            initial: history.header.initial,
-            start: Start::Empty,
-            converted,
-            open_end: false,
-            reorders: false,
-        });
+        return ours_as(history, cut, options, &location);
     }
     let mut read = foreign(&location, &bytes, options)?;
     if cut && !read.unfinished {
@@ -510,6 +490,36 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
         converted,
         open_end: read.open_end,
         reorders: read.reorders,
+    })
+}
+
+/// A history of our own format, as a killed bench may have left it.
+fn ours_as(
+    history: history::History,
+    cut: bool,
+    options: &Options,
+    location: &str,
+) -> Result<History, Failure> {
+    let operations =
+        pair_owned(history.events).map_err(|error| Failure::usage(location, error.to_string()))?;
+    let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
+    let unfinished = history.unfinished || cut;
+    let converted = history.header.converted.unwrap_or_default();
+    Ok(History {
+        name: history.header.spec,
+        format: Format::History,
+        model: options.model.clone().unwrap_or(history.header.model),
+        operations,
+        notes: if unfinished { vec![note] } else { Vec::new() },
+        unjudged: Vec::new(),
+        unfinished: unfinished || converted.unfinished,
+        order: Order::File,
+        guessed: converted.guessed_model && options.model.is_none(),
+        initial: history.header.initial,
+        start: Start::Empty,
+        converted,
+        open_end: false,
+        reorders: false,
     })
 }
 

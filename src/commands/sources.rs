@@ -186,27 +186,7 @@ fn folder(path: &Path, depth: usize, found: &mut Found) -> Result<(), Failure> {
         found.sources.push(Source::file(ours));
         return Ok(());
     }
-    if let Some(name) = JEPSEN_HISTORIES.into_iter().find(|name| has(name)) {
-        if JEPSEN_OTHERS.into_iter().any(has) || folders.iter().any(|folder| folder.ends_with("independent"))
-        {
-            // What lies beside it is part of the same test: reports, plots, and the same history key by key.
-            let part = |file: &PathBuf| {
-                JEPSEN_HISTORIES.iter().chain(&JEPSEN_PARTS).any(|name| file.ends_with(name))
-            };
-            found.skipped.extend(files.iter().filter(|file| may_be_history(file) && !part(file)).cloned());
-            found.sources.push(Source::file(path.join(name)));
-            return Ok(());
-        }
-    } else if JEPSEN_OTHERS.into_iter().any(has) {
-        let part = |file: &PathBuf| JEPSEN_OTHERS.iter().any(|name| file.ends_with(name));
-        for file in &files {
-            if may_be_history(file) && !part(file) {
-                found.sources.push(Source::file(file.clone()));
-            } else {
-                found.skipped.push(file.clone());
-            }
-        }
-        found.skipped.extend(folders);
+    if jepsen_store(path, &files, &folders, found) {
         return Ok(());
     }
     let own = folders.iter().filter(|folder| !folder.is_symlink());
@@ -250,6 +230,35 @@ fn folder(path: &Path, depth: usize, found: &mut Found) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Takes the history of a folder that is the store of a Jepsen test; whether it is one.
+fn jepsen_store(path: &Path, files: &[PathBuf], folders: &[PathBuf], found: &mut Found) -> bool {
+    let has = |name: &str| files.iter().any(|file| file.file_name().is_some_and(|own| own == name));
+    if let Some(name) = JEPSEN_HISTORIES.into_iter().find(|name| has(name)) {
+        if JEPSEN_OTHERS.into_iter().any(has) || folders.iter().any(|folder| folder.ends_with("independent"))
+        {
+            // What lies beside it is part of the same test: reports, plots, and the same history key by key.
+            let part = |file: &PathBuf| {
+                JEPSEN_HISTORIES.iter().chain(&JEPSEN_PARTS).any(|name| file.ends_with(name))
+            };
+            found.skipped.extend(files.iter().filter(|file| may_be_history(file) && !part(file)).cloned());
+            found.sources.push(Source::file(path.join(name)));
+            return true;
+        }
+    } else if JEPSEN_OTHERS.into_iter().any(has) {
+        let part = |file: &PathBuf| JEPSEN_OTHERS.iter().any(|name| file.ends_with(name));
+        for file in files {
+            if may_be_history(file) && !part(file) {
+                found.sources.push(Source::file(file.clone()));
+            } else {
+                found.skipped.push(file.clone());
+            }
+        }
+        found.skipped.extend(folders.iter().cloned());
+        return true;
+    }
+    false
 }
 
 /// Whether a file beside a history of ours may be a history of another tool.

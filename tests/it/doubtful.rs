@@ -315,6 +315,15 @@ fn other_tools_conventions_are_no_violations() {
             ),
             // The value itself is false.
             (edn(&[("0", "write", "false", "false"), ("0", "read", "nil", "nil")]), &[], 1, ""),
+        ],
+    );
+}
+
+#[test]
+fn values_of_other_kinds_are_understood_or_refused() {
+    check_all(
+        "h.edn",
+        &[
             // Marks of an empty queue, ratios and keywords.
             (
                 edn(&[
@@ -358,6 +367,10 @@ fn other_tools_conventions_are_no_violations() {
             ),
         ],
     );
+}
+
+#[test]
+fn numbers_and_keys_are_told_apart_as_meant() {
     let json = |write: &str, read: &str| {
         format!(
             "{{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":{write}}}\n{{\"process\":0,\"type\":\"ok\",\"f\":\

@@ -122,14 +122,7 @@ pub(super) fn finish(
     if let (Some(said), true) = (&options.model, format.is_foreign()) {
         model::refuse(said, &draft)?;
     }
-    if let ModelGuess::Plain(name) = model {
-        let mut note = format!("the model is taken to be {name}, by the names and values of the operations");
-        let stricter = model::stricter(name);
-        if !stricter.is_empty() {
-            note = format!("{note}; --model {} asks for more", stricter.join(" or "));
-        }
-        draft.notes.push(note);
-    }
+    note_model(&mut draft, &model);
     let converted = converted(&mut draft, format, &model, options);
     let mut header = draft.header.unwrap_or_else(|| Header {
         history: FORMAT_VERSION,
@@ -155,6 +148,18 @@ pub(super) fn finish(
         reorders: draft.ties_chosen,
         lines: draft.lines,
     })
+}
+
+/// Notes a model that was guessed.
+fn note_model(draft: &mut Draft<'_>, model: &ModelGuess) {
+    if let ModelGuess::Plain(name) = *model {
+        let mut note = format!("the model is taken to be {name}, by the names and values of the operations");
+        let stricter = model::stricter(name);
+        if !stricter.is_empty() {
+            note = format!("{note}; --model {} asks for more", stricter.join(" or "));
+        }
+        draft.notes.push(note);
+    }
 }
 
 /// What is not certain about the file, with what it says itself.

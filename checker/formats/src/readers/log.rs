@@ -71,6 +71,12 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
         ));
     }
     note_others(&mut draft, others);
+    note_lines(&mut draft, [noise, report, timeouts]);
+    Ok(draft)
+}
+
+/// Notes how many lines were passed over or taken otherwise.
+fn note_lines(draft: &mut Draft<'_>, [noise, report, timeouts]: [usize; 3]) {
     draft.count_note(
         noise,
         "line is no operation and was passed over",
@@ -86,7 +92,6 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
         "update that failed by a time-out is taken to be of unknown outcome",
         "updates that failed by time-outs are taken to be of unknown outcome",
     );
-    Ok(draft)
 }
 
 /// Which lines are the log's, and which are quoted by a report behind it.
