@@ -1,8 +1,16 @@
 //! The command line.
 
 mod hunt;
+mod known;
+mod maelstrom;
+mod sim;
+mod up;
 
 pub(crate) use hunt::{Hunt, Shrink};
+pub(crate) use known::Known;
+pub(crate) use maelstrom::MaelstromCommand;
+pub(crate) use sim::{Audit, Cause, Sim};
+pub(crate) use up::{Kept, Up};
 
 use crate::ci::CiFiles;
 use crate::flags::FaultFlags;
@@ -68,6 +76,12 @@ pub(crate) enum Command {
     Hunt(Hunt),
     /// Leave out of a violated run what the violation does not need
     Shrink(Shrink),
+    /// Run a spec in virtual time with many seeds, each exactly repeatable
+    Sim(Sim),
+    /// Say which known mistakes of the store a search finds that knows none of them
+    Audit(Audit),
+    /// Say when a simulated run was decided: how often it breaks its promise if it is drawn anew from each moment on
+    Cause(Cause),
     /// Say which faults this machine can inject, and what the others need
     Doctor,
     /// Print completions for a shell
@@ -80,6 +94,12 @@ pub(crate) enum Command {
         /// The folder to write them to; the page of bench goes to standard output if not given
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: Option<PathBuf>,
+    },
+    /// Test a program that was written for Maelstrom, unchanged
+    Maelstrom {
+        /// What to do.
+        #[command(subcommand)]
+        command: MaelstromCommand,
     },
     /// Be one node of a cluster (the bench starts these itself)
     Node(Node),
@@ -115,6 +135,9 @@ pub(crate) struct Run {
     /// Run each variant N times, in turns; figures are medians with their ranges
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
+    /// Repeat the run N times with seeds that count up, and say how many failed
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "rounds", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub times: u32,
     /// The options every run has.
     #[command(flatten)]
     pub options: RunOptions,
@@ -129,25 +152,8 @@ pub(crate) struct Run {
 impl RunOptions {
     /// What these options ask of a spec.
     pub(crate) fn wishes(&self) -> Wishes<'_> {
-        Wishes { sets: &self.sets, only: &self.only, point: None }
+        Wishes { sets: &self.sets, only: &self.only, ..Wishes::default() }
     }
-}
-
-/// `bench known`.
-#[derive(Debug, Args)]
-pub(crate) struct Known {
-    /// Specs with a section `known`; all of `bench list` that have one if none is given
-    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath)]
-    pub specs: Vec<PathBuf>,
-    /// Seed of all random choices of each run; that of its spec if not given
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Write the table to this file too, as Markdown
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub table: Option<PathBuf>,
-    /// Files for other programs.
-    #[command(flatten)]
-    pub ci: CiFiles,
 }
 
 /// How pictures are written.
@@ -236,34 +242,6 @@ pub(crate) struct Nemesis {
     /// Files for other programs.
     #[command(flatten)]
     pub ci: CiFiles,
-}
-
-/// `bench up`.
-#[derive(Debug, Args)]
-pub(crate) struct Up {
-    /// The spec whose cluster is started, without its load and faults
-    #[arg(value_name = "SPEC", value_hint = ValueHint::FilePath, default_value = "workloads/smoke.toml")]
-    pub spec: PathBuf,
-    /// Return once the cluster is up, and keep it in the background
-    #[arg(long)]
-    pub detach: bool,
-    /// This is the process in the background.
-    #[arg(long, hide = true, conflicts_with = "detach")]
-    pub in_background: bool,
-    /// The options every run has.
-    #[command(flatten)]
-    pub options: RunOptions,
-}
-
-/// `bench status` and `bench down`.
-#[derive(Debug, Args)]
-pub(crate) struct Kept {
-    /// The folder that `bench up` named; the cluster that is up under results/up if not given
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub folder: Option<PathBuf>,
-    /// Print the answer as JSON on standard output
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `bench check`.

@@ -1,5 +1,6 @@
 //! The `bench` command.
 
+mod audit;
 mod ci;
 mod cli;
 mod commands;
@@ -7,16 +8,18 @@ mod exit;
 mod failure;
 mod flags;
 mod hunt;
+mod maelstrom;
 mod recorder;
 mod run;
 mod serve;
+mod sim;
 mod spec;
 mod sweep;
 mod systems;
 mod terminal;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, MaelstromCommand};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -39,12 +42,24 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Hunt(arguments) => commands::hunt::run(&arguments),
         Command::Shrink(arguments) => commands::hunt::shrink(&arguments),
+        Command::Sim(arguments) => commands::sim::run(&arguments),
+        Command::Audit(arguments) => commands::audit::run(&arguments),
+        Command::Cause(arguments) => commands::sim::cause(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
         Command::Doctor => commands::doctor::run(),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { folder } => commands::man::run(folder.as_deref()),
+        Command::Maelstrom { command } => match command {
+            MaelstromCommand::Test(arguments) => commands::maelstrom::run(&arguments),
+            MaelstromCommand::Bridge(arguments) => return ended(maelstrom::bridge::run(&arguments)),
+        },
         Command::Node(arguments) => commands::node::run(&arguments),
     };
+    ended(result)
+}
+
+/// The exit code of a command, after its failure is printed.
+fn ended(result: Result<impl Into<ExitCode>, failure::Failure>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {

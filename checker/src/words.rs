@@ -34,6 +34,15 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// Who asked: `client 3`, or `process 3` where the history names no clients.
+pub fn who(operation: &Operation) -> String {
+    who_of(operation.client, operation.process)
+}
+
+pub(crate) fn who_of(client: Option<u32>, process: u64) -> String {
+    client.map_or_else(|| format!("process {process}"), |client| format!("client {client}"))
+}
+
 /// An operation with its result: `add 5 → ok`, `read → [1,2]`.
 pub fn in_short(operation: &Operation) -> String {
     let key = operation.key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
@@ -50,9 +59,9 @@ pub fn in_short(operation: &Operation) -> String {
     let result = match &operation.outcome {
         Outcome::Ok(value) if tells_more(operation, value) => shown(value),
         Outcome::Ok(_) => "ok".to_owned(),
-        Outcome::Fail { actual: Some(actual), .. } => format!("failed, found {}", shown(actual)),
-        Outcome::Fail { error, .. } => format!("failed{}", why(error)),
-        Outcome::Info { error } => format!("unknown{}", why(error)),
+        Outcome::Fail { actual: Some(actual), .. } => format!("refused, found {}", shown(actual)),
+        Outcome::Fail { error, .. } => format!("fail{}", why(error)),
+        Outcome::Info { error } => format!("info{}", why(error)),
     };
     format!("{}{key}{argument} → {result}", operation.f)
 }
@@ -69,24 +78,33 @@ fn tells_more(operation: &Operation, result: &Value) -> bool {
 
 /// An operation with who, where and when.
 pub fn in_words(operation: &Operation) -> String {
-    let who = operation
-        .client
-        .map_or_else(|| format!("process {}", operation.process), |client| format!("client {client}"));
+    in_words_since(operation, 0)
+}
+
+/// The same with times that count from a moment, in nanoseconds of the history's clock.
+pub fn in_words_since(operation: &Operation, origin_ns: u64) -> String {
+    let who = who(operation);
     let node = operation.node.as_ref().map_or_else(String::new, |node| format!(" on {node}"));
     // Where a file has no times, they count the events.
     if operation.invoked_ns == operation.invoked as u64 {
         let end = operation.completed.map_or_else(|| "…".to_owned(), |event| event.to_string());
         return format!("{who}: {}{node}, events {}–{end}", in_short(operation), operation.invoked);
     }
-    let start = operation.invoked_ns as f64 / 1e9;
+    let start = moment(operation.invoked_ns, origin_ns);
     let time = operation.completed_ns.map_or_else(
-        || format!("from {start:.6} s, never completed"),
+        || format!("from {start}, never completed"),
         |end| {
             let took = duration(end.saturating_sub(operation.invoked_ns));
-            format!("from {start:.6} s to {:.6} s ({took})", end as f64 / 1e9)
+            format!("from {start} to {} ({took})", moment(end, origin_ns))
         },
     );
     format!("{who}: {}{node}, {time}", in_short(operation))
+}
+
+/// A moment in seconds since another one.
+fn moment(ns: u64, origin_ns: u64) -> String {
+    let sign = if ns < origin_ns { "−" } else { "" };
+    format!("{sign}{:.6} s", ns.abs_diff(origin_ns) as f64 / 1e9)
 }
 
 /// A time as people read it: `850 µs`, `4.2 ms`, `1.35 s`.

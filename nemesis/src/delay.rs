@@ -60,7 +60,7 @@ impl Delay {
     }
 
     /// Draws a delay.
-    pub(crate) fn draw(self, rng: &mut ChaCha8Rng) -> Duration {
+    pub fn draw(self, rng: &mut ChaCha8Rng) -> Duration {
         if self.jitter.is_zero() {
             return self.mean;
         }

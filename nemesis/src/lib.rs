@@ -52,14 +52,14 @@ pub use fault::{Entry, Family, Flag, Kind, OnNodes, vocabulary};
 pub use flaky::{Flaky, Share};
 pub use hang_up::hang_up_is_ignored;
 pub use network::{
-    LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Mode, Network, NetworkError, PortError,
-    Probe, ProxyError, probe_lab,
+    Joined, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Messages, Mode, Network,
+    NetworkError, PortError, Probe, ProxyError, probe_lab,
 };
 pub use parameters::{
     ByteRate, CutManner, Delay, Distribution, Links, MemberChange, Parameters, Shape, Target,
 };
 pub use partition::{CLIENTS, Link};
-pub use plan::{PlanError, PlanOptions, PlannedFault, Trigger, plan};
+pub use plan::{FaultEffect, PlanError, PlanOptions, PlannedFault, Trigger, plan};
 pub use point::{After, Point, Progress};
 pub use process::{
     Beside, ByCommand, Effect, Exit, NodeFile, Prepare, ProcessCommand, ProcessError, RemoteCommands,

@@ -65,7 +65,7 @@ impl Point {
     /// Whether the point is reached, given the progress at the start of the load.
     ///
     /// Decided slots are counted from the first slot, adoptions and preemptions from the start of the load.
-    pub(crate) fn is_reached(&self, began: &[Progress], now: &[Progress]) -> bool {
+    pub fn is_reached(&self, began: &[Progress], now: &[Progress]) -> bool {
         let before = |node: &str| {
             let before = began.iter().find(|other| other.node == node);
             if self.event == Counted::Decided { 0 } else { before.map_or(0, |before| self.event.of(before)) }

@@ -20,6 +20,9 @@ pub(crate) struct Hunt {
     /// The kinds of faults to draw from; all that can be injected here and that leave synced data alone if not given
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub faults: Vec<String>,
+    /// Simulate the runs in virtual time, as `bench sim` does, instead of starting nodes
+    #[arg(long, conflicts_with = "resume")]
+    pub sim: bool,
     /// Make only a part of the runs, for example 2/4: each machine another part
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub shard: Option<(u64, u64)>,

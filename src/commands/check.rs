@@ -119,8 +119,9 @@ fn bounds(arguments: &Check) -> Result<Bounds, Failure> {
         accounts: arguments.elements.accounts.as_ref().map(|names| names.iter().cloned().collect()),
         total: arguments.elements.total,
         negative_balances: arguments.elements.negative_balances,
-        // A history from elsewhere may promise less than real time.
+        // A history from elsewhere may promise less than real time, or may list elements more than once.
         opening: None,
+        once: false,
     };
     Ok(Bounds {
         timeout: arguments.timeout,
@@ -245,7 +246,7 @@ fn read_in_one_way(
         history.unjudged.push("real time, of which the file says nothing".to_owned());
     }
     let transactional = matches!(property, Property::Transactions(_));
-    if begins && transactional && !of_real_time {
+    if begins && (transactional && !of_real_time || property == Property::Sequential) {
         // Its writes come first in real time, which this model does not respect.
         history.unjudged.push("that the initial state comes first".to_owned());
     }

@@ -7,8 +7,10 @@ use super::check_report::{Bounds, CheckReport, judge};
 use checker::linearizability::Model;
 use checker::property::Property;
 use checker::{answers, initial};
-use history::Operation;
+use history::{Operation, Outcome};
 use report::Answer;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was taken for granted.
 pub(super) struct Doubts {
@@ -28,70 +30,137 @@ pub(super) fn settle(
     bounds: &Bounds,
     doubts: &Doubts,
 ) {
-    if let Some(client) = doubts.lone_client {
-        // The revision of the store counts every change, whoever made it.
-        let counted = |operation: &&Operation| operation.key.as_deref() == Some(formats::STORE_REVISION);
-        let revisions: Vec<Operation> = operations.iter().filter(counted).cloned().collect();
-        if revisions.is_empty() || judge(&revisions, property, bounds).answer != Answer::Invalid {
-            doubt(
-                report,
-                &format!(
-                    "unless others wrote as well: the file has only the operations of client {client}; give the folder \
-                     with the files of all clients"
-                ),
-            );
-            return;
-        }
-    }
-    if matches!(property, Property::Transactions(_))
-        && let Some((completed, first)) = answers::with_left_out_writes(operations)
+    if let Some(client) = doubts.lone_client
+        && !goes_back(operations)
     {
-        let again = judge(&completed, property, bounds);
-        if again.answer == Answer::Valid {
-            doubt(
-                report,
-                &format!(
-                    "unless the steps took effect that answers leave out, the first of them operation {first}'s; an \
-                     answer should have every step of its request"
-                ),
-            );
-            return;
-        }
-        *report = again;
+        let unless = format!(
+            "others wrote as well: the file has only the operations of client {client}; give the folder with the files of \
+             all clients"
+        );
+        return doubt(report, &unless);
     }
-    if doubts.initial
-        && let Some(value) = initial::candidate(operations, property)
-        && let Ok(started) = initial::prepend(operations.to_vec(), property, &value)
-    {
-        let again = judge(&started, property, bounds);
-        if again.answer == Answer::Valid {
-            doubt(
-                report,
-                &format!(
-                    "unless the history starts from {value}; say --initial '{value}', or --initial null if it starts empty"
-                ),
-            );
-            return;
-        }
-        if again.answer == Answer::Invalid {
-            report.reason =
-                format!("{}; a start from {value} does not explain the history either", report.reason);
-        }
+    let completed = complete(report, operations, property, bounds);
+    let operations = completed.as_deref().unwrap_or(operations);
+    if doubts.initial && report.answer == Answer::Invalid {
+        start_elsewhere(report, operations, property, bounds);
+    }
+    if report.answer != Answer::Invalid {
+        return;
     }
     if doubts.model && property == Property::Linearizable(Model::Mutex) {
         let other = Property::Linearizable(Model::ReentrantMutex);
         if judge(operations, other, bounds).answer == Answer::Valid {
-            doubt(
-                report,
-                &format!(
-                    "but each holder may acquire it again ({other}); say --model mutex or --model {other}"
-                ),
+            report.answer = Answer::Unknown;
+            report.reason = format!(
+                "{}, but each holder may acquire it again ({other}); say --model mutex or --model {other}",
+                report.reason
             );
         }
     }
 }
 
+/// Whether the store's revision goes back, or counts two changes as one. Others who write only make it grow.
+fn goes_back(operations: &[Operation]) -> bool {
+    let revision = |operation: &Operation| match (operation.f.as_str(), &operation.outcome) {
+        ("get", Outcome::Ok(revision)) => revision.as_i64().map(|revision| (revision, false)),
+        ("cas", Outcome::Ok(_)) => operation.argument[1].as_i64().map(|revision| (revision, true)),
+        _ => None,
+    };
+    let counted =
+        operations.iter().filter(|operation| operation.key.as_deref() == Some(formats::STORE_REVISION));
+    let mut events: Vec<(usize, bool, i64, bool)> = Vec::new();
+    for operation in counted {
+        if let (Some((revision, changes)), Some(completed)) = (revision(operation), operation.completed) {
+            events.extend([
+                (operation.invoked, false, revision, changes),
+                (completed, true, revision, changes),
+            ]);
+        }
+    }
+    events.sort_unstable();
+    let (mut known, mut changes) = (i64::MIN, BTreeSet::new());
+    events.into_iter().any(|(_, over, revision, change)| {
+        if over {
+            known = known.max(revision);
+            return false;
+        }
+        revision < known || change && (revision == known || !changes.insert(revision))
+    })
+}
+
+/// Reads answers with the steps that they leave out. What is told is then about these operations.
+fn complete(
+    report: &mut CheckReport,
+    operations: &[Operation],
+    property: Property,
+    bounds: &Bounds,
+) -> Option<Vec<Operation>> {
+    let of_steps =
+        matches!(property, Property::Transactions(_) | Property::Linearizable(Model::MultiRegister));
+    let readings = if of_steps { answers::completed(operations) } else { Vec::new() };
+    let mut first: Option<(CheckReport, Vec<Operation>)> = None;
+    for reading in readings {
+        let again = judge(&reading.operations, property, bounds);
+        if again.answer == Answer::Valid {
+            doubt(report, &reading.unless);
+            return None;
+        }
+        first.get_or_insert((again, reading.operations));
+    }
+    let (again, operations) = first?;
+    *report = again;
+    Some(operations)
+}
+
+/// Looks for values that the keys may have started from, of each key by itself where the property judges it so.
+fn start_elsewhere(report: &mut CheckReport, operations: &[Operation], property: Property, bounds: &Bounds) {
+    let by_key = matches!(property, Property::Linearizable(_) | Property::Elements(_));
+    let mut parts: BTreeMap<Option<&str>, Vec<Operation>> = BTreeMap::new();
+    for operation in operations {
+        let key = operation.key.as_deref().filter(|_| by_key);
+        parts.entry(key).or_default().push(operation.clone());
+    }
+    let only = parts.len() == 1;
+    let mut starts: Vec<Value> = Vec::new();
+    for part in parts.into_values() {
+        if !only && judge(&part, property, bounds).answer != Answer::Invalid {
+            continue;
+        }
+        let candidates = initial::candidates(&part, property);
+        let explains = |value: &Value| {
+            let started = initial::prepend(part.clone(), property, value);
+            started.is_ok_and(|started| judge(&started, property, bounds).answer != Answer::Invalid)
+        };
+        match candidates.iter().find(|value| explains(value)) {
+            Some(value) => starts.push(value.clone()),
+            None => {
+                if let Some(value) = candidates.first() {
+                    report.reason = format!(
+                        "{}; a start from {value} does not explain the history either",
+                        report.reason
+                    );
+                }
+                return;
+            }
+        }
+    }
+    if let Some(start) = starts.into_iter().reduce(merged) {
+        let unless = format!(
+            "the history starts from {start}; say --initial '{start}', or --initial null if it starts empty"
+        );
+        doubt(report, &unless);
+    }
+}
+
+/// The values of several keys as one state.
+fn merged(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
+}
+
 fn doubt(report: &mut CheckReport, unless: &str) {
     report.answer = Answer::Unknown;
-    report.reason = format!("{}, {unless}", report.reason);
+    report.reason = format!("{}, unless {unless}", report.reason);
 }

@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
             Network::Auto => "auto",
             Network::Proxy => "proxy",
             Network::Host => "host",
+            Network::Messages => "messages",
             Network::Lab => "lab",
         };
         match network.choose() {

@@ -7,6 +7,7 @@ use crate::hunt::shrink::Shrink;
 use crate::hunt::{Choices, Class, Hunt, HuntPlan, Limits, Runner, Subject, merge};
 use crate::run::folder::{Latest, RunFolder};
 use crate::run::{again, interrupt, lab};
+use crate::sim::NETWORK;
 use crate::spec::{Document, Wishes};
 use crate::terminal::{FAINT, STRONG, Screen, human};
 use jiff::Timestamp;
@@ -31,15 +32,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Some(folder) => Some((HuntPlan::read(folder)?, folder)),
         None => None,
     };
+    let simulated = resumed.as_ref().map_or(arguments.sim, |(plan, _)| plan.simulated);
     let subject = if let Some((_, folder)) = &resumed {
-        Subject::read(spec_in(folder)?, &Wishes::default())?
+        Subject::read(spec_in(folder)?, &Wishes { simulated, ..Wishes::default() })?
     } else {
-        let wishes = Wishes { sets: &arguments.sets, only: &arguments.only, point: None };
+        let wishes = Wishes { sets: &arguments.sets, only: &arguments.only, point: None, simulated };
         Subject::open(arguments.spec.as_deref().unwrap_or(Path::new("")), &wishes)?
     };
+    let subject = subject.simulated(simulated);
     let named = resumed.as_ref().map_or(&arguments.faults, |(plan, _)| &plan.faults);
     let choices = Choices::of(&subject, named)?;
-    if lab::is_needed(&subject.check(&[])?)? {
+    if !simulated && lab::is_needed(&subject.check(&[])?)? {
         return lab::enter();
     }
     let (plan, folder) = match resumed {
@@ -60,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         shrink: (arguments.shrink_for > Duration::ZERO).then_some(arguments.shrink_for),
     };
     let as_json = arguments.json;
-    in_runtime(&screen, &folder, async |runner| {
+    in_runtime(&screen, &folder, simulated, async |runner| {
         let hunt = Hunt {
             plan: &plan,
             subject: &subject,
@@ -91,6 +94,7 @@ fn begin(
         shard,
         shards,
         faults: choices.names().into_iter().map(str::to_owned).collect(),
+        simulated: arguments.sim,
     };
     plan.write(&folder)?;
     let path = folder.join("spec.toml");
@@ -132,8 +136,10 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let only = if name == crate::spec::ONLY_VARIANT { Vec::new() } else { vec![name] };
     let class = Class::of_json(violated)
         .ok_or_else(|| Failure::usage(shown, "its verdict names no violated check"))?;
-    let subject = Subject::read(spec_in(&arguments.folder)?, &Wishes { only: &only, ..Wishes::default() })?;
-    if lab::is_needed(&subject.check(subject.faults())?)? {
+    let simulated = plan["variants"][0]["network"] == NETWORK;
+    let wishes = Wishes { only: &only, simulated, ..Wishes::default() };
+    let subject = Subject::read(spec_in(&arguments.folder)?, &wishes)?.simulated(simulated);
+    if !simulated && lab::is_needed(&subject.check(subject.faults())?)? {
         return lab::enter();
     }
     let seed = plan["seed"].as_u64().unwrap_or_default();
@@ -141,7 +147,7 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
     let folder =
         RunFolder::create(arguments.out.as_deref(), "shrink", Timestamp::now(), seed, Latest::Left)?.path;
     screen.line(&format!("{STRONG}shrink{STRONG:#} {}  {}", class.as_str(), folder.display()));
-    in_runtime(&screen, &folder, async |runner| {
+    in_runtime(&screen, &folder, simulated, async |runner| {
         let document = subject.with(subject.faults());
         let share = runner.share(&document, seed, &class, arguments.repeats).await?;
         screen.line(&format!("  the same seed again: violated {share}"));
@@ -169,7 +175,8 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
             smaller.operations,
         ));
         let spec = again::quoted(&path.display().to_string());
-        screen.line(&format!("  bench run {spec} --seed {seed}"));
+        let (verb, seeds) = if simulated { ("sim", " --seeds 1") } else { ("run", "") };
+        screen.line(&format!("  bench {verb} {spec} --seed {seed}{seeds}"));
         Ok(if runner.is_interrupted() { Exit::Invalid.worse(Exit::Interrupted) } else { Exit::Invalid })
     })
 }
@@ -178,6 +185,7 @@ pub(crate) fn shrink(arguments: &ShrinkArguments) -> Result<Exit, Failure> {
 fn in_runtime(
     screen: &Screen,
     folder: &Path,
+    simulated: bool,
     work: impl AsyncFnOnce(Runner<'_>) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -186,6 +194,6 @@ fn in_runtime(
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
     runtime.block_on(async {
         let interrupt = interrupt::listen(screen)?;
-        work(Runner { folder, screen, interrupt }).await
+        work(Runner { folder, screen, interrupt, simulated }).await
     })
 }

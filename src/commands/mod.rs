@@ -1,6 +1,7 @@
 //! One file per subcommand; each returns the exit code.
 
 pub(crate) mod attach;
+pub(crate) mod audit;
 pub(crate) mod check;
 mod check_doubts;
 mod check_report;
@@ -17,6 +18,7 @@ mod file_table;
 pub(crate) mod hunt;
 pub(crate) mod known;
 pub(crate) mod list;
+pub(crate) mod maelstrom;
 pub(crate) mod man;
 pub(crate) mod nemesis;
 pub(crate) mod node;
@@ -24,6 +26,7 @@ mod remedy;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod sim;
 mod sources;
 pub(crate) mod sweep;
 pub(crate) mod up;

@@ -20,5 +20,8 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit, Failure> {
     let screen = Screen::new(arguments.options.json);
     let destination =
         Destination { ci: &arguments.ci, spec: Some(&file), pictures: arguments.pictures.options() };
+    if arguments.times > 1 {
+        return run::times::run(&loaded, &arguments.options, arguments.times, &screen, destination);
+    }
     run::run(&loaded, &arguments.options, arguments.rounds, &screen, OutputStyle::Lines, destination)
 }

@@ -35,8 +35,12 @@ impl Class {
 
     /// Whether the same check was violated, in whatever way.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let check = |class: &Self| class.0.split(':').next().map(str::to_owned);
-        check(self) == check(other)
+        self.check() == other.check()
+    }
+
+    /// The check that was violated.
+    pub(crate) fn check(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
     }
 
     /// Its words.

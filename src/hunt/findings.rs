@@ -132,8 +132,9 @@ impl Finding {
     }
 
     /// The command that shows it again.
-    pub(super) fn command(&self, folder: &Path) -> String {
+    pub(super) fn command(&self, folder: &Path, simulated: bool) -> String {
         let spec = again::quoted(&folder.join("spec.toml").display().to_string());
-        format!("bench run {spec} --seed {}", self.seed)
+        let (verb, seeds) = if simulated { ("sim", " --seeds 1") } else { ("run", "") };
+        format!("bench {verb} {spec} --seed {}{seeds}", self.seed)
     }
 }

@@ -170,7 +170,7 @@ impl Hunt<'_> {
         };
         let folder = self.folder.join("findings").join(number.to_string());
         findings.conclude(share, smaller.as_ref(), &document, &folder)?;
-        self.screen.line(&format!("  {}", findings.last().command(&folder)));
+        self.screen.line(&format!("  {}", findings.last().command(&folder, self.plan.simulated)));
         Ok(())
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct HuntPlan {
     pub shards: u64,
     /// The kinds of faults that are drawn.
     pub faults: Vec<String>,
+    /// Whether its runs are simulated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
 }
 
 impl HuntPlan {
@@ -182,6 +185,7 @@ mod tests {
             shard,
             shards: 3,
             faults: Vec::new(),
+            simulated: false,
         };
         let mut all: Vec<u64> =
             (1..=3).flat_map(|shard| (0..4).map(move |turn| plan(shard).number_of(turn))).collect();

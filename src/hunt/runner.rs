@@ -3,7 +3,8 @@
 use super::Class;
 use crate::failure::Failure;
 use crate::run::point;
-use crate::spec::{self, Document, Wishes};
+use crate::sim::Simulation;
+use crate::spec::{self, Document, Loaded, Wishes};
 use crate::terminal::Screen;
 use report::{Answer, RunVerdict};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub(crate) struct Runner<'a> {
     pub screen: &'a Screen,
     /// Cancelled by an interrupt.
     pub interrupt: CancellationToken,
+    /// Whether runs are simulated: the same seed then gives the same run.
+    pub simulated: bool,
 }
 
 /// How often something was seen.
@@ -57,13 +60,18 @@ impl Runner<'_> {
     /// # Errors
     /// When the spec cannot be run or its folder not be made.
     pub(crate) async fn run(&self, document: &Document, seed: u64, name: &str) -> Result<Attempt, Failure> {
-        let loaded = spec::load(document.clone(), &Wishes::default())?;
+        let wishes = Wishes { simulated: self.simulated, ..Wishes::default() };
+        let loaded = spec::load(document.clone(), &wishes)?;
         let folder = self.folder.join(name);
         if folder.exists() {
             // An interrupted hunt left it.
             fs::remove_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
         }
-        let outcome = point(&loaded, seed, folder.clone(), self.screen, &self.interrupt).await;
+        let outcome = if self.simulated {
+            simulate(&loaded, seed, &folder)
+        } else {
+            point(&loaded, seed, folder.clone(), self.screen, &self.interrupt).await
+        };
         Ok(Attempt { folder, outcome })
     }
 
@@ -79,6 +87,7 @@ impl Runner<'_> {
         times: u32,
     ) -> Result<Share, Failure> {
         let mut share = Share::default();
+        let times = if self.simulated { 1 } else { times };
         while share.of < times && !self.is_interrupted() {
             self.screen.live(format!("again with the same seed: violated {share}"));
             let attempt = self.run(document, seed, "again").await?;
@@ -90,9 +99,19 @@ impl Runner<'_> {
     }
 }
 
+/// Simulates a run; only one that broke a promise is written into its folder.
+fn simulate(loaded: &Loaded, seed: u64, folder: &Path) -> Result<RunVerdict, Failure> {
+    let simulation = Simulation::new(loaded)?;
+    let verdict = simulation.run(seed, None)?.judge()?;
+    if verdict.answer == Answer::Invalid {
+        return simulation.run(seed, None)?.write(&loaded.text, folder);
+    }
+    Ok(verdict)
+}
+
 impl Attempt {
     /// What came of it.
-    pub(super) fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
         self.outcome.as_ref().map_or(Answer::Failed, |verdict| verdict.answer)
     }
 
@@ -113,7 +132,7 @@ impl Attempt {
     }
 
     /// The class of its violation.
-    pub(super) fn class(&self) -> Option<Class> {
+    pub(crate) fn class(&self) -> Option<Class> {
         self.outcome.as_ref().ok().and_then(Class::of).map(|(class, _)| class)
     }
 

@@ -1,6 +1,7 @@
 //! The spec under hunt without its faults, to which drawn ones are added.
 
 use crate::failure::Failure;
+use crate::sim::Simulation;
 use crate::spec::{self, Document, Loaded, Wishes, source, system};
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub(crate) struct Subject {
     table: Table,
     faults: Vec<Table>,
     load: Duration,
+    /// Whether it is simulated, which does not depend on this machine.
+    simulated: bool,
 }
 
 impl Subject {
@@ -61,7 +64,14 @@ impl Subject {
         let faults =
             faults.into_iter().filter_map(|one| if let Value::Table(one) = one { Some(one) } else { None });
         let faults = faults.collect();
-        Ok(Self { name, table, faults, load: experiment.spec.load.duration })
+        Ok(Self { name, table, faults, load: experiment.spec.load.duration, simulated: false })
+    }
+
+    /// The same, simulated or not.
+    #[must_use]
+    pub(crate) fn simulated(mut self, simulated: bool) -> Self {
+        self.simulated = simulated;
+        self
     }
 
     /// How long its load lasts.
@@ -94,7 +104,12 @@ impl Subject {
     /// # Errors
     /// Why not.
     pub(crate) fn check(&self, faults: &[Table]) -> Result<Loaded, Failure> {
-        let loaded = spec::load(self.with(faults), &Wishes::default())?;
+        let wishes = Wishes { simulated: self.simulated, ..Wishes::default() };
+        let loaded = spec::load(self.with(faults), &wishes)?;
+        if self.simulated {
+            Simulation::new(&loaded)?;
+            return Ok(loaded);
+        }
         for experiment in &loaded.experiments {
             experiment.plan_faults(0)?;
         }

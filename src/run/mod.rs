@@ -10,9 +10,10 @@ mod leader;
 mod logs;
 pub(crate) mod machine;
 mod phases;
-mod plan;
+pub(crate) mod plan;
 mod reserve;
 mod restarts;
+pub(crate) mod times;
 mod variant;
 mod watch;
 

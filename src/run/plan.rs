@@ -2,6 +2,7 @@
 
 use super::machine;
 use crate::failure::Failure;
+use crate::sim;
 use crate::spec::promise::Promise;
 use crate::spec::sections::{Linearizable, role_name};
 use crate::spec::{Experiment, Loaded, explain};
@@ -57,7 +58,7 @@ pub(crate) fn decide(
         let seed = seed_of(seed, round);
         for experiment in &loaded.experiments {
             let planned = experiment.plan_faults(seed)?;
-            variants.push(variant(experiment, seed, round, &planned)?);
+            variants.push(variant(experiment, seed, round, &planned, Place::Real)?);
             faults.push(planned);
         }
     }
@@ -79,13 +80,44 @@ fn seed_of(seed: u64, round: Option<u32>) -> u64 {
     seed.wrapping_add(round.map_or(0, |round| u64::from(round) - 1))
 }
 
-fn variant(
+/// Where a variant runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In processes on this machine.
+    Real,
+    /// In virtual time.
+    Simulated,
+}
+
+impl Place {
+    /// The network, and what a power loss may take from its disks where they are the bench's own.
+    fn describe(self, experiment: &Experiment) -> Result<(String, Option<String>), Failure> {
+        match self {
+            Self::Real => {
+                let own_disks = experiment.disk()? == DiskMode::Memory;
+                let disk = own_disks.then(|| experiment.spec.cluster.disk_model.to_string());
+                Ok((experiment.mode()?.to_string(), disk))
+            }
+            Self::Simulated => {
+                Ok((sim::NETWORK.to_owned(), Some("any part of what was not synced".to_owned())))
+            }
+        }
+    }
+}
+
+/// Decides a variant with these faults.
+///
+/// # Errors
+/// When this machine cannot give what it asks for.
+pub(crate) fn variant(
     experiment: &Experiment,
     seed: u64,
     round: Option<u32>,
     faults: &[PlannedFault],
+    place: Place,
 ) -> Result<VariantPlan, Failure> {
     let spec = &experiment.spec;
+    let (network, disk) = place.describe(experiment)?;
     let nodes = spec.cluster.planned_nodes();
     // Only the own store reports its decisions and the waits of its leaders.
     let own = spec.cluster.system.is_own();
@@ -102,7 +134,7 @@ fn variant(
         round,
         model: Promise::model(spec.check.promise, spec.load.workload).to_owned(),
         system: spec.cluster.system.name().to_owned(),
-        network: experiment.mode()?.to_string(),
+        network,
         replicas: nodes
             .iter()
             .filter(|node| node.roles.contains(&Role::Replica))
@@ -123,13 +155,14 @@ fn variant(
         timeout: Some(spec.load.timeout),
         client_seeds: workloads::client_seeds(seed, spec.load.clients),
         backoff: own.then(|| in_words(&spec.cluster.paxos)),
-        disk: (experiment.disk()? == DiskMode::Memory).then(|| spec.cluster.disk_model.to_string()),
+        disk,
         check: CheckPlan {
             linearizable,
             timeout,
             promise: spec.check.promise.and_then(Promise::weaker_model),
             agreement: own && spec.check.agreement,
             unobserved: f64::from(spec.check.unobserved.millionths()) / 1e6,
+            availability: spec.check.availability.map(|share| f64::from(share.millionths()) / 1e6),
             never: spec.check.never.clone(),
             sometimes: spec.check.sometimes.clone(),
             digest: spec.digest.is_some() && experiment.has_section("digest"),

@@ -31,12 +31,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use workloads::{
-    Adapter, ClientKind, FinalReport, HelperStart, OwnKeys, PROBE_KEY, PaxosHttp, PhaseReport, Requesting,
-    ServeError, Session, SpecError, Workload,
+    Adapter, ClientKind, FinalReport, HelperStart, MessageNetwork, OwnKeys, PROBE_KEY, PaxosHttp,
+    PhaseReport, Requesting, ServeError, Session, SpecError, Workload,
 };
 
-/// Idle time before the final reads, which reveal losses shortly after the last answer.
-const QUIET: Duration = Duration::from_secs(1);
 /// The folder of a variant for the output of helpers.
 const HELPERS: &str = "clients";
 /// Time after the faults for nodes that ended by themselves to be restarted.
@@ -144,6 +142,11 @@ impl VariantRun<'_> {
         if report.cancelled {
             return None;
         }
+        if self.experiment.spec.load.workload == Workload::Kafka {
+            return Some(format!(
+                "{drained} polls at the end returned messages, until every node had no more"
+            ));
+        }
         if self.experiment.spec.load.workload != Workload::Queue {
             let all = missing as u64 + report.read;
             return (missing > 0).then(|| format!("{missing} of {all} final reads got no answer"));
@@ -222,8 +225,11 @@ impl LiveVariant<'_> {
                 if client.kind == ClientKind::Exec {
                     std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
                 }
+                let network = cluster.hub.clone().map(|hub| hub as Arc<dyn MessageNetwork>);
                 let start = HelperStart { command: nemesis::guarded_command, folder };
-                foreign::client(client).adapter(&load, start).map_err(|error| complaint("", error))?
+                foreign::client(client)
+                    .adapter(&load, start, network)
+                    .map_err(|error| complaint("", error))?
             }
             None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
         };
@@ -242,6 +248,7 @@ impl LiveVariant<'_> {
         tokio::select! {
             // A node that ends at its start explains why the cluster does not serve.
             biased;
+            failure = cluster.complaint() => return Err(failure),
             failure = self.exit_at_start(&mut exits, &daemon) => return Err(failure),
             () = run.halt.cancelled() => return Ok(()),
             served = async {
@@ -304,7 +311,7 @@ impl LiveVariant<'_> {
                 )));
                 Ok(None)
             }
-            Err(error @ ServeError::NotServing { .. })
+            Err(error @ (ServeError::NotServing { .. } | ServeError::NotReadBack { .. }))
                 if self.run.experiment.spec.cluster.system.is_own() =>
             {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
@@ -313,16 +320,25 @@ impl LiveVariant<'_> {
             Err(error @ ServeError::NotServing { .. }) => {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}")));
                 let spec = &self.run.experiment.spec;
-                if spec.client.as_ref().is_some_and(|client| client.kind == ClientKind::Exec) {
+                if spec.client_is(ClientKind::Exec) {
                     return Err(self.useless_helper(&error));
                 }
-                let check = if spec.client.is_some() {
+                let check = if spec.client_is(ClientKind::Maelstrom) {
+                    "the program must do what the workload asks for".to_owned()
+                } else if spec.client.is_some() {
                     "check the requests and answers of [client]".to_owned()
                 } else {
                     "set the protocol of its nodes, in [client] or with cluster.api".to_owned()
                 };
                 Ok(Some(format!(
                     "{error}; {check} and let every client in, or give them more time with cluster.start-within"
+                )))
+            }
+            Err(ref error @ ServeError::NotReadBack { read, write, .. }) => {
+                Err(Failure::bench(format!("client.{read}"), error.to_string()).help(format!(
+                    "no fault was injected yet, so this says nothing about the system: correct the answers of \
+                     [client.{read}] and [client.{write}], of which the first that fits decides, or let all nodes have \
+                     the same data"
                 )))
             }
             Err(error @ ServeError::NotListening { .. }) => Err(Failure::bench("cluster", error.to_string())
@@ -368,7 +384,7 @@ impl LiveVariant<'_> {
         }
         if !run.halt.is_cancelled() {
             tokio::select! {
-                () = tokio::time::sleep(QUIET) => {}
+                () = tokio::time::sleep(load.quiet) => {}
                 () = run.halt.cancelled() => return healed,
             }
             digests::compare(cluster, self.recorder, events, &run.halt).await;
@@ -484,6 +500,11 @@ impl LiveVariant<'_> {
             tokio::select! {
                 Some(exit) = exits.recv() => self.record_exit(&exit, self.restarts.plan(&exit), daemon),
                 node = self.restarts.due() => self.start_again(&node).await,
+                failure = self.cluster.complaint(), if daemon.get().is_none() => {
+                    // It is the only one.
+                    let _ = daemon.set(failure);
+                    self.run.halt.cancel();
+                }
             }
         }
     }

@@ -90,10 +90,10 @@ pub(super) fn answer(status: StatusCode, kind: &'static str, trust: Trust, conte
 
 /// A page of this server.
 pub(super) fn page(status: StatusCode, markup: Markup) -> Answered {
-    whole(status, "text/html; charset=utf-8", Trust::Own, markup.into_string())
+    complete(status, "text/html; charset=utf-8", Trust::Own, markup.into_string())
 }
 
-pub(super) fn whole(
+pub(super) fn complete(
     status: StatusCode,
     kind: &'static str,
     trust: Trust,

@@ -7,6 +7,7 @@
 
 mod answer;
 mod folder;
+mod hunts;
 mod live;
 mod pages;
 mod results;

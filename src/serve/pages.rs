@@ -1,6 +1,7 @@
 //! The pages of the server: the list, a run, the files of a folder. They work without scripts.
 
 use super::folder::{Folder, encoded};
+use super::hunts::{self, HuntEntry};
 use super::live::Progress;
 use super::results::{Entry, Filter};
 use maud::{DOCTYPE, Markup, html};
@@ -39,7 +40,7 @@ pub(super) fn message(text: &str) -> Markup {
 }
 
 /// The list of all results that match the filter.
-pub(super) fn list(entries: &[Entry], filter: &Filter) -> Markup {
+pub(super) fn list(entries: &[Entry], filter: &Filter, hunts: &[HuntEntry]) -> Markup {
     let shown: Vec<&Entry> = entries.iter().filter(|entry| filter.lets(entry)).collect();
     let content = html! {
         h1 { "Results" }
@@ -61,6 +62,7 @@ pub(super) fn list(entries: &[Entry], filter: &Filter) -> Markup {
             @if shown.len() > SHOWN { p { "and " (shown.len() - SHOWN) " more: narrow the filter" } }
             @if !shown.is_empty() { button { "A and B side by side" } }
         }
+        (hunts::list(hunts))
     };
     frame("Results", &content)
 }

@@ -1,9 +1,9 @@
 //! From a request to its response: the security checks, then the pages.
 
-use super::answer::{Answered, Content, Trust, answer, page, whole};
+use super::answer::{Answered, Content, Trust, answer, complete, page};
 use super::folder::decoded;
 use super::results::Filter;
-use super::{Server, live, pages, side};
+use super::{Server, hunts, live, pages, side};
 use bytes::Bytes;
 use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderValue, LOCATION};
 use hyper::{Method, Request, StatusCode};
@@ -46,17 +46,22 @@ pub(super) async fn answer_to(server: &Arc<Server>, request: &Request<()>) -> An
         "" => {
             let filter = Filter::of(&query);
             blocking(server, move |server| {
-                page(StatusCode::OK, pages::list(&server.shelf.entries(&server.folder), &filter))
+                let (entries, hunts) = (server.shelf.entries(&server.folder), hunts::all(&server.folder));
+                page(StatusCode::OK, pages::list(&entries, &filter, &hunts))
             })
             .await
         }
-        "style.css" => whole(StatusCode::OK, "text/css; charset=utf-8", Trust::Own, pages::STYLE),
-        "live.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", Trust::Own, live::SCRIPT),
+        "style.css" => complete(StatusCode::OK, "text/css; charset=utf-8", Trust::Own, pages::STYLE),
+        "live.js" => complete(StatusCode::OK, "text/javascript; charset=utf-8", Trust::Own, live::SCRIPT),
         // Browsers request it by themselves.
-        "favicon.ico" => whole(StatusCode::NO_CONTENT, "image/png", Trust::Own, ""),
+        "favicon.ico" => complete(StatusCode::NO_CONTENT, "image/png", Trust::Own, ""),
         "run" => {
             let rest = rest.to_owned();
             blocking(server, move |server| run(server, &rest)).await
+        }
+        "hunt" => {
+            let rest = rest.to_owned();
+            blocking(server, move |server| hunts::page(server, &rest)).await
         }
         "side" => {
             let [a, b] = ["a", "b"].map(|name| query.get(name).unwrap_or_default().to_owned());
@@ -91,18 +96,23 @@ fn refused(server: &Server, request: &Request<()>) -> Option<Answered> {
     if !host_fits || !authority_fits {
         // A page elsewhere may use a name that resolves to this machine (DNS rebinding).
         let text = "This server answers only at its own address.\n";
-        return Some(whole(StatusCode::MISDIRECTED_REQUEST, "text/plain; charset=utf-8", Trust::File, text));
+        return Some(complete(
+            StatusCode::MISDIRECTED_REQUEST,
+            "text/plain; charset=utf-8",
+            Trust::File,
+            text,
+        ));
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if header("sec-fetch-site") == Some("cross-site") && header("sec-fetch-mode") != Some("navigate") {
         // It could not read the response, but it could keep this machine busy.
         let text = "Other sites may link to this server, but not send requests to it.\n";
-        return Some(whole(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", Trust::File, text));
+        return Some(complete(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", Trust::File, text));
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let text = "This server is read-only.\n";
         let mut refused =
-            whole(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", Trust::File, text);
+            complete(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", Trust::File, text);
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Some(refused);
     }
@@ -133,7 +143,7 @@ fn file(server: &Server, path: &str, slash: bool) -> Answered {
     let Some(found) = server.folder.find(path) else { return not_found() };
     if found.is_dir() {
         if !slash {
-            let mut moved = whole(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Trust::File, "");
+            let mut moved = complete(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Trust::File, "");
             let inside = super::folder::encoded(path.trim_matches('/'));
             let location = if inside.is_empty() { "/files/".to_owned() } else { format!("/files/{inside}/") };
             if let Ok(location) = HeaderValue::from_str(&location) {

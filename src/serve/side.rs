@@ -61,6 +61,12 @@ fn table(comparison: &Comparison) -> Markup {
 
 fn figures(pair: &Pair, confidence: f64) -> Markup {
     html! {
+        div.wide tabindex="0" role="region" aria-label={ "Figures of " (pair.b.variant) } { (rows(pair, confidence)) }
+    }
+}
+
+fn rows(pair: &Pair, confidence: f64) -> Markup {
+    html! {
         table {
             caption { (pair.b.variant) ", drawn again: " (pair.drawn) }
             thead {

@@ -189,3 +189,47 @@ fn a_growing_history_is_followed() {
     fs::write(folder.path().join("verdict.json"), r#"{"sentence":"Valid: so."}"#).unwrap();
     assert_eq!(follower.look().verdict.as_deref(), Some("Valid: so."));
 }
+
+#[tokio::test]
+async fn hunts_are_listed_with_their_findings() {
+    let (folder, server) = served().await;
+    let hunt = folder.path().join("hunt/one");
+    write_run(&hunt.join("runs/3"), "prey", "invalid", "2026-11-26T10:00:00Z");
+    let files = [
+        (
+            "hunt.json",
+            r#"{"bench":"0.1.0","spec":"prey.toml","seed":5,"shard":1,"shards":1,"faults":["kill"]}"#,
+        ),
+        (
+            "findings.json",
+            r#"[{"number":1,"class":"linearizable: <stale>","reason":"a read & so","runs":[3,4],
+                "again":{"seen":1,"of":2},"seed":77}]"#,
+        ),
+        (
+            "runs.jsonl",
+            "{\"run\":3,\"seed\":77,\"answer\":\"invalid\",\"reason\":\"r\",\"seconds\":1.5,\"faults\":[\"kill n1\"]}\n{\"run\":4",
+        ),
+    ];
+    for (name, text) in files {
+        fs::write(hunt.join(name), text).unwrap();
+    }
+    let (_, list) = get(&server, "/").await;
+    assert!(
+        list.contains("href=\"/hunt/hunt/one\"") && list.contains("linearizable: &lt;stale&gt;"),
+        "{list}"
+    );
+    let (status, page) = get(&server, "/hunt/hunt/one").await;
+    assert_eq!(status, StatusCode::OK);
+    for part in [
+        "1 run: 0 valid, 1 invalid",
+        "/files/hunt/one/runs/3/report.html",
+        "a read &amp; so",
+        "violated in 1 of 2",
+        "--seed 77",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let cut = fs::read_to_string(hunt.join("runs.jsonl")).unwrap();
+    assert!(cut.ends_with("{\"run\":4"), "the server writes nothing");
+    assert_eq!(get(&server, "/hunt/store/one").await.0, StatusCode::NOT_FOUND);
+}

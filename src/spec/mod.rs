@@ -56,6 +56,8 @@ pub(crate) struct Wishes<'a> {
     pub only: &'a [String],
     /// A key and its value at one point of a sweep.
     pub point: Option<(&'a str, &'a str)>,
+    /// Whether it is simulated, so that this machine does not matter.
+    pub simulated: bool,
 }
 
 /// Reads a spec and everything that is set on top of it.
@@ -86,7 +88,7 @@ pub(crate) fn load(document: Document, wishes: &Wishes<'_>) -> Result<Loaded, Fa
     let experiments = chosen(experiments, wishes.only)?;
     let foreign = experiments.iter().any(|one| !one.spec.cluster.system.is_own());
     for experiment in &experiments {
-        validate::experiment(experiment, foreign)?;
+        validate::experiment(experiment, foreign, wishes.simulated)?;
     }
     Ok(Loaded { text: base.text(), spec, experiments })
 }

@@ -53,6 +53,11 @@ impl Promise {
             Workload::ListAppend | Workload::RwRegister => Consistency::StrictSerializable.name(),
             Workload::Bank => "balances",
             Workload::Queue => Self::AtLeastOnce.name(),
+            Workload::Set => "every element in all final reads",
+            Workload::GCounter | Workload::PnCounter => "final reads that agree on a possible sum",
+            Workload::UniqueIds => "unique ids",
+            Workload::Echo => "the same again",
+            Workload::Kafka => "each message once and in order",
         }
     }
 
@@ -62,6 +67,7 @@ impl Promise {
             (Workload::Queue, Some(Self::Linearizable)) => "fifo-queue",
             (Workload::Queue, Some(Self::ExactlyOnce)) => "exactly-once-queue",
             (Workload::Queue, _) => "total-queue",
+            (Workload::Set, _) => "set-final",
             (_, Some(Self::Sequential)) => "sequential-register",
             (workload, _) => workload.name(),
         }
@@ -132,6 +138,15 @@ impl Promise {
                     "{self} is a promise about single operations, and {workload} has transactions; it could be {names}"
                 ))
             }
+            (
+                Workload::Set
+                | Workload::GCounter
+                | Workload::PnCounter
+                | Workload::UniqueIds
+                | Workload::Echo
+                | Workload::Kafka,
+                _,
+            ) => Some(format!("{workload} has a check of its own; remove it")),
             (Workload::Bank, _) => {
                 Some("a bank has a check of its own, of its balances and their total; remove it".to_owned())
             }

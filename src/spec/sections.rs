@@ -74,11 +74,21 @@ impl Spec {
     pub(crate) fn client_kind(&self) -> ClientKind {
         match self.client.as_ref().map(|client| client.kind) {
             Some(ClientKind::Resp) => ClientKind::Resp,
-            // What a helper speaks is its own affair, and a database is not asked about itself.
-            Some(ClientKind::Http | ClientKind::Postgres | ClientKind::Mysql | ClientKind::Exec) | None => {
+            // A helper's protocol is unknown, and a database or a program for Maelstrom has no status.
+            Some(
                 ClientKind::Http
-            }
+                | ClientKind::Postgres
+                | ClientKind::Mysql
+                | ClientKind::Exec
+                | ClientKind::Maelstrom,
+            )
+            | None => ClientKind::Http,
         }
+    }
+
+    /// Whether its clients are of a kind.
+    pub(crate) fn client_is(&self, kind: ClientKind) -> bool {
+        self.client.as_ref().is_some_and(|client| client.kind == kind)
     }
 
     /// Of a system whose servers run already, only what is about such servers; the spec itself may have nothing else.
@@ -462,6 +472,9 @@ pub(crate) struct Check {
     pub stop_at_violation: bool,
     /// The share of the written keys that may stay unread after the last fault is healed.
     pub unobserved: Share,
+    /// The share of the requests in the load that must be answered, or the run is invalid. Absent: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Share>,
     /// Regular expressions that no line of a log may match, for example "panic": a line that does makes the run invalid.
     /// The logs are what a node prints and the files of `cluster.logs`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -480,6 +493,7 @@ impl Default for Check {
             agreement: true,
             stop_at_violation: true,
             unobserved: Share::default(),
+            availability: None,
             never: Vec::new(),
             sometimes: Vec::new(),
         }

@@ -22,6 +22,7 @@ macro_rules! built_in {
 /// The specs inside the binary.
 pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/smoke.toml",
+    "workloads/audit.toml",
     "workloads/backoff.toml",
     "workloads/recovery.toml",
     "workloads/partition.toml",

@@ -11,15 +11,16 @@ use super::promise;
 use super::sections::{BASE_PORT_MAX, BASE_PORT_MIN, Cluster, NODES_MAX, Restart, Spec, Start, System};
 use super::{Experiment, ONLY_VARIANT};
 use crate::failure::Failure;
+use crate::sim;
 use crate::systems::words::{self, WORDS};
 use crate::systems::{foreign, logs};
-use nemesis::{Disk, DiskModel, Mode, StopSignal};
+use nemesis::{Disk, DiskModel, Mode, Network, StopSignal};
 use node::config::{PaxosOptions, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
-use workloads::{SpecError, Workload};
+use workloads::{ClientKind, SpecError, Workload};
 
 /// What Linux takes as the longest wait of TCP.
 const TCP_RTO_MAX: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(120);
@@ -56,10 +57,11 @@ pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
 
 /// Everything that can be known of one experiment before it starts. `foreign`: some variant is of another system, so
 /// that there may be a program which is not for all of them.
-pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), Failure> {
+pub(crate) fn experiment(experiment: &Experiment, foreign: bool, simulated: bool) -> Result<(), Failure> {
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
-    links(experiment, cluster, experiment.mode()?)?;
+    let mode = if simulated { Mode::Lab } else { experiment.mode()? };
+    links(experiment, cluster, mode)?;
     disks(experiment, cluster)?;
     time_to_start(experiment, cluster)?;
     searched_logs(experiment, cluster)?;
@@ -75,6 +77,22 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
         .map_err(|error| experiment.complaint(&format!("load.{}", error.field), &error.message))?;
     promise::validate(experiment)?;
     let load = &experiment.spec.load;
+    messages(experiment, cluster)?;
+    let own = [
+        Workload::Set,
+        Workload::GCounter,
+        Workload::PnCounter,
+        Workload::UniqueIds,
+        Workload::Echo,
+        Workload::Kafka,
+    ];
+    if own.contains(&load.workload) && experiment.spec.client.is_none() {
+        let what = format!(
+            "the bench's own interface has no {}; it needs [client] kind = \"maelstrom\"",
+            load.workload
+        );
+        return Err(experiment.complaint("load.workload", &what));
+    }
     if load.workload == Workload::Queue && experiment.spec.client.is_none() {
         let what =
             "the bench's own interface has no queues; it needs a section [client] with enqueue and dequeue";
@@ -85,7 +103,25 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool) -> Result<(), F
         return Err(experiment.complaint("fault.1", what));
     }
     // The seed decides who is hit and when, not whether a fault is possible.
-    experiment.plan_faults(0).map(drop)
+    if simulated { sim::plan_faults(experiment, 0) } else { experiment.plan_faults(0) }.map(drop)
+}
+
+/// Programs for Maelstrom speak through the bench, and nobody else does.
+fn messages(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
+    let maelstrom = experiment.spec.client_is(ClientKind::Maelstrom);
+    match (maelstrom, cluster.network == Network::Messages) {
+        (true, false) => {
+            let what =
+                "the bench is the network of programs for Maelstrom; use network = \"messages\" in [cluster]";
+            Err(experiment.complaint("client.kind", what))
+        }
+        (false, true) => {
+            let what =
+                "only programs for Maelstrom speak in messages; it needs [client] kind = \"maelstrom\"";
+            Err(experiment.complaint("cluster.network", what))
+        }
+        (true, true) | (false, false) => Ok(()),
+    }
 }
 
 fn nodes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {

@@ -6,6 +6,8 @@ use super::ready::Readiness;
 use super::setup::Setup;
 use super::{foreign, output, paxos, remote};
 use crate::failure::Failure;
+use crate::maelstrom::bridge;
+use crate::maelstrom::hub::{Hub, HubOptions};
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, Start, System};
 use futures_util::future::try_join_all;
@@ -14,7 +16,7 @@ use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use workloads::{ClientKind, DigestTable, StatusTable};
+use workloads::{ClientKind, Dialect, DigestTable, StatusTable};
 
 /// A cluster of node processes.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(crate) struct Cluster {
     foreign_members: Option<Arc<ForeignMembers>>,
     /// The way to query digests of the nodes' states, if defined.
     pub(crate) digest: Option<Arc<DigestTable>>,
+    /// The network of programs for Maelstrom.
+    pub(crate) hub: Option<Arc<Hub>>,
     folder: PathBuf,
 }
 
@@ -80,6 +84,7 @@ impl Cluster {
         };
         let nodes = addressed(&|_| true);
         let replicas = addressed(&|node| !cluster.system.is_own() || node.roles.contains(&Role::Replica));
+        let hub = hub(experiment, &testbed, seed).await?;
         let secret = Secret::random();
         for ((node_seed, node), number) in node_seeds(seed).zip(&planned).zip(1..) {
             if !cluster.addresses.is_empty() {
@@ -91,7 +96,14 @@ impl Cluster {
             let command = match cluster.system {
                 System::Paxos => paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?,
                 System::Described(_) | System::Command => {
-                    foreign::command(cluster, &testbed, node, folder, None)?
+                    let command = foreign::command(cluster, &testbed, node, folder, None)?;
+                    match &hub {
+                        Some(hub) => {
+                            let listen = testbed.listen_address(&node.name);
+                            bridge::before(command, &node.name, hub.address(), listen)?
+                        }
+                        None => command,
+                    }
                 }
             };
             testbed.prepare(&node.name, command).await;
@@ -118,6 +130,7 @@ impl Cluster {
             asking,
             foreign_members,
             digest,
+            hub,
             folder,
         })
     }
@@ -216,6 +229,14 @@ impl Cluster {
         }
     }
 
+    /// Waits until a program sends an invalid message; returns the failure of the run.
+    pub(crate) async fn complaint(&self) -> Failure {
+        match &self.hub {
+            Some(hub) => hub.complaint().await.failure(),
+            None => std::future::pending().await,
+        }
+    }
+
     /// The addresses for clients' operations.
     pub(crate) fn targets(&self) -> Vec<workloads::Target> {
         let target = |(name, address): &(String, SocketAddr)| workloads::Target {
@@ -267,6 +288,19 @@ impl Cluster {
             .expect("the faults have dropped the testbed at the end of their run");
         testbed.stop().await.map_err(|error| testbed_failure(&error))
     }
+}
+
+/// The hub of programs for Maelstrom, where the clients are of that kind.
+async fn hub(experiment: &Experiment, testbed: &Testbed, seed: u64) -> Result<Option<Arc<Hub>>, Failure> {
+    let spec = &experiment.spec;
+    let (Some(client), Some(messages)) = (&spec.client, testbed.messages()) else { return Ok(None) };
+    let nodes: Vec<String> = spec.cluster.planned_nodes().into_iter().map(|node| node.name).collect();
+    let broadcast = client.messages == Some(Dialect::Broadcast);
+    let topology = broadcast.then(|| client.topology.unwrap_or_default().message(&nodes));
+    let options = HubOptions { nodes, topology, within: spec.cluster.start_within() / 2, seed };
+    let hub = Hub::start(messages.clone(), options).await;
+    let hub = hub.map_err(|error| Failure::bench("cluster", format!("the bench cannot listen: {error}")))?;
+    Ok(Some(Arc::new(hub)))
 }
 
 /// The failure of a testbed, with the remedy of its error if it has one.
@@ -324,7 +358,7 @@ fn probe(experiment: &Experiment, asking: &Asking) -> Vec<u8> {
         // The request for TLS, which is answered with one letter.
         ClientKind::Postgres => vec![0, 0, 0, 8, 4, 210, 22, 47],
         // A server of MySQL speaks first.
-        ClientKind::Http | ClientKind::Mysql | ClientKind::Exec => {
+        ClientKind::Http | ClientKind::Mysql | ClientKind::Exec | ClientKind::Maelstrom => {
             b"GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()
         }
     }

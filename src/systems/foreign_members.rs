@@ -210,9 +210,9 @@ impl Filled {
         if output.status.success() {
             return Ok(text(&output.stdout));
         }
-        let output = text(&output.stderr) + &text(&output.stdout);
-        let output: String = output.trim().chars().take(SHOWN).collect();
-        Err(format!("`{}` failed ({}): {output}", exec.join(" "), output.status))
+        let printed = text(&output.stderr) + &text(&output.stdout);
+        let printed: String = printed.trim().chars().take(SHOWN).collect();
+        Err(format!("`{}` failed ({}): {printed}", exec.join(" "), output.status))
     }
 }
 

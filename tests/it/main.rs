@@ -14,6 +14,7 @@ mod described;
 mod digest;
 mod disks;
 mod doubtful;
+mod doubts;
 mod edges;
 #[cfg(target_os = "linux")]
 mod evidence;
@@ -35,6 +36,8 @@ mod lab;
 mod life;
 #[cfg(target_os = "linux")]
 mod logs;
+#[cfg(target_os = "linux")]
+mod maelstrom;
 mod members;
 #[cfg(target_os = "linux")]
 mod newcomer;
@@ -54,6 +57,7 @@ mod queues;
 mod restarts;
 #[cfg(target_os = "linux")]
 mod serve;
+mod sim;
 #[cfg(target_os = "linux")]
 mod smoke;
 mod support;

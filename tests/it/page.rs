@@ -1,7 +1,7 @@
 //! `report.html` in a browser: it opens from a file, is reached by keyboard, and hides nothing from anybody.
 
-use crate::support::browser::{Browser, Look, chromium};
-use crate::support::{output, skip, stderr};
+use crate::support::browser::{Browser, Look, axe_core, chromium};
+use crate::support::{output, stderr};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::Instant;
 const MS: u64 = 1_000_000;
 
 /// Writes a run with so many operations, and one stale read if asked for.
-fn write_run(folder: &Path, operations: u64, stale: bool) {
+pub(crate) fn write_run(folder: &Path, operations: u64, stale: bool) {
     let length = (operations * 50_000 / MS).max(2_000) * MS;
     let plan = json!({
         "bench": "0.1.0", "spec": "page", "about": "A made-up run for the page.", "seed": 7,
@@ -146,21 +146,12 @@ fn page_of(run: &tempfile::TempDir) -> PathBuf {
     run.path().join("report.html")
 }
 
-/// Every way in which the page must be fit to be read.
-fn looks() -> impl Iterator<Item = Look> {
-    [(1280, false), (1280, true), (400, false), (400, true)].into_iter().map(|(width, dark)| Look {
-        width,
-        dark,
-        scripts: true,
-    })
-}
-
 #[test]
 fn pages_open_without_a_complaint() {
     let Some(program) = chromium("page::pages_open_without_a_complaint") else { return };
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/sample/report.html");
     let run = invalid();
-    for look in looks() {
+    for look in Look::all() {
         let mut browser = Browser::start(&program, look);
         browser.open_report(&page_of(&run), "");
         let wide = browser.evaluate("document.documentElement.scrollWidth");
@@ -244,21 +235,13 @@ fn search_finds_operations_and_logs() {
 fn accessibility_checker_finds_no_serious_fault() {
     const TEST: &str = "page::accessibility_checker_finds_no_serious_fault";
     let Some(program) = chromium(TEST) else { return };
-    let Some(axe) = std::env::var_os("BENCH_AXE") else {
-        return skip(TEST, "BENCH_AXE does not say where axe.min.js of the npm package axe-core is");
-    };
-    // What the script gives at its end is of no use.
-    let axe = fs::read_to_string(axe).unwrap() + ";0";
+    let Some(axe) = axe_core(TEST) else { return };
     let run = invalid();
-    for look in looks() {
+    for look in Look::all() {
         let mut browser = Browser::start(&program, look);
         browser.open_report(&page_of(&run), "");
         browser.evaluate("timeline.showViolation()");
-        browser.evaluate(&axe);
-        let faults = browser.evaluate(
-            "axe.run().then(found => found.violations.filter(it => ['serious', 'critical'].includes(it.impact))\
-             .map(it => it.id + ': ' + it.nodes.map(node => node.html).join(' ')))",
-        );
+        let faults = browser.serious_faults(&axe);
         assert_eq!(faults, json!([]), "{look:?}");
     }
 }

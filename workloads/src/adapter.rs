@@ -27,6 +27,17 @@ pub trait Adapter: Send + Sync {
     /// What speaks for one client.
     fn speaker(&self) -> Box<dyn Speaker>;
 
+    /// Whether a compare-and-set can expect that the key is absent. If not, a client that knows of no value writes instead.
+    fn can_expect_absence(&self) -> bool {
+        true
+    }
+
+    /// Whether somebody describes what answers mean, in a spec or a helper, so that a mistake in that may look like one of
+    /// the system.
+    fn is_described(&self) -> bool {
+        true
+    }
+
     /// What became of the helpers so far, where clients are helpers.
     fn helpers(&self) -> Option<HelperCounts> {
         None

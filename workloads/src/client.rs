@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 /// With `retry`: the rest after an attempt that ended at once, so that a refusing node is not hammered.
-const ERROR_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
 /// How often an operation is sent on to another node.
 const REDIRECTIONS: usize = 4;
@@ -130,8 +130,13 @@ impl Client {
     /// Draws the next operation, carries it out at the client's present replica, and goes where the client's route
     /// leads. Returns whether there was an error after which another replica may do better.
     pub(crate) async fn next_operation(&mut self, when: When, interrupt: Interrupt<'_>) -> bool {
-        let draft = self.generator.next().expect("a generator never ends");
-        let operation = draft.operation(self.observed.get(&draft.key).unwrap_or(&Value::Null));
+        let mut draft = self.generator.next().expect("a generator never ends");
+        let observed = self.observed.get(&draft.key).unwrap_or(&Value::Null);
+        let is_blind = draft.function == Function::Cas && observed.is_null();
+        if is_blind && !self.shared.adapter.can_expect_absence() {
+            draft.function = Function::Write;
+        }
+        let operation = draft.operation(observed);
         let target = self.router.before(self.target);
         self.turn_to(target);
         let ending = self.perform(&operation, when, interrupt).await;
@@ -246,61 +251,88 @@ impl Client {
 
     /// Remembers what the outcome says the key holds.
     fn observe(&mut self, key: u32, operation: &Operation, outcome: Outcome) {
-        let value = match (outcome, operation.function) {
-            (Outcome::Ok(value), Function::Read | Function::Get) => value,
-            (Outcome::Ok(_), Function::Write | Function::Put) => operation.argument.clone(),
-            (Outcome::Ok(_), Function::Cas) => operation.argument[1].clone(),
-            (Outcome::Ok(_), Function::Delete) => Value::Null,
-            (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => actual,
-            // An append tells nothing of what was there before.
-            (
-                Outcome::Ok(_),
-                Function::Append
-                | Function::Txn
-                | Function::Transfer
-                | Function::Total
-                | Function::Enqueue
-                | Function::Dequeue,
-            )
-            | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => return,
-        };
-        self.observed.insert(key, value);
+        if let Some(value) = learned(operation, outcome) {
+            self.observed.insert(key, value);
+        }
     }
 
     /// The event that begins an operation.
     fn invocation(&self, operation: &Operation, when: When) -> Event {
-        Event {
-            client: Some(self.number),
-            node: Some(self.shared.targets[self.target].name.clone()),
-            intended: when.intended,
-            phase: Some(when.phase),
-            ..self.event(Kind::Invoke, operation, operation.argument.clone())
-        }
+        let node = self.shared.targets[self.target].name.clone();
+        invocation((self.process, self.number), node, operation, when)
     }
 
     /// The event that ends an operation.
     fn completion(&self, operation: &Operation, outcome: &Outcome) -> Event {
-        match outcome {
-            Outcome::Ok(result) => self.event(Kind::Ok, operation, result.clone()),
-            Outcome::Fail { error, actual } => Event {
-                error: error.clone(),
-                actual: actual.clone(),
-                ..self.event(Kind::Fail, operation, operation.argument.clone())
-            },
-            Outcome::Info { error } => Event {
-                error: error.clone(),
-                ..self.event(Kind::Info, operation, operation.argument.clone())
-            },
-        }
+        completion(self.process, operation, outcome)
     }
+}
 
-    /// An event of this client's present process.
-    fn event(&self, kind: Kind, operation: &Operation, value: Value) -> Event {
-        Event {
-            key: Some(operation.key.clone()).filter(|key| !key.is_empty()),
-            value,
-            ..Event::new(Process::Client(self.process), kind, operation.function.name())
-        }
+/// What an outcome says that the key holds.
+pub(crate) fn learned(operation: &Operation, outcome: Outcome) -> Option<Value> {
+    match (outcome, operation.function) {
+        (Outcome::Ok(value), Function::Read | Function::Get) => Some(value),
+        (Outcome::Ok(_), Function::Write | Function::Put) => Some(operation.argument.clone()),
+        (Outcome::Ok(_), Function::Cas) => Some(operation.argument[1].clone()),
+        (Outcome::Ok(_), Function::Delete) => Some(Value::Null),
+        (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => Some(actual),
+        // An append tells nothing of what was there before.
+        (
+            Outcome::Ok(_),
+            Function::Append
+            | Function::Txn
+            | Function::Transfer
+            | Function::Total
+            | Function::Enqueue
+            | Function::Dequeue
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll,
+        )
+        | (Outcome::Fail { .. } | Outcome::Info { .. }, _) => None,
+    }
+}
+
+/// The event that begins an operation of a process and its client at a node.
+pub(crate) fn invocation(
+    (process, client): (u64, u32),
+    node: String,
+    operation: &Operation,
+    when: When,
+) -> Event {
+    Event {
+        client: Some(client),
+        node: Some(node),
+        intended: when.intended,
+        phase: Some(when.phase),
+        ..event(process, Kind::Invoke, operation, operation.argument.clone())
+    }
+}
+
+/// The event that ends an operation of a process.
+pub(crate) fn completion(process: u64, operation: &Operation, outcome: &Outcome) -> Event {
+    match outcome {
+        Outcome::Ok(result) => event(process, Kind::Ok, operation, result.clone()),
+        Outcome::Fail { error, actual } => Event {
+            error: error.clone(),
+            actual: actual.clone(),
+            ..event(process, Kind::Fail, operation, operation.argument.clone())
+        },
+        Outcome::Info { error } => Event {
+            error: error.clone(),
+            ..event(process, Kind::Info, operation, operation.argument.clone())
+        },
+    }
+}
+
+/// An event of a process.
+fn event(process: u64, kind: Kind, operation: &Operation, value: Value) -> Event {
+    Event {
+        key: Some(operation.key.clone()).filter(|key| !key.is_empty()),
+        value,
+        ..Event::new(Process::Client(process), kind, operation.function.name())
     }
 }
 

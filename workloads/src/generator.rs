@@ -24,6 +24,9 @@ pub struct Choices {
 /// Micro-operations of a transaction, at most.
 const STEPS: usize = 4;
 
+/// What is added to a counter is below this; a counter that also goes down gets numbers above the negative of it, too.
+const DELTAS: u64 = 5;
+
 /// How a key is drawn.
 #[derive(Debug)]
 enum Keys {
@@ -116,7 +119,12 @@ impl Generator {
             | Function::Append
             | Function::Total
             | Function::Enqueue
-            | Function::Dequeue => 0,
+            | Function::Dequeue
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll => 0,
         };
         for step in &mut steps[..count] {
             *step = Some((self.key(function), self.rng.random_bool(0.5)));
@@ -174,12 +182,26 @@ impl Draft {
             | Workload::ListAppend
             | Workload::RwRegister
             | Workload::Bank
-            | Workload::Queue => json!(self.number),
+            | Workload::Queue
+            | Workload::Set
+            | Workload::Kafka => json!(self.number),
+            Workload::GCounter => json!(self.number % DELTAS),
+            Workload::PnCounter => {
+                json!((self.number % (2 * DELTAS + 1)).cast_signed() - DELTAS.cast_signed())
+            }
+            Workload::Echo => json!(format!("Please echo {}", self.number)),
+            Workload::UniqueIds => Value::Null,
         };
         let argument = match self.function {
             Function::Txn => return self.transaction(),
             Function::Transfer => return self.transfer(),
-            Function::Total => return Self::total(),
+            Function::Total | Function::Generate => return self.without_key(Value::Null),
+            Function::Poll => return self.without_key(json!([["poll"]])),
+            Function::Send => {
+                let key = LoadSpec::key_name(self.key);
+                return self.without_key(json!([["send", key, self.number]]));
+            }
+            Function::Add | Function::Echo => return self.without_key(number()),
             Function::Read | Function::Get | Function::Delete | Function::Dequeue => Value::Null,
             Function::Write | Function::Put | Function::Enqueue => number(),
             Function::Cas => json!([observed, number()]),
@@ -212,8 +234,8 @@ impl Draft {
         Operation { function: Function::Transfer, key: String::new(), argument }
     }
 
-    fn total() -> Operation {
-        Operation { function: Function::Total, key: String::new(), argument: Value::Null }
+    fn without_key(self, argument: Value) -> Operation {
+        Operation { function: self.function, key: String::new(), argument }
     }
 }
 

@@ -11,6 +11,7 @@ mod connection;
 mod exchange;
 mod generator;
 mod helper;
+mod maelstrom;
 mod operation;
 pub mod outcome;
 mod own_keys;
@@ -23,17 +24,20 @@ mod route;
 mod seed;
 mod serving;
 mod session;
+mod simulated;
 mod spec;
 mod throughput;
+mod workload;
 
 pub use adapter::{Adapter, CommandName, Dialogue, HelperCounts, Performed, Protocol, Reply, Speaker};
 pub use connection::{HttpConnection, NoAnswer};
 pub use exchange::Requesting;
 pub use generator::{Choices, Draft, Generator};
 pub use helper::{HelperCommand, HelperStart, INHERITED, inherited};
+pub use maelstrom::{Asked, Body, Dialect, MessageNetwork, ShapeOfNodes};
 pub use operation::{Function, Operation};
 pub use own_keys::OwnKeys;
-pub use paxos::PaxosHttp;
+pub use paxos::{PaxosHttp, text as stored_text, value as history_value};
 pub use progress::Progress;
 pub use requests::{
     ClientKind, ClientSpec, DigestSpec, DigestTable, Exchange, Found, Isolation, NodeStatus, RequestTable,
@@ -43,6 +47,7 @@ pub use route::{LeaderSource, Route};
 pub use seed::client_seeds;
 pub use serving::{OPENING, PROBE_KEY, ServeError};
 pub use session::{FinalReport, PhaseReport, Session, Target};
+pub use simulated::{Attempt, SimulatedLoad};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
 pub use throughput::{ThroughputMeter, ThroughputReport};
 pub use tokio_util::sync::CancellationToken;

@@ -25,17 +25,27 @@ pub enum Function {
     Txn,
     /// Bank: moves money from one account to another.
     Transfer,
-    /// Bank: what every account holds, all at one moment.
+    /// Bank: what every account holds, all at one moment. Set: every element. Counter: its value.
     Total,
     /// Queue: puts an element in.
     Enqueue,
     /// Queue: takes an element out; of an empty queue none.
     Dequeue,
+    /// Set: adds an element. Counter: adds a number.
+    Add,
+    /// Ids: makes one that no other has.
+    Generate,
+    /// Echo: says the same again.
+    Echo,
+    /// Log: appends a message to a key.
+    Send,
+    /// Log: the messages of all keys behind those that this client has seen.
+    Poll,
 }
 
 impl Function {
     /// Every function of every workload.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Read,
         Self::Write,
         Self::Cas,
@@ -48,12 +58,17 @@ impl Function {
         Self::Total,
         Self::Enqueue,
         Self::Dequeue,
+        Self::Add,
+        Self::Generate,
+        Self::Echo,
+        Self::Send,
+        Self::Poll,
     ];
 
     /// Its name in histories and mixes.
     pub fn name(self) -> &'static str {
         match self {
-            // A bank's read has the name that its checkers know.
+            // The name that the checkers of banks, sets and counters know.
             Self::Read | Self::Total => "read",
             Self::Write => "write",
             Self::Cas => "cas",
@@ -65,6 +80,11 @@ impl Function {
             Self::Transfer => "transfer",
             Self::Enqueue => "enqueue",
             Self::Dequeue => "dequeue",
+            Self::Add => "add",
+            Self::Generate => "generate",
+            Self::Echo => "echo",
+            Self::Send => "send",
+            Self::Poll => "poll",
         }
     }
 
@@ -81,7 +101,12 @@ impl Function {
             | Self::Transfer
             | Self::Total
             | Self::Enqueue
-            | Self::Dequeue => false,
+            | Self::Dequeue
+            | Self::Add
+            | Self::Generate
+            | Self::Echo
+            | Self::Send
+            | Self::Poll => false,
         }
     }
 
@@ -108,9 +133,16 @@ impl Operation {
             | Function::Append
             | Function::Enqueue => (Some(self.key.as_str()), &[][..]),
             Function::Transfer => (None, &["from", "to"][..]),
-            Function::Read | Function::Get | Function::Txn | Function::Total | Function::Dequeue => {
-                (None, &[][..])
-            }
+            Function::Read
+            | Function::Get
+            | Function::Txn
+            | Function::Total
+            | Function::Dequeue
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll => (None, &[][..]),
         };
         let steps = self.argument.as_array().filter(|_| self.function == Function::Txn);
         let steps = steps.into_iter().flatten().filter(|step| step[0] != "r");
@@ -119,7 +151,8 @@ impl Operation {
             .chain(steps.filter_map(|step| step[1].as_str()))
     }
 
-    /// What reads this key in a workload; of a bank, all accounts; of a queue, what it takes out.
+    /// What reads this key in a workload; of a bank, set or counter, all of it; of a queue, what it takes out; of what has
+    /// nothing to read, what shows that a node answers.
     pub(crate) fn reading(workload: Workload, key: String) -> Self {
         let (function, key, argument) = match workload {
             Workload::Register => (Function::Read, key, Value::Null),
@@ -127,7 +160,12 @@ impl Operation {
             Workload::ListAppend | Workload::RwRegister => {
                 (Function::Txn, String::new(), json!([["r", key, null]]))
             }
-            Workload::Bank => (Function::Total, String::new(), Value::Null),
+            Workload::Bank | Workload::Set | Workload::GCounter | Workload::PnCounter => {
+                (Function::Total, String::new(), Value::Null)
+            }
+            Workload::UniqueIds => (Function::Generate, String::new(), Value::Null),
+            Workload::Echo => (Function::Echo, String::new(), json!("Please echo this")),
+            Workload::Kafka => (Function::Poll, String::new(), json!([["poll"]])),
             Workload::Queue => (Function::Dequeue, key, Value::Null),
         };
         Self { function, key, argument }

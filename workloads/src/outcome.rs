@@ -7,6 +7,9 @@ use crate::operation::{Function, Operation};
 use history::Outcome;
 use serde_json::Value;
 
+/// The error of an operation whose answer has no value where it should stand.
+pub const NO_VALUE: &str = "no-value";
+
 /// What happened to the request of an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happened {
@@ -80,6 +83,8 @@ pub enum Answer {
     Rejected,
     /// The body is not what such an answer has.
     Unreadable,
+    /// What it has where the value should stand is none that a client can have written.
+    NoValue,
     /// An HTTP status to which the system gives no definite meaning for this operation.
     Unlisted(u16),
     /// A helper says that it certainly was not applied and never will be, with its word for the reason.
@@ -99,6 +104,7 @@ impl Answer {
             | Self::Standby
             | Self::Elsewhere(_)
             | Self::Unreadable
+            | Self::NoValue
             | Self::Unlisted(_)
             | Self::Failed(_)
             | Self::Unknown(_) => false,
@@ -136,12 +142,17 @@ pub fn ending(operation: &Operation, happened: Happened) -> Ending {
 
 /// The part of the table for answers.
 fn answered(operation: &Operation, answer: Answer) -> Ending {
-    use Function::{Append, Cas, Delete, Dequeue, Enqueue, Get, Put, Read, Total, Transfer, Txn, Write};
+    use Function::{
+        Add, Append, Cas, Delete, Dequeue, Echo, Enqueue, Generate, Get, Poll, Put, Read, Send, Total,
+        Transfer, Txn, Write,
+    };
     match (answer, operation.function) {
-        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer | Enqueue) => {
+        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add) => {
             ok(operation.argument.clone())
         }
-        (Answer::Value(value), Read | Get | Txn | Total | Dequeue) => ok(value),
+        (Answer::Value(value), Read | Get | Txn | Total | Dequeue | Generate | Echo | Send | Poll) => {
+            ok(value)
+        }
         (Answer::Precondition(actual), Cas | Transfer) => Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
             move_on: false,
@@ -150,20 +161,23 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: None },
             move_on: false,
         },
-        (Answer::Applied, Read | Get | Txn | Total | Dequeue)
-        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer | Enqueue)
+        (Answer::Applied, Read | Get | Txn | Total | Dequeue | Generate | Echo | Send | Poll)
+        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add)
         | (
             Answer::Precondition(_),
-            Read | Write | Get | Put | Delete | Append | Txn | Total | Enqueue | Dequeue,
+            Read | Write | Get | Put | Delete | Append | Txn | Total | Enqueue | Dequeue | Add | Generate
+            | Echo | Send | Poll,
         )
         | (
             Answer::Differs,
-            Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total | Enqueue | Dequeue,
+            Read | Write | Get | Put | Delete | Append | Txn | Transfer | Total | Enqueue | Dequeue | Add
+            | Generate | Echo | Send | Poll,
         ) => info("unexpected"),
         (Answer::NotApplied, _) => fail("unavailable"),
         (Answer::Standby | Answer::Elsewhere(_), _) => fail("standby"),
         (Answer::Rejected, _) => Ending { move_on: false, ..fail("rejected") },
         (Answer::Unreadable, _) => info("garbled"),
+        (Answer::NoValue, _) => info(NO_VALUE),
         (Answer::Unlisted(status), _) => info(&format!("http-{status}")),
         (Answer::Failed(error), _) => fail(&error),
         (Answer::Unknown(error), _) => info(&error),
@@ -234,7 +248,16 @@ mod tests {
             let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
             let row = |answer| row(function, &Happened::Answered(answer));
             let ok = || (Kind::Ok, None, false);
-            let read = function.finds_value() || matches!(function, Function::Txn | Function::Total);
+            let read = function.finds_value()
+                || matches!(
+                    function,
+                    Function::Txn
+                        | Function::Total
+                        | Function::Generate
+                        | Function::Echo
+                        | Function::Send
+                        | Function::Poll
+                );
             assert_eq!(row(Answer::Applied), if read { unexpected() } else { ok() }, "{function}");
             assert_eq!(row(Answer::Value(json!(3))), if read { ok() } else { unexpected() }, "{function}");
             let refused = (Kind::Fail, Some("precondition".to_owned()), false);
@@ -247,6 +270,7 @@ mod tests {
             assert_eq!(elsewhere, (Kind::Fail, Some("standby".to_owned()), true));
             assert_eq!(row(Answer::Rejected), (Kind::Fail, Some("rejected".to_owned()), false));
             assert_eq!(row(Answer::Unreadable), (Kind::Info, Some("garbled".to_owned()), true));
+            assert_eq!(row(Answer::NoValue), (Kind::Info, Some("no-value".to_owned()), true));
             assert_eq!(row(Answer::Unlisted(500)), (Kind::Info, Some("http-500".to_owned()), true));
             let full = || "disk full".to_owned();
             assert_eq!(row(Answer::Failed(full())), (Kind::Fail, Some(full()), true));

@@ -27,6 +27,10 @@ impl Adapter for OwnKeys {
         })
     }
 
+    fn is_described(&self) -> bool {
+        self.adapter.is_described()
+    }
+
     fn helpers(&self) -> Option<HelperCounts> {
         self.adapter.helpers()
     }

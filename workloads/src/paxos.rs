@@ -42,13 +42,19 @@ impl PaxosHttp {
 /// A text of the store as a value of the history.
 ///
 /// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
-pub(crate) fn value(workload: Workload, text: String) -> Value {
+pub fn value(workload: Workload, text: String) -> Value {
     match workload {
         Workload::Register
         | Workload::ListAppend
         | Workload::RwRegister
         | Workload::Bank
-        | Workload::Queue => match text.parse::<i64>() {
+        | Workload::Queue
+        | Workload::Set
+        | Workload::GCounter
+        | Workload::PnCounter
+        | Workload::UniqueIds
+        | Workload::Echo
+        | Workload::Kafka => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => json!(number),
             Ok(_) | Err(_) => Value::String(text),
         },
@@ -57,7 +63,7 @@ pub(crate) fn value(workload: Workload, text: String) -> Value {
 }
 
 /// A value of the history as a text of the store.
-pub(crate) fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
@@ -175,7 +181,13 @@ impl Protocol for PaxosHttp {
                 (Method::POST, "/bank/total".to_owned(), json!({ "accounts": accounts }).to_string())
             }
             // The store has no queues.
-            Function::Enqueue | Function::Dequeue => return None,
+            Function::Enqueue
+            | Function::Dequeue
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll => return None,
         };
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
         if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)

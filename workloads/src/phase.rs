@@ -5,6 +5,7 @@ use crate::operation::Operation;
 use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
 use history::{Outcome, Phase};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -14,11 +15,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// How long a client of a closed loop rests after an error, lest it spin on a node that refuses.
-const REST: Duration = Duration::from_millis(10);
+pub(crate) const REST: Duration = Duration::from_millis(10);
 /// How long final reads that failed wait before they are tried again.
-const RETRY: Duration = Duration::from_millis(50);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 /// How long final reads try to get the next answer from a replica.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A closed loop: one operation after the other until the time is over.
 pub(crate) async fn closed_loop(
@@ -161,7 +162,7 @@ pub(crate) async fn final_reads(
 }
 
 /// What a replica answered to a final read.
-enum FinalAnswer {
+pub(crate) enum FinalAnswer {
     /// What it should: the value, that the queue is empty, or that it stands by.
     Whole,
     /// An element of a queue, of which there may be more.
@@ -176,11 +177,24 @@ async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &Cancel
     let when = When { phase: Phase::Final, intended: None };
     let mut interrupt = pin!(cancel.cancelled());
     let outcome = client.perform(&operation, when, interrupt.as_mut()).await.outcome;
-    match outcome {
-        Outcome::Ok(element) if workload == Workload::Queue && !element.is_null() => FinalAnswer::More,
-        outcome if is_served(&outcome) => FinalAnswer::Whole,
-        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => FinalAnswer::None,
+    FinalAnswer::of(workload, &outcome)
+}
+
+impl FinalAnswer {
+    /// What an outcome means for a final read.
+    pub(crate) fn of(workload: Workload, outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Ok(element) if workload == Workload::Queue && !element.is_null() => Self::More,
+            Outcome::Ok(polled) if workload == Workload::Kafka && has_messages(polled) => Self::More,
+            outcome if is_served(outcome) => Self::Whole,
+            Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => Self::None,
+        }
     }
+}
+
+/// Whether a poll, as the history has it, returned anything.
+fn has_messages(polled: &Value) -> bool {
+    polled[0][1].as_object().is_some_and(|found| !found.is_empty())
 }
 
 #[cfg(test)]

@@ -8,11 +8,14 @@ pub(crate) fn command<S: AsRef<str>>(words: &[S]) -> Vec<u8> {
     format!("*{}\r\n{}", words.len(), texts.collect::<String>()).into_bytes()
 }
 
+/// How deep lists stand in each other at most; an answer that goes deeper is none.
+const DEPTH: usize = 32;
+
 /// Reads an answer as JSON, with how many bytes it took; none if more of it is to come. States and errors are texts.
 ///
 /// # Errors
-/// When this is no answer of Redis.
-fn reply(bytes: &[u8]) -> Result<Option<(Value, usize)>, ()> {
+/// When this is no answer of Redis, or one with lists deeper than `depth`.
+fn reply(bytes: &[u8], depth: usize) -> Result<Option<(Value, usize)>, ()> {
     let Some(line) = bytes.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
     let said = std::str::from_utf8(bytes.get(1..line).ok_or(())?).map_err(drop)?;
     let (number, begin) = (said.parse::<i64>(), line + 2);
@@ -28,9 +31,10 @@ fn reply(bytes: &[u8]) -> Result<Option<(Value, usize)>, ()> {
             return Ok(Some((Value::from(text), end + 2)));
         }
         b'*' => {
+            let depth = depth.checked_sub(1).ok_or(())?;
             let (mut list, mut end) = (Vec::new(), begin);
             for _ in 0..number.map_err(drop)? {
-                let Some((element, took)) = reply(&bytes[end..])? else { return Ok(None) };
+                let Some((element, took)) = reply(&bytes[end..], depth)? else { return Ok(None) };
                 list.push(element);
                 end += took;
             }
@@ -43,12 +47,17 @@ fn reply(bytes: &[u8]) -> Result<Option<(Value, usize)>, ()> {
 
 /// An answer as JSON; none if it is not whole, or no answer of Redis.
 pub(crate) fn json(bytes: &[u8]) -> Option<Value> {
-    reply(bytes).ok().flatten().map(|(read, _)| read)
+    reply(bytes, DEPTH).ok().flatten().map(|(read, _)| read)
+}
+
+/// Whether an answer says that something went wrong.
+pub(crate) fn is_error(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"-")
 }
 
 /// Whether an answer is there as a whole; an error if these are no answer of Redis.
 pub(crate) fn is_whole(bytes: &[u8]) -> Result<bool, ()> {
-    reply(bytes).map(|read| read.is_some())
+    reply(bytes, DEPTH).map(|read| read.is_some())
 }
 
 #[cfg(test)]
@@ -78,6 +87,16 @@ mod tests {
             assert_eq!(is_whole(answer.as_bytes()), Ok(true), "{answer}");
         }
         assert_eq!(is_whole(b"HTTP/1.1 200 OK\r\n"), Err(()));
+    }
+
+    #[test]
+    fn lists_that_never_end_are_no_answers() {
+        for deep in [40, 100_000] {
+            assert_eq!(is_whole("*1\r\n".repeat(deep).as_bytes()), Err(()), "{deep}");
+        }
+        let lists = |depth: usize| format!("{}:1\r\n", "*1\r\n".repeat(depth));
+        assert_eq!(is_whole(lists(DEPTH).as_bytes()), Ok(true));
+        assert_eq!(super::json(lists(DEPTH + 1).as_bytes()), None);
     }
 
     #[test]

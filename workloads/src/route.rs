@@ -166,6 +166,13 @@ pub(crate) struct LeaderReport {
     leader: Option<usize>,
 }
 
+impl LeaderReport {
+    /// The answer to one more question, which came at once.
+    pub(crate) fn next(self, leader: Option<usize>) -> Self {
+        Self { asked: self.asked + 1, answered: self.asked + 1, leader }
+    }
+}
+
 /// Asks once who leads, and reports it to all clients.
 pub(crate) async fn ask(
     source: &dyn LeaderSource,

@@ -26,7 +26,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The least time that final reads may take together.
-const FINAL_READS: Duration = Duration::from_secs(10);
+pub(crate) const FINAL_READS: Duration = Duration::from_secs(10);
 /// The least time for taking out everything that is left in queues.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long queues that were empty are left alone before it is looked whether they still are: what was on its way to a client
@@ -92,6 +92,14 @@ pub struct Session {
     /// Where clients ask the leader: what tells who that is.
     leader_source: Option<Arc<dyn LeaderSource>>,
     leaders: watch::Sender<LeaderReport>,
+}
+
+/// The keys that were written, and where there are few of them or none was, others too.
+pub(crate) fn with_few_others(mut written: BTreeSet<u32>, keys: u32) -> Vec<u32> {
+    if keys <= FEW_KEYS || written.is_empty() {
+        written.extend(0..keys.min(FEW_KEYS));
+    }
+    written.into_iter().collect()
 }
 
 /// A name that no other session has: it keeps the commands of two runs on one cluster apart.
@@ -253,7 +261,7 @@ impl Session {
     pub async fn final_reads(&mut self, cancel: &CancellationToken) -> FinalReport {
         self.assert_whole();
         let start_ns = self.shared.recorder.now_ns();
-        let drains = self.spec.workload == Workload::Queue;
+        let drains = matches!(self.spec.workload, Workload::Queue | Workload::Kafka);
         let limit =
             if drains { self.spec.duration.max(DRAIN) } else { (self.spec.duration / 2).max(FINAL_READS) };
         let until = Instant::now() + limit;
@@ -302,16 +310,22 @@ impl Session {
         all
     }
 
-    /// The keys of the final reads, by number. One is enough where a read shows all accounts, and to see who answers.
+    /// The keys of the final reads, by number. One is enough where a read shows everything, and to see who answers.
     fn final_keys(&self) -> Vec<u32> {
-        if self.spec.workload == Workload::Bank {
+        let has_no_keys = matches!(
+            self.spec.workload,
+            Workload::Bank
+                | Workload::Set
+                | Workload::GCounter
+                | Workload::PnCounter
+                | Workload::UniqueIds
+                | Workload::Echo
+                | Workload::Kafka
+        );
+        if has_no_keys {
             return vec![0];
         }
-        let mut keys: BTreeSet<u32> = self.clients.iter().flat_map(Client::written).copied().collect();
-        if self.spec.keys <= FEW_KEYS || keys.is_empty() {
-            keys.extend(0..self.spec.keys.min(FEW_KEYS));
-        }
-        keys.into_iter().collect()
+        with_few_others(self.clients.iter().flat_map(Client::written).copied().collect(), self.spec.keys)
     }
 
     /// Waits for all clients and takes them back, in their order.

@@ -2,13 +2,10 @@
 
 use crate::operation::Function;
 use crate::route::Route;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::json;
-use std::borrow::Cow;
+pub use crate::workload::Workload;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Most clients a load may have; each is a connection of its own.
@@ -52,6 +49,10 @@ pub struct LoadSpec {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("minimum" = "0s", "maximum" = "168h"))]
     pub recovery: Duration,
+    /// The time without load before the final reads, in which nodes that exchange what they know may come to agree.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    #[schemars(with = "jiff::SignedDuration", extend("minimum" = "0s", "maximum" = "168h"))]
+    pub quiet: Duration,
     /// The time after which an unanswered operation ends with an unknown outcome.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     #[schemars(with = "jiff::SignedDuration", extend("minimum" = "1ms", "maximum" = "168h"))]
@@ -104,6 +105,7 @@ impl Default for LoadSpec {
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
             recovery: Duration::from_secs(3),
+            quiet: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
             retry: None,
             route: Route::default(),
@@ -116,130 +118,6 @@ impl Default for LoadSpec {
             record: true,
             value_bytes: None,
         }
-    }
-}
-
-/// Which operations there are and what they mean. The name is also the name of the checker's model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Workload {
-    /// Registers of integers, one for each key: `read`, `write`, `cas`.
-    Register,
-    /// Strings under keys: `get`, `put`, `delete`, `cas`, `append`.
-    Kv,
-    /// Transactions of appends to lists and reads of them.
-    ListAppend,
-    /// Transactions of writes and reads of registers.
-    RwRegister,
-    /// Accounts, one for each key: transfers between two of them, and reads of all.
-    Bank,
-    /// Queues of integers, one for each key: `enqueue`, `dequeue`, and a drain at the end.
-    Queue,
-}
-
-impl Workload {
-    /// Every workload there is.
-    pub const ALL: [Self; 6] =
-        [Self::Register, Self::Kv, Self::ListAppend, Self::RwRegister, Self::Bank, Self::Queue];
-
-    /// Names that have a meaning but no code yet.
-    const NOT_BUILT: [&str; 3] = ["set", "counter", "lock"];
-
-    /// Its name in specs; for most, also that of the model that judges it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Kv => "kv",
-            Self::ListAppend => "list-append",
-            Self::RwRegister => "rw-register",
-            Self::Bank => "bank",
-            Self::Queue => "queue",
-        }
-    }
-
-    /// What it is, in one line.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Register => "registers of integers: read, write, cas (compare and set)",
-            Self::Kv => "strings under keys: get, put, delete, cas, and append where the mix names it",
-            Self::ListAppend => "transactions of one to four appends to lists and reads of them",
-            Self::RwRegister => "transactions of one to four writes and reads of registers",
-            Self::Bank => "accounts: transfer between two, and read of all of them",
-            Self::Queue => {
-                "queues of integers: enqueue, dequeue, and at the end all that is left is taken out"
-            }
-        }
-    }
-
-    /// The functions a mix may name.
-    pub fn functions(self) -> &'static [Function] {
-        match self {
-            Self::Register => &[Function::Read, Function::Write, Function::Cas],
-            Self::Kv => &[Function::Get, Function::Put, Function::Delete, Function::Cas, Function::Append],
-            Self::ListAppend | Self::RwRegister => &[Function::Txn],
-            Self::Bank => &[Function::Total, Function::Transfer],
-            Self::Queue => &[Function::Enqueue, Function::Dequeue],
-        }
-    }
-
-    /// The weights of a spec without a mix.
-    pub fn default_mix(self) -> &'static [(Function, u32)] {
-        match self {
-            Self::Register => &[(Function::Read, 4), (Function::Write, 4), (Function::Cas, 2)],
-            Self::Kv => &[(Function::Get, 4), (Function::Put, 3), (Function::Delete, 1), (Function::Cas, 2)],
-            Self::ListAppend | Self::RwRegister => &[(Function::Txn, 1)],
-            Self::Bank => &[(Function::Total, 1), (Function::Transfer, 1)],
-            // Some elements stay in for a while, so that there is something to lose.
-            Self::Queue => &[(Function::Enqueue, 3), (Function::Dequeue, 2)],
-        }
-    }
-}
-
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Workload {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let built = Self::ALL.map(Self::name).join(", ");
-        match Self::ALL.into_iter().find(|workload| workload.name() == name) {
-            Some(workload) => Ok(workload),
-            None if Self::NOT_BUILT.contains(&name) => {
-                Err(format!("workload \"{name}\" is not built yet; this version has {built}"))
-            }
-            None => Err(format!("unknown workload \"{name}\"; there are {built}")),
-        }
-    }
-}
-
-impl Serialize for Workload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl JsonSchema for Workload {
-    fn schema_name() -> Cow<'static, str> {
-        "Workload".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let words =
-            Self::ALL.map(|workload| json!({ "const": workload.name(), "description": workload.about() }));
-        json_schema!({ "oneOf": words })
-    }
-}
-
-impl<'de> Deserialize<'de> for Workload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -292,6 +170,7 @@ impl LoadSpec {
             ("duration", self.duration, Duration::from_millis(1)),
             ("warmup", self.warmup, Duration::ZERO),
             ("recovery", self.recovery, Duration::ZERO),
+            ("quiet", self.quiet, Duration::ZERO),
             ("timeout", self.timeout, Duration::from_millis(1)),
         ] {
             require(duration >= least && duration <= DURATION_MAX, field, || {
@@ -310,8 +189,10 @@ impl LoadSpec {
             "only has a meaning with unique-values = false; remove it or set that".to_owned()
         })?;
         require(self.values != Some(0), "values", || "there must be at least 1".to_owned())?;
-        let tells_writes_apart =
-            matches!(self.workload, Workload::ListAppend | Workload::RwRegister | Workload::Queue);
+        let tells_writes_apart = matches!(
+            self.workload,
+            Workload::ListAppend | Workload::RwRegister | Workload::Queue | Workload::Set | Workload::Kafka
+        );
         require(self.unique_values || !tells_writes_apart, "unique-values", || {
             format!("{} must tell its writes apart; remove it or set it to true", self.workload)
         })?;
@@ -322,6 +203,19 @@ impl LoadSpec {
     /// The part of [`LoadSpec::validate`] about weights, and about queues: of what was never put in nothing can be lost.
     fn validate_queue(&self) -> Result<(), SpecError> {
         let weights = self.weights()?;
+        let needed = match self.workload {
+            Workload::Set | Workload::GCounter | Workload::PnCounter => Some(Function::Add),
+            Workload::Kafka => Some(Function::Send),
+            _ => None,
+        };
+        if let Some(needed) = needed {
+            require(weights.iter().any(|(function, _)| *function == needed), "mix", || {
+                format!(
+                    "a {} in which nothing changes proves nothing; add {needed} to the mix",
+                    self.workload
+                )
+            })?;
+        }
         if self.workload != Workload::Queue {
             return Ok(());
         }
@@ -346,6 +240,18 @@ impl LoadSpec {
         if self.record || self.workload == Workload::Queue {
             return Ok(());
         }
+        let elements = matches!(
+            self.workload,
+            Workload::Set
+                | Workload::GCounter
+                | Workload::PnCounter
+                | Workload::UniqueIds
+                | Workload::Echo
+                | Workload::Kafka
+        );
+        require(!elements, "record", || {
+            format!("{} is for loads that are recorded; remove it", self.workload)
+        })?;
         require(self.rate.is_none(), "rate", || {
             "a load that is not recorded is a closed loop; remove it, or record = false".to_owned()
         })?;
@@ -509,6 +415,8 @@ mod tests {
             ("workload = \"queue\"\nmix = { dequeue = 1 }", "mix"),
             ("workload = \"queue\"\nrecord = false", "record"),
             ("workload = \"queue\"\nunique-values = false", "unique-values"),
+            ("workload = \"set\"\nmix = { read = 1 }", "mix"),
+            ("workload = \"echo\"\nrecord = false", "record"),
         ] {
             let error = parse(text).validate().expect_err(text);
             assert_eq!(error.field, field, "{text}: {error}");

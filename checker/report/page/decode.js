@@ -1,7 +1,7 @@
 // Reads the data of a variant, as src/html/run writes it: blocks of base64, each compressed by itself.
 
 const OK = 0, REFUSED = 1, FAIL = 2, INFO = 3;
-const CLASS_NAMES = ["ok", "refused", "fail", "unknown"];
+const CLASS_NAMES = ["ok", "refused", "fail", "info"];
 // Rows of clients at most; more share them.
 const ROWS = 600;
 // Operations that take longer than nearly all others, at most about so many.

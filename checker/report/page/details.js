@@ -44,7 +44,7 @@ class Details {
       this.list([
         ["client", clientName(run, at)],
         ["node", node ? `${node.name}, last seen as ${stateOf(run, node, start)}` : nodeName(run, at)],
-        ["sent", `${moment(run, start, exact)}${phase ? ` (${phase[0]})` : ""}`],
+        ["sent", `${moment(run, start, exact)}${phase ? ` (${phaseName(phase[0])})` : ""}`],
         ["waited", operations.wait[at] > 1000 ? `${duration(operations.wait[at])} after it was due` : ""],
         ["ended", end === Infinity ? "never" : `${moment(run, end, exact)}, after ${duration(end - start)}`],
         ["error", errorName(run, at)],

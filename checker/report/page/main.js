@@ -61,7 +61,7 @@ class Timeline {
 
   tools() {
     const button = (text, label, action) => element("button", { type: "button", "aria-label": label, title: label, onclick: action }, text);
-    this.box = element("input", { type: "search", placeholder: "Search: key, value, client, node, error, log", "aria-label": "Search operations and logs", autocomplete: "off", spellcheck: "false" });
+    this.box = element("input", { type: "search", placeholder: "Search operations and logs", title: "Key, value, client, node, error or text of a log", "aria-label": "Search operations and logs", autocomplete: "off", spellcheck: "false" });
     this.box.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.find(this.box.value), 180);
@@ -94,7 +94,7 @@ class Timeline {
     if (run.operations.lost.includes(1)) names.push("lost");
     const nodes = run.about.nodes.some((node) => node.states.length > 0) ? ["leader", "down"] : [];
     return element("p", { class: "legend" },
-      [...names, ...nodes].map((name) => element("span", {}, element("span", { class: `dot ${name}` }), ` ${name}`)),
+      [...names, ...nodes].map((name) => element("span", {}, element("span", { class: `dot ${name}` }), ` ${name}${MEANINGS[name] ? `: ${MEANINGS[name]}` : ""}`)),
       element("span", { class: "hint" }, "drag moves · Ctrl + wheel or pinch zooms · Shift + drag chooses a part"));
   }
 
@@ -402,7 +402,7 @@ class Overview {
     context.strokeStyle = palette.accent;
     context.lineWidth = 1.5;
     context.strokeRect(x(view.from) + 0.5, 0.75, Math.max(x(view.to) - x(view.from), 2) - 1, height - 1.5);
-    marginName(context, timeline, "whole run", height / 2);
+    marginName(context, timeline, view.left < 60 ? "all" : "whole run", height / 2);
   }
 }
 

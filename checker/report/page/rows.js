@@ -17,7 +17,7 @@ class AxisRow extends Row {
       context.fillStyle = name === "load" ? palette.soft : palette.line;
       context.fillRect(from, 0, to - from - 1, 16);
       context.fillStyle = palette.grey;
-      context.fillText(fitText(context, name, to - from - 8), from + 4, 9);
+      context.fillText(fitText(context, phaseName(name), to - from - 8), from + 4, 9);
     }
     const step = roundStep(view.span, view.width / 90);
     const first = Math.ceil((view.from - run.about.load) / step) * step + run.about.load;
@@ -34,14 +34,14 @@ class AxisRow extends Row {
 
   at(time, { run, view }) {
     const phase = run.about.phases.find(([, start, end]) => start <= time && time < end);
-    return `${moment(run, time, view.span / 1000)}${phase ? `, ${phase[0]}` : ""}`;
+    return `${moment(run, time, view.span / 1000)}${phase ? `, ${phaseName(phase[0])}` : ""}`;
   }
 }
 
-// Shares of ok, failed, unknown and lost operations by the moment they were sent.
+// Shares of ok, refused, fail, info and lost operations by the moment they were sent.
 class StripRow extends Row {
   constructor() {
-    super("strip", "Outcomes by time of sending", "Shares of operations that were ok, refused, failed, unknown or lost, by the time they were sent.");
+    super("strip", "Outcomes by time of sending", "Shares of operations that were ok, refused, fail, info or lost, by the time they were sent.");
   }
 
   height() {
@@ -115,16 +115,29 @@ class FaultsRow extends Row {
       context.fillStyle = palette.fault(fault, 1);
       context.fillRect(from, y, 3, 18);
       context.fillStyle = palette.text;
-      const begin = Math.max(from, view.left) + 7;
-      const next = timeline.run.about.faults.find((other, at) => at > index && this.levels[at] === level);
-      const room = (next ? view.x(next.start) : view.left + view.width) - begin - 4;
-      context.fillText(fitText(context, fault.label, Math.max(Math.min(to, view.left + view.width) - begin - 4, room)), begin, y + 9.5);
+      this.paintLabel(context, timeline, index, from, to, y + 9.5);
     });
     context.restore();
     if (timeline.run.about.faults.length === 0) {
       context.fillStyle = palette.grey;
       context.fillText("no fault", view.left + 4, 13);
     }
+  }
+
+  // The label of a fault: in its bar and behind it as far as nothing else begins, or before it where that is longer.
+  paintLabel(context, { run, view }, index, from, to, y) {
+    const { faults } = run.about;
+    const same = (at) => this.levels[at] === this.levels[index];
+    const next = faults.find((_, at) => at > index && same(at));
+    const last = faults.findLast((_, at) => at < index && same(at));
+    const begin = Math.max(from, view.left) + 7, right = view.left + view.width;
+    const room = Math.max(Math.min(to, right), next ? view.x(next.start) : right) - begin - 4;
+    const before = from - Math.max(last ? view.x(last.end ?? run.about.end) : view.left, view.left) - 8;
+    const { label } = faults[index];
+    if (context.measureText(label).width > room && before > room) {
+      const text = fitText(context, label, before);
+      context.fillText(text, from - 4 - context.measureText(text).width, y);
+    } else context.fillText(fitText(context, label, room), begin, y);
   }
 
   at(time, { run }) {

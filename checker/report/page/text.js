@@ -17,6 +17,12 @@ function moment(run, micros, step = 1000) {
   return `${seconds < 0 ? "−" : ""}${Math.abs(seconds).toFixed(digits)} s`;
 }
 
+// What each outcome means, for those who see the words for the first time.
+const MEANINGS = { ok: "it took effect", refused: "found another value", fail: "it did not happen", info: "outcome unknown", lost: "acknowledged, and gone later" };
+
+const PHASES = { warmup: "warm-up", final: "final reads" };
+const phaseName = (name) => PHASES[name] ?? name;
+
 const clientName = (run, at) => run.about.names.lanes[run.operations.lane[at]];
 const keyName = (run, at) => run.about.names.keys[run.operations.key[at] - 1] ?? "";
 const nodeName = (run, at) => run.about.names.nodes[run.operations.node[at] - 1] ?? "";
@@ -36,10 +42,21 @@ function steps(text) {
   }
 }
 
+// What a compare-and-set asked for: from nothing to 42.
+function change(text) {
+  try {
+    const [from, to] = JSON.parse(text).map((value) => (value === null ? "nothing" : JSON.stringify(value)));
+    return to === undefined ? text : `from ${from} to ${to}`;
+  } catch {
+    return text;
+  }
+}
+
 // What an operation asked: write k7 42.
 function request(run, at) {
   if (functionName(run, at) === "txn") return steps(run.operations.argumentText(at));
-  const parts = [functionName(run, at), keyName(run, at), run.operations.argumentText(at)];
+  const argument = run.operations.argumentText(at);
+  const parts = [functionName(run, at), keyName(run, at), functionName(run, at) === "cas" ? change(argument) : argument];
   return parts.filter((part) => part !== "").join(" ");
 }
 
@@ -55,10 +72,10 @@ function answer(run, at) {
     if (!same && functionName(run, at) === "txn") return steps(value);
     return same ? "ok" : value;
   }
-  if (outcome === REFUSED) return value === "" ? "refused" : `refused, found ${value}`;
+  if (outcome === REFUSED) return `refused, found ${value === "" ? "nothing" : value}`;
   const error = errorName(run, at);
   const why = error === "" ? "" : ` (${error})`;
-  return outcome === FAIL ? `failed${why}` : `unknown${why}`;
+  return outcome === FAIL ? `fail${why}` : `info${why}`;
 }
 
 const inShort = (run, at) => `${request(run, at)} → ${answer(run, at)}`;

@@ -1,6 +1,7 @@
 //! The check that the replicas decided the same, slot by slot, from what they said after the run.
 
 use super::observed::Observed;
+use super::sentences::listed;
 use super::verdict::{Answer, Check, grouped, many};
 use super::{ResultsError, files};
 use checker::agreement::{Agreement, Decisions, Difference, agree};
@@ -52,7 +53,8 @@ pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, Results
         Agreement::Invalid { differences, slots } => {
             let reason =
                 format!("replicas say different commands were decided in {}", many(slots as u64, "slot"));
-            Check::new(NAME, Answer::Invalid, reason).with(differences.iter().map(in_words))
+            Check::new(NAME, Answer::Invalid, reason)
+                .with(differences.iter().map(|difference| in_words(difference, &said)))
         }
         Agreement::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason).with(counts),
         Agreement::Valid { .. } if !silent.is_empty() => {
@@ -73,7 +75,44 @@ pub(crate) fn check(folder: &Path, observed: &Observed) -> Result<Check, Results
     })
 }
 
-fn in_words(difference: &Difference) -> String {
-    let said = difference.said.iter().map(|(command, nodes)| format!("{}: {command}", nodes.join(" and ")));
-    format!("slot {}: {}", difference.slot, said.collect::<Vec<_>>().join("; but "))
+/// The commands for a slot, each with the nodes that said it. A node that lost its disk may have said several: then it
+/// stands with each, and with when it said it.
+fn in_words(difference: &Difference, said: &[Decisions]) -> String {
+    let place = |node: &str, command: &Value| {
+        let decisions = said.iter().find(|decisions| decisions.node == node)?;
+        decisions.slots.iter().position(|(slot, own)| *slot == difference.slot && own == command)
+    };
+    let when = |node: &String, command: &Value| {
+        let own = difference.said.iter().filter(|(_, nodes)| nodes.contains(node));
+        let own: Vec<Option<usize>> = own.map(|(command, _)| place(node, command)).collect();
+        match own.as_slice() {
+            [_] | [] => node.clone(),
+            several if several.iter().min() == Some(&place(node, command)) => format!("{node} at first"),
+            _ => format!("{node} later"),
+        }
+    };
+    let sides = difference.said.iter().map(|(command, nodes)| {
+        let mut names: Vec<String> = nodes.iter().map(|node| when(node, command)).collect();
+        names.dedup();
+        format!("{}: {command}", listed(&names))
+    });
+    format!("slot {}: {}", difference.slot, sides.collect::<Vec<_>>().join("; but "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_node_on_both_sides_says_when() {
+        let said = |node: &str, commands: &[&str]| Decisions {
+            node: node.to_owned(),
+            slots: commands.iter().map(|command| (7, json!(command))).collect(),
+        };
+        let said = [said("n1", &["a", "b"]), said("n2", &["b"]), said("n3", &["a", "a"])];
+        let Agreement::Invalid { differences, .. } = agree(&said) else { panic!("7 has two commands") };
+        let words = in_words(&differences[0], &said);
+        assert_eq!(words, "slot 7: n1 at first and n3: \"a\"; but n1 later and n2: \"b\"");
+    }
 }

@@ -3,13 +3,15 @@
 
 use super::evidence::brief;
 use super::faults::FaultRecord;
-use super::observed::Observed;
+use super::observed::{Observed, answered};
 use super::plan::Load;
 use super::statistics::Summary;
 use super::verdict::{Answer, Check, grouped, many};
+use history::Phase;
 
-/// Whether the variant came to its end.
-pub(crate) fn complete(observed: &Observed) -> Check {
+/// Whether the variant came to its end. Where another check has told of the violation that ended it, it need not be told
+/// again.
+pub(crate) fn complete(observed: &Observed, told: bool) -> Check {
     const NAME: &str = "complete";
     match &observed.load {
         Some(load) if load.failure.is_some() => {
@@ -21,6 +23,9 @@ pub(crate) fn complete(observed: &Observed) -> Check {
             Answer::Unknown,
             format!("the load never began, for the system never served: {why}"),
         ),
+        Some(Load { stopped: Some(_), .. }) if told => {
+            Check::new(NAME, Answer::Unknown, "the variant was stopped at its first violation")
+        }
         Some(Load { stopped: Some(why), .. }) => Check::new(
             NAME,
             Answer::Unknown,
@@ -68,6 +73,34 @@ pub(crate) fn load(observed: &Observed, summary: &Summary) -> Check {
         Check::new(NAME, Answer::Valid, format!("{rate:.1} ok operations a second in the load"))
     };
     check.with(counts).tried(summary.counts.all(), "operation")
+}
+
+/// Whether as many requests of the load were answered as the system promises; none where it promises no share.
+pub(crate) fn availability(observed: &Observed) -> Option<Check> {
+    const NAME: &str = "availability";
+    let promised = observed.plan.check.availability?;
+    let in_load = observed.operations.iter().filter(|operation| operation.phase == Some(Phase::Load));
+    let asked: Vec<_> = in_load.collect();
+    if asked.is_empty() {
+        return Some(Check::new(NAME, Answer::Unknown, "nothing was asked in the load"));
+    }
+    let got = asked.iter().filter(|operation| answered(&operation.outcome)).count();
+    let share = got as f64 / asked.len() as f64;
+    let all = many(asked.len() as u64, "request");
+    let reason = format!(
+        "{} of {all} in the load were answered ({:.2}%), and {:.2}% is promised",
+        grouped(got as u64),
+        share * 1e2,
+        promised * 1e2
+    );
+    // Of a load that was cut short, what was open did not fail.
+    let complete = observed.load.as_ref().is_some_and(|load| load.complete);
+    let answer = match (share >= promised, complete) {
+        (true, _) => Answer::Valid,
+        (false, true) => Answer::Invalid,
+        (false, false) => Answer::Unknown,
+    };
+    Some(Check::new(NAME, answer, reason).tried(asked.len() as u64, "request"))
 }
 
 /// Whether every planned fault took effect.

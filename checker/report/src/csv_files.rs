@@ -29,7 +29,7 @@ pub const FAULTS_COLUMNS: [&str; 11] = [
     "evidence",
 ];
 /// The columns of `outages.csv`; what each means is said at [`Outage`].
-pub const OUTAGES_COLUMNS: [&str; 9] = [
+pub const OUTAGES_COLUMNS: [&str; 10] = [
     "fault",
     "kind",
     "label",
@@ -39,6 +39,7 @@ pub const OUTAGES_COLUMNS: [&str; 9] = [
     "outage_ns",
     "recovered_ns",
     "backlog_drained_ns",
+    "same_as",
 ];
 /// The columns of `recoveries.csv`; what each means is said at [`Recovery`].
 pub const RECOVERIES_COLUMNS: [&str; 11] = [
@@ -201,6 +202,7 @@ pub(crate) fn outages(path: &Path, outages: &[Outage]) -> Result<(), ResultsErro
             cell(outage.outage_ns),
             cell(outage.recovered_ns),
             cell(outage.backlog_drained_ns),
+            cell(outage.same_as),
         ]);
     }
     table.write(path)

@@ -1,5 +1,6 @@
 //! A violation in one plain sentence, where its witness makes it plain.
 
+use super::sources::is_named;
 use checker::linearizability::Witness;
 use history::{Operation, Outcome};
 use serde_json::Value;
@@ -23,6 +24,7 @@ pub(crate) fn violation(witness: &Witness, operations: &[Operation]) -> Option<S
         .map(|why| format!("{said}, {why}"))
         .or_else(|| twice_from(witness, operations, odd))
         .or_else(|| Some(format!("{said} although {}", overtaken(witness, odd, value, &earlier)?)))
+        .or_else(|| Some(format!("{said} although {}", overwritten(odd, value, &earlier)?)))
 }
 
 /// What an operation says it saw, in words, and the value that must have been there.
@@ -109,23 +111,44 @@ fn twice_from(witness: &Witness, operations: &[Operation], odd: &Operation) -> O
     ))
 }
 
-/// The only value that was possible, where an operation had read or written it before.
+/// The only value that was possible, where an operation had written it before, or else read it.
 fn overtaken(witness: &Witness, odd: &Operation, value: &Value, earlier: &[&Operation]) -> Option<String> {
     let [possible] = witness.values.as_slice() else { return None };
-    let there = |it: &Value| {
-        let text = it.to_string();
-        it != value && text == *possible
-    };
+    let there = |it: &Value| it != value && is_named(it, possible);
     let before = |other: &&&Operation| {
         matches!(other.outcome, Outcome::Ok(_)) && other.completed.is_some_and(|end| end < odd.invoked)
     };
-    let was_read = earlier.iter().filter(before).find_map(|other| match &other.outcome {
-        Outcome::Ok(result) if matches!(other.f.as_str(), "read" | "get") && there(result) => Some(result),
-        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => None,
-    });
+    let was_read = || {
+        earlier.iter().filter(before).find_map(|other| match &other.outcome {
+            Outcome::Ok(result) if matches!(other.f.as_str(), "read" | "get") && there(result) => {
+                Some(result)
+            }
+            Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => None,
+        })
+    };
     let was_written =
         || earlier.iter().filter(before).filter_map(|other| written(other)).find(|it| there(it));
-    was_read
-        .map(|it| format!("{} had been read before it", shown(it)))
-        .or_else(|| was_written().map(|it| format!("{} had been written before it", shown(it))))
+    was_written()
+        .map(|it| format!("{} had been written before it", shown(it)))
+        .or_else(|| was_read().map(|it| format!("{} had been read before it", shown(it))))
+}
+
+/// What replaced the value before the operation began: the last write that followed the only one that had left the value.
+fn overwritten(odd: &Operation, value: &Value, earlier: &[&Operation]) -> Option<String> {
+    let is_ok = |other: &Operation| matches!(other.outcome, Outcome::Ok(_));
+    let leaves =
+        |other: &&&Operation| written(other) == Some(value) || (value.is_null() && other.f == "delete");
+    let plain =
+        |other: &&Operation| matches!(other.f.as_str(), "read" | "get" | "write" | "put" | "cas" | "delete");
+    let mut sources = earlier.iter().filter(leaves);
+    let left = match (sources.next(), sources.next()) {
+        (None, _) if value.is_null() => 0,
+        (Some(only), None) if is_ok(only) => only.completed?,
+        _ => return None,
+    };
+    let over = earlier.iter().filter(|other| is_ok(other) && other.invoked >= left);
+    let over = over.filter(|other| other.completed.is_some_and(|end| end < odd.invoked));
+    let new = over.filter_map(|other| Some((other.completed, written(other)?)));
+    let (_, new) = new.filter(|(_, new)| *new != value).max_by_key(|(end, _)| *end)?;
+    earlier.iter().all(plain).then(|| format!("{} had been written before it", shown(new)))
 }

@@ -23,7 +23,7 @@ pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
         return check;
     }
     let reason = format!(
-        "{}; but fault {} ({}) made {} forget what had been stored there, of which this may come: leave the fault out to \
+        "{}; but fault {} ({}) made {} forget what had been stored there, which may explain this: leave the fault out to \
          know",
         check.reason,
         fault.fault,

@@ -36,10 +36,7 @@ pub fn lanes(operations: &[Operation], indexes: &[usize], odd: Option<usize>) ->
         .iter()
         .map(|(index, operation)| {
             let bar = bar(column(operation.invoked), operation.completed.map(column), width);
-            let who = operation.client.map_or_else(
-                || format!("process {}", operation.process),
-                |client| format!("client {client}"),
-            );
+            let who = words::who(operation);
             let mark = if Some(*index) == odd { "  ← cannot be explained" } else { "" };
             format!("{bar}  operation {index:<digits$}  {who}: {}{mark}", words::in_short(operation))
         })
@@ -84,7 +81,7 @@ mod tests {
         .unwrap();
         let drawn = lanes(&operations, &[0, 1, 2], Some(2));
         assert_eq!(drawn[0], "├─────┤           operation 0  process 1: write 7 → ok");
-        assert_eq!(drawn[1], "   ├┄┄┄┄┄┄┄┄┄┄┄┄  operation 1  process 2: write 8 → unknown");
+        assert_eq!(drawn[1], "   ├┄┄┄┄┄┄┄┄┄┄┄┄  operation 1  process 2: write 8 → info");
         assert_eq!(drawn[2], "         ├──┤     operation 2  process 3: write 9 → ok  ← cannot be explained");
     }
 

@@ -7,6 +7,7 @@ mod agreement;
 mod checks;
 pub mod compare;
 mod csv_files;
+pub mod curves;
 mod digest;
 mod disks;
 mod evidence;
@@ -16,7 +17,9 @@ pub mod export;
 mod faults;
 mod files;
 mod gone;
+mod headline;
 mod html;
+mod invariants;
 mod lanes;
 mod linearizable;
 mod liveness;
@@ -28,10 +31,12 @@ mod plan;
 mod plot;
 mod properties;
 mod queues;
+pub mod rates;
 mod recovery;
 mod rounds;
 mod samples;
 mod sentences;
+mod sources;
 mod statistics;
 pub mod sweep;
 mod threads;
@@ -54,7 +59,7 @@ pub use logs::{LogPattern, SeenLine};
 pub use obligations::Obligation;
 
 pub use outages::Outage;
-pub use plan::{CheckPlan, FaultPlan, Helpers, Load, PhaseSpan, Plan, VariantPlan};
+pub use plan::{CheckPlan, FaultPlan, Helpers, Invariants, Load, PhaseSpan, Plan, VariantPlan};
 pub use plot::{PICTURES, PictureOptions, PictureWidth, fault_colour};
 pub use recovery::Recovery;
 pub use rounds::{Figure, Spread, VariantMedians};
@@ -64,6 +69,7 @@ pub use threads::Threads;
 pub use verdict::{Answer, Check, RunVerdict, VariantVerdict};
 pub use warnings::Warning;
 
+use history::Event;
 use observed::Observed;
 use std::path::Path;
 use std::time::Duration;
@@ -121,6 +127,22 @@ pub fn judge_read_only(
     Ok((verdict, written.err()))
 }
 
+/// Judges the only variant of a run that lies in memory: its events and what `load.json` would say. Nothing is read or
+/// written, so no check can be made that needs more files than those two.
+pub fn judge_in_memory(
+    plan: &Plan,
+    events: Vec<Event>,
+    load: Load,
+    deadline: Deadline<'_>,
+) -> Result<RunVerdict, ResultsError> {
+    let variant = plan.variants.first().expect("a run in memory has one variant");
+    let history = observed::ReadHistory::of(events)
+        .map_err(|error| ResultsError::history(Path::new("history.jsonl"), &error))?;
+    let seen = Observed::new(variant.clone(), Some(history), Some(load), Vec::new());
+    let verdict = judge_variant(Path::new(""), &seen, deadline)?;
+    Ok(combine(plan, vec![verdict]))
+}
+
 /// The round of each variant that the pictures show, in the order of the spec.
 fn shown_rounds(mut observed: Vec<Observed>, medians: &[VariantMedians]) -> Vec<Observed> {
     let order = |seen: &Observed| medians.iter().position(|medians| medians.shown == seen.plan.name);
@@ -144,15 +166,18 @@ fn judge_variant(
     if observed.plan.check.agreement {
         checks.push(excused(agreement::check(folder, observed)?, observed));
     }
+    checks.extend(invariants::check(observed));
     checks.extend(digest::check(observed).map(|check| excused(check, observed)));
     checks.push(gone::excuse(exits::processes(observed), observed));
     checks.extend(logs::check(observed));
     checks.extend(liveness::check(observed));
     checks.push(checks::faults(observed));
     checks.push(checks::load(observed, &summary));
+    checks.extend(checks::availability(observed));
     let obligations = obligations::of(observed);
     checks.extend(obligations::check(observed, &obligations));
-    checks.push(checks::complete(observed));
+    let told = checks.iter().any(|check| check.violation.is_some());
+    checks.push(checks::complete(observed, told));
     Ok(VariantVerdict {
         variant: observed.plan.name.clone(),
         of: observed.plan.of.clone(),
@@ -198,7 +223,7 @@ fn combine(plan: &Plan, variants: Vec<VariantVerdict>) -> RunVerdict {
     let reading = if sentences::differ_in_backoff(plan) { sentences::reading(&medians) } else { None };
     RunVerdict {
         answer,
-        sentence: verdict::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
+        sentence: headline::sentence(answer, &variants, plan) + &disks::remark(answer, &variants),
         reading,
         warnings: variants.iter().flat_map(|variant| variant.warnings.clone()).collect(),
         spec: plan.spec.clone(),
@@ -230,13 +255,16 @@ fn write(
     json.push(b'\n');
     files::write_whole(&dir.join("verdict.json"), &json)?;
     let timelines = html::timelines(dir, &observed, verdict);
-    let pictures = plot::pictures(plan, &shown_rounds(observed, &verdict.medians), verdict);
+    let shown = shown_rounds(observed, &verdict.medians);
+    let drawn = plot::pictures(plan, &shown, verdict, options);
     for name in PICTURES {
-        let drawn = pictures.iter().find(|(drawn, _)| *drawn == name).map(|(_, canvas)| canvas);
+        let drawn = drawn.iter().find(|(drawn, _)| *drawn == name).map(|(_, canvas)| canvas);
         plot::write(&dir.join(name), drawn, options)?;
     }
+    // The page has a width of its own.
     let usual = PictureOptions::default();
-    let pictures: Vec<_> = pictures.iter().map(|(name, canvas)| (*name, canvas.png(&usual))).collect();
+    let drawn = if options.width.is_none() { drawn } else { plot::pictures(plan, &shown, verdict, &usual) };
+    let pictures: Vec<_> = drawn.iter().map(|(name, canvas)| (*name, canvas.png(&usual))).collect();
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

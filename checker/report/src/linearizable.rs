@@ -51,7 +51,7 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
             });
             let violation = Violation::of_order(&witness, operations, model, &limits);
             Check::new(NAME, Answer::Invalid, reason)
-                .with(witness.evidence(operations, SHOWN))
+                .with(witness.evidence_since(operations, SHOWN, observed.origin_ns()))
                 .violated(Some(violation))
         }
     }

@@ -6,7 +6,9 @@ use super::logs::Logs;
 use super::plan::{Load, PhaseSpan, VariantPlan};
 use super::samples::{Protocol, Sample, read_samples};
 use super::{FaultRecord, ResultsError, faults};
-use history::{Event, Operation, Outcome, OutcomeClass, Phase, Process, ReadError, pair, read_jsonl};
+use history::{
+    Event, Operation, Outcome, OutcomeClass, PairError, Phase, Process, ReadError, pair, read_jsonl,
+};
 use jiff::Timestamp;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -111,10 +113,15 @@ impl ReadHistory {
         }
         let zero =
             history.header.started.parse().ok().filter(|zero: &Timestamp| zero.subsec_nanosecond() != 0);
-        let mut events = history.events;
-        let operations = pair(&events).map_err(|error| ResultsError::history(path, &error))?;
+        let of_events = Self::of(history.events).map_err(|error| ResultsError::history(path, &error))?;
+        Ok(Some(Self { notes, zero, ..of_events }))
+    }
+
+    /// Pairs events.
+    pub(crate) fn of(mut events: Vec<Event>) -> Result<Self, PairError> {
+        let operations = pair(&events)?;
         events.retain(|event| event.process == Process::Nemesis);
-        Ok(Some(Self { nemesis: events, operations, notes, zero }))
+        Ok(Self { nemesis: events, operations, ..Self::default() })
     }
 }
 
@@ -227,7 +234,12 @@ impl Observed {
 
     /// Nanoseconds since the start of the load turned into a position on an axis of seconds.
     pub(crate) fn axis_seconds(&self, time_ns: u64) -> f64 {
-        (time_ns as f64 - self.measured().start as f64) / 1e9
+        (time_ns as f64 - self.origin_ns() as f64) / 1e9
+    }
+
+    /// The moment that people count from: when the load began, in nanoseconds since the run's start.
+    pub(crate) fn origin_ns(&self) -> u64 {
+        self.measured().start
     }
 }
 

@@ -24,6 +24,10 @@ pub struct Outage {
     pub kind: String,
     /// Its label.
     pub label: String,
+    /// The fault in whose row the same outage is counted, where it touches the windows of several: the one that was in
+    /// force for most of it. None in that row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<u32>,
     /// The first completion in the window that was an error: unknown, or failed for any reason but the
     /// precondition of a compare-and-set.
     pub first_error_ns: Option<u64>,
@@ -61,14 +65,38 @@ pub(crate) fn outages(observed: &Observed) -> Vec<Outage> {
         .collect();
     oks.sort_unstable();
     let baseline = baseline(observed, &oks, measured);
-    observed
+    let mut outages: Vec<(&FaultRecord, Outage)> = observed
         .faults
         .iter()
         .filter_map(|fault| {
             let window = window_of(fault, &observed.faults, measured)?;
-            Some(outage_of(observed, fault, window, &oks, baseline))
+            Some((fault, outage_of(observed, fault, window, &oks, baseline)))
         })
-        .collect()
+        .collect();
+    let same_as: Vec<Option<u32>> = outages.iter().map(|one| same_as(one, &outages)).collect();
+    for ((_, outage), same_as) in outages.iter_mut().zip(same_as) {
+        outage.same_as = same_as;
+    }
+    outages.into_iter().map(|(_, outage)| outage).collect()
+}
+
+/// Another fault that was in force for more of the same outage, or for as much of it and came first.
+fn same_as((fault, own): &(&FaultRecord, Outage), all: &[(&FaultRecord, Outage)]) -> Option<u32> {
+    let gap = |outage: &Outage| (outage.last_ok_before_ns, outage.first_ok_after_ns);
+    own.outage_ns.filter(|length| *length > 0)?;
+    if gap(own) == (None, None) {
+        // Without any ok there is no telling where an outage begins and ends.
+        return None;
+    }
+    let (from, to) = (own.last_ok_before_ns.unwrap_or(0), own.first_ok_after_ns.unwrap_or(u64::MAX));
+    let in_force = |fault: &FaultRecord| {
+        let (start, end) = (fault.start_ns.unwrap_or(u64::MAX), fault.end_ns.unwrap_or(u64::MAX));
+        end.min(to).saturating_sub(start.max(from))
+    };
+    let same = all.iter().filter(|(_, other)| gap(other) == gap(own));
+    // Of equals the first one wins.
+    let (most, _) = same.rev().max_by_key(|(other, _)| in_force(other))?;
+    (most.fault != fault.fault).then_some(most.fault)
 }
 
 fn window_of(fault: &FaultRecord, all: &[FaultRecord], measured: Window) -> Option<Window> {
@@ -102,6 +130,7 @@ fn outage_of(
         fault: fault.fault,
         kind: fault.kind.clone(),
         label: fault.label.clone(),
+        same_as: None,
         first_error_ns: first_error(observed, window),
         last_ok_before_ns,
         first_ok_after_ns,

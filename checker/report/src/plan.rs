@@ -116,6 +116,9 @@ pub struct CheckPlan {
     /// The share of the written keys that may stay unread after the last heal, from 0 to 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unobserved: f64,
+    /// The share of the requests in the load that must be answered, from 0 to 1; none where any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<f64>,
     /// Regular expressions that no line of a log may match.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
@@ -186,6 +189,20 @@ pub struct Load {
     /// What became of the helpers, where clients are helpers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helpers: Option<Helpers>,
+    /// What was seen of the system's insides in every step, where the run was simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invariants: Option<Invariants>,
+}
+
+/// The invariants of a simulated run, which are checked after every step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invariants {
+    /// Steps after which they held.
+    pub steps: u64,
+    /// The first one that was broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
 }
 
 /// How many processes of helpers there were, and how many were given up, by the reason. Each that was given up was started again
@@ -251,6 +268,10 @@ impl VariantPlan {
         match self.model.as_str() {
             "sequential-register" | "register" | "kv" => "linearizable",
             "exactly-once-queue" | "fifo-queue" | "total-queue" => "at-least-once",
+            "set-final" | "g-counter" | "pn-counter" => "eventually consistent",
+            "unique-ids" => "unique",
+            "echo" => "the same again",
+            "kafka" => "a log",
             _ => Consistency::StrictSerializable.name(),
         }
     }

@@ -19,8 +19,8 @@ pub(crate) fn transactional(
     let model = observed.plan.check.promise.unwrap_or(usual.model);
     let options = Options { model, limits: Limits { stop, ..Limits::DEFAULT }, ..usual };
     let verdict = transactions::check(&observed.operations, &options);
-    let violation =
-        Violation::of_transactions(&verdict).filter(|_| verdict.answer == checker::Answer::Invalid);
+    let violation = Violation::of_transactions(&verdict, &observed.operations)
+        .filter(|_| verdict.answer == checker::Answer::Invalid);
     Check::new("transactions", verdict.answer.into(), verdict.reason())
         .with(verdict.evidence())
         .violated(violation)
@@ -59,9 +59,17 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
         accounts: opening.map(|_| (1..=plan.keys).map(|number| format!("k{number}")).collect()),
         total: opening.map(|opening| opening * i64::from(plan.keys)),
         opening: opening.filter(|_| plan.check.linearizable),
+        // A set of a run is read as a list that has each element once.
+        once: true,
         ..elements::Options::default()
     };
+    let is_final = |operation: &history::Operation| operation.phase == Some(history::Phase::Final);
+    if kind == Kind::SetFinal && !observed.operations.iter().any(is_final) {
+        let what = "there were no final reads, and before them an element may still be on its way";
+        return Check::new("elements", Answer::Unknown, what);
+    }
     let verdict = elements::check_with(kind, &observed.operations, &options);
+    let evidence = || verdict.evidence_since(&observed.operations, observed.origin_ns());
     let doubt = match (kind, verdict.answer) {
         (Kind::Queue | Kind::TotalQueue | Kind::ExactlyOnceQueue, checker::Answer::Invalid) => {
             queues::doubt(observed, &verdict)
@@ -69,11 +77,11 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
         _ => None,
     };
     if let Some(doubt) = doubt {
-        return Check::new("elements", Answer::Unknown, doubt).with(verdict.evidence(&observed.operations));
+        return Check::new("elements", Answer::Unknown, doubt).with(evidence());
     }
     let violation = Violation::of_elements(&verdict, &observed.operations);
     Check::new("elements", verdict.answer.into(), verdict.reason.clone())
-        .with(verdict.evidence(&observed.operations))
+        .with(evidence())
         .violated(violation)
         .tried(tries::observations(&observed.operations), "answer with a value")
 }

@@ -167,6 +167,12 @@ pub(crate) fn when(time_ns: u64, load_start: Option<u64>) -> String {
     }
 }
 
+/// A moment on the axes of the pictures: seconds since the load began.
+pub(crate) fn since_load(time_ns: u64, load_start: u64) -> String {
+    let seconds = (time_ns as f64 - load_start as f64) / 1e9;
+    format!("{seconds:.3} s").replace('-', "−")
+}
+
 /// A time as people read it: `850 µs`, `4.2 ms`, `1.35 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     let digits = |value: f64| usize::from(value < 9.95);

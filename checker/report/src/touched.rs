@@ -35,7 +35,7 @@ pub(crate) fn writes(operation: &Operation) -> Vec<&str> {
 /// Whether an operation is one that changes something if it succeeds, whatever became of it.
 pub(crate) fn asks_to_write(operation: &Operation) -> bool {
     match operation.f.as_str() {
-        "write" | "put" | "delete" | "append" | "cas" | "transfer" | "enqueue" => true,
+        "write" | "put" | "delete" | "append" | "cas" | "transfer" | "enqueue" | "add" | "send" => true,
         "txn" => !steps_of(&operation.argument, |kind| kind != "r").is_empty(),
         _ => false,
     }
@@ -50,9 +50,34 @@ pub(crate) fn asks_for(operation: &Operation, key: &str) -> bool {
     }
 }
 
+/// Whether an operation succeeded that changes something without a key: it adds to a set or a counter, or to a log.
+pub(crate) fn adds(operation: &Operation) -> bool {
+    matches!(operation.f.as_str(), "add" | "send" | "enqueue") && matches!(operation.outcome, Outcome::Ok(_))
+}
+
+/// Whether the answer of an operation shows what was added without a key.
+pub(crate) fn shows_all(operation: &Operation) -> bool {
+    let is_read = matches!(operation.f.as_str(), "read" | "poll");
+    is_read && operation.key.is_none() && matches!(operation.outcome, Outcome::Ok(_))
+}
+
 /// Whether this function is one of those above.
 pub(crate) fn is_known(f: &str) -> bool {
-    matches!(f, "read" | "get" | "write" | "put" | "delete" | "append" | "cas" | "txn" | "transfer")
+    matches!(
+        f,
+        "read"
+            | "get"
+            | "write"
+            | "put"
+            | "delete"
+            | "append"
+            | "cas"
+            | "txn"
+            | "transfer"
+            | "add"
+            | "send"
+            | "poll"
+    )
 }
 
 /// The keys of the steps of a transaction, `["r", key, value]`, whose kind is wanted.

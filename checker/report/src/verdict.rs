@@ -3,17 +3,16 @@
 use super::digest::DigestRound;
 use super::faults::FaultRecord;
 use super::logs::LogPattern;
-use super::obligations::{self, Obligation};
+use super::obligations::Obligation;
 use super::outages::Outage;
-use super::plan::{Helpers, Plan, VariantPlan};
+use super::plan::Helpers;
 use super::recovery::Recovery;
 use super::rounds::VariantMedians;
 use super::statistics::Summary;
 use super::violation::Violation;
 use super::warnings::Warning;
-use checker::transactions::{ALLOWED, Consistency};
+use checker::transactions::Consistency;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// What a check, a variant or a run says. The order is the order of combination: the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -220,90 +219,6 @@ impl RunVerdict {
         all.sort_by_key(|(_, check)| std::cmp::Reverse(check.answer));
         all
     }
-}
-
-/// The answer in one plain sentence.
-pub(crate) fn sentence(answer: Answer, variants: &[VariantVerdict], plan: &Plan) -> String {
-    let operations: u64 = variants.iter().map(|variant| variant.summary.counts.all()).sum();
-    let faults =
-        variants.iter().flat_map(|variant| &variant.faults).filter(|fault| fault.took_effect()).count();
-    let worst = variants.iter().find_map(|variant| {
-        // That a run was interrupted explains whatever else is unknown.
-        let (last, others) = variant.checks.split_last()?;
-        let check = [last].into_iter().chain(others).find(|check| check.answer == answer)?;
-        Some((variant, check))
-    });
-    let why = worst.map_or_else(
-        || "nothing was recorded.".to_owned(),
-        |(variant, check)| {
-            // Elsewhere than here the reason needs its subject to be understood.
-            let clear = answer == Answer::Invalid || ["complete", obligations::NAME].contains(&check.name);
-            let of = if clear { String::new() } else { format!("{}: ", check.name) };
-            let scope = if variants.len() > 1 { format!(" ({})", variant.variant) } else { String::new() };
-            format!("{of}{}{scope}.", check.reason)
-        },
-    );
-    let under = match faults {
-        0 => format!("{}, without a fault", many(operations, "operation")),
-        1 => format!("{} and a fault that took effect", many(operations, "operation")),
-        faults => format!("{} and {faults} faults that took effect", many(operations, "operation")),
-    };
-    let promised = promised(variants, plan);
-    match answer {
-        Answer::Valid => {
-            let reservations = reservations(variants, plan);
-            format!("Valid: the system kept its promises under {under}.{promised}{reservations}")
-        }
-        Answer::Invalid => format!("Invalid: {why}{promised}"),
-        Answer::Unknown => {
-            format!("Unknown: the run does not prove enough. {}{promised}", upper_first(&why))
-        }
-        Answer::Failed => format!("Failed: the bench itself could not do its work. {}", upper_first(&why)),
-    }
-}
-
-/// What was promised of transactions where that is not the usual, for each variant where they differ, and the anomalies
-/// that were found and are allowed.
-fn promised(variants: &[VariantVerdict], plan: &Plan) -> String {
-    let all: BTreeSet<_> = plan.variants.iter().map(VariantPlan::promise).collect();
-    let name = |variant: &VariantPlan| variant.promise().unwrap_or_else(|| variant.usual_promise());
-    let allowed = |variant: &VariantVerdict| {
-        let names = variant.checks.iter().find_map(|check| Some(check.reason.split_once(ALLOWED)?.1));
-        let of = if variants.len() > 1 { format!(" in {}", variant.variant) } else { String::new() };
-        names.map(|names| format!("{ALLOWED}{names}{of}"))
-    };
-    let allowed: String = variants.iter().filter_map(allowed).collect();
-    match all.first() {
-        Some(Some(only)) if all.len() == 1 => format!(" The promise was {only}{allowed}."),
-        Some(_) if all.len() > 1 => {
-            let first = plan.variants.iter().filter(|variant| variant.round.unwrap_or(1) == 1);
-            let each = first.map(|variant| format!("{} for {}", name(variant), variant.in_spec()));
-            format!(" The promise was {}{allowed}.", each.collect::<Vec<_>>().join(", "))
-        }
-        Some(_) | None if !allowed.is_empty() => {
-            let usual = plan.variants.first().map_or("", VariantPlan::usual_promise);
-            format!(" The promise was {usual}{allowed}.")
-        }
-        Some(_) | None => String::new(),
-    }
-}
-
-/// What a valid answer does not cover: checks that are switched off, keys that were not read again.
-fn reservations(variants: &[VariantVerdict], plan: &Plan) -> String {
-    let mut text = String::new();
-    let off =
-        |wanted: fn(&super::CheckPlan) -> bool| plan.variants.iter().any(|variant| !wanted(&variant.check));
-    if off(|check| check.linearizable) {
-        text.push_str(" Linearizability was not judged (linearizable = false).");
-    }
-    if plan.variants.iter().any(|variant| !variant.check.agreement && !variant.replicas.is_empty()) {
-        text.push_str(" Agreement of the replicas was not judged (agreement = false).");
-    }
-    let warnings = variants.iter().flat_map(|variant| &variant.warnings);
-    for warning in warnings.filter(|warning| warning.name == "unobserved-keys") {
-        text = format!("{text} {}.", upper_first(&warning.text));
-    }
-    text
 }
 
 /// The text with a capital letter at its beginning.

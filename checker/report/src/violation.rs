@@ -1,5 +1,6 @@
 //! A violation with all that a person needs to follow it: its operations, the order that was found, and what does not fit.
 
+use super::sources;
 use checker::elements::{self, Class};
 use checker::limits::Limits;
 use checker::linearizability::{self, Model, Verdict, Witness};
@@ -7,10 +8,11 @@ use checker::transactions::{self, Anomaly};
 use checker::{certificate, words};
 use history::{Operation, Outcome};
 use serde::Serialize;
-use serde_json::Value;
 
 /// Operations of a violation that are told and drawn.
 const TOLD: usize = 14;
+/// Possible values whose sources are told with it; those of others are linked.
+const SOURCES: usize = 4;
 /// Steps of an order that are shown: the last ones.
 const STEPS: usize = 24;
 /// Elements that were lost and are marked in the timeline.
@@ -32,13 +34,25 @@ pub(crate) struct Violation {
     /// Steps of that order before these.
     pub before: usize,
     /// The values that were possible when the odd operation completed.
-    pub values: Vec<String>,
+    pub values: Vec<Possible>,
     /// Operations that were open then, and what each would need.
     pub needs: Vec<(usize, String)>,
     /// Of a cycle: the kind and the reason of the edge from each operation to the next, the last one to the first.
     pub edges: Vec<(&'static str, String)>,
     /// Acknowledged operations whose effect was lost, where the check tells that of single ones.
     pub lost: Vec<usize>,
+    /// When it happened, in nanoseconds since the run's start: from the invocation of what cannot be explained to its
+    /// completion.
+    pub span: Option<(u64, u64)>,
+}
+
+/// A value that was possible, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Possible {
+    /// The value, in words.
+    pub value: String,
+    /// The operation that wrote it, or else one that read it before; none for what was there at first.
+    pub source: Option<usize>,
 }
 
 /// One operation in an order, and the state after it.
@@ -59,12 +73,18 @@ impl Violation {
         limits: &Limits<'_>,
     ) -> Self {
         let mut part = witness.operations.clone();
+        let values = sources::of_values(witness, operations);
         // What is possible follows from the whole history; the part alone would not show why.
-        if let Some(source) = source_of_the_possible(witness, operations).filter(|it| !part.contains(it)) {
-            part.push(source);
-            part.sort_by_key(|index| operations[*index].invoked);
+        for source in values.iter().take(SOURCES).filter_map(|possible| possible.source) {
+            if !part.contains(&source) {
+                part.push(source);
+            }
         }
-        let (order, before) = longest_order(witness, &part, operations, model, limits).unwrap_or_default();
+        part.sort_by_key(|index| operations[*index].invoked);
+        let (order, before) = longest_order(witness, &part, operations, model, limits)
+            .or_else(|| longest_order(witness, &witness.operations, operations, model, limits))
+            .unwrap_or_default();
+        let odd = &operations[witness.operation];
         Self {
             summary: witness.summary.clone(),
             operations: told(&part, witness.operation),
@@ -72,17 +92,19 @@ impl Violation {
             odd: Some(witness.operation),
             order,
             before,
-            values: witness.values.clone(),
+            values,
+            span: Some((odd.invoked_ns, odd.completed_ns.unwrap_or(odd.invoked_ns))),
             needs: witness.pending.iter().take(TOLD).map(|it| (it.operation, it.why.clone())).collect(),
             ..Self::default()
         }
     }
 
     /// The gravest anomaly of transactions that the promise forbids.
-    pub(crate) fn of_transactions(verdict: &transactions::Verdict) -> Option<Self> {
+    pub(crate) fn of_transactions(verdict: &transactions::Verdict, all: &[Operation]) -> Option<Self> {
         let Anomaly { name, operations, summary, edges, .. } = verdict.violation()?;
         Some(Self {
             summary: format!("{name}: {summary}"),
+            span: span(operations, all),
             operations: operations.iter().copied().take(TOLD).collect(),
             more: operations.len().saturating_sub(TOLD),
             edges: edges.iter().take(TOLD).map(|edge| (edge.kind, edge.why.clone())).collect(),
@@ -99,11 +121,13 @@ impl Violation {
                 matches!(operation.outcome, Outcome::Ok(_)) && !operation.argument.is_null()
             })
         };
+        let span = span(&finding.operations, operations);
         let mut shown = finding.operations.clone();
         shown.sort_by_key(|index| operations.get(*index).map(|operation| operation.invoked));
         let key = finding.key.as_ref().map_or_else(String::new, |key| format!("On key {key}, "));
         Some(Self {
             summary: format!("{key}{}", finding.text),
+            span,
             more: shown.len().saturating_sub(TOLD),
             operations: shown.into_iter().take(TOLD).collect(),
             lost: lost
@@ -124,6 +148,7 @@ impl Violation {
             .chain(ordered)
             .chain(needing)
             .chain(self.lost.iter().copied())
+            .chain(self.values.iter().filter_map(|possible| possible.source))
             .chain(self.odd)
     }
 }
@@ -138,32 +163,12 @@ fn told(operations: &[usize], odd: usize) -> Vec<usize> {
     told
 }
 
-/// The operation that made the only possible value so: the one that wrote it, or else one that read it before.
-fn source_of_the_possible(witness: &Witness, operations: &[Operation]) -> Option<usize> {
-    let [possible] = witness.values.as_slice() else { return None };
-    let odd = &operations[witness.operation];
-    let is_it = |value: &Value| {
-        let shown = value.to_string();
-        shown == *possible
-    };
-    let before = |operation: &&Operation| {
-        operation.key == odd.key
-            && matches!(operation.outcome, Outcome::Ok(_))
-            && operation.completed.is_some_and(|end| end < odd.invoked)
-    };
-    let writes = |operation: &Operation| match operation.f.as_str() {
-        "write" | "put" => is_it(&operation.argument),
-        "cas" => operation.argument.get(1).is_some_and(is_it),
-        _ => false,
-    };
-    let reads = |operation: &Operation| {
-        let read = matches!(operation.f.as_str(), "read" | "get");
-        matches!(&operation.outcome, Outcome::Ok(value) if read && is_it(value))
-    };
-    let last = |fits: &dyn Fn(&Operation) -> bool| {
-        operations.iter().rposition(|operation| before(&operation) && fits(operation))
-    };
-    last(&writes).or_else(|| last(&reads))
+/// From the first invocation of these operations to the last completion.
+fn span(indexes: &[usize], operations: &[Operation]) -> Option<(u64, u64)> {
+    let named = || indexes.iter().filter_map(|index| operations.get(*index));
+    let first = named().map(|operation| operation.invoked_ns).min()?;
+    let last = named().map(|operation| operation.completed_ns.unwrap_or(operation.invoked_ns)).max()?;
+    Some((first, last))
 }
 
 /// The last steps of an order of everything but the odd operation, and how many come before them. None where the

@@ -1,4 +1,5 @@
-//! Confirms an order of transactions: executes them in it and compares every read.
+//! Confirms an order of transactions: executes them in it and compares every read. Keys and processes of operations that
+//! have different keys themselves, as in independent tests, are different ones.
 
 use history::{Operation, Outcome};
 use serde_json::Value;
@@ -114,15 +115,15 @@ pub fn confirm(operations: &[Operation], rules: Rules, order: &[Moment]) -> Resu
 
 /// The latest invocations among those that have read.
 #[derive(Debug, Default)]
-struct Latest {
+struct Latest<'o> {
     of_all: usize,
-    of_process: HashMap<u64, usize>,
+    of_process: HashMap<Session<'o>, usize>,
 }
 
-impl Latest {
-    fn note(&mut self, operation: &Operation) {
+impl<'o> Latest<'o> {
+    fn note(&mut self, operation: &'o Operation) {
         self.of_all = self.of_all.max(operation.invoked);
-        let own = self.of_process.entry(operation.process).or_default();
+        let own = self.of_process.entry(session(operation)).or_default();
         *own = operation.invoked.max(*own);
     }
 
@@ -130,7 +131,7 @@ impl Latest {
     fn must_not_pass(&self, index: u32, operation: &Operation, respects: Respects) -> Result<(), Mismatch> {
         let latest = match respects {
             Respects::Data => 0,
-            Respects::Processes => self.of_process.get(&operation.process).copied().unwrap_or(0),
+            Respects::Processes => self.of_process.get(&session(operation)).copied().unwrap_or(0),
             Respects::RealTime => self.of_all,
         };
         let known = matches!(operation.outcome, Outcome::Ok(_));
@@ -141,9 +142,19 @@ impl Latest {
 
 struct State<'o> {
     rules: Rules,
-    values: HashMap<&'o Value, Vec<&'o Value>>,
+    values: HashMap<Name<'o>, Vec<&'o Value>>,
     /// By key: when it was last written.
-    written: HashMap<&'o Value, usize>,
+    written: HashMap<Name<'o>, usize>,
+}
+
+/// The object that a transaction is of, and a key of it.
+type Name<'o> = (Option<&'o str>, &'o Value);
+
+/// A process, and the object that it turned to.
+type Session<'o> = (u64, Option<&'o str>);
+
+fn session(operation: &Operation) -> Session<'_> {
+    (operation.process, operation.key.as_deref())
 }
 
 fn steps(operation: &Operation) -> impl Iterator<Item = &Value> {
@@ -164,6 +175,7 @@ impl<'o> State<'o> {
         if !matches!(operation.outcome, Outcome::Ok(_)) {
             return Ok(());
         }
+        let object = operation.key.as_deref();
         let nothing: &[&Value] = &[];
         let mut own: HashMap<&Value, Vec<&Value>> = HashMap::new();
         for step in steps(operation) {
@@ -172,7 +184,7 @@ impl<'o> State<'o> {
                 own.entry(key).or_default().push(value);
                 continue;
             }
-            let held = self.values.get(key).map_or(nothing, Vec::as_slice);
+            let held = self.values.get(&(object, key)).map_or(nothing, Vec::as_slice);
             let added = own.get(key).map_or(nothing, Vec::as_slice);
             let all = held.iter().chain(added);
             let fits = if self.rules.lists {
@@ -201,13 +213,14 @@ impl<'o> State<'o> {
         now: usize,
         read: Option<usize>,
     ) -> Result<(), Mismatch> {
+        let object = operation.key.as_deref();
         for step in steps(operation).filter(|step| !is_read(step)) {
             let (Some(key), Some(value)) = (step.get(1), step.get(2)) else { continue };
-            let since = self.written.insert(key, now).filter(|written| *written < now);
+            let since = self.written.insert((object, key), now).filter(|written| *written < now);
             if self.rules.first_wins && since > read {
                 return Err(Mismatch::Overwrites(index));
             }
-            let values = self.values.entry(key).or_default();
+            let values = self.values.entry((object, key)).or_default();
             if !self.rules.lists {
                 values.clear();
             }

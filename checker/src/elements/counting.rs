@@ -40,7 +40,7 @@ pub(super) fn read_counter<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Option
                     let acknowledged = ledger.acknowledged(index).map(|(completed, _)| completed);
                     adds.push(Add { index, delta, invoked: operation.invoked, acknowledged });
                 } else {
-                    ledger.misread(index, "what is added should be a whole number");
+                    ledger.unclear(index, "what is added should be a whole number");
                     understood = false;
                 }
             }

@@ -12,6 +12,7 @@ pub enum Kind {
     /// - *lost* (invalid): an add was acknowledged before a final read was invoked, and that read does not have the element.
     /// - *unexpected* (invalid): a final read has it, but no add of it that did not fail was invoked before the read completed.
     /// - *recovered*: a final read has it, and no add of it was acknowledged.
+    /// - *duplicated* (invalid if [`once`](super::Options::once)): a final read has it more than once.
     ///
     /// Unknown without a final read, or if no add was acknowledged before the last of them. Source: `checker.clj`, `set`;
     /// which looks at the last read only, does not forgive an add that completes after it, and takes failed adds
@@ -154,11 +155,17 @@ pub enum Kind {
     /// Unknown if nothing was polled, or if a message was that no operation sent. Cycles between transactions are not looked
     /// for, and of operations of unknown outcome no offsets and polls are used. Source: `tests/kafka.clj`; which does both.
     Kafka,
+    /// Words that come back as they were said: `echo` of anything.
+    ///
+    /// - *unexpected* (invalid): an answer that differs from what was said.
+    ///
+    /// Unknown if nothing was answered. Source: Maelstrom's `echo.clj`.
+    Echo,
 }
 
 impl Kind {
     /// Every kind, in the order in which help texts list them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SetFinal,
         Self::SetFull,
         Self::CounterBounds,
@@ -174,6 +181,7 @@ impl Kind {
         Self::LongFork,
         Self::AdyaG2,
         Self::Kafka,
+        Self::Echo,
     ];
 
     /// Its name in the header of a history and on the command line.
@@ -194,6 +202,7 @@ impl Kind {
             Self::LongFork => "long-fork",
             Self::AdyaG2 => "adya-g2",
             Self::Kafka => "kafka",
+            Self::Echo => "echo",
         }
     }
 
@@ -219,6 +228,7 @@ impl Kind {
             Self::LongFork => "no two reads see two writes in opposite orders",
             Self::AdyaG2 => "of two inserts that exclude each other, at most one succeeds",
             Self::Kafka => "messages of a log are polled once, in one order, without gaps, and none is lost",
+            Self::Echo => "every answer is what was said",
         }
     }
 }

@@ -5,6 +5,7 @@ use super::verdict::{Class, Finding, Latencies, Verdict};
 use crate::transactions::ALLOWED;
 use crate::{Answer, words};
 use history::{Operation, Outcome};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 /// Doubts that are written out; there may be one for every operation.
@@ -25,6 +26,8 @@ pub(super) struct Ledger<'a> {
     doubts_of_key: usize,
     /// Operations that are not understood on the present key, by reason: the first, and how many.
     misread: Vec<(&'static str, usize, u64)>,
+    /// By key: of the operations that may have done anything to it, the one that was invoked first.
+    unclear: FxHashMap<Option<&'a str>, usize>,
     notes: Vec<String>,
 }
 
@@ -41,6 +44,7 @@ impl<'a> Ledger<'a> {
             hidden_doubts: 0,
             doubts_of_key: 0,
             misread: Vec::new(),
+            unclear: FxHashMap::default(),
             notes: Vec::new(),
         }
     }
@@ -107,6 +111,35 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// An operation that changes something says what this check cannot read: it may have done anything.
+    pub(super) fn unclear(&mut self, index: usize, why: &'static str) {
+        self.misread(index, why);
+        let operations: &'a [Operation] = self.operations;
+        let first = self.unclear.entry(operations[index].key.as_deref()).or_insert(index);
+        if operations[index].invoked < operations[*first].invoked {
+            *first = index;
+        }
+    }
+
+    /// An operation that may have done what a finding shows: it is not understood, and it was invoked before the last
+    /// operation of the finding was over.
+    fn explains(&self, finding: &Finding) -> Option<usize> {
+        // No function puts an element into a set twice.
+        if matches!(self.kind, Kind::SetFull | Kind::SetFinal) && finding.class == Class::Duplicated {
+            return None;
+        }
+        let invoked = |index: &usize| self.operations[*index].invoked;
+        let on = finding.key.as_deref();
+        let of_key = self.unclear.iter().filter(|(key, _)| key.is_none() || on.is_none() || **key == on);
+        let first = of_key.map(|(_, index)| *index).min_by_key(invoked)?;
+        // What most reads show, and what nobody polled, hangs on all operations.
+        let hangs_on_all =
+            self.kind == Kind::Bank || (self.kind, finding.class) == (Kind::Kafka, Class::Lost);
+        let over = |index: &usize| self.operations[*index].completed.unwrap_or(usize::MAX);
+        let end = finding.operations.iter().map(over).max()?;
+        (hangs_on_all || invoked(&first) < end).then_some(first)
+    }
+
     /// Where an operation completed and with what, if it is acknowledged.
     pub(super) fn acknowledged(&mut self, index: usize) -> Option<(usize, &'a Value)> {
         let operations: &'a [Operation] = self.operations;
@@ -124,7 +157,7 @@ impl<'a> Ledger<'a> {
     /// An operation whose function this check has no meaning for; harmless if it certainly did not happen.
     pub(super) fn stranger(&mut self, index: usize) {
         if !failed(&self.operations[index]) {
-            self.misread(index, "this check has no meaning for its function");
+            self.unclear(index, "this check has no meaning for its function");
         }
     }
 
@@ -161,22 +194,50 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Takes back what operations may explain that are not understood; says of the first that it is open.
+    fn excuse(&mut self) -> Option<String> {
+        if self.unclear.is_empty() {
+            return None;
+        }
+        let explain = |finding: &Finding| self.explains(finding).filter(|_| finding.breaks);
+        let explained: Vec<Option<usize>> = self.findings.iter().map(explain).collect();
+        let mut open: Vec<(Finding, usize)> = Vec::new();
+        for (finding, by) in self.findings.iter_mut().zip(explained) {
+            if let Some(by) = by {
+                open.push((finding.clone(), by));
+                finding.breaks = false;
+            }
+        }
+        open.sort_by_key(|(finding, _)| finding.class);
+        let by = open.first()?.1;
+        let findings: Vec<Finding> = open.into_iter().map(|(finding, _)| finding).collect();
+        let odd = words::in_short(&self.operations[by]);
+        Some(format!(
+            "{}; but operation {by} ({odd}) may explain it, which is not understood",
+            complaint(&findings)
+        ))
+    }
+
     pub(super) fn close(mut self) -> Verdict {
         self.settle_misread();
         if self.operations.is_empty() {
             self.doubts.push("no operation was recorded".to_owned());
         }
+        let excuse = self.excuse();
         self.findings.sort_by_key(|finding| (!finding.breaks, finding.class));
         let broken = self.findings.partition_point(|finding| finding.breaks);
+        let excused = broken == 0 && excuse.is_some();
         let (answer, reason) = if broken > 0 {
             (Answer::Invalid, complaint(&self.findings[..broken]))
+        } else if let Some(excuse) = excuse {
+            (Answer::Unknown, excuse)
         } else if let Some(doubt) = self.doubts.first() {
             (Answer::Unknown, doubt.clone())
         } else {
             (Answer::Valid, self.praise())
         };
-        // The first doubt is the reason already.
-        let said = usize::from(answer == Answer::Unknown);
+        // The first doubt may be the reason already.
+        let said = usize::from(answer == Answer::Unknown && !excused);
         let mut notes: Vec<String> = self.doubts.split_off(said.min(self.doubts.len()));
         if self.hidden_doubts > 0 {
             notes.push(format!("and {} more of the like", self.hidden_doubts));
@@ -235,6 +296,7 @@ impl<'a> Ledger<'a> {
             Kind::AdyaG2 => {
                 format!("{} with more than one insert, none of which has two", many("contested", "key"))
             }
+            Kind::Echo => format!("{}, each with what was said", many("answered", "answer")),
             Kind::Kafka => format!(
                 "{} polled, each once and in one order; none of {} was lost",
                 many("polled", "message"),

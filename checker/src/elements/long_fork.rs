@@ -44,7 +44,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         };
         let Some(steps) = steps(answer) else {
             ledger
-                .misread(index, "it is no list of reads or writes, such as [[\"r\",1,null],[\"r\",2,null]]");
+                .unclear(index, "it is no list of reads or writes, such as [[\"r\",1,null],[\"r\",2,null]]");
             continue;
         };
         let mut found = Vec::new();

@@ -11,8 +11,8 @@
 //! - What `fail`ed certainly did not happen; what is `info` may happen at any moment from its invocation on.
 //! - A read of `null` found nothing there: the empty set, the counter at 0. Numbers may be text, as in `"17"`.
 //! - Operations with keys are judged key by key.
-//! - What is not understood makes the answer unknown, unless something else is proven to be broken. So does a history in
-//!   which nothing could have been broken.
+//! - What is not understood makes the answer unknown, unless something is proven to be broken that it cannot explain:
+//!   what it changes shows from its invocation on, on its key. So does a history in which nothing could have been broken.
 //!
 //! ```
 //! use checker::Answer;
@@ -42,6 +42,7 @@ mod bounds;
 mod causal_reverse;
 mod convergence;
 mod counting;
+mod echo;
 mod kafka;
 mod kind;
 mod ledger;
@@ -72,6 +73,8 @@ pub struct Options {
     /// [`Kind::SetFull`]: an element that a read missed after it was known to be there makes the history invalid.
     /// [`Kind::Monotonic`]: rows of different processes must count up in the order of their timestamps, too.
     pub linearizable: bool,
+    /// [`Kind::SetFinal`]: an element that a final read has more than once makes the history invalid.
+    pub once: bool,
     /// [`Kind::Bank`]: the names of all accounts, numbers by their digits. Without it, the accounts are those that
     /// transfers name, and those that more than half of the reads have.
     pub accounts: Option<BTreeSet<String>>,
@@ -102,7 +105,7 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
     for (key, own) in by_key(operations) {
         ledger.turn_to(key);
         match kind {
-            Kind::SetFinal => set::judge(&own, &mut ledger),
+            Kind::SetFinal => set::judge(&own, options.once, &mut ledger),
             Kind::SetFull => set_full::judge(&own, options.linearizable, &mut ledger),
             Kind::CounterBounds => bounds::judge(&own, &mut ledger),
             Kind::GCounter => convergence::judge(&own, true, &mut ledger),
@@ -116,6 +119,7 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
             Kind::CausalReverse => ordered |= causal_reverse::judge(&own, &mut ledger),
             Kind::LongFork => long_fork::judge(&own, &mut ledger),
             Kind::Kafka => kafka::judge(&own, &mut ledger),
+            Kind::Echo => echo::judge(&own, &mut ledger),
             Kind::AdyaG2 => {}
         }
     }

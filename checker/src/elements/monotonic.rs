@@ -54,7 +54,7 @@ pub(super) fn judge(own: &[usize], linearizable: bool, ledger: &mut Ledger<'_>) 
                         }
                     }
                     None => {
-                        ledger.misread(index, "an add should be acknowledged with an object of val and sts");
+                        ledger.unclear(index, "an add should be acknowledged with an object of val and sts");
                     }
                 },
                 Outcome::Info { .. } => unknown += 1,

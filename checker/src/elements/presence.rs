@@ -66,7 +66,7 @@ pub(super) fn read_set<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> (Elements<
             |event| Moment { event, ns: operation.completed_ns.unwrap_or(operation.invoked_ns), index };
         match operation.f.as_str() {
             "add" | "broadcast" if operation.argument.is_null() => {
-                ledger.misread(index, "an add needs an element");
+                ledger.unclear(index, "an add needs an element");
             }
             "add" | "broadcast" => {
                 let element = elements.number(&operation.argument);

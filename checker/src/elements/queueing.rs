@@ -51,7 +51,7 @@ pub(super) fn read_queue<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Passage<
         let operation = &operations[index];
         match operation.f.as_str() {
             "enqueue" if operation.argument.is_null() => {
-                ledger.misread(index, "an enqueue needs an element");
+                ledger.unclear(index, "an enqueue needs an element");
             }
             "enqueue" => {
                 let element = passage.element(&operation.argument);

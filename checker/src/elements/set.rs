@@ -5,7 +5,7 @@ use super::presence::{self, Element, Read};
 use super::verdict::Class;
 use crate::words;
 
-pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
+pub(super) fn judge(own: &[usize], once: bool, ledger: &mut Ledger<'_>) {
     let (mut elements, reads) = presence::read_set(own, ledger);
     let finals = final_reads(&reads);
     elements.watch(&finals);
@@ -26,6 +26,9 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
             recovered(element, &finals, ledger);
         }
         lost(element, &finals, ledger);
+        if once && element.most.0 > 1 {
+            duplicated(element, &finals, ledger);
+        }
     }
     if finals.is_empty() {
         ledger.doubt("the set was never read");
@@ -42,6 +45,14 @@ fn final_reads<'a>(reads: &[Read<'a>]) -> Vec<Read<'a>> {
     } else {
         marked
     }
+}
+
+fn duplicated(element: &Element<'_>, finals: &[Read<'_>], ledger: &mut Ledger<'_>) {
+    let (times, read) = element.most;
+    let index = finals[read].completed.index;
+    let value = words::shown(element.value);
+    let text = format!("element {value} is in the final read of operation {index} {times} times");
+    ledger.breaks(Class::Duplicated, element.value, vec![index], text);
 }
 
 fn recovered(element: &Element<'_>, finals: &[Read<'_>], ledger: &mut Ledger<'_>) {

@@ -160,6 +160,11 @@ impl Verdict {
     /// All of it in lines for people: findings with their operations, a few of each class, then figures. `operations` is the
     /// slice that was checked.
     pub fn evidence(&self, operations: &[Operation]) -> Vec<String> {
+        self.evidence_since(operations, 0)
+    }
+
+    /// The same with times that count from a moment, in nanoseconds of the history's clock.
+    pub fn evidence_since(&self, operations: &[Operation], origin_ns: u64) -> Vec<String> {
         let mut lines = Vec::new();
         for group in self.findings.chunk_by(|a, b| (a.breaks, a.class) == (b.breaks, b.class)) {
             for finding in group.iter().take(SHOWN) {
@@ -167,7 +172,8 @@ impl Verdict {
                 lines.push(format!("{key}{}", finding.text));
                 let named = finding.operations.iter().take(OPERATIONS_SHOWN);
                 lines.extend(named.filter_map(|index| {
-                    Some(format!("operation {index}: {}", words::in_words(operations.get(*index)?)))
+                    let operation = operations.get(*index)?;
+                    Some(format!("operation {index}: {}", words::in_words_since(operation, origin_ns)))
                 }));
             }
             if let Some(hidden) = group.len().checked_sub(SHOWN).filter(|hidden| *hidden > 0) {

@@ -150,7 +150,7 @@ impl<'a> Values<'a> {
     /// The value for people.
     pub(super) fn show(&self, value: u32) -> String {
         match (value, self) {
-            (ABSENT, _) => "absent".to_owned(),
+            (ABSENT, _) => "nothing".to_owned(),
             (UNOBSERVED, _) => "a value that no operation observed".to_owned(),
             (IMPOSSIBLE, _) => "no value at all".to_owned(),
             (_, Self::Plain(plain)) => plain.shown[value as usize - 1].show(),

@@ -56,10 +56,15 @@ pub struct Witness {
 impl Witness {
     /// All of it in lines for people, `shown` operations at most. `operations` is the slice that was checked.
     pub fn evidence(&self, operations: &[Operation], shown: usize) -> Vec<String> {
+        self.evidence_since(operations, shown, 0)
+    }
+
+    /// The same with times that count from a moment, in nanoseconds of the history's clock.
+    pub fn evidence_since(&self, operations: &[Operation], shown: usize, origin_ns: u64) -> Vec<String> {
         let mut lines = vec![self.summary.clone()];
         lines.extend(self.operations.iter().take(shown).map(|index| {
             let mark = if *index == self.operation { " ← cannot be explained" } else { "" };
-            format!("operation {index}: {}{mark}", words::in_words(&operations[*index]))
+            format!("operation {index}: {}{mark}", words::in_words_since(&operations[*index], origin_ns))
         }));
         if let Some(hidden) = self.operations.len().checked_sub(shown).filter(|hidden| *hidden > 0) {
             let hidden = words::counted(hidden as u64, "more operation belongs", "more operations belong");

@@ -34,8 +34,6 @@ pub(super) struct Items<'a> {
     pub(super) all: Vec<Item>,
     /// The items of each process in its order.
     pub(super) chains: Vec<Vec<u32>>,
-    /// The process of each chain.
-    pub(super) processes: Vec<u64>,
     /// How many keys there are.
     pub(super) keys: u32,
     /// Keys of which an item missed a value.
@@ -43,13 +41,6 @@ pub(super) struct Items<'a> {
     /// How many items must be in an order.
     pub(super) required: usize,
     names: FxHashMap<Option<&'a str>, u32>,
-}
-
-impl Items<'_> {
-    /// The process of an item.
-    pub(super) fn process_of(&self, item: u32) -> u64 {
-        self.processes[self.all[item as usize].chain as usize]
-    }
 }
 
 /// What became of the operations.
@@ -244,7 +235,6 @@ fn number<'a>(
         }
         let chain = *chains.entry(operation.process).or_insert_with(|| {
             items.chains.push(Vec::new());
-            items.processes.push(operation.process);
             u32::try_from(items.chains.len() - 1).expect("there are fewer processes than operations")
         });
         let own = &mut items.chains[chain as usize];

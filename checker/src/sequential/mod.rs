@@ -82,10 +82,8 @@ pub fn check(operations: &[Operation], limits: &Limits<'_>) -> Verdict {
             let evidence = stuck.iter().take(SHOWN).map(|item| {
                 let item = items.all[*item as usize];
                 let short = words::in_short(&operations[item.operation as usize]);
-                format!(
-                    "operation {} of process {}: {short}",
-                    item.operation, items.processes[item.chain as usize]
-                )
+                let who = words::who(&operations[item.operation as usize]);
+                format!("operation {} of {who}: {short}", item.operation)
             });
             Verdict::Invalid {
                 reason: format!(
@@ -114,7 +112,9 @@ fn contradiction(items: &Items<'_>, cycle: &[Edge], operations: &[Operation]) ->
     };
     let line = |edge: &Edge| {
         let why = match edge.reason {
-            Reason::Process => format!("process {} sent it first", items.process_of(edge.from)),
+            Reason::Process => {
+                format!("{} sent it first", words::who(&operations[number(edge.from) as usize]))
+            }
             Reason::ReadsFrom => "the value that it wrote was found there".to_owned(),
             Reason::FoundAbsent => "it found no value yet".to_owned(),
             Reason::BeforeRead { read } => {

@@ -77,8 +77,8 @@ impl Findings {
             let (from, to) = (called[index].as_str(), called[(index + 1) % called.len()].as_str());
             let why = match edge.kind {
                 kind::PROCESS => {
-                    let process = transactions.txns[edge.from as usize].process;
-                    format!("process {process} issued {from}, then {to}")
+                    let who = transactions.txns[edge.from as usize].who();
+                    format!("{who} issued {from}, then {to}")
                 }
                 kind::REAL_TIME => {
                     let [first, second] = [edge.from, edge.to].map(|txn| &transactions.txns[txn as usize]);
@@ -208,12 +208,13 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
     let fate = match txn.fate {
         Fate::Committed => "",
         Fate::Failed => " (failed)",
-        Fate::Unknown => " (outcome unknown)",
+        Fate::Unknown => " (info)",
     };
     let events = match txn.completed {
         usize::MAX => format!("event {}", txn.invoked),
         completed => format!("events {} to {completed}", txn.invoked),
     };
-    let (operation, process) = (txn.operation, txn.process);
-    format!("operation {operation} of process {process} ({events}){fate}: {}", words.join(", "))
+    let object = transactions.objects[txn.object as usize];
+    let object = object.map_or_else(String::new, |key| format!(" on object {key}"));
+    format!("operation {} of {} ({events}){fate}{object}: {}", txn.operation, txn.who(), words.join(", "))
 }

@@ -1,6 +1,7 @@
 //! Turns operations into transactions: keys, values and micro-operations as numbers.
 
 use super::verdict::Workload;
+use crate::words;
 use history::{Operation, Outcome};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -29,12 +30,28 @@ pub(super) struct Txn {
     /// Its index among the operations.
     pub(super) operation: u32,
     pub(super) process: u64,
+    /// The object that it is of, by number: all that operations with one key act on. Keys of different objects have
+    /// nothing to do with each other.
+    pub(super) object: u32,
+    pub(super) client: Option<u32>,
     pub(super) fate: Fate,
     /// Its micro-operations.
     pub(super) steps: Range<usize>,
     pub(super) invoked: usize,
     /// `usize::MAX` if it never completed.
     pub(super) completed: usize,
+}
+
+impl Txn {
+    /// Whose order it belongs to: that of a process on one object.
+    pub(super) fn session(&self) -> (u64, u32) {
+        (self.process, self.object)
+    }
+
+    /// Who issued it.
+    pub(super) fn who(&self) -> String {
+        words::who_of(self.client, self.process)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +106,8 @@ pub(super) struct Transactions<'a> {
     pub(super) workload: Workload,
     pub(super) txns: Vec<Txn>,
     pub(super) steps: Vec<Step<'a>>,
+    /// By object: the key that its operations have.
+    pub(super) objects: Vec<Option<&'a str>>,
     pub(super) keys: Vec<&'a Value>,
     pub(super) elements: Vec<Element<'a>>,
     index: FxHashMap<(u32, Name<'a>), u32>,
@@ -169,11 +188,13 @@ impl<'a> Transactions<'a> {
 
 /// Reads the transactions, or says which operation is not one.
 pub(super) fn parse(operations: &[Operation], workload: Workload) -> Result<Transactions<'_>, String> {
-    let mut parser = Parser { workload, keys: FxHashMap::default(), own: Vec::new() };
+    let mut parser =
+        Parser { workload, objects: FxHashMap::default(), keys: FxHashMap::default(), own: Vec::new() };
     let mut transactions = Transactions {
         workload,
         txns: Vec::with_capacity(operations.len()),
         steps: Vec::new(),
+        objects: Vec::new(),
         keys: Vec::new(),
         elements: Vec::new(),
         index: FxHashMap::default(),
@@ -189,7 +210,10 @@ pub(super) fn parse(operations: &[Operation], workload: Workload) -> Result<Tran
 
 struct Parser<'a> {
     workload: Workload,
-    keys: FxHashMap<Name<'a>, u32>,
+    /// By the key of an operation.
+    objects: FxHashMap<Option<&'a str>, u32>,
+    /// By object and key.
+    keys: FxHashMap<(u32, Name<'a>), u32>,
     /// By key: the last transaction seen to write it, how often it did, and its last element.
     own: Vec<(u32, u32, u32)>,
 }
@@ -211,9 +235,16 @@ impl<'a> Parser<'a> {
         };
         let txn = small(into.txns.len());
         let first = into.steps.len();
+        let name = operation.key.as_deref();
+        let object = *self.objects.entry(name).or_insert_with(|| {
+            into.objects.push(name);
+            small(into.objects.len() - 1)
+        });
         into.txns.push(Txn {
             operation: small(index),
             process: operation.process,
+            object,
+            client: operation.client,
             fate,
             steps: first..first,
             invoked: operation.invoked,
@@ -262,7 +293,7 @@ impl<'a> Parser<'a> {
             ("w", Workload::RwRegister) => Some(value),
             _ => return Err(unfit()),
         };
-        let key = self.key(into, key);
+        let key = self.key(into, into.txns[txn as usize].object, key);
         let access = match access {
             None => Access::Read(value),
             Some(value) => Access::Write(self.write(into, key, value, txn)),
@@ -270,8 +301,8 @@ impl<'a> Parser<'a> {
         Ok(Step { key, access })
     }
 
-    fn key(&mut self, into: &mut Transactions<'a>, key: &'a Value) -> u32 {
-        *self.keys.entry(Name::of(key)).or_insert_with(|| {
+    fn key(&mut self, into: &mut Transactions<'a>, object: u32, key: &'a Value) -> u32 {
+        *self.keys.entry((object, Name::of(key))).or_insert_with(|| {
             into.keys.push(key);
             into.twice.push(None);
             self.own.push((NONE, 0, NONE));

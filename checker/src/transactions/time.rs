@@ -21,10 +21,10 @@ pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> 
     let all = 0..small(transactions.txns.len());
     let mut by_invocation: Vec<u32> = all.filter(|txn| among(*txn)).collect();
     by_invocation.sort_by_key(|txn| transactions.txns[*txn as usize].invoked);
-    let mut last: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut last: FxHashMap<(u64, u32), u32> = FxHashMap::default();
     let mut pairs = Vec::new();
     for txn in by_invocation {
-        let process = transactions.txns[txn as usize].process;
+        let process = transactions.txns[txn as usize].session();
         pairs.extend(last.get(&process).map(|before| (*before, txn)));
         if transactions.fate(txn) == Fate::Committed {
             last.insert(process, txn);

@@ -124,10 +124,10 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
         let mut all: Vec<u32> =
             (0..small(self.session.len())).filter(|txn| self.observed.live[*txn as usize]).collect();
         all.sort_by_key(|txn| transactions.txns[*txn as usize].invoked);
-        let mut numbers: FxHashMap<u64, u32> = FxHashMap::default();
+        let mut numbers: FxHashMap<(u64, u32), u32> = FxHashMap::default();
         for txn in all {
             let about = &transactions.txns[txn as usize];
-            let number = *numbers.entry(about.process).or_insert_with(|| {
+            let number = *numbers.entry(about.session()).or_insert_with(|| {
                 self.sessions.push(Vec::new());
                 small(self.sessions.len() - 1)
             });

@@ -80,11 +80,13 @@ pub struct Entry {
 }
 
 /// All networks.
-pub(crate) const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host];
+pub(crate) const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host, Mode::Messages];
 /// The networks in which the bench controls the links.
-pub(crate) const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy];
-/// The network in which the bench sees every frame.
-pub(crate) const FRAMES: &[Mode] = &[Mode::Lab];
+pub(crate) const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Messages];
+/// The networks in which the bench sees every frame or message.
+pub(crate) const FRAMES: &[Mode] = &[Mode::Lab, Mode::Messages];
+/// The networks in which nodes have connections that the bench can close.
+pub(crate) const CONNECTIONS: &[Mode] = &[Mode::Lab, Mode::Proxy];
 
 impl Entry {
     /// An entry of a kind that accepts a `target`, works in every network and leaves processes alone.

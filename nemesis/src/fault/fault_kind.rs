@@ -5,7 +5,7 @@ use super::proof::{Met, Proof};
 use super::stage::{State, Strike};
 use crate::budget::Hurt;
 use crate::parameters::Parameters;
-use crate::plan::{Aim, Moved, Planning};
+use crate::plan::{Aim, FaultEffect, Moved, Planning};
 use crate::refusal::Refusal;
 use crate::scope::Hit;
 
@@ -36,6 +36,11 @@ pub(crate) trait FaultKind: Sized {
 
     /// The largest byte rate that it allows on a link, per second.
     fn byte_rate(&self) -> Option<u64> {
+        None
+    }
+
+    /// The effect of the fault, for kinds that a simulator supports.
+    fn effect(&self) -> Option<FaultEffect> {
         None
     }
 

@@ -23,7 +23,7 @@ pub(crate) use stage::{Stage, State, Strike};
 
 use crate::budget::Hurt;
 use crate::parameters::Parameters;
-use crate::plan::{Aim, Moved, PlanOptions, Planning};
+use crate::plan::{Aim, FaultEffect, Moved, PlanOptions, Planning};
 use crate::refusal::{Complaint, Refusal};
 use crate::scope::Hit;
 use crate::topology::nearest;
@@ -90,6 +90,12 @@ macro_rules! kinds {
             pub(crate) fn byte_rate(&self) -> Option<u64> {
                 match self {
                     $(Self::$kind(fault) => fault.byte_rate(),)*
+                }
+            }
+
+            pub(crate) fn effect(&self) -> Option<FaultEffect> {
+                match self {
+                    $(Self::$kind(fault) => fault.effect(),)*
                 }
             }
 

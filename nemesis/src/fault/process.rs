@@ -8,7 +8,7 @@ use super::proof::{Proof, each};
 use super::stage::{State, Strike};
 use crate::flaky::Share;
 use crate::parameters::{Parameters, Target};
-use crate::plan::{Aim, Planning};
+use crate::plan::{Aim, FaultEffect, Planning};
 use crate::refusal::Refusal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,10 @@ impl FaultKind for Kill {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
     }
 
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Down { power: false, torn: false })
+    }
+
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
         kill(strike).await
     }
@@ -110,6 +114,10 @@ impl FaultKind for Pause {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Still { duty: None })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -184,6 +192,10 @@ impl FaultKind for Slow {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
     }
 
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Still { duty: Some((self.duty.still, self.duty.running)) })
+    }
+
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
         let proof = each(strike.nodes(), |node| strike.testbed().pause(node, strike.claim)).await;
         state.background = Some(alternate(strike, self.duty));
@@ -243,6 +255,10 @@ impl FaultKind for Stop {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Down { power: false, torn: false })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

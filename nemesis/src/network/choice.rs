@@ -18,6 +18,8 @@ pub enum Network {
     Proxy,
     /// Plain loopback.
     Host,
+    /// Every message between the nodes goes through the bench. For clients of kind `maelstrom` only.
+    Messages,
 }
 
 /// Why a network is not available.
@@ -40,6 +42,7 @@ impl Network {
             Self::Auto if lab::can_be_made().is_ok() => Ok(Mode::Lab),
             Self::Auto | Self::Proxy => Ok(Mode::Proxy),
             Self::Host => Ok(Mode::Host),
+            Self::Messages => Ok(Mode::Messages),
             Self::Lab => lab::can_be_made().map(|()| Mode::Lab).map_err(NetworkError::NoLab),
         }
     }
@@ -48,7 +51,7 @@ impl Network {
     pub fn fallback(self) -> Option<String> {
         match self {
             Self::Auto => lab::can_be_made().err(),
-            Self::Lab | Self::Proxy | Self::Host => None,
+            Self::Lab | Self::Proxy | Self::Host | Self::Messages => None,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The links between the nodes: the network modes, and the choice of a mode for this machine and build.
 //!
-//! The folders `proxy` and `lab` implement their modes. `host` needs no code: it is plain loopback.
+//! The folders `proxy`, `lab` and `messages` implement their modes. `host` needs no code: it is plain loopback.
 
 mod choice;
 mod condition;
 mod counters;
 #[cfg_attr(not(target_os = "linux"), path = "no_lab.rs")]
 mod lab;
+mod lane;
+mod messages;
 mod mode;
 mod open_files;
 mod ports;
@@ -22,6 +24,7 @@ pub(crate) use lab::{LabNetwork, NODES_MAX, Namespace, Plan, disk_can_be_mounted
 pub use lab::{LabNetworkError, LabProbe, probe_lab};
 #[cfg(target_os = "linux")]
 pub(crate) use lab::{PROBE, probe_inside};
+pub use messages::{Joined, Messages};
 pub use mode::Mode;
 pub(crate) use open_files::{make_room, most_nodes, needed as needed_files, of_nodes as open_files_of_nodes};
 pub(crate) use ports::PortBlock;

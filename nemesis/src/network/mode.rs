@@ -13,6 +13,8 @@ pub enum Mode {
     Proxy,
     /// Nodes reach each other directly; there are no network faults.
     Host,
+    /// Nodes exchange messages through the bench, which knows each of them.
+    Messages,
 }
 
 impl fmt::Display for Mode {
@@ -21,6 +23,7 @@ impl fmt::Display for Mode {
             Self::Lab => "lab",
             Self::Proxy => "proxy",
             Self::Host => "host",
+            Self::Messages => "messages",
         })
     }
 }

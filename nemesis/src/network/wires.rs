@@ -1,8 +1,9 @@
-//! The connections between the nodes of a testbed: loopback, proxies or a switch, behind one interface.
+//! The connections between the nodes of a testbed: loopback, proxies, a switch or a router of messages, behind one interface.
 
 use super::condition::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
 use super::lab::{LabNetwork, Namespace};
+use super::messages::Messages;
 use super::proxy::{Probe, Proxies};
 use crate::claim::Claim;
 use crate::partition::Link;
@@ -18,6 +19,8 @@ pub(crate) enum Wires {
     Proxies(Proxies),
     /// A network of the bench's own.
     Switch(LabNetwork),
+    /// A router, to which nodes give their messages.
+    Router(Messages),
 }
 
 const PLAIN: &str = "with network = \"host\" the bench controls no link";
@@ -29,7 +32,7 @@ impl Wires {
     pub(crate) fn detour(&self, link: &Link, way: usize) -> Option<SocketAddr> {
         match self {
             Self::Proxies(proxies) => Some(proxies.address(link, way)),
-            Self::Plain | Self::Switch(_) => None,
+            Self::Plain | Self::Switch(_) | Self::Router(_) => None,
         }
     }
 
@@ -37,7 +40,15 @@ impl Wires {
     pub(crate) fn namespace(&self, node: &str) -> Option<Namespace> {
         match self {
             Self::Switch(network) => Some(network.namespace(node)),
-            Self::Plain | Self::Proxies(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Router(_) => None,
+        }
+    }
+
+    /// The router, where nodes exchange messages.
+    pub(crate) fn messages(&self) -> Option<&Messages> {
+        match self {
+            Self::Router(messages) => Some(messages),
+            Self::Plain | Self::Proxies(_) | Self::Switch(_) => None,
         }
     }
 
@@ -47,6 +58,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.apply(link, claim, fault),
             Self::Switch(network) => network.apply(link, claim, fault),
+            Self::Router(messages) => messages.apply(link, claim, fault),
         }
     }
 
@@ -56,6 +68,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.release(link, claim),
             Self::Switch(network) => network.release(link, claim),
+            Self::Router(messages) => messages.release(link, claim),
         }
     }
 
@@ -65,6 +78,7 @@ impl Wires {
             Self::Plain => Vec::new(),
             Self::Proxies(proxies) => proxies.release_all(),
             Self::Switch(network) => network.release_all(),
+            Self::Router(messages) => messages.release_all(),
         }
     }
 
@@ -74,6 +88,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.faults_on(link),
             Self::Switch(network) => network.faults_on(link),
+            Self::Router(messages) => messages.faults_on(link),
         }
     }
 
@@ -83,13 +98,15 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.reset(link).await,
             Self::Switch(network) => network.reset(link).await,
+            // Messages need no connections.
+            Self::Router(_) => 0,
         }
     }
 
     /// A remark about the network for the user.
     pub(crate) fn remark(&self) -> Option<&'static str> {
         match self {
-            Self::Plain | Self::Proxies(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Router(_) => None,
             Self::Switch(network) => network.remark(),
         }
     }
@@ -100,6 +117,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.counters(link),
             Self::Switch(network) => network.counters(link),
+            Self::Router(messages) => messages.counters(link),
         }
     }
 
@@ -109,6 +127,7 @@ impl Wires {
             Self::Plain => Vec::new(),
             Self::Proxies(proxies) => proxies.summary(),
             Self::Switch(network) => network.summary(),
+            Self::Router(messages) => messages.summary(),
         }
     }
 
@@ -118,6 +137,7 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.probe(link, request, patience).await,
             Self::Switch(network) => network.probe(link, request, patience).await,
+            Self::Router(messages) => messages.probe(link, request.len(), patience).await,
         }
     }
 }

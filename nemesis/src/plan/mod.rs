@@ -3,6 +3,7 @@
 //! Each spec draws from two random streams of its own (times, targets), so an added fault does not change the
 //! draws of the others. Only the leader stays open.
 
+mod effect;
 mod error;
 mod options;
 mod planned;
@@ -10,6 +11,7 @@ mod planning;
 mod times;
 mod trigger;
 
+pub use effect::FaultEffect;
 pub use error::PlanError;
 pub use options::PlanOptions;
 pub use planned::PlannedFault;

@@ -1,5 +1,6 @@
 //! A fault with all random choices made.
 
+use super::effect::FaultEffect;
 use super::trigger::Trigger;
 use crate::fault::{Fault, Kind};
 use crate::scope::Scope;
@@ -45,6 +46,11 @@ impl PlannedFault {
     /// The largest byte rate that it allows on a link, per second; none if it does not limit the rate.
     pub fn byte_rate(&self) -> Option<u64> {
         self.action.byte_rate()
+    }
+
+    /// The effect of the fault, for kinds that a simulator supports.
+    pub fn effect(&self) -> Option<FaultEffect> {
+        self.action.effect()
     }
 
     /// The label with the nodes that it found at its start, for example `kill leader (n2)`.

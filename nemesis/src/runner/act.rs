@@ -37,7 +37,10 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     };
     let nodes = fault.nodes.clone().unwrap_or_else(|| hit.nodes.clone());
     let mut own = State::default();
-    let (at, proof) = fault.action.start(&strike(stage, fault, &hit), &mut own).await;
+    // It begins with the first node that feels it: the last kill comes later.
+    let began = stage.recorder.now_ns();
+    let (in_force, proof) = fault.action.start(&strike(stage, fault, &hit), &mut own).await;
+    let at = began.min(in_force);
     let started = FaultRecord {
         fault: fault.fault,
         kind: fault.kind,

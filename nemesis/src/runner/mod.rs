@@ -266,7 +266,7 @@ impl Runner {
                 fault.end = (now + (fault.end - fault.start)).min(fault.latest.max(now));
                 self.due.push(Reverse((fault.end, Due::End, index)));
             }
-            self.go_on(Due::Start, index);
+            self.proceed(Due::Start, index);
         }
     }
 

@@ -14,7 +14,7 @@ mod volumes;
 use crate::claim::Claim;
 use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
 use crate::network::{
-    LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Mode, NODES_MAX, Network,
+    LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Messages, Mode, NODES_MAX, Network,
     NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Way, Wires, make_room, most_nodes,
     needed_files, probe,
 };
@@ -214,7 +214,7 @@ impl Testbed {
         room_for(mode, names.len())?;
         let (wires, addresses, ports) = match mode {
             Mode::Lab => switched(&config, names.clone(), base).await?,
-            Mode::Proxy | Mode::Host => on_loopback(&config, mode, base).await?,
+            Mode::Proxy | Mode::Host | Mode::Messages => on_loopback(&config, mode, base).await?,
         };
         let disks = match disk {
             DiskMode::Memory => Some(Disks::start()?),
@@ -269,6 +269,11 @@ impl Testbed {
     /// The kind of disk of its nodes.
     pub fn disk(&self) -> DiskMode {
         self.disk
+    }
+
+    /// The router, with network = "messages".
+    pub fn messages(&self) -> Option<&Messages> {
+        self.wires.messages()
     }
 
     /// Its nodes.
@@ -555,6 +560,11 @@ async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<
     let addresses: Vec<Vec<SocketAddr>> = (0..count).map(|_| (0..each).map(&mut address).collect()).collect();
     if mode == Mode::Host {
         return Ok((Wires::Plain, addresses, Some(block)));
+    }
+    if mode == Mode::Messages {
+        let names: Vec<&str> = config.topology.names().collect();
+        let router = Messages::start(&names, base, config.seed);
+        return Ok((Wires::Router(router), addresses, Some(block)));
     }
     let mut proxies = Proxies::default();
     for from in config.topology.names() {

@@ -302,17 +302,17 @@ mod tests {
     #[tokio::test]
     async fn silent_connections_make_room_before_idle_ones() {
         let all = Arc::new(Connections::new(LIMITS));
-        let places: Vec<_> = (0..3).map(|_| all.enter()).collect();
+        let registrations: Vec<_> = (0..3).map(|_| all.enter()).collect();
         for spoke in [2, 0] {
-            assert!(all.begin(&places[spoke].connection));
-            all.end(&places[spoke].connection);
+            assert!(all.begin(&registrations[spoke].connection));
+            all.end(&registrations[spoke].connection);
         }
         assert!(!has_room(&all));
-        assert_eq!(places.iter().map(must_end).collect::<Vec<_>>(), [false, true, false]);
-        assert!(all.begin(&places[1].connection));
+        assert_eq!(registrations.iter().map(must_end).collect::<Vec<_>>(), [false, true, false]);
+        assert!(all.begin(&registrations[1].connection));
         assert!(!has_room(&all));
-        assert_eq!(places.iter().map(must_end).collect::<Vec<_>>(), [false, false, true]);
-        drop(places);
+        assert_eq!(registrations.iter().map(must_end).collect::<Vec<_>>(), [false, false, true]);
+        drop(registrations);
         assert!(has_room(&all) && all.open().all.is_empty());
     }
 
@@ -336,13 +336,13 @@ mod tests {
     #[tokio::test]
     async fn the_newest_connection_of_a_node_stays() {
         let all = Arc::new(Connections::new(LIMITS));
-        let places: Vec<_> = (0..4).map(|_| all.enter()).collect();
+        let registrations: Vec<_> = (0..4).map(|_| all.enter()).collect();
         for (registration, (name, accepted)) in
-            places.iter().zip([("n2", true), ("n3", true), ("n2", true), ("n4", false)])
+            registrations.iter().zip([("n2", true), ("n3", true), ("n2", true), ("n4", false)])
         {
             assert_eq!(all.is_of_node(&registration.connection, &name.into()), accepted);
         }
-        assert_eq!(places.iter().map(must_end).collect::<Vec<_>>(), [true, false, false, false]);
+        assert_eq!(registrations.iter().map(must_end).collect::<Vec<_>>(), [true, false, false, false]);
     }
 
     #[tokio::test]

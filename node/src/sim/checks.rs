@@ -1,6 +1,6 @@
 //! What must be true of a simulated cluster: of its memory, of the clients' results, and of its service.
 
-use super::{Cluster, END, index_of};
+use super::{Cluster, END};
 use crate::paxos::acceptor::Acceptor;
 use crate::paxos::message::{Message, NodeId};
 use crate::paxos::replica::Replica;
@@ -53,7 +53,10 @@ impl Cluster {
         for applied in replica.applied(from, to) {
             let known = self.decided.entry(applied.slot).or_insert_with(|| Arc::clone(&applied.command));
             if *known != applied.command {
-                broken = Some(format!("slot {}: {known:?} and {:?}", applied.slot, applied.command));
+                let (slot, command) = (applied.slot, &applied.command);
+                broken = Some(format!(
+                    "replicas applied different commands in slot {slot} ({known:?} and {command:?})"
+                ));
             }
         }
         process.checked = from.max(to);
@@ -79,7 +82,7 @@ impl Cluster {
         }
         let has = |id: &NodeId| {
             let name = roster.membership.name_of(*id);
-            name.is_some_and(|name| self.nodes[index_of(name)].reported >= collected)
+            name.is_some_and(|name| self.nodes[self.index_of(name)].reported >= collected)
         };
         for group in &roster.groups {
             let safe = group.replicas.iter().filter(|id| has(id)).count();

@@ -12,21 +12,28 @@
 //! that an acceptor forgets a slot only when enough replicas have it on disk, that a restarted node has everything it reported as
 //! durable, and that every log opens after every crash. At the end it checks that the counter is linearizable, and that every call
 //! is answered that began long after the last fault. The roles assert the paper's invariants themselves.
+//!
+//! A cluster has clients and faults of its own ([`Cluster::new`], [`Cluster::run`]), or is driven from outside
+//! ([`Cluster::driven`]): the caller sends the requests, takes the replies and injects the faults, at virtual times of its choice.
 
 #![allow(clippy::unwrap_used, reason = "the simulator is a test bench: a broken assumption ends it")]
 
 mod calls;
 mod checks;
+mod driven;
 mod faults;
 mod network;
 mod operator;
 mod process;
+
+pub use driven::{LinkCondition, LinkCounters, Travel};
 
 use crate::config::{Member, NodeConfig, PaxosOptions, Role};
 use crate::core::{Input, Output};
 use crate::paxos::message::{Ballot, Command, Message, NodeId, Slot};
 use crate::paxos::replica::Replica;
 use calls::Calls;
+use driven::Driven;
 use network::Network;
 use process::{Node, Process};
 use rand::rngs::ChaCha8Rng;
@@ -130,6 +137,8 @@ pub struct Cluster {
     broken: Option<String>,
     /// Whether the run is written to standard output, event by event.
     traced: bool,
+    /// What a cluster needs that is driven from outside; none if its clients and faults are its own.
+    driven: Option<Driven>,
     rng: ChaCha8Rng,
 }
 
@@ -142,27 +151,12 @@ impl Cluster {
             address: ([127, 0, 0, 1], 1).into(),
             roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
         };
-        let mut cluster = Self {
-            options: options.clone(),
-            members: (0..size).map(member).collect(),
-            nodes: Vec::new(),
-            now: Duration::ZERO,
-            events: BinaryHeap::new(),
-            network: Network::new(size + spares),
-            last: 0,
-            calls: Calls::default(),
-            decided: BTreeMap::new(),
-            disks_stall_until: Duration::ZERO,
-            ballots: BTreeMap::new(),
-            version: 0,
-            counts: Counts::default(),
-            broken: None,
-            traced: false,
-            rng: ChaCha8Rng::seed_from_u64(seed),
-        };
+        let mut cluster = Self::empty((0..size).map(member).collect(), size + spares, options, seed);
         for index in 0..size + spares {
-            let config = cluster.config(index, index >= size);
+            let config = cluster.config(format!("n{index}"), index as u64, index >= size);
             cluster.nodes.push(Node::new(config));
+        }
+        for index in 0..size + spares {
             if index < size {
                 cluster.start(index);
             } else {
@@ -175,6 +169,29 @@ impl Cluster {
         cluster.at(5 * MS, Event::Client);
         cluster.at(50 * MS, Event::Fault);
         cluster
+    }
+
+    /// A cluster without nodes that will have so many.
+    fn empty(members: Vec<Member>, size: usize, options: &PaxosOptions, seed: u64) -> Self {
+        Self {
+            options: options.clone(),
+            members,
+            nodes: Vec::new(),
+            now: Duration::ZERO,
+            events: BinaryHeap::new(),
+            network: Network::new(size),
+            last: 0,
+            calls: Calls::default(),
+            decided: BTreeMap::new(),
+            disks_stall_until: Duration::ZERO,
+            ballots: BTreeMap::new(),
+            version: 0,
+            counts: Counts::default(),
+            broken: None,
+            traced: false,
+            driven: None,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
     }
 
     /// The same with clocks that are faster or slower than true time, by at most this fraction of it.
@@ -210,8 +227,7 @@ impl Cluster {
     }
 
     /// The configuration of a node, as the operator of real nodes would write it.
-    fn config(&self, index: usize, join: bool) -> NodeConfig {
-        let name = format!("n{index}");
+    fn config(&self, name: String, seed: u64, join: bool) -> NodeConfig {
         let others = |member: &&Member| !join || member.name != name;
         NodeConfig {
             listen: ([127, 0, 0, 1], 1).into(),
@@ -219,7 +235,7 @@ impl Cluster {
             secret: None,
             data: "/log".into(),
             clock: None,
-            seed: index as u64,
+            seed,
             members: self.members.iter().filter(others).cloned().collect(),
             routes: BTreeMap::new(),
             join,
@@ -250,13 +266,7 @@ impl Cluster {
             if time > END || self.broken.is_some() {
                 break;
             }
-            self.now = time;
-            if let Some(resumed) = self.paused(&event) {
-                let pause = self.milliseconds(0..4);
-                self.at(resumed + pause, event);
-            } else {
-                self.happen(&event);
-            }
+            self.take(time, event);
         }
         if self.broken.is_none() {
             self.check_calls();
@@ -268,6 +278,17 @@ impl Cluster {
         self.counts.decided = self.decided.len() as u64;
         self.counts.changes = self.version / 2;
         self.broken.map_or(Outcome::Kept(self.counts), Outcome::Broken)
+    }
+
+    /// Lets an event happen at its time, or later where its process stands still.
+    fn take(&mut self, time: Duration, event: Event) {
+        self.now = time;
+        if let Some(resumed) = self.paused(&event) {
+            let pause = self.milliseconds(0..4);
+            self.at(resumed + pause, event);
+        } else {
+            self.happen(&event);
+        }
     }
 
     fn happen(&mut self, event: &Event) {
@@ -366,13 +387,16 @@ impl Cluster {
         for output in outputs.drain(..) {
             match output {
                 Output::Send(to, message) => self.send(index, to, message),
-                Output::Reply(call, reply) => self.replied(call, reply),
+                Output::Reply(call, reply) => match &mut self.driven {
+                    Some(driven) => driven.replies.push((call, reply)),
+                    None => self.replied(call, reply),
+                },
                 Output::Log(order) => self.order(index, order),
                 Output::Snapshot { index: segment, slot_out, payload } => {
                     self.save(index, (segment, slot_out, payload));
                 }
                 Output::Dial { greeting, others } => {
-                    let others = others.into_iter().map(|it| (it.id, index_of(&it.name))).collect();
+                    let others = others.into_iter().map(|it| (it.id, self.index_of(&it.name))).collect();
                     let process = self.nodes[index].process.as_mut().unwrap();
                     (process.greeting, process.others) = (Some(greeting), others);
                 }
@@ -393,9 +417,9 @@ impl Cluster {
         let node = &self.nodes[index];
         self.now.saturating_sub(node.began).mul_f64(node.rate)
     }
-}
 
-/// The index of the node of this name.
-fn index_of(name: &str) -> usize {
-    name.trim_start_matches('n').parse().unwrap()
+    /// The index of the node of this name.
+    fn index_of(&self, name: &str) -> usize {
+        self.nodes.iter().position(|node| node.config.name == name).unwrap()
+    }
 }

@@ -6,6 +6,7 @@ use crate::paxos::message::Message;
 use crate::paxos::packet::{Folder, Packet, decode, encode};
 use rand::RngExt;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What is between the nodes.
 pub(super) struct Network {
@@ -37,6 +38,12 @@ impl Network {
         self.folders.retain(|(from, _), _| *from != index);
     }
 
+    /// The connection from one node to another broke: what had not left is gone.
+    pub(super) fn reset(&mut self, from: usize, to: usize) {
+        self.collected.remove(&(from, to));
+        self.folders.remove(&(from, to));
+    }
+
     /// Cuts every link between the two sides.
     pub(super) fn partition(&mut self, sides: &[bool]) {
         for link in 0..self.cut.len() {
@@ -61,7 +68,7 @@ impl Cluster {
         let waiting = self.network.collected.entry((from, to)).or_default();
         waiting.push((greeting, message));
         if waiting.len() == 1 {
-            let pause = self.milliseconds(0..4);
+            let pause = self.gathering_time();
             self.at(self.now + pause, Event::Send { from, to });
         }
     }
@@ -88,6 +95,10 @@ impl Cluster {
     }
 
     fn dispatch(&mut self, from: usize, to: usize, packet: &[Packet; 2]) {
+        if self.driven.is_some() {
+            self.dispatch_on_link(from, to, packet);
+            return;
+        }
         let copies = match self.rng.random_range(0..100) {
             _ if self.now > FAULTS_END => 1,
             0..4 => 0,
@@ -97,15 +108,21 @@ impl Cluster {
         for _ in 0..copies {
             let slow = if self.rng.random_range(0..20) == 0 { 60 } else { 6 };
             let pause = self.milliseconds(0..slow);
-            let number = self.last;
-            self.network.packets.insert(number, packet.clone());
-            self.at(self.now + pause, Event::Deliver { to, from, number });
+            self.deliver_after(pause, from, to, packet.clone());
         }
+    }
+
+    /// Lets a packet arrive later.
+    pub(super) fn deliver_after(&mut self, pause: Duration, from: usize, to: usize, packet: [Packet; 2]) {
+        let number = self.last;
+        self.network.packets.insert(number, packet);
+        self.at(self.now + pause, Event::Deliver { to, from, number });
     }
 
     /// A packet arrives, unless its link is cut.
     pub(super) fn deliver(&mut self, to: usize, from: usize, number: u64) {
         let packet = self.network.packets.remove(&number).unwrap();
+        let Some(packet) = self.through_link(from, to, packet) else { return };
         if self.nodes[to].process.is_some() && self.network.connects(from, to) {
             self.counts.folded += u64::from(!matches!(packet[1], Packet::One(_)));
             let from = self.nodes[from].config.name.as_str().into();

@@ -16,7 +16,7 @@ impl Cluster {
     /// Empties a node, which then waits to be added by a configuration newer than this version.
     pub(super) fn wait(&mut self, index: usize, version: u64) {
         self.count_process(index);
-        let mut config = self.config(index, true);
+        let mut config = self.config(self.nodes[index].config.name.clone(), index as u64, true);
         config.join_after = (version > 0).then_some(version);
         let node = &mut self.nodes[index];
         (node.config, node.process, node.volume) = (config, None, Volume::default());

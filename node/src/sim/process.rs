@@ -61,6 +61,8 @@ pub(super) struct Process {
     orders: VecDeque<LogOrder>,
     /// The order that the log thread carries out.
     writing: Option<LogOrder>,
+    /// When it is carried out.
+    due: Duration,
     /// The snapshot that is being written: first segment that it does not cover, next slot, bytes.
     saving: Option<(u64, Slot, Vec<u8>)>,
 }
@@ -84,7 +86,7 @@ impl Node {
 
 impl Process {
     /// Whether a crash now leaves something half written.
-    fn is_writing(&self) -> bool {
+    pub(super) fn is_writing(&self) -> bool {
         self.writing.is_some() || self.saving.is_some()
     }
 
@@ -178,6 +180,7 @@ impl Cluster {
             log,
             orders: VecDeque::new(),
             writing: None,
+            due: Duration::ZERO,
             saving: None,
         });
         let (reported, version) = (node.reported, roster.version);
@@ -193,15 +196,23 @@ impl Cluster {
         self.schedule(index, self.now + MS);
     }
 
-    /// The process ends. After a loss of power, what was not synced may be gone.
+    /// The process ends, and starts again later.
     pub(super) fn crash(&mut self, index: usize, power: bool) {
+        if self.end_process(index, power) {
+            let pause = self.milliseconds(20..400);
+            self.at(self.now + pause, Event::Restart { node: index });
+        }
+    }
+
+    /// The process ends. After a loss of power, what was not synced may be gone. Returns whether there was a process.
+    pub(super) fn end_process(&mut self, index: usize, power: bool) -> bool {
         self.count_process(index);
         let Some(process) = self.nodes[index].process.take() else {
             // A process that was killed before may have left unsynced bytes in the page cache.
             if power {
                 self.nodes[index].volume = self.nodes[index].volume.loss(&mut self.rng);
             }
-            return;
+            return false;
         };
         let mut left = process.crash(&mut self.rng);
         if power {
@@ -211,8 +222,7 @@ impl Cluster {
         self.network.forget(index);
         self.counts.crashes += 1;
         self.trace(|| format!("n{index} crashes{}", if power { " with the loss of its power" } else { "" }));
-        let pause = self.milliseconds(20..400);
-        self.at(self.now + pause, Event::Restart { node: index });
+        true
     }
 
     /// Adds what the log and the core of a process counted.
@@ -253,15 +263,35 @@ impl Cluster {
         }
         process.writing = Some(order);
         self.counts.grouped += grouped;
-        let pause = self.disks_stall_until.saturating_sub(self.now) + self.milliseconds(0..4);
-        let life = self.nodes[index].life;
-        self.at(self.now + pause, Event::Logged { node: index, life });
+        let pause = self.disks_stall_until.saturating_sub(self.now) + self.sync_time(index);
+        self.write_until(index, self.now + pause);
+    }
+
+    /// Lets the log thread carry out its order at this time.
+    pub(super) fn write_until(&mut self, index: usize, due: Duration) {
+        let node = &mut self.nodes[index];
+        let life = node.life;
+        if let Some(process) = &mut node.process {
+            process.due = due;
+            self.at(due, Event::Logged { node: index, life });
+        }
+    }
+
+    /// When the write of a node that is under way is carried out.
+    pub(super) fn writes_until(&self, index: usize) -> Option<Duration> {
+        let process = self.nodes[index].process.as_ref()?;
+        process.writing.as_ref().map(|_| process.due)
     }
 
     /// The log thread has carried out its order.
     pub(super) fn logged(&mut self, index: usize, life: u32) {
+        let now = self.now;
         let Some(process) = self.process(index, life) else { return };
-        let order = process.writing.take().unwrap();
+        // A sync that was healed has come earlier than it would have.
+        if process.due > now {
+            return;
+        }
+        let Some(order) = process.writing.take() else { return };
         match process.log.carry_out(&order) {
             Ok(event) => {
                 self.input(index, Input::Log(event));

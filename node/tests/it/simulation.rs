@@ -151,7 +151,7 @@ fn is_caught(bug: &str, cluster: impl Fn(u64) -> Cluster) {
         Outcome::Kept(_) => None,
     });
     let (seed, reason) = broken.unwrap_or_else(|| panic!("{bug} broke no promise in 150 clusters"));
-    println!("{what}: seed {seed}: {why}");
+    println!("{bug}: seed {seed}: {reason}");
 }
 
 #[test]

@@ -15,6 +15,21 @@ pub(crate) struct Look {
 
 impl Look {
     pub(crate) const WIDE: Self = Self { width: 1280, dark: false, scripts: true };
+
+    /// Every way in which a page must be fit to be read.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let looks = [(1280, false), (1280, true), (400, false), (400, true)];
+        looks.into_iter().map(|(width, dark)| Self { width, dark, scripts: true })
+    }
+}
+
+/// The text of axe-core; adds the test to the list of skipped ones if there is none.
+pub(crate) fn axe_core(test: &str) -> Option<String> {
+    let Some(axe) = std::env::var_os("BENCH_AXE") else {
+        super::skip(test, "BENCH_AXE does not say where axe.min.js of the npm package axe-core is");
+        return None;
+    };
+    Some(std::fs::read_to_string(axe).unwrap())
 }
 
 /// A browser with one page.
@@ -115,18 +130,28 @@ impl Browser {
         message
     }
 
-    /// Opens a file, and waits until it is loaded.
-    pub(crate) fn open(&mut self, file: &Path, fragment: &str) {
+    /// Opens an address, and waits until it is loaded.
+    pub(crate) fn open_url(&mut self, url: &str) {
         // Another fragment of the same page alone would load nothing.
-        for url in ["about:blank".to_owned(), format!("file://{}{fragment}", file.display())] {
+        for url in ["about:blank", url] {
             self.call("Page.navigate", &json!({"url": url}));
             while self.next()["method"] != "Page.loadEventFired" {}
         }
     }
 
+    /// Opens a file, and waits until it is loaded.
+    pub(crate) fn open(&mut self, file: &Path, fragment: &str) {
+        self.open_url(&format!("file://{}{fragment}", file.display()));
+    }
+
     /// Opens a report, and waits until its timeline is drawn.
     pub(crate) fn open_report(&mut self, file: &Path, fragment: &str) {
         self.open(file, fragment);
+        self.wait_for_timeline();
+    }
+
+    /// Waits until the timeline of a report is drawn.
+    pub(crate) fn wait_for_timeline(&mut self) {
         self.wait("document.documentElement.dataset.ready !== undefined");
     }
 
@@ -145,6 +170,16 @@ impl Browser {
         let result = self.call("Runtime.evaluate", &parameters);
         assert!(result["exceptionDetails"].is_null(), "{expression}: {}", result["exceptionDetails"]);
         result["result"]["value"].clone()
+    }
+
+    /// What axe-core, whose program this is, finds that is serious.
+    pub(crate) fn serious_faults(&mut self, axe: &str) -> Value {
+        // What the script gives at its end is of no use.
+        self.evaluate(&format!("{axe};0"));
+        self.evaluate(
+            "axe.run().then(found => found.violations.filter(it => ['serious', 'critical'].includes(it.impact))\
+             .map(it => it.id + ': ' + it.nodes.map(node => node.html).join(' ')))",
+        )
     }
 
     /// The text of an expression.

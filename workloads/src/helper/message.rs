@@ -120,6 +120,8 @@ impl Language {
             | Function::Append
             | Function::Enqueue
             | Function::Transfer => Some(Answer::Applied),
+            // Refused before a load begins.
+            Function::Add | Function::Generate | Function::Echo | Function::Send | Function::Poll => None,
         }
     }
 
@@ -135,7 +137,13 @@ impl Language {
                 | Workload::ListAppend
                 | Workload::RwRegister
                 | Workload::Bank
-                | Workload::Queue => value.clone(),
+                | Workload::Queue
+                | Workload::Set
+                | Workload::GCounter
+                | Workload::PnCounter
+                | Workload::UniqueIds
+                | Workload::Echo
+                | Workload::Kafka => value.clone(),
             }),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         }
@@ -195,7 +203,15 @@ mod tests {
             Function::Total => ("", Value::Null),
             Function::Cas => ("k1", json!([null, 2])),
             Function::Read | Function::Get | Function::Delete | Function::Dequeue => ("k1", Value::Null),
-            Function::Write | Function::Put | Function::Append | Function::Enqueue => ("k1", json!(7)),
+            Function::Write
+            | Function::Put
+            | Function::Append
+            | Function::Enqueue
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll => ("k1", json!(7)),
         };
         Operation { function, key: key.to_owned(), argument }
     }

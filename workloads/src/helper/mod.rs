@@ -17,6 +17,7 @@ mod tests;
 
 use crate::adapter::{Adapter, CommandName, HelperCounts, Performed, Speaker};
 use crate::exchange::{Requesting, answer_in_words};
+use crate::maelstrom::MessageNetwork;
 use crate::operation::{Function, Operation};
 use crate::outcome::Happened;
 use crate::requests::{ClientKind, ClientSpec, SqlClients, check_is_built_in, refuse};
@@ -64,32 +65,47 @@ impl ClientSpec {
             ClientKind::Http | ClientKind::Resp => {
                 self.refuse_keys_of_helpers()?;
                 self.refuse_keys_of_databases()?;
+                self.refuse_keys_of_maelstrom()?;
                 self.table(load).map(drop)
             }
             ClientKind::Postgres | ClientKind::Mysql => {
                 check_is_built_in(self.kind)?;
                 self.refuse_keys_of_helpers()?;
+                self.refuse_keys_of_maelstrom()?;
                 refuse_keys(&[("client.headers", !self.headers.is_empty())], "is for kind = \"http\"")?;
                 self.sql_table(load).map(drop)
             }
-            ClientKind::Exec => self.check_helper(load),
+            ClientKind::Exec => {
+                self.refuse_keys_of_maelstrom()?;
+                self.check_helper(load)
+            }
+            ClientKind::Maelstrom => {
+                self.refuse_keys_of_databases()?;
+                self.check_maelstrom(load)
+            }
         }
     }
 
-    /// The clients that this section describes, for a load.
+    /// The clients that this section describes, for a load; those of kind maelstrom need a network of messages.
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
-    pub fn adapter(&self, load: &LoadSpec, start: HelperStart) -> Result<Box<dyn Adapter>, SpecError> {
+    pub fn adapter(
+        &self,
+        load: &LoadSpec,
+        start: HelperStart,
+        network: Option<Arc<dyn MessageNetwork>>,
+    ) -> Result<Box<dyn Adapter>, SpecError> {
         self.check(load)?;
         Ok(match self.kind {
             ClientKind::Http | ClientKind::Resp => Box::new(Requesting::new(self.table(load)?)),
             ClientKind::Postgres | ClientKind::Mysql => Box::new(SqlClients::new(self.sql_table(load)?)),
             ClientKind::Exec => Box::new(HelperClients::new(self, load, start)),
+            ClientKind::Maelstrom => self.maelstrom_clients(load, network)?,
         })
     }
 
-    fn refuse_keys_of_helpers(&self) -> Result<(), SpecError> {
+    pub(crate) fn refuse_keys_of_helpers(&self) -> Result<(), SpecError> {
         let given = [
             ("client.command", !self.command.is_empty()),
             ("client.functions", !self.functions.is_empty()),
@@ -112,6 +128,19 @@ impl ClientSpec {
     }
 
     fn check_helper(&self, load: &LoadSpec) -> Result<(), SpecError> {
+        self.refuse_tables("is not for kind = \"exec\"")?;
+        if always(load.workload).is_empty() {
+            let what = format!(
+                "a helper has no workload {}; use one of register, kv, list-append, rw-register, bank and queue",
+                load.workload
+            );
+            return refuse("load.workload", what);
+        }
+        self.check_command(load)
+    }
+
+    /// Refuses tables of requests, with the reason.
+    pub(crate) fn refuse_tables(&self, why: &str) -> Result<(), SpecError> {
         let given = [
             ("client.headers", !self.headers.is_empty()),
             ("client.read", self.read.is_some()),
@@ -126,7 +155,11 @@ impl ClientSpec {
             ("client.enqueue", self.enqueue.is_some()),
             ("client.dequeue", self.dequeue.is_some()),
         ];
-        refuse_keys(&given, "is not for kind = \"exec\"")?;
+        refuse_keys(&given, why)
+    }
+
+    /// The command of a helper, and whether its functions are enough for a load.
+    fn check_command(&self, load: &LoadSpec) -> Result<(), SpecError> {
         self.refuse_keys_of_databases()?;
         if self.command.first().is_none_or(String::is_empty) {
             return refuse("client.command", "say which program, for example [\"python3\", \"client.py\"]");
@@ -200,11 +233,17 @@ fn always(workload: Workload) -> Vec<Function> {
         Workload::ListAppend | Workload::RwRegister => vec![Function::Txn],
         Workload::Bank => vec![Function::Total],
         Workload::Queue => vec![Function::Enqueue, Function::Dequeue],
+        Workload::Set
+        | Workload::GCounter
+        | Workload::PnCounter
+        | Workload::UniqueIds
+        | Workload::Echo
+        | Workload::Kafka => Vec::new(),
     }
 }
 
 /// Refuses the first key that is given, because it belongs to another kind of client.
-fn refuse_keys(keys: &[(&str, bool)], why: &str) -> Result<(), SpecError> {
+pub(crate) fn refuse_keys(keys: &[(&str, bool)], why: &str) -> Result<(), SpecError> {
     match keys.iter().find(|(_, given)| *given) {
         Some((key, _)) => refuse(*key, format!("{key} {why}; remove it, or change the kind")),
         None => Ok(()),

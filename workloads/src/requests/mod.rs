@@ -79,14 +79,24 @@ impl ClientSpec {
             Function::Append => self.append.as_ref().map(|exchange| ("append", exchange)),
             Function::Enqueue => self.enqueue.as_ref().map(|exchange| ("enqueue", exchange)),
             Function::Dequeue => self.dequeue.as_ref().map(|exchange| ("dequeue", exchange)),
-            Function::Txn | Function::Transfer | Function::Total => None,
+            Function::Txn
+            | Function::Transfer
+            | Function::Total
+            | Function::Add
+            | Function::Generate
+            | Function::Echo
+            | Function::Send
+            | Function::Poll => None,
         }
     }
 
     /// The mix of a load that names none: that of its workload, without the functions that are not described.
     pub fn default_mix(&self, workload: Workload) -> BTreeMap<String, u32> {
-        if self.kind == ClientKind::Exec {
-            return self.mix_of_helper(workload);
+        match self.kind {
+            ClientKind::Exec => return self.mix_of_helper(workload),
+            // It can express all of a workload's functions.
+            ClientKind::Maelstrom => return BTreeMap::new(),
+            ClientKind::Http | ClientKind::Resp | ClientKind::Postgres | ClientKind::Mysql => {}
         }
         let described =
             workload.default_mix().iter().filter(|(function, _)| self.exchange(*function).is_some());
@@ -102,7 +112,15 @@ impl ClientSpec {
             Workload::Register => (Function::Read, Function::Write),
             Workload::Kv => (Function::Get, Function::Put),
             Workload::Queue => (Function::Dequeue, Function::Enqueue),
-            Workload::ListAppend | Workload::RwRegister | Workload::Bank => {
+            Workload::ListAppend
+            | Workload::RwRegister
+            | Workload::Bank
+            | Workload::Set
+            | Workload::GCounter
+            | Workload::PnCounter
+            | Workload::UniqueIds
+            | Workload::Echo
+            | Workload::Kafka => {
                 return refuse(
                     "load.workload",
                     "a table of requests can have the workloads register, kv and queue",
@@ -339,6 +357,7 @@ fn received<'a>(kind: ClientKind, response: &'a Response<Bytes>, text: &'a str) 
         status: http.then_some(response.status().as_u16()),
         text,
         json: if http { serde_json::from_str(text).ok() } else { resp::json(response.body()) },
+        is_error: !http && resp::is_error(response.body()),
         location: response.headers().get(LOCATION).and_then(|location| location.to_str().ok()),
     }
 }

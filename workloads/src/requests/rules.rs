@@ -21,6 +21,8 @@ pub(super) struct Received<'a> {
     pub(super) json: Option<Value>,
     /// The header `location`.
     pub(super) location: Option<&'a str>,
+    /// Whether the protocol itself says that this is an error.
+    pub(super) is_error: bool,
 }
 
 impl Received<'_> {
@@ -214,16 +216,31 @@ fn found(workload: Workload, found: &Found, received: &Received<'_>) -> Option<V
         Found::At(pointer) => match (received.at(pointer)?, workload) {
             (Value::Null, _) => Some(Value::Null),
             (Value::String(text), _) => Some(value(workload, text.clone())),
-            (Value::Number(number), Workload::Kv) => Some(Value::String(number.to_string())),
-            (number @ Value::Number(_), _) => Some(number.clone()),
+            (number @ Value::Number(_), _) => Some(match (whole(number), workload) {
+                (Some(whole), Workload::Kv) => Value::String(whole.to_string()),
+                (None, Workload::Kv) => Value::String(number.to_string()),
+                (Some(whole), _) => Value::from(whole),
+                (None, _) => number.clone(),
+            }),
             (Value::Bool(_) | Value::Array(_) | Value::Object(_), _) => None,
         },
     }
 }
 
-/// Whether a value can be one of this workload: an element of a queue is an integer, and the text of an error is none.
+/// The integer that a number is: 7 for 7.0, as a system answers that knows no integers.
+fn whole(number: &Value) -> Option<i64> {
+    /// Up to here, each integer has a floating-point number of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT);
+    number.as_i64().or_else(|| format!("{:.0}", float()?).parse().ok())
+}
+
+/// Whether a value can be one of this workload: registers and queues hold integers, and the text of an error is none.
 pub(crate) fn fits(workload: Workload, value: &Value) -> bool {
-    workload != Workload::Queue || value.is_null() || value.is_i64() || value.is_u64()
+    !matches!(workload, Workload::Queue | Workload::Register)
+        || value.is_null()
+        || value.is_i64()
+        || value.is_u64()
 }
 
 /// What a rule says of an answer that it fits.
@@ -237,8 +254,11 @@ pub(super) fn meaning(
         if !function.finds_value() {
             return Answer::Applied;
         }
-        let value = found(workload, at, received).filter(|value| fits(workload, value));
-        return value.map_or(Answer::Unreadable, Answer::Value);
+        let found = found(workload, at, received);
+        return found.map_or(Answer::Unreadable, |value| {
+            let is_error = received.is_error && *at != Found::Absent;
+            if is_error || !fits(workload, &value) { Answer::NoValue } else { Answer::Value(value) }
+        });
     }
     match &rule.value_differs {
         Some(Found::Said) => return Answer::Differs,

@@ -1,6 +1,7 @@
 //! The section `[client]` of a spec: requests and what their answers mean.
 
 use super::sql::{Isolation, TransactionSpec};
+use crate::maelstrom::{Dialect, ShapeOfNodes};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -70,6 +71,12 @@ pub struct ClientSpec {
     pub append: Option<Exchange>,
     /// Workload queue: puts an element in.
     pub enqueue: Option<Exchange>,
+    /// Kind maelstrom, workload set: the messages by which elements are added and read. Absent: g-set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Dialect>,
+    /// Kind maelstrom, messages broadcast: which nodes are neighbours, in the message `topology`. Absent: grid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<ShapeOfNodes>,
     /// Workload queue: takes an element out. `absent`, or a value that is null: the queue was empty.
     pub dequeue: Option<Exchange>,
 }
@@ -88,6 +95,8 @@ pub enum ClientKind {
     Mysql,
     /// Whatever a program of yours speaks: a helper, one process for each client.
     Exec,
+    /// Nodes written for Maelstrom, unchanged: messages of JSON over standard input and output. Needs network = "messages".
+    Maelstrom,
 }
 
 /// A request, and what its answers mean.
@@ -117,16 +126,6 @@ pub struct Exchange {
     /// What answers mean: the first entry that fits decides. An answer that no entry fits leaves the outcome unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Rule>,
-}
-
-impl ClientKind {
-    /// Whether operations are transactions of statements.
-    pub fn is_sql(self) -> bool {
-        match self {
-            Self::Postgres | Self::Mysql => true,
-            Self::Http | Self::Resp | Self::Exec => false,
-        }
-    }
 }
 
 impl Exchange {

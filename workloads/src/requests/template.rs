@@ -188,7 +188,12 @@ fn has(function: Function) -> &'static str {
         | Function::Txn
         | Function::Transfer
         | Function::Total
-        | Function::Dequeue => "it has {key}",
+        | Function::Dequeue
+        | Function::Add
+        | Function::Generate
+        | Function::Echo
+        | Function::Send
+        | Function::Poll => "it has {key}",
     }
 }
 

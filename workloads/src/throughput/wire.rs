@@ -28,7 +28,13 @@ impl Requests {
             | Workload::ListAppend
             | Workload::RwRegister
             | Workload::Bank
-            | Workload::Queue => (Function::Read, Function::Write, json!(1)),
+            | Workload::Queue
+            | Workload::Set
+            | Workload::GCounter
+            | Workload::PnCounter
+            | Workload::UniqueIds
+            | Workload::Echo
+            | Workload::Kafka => (Function::Read, Function::Write, json!(1)),
         };
         let bytes = |operation: &Operation| bytes(protocol, operation);
         let all = |function: Function, argument: &Value| {

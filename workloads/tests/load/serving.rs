@@ -7,13 +7,13 @@ use workloads::{PROBE_KEY, ServeError};
 #[tokio::test]
 async fn system_serves_after_an_unrecorded_write() {
     let slow = |number| if number < 3 { Act::Reply(503, r#"{"applied":false}"#) } else { Act::Serve };
-    let (one, two) = (Server::start(slow).await, Server::start(slow).await);
+    let server = Server::start(slow).await;
     let memory = Memory::new();
-    let session = session(only("write"), &[one.address, two.address], &memory);
+    let session = session(only("write"), &[server.address, server.address], &memory);
     session.wait_until_serving(Duration::from_secs(30)).await.unwrap();
     assert!(memory.events().is_empty());
-    let seen = one.seen();
-    assert_eq!(seen.len(), 6, "three refusals, a write, a read, and the read that every node answers");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 7, "three refusals, a write, a read, and the read that each node answers");
     assert!(seen.iter().all(|request| request.path == format!("/kv/{PROBE_KEY}")));
     assert_ne!(seen[0].client_id, seen[1].client_id, "each attempt is a command of its own");
 }
@@ -62,4 +62,20 @@ async fn a_system_without_reads_does_not_serve() {
     let said = first_answers(|number| if number == 0 { Act::Serve } else { Act::Reply(200, "value") }).await;
     assert!(said.contains("no node answered a read"), "{said}");
     assert!(said.contains(&format!("n1 answered GET /kv/{PROBE_KEY} with 200 \"value\"")), "{said}");
+}
+
+#[tokio::test]
+async fn writes_must_be_read_back_before_load() {
+    for (body, with) in
+        [(r#"{"value":null}"#, 404), (r#"{"value":"1"}"#, 200), (r#"{"value":"<html>"}"#, 200)]
+    {
+        let act = move |number| if number == 0 { Act::Serve } else { Act::Reply(with, body) };
+        let server = Server::start(act).await;
+        let session = session(only("write"), &[server.address], &Memory::new());
+        let error = session.wait_until_serving(Duration::from_millis(300)).await.unwrap_err();
+        assert!(matches!(error, ServeError::NotReadBack { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(&format!("n1 answered GET /kv/{PROBE_KEY} with {with} \"")), "{said}");
+        assert!(said.contains("what the write before had written"), "{said}");
+    }
 }

@@ -2,10 +2,10 @@
 
 use super::{Change, Comparison, Outcome, Pair, Row, percent};
 use crate::plot::canvas::{Anchor, Canvas, Ink, Pen, Rect, fitted, text_width};
-use crate::plot::frame::{self, Sign};
+use crate::plot::frame::{Head, Sign};
 use crate::plot::pixels;
 use crate::plot::style::{
-    ASIDE, AXIS, DARK, FAIL, FIGURE, GREY, GRID, HEADING, INFO, LABEL, MARGIN, OK, PLOT_RIGHT, PROSE, WIDTH,
+    ASIDE, AXIS, DARK, FAIL, FIGURE, GREY, GRID, HEADING, INFO, LABEL, MARGIN, OK, PROSE, WIDTH,
 };
 
 const ROW: f64 = 46.0;
@@ -63,9 +63,7 @@ pub(super) fn draw(comparison: &Comparison) -> Canvas {
         (Sign::Line(INFO), "unclear".to_owned()),
         (Sign::Field(ASIDE), format!("within {:.0} %", comparison.threshold * 100.0)),
     ];
-    let top = frame::head_height(&legend);
     let rows: f64 = comparison.pairs.iter().map(|pair| HEAD + ROW * pair.rows.len() as f64).sum();
-    let mut canvas = Canvas::new(WIDTH, pixels(top + rows + 130.0));
     let title = match comparison.outcome {
         Outcome::NoRegression => "No regression",
         Outcome::Regression => "Regression",
@@ -75,7 +73,11 @@ pub(super) fn draw(comparison: &Comparison) -> Canvas {
         "B over A: the bars are intervals that are {:.0} % sure, the dots what was measured.",
         comparison.confidence * 100.0
     );
-    frame::head(&mut canvas, title, &format!("seed {}", comparison.seed), &sentence, &legend);
+    let origin = format!("seed {}", comparison.seed);
+    let head = Head::new(WIDTH, title, &origin, &sentence, &legend);
+    let top = head.height();
+    let mut canvas = Canvas::new(WIDTH, pixels(top + rows + 130.0));
+    head.draw(&mut canvas);
     let axis = Axis::new(comparison);
     let area = Rect { left: LEFT, top: top + 20.0, width: RIGHT - LEFT, height: rows };
     ground(&mut canvas, area, &axis, comparison.threshold);
@@ -108,7 +110,7 @@ fn ground(canvas: &mut Canvas, area: Rect, axis: &Axis, threshold: f64) {
 fn draw_pair(canvas: &mut Canvas, axis: &Axis, pair: &Pair, top: f64) {
     let (a, b) = (pair.a.name(), pair.b.name());
     let name = if a == b { b } else { format!("{a} → {b}") };
-    let name = fitted(HEADING, &name, PLOT_RIGHT - MARGIN);
+    let name = fitted(HEADING, &name, canvas.right() - MARGIN);
     // The lines of the grid would cross the letters.
     let width = text_width(HEADING, &name) + 12.0;
     canvas.fill(Rect { left: MARGIN - 4.0, top: top + 8.0, width, height: 44.0 }, Ink(255, 255, 255, 1.0));
@@ -144,11 +146,6 @@ fn draw_row(canvas: &mut Canvas, axis: &Axis, row: &Row, top: f64) {
         (Some(_), _) | (None, None) => row.change.word().to_owned(),
         (None, Some(ratio)) => format!("{} {}", percent(ratio), row.change.word()),
     };
-    canvas.text(
-        RIGHT + 24.0,
-        baseline,
-        Anchor::Left,
-        FIGURE,
-        &fitted(FIGURE, &said, PLOT_RIGHT - RIGHT - 24.0),
-    );
+    let right = canvas.right();
+    canvas.text(RIGHT + 24.0, baseline, Anchor::Left, FIGURE, &fitted(FIGURE, &said, right - RIGHT - 24.0));
 }

@@ -30,6 +30,12 @@ fn chrome_trace_has_microseconds_and_nests() {
         *end = start + long;
     }
     assert!(ends.len() > 5, "each client has a thread");
+    let phases: Vec<&Value> = events.iter().filter(|event| event["cat"] == "phase").collect();
+    for pair in phases.windows(2) {
+        let [start, long, next] =
+            [&pair[0]["ts"], &pair[0]["dur"], &pair[1]["ts"]].map(|it| it.as_f64().unwrap());
+        assert!(start + long < next, "{pair:?}");
+    }
     let faults: Vec<&Value> = events.iter().filter(|event| event["cat"] == "fault").collect();
     let phs: Vec<&Value> = faults.iter().map(|event| &event["ph"]).collect();
     assert_eq!(phs, ["b", "e"]);

@@ -1,6 +1,6 @@
 //! The first screen: the answer in a sentence, the promise it is about, and what it rests on.
 
-use super::{obligations, sign};
+use super::{facts, obligations, sign};
 use crate::plan::{Plan, VariantPlan};
 use crate::sentences::{listed, share};
 use crate::verdict::{Answer, Check, RunVerdict, grouped, many, upper_first};
@@ -25,6 +25,7 @@ pub(super) fn header(verdict: &RunVerdict, plan: &Plan) -> Markup {
                 @for promise in promises(plan) {
                     dt { "The promise" } dd { (promise) }
                 }
+                (facts::rows(verdict))
             }
             @if let Some(reading) = &verdict.reading {
                 p.reading { (reading) }
@@ -119,7 +120,7 @@ pub(super) fn rests_on(verdict: &RunVerdict) -> Markup {
                     }
                     small {
                         (share(ok, all)) " ok"
-                        @for (part, noun) in [(refused, "refused"), (fail, "failed"), (info, "unknown")] {
+                        @for (part, noun) in [(refused, "refused"), (fail, "fail"), (info, "info (outcome unknown)")] {
                             @if part > 0 { " · " (grouped(part)) " " (noun) }
                         }
                     }

@@ -1,6 +1,7 @@
 //! `report.html`: the whole run on one page that needs no network; without JavaScript it shows all but the timeline.
 
 mod digests;
+mod facts;
 mod first;
 mod logs;
 mod obligations;
@@ -61,7 +62,7 @@ pub(crate) fn report(
     let title = format!("{}: {}", verdict.spec, verdict.answer.word());
     let content = html! {
         (first::header(verdict, plan))
-        (contents(timelines))
+        (contents(verdict, timelines))
         (timelines.story)
         (first::rests_on(verdict))
         (tables::recoveries(verdict))
@@ -94,10 +95,10 @@ pub(crate) fn report(
 }
 
 /// Links to the sections of the page.
-fn contents(timelines: &Timelines) -> Markup {
+fn contents(verdict: &RunVerdict, timelines: &Timelines) -> Markup {
     let told = !timelines.story.0.is_empty();
     let sections = [
-        ("violation", "Why this answer", told),
+        ("violation", story::heading(verdict.answer), told),
         ("rests", "What this rests on", true),
         ("run", "The run", !timelines.data.is_empty()),
         ("figures", "Figures", true),
@@ -127,7 +128,7 @@ fn timeline(timelines: &Timelines) -> Markup {
                 @for data in timelines.data.iter().filter(|data| data.shown.0 < data.shown.1 as u64) {
                     p.about {
                         (data.name) ": the timeline shows " (data.shown.0) " of " (data.shown.1)
-                        " operations: all that failed or are unknown, and an even share of the others."
+                        " operations: all that are fail or info, and an even share of the others."
                     }
                 }
                 div #timeline {}

@@ -1,6 +1,7 @@
 //! Drawings of a violation as SVG within the page: bars in the order of events, or a cycle of transactions.
 
 use super::story::Moment;
+use crate::faults::FaultRecord;
 use crate::observed::Observed;
 use crate::violation::Violation;
 use checker::words;
@@ -13,6 +14,10 @@ const WIDTH: f64 = 620.0;
 const LEFT: f64 = 118.0;
 const ROW: f64 = 38.0;
 const TOP: f64 = 26.0;
+/// From the name of one fault to that of the next.
+const LINE: f64 = 15.0;
+/// The width of a letter, about.
+const LETTER: f64 = 6.8;
 
 /// The class of an operation's bar.
 fn class(operation: &Operation) -> &'static str {
@@ -21,6 +26,22 @@ fn class(operation: &Operation) -> &'static str {
         Outcome::Fail { .. } => "fail",
         Outcome::Info { .. } => "info",
     }
+}
+
+/// Each fault with where it begins and ends in the picture.
+fn spans<'a>(
+    moments: &[Moment<'a>],
+    events: &[u64],
+    column: &dyn Fn(u64) -> f64,
+) -> Vec<(&'a FaultRecord, f64, f64)> {
+    let span = |moment: &Moment<'a>| match moment {
+        Moment::Began(fault) => {
+            let to = fault.end_ns.filter(|end| events.binary_search(end).is_ok());
+            Some((*fault, column(fault.start_ns.unwrap_or(0)), to.map_or(WIDTH - 4.0, column)))
+        }
+        Moment::Operation(..) | Moment::Healed(_) => None,
+    };
+    moments.iter().filter_map(span).collect()
 }
 
 /// Each operation as a bar in a row of its own, faults shaded.
@@ -45,37 +66,32 @@ pub(super) fn bars(moments: &[Moment<'_>], violation: &Violation) -> Markup {
             Moment::Began(_) | Moment::Healed(_) => None,
         })
         .collect();
-    let height = TOP + ROW * operations.len() as f64 + 8.0;
+    let faults = spans(moments, &events, &column);
+    let top = TOP + LINE * faults.len().saturating_sub(1) as f64;
+    let height = top + ROW * operations.len() as f64 + 8.0;
     html! {
         svg.violation viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(spoken(&operations, violation)) {
-            @for moment in moments {
-                @if let Moment::Began(fault) = moment {
-                    @let from = column(fault.start_ns.unwrap_or(0));
-                    @let to = fault.end_ns.filter(|end| events.binary_search(end).is_ok()).map_or(WIDTH - 4.0, column);
-                    rect.shade x=(from) y="0" width=(to - from) height=(height) {}
-                    text.shade-name x=(from + 4.0) y="14" { (short(&fault.label, to - from)) }
-                }
+            @for (line, (fault, from, to)) in faults.iter().enumerate() {
+                rect.shade x=(from) y="0" width=(to - from) height=(height) {}
+                (name(fault, *from, 14.0 + LINE * line as f64))
             }
             @for (row, (index, operation)) in operations.iter().enumerate() {
-                @let y = TOP + ROW * row as f64;
+                @let y = top + ROW * row as f64;
                 @let from = column(operation.invoked_ns);
                 @let to = operation.completed_ns.map_or(WIDTH - 8.0, column).max(from + 6.0);
-                @let right = from < LEFT + (WIDTH - LEFT) * 0.55;
+                @let what = cut(&words::in_short(operation), WIDTH - LEFT);
+                @let (x, anchor) = place(&what, from, to);
                 text.who x="0" y=(y + 21.0) { (who(operation)) }
                 line.lane x1=(LEFT) x2=(WIDTH) y1=(y + ROW - 4.0) y2=(y + ROW - 4.0) {}
                 rect.bar.(class(operation)).odd[violation.odd == Some(*index)] x=(from) y=(y + 18.0) width=(to - from) height="10" rx="3" {}
-                text.what.odd[violation.odd == Some(*index)] x=(if right { from } else { to }) y=(y + 12.0) text-anchor=(if right { "start" } else { "end" }) {
-                    (words::in_short(operation))
-                }
+                text.what.odd[violation.odd == Some(*index)] x=(x) y=(y + 12.0) text-anchor=(anchor) { (what) }
             }
         }
     }
 }
 
 fn who(operation: &Operation) -> String {
-    let client = operation
-        .client
-        .map_or_else(|| format!("process {}", operation.process), |client| format!("client {client}"));
+    let client = words::who(operation);
     operation.node.as_ref().map_or(client.clone(), |node| format!("{client} → {node}"))
 }
 
@@ -88,19 +104,37 @@ fn spoken(operations: &[(usize, &Operation)], violation: &Violation) -> String {
     format!("Operations in the order of time. {}.", parts.collect::<Vec<_>>().join("; "))
 }
 
-/// A label that fits a width.
+/// The name of a fault at its beginning, or at the right edge where there is too little room. It has a line of its own.
+fn name(fault: &FaultRecord, from: f64, y: f64) -> Markup {
+    let label = cut(&fault.label, WIDTH);
+    let (x, anchor) = place(&label, from + 4.0, WIDTH - 4.0);
+    html! { text.shade-name x=(x) y=(y) text-anchor=(anchor) { (label) } }
+}
+
+/// Where a text stands that belongs to a bar: from its beginning on, up to its end, or else at the right edge.
+fn place(text: &str, from: f64, to: f64) -> (f64, &'static str) {
+    let width = text.chars().count() as f64 * LETTER;
+    if from + width <= WIDTH - 4.0 {
+        (from, "start")
+    } else if to - width >= LEFT {
+        (to, "end")
+    } else {
+        (WIDTH - 4.0, "end")
+    }
+}
+
+/// A text that is no longer than a width.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a width of a picture is small and not negative"
 )]
-fn short(text: &str, width: f64) -> String {
-    let room = (width.max(0.0) / 6.4) as usize;
-    if text.chars().count() <= room {
-        return text.to_owned();
+fn cut(text: &str, width: f64) -> String {
+    let most = (width / LETTER) as usize;
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
-    let start: String = text.chars().take(room.saturating_sub(1)).collect();
-    if start.is_empty() { start } else { format!("{start}…") }
 }
 
 /// Transactions on a circle, with an arrow from each to the next.

@@ -2,10 +2,11 @@
 
 use super::picture;
 use crate::faults::FaultRecord;
+use crate::headline::decisive;
 use crate::observed::Observed;
 use crate::sentences::seconds;
-use crate::verdict::{Answer, Check, RunVerdict, VariantVerdict, upper_first};
-use crate::violation::Violation;
+use crate::verdict::{Answer, RunVerdict, VariantVerdict, upper_first};
+use crate::violation::{Possible, Violation};
 use checker::words;
 use history::{Operation, Outcome};
 use maud::{Markup, html};
@@ -34,6 +35,8 @@ impl Moment<'_> {
 
 /// Faults before a violation that are told.
 const FAULTS: usize = 8;
+/// Possible values that are listed.
+const VALUES: usize = 8;
 
 /// What happened in the order of time: the operations of the violation, and the faults that were in force between the
 /// first and the last of them.
@@ -45,7 +48,17 @@ pub(super) fn moments<'a>(observed: &'a Observed, violation: &Violation) -> Vec<
     let between = |fault: &&FaultRecord| {
         fault.start_ns.is_some_and(|start| start <= last) && fault.end_ns.is_none_or(|end| end >= first)
     };
-    let faults: Vec<&FaultRecord> = observed.faults.iter().filter(between).collect();
+    let mut faults: Vec<&FaultRecord> = observed.faults.iter().filter(between).collect();
+    if faults.is_empty() {
+        // What was healed shortly before is the next best explanation.
+        faults.extend(
+            observed
+                .faults
+                .iter()
+                .filter(|fault| fault.end_ns.is_some_and(|end| end < first))
+                .max_by_key(|it| it.end_ns),
+        );
+    }
     let mut moments: Vec<Moment<'_>> =
         operations.iter().map(|(index, operation)| Moment::Operation(*index, operation)).collect();
     for fault in &faults[faults.len().saturating_sub(FAULTS)..] {
@@ -60,39 +73,30 @@ pub(super) fn moments<'a>(observed: &'a Observed, violation: &Violation) -> Vec<
 
 /// The section about the worst answer of a run that is not valid.
 pub(super) fn section(verdict: &RunVerdict, variant: &VariantVerdict, observed: &Observed) -> Markup {
-    let Some(check) = worst(variant) else { return html! {} };
-    let heading = match check.answer {
-        Answer::Invalid => "What broke",
-        Answer::Unknown => "Why the answer is unknown",
-        Answer::Failed | Answer::Valid => "What failed",
-    };
+    let Some(check) = decisive(variant, variant.answer) else { return html! {} };
     let several = verdict.variants.len() > 1;
     html! {
         section #violation {
-            h2 { (heading) @if several { ": " (variant.variant) } }
+            h2 { (heading(variant.answer)) @if several { ": " (variant.variant) } }
             // The headline has said it where it is short enough.
-            @if !verdict.sentence.contains(&check.reason) { p.lead { (upper_first(&check.reason)) "." } }
+            @let said = [check.reason.clone(), upper_first(&check.reason)];
+            @if !said.iter().any(|said| verdict.sentence.contains(said)) { p.lead { (upper_first(&check.reason)) "." } }
             @if let Some(violation) = &check.violation {
                 (told(observed, violation))
             } @else if !check.evidence.is_empty() {
                 ul.evidence { @for line in check.evidence.iter().take(20) { li { (line) } } }
             }
-            (again(verdict, variant, check))
         }
     }
 }
 
-/// The gravest check of a variant, one with a violation first.
-fn worst(variant: &VariantVerdict) -> Option<&Check> {
-    let wrong = || {
-        variant.checks.iter().filter(|check| check.answer == variant.answer && check.answer != Answer::Valid)
-    };
-    let told = wrong().find(|check| check.violation.is_some());
-    // That a run was interrupted explains whatever else is unknown.
-    told.or_else(|| {
-        variant.checks.last().filter(|last| last.answer != Answer::Valid && last.answer == variant.answer)
-    })
-    .or_else(|| wrong().next())
+/// The heading of that section, and its name among the links to sections.
+pub(super) fn heading(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Invalid => "What broke",
+        Answer::Unknown => "Why nothing is proven",
+        Answer::Failed | Answer::Valid => "What failed",
+    }
 }
 
 fn told(observed: &Observed, violation: &Violation) -> Markup {
@@ -105,7 +109,7 @@ fn told(observed: &Observed, violation: &Violation) -> Markup {
                     @for moment in &moments { (sentence(observed, violation, *moment)) }
                 }
                 @if violation.more > 0 { p.about { (violation.more) " more operations belong to it." } }
-                @if cyclic { (edges(violation)) } @else { (conclusion(violation)) }
+                @if cyclic { (edges(violation)) } @else { (conclusion(observed, violation)) }
             }
             figure {
                 div.wide {
@@ -126,13 +130,14 @@ fn told(observed: &Observed, violation: &Violation) -> Markup {
     }
 }
 
+/// A moment in seconds since the load began.
+fn seconds_since_load(observed: &Observed, ns: u64) -> String {
+    format!("{:.3} s", observed.axis_seconds(ns)).replace('-', "−")
+}
+
 /// One moment of the story.
 fn sentence(observed: &Observed, violation: &Violation, moment: Moment<'_>) -> Markup {
-    let since_load = |ns: u64| {
-        let text = format!("{:.3} s", observed.axis_seconds(ns));
-        text.replace('-', "−")
-    };
-    let at = since_load(moment.at());
+    let at = seconds_since_load(observed, moment.at());
     match moment {
         Moment::Operation(index, operation) => {
             let name = violation.operations.iter().position(|it| *it == index);
@@ -157,9 +162,7 @@ fn sentence(observed: &Observed, violation: &Violation, moment: Moment<'_>) -> M
 
 /// An operation in a sentence without its time: `Client 3 writes 42 to k7 through n2: acknowledged after 1.2 ms.`
 pub(super) fn in_plain_words(operation: &Operation) -> String {
-    let who = operation
-        .client
-        .map_or_else(|| format!("Process {}", operation.process), |client| format!("Client {client}"));
+    let who = upper_first(&words::who(operation));
     let key = operation.key.as_deref().map_or_else(String::new, |key| format!(" {key}"));
     let through = operation.node.as_ref().map_or_else(String::new, |node| format!(" through {node}"));
     let argument = words::shown(&operation.argument);
@@ -225,34 +228,62 @@ fn ending(operation: &Operation) -> String {
         operation.completed_ns.map(|end| seconds(end.saturating_sub(operation.invoked_ns) as f64 / 1e9));
     let after = took.map_or_else(String::new, |took| format!(" after {took}"));
     let why = |error: &Option<String>| error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+    let reads = matches!(operation.f.as_str(), "read" | "get");
     match &operation.outcome {
-        Outcome::Ok(result) if result.is_null() && !matches!(operation.f.as_str(), "read" | "get") => {
+        Outcome::Ok(result) if !reads && (result.is_null() || *result == operation.argument) => {
             format!("acknowledged{after}")
         }
-        Outcome::Ok(result) if *result == operation.argument => format!("acknowledged{after}"),
         Outcome::Ok(result) => format!("the answer{after} is {}", words::shown(result)),
         Outcome::Fail { actual: Some(actual), .. } => {
             format!("refused{after}, for the value is {}", words::shown(actual))
         }
         Outcome::Fail { error, .. } => format!("it fails{after}{}", why(error)),
-        Outcome::Info { error } => format!("no answer{}, so it may have happened or not", why(error)),
+        Outcome::Info { error } => format!("no answer{}, so it may have happened or not (info)", why(error)),
     }
 }
 
-/// Why nothing explains the odd operation.
-fn conclusion(violation: &Violation) -> Markup {
+/// Why nothing explains the odd operation: what was possible instead, and which operations say so.
+fn conclusion(observed: &Observed, violation: &Violation) -> Markup {
+    let values = &violation.values[..violation.values.len().min(VALUES)];
     html! {
-        p.conclusion {
-            @if let (Some(_), [value]) = (violation.odd, violation.values.as_slice()) {
-                "No order of these operations explains that: when the last of them was answered, the only possible \
-                 value was " strong { (value) } "."
-            } @else if violation.odd.is_some() && !violation.values.is_empty() {
-                "No order of these operations explains that: when the last of them was answered, the possible values \
-                 were " strong { (violation.values.iter().take(8).cloned().collect::<Vec<_>>().join(", ")) } "."
-            } @else {
-                (upper_first(violation.summary.trim_end_matches('.'))) "."
+        @if violation.odd.is_none() || values.is_empty() {
+            p.conclusion { (upper_first(violation.summary.trim_end_matches('.'))) "." }
+        } @else {
+            p.conclusion {
+                "No order of these operations explains that. When the last of them was answered, "
+                @if let [only] = values {
+                    "the only possible value was " strong { (only.value) } (source(observed, only)) "."
+                } @else {
+                    "these values were possible:"
+                }
+            }
+            @if values.len() > 1 {
+                ul.possible {
+                    @for possible in values {
+                        li data-operation=[possible.source] {
+                            strong { (possible.value) } span { (source(observed, possible)) }
+                        }
+                    }
+                    @if violation.values.len() > values.len() {
+                        li { "and " (violation.values.len() - values.len()) " more" }
+                    }
+                }
             }
         }
+    }
+}
+
+/// Where a possible value came from, in brackets.
+fn source(observed: &Observed, possible: &Possible) -> String {
+    match possible.source.and_then(|index| observed.operations.get(index)) {
+        Some(operation) => format!(
+            " (of {}, {} at {})",
+            words::who(operation),
+            words::in_short(operation),
+            seconds_since_load(observed, operation.invoked_ns)
+        ),
+        None if possible.value == "nothing" => " (as at first)".to_owned(),
+        None => String::new(),
     }
 }
 
@@ -277,7 +308,7 @@ fn edge_in_words(kind: &str) -> &'static str {
         "ww" => "its write was overwritten",
         "wr" => "its write was read",
         "rw" => "it read what was overwritten then",
-        "process" => "order of a client",
+        "process" => "order of one client",
         _ => "real time",
     }
 }
@@ -310,23 +341,6 @@ fn order(observed: &Observed, violation: &Violation) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-/// The commands that show it again.
-fn again(verdict: &RunVerdict, variant: &VariantVerdict, check: &Check) -> Markup {
-    let history = format!("{}/history.jsonl", variant.variant);
-    let promise = variant.promise.map_or_else(String::new, |promise| format!(" --consistency {promise}"));
-    let show = match check.name {
-        "linearizable" => format!("bench check {history} --explain"),
-        "transactions" => format!("bench check {history} --explain{promise}"),
-        _ => "bench check .".to_owned(),
-    };
-    html! {
-        dl.again {
-            dt { @if check.violation.is_some() { "Show it again" } @else { "Judge it again" } } dd { code { (show) } " in this folder, from the recorded history" }
-            dt { "Run it again" } dd { code { (verdict.again) } " in this folder: the same seed, but real time differs" }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of the page that are made of a run's figures.
 
+use super::facts::plain;
 use super::table::{Column, Table};
 use super::{digests, logs, obligations, sign};
 use crate::evidence::brief;
@@ -196,7 +197,8 @@ pub(super) fn faults(verdict: &RunVerdict) -> Markup {
                 (table)
                 p.about {
                     "Start, first error, heal and the end of the backlog are in seconds since the load began, as \
-                     in the pictures; outage and recovery are lengths of time."
+                     in the pictures; outage and recovery are lengths of time. An outage that touches the times of \
+                     several faults is counted once, for the fault that was in force for most of it."
                 }
             }
         }
@@ -217,7 +219,10 @@ fn fault_row(variant: &VariantVerdict, fault: &FaultRecord) -> [Markup; 9] {
         moment(outage.and_then(|outage| outage.first_error_ns)),
         moment(fault.end_ns),
         moment(outage.and_then(|outage| outage.backlog_drained_ns)),
-        lasted(outage.and_then(|outage| outage.outage_ns)),
+        match outage.and_then(|outage| outage.same_as) {
+            Some(other) => html! { "that of " (other) "." },
+            None => lasted(outage.and_then(|outage| outage.outage_ns)),
+        },
         lasted(outage.and_then(|outage| outage.time_to_recover_ns(fault))),
         folded(&fault.evidence),
     ]
@@ -285,8 +290,9 @@ pub(super) fn origin(verdict: &RunVerdict) -> Markup {
                 dt { "started" } dd { (verdict.started) }
                 dt { "machine" } dd { (verdict.machine) }
                 dt { "versions" } dd { "bench " (verdict.bench) ", judged by checker " (verdict.checker) }
-                dt { "do it again" } dd { code { (verdict.again) } ", in this folder" }
-                dt { "judge it again" } dd { code { "bench report ." } ", in this folder" }
+                @if plain(&verdict.again) != verdict.again {
+                    dt { "bench was called as" } dd { code { (verdict.again) } }
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{Obligation, last_heal};
 use crate::observed::Observed;
 use crate::touched;
+use checker::words;
 use history::{Operation, Outcome, Phase};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,11 +50,12 @@ pub(super) fn writes_and_reads(observed: &Observed) -> Vec<Obligation> {
     if !operations.iter().any(|operation| touched::is_known(&operation.f)) {
         return Vec::new();
     }
-    let wrote = |operation: &&Operation| {
-        is_ok(operation) && in_load(operation) && !touched::writes(operation).is_empty()
-    };
+    let wrote = |operation: &&Operation| in_load(operation) && changes_something(operation);
     let written = operations.iter().filter(wrote).count() as u64;
-    let read = operations.iter().filter(|operation| !touched::reads(operation).is_empty()).count() as u64;
+    let read = operations
+        .iter()
+        .filter(|operation| !touched::reads(operation).is_empty() || touched::shows_all(operation))
+        .count() as u64;
     vec![
         Obligation::new("linearizable", "written", "something was written in the load").count(written, 1),
         Obligation::new("linearizable", "read", "something was read").count(read, 1),
@@ -86,5 +88,26 @@ pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
 
 /// Whether an operation succeeded that changes something; a transaction that only reads does not.
 fn changes_something(operation: &Operation) -> bool {
-    is_ok(operation) && (operation.f == "enqueue" || !touched::writes(operation).is_empty())
+    is_ok(operation) && (touched::adds(operation) || !touched::writes(operation).is_empty())
+}
+
+/// The error of an operation whose answer should have a value and has none that a client can have written.
+const NO_VALUE: &str = "no-value";
+
+/// Where answers had no value that a client can have written: such an answer is that of something else, or the rule that
+/// takes it for a value is wrong, and neither is known.
+pub(super) fn values(observed: &Observed) -> Option<Obligation> {
+    let odd = |operation: &&Operation| matches!(&operation.outcome, Outcome::Info { error } if error.as_deref() == Some(NO_VALUE));
+    let all: Vec<&Operation> = observed.operations.iter().filter(odd).collect();
+    let first = all.first()?;
+    let read =
+        observed.operations.iter().filter(|operation| operation.f == first.f && is_ok(operation)).count();
+    let at = first.node.as_ref().map_or_else(String::new, |node| format!(" at {node}"));
+    let missing = format!("{}{at}; a rule takes answers for values that are none", words::in_short(first));
+    let what = "each answer that was taken for a value has one that a client can have written";
+    Some(
+        Obligation::new("load", "values", what)
+            .count(read as u64, (read + all.len()) as u64)
+            .missing([missing]),
+    )
 }

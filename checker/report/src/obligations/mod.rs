@@ -104,6 +104,7 @@ pub(crate) fn last_heal(observed: &Observed) -> Option<u64> {
 pub(crate) fn of(observed: &Observed) -> Vec<Obligation> {
     let mut all = vec![something_judged(observed)];
     all.extend(kinds::in_the_load(observed));
+    all.extend(kinds::values(observed));
     if observed.plan.check.linearizable {
         all.extend(kinds::writes_and_reads(observed));
         all.extend(keys::read_again(observed));

@@ -3,10 +3,10 @@
 //! Three panels share the time axis: decisions, preemptions and adoptions a second as far as there were any, with
 //! the mean of each variant beside them, and its range over the rounds. Below, one bar per variant shows standstills.
 
-use super::canvas::{Anchor, Canvas, Pen, Rect, fitted, text_width};
-use super::frame::{self, Area, Sign};
+use super::canvas::{Anchor, Canvas, Pen, Rect, fitted, right_of, text_width};
+use super::frame::{self, Area, Head, Sign};
 use super::scale::{Scale, duration};
-use super::style::{ASIDE, AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PROSE, WIDTH, fault, variant};
+use super::style::{ASIDE, AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PROSE, fault, variant};
 use super::{bin_ns, detail, origin, pixels, time_axis, variant_name};
 use crate::observed::{Observed, Window};
 use crate::plan::Plan;
@@ -16,9 +16,10 @@ use crate::sentences::{rate, seconds, share};
 use history::Phase;
 
 const LEFT: f64 = 190.0;
-const RIGHT: f64 = 1260.0;
-const BARS_LEFT: f64 = 1330.0;
-const BARS_RIGHT: f64 = 1752.0;
+/// Room for the bars, from the right edge of the panels to that of the picture.
+const BARS: f64 = 492.0;
+/// The width of the bars, at the right edge of the picture.
+const BARS_WIDTH: f64 = 422.0;
 /// Pixels that are left light where one standstill ends and the next begins, or two would look like one.
 const BETWEEN: f64 = 3.0;
 
@@ -31,7 +32,7 @@ const COUNTERS: [Counter; 3] = [
     ("Adoptions per second", |protocol| &protocol.adoptions, "adoptions_per_s"),
 ];
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedians]) -> Canvas {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedians], width: u32) -> Canvas {
     let legend: Vec<_> = variants
         .iter()
         .enumerate()
@@ -53,23 +54,25 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], medians: &[VariantMedi
         1 => format!("{sentence}."),
         rounds => format!("{sentence}, median and range of {rounds} rounds."),
     };
-    let top = frame::head_height(&legend);
+    let origin = origin(plan);
+    let head = Head::new(width, title, &origin, &sentence, &legend);
+    let (top, right) = (head.height(), right_of(width) - BARS);
     let (height, gap) = (300.0, 128.0);
     let row = 52.0;
     let bars_top = top + counters.len() as f64 * (height + gap) + 76.0;
     let bottom = bars_top + row * variants.len().max(1) as f64;
-    let mut canvas = Canvas::new(WIDTH, pixels(bottom + 104.0));
-    frame::head(&mut canvas, title, &origin(plan), &sentence, &legend);
+    let mut canvas = Canvas::new(width, pixels(bottom + 104.0));
+    head.draw(&mut canvas);
     let x = time_axis(variants);
     for (index, counter) in counters.iter().enumerate() {
         let panel_top = top + 88.0 + index as f64 * (height + gap);
-        let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height };
+        let rect = Rect { left: LEFT, top: panel_top, width: right - LEFT, height };
         panel(&mut canvas, rect, x, variants, counter);
         means(&mut canvas, rect, plan, (variants, medians), counter.2);
     }
-    let rect = Rect { left: LEFT, top: bars_top, width: RIGHT - LEFT, height: bottom - bars_top };
+    let rect = Rect { left: LEFT, top: bars_top, width: right - LEFT, height: bottom - bars_top };
     standstills(&mut canvas, rect, x, row, plan, variants);
-    canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 80.0, Anchor::Middle, PROSE, frame::TIME);
+    canvas.text(f64::midpoint(LEFT, right), bottom + 80.0, Anchor::Middle, PROSE, frame::TIME);
     canvas
 }
 
@@ -178,33 +181,34 @@ fn means(
     let means: Vec<Option<Spread>> = variants.iter().map(spread).collect();
     let highest = means.iter().flatten().map(|mean| mean.max).fold(0.0, f64::max).max(1e-9);
     let row = (rect.height / variants.len().max(1) as f64).min(100.0);
-    let room = BARS_RIGHT - BARS_LEFT - 140.0;
+    let bars_left = canvas.right() - BARS_WIDTH;
+    let room = BARS_WIDTH - 140.0;
     let first = rect.top + (rect.height - row * variants.len() as f64) / 2.0;
-    canvas.line((BARS_LEFT, rect.top), (BARS_LEFT, rect.bottom()), 2.0, AXIS);
+    canvas.line((bars_left, rect.top), (bars_left, rect.bottom()), 2.0, AXIS);
     for (index, (observed, mean)) in variants.iter().zip(&means).enumerate() {
         let top = first + index as f64 * row;
         let tall = row >= 70.0;
         if tall {
-            let name = fitted(LABEL, variant_name(plan, observed), BARS_RIGHT - BARS_LEFT - 12.0);
-            canvas.text(BARS_LEFT + 10.0, top + 24.0, Anchor::Left, LABEL, &name);
+            let name = fitted(LABEL, variant_name(plan, observed), BARS_WIDTH - 12.0);
+            canvas.text(bars_left + 10.0, top + 24.0, Anchor::Left, LABEL, &name);
         }
         let bar_top = if tall { top + 32.0 } else { top + row * 0.2 };
         let height = if tall { row - 42.0 } else { row * 0.6 };
         let middle = bar_top + height / 2.0;
         let Some(mean) = mean else {
-            canvas.text(BARS_LEFT + 12.0, middle + 9.0, Anchor::Left, FIGURE, "–");
+            canvas.text(bars_left + 12.0, middle + 9.0, Anchor::Left, FIGURE, "–");
             continue;
         };
-        let at = |value: f64| BARS_LEFT + value / highest * room;
-        let width = (at(mean.median) - BARS_LEFT).max(if mean.median > 0.0 { 3.0 } else { 0.0 });
-        canvas.fill(Rect { left: BARS_LEFT, top: bar_top, width, height }, variant(index));
+        let at = |value: f64| bars_left + value / highest * room;
+        let width = (at(mean.median) - bars_left).max(if mean.median > 0.0 { 3.0 } else { 0.0 });
+        canvas.fill(Rect { left: bars_left, top: bar_top, width, height }, variant(index));
         if plan.rounds() > 1 && mean.max > mean.min {
             canvas.line((at(mean.min), middle), (at(mean.max), middle), 3.0, DARK);
             for end in [mean.min, mean.max] {
                 canvas.line((at(end), middle - 8.0), (at(end), middle + 8.0), 3.0, DARK);
             }
         }
-        let end = at(mean.max.max(mean.median)).max(BARS_LEFT + width);
+        let end = at(mean.max.max(mean.median)).max(bars_left + width);
         canvas.text(end + 12.0, middle + 9.0, Anchor::Left, FIGURE, &rate(mean.median));
     }
 }
@@ -213,8 +217,10 @@ fn means(
 fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan, variants: &[Observed]) {
     let least = duration(STANDSTILL_NS as f64 / 1e9);
     let title = format!("Standstills (dark): nothing was decided for {least} or longer");
+    let title = fitted(HEADING, &title, canvas.right() - BARS_WIDTH - MARGIN - 20.0);
     canvas.text(MARGIN, rect.top - 24.0, Anchor::Left, HEADING, &title);
-    canvas.text(BARS_LEFT, rect.top - 24.0, Anchor::Left, PROSE, "longest · share of the time");
+    let bars_left = canvas.right() - BARS_WIDTH;
+    canvas.text(bars_left, rect.top - 24.0, Anchor::Left, PROSE, "longest · share of the time");
     let area = Area { rect, x, y: Scale::Linear(0.0, 1.0) };
     for (index, observed) in variants.iter().enumerate() {
         let top = rect.top + index as f64 * row + 5.0;
@@ -240,7 +246,7 @@ fn standstills(canvas: &mut Canvas, rect: Rect, x: Scale, row: f64, plan: &Plan,
         let longest = observed.protocol.longest_without_decision(measured).unwrap_or(0);
         let still = observed.protocol.standstill_ns(measured);
         let figure = format!("{} · {}", seconds(longest as f64 / 1e9), share(still, measured.length()));
-        canvas.text(BARS_LEFT, top + 31.0, Anchor::Left, FIGURE, &figure);
+        canvas.text(bars_left, top + 31.0, Anchor::Left, FIGURE, &figure);
     }
     canvas.line((rect.left, rect.bottom()), (rect.right(), rect.bottom()), 1.5, GRID);
     frame::x_labels(canvas, &area);

@@ -1,5 +1,6 @@
 //! A picture as a list of shapes and words, from which PNG and SVG are made.
 
+use super::style::MARGIN;
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use std::sync::OnceLock;
 
@@ -88,10 +89,11 @@ pub(super) enum Shape {
     Ring { centre: (f64, f64), radius: f64, line: f64, ink: Ink },
 }
 
-/// The picture being drawn. All coordinates are pixels of a picture of the usual width, from its upper left.
+/// The picture being drawn. All coordinates are units from its upper left; letters have the same size in units on every
+/// picture, however wide it is.
 pub(crate) struct Canvas {
     pub(super) width: u32,
-    pub(super) height: u32,
+    pub(crate) height: u32,
     pub(super) shapes: Vec<Shape>,
     pub(super) words: Vec<Word>,
 }
@@ -100,6 +102,11 @@ impl Canvas {
     /// A white picture.
     pub(crate) fn new(width: u32, height: u32) -> Self {
         Self { width, height, shapes: Vec::new(), words: Vec::new() }
+    }
+
+    /// The right edge of what is drawn.
+    pub(crate) fn right(&self) -> f64 {
+        right_of(self.width)
     }
 
     /// Fills a rectangle.
@@ -216,6 +223,26 @@ pub(super) fn glyphs(pen: Pen, text: &str) -> (Vec<Glyph>, f32) {
 /// How wide a text is, in pixels.
 pub(crate) fn text_width(pen: Pen, text: &str) -> f64 {
     f64::from(glyphs(pen, text).1)
+}
+
+/// The right edge of what is drawn on a picture of this width.
+pub(crate) fn right_of(width: u32) -> f64 {
+    f64::from(width) - MARGIN
+}
+
+/// The text in lines that are no wider than this, broken between words.
+pub(crate) fn wrapped(pen: Pen, text: &str, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if text_width(pen, &format!("{line} {word}")) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(fitted(pen, word, width)),
+        }
+    }
+    lines
 }
 
 /// The text, or as much of it as fits with an ellipsis.

@@ -1,10 +1,10 @@
 //! `latency-cdf.png`: which share of the operations was answered within which time, variants over one another.
 
-use super::canvas::{Canvas, Ink, Rect};
-use super::frame::{self, Area, Sign};
+use super::canvas::{Canvas, Ink, Rect, right_of};
+use super::frame::{self, Area, Head, Sign};
 use super::scale::Scale;
-use super::style::{PLOT_LEFT, PLOT_RIGHT, WHITE, WIDTH, variant};
-use super::{origin, pixels, variant_name};
+use super::style::{PLOT_LEFT, WHITE, variant};
+use super::{narrowed, origin, pixels, variant_name};
 use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::sentences::{seconds, share};
@@ -34,7 +34,7 @@ impl Curve {
     }
 }
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], width: u32) -> Canvas {
     let curves: Vec<Curve> = variants.iter().map(curve).collect();
     let legend: Vec<_> = variants
         .iter()
@@ -45,10 +45,12 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
         })
         .collect();
     let sentence = "The share of all operations due that were answered within a time. A ring marks where a curve ends short of all.";
-    let top = frame::head_height(&legend) + 52.0;
-    let rect = Rect { left: PLOT_LEFT, top, width: PLOT_RIGHT - PLOT_LEFT, height: 760.0 };
-    let mut canvas = Canvas::new(WIDTH, pixels(rect.bottom() + 110.0));
-    frame::head(&mut canvas, "Latency, from the fastest to the slowest", &origin(plan), sentence, &legend);
+    let origin = origin(plan);
+    let head = Head::new(width, "Latency, from the fastest to the slowest", &origin, sentence, &legend);
+    let (top, height) = (head.height() + 52.0, 760.0 * narrowed(width));
+    let rect = Rect { left: PLOT_LEFT, top, width: right_of(width) - PLOT_LEFT, height };
+    let mut canvas = Canvas::new(width, pixels(rect.bottom() + 110.0));
+    head.draw(&mut canvas);
     let all = curves.iter().flat_map(|curve| &curve.steps);
     let (min, max) = all.fold((f64::MAX, 0.0_f64), |(min, max), step| (min.min(step.0), max.max(step.0)));
     let nines = curves.iter().map(Curve::nines).fold(1.0, f64::max) + 0.12;

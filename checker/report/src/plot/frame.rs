@@ -1,10 +1,10 @@
 //! What surrounds the data: the head of a picture, legends, grids, phases and fault windows.
 
-use super::canvas::{Anchor, Canvas, Ink, Pen, Rect, fitted, text_width};
+use super::canvas::{Anchor, Canvas, Ink, Pen, Rect, fitted, right_of, text_width, wrapped};
 use super::scale::Scale;
 use super::style::{
-    ASIDE, AXIS, DARK, FINE_GRID, GREY, GRID, HEADING, LABEL, MARGIN, PLOT_LEFT, PLOT_RIGHT, PROSE, TITLE,
-    WHITE, fault,
+    ASIDE, AXIS, DARK, FINE_GRID, GREY, GRID, HEADING, LABEL, MARGIN, NARROW, PLOT_LEFT, PROSE, TITLE, WHITE,
+    fault,
 };
 use crate::faults::FaultRecord;
 use crate::observed::Observed;
@@ -60,36 +60,88 @@ pub(crate) enum Sign {
 /// One entry of a legend.
 pub(crate) type Entry = (Sign, String);
 
-/// Draws title, sentence and legend. Returns where the next thing may begin.
-pub(crate) fn head(canvas: &mut Canvas, title: &str, origin: &str, sentence: &str, legend: &[Entry]) -> f64 {
-    canvas.text(MARGIN, 68.0, Anchor::Left, TITLE, title);
-    let room = PLOT_RIGHT - MARGIN - text_width(TITLE, title) - 40.0;
-    canvas.text(PLOT_RIGHT, 66.0, Anchor::Right, LABEL, &fitted(LABEL, origin, room));
-    canvas.text(MARGIN, 112.0, Anchor::Left, PROSE, &fitted(PROSE, sentence, PLOT_RIGHT - MARGIN));
-    for (x, y, (sign, text)) in legend_positions(legend) {
-        draw_sign(canvas, x + 18.0, y - 9.0, *sign);
-        canvas.text(x + 46.0, y, Anchor::Left, Pen { ink: DARK, ..PROSE }, text);
+/// What stands at the top of a picture: its title, which run it is of, a sentence and the legend.
+pub(crate) struct Head<'a> {
+    right: f64,
+    title: Vec<String>,
+    origin: &'a str,
+    sentence: Vec<String>,
+    legend: &'a [Entry],
+}
+
+/// From one line of a title or of a sentence to the next.
+const TITLE_LINE: f64 = 48.0;
+const LINE: f64 = 36.0;
+/// Lines that the figures of a heading may take on a narrow picture.
+const FIGURES: usize = 2;
+
+impl<'a> Head<'a> {
+    /// Lays it out for a picture of this width: a long sentence takes several lines, and so does a long legend.
+    pub(crate) fn new(width: u32, title: &str, origin: &'a str, sentence: &str, legend: &'a [Entry]) -> Self {
+        let right = right_of(width);
+        let room = right - MARGIN;
+        let (title, sentence) = (wrapped(TITLE, title, room), wrapped(PROSE, sentence, room));
+        Self { right, title, origin, sentence, legend }
     }
-    head_height(legend)
-}
 
-/// How much room [`head`] takes.
-pub(crate) fn head_height(legend: &[Entry]) -> f64 {
-    legend_positions(legend).last().map_or(112.0, |(_, y, _)| *y) + 28.0
-}
+    /// Where its last line stands, and where the legend begins.
+    fn sentence_end(&self) -> f64 {
+        let lines = self.title.len().saturating_sub(1) as f64 * TITLE_LINE;
+        112.0 + lines + self.sentence.len().saturating_sub(1) as f64 * LINE
+    }
 
-fn legend_positions(legend: &[Entry]) -> Vec<(f64, f64, &Entry)> {
-    let (mut x, mut y) = (MARGIN, 160.0);
-    let mut positions = Vec::new();
-    for entry in legend {
-        let width = 46.0 + text_width(PROSE, &entry.1);
-        if x > MARGIN && x + width > PLOT_RIGHT {
-            (x, y) = (MARGIN, y + 42.0);
+    /// How much room it takes.
+    pub(crate) fn height(&self) -> f64 {
+        let last = self.positions().pop();
+        let end = |(_, y, (_, text)): (f64, f64, &Entry)| {
+            y + self.lines(text).len().saturating_sub(1) as f64 * LINE
+        };
+        last.map_or(self.sentence_end(), end) + 28.0
+    }
+
+    /// Draws it.
+    pub(crate) fn draw(&self, canvas: &mut Canvas) {
+        let mut y = 68.0;
+        for line in &self.title {
+            canvas.text(MARGIN, y, Anchor::Left, TITLE, line);
+            y += TITLE_LINE;
         }
-        positions.push((x, y, entry));
-        x += width + 44.0;
+        let used = self.title.first().map_or(0.0, |line| text_width(TITLE, line));
+        let origin = fitted(LABEL, self.origin, self.right - MARGIN - used - 40.0);
+        canvas.text(self.right, 66.0, Anchor::Right, LABEL, &origin);
+        let mut y = y - TITLE_LINE + 44.0;
+        for line in &self.sentence {
+            canvas.text(MARGIN, y, Anchor::Left, PROSE, line);
+            y += LINE;
+        }
+        for (x, y, (sign, text)) in self.positions() {
+            draw_sign(canvas, x + 18.0, y - 9.0, *sign);
+            for (line, text) in self.lines(text).iter().enumerate() {
+                let y = y + line as f64 * LINE;
+                canvas.text(x + 46.0, y, Anchor::Left, Pen { ink: DARK, ..PROSE }, text);
+            }
+        }
     }
-    positions
+
+    /// The lines of an entry of the legend: one, unless it is longer than the picture is wide.
+    fn lines(&self, text: &str) -> Vec<String> {
+        wrapped(PROSE, text, self.right - MARGIN - 46.0)
+    }
+
+    fn positions(&self) -> Vec<(f64, f64, &'a Entry)> {
+        let (mut x, mut y) = (MARGIN, self.sentence_end() + 48.0);
+        let mut positions = Vec::new();
+        for entry in self.legend {
+            let width = 46.0 + text_width(PROSE, &entry.1);
+            if x > MARGIN && x + width > self.right {
+                (x, y) = (MARGIN, y + 42.0);
+            }
+            positions.push((x, y, entry));
+            x += width + 44.0;
+            y += self.lines(&entry.1).len().saturating_sub(1) as f64 * LINE;
+        }
+        positions
+    }
 }
 
 fn draw_sign(canvas: &mut Canvas, x: f64, y: f64, sign: Sign) {
@@ -164,15 +216,30 @@ pub(crate) fn y_title(canvas: &mut Canvas, area: &Area, text: &str) {
 
 /// The title of the x axis, below everything.
 pub(crate) fn x_title(canvas: &mut Canvas, y: f64, text: &str) {
-    canvas.text(f64::midpoint(PLOT_LEFT, PLOT_RIGHT), y, Anchor::Middle, PROSE, text);
+    canvas.text(f64::midpoint(PLOT_LEFT, canvas.right()), y, Anchor::Middle, PROSE, text);
 }
 
-/// The title of a panel on the left, in lighter letters what sets it apart if that fits, its figures on the right.
+/// How much more room a heading takes on a narrow picture.
+pub(crate) fn heading_room(width: u32) -> f64 {
+    if right_of(width) < NARROW { FIGURES as f64 * LINE } else { 0.0 }
+}
+
+/// The title of a panel on the left, in lighter letters what sets it apart if that fits, its figures on the right, or below
+/// it on a narrow picture.
 pub(crate) fn heading(canvas: &mut Canvas, baseline: f64, title: &str, detail: Option<&str>, figures: &str) {
-    let room = PLOT_RIGHT - MARGIN - text_width(PROSE, figures) - 40.0;
+    let right = canvas.right();
+    let narrow = right < NARROW;
+    let beside = if narrow { 0.0 } else { text_width(PROSE, figures) + 40.0 };
+    let room = right - MARGIN - beside;
     let title = fitted(HEADING, title, room);
     canvas.text(MARGIN, baseline, Anchor::Left, HEADING, &title);
-    canvas.text(PLOT_RIGHT, baseline, Anchor::Right, PROSE, figures);
+    if narrow {
+        for (index, line) in wrapped(PROSE, figures, right - MARGIN).iter().take(FIGURES).enumerate() {
+            canvas.text(MARGIN, baseline + LINE * (index + 1) as f64, Anchor::Left, PROSE, line);
+        }
+    } else {
+        canvas.text(right, baseline, Anchor::Right, PROSE, figures);
+    }
     let used = text_width(HEADING, &title) + 18.0;
     if let Some(detail) = detail.filter(|detail| used + text_width(LABEL, detail) <= room) {
         canvas.text(MARGIN + used, baseline, Anchor::Left, LABEL, detail);
@@ -231,12 +298,11 @@ pub(crate) struct Strip<'a> {
 impl<'a> Strip<'a> {
     /// Lays out the faults of a variant along the x axis of the panels: with their labels if these fit, else
     /// with their kinds, in more lanes, with their numbers, or without words.
-    pub(crate) fn new(observed: &'a Observed, x: Scale) -> Self {
+    pub(crate) fn new(observed: &'a Observed, x: Scale, right: f64) -> Self {
         let mut faults: Vec<&FaultRecord> =
             observed.faults.iter().filter(|fault| fault.start_ns.is_some()).collect();
         faults.sort_by_key(|fault| fault.start_ns);
-        let position =
-            |time: u64| PLOT_LEFT + x.position(observed.axis_seconds(time)) * (PLOT_RIGHT - PLOT_LEFT);
+        let position = |time: u64| PLOT_LEFT + x.position(observed.axis_seconds(time)) * (right - PLOT_LEFT);
         let end_of_time = observed.shown_phases().last().map_or(0, |span| span.end);
         let spans: Vec<_> = faults
             .into_iter()
@@ -250,8 +316,9 @@ impl<'a> Strip<'a> {
         let wordings: [fn(&FaultRecord) -> String; 3] =
             [full_label, |fault| fault.kind.clone(), |fault| fault.fault.to_string()];
         let attempts = [(0, FEW), (1, FEW), (0, MANY), (1, MANY), (2, MANY)];
-        let bars =
-            attempts.into_iter().find_map(|(wording, lanes)| lay_out(&spans, wordings[wording], lanes));
+        let bars = attempts
+            .into_iter()
+            .find_map(|(wording, lanes)| lay_out(&spans, wordings[wording], lanes, right));
         let bars = bars.unwrap_or_else(|| {
             spans
                 .iter()
@@ -327,12 +394,13 @@ fn lay_out<'a>(
     spans: &[(&'a FaultRecord, f64, f64)],
     wording: fn(&FaultRecord) -> String,
     lanes: usize,
+    edge: f64,
 ) -> Option<Vec<Bar<'a>>> {
     let mut ends = vec![f64::MIN; lanes];
     let mut bars = Vec::with_capacity(spans.len());
     for &(fault, from, to) in spans {
         let text = wording(fault);
-        let (left, right, text_left) = extent(from, to, &text);
+        let (left, right, text_left) = extent(from, to, &text, edge);
         let lane = ends.iter().position(|end| *end + 16.0 <= left)?;
         ends[lane] = right;
         bars.push(Bar { fault, from, to, lane, text, text_left });
@@ -342,12 +410,12 @@ fn lay_out<'a>(
 
 /// Where a bar with its text begins and ends, and where the text begins: inside the bar if it fits, else
 /// behind it, else before it.
-fn extent(from: f64, to: f64, text: &str) -> (f64, f64, f64) {
+fn extent(from: f64, to: f64, text: &str, edge: f64) -> (f64, f64, f64) {
     const GAP: f64 = 8.0;
     let width = text_width(LABEL, text);
     if text.is_empty() || width + 2.0 * GAP <= to - from {
         (from, to, from + GAP)
-    } else if to + GAP + width <= PLOT_RIGHT {
+    } else if to + GAP + width <= edge {
         (from, to + GAP + width, to + GAP)
     } else {
         (from - GAP - width, to, from - GAP - width)

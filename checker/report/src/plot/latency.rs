@@ -1,9 +1,9 @@
 //! `latency.png`: each operation against the time it was due, with the quantiles of each window.
 
 use super::canvas::{Canvas, Ink, Rect};
-use super::frame::{self, Area, Sign};
+use super::frame::{self, Area, Head, Sign};
 use super::scale::Scale;
-use super::style::{FAIL, INFO, MEDIAN, OK, REFUSED, TAIL, WHITE, WIDTH};
+use super::style::{FAIL, INFO, MEDIAN, OK, REFUSED, TAIL, WHITE};
 use super::{bin_ns, detail, origin, outcomes, pixels, slots, time_axis, variant_name};
 use crate::observed::{Observed, answered, due_ns, latency_ns};
 use crate::plan::Plan;
@@ -18,7 +18,7 @@ const CELL: f64 = 3.0;
 /// Fewer answers than this in a window make no quantile.
 const ENOUGH: usize = 5;
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], width: u32) -> Canvas {
     let open_loop = variants.iter().any(|observed| observed.plan.rate.is_some());
     let since = if open_loop { "when it was due" } else { "when it was sent" };
     let sentence =
@@ -33,9 +33,11 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
     legend.push((Sign::Line(TAIL), "p99".to_owned()));
     let x = time_axis(variants);
     let y = latency_axis(variants);
-    let (slots, end) = slots(variants, x, frame::head_height(&legend));
-    let mut canvas = Canvas::new(WIDTH, pixels(end + 66.0));
-    frame::head(&mut canvas, "Latency", &origin(plan), &sentence, &legend);
+    let origin = origin(plan);
+    let head = Head::new(width, "Latency", &origin, &sentence, &legend);
+    let (slots, end) = slots(variants, x, head.height(), width);
+    let mut canvas = Canvas::new(width, pixels(end + 66.0));
+    head.draw(&mut canvas);
     for slot in slots {
         let area = Area { rect: slot.rect, x, y };
         let (name, detail) = (variant_name(plan, slot.observed), detail(plan, slot.observed));

@@ -21,14 +21,14 @@ use super::observed::Observed;
 use super::plan::Plan;
 use super::sentences;
 use super::verdict::RunVerdict;
-use canvas::{Canvas, Rect};
+use canvas::{Canvas, Rect, right_of};
 use frame::{Sign, Strip};
 use history::OutcomeClass;
 use scale::Scale;
 pub use size::{PictureOptions, PictureWidth};
 use std::path::Path;
 pub use style::fault_colour;
-use style::{PLOT_LEFT, PLOT_RIGHT};
+use style::{NARROWEST, NARROWEST_WITH_BARS, PLOT_LEFT, WIDTH};
 
 /// The pictures there may be, by the names of their files: `backoff.png` only where leaders compete, and `recovery.png`
 /// only where a node came back.
@@ -40,19 +40,21 @@ pub(crate) fn pictures(
     plan: &Plan,
     variants: &[Observed],
     verdict: &RunVerdict,
+    options: &PictureOptions,
 ) -> Vec<(&'static str, Canvas)> {
     let [backoff, recovery, latency, throughput, cdf] = PICTURES;
+    let (width, with_bars) = (options.units(NARROWEST), options.units(NARROWEST_WITH_BARS));
     let mut pictures = Vec::new();
     if verdict.leaders_compete() {
-        pictures.push((backoff, backoff::picture(plan, variants, &verdict.medians)));
+        pictures.push((backoff, backoff::picture(plan, variants, &verdict.medians, with_bars)));
     }
-    if let Some(drawn) = recovery::picture(plan, variants, &verdict.variants) {
+    if let Some(drawn) = recovery::picture(plan, variants, &verdict.variants, with_bars) {
         pictures.push((recovery, drawn));
     }
     pictures.extend([
-        (latency, latency::picture(plan, variants)),
-        (throughput, throughput::picture(plan, variants)),
-        (cdf, cdf::picture(plan, variants)),
+        (latency, latency::picture(plan, variants, width)),
+        (throughput, throughput::picture(plan, variants, width)),
+        (cdf, cdf::picture(plan, variants, width)),
     ]);
     pictures
 }
@@ -134,15 +136,21 @@ fn time_axis(variants: &[Observed]) -> Scale {
     if to <= from { Scale::Linear(0.0, 1.0) } else { Scale::Linear(from, to) }
 }
 
-/// The height of a panel, by the number of panels.
-fn panel_height(count: usize) -> f64 {
-    match count {
+/// The height of a panel, by the number of panels and the width of the picture.
+fn panel_height(count: usize, width: u32) -> f64 {
+    let usual = match count {
         0 | 1 => 620.0,
         2 => 460.0,
         3 => 390.0,
         4 => 340.0,
         _ => 300.0,
-    }
+    };
+    usual * narrowed(width)
+}
+
+/// How much lower panels are on a narrow picture.
+fn narrowed(width: u32) -> f64 {
+    (f64::from(width) / f64::from(WIDTH)).clamp(0.55, 1.0)
 }
 
 /// The room of one panel against time, from top to bottom: heading, rows of phases and faults, data, labels.
@@ -154,15 +162,16 @@ struct Slot<'a> {
 }
 
 /// Gives each variant its room below `top`. Returns the rooms and where they end.
-fn slots(variants: &[Observed], x: Scale, top: f64) -> (Vec<Slot<'_>>, f64) {
-    let height = panel_height(variants.len());
+fn slots(variants: &[Observed], x: Scale, top: f64, width: u32) -> (Vec<Slot<'_>>, f64) {
+    let height = panel_height(variants.len(), width);
+    let right = right_of(width);
     let mut y = top;
     let mut slots = Vec::new();
     for observed in variants {
-        let strip = Strip::new(observed, x);
+        let strip = Strip::new(observed, x, right);
         let heading = y + 44.0;
-        let plot = heading + 22.0 + strip.height();
-        let rect = Rect { left: PLOT_LEFT, top: plot, width: PLOT_RIGHT - PLOT_LEFT, height };
+        let plot = heading + 22.0 + frame::heading_room(width) + strip.height();
+        let rect = Rect { left: PLOT_LEFT, top: plot, width: right - PLOT_LEFT, height };
         slots.push(Slot { observed, strip, heading, rect });
         y = plot + height + 58.0;
     }

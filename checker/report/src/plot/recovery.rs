@@ -1,9 +1,9 @@
 //! `recovery.png`: how far each replica was around a fault, and where the one that came back got its decisions from.
 
-use super::canvas::{Anchor, Canvas, Ink, Pen, Rect, text_width};
-use super::frame::{self, Area, Sign};
+use super::canvas::{Anchor, Canvas, Ink, Pen, Rect, right_of, text_width};
+use super::frame::{self, Area, Head, Sign};
 use super::scale::Scale;
-use super::style::{AXIS, DARK, FIGURE, GREY, HEADING, LABEL, MARGIN, PROSE, WIDTH, fault};
+use super::style::{AXIS, DARK, FIGURE, GREY, HEADING, LABEL, MARGIN, PROSE, fault};
 use super::{origin, pixels, variant_name};
 use crate::observed::Observed;
 use crate::plan::Plan;
@@ -12,8 +12,9 @@ use crate::sentences::seconds;
 use crate::verdict::{VariantVerdict, grouped};
 
 const LEFT: f64 = 190.0;
-const RIGHT: f64 = 1240.0;
-const BAR_LEFT: f64 = 1290.0;
+/// Room for the bars, from the right edge of the panels to that of the picture, and from there to the first bar.
+const BARS: f64 = 512.0;
+const BEFORE_BARS: f64 = 50.0;
 const BAR_WIDTH: f64 = 90.0;
 const HEIGHT: f64 = 420.0;
 const GAP: f64 = 190.0;
@@ -35,7 +36,12 @@ const PEERS: Ink = Ink(0, 158, 115, 1.0);
 type Shown<'a> = (&'a Observed, &'a Recovery);
 
 /// The picture; none where no node came back from anything.
-pub(super) fn picture(plan: &Plan, variants: &[Observed], verdicts: &[VariantVerdict]) -> Option<Canvas> {
+pub(super) fn picture(
+    plan: &Plan,
+    variants: &[Observed],
+    verdicts: &[VariantVerdict],
+    width: u32,
+) -> Option<Canvas> {
     let all: Vec<Shown<'_>> = variants
         .iter()
         .filter_map(|observed| {
@@ -56,17 +62,18 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed], verdicts: &[VariantVer
         "Slots applied by each replica around a fault, and where the one that came back got them from."
             .to_owned()
     };
-    let top = frame::head_height(&legend);
+    let origin = origin(plan);
+    let head = Head::new(width, "Recovery", &origin, &sentence, &legend);
+    let (top, right) = (head.height(), right_of(width) - BARS);
     let bottom = top + shown.len() as f64 * (HEIGHT + GAP);
-    let mut canvas = Canvas::new(WIDTH, pixels(bottom + 60.0));
-    frame::head(&mut canvas, "Recovery", &origin(plan), &sentence, &legend);
+    let mut canvas = Canvas::new(width, pixels(bottom + 60.0));
+    head.draw(&mut canvas);
     for (index, (observed, recovery)) in shown.iter().enumerate() {
         let panel_top = top + 110.0 + index as f64 * (HEIGHT + GAP);
-        let rect = Rect { left: LEFT, top: panel_top, width: RIGHT - LEFT, height: HEIGHT };
+        let rect = Rect { left: LEFT, top: panel_top, width: right - LEFT, height: HEIGHT };
         panel(&mut canvas, rect, plan, observed, recovery);
-        sources(&mut canvas, rect, recovery);
     }
-    canvas.text(f64::midpoint(LEFT, RIGHT), bottom + 30.0, Anchor::Middle, PROSE, frame::TIME);
+    canvas.text(f64::midpoint(LEFT, right), bottom + 30.0, Anchor::Middle, PROSE, frame::TIME);
     Some(canvas)
 }
 
@@ -106,7 +113,11 @@ fn panel(canvas: &mut Canvas, rect: Rect, plan: &Plan, observed: &Observed, reco
         })
         .collect();
     let slots = lines.iter().flat_map(|(_, levels)| levels).filter_map(|level| level.slots);
-    let most = slots.max().unwrap_or(1);
+    let bars = [
+        recovery.slots_before,
+        recovery.from_own_log.zip(recovery.from_peers).map(|(own, peers)| own + peers),
+    ];
+    let most = slots.chain(bars.into_iter().flatten()).max().unwrap_or(1);
     let x = Scale::Linear(observed.axis_seconds(from), observed.axis_seconds(to));
     let area = Area { rect, x, y: Scale::from_zero(most as f64) };
     let variant = if plan.variants_in_spec() > 1 {
@@ -116,6 +127,10 @@ fn panel(canvas: &mut Canvas, rect: Rect, plan: &Plan, observed: &Observed, reco
     };
     let title = format!("{variant}{}, fault {}: {}", recovery.node, recovery.fault, recovery.label);
     canvas.text(MARGIN, rect.top - 74.0, Anchor::Left, HEADING, &title);
+    let (took, beside) = (took(recovery), MARGIN + text_width(HEADING, &title) + 24.0);
+    let fits = beside + text_width(PROSE, &took) <= canvas.right();
+    let (left, baseline) = if fits { (beside, rect.top - 74.0) } else { (LEFT, rect.top - 42.0) };
+    canvas.text(left, baseline, Anchor::Left, PROSE, &took);
     frame::axes(canvas, &area, 5.0);
     frame::y_title(canvas, &area, "slots applied");
     shade(canvas, &area, observed, recovery, healed);
@@ -127,6 +142,7 @@ fn panel(canvas: &mut Canvas, rect: Rect, plan: &Plan, observed: &Observed, reco
     for (_, levels) in own {
         draw(canvas, &area, observed, levels, 5.0, BACK);
     }
+    sources(canvas, &area, recovery);
 }
 
 /// The fault, and when the node was level.
@@ -161,53 +177,52 @@ fn draw(canvas: &mut Canvas, area: &Area, observed: &Observed, levels: &[Level],
     }
 }
 
-/// What the node had before, and where it got from what it has now, as two bars with their figures.
-fn sources(canvas: &mut Canvas, rect: Rect, recovery: &Recovery) {
+/// What the node had before, and where it got from what it has now, as two bars on the axis of slots beside them.
+fn sources(canvas: &mut Canvas, area: &Area, recovery: &Recovery) {
     let (own, peers) = (recovery.from_own_log.unwrap_or(0), recovery.from_peers.unwrap_or(0));
     let after = if recovery.from_own_log.is_some() { own + peers } else { recovery.slots_after.unwrap_or(0) };
-    let most = recovery.slots_before.unwrap_or(0).max(after).max(1) as f64;
+    let rect = area.rect;
     let ground = rect.bottom();
-    let height = |slots: u64| slots as f64 / most * (rect.height - 40.0);
-    canvas.line((BAR_LEFT - 30.0, ground), (BAR_LEFT + 400.0, ground), 2.0, AXIS);
+    let y = |slots: u64| area.py(slots as f64).max(rect.top);
+    let bar_left = rect.right() + BEFORE_BARS;
+    canvas.line((rect.right(), ground), (bar_left + 400.0, ground), 2.0, AXIS);
     let mut bar = |left: f64, below: u64, slots: u64, ink: Ink, word: &str| {
-        let (foot, tall) = (ground - height(below), height(slots));
-        canvas.fill(Rect { left, top: foot - tall, width: BAR_WIDTH, height: tall }, ink);
+        let (foot, top) = (y(below), y(below + slots));
+        canvas.fill(Rect { left, top, width: BAR_WIDTH, height: foot - top }, ink);
         if slots > 0 {
-            let y = (foot - tall / 2.0 + 9.0).min(ground - 8.0);
-            canvas.text(
-                left + BAR_WIDTH + 10.0,
-                y,
-                Anchor::Left,
-                FIGURE,
-                &format!("{}{word}", grouped(slots)),
-            );
+            let middle = (f64::midpoint(foot, top) + 9.0).min(ground - 8.0);
+            let text = format!("{}{word}", grouped(slots));
+            canvas.text(left + BAR_WIDTH + 10.0, middle, Anchor::Left, FIGURE, &text);
         }
     };
     if let Some(before) = recovery.slots_before {
-        bar(BAR_LEFT, 0, before, OTHERS, "");
+        bar(bar_left, 0, before, OTHERS, "");
     }
     if recovery.from_own_log.is_some() {
-        bar(BAR_LEFT + 210.0, 0, own, OWN, " own");
-        bar(BAR_LEFT + 210.0, own, peers, PEERS, " peers");
+        bar(bar_left + 210.0, 0, own, OWN, " own");
+        bar(bar_left + 210.0, own, peers, PEERS, " peers");
     } else {
-        bar(BAR_LEFT + 210.0, 0, after, BACK, "");
+        bar(bar_left + 210.0, 0, after, BACK, "");
     }
     let under = |canvas: &mut Canvas, left: f64, text: &str| {
         canvas.text(left + BAR_WIDTH / 2.0, ground + 36.0, Anchor::Middle, LABEL, text);
     };
-    under(canvas, BAR_LEFT, "before");
+    under(canvas, bar_left, "before");
     let last = if recovery.level_after_s.is_some() { "when level" } else { "at last" };
-    under(canvas, BAR_LEFT + 210.0, last);
-    let level = match recovery.level_after_s {
-        Some(after) => format!(
-            "level {} after its {}",
-            seconds(after),
-            if recovery.restarted { "start" } else { "heal" }
-        ),
-        None => match recovery.hit_again_by {
-            Some(fault) => format!("not level when fault {fault} came"),
-            None => "not level by the end".to_owned(),
-        },
-    };
-    canvas.text(BAR_LEFT - 30.0, rect.top - 10.0, Anchor::Left, FIGURE, &level);
+    under(canvas, bar_left + 210.0, last);
+}
+
+/// How long it took to be level, for the heading.
+fn took(recovery: &Recovery) -> String {
+    match (recovery.level_after_s, recovery.hit_again_by) {
+        (Some(after), _) => {
+            format!(
+                "level {} after its {}",
+                seconds(after),
+                if recovery.restarted { "start" } else { "heal" }
+            )
+        }
+        (None, Some(fault)) => format!("not level when fault {fault} came"),
+        (None, None) => "not level by the end".to_owned(),
+    }
 }

@@ -1,9 +1,13 @@
 //! How large pictures are, and in which formats they are written.
 
+use super::style::WIDTH;
+
 /// Inches of a metre.
 const INCHES: f64 = 1.0 / 0.0254;
 /// Dots an inch of a picture whose width is a length, unless somebody says otherwise.
 const PRINT: u32 = 300;
+/// Units of a picture on an inch of paper: labels of 24 units are 7.5 points high there.
+const UNITS: f64 = 230.0;
 
 /// A width, in pixels or as a length on paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,14 +30,31 @@ pub struct PictureOptions {
 }
 
 impl PictureOptions {
-    /// How much larger a picture of this width is drawn.
-    pub(super) fn scale(&self, width: u32) -> f64 {
-        let pixels = match self.width {
-            None => return 1.0,
-            Some(PictureWidth::Pixels(pixels)) => f64::from(pixels),
-            Some(PictureWidth::Metres(metres)) => metres * INCHES * f64::from(self.dpi.unwrap_or(PRINT)),
+    /// How many units wide a picture is drawn, so that its letters have their size whatever its width: in pixels, or on
+    /// paper where the dots an inch are known. Below the least width letters are smaller.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a width is small and positive"
+    )]
+    pub(crate) fn units(&self, least: u32) -> u32 {
+        let Some(pixels) = self.pixels() else { return WIDTH };
+        let print = matches!(self.width, Some(PictureWidth::Metres(_))).then_some(PRINT);
+        let unit = self.dpi.or(print).map_or(1.0, |dpi| f64::from(dpi) / UNITS);
+        ((pixels / unit).round() as u32).max(least)
+    }
+
+    fn pixels(&self) -> Option<f64> {
+        let pixels = match self.width? {
+            PictureWidth::Pixels(pixels) => f64::from(pixels),
+            PictureWidth::Metres(metres) => metres * INCHES * f64::from(self.dpi.unwrap_or(PRINT)),
         };
-        pixels.round().max(1.0) / f64::from(width)
+        Some(pixels.round().max(1.0))
+    }
+
+    /// Pixels for each unit of a picture that is so many units wide.
+    pub(super) fn scale(&self, width: u32) -> f64 {
+        self.pixels().map_or(1.0, |pixels| pixels / f64::from(width))
     }
 
     /// The density that is written into a file; none where nobody asked for one.
@@ -70,6 +91,15 @@ mod tests {
         assert_eq!(paper(None).pixels_per_metre(), Some(11_811));
         assert_eq!(PictureOptions::default().pixels_per_metre(), None);
         assert_eq!(paper(None).svg_length(1800, 900), "76.2mm");
+        assert_eq!(
+            (paper(None).units(780), paper(Some(600)).units(780)),
+            (1380, 1380),
+            "letters of one size"
+        );
+        let pixels =
+            |width| PictureOptions { width: Some(PictureWidth::Pixels(width)), dpi: None, svg: false };
+        assert_eq!((pixels(1200).units(780), pixels(300).units(780)), (1200, 780));
+        assert_eq!(PictureOptions::default().units(780), 1800);
         assert_eq!(PictureOptions::default().svg_length(1800, 900), "900");
     }
 }

@@ -2,14 +2,18 @@
 
 use super::canvas::{Ink, Pen, Weight};
 
-/// Width of every picture, twice what a page shows.
+/// Width of every picture where nobody asks for another, in pixels: twice what a page shows.
 pub(crate) const WIDTH: u32 = 1800;
+/// Units of the narrowest picture on which letters have their usual size. On narrower ones they are smaller.
+pub(crate) const NARROWEST: u32 = 780;
+/// The same for pictures with bars beside their panels.
+pub(crate) const NARROWEST_WITH_BARS: u32 = 1300;
+/// Pictures narrower than this have figures below headings, not beside them.
+pub(crate) const NARROW: f64 = 1400.0;
 /// The left edge of everything that is drawn.
 pub(crate) const MARGIN: f64 = 48.0;
 /// The left edge of the data; the labels of the y axis stand before it.
 pub(crate) const PLOT_LEFT: f64 = 190.0;
-/// The right edge of the data.
-pub(crate) const PLOT_RIGHT: f64 = 1752.0;
 
 /// Titles and figures.
 pub(crate) const DARK: Ink = Ink(23, 32, 42, 1.0);

@@ -1,10 +1,10 @@
 //! `throughput.png`: completions a second by outcome, against time.
 
 use super::canvas::{Canvas, Ink, Rect};
-use super::frame::{self, Area, Sign};
+use super::frame::{self, Area, Head, Sign};
 use super::outcome_strip::{self, ABOVE, HEIGHT};
 use super::scale::{Scale, duration};
-use super::style::{DARK, FAIL, INFO, OK, REFUSED, WIDTH};
+use super::style::{DARK, FAIL, INFO, OK, REFUSED};
 use super::{CLASSES, bin_ns, detail, origin, outcomes, pixels, slots, time_axis, variant_name};
 use crate::observed::Observed;
 use crate::plan::Plan;
@@ -23,7 +23,7 @@ struct Rates {
     end: f64,
 }
 
-pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
+pub(super) fn picture(plan: &Plan, variants: &[Observed], width: u32) -> Canvas {
     let x = time_axis(variants);
     let bin = width_of_bins(variants, x);
     let sentence = format!(
@@ -43,9 +43,11 @@ pub(super) fn picture(plan: &Plan, variants: &[Observed]) -> Canvas {
     let asked = variants.iter().filter_map(|observed| observed.plan.rate);
     let highest = variants.iter().zip(&all).map(|(observed, rates)| rates.highest(observed, x, bin));
     let y = Scale::from_zero(highest.chain(asked).fold(0.0, f64::max) * 1.02);
-    let (slots, end) = slots(variants, x, frame::head_height(&legend));
-    let mut canvas = Canvas::new(WIDTH, pixels(end + 66.0));
-    frame::head(&mut canvas, "Throughput", &origin(plan), &sentence, &legend);
+    let origin = origin(plan);
+    let head = Head::new(width, "Throughput", &origin, &sentence, &legend);
+    let (slots, end) = slots(variants, x, head.height(), width);
+    let mut canvas = Canvas::new(width, pixels(end + 66.0));
+    head.draw(&mut canvas);
     for (slot, rates) in slots.iter().zip(&all) {
         let strip = HEIGHT + ABOVE;
         let area = Area { rect: Rect { height: slot.rect.height - strip, ..slot.rect }, x, y };

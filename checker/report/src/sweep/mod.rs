@@ -179,9 +179,12 @@ pub fn report(dir: &Path, options: &PictureOptions) -> Result<SweepReport, Resul
     let measurements = read_measurements(&dir.join(MEASUREMENTS))?;
     let report = combine(plan, &measurements);
     write_whole(&dir.join("sweep.csv"), &cells::csv(&report.plan, &report.cells))?;
-    let canvas = picture::draw(&report.plan, &report.cells);
-    plot::write(&dir.join("sweep.png"), Some(&canvas), options)?;
-    let png = canvas.png(&PictureOptions::default());
+    let draw = |options: &PictureOptions| {
+        picture::draw(&report.plan, &report.cells, options.units(plot::style::NARROWEST))
+    };
+    plot::write(&dir.join("sweep.png"), Some(&draw(options)), options)?;
+    let usual = PictureOptions::default();
+    let png = draw(&usual).png(&usual);
     let page = page::page(&report, &measurements, &png).into_string();
     write_whole(&dir.join("report.html"), page.as_bytes())?;
     Ok(report)

@@ -3,12 +3,12 @@
 use super::axis::Axis;
 use super::cells::{Cell, short};
 use super::{Figures, SweepPlan};
-use crate::plot::canvas::{Anchor, Canvas, Ink, Pen, Rect, text_width};
-use crate::plot::frame::{self, Area, Sign};
+use crate::plot::canvas::{Anchor, Canvas, Ink, Pen, Rect, fitted, text_width};
+use crate::plot::frame::{self, Area, Head, Sign};
 use crate::plot::pixels;
 use crate::plot::scale::Scale;
 use crate::plot::style::{
-    AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PLOT_LEFT, PLOT_RIGHT, PROSE, WHITE, WIDTH, variant,
+    AXIS, DARK, FIGURE, GRID, HEADING, LABEL, MARGIN, PLOT_LEFT, PROSE, WHITE, variant,
 };
 
 const HEIGHT: f64 = 440.0;
@@ -59,7 +59,7 @@ const PANELS: [Panel; 4] = [
     },
 ];
 
-pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Canvas {
+pub(super) fn draw(plan: &SweepPlan, cells: &[Cell], width: u32) -> Canvas {
     let shown = |panel: &&Panel| {
         !panel.optional
             || cells.iter().filter_map(|cell| (panel.figure)(&cell.median)).any(|value| value > 0.0)
@@ -67,17 +67,20 @@ pub(super) fn draw(plan: &SweepPlan, cells: &[Cell]) -> Canvas {
     let panels: Vec<&Panel> = PANELS.iter().filter(shown).collect();
     let entry = |(index, name): (usize, &String)| (Sign::Line(variant(index)), name.clone());
     let legend: Vec<_> = plan.variants.iter().enumerate().map(entry).collect();
-    let top = frame::head_height(&legend);
-    let height = top + panels.len() as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 40.0;
-    let mut canvas = Canvas::new(WIDTH, pixels(height));
     let title = format!("{} over {}", plan.spec, short(&plan.over));
     let origin = format!("seed {} · {}", plan.seed, plan.started.replace('T', " "));
-    frame::head(&mut canvas, &title, &origin, &sentence(plan), &legend);
+    let head = Head::new(width, &title, &origin, &sentence(plan), &legend);
+    let top = head.height();
+    let height = top + panels.len() as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 40.0;
+    let mut canvas = Canvas::new(width, pixels(height));
+    head.draw(&mut canvas);
     let axis = Axis::new(&plan.values);
     for (index, panel) in panels.into_iter().enumerate() {
         let title = top + index as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 52.0;
-        let rect = Rect { left: PLOT_LEFT, top: title + 32.0, width: PLOT_RIGHT - PLOT_LEFT, height: HEIGHT };
-        canvas.text(MARGIN, title, Anchor::Left, HEADING, panel.title);
+        let rect =
+            Rect { left: PLOT_LEFT, top: title + 32.0, width: canvas.right() - PLOT_LEFT, height: HEIGHT };
+        let name = fitted(HEADING, panel.title, canvas.right() - MARGIN);
+        canvas.text(MARGIN, title, Anchor::Left, HEADING, &name);
         draw_panel(&mut canvas, rect, panel, plan, cells, &axis);
     }
     frame::x_title(&mut canvas, height - 24.0, &plan.over);

@@ -133,6 +133,27 @@ fn an_outage_is_the_longest_time_without_ok_that_touches_the_fault() {
 }
 
 #[test]
+fn one_outage_is_counted_for_one_fault() {
+    // No ok from 1,000 to 1,500. The second fault is in force for most of that; all three touch it.
+    let ok = |time: u64| (Phase::Load, time, time, Some(time), Kind::Ok);
+    let operations: Vec<Op> =
+        (0..300).map(|tick| tick * 10).filter(|time| !(1010..1500).contains(time)).map(ok).collect();
+    let fault = |number: u64, start: u64, end: u64| {
+        let mut notes = [note(start, "start", &["gone"]), note(end, "end", &["back"])];
+        for note in &mut notes {
+            note.value["fault"] = json!(number);
+        }
+        notes
+    };
+    let nemesis = [fault(1, 900, 1050), fault(2, 1040, 1400), fault(3, 1300, 1490)].concat();
+    let observed = observed(&operations, nemesis, Some(load(&[(Phase::Load, 0, 3000)])));
+    let outages = outages::outages(&observed);
+    let counted: Vec<_> = outages.iter().map(|outage| (outage.fault, outage.same_as)).collect();
+    assert_eq!(counted, [(1, Some(2)), (2, None), (3, Some(2))]);
+    assert!(outages.iter().all(|outage| outage.outage_ns == Some(500 * MS)), "{outages:?}");
+}
+
+#[test]
 fn the_slowest_answer_is_exact() {
     let slow = (Phase::Load, 10, 10, Some(6_243), Kind::Ok);
     let mut observed = observed(&[slow, (Phase::Load, 20, 20, Some(21), Kind::Ok)], vec![], None);

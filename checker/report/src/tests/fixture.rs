@@ -95,6 +95,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         backoff: made.backoff.map(String::from),
         disk: None,
         check: CheckPlan {
+            availability: None,
             linearizable: true,
             timeout: Duration::from_secs(60),
             promise: None,

@@ -2,6 +2,7 @@
 
 mod built;
 mod figures;
+mod first_screen;
 pub(crate) mod fixture;
 mod folders;
 mod gallery;

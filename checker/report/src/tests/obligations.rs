@@ -396,3 +396,14 @@ fn digests_at_one_position_must_agree() {
     assert_eq!(check.answer, Invalid);
     assert_eq!(check.reason, "n1, n2 and n3 have different states at position 8123: digests 17, 17 and 99");
 }
+
+#[test]
+fn answers_without_values_are_unmet() {
+    let mut built = Built::sound();
+    built.ended("read", "k1", "n2", (2700, 5), (Kind::Info, Some("timeout")));
+    assert_eq!(built.names(), [""; 0]);
+    built.ended("read", "k1", "n2", (2800, 5), (Kind::Info, Some("no-value")));
+    let unmet = built.unmet();
+    assert_eq!((unmet.len(), unmet[0].0), (1, "values"));
+    assert!(unmet[0].1.starts_with("read k1 → unknown (no-value) at n2"), "{unmet:?}");
+}

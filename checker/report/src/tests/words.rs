@@ -118,7 +118,7 @@ fn a_violation_is_told_in_one_sentence_of_a_readers_words() {
     let cas = |from: i64, to: i64| ("cas", json!([from, to]), json!([from, to]));
     assert_eq!(
         violation(&[write(121), write(454), read(json!(454)), read(json!(121))]),
-        "a read of k1 through n3 returned 121 although 454 had been read before it"
+        "a read of k1 through n3 returned 121 although 454 had been written before it"
     );
     assert_eq!(
         violation(&[write(638), write(920), read(json!(638))]),
@@ -145,4 +145,28 @@ fn a_violation_is_told_in_one_sentence_of_a_readers_words() {
         violation(&[append(",15"), append(",21"), ("get", Value::Null, json!(",15,15,21"))]),
         "a read of k1 through n2 returned \",15,15,21\", which is more than had been appended until then"
     );
+}
+
+#[test]
+fn possible_values_lead_to_their_writers() {
+    let write = |value: i64| ("write", json!(value), json!(value));
+    let mut operations = in_turn(&[write(1), write(2), write(3), write(4), ("read", Value::Null, json!(1))]);
+    for open in &mut operations[2..4] {
+        open.outcome = Outcome::Info { error: None };
+        (open.completed, open.completed_ns) = (None, None);
+    }
+    let Verdict::Invalid(witness) = linearizability::check(&operations, Model::Kv, &Limits::DEFAULT) else {
+        panic!("1 was overwritten before it was read")
+    };
+    assert_eq!(
+        explain::violation(&witness, &operations).unwrap(),
+        "a read of k1 through n4 returned 1 although 2 had been written before it"
+    );
+    let violation = violation::Violation::of_order(&witness, &operations, Model::Kv, &Limits::DEFAULT);
+    let mut values: Vec<_> =
+        violation.values.iter().map(|possible| (possible.value.as_str(), possible.source)).collect();
+    values.sort_unstable();
+    assert_eq!(values, [("2", Some(1)), ("3", Some(2)), ("4", Some(3))]);
+    assert!([1, 2, 3, 4].iter().all(|index| violation.operations.contains(index)), "{violation:?}");
+    assert!(!violation.order.is_empty(), "the order is told although there is more in it");
 }

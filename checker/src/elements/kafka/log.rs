@@ -192,7 +192,7 @@ pub(super) fn read<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Vec<Log<'a>> {
             }
         }
         let Some(parts) = parts(operation) else {
-            ledger.misread(
+            ledger.unclear(
                 index,
                 "it is no list of sends [\"send\",key,value] and polls [\"poll\",{key:[[offset,value]]}]",
             );

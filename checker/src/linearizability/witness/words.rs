@@ -1,29 +1,17 @@
 //! Says in words why no order exists.
 
 use super::super::method::Proof;
-use history::{Operation, Outcome};
+use crate::words;
+use history::Operation;
 
 /// Values or states named before "and N more".
 const NAMED: usize = 8;
 
-/// An operation as a person would write it: `write 3 (process 4, events 17–18)`.
+/// An operation of a key as a person would write it: `write 3 → ok (client 4, events 17–18)`.
 fn named(operation: &Operation) -> String {
-    let what = match &operation.outcome {
-        Outcome::Ok(value) if operation.argument.is_null() && operation.f != "delete" => {
-            format!("{} → {value}", operation.f)
-        }
-        Outcome::Ok(value) if value != &operation.argument && !value.is_null() => {
-            format!("{} {} → {value}", operation.f, operation.argument)
-        }
-        Outcome::Fail { actual: Some(actual), .. } => {
-            format!("{} {} → {actual} instead", operation.f, operation.argument)
-        }
-        Outcome::Fail { .. } => format!("{} {} → precondition failed", operation.f, operation.argument),
-        Outcome::Ok(_) | Outcome::Info { .. } if operation.argument.is_null() => operation.f.clone(),
-        Outcome::Ok(_) | Outcome::Info { .. } => format!("{} {}", operation.f, operation.argument),
-    };
+    let what = words::in_short(&Operation { key: None, ..operation.clone() });
     let end = operation.completed.map_or_else(|| "…".to_owned(), |event| event.to_string());
-    format!("{what} (process {}, events {}–{end})", operation.process, operation.invoked)
+    format!("{what} ({}, events {}–{end})", words::who(operation), operation.invoked)
 }
 
 /// The first few, and how many more there are.

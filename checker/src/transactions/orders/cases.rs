@@ -189,9 +189,9 @@ impl Cases<'_, '_, '_> {
         let [before, after] =
             [from, to].map(|entry| &self.observed.transactions.txns[problem.txns[entry as usize] as usize]);
         if self.order != Order::Data && before.completed < after.invoked {
-            let same = before.process == after.process;
+            let same = before.session() == after.session();
             return if same {
-                format!("process {} issued T{a}, then T{b}", before.process)
+                format!("{} issued T{a}, then T{b}", before.who())
             } else {
                 format!(
                     "T{a} completed (event {}) before T{b} was invoked (event {})",

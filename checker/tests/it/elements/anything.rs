@@ -27,7 +27,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 fn any_operation() -> impl Strategy<Value = Operation> {
     let f = prop::sample::select(vec![
         "add", "read", "incr", "decr", "enqueue", "dequeue", "drain", "generate", "transfer", "write",
-        "insert", "send", "poll", "assign", "",
+        "insert", "send", "poll", "assign", "echo", "",
     ]);
     let outcome = prop_oneof![
         4 => any_value().prop_map(Outcome::Ok),

@@ -3,6 +3,7 @@
 mod accounts;
 mod anything;
 mod counters;
+mod echo;
 mod kafka;
 mod large;
 mod naive;

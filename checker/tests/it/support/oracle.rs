@@ -89,7 +89,7 @@ impl Search<'_> {
         let open =
             |(number, operation): &(usize, &Operation)| done & 1 << number == 0 && must_happen(operation);
         if !self.numbered().any(|numbered| open(&numbered)) {
-            ends.insert(if state.is_null() { "absent".to_owned() } else { state.to_string() });
+            ends.insert(if state.is_null() { "nothing".to_owned() } else { state.to_string() });
         }
         for (number, operation) in self.numbered() {
             let waits = self

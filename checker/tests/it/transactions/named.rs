@@ -4,6 +4,7 @@ use super::written::history;
 use checker::Answer;
 use checker::limits::Limits;
 use checker::transactions::{Consistency, Options, Verdict, Workload, check};
+use history::Operation;
 
 fn judge(workload: Workload, text: &str) -> Verdict {
     check(&history(text), &Options::new(workload))
@@ -353,4 +354,54 @@ fn forked_key_keeps_edges_of_its_lists() {
     assert_eq!(forked.excluded, Consistency::ALL);
     let shown = forked.evidence().join("\n");
     assert!(shown.contains("right behind") && !shown.contains("no read shows"), "{shown}");
+}
+
+/// Transactions one after the other, each of the object before the colon.
+fn of_objects(text: &str) -> Vec<Operation> {
+    let lines = || text.lines().map(|line| line.split_once(": ").expect("an object"));
+    let steps: Vec<String> = lines()
+        .enumerate()
+        .map(|(at, (_, steps))| format!("p1 {}..{} {steps}", 2 * at, 2 * at + 1))
+        .collect();
+    let mut operations = history(&steps.join("\n"));
+    for (operation, (object, _)) in operations.iter_mut().zip(lines()) {
+        operation.key = Some(object.to_owned());
+    }
+    operations
+}
+
+#[test]
+fn equal_keys_of_objects_are_different_ones() {
+    for (workload, text, answer) in [
+        (Workload::RwRegister, "1: w x 1\n2: w x 2\n1: r x 1\n2: r x 2", Answer::Valid),
+        (Workload::RwRegister, "1: w x 1\n2: w x 2\n1: r x 2", Answer::Invalid),
+        (Workload::ListAppend, "1: append x 1\n2: append x 2\n1: r x [1]\n2: r x [2]", Answer::Valid),
+        (Workload::ListAppend, "1: append x 1\n2: append x 2\n1: r x [1 2]", Answer::Invalid),
+        (Workload::ListAppend, "1: append x 1\n2: append x 1\n1: r x [1]\n2: r x []", Answer::Invalid),
+    ] {
+        let operations = of_objects(text);
+        let verdict = check(&operations, &Options::new(workload));
+        assert_eq!(verdict.answer, answer, "{text}\n{}", verdict.evidence().join("\n"));
+        if let Some(confirmed) = verdict.confirm(&operations, workload) {
+            assert_eq!(confirmed, Ok(()), "{text}");
+        }
+    }
+}
+
+#[test]
+fn sessions_of_objects_are_apart() {
+    // Two processes turn from one object to the other, and neither sees the other's write.
+    let text = "1: w x 1\n2: r y nil\n2: w y 1\n1: r x nil";
+    let options =
+        Options { model: Consistency::StrongSessionSerializable, ..Options::new(Workload::RwRegister) };
+    let mut operations = of_objects(text);
+    for (operation, process) in operations.iter_mut().zip([1, 1, 2, 2]) {
+        (operation.process, operation.completed) = (process, Some(100));
+    }
+    let verdict = check(&operations, &options);
+    assert_eq!(verdict.answer, Answer::Valid, "{}", verdict.evidence().join("\n"));
+    for operation in &mut operations {
+        operation.key = None;
+    }
+    assert_eq!(check(&operations, &options).answer, Answer::Invalid);
 }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// A folder that exists everywhere and that no process in the lab needs.
-const PLACE: &str = "/proc/tty";
+const MOUNT_POINT: &str = "/proc/tty";
 
 /// Whether a disk can be mounted and loses unsynced data. The error is a sentence with the remedy.
 pub(crate) fn probe() -> Result<(), String> {
@@ -27,10 +27,11 @@ pub(crate) fn probe() -> Result<(), String> {
         Ok(_) | Err(_) => {}
     }
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount("disk-probe", PLACE, "tmpfs", safe, c"size=1m").map_err(|error| format!("{PLACE}: {error}"))?;
-    let done = lose_power(Path::new(PLACE));
+    mount("disk-probe", MOUNT_POINT, "tmpfs", safe, c"size=1m")
+        .map_err(|error| format!("{MOUNT_POINT}: {error}"))?;
+    let done = lose_power(Path::new(MOUNT_POINT));
     // The mount ends with the lab in any case.
-    let _ = unmount(PLACE, UnmountFlags::DETACH);
+    let _ = unmount(MOUNT_POINT, UnmountFlags::DETACH);
     done
 }
 

@@ -20,7 +20,7 @@ use super::proof::{Proof, each};
 use super::stage::{State, Strike};
 use crate::budget::Hurt;
 use crate::parameters::Parameters;
-use crate::plan::{Aim, Planning};
+use crate::plan::{Aim, FaultEffect, Planning};
 use crate::refusal::Refusal;
 use crate::scope::Hit;
 use std::sync::Arc;
@@ -47,6 +47,10 @@ impl FaultKind for RestartAll {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         Ok(planning.on_all(Self::ENTRY.name))
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Down { power: false, torn: false })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

@@ -15,7 +15,7 @@ use super::stage::{State, Strike};
 use crate::budget::Hurt;
 use crate::disk::{Condition, Damage, Harm};
 use crate::parameters::{Delay, Parameters, Target};
-use crate::plan::{Aim, Planning};
+use crate::plan::{Aim, FaultEffect, Planning};
 use crate::process::Excuse;
 use crate::refusal::Refusal;
 use crate::scope::Hit;
@@ -53,6 +53,10 @@ impl FaultKind for PowerLoss {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Down { power: true, torn: false })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -94,6 +98,10 @@ impl FaultKind for TornWrite {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Down { power: true, torn: true })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -296,6 +304,10 @@ impl FaultKind for SlowSync {
 
     fn hurt(&self, _: Option<&Hit>) -> Hurt {
         Hurt::default()
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Syncs(self.delay))
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {

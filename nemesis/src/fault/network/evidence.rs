@@ -137,7 +137,7 @@ pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met 
             ": no traffic at all; a proxy sees only connections to the addresses in {members} and \
              {others}, and network = \"lab\" sees all traffic"
         }
-        (true, Mode::Lab | Mode::Host) => ": the nodes never sent each other anything",
+        (true, Mode::Lab | Mode::Host | Mode::Messages) => ": the nodes never sent each other anything",
         (false, _) => "",
     };
     Err(format!("no traffic of {pairs} met {effect}{why}"))
@@ -145,19 +145,21 @@ pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met 
 
 /// One line per link on which the fault held, refused or delayed traffic since its start.
 pub(super) fn carried(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Vec<String> {
-    let piece = if testbed.mode() == Mode::Lab { "frame" } else { "chunk" };
+    let piece = match testbed.mode() {
+        Mode::Lab => "frame",
+        Mode::Messages => "message",
+        Mode::Proxy | Mode::Host => "chunk",
+    };
     let line = |(link, before): (&Link, &LinkCounters)| {
         let since = testbed.counters(link) - *before;
         let (chunks, bytes, word) = match fault {
             LinkFault::Stall if since.dropped > 0 => {
-                let (frames, bytes) = (count(since.dropped, "frame"), count(since.dropped_bytes, "byte"));
+                let (frames, bytes) = (count(since.dropped, piece), count(since.dropped_bytes, "byte"));
                 return Some(format!("{link}: {frames} ({bytes}) dropped"));
             }
             LinkFault::Refuse if since.dropped > 0 => {
-                return Some(format!(
-                    "{link}: {} dropped and answered with a reset",
-                    count(since.dropped, "frame")
-                ));
+                let reset = if testbed.mode() == Mode::Messages { "" } else { " and answered with a reset" };
+                return Some(format!("{link}: {} dropped{reset}", count(since.dropped, piece)));
             }
             LinkFault::Flaky(_) => {
                 let words = [
@@ -168,7 +170,7 @@ pub(super) fn carried(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> 
                 ];
                 let words = words.iter().filter(|(number, _)| *number > 0);
                 let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
-                let line = format!("{link}: of {}, {}", count(since.chunks, "frame"), words.join(", "));
+                let line = format!("{link}: of {}, {}", count(since.chunks, piece), words.join(", "));
                 return struck(since).then_some(line);
             }
             LinkFault::Stall if since.held_chunks == 0 && since.connections > 0 => {

@@ -11,16 +11,16 @@ mod swizzle;
 pub(crate) use partition::Partition;
 pub(crate) use swizzle::Swizzle;
 
-use super::entry::{Entry, FRAMES, Family, LINKS};
+use super::entry::{CONNECTIONS, Entry, FRAMES, Family, LINKS};
 use super::fault_kind::FaultKind;
 use super::flag::{flag, plain, read, target};
 use super::proof::{Met, Proof};
 use super::stage::{State, Strike};
 use crate::budget::Hurt;
-use crate::flaky::Flaky;
+use crate::flaky::{Flaky, Share};
 use crate::network::LinkFault;
 use crate::parameters::{ByteRate, Delay, Parameters, Target};
-use crate::plan::{Aim, Planning};
+use crate::plan::{Aim, FaultEffect, Planning};
 use crate::refusal::Refusal;
 use crate::scope::{Ends, Hit, Scope};
 use std::collections::BTreeSet;
@@ -92,6 +92,10 @@ impl FaultKind for OneWay {
 
     fn hurt(&self, hit: Option<&Hit>) -> Hurt {
         Hurt::cut(hit)
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Links(self.how))
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
@@ -174,6 +178,11 @@ impl FaultKind for FlakyLinks {
         Hurt::default()
     }
 
+    fn effect(&self) -> Option<FaultEffect> {
+        // The bytes that a program would read of a garbled frame are not simulated.
+        (self.flaky.garble == Share::default()).then_some(FaultEffect::Links(LinkFault::Flaky(self.flaky)))
+    }
+
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
         on_links::start(strike, LinkFault::Flaky(self.flaky), state).await
     }
@@ -242,6 +251,10 @@ impl FaultKind for DelayedLinks {
 
     fn hurt(&self, _: Option<&Hit>) -> Hurt {
         Hurt::default()
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Links(LinkFault::Delay(self.delay)))
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
@@ -330,7 +343,7 @@ impl FaultKind for Reset {
     const ENTRY: Entry = Entry {
         about: "open connections are closed with RST",
         evidence: "connections reset",
-        modes: LINKS,
+        modes: CONNECTIONS,
         over_at_once: true,
         flags: &[flag("reset", "", "", "Close the open connections between the nodes with RST", plain)],
         ..Entry::new("reset", Family::Network)
@@ -346,6 +359,10 @@ impl FaultKind for Reset {
 
     fn hurt(&self, _: Option<&Hit>) -> Hurt {
         Hurt::default()
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Reset)
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

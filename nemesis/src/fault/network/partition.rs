@@ -10,7 +10,7 @@ use crate::fault::stage::{State, Strike};
 use crate::network::LinkFault;
 use crate::parameters::{CutManner, Parameters, Shape, Target};
 use crate::partition::{CLIENTS, Link, between_groups, bridge, halves, majority, majority_ring};
-use crate::plan::{Aim, Planning};
+use crate::plan::{Aim, FaultEffect, Planning};
 use crate::refusal::{Complaint, Refusal};
 use crate::scope::{Ends, Hit, Scope};
 use crate::select::by_name;
@@ -92,6 +92,10 @@ impl FaultKind for Partition {
 
     fn hurt(&self, hit: Option<&Hit>) -> Hurt {
         Hurt::cut(hit)
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Links(self.how))
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {

@@ -2,7 +2,7 @@
 //!
 //! It has an interface for each port of the switch, and a comment on each frame that a fault affected.
 
-use super::lane::Nanos;
+use crate::network::lane::Nanos;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

@@ -6,7 +6,6 @@
 mod capture;
 mod connections;
 mod frame;
-mod lane;
 mod namespace;
 mod netlink;
 mod probes;
@@ -20,12 +19,12 @@ pub(crate) use probes::{PROBE, disk_can_be_mounted, inside as probe_inside};
 
 use super::condition::{Faults, LinkFault};
 use super::counters::{LinkCounters, LinkSummary};
+use super::lane::Lane;
 use super::proxy::{Probe, probe_with};
 use crate::claim::Claim;
 use crate::delay::Delay;
 use crate::partition::{CLIENTS, Link};
 use capture::Capture;
-use lane::Lane;
 use netlink::{End, LOOPBACK, Netlink};
 use std::collections::BTreeSet;
 use std::io;

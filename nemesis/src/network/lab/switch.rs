@@ -3,8 +3,8 @@
 use super::capture::Capture;
 use super::connections::Connections;
 use super::frame;
-use super::lane::{Fate, Lane, Nanos};
 use super::{PORT, PROBES, sys};
+use crate::network::lane::{Fate, Lane, Nanos};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{

@@ -93,18 +93,16 @@ pub(super) fn connect(login: Login) -> Connect {
     Box::new(move |address| open(address, login.clone()))
 }
 
-#[cfg_attr(
-    not(any(feature = "postgres", feature = "mysql")),
-    expect(clippy::needless_pass_by_value, unused_variables, reason = "no protocol was built in")
-)]
 fn open(address: SocketAddr, login: Login) -> Pending<'static, Result<Box<dyn Link>, Trouble>> {
-    match login.dialect {
-        #[cfg(feature = "postgres")]
-        super::Dialect::Postgres => Box::pin(super::postgres::connect(address, login)),
-        #[cfg(feature = "mysql")]
-        super::Dialect::Mysql => Box::pin(super::mysql::connect(address, login)),
-        // A spec that would need it was refused.
-        #[cfg(not(all(feature = "postgres", feature = "mysql")))]
-        _ => Box::pin(async { Err(Trouble::Broken(Happened::Unreachable)) }),
+    #[cfg(feature = "postgres")]
+    if login.dialect == super::Dialect::Postgres {
+        return Box::pin(super::postgres::connect(address, login));
     }
+    #[cfg(feature = "mysql")]
+    if login.dialect == super::Dialect::Mysql {
+        return Box::pin(super::mysql::connect(address, login));
+    }
+    // A spec that needs what was left out is refused.
+    drop((address, login));
+    Box::pin(async { Err(Trouble::Broken(Happened::Unreachable)) })
 }

@@ -16,6 +16,10 @@
 //!
 //! For this to hold, the statements must not end the transaction themselves, so only those are taken that cannot.
 
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "only the protocols have results and errors")
+)]
 mod link;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -88,7 +92,11 @@ impl Dialect {
     fn of(kind: ClientKind) -> Self {
         match kind {
             ClientKind::Mysql => Self::Mysql,
-            ClientKind::Http | ClientKind::Resp | ClientKind::Postgres | ClientKind::Exec => Self::Postgres,
+            ClientKind::Http
+            | ClientKind::Resp
+            | ClientKind::Postgres
+            | ClientKind::Exec
+            | ClientKind::Maelstrom => Self::Postgres,
         }
     }
 

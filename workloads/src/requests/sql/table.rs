@@ -19,14 +19,15 @@ const TAKEN: [&str; 10] =
 
 /// How a connection is made.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(all(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "only the protocols that are built in log in")
+)]
 pub(super) struct Login {
     pub(super) dialect: Dialect,
     pub(super) user: String,
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "no protocol"))]
     pub(super) password: Option<String>,
-    #[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(dead_code, reason = "no protocol"))]
     pub(super) database: Option<String>,
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code, reason = "PostgreSQL has it in BEGIN"))]
     pub(super) isolation: Option<Isolation>,
 }
 
@@ -139,6 +140,18 @@ impl ClientSpec {
             Workload::Queue => [Function::Dequeue, Function::Enqueue],
             // The opening of a bank is a transaction, and its final read a total.
             Workload::ListAppend | Workload::RwRegister | Workload::Bank => [Function::Txn, Function::Total],
+            Workload::Set
+            | Workload::GCounter
+            | Workload::PnCounter
+            | Workload::UniqueIds
+            | Workload::Echo
+            | Workload::Kafka => {
+                let what = format!(
+                    "statements have no workload {}; use one of register, kv, queue, list-append, rw-register and bank",
+                    load.workload
+                );
+                return refuse("load.workload", what);
+            }
         });
         let of_all = functions
             .iter()
@@ -325,7 +338,7 @@ fn no_rule() -> Answer {
 }
 
 fn received<'a>(json: &Value, text: &'a str) -> Received<'a> {
-    Received { status: None, text, json: Some(json.clone()), location: None }
+    Received { status: None, text, json: Some(json.clone()), location: None, is_error: false }
 }
 
 /// What an error of a statement means, with what a rule says of it. It can be no success: nothing of it is committed.

@@ -60,6 +60,7 @@ pub(super) struct Left {
     puts_with_lease: usize,
     without_effect: usize,
     unanswered_reads: usize,
+    lists_beside_changes: usize,
 }
 
 impl Left {
@@ -120,6 +121,16 @@ impl Left {
             "read without an answer was left out",
             "reads without an answer were left out",
         );
+        let unjudged = [
+            (
+                self.several_keys,
+                "whether changes of several keys took effect at once, beyond what revisions show",
+            ),
+            (self.conditions, "conditions on versions, and on revisions that nobody saw"),
+            (self.lists_beside_changes, "what reads of ranges found beside changes of the same transaction"),
+        ];
+        let some = unjudged.into_iter().filter(|(count, _)| *count > 0);
+        draft.unjudged.extend(some.map(|(_, clause)| clause.to_owned()));
     }
 }
 
@@ -248,10 +259,31 @@ fn happened(
                     }
                 }
             }
-            Does::Get(_) | Does::List | Does::Put { .. } | Does::Delete(_) => {}
+            Does::List => left.lists_beside_changes += 1,
+            Does::Get(_) | Does::Put { .. } | Does::Delete(_) => {}
+        }
+    }
+    // A read before a change of the same key finds what the change replaces.
+    for (index, (step, found)) in steps.iter().zip(results).enumerate() {
+        if let Does::Get(key) = step.does()?
+            && !changes(&steps[..index], key)
+            && changes(steps, key)
+        {
+            replaces(key, value_of(key, found, revisions), parts);
         }
     }
     Ok(())
+}
+
+/// The part of a key that changes it becomes a compare-and-set: the key had this value before.
+fn replaces(key: &str, value: Value, parts: &mut Parts) {
+    if let Some(part) = parts.0.iter_mut().find(|part| part.key == key)
+        && matches!(part.f, "put" | "delete")
+    {
+        part.argument = json!([value, std::mem::take(&mut part.argument)]);
+        part.result = if part.kind == Kind::Ok { part.argument.clone() } else { Value::Null };
+        part.f = "cas";
+    }
 }
 
 fn may_have_happened(steps: &[Step], revisions: &Revisions, parts: &mut Parts) -> Result<(), String> {
@@ -280,15 +312,11 @@ fn conditions(txn: &Txn, revisions: &Revisions, answered: bool, parts: &mut Part
             left.conditions += 1;
             continue;
         };
-        match parts.0.iter_mut().find(|part| part.key == condition.key) {
-            Some(part) if matches!(part.f, "put" | "delete") => {
-                part.argument = json!([value, std::mem::take(&mut part.argument)]);
-                part.result = if part.kind == Kind::Ok { part.argument.clone() } else { Value::Null };
-                part.f = "cas";
-            }
-            None if answered => parts.get(&condition.key, value),
-            // It was read as well, which says more.
-            Some(_) | None => {}
+        // Where the key was read as well, that says more.
+        if parts.0.iter().any(|part| part.key == condition.key) {
+            replaces(&condition.key, value, parts);
+        } else if answered {
+            parts.get(&condition.key, value);
         }
     }
 }

@@ -9,6 +9,7 @@ mod modified;
 mod projections;
 mod request;
 mod revisions;
+mod snapshots;
 
 use super::super::{Options, budget::Budget, draft::Draft, fault::Fault, intervals};
 use history::{Event, Kind, Process};
@@ -18,18 +19,20 @@ use projections::Counter;
 pub use projections::REVISION as STORE_REVISION;
 use request::Entry;
 use revisions::Revisions;
+use snapshots::Snapshots;
 
 pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Result<Draft<'a>, Fault> {
     let mut draft = Draft::new(bytes, budget);
     draft.ties = options.ties;
     let mut largest = 0;
     let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
-    let mut modified = Modified::default();
+    let (mut modified, mut snapshots) = (Modified::default(), Snapshots::default());
     let mut miscounts = 0;
     draft.unfinished = each(bytes, |_, entry| {
         revisions.learn(&entry);
         counter.learn(&entry);
         modified.learn(&entry);
+        snapshots.learn(&entry);
         let read = entry.input.range.as_ref().zip(entry.output.range.as_ref());
         miscounts += usize::from(read.is_some_and(|(range, found)| found.miscounts(range)));
         largest = largest.max(entry.client);
@@ -58,13 +61,22 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
         let mut parts = Parts::default();
         meaning::parts(&entry, &revisions, &mut parts, &mut left)
             .map_err(|message| Fault::at(offset, message))?;
+        for [before, read] in snapshots.contradictions(&entry) {
+            push(&mut draft, 0, beside, &start, before)?;
+            push(&mut draft, offset, client, &times, read)?;
+        }
         let presence = parts.0.iter().filter_map(|part| projections::presence(part, &revisions));
         let changed = modified.parts(&entry, &revisions);
         let contradictions = revisions.contradictions(&entry);
         let beside: Vec<Part> =
             presence.chain(counter.part(&entry)).chain(changed).chain(contradictions).collect();
         left.count_unjudged(&entry);
-        parts.0.into_iter().chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
+        parts
+            .0
+            .into_iter()
+            .map(projections::own)
+            .chain(beside)
+            .try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
     if draft.unfinished {
         draft.note_cut();

@@ -13,6 +13,20 @@ use std::collections::BTreeSet;
 /// The key of the store's revision.
 pub const REVISION: &str = "revision of the store";
 
+/// A part of a key of the store. Keys that are named like projections are put in quotes, and so are those in quotes.
+pub(super) fn own(mut part: Part) -> Part {
+    let like_one = part.key == REVISION
+        || [" exists", " mod revision", "order of the keys of a range"]
+            .iter()
+            .any(|end| part.key.ends_with(end))
+        || [" at revision ", " as of revision "].iter().any(|word| part.key.contains(word))
+        || part.key.starts_with('"');
+    if like_one {
+        part.key = format!("{:?}", part.key);
+    }
+    part
+}
+
 /// What a part says of whether its key was there; only for keys of which a delete says so.
 pub(super) fn presence(part: &Part, revisions: &Revisions) -> Option<Part> {
     if !revisions.removes(&part.key) {

@@ -140,6 +140,11 @@ impl Step {
             )),
         }
     }
+
+    /// The keys that a read asks for, where it says so in the present form.
+    pub(super) fn range(&self) -> Option<&Range> {
+        self.range.as_ref().filter(|_| self.kind == "range-operation")
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,8 @@
-//! One directed link of the switch: its faults, its random numbers, and the fate of each frame. Pure.
+//! One directed link of a switch or of a router of messages: its faults, its random numbers, and the fate of each frame. Pure.
 
+use super::condition::{Condition, Faults};
+use super::counters::{Counters, add};
 use crate::delay::Delay;
-use crate::network::condition::{Condition, Faults};
-use crate::network::counters::{Counters, add};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,7 +14,7 @@ const QUEUE: Duration = Duration::from_secs(2);
 /// Additional delay of a reordered frame.
 const REORDER_NS: std::ops::RangeInclusive<u64> = 1_000_000..=10_000_000;
 
-/// Nanoseconds since the switch started.
+/// Nanoseconds since the switch or router started.
 pub(super) type Nanos = u64;
 
 /// One directed link.

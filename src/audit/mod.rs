@@ -1,0 +1,261 @@
+//! `bench audit`: which of the known mistakes of the store does a search find that knows none of them?
+//!
+//! *Problem*: a spec that is written for a flaw shows that the checks work, and not that anybody would find the flaw.
+//!
+//! *Idea*: each flaw gets the same search: the same spec, faults and options drawn from the same lists, the same seeds. The
+//! sound store gets it too, and every violation there is a false alarm. The rate of detection is a share of runs with a Wilson
+//! interval; the gaps between detections are independent searches, so their median is the median number of runs to the
+//! first detection.
+//!
+//! *Cost*: as many runs as were asked for, for each flaw.
+
+mod draw;
+mod tables;
+
+pub(crate) use tables::{Place, write};
+
+use crate::failure::Failure;
+use crate::hunt::{Choices, Class, Runner, Subject};
+use crate::sim::Simulation;
+use crate::spec::{self, Document, Wishes, source};
+use crate::terminal::Screen;
+use node::flaw::Flaw;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use report::Answer;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// The spec of every audit.
+pub(crate) const SPEC: &str = "workloads/audit.toml";
+
+/// One run of a search.
+#[derive(Debug, Clone)]
+struct Run {
+    answer: Answer,
+    /// The check that was violated.
+    check: Option<String>,
+    seconds: f64,
+}
+
+/// What a search came to for one flaw, or for the sound store.
+#[derive(Debug, Clone)]
+pub(crate) struct Score {
+    /// The flaw; none of the sound store.
+    pub flaw: Option<Flaw>,
+    /// All runs.
+    pub runs: u64,
+    /// Those that broke a promise.
+    pub detected: u64,
+    /// Those that proved too little.
+    pub unknown: u64,
+    /// The median number of runs to a detection.
+    pub median_runs: Option<u64>,
+    /// The median time to a detection, on one core, in seconds.
+    pub median_seconds: Option<f64>,
+    /// How many runs each check detected.
+    pub checks: BTreeMap<String, u64>,
+}
+
+/// A search that is the same for every flaw.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    subject: Subject,
+    choices: Choices,
+    /// The seed of all draws.
+    pub seed: u64,
+    /// Runs for each flaw.
+    pub runs: u64,
+}
+
+impl Audit {
+    /// The search with this seed, simulated or with real processes.
+    ///
+    /// # Errors
+    /// When no fault can be injected here.
+    pub(crate) fn new(seed: u64, runs: u64, simulated: bool) -> Result<Self, Failure> {
+        let subject =
+            Subject::open(Path::new(SPEC), &Wishes { simulated, ..Wishes::default() })?.simulated(simulated);
+        let choices = Choices::of(&subject, &[])?;
+        Ok(Self { subject, choices, seed, runs })
+    }
+
+    /// The kinds of faults that are drawn.
+    pub(crate) fn faults(&self) -> Vec<&'static str> {
+        self.choices.names()
+    }
+
+    /// The spec and the seed of one run; the draws are the same for every flaw.
+    fn draw(&self, flaw: Option<Flaw>, run: u64) -> Result<(Document, u64), Failure> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(run);
+        let (faults, seed) = self.choices.draw(&self.subject, &mut rng)?;
+        let mut table = self.subject.table(&faults);
+        draw::options(&mut table, &mut rng);
+        if let Some(flaw) = flaw {
+            draw::set(&mut table, "cluster.paxos.flaw", &format!("\"{flaw}\""));
+        }
+        let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");
+        Ok((Document { name: SPEC.to_owned(), text }, seed))
+    }
+
+    /// Searches for one flaw in virtual time.
+    ///
+    /// # Errors
+    /// When a run cannot be drawn or judged.
+    pub(crate) fn simulate(&self, flaw: Option<Flaw>, threads: usize) -> Result<Score, Failure> {
+        let next = AtomicU64::new(0);
+        let runs: Mutex<BTreeMap<u64, Result<Run, Failure>>> = Mutex::default();
+        let work = || {
+            loop {
+                let run = next.fetch_add(1, Ordering::Relaxed);
+                if run >= self.runs {
+                    break;
+                }
+                let result = self.simulate_one(flaw, run);
+                runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run, result);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(work);
+            }
+        });
+        let runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Score::of(flaw, runs.into_values().collect::<Result<_, _>>()?))
+    }
+
+    fn simulate_one(&self, flaw: Option<Flaw>, run: u64) -> Result<Run, Failure> {
+        let begun = Instant::now();
+        let (document, seed) = self.draw(flaw, run)?;
+        let loaded = spec::load(document, &Wishes { simulated: true, ..Wishes::default() })?;
+        let verdict = Simulation::new(&loaded)?.run(seed, None)?.judge()?;
+        let check = Class::of(&verdict).map(|(class, _)| class.check().to_owned());
+        Ok(Run { answer: verdict.answer, check, seconds: begun.elapsed().as_secs_f64() })
+    }
+
+    /// Searches for one flaw with real processes, run after run.
+    ///
+    /// # Errors
+    /// When a run cannot be drawn or made.
+    pub(crate) async fn hunt(
+        &self,
+        flaw: Option<Flaw>,
+        runner: &Runner<'_>,
+        screen: &Screen,
+    ) -> Result<Score, Failure> {
+        let mut runs = Vec::new();
+        for run in 0..self.runs {
+            if runner.is_interrupted() {
+                break;
+            }
+            screen.live(format!("{}: run {} of {}", name_of(flaw), run + 1, self.runs));
+            let begun = Instant::now();
+            let (document, seed) = self.draw(flaw, run)?;
+            let attempt = runner.run(&document, seed, "run").await?;
+            let check = attempt.class().map(|class| class.check().to_owned());
+            runs.push(Run { answer: attempt.answer(), check, seconds: begun.elapsed().as_secs_f64() });
+            attempt.remove();
+        }
+        Ok(Score::of(flaw, runs))
+    }
+}
+
+/// The name of a flaw, or `sound`.
+pub(crate) fn name_of(flaw: Option<Flaw>) -> &'static str {
+    flaw.map_or("sound", Flaw::name)
+}
+
+/// The spec as it is hunted, to be kept beside the results.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn spec_text() -> Result<String, Failure> {
+    source::open(Path::new(SPEC)).map(|document| document.text)
+}
+
+impl Score {
+    fn of(flaw: Option<Flaw>, runs: Vec<Run>) -> Self {
+        let mut score = Self {
+            flaw,
+            runs: runs.len() as u64,
+            detected: 0,
+            unknown: 0,
+            median_runs: None,
+            median_seconds: None,
+            checks: BTreeMap::new(),
+        };
+        let (mut gaps, mut times) = (Vec::new(), Vec::new());
+        let (mut gap, mut time) = (0, 0.0);
+        for run in runs {
+            gap += 1;
+            time += run.seconds;
+            score.unknown += u64::from(run.answer == Answer::Unknown || run.answer == Answer::Failed);
+            if run.answer == Answer::Invalid {
+                score.detected += 1;
+                *score.checks.entry(run.check.unwrap_or_default()).or_default() += 1;
+                gaps.push(gap);
+                times.push(time);
+                (gap, time) = (0, 0.0);
+            }
+        }
+        gaps.sort_unstable();
+        times.sort_by(f64::total_cmp);
+        score.median_runs = gaps.get(gaps.len() / 2).copied();
+        score.median_seconds = times.get(times.len() / 2).copied();
+        score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Audit, Run, Score};
+    use report::Answer;
+
+    fn run(answer: Answer) -> Run {
+        let check = (answer == Answer::Invalid).then(|| "linearizable".to_owned());
+        Run { answer, check, seconds: 2.0 }
+    }
+
+    #[test]
+    fn gaps_between_detections_are_searches() {
+        use Answer::{Invalid, Unknown, Valid};
+        let answers = [Valid, Valid, Invalid, Unknown, Valid, Valid, Invalid, Invalid, Valid];
+        let score = Score::of(None, answers.map(run).to_vec());
+        assert_eq!((score.runs, score.detected, score.unknown), (9, 3, 1));
+        assert_eq!((score.median_runs, score.median_seconds), (Some(3), Some(6.0)));
+        assert_eq!(score.checks["linearizable"], 3);
+        assert_eq!(Score::of(None, vec![run(Valid)]).median_runs, None);
+    }
+
+    #[test]
+    fn draws_differ_in_the_flaw_only() {
+        let audit = Audit::new(3, 1, true).unwrap();
+        let flaw = node::flaw::Flaw::ReplicaAppliesTwice;
+        for number in 0..5 {
+            let (sound, seed) = audit.draw(None, number).unwrap();
+            let (flawed, other) = audit.draw(Some(flaw), number).unwrap();
+            let without: Vec<_> = flawed.text.lines().filter(|line| !line.starts_with("flaw = ")).collect();
+            let sound: Vec<_> = sound.text.lines().filter(|line| !line.is_empty()).collect();
+            let own: Vec<_> = without.into_iter().filter(|line| !line.is_empty()).collect();
+            assert_eq!(seed, other);
+            assert!(
+                own.iter()
+                    .filter(|line| **line != "[cluster.paxos]")
+                    .eq(sound.iter().filter(|line| **line != "[cluster.paxos]"))
+            );
+        }
+    }
+
+    #[test]
+    fn sound_store_raises_no_alarm_and_a_flaw_does() {
+        let audit = Audit::new(3, 40, true).unwrap();
+        let sound = audit.simulate(None, 2).unwrap();
+        assert_eq!((sound.runs, sound.detected), (40, 0), "{sound:?}");
+        let found = audit.simulate(Some(node::flaw::Flaw::ReplicaReadsOwnState), 2).unwrap();
+        assert!(found.detected > 0, "{found:?}");
+    }
+}

@@ -1,0 +1,124 @@
+//! `bench audit`.
+
+use crate::audit::{self, Audit, Place, Score, name_of};
+use crate::cli::Audit as Arguments;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::hunt::Runner;
+use crate::run::folder::{Latest, RunFolder};
+use crate::run::{interrupt, lab};
+use crate::spec::{self, Document, Wishes};
+use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen, human};
+use jiff::Timestamp;
+use node::flaw::Flaw;
+use report::curves::wilson;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Searches for every flaw, and in the sound store.
+///
+/// # Errors
+/// When a name is no flaw (exit code 2), or a run cannot be made (4).
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let flaws = chosen(&arguments.only)?;
+    let text = audit::spec_text()?;
+    if arguments.real {
+        let document = Document { name: audit::SPEC.to_owned(), text: text.clone() };
+        if lab::is_needed(&spec::load(document, &Wishes::default())?)? {
+            return lab::enter();
+        }
+    }
+    let audit = Audit::new(arguments.seed, arguments.runs, !arguments.real)?;
+    let screen = Screen::new(false);
+    let started = Timestamp::now();
+    let folder =
+        RunFolder::create(arguments.out.as_deref(), "audit", started, arguments.seed, Latest::Left)?.path;
+    let path = folder.join("spec.toml");
+    std::fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
+    screen.line(&format!("{STRONG}audit{STRONG:#}, seed {}  {}", audit.seed, folder.display()));
+    screen.line(&format!("{FAINT}faults: {}{FAINT:#}", audit.faults().join(", ")));
+    let place = if arguments.real { Place::Real } else { Place::Simulated };
+    let scores = if arguments.real {
+        with_processes(&audit, &flaws, &folder, &screen)?
+    } else {
+        in_virtual_time(&audit, &flaws, &screen)?
+    };
+    audit::write(&folder, place, audit.seed, &scores)?;
+    screen.line(&format!("  {}", folder.join("audit.md").display()));
+    let alarms = scores.iter().any(|score| score.flaw.is_none() && score.detected > 0);
+    Ok(if alarms { Exit::Invalid } else { Exit::Valid })
+}
+
+/// The flaws that were named, `sound` for none; all where nothing was named.
+fn chosen(only: &[String]) -> Result<Vec<Option<Flaw>>, Failure> {
+    if only.is_empty() {
+        return Ok([None].into_iter().chain(Flaw::ALL.map(Some)).collect());
+    }
+    let read = |name: &String| {
+        if name == name_of(None) {
+            return Ok(None);
+        }
+        name.parse()
+            .map(Some)
+            .map_err(|what: String| Failure::usage(format!("--only {}", only.join(",")), what))
+    };
+    only.iter().map(read).collect()
+}
+
+fn in_virtual_time(audit: &Audit, flaws: &[Option<Flaw>], screen: &Screen) -> Result<Vec<Score>, Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut scores = Vec::new();
+    for flaw in flaws {
+        screen.live(format!("{}: {} runs", name_of(*flaw), audit.runs));
+        let begun = Instant::now();
+        let score = audit.simulate(*flaw, threads)?;
+        tell(screen, &score, begun.elapsed());
+        scores.push(score);
+    }
+    screen.clear();
+    Ok(scores)
+}
+
+fn with_processes(
+    audit: &Audit,
+    flaws: &[Option<Flaw>],
+    folder: &Path,
+    screen: &Screen,
+) -> Result<Vec<Score>, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
+    runtime.block_on(async {
+        let interrupt = interrupt::listen(screen)?;
+        let runner = Runner { folder, screen, interrupt, simulated: false };
+        let mut scores = Vec::new();
+        for flaw in flaws {
+            let begun = Instant::now();
+            let score = audit.hunt(*flaw, &runner, screen).await?;
+            tell(screen, &score, begun.elapsed());
+            scores.push(score);
+        }
+        screen.clear();
+        Ok(scores)
+    })
+}
+
+/// A line for one search.
+fn tell(screen: &Screen, score: &Score, time: Duration) {
+    let (low, high) = wilson(score.detected, score.runs);
+    let is_right = score.flaw.is_none() == (score.detected == 0);
+    let style = if is_right { GOOD } else { BAD };
+    let checks: Vec<_> = score.checks.iter().map(|(check, count)| format!("{check} {count}")).collect();
+    screen.line(&format!(
+        "{style}{:<32}{style:#} {:>5} of {} ({:.1} to {:.1} %), {} unknown, in {}  {FAINT}{}{FAINT:#}",
+        name_of(score.flaw),
+        score.detected,
+        score.runs,
+        low * 100.0,
+        high * 100.0,
+        score.unknown,
+        human(time),
+        checks.join(", ")
+    ));
+}
