@@ -247,7 +247,8 @@ pub(crate) struct Nemesis {
 /// `bench check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Histories, folders of them, or the folder of a run or of one of its variants; unfinished ones too
+    /// Histories, folders of them, or the folder of a run or of one of its variants; unfinished ones too; - for standard
+    /// input. With several, the exit code is 2 if one cannot be read, also if others are invalid
     #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath, required = true)]
     pub files: Vec<PathBuf>,
     /// How to read them.

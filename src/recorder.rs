@@ -229,6 +229,7 @@ mod tests {
             seed: 1,
             started: "2026-01-01T00:00:00Z".into(),
             initial: None,
+            converted: None,
         }
     }
 

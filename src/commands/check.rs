@@ -4,8 +4,9 @@ use super::check_doubts::{self, Doubts};
 use super::check_report::{Bounds, CheckReport, Wanted, judge, judge_by, property};
 use super::exec_model::{self, ExecModel};
 use super::file_cases;
+use super::file_doubts;
 use super::file_table::FileTable;
-use super::sources::{self, Source};
+use super::sources::{self, Found, Source};
 use crate::ci::{Results, Suite};
 use crate::cli::{Check, Elements, Reading};
 use crate::exit::Exit;
@@ -18,8 +19,8 @@ use checker::initial;
 use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
 use checker::words;
-use formats::{self, FailedCas, Format, ModelGuess, Options, Order, Read, UnknownFormat, Unpacked};
-use history::{Operation, pair_owned, read_jsonl};
+use formats::{self, FailedCas, Format, Options, Order, Read, UnknownFormat, Unpacked};
+use history::{Converted, Operation, pair_owned, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
@@ -39,19 +40,24 @@ pub(crate) fn run(arguments: &Check) -> Result<Exit, Failure> {
         return whole_run(arguments, folder);
     }
     arguments.ci.check()?;
-    let files = sources::sources(&arguments.files)?;
+    let Found { sources: files, skipped } = sources::sources(&arguments.files)?;
     let screen = Screen::new(arguments.json);
     let bounds = bounds(arguments)?;
     if let [file] = files.as_slice() {
         let checked = one_file(arguments, &bounds, file)?;
         checked.tell(&screen, arguments.explain);
+        sources::say_skipped(&screen, &skipped);
         arguments.ci.write(|| file_cases::results(vec![checked.suite()], checked.exit()))?;
         if arguments.json {
-            run_judge::print_value(&checked.row())?;
+            let mut row = checked.row();
+            if !skipped.is_empty() {
+                row["skipped"] = sources::names(&skipped);
+            }
+            run_judge::print_value(&row)?;
         }
         return Ok(checked.exit());
     }
-    many_files(arguments, &bounds, &screen, &files)
+    many_files(arguments, &bounds, &screen, &files, &skipped)
 }
 
 /// A table with a line for each file. One that cannot be read does not hide what the others say.
@@ -60,6 +66,7 @@ fn many_files(
     bounds: &Bounds,
     screen: &Screen,
     files: &[Source],
+    skipped: &[PathBuf],
 ) -> Result<Exit, Failure> {
     let mut worst = Exit::Valid;
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
@@ -95,9 +102,12 @@ fn many_files(
     for failure in &failures {
         failure.print();
     }
+    sources::say_skipped(screen, skipped);
+    table.say_exit(screen, worst);
     arguments.ci.write(|| file_cases::results(suites, worst))?;
     if arguments.json {
-        run_judge::print_value(&json!({ "exit": worst.code(), "files": rows }))?;
+        let skipped = sources::names(skipped);
+        run_judge::print_value(&json!({ "exit": worst.code(), "files": rows, "skipped": skipped }))?;
     }
     Ok(worst)
 }
@@ -188,9 +198,23 @@ pub(super) struct Checked {
     pub(super) report: CheckReport,
 }
 
+/// Judges a file, in each way in which it can be read.
 fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Checked, Failure> {
+    let options = Options { initial: arguments.initial.is_some(), ..options(&arguments.reading)? };
+    let mut checked = read_in_one_way(arguments, bounds, source, &options)?;
+    let again = |options: &Options| read_in_one_way(arguments, bounds, source, options).ok();
+    file_doubts::settle(&mut checked, &options, &again);
+    Ok(checked)
+}
+
+fn read_in_one_way(
+    arguments: &Check,
+    bounds: &Bounds,
+    source: &Source,
+    options: &Options,
+) -> Result<Checked, Failure> {
     let location = source.path.display().to_string();
-    let mut history = read(source, &arguments.reading)?;
+    let mut history = read(source, options)?;
     let said_by = if arguments.reading.model.is_some() { "--model" } else { location.as_str() };
     if let Some(program) = history.model.strip_prefix(exec_model::PREFIX) {
         let report = by_program(arguments, bounds, &history, program)?;
@@ -207,6 +231,9 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
     // Null says that keys start empty, which adds no write.
     let begins = said.as_ref().is_some_and(|(_, value)| !value.is_null());
     if let Some((place, value)) = said {
+        if let Some(why) = file_doubts::stranger_keys(&history.model, &history.operations, &value) {
+            return Err(Failure::usage(place, why));
+        }
         history.operations = initial::prepend(std::mem::take(&mut history.operations), property, &value)
             .map_err(|error| Failure::usage(place, error))?;
         history.start = Start::From(value);
@@ -226,9 +253,9 @@ fn one_file(arguments: &Check, bounds: &Bounds, source: &Source) -> Result<Check
     let bounds = &Bounds { consistency, elements: bounds.elements.clone(), ..*bounds };
     let mut report = judge(&history.operations, property, bounds);
     let doubts = Doubts {
-        initial: !given && history.format.is_foreign(),
+        initial: !given && history.converted.unknown_start,
         model: history.guessed,
-        lone_client: history.lone_client,
+        lone_client: history.converted.lone_client,
     };
     if report.answer == Answer::Invalid {
         check_doubts::settle(&mut report, &history.operations, property, bounds, &doubts);
@@ -368,7 +395,12 @@ pub(super) struct History {
     /// The state before the history that the file's header says.
     initial: Option<Value>,
     start: Start,
-    lone_client: Option<u64>,
+    /// What the file does not say for certain.
+    pub(super) converted: Converted,
+    /// Whether the last line has no end and was left out.
+    pub(super) open_end: bool,
+    /// Whether another reading can order events of the same time in another way.
+    pub(super) reorders: bool,
 }
 
 /// The state before the history begins.
@@ -407,37 +439,19 @@ impl History {
     }
 }
 
-fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
+fn read(source: &Source, options: &Options) -> Result<History, Failure> {
     let location = source.path.display().to_string();
     let packed = source.bytes()?;
     let Unpacked { bytes, cut } = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
-    let options = options(reading)?;
     let ours = options.format.is_none_or(|format| format == Format::History) && has_header(&bytes);
     // Our own reader also takes what a killed bench has left.
     if ours
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
-        let operations =
-            pair_owned(history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
-        let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
-        let unfinished = history.unfinished || cut;
-        return Ok(History {
-            name: history.header.spec,
-            format: Format::History,
-            model: reading.model.clone().unwrap_or(history.header.model),
-            operations,
-            notes: if unfinished { vec![note] } else { Vec::new() },
-            unjudged: Vec::new(),
-            unfinished,
-            order: Order::File,
-            guessed: false,
-            initial: history.header.initial,
-            start: Start::Empty,
-            lone_client: None,
-        });
+        return ours_as(history, cut, options, &location);
     }
-    let mut read = foreign(&location, &bytes, &options)?;
+    let mut read = foreign(&location, &bytes, options)?;
     if cut && !read.unfinished {
         read.unfinished = true;
         read.notes.push("the packed file is cut off: the history is unfinished".to_owned());
@@ -446,6 +460,12 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
     drop(bytes);
     drop(packed);
     let operations = read.take_operations().map_err(|error| at(&location, &error))?;
+    let mut converted = read.header.converted.unwrap_or_default();
+    let in_order = matches!(
+        read.format,
+        Format::History | Format::JepsenEdn | Format::JepsenLog | Format::PorcupineKv | Format::ElleJson
+    );
+    converted.cut_hides |= cut && (!in_order || read.order != Order::File);
     let path = &source.path;
     let name = path.file_stem().map_or_else(|| location.clone(), |stem| stem.to_string_lossy().into_owned());
     let mut unjudged = read.unjudged;
@@ -459,16 +479,48 @@ fn read(source: &Source, reading: &Reading) -> Result<History, Failure> {
     Ok(History {
         name,
         format: read.format,
-        guessed: matches!(read.model, ModelGuess::Plain(_)),
+        guessed: converted.guessed_model,
         model,
         operations,
         notes: read.notes,
         unjudged,
-        unfinished: read.unfinished,
+        unfinished: read.unfinished || converted.unfinished,
         order: read.order,
         initial: read.header.initial,
         start: Start::Empty,
-        lone_client: read.lone_client,
+        converted,
+        open_end: read.open_end,
+        reorders: read.reorders,
+    })
+}
+
+/// A history of our own format, as a killed bench may have left it.
+fn ours_as(
+    history: history::History,
+    cut: bool,
+    options: &Options,
+    location: &str,
+) -> Result<History, Failure> {
+    let operations =
+        pair_owned(history.events).map_err(|error| Failure::usage(location, error.to_string()))?;
+    let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
+    let unfinished = history.unfinished || cut;
+    let converted = history.header.converted.unwrap_or_default();
+    Ok(History {
+        name: history.header.spec,
+        format: Format::History,
+        model: options.model.clone().unwrap_or(history.header.model),
+        operations,
+        notes: if unfinished { vec![note] } else { Vec::new() },
+        unjudged: Vec::new(),
+        unfinished: unfinished || converted.unfinished,
+        order: Order::File,
+        guessed: converted.guessed_model && options.model.is_none(),
+        initial: history.header.initial,
+        start: Start::Empty,
+        converted,
+        open_end: false,
+        reorders: false,
     })
 }
 
@@ -509,6 +561,7 @@ pub(super) fn options(reading: &Reading) -> Result<Options, Failure> {
         independent: reading.independent,
         failed_cas: reading.failed_cas.map(FailedCas::from),
         memory: reading.memory,
+        ..Options::default()
     })
 }
 

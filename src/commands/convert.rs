@@ -1,6 +1,7 @@
 //! `bench convert`: a history in another format.
 
 use super::check::{foreign, options, parse_format};
+use super::sources;
 use crate::cli::Convert;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -14,8 +15,7 @@ use std::io::Write;
 pub(crate) fn run(arguments: &Convert) -> Result<Exit, Failure> {
     let location = arguments.input.display().to_string();
     let to = parse_format("--to", &arguments.to)?;
-    let bytes = std::fs::read(&arguments.input)
-        .map_err(|error| Failure::usage(&location, format!("cannot be read: {error}")))?;
+    let bytes = sources::content(&arguments.input)?;
     let read = foreign(&location, &bytes, &options(&arguments.reading)?)?;
     if read.order == Order::Sessions {
         let what = format!(
@@ -23,6 +23,18 @@ pub(crate) fn run(arguments: &Convert) -> Result<Exit, Failure> {
             read.format
         );
         return Err(Failure::usage(&location, what).help("`bench check` judges the file as it is"));
+    }
+    if read.open_end {
+        let what = "the last line has no line feed, so that it may be cut off";
+        return Err(Failure::usage(&location, what).help("end it with one if it is whole, or take it out"));
+    }
+    let guessed = read.header.converted.as_ref().is_some_and(|file| file.guessed_failed_cas);
+    if guessed && to.is_foreign() && to != read.format {
+        let what = format!(
+            "{} may mean by a failed compare-and-set that the value differed, or only that it did not happen",
+            read.format
+        );
+        return Err(Failure::usage(&location, what).help("say which with --failed-cas"));
     }
     for note in &read.notes {
         anstream::eprintln!("{note}");

@@ -1,6 +1,7 @@
 //! The table of `bench check` on many files: a line for each, and the count of each answer.
 
 use super::check::Checked;
+use crate::exit::Exit;
 use crate::terminal::{BAD, STRONG, Screen, summary};
 use anstyle::Style;
 use comfy_table::{CellAlignment, Table, presets};
@@ -57,6 +58,19 @@ impl FileTable {
             self.print_wide(screen, &table.to_string());
         }
         screen.line(&self.counts());
+    }
+
+    /// Says which of several answers the exit code is for.
+    pub(super) fn say_exit(&self, screen: &Screen, exit: Exit) {
+        let invalid = self.answers.iter().filter(|answer| **answer == Some(Answer::Invalid)).count();
+        let unreadable = self.answers.iter().filter(|answer| answer.is_none()).count();
+        if invalid > 0 && unreadable > 0 {
+            screen.line(&format!(
+                "{BAD}invalid: {invalid}; unreadable: {unreadable}{BAD:#}. The exit code is {}, because not every file was \
+                 judged; alone, the invalid ones give 1.",
+                exit.code()
+            ));
+        }
     }
 
     fn print_wide(&self, screen: &Screen, table: &str) {

@@ -13,6 +13,7 @@ pub(crate) mod doctor;
 mod exec_model;
 pub(crate) mod export;
 mod file_cases;
+mod file_doubts;
 mod file_table;
 pub(crate) mod hunt;
 pub(crate) mod known;

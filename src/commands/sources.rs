@@ -1,11 +1,13 @@
 //! The histories that the arguments of `bench check` name: files, folders, and reports of other tools.
 
 use crate::failure::Failure;
+use crate::terminal::{FAINT, Screen};
+use serde_json::Value;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// How deep folders of folders are searched.
-const DEPTH: usize = 4;
+const DEPTH: usize = 32;
 
 /// A history: one file, or the files of all clients of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,18 +17,64 @@ pub(super) struct Source {
     parts: Vec<PathBuf>,
     /// Files beside it that belong to the same run and that no check judges.
     pub(super) beside: Vec<PathBuf>,
+    /// What standard input gave.
+    content: Option<Vec<u8>>,
+}
+
+/// What the arguments name.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) sources: Vec<Source>,
+    /// Files and folders that lie beside histories and are taken for none.
+    pub(super) skipped: Vec<PathBuf>,
+}
+
+/// The name of standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// How many skipped files are named.
+const NAMED: usize = 10;
+
+/// Names what was skipped, as far as it is not too much.
+pub(super) fn say_skipped(screen: &Screen, skipped: &[PathBuf]) {
+    if skipped.is_empty() {
+        return;
+    }
+    let named: Vec<String> = skipped.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    let more = skipped.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    screen.line(&format!(
+        "{FAINT}skipped, as no histories by their names: {}{more}{FAINT:#}",
+        named.join(", ")
+    ));
+}
+
+/// All that was skipped.
+pub(super) fn names(skipped: &[PathBuf]) -> Value {
+    skipped.iter().map(|path| path.to_string_lossy().into_owned()).collect()
+}
+
+/// The content of a file, or of standard input.
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new(STANDARD_INPUT) {
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| Failure::usage(path.display().to_string(), format!("cannot be read: {error}")))
 }
 
 impl Source {
     /// One file.
     pub(super) fn file(path: PathBuf) -> Self {
-        Self { parts: vec![path.clone()], path, beside: Vec::new() }
+        Self { parts: vec![path.clone()], path, beside: Vec::new(), content: None }
     }
 
     /// The operations of all clients of a run of etcd's robustness tests.
     fn report(path: PathBuf, parts: Vec<PathBuf>) -> Self {
         let beside = parts.iter().map(|part| part.with_file_name("watch.json")).filter(|file| file.is_file());
-        Self { beside: beside.collect(), parts, path }
+        Self { beside: beside.collect(), parts, path, content: None }
     }
 
     /// The folder of the report that it belongs to, if it is the file of a client, or of several.
@@ -41,6 +89,9 @@ impl Source {
 
     /// The content of all parts, one after the other.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, Failure> {
+        if let Some(content) = &self.content {
+            return Ok(content.clone());
+        }
         let read = |part: &PathBuf| {
             std::fs::read(part).map_err(|error| {
                 Failure::usage(part.display().to_string(), format!("cannot be read: {error}"))
@@ -62,20 +113,25 @@ impl Source {
 ///
 /// # Errors
 /// When there is nothing of this name, or nothing in it.
-pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    let mut sources = Vec::new();
+pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
+    let mut found = Found { sources: Vec::new(), skipped: Vec::new() };
     for path in paths {
+        if path == Path::new(STANDARD_INPUT) && !path.exists() {
+            let source = Source { content: Some(content(path)?), ..Source::file(path.clone()) };
+            found.sources.push(source);
+            continue;
+        }
         if !path.exists() {
             return Err(Failure::usage(path.display().to_string(), "there is no such file or folder")
                 .help("give a history.jsonl, or the folder of a run such as results/latest"));
         }
-        let before = sources.len();
+        let before = found.sources.len();
         if path.is_dir() {
-            folder(path, DEPTH, &mut sources)?;
+            folder(path, DEPTH, &mut found)?;
         } else {
-            sources.push(Source::file(path.clone()));
+            found.sources.push(Source::file(path.clone()));
         }
-        if sources.len() == before {
+        if found.sources.len() == before {
             let failure = Failure::usage(path.display().to_string(), "there is no history in this folder");
             return Err(if path.join("test.jepsen").is_file() {
                 failure.help(
@@ -86,7 +142,8 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             });
         }
     }
-    Ok(together(sources))
+    found.sources = together(found.sources);
+    Ok(found)
 }
 
 /// Puts the files of several clients of one report together, however they were named.
@@ -113,47 +170,101 @@ fn together(sources: Vec<Source>) -> Vec<Source> {
 const JEPSEN_HISTORIES: [&str; 4] = ["history.edn", "history.edn.gz", "history.edn.zst", "history.txt"];
 const JEPSEN_OTHERS: [&str; 4] = ["results.edn", "test.jepsen", "test.fressian", "jepsen.log"];
 
-fn folder(path: &Path, depth: usize, sources: &mut Vec<Source>) -> Result<(), Failure> {
-    let ours = path.join("history.jsonl");
-    if ours.is_file() {
-        sources.push(Source::file(ours));
-        return Ok(());
-    }
+/// Other files of the store of a Jepsen test.
+const JEPSEN_PARTS: [&str; 6] =
+    ["results.edn", "test.jepsen", "test.fressian", "jepsen.log", "history.txt", "timeline.html"];
+
+fn folder(path: &Path, depth: usize, found: &mut Found) -> Result<(), Failure> {
     let (files, folders) = entries(path)?;
     let has = |name: &str| files.iter().any(|file| file.file_name().is_some_and(|own| own == name));
-    if let Some(name) = JEPSEN_HISTORIES.into_iter().find(|name| has(name)) {
-        if JEPSEN_OTHERS.into_iter().any(has) || folders.iter().any(|folder| folder.ends_with("independent"))
-        {
-            // What lies beside it is part of the same test: reports, plots, and the same history key by key.
-            sources.push(Source::file(path.join(name)));
-            return Ok(());
-        }
-    } else if JEPSEN_OTHERS.into_iter().any(has) {
+    if has("history.jsonl") {
+        let ours = path.join("history.jsonl");
+        // Tables and pages of a run lie beside its history; another history does not.
+        let strangers = files.iter().filter(|file| **file != ours && is_of_others(file));
+        found.skipped.extend(strangers.cloned());
+        found.skipped.extend(folders);
+        found.sources.push(Source::file(ours));
         return Ok(());
     }
+    if jepsen_store(path, &files, &folders, found) {
+        return Ok(());
+    }
+    let own = folders.iter().filter(|folder| !folder.is_symlink());
     let clients: Vec<PathBuf> =
-        folders.iter().map(|folder| folder.join("operations.json")).filter(|file| file.is_file()).collect();
+        own.map(|folder| folder.join("operations.json")).filter(|file| file.is_file()).collect();
     if !clients.is_empty() {
-        sources.push(Source::report(path.to_owned(), clients));
+        found.skipped.extend(files);
+        found.skipped.extend(folders.into_iter().filter(|folder| !folder.join("operations.json").is_file()));
+        found.sources.push(Source::report(path.to_owned(), clients));
         return Ok(());
     }
     let logs: Vec<PathBuf> = files.iter().filter(|file| is_cobra_log(file)).cloned().collect();
     if logs.len() > 1 {
         // One log a session, and beside each the same in words.
-        sources.push(Source { path: path.to_owned(), parts: logs, beside: Vec::new() });
+        found.sources.push(Source { path: path.to_owned(), parts: logs, beside: Vec::new(), content: None });
         return Ok(());
     }
     if has("operations.json") && has("watch.json") {
-        sources.push(Source::file(path.join("operations.json")));
+        found.skipped.extend(
+            files
+                .iter()
+                .filter(|file| !file.ends_with("operations.json") && !file.ends_with("watch.json"))
+                .cloned(),
+        );
+        found.sources.push(Source::file(path.join("operations.json")));
         return Ok(());
     }
-    if files.is_empty() && depth > 0 {
-        for inside in folders {
-            folder(&inside, depth - 1, sources)?;
+    for inside in folders {
+        let hidden = inside.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if depth == 0 || hidden || inside.is_symlink() {
+            found.skipped.push(inside);
+        } else {
+            folder(&inside, depth - 1, found)?;
         }
     }
-    sources.extend(files.into_iter().filter(|file| may_be_history(file)).map(Source::file));
+    for file in files {
+        if may_be_history(&file) {
+            found.sources.push(Source::file(file));
+        } else {
+            found.skipped.push(file);
+        }
+    }
     Ok(())
+}
+
+/// Takes the history of a folder that is the store of a Jepsen test; whether it is one.
+fn jepsen_store(path: &Path, files: &[PathBuf], folders: &[PathBuf], found: &mut Found) -> bool {
+    let has = |name: &str| files.iter().any(|file| file.file_name().is_some_and(|own| own == name));
+    if let Some(name) = JEPSEN_HISTORIES.into_iter().find(|name| has(name)) {
+        if JEPSEN_OTHERS.into_iter().any(has) || folders.iter().any(|folder| folder.ends_with("independent"))
+        {
+            // What lies beside it is part of the same test: reports, plots, and the same history key by key.
+            let part = |file: &PathBuf| {
+                JEPSEN_HISTORIES.iter().chain(&JEPSEN_PARTS).any(|name| file.ends_with(name))
+            };
+            found.skipped.extend(files.iter().filter(|file| may_be_history(file) && !part(file)).cloned());
+            found.sources.push(Source::file(path.join(name)));
+            return true;
+        }
+    } else if JEPSEN_OTHERS.into_iter().any(has) {
+        let part = |file: &PathBuf| JEPSEN_OTHERS.iter().any(|name| file.ends_with(name));
+        for file in files {
+            if may_be_history(file) && !part(file) {
+                found.sources.push(Source::file(file.clone()));
+            } else {
+                found.skipped.push(file.clone());
+            }
+        }
+        found.skipped.extend(folders.iter().cloned());
+        return true;
+    }
+    false
+}
+
+/// Whether a file beside a history of ours may be a history of another tool.
+fn is_of_others(file: &Path) -> bool {
+    let end = file.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
+    end.is_some_and(|end| matches!(end.as_str(), "edn" | "txt" | "bincode" | "gz" | "zst" | "zstd" | "jsonl"))
 }
 
 /// Whether a file is the log of one of Cobra's sessions, by its first record.
@@ -168,18 +279,33 @@ fn is_cobra_log(file: &Path) -> bool {
 
 /// Whether a file of a folder may be a history, by its extension; pages, pictures and programs are none.
 fn may_be_history(file: &Path) -> bool {
-    let extension = |path: &Path| path.extension().and_then(|end| end.to_str()).map(str::to_owned);
+    let extension = |path: &Path| path.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
     let packed = extension(file).is_some_and(|end| matches!(end.as_str(), "gz" | "zst" | "zstd"));
     let plain = if packed { file.with_extension("") } else { file.to_owned() };
-    extension(&plain)
-        .is_none_or(|end| matches!(end.as_str(), "edn" | "json" | "jsonl" | "csv" | "log" | "txt"))
+    extension(&plain).is_none_or(|end| {
+        matches!(
+            end.as_str(),
+            "edn"
+                | "json"
+                | "jsonl"
+                | "ndjson"
+                | "jsonlines"
+                | "csv"
+                | "log"
+                | "txt"
+                | "history"
+                | "bincode"
+                | "plume"
+                | "awdit"
+        )
+    })
 }
 
-/// Files and folders inside, sorted; links to folders are left out, because Jepsen's `latest` names a store again.
+/// Files and folders inside, sorted. Links to folders are kept apart by the caller, because Jepsen's `latest` names a store
+/// again.
 fn entries(path: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
     let entries = std::fs::read_dir(path).map_err(|error| Failure::io(path, &error))?;
     let mut inside: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    inside.retain(|path| path.is_file() || !path.is_symlink());
     inside.sort();
     Ok(inside.into_iter().partition(|path| path.is_file()))
 }
@@ -200,7 +326,7 @@ mod tests {
     }
 
     fn found(root: &tempfile::TempDir) -> Vec<(String, usize)> {
-        let sources = sources(&[root.path().to_owned()]).unwrap();
+        let sources = sources(&[root.path().to_owned()]).unwrap().sources;
         let name = |source: &Source| {
             let inside = source.path.strip_prefix(root.path()).unwrap();
             (inside.display().to_string(), source.parts.len())
@@ -234,14 +360,32 @@ mod tests {
     }
 
     #[test]
+    fn subfolders_beside_files_are_searched() {
+        let folder =
+            tree(&["good.edn", "sub/bad.EDN", "README.md", "x/b/c/d/e/f/deep.edn", "a/history.jsonl"]);
+        let Found { sources, skipped } = sources(&[folder.path().to_owned()]).unwrap();
+        let name = |path: &Path| path.strip_prefix(folder.path()).unwrap().display().to_string();
+        let names: Vec<String> = sources.iter().map(|source| name(&source.path)).collect();
+        assert_eq!(names, ["a/history.jsonl", "sub/bad.EDN", "x/b/c/d/e/f/deep.edn", "good.edn"]);
+        assert_eq!(skipped.iter().map(|path| name(path)).collect::<Vec<_>>(), ["README.md"]);
+    }
+
+    #[test]
+    fn store_without_history_has_its_other_files() {
+        let folder = tree(&["a/bad.edn", "a/results.edn", "b/history.edn"]);
+        let names: Vec<String> = found(&folder).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a/bad.edn", "b/history.edn"]);
+    }
+
+    #[test]
     fn files_of_clients_are_put_together() {
         let report =
             tree(&["r/client-1/operations.json", "r/client-2/operations.json", "r/client-2/watch.json"]);
         let file = |client: &str| report.path().join("r").join(client).join("operations.json");
-        let two = sources(&[file("client-1"), file("client-2")]).unwrap();
+        let two = sources(&[file("client-1"), file("client-2")]).unwrap().sources;
         assert_eq!((two.len(), two[0].parts.len(), two[0].beside.len()), (1, 2, 1));
         assert_eq!(two[0].path, report.path().join("r"));
-        let one = sources(&[report.path().join("r/client-2")]).unwrap();
+        let one = sources(&[report.path().join("r/client-2")]).unwrap().sources;
         assert_eq!((one.len(), one[0].path.clone(), one[0].beside.len()), (1, file("client-2"), 1));
     }
 

@@ -34,6 +34,7 @@ impl Decided {
             seed: seed_of(self.plan.seed, variant.round),
             started: self.plan.started.clone(),
             initial: None,
+            converted: None,
         }
     }
 }

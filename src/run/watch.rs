@@ -282,6 +282,7 @@ mod tests {
             seed: 1,
             started: "2026-01-01T00:00:00Z".into(),
             initial: None,
+            converted: None,
         };
         write_header(&mut bytes, &header).unwrap();
         for event in &events {

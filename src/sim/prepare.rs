@@ -74,6 +74,7 @@ impl<'a> Simulation<'a> {
             seed,
             started: EPOCH.to_owned(),
             initial: None,
+            converted: None,
         };
         let plan = Plan {
             bench: env!("CARGO_PKG_VERSION").to_owned(),

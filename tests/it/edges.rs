@@ -4,7 +4,7 @@ use crate::support::{output, program, stderr, stdout};
 use std::path::Path;
 
 /// Checks a file; what it said, on both streams.
-fn check(folder: &Path, arguments: &[&str], expected: i32) -> String {
+pub(crate) fn check(folder: &Path, arguments: &[&str], expected: i32) -> String {
     let output = output(folder, &[&["check"], arguments].concat());
     let said = format!("{}{}", stdout(&output), stderr(&output));
     assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {said}");

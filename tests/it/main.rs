@@ -13,6 +13,7 @@ mod described;
 #[cfg(target_os = "linux")]
 mod digest;
 mod disks;
+mod doubtful;
 mod doubts;
 mod edges;
 #[cfg(target_os = "linux")]

@@ -49,22 +49,23 @@ pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Names of what is done to data, and to no network, process or clock.
+const ON_DATA: [&str; 20] = [
+    "read", "write", "cas", "get", "put", "append", "delete", "txn", "add", "remove", "incr", "decr",
+    "enqueue", "dequeue", "drain", "push", "pop", "acquire", "release", "transfer",
+];
+
 fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(), Fault> {
     let provisional: FxHashSet<Process> = unnumbered.values().copied().map(Process::Client).collect();
     let missing = unnumbered.get(&Who::Missing).copied().map(Process::Client);
-    let known = |event: &&Event| event.kind == Kind::Invoke && Some(event.process) != missing;
-    // What clients do; of events without a process, where these are all there are, what any of them begins.
-    let mut invoked: FxHashSet<String> =
-        draft.events.iter().filter(known).map(|event| event.f.clone()).collect();
-    let alone = invoked.is_empty();
-    if alone {
-        invoked = draft
-            .events
-            .iter()
-            .filter(|event| event.kind == Kind::Invoke)
-            .map(|event| event.f.clone())
-            .collect();
-    }
+    let alone = draft.events.iter().all(|event| Some(event.process) == missing || event.kind == Kind::Info);
+    // What clients do. A nemesis may begin something and note its end, and never answers; what is done to data is a client's.
+    let acts = |event: &&Event| match event.kind {
+        Kind::Ok | Kind::Fail => true,
+        Kind::Invoke => alone || Some(event.process) != missing || ON_DATA.contains(&event.f.as_str()),
+        Kind::Info => false,
+    };
+    let acted: FxHashSet<String> = draft.events.iter().filter(acts).map(|event| event.f.clone()).collect();
     let mut fresh = Fresh::after(
         draft.events.iter().map(|event| event.process).filter(|process| !provisional.contains(process)),
     );
@@ -74,8 +75,8 @@ fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(),
     let mut named = Vec::new();
     for who in unnamed {
         let process = Process::Client(unnumbered[who]);
-        // A nemesis notes what it does and never answers; a client begins or completes something. Without a name of a
-        // client's, only what clients do counts.
+        // A nemesis notes what it does and never answers; a client begins or completes something, or notes the unknown
+        // outcome of what clients do.
         let begun = |event: &&Event| event.process != process && event.kind == Kind::Invoke;
         let by_others: FxHashSet<String> = match who {
             Who::Name(name) if name.starts_with("nemesis") => {
@@ -86,12 +87,10 @@ fn number(draft: &mut Draft<'_>, unnumbered: &FxHashMap<Who, u64>) -> Result<(),
         let acts = |event: &Event| {
             event.process == process
                 && match who {
-                    Who::Missing if alone => event.kind != Kind::Info || invoked.contains(&event.f),
-                    Who::Missing => invoked.contains(&event.f),
                     Who::Name(name) if name.starts_with("nemesis") => {
                         event.kind != Kind::Info && by_others.contains(&event.f)
                     }
-                    Who::Name(_) | Who::Number(_) => event.kind != Kind::Info,
+                    Who::Missing | Who::Name(_) | Who::Number(_) => acted.contains(&event.f),
                 }
         };
         if !draft.events.iter().any(acts) {
@@ -250,6 +249,7 @@ fn add_invocations(draft: &mut Draft<'_>) {
         while let Some((_, of)) = behind.next_if(|&(index, _)| index == after) {
             let mut event = invocation_of(&events[of]);
             event.time = time;
+            draft.added.push(draft.events.len());
             draft.events.push(event);
             draft.lines.push(lines[of]);
         }

@@ -1,20 +1,25 @@
 //! What a reader builds up: events in the order of the file, the lines they stand on, and notes.
 
 use super::order::Order;
+use super::stamp::Stamp;
 use super::{
+    Ties,
     budget::Budget,
     clients::{Clients, Who},
     fault::{Fault, newlines},
 };
-use history::{Event, Header};
+use history::{Converted, Event, Header};
+use serde_json::Value;
 
 /// An event with what the file says of its place.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) event: Event,
-    pub(super) time: Option<u64>,
+    pub(super) time: Stamp,
     pub(super) index: Option<u64>,
     pub(super) who: Who,
+    /// Whether its key, if it has one, is a text.
+    pub(super) text_key: bool,
 }
 
 /// A history while it is read.
@@ -22,6 +27,10 @@ pub(super) struct Placed {
 pub(super) struct Draft<'a> {
     /// Present only in our own files.
     pub(super) header: Option<Header>,
+    /// What a table of ours says of the file that it was converted from.
+    pub(super) converted: Option<Converted>,
+    /// The state before the history that a table of ours says.
+    pub(super) initial: Option<Value>,
     pub(super) events: Vec<Event>,
     /// The line of each event.
     pub(super) lines: Vec<u32>,
@@ -37,6 +46,21 @@ pub(super) struct Draft<'a> {
     pub(super) clients: Clients,
     /// Whether an event has a time before that of an event above it.
     pub(super) times_go_back: bool,
+    /// Times that are no whole nanoseconds, by event.
+    pub(super) odd_times: Vec<(usize, i128)>,
+    /// The line of the first time that cannot be read.
+    pub(super) unreadable_time: Option<u32>,
+    /// How processes that go on at one time are ordered, and whether that made a difference.
+    pub(super) ties: Ties,
+    pub(super) ties_chosen: bool,
+    /// Whether the last line has no end, so that it may be cut inside a value.
+    pub(super) open_end: bool,
+    /// Whether operations that began before the end of a cut file may be missing.
+    pub(super) cut_hides: bool,
+    /// By event: whether its key is a text, if it has one.
+    pub(super) text_keys: Vec<bool>,
+    /// Invocations that were added, by event.
+    pub(super) added: Vec<usize>,
     /// By event: whether it has a time of its own.
     pub(super) timed: Vec<bool>,
     /// By event: the index that the file gives it; empty where an event has none.
@@ -53,6 +77,8 @@ impl<'a> Draft<'a> {
     pub(super) fn new(bytes: &'a [u8], budget: Budget) -> Self {
         Self {
             header: None,
+            converted: None,
+            initial: None,
             events: Vec::new(),
             lines: Vec::new(),
             notes: Vec::new(),
@@ -61,6 +87,14 @@ impl<'a> Draft<'a> {
             lone_client: None,
             clients: Clients::default(),
             times_go_back: false,
+            odd_times: Vec::new(),
+            unreadable_time: None,
+            ties: Ties::default(),
+            ties_chosen: false,
+            open_end: false,
+            cut_hides: false,
+            text_keys: Vec::new(),
+            added: Vec::new(),
             timed: Vec::new(),
             indexes: Vec::new(),
             order: Order::File,
@@ -83,11 +117,25 @@ impl<'a> Draft<'a> {
     /// Adds the event of a process that stands at `offset`. One without a time gets the next nanosecond; the order of
     /// times is [settled](super::order::settle) at the end.
     pub(super) fn push(&mut self, offset: usize, placed: Placed) -> Result<(), Fault> {
-        let Placed { mut event, time, index, who } = placed;
+        let Placed { mut event, time, index, who, text_key } = placed;
+        self.text_keys.push(text_key);
         if self.indexes.len() == self.events.len() {
             self.indexes.extend(index);
         }
         let last = self.events.last().map(|event| event.time);
+        let time = match time {
+            Stamp::Nanoseconds(time) => Some(time),
+            Stamp::Other(stamp) => {
+                self.odd_times.push((self.events.len(), stamp));
+                None
+            }
+            Stamp::Unreadable => {
+                let line = self.line_of(offset);
+                self.unreadable_time.get_or_insert(line);
+                None
+            }
+            Stamp::Missing => None,
+        };
         self.timed.push(time.is_some());
         self.times_go_back |= time < last && time.is_some();
         event.time = time.unwrap_or_else(|| last.map_or(0, |last| last.saturating_add(1)));
@@ -111,6 +159,16 @@ impl<'a> Draft<'a> {
         self.unfinished = true;
         self.notes
             .push("the file ends inside an event, which is left out: the history is unfinished".to_owned());
+    }
+
+    /// Notes that the last line has no end, so that its last value may be cut off; it is left out.
+    pub(super) fn note_open_end(&mut self) {
+        self.unfinished = true;
+        self.open_end = true;
+        self.notes.push(
+            "the last line has no line feed and may be cut off: what it says is left out, and the history is unfinished"
+                .to_owned(),
+        );
     }
 
     /// Adds a note about `count` things, unless there are none.

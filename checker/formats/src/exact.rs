@@ -30,6 +30,20 @@ pub(super) fn finite(float: f64) -> Result<f64, String> {
     }
 }
 
+/// The value of a float: a whole one is an integer, because tools write `1` and `1.0` for the same number.
+pub(super) fn number(float: f64) -> Result<Value, String> {
+    let float = finite(float)?;
+    #[allow(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
+    let whole = float as i64;
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "it is below 2^53, and is compared with itself"
+    )]
+    let is_whole = whole as f64 == float;
+    Ok(if is_whole { Value::from(whole) } else { Value::from(float) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::{draft::Draft, fault::Fault};
 use history::{Event, Kind, Process};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 /// What the value of an invocation says about the question.
@@ -15,21 +15,70 @@ enum Sign {
     Open,
 }
 
-/// Whether every operation's value is a pair and some of them can be nothing but a key and a value.
-pub(super) fn guess(events: &[Event]) -> bool {
-    let mut proven = false;
-    for event in events.iter().filter(|event| event.kind == Kind::Invoke && event.process != Process::Nemesis)
-    {
-        match sign(event) {
+/// Whether every operation's value is a pair and some of them can be nothing but a key and a value. With `versioned`,
+/// plain values are pairs of a version and a value.
+pub(super) fn guess(draft: &Draft<'_>, versioned: bool) -> Result<bool, Fault> {
+    let ends = ends_of_added(draft);
+    let (mut proven, mut asked) = (false, None);
+    for (index, event) in draft.events.iter().enumerate() {
+        if event.kind != Kind::Invoke || event.process == Process::Nemesis {
+            continue;
+        }
+        let sign = match ends.get(&index) {
+            Some(&end) => {
+                asked = asked.or(is_read(event).then_some(index));
+                sign_of_end(&draft.events[end], versioned)
+            }
+            None => sign(event, versioned),
+        };
+        match sign {
             Sign::Tuple => proven = true,
-            Sign::Plain => return false,
+            Sign::Plain => return Ok(false),
             Sign::Open => {}
         }
     }
-    proven
+    match asked {
+        Some(index) if !proven => Err(Fault::line(
+            draft.lines[index] as usize,
+            1,
+            "every value is a pair, and invocations, which would show whether it is [key value], are missing; say \
+             --independent if it is, or --independent=false",
+        )),
+        Some(_) | None => Ok(proven),
+    }
 }
 
-fn sign(event: &Event) -> Sign {
+/// The completion of each invocation that was added.
+fn ends_of_added(draft: &Draft<'_>) -> FxHashMap<usize, usize> {
+    let mut ends = FxHashMap::default();
+    if draft.added.is_empty() {
+        return ends;
+    }
+    let mut behind: FxHashMap<Process, usize> = FxHashMap::default();
+    for (index, event) in draft.events.iter().enumerate().rev() {
+        if draft.added.binary_search(&index).is_ok()
+            && let Some(&end) = behind.get(&event.process)
+        {
+            ends.insert(index, end);
+        }
+        behind.insert(event.process, index);
+    }
+    ends
+}
+
+fn is_read(event: &Event) -> bool {
+    matches!(event.f.as_str(), "read" | "get")
+}
+
+/// What the completion says where there is no invocation: a read's has a value.
+fn sign_of_end(event: &Event, versioned: bool) -> Sign {
+    match (sign(event, versioned), event.value.as_array().map(Vec::as_slice)) {
+        (_, Some([key, _])) if is_read(event) && !key.is_array() && !key.is_null() => Sign::Open,
+        (sign, _) => sign,
+    }
+}
+
+fn sign(event: &Event, versioned: bool) -> Sign {
     let Some([key, value]) = event.value.as_array().map(Vec::as_slice) else { return Sign::Plain };
     if event.key.is_some() || key.is_array() || key.is_null() {
         return Sign::Plain;
@@ -39,7 +88,8 @@ fn sign(event: &Event) -> Sign {
     match event.f.as_str() {
         "cas" => tuple(length == Some(2)),
         "txn" => tuple(value.as_array().is_some_and(|steps| steps.iter().all(Value::is_array))),
-        "read" | "get" => tuple(value.is_null()),
+        "read" | "get" => tuple(value.is_null() || versioned && length == Some(2)),
+        "write" if versioned => tuple(length == Some(2)),
         _ if value.is_null() => Sign::Tuple,
         _ => Sign::Open,
     }
@@ -47,6 +97,13 @@ fn sign(event: &Event) -> Sign {
 
 /// Takes the keys out of the values. Completions whose value is no such pair, such as a time-out, keep it.
 pub(super) fn split(draft: &mut Draft<'_>) -> Result<(), Fault> {
+    for (index, end) in ends_of_added(draft) {
+        let key =
+            draft.events[end].value.as_array().filter(|pair| pair.len() == 2).map(|pair| pair[0].clone());
+        if let (true, Some(key)) = (draft.events[index].value.is_null(), key) {
+            draft.events[index].value = Value::Array(vec![key, Value::Null]);
+        }
+    }
     let name = if names_clash(&draft.events) { Value::to_string } else { text };
     let mut open: FxHashMap<u64, String> = FxHashMap::default();
     for (event, &line) in draft.events.iter_mut().zip(&draft.lines) {
@@ -92,6 +149,22 @@ fn take_value(event: &mut Event, key: String) {
     event.key = Some(key);
     if let Value::Array(pair) = &mut event.value {
         event.value = pair.pop().unwrap_or(Value::Null);
+    }
+}
+
+/// Tells keys apart that differ and have the same text, such as `1` and `"1"`: the texts among them get quotes.
+pub(super) fn tell_keys_apart(draft: &mut Draft<'_>) {
+    let texts = std::mem::take(&mut draft.text_keys);
+    if texts.len() != draft.events.len() || texts.iter().all(|text| *text) {
+        return;
+    }
+    let keys = || draft.events.iter().zip(&texts);
+    let others: FxHashSet<String> =
+        keys().filter(|(_, text)| !**text).filter_map(|(event, _)| event.key.clone()).collect();
+    for (event, _) in draft.events.iter_mut().zip(&texts).filter(|(_, text)| **text) {
+        if let Some(key) = event.key.as_mut().filter(|key| others.contains(*key)) {
+            *key = Value::from(key.as_str()).to_string();
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     exact,
 };
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -44,8 +44,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
     }
 
     fn visit_f64<E: Error>(self, float: f64) -> Result<Value, E> {
-        let float = exact::finite(float).map_err(E::custom)?;
-        Ok(Number::from_f64(float).map_or(Value::Null, Value::Number))
+        exact::number(float).map_err(E::custom)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {

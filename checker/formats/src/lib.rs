@@ -22,6 +22,7 @@
 //! the file and 64 MiB or what [`Options::memory`] says, and numbers that could not be kept exactly are
 //! refused.
 
+mod answers;
 mod budget;
 mod clients;
 mod draft;
@@ -40,6 +41,7 @@ mod processes;
 mod readers;
 mod result;
 mod sniff;
+mod stamp;
 mod unpack;
 mod writers;
 
@@ -49,7 +51,7 @@ pub use fault::ReadError;
 pub use format::{Format, UnknownFormat};
 pub use json::with_large_integers_as_text;
 pub use model::ModelGuess;
-pub use options::Options;
+pub use options::{Options, Ties};
 pub use order::Order;
 pub use readers::{STORE_REVISION, is_cobra};
 pub use result::Read;
@@ -64,6 +66,7 @@ use std::borrow::Cow;
 pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadError> {
     let Unpacked { bytes, cut } = unpack(bytes)?;
     let bytes = bytes.as_ref();
+    let (bytes, zeros) = without_zeros(bytes);
     let name = unpack::plain_name(name);
     let (format, how) = match options.format {
         Some(format) => (format, None),
@@ -75,11 +78,24 @@ pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadErr
     };
     let bytes = exact.as_ref();
     let budget = Budget::new(bytes.len(), options.memory);
-    let mut draft = readers::read(format, bytes, budget).map_err(|fault| fault.locate(bytes))?;
-    if cut && !draft.unfinished {
+    let mut draft = readers::read(format, bytes, budget, options).map_err(|fault| fault.locate(bytes))?;
+    if zeros {
+        draft
+            .notes
+            .push("the file ends in bytes of zero, as a crash leaves it; they are passed over".to_owned());
+    }
+    if (cut || zeros) && !draft.unfinished {
         draft.note_cut();
+        draft.cut_hides |= format == Format::OperationsCsv;
     }
     result::finish(draft, format, how, options).map_err(|fault| fault.locate(bytes))
+}
+
+/// A text without bytes of zero at its end, and whether it had any. Formats that are not texts have theirs.
+fn without_zeros(bytes: &[u8]) -> (&[u8], bool) {
+    let text = bytes.iter().rposition(|byte| *byte != 0).map_or(&bytes[..0], |last| &bytes[..=last]);
+    let binary = text.len() == bytes.len() || sniff::is_binary(bytes);
+    if binary { (bytes, false) } else { (text, true) }
 }
 
 /// Writes a whole file. Events of the nemesis are left out where a format has only operations, and so are

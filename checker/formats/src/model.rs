@@ -1,6 +1,9 @@
 //! Guesses the model from the operations of a history.
 
-use super::fault::ReadError;
+use super::{
+    draft::Draft,
+    fault::{Fault, ReadError},
+};
 use checker::property::Property;
 use history::{Event, Kind, Process};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -87,8 +90,10 @@ struct Looks<'a> {
     steps_write: BTreeSet<Shape>,
     /// Whether a read returned a map of numbers.
     reads_balances: bool,
-    /// Whether the invocation of a read has a list or a map as its argument.
-    asks_with_lists: bool,
+    /// Whether the invocation of a read has a list or a map as its argument, or anything that is not its result.
+    asks: bool,
+    /// Whether the state before the history is known.
+    starts: bool,
     /// Whether an add has no element.
     adds_nothing: bool,
     /// Whether an acquire or release has an argument or a result.
@@ -129,8 +134,8 @@ impl Shape {
 }
 
 /// Guesses from the names of the operations and the values of what they write and read.
-pub(super) fn guess(events: &[Event]) -> ModelGuess {
-    let mut looks = Looks::default();
+pub(super) fn guess(events: &[Event], starts: bool) -> ModelGuess {
+    let mut looks = Looks { starts, ..Looks::default() };
     let mut open: FxHashMap<Process, &Value> = FxHashMap::default();
     for event in events.iter().filter(|event| event.process != Process::Nemesis) {
         let is_read = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
@@ -139,10 +144,13 @@ pub(super) fn guess(events: &[Event]) -> ModelGuess {
                 looks.names.insert(&event.f);
                 note_steps(&event.value, &mut looks);
                 note_written(event, &mut looks);
-                looks.asks_with_lists |= is_read && (event.value.is_array() || event.value.is_object());
+                looks.asks |= is_read && (event.value.is_array() || event.value.is_object());
                 open.insert(event.process, &event.value);
             }
-            Kind::Ok if is_read => note_read(&event.value, &mut looks),
+            Kind::Ok if is_read => {
+                looks.asks |= asks_another(open.get(&event.process).copied(), event);
+                note_read(&event.value, &mut looks);
+            }
             Kind::Ok => {
                 note_steps(&event.value, &mut looks);
                 note_answer(event, open.get(&event.process).copied(), &mut looks);
@@ -151,6 +159,36 @@ pub(super) fn guess(events: &[Event]) -> ModelGuess {
         }
     }
     looks.model()
+}
+
+/// Whether a read was invoked with something that is not what it returned.
+fn asks_another(asked: Option<&Value>, end: &Event) -> bool {
+    asked.is_some_and(|asked| !asked.is_null() && *asked != end.value)
+}
+
+/// Refuses a model of registers that somebody named, where reads have arguments.
+pub(super) fn refuse(model: &str, draft: &Draft<'_>) -> Result<(), Fault> {
+    if !["register", "cas-register", "kv", "sequential-register"].contains(&model) {
+        return Ok(());
+    }
+    let mut open: FxHashMap<Process, &Value> = FxHashMap::default();
+    for (event, &line) in draft.events.iter().zip(&draft.lines) {
+        let is_read = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
+        if event.kind == Kind::Invoke {
+            open.insert(event.process, &event.value);
+        } else if event.kind == Kind::Ok && is_read && asks_another(open.get(&event.process).copied(), event)
+        {
+            return Err(Fault::line(
+                line as usize,
+                1,
+                format!(
+                    "this {} has an argument, and those of the model {model} have none; say another --model",
+                    event.f
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a value is a list of steps of a transaction.
@@ -301,8 +339,8 @@ impl Looks<'_> {
     /// The guess where reads return what no write of a register could have left.
     fn odd_reads(&self) -> Option<ModelGuess> {
         let odd = |why: &str| Some(ModelGuess::Odd(why.to_owned()));
-        if self.asks_with_lists {
-            return odd("reads have lists or maps as arguments, and those of a register have none");
+        if self.asks {
+            return odd("reads have arguments, and those of a register have none");
         }
         if self.answers_differ {
             return odd(
@@ -314,11 +352,26 @@ impl Looks<'_> {
         if self.written.is_empty() && !read.is_empty() {
             // Nothing is written at all: whatever the reads return may have been there from the start.
             return match read.first() {
+                Some(shape) if self.starts && shape.is_plain() => None,
                 Some(Shape::Map(_)) if self.reads_balances => {
                     Some(ModelGuess::Several(vec!["bank", "register"]))
                 }
                 _ => odd("nothing is written, and reads return values"),
             };
+        }
+        let twin = |text: &str| match text.strip_prefix(':') {
+            Some(name) => Value::from(name),
+            None => Value::from(format!(":{text}")),
+        };
+        let unwritten = |value: &&&Value| !self.written.contains(**value);
+        if self
+            .read
+            .iter()
+            .filter(unwritten)
+            .filter_map(|value| value.as_str())
+            .any(|text| self.written.contains(&twin(text)))
+        {
+            return odd("reads return texts where keywords were written, or keywords where texts were");
         }
         // A list or a map comes back as it was written. A number may come back as text where nothing else is read.
         let matched = self.read.iter().any(|value| self.written.contains(value));

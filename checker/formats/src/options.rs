@@ -16,4 +16,22 @@ pub struct Options {
     pub failed_cas: Option<FailedCas>,
     /// How much memory the history may take, in bytes; by default ten times the file and 64 MiB.
     pub memory: Option<usize>,
+    /// How events of the same time are ordered where a process completes an operation and begins the next.
+    pub ties: Ties,
+    /// Take a last line without an end as whole; by default what may be cut off in it is not used.
+    pub whole_last_line: bool,
+    /// Whether the state before the history is known, so that reads may return what no operation wrote.
+    pub initial: bool,
+}
+
+/// The order of processes that go on to their next operations at the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ties {
+    /// One after the other, as the file has them.
+    #[default]
+    Forward,
+    /// One after the other, the last of the file first.
+    Backward,
+    /// All operations that touch are concurrent, also those of one process.
+    Apart,
 }

@@ -1,8 +1,8 @@
 //! Settles the order of events: that of the file, or that of their times or indexes where these differ.
 //!
 //! Most tools write events as they happen, and take the time a little before, so that times may go back by a little.
-//! Some write one operation after the other, or one client's after the other's, with true times or indexes. Only then
-//! times are used, if every event has one and each process's events are in order, and else indexes.
+//! Some write one operation after the other, or one client's after the other's, with true times or indexes. Indexes are used
+//! where no times contradict them; times only in such files, if those of each process are in order.
 
 use super::{draft::Draft, fault::Fault, intervals};
 use history::{Event, Kind, Process};
@@ -36,33 +36,83 @@ impl fmt::Display for Order {
 
 /// Orders the events of a draft by their times or indexes where the order of the file contradicts them.
 pub(super) fn settle(draft: &mut Draft<'_>) -> Result<(), Fault> {
-    let timed = draft.timed.len() == draft.events.len() && draft.timed.iter().all(|timed| *timed);
-    let written_by_operation = side_by_side(draft) || one_after_another(draft);
-    if draft.times_go_back && timed && written_by_operation && rises(draft, |event| draft.events[event].time)
-    {
-        intervals::settle(draft)?;
-        draft.order = Order::Times;
-        draft.notes.push(
-            "the order of events is that of their times, which the order of the file contradicts".to_owned(),
-        );
-        return Ok(());
-    }
-    if !draft.timed.contains(&true) && by_indexes(draft) {
+    if by_indexes(draft) {
         draft.order = Order::Indexes;
         draft.notes.push(
             "the order of events is that of their indexes, which the order of the file contradicts"
                 .to_owned(),
         );
     }
-    if draft.times_go_back {
+    let indexed = draft.order == Order::Indexes;
+    let side_by_side = side_by_side(draft);
+    if let Some(line) = draft.unreadable_time
+        && side_by_side
+        && !indexed
+        && draft.events.iter().any(|event| event.process != draft.events[0].process)
+    {
+        return Err(Fault::line(
+            line as usize,
+            1,
+            "this time is neither a number nor a date (RFC 3339), and the file is written operation by operation, which is \
+             no order of events; write times as whole nanoseconds, or leave :time out if each operation ended before the \
+             next began",
+        ));
+    }
+    let written_by_operation = side_by_side || one_after_another(draft);
+    if draft.times_go_back && !indexed && written_by_operation && fill_times(draft) {
+        intervals::settle(draft, false)?;
+        draft.order = Order::Times;
+        draft.notes.push(
+            "the order of events is that of their times, which the order of the file contradicts".to_owned(),
+        );
+        return Ok(());
+    }
+    if draft.times_go_back && !indexed {
         // A time that was bent to fit would be a false one, so that events are counted instead.
-        (0..).zip(&mut draft.events).for_each(|(number, event)| event.time = number);
+        count_events(draft);
         draft.notes.push(
             "the order of events is that of the file, and their times are left out, because some go back"
                 .to_owned(),
         );
     }
     Ok(())
+}
+
+/// Gives events without a time the widest one: an invocation that of its process's event before it, a completion that of
+/// the one behind it. Returns whether all times rise within each process.
+fn fill_times(draft: &mut Draft<'_>) -> bool {
+    if draft.timed.len() != draft.events.len()
+        || !rises(draft, |event| draft.timed[event].then(|| draft.events[event].time))
+    {
+        return false;
+    }
+    let missing = draft.timed.iter().filter(|timed| !**timed).count();
+    if missing == 0 {
+        return true;
+    }
+    let times =
+        || draft.events.iter().zip(&draft.timed).filter(|(_, timed)| **timed).map(|(event, _)| event.time);
+    let (Some(first), Some(last)) = (times().min(), times().max()) else { return false };
+    let mut before: FxHashMap<Process, u64> = FxHashMap::default();
+    for (event, timed) in draft.events.iter_mut().zip(&draft.timed) {
+        if *timed {
+            before.insert(event.process, event.time);
+        } else if event.kind == Kind::Invoke {
+            event.time = before.get(&event.process).copied().unwrap_or(first);
+        }
+    }
+    let mut behind: FxHashMap<Process, u64> = FxHashMap::default();
+    for (event, timed) in draft.events.iter_mut().zip(&draft.timed).rev() {
+        if *timed {
+            behind.insert(event.process, event.time);
+        } else if event.kind != Kind::Invoke {
+            event.time = behind.get(&event.process).copied().unwrap_or(last);
+        }
+    }
+    draft
+        .unjudged
+        .push(format!("the order of {missing} events without a time beside those of other processes"));
+    true
 }
 
 /// Whether each completion stands right behind its invocation, as no order of overlapping events would have it.
@@ -83,19 +133,23 @@ fn one_after_another(draft: &Draft<'_>) -> bool {
 /// The part of the whole time that is far.
 const FAR: u64 = 10;
 
-/// Whether something never goes down within any process.
-fn rises(draft: &Draft<'_>, of: impl Fn(usize) -> u64) -> bool {
+/// Whether something, where an event has it, never goes down within any process.
+fn rises(draft: &Draft<'_>, of: impl Fn(usize) -> Option<u64>) -> bool {
     let mut last: FxHashMap<Process, u64> = FxHashMap::default();
-    draft.events.iter().enumerate().all(|(index, event)| {
-        let now = of(index);
-        last.insert(event.process, now).unwrap_or(0) <= now
+    draft.events.iter().enumerate().all(|(index, event)| match of(index) {
+        Some(now) => last.insert(event.process, now).unwrap_or(0) <= now,
+        None => true,
     })
 }
 
-/// Orders the events by the indexes that the file gives them, if all have one, and the file has another order.
+/// Orders the events by the indexes that the file gives them, if all have one, the file has another order, and no times
+/// contradict that of the indexes.
 fn by_indexes(draft: &mut Draft<'_>) -> bool {
-    let indexes = std::mem::take(&mut draft.indexes);
-    if indexes.len() != draft.events.len() || indexes.is_sorted() || !rises(draft, |event| indexes[event]) {
+    let indexes = &draft.indexes;
+    if indexes.len() != draft.events.len()
+        || indexes.is_sorted()
+        || !rises(draft, |event| indexes.get(event).copied())
+    {
         return false;
     }
     let mut order: Vec<usize> = (0..indexes.len()).collect();
@@ -103,8 +157,21 @@ fn by_indexes(draft: &mut Draft<'_>) -> bool {
     if order.windows(2).any(|pair| indexes[pair[0]] == indexes[pair[1]]) {
         return false;
     }
+    let timed = |event: &&usize| draft.timed.get(**event).copied().unwrap_or(false);
+    let times = order.iter().filter(timed).map(|&event| draft.events[event].time);
+    if !times.is_sorted() {
+        return false;
+    }
+    let all_timed = draft.timed.len() == draft.events.len() && draft.timed.iter().all(|timed| *timed);
     draft.events = order.iter().map(|&event| draft.events[event].clone()).collect();
     draft.lines = order.iter().map(|&event| draft.lines[event]).collect();
-    (0..).zip(&mut draft.events).for_each(|(number, event)| event.time = number);
+    if !all_timed {
+        count_events(draft);
+    }
     true
+}
+
+/// Gives each event its number as its time.
+fn count_events(draft: &mut Draft<'_>) {
+    (0..).zip(&mut draft.events).for_each(|(number, event)| event.time = number);
 }

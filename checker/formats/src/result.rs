@@ -1,10 +1,12 @@
 //! A history as it was read, with all that was guessed on the way.
 
 use super::{
-    FailedCas, Format, ModelGuess, Options, ReadError, clients, draft::Draft, failed_cas, fault::Fault,
-    independent, model, order, order::Order, processes,
+    FailedCas, Format, ModelGuess, Options, ReadError, answers, clients, draft::Draft, failed_cas,
+    fault::Fault, independent, model, order, order::Order, processes, stamp,
 };
-use history::{Event, FORMAT_VERSION, Header, Kind, Operation, PairError, Process, pair, pair_owned};
+use history::{
+    Converted, Event, FORMAT_VERSION, Header, Kind, Operation, PairError, Process, pair, pair_owned,
+};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -28,8 +30,10 @@ pub struct Read {
     pub unfinished: bool,
     /// What the order of the events is taken from.
     pub order: Order,
-    /// The client of a file that has the operations of one client, and may lack those of others.
-    pub lone_client: Option<u64>,
+    /// Whether the last line has no end and was left out, so that a reading with it may differ.
+    pub open_end: bool,
+    /// Whether events of the same time have an order that was chosen, and that [`Options::ties`] changes.
+    pub reorders: bool,
     lines: Vec<u32>,
 }
 
@@ -86,15 +90,16 @@ pub(super) fn finish(
         draft.notes.insert(0, how);
     }
     match format {
-        Format::JepsenEdn | Format::JepsenLog | Format::ElleJson => {
+        Format::JepsenEdn | Format::JepsenLog | Format::ElleJson | Format::PorcupineKv => {
+            draft.ties = options.ties;
+            stamp::settle(&mut draft);
+            independent::tell_keys_apart(&mut draft);
             clients::settle(&mut draft)?;
             order::settle(&mut draft)?;
-            split(&mut draft, options.independent)?;
-            processes::settle(&mut draft)?;
-        }
-        Format::PorcupineKv => {
-            clients::settle(&mut draft)?;
-            order::settle(&mut draft)?;
+            if format != Format::PorcupineKv {
+                split(&mut draft, options)?;
+            }
+            answers::settle(&mut draft);
             processes::settle(&mut draft)?;
         }
         Format::History
@@ -112,25 +117,24 @@ pub(super) fn finish(
     let model = match (&options.model, &draft.header) {
         (Some(said), _) => ModelGuess::Said(said.clone()),
         (None, Some(header)) => ModelGuess::Said(header.model.clone()),
-        (None, None) => model::guess(&draft.events),
+        (None, None) => model::guess(&draft.events, options.initial),
     };
-    if let ModelGuess::Plain(name) = model {
-        let mut note = format!("the model is taken to be {name}, by the names and values of the operations");
-        let stricter = model::stricter(name);
-        if !stricter.is_empty() {
-            note = format!("{note}; --model {} asks for more", stricter.join(" or "));
-        }
-        draft.notes.push(note);
+    if let (Some(said), true) = (&options.model, format.is_foreign()) {
+        model::refuse(said, &draft)?;
     }
-    let header = draft.header.unwrap_or_else(|| Header {
+    note_model(&mut draft, &model);
+    let converted = converted(&mut draft, format, &model, options);
+    let mut header = draft.header.unwrap_or_else(|| Header {
         history: FORMAT_VERSION,
         spec: "converted".to_owned(),
         variant: "main".to_owned(),
         model: model.name().unwrap_or("unknown").to_owned(),
         seed: 0,
         started: "1970-01-01T00:00:00Z".to_owned(),
-        initial: None,
+        initial: draft.initial,
+        converted: None,
     });
+    header.converted = converted;
     Ok(Read {
         format,
         header,
@@ -140,15 +144,60 @@ pub(super) fn finish(
         unjudged: draft.unjudged,
         unfinished: draft.unfinished,
         order: draft.order,
-        lone_client: draft.lone_client,
+        open_end: draft.open_end,
+        reorders: draft.ties_chosen,
         lines: draft.lines,
     })
 }
 
-fn split(draft: &mut Draft<'_>, said: Option<bool>) -> Result<(), Fault> {
-    if said.unwrap_or_else(|| independent::guess(&draft.events)) {
+/// Notes a model that was guessed.
+fn note_model(draft: &mut Draft<'_>, model: &ModelGuess) {
+    if let ModelGuess::Plain(name) = *model {
+        let mut note = format!("the model is taken to be {name}, by the names and values of the operations");
+        let stricter = model::stricter(name);
+        if !stricter.is_empty() {
+            note = format!("{note}; --model {} asks for more", stricter.join(" or "));
+        }
+        draft.notes.push(note);
+    }
+}
+
+/// What is not certain about the file, with what it says itself.
+fn converted(
+    draft: &mut Draft<'_>,
+    format: Format,
+    model: &ModelGuess,
+    options: &Options,
+) -> Option<Converted> {
+    let said = draft.header.as_mut().and_then(|header| header.converted.take()).or(draft.converted.take());
+    let ours = said.is_none() && !format.is_foreign();
+    let mut converted =
+        said.unwrap_or_else(|| Converted { from: format.name().to_owned(), ..Converted::default() });
+    let hides = draft.cut_hides || draft.order != Order::File || !draft.added.is_empty();
+    let cas = |event: &Event| event.kind == Kind::Fail && event.f == "cas";
+    let guesses_cas =
+        options.failed_cas.is_none() && FailedCas::default_of(format) == FailedCas::ValueDiffered;
+    converted.unknown_start |= format.is_foreign();
+    converted.guessed_model |= matches!(model, ModelGuess::Plain(_));
+    converted.guessed_model &= options.model.is_none();
+    converted.guessed_failed_cas |= guesses_cas && draft.events.iter().any(cas);
+    converted.guessed_failed_cas &= options.failed_cas.is_none();
+    converted.chosen_order |= draft.ties_chosen;
+    converted.lone_client = converted.lone_client.or(draft.lone_client);
+    converted.unfinished |= draft.unfinished;
+    converted.cut_hides |= draft.unfinished && hides;
+    (!ours || !converted.is_certain()).then_some(converted)
+}
+
+fn split(draft: &mut Draft<'_>, options: &Options) -> Result<(), Fault> {
+    let versioned = options.model.as_deref() == Some("versioned-register");
+    let splits = match options.independent {
+        Some(said) => said,
+        None => independent::guess(draft, versioned)?,
+    };
+    if splits {
         independent::split(draft)?;
-        if said.is_none() {
+        if options.independent.is_none() {
             draft.notes.push(
                 "every value is taken to be [key value], as in independent tests: all are pairs, and some can be \
                  nothing else"

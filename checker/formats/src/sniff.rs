@@ -11,7 +11,8 @@ use serde::{Deserialize, de::IgnoredAny};
 /// The format, and why, in words.
 pub(super) fn format(bytes: &[u8], name: &str) -> Result<(Format, Option<String>), Fault> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
+    let extension = extension.as_str();
     if is_dbcop(bytes) {
         return Ok((
             Format::Dbcop,
@@ -29,6 +30,11 @@ pub(super) fn format(bytes: &[u8], name: &str) -> Result<(Format, Option<String>
         None => by_extension(text, extension, name)?,
     };
     Ok((format, Some(format!("the file is taken to be {format}: {why}"))))
+}
+
+/// Whether the format is none of text.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    is_dbcop(bytes) || is_cobra(bytes)
 }
 
 fn by_content(text: &[u8], extension: &str) -> Option<(Format, &'static str)> {

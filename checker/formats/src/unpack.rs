@@ -21,13 +21,8 @@ pub fn unpack(bytes: &[u8]) -> Result<Unpacked<'_>, ReadError> {
     let refused = |message: String| ReadError { line: 0, column: 0, message };
     let (kind, (unpacked, end)) = if bytes.starts_with(&[0x1f, 0x8b]) {
         ("gzip", all(flate2::read::MultiGzDecoder::new(bytes)))
-    } else if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        match ruzstd::decoding::StreamingDecoder::new(bytes) {
-            Ok(decoder) => ("zstd", all(decoder)),
-            Err(error) => {
-                return Err(refused(format!("it begins like zstd and cannot be unpacked: {error}")));
-            }
-        }
+    } else if bytes.starts_with(&ZSTD) {
+        ("zstd", frames(bytes))
     } else if let Some((_, kind, remedy)) = OTHERS.iter().find(|(start, ..)| bytes.starts_with(start)) {
         return Err(refused(format!("it is {kind}, which is not read; {remedy}")));
     } else {
@@ -40,8 +35,45 @@ pub fn unpack(bytes: &[u8]) -> Result<Unpacked<'_>, ReadError> {
         Err(error) if unpacked.is_empty() => {
             Err(refused(format!("it begins like {kind} and cannot be unpacked: {error}")))
         }
+        Err(error) if !ends_early(&error) => {
+            Err(refused(format!("it is {kind} and damaged, so that what it holds may not be true: {error}")))
+        }
         end => Ok(Unpacked { bytes: Cow::Owned(unpacked), cut: end.is_err() }),
     }
+}
+
+/// The first bytes of a frame of Zstandard.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The content of all frames of Zstandard, one behind the other, and how the last of them ended.
+fn frames(mut bytes: &[u8]) -> (Vec<u8>, Result<(), std::io::Error>) {
+    let mut unpacked = Vec::new();
+    while !bytes.is_empty() {
+        let mut decoder = match ruzstd::decoding::StreamingDecoder::new(&mut bytes) {
+            Ok(decoder) => decoder,
+            Err(error) => return (unpacked, Err(std::io::Error::other(error))),
+        };
+        let rest = LARGEST.saturating_sub(unpacked.len() as u64);
+        let end = Read::by_ref(&mut decoder).take(rest).read_to_end(&mut unpacked);
+        let (said, is) =
+            (decoder.decoder.get_checksum_from_data(), decoder.decoder.get_calculated_checksum());
+        if let Err(error) = end {
+            return (unpacked, Err(error));
+        }
+        if unpacked.len() as u64 >= LARGEST {
+            break;
+        }
+        if said.is_some() && said != is {
+            return (unpacked, Err(std::io::Error::other("its checksum differs")));
+        }
+    }
+    (unpacked, Ok(()))
+}
+
+/// Whether the packed file ends before its content does; any other error is damage. Errors of unpackers hide the kind of
+/// their cause, and print it.
+fn ends_early(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::UnexpectedEof || format!("{error:?}").contains("UnexpectedEof")
 }
 
 /// First bytes of files that are refused, what they are, and what to do.

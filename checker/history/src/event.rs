@@ -1,5 +1,6 @@
 //! One event of a history, as it stands on one line of `history.jsonl`.
 
+use super::Converted;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub struct Header {
     /// if it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Value>,
+    /// What is not certain, where another tool's file was converted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Converted>,
 }
 
 /// Who an event belongs to.

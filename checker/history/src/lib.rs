@@ -4,6 +4,7 @@
 //! happened, with this result), `fail` (it certainly did not happen) or `info` (unknown). The order of
 //! events is their order in the file; times are for people and plots.
 
+mod converted;
 mod event;
 mod fault_event;
 mod operation;
@@ -12,6 +13,7 @@ mod phrases;
 mod read;
 mod write;
 
+pub use converted::Converted;
 pub use event::{Event, Header, Kind, Phase, Process, Recorder};
 pub use fault_event::{
     Digests, FaultChange, FaultEvent, LogCount, LogCounts, LogLine, LogRule, NodeDigest, NodeExit,

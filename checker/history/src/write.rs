@@ -36,6 +36,7 @@ mod tests {
             seed: u64::MAX,
             started: "2026-11-23T10:00:00Z".into(),
             initial: None,
+            converted: None,
         };
         let mut invoke = Event::new(Process::Client(3), Kind::Invoke, "cas");
         invoke.key = Some("k\n\"1\"".into());

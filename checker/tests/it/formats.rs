@@ -249,9 +249,9 @@ fn etcd_operations_become_puts_gets_and_compare_and_sets_by_value() {
         own,
         [
             r#"100 invoke put @a "1""#,
-            // At equal times the invocation comes first.
-            "200 invoke get @a null",
+            // A client completes an operation before it begins the next.
             r#"200 ok put @a "1""#,
+            "200 invoke get @a null",
             r#"250 invoke cas @a ["1","fnv1a:00000007"]"#,
             r#"300 ok get @a "1""#,
             r#"350 ok cas @a ["1","fnv1a:00000007"]"#,
@@ -281,13 +281,13 @@ fn our_table_of_operations_is_put_back_in_order() {
         [
             "100 0 invoke write @k1 17",
             "150 1 invoke read @k,1 null",
-            r#"200 2 invoke cas @k1 [17,"a"]"#,
             "200 0 ok write @k1 17",
+            r#"200 0 invoke cas @k1 [17,"a"]"#,
             "200 1 ok read @k,1 17",
             "250 1 invoke read @k1 null",
-            "300 2 fail cas @k1 null !precondition found 3",
+            "300 0 fail cas @k1 null !precondition found 3",
             "400 1 info read @k1 null !timeout",
-            "500 3 invoke read @k1 null",
+            "500 2 invoke read @k1 null",
         ]
     );
     assert_eq!((read.events[0].client, read.events[0].intended), (Some(4), Some(90)));
@@ -411,7 +411,7 @@ fn a_file_that_would_take_too_much_memory_is_refused_with_the_place_where_it_doe
         format!(r#"[{{"type":"ok","process":0,"f":"read","value":[{}0]}}]"#, inside.repeat(20_000))
     };
     let csv = format!(
-        "f,process,outcome,invoked_ns,completed_ns,result\nr,0,ok,1,2,\"[{}0]\"",
+        "f,process,outcome,invoked_ns,completed_ns,result\nr,0,ok,1,2,\"[{}0]\"\n",
         "[0],".repeat(40_000)
     );
     let files = [
@@ -482,4 +482,21 @@ fn what_jepsen_marks_as_final_is_of_the_phase_final() {
     let read = read(edn, "", &Options::default()).unwrap();
     let phases: Vec<_> = read.events.iter().map(|event| event.phase).collect();
     assert_eq!(phases, [Some(Phase::Final), None, None]);
+}
+
+#[test]
+fn archives_that_are_damaged_are_refused() {
+    let text = "{:type :invoke :process 0 :f :read}\n{:type :ok :process 0 :f :read :value nil}\n".repeat(50);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+    let mut gzip = gzip.finish().unwrap();
+    let checksum = gzip.len() - 8;
+    gzip[checksum] ^= 1;
+    let zstd =
+        ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    let error = read(&gzip, "a.edn.gz", &Options::default()).unwrap_err().to_string();
+    assert!(error.contains("damaged"), "{error}");
+    // A file of two frames is both.
+    let both = read(&[zstd.as_slice(), &zstd].concat(), "a.edn.zst", &Options::default()).unwrap();
+    assert_eq!(both.events.len(), 200);
 }

@@ -16,6 +16,7 @@ fn header() -> Header {
         seed: 3,
         started: "2026-11-23T10:00:00Z".into(),
         initial: None,
+        converted: None,
     }
 }
 
@@ -102,7 +103,8 @@ fn json_value() -> BoxedStrategy<Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        (-4000_i32..4000).prop_map(|eighths| Value::from(f64::from(eighths) / 8.0)),
+        // Whole ones are read as integers.
+        (-2000_i32..2000).prop_map(|quarters| Value::from(f64::from(2 * quarters + 1) / 8.0)),
         ":?[a-z/\"\\\\ \n\u{1}é𝄞]{0,4}".prop_map(Value::from),
         prop_oneof![Just("r"), Just("append"), Just(":w"), Just("1")].prop_map(Value::from),
     ];

@@ -14,7 +14,7 @@ pub(in super::super) fn to_value(form: Edn<'_>) -> Result<Value, String> {
         Edn::Nil => Value::Null,
         Edn::Bool(truth) => Value::Bool(truth),
         Edn::Int(number) => Value::from(number),
-        Edn::Float(float) => Value::from(exact::finite(float)?),
+        Edn::Float(float) => exact::number(float)?,
         Edn::Number(text) => number(text)?,
         Edn::Text(text) => Value::String(text.into_owned()),
         Edn::Keyword(name) => Value::String(format!(":{name}")),
@@ -49,9 +49,15 @@ fn number(text: &str) -> Result<Value, String> {
         // An integer beyond 64 bits, in the way EDN writes it.
         return Ok(Value::from(format!("{}N", text.trim_start_matches('+').trim_end_matches('N'))));
     }
-    let kept_as_text = text.contains('/') || text.ends_with('M');
-    if kept_as_text {
-        return Ok(Value::from(text));
+    if let Some((above, below)) = text.split_once('/') {
+        return Ok(ratio(above, below).unwrap_or_else(|| Value::from(text)));
+    }
+    if let Some(decimal) = text.strip_suffix('M') {
+        let decimal = match decimal.contains(['e', 'E']) || !decimal.contains('.') {
+            true => decimal,
+            false => decimal.trim_end_matches('0').trim_end_matches('.'),
+        };
+        return Ok(Value::from(format!("{decimal}M")));
     }
     if let Some(hex) = text.strip_prefix("0x")
         && let Ok(number) = u64::from_str_radix(hex, 16)
@@ -66,6 +72,17 @@ fn number(text: &str) -> Result<Value, String> {
             shortened(text)
         )
     })
+}
+
+/// A ratio in lowest terms, as a text; a whole one is a number.
+fn ratio(above: &str, below: &str) -> Option<Value> {
+    let (above, below): (i64, i64) = (above.parse().ok()?, below.parse().ok().filter(|below| *below > 0)?);
+    let (mut divisor, mut rest) = (above.checked_abs()?, below);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    let (above, below) = (above / divisor, below / divisor);
+    Some(if below == 1 { Value::from(above) } else { Value::from(format!("{above}/{below}")) })
 }
 
 fn shortened(text: &str) -> String {

@@ -1,31 +1,38 @@
 //! Reads our own `operations.csv`. Columns are found by their names.
 
-use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals, json};
+use super::super::{Options, budget::Budget, draft::Draft, fault::Fault, intervals, json, processes};
 use csv::{ErrorKind, StringRecord};
-use history::{Event, Kind, Phase, Process};
+use history::{Converted, Event, Kind, Phase, Process};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Result<Draft<'a>, Fault> {
     let mut draft = Draft::new(bytes, budget);
+    draft.ties = options.ties;
     let mut table = csv::ReaderBuilder::new().from_reader(bytes);
     let header = table.headers().map_err(|error| fault(&error))?;
     let columns = Columns::find(header)?;
     let mut record = StringRecord::new();
     let mut indexes = Vec::new();
+    let open_end = !options.whole_last_line && !matches!(bytes.last(), Some(b'\n' | b'\r'));
     loop {
         match table.read_record(&mut record) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(error) if is_cut(&error, bytes) && !draft.events.is_empty() => {
+            Err(error) if is_cut(&error, bytes) => {
                 draft.note_cut();
                 break;
             }
             Err(error) => return Err(fault(&error)),
         }
+        if open_end && usize::try_from(table.position().byte()) == Ok(bytes.len()) {
+            draft.note_open_end();
+            break;
+        }
         let offset = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
         let offset = skip_newlines(bytes, offset);
         let row = Row { bytes, offset, record: &record, columns: &columns, budget: draft.budget };
+        row.about(&mut draft)?;
         let (begin, end) = row.events()?;
         indexes.push(row.number(columns.invoked_index)?);
         draft.push_as_is(offset, begin)?;
@@ -34,24 +41,83 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             draft.push_as_is(offset, end)?;
         }
     }
-    if !in_order_of(&mut draft, &indexes) {
-        intervals::settle(&mut draft)?;
+    if draft.unfinished {
+        leave_out_late_ends(&mut draft, &mut indexes);
+    }
+    if indexes.iter().any(Option::is_some) {
+        in_order_of(&mut draft, &indexes)?;
+        processes::settle(&mut draft)?;
+    } else {
+        intervals::settle(&mut draft, false)?;
     }
     Ok(draft)
 }
 
-/// Orders the events by their indexes, where all have one and times agree; whether it did.
-fn in_order_of(draft: &mut Draft<'_>, indexes: &[Option<u64>]) -> bool {
-    let Some(indexes) = indexes.iter().copied().collect::<Option<Vec<u64>>>() else { return false };
-    let mut order: Vec<usize> = (0..indexes.len()).collect();
-    order.sort_unstable_by_key(|&event| indexes[event]);
-    let distinct = order.windows(2).all(|pair| indexes[pair[0]] < indexes[pair[1]]);
-    let in_time = order.windows(2).all(|pair| draft.events[pair[0]].time <= draft.events[pair[1]].time);
-    if distinct && in_time {
-        draft.events = order.iter().map(|&event| draft.events[event].clone()).collect();
-        draft.lines = order.iter().map(|&event| draft.lines[event]).collect();
+/// Leaves out the completions of a cut table that operations behind the cut may have come before. A table lists operations
+/// in the order of their invocations.
+fn leave_out_late_ends(draft: &mut Draft<'_>, indexes: &mut Vec<Option<u64>>) {
+    let begins = || draft.events.iter().filter(|event| event.kind == Kind::Invoke).map(|event| event.time);
+    let Some(last) = begins().max() else { return };
+    if !begins().is_sorted() {
+        draft.cut_hides = true;
+        return;
     }
-    distinct && in_time
+    let keep: Vec<bool> =
+        draft.events.iter().map(|event| event.kind == Kind::Invoke || event.time < last).collect();
+    let mut marks = keep.iter();
+    draft.events.retain(|_| marks.next().copied().unwrap_or(true));
+    let mut marks = keep.iter();
+    draft.lines.retain(|_| marks.next().copied().unwrap_or(true));
+    let mut marks = keep.iter();
+    indexes.retain(|_| marks.next().copied().unwrap_or(true));
+}
+
+/// Orders the events by their indexes. A completion of unknown outcome may have none; it goes where its time is.
+fn in_order_of(draft: &mut Draft<'_>, indexes: &[Option<u64>]) -> Result<(), Fault> {
+    let events = &draft.events;
+    let line = |event: usize| draft.lines[event] as usize;
+    let needs = |event: &usize| events[*event].kind != Kind::Info;
+    if let Some(event) = (0..events.len()).filter(needs).find(|&event| indexes[event].is_none()) {
+        let column = if events[event].kind == Kind::Invoke { "invoked_index" } else { "completed_index" };
+        return Err(Fault::line(
+            line(event),
+            1,
+            format!("this row has no {column}, and other rows have indexes; give all of them, or none"),
+        ));
+    }
+    let mut order: Vec<usize> = (0..events.len()).filter(|&event| indexes[event].is_some()).collect();
+    order.sort_unstable_by_key(|&event| indexes[event]);
+    for pair in order.windows(2) {
+        let [before, after] = [pair[0], pair[1]];
+        if indexes[before] == indexes[after] {
+            let index = indexes[after].unwrap_or(0);
+            return Err(Fault::line(line(after), 1, format!("two events have the index {index}")));
+        }
+        if events[before].time > events[after].time {
+            let message = "the indexes contradict the times: what has a larger index here has a smaller time";
+            return Err(Fault::line(line(after), 1, message));
+        }
+    }
+    let mut places: Vec<(usize, bool, usize)> =
+        order.iter().enumerate().map(|(place, &event)| (place, true, event)).collect();
+    for event in (0..events.len()).filter(|&event| indexes[event].is_none()) {
+        let place = order.partition_point(|&other| events[other].time <= events[event].time);
+        places.push((place, false, event));
+    }
+    places.sort_unstable();
+    draft.events = places.iter().map(|&(.., event)| draft.events[event].clone()).collect();
+    draft.lines = places.iter().map(|&(.., event)| draft.lines[event]).collect();
+    Ok(())
+}
+
+/// What a table says of the file that it was converted from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    #[serde(default)]
+    initial: Option<Value>,
+    #[serde(default)]
+    converted: Option<Converted>,
 }
 
 /// Whether the file ends inside this row: it is the last, without an end of line, and has too few cells.
@@ -99,6 +165,7 @@ struct Columns {
     completed_index: Option<usize>,
     node: Option<usize>,
     phase: Option<usize>,
+    about: Option<usize>,
 }
 
 impl Columns {
@@ -123,6 +190,7 @@ impl Columns {
             completed_index: find("completed_index"),
             node: find("node"),
             phase: find("phase"),
+            about: find("about"),
         })
     }
 }
@@ -209,6 +277,17 @@ impl Row<'_> {
         let value = json::value(text, self.budget)
             .map_err(|error| self.fault(column, &format!("this is no JSON for a value: {error}")))?;
         Ok(Some(value))
+    }
+
+    fn about(&self, draft: &mut Draft<'_>) -> Result<(), Fault> {
+        let (Some(column), Some(text)) = (self.columns.about, self.text(self.columns.about)) else {
+            return Ok(());
+        };
+        let about: About = serde_json::from_str(text).map_err(|error| {
+            self.fault(column, &format!("this says nothing about a converted file: {error}"))
+        })?;
+        (draft.initial, draft.converted) = (about.initial, about.converted);
+        Ok(())
     }
 
     fn phase(&self) -> Result<Option<Phase>, Fault> {

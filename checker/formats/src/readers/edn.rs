@@ -6,6 +6,7 @@ use super::super::{
     draft::{Draft, Placed},
     edn::{Edn, Parser, to_value},
     fault::Fault,
+    stamp::Stamp,
 };
 use super::note_others;
 use super::raw::{self, Raw};
@@ -62,7 +63,8 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             }
             Err(fault) => return Err(fault),
         };
-        if !draft.events.is_empty() && close.is_none() && begins_report(&form, &bytes[offset..]) {
+        if !draft.events.is_empty() && close.is_none() && begins_report(&form) {
+            ends_with_report(&bytes[offset..], offset)?;
             let lines =
                 bytes[offset..].split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
             draft.count_note(
@@ -90,40 +92,101 @@ fn whole_characters(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether the report of a checker begins here: a map with its answer, or prose, and no operation behind it.
-fn begins_report(form: &Edn<'_>, rest: &[u8]) -> bool {
-    let names = |entries: &[(Edn<'_>, Edn<'_>)], wanted: &str| {
-        entries.iter().any(|(key, _)| matches!(key, Edn::Keyword(name) if name == wanted))
-    };
+/// Whether the report of a checker begins here: a map with its answer, or prose.
+fn begins_report(form: &Edn<'_>) -> bool {
     match form {
-        Edn::Map(entries) => names(entries, "valid?") && !names(entries, "type"),
-        Edn::Symbol(_) => {
-            let mut lines = rest.split(|&byte| byte == b'\n').skip(1);
-            !lines.any(|line| line.starts_with(b"{") || line.starts_with(b"#"))
-        }
+        Edn::Map(entries) => names(entries, "valid?") && !OPERATION.iter().any(|name| names(entries, name)),
+        Edn::Symbol(_) => true,
         _ => false,
     }
 }
 
-/// Whether a map begins here that does not end, and no other behind it.
-fn is_cut(rest: &[u8]) -> bool {
-    let rest = rest.trim_ascii_end();
-    let mut lines = rest.split(|&byte| byte == b'\n').skip(1);
-    if lines.any(|line| line.starts_with(b"{") || line.starts_with(b"#")) {
-        return false;
+/// Keys of the map of an operation.
+const OPERATION: [&str; 3] = ["type", "process", "f"];
+
+fn names(entries: &[(Edn<'_>, Edn<'_>)], wanted: &str) -> bool {
+    entries.iter().any(|(key, _)| matches!(key, Edn::Keyword(name) if name == wanted))
+}
+
+/// Refuses what looks like an operation behind the report that begins `rest`, which stands at `start`.
+fn ends_with_report(rest: &[u8], start: usize) -> Result<(), Fault> {
+    let refuse = |offset: usize| {
+        Err(Fault::at(
+            start + offset,
+            "behind the operations something else begins here, with operations behind it: if it is the report of a checker, \
+             make a file of each run; else take it out",
+        ))
+    };
+    let is_operation = |form: &Edn<'_>| matches!(form, Edn::Map(entries) if OPERATION.iter().any(|name| names(entries, name)));
+    let mut parser = Parser::new(rest).map_err(|fault| fault.shifted(start))?;
+    loop {
+        let before = parser.offset();
+        if parser.skip_blank().is_err()
+            || parser.peek().is_some()
+                && parser
+                    .form()
+                    .map(|form| match &form {
+                        Edn::Vector(items) => items.iter().any(is_operation),
+                        form => is_operation(form),
+                    })
+                    .map_or(true, |operation| operation)
+        {
+            // An operation, or prose that is no EDN, in which one may be quoted.
+            let quotes = [&b":type"[..], b":invoke"]
+                .iter()
+                .any(|word| rest[before..].windows(word.len()).any(|window| window == *word));
+            return if quotes { refuse(0) } else { Ok(()) };
+        }
+        if parser.peek().is_none() {
+            return Ok(());
+        }
     }
-    let (mut depth, mut quoted, mut escaped, mut maps) = (0_i64, false, false, false);
+}
+
+/// Whether a map begins here that does not end, and no other operation behind it.
+fn is_cut(rest: &[u8]) -> bool {
+    let (mut open, mut quoted, mut escaped, mut comment, mut maps) = (Vec::new(), false, false, false, false);
     for &byte in rest {
         match byte {
+            _ if comment => comment = byte != b'\n',
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
             b'"' => quoted = !quoted,
-            b'{' | b'[' | b'(' if !quoted => (depth, maps) = (depth + 1, true),
-            b'}' | b']' | b')' if !quoted => depth -= 1,
+            _ if quoted => {}
+            b';' => comment = true,
+            b'{' | b'[' | b'(' => {
+                maps = true;
+                open.push(byte);
+            }
+            b'}' | b']' | b')' => {
+                let matching = match byte {
+                    b'}' => b'{',
+                    b']' => b'[',
+                    _ => b'(',
+                };
+                if open.pop() != Some(matching) {
+                    return false;
+                }
+            }
             _ => {}
         }
     }
-    depth > 0 || quoted || !maps && rest.starts_with(b"#")
+    let unclosed = !open.is_empty() || quoted || !maps && rest.starts_with(b"#");
+    unclosed && !has_second_operation(rest)
+}
+
+/// Whether the beginning of an operation stands inside what should be one.
+fn has_second_operation(rest: &[u8]) -> bool {
+    let count = |word: &[u8]| {
+        let behind = |at: usize| rest.get(at + word.len()).is_none_or(u8::is_ascii_whitespace);
+        (0..rest.len()).filter(|&at| rest[at..].starts_with(word) && behind(at)).count()
+    };
+    let begins = |at: usize| {
+        let inside = rest[at + 1..].trim_ascii_start();
+        [&b":type"[..], b":process", b":index", b":time", b":f "].iter().any(|word| inside.starts_with(word))
+    };
+    let maps = rest.iter().enumerate().filter(|(_, byte)| **byte == b'{').map(|(at, _)| at);
+    maps.filter(|&at| begins(at)).count() > 1 || count(b":type") > 1 || count(b":process") > 1
 }
 
 /// After a vector of operations there is nothing.
@@ -178,7 +241,7 @@ fn usual_event(parser: &mut Parser<'_>, budget: Budget) -> Option<Usual> {
     if matches!(kind, Kind::Fail | Kind::Info) {
         raw::error_from_value(&mut event);
     }
-    Some(Usual(Some(Placed { event, time: raw::time(&time), index: index.as_u64(), who })))
+    Some(Usual(Some(Placed { event, time: Stamp::of(&time), index: index.as_u64(), who, text_key: true })))
 }
 
 fn raw(form: Edn<'_>) -> Result<Raw, String> {
@@ -190,7 +253,13 @@ fn raw(form: Edn<'_>) -> Result<Raw, String> {
         if let Edn::Keyword(name) = key
             && let Some(field) = raw.field(&name)
         {
-            *field = to_value(value).map_err(|message| format!(":{name}: {message}"))?;
+            *field = match value {
+                // A text that would read like a keyword.
+                Edn::Text(text) if name == "key" && text.starts_with(':') => {
+                    Value::from(Value::from(text.as_ref()).to_string())
+                }
+                value => to_value(value).map_err(|message| format!(":{name}: {message}"))?,
+            };
         }
     }
     Ok(raw)

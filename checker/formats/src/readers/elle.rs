@@ -30,7 +30,12 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
                 }
                 break;
             }
-            (Some(b','), Some(_)) if !first => at = blank(bytes, at + 1),
+            (Some(b','), Some(_)) if !first => {
+                at = blank(bytes, at + 1);
+                if at == bytes.len() {
+                    continue;
+                }
+            }
             (Some(_), Some(_)) if !first => {
                 return Err(Fault::at(at, "here should be a comma or the end of the array"));
             }

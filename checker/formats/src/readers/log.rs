@@ -4,40 +4,39 @@
 //! have happened, the register starts empty, and `nil` is a value.
 
 use super::super::{
+    Options,
     budget::Budget,
     clients::Who,
     draft::{Draft, Placed},
     edn::{Edn, Parser, to_value},
-    fault::Fault,
+    fault::{Fault, newlines},
 };
 use super::{note_others, raw::Raw, timeout};
 use history::{Event, Kind, Process};
 use serde_json::Value;
 
-pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Result<Draft<'a>, Fault> {
     let mut draft = Draft::new(bytes, budget);
     let (mut others, mut noise, mut timeouts, mut report) = (0, 0, 0, 0);
-    // Whether lines begin as those of a log do; a report behind the log quotes operations without that.
-    let mut logged = None;
-    let mut reported = false;
+    let mut order = Order { bytes, first: None, report: None, quotes: false };
     let mut offset = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let last = line.last() != Some(&b'\n');
         match parts(line) {
-            None if offset + line.len() == bytes.len() && line.last() != Some(&b'\n') && begins(line) => {
-                draft.note_cut();
-            }
+            None if last && begins(line) => draft.note_cut(),
             None => {
                 noise += usize::from(!line.trim_ascii().is_empty());
-                reported |= !draft.events.is_empty() && begins_report(line);
-            }
-            Some(parts) => {
-                let prefixed = !line[..parts.process.0].trim_ascii().is_empty();
-                if reported || *logged.get_or_insert(prefixed) != prefixed {
-                    report += 1;
-                    offset += line.len();
-                    continue;
+                if !draft.events.is_empty() && begins_report(line) {
+                    order.report.get_or_insert(offset);
+                    order.quotes |=
+                        String::from_utf8_lossy(line).to_ascii_lowercase().contains("linearizable");
                 }
-                let last = offset + line.len() == bytes.len() && line.last() != Some(&b'\n');
+            }
+            Some(parts) if !order.is_of_log(offset, !line[..parts.process.0].trim_ascii().is_empty())? => {
+                report += 1;
+            }
+            Some(_) if last && !options.whole_last_line => draft.note_open_end(),
+            Some(parts) => {
                 let raw = match raw(line, &parts) {
                     Err(_) if last && !draft.events.is_empty() => {
                         draft.note_cut();
@@ -63,12 +62,21 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         }
         offset += line.len();
     }
+    if draft.events.is_empty() && draft.open_end {
+        return Ok(draft);
+    }
     if draft.events.is_empty() {
         return Err(Fault::whole_file(
             "no line is an operation; they should be like: INFO  jepsen.util - 4\\t:invoke\\t:write\\t3",
         ));
     }
     note_others(&mut draft, others);
+    note_lines(&mut draft, [noise, report, timeouts]);
+    Ok(draft)
+}
+
+/// Notes how many lines were passed over or taken otherwise.
+fn note_lines(draft: &mut Draft<'_>, [noise, report, timeouts]: [usize; 3]) {
     draft.count_note(
         noise,
         "line is no operation and was passed over",
@@ -84,7 +92,50 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
         "update that failed by a time-out is taken to be of unknown outcome",
         "updates that failed by time-outs are taken to be of unknown outcome",
     );
-    Ok(draft)
+}
+
+/// Which lines are the log's, and which are quoted by a report behind it.
+struct Order<'a> {
+    bytes: &'a [u8],
+    /// Whether something stands before the process in the first operation, and where that is.
+    first: Option<(bool, usize)>,
+    /// Where the report of a checker begins.
+    report: Option<usize>,
+    /// Whether the report announces operations.
+    quotes: bool,
+}
+
+impl Order<'_> {
+    /// Whether the operation at `offset` is one of the log's. A report quotes operations without what a log's lines begin
+    /// with.
+    fn is_of_log(&mut self, offset: usize, prefixed: bool) -> Result<bool, Fault> {
+        let line = |at: usize| 1 + newlines(&self.bytes[..at]);
+        let (first, at) = *self.first.get_or_insert((prefixed, offset));
+        match self.report {
+            None if first == prefixed => Ok(true),
+            Some(_) if first != prefixed || self.quotes && !prefixed => Ok(false),
+            Some(report) => Err(Fault::at(
+                offset,
+                format!(
+                    "an operation stands behind line {}, where the report of a checker begins; if the file has more than one \
+                     run, make a file of each, and if it has one, take that line out",
+                    line(report)
+                ),
+            )),
+            None => {
+                let (this, other) =
+                    if prefixed { ("something", "nothing") } else { ("nothing", "something") };
+                Err(Fault::at(
+                    offset,
+                    format!(
+                        "{this} stands before the process here, and {other} in the first operation (line {}), so that one \
+                         of them is cut off or of another log; write both in one form",
+                        line(at)
+                    ),
+                ))
+            }
+        }
+    }
 }
 
 /// Whether a line without a type is the beginning of one that was cut off: a process and part of a type.

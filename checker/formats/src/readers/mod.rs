@@ -16,22 +16,27 @@ pub(super) use log::is_log_line;
 pub use sessions::is_cobra;
 pub(super) use sessions::{is_awdit, is_dbcop, is_plume};
 
-use super::{Format, budget::Budget, draft::Draft, fault::Fault};
+use super::{Format, Options, budget::Budget, draft::Draft, fault::Fault};
 
 /// Reads a file that is known to be in a format.
-pub(super) fn read(format: Format, bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+pub(super) fn read<'a>(
+    format: Format,
+    bytes: &'a [u8],
+    budget: Budget,
+    options: &Options,
+) -> Result<Draft<'a>, Fault> {
     match format {
         Format::History => history::read(bytes, budget),
-        Format::OperationsCsv => csv::read(bytes, budget),
+        Format::OperationsCsv => csv::read(bytes, budget, options),
         Format::JepsenEdn => edn::read(bytes, budget),
-        Format::JepsenLog => log::read(bytes, budget),
+        Format::JepsenLog => log::read(bytes, budget, options),
         Format::PorcupineKv => kv::read(bytes, budget),
         Format::ElleJson => elle::read(bytes, budget),
-        Format::EtcdJson => etcd::read(bytes, budget),
+        Format::EtcdJson => etcd::read(bytes, budget, options),
         Format::Dbcop => sessions::dbcop(bytes, budget),
         Format::Cobra => sessions::cobra(bytes, budget),
         Format::Plume => sessions::plume(bytes, budget),
-        Format::Awdit => sessions::awdit(bytes, budget),
+        Format::Awdit => sessions::awdit(bytes, budget, options),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One event in Jepsen's terms, whichever notation it was written in.
 
-use super::super::{budget::Budget, clients::Who, draft::Placed, independent, json::Bounded};
+use super::super::{budget::Budget, clients::Who, draft::Placed, independent, json::Bounded, stamp::Stamp};
 use history::{Event, Kind, Phase, Process};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -26,8 +26,12 @@ pub(super) struct Raw {
     pub(super) phase: Value,
     /// Jepsen's mark of the reads after everything was healed.
     pub(super) is_final: Value,
+    /// The name of a field that looks like an answer and is not the value.
+    pub(super) answer_elsewhere: Option<&'static str>,
 }
 
+/// Names under which other tools keep answers.
+const ANSWERS: [&str; 6] = ["result", "output", "response", "answer", "return", "returned"];
 /// The name of a field, which stays in the text where it has no escapes.
 struct Name<'de>(Cow<'de, str>);
 
@@ -105,7 +109,11 @@ impl Raw {
             "intended" => &mut self.intended,
             "phase" => &mut self.phase,
             "final?" => &mut self.is_final,
-            _ => return None,
+            _ => {
+                self.answer_elsewhere =
+                    ANSWERS.into_iter().find(|other| *other == name).or(self.answer_elsewhere);
+                return None;
+            }
         })
     }
 
@@ -127,7 +135,17 @@ impl Raw {
             Value::String(name) => bare(name).to_owned(),
             other => return Err(format!("the f {other} should be a name, such as read")),
         };
+        let reads =
+            matches!(f.as_str(), "read" | "get" | "dequeue" | "pop" | "peek" | "generate" | "txn" | "drain");
+        if let Some(name) =
+            self.answer_elsewhere.filter(|_| kind == Kind::Ok && reads && self.value.is_null())
+        {
+            return Err(format!(
+                "the answer of this {f} stands in {name}, and is read from value; rename it"
+            ));
+        }
         let mut event = Event::new(Process::Nemesis, kind, f);
+        let text_key = matches!(self.key, Value::String(_) | Value::Null);
         event.key = Some(&self.key).filter(|key| !key.is_null()).map(independent::text);
         event.value = self.value;
         event.error = error(self.error);
@@ -147,7 +165,7 @@ impl Raw {
         if let Some(actual) = self.actual.filter(|_| kind == Kind::Fail) {
             event.actual = Some(actual);
         }
-        Ok(Some(Placed { event, time: time(&self.time), index: self.index.as_u64(), who }))
+        Ok(Some(Placed { event, time: Stamp::of(&self.time), index: self.index.as_u64(), who, text_key }))
     }
 }
 
@@ -187,10 +205,4 @@ fn kind(kind: &Value) -> Result<Kind, String> {
 
 fn phase(name: &str) -> Option<Phase> {
     Phase::deserialize(Value::from(bare(name))).ok()
-}
-
-/// Nanoseconds; what lies before the start counts as the start.
-pub(super) fn time(time: &Value) -> Option<u64> {
-    let number = time.as_number()?;
-    number.as_u64().or_else(|| number.as_i64().map(|_| 0))
 }

@@ -32,16 +32,61 @@ pub(super) fn is_named(error: &str) -> bool {
 fn says_timeout(text: &str) -> bool {
     let words = words(text);
     let word = |index: usize| words.get(index).map_or("", String::as_str);
-    (0..words.len()).any(|index| match (word(index), word(index + 1)) {
-        ("timeout" | "timeouts" | "timedout", next) => is_end(next),
-        ("time" | "timed", "out") => is_end(word(index + 2)),
-        _ => false,
+    (0..words.len()).any(|index| {
+        !is_denied(&words[..index])
+            && match (word(index), word(index + 1)) {
+                ("timeout" | "timeouts" | "timedout", next) => is_end(next),
+                ("time" | "timed", "out") => is_end(word(index + 2)),
+                _ => false,
+            }
     })
+}
+
+/// Whether the words before a time-out say that there was none: `no timeout`, `not a timeout`, `did not time out`.
+fn is_denied(before: &[String]) -> bool {
+    let filler = |word: &&String| {
+        matches!(
+            word.as_str(),
+            "a" | "an" | "the" | "any" | "yet" | "due" | "to" | "by" | "because" | "of" | "have" | "been"
+        )
+    };
+    let mut words = before.iter().rev().skip_while(filler).map(String::as_str);
+    match (words.next(), words.next()) {
+        (
+            Some(
+                "not" | "no" | "non" | "never" | "without" | "isnt" | "wasnt" | "didnt" | "before" | "within"
+                | "pre",
+            ),
+            _,
+        ) => true,
+        (Some("t"), Some(verb)) => verb.ends_with('n'),
+        _ => false,
+    }
 }
 
 /// Whether a time-out may end before this word; `time-out-of-range` and `timeout is 5s` are none.
 fn is_end(next: &str) -> bool {
-    !matches!(next, "of" | "is" | "was" | "set" | "must" | "should" | "not" | "value" | "manager" | "config")
+    !matches!(
+        next,
+        "of" | "is"
+            | "was"
+            | "set"
+            | "must"
+            | "should"
+            | "not"
+            | "value"
+            | "manager"
+            | "config"
+            | "disabled"
+            | "off"
+            | "unset"
+            | "none"
+            | "never"
+            | "false"
+            | "nil"
+            | "null"
+            | "no"
+    )
 }
 
 /// The words of a text in small letters; capitals inside begin new ones.
@@ -79,6 +124,13 @@ mod tests {
             ("runtime-exception", false),
             ("[\":runtime-exception\",\"no leader\"]", false),
             ("time-out-of-range", false),
+            ("not-a-timeout", false),
+            ("no-timeout", false),
+            ("[\":error\",\"no timeout\"]", false),
+            ("[\":error\",\"it did not time out\"]", false),
+            ("[\":error\",\"it hasn't timed out\"]", false),
+            ("[\":error\",\"no answer: timed out\"]", true),
+            ("{\"timeout?\":false}", false),
             ("lifetime-exceeded", false),
             ("[\":no-leader\",\"election timeout is 5s\"]", false),
             ("[\":no-leader\",\"request timed out\"]", false),

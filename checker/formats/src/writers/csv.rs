@@ -1,8 +1,10 @@
-//! Writes our own `operations.csv`, with two more columns for the order of events at equal times.
+//! Writes our own `operations.csv`, with two more columns for the order of events at equal times, and one for what is not
+//! certain about a converted file.
 
 use super::Refusal;
-use history::{Event, Operation, Outcome, OutcomeClass, pair};
-use serde_json::Value;
+use history::{Event, Header, Kind, Operation, Outcome, OutcomeClass, Process, pair};
+use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
 
 /// The columns of `operations.csv`. `argument` and `result` are JSON; the result of a failed
 /// compare-and-set is what it found; `faults` are the numbers of those in force at the invocation.
@@ -26,19 +28,48 @@ pub const OPERATIONS_COLUMNS: [&str; 16] = [
 ];
 
 /// Values of completions that say nothing are left out, and so are the events of the nemesis.
-pub(super) fn write(events: &[Event]) -> Result<Vec<u8>, Refusal> {
+pub(super) fn write(events: &[Event], header: &Header) -> Result<Vec<u8>, Refusal> {
     let refuse = |message: String| Refusal { event: None, message };
     let operations = pair(events).map_err(|error| refuse(error.to_string()))?;
+    let ends = ends(events);
+    let mut about = serde_json::Map::new();
+    if let Some(converted) = header.converted.as_ref().filter(|converted| !converted.is_certain()) {
+        about.insert("converted".to_owned(), json!(converted));
+    }
+    if let Some(initial) = &header.initial {
+        about.insert("initial".to_owned(), initial.clone());
+    }
+    let mut columns = [&OPERATIONS_COLUMNS[..], &["invoked_index", "completed_index"]].concat();
+    if !about.is_empty() {
+        columns.push("about");
+    }
     let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    table
-        .write_record(OPERATIONS_COLUMNS.iter().chain(&["invoked_index", "completed_index"]))
-        .map_err(|error| refuse(error.to_string()))?;
+    table.write_record(&columns).map_err(|error| refuse(error.to_string()))?;
     for (index, operation) in operations.iter().enumerate() {
-        let cells = row(index, operation)?;
-        let indexes = [operation.invoked.to_string(), cell(operation.completed)];
-        table.write_record(cells.iter().chain(&indexes)).map_err(|error| refuse(error.to_string()))?;
+        let mut cells = row(index, operation)?.to_vec();
+        cells.extend([operation.invoked.to_string(), cell(ends.get(&operation.invoked))]);
+        match index {
+            _ if about.is_empty() => {}
+            0 => cells.push(Value::Object(about.clone()).to_string()),
+            _ => cells.push(String::new()),
+        }
+        table.write_record(&cells).map_err(|error| refuse(error.to_string()))?;
     }
     table.into_inner().map_err(|error| refuse(error.to_string()))
+}
+
+/// The completion of each invocation, of whatever outcome.
+fn ends(events: &[Event]) -> FxHashMap<usize, usize> {
+    let mut open: FxHashMap<Process, usize> = FxHashMap::default();
+    let mut ends = FxHashMap::default();
+    for (index, event) in events.iter().enumerate() {
+        if event.kind == Kind::Invoke {
+            open.insert(event.process, index);
+        } else if let Some(invoked) = open.remove(&event.process) {
+            ends.insert(invoked, index);
+        }
+    }
+    ends
 }
 
 fn row(index: usize, operation: &Operation) -> Result<[String; 16], Refusal> {

@@ -39,9 +39,21 @@ impl Refusal {
 }
 
 pub(super) fn write(events: &[Event], header: &Header, format: Format) -> Result<Vec<u8>, WriteError> {
+    if let (Some(client), true) =
+        (header.converted.as_ref().and_then(|file| file.lone_client), format.is_foreign())
+        && format != Format::EtcdJson
+    {
+        let message = format!("it has no way to say that the operations are those of client {client} alone");
+        return Err(WriteError { format, event: None, message });
+    }
+    if format.is_foreign() && header.converted.as_ref().is_some_and(|file| file.chosen_order) {
+        let message =
+            "several processes go on at one time, and it has no way to say that their order is not known";
+        return Err(WriteError { format, event: None, message: message.to_owned() });
+    }
     let written = match format {
         Format::History => history::write(events, header),
-        Format::OperationsCsv => csv::write(events),
+        Format::OperationsCsv => csv::write(events, header),
         Format::JepsenEdn => edn::write(events),
         Format::JepsenLog => log::write(events),
         Format::PorcupineKv => kv::write(events),

@@ -159,6 +159,7 @@ fn write_variant(folder: &Path, spec: &str, made: &Made, plan: &VariantPlan) {
         seed: 42,
         started: "2026-11-23T10:00:00Z".into(),
         initial: None,
+        converted: None,
     };
     let mut file = Vec::new();
     write_header(&mut file, &header).unwrap();

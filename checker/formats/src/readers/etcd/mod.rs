@@ -11,7 +11,7 @@ mod request;
 mod revisions;
 mod snapshots;
 
-use super::super::{budget::Budget, draft::Draft, fault::Fault, intervals};
+use super::super::{Options, budget::Budget, draft::Draft, fault::Fault, intervals};
 use history::{Event, Kind, Process};
 use meaning::{Left, Part, Parts};
 use modified::Modified;
@@ -21,8 +21,9 @@ use request::Entry;
 use revisions::Revisions;
 use snapshots::Snapshots;
 
-pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Result<Draft<'a>, Fault> {
     let mut draft = Draft::new(bytes, budget);
+    draft.ties = options.ties;
     let mut largest = 0;
     let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
     let (mut modified, mut snapshots) = (Modified::default(), Snapshots::default());
@@ -76,7 +77,8 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     if draft.unfinished {
         draft.note_cut();
     }
-    intervals::settle(&mut draft)?;
+    intervals::settle(&mut draft, true)?;
+    draft.cut_hides = true;
     left.note(&mut draft);
     clients.sort_unstable();
     clients.dedup();

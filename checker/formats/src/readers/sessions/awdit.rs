@@ -1,7 +1,7 @@
 //! AWDIT's text: `w key value` and `r key value`, a line of `-` behind each transaction, a line of `=` behind each session.
 //! Its files write what is there at first.
 
-use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
+use super::super::super::{Options, budget::Budget, draft::Draft, fault::Fault};
 use super::{Txn, draft};
 use serde_json::json;
 
@@ -28,24 +28,48 @@ pub(in super::super::super) fn is_awdit(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').next().is_some_and(|line| parts(line).is_some())
 }
 
-pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
+pub(in super::super) fn read<'a>(
+    bytes: &'a [u8],
+    budget: Budget,
+    options: &Options,
+) -> Result<Draft<'a>, Fault> {
     let (mut txns, mut open): (Vec<Txn>, Option<Txn>) = (Vec::new(), None);
-    let (mut offset, mut session) = (0, 0);
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+    let (mut offset, mut session) = (if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }, 0);
+    let (mut cut, mut open_end) = (false, false);
+    for line in bytes[offset..].split_inclusive(|&byte| byte == b'\n') {
+        let last = line.last() != Some(&b'\n');
         if is_rule(line, b'-') || is_rule(line, b'=') {
             txns.extend(open.take());
             session += u64::from(is_rule(line, b'='));
         } else if !line.trim_ascii().is_empty() {
-            let (writes, key, value) = parts(line).ok_or_else(|| {
-                Fault::at(
+            let Some((writes, key, value)) = parts(line) else {
+                if last && (open.is_some() || !txns.is_empty()) {
+                    cut = true;
+                    break;
+                }
+                return Err(Fault::at(
                     offset,
                     "this should be r or w with a key and a value, in numbers, or a line of --- or ===",
-                )
-            })?;
+                ));
+            };
+            if last && !options.whole_last_line {
+                open_end = true;
+                break;
+            }
             open.get_or_insert_with(|| Txn::new(offset, session)).step(writes, json!(key), json!(value));
         }
         offset += line.len();
     }
-    txns.extend(open);
-    draft(bytes, budget, txns, None)
+    // A transaction inside which the file is cut may have more steps.
+    if options.whole_last_line || !(cut || open_end) {
+        txns.extend(open);
+    }
+    let mut draft = draft(bytes, budget, txns, None)?;
+    if open_end {
+        draft.note_open_end();
+    } else if cut {
+        draft.note_cut();
+        draft.open_end = !options.whole_last_line;
+    }
+    Ok(draft)
 }

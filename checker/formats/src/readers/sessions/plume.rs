@@ -27,12 +27,19 @@ pub(in super::super::super) fn is_plume(text: &[u8]) -> bool {
 pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let mut txns: Vec<Txn> = Vec::new();
     let mut known: FxHashMap<(u64, i64), usize> = FxHashMap::default();
-    let mut offset = 0;
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+    let (mut offset, mut cut) = (if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }, false);
+    for line in bytes[offset..].split_inclusive(|&byte| byte == b'\n') {
         if !line.trim_ascii().is_empty() {
-            let (writes, key, value, session, txn) = parts(line).ok_or_else(|| {
-                Fault::at(offset, "this should be r(key,value,session,transaction) or w(…), in numbers")
-            })?;
+            let Some((writes, key, value, session, txn)) = parts(line) else {
+                if line.last() != Some(&b'\n') && !txns.is_empty() {
+                    cut = true;
+                    break;
+                }
+                return Err(Fault::at(
+                    offset,
+                    "this should be r(key,value,session,transaction) or w(…), in numbers",
+                ));
+            };
             let index = *known.entry((session, txn)).or_insert_with(|| {
                 txns.push(Txn::new(offset, session));
                 txns.len() - 1
@@ -42,5 +49,9 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
         }
         offset += line.len();
     }
-    draft(bytes, budget, txns, Some(Value::from(0)))
+    let mut draft = draft(bytes, budget, txns, Some(Value::from(0)))?;
+    if cut {
+        draft.note_cut();
+    }
+    Ok(draft)
 }
