@@ -143,7 +143,9 @@ impl VariantRun<'_> {
             return None;
         }
         if self.experiment.spec.load.workload == Workload::Kafka {
-            return Some(format!("{taken} polls at the end returned messages, until every node had no more"));
+            return Some(format!(
+                "{drained} polls at the end returned messages, until every node had no more"
+            ));
         }
         if self.experiment.spec.load.workload != Workload::Queue {
             let all = missing as u64 + report.read;

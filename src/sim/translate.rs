@@ -29,7 +29,13 @@ pub(super) fn command(operation: &Operation, keys: u32) -> Command {
             Command::Transfer { from: end("from"), to: end("to"), amount }
         }
         Function::Total => Command::Total { accounts: (0..keys).map(LoadSpec::key_name).collect() },
-        Function::Enqueue | Function::Dequeue => unreachable!("a load with queues is not simulated"),
+        Function::Enqueue
+        | Function::Dequeue
+        | Function::Add
+        | Function::Generate
+        | Function::Echo
+        | Function::Send
+        | Function::Poll => unreachable!("the store has no such operation, and its specs are refused"),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::ResultsError;
 use super::plot::canvas::{Anchor, Canvas, Rect};
-use super::plot::frame::{self, Area, Sign};
+use super::plot::frame::{self, Area, Head, Sign};
 use super::plot::scale::Scale;
-use super::plot::style::{ASIDE, HEADING, LABEL, MARGIN, PLOT_LEFT, PLOT_RIGHT, WHITE, WIDTH, variant};
+use super::plot::style::{ASIDE, HEADING, LABEL, MARGIN, PLOT_LEFT, WHITE, WIDTH, variant};
 use super::plot::{PictureOptions, pixels, write};
 use std::path::Path;
 
@@ -84,14 +84,16 @@ pub fn draw(curves: &Curves, path: &Path) -> Result<(), ResultsError> {
 fn picture(curves: &Curves) -> Canvas {
     let entry = |(index, name): (usize, &String)| (Sign::Line(variant(index)), name.clone());
     let legend: Vec<_> = curves.names.iter().enumerate().map(entry).collect();
-    let top = frame::head_height(&legend);
+    let head = Head::new(WIDTH, &curves.title, &curves.origin, &curves.sentence, &legend);
+    let top = head.height();
     let height = top + curves.panels.len() as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 40.0;
     let mut canvas = Canvas::new(WIDTH, pixels(height));
-    frame::head(&mut canvas, &curves.title, &curves.origin, &curves.sentence, &legend);
+    head.draw(&mut canvas);
     let x = x_axis(curves);
     for (index, panel) in curves.panels.iter().enumerate() {
         let title = top + index as f64 * (TITLE_ROOM + HEIGHT + FOOT_ROOM) + 52.0;
-        let rect = Rect { left: PLOT_LEFT, top: title + 32.0, width: PLOT_RIGHT - PLOT_LEFT, height: HEIGHT };
+        let rect =
+            Rect { left: PLOT_LEFT, top: title + 32.0, width: canvas.right() - PLOT_LEFT, height: HEIGHT };
         canvas.text(MARGIN, title, Anchor::Left, HEADING, &panel.title);
         let area = Area { rect, x, y: y_axis(panel) };
         draw_panel(&mut canvas, &area, panel, &curves.spans);

@@ -3,9 +3,9 @@
 use super::ResultsError;
 use super::curves::wilson;
 use super::plot::canvas::{Anchor, Canvas, Pen, Rect};
-use super::plot::frame::{self, Area, Sign};
+use super::plot::frame::{self, Area, Head, Sign};
 use super::plot::scale::Scale;
-use super::plot::style::{DARK, GRID, LABEL, PLOT_RIGHT, PROSE, WHITE, WIDTH, variant};
+use super::plot::style::{DARK, GRID, LABEL, PROSE, WHITE, WIDTH, variant};
 use super::plot::{PictureOptions, pixels, write};
 use std::path::Path;
 
@@ -49,11 +49,12 @@ pub fn draw(rates: &Rates, path: &Path) -> Result<(), ResultsError> {
 fn picture(rates: &Rates) -> Canvas {
     let entry = |(index, name): (usize, &String)| (Sign::Dot(variant(index)), name.clone());
     let legend: Vec<_> = rates.names.iter().enumerate().map(entry).collect();
-    let top = frame::head_height(&legend) + 30.0;
+    let head = Head::new(WIDTH, &rates.title, &rates.origin, &rates.sentence, &legend);
+    let top = head.height() + 30.0;
     let height = top + rates.rows.len() as f64 * ROW + 110.0;
     let mut canvas = Canvas::new(WIDTH, pixels(height));
-    frame::head(&mut canvas, &rates.title, &rates.origin, &rates.sentence, &legend);
-    let width = PLOT_RIGHT - LEFT - FIGURES;
+    head.draw(&mut canvas);
+    let width = canvas.right() - LEFT - FIGURES;
     let rect = Rect { left: LEFT, top, width, height: rates.rows.len() as f64 * ROW };
     let area = Area { rect, x: Scale::Linear(0.0, 100.0), y: Scale::Linear(0.0, 1.0) };
     for tick in area.x.ticks(10.0) {
@@ -80,7 +81,7 @@ fn picture(rates: &Rates) -> Canvas {
             canvas.dot((area.px(share), y), 7.0, variant(series));
             figures.push(format!("{seen} of {of}"));
         }
-        canvas.text(PLOT_RIGHT, y + 9.0, Anchor::Right, LABEL, &figures.join("  "));
+        canvas.text(canvas.right(), y + 9.0, Anchor::Right, LABEL, &figures.join("  "));
     }
     frame::x_title(&mut canvas, height - 24.0, "% of the runs");
     canvas

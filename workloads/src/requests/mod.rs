@@ -96,7 +96,7 @@ impl ClientSpec {
             ClientKind::Exec => return self.mix_of_helper(workload),
             // It can express all of a workload's functions.
             ClientKind::Maelstrom => return BTreeMap::new(),
-            ClientKind::Http | ClientKind::Resp => {}
+            ClientKind::Http | ClientKind::Resp | ClientKind::Postgres | ClientKind::Mysql => {}
         }
         let described =
             workload.default_mix().iter().filter(|(function, _)| self.exchange(*function).is_some());

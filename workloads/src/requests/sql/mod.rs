@@ -92,7 +92,11 @@ impl Dialect {
     fn of(kind: ClientKind) -> Self {
         match kind {
             ClientKind::Mysql => Self::Mysql,
-            ClientKind::Http | ClientKind::Resp | ClientKind::Postgres | ClientKind::Exec => Self::Postgres,
+            ClientKind::Http
+            | ClientKind::Resp
+            | ClientKind::Postgres
+            | ClientKind::Exec
+            | ClientKind::Maelstrom => Self::Postgres,
         }
     }
 

@@ -140,6 +140,18 @@ impl ClientSpec {
             Workload::Queue => [Function::Dequeue, Function::Enqueue],
             // The opening of a bank is a transaction, and its final read a total.
             Workload::ListAppend | Workload::RwRegister | Workload::Bank => [Function::Txn, Function::Total],
+            Workload::Set
+            | Workload::GCounter
+            | Workload::PnCounter
+            | Workload::UniqueIds
+            | Workload::Echo
+            | Workload::Kafka => {
+                let what = format!(
+                    "statements have no workload {}; use one of register, kv, queue, list-append, rw-register and bank",
+                    load.workload
+                );
+                return refuse("load.workload", what);
+            }
         });
         let of_all = functions
             .iter()
