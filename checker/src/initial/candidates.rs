@@ -484,7 +484,8 @@ mod tests {
     fn values_written_later_may_be_initial() {
         let steps = [did("cas", json!([0, 1])), did("write", json!(0)), read(json!(1))];
         let property = Property::Linearizable(Model::CasRegister);
-        assert_eq!(candidates(&history(&steps), property), [json!(0), json!(1)]);
+        // The read begins after an update is over, so that it does not find the initial value.
+        assert_eq!(candidates(&history(&steps), property), [json!(0)]);
     }
 
     #[test]

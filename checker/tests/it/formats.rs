@@ -448,7 +448,7 @@ fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
     assert!(error.contains("teleport") && error.contains("list-append"), "{error}");
     for (f, value, ok, model) in [
         ("add", "1", "", "set-full or --model counter-bounds"),
-        ("read", "nil", "[1 2]", "kafka"),
+        ("read", "nil", "[1 2]", "echo"),
         ("broadcast", "1", "1", "set-full"),
         ("decr", "1", "1", "counter-bounds"),
         ("add-and-get", "1", "[1 1]", "counter"),
@@ -457,10 +457,10 @@ fn a_model_that_is_not_plain_is_asked_for_with_what_can_be_said() {
         ("push", "1", "1", "stack"),
         ("txn", "[[:w 1 2]]", "[[:w 1 2]]", "rw-register"),
         ("txn", "[[:read 1 nil] [:write 1 3]]", "[[:read 1 2] [:write 1 3]]", "multi-register"),
-        ("txn", "[[:r 1 nil]]", "[[:r 1 [2]]]", "kafka"),
-        ("txn", "[[:read 1 nil]]", "[[:read 1 2]]", "kafka"),
+        ("txn", "[[:r 1 nil]]", "[[:r 1 [2]]]", "echo"),
+        ("txn", "[[:read 1 nil]]", "[[:read 1 2]]", "echo"),
         ("txn", "[[:append 1 2] [:r 1 nil]]", "[[:append 1 2] [:r 1 [2]]]", "list-append"),
-        ("txn", "[[:r 1 nil]]", "[[:r 1 2]]", "kafka"),
+        ("txn", "[[:r 1 nil]]", "[[:r 1 2]]", "echo"),
         ("txn", "[[:r 1 nil]]", "[[:r 1 nil]]", "list-append or --model rw-register"),
     ] {
         let text = format!(
