@@ -352,9 +352,8 @@ fn of_container(operations: &[Operation], is_stack: bool) -> Option<Value> {
             (Value::Null, Outcome::Ok(Value::Array(elements))) if operation.f == "drain" => {
                 elements.iter().for_each(|element| all.see(element, operation));
             }
-            (Value::Null, Outcome::Ok(Value::Null)) => {}
+            (Value::Null, Outcome::Ok(Value::Null) | Outcome::Fail { .. } | Outcome::Info { .. }) => {}
             (Value::Null, Outcome::Ok(element)) => all.see(element, operation),
-            (Value::Null, Outcome::Fail { .. } | Outcome::Info { .. }) => {}
             (element, _) => all.put(element, operation),
         }
     }
