@@ -32,6 +32,7 @@ pub(super) fn settle(
 ) {
     if let Some(client) = doubts.lone_client
         && !goes_back(operations)
+        && !counts_all(operations)
     {
         let unless = format!(
             "others wrote as well: the file has only the operations of client {client}; give the folder with the files of \
@@ -86,6 +87,23 @@ fn goes_back(operations: &[Operation]) -> bool {
         }
         revision < known || change && (revision == known || !changes.insert(revision))
     })
+}
+
+/// Whether each revision that the store counted is that of a change in the file, so that nobody else wrote.
+fn counts_all(operations: &[Operation]) -> bool {
+    let counted =
+        operations.iter().filter(|operation| operation.key.as_deref() == Some(formats::STORE_REVISION));
+    let (mut made, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    for operation in counted.filter(|operation| matches!(operation.outcome, Outcome::Ok(_))) {
+        match (operation.f.as_str(), &operation.outcome) {
+            ("cas", _) => made.extend(operation.argument[1].as_i64()),
+            (_, Outcome::Ok(revision)) => seen.extend(revision.as_i64()),
+            (_, Outcome::Fail { .. } | Outcome::Info { .. }) => {}
+        }
+    }
+    let first = seen.first().or(made.first()).copied().unwrap_or(0);
+    let last = seen.last().max(made.last()).copied().unwrap_or(0);
+    !made.is_empty() && (first + 1..=last).all(|revision| made.contains(&revision))
 }
 
 /// Reads answers with the steps that they leave out. What is told is then about these operations.

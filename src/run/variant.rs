@@ -317,6 +317,11 @@ impl LiveVariant<'_> {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
                 Ok(None)
             }
+            // Where no values are judged, they may be any.
+            Err(error @ ServeError::NotReadBack { .. }) if !self.run.plan.check.linearizable => {
+                events.send(RunEventKind::Note(format!("{nodes}, but {error}; going on")));
+                Ok(None)
+            }
             Err(error @ ServeError::NotServing { .. }) => {
                 events.send(RunEventKind::Note(format!("{nodes}, but {error}")));
                 let spec = &self.run.experiment.spec;

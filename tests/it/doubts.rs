@@ -248,6 +248,8 @@ fn lone_client_of_etcd_sees_others() {
             (other, &[], 3, "only the operations of client 0"),
             (lone(1), &[], 1, ""),
             (lone(2), &[], 1, ""),
+            // Each revision is that of a change in the file.
+            (lines(&[put(0, 1, "a", "1", 2), get(0, 3, ["a", ""], &[("a", "9", 2)], 2)]), &[], 1, ""),
         ],
     );
 }

@@ -55,6 +55,8 @@ struct Known<'a> {
     found: BTreeMap<String, Found<'a>>,
     /// When the first update was over that certainly happened: what begins later does not find the initial value.
     updated: usize,
+    /// Values whose writes failed: where one is found, such a write took effect after all.
+    failed: BTreeSet<String>,
     /// Texts that were added at the end of the value.
     appended: BTreeSet<&'a str>,
 }
@@ -70,8 +72,8 @@ struct Found<'a> {
 
 impl Default for Known<'_> {
     fn default() -> Self {
-        let (written, found, appended) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { written, found, updated: usize::MAX, appended }
+        let (written, found) = (BTreeMap::new(), BTreeMap::new());
+        Self { written, found, updated: usize::MAX, failed: BTreeSet::new(), appended: BTreeSet::new() }
     }
 }
 
@@ -94,6 +96,10 @@ impl<'a> Known<'a> {
         let updates = !matches!(operation.f.as_str(), "read" | "get");
         if updates && matches!(operation.outcome, Outcome::Ok(_)) {
             self.updated = self.updated.min(operation.completed.unwrap_or(usize::MAX));
+        }
+        if updates && matches!(operation.outcome, Outcome::Fail { .. }) {
+            let pair = operation.argument.as_array().filter(|pair| operation.f == "cas" && pair.len() == 2);
+            self.failed.insert(pair.map_or(&operation.argument, |pair| &pair[1]).to_string());
         }
         let pair = operation.argument.as_array().map(Vec::as_slice);
         match (operation.f.as_str(), pair, &operation.outcome) {
@@ -135,8 +141,11 @@ fn of_register(operations: &[Operation]) -> Vec<Value> {
     let mut found: Vec<(bool, &Found<'_>)> = known
         .found
         .iter()
+        .filter(|(text, found)| {
+            let early = found.invoked < known.updated && !known.failed.contains(*text);
+            early || known.is_strange(text, found.completed)
+        })
         .map(|(text, found)| (!known.is_strange(text, found.completed), found))
-        .filter(|(written, found)| !written || found.invoked < known.updated)
         .collect();
     found.sort_by_key(|(written, found)| (*written, found.completed));
     if known.appended.is_empty() {
@@ -352,9 +361,8 @@ fn of_container(operations: &[Operation], is_stack: bool) -> Option<Value> {
             (Value::Null, Outcome::Ok(Value::Array(elements))) if operation.f == "drain" => {
                 elements.iter().for_each(|element| all.see(element, operation));
             }
-            (Value::Null, Outcome::Ok(Value::Null)) => {}
+            (Value::Null, Outcome::Ok(Value::Null) | Outcome::Fail { .. } | Outcome::Info { .. }) => {}
             (Value::Null, Outcome::Ok(element)) => all.see(element, operation),
-            (Value::Null, Outcome::Fail { .. } | Outcome::Info { .. }) => {}
             (element, _) => all.put(element, operation),
         }
     }
@@ -486,6 +494,13 @@ mod tests {
         let property = Property::Linearizable(Model::CasRegister);
         // The read begins after an update is over, so that it does not find the initial value.
         assert_eq!(candidates(&history(&steps), property), [json!(0)]);
+    }
+
+    #[test]
+    fn failed_writes_are_not_initial() {
+        let mut operations = history(&[did("write", json!(3)), read(json!(3))]);
+        operations[0].outcome = Outcome::Fail { error: None, actual: None };
+        assert_eq!(candidates(&operations, Property::Linearizable(Model::Register)), [Value::Null; 0]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
         meaning::parts(&entry, &revisions, &mut parts, &mut left)
             .map_err(|message| Fault::at(offset, message))?;
         for [before, read] in snapshots.contradictions(&entry) {
-            push(&mut draft, 0, beside, &start, before)?;
+            push(&mut draft, offset, beside, &start, before)?;
             push(&mut draft, offset, client, &times, read)?;
         }
         let presence = parts.0.iter().filter_map(|part| projections::presence(part, &revisions));
