@@ -43,7 +43,7 @@ fn sound_store_is_valid_under_crash_and_partition() {
 #[test]
 fn flaws_are_found_and_sound_store_passes() {
     for name in ["commander-minority-quorum", "replica-reads-own-state"] {
-        let document = source::open(Path::new(&format!("flaws/{name}"))).unwrap();
+        let document = source::open(Path::new(&format!("workloads/flaws/{name}.toml"))).unwrap();
         let text = document.text;
         let flaw = format!("cluster.paxos.flaw={name}");
         let sets = ["load.duration=5s", "load.rate=200"];

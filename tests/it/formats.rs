@@ -45,7 +45,7 @@ fn several_files_end_with_the_worst_answer() {
     // A file that cannot be read is named, and hides nothing.
     std::fs::write(folder.path().join("empty.edn"), "").unwrap();
     let said = check(folder.path(), &["empty.edn", "bad.edn"], 2);
-    assert!(said.ends_with("2 files, 1 invalid, 1 unreadable\n"), "{said}");
+    assert!(said.contains("2 files, 1 invalid, 1 unreadable\n"), "{said}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn undecided_member_change_is_unknown() {
     write_spec(folder.path(), "3s", faults);
     let (code, said) = run(folder.path(), &SPARE);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("no evidence: the members are not as they should be"), "{said}");
+    assert!(said.contains("no evidence: the members are not the wanted ones"), "{said}");
 }
 
 #[test]
