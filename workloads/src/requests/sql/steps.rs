@@ -99,7 +99,9 @@ impl Transactions {
         Ok(Answer::Value(Value::Array(done)))
     }
 
-    /// Reads both accounts, and writes both, unless there is too little in the first.
+    /// Reads both accounts, and writes both, unless there is too little in the first. The writes are in the order of the
+    /// accounts' names: two transfers in opposite directions would otherwise wait for one another's locks, and
+    /// PostgreSQL looks for such a deadlock only after a second.
     async fn transfer(
         &self,
         link: &mut dyn Link,
@@ -118,7 +120,9 @@ impl Transactions {
         if from == to {
             return Ok(Answer::Applied);
         }
-        for (account, balance) in [(from, has - amount), (to, gets + amount)] {
+        let mut balances = [(from, has - amount), (to, gets + amount)];
+        balances.sort_unstable();
+        for (account, balance) in balances {
             if !self.write(link, &account, &json!(balance), last).await? {
                 return Ok(nothing_written());
             }
