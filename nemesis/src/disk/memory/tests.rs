@@ -128,7 +128,7 @@ fn old_writes_are_durable_without_a_sync() {
 
 #[test]
 fn files_behave_like_regular_files() {
-    if !inside("files_are_what_files_are_elsewhere") {
+    if !inside("files_behave_like_regular_files") {
         return;
     }
     let mounted = Mounted::new();
@@ -224,7 +224,7 @@ fn programs_see_full_failing_and_slow_disks() {
 
 #[test]
 fn held_sync_is_answered_after_disarming() {
-    if !inside("held_sync_is_answered_in_the_end") {
+    if !inside("held_sync_is_answered_after_disarming") {
         return;
     }
     let mounted = Mounted::with(DiskModel { tear: Tear::Byte, ..DiskModel::default() });

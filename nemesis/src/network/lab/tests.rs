@@ -12,6 +12,7 @@ use crate::reexec;
 use rustix::process::{WaitOptions, waitpid};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Whether this process is inside a lab; outside, it runs the named test in a lab and fails with it.
@@ -94,14 +95,20 @@ fn connection(network: &LabNetwork) -> (TcpStream, TcpStream) {
 fn flood(network: &LabNetwork, count: u32) -> (u32, u32) {
     let (from, to) = (datagrams(network, "n1", ms(300)), datagrams(network, "n2", ms(300)));
     let address = to.local_addr().unwrap();
+    let sent = Arc::new(AtomicBool::new(false));
+    let all_sent = sent.clone();
     let receiver = std::thread::spawn(move || {
         let mut seen = BTreeSet::new();
         let (mut arrived, mut number) = (0, [0; 4]);
-        while to.recv(&mut number).is_ok() {
-            arrived += 1;
-            seen.insert(number);
+        loop {
+            let last = all_sent.load(Ordering::SeqCst);
+            if to.recv(&mut number).is_ok() {
+                arrived += 1;
+                seen.insert(number);
+            } else if last {
+                return (arrived, u32::try_from(seen.len()).unwrap());
+            }
         }
-        (arrived, u32::try_from(seen.len()).unwrap())
     });
     let before = network.counters(&link()).chunks;
     for number in 0..count {
@@ -111,6 +118,7 @@ fn flood(network: &LabNetwork, count: u32) -> (u32, u32) {
             std::thread::sleep(ms(1));
         }
     }
+    sent.store(true, Ordering::SeqCst);
     receiver.join().unwrap()
 }
 
@@ -176,7 +184,7 @@ fn loss_is_exact_within_one_percent_point() {
 
 #[test]
 fn duplicates_arrive_corrupt_frames_vanish_garbled_arrive() {
-    if !inside("network::lab::tests::duplicates_arrive_corrupt_packets_vanish_garbled_lie") {
+    if !inside("network::lab::tests::duplicates_arrive_corrupt_frames_vanish_garbled_arrive") {
         return;
     }
     let network = network(2, Delay::default());

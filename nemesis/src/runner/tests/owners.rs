@@ -107,7 +107,7 @@ async fn testbed_of_durable_owners(nodes: usize, folder: &Path) -> Arc<Testbed> 
 #[cfg(target_os = "linux")]
 #[test]
 fn disks_are_swapped_under_other_faults() {
-    let test = "runner::tests::owners::disks_are_swapped_whatever_else_hurts_them";
+    let test = "runner::tests::owners::disks_are_swapped_under_other_faults";
     if !crate::network::inside_a_lab_of_its_own(test) || !crate::network::disk_possible(test) {
         return;
     }
