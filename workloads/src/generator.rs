@@ -270,7 +270,8 @@ mod tests {
             let again: Vec<_> = drafts(&spec, seed, 0).take(60).collect();
             let other: Vec<_> = drafts(&spec, seed ^ 1, 0).take(60).collect();
             prop_assert_eq!(&first, &again);
-            prop_assert_ne!(&first, &other);
+            // Requests for unique ids are all the same.
+            prop_assert!(first != other || spec.workload == Workload::UniqueIds);
         }
 
         #[test]
