@@ -22,6 +22,17 @@ pub(super) struct Placed {
     pub(super) text_key: bool,
 }
 
+/// What is missing at the end of a file.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    /// Whether the file ends inside an event.
+    pub(super) unfinished: bool,
+    /// Whether the last line has no end, so that it may be cut inside a value.
+    pub(super) open: bool,
+    /// Whether operations that began before the end may be missing.
+    pub(super) hides: bool,
+}
+
 /// A history while it is read.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
@@ -38,8 +49,8 @@ pub(super) struct Draft<'a> {
     pub(super) notes: Vec<String>,
     /// What the verdict leaves out, a clause each; it becomes part of the verdict's sentence.
     pub(super) unjudged: Vec<String>,
-    /// Whether the file ends inside an event.
-    pub(super) unfinished: bool,
+    /// What is missing at the end of the file.
+    pub(super) end: End,
     /// The client of a file that has the operations of one client, and may lack those of others.
     pub(super) lone_client: Option<u64>,
     /// Processes with a name, or without one.
@@ -53,10 +64,6 @@ pub(super) struct Draft<'a> {
     /// How processes that go on at one time are ordered, and whether that made a difference.
     pub(super) ties: Ties,
     pub(super) ties_chosen: bool,
-    /// Whether the last line has no end, so that it may be cut inside a value.
-    pub(super) open_end: bool,
-    /// Whether operations that began before the end of a cut file may be missing.
-    pub(super) cut_hides: bool,
     /// By event: whether its key is a text, if it has one.
     pub(super) text_keys: Vec<bool>,
     /// Invocations that were added, by event.
@@ -83,7 +90,7 @@ impl<'a> Draft<'a> {
             lines: Vec::new(),
             notes: Vec::new(),
             unjudged: Vec::new(),
-            unfinished: false,
+            end: End::default(),
             lone_client: None,
             clients: Clients::default(),
             times_go_back: false,
@@ -91,8 +98,6 @@ impl<'a> Draft<'a> {
             unreadable_time: None,
             ties: Ties::default(),
             ties_chosen: false,
-            open_end: false,
-            cut_hides: false,
             text_keys: Vec::new(),
             added: Vec::new(),
             timed: Vec::new(),
@@ -156,15 +161,15 @@ impl<'a> Draft<'a> {
 
     /// Notes that the file ends inside an event.
     pub(super) fn note_cut(&mut self) {
-        self.unfinished = true;
+        self.end.unfinished = true;
         self.notes
             .push("the file ends inside an event, which is left out: the history is unfinished".to_owned());
     }
 
     /// Notes that the last line has no end, so that its last value may be cut off; it is left out.
     pub(super) fn note_open_end(&mut self) {
-        self.unfinished = true;
-        self.open_end = true;
+        self.end.unfinished = true;
+        self.end.open = true;
         self.notes.push(
             "the last line has no line feed and may be cut off: what it says is left out, and the history is unfinished"
                 .to_owned(),

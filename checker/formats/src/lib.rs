@@ -84,9 +84,9 @@ pub fn read(bytes: &[u8], name: &str, options: &Options) -> Result<Read, ReadErr
             .notes
             .push("the file ends in bytes of zero, as a crash leaves it; they are passed over".to_owned());
     }
-    if (cut || zeros) && !draft.unfinished {
+    if (cut || zeros) && !draft.end.unfinished {
         draft.note_cut();
-        draft.cut_hides |= format == Format::OperationsCsv;
+        draft.end.hides |= format == Format::OperationsCsv;
     }
     result::finish(draft, format, how, options).map_err(|fault| fault.locate(bytes))
 }

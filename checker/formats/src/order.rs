@@ -157,8 +157,8 @@ fn by_indexes(draft: &mut Draft<'_>) -> bool {
     if order.windows(2).any(|pair| indexes[pair[0]] == indexes[pair[1]]) {
         return false;
     }
-    let timed = |event: &&usize| draft.timed.get(**event).copied().unwrap_or(false);
-    let times = order.iter().filter(timed).map(|&event| draft.events[event].time);
+    let has_time = |event: &&usize| draft.timed.get(**event).copied().unwrap_or(false);
+    let times = order.iter().filter(has_time).map(|&event| draft.events[event].time);
     if !times.is_sorted() {
         return false;
     }

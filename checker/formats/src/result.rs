@@ -142,9 +142,9 @@ pub(super) fn finish(
         model,
         notes: draft.notes,
         unjudged: draft.unjudged,
-        unfinished: draft.unfinished,
+        unfinished: draft.end.unfinished,
         order: draft.order,
-        open_end: draft.open_end,
+        open_end: draft.end.open,
         reorders: draft.ties_chosen,
         lines: draft.lines,
     })
@@ -173,7 +173,7 @@ fn converted(
     let ours = said.is_none() && !format.is_foreign();
     let mut converted =
         said.unwrap_or_else(|| Converted { from: format.name().to_owned(), ..Converted::default() });
-    let hides = draft.cut_hides || draft.order != Order::File || !draft.added.is_empty();
+    let hides = draft.end.hides || draft.order != Order::File || !draft.added.is_empty();
     let cas = |event: &Event| event.kind == Kind::Fail && event.f == "cas";
     let guesses_cas =
         options.failed_cas.is_none() && FailedCas::default_of(format) == FailedCas::ValueDiffered;
@@ -184,8 +184,8 @@ fn converted(
     converted.guessed_failed_cas &= options.failed_cas.is_none();
     converted.chosen_order |= draft.ties_chosen;
     converted.lone_client = converted.lone_client.or(draft.lone_client);
-    converted.unfinished |= draft.unfinished;
-    converted.cut_hides |= draft.unfinished && hides;
+    converted.unfinished |= draft.end.unfinished;
+    converted.cut_hides |= draft.end.unfinished && hides;
     (!ours || !converted.is_certain()).then_some(converted)
 }
 

@@ -137,7 +137,9 @@ impl<'a> Known<'a> {
 /// operation may have written the initial value again.
 fn of_register(operations: &[Operation]) -> Vec<Value> {
     let mut known = Known::default();
-    operations.iter().for_each(|operation| known.register(operation));
+    for operation in operations {
+        known.register(operation);
+    }
     let mut found: Vec<(bool, &Found<'_>)> = known
         .found
         .iter()
@@ -318,7 +320,9 @@ fn of_set(operations: &[Operation]) -> Option<Value> {
     for operation in operations {
         match (operation.f.as_str(), &operation.outcome) {
             ("read", Outcome::Ok(Value::Array(elements))) => {
-                elements.iter().for_each(|element| all.see(element, operation));
+                for element in elements {
+                    all.see(element, operation);
+                }
             }
             ("contains", Outcome::Ok(Value::Bool(true))) => all.see(&operation.argument, operation),
             ("add", _) => all.put(&operation.argument, operation),
@@ -359,7 +363,9 @@ fn of_container(operations: &[Operation], is_stack: bool) -> Option<Value> {
     for operation in operations {
         match (&operation.argument, &operation.outcome) {
             (Value::Null, Outcome::Ok(Value::Array(elements))) if operation.f == "drain" => {
-                elements.iter().for_each(|element| all.see(element, operation));
+                for element in elements {
+                    all.see(element, operation);
+                }
             }
             (Value::Null, Outcome::Ok(Value::Null) | Outcome::Fail { .. } | Outcome::Info { .. }) => {}
             (Value::Null, Outcome::Ok(element)) => all.see(element, operation),

@@ -4,9 +4,9 @@
 //!
 //! The holder counts from its request, an acceptor from the later arrival of the request. Clocks need not agree
 //! on the time; only their speed matters, which may deviate from true time by at most the fraction `drift`. The
-//! holder counts `time`, which takes at most `time / (1 - drift)`. An acceptor counts `time · (1 + drift) / (1
-//! - drift)`, which takes at least as long. A paused process finds its lease expired. A restarted acceptor
-//! waits for the longest lease that its log says it ever granted.
+//! holder counts `time`, which takes at most `time / (1 - drift)`. An acceptor counts
+//! `time · (1 + drift) / (1 - drift)`, which takes at least as long. A paused process finds its lease expired. A
+//! restarted acceptor waits for the longest lease that its log says it ever granted.
 //!
 //! An acceptor under a lease delays the scouts of other leaders until it ends, and renews no lease while one
 //! waits. It need not refuse their pvalues: a majority supported those leaders, so that no lease was in force

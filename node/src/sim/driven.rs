@@ -276,7 +276,7 @@ impl Cluster {
         let doubled = condition.duplicate > 0.0 && rng.random_bool(condition.duplicate);
         counters.struck += u64::from(doubled);
         let mut pauses = [None, None];
-        for pause in &mut pauses[..1 + usize::from(doubled)] {
+        for pause in &mut pauses[..=usize::from(doubled)] {
             let mut micros = rng.random_range(30..400);
             // Now and then a thread has to wait for the processor.
             if rng.random_range(0..64) == 0 {

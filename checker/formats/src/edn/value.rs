@@ -53,9 +53,10 @@ fn number(text: &str) -> Result<Value, String> {
         return Ok(ratio(above, below).unwrap_or_else(|| Value::from(text)));
     }
     if let Some(decimal) = text.strip_suffix('M') {
-        let decimal = match decimal.contains(['e', 'E']) || !decimal.contains('.') {
-            true => decimal,
-            false => decimal.trim_end_matches('0').trim_end_matches('.'),
+        let decimal = if decimal.contains(['e', 'E']) || !decimal.contains('.') {
+            decimal
+        } else {
+            decimal.trim_end_matches('0').trim_end_matches('.')
         };
         return Ok(Value::from(format!("{decimal}M")));
     }

@@ -41,7 +41,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
             draft.push_as_is(offset, end)?;
         }
     }
-    if draft.unfinished {
+    if draft.end.unfinished {
         leave_out_late_ends(&mut draft, &mut indexes);
     }
     if indexes.iter().any(Option::is_some) {
@@ -59,7 +59,7 @@ fn leave_out_late_ends(draft: &mut Draft<'_>, indexes: &mut Vec<Option<u64>>) {
     let begins = || draft.events.iter().filter(|event| event.kind == Kind::Invoke).map(|event| event.time);
     let Some(last) = begins().max() else { return };
     if !begins().is_sorted() {
-        draft.cut_hides = true;
+        draft.end.hides = true;
         return;
     }
     let keep: Vec<bool> =

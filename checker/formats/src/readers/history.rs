@@ -20,7 +20,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             .map_err(|message| Fault::line(line, 1, message))?;
     }
     draft.events = history.events;
-    draft.unfinished = history.unfinished;
+    draft.end.unfinished = history.unfinished;
     if history.unfinished {
         draft.notes.push("the last line is cut off and was left out".to_owned());
     }

@@ -62,7 +62,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
         }
         offset += line.len();
     }
-    if draft.events.is_empty() && draft.open_end {
+    if draft.events.is_empty() && draft.end.open {
         return Ok(draft);
     }
     if draft.events.is_empty() {

@@ -217,7 +217,7 @@ fn save(store: &Store, folder: &Path) -> io::Result<()> {
             InodeKind::Folder => std::fs::create_dir(path)?,
             InodeKind::Link => std::os::unix::fs::symlink(store.target(ino).map_err(broken)?, path)?,
             InodeKind::File => {
-                File::create(path)?.write_all(store.read(ino, 0, usize::MAX).map_err(broken)?)?
+                File::create(path)?.write_all(store.read(ino, 0, usize::MAX).map_err(broken)?)?;
             }
         }
     }

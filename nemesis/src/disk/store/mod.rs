@@ -4,9 +4,9 @@
 //! durable yet ([`journal`]).
 //!
 //! - *Ordered*: a sync makes the file's bytes and the whole journal so far durable, like one running
-//! transaction of ext4.
+//!   transaction of ext4.
 //! - *Strict*: a sync of a file makes its bytes and its length durable, but no name. A sync of a folder makes
-//! its names durable, but no bytes. POSIX promises no more.
+//!   its names durable, but no bytes. POSIX promises no more.
 
 mod journal;
 mod loss;

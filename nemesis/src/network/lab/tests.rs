@@ -38,7 +38,7 @@ pub(crate) fn inside(test: &str) -> bool {
     false
 }
 
-/// Reports a skipped test, and fails it where BENCH_REQUIRE_ALL is set.
+/// Reports a skipped test, and fails it where `BENCH_REQUIRE_ALL` is set.
 pub(crate) fn skip(test: &str, reason: &str) {
     assert!(std::env::var_os("BENCH_REQUIRE_ALL").is_none(), "{test} may not be skipped here: {reason}");
     eprintln!("skipped {test}: {reason}");

@@ -121,13 +121,7 @@ impl ClientSpec {
     /// What is missing or makes no sense, with its key; keys of this section begin with `client.`.
     pub(crate) fn sql_table(&self, load: &LoadSpec) -> Result<SqlTable, SpecError> {
         let dialect = Dialect::of(self.kind);
-        if load.retry.is_some() {
-            let what = "a database that knows no names of commands would apply one twice; remove it";
-            return refuse("load.retry", what);
-        }
-        if !load.record {
-            return refuse("load.record", "statements are for loads that are recorded; remove it");
-        }
+        check_load(load)?;
         for (number, sql) in (1..).zip(&self.begin) {
             check_first_word(dialect, &format!("client.begin.{number}"), sql)?;
         }
@@ -309,12 +303,12 @@ impl SqlTable {
 
     /// What an error means that came before `COMMIT`, and not from a statement with rules of its own.
     pub(super) fn failed(&self, operation: &Operation, trouble: &Trouble) -> Body {
-        failed(trouble, self.rule_of_all(operation, trouble.json()))
+        failed(trouble, self.rule_of_all(operation, &trouble.json()))
     }
 
-    fn rule_of_all(&self, operation: &Operation, json: Value) -> Option<Answer> {
+    fn rule_of_all(&self, operation: &Operation, json: &Value) -> Option<Answer> {
         let text = json.to_string();
-        let received = received(&json, &text);
+        let received = received(json, &text);
         let rules = self.of_all.get(&operation.function)?;
         let rule = rules.of(&received, operation, &Captures::new())?;
         Some(rules::meaning(self.workload, rule, operation.function, &received))
@@ -323,13 +317,24 @@ impl SqlTable {
     /// What an error means with which the server refused `COMMIT`: only what is certain is a failure.
     pub(super) fn refused_at_commit(&self, operation: &Operation, code: &str, message: &str) -> Answer {
         let json = json!({ "error": code, "message": message, "during": "commit" });
-        match self.rule_of_all(operation, json) {
+        match self.rule_of_all(operation, &json) {
             Some(said @ (Answer::NotApplied | Answer::Standby | Answer::Elsewhere(_))) => said,
-            Some(_) => Answer::Unknown(code.to_owned()),
             None if self.login.dialect.is_rolled_back(code) => Answer::Failed(code.to_owned()),
-            None => Answer::Unknown(code.to_owned()),
+            Some(_) | None => Answer::Unknown(code.to_owned()),
         }
     }
+}
+
+/// Refuses what statements cannot do.
+fn check_load(load: &LoadSpec) -> Result<(), SpecError> {
+    if load.retry.is_some() {
+        let what = "a database that knows no names of commands would apply one twice; remove it";
+        return refuse("load.retry", what);
+    }
+    if !load.record {
+        return refuse("load.record", "statements are for loads that are recorded; remove it");
+    }
+    Ok(())
 }
 
 /// What is unknown because no rule fits.

@@ -269,14 +269,14 @@ fn happened(
             && !changes(&steps[..index], key)
             && changes(steps, key)
         {
-            replaces(key, value_of(key, found, revisions), parts);
+            replaces(key, &value_of(key, found, revisions), parts);
         }
     }
     Ok(())
 }
 
 /// The part of a key that changes it becomes a compare-and-set: the key had this value before.
-fn replaces(key: &str, value: Value, parts: &mut Parts) {
+fn replaces(key: &str, value: &Value, parts: &mut Parts) {
     if let Some(part) = parts.0.iter_mut().find(|part| part.key == key)
         && matches!(part.f, "put" | "delete")
     {
@@ -314,7 +314,7 @@ fn conditions(txn: &Txn, revisions: &Revisions, answered: bool, parts: &mut Part
         };
         // Where the key was read as well, that says more.
         if parts.0.iter().any(|part| part.key == condition.key) {
-            replaces(&condition.key, value, parts);
+            replaces(&condition.key, &value, parts);
         } else if answered {
             parts.get(&condition.key, value);
         }

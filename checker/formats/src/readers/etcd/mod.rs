@@ -28,7 +28,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
     let (mut revisions, mut counter) = (Revisions::default(), Counter::default());
     let (mut modified, mut snapshots) = (Modified::default(), Snapshots::default());
     let mut miscounts = 0;
-    draft.unfinished = each(bytes, |_, entry| {
+    draft.end.unfinished = each(bytes, |_, entry| {
         revisions.learn(&entry);
         counter.learn(&entry);
         modified.learn(&entry);
@@ -74,11 +74,11 @@ pub(super) fn read<'a>(bytes: &'a [u8], budget: Budget, options: &Options) -> Re
         let own = parts.0.into_iter().map(projections::own);
         own.chain(beside).try_for_each(|part| push(&mut draft, offset, client, &times, part))
     })?;
-    if draft.unfinished {
+    if draft.end.unfinished {
         draft.note_cut();
     }
     intervals::settle(&mut draft, true)?;
-    draft.cut_hides = true;
+    draft.end.hides = true;
     left.note(&mut draft);
     clients.sort_unstable();
     clients.dedup();

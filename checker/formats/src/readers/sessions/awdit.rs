@@ -69,7 +69,7 @@ pub(in super::super) fn read<'a>(
         draft.note_open_end();
     } else if cut {
         draft.note_cut();
-        draft.open_end = !options.whole_last_line;
+        draft.end.open = !options.whole_last_line;
     }
     Ok(draft)
 }

@@ -72,7 +72,7 @@ fn draft(
         return Err(Fault::whole_file("there is no transaction in this file"));
     }
     draft.order = Order::Sessions;
-    draft.cut_hides = true;
+    draft.end.hides = true;
     draft.notes.push(
         "the file has no times: each session's transactions come in their order, and real time is not judged"
             .to_owned(),
