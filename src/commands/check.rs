@@ -296,7 +296,7 @@ impl Checked {
     /// A valid answer says what it leaves out.
     fn new(source: &Source, history: History, mut report: CheckReport) -> Self {
         if report.answer == Answer::Valid {
-            if history.unfinished {
+            if history.end != End::Whole {
                 report.reason.push_str(", up to the cut of an unfinished file");
             }
             if !history.unjudged.is_empty() {
@@ -326,7 +326,7 @@ impl Checked {
             "model_guessed": history.guessed,
             "not_judged": history.unjudged,
             "operations": history.operations.len(),
-            "unfinished": history.unfinished,
+            "unfinished": history.end != End::Whole,
             "file": file.to_string_lossy(),
         });
         if let Some(orders) = &report.orders {
@@ -379,6 +379,17 @@ fn consistency(arguments: &Check) -> Result<Option<Wanted>, Failure> {
     })
 }
 
+/// Where a file ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Behind its last event.
+    Whole,
+    /// Inside an event, which is left out.
+    Cut,
+    /// Behind a last line without an end, which is left out.
+    OpenLine,
+}
+
 /// A history that was read, ready to be checked.
 pub(super) struct History {
     name: String,
@@ -388,7 +399,6 @@ pub(super) struct History {
     notes: Vec<String>,
     /// What the file says that no check judges; a clause each.
     unjudged: Vec<String>,
-    unfinished: bool,
     order: Order,
     /// Whether the model is a guess by the names and values of the operations.
     guessed: bool,
@@ -397,8 +407,7 @@ pub(super) struct History {
     start: Start,
     /// What the file does not say for certain.
     pub(super) converted: Converted,
-    /// Whether the last line has no end and was left out.
-    pub(super) open_end: bool,
+    pub(super) end: End,
     /// Whether another reading can order events of the same time in another way.
     pub(super) reorders: bool,
 }
@@ -484,12 +493,15 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
         operations,
         notes: read.notes,
         unjudged,
-        unfinished: read.unfinished || converted.unfinished,
         order: read.order,
         initial: read.header.initial,
         start: Start::Empty,
+        end: match (read.open_end, read.unfinished || converted.unfinished) {
+            (true, _) => End::OpenLine,
+            (false, true) => End::Cut,
+            (false, false) => End::Whole,
+        },
         converted,
-        open_end: read.open_end,
         reorders: read.reorders,
     })
 }
@@ -513,13 +525,12 @@ fn ours_as(
         operations,
         notes: if unfinished { vec![note] } else { Vec::new() },
         unjudged: Vec::new(),
-        unfinished: unfinished || converted.unfinished,
         order: Order::File,
         guessed: converted.guessed_model && options.model.is_none(),
         initial: history.header.initial,
         start: Start::Empty,
+        end: if unfinished || converted.unfinished { End::Cut } else { End::Whole },
         converted,
-        open_end: false,
         reorders: false,
     })
 }

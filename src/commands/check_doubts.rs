@@ -149,18 +149,14 @@ fn start_elsewhere(report: &mut CheckReport, operations: &[Operation], property:
             let started = initial::prepend(part.clone(), property, value);
             started.is_ok_and(|started| judge(&started, property, bounds).answer != Answer::Invalid)
         };
-        match candidates.iter().find(|value| explains(value)) {
-            Some(value) => starts.push(value.clone()),
-            None => {
-                if let Some(value) = candidates.first() {
-                    report.reason = format!(
-                        "{}; a start from {value} does not explain the history either",
-                        report.reason
-                    );
-                }
-                return;
+        let Some(value) = candidates.iter().find(|value| explains(value)) else {
+            if let Some(value) = candidates.first() {
+                report.reason =
+                    format!("{}; a start from {value} does not explain the history either", report.reason);
             }
-        }
+            return;
+        };
+        starts.push(value.clone());
     }
     if let Some(start) = starts.into_iter().reduce(merged) {
         let unless = format!(

@@ -3,7 +3,7 @@
 //! A file may be cut, may have equal times, or may mean another thing by a failed compare-and-set. Where the other reading
 //! has the other answer, the file does not say which is right, and the answer is unknown.
 
-use super::check::Checked;
+use super::check::{Checked, End};
 use super::check_report::CheckReport;
 use formats::{FailedCas, Options, Ties};
 use history::Operation;
@@ -16,7 +16,7 @@ pub(super) type Again<'a> = &'a dyn Fn(&Options) -> Option<Checked>;
 /// Makes an answer unknown that hangs on what the file leaves open.
 pub(super) fn settle(checked: &mut Checked, options: &Options, again: Again<'_>) {
     match checked.report.answer {
-        Answer::Valid if checked.history.open_end => {
+        Answer::Valid if checked.history.end == End::OpenLine => {
             let whole = again(&Options { whole_last_line: true, ..options.clone() });
             if whole.is_some_and(|whole| whole.report.answer == Answer::Invalid) {
                 doubt(

@@ -177,7 +177,7 @@ pub(crate) fn cause(arguments: &CauseArguments) -> Result<Exit, Failure> {
         return Err(Failure::usage(&shown, "no promise is broken when this run is simulated again")
             .help("name a run whose verdict is invalid, made by this version of bench"));
     }
-    let step = (end - start) / arguments.moments;
+    let step = end.saturating_sub(start) / arguments.moments;
     let at: Vec<_> = (0..=arguments.moments).map(|index| start + step * index).collect();
     let threads = threads(None);
     screen.live(format!("{} runs from each of {} moments", arguments.runs, at.len()));

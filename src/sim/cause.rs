@@ -60,9 +60,9 @@ pub(crate) fn moments(
     });
     let mut moments: Vec<_> = at.iter().map(|at| Moment { at: *at, seen: 0, of: 0 }).collect();
     for result in results.into_inner().expect("no thread panics with it") {
-        let (moment, seen) = result?;
-        moments[moment].of += 1;
-        moments[moment].seen += u64::from(seen);
+        let (index, broken) = result?;
+        moments[index].of += 1;
+        moments[index].seen += u64::from(broken);
     }
     Ok(moments)
 }

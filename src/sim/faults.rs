@@ -185,8 +185,10 @@ impl<'a> Faults<'a> {
         let end = lasts.map_or(latest, |lasts| (start + nanos(lasts)).min(latest));
         if start < latest {
             let fault = &mut self.plan[index];
-            fault.start = u64::try_from((start - self.load_start).as_nanos()).unwrap_or(u64::MAX);
-            fault.end = u64::try_from((end - self.load_start).as_nanos()).unwrap_or(u64::MAX);
+            let since = |time: Duration| {
+                u64::try_from(time.saturating_sub(self.load_start).as_nanos()).unwrap_or(u64::MAX)
+            };
+            (fault.start, fault.end) = (since(start), since(end));
             self.due.push(Reverse((start, Due::Start { fault: index, since: start })));
             self.due.push(Reverse((end, Due::End(index))));
         }

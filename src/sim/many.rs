@@ -108,11 +108,11 @@ impl One {
     fn of(simulation: &Simulation<'_>, seed: u64) -> Result<Self, Failure> {
         let begun = Instant::now();
         let run = simulation.run(seed, None)?;
-        let simulated = begun.elapsed();
+        let simulated = Instant::now();
         let hash = run.hash();
-        let hashed = begun.elapsed();
+        let hashed = Instant::now();
         let verdict = run.judge()?;
-        let spent = [simulated, hashed - simulated, begun.elapsed() - hashed];
+        let spent = [simulated.duration_since(begun), hashed.duration_since(simulated), hashed.elapsed()];
         let operations = verdict.variants.iter().map(|variant| variant.summary.counts.all()).sum();
         Ok(Self { answer: verdict.answer, reason: reason(&verdict), operations, hash, spent })
     }

@@ -60,8 +60,7 @@ impl Cluster {
     /// When the network is not available or a node cannot be prepared.
     pub(crate) async fn prepare(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
-        let asking = asking(experiment)?;
-        let digest = digest(experiment)?;
+        let (asking, digest) = (asking(experiment)?, digest(experiment)?);
         let config = TestbedConfig {
             network: cluster.network,
             topology: experiment.topology(),
@@ -82,33 +81,28 @@ impl Cluster {
             let wanted = planned.iter().filter(|node| wanted(node));
             wanted.map(|node| (node.name.clone(), testbed.listen_address(&node.name))).collect()
         };
-        let nodes = addressed(&|_| true);
-        let replicas = addressed(&|node| !cluster.system.is_own() || node.roles.contains(&Role::Replica));
+        let is_replica = |node: &PlannedNode| !cluster.system.is_own() || node.roles.contains(&Role::Replica);
+        let (nodes, replicas) = (addressed(&|_| true), addressed(&is_replica));
         let hub = hub(experiment, &testbed, seed).await?;
         let secret = Secret::random();
         for ((node_seed, node), number) in node_seeds(seed).zip(&planned).zip(1..) {
+            let listen = testbed.listen_address(&node.name);
             if !cluster.addresses.is_empty() {
-                let address = testbed.listen_address(&node.name);
-                let commands = remote::commands(cluster, &node.name, number, address, folder);
+                let commands = remote::commands(cluster, &node.name, number, listen, folder);
                 testbed.take_over(&node.name, commands).await;
                 continue;
             }
-            let command = match cluster.system {
-                System::Paxos => paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?,
-                System::Described(_) | System::Command => {
-                    let command = foreign::command(cluster, &testbed, node, folder, None)?;
-                    match &hub {
-                        Some(hub) => {
-                            let listen = testbed.listen_address(&node.name);
-                            bridge::before(command, &node.name, hub.address(), listen)?
-                        }
-                        None => command,
-                    }
+            let command = if cluster.system.is_own() {
+                paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?
+            } else {
+                let command = foreign::command(cluster, &testbed, node, folder, None)?;
+                match &hub {
+                    Some(hub) => bridge::before(command, &node.name, hub.address(), listen)?,
+                    None => command,
                 }
             };
             testbed.prepare(&node.name, command).await;
         }
-        let (spares, system) = (cluster.spares(), cluster.system.clone());
         let member = |node: PlannedNode| Member {
             address: testbed.listen_address(&node.name),
             name: node.name,
@@ -125,8 +119,8 @@ impl Cluster {
             nodes,
             replicas,
             members,
-            spares,
-            system,
+            spares: cluster.spares(),
+            system: cluster.system.clone(),
             asking,
             foreign_members,
             digest,

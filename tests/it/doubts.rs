@@ -227,7 +227,7 @@ fn get(client: u64, at: u64, range: [&str; 2], found: &[(&str, &str, i64)], revi
 }
 
 fn lines(entries: &[Value]) -> String {
-    entries.iter().map(|entry| format!("{entry}\n")).collect()
+    entries.iter().flat_map(|entry| [entry.to_string(), "\n".to_owned()]).collect()
 }
 
 #[test]

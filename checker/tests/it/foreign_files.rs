@@ -218,7 +218,7 @@ fn versions_and_conditions_of_etcd_are_judged() {
             r#"{{"ClientId":3,"Input":{{"Type":"txn","Txn":{{"Conditions":[{{"Key":"k","ExpectedRevision":{revision}}}]}}}},"Call":5,"Output":{{"Txn":{{"Failure":true}},"Revision":2}},"Return":6}}"#
         )
     };
-    let list = r#"{"ClientId":3,"Input":{"Type":"range","Range":{"Start":"a","End":"z"}},"Call":5,"Output":{"Range":{"KVs":[{"Key":"k","Value":{"Value":"a"}},{"Key":"j","Value":{"Value":""}}],"Count":2},"Revision":2},"Return":6}"#;
+    let unsorted = r#"{"ClientId":3,"Input":{"Type":"range","Range":{"Start":"a","End":"z"}},"Call":5,"Output":{"Range":{"KVs":[{"Key":"k","Value":{"Value":"a"}},{"Key":"j","Value":{"Value":""}}],"Count":2},"Revision":2},"Return":6}"#;
     let valid = |lines: &[&str]| {
         let read = read(lines.join("\n").as_bytes(), "a.json", &Options::default()).unwrap();
         let limits = checker::limits::Limits { configurations: 10_000, ..checker::limits::Limits::DEFAULT };
@@ -235,5 +235,5 @@ fn versions_and_conditions_of_etcd_are_judged() {
     assert!(!valid(&[put, &refused(2)]), "a condition that holds");
     assert!(valid(&[put, &refused(1)]));
     assert!(valid(&[put, lost, &refused(2)]));
-    assert!(!valid(&[put, list]), "keys out of order");
+    assert!(!valid(&[put, unsorted]), "keys out of order");
 }

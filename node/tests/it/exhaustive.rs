@@ -150,17 +150,17 @@ impl Explorer {
         }
         for (index, role) in state.roles.iter().enumerate() {
             match role.leader {
-                Some((round, highest, active, due)) => {
-                    if !active && due < NEVER && round.max(highest) < self.bounds.rounds {
-                        steps.push(self.give(state.clone(), index, Input::Tick(due))?);
-                    }
+                Some((round, highest, active, due))
+                    if !active && due < NEVER && round.max(highest) < self.bounds.rounds =>
+                {
+                    steps.push(self.give(state.clone(), index, Input::Tick(due))?);
                 }
                 None if role.has_records && state.restarts < self.bounds.restarts => {
                     let mut next = state.clone();
                     next.restarts += 1;
                     steps.push(self.give(next, index, Input::Restart)?);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
         Ok(steps)
@@ -176,7 +176,7 @@ impl Explorer {
         for (to, message) in step.send {
             // The replica only learns.
             if let Message::Decision(PValue { slot, command, .. }) = message {
-                state.decide(slot, command)?;
+                state.decide(slot, &command)?;
             } else {
                 state.sent.push((hash(&(from, to, &message)), from, to, Rc::new(message)));
             }
@@ -224,7 +224,9 @@ impl Explorer {
                 Input::Tick(_) => {}
                 Input::Restart => {
                     acceptor = Acceptor::new(&self.rosters[index], &self.options.flaw);
-                    disk.iter().for_each(|record| recover(&mut acceptor, record));
+                    for record in &disk {
+                        recover(&mut acceptor, record);
+                    }
                     if self.options.flaw.contains(&Flaw::AcceptorForgetsPromise) {
                         acceptor.forget_promise();
                     }
@@ -256,9 +258,9 @@ impl State {
         hashing.finish()
     }
 
-    fn decide(&mut self, slot: Slot, command: Arc<Command>) -> Result<(), String> {
-        match self.decided.insert(slot, Arc::clone(&command)) {
-            Some(known) if known != command => Err(format!("slot {slot}: {known:?} and {command:?}")),
+    fn decide(&mut self, slot: Slot, command: &Arc<Command>) -> Result<(), String> {
+        match self.decided.insert(slot, Arc::clone(command)) {
+            Some(known) if known != *command => Err(format!("slot {slot}: {known:?} and {command:?}")),
             _ => Ok(()),
         }
     }
