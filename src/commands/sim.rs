@@ -186,6 +186,10 @@ pub(crate) fn cause(arguments: &CauseArguments) -> Result<Exit, Failure> {
     let out = arguments.out.as_deref().unwrap_or(folder);
     std::fs::create_dir_all(out).map_err(|error| Failure::io(out, &error))?;
     cause::write(out, (&plan.spec, plan.seed), (start, &faults), &moments)?;
+    if out == folder {
+        // The page of the run shows the curve.
+        judge::judge(folder)?;
+    }
     if let Some((before, after, rise)) = cause::jump(&moments).filter(|(.., rise)| *rise > 0.0) {
         let seconds = |moment: cause::Moment| moment.at.saturating_sub(start).as_secs_f64();
         screen.line(&format!(

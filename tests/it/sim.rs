@@ -67,6 +67,8 @@ fn simulated_flaw_is_found_repeated_shrunk_and_dated() {
         "drawn anew at the end nothing differs: {csv}"
     );
     assert!(path("one/cause.png").is_file());
+    let page = std::fs::read_to_string(path("one/report.html")).unwrap();
+    assert!(page.contains("(cause.png)"), "the page shows the curve");
 
     let shrunk = output(folder.path(), &["shrink", "one", "--for", "20s", "--out", "smaller"]);
     assert_eq!(shrunk.status.code(), Some(1), "{}", said(&shrunk));

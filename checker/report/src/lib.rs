@@ -260,11 +260,14 @@ fn write(
     let pictures = plot::write_all(dir, &drawn, options)?;
     // The page has a width of its own.
     let usual = PictureOptions::default();
-    let pictures = if (PictureOptions { svg: false, ..*options }) == usual {
+    let mut pictures = if (PictureOptions { svg: false, ..*options }) == usual {
         pictures
     } else {
         plot::encode(&plot::pictures(plan, &shown, verdict, &usual), &usual)
     };
+    if let Ok(curve) = std::fs::read(dir.join(plot::CAUSE)) {
+        pictures.insert(0, (plot::CAUSE, curve));
+    }
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
 }

@@ -52,7 +52,7 @@ pub(crate) fn timelines(dir: &Path, observed: &[Observed], verdict: &RunVerdict)
     }
 }
 
-/// The page with these PNG files, which are some of [`PICTURES`](super::PICTURES).
+/// The page with these PNG files, which are some of [`PICTURES`](super::PICTURES), and [`CAUSE`](crate::plot::CAUSE).
 pub(crate) fn report(
     plan: &Plan,
     verdict: &RunVerdict,

@@ -47,6 +47,9 @@ pub(super) fn caption(picture: &str) -> &'static str {
         "backoff.png" => {
             "Decisions, preemptions and adoptions a second, and the times in which nothing was decided"
         }
+        crate::plot::CAUSE => {
+            "When it was decided: the share of runs that break the promise if everything after a moment is drawn anew"
+        }
         "recovery.png" => "How each node came back: slots applied, from its own log and from its peers",
         "latency.png" => "Latency of each operation against the time it was due; faults shaded and named",
         "throughput.png" => "Operations that came back a second, by outcome",

@@ -35,6 +35,9 @@ use style::{NARROWEST, NARROWEST_WITH_BARS, PLOT_LEFT, WIDTH};
 pub const PICTURES: [&str; 5] =
     ["backoff.png", "recovery.png", "latency.png", "throughput.png", "latency-cdf.png"];
 
+/// The picture that `bench cause` puts beside those of a run: the probability of the violation over time.
+pub(crate) const CAUSE: &str = "cause.png";
+
 /// Draws the pictures of a run, in the order in which a page shows them: the name of each file and what is in it.
 pub(crate) fn pictures(
     plan: &Plan,
