@@ -149,7 +149,7 @@ pub(super) fn in_words(fault: &Table) -> String {
     for key in ["shape", "target"] {
         words.extend(word(key).map(|word| format!(" {word}")));
     }
-    for (key, before) in [("at", " at "), ("for", " for ")] {
+    for (key, before) in [("during", " during a "), ("at", " at "), ("for", " for ")] {
         words.extend(word(key).map(|word| format!("{before}{word}")));
     }
     words

@@ -10,6 +10,7 @@ mod disk;
 mod entry;
 mod fault_kind;
 mod flag;
+mod in_sync;
 mod network;
 mod process;
 mod proof;
@@ -139,6 +140,7 @@ kinds! {
     Truncate: disk::Truncate,
     Full: disk::Full,
     SlowSync: disk::SlowSync,
+    Hold: disk::Hold,
     SyncError: disk::SyncError,
     Jump: clock::Jump,
     Drift: clock::Drift,

@@ -3,7 +3,7 @@
 use super::volumes::Volumes;
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
-use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, NodeDisk};
+use crate::disk::{self, Catch, Condition, Damage, DiskCounters, DiskError, DiskMode, NodeDisk};
 use crate::network::Probe;
 use crate::process::{Effect, Excuse, NodeProcess};
 use rand::rngs::ChaCha8Rng;
@@ -128,7 +128,7 @@ impl Testbed {
     }
 
     /// Works on a node's disk, on a thread that may block.
-    async fn with_disk<T: Send + 'static>(
+    pub(super) async fn with_disk<T: Send + 'static>(
         &self,
         node: &str,
         work: impl FnOnce(NodeDisk) -> Result<T, DiskError> + Send + 'static,
@@ -169,10 +169,10 @@ impl Testbed {
     ///
     /// Every call must be followed by [`lose_power`](Self::lose_power).
     pub async fn catch_sync(&self, node: &str) -> Result<bool, TestbedError> {
-        self.with_disk(node, |disk| disk.arm(true)).await?;
+        self.with_disk(node, |disk| disk.arm(Some(Catch::Bytes))).await?;
         let deadline = Instant::now() + CATCH;
         loop {
-            if self.with_disk(node, |disk| disk.has_caught()).await? {
+            if self.with_disk(node, |disk| disk.caught()).await?.iter().any(|open| open.bytes > 0) {
                 return Ok(true);
             }
             if Instant::now() >= deadline {

@@ -83,7 +83,7 @@ pub fn fault_colour(kind: &str) -> [u8; 3] {
         "pause" | "slow" => PURPLE,
         "partition" | "one-way" | "swizzle" => YELLOW,
         "delay" | "rate" | "flaky" | "reset" => TEAL,
-        "full" | "slow-sync" | "sync-error" => BROWN,
+        "full" | "slow-sync" | "hold" | "sync-error" => BROWN,
         "jump" | "drift" | "strobe" | "freeze" => BLUE,
         "reconfigure" | "disk-swap" => GREEN,
         other => {

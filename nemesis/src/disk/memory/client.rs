@@ -1,7 +1,7 @@
 //! Client of the process of the disks, in the lab.
 
 use super::super::error::DiskError;
-use super::super::message::{Answer, Condition, DiskCounters, Request};
+use super::super::message::{Answer, Catch, Condition, DiskCounters, OpenSync, Request};
 use super::super::model::DiskModel;
 use super::super::store::Loss;
 use crate::claim::Claim;
@@ -104,9 +104,9 @@ impl NodeDisk {
         self.order(&Request::ReleaseAll)
     }
 
-    /// Arms or disarms the disk: while armed, it holds the next sync that has data to write.
-    pub(crate) fn arm(&self, armed: bool) -> Result<(), DiskError> {
-        self.order(if armed { &Request::Arm } else { &Request::Disarm })
+    /// Arms the disk, which then holds these syncs; none disarms it.
+    pub(crate) fn arm(&self, catch: Option<Catch>) -> Result<(), DiskError> {
+        self.order(&catch.map_or(Request::Disarm, Request::Arm))
     }
 
     /// Begins or ends maintenance: the bench itself works on the disk, and no fault of the disk hits it.
@@ -114,9 +114,12 @@ impl NodeDisk {
         self.order(&Request::Maintain { begin })
     }
 
-    /// Whether a sync is held.
-    pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
-        Ok(self.disks.ask(&self.node, &Request::Caught)? == Answer::Caught(true))
+    /// The open syncs that it holds, the oldest first.
+    pub(crate) fn caught(&self) -> Result<Vec<OpenSync>, DiskError> {
+        match self.disks.ask(&self.node, &Request::Caught)? {
+            Answer::Caught(open) => Ok(open),
+            Answer::Done | Answer::Counted(_) | Answer::Lost(_) | Answer::Failed(_) => Ok(Vec::new()),
+        }
     }
 
     /// Answers all held syncs; the process that waited has been killed.

@@ -86,6 +86,13 @@ pub(crate) struct Mark {
     commits: bool,
 }
 
+impl Mark {
+    /// Whether the sync had changes to make durable when it was requested.
+    pub(crate) fn commits(self) -> bool {
+        self.commits
+    }
+}
+
 /// The file system.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -414,6 +421,21 @@ impl Store {
     /// Whether a file has unsynced bytes.
     pub(crate) fn is_pending(&self, ino: Ino) -> bool {
         self.file(ino).is_ok_and(|file| !file.pending.is_empty())
+    }
+
+    /// The unsynced bytes of a file.
+    pub(crate) fn pending_bytes(&self, ino: Ino) -> u64 {
+        let changes = self.file(ino).map(|file| file.pending.iter()).into_iter().flatten();
+        changes.map(|(_, change)| change.bytes() as u64).sum()
+    }
+
+    /// The path of an inode; its number if it has no name.
+    pub(crate) fn path(&self, wanted: Ino) -> String {
+        if wanted == ROOT {
+            return String::new();
+        }
+        let found = self.tree().into_iter().find(|(_, ino)| *ino == wanted);
+        found.map_or_else(|| format!("a removed file ({wanted})"), |(path, _)| path.display().to_string())
     }
 
     /// The extent of a sync that is requested now.
