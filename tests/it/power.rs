@@ -103,6 +103,30 @@ fn held_syncs_delay_and_lose_nothing() {
     assert!(said.contains("during") && said.contains("disk = \"memory\""), "{said}");
 }
 
+#[test]
+fn sound_node_recovers_from_crash_images() {
+    if !possible("sound_node_recovers_from_crash_images") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let spec = write_spec(folder.path(), "3s", "");
+    let hunt = |more: &[&str]| {
+        let begin = ["hunt", "--crash-images", "--seed", "4"];
+        let hunt = bench(folder.path()).args(begin).args(more).arg(&spec).output().unwrap();
+        (hunt.status.code(), format!("{}{}", stdout(&hunt), stderr(&hunt)))
+    };
+    let (code, said) = hunt(&["--runs", "2", "--out", "hunt", "--json"]);
+    assert!(matches!(code, Some(0 | 3)), "{said}");
+    let runs = std::fs::read_to_string(folder.path().join("hunt/runs.jsonl")).unwrap();
+    for run in runs.lines() {
+        let run: serde_json::Value = serde_json::from_str(run).unwrap();
+        assert!(run["images"].as_u64().unwrap() >= 5, "{run}: {said}");
+    }
+    let (code, said) = hunt(&["--set", "cluster.disk=real"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("`crash-image` cannot be injected with disk = \"real\""), "{said}");
+}
+
 /// A store of a few lines that syncs its files and never the folder in which it renames them.
 const RENAMES: &str = r#"
 import http.server, json, os, sys, threading

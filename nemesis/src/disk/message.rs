@@ -1,7 +1,7 @@
 //! Messages between the lab and the process of the disks: one line of JSON each way.
 
 use super::model::DiskModel;
-use super::store::Loss;
+use super::store::{Image, Loss};
 use crate::claim::Claim;
 use crate::delay::Delay;
 use crate::words::count;
@@ -118,6 +118,10 @@ pub(crate) enum Request {
     LosePower {
         tear: Option<u64>,
     },
+    /// Lose the power as [`LosePower`](Self::LosePower) does, and keep a state that the seed chooses.
+    LeaveImage {
+        seed: u64,
+    },
     /// Report the counters.
     Count,
     /// Unmount the disk and write its content into the folder under it.
@@ -131,6 +135,7 @@ pub(crate) enum Answer {
     Caught(Vec<OpenSync>),
     Counted(DiskCounters),
     Lost(Loss),
+    Left(Image),
     /// The reason as a sentence.
     Failed(String),
 }

@@ -3,7 +3,7 @@
 use super::error::DiskError;
 use super::message::{Catch, Condition, DiskCounters, OpenSync};
 use super::model::DiskModel;
-use super::store::Loss;
+use super::store::{Image, Loss};
 use crate::claim::Claim;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +60,10 @@ impl NodeDisk {
     }
 
     pub(crate) fn lose_power(&self, _: Option<u64>) -> Result<Loss, DiskError> {
+        match *self {}
+    }
+
+    pub(crate) fn leave_image(&self, _: u64) -> Result<Image, DiskError> {
         match *self {}
     }
 

@@ -136,6 +136,7 @@ kinds! {
     Swizzle: network::Swizzle,
     PowerLoss: disk::PowerLoss,
     TornWrite: disk::TornWrite,
+    CrashImage: disk::CrashImage,
     BitFlip: disk::BitFlip,
     Truncate: disk::Truncate,
     Full: disk::Full,

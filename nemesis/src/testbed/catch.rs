@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const FOR_OTHERS: Duration = Duration::from_millis(100);
 /// Time for which caught syncs stay open before the fault strikes.
 const LINGER: Duration = Duration::from_millis(20);
+/// The same two times for crash images, which take many states instead of the best moment.
+const QUICK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(2));
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The open syncs of each node, when a fault strikes.
@@ -32,6 +34,21 @@ impl Testbed {
     ///
     /// Every call must be followed by the fault, and then by [`disarm`](Self::disarm).
     pub(crate) async fn catch_in_sync(&self, nodes: &[String]) -> Result<Caught, TestbedError> {
+        self.catch(nodes, PATIENCE, LINGER).await
+    }
+
+    /// The same of one node, with less patience.
+    pub(crate) async fn catch_quickly(&self, node: &str) -> Result<Vec<OpenSync>, TestbedError> {
+        let caught = self.catch(&[node.to_owned()], QUICK.0, QUICK.1).await?;
+        Ok(caught.into_values().flatten().collect())
+    }
+
+    async fn catch(
+        &self,
+        nodes: &[String],
+        patience: Duration,
+        linger: Duration,
+    ) -> Result<Caught, TestbedError> {
         for node in nodes {
             self.with_disk(node, |disk| disk.arm(Some(Catch::Changes))).await?;
         }
@@ -44,13 +61,13 @@ impl Testbed {
                 first.get_or_insert_with(Instant::now);
             }
             let late = first.is_some_and(|first| first.elapsed() >= FOR_OTHERS);
-            if open == nodes.len() || late || began.elapsed() >= PATIENCE {
+            if open == nodes.len() || late || began.elapsed() >= patience {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
         }
         if first.is_some() {
-            tokio::time::sleep(LINGER).await;
+            tokio::time::sleep(linger).await;
         }
         self.caught(nodes).await
     }

@@ -18,6 +18,9 @@ const CATCH: Duration = Duration::from_secs(1);
 /// Time for which a node that restarted on damaged data is watched.
 const REGARD: Duration = Duration::from_secs(1);
 
+/// The first words of the evidence that a restarted node did not accept its data.
+pub(crate) const ENDED_BY_ITSELF: &str = "it ended by itself";
+
 /// The folder of a node's data; the error says why there is none.
 pub(super) fn data_of(node: &str, process: &NodeProcess) -> Result<PathBuf, String> {
     if !process.was_started() {
@@ -163,6 +166,30 @@ impl Testbed {
         Ok(process.unless_unhit(effect))
     }
 
+    /// Kills a node with SIGKILL and leaves one of the states on its disk that a power loss may leave now.
+    ///
+    /// It prefers states that no earlier power loss left. The node stays down like a [killed](Self::kill) node.
+    /// Each turn of a fault has random choices of its own.
+    pub(crate) async fn leave_image(
+        &self,
+        node: &str,
+        claim: Claim,
+        turn: u64,
+    ) -> Result<Effect, TestbedError> {
+        let seed = self.rng(node, claim).random::<u64>().wrapping_add(turn);
+        let mut process = self.node(node).process.lock().await;
+        let mut effect = process.kill(claim).await?;
+        if !process.was_started() {
+            return Ok(effect);
+        }
+        let image = self.with_disk(node, move |disk| disk.leave_image(seed)).await?;
+        if image.loss.is_only(process.given_files()) {
+            return Ok(Effect::none(format!("{node} has no data on this disk that a power loss could take")));
+        }
+        effect.evidence.extend(image.in_words());
+        Ok(process.unless_unhit(effect))
+    }
+
     /// Waits at most a second until a node syncs data, and holds that sync.
     ///
     /// Only then can a power loss tear a write.
@@ -261,7 +288,7 @@ impl Testbed {
         };
         match tokio::time::timeout(REGARD, watch).await {
             Ok(None) => effect.evidence.push("it serves".to_owned()),
-            Ok(Some(how)) => effect.evidence.push(format!("it ended by itself: {how}")),
+            Ok(Some(how)) => effect.evidence.push(format!("{ENDED_BY_ITSELF}: {how}")),
             Err(_) => effect.evidence.push(format!("it did not answer within {REGARD:?}")),
         }
         Ok(effect)

@@ -3,7 +3,7 @@
 use super::super::error::DiskError;
 use super::super::message::{Answer, Catch, Condition, DiskCounters, OpenSync, Request};
 use super::super::model::DiskModel;
-use super::super::store::Loss;
+use super::super::store::{Image, Loss};
 use crate::claim::Claim;
 use crate::reexec::again_as;
 use rustix::fd::OwnedFd;
@@ -54,7 +54,7 @@ impl Disks {
         };
         match talk().map_err(DiskError::Process)? {
             Answer::Failed(reason) => Err(DiskError::Failed { node: node.to_owned(), reason }),
-            answer @ (Answer::Done | Answer::Caught(_) | Answer::Counted(_) | Answer::Lost(_)) => Ok(answer),
+            answer => Ok(answer),
         }
     }
 }
@@ -118,7 +118,7 @@ impl NodeDisk {
     pub(crate) fn caught(&self) -> Result<Vec<OpenSync>, DiskError> {
         match self.disks.ask(&self.node, &Request::Caught)? {
             Answer::Caught(open) => Ok(open),
-            Answer::Done | Answer::Counted(_) | Answer::Lost(_) | Answer::Failed(_) => Ok(Vec::new()),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -131,7 +131,18 @@ impl NodeDisk {
     pub(crate) fn lose_power(&self, tear: Option<u64>) -> Result<Loss, DiskError> {
         match self.disks.ask(&self.node, &Request::LosePower { tear })? {
             Answer::Lost(loss) => Ok(loss),
-            Answer::Done | Answer::Caught(_) | Answer::Counted(_) | Answer::Failed(_) => Ok(Loss::default()),
+            _ => Ok(Loss::default()),
+        }
+    }
+
+    /// Loses the power, and keeps a legal state that the seed chooses; unmounts the disk.
+    pub(crate) fn leave_image(&self, seed: u64) -> Result<Image, DiskError> {
+        match self.disks.ask(&self.node, &Request::LeaveImage { seed })? {
+            Answer::Left(image) => Ok(image),
+            other => {
+                let reason = format!("an image was expected, not {other:?}");
+                Err(DiskError::Failed { node: self.node.clone(), reason })
+            }
         }
     }
 
@@ -139,9 +150,7 @@ impl NodeDisk {
     pub(crate) fn counters(&self) -> Result<DiskCounters, DiskError> {
         match self.disks.ask(&self.node, &Request::Count)? {
             Answer::Counted(counters) => Ok(counters),
-            Answer::Done | Answer::Caught(_) | Answer::Lost(_) | Answer::Failed(_) => {
-                Ok(DiskCounters::default())
-            }
+            _ => Ok(DiskCounters::default()),
         }
     }
 

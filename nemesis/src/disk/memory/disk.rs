@@ -2,13 +2,13 @@
 
 use super::super::message::{Catch, Condition, DiskCounters, OpenSync};
 use super::super::model::{DiskModel, WriteBack};
-use super::super::store::{Ino, Loss, Mark, Store};
+use super::super::store::{Image, Ino, Loss, Mark, Store};
 use crate::claim::Claim;
 use crate::delay::Delay;
 use fuser::{Errno, ReplyEmpty};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,6 +45,8 @@ pub(super) struct State {
     /// The oldest first.
     waiting: Vec<Held>,
     rng: ChaCha8Rng,
+    /// The hashes of the states that power losses left so far.
+    images: BTreeSet<u64>,
 }
 
 /// A sync without an answer so far.
@@ -74,6 +76,7 @@ impl Disk {
             deserted: false,
             waiting: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
+            images: BTreeSet::new(),
         };
         let disk = Arc::new(Self { state: Mutex::new(state), held: Condvar::new() });
         let theirs = Arc::clone(&disk);
@@ -257,12 +260,40 @@ impl State {
 
     /// Loses the power: open files become useless.
     pub(super) fn lose_power(&mut self, tear: Option<u64>) -> Loss {
+        self.cut_off();
+        let mut rng = tear.map(ChaCha8Rng::seed_from_u64);
+        self.store.lose_power(rng.as_mut().map(|rng| (self.model.tear, rng)))
+    }
+    /// Loses the power and keeps the first state of this instant that no earlier power loss left.
+    pub(super) fn leave_image(&mut self, seed: u64) -> Image {
+        self.cut_off();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let choices = self.store.choices(&mut rng);
+        let of = choices.len() as u64;
+        let mut left = None;
+        for (choice, place) in choices.iter().zip(1..) {
+            let (store, loss) = self.store.after(choice, self.model.tear, &mut rng);
+            let hash = store.fingerprint();
+            let is_new = self.images.insert(hash);
+            if is_new || left.is_none() {
+                let kept = self.store.in_words(choice);
+                left = Some((store, Image { hash, kept, place: (place, of), is_new, loss }));
+            }
+            if is_new {
+                break;
+            }
+        }
+        let (store, image) = left.expect("a disk has at least the state without its unsynced changes");
+        self.store = store;
+        image
+    }
+
+    /// What every loss of power does: open files become useless, and no sync is answered any more.
+    fn cut_off(&mut self) {
         self.let_go();
         self.generation += 1;
         self.lookups.clear();
         self.write_back(Instant::now());
         self.moments.clear();
-        let mut rng = tear.map(ChaCha8Rng::seed_from_u64);
-        self.store.lose_power(rng.as_mut().map(|rng| (self.model.tear, rng)))
     }
 }

@@ -83,6 +83,12 @@ fn obey(disks: &mut BTreeMap<String, MountedDisk>, node: &str, request: Request)
             mounted.unmount()?;
             return Ok(Answer::Lost(loss));
         }
+        Request::LeaveImage { seed } => {
+            let image = state.leave_image(seed);
+            drop(state);
+            mounted.unmount()?;
+            return Ok(Answer::Left(image));
+        }
         Request::Save => {
             state.release(None);
             drop(state);
@@ -108,6 +114,7 @@ fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
         | Request::Arm(_)
         | Request::Maintain { begin: true }
         | Request::LosePower { .. }
+        | Request::LeaveImage { .. }
         | Request::Count => Err(io::Error::other(format!("{node} was never started, so it has no disk"))),
     }
 }

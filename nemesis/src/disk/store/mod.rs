@@ -8,12 +8,14 @@
 //! - *Strict*: a sync of a file makes its bytes and its length durable, but no name. A sync of a folder makes
 //! its names durable, but no bytes. POSIX promises no more.
 
+mod image;
 mod journal;
 mod loss;
 mod tear;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use image::Image;
 pub(crate) use loss::Loss;
 
 use super::model::Folders;
@@ -94,7 +96,7 @@ impl Mark {
 }
 
 /// The file system.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Store {
     folders: Folders,
     inodes: BTreeMap<Ino, Inode>,
@@ -111,7 +113,7 @@ pub(crate) struct Store {
     nameless: BTreeSet<Ino>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inode {
     body: Body,
     mode: u32,
@@ -122,14 +124,14 @@ struct Inode {
     touched: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Body {
     File(File),
     Folder(Folder),
     Link(OsString),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct File {
     written: Vec<u8>,
     synced: Vec<u8>,
@@ -137,7 +139,7 @@ struct File {
     pending: VecDeque<(u64, Change)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Change {
     Write { at: usize, bytes: Box<[u8]> },
     Length(usize),
@@ -171,7 +173,7 @@ fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
     bytes[at..at + new.len()].copy_from_slice(new);
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Folder {
     written: BTreeMap<OsString, Ino>,
     synced: BTreeMap<OsString, Ino>,

@@ -4,6 +4,9 @@
 //! files of any disk can be damaged while their node is down.
 
 mod condition;
+mod image;
+
+pub(crate) use image::CrashImage;
 
 use super::entry::{Entry, FRAMES, Family, OnNodes};
 use super::fault_kind::FaultKind;
