@@ -171,6 +171,9 @@ impl Store {
                     self.path(*ino)
                 )
             }
+            Choice::Torn { kept: 0, of, .. } => {
+                format!("of {} only a part of a write survived", unsynced(*of))
+            }
             Choice::Torn { kept, of, .. } => {
                 format!("the oldest {} of {} survived, and a part of a write", grouped(*kept), unsynced(*of))
             }
