@@ -56,7 +56,7 @@ pub use network::{
     NetworkError, PortError, Probe, ProxyError, probe_lab,
 };
 pub use parameters::{
-    ByteRate, CutManner, Delay, Distribution, Links, MemberChange, Parameters, Shape, Target,
+    ByteRate, CutManner, Delay, Distribution, During, Links, MemberChange, Parameters, Shape, Target,
 };
 pub use partition::{CLIENTS, Link};
 pub use plan::{FaultEffect, PlanError, PlanOptions, PlannedFault, Trigger, plan};

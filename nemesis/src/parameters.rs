@@ -46,6 +46,9 @@ pub struct Parameters {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
     pub lasts: Option<Duration>,
+    /// `kill` and `power-loss`: it strikes while each target has a sync open, which the bench's disk holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<During>,
     /// `partition`: a named way to divide the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
@@ -116,6 +119,7 @@ impl Parameters {
     pub(crate) fn own_keys(&self) -> impl Iterator<Item = &'static str> {
         let keys = [
             ("target", self.target.is_some()),
+            ("during", self.during.is_some()),
             ("shape", self.shape.is_some()),
             ("groups", self.groups.is_some()),
             ("from", self.from.is_some()),
@@ -150,6 +154,14 @@ impl Parameters {
             garble: self.garble.unwrap_or_default(),
         }
     }
+}
+
+/// The work of a node in the middle of which a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum During {
+    /// A sync of a file or folder with changes that are not durable. It never returns.
+    Sync,
 }
 
 /// Named ways to divide a cluster. The seed decides on which side each node is.

@@ -23,6 +23,8 @@ pub enum Flaw {
     AcceptorAnswersBeforeWrite,
     /// An acceptor answers before the sync of its record: a power loss may still take it.
     AcceptorAnswersBeforeSync,
+    /// An acceptor answers while the sync of its record is under way.
+    AcceptorAnswersDuringSync,
     /// An acceptor accepts every request and claims to have promised its ballot.
     AcceptorAcceptsBelowPromise,
     /// An acceptor collects slots that fewer than f + 1 replicas have on disk.
@@ -59,7 +61,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::AcceptorForgetsPromise,
         Self::CommanderMinorityQuorum,
         Self::ScoutIgnoresPvalues,
@@ -67,6 +69,7 @@ impl Flaw {
         Self::ReplicaAppliesTwice,
         Self::AcceptorAnswersBeforeWrite,
         Self::AcceptorAnswersBeforeSync,
+        Self::AcceptorAnswersDuringSync,
         Self::AcceptorAcceptsBelowPromise,
         Self::AcceptorCollectsEarly,
         Self::ScoutTakesLowestBallot,
@@ -95,6 +98,7 @@ impl Flaw {
             Self::ReplicaAppliesTwice => "replica-applies-twice",
             Self::AcceptorAnswersBeforeWrite => "acceptor-answers-before-write",
             Self::AcceptorAnswersBeforeSync => "acceptor-answers-before-sync",
+            Self::AcceptorAnswersDuringSync => "acceptor-answers-during-sync",
             Self::AcceptorAcceptsBelowPromise => "acceptor-accepts-below-promise",
             Self::AcceptorCollectsEarly => "acceptor-collects-early",
             Self::ScoutTakesLowestBallot => "scout-takes-lowest-ballot",
@@ -124,6 +128,7 @@ impl Flaw {
             Self::ReplicaAppliesTwice => "a replica applies a command twice when it was decided twice",
             Self::AcceptorAnswersBeforeWrite => "an acceptor answers before its record is written at all",
             Self::AcceptorAnswersBeforeSync => "an acceptor answers before its record is synced",
+            Self::AcceptorAnswersDuringSync => "an acceptor answers while its record is being synced",
             Self::AcceptorAcceptsBelowPromise => "an acceptor accepts pvalues below its promise",
             Self::AcceptorCollectsEarly => "an acceptor forgets slots that only one replica has on disk",
             Self::ScoutTakesLowestBallot => "a scout chooses the pvalue with the lowest ballot",
@@ -168,7 +173,8 @@ impl Flaw {
             | Self::LeaderKeepsLease
             | Self::LogTakesTorn
             | Self::AcceptorAnswersBeforeWrite
-            | Self::AcceptorAnswersBeforeSync => false,
+            | Self::AcceptorAnswersBeforeSync
+            | Self::AcceptorAnswersDuringSync => false,
             Self::AcceptorAcceptsBelowPromise
             | Self::AcceptorCollectsEarly
             | Self::ScoutTakesLowestBallot

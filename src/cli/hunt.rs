@@ -20,6 +20,9 @@ pub(crate) struct Hunt {
     /// The kinds of faults to draw from; all that can be injected here and that leave synced data alone if not given
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub faults: Vec<String>,
+    /// Instead of drawn faults: power losses one after another, each of which leaves another legal state of a disk
+    #[arg(long, conflicts_with_all = ["resume", "sim", "faults"])]
+    pub crash_images: bool,
     /// Simulate the runs in virtual time, as `bench sim` does, instead of starting nodes
     #[arg(long, conflicts_with = "resume")]
     pub sim: bool,

@@ -11,6 +11,7 @@ use crate::sim::NETWORK;
 use crate::spec::{Document, Wishes};
 use crate::terminal::{FAINT, STRONG, Screen, human};
 use jiff::Timestamp;
+use nemesis::Kind;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Subject::open(arguments.spec.as_deref().unwrap_or(Path::new("")), &wishes)?
     };
     let subject = subject.simulated(simulated);
-    let named = resumed.as_ref().map_or(&arguments.faults, |(plan, _)| &plan.faults);
+    let images = [Kind::CrashImage.name().to_owned()];
+    let asked = if arguments.crash_images { &images[..] } else { &arguments.faults };
+    let named = resumed.as_ref().map_or(asked, |(plan, _)| &plan.faults);
     let choices = Choices::of(&subject, named)?;
     if !simulated && lab::is_needed(&subject.check(&[])?)? {
         return lab::enter();

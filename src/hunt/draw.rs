@@ -83,14 +83,23 @@ impl Choices {
         let seed = u64::from(rng.random::<u32>());
         let mut refusal = None;
         for _ in 0..TRIES {
-            let count = rng.random_range(1..=FAULTS_MAX);
-            let faults: Vec<Table> = (0..count).map(|_| self.fault(subject.load(), rng)).collect();
+            let faults: Vec<Table> = if self.only_crash_images() {
+                vec![crash_images(subject.load(), rng)]
+            } else {
+                let count = rng.random_range(1..=FAULTS_MAX);
+                (0..count).map(|_| self.fault(subject.load(), rng)).collect()
+            };
             match subject.check(&faults) {
                 Ok(_) => return Ok((faults, seed)),
                 Err(failure) => refusal = Some(failure),
             }
         }
         Err(refusal.expect("a draw was refused"))
+    }
+
+    /// Whether each run is a series of crash images.
+    fn only_crash_images(&self) -> bool {
+        matches!(self.kinds.as_slice(), [(Kind::CrashImage, _)])
     }
 
     /// One fault at a random time of the load.
@@ -114,6 +123,18 @@ impl Choices {
         }
         fault
     }
+}
+
+/// Crash images of one node for most of the load; the seed of the run draws the node.
+fn crash_images(load: Duration, rng: &mut ChaCha8Rng) -> Table {
+    let mut fault = Table::new();
+    let load = millis(load);
+    let at = rng.random_range(load / 40..=load / 20);
+    fault.insert("kind".to_owned(), Kind::CrashImage.name().into());
+    fault.insert("target".to_owned(), "random".into());
+    fault.insert("at".to_owned(), in_millis(at));
+    fault.insert("for".to_owned(), in_millis((load * 9 / 10).saturating_sub(at).max(1)));
+    fault
 }
 
 /// The parameters with which a kind can be injected; otherwise why not.
@@ -149,7 +170,7 @@ pub(super) fn in_words(fault: &Table) -> String {
     for key in ["shape", "target"] {
         words.extend(word(key).map(|word| format!(" {word}")));
     }
-    for (key, before) in [("at", " at "), ("for", " for ")] {
+    for (key, before) in [("during", " during a "), ("at", " at "), ("for", " for ")] {
         words.extend(word(key).map(|word| format!("{before}{word}")));
     }
     words

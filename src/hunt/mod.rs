@@ -78,7 +78,9 @@ impl Hunt<'_> {
         let earlier = records(self.folder)?;
         let mut findings = Findings::open(self.folder)?;
         let mut answers: BTreeMap<Answer, u64> = BTreeMap::new();
+        let mut images = (0, 0.0);
         for record in &earlier {
+            images = (images.0 + record.images, images.1 + record.seconds);
             *answers.entry(record.answer).or_default() += 1;
         }
         let begun = Instant::now();
@@ -94,6 +96,7 @@ impl Hunt<'_> {
                 break;
             }
             record.append(self.folder)?;
+            images = (images.0 + record.images, images.1 + record.seconds);
             *answers.entry(record.answer).or_default() += 1;
             self.screen.line(&record.line());
             failures = if record.answer == Answer::Failed { failures + 1 } else { 0 };
@@ -116,13 +119,14 @@ impl Hunt<'_> {
         self.screen.clear();
         // What was tried and not accepted.
         let _ = std::fs::remove_dir_all(self.folder.join("smaller"));
-        self.summary(&answers, &findings, begun.elapsed());
+        self.summary(&answers, images, &findings, begun.elapsed());
         let exit = exit(&answers, runner.is_interrupted());
         if self.as_json {
             let counts: BTreeMap<_, _> =
                 answers.iter().map(|(answer, count)| (answer.word(), count)).collect();
             let summary = json!({
-                "folder": self.folder, "answers": counts, "findings": findings.all(), "exit": exit.code(),
+                "folder": self.folder, "answers": counts, "findings": findings.all(),
+                "images": images.0, "exit": exit.code(),
             });
             println!("{summary}");
         }
@@ -177,7 +181,13 @@ impl Hunt<'_> {
     }
 
     /// Says what came of it.
-    fn summary(&self, answers: &BTreeMap<Answer, u64>, findings: &Findings, time: Duration) {
+    fn summary(
+        &self,
+        answers: &BTreeMap<Answer, u64>,
+        images: (u64, f64),
+        findings: &Findings,
+        time: Duration,
+    ) {
         let count = |answer| answers.get(&answer).copied().unwrap_or_default();
         let screen = self.screen;
         let runs: u64 = answers.values().sum();
@@ -190,6 +200,13 @@ impl Hunt<'_> {
             count(Answer::Unknown),
             count(Answer::Failed),
         ));
+        if images.0 > 0 {
+            let a_minute = images.0 as f64 / (images.1 / 60.0).max(f64::MIN_POSITIVE);
+            screen.line(&format!(
+                "{} crash images in the time of these runs: {a_minute:.0} a minute",
+                images.0
+            ));
+        }
         for finding in findings.all() {
             screen.line(&finding.line());
         }

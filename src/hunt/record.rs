@@ -77,6 +77,14 @@ pub(crate) struct RunRecord {
     pub seconds: f64,
     /// Its faults.
     pub faults: Vec<String>,
+    /// How many crash images nodes were started on, each another state of a disk.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub images: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl RunRecord {
@@ -90,6 +98,7 @@ impl RunRecord {
             class: attempt.class(),
             seconds: (time.as_secs_f64() * 10.0).round() / 10.0,
             faults,
+            images: attempt.images(),
         }
     }
 
@@ -107,7 +116,8 @@ impl RunRecord {
             format!(": {}", self.reason)
         };
         let answer = self.answer.word();
-        format!("{:>5}  {style}{answer:<7}{style:#}  {}{reason}", self.run, self.faults.join("; "))
+        let images = if self.images == 0 { String::new() } else { format!(", {} images", self.images) };
+        format!("{:>5}  {style}{answer:<7}{style:#}  {}{images}{reason}", self.run, self.faults.join("; "))
     }
 
     /// Adds it to `runs.jsonl`.
@@ -159,6 +169,7 @@ mod tests {
             class: None,
             seconds: 1.5,
             faults: vec!["kill n1 at 1s".to_owned()],
+            images: 0,
         }
     }
 

@@ -141,6 +141,14 @@ impl Attempt {
         self.class().is_some_and(|own| own.is_like(class))
     }
 
+    /// How many crash images nodes were started on, each another state of a disk.
+    pub(super) fn images(&self) -> u64 {
+        let Ok(verdict) = &self.outcome else { return 0 };
+        let faults = verdict.variants.iter().flat_map(|one| &one.faults);
+        let lines = faults.flat_map(|fault| fault.evidence.iter().chain(&fault.healed));
+        lines.filter(|line| line.contains(history::CRASH_IMAGE)).count() as u64
+    }
+
     /// How many operations were made before it ended.
     pub(super) fn operations(&self) -> u64 {
         let count = |verdict: &RunVerdict| verdict.variants.iter().map(|one| one.summary.counts.all()).sum();

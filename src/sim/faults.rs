@@ -211,9 +211,9 @@ impl<'a> Faults<'a> {
                 return;
             }
         };
-        let torn = matches!(fault.effect(), Some(FaultEffect::Down { torn: true, .. }));
+        let writing = matches!(fault.effect(), Some(FaultEffect::Down { writing: true, .. }));
         let writes = |name: &String| self.index(name).is_some_and(|node| cluster.is_writing(node));
-        if torn && now < since + WRITE_PATIENCE && !hit.nodes.iter().any(writes) {
+        if writing && now < since + WRITE_PATIENCE && !hit.nodes.iter().any(writes) {
             self.due.push(Reverse((now + WRITE_PAUSE, Due::Start { fault: index, since })));
             return;
         }

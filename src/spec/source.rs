@@ -38,6 +38,7 @@ pub(crate) const BUILT_IN: &[BuiltIn] = built_in![
     "workloads/redis-loss.toml",
     "workloads/reconfigure.toml",
     "workloads/flaws/acceptor-answers-before-sync.toml",
+    "workloads/flaws/acceptor-answers-during-sync.toml",
     "workloads/flaws/acceptor-answers-before-write.toml",
     "workloads/flaws/acceptor-forgets-promise.toml",
     "workloads/flaws/commander-minority-quorum.toml",

@@ -1,7 +1,7 @@
 //! Power losses in real runs: a node that answers before it has synced is found out by them and by no kill, and the
 //! sound node loses nothing.
 
-use crate::support::{bench, output, program, skip, stderr, stdout};
+use crate::support::{bench, output, program, skip, stderr, stdout, write_spec};
 use std::path::Path;
 
 /// Whether disks that lose their power can be had here; says which test is skipped and why otherwise.
@@ -57,6 +57,74 @@ fn sound_node_survives_power_losses_and_torn_writes() {
     {
         assert!(said.contains(model), "{model} is not named: {said}");
     }
+}
+
+#[test]
+fn answer_during_sync_is_found_by_holding() {
+    if !possible("answer_during_sync_is_found_by_holding") {
+        return;
+    }
+    let spec = "workloads/flaws/acceptor-answers-during-sync.toml";
+    let flaw = "cluster.paxos.flaw=\"acceptor-answers-during-sync\"";
+    let (code, said) = run(spec, &[flaw]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("1 sync open when it struck: 0") && said.contains("Invalid: "), "{said}");
+    let (code, said) = run(spec, &["load.duration=6s"]);
+    assert_eq!(code, Some(0), "the sound node waits for its syncs: {said}");
+    for node in ["n1", "n2", "n3"] {
+        assert!(said.contains(&format!("{node}: 1 sync open when it struck")), "{said}");
+    }
+}
+
+#[test]
+fn held_syncs_delay_and_lose_nothing() {
+    if !possible("held_syncs_delay_and_lose_nothing") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let faults = "[[fault]]\nkind = \"kill\"\nduring = \"sync\"\ntarget = \"random\"\nat = \"500ms\"\nfor = \"300ms\"\n\
+        [[fault]]\nkind = \"hold\"\ntarget = \"minority\"\nat = \"1500ms\"\nfor = \"600ms\"\n";
+    let spec = write_spec(folder.path(), "3s", faults);
+    let run = |out: &str, sets: &[&str]| {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let run =
+            bench(folder.path()).args(["run", "--seed", "5", "--out", out]).arg(&spec).args(sets).output();
+        let run = run.unwrap();
+        (run.status.code(), format!("{}{}", stdout(&run), stderr(&run)))
+    };
+    let (code, said) = run("out", &["cluster.network=lab", "cluster.disk=memory"]);
+    assert_eq!(code, Some(0), "{said}");
+    let faults = std::fs::read_to_string(folder.path().join("out/main/faults.csv")).unwrap();
+    for seen in ["1 sync open when it struck: 0", "sync held", ": open: 0"] {
+        assert!(faults.contains(seen), "{seen}: {faults}");
+    }
+    let (code, said) = run("real", &["cluster.disk=real"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("during") && said.contains("disk = \"memory\""), "{said}");
+}
+
+#[test]
+fn sound_node_recovers_from_crash_images() {
+    if !possible("sound_node_recovers_from_crash_images") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let spec = write_spec(folder.path(), "3s", "");
+    let hunt = |more: &[&str]| {
+        let begin = ["hunt", "--crash-images", "--seed", "4"];
+        let hunt = bench(folder.path()).args(begin).args(more).arg(&spec).output().unwrap();
+        (hunt.status.code(), format!("{}{}", stdout(&hunt), stderr(&hunt)))
+    };
+    let (code, said) = hunt(&["--runs", "2", "--out", "hunt", "--json"]);
+    assert!(matches!(code, Some(0 | 3)), "{said}");
+    let runs = std::fs::read_to_string(folder.path().join("hunt/runs.jsonl")).unwrap();
+    for run in runs.lines() {
+        let run: serde_json::Value = serde_json::from_str(run).unwrap();
+        assert!(run["images"].as_u64().unwrap() >= 5, "{run}: {said}");
+    }
+    let (code, said) = hunt(&["--set", "cluster.disk=real"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("`crash-image` cannot be injected with disk = \"real\""), "{said}");
 }
 
 /// A store of a few lines that syncs its files and never the folder in which it renames them.

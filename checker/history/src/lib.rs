@@ -21,7 +21,7 @@ pub use fault_event::{
 };
 pub use operation::{Operation, Outcome, OutcomeClass};
 pub use pair::{PairError, pair, pair_owned};
-pub use phrases::{INSIDE_SECTOR, ONLY_FOLDERS};
+pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
 pub use write::{write_event, write_header};
 

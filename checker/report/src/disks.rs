@@ -6,7 +6,7 @@ use history::{INSIDE_SECTOR, ONLY_FOLDERS};
 use std::collections::BTreeSet;
 
 /// Faults that take from a disk what its model lets them take.
-const KINDS: [&str; 2] = ["power-loss", "torn-write"];
+const KINDS: [&str; 3] = ["power-loss", "torn-write", "crash-image"];
 
 /// A variant: its disks' model, its answer, its faults.
 type Seen<'a> = (Option<&'a str>, Answer, &'a [FaultRecord]);

@@ -5,12 +5,13 @@ use history::{Event, FaultEvent};
 use serde::Serialize;
 
 /// Faults at whose end a process is started again.
-const RESTARTS: [&str; 10] = [
+const RESTARTS: [&str; 11] = [
     "kill",
     "stop",
     "lose-node",
     "power-loss",
     "torn-write",
+    "crash-image",
     "bit-flip",
     "truncate",
     "restart-all",

@@ -22,6 +22,7 @@ pub(crate) use exchange::{HandedOn, Move, exchange};
 pub(crate) use memory::{Disks, NodeDisk};
 #[cfg(target_os = "linux")]
 pub(crate) use memory::{PART, probe, serve};
+pub(crate) use message::{Catch, OpenSync};
 pub use message::{Condition, DiskCounters};
 pub use mode::{Disk, DiskMode};
 pub use model::{DiskModel, Folders, Tear, WriteBack};

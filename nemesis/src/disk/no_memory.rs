@@ -1,9 +1,9 @@
 //! Stub for platforms without disks in memory.
 
 use super::error::DiskError;
-use super::message::{Condition, DiskCounters};
+use super::message::{Catch, Condition, DiskCounters, OpenSync};
 use super::model::DiskModel;
-use super::store::Loss;
+use super::store::{Image, Loss};
 use crate::claim::Claim;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl NodeDisk {
         match *self {}
     }
 
-    pub(crate) fn arm(&self, _: bool) -> Result<(), DiskError> {
+    pub(crate) fn arm(&self, _: Option<Catch>) -> Result<(), DiskError> {
         match *self {}
     }
 
@@ -51,7 +51,7 @@ impl NodeDisk {
         match *self {}
     }
 
-    pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
+    pub(crate) fn caught(&self) -> Result<Vec<OpenSync>, DiskError> {
         match *self {}
     }
 
@@ -60,6 +60,10 @@ impl NodeDisk {
     }
 
     pub(crate) fn lose_power(&self, _: Option<u64>) -> Result<Loss, DiskError> {
+        match *self {}
+    }
+
+    pub(crate) fn leave_image(&self, _: u64) -> Result<Image, DiskError> {
         match *self {}
     }
 

@@ -10,6 +10,7 @@ mod disk;
 mod entry;
 mod fault_kind;
 mod flag;
+mod in_sync;
 mod network;
 mod process;
 mod proof;
@@ -135,10 +136,12 @@ kinds! {
     Swizzle: network::Swizzle,
     PowerLoss: disk::PowerLoss,
     TornWrite: disk::TornWrite,
+    CrashImage: disk::CrashImage,
     BitFlip: disk::BitFlip,
     Truncate: disk::Truncate,
     Full: disk::Full,
     SlowSync: disk::SlowSync,
+    Hold: disk::Hold,
     SyncError: disk::SyncError,
     Jump: clock::Jump,
     Drift: clock::Drift,

@@ -4,10 +4,11 @@ use super::background::{Background, Over};
 use super::entry::{Entry, Family, OnNodes};
 use super::fault_kind::FaultKind;
 use super::flag::{aimed, flag};
+use super::in_sync::strike_during;
 use super::proof::{Proof, each};
 use super::stage::{State, Strike};
 use crate::flaky::Share;
-use crate::parameters::{Parameters, Target};
+use crate::parameters::{During, Parameters, Target};
 use crate::plan::{Aim, FaultEffect, Planning};
 use crate::refusal::Refusal;
 use std::sync::Arc;
@@ -21,14 +22,17 @@ pub(crate) const PIDS: &str = "the old process ended; new pid and incarnation";
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Kill {
     target: Option<Target>,
+    during: Option<During>,
 }
 
 impl FaultKind for Kill {
     const ENTRY: Entry = Entry {
         about: "SIGKILL; restarted on the same data at the end",
         evidence: PIDS,
+        keys: &["target", "during"],
         nodes: OnNodes::Restarted,
         loses: 1,
+        examples: &["", "during = \"sync\"\n"],
         flags: &[
             flag(
                 "kill-replica",
@@ -55,7 +59,7 @@ impl FaultKind for Kill {
     };
 
     fn read(parameters: &Parameters) -> Result<Self, Refusal> {
-        Ok(Self { target: parameters.target.clone() })
+        Ok(Self { target: parameters.target.clone(), during: parameters.during })
     }
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
@@ -63,11 +67,11 @@ impl FaultKind for Kill {
     }
 
     fn effect(&self) -> Option<FaultEffect> {
-        Some(FaultEffect::Down { power: false, torn: false })
+        Some(FaultEffect::Down { power: false, writing: self.during.is_some() })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
-        kill(strike).await
+        strike_during(self.during, strike, async || kill(strike).await).await
     }
 
     async fn end(&self, strike: &Strike<'_>, _: &State) -> (u64, Proof) {
@@ -258,7 +262,7 @@ impl FaultKind for Stop {
     }
 
     fn effect(&self) -> Option<FaultEffect> {
-        Some(FaultEffect::Down { power: false, torn: false })
+        Some(FaultEffect::Down { power: false, writing: false })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

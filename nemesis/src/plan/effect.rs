@@ -11,8 +11,8 @@ pub enum FaultEffect {
     Down {
         /// Unsynced data is lost.
         power: bool,
-        /// They end in the middle of a write, if one is in progress.
-        torn: bool,
+        /// They end in the middle of a write or a sync, if one comes.
+        writing: bool,
     },
     /// The processes are paused.
     Still {

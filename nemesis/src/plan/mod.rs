@@ -18,6 +18,7 @@ pub use planned::PlannedFault;
 pub(crate) use planning::{Aim, Moved, Others, Planning};
 pub use trigger::Trigger;
 
+use crate::disk::DiskMode;
 use crate::fault::Fault;
 use crate::network::Mode;
 use crate::partition::CLIENTS;
@@ -196,6 +197,11 @@ fn read(spec: &FaultSpec, options: &PlanOptions) -> Result<Fault, Refusal> {
     if let Some(key) = spec.own_keys().find(|key| !takes.contains(key)) {
         let refusal = Refusal::new(key, format!("`{}` does not accept it", spec.kind));
         return Err(if key == "target" { refusal.help(spec.kind.entry().without_target) } else { refusal });
+    }
+    if spec.during.is_some() && options.disk != DiskMode::Memory {
+        let refusal = Refusal::new("during", "the bench can only hold the syncs of its own disk");
+        return Err(refusal
+            .help("it needs disk = \"memory\" in [cluster] (`bench doctor` shows whether that works here)"));
     }
     Fault::read(spec.kind, &spec.parameters)
 }

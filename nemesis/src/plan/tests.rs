@@ -147,6 +147,9 @@ fn empty_selections_are_refused_by_field() {
         (json!({"kind": "kill", "target": "n1", "period": "1s", "at": "1s"}), 3, "period"),
         (json!({"kind": "swizzle", "target": "n1", "at": "1s"}), 1, "target"),
         (json!({"kind": "power-loss", "target": "n1", "at": "1s"}), 3, "kind"),
+        (json!({"kind": "hold", "target": "n1", "at": "1s"}), 3, "kind"),
+        (json!({"kind": "kill", "target": "n1", "during": "sync", "at": "1s"}), 3, "during"),
+        (json!({"kind": "pause", "target": "n1", "during": "sync", "at": "1s"}), 3, "during"),
     ];
     for (json, n, field) in cases {
         let error = refused(json.clone(), n);

@@ -525,9 +525,13 @@ fn disk_faults_take_effect_and_heal() {
             {"kind": "slow-sync", "delay": "1h", "target": "n1", "at": "1700ms", "for": "300ms"},
             {"kind": "kill", "target": "n1", "at": "1800ms", "for": "50ms"},
             {"kind": "lose-node", "target": "n2", "at": "2s", "for": "100ms"},
+            {"kind": "power-loss", "during": "sync", "target": "all", "at": "2300ms", "for": "100ms"},
+            {"kind": "kill", "during": "sync", "target": "n1", "at": "2700ms", "for": "100ms"},
+            {"kind": "hold", "target": "n2", "at": "3s", "for": "200ms"},
+            {"kind": "crash-image", "target": "n1", "at": "3400ms", "for": "1500ms"},
         ]);
         let records = carry_out(specs, &testbed, None, &notes).await;
-        assert_eq!(records.len(), 8);
+        assert_eq!(records.len(), 12);
         for record in &records {
             println!("{}: {:?} | {:?} | {:?}", record.label, record.evidence, record.healing, record.notes);
             assert!(!record.evidence.is_empty() && record.healed, "{record:#?}");
@@ -535,6 +539,12 @@ fn disk_faults_take_effect_and_heal() {
         let shows = |index: usize, word: &str| records[index].evidence.iter().any(|line| line.contains(word));
         assert!(shows(0, " before, ") && shows(1, "delayed") && shows(2, "got EIO") && shows(3, "got ENOSPC"));
         assert!(shows(4, "the one sector that was being written, at 0, "), "{:#?}", records[4]);
+        let open = "1 sync open when it struck: log for ";
+        assert!(shows(8, &format!("n1: {open}")) && shows(8, &format!("n2: {open}")), "{:#?}", records[8]);
+        assert!(shows(9, &format!("n1: {open}")) && shows(9, "64 bytes of it not durable"), "{:#?}", records[9]);
+        assert!(shows(10, "n2: 1 sync held") && shows(10, "n2: open: log for "), "{:#?}", records[10]);
+        assert!(shows(11, "crash image "), "{:#?}", records[11]);
+        assert!(records[11].healing.iter().any(|line| line.contains("n1: ")), "{:#?}", records[11]);
         testbed.stop().await.unwrap();
         let log = std::fs::read(folder.path().join("n1/data/log")).unwrap();
         assert_eq!(log, [0; 64], "the content in memory is in the folder");

@@ -3,7 +3,7 @@
 use super::volumes::Volumes;
 use super::{Testbed, TestbedError};
 use crate::claim::Claim;
-use crate::disk::{self, Condition, Damage, DiskCounters, DiskError, DiskMode, NodeDisk};
+use crate::disk::{self, Catch, Condition, Damage, DiskCounters, DiskError, DiskMode, NodeDisk};
 use crate::network::Probe;
 use crate::process::{Effect, Excuse, NodeProcess};
 use rand::rngs::ChaCha8Rng;
@@ -17,6 +17,9 @@ use tokio::time::Instant;
 const CATCH: Duration = Duration::from_secs(1);
 /// Time for which a node that restarted on damaged data is watched.
 const REGARD: Duration = Duration::from_secs(1);
+
+/// The first words of the evidence that a restarted node did not accept its data.
+pub(crate) const ENDED_BY_ITSELF: &str = "it ended by itself";
 
 /// The folder of a node's data; the error says why there is none.
 pub(super) fn data_of(node: &str, process: &NodeProcess) -> Result<PathBuf, String> {
@@ -128,7 +131,7 @@ impl Testbed {
     }
 
     /// Works on a node's disk, on a thread that may block.
-    async fn with_disk<T: Send + 'static>(
+    pub(super) async fn with_disk<T: Send + 'static>(
         &self,
         node: &str,
         work: impl FnOnce(NodeDisk) -> Result<T, DiskError> + Send + 'static,
@@ -163,16 +166,40 @@ impl Testbed {
         Ok(process.unless_unhit(effect))
     }
 
+    /// Kills a node with SIGKILL and leaves one of the states on its disk that a power loss may leave now.
+    ///
+    /// It prefers states that no earlier power loss left. The node stays down like a [killed](Self::kill) node.
+    /// Each turn of a fault has random choices of its own.
+    pub(crate) async fn leave_image(
+        &self,
+        node: &str,
+        claim: Claim,
+        turn: u64,
+    ) -> Result<Effect, TestbedError> {
+        let seed = self.rng(node, claim).random::<u64>().wrapping_add(turn);
+        let mut process = self.node(node).process.lock().await;
+        let mut effect = process.kill(claim).await?;
+        if !process.was_started() {
+            return Ok(effect);
+        }
+        let image = self.with_disk(node, move |disk| disk.leave_image(seed)).await?;
+        if image.loss.is_only(process.given_files()) {
+            return Ok(Effect::none(format!("{node} has no data on this disk that a power loss could take")));
+        }
+        effect.evidence.extend(image.in_words());
+        Ok(process.unless_unhit(effect))
+    }
+
     /// Waits at most a second until a node syncs data, and holds that sync.
     ///
     /// Only then can a power loss tear a write.
     ///
     /// Every call must be followed by [`lose_power`](Self::lose_power).
     pub async fn catch_sync(&self, node: &str) -> Result<bool, TestbedError> {
-        self.with_disk(node, |disk| disk.arm(true)).await?;
+        self.with_disk(node, |disk| disk.arm(Some(Catch::Bytes))).await?;
         let deadline = Instant::now() + CATCH;
         loop {
-            if self.with_disk(node, |disk| disk.has_caught()).await? {
+            if self.with_disk(node, |disk| disk.caught()).await?.iter().any(|open| open.bytes > 0) {
                 return Ok(true);
             }
             if Instant::now() >= deadline {
@@ -261,7 +288,7 @@ impl Testbed {
         };
         match tokio::time::timeout(REGARD, watch).await {
             Ok(None) => effect.evidence.push("it serves".to_owned()),
-            Ok(Some(how)) => effect.evidence.push(format!("it ended by itself: {how}")),
+            Ok(Some(how)) => effect.evidence.push(format!("{ENDED_BY_ITSELF}: {how}")),
             Err(_) => effect.evidence.push(format!("it did not answer within {REGARD:?}")),
         }
         Ok(effect)

@@ -3,6 +3,7 @@
 //! Every effect of a fault is an action here, held by a *claim* (the fault's number). If several faults hold
 //! the same effect, it ends only with the last of them, so faults may overlap freely.
 
+mod catch;
 mod clocks;
 mod data;
 mod members;
@@ -23,6 +24,8 @@ use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
 use crate::reexec::{entering_took, inside_lab};
 use crate::topology::Topology;
+pub(crate) use catch::Caught;
+pub(crate) use data::ENDED_BY_ITSELF;
 pub use revival::{Gone, Revival};
 use std::collections::BTreeMap;
 use std::io;

@@ -51,6 +51,8 @@ pub(super) struct Outbox<C> {
     stored: VecDeque<(u64, Slot)>,
     /// With the flaw `acceptor-answers-before-sync`: the time of the last sync.
     lazy: Option<Duration>,
+    /// With the flaw `acceptor-answers-during-sync`: a batch counts as durable once its sync begins.
+    early: bool,
     /// Messages of this node to itself.
     pub(super) local: VecDeque<Message>,
     pub(super) waiting: Waiting<C>,
@@ -70,6 +72,7 @@ impl<C> Outbox<C> {
             held: Default::default(),
             stored: VecDeque::new(),
             lazy: flaws.contains(&Flaw::AcceptorAnswersBeforeSync).then_some(Duration::ZERO),
+            early: flaws.contains(&Flaw::AcceptorAnswersDuringSync),
             local: VecDeque::new(),
             waiting: Waiting::default(),
             outputs: Vec::new(),
@@ -158,7 +161,9 @@ impl<C> Outbox<C> {
                 self.lazy = Some(now);
             }
             let (number, batch) = (self.number, self.records.take());
-            self.outputs.push(Output::Log(LogOrder::Append { number, batch, sync }));
+            let early = sync && self.early;
+            self.outputs.push(Output::Log(LogOrder::Append { number, batch, sync: sync && !early }));
+            self.outputs.extend(early.then_some(Output::Log(LogOrder::Sync(number))));
             self.stored.push_back((self.number, slot_out));
             self.number += 1;
             self.must_sync = false;

@@ -152,9 +152,11 @@ impl<D: Disk> Log<D> {
         if self.segment.is_half_full() && self.ahead.is_none() && self.spares.is_empty() {
             self.write_ahead();
         }
-        if !sync {
-            return Ok(());
-        }
+        if sync { self.sync() } else { Ok(()) }
+    }
+
+    /// Makes everything durable that was appended.
+    fn sync(&mut self) -> Result<(), LogError> {
         self.segment.sync()?;
         self.owner.advance(self.segment.mark())
     }

@@ -16,6 +16,8 @@ pub enum LogOrder {
         /// Whether it must be durable before [`LogEvent::Synced`]; false only with a flaw.
         sync: bool,
     },
+    /// Sync all earlier batches; only with a flaw, which reported this number before.
+    Sync(u64),
     /// Start a new segment, so that a snapshot can be taken.
     Rotate,
     /// Remove the segments before this index: a durable snapshot covers them.
@@ -110,6 +112,10 @@ impl<D: Disk> Log<D> {
         match order {
             LogOrder::Append { number, batch, sync } => {
                 self.append(batch, *sync)?;
+                Ok(LogEvent::Synced { number: *number, log_bytes: self.bytes() })
+            }
+            LogOrder::Sync(number) => {
+                self.sync()?;
                 Ok(LogEvent::Synced { number: *number, log_bytes: self.bytes() })
             }
             LogOrder::Rotate => Ok(LogEvent::Rotated(self.rotate()?)),

@@ -182,6 +182,7 @@ flaws! {
     command_applied_twice_is_caught: ReplicaAppliesTwice, Monitor;
     answer_before_write_is_caught: AcceptorAnswersBeforeWrite, Compete;
     answer_before_sync_is_caught: AcceptorAnswersBeforeSync, Compete;
+    answer_during_sync_is_caught: AcceptorAnswersDuringSync, Compete;
     accepting_below_promise_is_caught: AcceptorAcceptsBelowPromise, Compete;
     collecting_early_is_caught: AcceptorCollectsEarly, Monitor;
     lowest_ballot_is_caught: ScoutTakesLowestBallot, Compete;

@@ -79,11 +79,11 @@ pub fn fault_colour(kind: &str) -> [u8; 3] {
     const GREEN: [u8; 3] = [62, 140, 74];
     match kind {
         "kill" | "stop" | "lose-node" | "restart-all" | "rolling-restart" | "power-loss" | "torn-write"
-        | "bit-flip" | "truncate" => RED,
+        | "crash-image" | "bit-flip" | "truncate" => RED,
         "pause" | "slow" => PURPLE,
         "partition" | "one-way" | "swizzle" => YELLOW,
         "delay" | "rate" | "flaky" | "reset" => TEAL,
-        "full" | "slow-sync" | "sync-error" => BROWN,
+        "full" | "slow-sync" | "hold" | "sync-error" => BROWN,
         "jump" | "drift" | "strobe" | "freeze" => BLUE,
         "reconfigure" | "disk-swap" => GREEN,
         other => {

@@ -1,9 +1,9 @@
 //! Client of the process of the disks, in the lab.
 
 use super::super::error::DiskError;
-use super::super::message::{Answer, Condition, DiskCounters, Request};
+use super::super::message::{Answer, Catch, Condition, DiskCounters, OpenSync, Request};
 use super::super::model::DiskModel;
-use super::super::store::Loss;
+use super::super::store::{Image, Loss};
 use crate::claim::Claim;
 use crate::reexec::again_as;
 use rustix::fd::OwnedFd;
@@ -54,7 +54,7 @@ impl Disks {
         };
         match talk().map_err(DiskError::Process)? {
             Answer::Failed(reason) => Err(DiskError::Failed { node: node.to_owned(), reason }),
-            answer @ (Answer::Done | Answer::Caught(_) | Answer::Counted(_) | Answer::Lost(_)) => Ok(answer),
+            answer => Ok(answer),
         }
     }
 }
@@ -104,9 +104,9 @@ impl NodeDisk {
         self.order(&Request::ReleaseAll)
     }
 
-    /// Arms or disarms the disk: while armed, it holds the next sync that has data to write.
-    pub(crate) fn arm(&self, armed: bool) -> Result<(), DiskError> {
-        self.order(if armed { &Request::Arm } else { &Request::Disarm })
+    /// Arms the disk, which then holds these syncs; none disarms it.
+    pub(crate) fn arm(&self, catch: Option<Catch>) -> Result<(), DiskError> {
+        self.order(&catch.map_or(Request::Disarm, Request::Arm))
     }
 
     /// Begins or ends maintenance: the bench itself works on the disk, and no fault of the disk hits it.
@@ -114,9 +114,12 @@ impl NodeDisk {
         self.order(&Request::Maintain { begin })
     }
 
-    /// Whether a sync is held.
-    pub(crate) fn has_caught(&self) -> Result<bool, DiskError> {
-        Ok(self.disks.ask(&self.node, &Request::Caught)? == Answer::Caught(true))
+    /// The open syncs that it holds, the oldest first.
+    pub(crate) fn caught(&self) -> Result<Vec<OpenSync>, DiskError> {
+        match self.disks.ask(&self.node, &Request::Caught)? {
+            Answer::Caught(open) => Ok(open),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Answers all held syncs; the process that waited has been killed.
@@ -128,7 +131,18 @@ impl NodeDisk {
     pub(crate) fn lose_power(&self, tear: Option<u64>) -> Result<Loss, DiskError> {
         match self.disks.ask(&self.node, &Request::LosePower { tear })? {
             Answer::Lost(loss) => Ok(loss),
-            Answer::Done | Answer::Caught(_) | Answer::Counted(_) | Answer::Failed(_) => Ok(Loss::default()),
+            _ => Ok(Loss::default()),
+        }
+    }
+
+    /// Loses the power, and keeps a legal state that the seed chooses; unmounts the disk.
+    pub(crate) fn leave_image(&self, seed: u64) -> Result<Image, DiskError> {
+        match self.disks.ask(&self.node, &Request::LeaveImage { seed })? {
+            Answer::Left(image) => Ok(image),
+            other => {
+                let reason = format!("an image was expected, not {other:?}");
+                Err(DiskError::Failed { node: self.node.clone(), reason })
+            }
         }
     }
 
@@ -136,9 +150,7 @@ impl NodeDisk {
     pub(crate) fn counters(&self) -> Result<DiskCounters, DiskError> {
         match self.disks.ask(&self.node, &Request::Count)? {
             Answer::Counted(counters) => Ok(counters),
-            Answer::Done | Answer::Caught(_) | Answer::Lost(_) | Answer::Failed(_) => {
-                Ok(DiskCounters::default())
-            }
+            _ => Ok(DiskCounters::default()),
         }
     }
 

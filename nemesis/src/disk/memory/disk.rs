@@ -1,14 +1,14 @@
 //! One node's disk: its files, its faults, and the syncs that wait for their answer.
 
-use super::super::message::{Condition, DiskCounters};
+use super::super::message::{Catch, Condition, DiskCounters, OpenSync};
 use super::super::model::{DiskModel, WriteBack};
-use super::super::store::{Ino, Loss, Mark, Store};
+use super::super::store::{Image, Ino, Loss, Mark, Store};
 use crate::claim::Claim;
 use crate::delay::Delay;
 use fuser::{Errno, ReplyEmpty};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,9 +38,15 @@ pub(super) struct State {
     conditions: BTreeMap<Claim, Condition>,
     /// Whether the bench itself works on it, while the node is down.
     maintained: bool,
-    armed: bool,
+    /// The syncs that it holds for a fault that strikes while they are open.
+    armed: Option<Catch>,
+    /// Whether its processes were killed: until the next mount it holds and delays no sync.
+    deserted: bool,
+    /// The oldest first.
     waiting: Vec<Held>,
     rng: ChaCha8Rng,
+    /// The hashes of the states that power losses left so far.
+    images: BTreeSet<u64>,
 }
 
 /// A sync without an answer so far.
@@ -49,8 +55,9 @@ struct Held {
     ino: Ino,
     mark: Mark,
     reply: ReplyEmpty,
-    /// None if it waits for the power loss.
-    due: Option<Instant>,
+    since: Instant,
+    /// The end of its delay. A disk that is armed or that holds its syncs answers later.
+    due: Instant,
 }
 
 impl Disk {
@@ -65,9 +72,11 @@ impl Disk {
             moments: VecDeque::new(),
             conditions: BTreeMap::new(),
             maintained: false,
-            armed: false,
+            armed: None,
+            deserted: false,
             waiting: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
+            images: BTreeSet::new(),
         };
         let disk = Arc::new(Self { state: Mutex::new(state), held: Condvar::new() });
         let theirs = Arc::clone(&disk);
@@ -84,8 +93,8 @@ impl Disk {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            state.answer(|held| held.due.is_some_and(|due| due <= now));
-            let next = state.waiting.iter().filter_map(|held| held.due).min();
+            state.answer_due(now);
+            let next = state.waiting.iter().filter(|held| !state.holds(held)).map(|held| held.due).min();
             let tick = state.write_back(now);
             let patience = next.map_or(tick, |due| due.saturating_duration_since(now).min(tick));
             state = self.held.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
@@ -100,21 +109,23 @@ impl Disk {
             return reply.ok();
         }
         state.counters.syncs += 1;
-        let catches = state.armed && state.store.is_pending(ino);
+        let mark = state.store.mark(ino);
+        let catches = state.catches(ino, mark);
         if !catches && state.conditions.values().any(|condition| *condition == Condition::SyncError) {
             state.counters.failed += 1;
             state.store.fail_sync(ino);
             return reply.error(Errno::EIO);
         }
-        let mark = state.store.mark(ino);
+        let holds = state.holds_syncs() && mark.commits();
         let delay = state.delay();
-        if !catches && delay.is_zero() {
+        if state.deserted || !catches && !holds && delay.is_zero() {
             state.store.sync(ino, mark);
             return reply.ok();
         }
-        state.counters.delayed += u64::from(!catches);
-        let due = (!catches).then(|| Instant::now() + delay);
-        state.waiting.push(Held { ino, mark, reply, due });
+        state.counters.held += u64::from(holds);
+        state.counters.delayed += u64::from(!delay.is_zero());
+        let since = Instant::now();
+        state.waiting.push(Held { ino, mark, reply, since, due: since + delay });
         self.held.notify_one();
     }
 }
@@ -152,7 +163,7 @@ impl State {
             .values()
             .filter_map(|condition| match condition {
                 Condition::DelaySyncs(delay) => Some(*delay),
-                Condition::Full | Condition::SyncError => None,
+                Condition::Full | Condition::SyncError | Condition::HoldSyncs => None,
             })
             .collect();
         slow.into_iter().map(|delay| delay.draw(&mut self.rng)).sum()
@@ -168,9 +179,13 @@ impl State {
             Some(claim) => drop(self.conditions.remove(&claim)),
             None => self.conditions.clear(),
         }
+        let now = Instant::now();
         if !self.conditions.values().any(|condition| matches!(condition, Condition::DelaySyncs(_))) {
-            self.answer(|held| held.due.is_some());
+            for held in &mut self.waiting {
+                held.due = held.due.min(now);
+            }
         }
+        self.answer_due(now);
     }
 
     /// Begins or ends maintenance: while the bench itself works on the disk, no fault hits it.
@@ -178,42 +193,107 @@ impl State {
         self.maintained = begin;
     }
 
-    /// Arms the disk: it holds the next sync that has data to write. Disarming answers all held syncs.
-    pub(super) fn arm(&mut self, armed: bool) {
-        self.armed = armed;
-        if !armed {
-            self.answer(|held| held.due.is_none());
+    /// Arms the disk for a fault that strikes while syncs are open; none disarms it and answers them.
+    ///
+    /// Syncs that wait already stay open too.
+    pub(super) fn arm(&mut self, catch: Option<Catch>) {
+        self.armed = catch;
+        self.answer_due(Instant::now());
+    }
+
+    /// Whether the armed disk holds a sync.
+    fn catches(&self, ino: Ino, mark: Mark) -> bool {
+        match self.armed {
+            Some(Catch::Bytes) => self.store.is_pending(ino),
+            Some(Catch::Changes) => mark.commits(),
+            None => false,
         }
     }
 
-    /// Whether a sync waits for the power loss.
-    pub(super) fn has_caught(&self) -> bool {
-        self.waiting.iter().any(|held| held.due.is_none())
+    /// Whether a fault holds all syncs with changes.
+    fn holds_syncs(&self) -> bool {
+        self.conditions.values().any(|condition| *condition == Condition::HoldSyncs)
     }
 
-    fn answer(&mut self, is_due: impl Fn(&Held) -> bool) {
-        for held in self.waiting.extract_if(.., |held| is_due(held)) {
+    /// Whether a waiting sync stays open beyond its delay.
+    fn holds(&self, held: &Held) -> bool {
+        self.catches(held.ino, held.mark) || self.holds_syncs() && held.mark.commits()
+    }
+
+    /// The open syncs that the disk holds, the oldest first.
+    pub(super) fn caught(&self) -> Vec<OpenSync> {
+        let open = |held: &Held| OpenSync {
+            path: self.store.path(held.ino),
+            open_ms: u64::try_from(held.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes: self.store.pending_bytes(held.ino),
+        };
+        self.waiting.iter().filter(|held| self.holds(held)).map(open).collect()
+    }
+
+    /// Answers the syncs whose delay is over and that no fault holds.
+    fn answer_due(&mut self, now: Instant) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (later, due): (Vec<Held>, _) =
+            waiting.into_iter().partition(|held| held.due > now || self.holds(held));
+        self.waiting = later;
+        for held in due {
             self.store.sync(held.ino, held.mark);
             held.reply.ok();
         }
     }
 
     /// Answers held syncs without syncing: the waiting processes have been killed.
+    ///
+    /// A thread that was about to request a sync cannot die before its answer either, so none waits from now on.
     pub(super) fn let_go(&mut self) {
-        self.armed = false;
+        self.armed = None;
+        self.deserted = true;
         for held in self.waiting.drain(..) {
             held.reply.error(Errno::EIO);
         }
     }
 
+    /// A process will use it again.
+    pub(super) fn begin_use(&mut self) {
+        self.deserted = false;
+    }
+
     /// Loses the power: open files become useless.
     pub(super) fn lose_power(&mut self, tear: Option<u64>) -> Loss {
+        self.cut_off();
+        let mut rng = tear.map(ChaCha8Rng::seed_from_u64);
+        self.store.lose_power(rng.as_mut().map(|rng| (self.model.tear, rng)))
+    }
+    /// Loses the power and keeps the first state of this instant that no earlier power loss left.
+    pub(super) fn leave_image(&mut self, seed: u64) -> Image {
+        self.cut_off();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let choices = self.store.choices(&mut rng);
+        let of = choices.len() as u64;
+        let mut left = None;
+        for (choice, place) in choices.iter().zip(1..) {
+            let (store, loss) = self.store.after(choice, self.model.tear, &mut rng);
+            let hash = store.fingerprint();
+            let is_new = self.images.insert(hash);
+            if is_new || left.is_none() {
+                let kept = self.store.in_words(choice);
+                left = Some((store, Image { hash, kept, place: (place, of), is_new, loss }));
+            }
+            if is_new {
+                break;
+            }
+        }
+        let (store, image) = left.expect("a disk has at least the state without its unsynced changes");
+        self.store = store;
+        image
+    }
+
+    /// What every loss of power does: open files become useless, and no sync is answered any more.
+    fn cut_off(&mut self) {
         self.let_go();
         self.generation += 1;
         self.lookups.clear();
         self.write_back(Instant::now());
         self.moments.clear();
-        let mut rng = tear.map(ChaCha8Rng::seed_from_u64);
-        self.store.lose_power(rng.as_mut().map(|rng| (self.model.tear, rng)))
     }
 }

@@ -67,14 +67,14 @@ fn obey(disks: &mut BTreeMap<String, MountedDisk>, node: &str, request: Request)
         Request::Apply { claim, condition } => state.apply(claim, condition),
         Request::Release { claim } => state.release(Some(claim)),
         Request::ReleaseAll => {
-            state.arm(false);
+            state.arm(None);
             state.maintain(false);
             state.release(None);
         }
-        Request::Arm => state.arm(true),
-        Request::Disarm => state.arm(false),
+        Request::Arm(catch) => state.arm(Some(catch)),
+        Request::Disarm => state.arm(None),
         Request::Maintain { begin } => state.maintain(begin),
-        Request::Caught => return Ok(Answer::Caught(state.has_caught())),
+        Request::Caught => return Ok(Answer::Caught(state.caught())),
         Request::LetGo => state.let_go(),
         Request::Count => return Ok(Answer::Counted(state.counters)),
         Request::LosePower { tear } => {
@@ -82,6 +82,12 @@ fn obey(disks: &mut BTreeMap<String, MountedDisk>, node: &str, request: Request)
             drop(state);
             mounted.unmount()?;
             return Ok(Answer::Lost(loss));
+        }
+        Request::LeaveImage { seed } => {
+            let image = state.leave_image(seed);
+            drop(state);
+            mounted.unmount()?;
+            return Ok(Answer::Left(image));
         }
         Request::Save => {
             state.release(None);
@@ -102,12 +108,13 @@ fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
         | Request::Maintain { begin: false }
         | Request::LetGo
         | Request::Save => Ok(Answer::Done),
-        Request::Caught => Ok(Answer::Caught(false)),
+        Request::Caught => Ok(Answer::Caught(Vec::new())),
         Request::Mount { .. }
         | Request::Apply { .. }
-        | Request::Arm
+        | Request::Arm(_)
         | Request::Maintain { begin: true }
         | Request::LosePower { .. }
+        | Request::LeaveImage { .. }
         | Request::Count => Err(io::Error::other(format!("{node} was never started, so it has no disk"))),
     }
 }
@@ -132,6 +139,7 @@ fn mount_disk(
             entry.insert(MountedDisk { disk, path, mounted: false })
         }
     };
+    mounted.disk.lock().begin_use();
     if !mounted.mounted {
         mounted.mount()?;
     }

@@ -3,7 +3,7 @@
 //! Each test starts itself again inside a lab of its own. It is skipped, with the reason, where no lab or mount
 //! works.
 
-use super::super::message::Condition;
+use super::super::message::{Catch, Condition, OpenSync};
 use super::super::model::{DiskModel, Folders, Tear, WriteBack};
 use super::*;
 use crate::delay::Delay;
@@ -244,9 +244,9 @@ fn held_sync_is_answered_after_disarming() {
     }
     mounted.disk.release(1).unwrap();
     slow.join().unwrap().unwrap();
-    mounted.disk.arm(true).unwrap();
+    mounted.disk.arm(Some(Catch::Bytes)).unwrap();
     let caught = write(b"caught");
-    while !mounted.disk.has_caught().unwrap() {
+    while mounted.disk.caught().unwrap().is_empty() {
         std::thread::yield_now();
     }
     let loss = mounted.disk.lose_power(Some(3)).unwrap();
@@ -258,4 +258,65 @@ fn held_sync_is_answered_after_disarming() {
     let mut bytes = Vec::new();
     File::open(mounted.path("log")).unwrap().read_to_end(&mut bytes).unwrap();
     assert!(bytes.starts_with(b"slow") && bytes.len() > 4 && bytes != b"slowcaught", "{bytes:?}");
+}
+
+#[test]
+fn held_syncs_return_at_the_end() {
+    if !inside("held_syncs_return_at_the_end") {
+        return;
+    }
+    let mounted = Mounted::new();
+    let mut log = File::create(mounted.path("log")).unwrap();
+    log.sync_all().unwrap();
+    mounted.sync_folder();
+    let before = mounted.disk.counters().unwrap();
+    mounted.disk.apply(1, Condition::HoldSyncs).unwrap();
+    log.sync_all().unwrap();
+    let other = log.try_clone().unwrap();
+    log.write_all(b"held").unwrap();
+    let held = std::thread::spawn(move || other.sync_data());
+    let open = caught(&mounted);
+    assert_eq!((open.len(), open[0].path.as_str(), open[0].bytes), (1, "log", 4));
+    assert_eq!((mounted.disk.counters().unwrap() - before).held, 1, "a sync without changes is not held");
+    assert!(!held.is_finished());
+    mounted.disk.release(1).unwrap();
+    held.join().unwrap().unwrap();
+    mounted.lose_power();
+    assert_eq!(mounted.read("log"), b"held");
+}
+
+#[test]
+fn power_loss_during_sync_takes_its_changes() {
+    if !inside("power_loss_during_sync_takes_its_changes") {
+        return;
+    }
+    let mounted = Mounted::new();
+    let mut log = File::create(mounted.path("log")).unwrap();
+    log.write_all(b"kept").unwrap();
+    log.sync_all().unwrap();
+    mounted.disk.arm(Some(Catch::Changes)).unwrap();
+    log.write_all(b"lost").unwrap();
+    fs::rename(mounted.path("before"), mounted.path("after")).unwrap();
+    let folder = mounted.folder.path().to_owned();
+    let file = std::thread::spawn(move || log.sync_all());
+    assert_eq!(caught(&mounted)[0].bytes, 4);
+    let names = std::thread::spawn(move || File::open(folder).unwrap().sync_all());
+    while mounted.disk.caught().unwrap().len() < 2 {
+        std::thread::yield_now();
+    }
+    mounted.lose_power();
+    assert!(file.join().unwrap().is_err() && names.join().unwrap().is_err(), "no held sync succeeds");
+    assert_eq!(mounted.read("log"), b"kept");
+    assert!(mounted.path("before").exists() && !mounted.path("after").exists());
+}
+
+/// Waits until the disk holds a sync, and lists the open ones.
+fn caught(mounted: &Mounted) -> Vec<OpenSync> {
+    loop {
+        let open = mounted.disk.caught().unwrap();
+        if !open.is_empty() {
+            return open;
+        }
+        std::thread::yield_now();
+    }
 }

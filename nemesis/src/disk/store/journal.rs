@@ -89,6 +89,11 @@ impl Store {
         }
     }
 
+    /// The sequence numbers of its entries.
+    pub(super) fn journal_sequences(&self) -> impl Iterator<Item = u64> {
+        self.journal.iter().map(|entry| entry.sequence)
+    }
+
     /// Whether a journal entry, which may still become durable, names the file.
     pub(super) fn journal_names(&self, wanted: Ino) -> bool {
         self.journal.iter().any(|entry| matches!(entry.op, Op::Enter { ino, .. } if ino == wanted))

@@ -8,12 +8,14 @@
 //! - *Strict*: a sync of a file makes its bytes and its length durable, but no name. A sync of a folder makes
 //!   its names durable, but no bytes. POSIX promises no more.
 
+mod image;
 mod journal;
 mod loss;
 mod tear;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use image::Image;
 pub(crate) use loss::Loss;
 
 use super::model::Folders;
@@ -86,8 +88,15 @@ pub(crate) struct Mark {
     commits: bool,
 }
 
+impl Mark {
+    /// Whether the sync had changes to make durable when it was requested.
+    pub(crate) fn commits(self) -> bool {
+        self.commits
+    }
+}
+
 /// The file system.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Store {
     folders: Folders,
     inodes: BTreeMap<Ino, Inode>,
@@ -104,7 +113,7 @@ pub(crate) struct Store {
     nameless: BTreeSet<Ino>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inode {
     body: Body,
     mode: u32,
@@ -115,14 +124,14 @@ struct Inode {
     touched: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Body {
     File(File),
     Folder(Folder),
     Link(OsString),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct File {
     written: Vec<u8>,
     synced: Vec<u8>,
@@ -130,7 +139,7 @@ struct File {
     pending: VecDeque<(u64, Change)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Change {
     Write { at: usize, bytes: Box<[u8]> },
     Length(usize),
@@ -164,7 +173,7 @@ fn put(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
     bytes[at..at + new.len()].copy_from_slice(new);
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Folder {
     written: BTreeMap<OsString, Ino>,
     synced: BTreeMap<OsString, Ino>,
@@ -414,6 +423,21 @@ impl Store {
     /// Whether a file has unsynced bytes.
     pub(crate) fn is_pending(&self, ino: Ino) -> bool {
         self.file(ino).is_ok_and(|file| !file.pending.is_empty())
+    }
+
+    /// The unsynced bytes of a file.
+    pub(crate) fn pending_bytes(&self, ino: Ino) -> u64 {
+        let changes = self.file(ino).map(|file| file.pending.iter()).into_iter().flatten();
+        changes.map(|(_, change)| change.bytes() as u64).sum()
+    }
+
+    /// The path of an inode; its number if it has no name.
+    pub(crate) fn path(&self, wanted: Ino) -> String {
+        if wanted == ROOT {
+            return String::new();
+        }
+        let found = self.tree().into_iter().find(|(_, ino)| *ino == wanted);
+        found.map_or_else(|| format!("a removed file ({wanted})"), |(path, _)| path.display().to_string())
     }
 
     /// The extent of a sync that is requested now.

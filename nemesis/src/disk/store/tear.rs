@@ -71,7 +71,7 @@ impl Store {
 }
 
 impl Change {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Write { bytes, .. } => bytes.len(),
             Self::Length(_) => 0,

@@ -50,7 +50,7 @@ impl FaultKind for RestartAll {
     }
 
     fn effect(&self) -> Option<FaultEffect> {
-        Some(FaultEffect::Down { power: false, torn: false })
+        Some(FaultEffect::Down { power: false, writing: false })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {

@@ -102,6 +102,7 @@ fn in_words<'a>(
             Condition::SyncError => {
                 (since.failed, format!("{} of {} got EIO", grouped(since.failed), count(since.syncs, "sync")))
             }
+            Condition::HoldSyncs => (since.held, format!("{} held", count(since.held, "sync"))),
             Condition::DelaySyncs(_) => (
                 since.delayed,
                 format!("{} of {} delayed", grouped(since.delayed), count(since.syncs, "sync")),

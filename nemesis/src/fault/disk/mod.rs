@@ -4,17 +4,21 @@
 //! files of any disk can be damaged while their node is down.
 
 mod condition;
+mod image;
+
+pub(crate) use image::CrashImage;
 
 use super::entry::{Entry, FRAMES, Family, OnNodes};
 use super::fault_kind::FaultKind;
 use super::flag::{aimed, flag, read, target};
+use super::in_sync::{self, strike_during};
 use super::network;
 use super::process::restart;
 use super::proof::{Met, Proof, each};
 use super::stage::{State, Strike};
 use crate::budget::Hurt;
 use crate::disk::{Condition, Damage, Harm};
-use crate::parameters::{Delay, Parameters, Target};
+use crate::parameters::{Delay, During, Parameters, Target};
 use crate::plan::{Aim, FaultEffect, Planning};
 use crate::process::Excuse;
 use crate::refusal::Refusal;
@@ -28,15 +32,18 @@ const BYTES: &str = "bytes before and after";
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PowerLoss {
     target: Option<Target>,
+    during: Option<During>,
 }
 
 impl FaultKind for PowerLoss {
     const ENTRY: Entry = Entry {
         about: "killed, and unsynced data is lost",
         evidence: BYTES,
+        keys: &["target", "during"],
         modes: FRAMES,
         memory_disk: true,
         nodes: OnNodes::Restarted,
+        examples: &["", "during = \"sync\"\n"],
         flags: &[flag(
             "power-loss",
             "TARGET",
@@ -48,7 +55,7 @@ impl FaultKind for PowerLoss {
     };
 
     fn read(parameters: &Parameters) -> Result<Self, Refusal> {
-        Ok(Self { target: parameters.target.clone() })
+        Ok(Self { target: parameters.target.clone(), during: parameters.during })
     }
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
@@ -56,12 +63,16 @@ impl FaultKind for PowerLoss {
     }
 
     fn effect(&self) -> Option<FaultEffect> {
-        Some(FaultEffect::Down { power: true, torn: false })
+        Some(FaultEffect::Down { power: true, writing: self.during.is_some() })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
-        let proof = each(strike.nodes(), |node| strike.testbed().lose_power(node, strike.claim, false)).await;
-        (strike.now_ns(), proof)
+        let cut = async || {
+            let proof = each(strike.nodes(), |node| strike.testbed().lose_power(node, strike.claim, false));
+            let proof = proof.await;
+            (strike.now_ns(), proof)
+        };
+        strike_during(self.during, strike, cut).await
     }
 
     async fn end(&self, strike: &Strike<'_>, _: &State) -> (u64, Proof) {
@@ -101,7 +112,7 @@ impl FaultKind for TornWrite {
     }
 
     fn effect(&self) -> Option<FaultEffect> {
-        Some(FaultEffect::Down { power: true, torn: true })
+        Some(FaultEffect::Down { power: true, writing: true })
     }
 
     async fn start(&self, strike: &Strike<'_>, _: &mut State) -> (u64, Proof) {
@@ -320,6 +331,51 @@ impl FaultKind for SlowSync {
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
         Some(condition::met(strike, Condition::DelaySyncs(self.delay), state).await)
+    }
+}
+
+/// Holds syncs until its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Hold {
+    target: Option<Target>,
+}
+
+impl FaultKind for Hold {
+    const ENTRY: Entry = Entry {
+        about: "syncs of files and folders with changes do not return before the end",
+        evidence: "syncs held, and the file of each",
+        modes: FRAMES,
+        memory_disk: true,
+        flags: &[flag(
+            "hold",
+            "TARGET",
+            "random",
+            "Hold every sync of these nodes until the fault ends",
+            aimed,
+        )],
+        ..Entry::new("hold", Family::Disk)
+    };
+
+    fn read(parameters: &Parameters) -> Result<Self, Refusal> {
+        Ok(Self { target: parameters.target.clone() })
+    }
+
+    fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
+        planning.on_processes(Self::ENTRY.name, self.target.as_ref())
+    }
+
+    async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
+        let (at, mut proof) = condition::start(strike, Condition::HoldSyncs, None, state).await;
+        in_sync::add_held(&mut proof, strike).await;
+        (at, proof)
+    }
+
+    async fn end(&self, strike: &Strike<'_>, state: &State) -> (u64, Proof) {
+        condition::end(strike, Condition::HoldSyncs, state).await
+    }
+
+    async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
+        Some(condition::met(strike, Condition::HoldSyncs, state).await)
     }
 }
 

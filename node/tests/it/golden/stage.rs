@@ -369,6 +369,7 @@ impl Stage {
                 }
                 LogEvent::Synced { number, log_bytes: 0 }
             }
+            LogOrder::Sync(number) => LogEvent::Synced { number, log_bytes: 0 },
             LogOrder::Rotate => LogEvent::Rotated(1),
             LogOrder::RemoveBefore(_) => LogEvent::Removed(0),
         }
