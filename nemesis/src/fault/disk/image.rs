@@ -56,12 +56,12 @@ impl FaultKind for CrashImage {
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {
-        let (stage, nodes, claim) = (Arc::clone(strike.stage), strike.nodes().to_vec(), strike.claim);
-        let first = lose_power(&stage, &nodes[0], claim, 0).await;
+        let (shared, targets, claim) = (Arc::clone(strike.stage), strike.nodes().to_vec(), strike.claim);
+        let first = lose_power(&shared, &targets[0], claim, 0).await;
         let at = strike.now_ns();
         let proof = Proof { evidence: first.lines, notes: first.notes, complete: true, ..Proof::default() };
         state.background =
-            Some(Background::begin(async move |over| again(&stage, &nodes, claim, over).await));
+            Some(Background::begin(async move |over| again(&shared, &targets, claim, over).await));
         (at, proof)
     }
 
