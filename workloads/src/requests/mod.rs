@@ -116,7 +116,7 @@ impl ClientSpec {
             // A transaction of one step is one of these.
             Workload::ListAppend if load.txn_length == Some(1) => &[Function::Read, Function::Append],
             Workload::ListAppend => {
-                let what = "requests have no transactions, so each has one step; use 1";
+                let what = "requests have no transactions, so each has one step; set txn-length = 1";
                 return refuse("load.txn-length", what);
             }
             Workload::RwRegister | Workload::Bank | Workload::Echo => {
