@@ -91,12 +91,11 @@ fn retried_command_keeps_its_name() {
     load.begin(Duration::ZERO, Phase::Load, 500 * MS, None);
     load.advance(Duration::ZERO, None);
     let first = load.take_attempts().remove(0);
-    // Other clients send meanwhile.
     let again = loop {
         let now = load.next_due().unwrap();
+        assert!(now < 500 * MS, "{} sends nothing again", first.client);
         load.advance(now, None);
-        let attempts = load.take_attempts();
-        if let Some(again) = attempts.into_iter().find(|one| one.client == first.client) {
+        if let Some(again) = load.take_attempts().into_iter().find(|one| one.client == first.client) {
             break again;
         }
     };

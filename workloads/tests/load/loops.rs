@@ -122,9 +122,9 @@ fn chaos(number: usize) -> Act {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn history_is_well_formed_whatever_nodes_do() {
-    // What the store has.
-    let own = [Workload::Register, Workload::Kv, Workload::ListAppend, Workload::RwRegister, Workload::Bank];
-    for workload in own {
+    // What a store of keys can be asked.
+    use Workload::{Bank, Kv, ListAppend, Register, RwRegister};
+    for workload in [Register, Kv, ListAppend, RwRegister, Bank] {
         let (store, cancel) = (Store::default(), CancellationToken::new());
         let one = Server::with(Store::clone(&store), Some((500, cancel.clone())), chaos).await;
         let two = Server::with(store, None, chaos).await;

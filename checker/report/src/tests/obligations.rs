@@ -405,5 +405,5 @@ fn answers_without_values_are_unmet() {
     built.ended("read", "k1", "n2", (2800, 5), (Kind::Info, Some("no-value")));
     let unmet = built.unmet();
     assert_eq!((unmet.len(), unmet[0].0), (1, "values"));
-    assert!(unmet[0].1.starts_with("read k1 → unknown (no-value) at n2"), "{unmet:?}");
+    assert!(unmet[0].1.starts_with("read k1 → info (no-value) at n2"), "{unmet:?}");
 }
