@@ -117,7 +117,7 @@ async def send(key, message):
     waiting = [offset for _, of, offset, _ in unsaved if of == key]
     offset = max([starts.get(key, 0), *(last + 1 for last in [*log, *waiting])])
     if OPTIONS.flaw == "same-offset":
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.03)
     if OPTIONS.flaw != "lost":
         save(["message", key, offset, message])
         return offset
