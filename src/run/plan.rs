@@ -151,6 +151,7 @@ pub(crate) fn variant(
         keys: spec.load.keys,
         opening: (spec.load.workload == workloads::Workload::Bank)
             .then_some(workloads::OPENING.cast_signed()),
+        described: spec.client.is_some() && !spec.client_is(workloads::ClientKind::Maelstrom),
         functions: functions(experiment)?,
         timeout: Some(spec.load.timeout),
         client_seeds: workloads::client_seeds(seed, spec.load.clients),

@@ -35,7 +35,9 @@ pub(super) fn command(operation: &Operation, keys: u32) -> Command {
         | Function::Generate
         | Function::Echo
         | Function::Send
-        | Function::Poll => unreachable!("the store has no such operation, and its specs are refused"),
+        | Function::Poll
+        | Function::Acquire
+        | Function::Release => unreachable!("the store has no such operation, and its specs are refused"),
     }
 }
 

@@ -49,7 +49,7 @@ impl Promise {
     /// What a workload is judged by where the spec does not say.
     pub(crate) fn usual(workload: Workload) -> &'static str {
         match workload {
-            Workload::Register | Workload::Kv => Self::Linearizable.name(),
+            Workload::Register | Workload::Kv | Workload::Lock => Self::Linearizable.name(),
             Workload::ListAppend | Workload::RwRegister => Consistency::StrictSerializable.name(),
             Workload::Bank => "balances",
             Workload::Queue => Self::AtLeastOnce.name(),
@@ -67,7 +67,10 @@ impl Promise {
             (Workload::Queue, Some(Self::Linearizable)) => "fifo-queue",
             (Workload::Queue, Some(Self::ExactlyOnce)) => "exactly-once-queue",
             (Workload::Queue, _) => "total-queue",
+            (Workload::Set, Some(Self::Linearizable)) => "set",
+            (Workload::GCounter | Workload::PnCounter, Some(Self::Linearizable)) => "counter",
             (Workload::Set, _) => "set-final",
+            (Workload::Lock, _) => "owned-mutex",
             (_, Some(Self::Sequential)) => "sequential-register",
             (workload, _) => workload.name(),
         }
@@ -77,7 +80,7 @@ impl Promise {
     fn about(self) -> &'static str {
         match self {
             Self::Linearizable => {
-                "register, kv, queue: operations take effect at once, between invocation and response; a queue is first in, \
+                "register, kv, queue, set, counters, lock: operations take effect at once, between invocation and response; a queue is first in, \
                  first out"
             }
             Self::Sequential => {
@@ -108,10 +111,11 @@ impl Promise {
     /// Why a workload cannot be judged by it, and what to do.
     fn refusal(self, workload: Workload) -> Option<String> {
         match (workload, self) {
-            (Workload::Register | Workload::Kv, Self::Linearizable)
+            (Workload::Register | Workload::Kv | Workload::Lock, Self::Linearizable)
             | (Workload::Register, Self::Sequential)
             | (Workload::ListAppend | Workload::RwRegister, Self::Transactions(_))
-            | (Workload::Queue, Self::AtLeastOnce | Self::ExactlyOnce | Self::Linearizable) => None,
+            | (Workload::Queue, Self::AtLeastOnce | Self::ExactlyOnce | Self::Linearizable)
+            | (Workload::Set | Workload::GCounter | Workload::PnCounter, Self::Linearizable) => None,
             (Workload::Kv, Self::Sequential) => Some(
                 "sequential consistency is judged where every value is written once, and deletes are not; use workload = \
                  \"register\""
@@ -138,15 +142,14 @@ impl Promise {
                     "{self} is a promise about single operations, and {workload} has transactions; it could be {names}"
                 ))
             }
-            (
-                Workload::Set
-                | Workload::GCounter
-                | Workload::PnCounter
-                | Workload::UniqueIds
-                | Workload::Echo
-                | Workload::Kafka,
-                _,
-            ) => Some(format!("{workload} has a check of its own; remove it")),
+            (Workload::Set | Workload::GCounter | Workload::PnCounter, _) => Some(format!(
+                "{workload} has a check of its own, of its final reads; remove it, or use {}",
+                Self::Linearizable
+            )),
+            (Workload::Lock, _) => Some(format!("a lock is {}; remove it", Self::Linearizable)),
+            (Workload::UniqueIds | Workload::Echo | Workload::Kafka, _) => {
+                Some(format!("{workload} has a check of its own; remove it"))
+            }
             (Workload::Bank, _) => {
                 Some("a bank has a check of its own, of its balances and their total; remove it".to_owned())
             }

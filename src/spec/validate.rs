@@ -85,12 +85,10 @@ pub(crate) fn experiment(experiment: &Experiment, foreign: bool, simulated: bool
         Workload::UniqueIds,
         Workload::Echo,
         Workload::Kafka,
+        Workload::Lock,
     ];
     if own.contains(&load.workload) && experiment.spec.client.is_none() {
-        let what = format!(
-            "the bench's own interface has no {}; it needs [client] kind = \"maelstrom\"",
-            load.workload
-        );
+        let what = format!("the bench's own interface has no {}; it needs a section [client]", load.workload);
         return Err(experiment.complaint("load.workload", &what));
     }
     if load.workload == Workload::Queue && experiment.spec.client.is_none() {

@@ -99,7 +99,7 @@ fn wrong_tables_are_refused_or_unknown() {
     assert!(refused("client.write.body=\"{key}\"").contains("{value}"));
     assert!(refused("client.write.answers.1.ok=/val").contains("it should be true"));
     assert!(refused("load.mix={ read = 1, cas = 1 }").contains("add [client.cas]"));
-    assert!(refused("load.workload=bank").contains("register, kv and queue"));
+    assert!(refused("load.workload=bank").contains("register, kv, queue"));
     assert!(refused("cluster.api=rediss").contains("did you mean \"redis\"?"));
     assert!(refused("cluster.system=./none.toml").contains("cannot be read"));
     assert!(refused("cluster.ports.ip=80").contains("cannot be the word for a port"));

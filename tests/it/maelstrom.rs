@@ -233,7 +233,10 @@ fn messages_and_their_clients_belong_together() {
         &["client.messages=broadcast"],
         "it says how a set is changed and read, and the workload is register",
     );
-    refused(&["load.workload=set", "client.kind=http", "cluster.network=proxy"], "load.workload=set");
+    refused(
+        &["load.workload=set", "client.kind=http", "cluster.network=proxy"],
+        "it does not say how to ask for",
+    );
 }
 
 #[test]

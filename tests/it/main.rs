@@ -42,6 +42,8 @@ mod members;
 #[cfg(target_os = "linux")]
 mod newcomer;
 #[cfg(target_os = "linux")]
+mod objects;
+#[cfg(target_os = "linux")]
 mod overlap;
 #[cfg(unix)]
 mod page;

@@ -11,7 +11,7 @@ use crate::session::Target;
 use crate::spec::LoadSpec;
 use history::{Event, Kind, Outcome, Phase, Process, Recorder};
 use hyper::header::HeaderValue;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
@@ -136,7 +136,13 @@ impl Client {
         if is_blind && !self.shared.adapter.can_expect_absence() {
             draft.function = Function::Write;
         }
-        let operation = draft.operation(observed);
+        if matches!(draft.function, Function::Acquire | Function::Release)
+            && let Some(held) = self.held()
+        {
+            (draft.function, draft.key) = (Function::Release, held);
+        }
+        let observed = self.observed.get(&draft.key).unwrap_or(&Value::Null);
+        let operation = self.as_owner(draft.operation(observed));
         let target = self.router.before(self.target);
         self.turn_to(target);
         let ending = self.perform(&operation, when, interrupt).await;
@@ -144,6 +150,41 @@ impl Client {
         self.turn_to(target);
         self.observe(draft.key, &operation, ending.outcome);
         ending.move_on
+    }
+
+    /// The first lock that it has, or may have, by its number.
+    fn held(&self) -> Option<u32> {
+        self.observed.iter().filter(|(_, held)| **held == Value::Bool(true)).map(|(key, _)| *key).min()
+    }
+
+    /// The operation with this client as the owner, where it is one of a lock.
+    pub(crate) fn as_owner(&self, operation: Operation) -> Operation {
+        match operation.function {
+            Function::Acquire | Function::Release => {
+                Operation { argument: json!({ "client": self.number }), ..operation }
+            }
+            _ => operation,
+        }
+    }
+
+    /// Gives back the locks that it has, or may have, each once.
+    pub(crate) async fn let_go(&mut self, when: When, mut interrupt: Interrupt<'_>) {
+        let held = self.observed.iter().filter(|(_, held)| **held == Value::Bool(true));
+        let mut keys: Vec<u32> = held.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            let key = LoadSpec::key_name(key);
+            let release =
+                self.as_owner(Operation { function: Function::Release, key, argument: Value::Null });
+            self.perform(&release, when, interrupt.as_mut()).await;
+        }
+    }
+
+    /// As a client that knows nothing: reads logs from their beginning.
+    pub(crate) fn begin_anew(&mut self) {
+        if self.shared.adapter.is_described() {
+            self.become_another();
+        }
     }
 
     /// Goes to another replica; stays connected if it is there already.
@@ -276,6 +317,12 @@ pub(crate) fn learned(operation: &Operation, outcome: Outcome) -> Option<Value> 
         (Outcome::Ok(_), Function::Cas) => Some(operation.argument[1].clone()),
         (Outcome::Ok(_), Function::Delete) => Some(Value::Null),
         (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => Some(actual),
+        // A lock that it may have is given back like one that it has.
+        (Outcome::Ok(_) | Outcome::Info { .. }, Function::Acquire) => Some(Value::Bool(true)),
+        (Outcome::Ok(_), Function::Release) => Some(Value::Null),
+        (Outcome::Fail { error: Some(error), .. }, Function::Release) if error == "precondition" => {
+            Some(Value::Null)
+        }
         // An append tells nothing of what was there before.
         (
             Outcome::Ok(_),

@@ -19,10 +19,12 @@ pub struct Choices {
     keys: Keys,
     /// How many values there are, where they are not unique.
     values: Option<u32>,
+    /// Micro-operations of a transaction, at most.
+    steps: usize,
 }
 
 /// Micro-operations of a transaction, at most.
-const STEPS: usize = 4;
+pub(crate) const STEPS: usize = 4;
 
 /// What is added to a counter is below this; a counter that also goes down gets numbers above the negative of it, too.
 const DELTAS: u64 = 5;
@@ -67,6 +69,7 @@ impl Choices {
             weights: WeightedIndex::new(weights).expect("a mix has a weight above 0"),
             keys,
             values: (!spec.unique_values).then_some(spec.values.unwrap_or(5)),
+            steps: spec.txn_length.map_or(STEPS, |length| length as usize),
         })
     }
 }
@@ -108,7 +111,7 @@ impl Generator {
     fn steps(&mut self, function: Function) -> [Option<(u32, bool)>; STEPS] {
         let mut steps = [None; STEPS];
         let count = match function {
-            Function::Txn => self.rng.random_range(1..=STEPS),
+            Function::Txn => self.rng.random_range(1..=self.choices.steps),
             Function::Transfer => 1,
             Function::Read
             | Function::Write
@@ -124,7 +127,9 @@ impl Generator {
             | Function::Generate
             | Function::Echo
             | Function::Send
-            | Function::Poll => 0,
+            | Function::Poll
+            | Function::Acquire
+            | Function::Release => 0,
         };
         for step in &mut steps[..count] {
             *step = Some((self.key(function), self.rng.random_bool(0.5)));
@@ -184,7 +189,8 @@ impl Draft {
             | Workload::Bank
             | Workload::Queue
             | Workload::Set
-            | Workload::Kafka => json!(self.number),
+            | Workload::Kafka
+            | Workload::Lock => json!(self.number),
             Workload::GCounter => json!(self.number % DELTAS),
             Workload::PnCounter => {
                 json!((self.number % (2 * DELTAS + 1)).cast_signed() - DELTAS.cast_signed())
@@ -202,6 +208,8 @@ impl Draft {
                 return self.without_key(json!([["send", key, self.number]]));
             }
             Function::Add | Function::Echo => return self.without_key(number()),
+            // The client puts itself in.
+            Function::Acquire | Function::Release => Value::Null,
             Function::Read | Function::Get | Function::Delete | Function::Dequeue => Value::Null,
             Function::Write | Function::Put | Function::Enqueue => number(),
             Function::Cas => json!([observed, number()]),

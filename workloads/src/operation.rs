@@ -41,11 +41,15 @@ pub enum Function {
     Send,
     /// Log: the messages of all keys behind those that this client has seen.
     Poll,
+    /// Lock: gets it, unless somebody has it.
+    Acquire,
+    /// Lock: gives it back; refused to anybody but its owner.
+    Release,
 }
 
 impl Function {
     /// Every function of every workload.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Read,
         Self::Write,
         Self::Cas,
@@ -63,6 +67,8 @@ impl Function {
         Self::Echo,
         Self::Send,
         Self::Poll,
+        Self::Acquire,
+        Self::Release,
     ];
 
     /// Its name in histories and mixes.
@@ -85,6 +91,8 @@ impl Function {
             Self::Echo => "echo",
             Self::Send => "send",
             Self::Poll => "poll",
+            Self::Acquire => "acquire",
+            Self::Release => "release",
         }
     }
 
@@ -106,13 +114,16 @@ impl Function {
             | Self::Generate
             | Self::Echo
             | Self::Send
-            | Self::Poll => false,
+            | Self::Poll
+            | Self::Acquire
+            | Self::Release => false,
         }
     }
 
     /// Whether its result is one value that an answer must have.
     pub fn finds_value(self) -> bool {
-        self.is_read() || self == Self::Dequeue
+        self.is_read()
+            || matches!(self, Self::Dequeue | Self::Total | Self::Generate | Self::Send | Self::Poll)
     }
 }
 
@@ -142,7 +153,9 @@ impl Operation {
             | Function::Generate
             | Function::Echo
             | Function::Send
-            | Function::Poll => (None, &[][..]),
+            | Function::Poll
+            | Function::Acquire
+            | Function::Release => (None, &[][..]),
         };
         let steps = self.argument.as_array().filter(|_| self.function == Function::Txn);
         let steps = steps.into_iter().flatten().filter(|step| step[0] != "r");
@@ -167,6 +180,8 @@ impl Operation {
             Workload::Echo => (Function::Echo, String::new(), json!("Please echo this")),
             Workload::Kafka => (Function::Poll, String::new(), json!([["poll"]])),
             Workload::Queue => (Function::Dequeue, key, Value::Null),
+            // The lock of the probes has an owner: they acquired it.
+            Workload::Lock => (Function::Release, key, json!({ "client": "bench-probe" })),
         };
         Self { function, key, argument }
     }
@@ -180,6 +195,6 @@ pub struct Operation {
     /// The key it does it to; empty where that says nothing, because there are several.
     pub key: String,
     /// What with, in the shape of a history's `value`: null for reads, deletes and dequeues, `[from, to]` for a `cas`,
-    /// `[["r", key, null], ["append", key, 3], …]` for a transaction, an object for a transfer.
+    /// `[["r", key, null], ["append", key, 3], …]` for a transaction, an object for a transfer, `{"client": 3}` for a lock.
     pub argument: Value,
 }

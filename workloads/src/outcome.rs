@@ -71,7 +71,8 @@ pub enum Answer {
     Value(Value),
     /// A `cas` was refused because the key holds this value; null: it is absent.
     Precondition(Value),
-    /// A `cas` was refused because the key holds another value than expected; which one is not said.
+    /// A `cas` was refused because the key holds another value than expected; which one is not said. An `acquire`, because
+    /// somebody has the lock; a `release`, because the client does not.
     Differs,
     /// It certainly was not applied and never will be.
     NotApplied,
@@ -143,13 +144,14 @@ pub fn ending(operation: &Operation, happened: Happened) -> Ending {
 /// The part of the table for answers.
 fn answered(operation: &Operation, answer: Answer) -> Ending {
     use Function::{
-        Add, Append, Cas, Delete, Dequeue, Echo, Enqueue, Generate, Get, Poll, Put, Read, Send, Total,
-        Transfer, Txn, Write,
+        Acquire, Add, Append, Cas, Delete, Dequeue, Echo, Enqueue, Generate, Get, Poll, Put, Read, Release,
+        Send, Total, Transfer, Txn, Write,
     };
     match (answer, operation.function) {
-        (Answer::Applied, Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add) => {
-            ok(operation.argument.clone())
-        }
+        (
+            Answer::Applied,
+            Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add | Acquire | Release,
+        ) => ok(operation.argument.clone()),
         (Answer::Value(value), Read | Get | Txn | Total | Dequeue | Generate | Echo | Send | Poll) => {
             ok(value)
         }
@@ -157,16 +159,19 @@ fn answered(operation: &Operation, answer: Answer) -> Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: Some(actual) },
             move_on: false,
         },
-        (Answer::Differs, Cas) => Ending {
+        (Answer::Differs, Cas | Acquire | Release) => Ending {
             outcome: Outcome::Fail { error: Some("precondition".to_owned()), actual: None },
             move_on: false,
         },
         (Answer::Applied, Read | Get | Txn | Total | Dequeue | Generate | Echo | Send | Poll)
-        | (Answer::Value(_), Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add)
+        | (
+            Answer::Value(_),
+            Write | Cas | Put | Delete | Append | Transfer | Enqueue | Add | Acquire | Release,
+        )
         | (
             Answer::Precondition(_),
             Read | Write | Get | Put | Delete | Append | Txn | Total | Enqueue | Dequeue | Add | Generate
-            | Echo | Send | Poll,
+            | Echo | Send | Poll | Acquire | Release,
         )
         | (
             Answer::Differs,
@@ -248,16 +253,7 @@ mod tests {
             let unexpected = || (Kind::Info, Some("unexpected".to_owned()), true);
             let row = |answer| row(function, &Happened::Answered(answer));
             let ok = || (Kind::Ok, None, false);
-            let read = function.finds_value()
-                || matches!(
-                    function,
-                    Function::Txn
-                        | Function::Total
-                        | Function::Generate
-                        | Function::Echo
-                        | Function::Send
-                        | Function::Poll
-                );
+            let read = function.finds_value() || matches!(function, Function::Txn | Function::Echo);
             assert_eq!(row(Answer::Applied), if read { unexpected() } else { ok() }, "{function}");
             assert_eq!(row(Answer::Value(json!(3))), if read { ok() } else { unexpected() }, "{function}");
             let refused = (Kind::Fail, Some("precondition".to_owned()), false);

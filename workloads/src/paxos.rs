@@ -54,7 +54,8 @@ pub fn value(workload: Workload, text: String) -> Value {
         | Workload::PnCounter
         | Workload::UniqueIds
         | Workload::Echo
-        | Workload::Kafka => match text.parse::<i64>() {
+        | Workload::Kafka
+        | Workload::Lock => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => json!(number),
             Ok(_) | Err(_) => Value::String(text),
         },
@@ -187,7 +188,9 @@ impl Protocol for PaxosHttp {
             | Function::Generate
             | Function::Echo
             | Function::Send
-            | Function::Poll => return None,
+            | Function::Poll
+            | Function::Acquire
+            | Function::Release => return None,
         };
         let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
         if matches!(operation.function, Function::Cas | Function::Txn | Function::Transfer | Function::Total)

@@ -1,7 +1,7 @@
 //! One client in one phase.
 
 use crate::client::{Client, When};
-use crate::operation::Operation;
+use crate::operation::{Function, Operation};
 use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
 use history::{Outcome, Phase};
@@ -78,6 +78,9 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).expect("a phase is shorter than 500 years")
 }
 
+/// When final reads belong in a run.
+const FINAL: When = When { phase: Phase::Final, intended: None };
+
 /// A final read: the key and the replica, by number.
 pub(crate) type Pair = (u32, usize);
 
@@ -116,18 +119,24 @@ pub(crate) struct Reads {
 
 /// Reads each pair until it is read: what fails is tried again after the others. A replica from which nothing comes for
 /// [`PATIENCE`] is given up, and everything is once `until` has come. A queue is read when it is empty: until then, elements are
-/// taken out.
+/// taken out. In the `first` round, logs are read from their beginning through each replica. A lock is acquired and given back.
 pub(crate) async fn final_reads(
     client: &mut Client,
-    workload: Workload,
+    (workload, first): (Workload, bool),
     mut pairs: VecDeque<Pair>,
     until: Instant,
     cancel: &CancellationToken,
 ) -> Reads {
     let mut reads = Reads::default();
     let mut failed: BTreeSet<Pair> = BTreeSet::new();
+    // The nodes whose logs it has begun to read.
+    let (anew, mut begun) = (workload == Workload::Kafka && first, BTreeSet::new());
     // Since when nothing has come from a replica.
     let mut silent: BTreeMap<usize, Instant> = BTreeMap::new();
+    if workload == Workload::Lock {
+        let mut interrupt = pin!(cancel.cancelled());
+        client.let_go(FINAL, interrupt.as_mut()).await;
+    }
     while let Some((key, target)) = pairs.pop_front() {
         let now = Instant::now();
         let given_up = now >= *silent.entry(target).or_insert(now) + PATIENCE;
@@ -136,6 +145,9 @@ pub(crate) async fn final_reads(
             continue;
         }
         client.turn_to(target);
+        if anew && begun.insert(target) {
+            client.begin_anew();
+        }
         match read(client, workload, key, cancel).await {
             FinalAnswer::Whole => {
                 reads.read += 1;
@@ -173,10 +185,17 @@ pub(crate) enum FinalAnswer {
 
 /// Reads one key, or takes one element out of a queue.
 async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &CancellationToken) -> FinalAnswer {
-    let operation = Operation::reading(workload, LoadSpec::key_name(key));
-    let when = When { phase: Phase::Final, intended: None };
+    let operation = match Operation::reading(workload, LoadSpec::key_name(key)) {
+        of_lock if workload == Workload::Lock => Operation { function: Function::Acquire, ..of_lock },
+        operation => operation,
+    };
+    let operation = client.as_owner(operation);
     let mut interrupt = pin!(cancel.cancelled());
-    let outcome = client.perform(&operation, when, interrupt.as_mut()).await.outcome;
+    let outcome = client.perform(&operation, FINAL, interrupt.as_mut()).await.outcome;
+    if workload == Workload::Lock && matches!(outcome, Outcome::Ok(_)) {
+        let release = Operation { function: Function::Release, ..operation };
+        client.perform(&release, FINAL, interrupt.as_mut()).await;
+    }
     FinalAnswer::of(workload, &outcome)
 }
 
@@ -194,7 +213,8 @@ impl FinalAnswer {
 
 /// Whether a poll, as the history has it, returned anything.
 fn has_messages(polled: &Value) -> bool {
-    polled[0][1].as_object().is_some_and(|found| !found.is_empty())
+    let mut logs = polled[0][1].as_object().into_iter().flatten();
+    logs.any(|(_, found)| found.as_array().is_some_and(|found| !found.is_empty()))
 }
 
 #[cfg(test)]

@@ -149,7 +149,8 @@ impl Probe {
             | Workload::PnCounter
             | Workload::UniqueIds
             | Workload::Echo
-            | Workload::Kafka => true,
+            | Workload::Kafka
+            | Workload::Lock => true,
             Workload::Bank => {
                 (0..self.keys).all(|key| number(&found[LoadSpec::key_name(key)]) == Some(OPENING))
             }
@@ -225,11 +226,12 @@ pub(crate) fn without_probes(operation: &Operation, ended: Ending) -> Ending {
     ended
 }
 
-/// Whether a replica did what it should: it answered, or said that it stands by.
+/// Whether a replica did what it should: it answered, refused for a reason, or said that it stands by.
 pub(crate) fn is_served(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Ok(_) => true,
-        Outcome::Fail { error, .. } => error.as_deref() == Some("standby"),
+        // A lock that another client has is an answer too.
+        Outcome::Fail { error, .. } => matches!(error.as_deref(), Some("standby" | "precondition")),
         Outcome::Info { .. } => false,
     }
 }
@@ -355,6 +357,9 @@ fn write(shared: &Shared, workload: Workload, attempt: u64) -> Operation {
             key: String::new(),
             argument: json!([["send", key, PROBE_ELEMENT]]),
         },
+        // An attempt without an answer may have got it.
+        Workload::Lock if attempt % 2 == 1 => Operation::reading(workload, key),
+        Workload::Lock => Operation { function: Function::Acquire, ..Operation::reading(workload, key) },
         Workload::Bank => {
             let accounts = (0..shared.keys).map(|key| json!(["w", LoadSpec::key_name(key), OPENING]));
             Operation { function: Function::Txn, key: String::new(), argument: accounts.collect() }

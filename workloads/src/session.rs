@@ -266,14 +266,14 @@ impl Session {
             if drains { self.spec.duration.max(DRAIN) } else { (self.spec.duration / 2).max(FINAL_READS) };
         let until = Instant::now() + limit;
         let keys = self.final_keys();
-        let mut all = self.final_round(&keys, until, cancel).await;
+        let mut all = self.final_round(&keys, true, until, cancel).await;
         let mut came_out = all.taken;
         while drains && came_out > 0 && all.missing.is_empty() && !cancel.is_cancelled() {
             select! {
                 () = cancel.cancelled() => {}
                 () = sleep(SETTLE) => {}
             }
-            let round = self.final_round(&keys, until, cancel).await;
+            let round = self.final_round(&keys, false, until, cancel).await;
             came_out = round.taken;
             all = Reads { taken: all.taken + came_out, ..round };
         }
@@ -290,14 +290,20 @@ impl Session {
     }
 
     /// Reads these keys once through every replica, all clients together.
-    async fn final_round(&mut self, keys: &[u32], until: Instant, cancel: &CancellationToken) -> Reads {
+    async fn final_round(
+        &mut self,
+        keys: &[u32],
+        first: bool,
+        until: Instant,
+        cancel: &CancellationToken,
+    ) -> Reads {
         let (workload, targets) = (self.spec.workload, self.shared.members());
         let mut tasks = JoinSet::new();
         for (number, mut client) in (0..).zip(self.clients.drain(..)) {
             let pairs = share(number, self.spec.clients, targets, keys);
             let cancel = cancel.clone();
             tasks.spawn(async move {
-                let reads = final_reads(&mut client, workload, pairs, until, &cancel).await;
+                let reads = final_reads(&mut client, (workload, first), pairs, until, &cancel).await;
                 (client, reads)
             });
         }

@@ -1,5 +1,6 @@
 //! The section `[load]` of a spec: which operations, how many, how fast, from how many clients.
 
+use crate::generator::STEPS;
 use crate::operation::Function;
 use crate::route::Route;
 pub use crate::workload::Workload;
@@ -86,6 +87,11 @@ pub struct LoadSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub values: Option<u32>,
+    /// Workloads list-append and rw-register: the steps of a transaction, at most. Absent: 4. Clients of kind http and resp have
+    /// no transactions: there it is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = STEPS))]
+    pub txn_length: Option<u32>,
     /// Whether every operation is recorded and checked. If false, operations are only counted and timed, by clients that
     /// use little processor time: for measurements of speed with `bench sweep`.
     pub record: bool,
@@ -115,6 +121,7 @@ impl Default for LoadSpec {
             minimum_rate: 1.0,
             unique_values: true,
             values: None,
+            txn_length: None,
             record: true,
             value_bytes: None,
         }
@@ -196,24 +203,38 @@ impl LoadSpec {
         require(self.unique_values || !tells_writes_apart, "unique-values", || {
             format!("{} must tell its writes apart; remove it or set it to true", self.workload)
         })?;
+        let has_steps = matches!(self.workload, Workload::ListAppend | Workload::RwRegister);
+        require(self.txn_length.is_none() || has_steps, "txn-length", || {
+            format!("{} has no transactions of steps; remove it", self.workload)
+        })?;
+        require(
+            self.txn_length.is_none_or(|length| (1..=STEPS as u32).contains(&length)),
+            "txn-length",
+            || format!("a transaction has 1 to {STEPS} steps"),
+        )?;
         self.validate_record()?;
-        self.validate_queue()
+        self.validate_mix()
     }
 
-    /// The part of [`LoadSpec::validate`] about weights, and about queues: of what was never put in nothing can be lost.
-    fn validate_queue(&self) -> Result<(), SpecError> {
+    /// The part of [`LoadSpec::validate`] about weights: of what was never put in nothing can be lost, and what is never read shows nothing.
+    fn validate_mix(&self) -> Result<(), SpecError> {
         let weights = self.weights()?;
-        let needed = match self.workload {
-            Workload::Set | Workload::GCounter | Workload::PnCounter => Some(Function::Add),
-            Workload::Kafka => Some(Function::Send),
-            _ => None,
+        let needed: &[(Function, &str)] = match self.workload {
+            Workload::Set | Workload::GCounter | Workload::PnCounter => {
+                &[(Function::Add, "to which nothing is added"), (Function::Total, "of which nothing is read")]
+            }
+            Workload::Kafka => &[
+                (Function::Send, "to which nothing is sent"),
+                (Function::Poll, "from which nothing is polled"),
+            ],
+            Workload::Lock => {
+                &[(Function::Acquire, "that nobody acquires"), (Function::Release, "that nobody releases")]
+            }
+            _ => &[],
         };
-        if let Some(needed) = needed {
-            require(weights.iter().any(|(function, _)| *function == needed), "mix", || {
-                format!(
-                    "a {} in which nothing changes proves nothing; add {needed} to the mix",
-                    self.workload
-                )
+        for (function, why) in needed {
+            require(weights.iter().any(|(own, _)| own == function), "mix", || {
+                format!("a {} {why} proves nothing; add {function} to the mix", self.workload)
             })?;
         }
         if self.workload != Workload::Queue {
@@ -248,6 +269,7 @@ impl LoadSpec {
                 | Workload::UniqueIds
                 | Workload::Echo
                 | Workload::Kafka
+                | Workload::Lock
         );
         require(!elements, "record", || {
             format!("{} is for loads that are recorded; remove it", self.workload)
@@ -382,11 +404,10 @@ mod tests {
     }
 
     #[test]
-    fn planned_workload_differs_from_unknown_one() {
+    fn unknown_workload_is_refused_with_all_names() {
         let error = |name: &str| {
             toml::from_str::<LoadSpec>(&format!("workload = \"{name}\"")).unwrap_err().to_string()
         };
-        assert!(error("lock").contains("\"lock\" is not built yet; this version has register, kv"));
         assert!(error("bnak").contains("unknown workload \"bnak\"; there are register, kv"));
     }
 
@@ -416,6 +437,12 @@ mod tests {
             ("workload = \"queue\"\nrecord = false", "record"),
             ("workload = \"queue\"\nunique-values = false", "unique-values"),
             ("workload = \"set\"\nmix = { read = 1 }", "mix"),
+            ("workload = \"set\"\nmix = { add = 1 }", "mix"),
+            ("workload = \"pn-counter\"\nmix = { add = 1 }", "mix"),
+            ("workload = \"kafka\"\nmix = { send = 1 }", "mix"),
+            ("workload = \"lock\"\nmix = { acquire = 1 }", "mix"),
+            ("txn-length = 1", "txn-length"),
+            ("workload = \"list-append\"\ntxn-length = 5", "txn-length"),
             ("workload = \"echo\"\nrecord = false", "record"),
         ] {
             let error = parse(text).validate().expect_err(text);

@@ -35,11 +35,13 @@ pub enum Workload {
     Echo,
     /// Logs of messages, one for each key: `send`, `poll`.
     Kafka,
+    /// Locks, one for each key: `acquire`, `release`.
+    Lock,
 }
 
 impl Workload {
     /// Every workload there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Register,
         Self::Kv,
         Self::ListAppend,
@@ -52,10 +54,8 @@ impl Workload {
         Self::UniqueIds,
         Self::Echo,
         Self::Kafka,
+        Self::Lock,
     ];
-
-    /// Names that have a meaning but no code yet.
-    const NOT_BUILT: [&str; 1] = ["lock"];
 
     /// Its name in specs; for most, also that of the model that judges it.
     pub fn name(self) -> &'static str {
@@ -72,6 +72,7 @@ impl Workload {
             Self::UniqueIds => "unique-ids",
             Self::Echo => "echo",
             Self::Kafka => "kafka",
+            Self::Lock => "lock",
         }
     }
 
@@ -86,14 +87,13 @@ impl Workload {
             Self::Queue => {
                 "queues of integers: enqueue, dequeue, and at the end all that is left is taken out"
             }
-            Self::Set => "a set of integers that only grows: add, read (clients of kind maelstrom)",
-            Self::GCounter => "a counter that only grows: add, read (clients of kind maelstrom)",
-            Self::PnCounter => {
-                "a counter: add of positive and negative numbers, read (clients of kind maelstrom)"
-            }
-            Self::UniqueIds => "ids that differ: generate (clients of kind maelstrom)",
+            Self::Set => "a set of integers that only grows: add, read",
+            Self::GCounter => "a counter that only grows: add, read",
+            Self::PnCounter => "a counter: add of positive and negative numbers, read",
+            Self::UniqueIds => "ids that differ: generate",
             Self::Echo => "words that come back: echo (clients of kind maelstrom)",
-            Self::Kafka => "logs of messages under keys: send, poll (clients of kind maelstrom)",
+            Self::Kafka => "logs of messages under keys: send, poll, and at the end all logs to their ends",
+            Self::Lock => "locks that one client has at a time: acquire, release",
         }
     }
 
@@ -109,6 +109,23 @@ impl Workload {
             Self::UniqueIds => &[Function::Generate],
             Self::Echo => &[Function::Echo],
             Self::Kafka => &[Function::Send, Function::Poll],
+            Self::Lock => &[Function::Acquire, Function::Release],
+        }
+    }
+
+    /// What the probes before the load and the final reads need, of clients that somebody describes.
+    pub(crate) fn probed(self) -> &'static [Function] {
+        match self {
+            Self::Register => &[Function::Read, Function::Write],
+            Self::Kv => &[Function::Get, Function::Put],
+            Self::ListAppend | Self::RwRegister => &[Function::Txn],
+            Self::Bank => &[Function::Total],
+            Self::Queue => &[Function::Enqueue, Function::Dequeue],
+            Self::Set | Self::GCounter | Self::PnCounter => &[Function::Add, Function::Total],
+            Self::UniqueIds => &[Function::Generate],
+            Self::Kafka => &[Function::Send, Function::Poll],
+            Self::Lock => &[Function::Acquire, Function::Release],
+            Self::Echo => &[],
         }
     }
 
@@ -125,6 +142,8 @@ impl Workload {
             Self::UniqueIds => &[(Function::Generate, 1)],
             Self::Echo => &[(Function::Echo, 1)],
             Self::Kafka => &[(Function::Send, 1), (Function::Poll, 1)],
+            // A client that has a lock gives it back next; the others show that nobody else can.
+            Self::Lock => &[(Function::Acquire, 4), (Function::Release, 1)],
         }
     }
 }
@@ -142,9 +161,6 @@ impl FromStr for Workload {
         let built = Self::ALL.map(Self::name).join(", ");
         match Self::ALL.into_iter().find(|workload| workload.name() == name) {
             Some(workload) => Ok(workload),
-            None if Self::NOT_BUILT.contains(&name) => {
-                Err(format!("workload \"{name}\" is not built yet; this version has {built}"))
-            }
             None => Err(format!("unknown workload \"{name}\"; there are {built}")),
         }
     }

@@ -36,6 +36,7 @@ mod recovery;
 mod rounds;
 mod samples;
 mod sentences;
+mod set_up;
 mod sources;
 mod statistics;
 pub mod sweep;

@@ -3,7 +3,7 @@
 use super::observed::Observed;
 use super::verdict::{Answer, Check, many};
 use super::violation::Violation;
-use super::{Threads, explain, properties, queues, tries};
+use super::{Threads, explain, properties, queues, set_up, tries};
 use checker::limits::Limits;
 use checker::linearizability::{self, Verdict};
 use checker::property::Property;
@@ -42,6 +42,9 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
         Verdict::Unknown { reason } => Check::new(NAME, Answer::Unknown, reason),
         Verdict::Invalid(witness) => {
             if let Some(doubt) = queues::strayed(observed) {
+                return Check::new(NAME, Answer::Unknown, doubt);
+            }
+            if let Some(doubt) = set_up::never_refused(observed) {
                 return Check::new(NAME, Answer::Unknown, doubt);
             }
             let reason = explain::violation(&witness, operations).unwrap_or_else(|| {

@@ -73,6 +73,9 @@ pub struct VariantPlan {
     /// What every account of a bank holds at first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<i64>,
+    /// Whether the spec describes what answers mean, so that a mistake in that may look like one of the system.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub described: bool,
     /// The kinds of operation of the mix, by name; empty where the plan does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
@@ -258,7 +261,7 @@ impl VariantPlan {
         match self.model.as_str() {
             "sequential-register" => Some("sequential"),
             "exactly-once-queue" => Some("exactly-once"),
-            "fifo-queue" => Some("linearizable"),
+            "fifo-queue" | "set" | "counter" => Some("linearizable"),
             _ => self.check.promise.map(Consistency::name),
         }
     }
@@ -266,9 +269,9 @@ impl VariantPlan {
     /// The usual promise.
     pub(crate) fn usual_promise(&self) -> &'static str {
         match self.model.as_str() {
-            "sequential-register" | "register" | "kv" => "linearizable",
+            "sequential-register" | "register" | "kv" | "owned-mutex" => "linearizable",
             "exactly-once-queue" | "fifo-queue" | "total-queue" => "at-least-once",
-            "set-final" | "g-counter" | "pn-counter" => "eventually consistent",
+            "set-final" | "set" | "counter" | "g-counter" | "pn-counter" => "eventually consistent",
             "unique-ids" => "unique",
             "echo" => "the same again",
             "kafka" => "a log",

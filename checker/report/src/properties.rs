@@ -3,7 +3,7 @@
 use super::observed::Observed;
 use super::verdict::{Answer, Check, many};
 use super::violation::Violation;
-use super::{queues, tries};
+use super::{queues, set_up, tries};
 use checker::elements::{self, Kind};
 use checker::limits::Limits;
 use checker::sequential;
@@ -67,6 +67,9 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
     if kind == Kind::SetFinal && !observed.operations.iter().any(is_final) {
         let what = "there were no final reads, and before them an element may still be on its way";
         return Check::new("elements", Answer::Unknown, what);
+    }
+    if let Some(doubt) = set_up::doubt(observed, kind) {
+        return Check::new("elements", Answer::Unknown, doubt);
     }
     let verdict = elements::check_with(kind, &observed.operations, &options);
     let evidence = || verdict.evidence_since(&observed.operations, observed.origin_ns());

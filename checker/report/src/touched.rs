@@ -35,7 +35,8 @@ pub(crate) fn writes(operation: &Operation) -> Vec<&str> {
 /// Whether an operation is one that changes something if it succeeds, whatever became of it.
 pub(crate) fn asks_to_write(operation: &Operation) -> bool {
     match operation.f.as_str() {
-        "write" | "put" | "delete" | "append" | "cas" | "transfer" | "enqueue" | "add" | "send" => true,
+        "write" | "put" | "delete" | "append" | "cas" | "transfer" | "enqueue" | "add" | "send"
+        | "acquire" => true,
         "txn" => !steps_of(&operation.argument, |kind| kind != "r").is_empty(),
         _ => false,
     }
@@ -50,9 +51,10 @@ pub(crate) fn asks_for(operation: &Operation, key: &str) -> bool {
     }
 }
 
-/// Whether an operation succeeded that changes something without a key: it adds to a set or a counter, or to a log.
+/// Whether an operation succeeded that changes something without writing a key: it adds to a set, a counter or a log, or gets a lock.
 pub(crate) fn adds(operation: &Operation) -> bool {
-    matches!(operation.f.as_str(), "add" | "send" | "enqueue") && matches!(operation.outcome, Outcome::Ok(_))
+    matches!(operation.f.as_str(), "add" | "send" | "enqueue" | "acquire")
+        && matches!(operation.outcome, Outcome::Ok(_))
 }
 
 /// Whether the answer of an operation shows what was added without a key.

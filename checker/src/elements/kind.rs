@@ -146,13 +146,17 @@ pub enum Kind {
     ///
     /// - *inconsistent offset* (invalid): an offset that holds two messages.
     /// - *duplicated* (invalid): a message at two offsets of a key.
-    /// - *lost* (invalid): an acknowledged message that nobody polled, while somebody polled a larger offset of its key.
+    /// - *lost* (invalid): an acknowledged message that nobody polled, while somebody polled a larger offset of its key; or one that
+    ///   was acknowledged before a poll of the phase `final` that found the end of the log, at a larger offset than that process polled.
     /// - *unexpected* (invalid): a message that was polled and whose send failed.
     /// - *gap* (invalid): a poll that skips messages, within an operation (internal) or behind the process's last
     ///   (external), as long as the process keeps the key.
     /// - *step back* (invalid): a poll or a send at or before the last offset of the same process, likewise.
     ///
-    /// Unknown if nothing was polled, or if a message was that no operation sent. Cycles between transactions are not looked
+    /// The names are those of Jepsen: inconsistent-offsets, duplicate, lost-write, int-poll-skip, poll-skip, int-nonmonotonic-poll,
+    /// nonmonotonic-poll, nonmonotonic-send.
+    ///
+    /// Unknown if nothing was polled, if a message was that no operation sent, or if final polls left one unseen. Cycles between transactions are not looked
     /// for, and of operations of unknown outcome no offsets and polls are used. Source: `tests/kafka.clj`; which does both.
     Kafka,
     /// Words that come back as they were said: `echo` of anything.

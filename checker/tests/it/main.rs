@@ -1,6 +1,7 @@
 //! The tests of the checker, one module for each part.
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
+mod corpus;
 mod elements;
 mod follow;
 mod foreign_files;

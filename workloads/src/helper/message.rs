@@ -6,7 +6,7 @@
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
 use crate::paxos;
-use crate::requests::fits;
+use crate::requests::{fits, shaped};
 use crate::session::Target;
 use crate::spec::Workload;
 use serde::Serialize;
@@ -95,7 +95,7 @@ impl Language {
             "info" => Some(Answer::Unknown(reply.error("unknown"))),
             _ if refused => match (function, reply.fields.get("actual")) {
                 (Function::Cas, Some(actual)) => self.scalar(actual).map(Answer::Precondition),
-                (Function::Cas, None) => Some(Answer::Differs),
+                (Function::Cas, None) | (Function::Acquire | Function::Release, _) => Some(Answer::Differs),
                 (Function::Transfer, _) => Some(Answer::Precondition(Value::Null)),
                 _ => None,
             },
@@ -112,16 +112,22 @@ impl Language {
                 element.map(Answer::Value)
             }
             Function::Txn => self.steps(&operation.argument, value?).map(Answer::Value),
-            Function::Total => self.balances(value?).map(Answer::Value),
+            Function::Total if self.workload == Workload::Bank => self.balances(value?).map(Answer::Value),
+            Function::Total | Function::Generate | Function::Send | Function::Poll => {
+                shaped(self.workload, operation.function, value?).map(Answer::Value)
+            }
             Function::Write
             | Function::Cas
             | Function::Put
             | Function::Delete
             | Function::Append
             | Function::Enqueue
+            | Function::Add
+            | Function::Acquire
+            | Function::Release
             | Function::Transfer => Some(Answer::Applied),
             // Refused before a load begins.
-            Function::Add | Function::Generate | Function::Echo | Function::Send | Function::Poll => None,
+            Function::Echo => None,
         }
     }
 
@@ -143,7 +149,8 @@ impl Language {
                 | Workload::PnCounter
                 | Workload::UniqueIds
                 | Workload::Echo
-                | Workload::Kafka => value.clone(),
+                | Workload::Kafka
+                | Workload::Lock => value.clone(),
             }),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         }
@@ -212,6 +219,7 @@ mod tests {
             | Function::Echo
             | Function::Send
             | Function::Poll => ("k1", json!(7)),
+            Function::Acquire | Function::Release => ("k1", json!({ "client": 3 })),
         };
         Operation { function, key: key.to_owned(), argument }
     }

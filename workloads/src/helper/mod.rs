@@ -17,11 +17,13 @@ mod tests;
 
 use crate::adapter::{Adapter, CommandName, HelperCounts, Performed, Speaker};
 use crate::exchange::{Requesting, answer_in_words};
+use crate::logs::LogClients;
 use crate::maelstrom::MessageNetwork;
 use crate::operation::{Function, Operation};
 use crate::outcome::Happened;
 use crate::requests::{ClientKind, ClientSpec, SqlClients, check_is_built_in, refuse};
 use crate::session::Target;
+use crate::single_steps::SingleSteps;
 use crate::spec::{LoadSpec, SpecError, Workload};
 use message::Language;
 use process::{End, Log, Process};
@@ -97,11 +99,17 @@ impl ClientSpec {
         network: Option<Arc<dyn MessageNetwork>>,
     ) -> Result<Box<dyn Adapter>, SpecError> {
         self.check(load)?;
-        Ok(match self.kind {
+        let adapter: Box<dyn Adapter> = match self.kind {
             ClientKind::Http | ClientKind::Resp => Box::new(Requesting::new(self.table(load)?)),
             ClientKind::Postgres | ClientKind::Mysql => Box::new(SqlClients::new(self.sql_table(load)?)),
             ClientKind::Exec => Box::new(HelperClients::new(self, load, start)),
-            ClientKind::Maelstrom => self.maelstrom_clients(load, network)?,
+            ClientKind::Maelstrom => return self.maelstrom_clients(load, network),
+        };
+        let has_transactions = !matches!(self.kind, ClientKind::Http | ClientKind::Resp);
+        Ok(match load.workload {
+            Workload::Kafka => Box::new(LogClients::new(adapter, load)),
+            Workload::ListAppend if !has_transactions => Box::new(SingleSteps(adapter)),
+            _ => adapter,
         })
     }
 
@@ -129,11 +137,10 @@ impl ClientSpec {
 
     fn check_helper(&self, load: &LoadSpec) -> Result<(), SpecError> {
         self.refuse_tables("is not for kind = \"exec\"")?;
-        if always(load.workload).is_empty() {
-            let what = format!(
-                "a helper has no workload {}; use one of register, kv, list-append, rw-register, bank and queue",
-                load.workload
-            );
+        if load.workload.probed().is_empty() {
+            let able = Workload::ALL.into_iter().filter(|workload| !workload.probed().is_empty());
+            let names: Vec<_> = able.map(Workload::name).collect();
+            let what = format!("a helper has no workload {}; it has {}", load.workload, names.join(", "));
             return refuse("load.workload", what);
         }
         self.check_command(load)
@@ -154,6 +161,12 @@ impl ClientSpec {
             ("client.append", self.append.is_some()),
             ("client.enqueue", self.enqueue.is_some()),
             ("client.dequeue", self.dequeue.is_some()),
+            ("client.add", self.add.is_some()),
+            ("client.generate", self.generate.is_some()),
+            ("client.send", self.send.is_some()),
+            ("client.poll", self.poll.is_some()),
+            ("client.acquire", self.acquire.is_some()),
+            ("client.release", self.release.is_some()),
         ];
         refuse_keys(&given, why)
     }
@@ -191,7 +204,9 @@ impl ClientSpec {
         let mix =
             load.weights().map_err(|error| SpecError { field: format!("load.{}", error.field), ..error })?;
         let able = self.functions_of_helper(load.workload);
-        for function in mix.into_iter().map(|(function, _)| function).chain(always(load.workload)) {
+        for function in
+            mix.into_iter().map(|(function, _)| function).chain(load.workload.probed().iter().copied())
+        {
             if !able.contains(&function) {
                 let what = format!(
                     "the helper has no \"{function}\"; add it to client.functions, or leave it out of load.mix"
@@ -206,7 +221,7 @@ impl ClientSpec {
     fn functions_of_helper(&self, workload: Workload) -> Vec<Function> {
         let known = workload.functions().iter().copied();
         if self.functions.is_empty() {
-            let simple = always(workload);
+            let simple = workload.probed();
             let all = matches!(workload, Workload::ListAppend | Workload::RwRegister | Workload::Bank);
             return known.filter(|function| all || simple.contains(function)).collect();
         }
@@ -222,23 +237,6 @@ impl ClientSpec {
         };
         let able = self.functions_of_helper(workload).into_iter();
         able.map(|function| (function.name().to_owned(), weight(function))).collect()
-    }
-}
-
-/// What the probes and the final reads need.
-fn always(workload: Workload) -> Vec<Function> {
-    match workload {
-        Workload::Register => vec![Function::Read, Function::Write],
-        Workload::Kv => vec![Function::Get, Function::Put],
-        Workload::ListAppend | Workload::RwRegister => vec![Function::Txn],
-        Workload::Bank => vec![Function::Total],
-        Workload::Queue => vec![Function::Enqueue, Function::Dequeue],
-        Workload::Set
-        | Workload::GCounter
-        | Workload::PnCounter
-        | Workload::UniqueIds
-        | Workload::Echo
-        | Workload::Kafka => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! is refused before anything starts.
 
 mod digest;
+mod found;
 mod question;
 mod rules;
 mod spec;
@@ -23,6 +24,7 @@ use crate::outcome::Answer;
 use crate::resp;
 use crate::spec::{LoadSpec, SpecError, Workload};
 use bytes::Bytes;
+pub(crate) use found::shaped;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, Uri};
@@ -79,14 +81,14 @@ impl ClientSpec {
             Function::Append => self.append.as_ref().map(|exchange| ("append", exchange)),
             Function::Enqueue => self.enqueue.as_ref().map(|exchange| ("enqueue", exchange)),
             Function::Dequeue => self.dequeue.as_ref().map(|exchange| ("dequeue", exchange)),
-            Function::Txn
-            | Function::Transfer
-            | Function::Total
-            | Function::Add
-            | Function::Generate
-            | Function::Echo
-            | Function::Send
-            | Function::Poll => None,
+            Function::Total => self.read.as_ref().map(|exchange| ("read", exchange)),
+            Function::Add => self.add.as_ref().map(|exchange| ("add", exchange)),
+            Function::Generate => self.generate.as_ref().map(|exchange| ("generate", exchange)),
+            Function::Send => self.send.as_ref().map(|exchange| ("send", exchange)),
+            Function::Poll => self.poll.as_ref().map(|exchange| ("poll", exchange)),
+            Function::Acquire => self.acquire.as_ref().map(|exchange| ("acquire", exchange)),
+            Function::Release => self.release.as_ref().map(|exchange| ("release", exchange)),
+            Function::Txn | Function::Transfer | Function::Echo => None,
         }
     }
 
@@ -98,8 +100,10 @@ impl ClientSpec {
             ClientKind::Maelstrom => return BTreeMap::new(),
             ClientKind::Http | ClientKind::Resp | ClientKind::Postgres | ClientKind::Mysql => {}
         }
-        let described =
-            workload.default_mix().iter().filter(|(function, _)| self.exchange(*function).is_some());
+        let described = workload
+            .default_mix()
+            .iter()
+            .filter(|(function, _)| *function == Function::Txn || self.exchange(*function).is_some());
         described.map(|(function, weight)| (function.name().to_owned(), *weight)).collect()
     }
 
@@ -108,24 +112,30 @@ impl ClientSpec {
     /// # Errors
     /// What is missing or makes no sense, with its key; keys of this section begin with `client.`.
     pub fn table(&self, load: &LoadSpec) -> Result<RequestTable, SpecError> {
-        let (reading, writing) = match load.workload {
-            Workload::Register => (Function::Read, Function::Write),
-            Workload::Kv => (Function::Get, Function::Put),
-            Workload::Queue => (Function::Dequeue, Function::Enqueue),
-            Workload::ListAppend
-            | Workload::RwRegister
-            | Workload::Bank
+        let needed: &[Function] = match load.workload {
+            // A transaction of one step is one of these.
+            Workload::ListAppend if load.txn_length == Some(1) => &[Function::Read, Function::Append],
+            Workload::ListAppend => {
+                let what = "requests have no transactions, so each has one step; set txn-length = 1";
+                return refuse("load.txn-length", what);
+            }
+            Workload::RwRegister | Workload::Bank | Workload::Echo => {
+                let what = format!(
+                    "a table of requests has no workload {}; it has register, kv, queue, set, g-counter, pn-counter, unique-ids, \
+                     lock, kafka and list-append",
+                    load.workload
+                );
+                return refuse("load.workload", what);
+            }
+            Workload::Register
+            | Workload::Kv
+            | Workload::Queue
             | Workload::Set
             | Workload::GCounter
             | Workload::PnCounter
             | Workload::UniqueIds
-            | Workload::Echo
-            | Workload::Kafka => {
-                return refuse(
-                    "load.workload",
-                    "a table of requests can have the workloads register, kv and queue",
-                );
-            }
+            | Workload::Kafka
+            | Workload::Lock => load.workload.probed(),
         };
         if load.retry.is_some() {
             return refuse(
@@ -135,13 +145,14 @@ impl ClientSpec {
         }
         let mix =
             load.weights().map_err(|error| SpecError { field: format!("load.{}", error.field), ..error })?;
-        let mut functions: Vec<Function> = mix.into_iter().map(|(function, _)| function).collect();
-        functions.extend([reading, writing]);
+        let mixed = mix.into_iter().map(|(function, _)| function);
+        let mut functions: Vec<Function> = mixed.filter(|function| *function != Function::Txn).collect();
+        functions.extend(needed);
         let mut entries = BTreeMap::new();
         for function in functions {
             let Some((name, exchange)) = self.exchange(function) else {
                 let what = format!(
-                    "it does not say how to ask for a {function}; add [client.{function}], or leave it out of load.mix"
+                    "it does not say how to ask for {function}; add [client.{function}], or leave it out of load.mix"
                 );
                 return refuse("client", what);
             };
@@ -205,6 +216,7 @@ impl Entry {
         let argument = match function {
             Function::Cas if creates => json!([null, 2]),
             Function::Cas => json!([1, 2]),
+            Function::Acquire | Function::Release => json!({ "client": 1 }),
             _ => json!(1),
         };
         let sample = Operation { function, key: "k1".to_owned(), argument };
@@ -228,24 +240,27 @@ fn check_words(
 ) -> Result<(), SpecError> {
     let field = format!("{here}.{asked}");
     let queue = matches!(function, Function::Enqueue | Function::Dequeue);
+    let has_key = !matches!(function, Function::Total | Function::Add | Function::Generate);
     // A system that has one queue only need not be told which.
-    if !names_key && (!queue || keys > 1) {
+    if has_key && !names_key && (!queue || keys > 1) {
         let or = if queue { ", or use load.keys = 1" } else { "" };
         let what = format!(
             "nothing in the {asked} says which key is meant; put {{key}} into it or into its body{or}"
         );
         return refuse(field, what);
     }
-    let writes = matches!(
-        function,
-        Function::Write | Function::Put | Function::Append | Function::Cas | Function::Enqueue
-    );
-    if writes && !names_value {
-        let word = if function == Function::Cas { "{to}" } else { "{value}" };
-        return refuse(
-            field,
-            format!("nothing in the {asked} says what is written; put {word} into it or its body"),
-        );
+    let needed = match function {
+        Function::Cas => Some(("what is written", "{to}")),
+        Function::Write | Function::Put | Function::Append | Function::Enqueue | Function::Add => {
+            Some(("what is written", "{value}"))
+        }
+        Function::Send => Some(("what is sent", "{value}")),
+        Function::Poll => Some(("from where on messages are wanted", "{offset}")),
+        Function::Acquire | Function::Release => Some(("whose the lock is", "{owner}")),
+        _ => None,
+    };
+    if let Some((what, word)) = needed.filter(|_| !names_value) {
+        return refuse(field, format!("nothing in the {asked} says {what}; put {word} into it or its body"));
     }
     if !succeeds {
         let what = format!("no answer means that a {function} happened; add one with ok");
@@ -412,5 +427,7 @@ impl Protocol for RequestTable {
     }
 }
 
+#[cfg(test)]
+mod object_tests;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,13 @@
 //! What answers mean: rules from top to bottom, the first of which that fits decides.
 
+use super::found::found;
 use super::refuse;
 use super::spec::{Found, Rule, When};
 use super::template::{Captures, Template};
 use crate::operation::{Function, Operation};
 use crate::outcome::Answer;
-use crate::paxos::{text, value};
+use crate::paxos::text;
 use crate::spec::{SpecError, Workload};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -137,8 +136,14 @@ fn compile(here: &str, rule: &Rule, function: Function, captured: &[&str]) -> Re
         }
         Some(_) | None => {}
     }
-    if rule.value_differs.is_some() && function != Function::Cas {
-        return refuse(key("value-differs"), "only a cas expects a value; use fail = true");
+    let refusable = match (&rule.value_differs, function) {
+        (None, _) | (_, Function::Cas) => true,
+        (Some(at), Function::Acquire | Function::Release) => *at == Found::Said,
+        (Some(_), _) => false,
+    };
+    if !refusable {
+        let what = "only a cas expects a value, and of a lock it is true; use fail = true";
+        return refuse(key("value-differs"), what);
     }
     if rule.follow.as_ref().is_some_and(|follow| !is_pointer(follow) && follow != "location") {
         return refuse(
@@ -203,38 +208,6 @@ impl Condition {
     }
 }
 
-/// The value that an answer has; none if it cannot be read.
-fn found(workload: Workload, found: &Found, received: &Received<'_>) -> Option<Value> {
-    match found {
-        Found::Said => None,
-        Found::Absent => Some(Value::Null),
-        Found::Text => Some(value(workload, received.text.trim_end_matches(['\r', '\n']).to_owned())),
-        Found::Base64(pointer) => {
-            let bytes = STANDARD.decode(received.at(pointer)?.as_str()?).ok()?;
-            Some(value(workload, String::from_utf8(bytes).ok()?))
-        }
-        Found::At(pointer) => match (received.at(pointer)?, workload) {
-            (Value::Null, _) => Some(Value::Null),
-            (Value::String(text), _) => Some(value(workload, text.clone())),
-            (number @ Value::Number(_), _) => Some(match (whole(number), workload) {
-                (Some(whole), Workload::Kv) => Value::String(whole.to_string()),
-                (None, Workload::Kv) => Value::String(number.to_string()),
-                (Some(whole), _) => Value::from(whole),
-                (None, _) => number.clone(),
-            }),
-            (Value::Bool(_) | Value::Array(_) | Value::Object(_), _) => None,
-        },
-    }
-}
-
-/// The integer that a number is: 7 for 7.0, as a system answers that knows no integers.
-fn whole(number: &Value) -> Option<i64> {
-    /// Up to here, each integer has a floating-point number of its own.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT);
-    number.as_i64().or_else(|| format!("{:.0}", float()?).parse().ok())
-}
-
 /// Whether a value can be one of this workload: registers and queues hold integers, and the text of an error is none.
 pub(crate) fn fits(workload: Workload, value: &Value) -> bool {
     !matches!(workload, Workload::Queue | Workload::Register)
@@ -254,7 +227,7 @@ pub(super) fn meaning(
         if !function.finds_value() {
             return Answer::Applied;
         }
-        let found = found(workload, at, received);
+        let found = found(workload, function, at, received);
         return found.map_or(Answer::Unreadable, |value| {
             let is_error = received.is_error && *at != Found::Absent;
             if is_error || !fits(workload, &value) { Answer::NoValue } else { Answer::Value(value) }
@@ -262,7 +235,10 @@ pub(super) fn meaning(
     }
     match &rule.value_differs {
         Some(Found::Said) => return Answer::Differs,
-        Some(at) => return found(workload, at, received).map_or(Answer::Unreadable, Answer::Precondition),
+        Some(at) => {
+            let found = found(workload, Function::Read, at, received);
+            return found.map_or(Answer::Unreadable, Answer::Precondition);
+        }
         None => {}
     }
     if let Some(follow) = &rule.follow {

@@ -53,7 +53,7 @@ pub struct ClientSpec {
     /// What answers mean where no entry of a function fits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Rule>,
-    /// Workload register: reads a key.
+    /// Workload register: reads a key. Workload set: reads all elements. Workloads g-counter and pn-counter: reads the sum.
     pub read: Option<Exchange>,
     /// Workload register: sets a key.
     pub write: Option<Exchange>,
@@ -67,10 +67,23 @@ pub struct ClientSpec {
     pub put: Option<Exchange>,
     /// Workload kv: removes a key. Absent: the load has none.
     pub delete: Option<Exchange>,
-    /// Workload kv: adds text at the end of a value. Absent: the load has none.
+    /// Workload kv: adds text at the end of a value. Absent: the load has none. Workload list-append, kinds http and resp: adds an
+    /// element at the end of a list, which `read` reads.
     pub append: Option<Exchange>,
     /// Workload queue: puts an element in.
     pub enqueue: Option<Exchange>,
+    /// Workload set: adds an element. Workloads g-counter and pn-counter: adds a number. Their `read` has no {key}.
+    pub add: Option<Exchange>,
+    /// Workload unique-ids: makes an id.
+    pub generate: Option<Exchange>,
+    /// Workload kafka: appends a message to the log {key}. `ok` is where its offset stands.
+    pub send: Option<Exchange>,
+    /// Workload kafka: reads the log {key} from {offset} on. `ok` is a list of pairs of an offset and a message.
+    pub poll: Option<Exchange>,
+    /// Workload lock: gets the lock {key} for {owner}. `value-differs = true`: somebody has it.
+    pub acquire: Option<Exchange>,
+    /// Workload lock: gives the lock {key} of {owner} back. `value-differs = true`: {owner} does not have it.
+    pub release: Option<Exchange>,
     /// Kind maelstrom, workload set: the messages by which elements are added and read. Absent: g-set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<Dialect>,
@@ -107,7 +120,7 @@ pub struct Exchange {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Step>,
     /// Over HTTP: method and path, for example `GET /items/{key}`. Words in braces: {key}, {value}; of a cas {from} and
-    /// {to}; each also as {key:json}, {key:base64} or {key:url}; and what earlier steps captured.
+    /// {to}; of a lock {owner}, of a poll {offset}; each also as {key:json}, {key:base64} or {key:url}; and what earlier steps captured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
     /// Headers of this request, besides those of `client.headers`.
@@ -143,7 +156,7 @@ impl Exchange {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Step {
     /// Over HTTP: method and path, for example `GET /items/{key}`. Words in braces: {key}, {value}; of a cas {from} and
-    /// {to}; each also as {key:json}, {key:base64} or {key:url}; and what earlier steps captured.
+    /// {to}; of a lock {owner}, of a poll {offset}; each also as {key:json}, {key:base64} or {key:url}; and what earlier steps captured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
     /// Headers of this request, besides those of `client.headers`.
@@ -203,6 +216,7 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ok: Option<Found>,
     /// Of a cas: it was refused because the key holds another value. That value as in `ok`, or true if the answer does not say.
+    /// Of a lock, true: somebody has it, or who gives it back does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_differs: Option<Found>,
     /// It certainly did not happen, and never will.

@@ -27,6 +27,10 @@ enum Word {
     From,
     /// Of a compare-and-set: the value that is set.
     To,
+    /// Of a lock: the client that has it or wants it.
+    Owner,
+    /// Of a poll: the offset that it begins at.
+    Offset,
     /// What an earlier step captured under this name.
     Captured(String),
 }
@@ -46,7 +50,7 @@ pub(super) struct Template(Vec<Piece>);
 
 /// The words, for messages.
 pub(super) const WORDS: &str =
-    "{key}, {value}, {from}, {to}, each also as {key:json}, {key:base64} or {key:url}";
+    "{key}, {value}, {from}, {to}, {owner}, {offset}, each also as {key:json}, {key:base64} or {key:url}";
 
 impl Template {
     /// Reads a template for a function, after steps that captured these words. Braces around anything that is no word, as in
@@ -121,7 +125,9 @@ impl Template {
 
     /// Whether it says what the operation writes.
     pub(super) fn names_value(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Word(Word::Value | Word::To, _)))
+        self.0
+            .iter()
+            .any(|piece| matches!(piece, Piece::Word(Word::Value | Word::To | Word::Owner | Word::Offset, _)))
     }
 
     /// Whether it says which key is meant.
@@ -156,6 +162,8 @@ fn word(name: &str, captured: &[&str]) -> Result<(Word, Form), String> {
         "from" => Word::From,
         "to" => Word::To,
         _ if captured.contains(&word) => Word::Captured(word.to_owned()),
+        "owner" => Word::Owner,
+        "offset" => Word::Offset,
         _ => return Err(unknown()),
     };
     let form = match form {
@@ -170,30 +178,40 @@ fn word(name: &str, captured: &[&str]) -> Result<(Word, Form), String> {
 
 fn fits(word: &Word, function: Function) -> bool {
     match word {
-        Word::Key | Word::Captured(_) => true,
-        Word::Value => {
-            matches!(function, Function::Write | Function::Put | Function::Append | Function::Enqueue)
-        }
+        Word::Key => has_key(function),
+        Word::Captured(_) => true,
+        Word::Value => has_value(function),
         Word::From | Word::To => function == Function::Cas,
+        Word::Owner => matches!(function, Function::Acquire | Function::Release),
+        Word::Offset => function == Function::Poll,
     }
 }
 
+fn has_key(function: Function) -> bool {
+    !matches!(function, Function::Total | Function::Add | Function::Generate)
+}
+
+fn has_value(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Write
+            | Function::Put
+            | Function::Append
+            | Function::Enqueue
+            | Function::Add
+            | Function::Send
+    )
+}
+
 fn has(function: Function) -> &'static str {
-    match function {
-        Function::Write | Function::Put | Function::Append | Function::Enqueue => "it has {key} and {value}",
-        Function::Cas => "it has {key}, {from} and {to}",
-        Function::Read
-        | Function::Get
-        | Function::Delete
-        | Function::Txn
-        | Function::Transfer
-        | Function::Total
-        | Function::Dequeue
-        | Function::Add
-        | Function::Generate
-        | Function::Echo
-        | Function::Send
-        | Function::Poll => "it has {key}",
+    match (has_key(function), has_value(function)) {
+        _ if function == Function::Cas => "it has {key}, {from} and {to}",
+        _ if function == Function::Poll => "it has {key} and {offset}",
+        _ if matches!(function, Function::Acquire | Function::Release) => "it has {key} and {owner}",
+        (true, true) => "it has {key} and {value}",
+        (true, false) => "it has {key}",
+        (false, true) => "it has {value}",
+        (false, false) => "it has no words of its own",
     }
 }
 
@@ -204,6 +222,8 @@ impl Word {
             Self::Value => operation.argument.clone(),
             Self::From => operation.argument[0].clone(),
             Self::To => operation.argument[1].clone(),
+            Self::Owner => operation.argument["client"].clone(),
+            Self::Offset => operation.argument.clone(),
             Self::Captured(name) => captures.get(name).cloned().unwrap_or_default(),
         }
     }

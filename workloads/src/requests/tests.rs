@@ -128,7 +128,7 @@ fn default_mix_has_only_what_is_described() {
     assert_eq!(names(Workload::Kv), ["get", "put"], "a get is a read, and a put is a write");
     let refused = without_cas.table(&load("")).unwrap_err();
     assert_eq!(refused.field, "client");
-    assert!(refused.message.contains("ask for a cas; add [client.cas]"), "{}", refused.message);
+    assert!(refused.message.contains("ask for cas; add [client.cas]"), "{}", refused.message);
 }
 
 #[test]

@@ -34,7 +34,8 @@ impl Requests {
             | Workload::PnCounter
             | Workload::UniqueIds
             | Workload::Echo
-            | Workload::Kafka => (Function::Read, Function::Write, json!(1)),
+            | Workload::Kafka
+            | Workload::Lock => (Function::Read, Function::Write, json!(1)),
         };
         let bytes = |operation: &Operation| bytes(protocol, operation);
         let all = |function: Function, argument: &Value| {

@@ -107,6 +107,7 @@ pub(crate) fn of(observed: &Observed) -> Vec<Obligation> {
     all.extend(kinds::values(observed));
     if observed.plan.check.linearizable {
         all.extend(kinds::writes_and_reads(observed));
+        all.extend(kinds::contended(observed));
         all.extend(keys::read_again(observed));
         all.extend(queues::drained(observed));
     }

@@ -89,6 +89,7 @@ pub(crate) fn plan(spec: &str, variants: &[Made]) -> Plan {
         route: None,
         minimum_rate: 1.0,
         keys: 8,
+        described: false,
         functions: Vec::new(),
         timeout: Some(Duration::from_secs(1)),
         client_seeds: (0..10).collect(),

@@ -7,6 +7,7 @@ use super::ledger::Ledger;
 use super::verdict::Class;
 use crate::words;
 use log::{Log, Message, Sent};
+use positions::End;
 use serde_json::Value;
 
 pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
@@ -14,7 +15,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     for name in ["sent", "polled", "lost", "unseen", "duplicated", "inconsistent offsets"] {
         ledger.count(name, 0);
     }
-    let mut polled = 0;
+    let (mut polled, mut unseen) = (0, 0);
     for log in &logs {
         polled += log.polled;
         ledger.count(
@@ -25,9 +26,22 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         offsets(log, ledger);
         duplicates(log, ledger);
         strangers(log, ledger);
-        losses(log, ledger);
+        unseen += losses(log, ledger);
     }
-    positions::judge(own, &logs, ledger);
+    let ends = positions::judge(own, &logs, ledger);
+    for log in &logs {
+        tails(log, &ends, ledger);
+    }
+    if unseen > 0 && !ends.is_empty() {
+        ledger.doubt(format!(
+            "{} nobody polled",
+            words::counted(
+                unseen as u64,
+                "acknowledged message is there that",
+                "acknowledged messages are there that"
+            )
+        ));
+    }
     if polled == 0 {
         ledger.doubt("no message was polled, so none could have been missed");
     }
@@ -39,7 +53,7 @@ fn offsets(log: &Log<'_>, ledger: &mut Ledger<'_>) {
         let [first, second, ..] = messages.as_slice() else { continue };
         ledger.count("inconsistent offsets", 1);
         let text = format!(
-            "offset {offset} of key {} holds {} by operation {} and {} by operation {}",
+            "inconsistent-offsets: offset {offset} of key {} holds {} by operation {} and {} by operation {}",
             log.key,
             words::shown(first.value),
             first.index,
@@ -56,7 +70,7 @@ fn duplicates(log: &Log<'_>, ledger: &mut Ledger<'_>) {
         let [(first, one), .., (last, other)] = places.as_slice() else { continue };
         ledger.count("duplicated", 1);
         let text = format!(
-            "message {} of key {} is at offset {first} by operation {one} and at offset {last} by operation {other}",
+            "duplicate: message {} of key {} is at offset {first} by operation {one} and at offset {last} by operation {other}",
             words::shown(value),
             log.key
         );
@@ -84,9 +98,33 @@ fn strangers(log: &Log<'_>, ledger: &mut Ledger<'_>) {
     }
 }
 
-/// Acknowledged messages that nobody polled, though a later one of their key was.
-fn losses(log: &Log<'_>, ledger: &mut Ledger<'_>) {
-    let furthest = log.last_polled;
+/// Acknowledged messages behind the end of the log that a final poll found, which began when they were acknowledged.
+fn tails(log: &Log<'_>, ends: &[End], ledger: &mut Ledger<'_>) {
+    let operations = ledger.operations;
+    let Some(end) = ends.iter().filter(|end| end.key == log.key).min_by_key(|end| end.last) else { return };
+    for (value, sent) in &log.sent {
+        let Sent::Acknowledged { offset: Some(offset), index } = *sent else { continue };
+        let before = operations[index].completed.is_some_and(|done| done < operations[end.index].invoked);
+        // What was polled up to a later offset is counted there.
+        let counted = !log.was_polled(value) && log.last_polled.is_some_and(|last| last.offset > offset);
+        if !before || offset <= end.last || counted {
+            continue;
+        }
+        ledger.count("lost", 1);
+        let text = format!(
+            "lost-write: operation {index} sent message {} to offset {offset} of key {}, and operation {}, a final poll, found the \
+             end of the log before it",
+            words::shown(value),
+            log.key,
+            end.index
+        );
+        ledger.breaks(Class::Lost, value, vec![index, end.index], text);
+    }
+}
+
+/// Acknowledged messages that nobody polled, though a later one of their key was. Returns how many others nobody polled.
+fn losses(log: &Log<'_>, ledger: &mut Ledger<'_>) -> usize {
+    let (furthest, mut unseen) = (log.last_polled, 0);
     let mut missing: Vec<(i64, &Value, usize)> = Vec::new();
     for (value, sent) in &log.sent {
         let Sent::Acknowledged { offset: Some(offset), index } = sent else { continue };
@@ -99,15 +137,17 @@ fn losses(log: &Log<'_>, ledger: &mut Ledger<'_>) {
         let Some(Message { offset: later, index: poll, .. }) = furthest.filter(|last| last.offset > offset)
         else {
             ledger.count("unseen", 1);
+            unseen += 1;
             continue;
         };
         ledger.count("lost", 1);
         let text = format!(
-            "message {} of key {} is lost: operation {index} sent it to offset {offset}, and nobody polled it, though \
+            "lost-write: message {} of key {} is lost: operation {index} sent it to offset {offset}, and nobody polled it, though \
              operation {poll} polled offset {later}",
             words::shown(value),
             log.key
         );
         ledger.breaks(Class::Lost, value, vec![index, poll], text);
     }
+    unseen
 }

@@ -8,14 +8,25 @@ use super::super::ledger::Ledger;
 use super::super::verdict::Class;
 use super::log::{Log, Part, moves_messages, parts, text};
 use crate::words;
-use history::Outcome;
+use history::{Outcome, Phase};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 /// Where a process was last, by key: the offset and the operation.
 type Positions = FxHashMap<String, (i64, usize)>;
 
-pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) {
+/// The end of a log, as the last final poll of a process found it.
+pub(super) struct End {
+    pub(super) key: String,
+    /// The last offset that the process had polled; -1 for none.
+    pub(super) last: i64,
+    /// The poll that found no more.
+    pub(super) index: usize,
+}
+
+/// Judges each process, and returns the ends of logs that the final polls found.
+pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) -> Vec<End> {
+    let mut ends: FxHashMap<(u64, String), End> = FxHashMap::default();
     let operations = ledger.operations;
     let ranks: FxHashMap<String, FxHashMap<i64, usize>> =
         logs.iter().map(|log| (log.key.clone(), log.ranks())).collect();
@@ -58,6 +69,13 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) {
                         }
                         Part::Send(..) => {}
                         Part::Poll(key, messages) => {
+                            let of = (process, key.clone());
+                            if messages.is_empty() && operation.phase == Some(Phase::Final) {
+                                let last = polled.get(&key).map_or(-1, |(last, _)| *last);
+                                ends.insert(of, End { key: key.clone(), last, index });
+                            } else if !messages.is_empty() {
+                                ends.remove(&of);
+                            }
                             for (offset, value) in messages {
                                 let before = polled.insert(key.clone(), (offset, index));
                                 let Some((last, other)) = before else { continue };
@@ -78,6 +96,9 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) {
             _ => {}
         }
     }
+    let mut ends: Vec<End> = ends.into_values().collect();
+    ends.sort_by(|one, other| (one.last, one.index).cmp(&(other.last, other.index)));
+    ends
 }
 
 /// `within` one operation, or `between` two of one process.
@@ -102,7 +123,12 @@ fn went_back(
     ledger: &mut Ledger<'_>,
 ) {
     ledger.count("steps back", 1);
-    let text = format!("{} {doing} offset {offset} of key {key} after offset {last}", span(operations));
+    let within = if operations[0] == operations[1] { "int-" } else { "" };
+    let kind = if doing == "polled" { "poll" } else { "send" };
+    let text = format!(
+        "{within}nonmonotonic-{kind}: {} {doing} offset {offset} of key {key} after offset {last}",
+        span(operations)
+    );
     ledger.breaks(Class::WentBack, value, distinct(operations), text);
 }
 
@@ -117,7 +143,8 @@ fn gap(
     let name = if operations[0] == operations[1] { "internal gaps" } else { "external gaps" };
     ledger.count(name, 1);
     let text = format!(
-        "{} polled offset {offset} of key {key} after offset {last}, and skipped {}",
+        "{}: {} polled offset {offset} of key {key} after offset {last}, and skipped {}",
+        if operations[0] == operations[1] { "int-poll-skip" } else { "poll-skip" },
         span(operations),
         words::counted(skipped as u64, "message between them", "messages between them")
     );

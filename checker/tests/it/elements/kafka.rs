@@ -43,7 +43,11 @@ fn offset_holds_one_message() {
     let steps =
         [send(0, 1, Some(0)), poll(1, json!([[0, 1]])), poll(2, json!([[0, 9]])), send(0, 9, None)].concat();
     let verdict = check(Kind::Kafka, &history(steps));
-    assert_says(&verdict, Answer::Invalid, "1 inconsistent offset: offset 0 of key k holds 1");
+    assert_says(
+        &verdict,
+        Answer::Invalid,
+        "1 inconsistent offset: inconsistent-offsets: offset 0 of key k holds 1",
+    );
     assert_eq!(the(&verdict, Class::InconsistentOffset), [0, 2]);
     let twice = [send(0, 1, Some(0)), poll(1, json!([[0, 1], [1, 1]]))].concat();
     assert_says(&check(Kind::Kafka, &history(twice)), Answer::Invalid, "1 duplicated element");

@@ -1,5 +1,6 @@
 //! Transactions step by step: reads, appends and writes of several keys, and the transfers of a bank.
 
+use super::super::found::push_elements;
 use super::super::refuse;
 use super::super::template::Captures;
 use super::link::{Link, Rows, Trouble};
@@ -188,25 +189,6 @@ fn list(rows: &Rows) -> Option<Value> {
         push_elements(row.first()?, &mut elements)?;
     }
     Some(if elements.is_empty() { Value::Null } else { Value::Array(elements) })
-}
-
-fn push_elements(found: &Value, elements: &mut Vec<Value>) -> Option<()> {
-    match found {
-        Value::Null => {}
-        Value::Number(number) if !number.is_f64() => elements.push(found.clone()),
-        Value::String(text) => {
-            for element in text.split(',').filter(|element| !element.is_empty()) {
-                elements.push(json!(element.trim().parse::<i64>().ok()?));
-            }
-        }
-        Value::Array(list) => {
-            for element in list {
-                push_elements(element, elements)?;
-            }
-        }
-        Value::Number(_) | Value::Bool(_) | Value::Object(_) => return None,
-    }
-    Some(())
 }
 
 #[cfg(test)]

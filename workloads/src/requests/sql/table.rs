@@ -128,25 +128,26 @@ impl ClientSpec {
         let mix =
             load.weights().map_err(|error| SpecError { field: format!("load.{}", error.field), ..error })?;
         let mut functions: Vec<Function> = mix.into_iter().map(|(function, _)| function).collect();
-        functions.extend(match load.workload {
-            Workload::Register => [Function::Read, Function::Write],
-            Workload::Kv => [Function::Get, Function::Put],
-            Workload::Queue => [Function::Dequeue, Function::Enqueue],
-            // The opening of a bank is a transaction, and its final read a total.
-            Workload::ListAppend | Workload::RwRegister | Workload::Bank => [Function::Txn, Function::Total],
-            Workload::Set
+        functions.extend(load.workload.probed());
+        match load.workload {
+            // The opening of a bank is a transaction.
+            Workload::Bank => functions.push(Function::Txn),
+            Workload::Echo => {
+                let what = format!("statements have no workload {}; use another one", load.workload);
+                return refuse("load.workload", what);
+            }
+            Workload::Register
+            | Workload::Kv
+            | Workload::Queue
+            | Workload::ListAppend
+            | Workload::RwRegister
+            | Workload::Set
             | Workload::GCounter
             | Workload::PnCounter
             | Workload::UniqueIds
-            | Workload::Echo
-            | Workload::Kafka => {
-                let what = format!(
-                    "statements have no workload {}; use one of register, kv, queue, list-append, rw-register and bank",
-                    load.workload
-                );
-                return refuse("load.workload", what);
-            }
-        });
+            | Workload::Kafka
+            | Workload::Lock => {}
+        }
         let of_all = functions
             .iter()
             .map(|function| Ok((*function, Rules::new("client", &[], &self.answers, *function, &[])?)));

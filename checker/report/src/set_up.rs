@@ -1,0 +1,113 @@
+//! What looks like a mistake in the description of answers rather than like one of the system.
+
+use super::observed::Observed;
+use super::verdict::many;
+use checker::elements::Kind;
+use history::{Operation, Outcome};
+use serde_json::Value;
+
+/// Why the answers say nothing of the system: a system that never shows anything of what it acknowledged is less likely than a
+/// rule that reads the wrong place. None where they do, and where nobody describes them.
+pub(crate) fn doubt(observed: &Observed, kind: Kind) -> Option<String> {
+    if !observed.plan.described {
+        return None;
+    }
+    let operations = &observed.operations;
+    match kind {
+        Kind::SetFinal => never_shown(operations, |add| !add.argument.is_null()),
+        Kind::GCounter | Kind::PnCounter => never_shown(operations, |add| add.argument != 0),
+        Kind::UniqueIds => always_same(operations, "generate", |id| Some(id.to_string())),
+        Kind::Kafka => always_same(operations, "send", |sent| Some(sent[0][2].get(0)?.to_string())),
+        _ => None,
+    }
+}
+
+/// Why a lock that two clients had at once says nothing of the system: no acquire was ever refused, so a rule may take refusals for
+/// successes. None for other operations.
+pub(crate) fn never_refused(observed: &Observed) -> Option<&'static str> {
+    let mut acquires = observed.operations.iter().filter(|operation| operation.f == "acquire").peekable();
+    acquires.peek()?;
+    let refused = |operation: &Operation| matches!(&operation.outcome, Outcome::Fail { error, .. } if error.as_deref() == Some("precondition"));
+    (observed.plan.described && !acquires.any(refused)).then_some(
+        "no acquire was ever refused; a rule in [client] may take refusals for successes, value-differs = true is for them",
+    )
+}
+
+fn acknowledged<'a>(
+    operations: &'a [Operation],
+    f: &'a str,
+) -> impl Iterator<Item = (&'a Operation, &'a Value)> {
+    operations.iter().filter(move |operation| operation.f == f).filter_map(|operation| {
+        match &operation.outcome {
+            Outcome::Ok(value) => Some((operation, value)),
+            Outcome::Fail { .. } | Outcome::Info { .. } => None,
+        }
+    })
+}
+
+/// No read shows anything, though something was added.
+fn never_shown(operations: &[Operation], counts: impl Fn(&Operation) -> bool) -> Option<String> {
+    let added = acknowledged(operations, "add").filter(|(add, _)| counts(add)).count() as u64;
+    let is_empty =
+        |value: &Value| value.is_null() || *value == 0 || value.as_array().is_some_and(Vec::is_empty);
+    let mut reads = acknowledged(operations, "read").peekable();
+    reads.peek()?;
+    (added > 0 && reads.all(|(_, value)| is_empty(value))).then(|| {
+        format!(
+            "no read ever showed anything of {}; add and read in [client] may be about different things",
+            many(added, "acknowledged add")
+        )
+    })
+}
+
+/// Every answer of a function has the same value in the place of what must differ.
+fn always_same(operations: &[Operation], f: &str, of: impl Fn(&Value) -> Option<String>) -> Option<String> {
+    let mut values = acknowledged(operations, f).filter_map(|(_, value)| of(value));
+    let first = values.next()?;
+    let mut others = 0_u64;
+    for value in values {
+        if value != first {
+            return None;
+        }
+        others += 1;
+    }
+    (others > 1)
+        .then(|| format!("every answer to a {f} had {first}; the rule in [client] may read the wrong place"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn operation(f: &str, argument: Value, result: Value) -> Operation {
+        let line = |kind: &str, value: &Value| {
+            format!("{{\"time\":1,\"process\":0,\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n")
+        };
+        let header = "{\"history\":1,\"spec\":\"t\",\"variant\":\"main\",\"model\":\"set\",\"seed\":1,\"started\":\"2026-11-23T10:00:00Z\"}\n";
+        let text = format!("{header}{}{}", line("invoke", &argument), line("ok", &result));
+        let events = history::read_jsonl(text.as_bytes()).unwrap().events;
+        history::pair(&events).unwrap().remove(0)
+    }
+
+    #[test]
+    fn reads_that_never_show_anything_are_doubted() {
+        let add = || operation("add", json!(3), json!(3));
+        let read = |value| operation("read", Value::Null, value);
+        let doubt = |operations: &[Operation]| never_shown(operations, |_| true);
+        assert!(doubt(&[add(), read(json!([])), read(Value::Null)]).is_some());
+        assert!(doubt(&[add(), read(json!(0))]).is_some());
+        assert_eq!(doubt(&[add(), read(json!([])), read(json!([3]))]), None);
+        assert_eq!(doubt(&[read(json!([]))]), None);
+        assert_eq!(doubt(&[add()]), None);
+    }
+
+    #[test]
+    fn one_value_for_all_answers_is_doubted() {
+        let id = |value| operation("generate", Value::Null, value);
+        let doubt = |operations: &[Operation]| always_same(operations, "generate", |id| Some(id.to_string()));
+        assert!(doubt(&[id(json!(1)), id(json!(1)), id(json!(1))]).is_some());
+        assert_eq!(doubt(&[id(json!(1)), id(json!(1))]), None, "two may be chance");
+        assert_eq!(doubt(&[id(json!(1)), id(json!(1)), id(json!(2))]), None);
+    }
+}
