@@ -108,9 +108,7 @@ impl Hunt<'_> {
                 .help("run the spec by itself with `bench run` first"));
             }
             match record.class() {
-                Some(class) => {
-                    Box::pin(self.found(&record, class, limits, &mut findings, runner)).await?;
-                }
+                Some(class) => self.found(&record, class, limits, &mut findings, runner).await?,
                 // The folder of a failed run is worth a look.
                 None if record.answer != Answer::Failed => attempt.remove(),
                 None => {}

@@ -70,7 +70,7 @@ impl Runner<'_> {
         let outcome = if self.simulated {
             simulate(&loaded, seed, &folder)
         } else {
-            point(&loaded, seed, folder.clone(), self.screen, &self.interrupt).await
+            Box::pin(point(&loaded, seed, folder.clone(), self.screen, &self.interrupt)).await
         };
         Ok(Attempt { folder, outcome })
     }

@@ -111,11 +111,19 @@ impl Promise {
     /// Why a workload cannot be judged by it, and what to do.
     fn refusal(self, workload: Workload) -> Option<String> {
         match (workload, self) {
-            (Workload::Register | Workload::Kv | Workload::Lock, Self::Linearizable)
+            (
+                Workload::Register
+                | Workload::Kv
+                | Workload::Lock
+                | Workload::Queue
+                | Workload::Set
+                | Workload::GCounter
+                | Workload::PnCounter,
+                Self::Linearizable,
+            )
             | (Workload::Register, Self::Sequential)
             | (Workload::ListAppend | Workload::RwRegister, Self::Transactions(_))
-            | (Workload::Queue, Self::AtLeastOnce | Self::ExactlyOnce | Self::Linearizable)
-            | (Workload::Set | Workload::GCounter | Workload::PnCounter, Self::Linearizable) => None,
+            | (Workload::Queue, Self::AtLeastOnce | Self::ExactlyOnce) => None,
             (Workload::Kv, Self::Sequential) => Some(
                 "sequential consistency is judged where every value is written once, and deletes are not; use workload = \
                  \"register\""

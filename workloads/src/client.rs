@@ -315,11 +315,10 @@ pub(crate) fn learned(operation: &Operation, outcome: Outcome) -> Option<Value> 
         (Outcome::Ok(value), Function::Read | Function::Get) => Some(value),
         (Outcome::Ok(_), Function::Write | Function::Put) => Some(operation.argument.clone()),
         (Outcome::Ok(_), Function::Cas) => Some(operation.argument[1].clone()),
-        (Outcome::Ok(_), Function::Delete) => Some(Value::Null),
+        (Outcome::Ok(_), Function::Delete | Function::Release) => Some(Value::Null),
         (Outcome::Fail { actual: Some(actual), .. }, Function::Cas) => Some(actual),
         // A lock that it may have is given back like one that it has.
         (Outcome::Ok(_) | Outcome::Info { .. }, Function::Acquire) => Some(Value::Bool(true)),
-        (Outcome::Ok(_), Function::Release) => Some(Value::Null),
         (Outcome::Fail { error: Some(error), .. }, Function::Release) if error == "precondition" => {
             Some(Value::Null)
         }

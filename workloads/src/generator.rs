@@ -208,9 +208,13 @@ impl Draft {
                 return self.without_key(json!([["send", key, self.number]]));
             }
             Function::Add | Function::Echo => return self.without_key(number()),
-            // The client puts itself in.
-            Function::Acquire | Function::Release => Value::Null,
-            Function::Read | Function::Get | Function::Delete | Function::Dequeue => Value::Null,
+            // Into what it asks of a lock, the client puts itself.
+            Function::Acquire
+            | Function::Release
+            | Function::Read
+            | Function::Get
+            | Function::Delete
+            | Function::Dequeue => Value::Null,
             Function::Write | Function::Put | Function::Enqueue => number(),
             Function::Cas => json!([observed, number()]),
             // The comma keeps appended numbers apart, so that a read tells which appends it saw.

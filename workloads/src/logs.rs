@@ -100,10 +100,11 @@ impl LogSpeaker {
         sent: &mut bool,
     ) -> Happened {
         let key = part[1].as_str().unwrap_or_default().to_owned();
-        let send = Operation { function: Function::Send, key, argument: part[2].clone() };
-        match self.speaker.perform(target, &send, name, sent).await {
+        let operation = Operation { function: Function::Send, key, argument: part[2].clone() };
+        match self.speaker.perform(target, &operation, name, sent).await {
             Happened::Answered(Answer::Value(offset)) => {
-                Happened::Answered(Answer::Value(json!([["send", send.key, [offset, send.argument]]])))
+                let sent = json!([["send", operation.key, [offset, operation.argument]]]);
+                Happened::Answered(Answer::Value(sent))
             }
             happened => happened,
         }

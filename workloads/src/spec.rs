@@ -208,7 +208,7 @@ impl LoadSpec {
             format!("{} has no transactions of steps; remove it", self.workload)
         })?;
         require(
-            self.txn_length.is_none_or(|length| (1..=STEPS as u32).contains(&length)),
+            self.txn_length.is_none_or(|length| (1..=STEPS).contains(&(length as usize))),
             "txn-length",
             || format!("a transaction has 1 to {STEPS} steps"),
         )?;

@@ -80,20 +80,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn operation(f: &str, argument: Value, result: Value) -> Operation {
+    fn operation(f: &str, argument: &Value, result: &Value) -> Operation {
         let line = |kind: &str, value: &Value| {
             format!("{{\"time\":1,\"process\":0,\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n")
         };
         let header = "{\"history\":1,\"spec\":\"t\",\"variant\":\"main\",\"model\":\"set\",\"seed\":1,\"started\":\"2026-11-23T10:00:00Z\"}\n";
-        let text = format!("{header}{}{}", line("invoke", &argument), line("ok", &result));
+        let text = format!("{header}{}{}", line("invoke", argument), line("ok", result));
         let events = history::read_jsonl(text.as_bytes()).unwrap().events;
         history::pair(&events).unwrap().remove(0)
     }
 
     #[test]
     fn reads_that_never_show_anything_are_doubted() {
-        let add = || operation("add", json!(3), json!(3));
-        let read = |value| operation("read", Value::Null, value);
+        let add = || operation("add", &json!(3), &json!(3));
+        let read = |value: Value| operation("read", &Value::Null, &value);
         let doubt = |operations: &[Operation]| never_shown(operations, |_| true);
         assert!(doubt(&[add(), read(json!([])), read(Value::Null)]).is_some());
         assert!(doubt(&[add(), read(json!(0))]).is_some());
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn one_value_for_all_answers_is_doubted() {
-        let id = |value| operation("generate", Value::Null, value);
+        let id = |value: Value| operation("generate", &Value::Null, &value);
         let doubt = |operations: &[Operation]| always_same(operations, "generate", |id| Some(id.to_string()));
         assert!(doubt(&[id(json!(1)), id(json!(1)), id(json!(1))]).is_some());
         assert_eq!(doubt(&[id(json!(1)), id(json!(1))]), None, "two may be chance");

@@ -219,11 +219,10 @@ impl Word {
     fn of(&self, operation: &Operation, captures: &Captures) -> Value {
         match self {
             Self::Key => Value::String(operation.key.clone()),
-            Self::Value => operation.argument.clone(),
+            Self::Value | Self::Offset => operation.argument.clone(),
             Self::From => operation.argument[0].clone(),
             Self::To => operation.argument[1].clone(),
             Self::Owner => operation.argument["client"].clone(),
-            Self::Offset => operation.argument.clone(),
             Self::Captured(name) => captures.get(name).cloned().unwrap_or_default(),
         }
     }

@@ -63,8 +63,7 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
                             let key = text(key);
                             let before = sent.insert(key.clone(), (offset, index));
                             if let Some((last, other)) = before.filter(|(last, _)| *last >= offset) {
-                                let doing = "sent to";
-                                went_back(&key, value, [last, offset], [other, index], doing, ledger);
+                                went_back(&key, value, [last, offset], [other, index], "sent to", ledger);
                             }
                         }
                         Part::Send(..) => {}
@@ -79,14 +78,13 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
                             for (offset, value) in messages {
                                 let before = polled.insert(key.clone(), (offset, index));
                                 let Some((last, other)) = before else { continue };
+                                let (offsets, indexes) = ([last, offset], [other, index]);
                                 if last >= offset {
-                                    let doing = "polled";
-                                    went_back(&key, value, [last, offset], [other, index], doing, ledger);
-                                } else if let Some(ranks) = ranks.get(&key)
-                                    && let (Some(a), Some(b)) = (ranks.get(&last), ranks.get(&offset))
-                                    && b - a > 1
+                                    went_back(&key, value, offsets, indexes, "polled", ledger);
+                                } else if let Some(left) =
+                                    ranks.get(&key).and_then(|ranks| left_out(ranks, offsets))
                                 {
-                                    gap(&key, value, [last, offset], [other, index], b - a - 1, ledger);
+                                    gap(&key, value, offsets, indexes, left, ledger);
                                 }
                             }
                         }
@@ -97,8 +95,14 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
         }
     }
     let mut ends: Vec<End> = ends.into_values().collect();
-    ends.sort_by(|one, other| (one.last, one.index).cmp(&(other.last, other.index)));
+    ends.sort_by_key(|end| (end.last, end.index));
     ends
+}
+
+/// How many messages of the log lie between these offsets; none if there is none.
+fn left_out(ranks: &FxHashMap<i64, usize>, [last, offset]: [i64; 2]) -> Option<usize> {
+    let between = ranks.get(&offset)?.checked_sub(*ranks.get(&last)?)?;
+    between.checked_sub(1).filter(|left| *left > 0)
 }
 
 /// `within` one operation, or `between` two of one process.
