@@ -101,5 +101,7 @@ fn program_that_exits_at_start_is_named() {
     let printed = |node: &str| {
         std::fs::read_to_string(Path::new(folder.path()).join("out/main/nodes").join(node).join("output.log"))
     };
-    assert_eq!(printed("n2").unwrap_or_default().trim(), "I am n2 number 2");
+    // The others may be killed before they print.
+    let first = |number| printed(&format!("n{number}")).unwrap_or_default();
+    assert!((1..=3).any(|number| first(number).trim() == format!("I am n{number} number {number}")));
 }

@@ -100,10 +100,10 @@ impl ClientSpec {
             ClientKind::Maelstrom => return BTreeMap::new(),
             ClientKind::Http | ClientKind::Resp | ClientKind::Postgres | ClientKind::Mysql => {}
         }
-        let described = workload
-            .default_mix()
-            .iter()
-            .filter(|(function, _)| *function == Function::Txn || self.exchange(*function).is_some());
+        let described = workload.default_mix().iter().filter(|(function, _)| {
+            // `[client.txn]` describes these, or what a transaction of one step is.
+            matches!(function, Function::Txn | Function::Transfer) || self.exchange(*function).is_some()
+        });
         described.map(|(function, weight)| (function.name().to_owned(), *weight)).collect()
     }
 

@@ -106,6 +106,12 @@ fn table(client: &str, load: &LoadSpec) -> Result<SqlTable, SpecError> {
     client.sql_table(&load)
 }
 
+#[test]
+fn mix_of_a_bank_has_transfers() {
+    let client: ClientSpec = toml::from_str(CLIENT).unwrap();
+    assert_eq!(client.default_mix(Workload::Bank).into_keys().collect::<Vec<_>>(), ["read", "transfer"]);
+}
+
 /// Carries operations out one after another by one client, whose statements meet the script. Each has its outcome as kind and
 /// error, or result.
 fn perform(workload: Workload, acts: &[Act], operations: &[(Function, Value)]) -> (Vec<String>, Vec<String>) {
