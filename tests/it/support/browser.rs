@@ -41,6 +41,8 @@ pub(crate) struct Browser {
     last: u64,
     /// What the page complained of: exceptions, and errors on the console.
     pub(crate) complaints: Vec<String>,
+    /// What it printed, which says why it ended.
+    log: PathBuf,
     _profile: tempfile::TempDir,
 }
 
@@ -59,9 +61,10 @@ impl Browser {
     pub(crate) fn start(program: &Path, look: Look) -> Self {
         let profile = tempfile::tempdir().unwrap();
         // The pipe is expected at the descriptors 3 and 4.
-        let pipe = "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>/dev/null";
+        let log = profile.path().join("log");
+        let pipe = format!("exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>{}", log.display());
         let mut child = Command::new("sh")
-            .args(["-c", pipe])
+            .args(["-c", &pipe])
             .arg(program)
             .args([
                 "--headless",
@@ -77,7 +80,7 @@ impl Browser {
             .unwrap();
         let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut browser =
-            Self { child, to, from, session: None, last: 0, complaints: Vec::new(), _profile: profile };
+            Self { child, to, from, session: None, last: 0, complaints: Vec::new(), log, _profile: profile };
         let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let attached = browser.call("Target.attachToTarget", &attach);
@@ -117,7 +120,10 @@ impl Browser {
     fn next(&mut self) -> Value {
         let mut bytes = Vec::new();
         self.from.read_until(0, &mut bytes).unwrap();
-        assert_eq!(bytes.pop(), Some(0), "the browser ended");
+        if bytes.pop() != Some(0) {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            panic!("the browser ended with {:?}: {log}", self.child.wait());
+        }
         let message: Value = serde_json::from_slice(&bytes).unwrap();
         let parameters = &message["params"];
         let complaint = match message["method"].as_str() {
