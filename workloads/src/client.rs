@@ -137,7 +137,7 @@ impl Client {
             draft.function = Function::Write;
         }
         if matches!(draft.function, Function::Acquire | Function::Release)
-            && let Some(held) = self.held()
+            && let Some(held) = self.held().first().copied()
         {
             (draft.function, draft.key) = (Function::Release, held);
         }
@@ -152,9 +152,9 @@ impl Client {
         ending.move_on
     }
 
-    /// The first lock that it has, or may have, by its number.
-    fn held(&self) -> Option<u32> {
-        self.observed.iter().filter(|(_, held)| **held == Value::Bool(true)).map(|(key, _)| *key).min()
+    /// The locks that it has, or may have, by their numbers.
+    fn held(&self) -> BTreeSet<u32> {
+        self.observed.iter().filter(|(_, held)| **held == Value::Bool(true)).map(|(key, _)| *key).collect()
     }
 
     /// The operation with this client as the owner, where it is one of a lock.
@@ -169,10 +169,7 @@ impl Client {
 
     /// Gives back the locks that it has, or may have, each once.
     pub(crate) async fn let_go(&mut self, when: When, mut interrupt: Interrupt<'_>) {
-        let held = self.observed.iter().filter(|(_, held)| **held == Value::Bool(true));
-        let mut keys: Vec<u32> = held.map(|(key, _)| *key).collect();
-        keys.sort_unstable();
-        for key in keys {
+        for key in self.held() {
             let key = LoadSpec::key_name(key);
             let release =
                 self.as_owner(Operation { function: Function::Release, key, argument: Value::Null });
@@ -180,9 +177,14 @@ impl Client {
         }
     }
 
-    /// As a client that knows nothing: reads logs from their beginning.
+    /// Whether a new process of it reads every log from offset 0 on; a consumer of Maelstrom begins behind what was committed.
+    pub(crate) fn reads_from_beginning(&self) -> bool {
+        self.shared.adapter.is_described()
+    }
+
+    /// Reads logs from their beginning with its next poll, if its processes do that.
     pub(crate) fn begin_anew(&mut self) {
-        if self.shared.adapter.is_described() {
+        if self.reads_from_beginning() {
             self.become_another();
         }
     }

@@ -5,7 +5,7 @@ use crate::operation::{Function, Operation};
 use crate::serving::is_served;
 use crate::spec::{LoadSpec, Workload};
 use history::{Outcome, Phase};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -122,7 +122,8 @@ pub(crate) struct Reads {
 /// taken out. In the `first` round, logs are read from their beginning through each replica. A lock is acquired and given back.
 pub(crate) async fn final_reads(
     client: &mut Client,
-    (workload, first): (Workload, bool),
+    workload: Workload,
+    first: bool,
     mut pairs: VecDeque<Pair>,
     until: Instant,
     cancel: &CancellationToken,
@@ -185,10 +186,14 @@ pub(crate) enum FinalAnswer {
 
 /// Reads one key, or takes one element out of a queue.
 async fn read(client: &mut Client, workload: Workload, key: u32, cancel: &CancellationToken) -> FinalAnswer {
-    let operation = match Operation::reading(workload, LoadSpec::key_name(key)) {
-        of_lock if workload == Workload::Lock => Operation { function: Function::Acquire, ..of_lock },
-        operation => operation,
-    };
+    let mut operation = Operation::reading(workload, LoadSpec::key_name(key));
+    match workload {
+        Workload::Lock => operation.function = Function::Acquire,
+        Workload::Kafka if client.reads_from_beginning() => {
+            operation.argument = json!([["poll", "from-beginning"]]);
+        }
+        _ => {}
+    }
     let operation = client.as_owner(operation);
     let mut interrupt = pin!(cancel.cancelled());
     let outcome = client.perform(&operation, FINAL, interrupt.as_mut()).await.outcome;

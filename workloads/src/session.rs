@@ -303,7 +303,7 @@ impl Session {
             let pairs = share(number, self.spec.clients, targets, keys);
             let cancel = cancel.clone();
             tasks.spawn(async move {
-                let reads = final_reads(&mut client, (workload, first), pairs, until, &cancel).await;
+                let reads = final_reads(&mut client, workload, first, pairs, until, &cancel).await;
                 (client, reads)
             });
         }

@@ -146,8 +146,9 @@ pub enum Kind {
     ///
     /// - *inconsistent offset* (invalid): an offset that holds two messages.
     /// - *duplicated* (invalid): a message at two offsets of a key.
-    /// - *lost* (invalid): an acknowledged message that nobody polled, while somebody polled a larger offset of its key; or one that
+    /// - *lost* (invalid): an acknowledged message that was never polled, while a larger offset of its key was; or one that
     ///   was acknowledged before a poll of the phase `final` that found the end of the log, at a larger offset than that process polled.
+    ///   A process that polled nothing of the key shows its end only if the argument of its polls is `["poll", "from-beginning"]`.
     /// - *unexpected* (invalid): a message that was polled and whose send failed.
     /// - *gap* (invalid): a poll that skips messages, within an operation (internal) or behind the process's last
     ///   (external), as long as the process keeps the key.

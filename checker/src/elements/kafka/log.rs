@@ -3,7 +3,7 @@
 use super::super::ledger::{Ledger, failed};
 use history::{Operation, Outcome};
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A message at an offset, as an operation says.
@@ -173,6 +173,11 @@ pub(super) fn parts(operation: &Operation) -> Option<Vec<Part<'_>>> {
 /// Whether an operation sends or polls.
 pub(super) fn moves_messages(operation: &Operation) -> bool {
     matches!(operation.f.as_str(), "send" | "poll" | "txn")
+}
+
+/// Whether a poll says that its process reads every log from offset 0 on: `["poll", "from-beginning"]`.
+pub(super) fn reads_from_beginning(operation: &Operation) -> bool {
+    operation.argument[0] == json!(["poll", "from-beginning"])
 }
 
 /// The logs of all keys, in the order in which they are named.

@@ -34,12 +34,8 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     }
     if unseen > 0 && !ends.is_empty() {
         ledger.doubt(format!(
-            "{} nobody polled",
-            words::counted(
-                unseen as u64,
-                "acknowledged message is there that",
-                "acknowledged messages are there that"
-            )
+            "{} never polled",
+            words::counted(unseen as u64, "acknowledged message was", "acknowledged messages were")
         ));
     }
     if polled == 0 {
@@ -122,7 +118,8 @@ fn tails(log: &Log<'_>, ends: &[End], ledger: &mut Ledger<'_>) {
     }
 }
 
-/// Acknowledged messages that nobody polled, though a later one of their key was. Returns how many others nobody polled.
+/// Acknowledged messages that were never polled, though a later one of their key was. Returns the number of the others that were
+/// never polled.
 fn losses(log: &Log<'_>, ledger: &mut Ledger<'_>) -> usize {
     let (furthest, mut unseen) = (log.last_polled, 0);
     let mut missing: Vec<(i64, &Value, usize)> = Vec::new();
@@ -142,7 +139,7 @@ fn losses(log: &Log<'_>, ledger: &mut Ledger<'_>) -> usize {
         };
         ledger.count("lost", 1);
         let text = format!(
-            "lost-write: message {} of key {} is lost: operation {index} sent it to offset {offset}, and nobody polled it, though \
+            "lost-write: message {} of key {} is lost: operation {index} sent it to offset {offset}, and no poll found it, though \
              operation {poll} polled offset {later}",
             words::shown(value),
             log.key

@@ -6,9 +6,9 @@
 
 use super::super::ledger::Ledger;
 use super::super::verdict::Class;
-use super::log::{Log, Part, moves_messages, parts, text};
+use super::log::{Log, Part, moves_messages, parts, reads_from_beginning, text};
 use crate::words;
-use history::{Outcome, Phase};
+use history::{Operation, Outcome, Phase};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ type Positions = FxHashMap<String, (i64, usize)>;
 /// The end of a log, as the last final poll of a process found it.
 pub(super) struct End {
     pub(super) key: String,
-    /// The last offset that the process had polled; -1 for none.
+    /// The last offset that the process had polled; -1 for none of a process that reads from the beginning.
     pub(super) last: i64,
     /// The poll that found no more.
     pub(super) index: usize,
@@ -69,11 +69,10 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
                         Part::Send(..) => {}
                         Part::Poll(key, messages) => {
                             let of = (process, key.clone());
-                            if messages.is_empty() && operation.phase == Some(Phase::Final) {
-                                let last = polled.get(&key).map_or(-1, |(last, _)| *last);
-                                ends.insert(of, End { key: key.clone(), last, index });
-                            } else if !messages.is_empty() {
+                            if !messages.is_empty() {
                                 ends.remove(&of);
+                            } else if let Some(last) = end(operation, polled.get(&key)) {
+                                ends.insert(of, End { key: key.clone(), last, index });
                             }
                             for (offset, value) in messages {
                                 let before = polled.insert(key.clone(), (offset, index));
@@ -97,6 +96,13 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
     let mut ends: Vec<End> = ends.into_values().collect();
     ends.sort_by_key(|end| (end.last, end.index));
     ends
+}
+
+/// The last offset before the end that a poll without messages shows; none if it shows no end. A process that begins elsewhere
+/// than at the beginning may begin behind messages that another consumer committed.
+fn end(poll: &Operation, last: Option<&(i64, usize)>) -> Option<i64> {
+    let beginning = || reads_from_beginning(poll).then_some(-1);
+    last.map(|(last, _)| *last).or_else(beginning).filter(|_| poll.phase == Some(Phase::Final))
 }
 
 /// How many messages of the log lie between these offsets; none if there is none.
