@@ -69,6 +69,20 @@ pub(crate) struct Limits {
     pub shrink: Option<Duration>,
 }
 
+/// The crash images of all runs of a hunt, and the time of the runs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Images {
+    count: u64,
+    seconds: f64,
+}
+
+impl Images {
+    fn add(&mut self, record: &RunRecord) {
+        self.count += record.images;
+        self.seconds += record.seconds;
+    }
+}
+
 impl Hunt<'_> {
     /// Runs until a limit is reached or the hunt is interrupted.
     ///
@@ -78,9 +92,9 @@ impl Hunt<'_> {
         let earlier = records(self.folder)?;
         let mut findings = Findings::open(self.folder)?;
         let mut answers: BTreeMap<Answer, u64> = BTreeMap::new();
-        let mut images = (0, 0.0);
+        let mut images = Images::default();
         for record in &earlier {
-            images = (images.0 + record.images, images.1 + record.seconds);
+            images.add(record);
             *answers.entry(record.answer).or_default() += 1;
         }
         let begun = Instant::now();
@@ -96,7 +110,7 @@ impl Hunt<'_> {
                 break;
             }
             record.append(self.folder)?;
-            images = (images.0 + record.images, images.1 + record.seconds);
+            images.add(&record);
             *answers.entry(record.answer).or_default() += 1;
             self.screen.line(&record.line());
             failures = if record.answer == Answer::Failed { failures + 1 } else { 0 };
@@ -124,7 +138,7 @@ impl Hunt<'_> {
                 answers.iter().map(|(answer, count)| (answer.word(), count)).collect();
             let summary = json!({
                 "folder": self.folder, "answers": counts, "findings": findings.all(),
-                "images": images.0, "exit": exit.code(),
+                "images": images.count, "exit": exit.code(),
             });
             println!("{summary}");
         }
@@ -179,13 +193,7 @@ impl Hunt<'_> {
     }
 
     /// Says what came of it.
-    fn summary(
-        &self,
-        answers: &BTreeMap<Answer, u64>,
-        images: (u64, f64),
-        findings: &Findings,
-        time: Duration,
-    ) {
+    fn summary(&self, answers: &BTreeMap<Answer, u64>, images: Images, findings: &Findings, time: Duration) {
         let count = |answer| answers.get(&answer).copied().unwrap_or_default();
         let screen = self.screen;
         let runs: u64 = answers.values().sum();
@@ -198,12 +206,9 @@ impl Hunt<'_> {
             count(Answer::Unknown),
             count(Answer::Failed),
         ));
-        if images.0 > 0 {
-            let a_minute = images.0 as f64 / (images.1 / 60.0).max(f64::MIN_POSITIVE);
-            screen.line(&format!(
-                "{} crash images in the time of these runs: {a_minute:.0} a minute",
-                images.0
-            ));
+        if images.count > 0 {
+            let a_minute = images.count as f64 / (images.seconds / 60.0).max(f64::MIN_POSITIVE);
+            screen.line(&format!("{} crash images, {a_minute:.0} a minute of these runs", images.count));
         }
         for finding in findings.all() {
             screen.line(&finding.line());

@@ -158,10 +158,10 @@ fn helpers_have_every_workload_of_objects() {
 #[test]
 fn mix_that_proves_nothing_is_refused() {
     for (spec, mix, says) in [
-        ("set-http", "{ add = 1 }", "a set of which nothing is read proves nothing"),
-        ("set-redis", "{ read = 1 }", "a set to which nothing is added proves nothing"),
-        ("counter-http", "{ add = 1 }", "of which nothing is read proves nothing"),
-        ("lock-http", "{ acquire = 1 }", "a lock that nobody releases proves nothing"),
+        ("set-http", "{ add = 1 }", "a set without reads proves nothing"),
+        ("set-redis", "{ read = 1 }", "a set without adds proves nothing"),
+        ("counter-http", "{ add = 1 }", "without reads proves nothing"),
+        ("lock-http", "{ acquire = 1 }", "a lock without releases proves nothing"),
         ("log-http", "{ send = 1 }", "from which nothing is polled proves nothing"),
     ] {
         let path = format!("workloads/objects/{spec}.toml");

@@ -216,19 +216,17 @@ impl LoadSpec {
         self.validate_mix()
     }
 
-    /// The part of [`LoadSpec::validate`] about weights: of what was never put in nothing can be lost, and what is never read shows nothing.
+    /// The part of [`LoadSpec::validate`] about weights: an element that was never added cannot be lost, and one
+    /// that is never read shows nothing.
     fn validate_mix(&self) -> Result<(), SpecError> {
         let weights = self.weights()?;
         let needed: &[(Function, &str)] = match self.workload {
             Workload::Set | Workload::GCounter | Workload::PnCounter => {
-                &[(Function::Add, "to which nothing is added"), (Function::Total, "of which nothing is read")]
+                &[(Function::Add, "without adds"), (Function::Total, "without reads")]
             }
-            Workload::Kafka => &[
-                (Function::Send, "to which nothing is sent"),
-                (Function::Poll, "from which nothing is polled"),
-            ],
+            Workload::Kafka => &[(Function::Send, "without sends"), (Function::Poll, "without polls")],
             Workload::Lock => {
-                &[(Function::Acquire, "that nobody acquires"), (Function::Release, "that nobody releases")]
+                &[(Function::Acquire, "without acquires"), (Function::Release, "without releases")]
             }
             _ => &[],
         };

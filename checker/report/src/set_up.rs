@@ -1,13 +1,14 @@
-//! What looks like a mistake in the description of answers rather than like one of the system.
+//! Histories that look like a wrong description of answers in `[client]` rather than like a fault of the system.
 
 use super::observed::Observed;
 use super::verdict::many;
 use checker::elements::Kind;
 use history::{Operation, Outcome};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// Why the answers say nothing of the system: a system that never shows anything of what it acknowledged is less likely than a
-/// rule that reads the wrong place. None where they do, and where nobody describes them.
+/// The reason why a described client may misread its answers: a rule in `[client]` that reads the wrong part of an answer is likelier
+/// than a system that never shows any acknowledged value. None if the answers look right, and for clients of the bench's own.
 pub(crate) fn doubt(observed: &Observed, kind: Kind) -> Option<String> {
     if !observed.plan.described {
         return None;
@@ -17,20 +18,29 @@ pub(crate) fn doubt(observed: &Observed, kind: Kind) -> Option<String> {
         Kind::SetFinal => never_shown(operations, |add| !add.argument.is_null()),
         Kind::GCounter | Kind::PnCounter => never_shown(operations, |add| add.argument != 0),
         Kind::UniqueIds => always_same(operations, "generate", |id| Some(id.to_string())),
-        Kind::Kafka => always_same(operations, "send", |sent| Some(sent[0][2].get(0)?.to_string())),
+        // Every log has an offset 0.
+        Kind::Kafka if a_key_was_sent_to_twice(operations) => {
+            always_same(operations, "send", |sent| Some(sent[0][2].get(0)?.to_string()))
+        }
         _ => None,
     }
 }
 
-/// Why a lock that two clients had at once says nothing of the system: no acquire was ever refused, so a rule may take refusals for
-/// successes. None for other operations.
+/// The reason why a described client may misread the answers of a lock: no acquire was ever refused. None for other histories.
 pub(crate) fn never_refused(observed: &Observed) -> Option<&'static str> {
-    let mut acquires = observed.operations.iter().filter(|operation| operation.f == "acquire").peekable();
-    acquires.peek()?;
-    let refused = |operation: &Operation| matches!(&operation.outcome, Outcome::Fail { error, .. } if error.as_deref() == Some("precondition"));
-    (observed.plan.described && !acquires.any(refused)).then_some(
+    (observed.plan.described && refused_acquires(observed)? == 0).then_some(
         "no acquire was ever refused; a rule in [client] may take refusals for successes, value-differs = true is for them",
     )
+}
+
+/// The number of acquires that were refused because another client had the lock; none in a history without acquires.
+pub(crate) fn refused_acquires(observed: &Observed) -> Option<u64> {
+    let mut acquires = observed.operations.iter().filter(|operation| operation.f == "acquire").peekable();
+    acquires.peek()?;
+    let refused = acquires.filter(|acquire| {
+        matches!(&acquire.outcome, Outcome::Fail { error, .. } if error.as_deref() == Some("precondition"))
+    });
+    Some(refused.count() as u64)
 }
 
 fn acknowledged<'a>(
@@ -58,6 +68,11 @@ fn never_shown(operations: &[Operation], counts: impl Fn(&Operation) -> bool) ->
             many(added, "acknowledged add")
         )
     })
+}
+
+fn a_key_was_sent_to_twice(operations: &[Operation]) -> bool {
+    let mut keys = BTreeSet::new();
+    acknowledged(operations, "send").any(|(_, sent)| !keys.insert(sent[0][1].to_string()))
 }
 
 /// Every answer of a function has the same value in the place of what must differ.
@@ -100,6 +115,13 @@ mod tests {
         assert_eq!(doubt(&[add(), read(json!([])), read(json!([3]))]), None);
         assert_eq!(doubt(&[read(json!([]))]), None);
         assert_eq!(doubt(&[add()]), None);
+    }
+
+    #[test]
+    fn first_messages_of_logs_have_one_offset() {
+        let send = |key: &str| operation("send", &json!([["send", key, 1]]), &json!([["send", key, [0, 1]]]));
+        assert!(!a_key_was_sent_to_twice(&[send("k1"), send("k2"), send("k3")]));
+        assert!(a_key_was_sent_to_twice(&[send("k1"), send("k2"), send("k1")]));
     }
 
     #[test]

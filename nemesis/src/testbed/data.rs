@@ -18,6 +18,14 @@ const CATCH: Duration = Duration::from_secs(1);
 /// Time for which a node that restarted on damaged data is watched.
 const REGARD: Duration = Duration::from_secs(1);
 
+/// What a node was left with by [`Testbed::leave_image`].
+pub(crate) struct LeftImage {
+    /// The kill and the loss.
+    pub(crate) effect: Effect,
+    /// The state of its disk, in words; none if there is no evidence of it.
+    pub(crate) image: Option<String>,
+}
+
 /// The first words of the evidence that a restarted node did not accept its data.
 pub(crate) const ENDED_BY_ITSELF: &str = "it ended by itself";
 
@@ -175,19 +183,24 @@ impl Testbed {
         node: &str,
         claim: Claim,
         turn: u64,
-    ) -> Result<Effect, TestbedError> {
+    ) -> Result<LeftImage, TestbedError> {
         let seed = self.rng(node, claim).random::<u64>().wrapping_add(turn);
         let mut process = self.node(node).process.lock().await;
         let mut effect = process.kill(claim).await?;
         if !process.was_started() {
-            return Ok(effect);
+            return Ok(LeftImage { effect, image: None });
         }
         let image = self.with_disk(node, move |disk| disk.leave_image(seed)).await?;
         if image.loss.is_only(process.given_files()) {
-            return Ok(Effect::none(format!("{node} has no data on this disk that a power loss could take")));
+            let effect =
+                Effect::none(format!("{node} has no data on this disk that a power loss could take"));
+            return Ok(LeftImage { effect, image: None });
         }
-        effect.evidence.extend(image.in_words());
-        Ok(process.unless_unhit(effect))
+        effect.evidence.push(image.in_words());
+        effect.evidence.extend(image.loss.in_words());
+        let effect = process.unless_unhit(effect);
+        let image = (!effect.evidence.is_empty()).then(|| image.in_words());
+        Ok(LeftImage { effect, image })
     }
 
     /// Waits at most a second until a node syncs data, and holds that sync.

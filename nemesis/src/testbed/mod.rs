@@ -25,7 +25,7 @@ use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Sp
 use crate::reexec::{entering_took, inside_lab};
 use crate::topology::Topology;
 pub(crate) use catch::Caught;
-pub(crate) use data::ENDED_BY_ITSELF;
+pub(crate) use data::{ENDED_BY_ITSELF, LeftImage};
 pub use revival::{Gone, Revival};
 use std::collections::BTreeMap;
 use std::io;

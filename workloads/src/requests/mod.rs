@@ -32,7 +32,7 @@ pub(crate) use rules::fits;
 use rules::{Received, Rules};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use template::{Captures, Template};
+use template::{Captures, Template, has_key};
 
 /// A table of requests that is fit for a load.
 #[derive(Debug)]
@@ -240,9 +240,8 @@ fn check_words(
 ) -> Result<(), SpecError> {
     let field = format!("{here}.{asked}");
     let queue = matches!(function, Function::Enqueue | Function::Dequeue);
-    let has_key = !matches!(function, Function::Total | Function::Add | Function::Generate);
     // A system that has one queue only need not be told which.
-    if has_key && !names_key && (!queue || keys > 1) {
+    if has_key(function) && !names_key && (!queue || keys > 1) {
         let or = if queue { ", or use load.keys = 1" } else { "" };
         let what = format!(
             "nothing in the {asked} says which key is meant; put {{key}} into it or into its body{or}"

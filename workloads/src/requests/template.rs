@@ -187,7 +187,8 @@ fn fits(word: &Word, function: Function) -> bool {
     }
 }
 
-fn has_key(function: Function) -> bool {
+/// Whether a function is about one key.
+pub(super) fn has_key(function: Function) -> bool {
     !matches!(function, Function::Total | Function::Add | Function::Generate)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Obligation, last_heal};
 use crate::observed::Observed;
+use crate::set_up;
 use crate::touched;
 use checker::words;
 use history::{Operation, Outcome, Phase};
@@ -62,16 +63,11 @@ pub(super) fn writes_and_reads(observed: &Observed) -> Vec<Obligation> {
     ]
 }
 
-/// Where locks are judged, one was refused to a client while another had it: a lock that nobody else wants excludes nobody.
+/// Of locks: clients competed for one, which shows whether it excludes any.
 pub(super) fn contended(observed: &Observed) -> Option<Obligation> {
-    let acquires = observed.operations.iter().filter(|operation| operation.f == "acquire");
-    let acquires: Vec<&Operation> = acquires.collect();
-    let refused = |operation: &&&Operation| matches!(&operation.outcome, Outcome::Fail { error, .. } if error.as_deref() == Some("precondition"));
-    let counted = acquires.iter().filter(refused).count() as u64;
-    (!acquires.is_empty()).then(|| {
-        let what = "an acquire was refused because another client had the lock";
-        Obligation::new("linearizable", "contended", what).count(counted, 1)
-    })
+    let what = "an acquire was refused because another client had the lock";
+    set_up::refused_acquires(observed)
+        .map(|refused| Obligation::new("linearizable", "contended", what).count(refused, 1))
 }
 
 /// Where there were faults and writes were tried after the last heal, one succeeded: a system that answers reads only does

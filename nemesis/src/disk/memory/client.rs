@@ -86,6 +86,11 @@ impl NodeDisk {
         self.disks.ask(&self.node, request).map(drop)
     }
 
+    fn unexpected(&self, answer: &Answer) -> DiskError {
+        let reason = format!("its answer is not one to this request: {answer:?}");
+        DiskError::Failed { node: self.node.clone(), reason }
+    }
+
     /// Mounts it at a folder unless it is mounted; creates a missing folder.
     pub(crate) fn mount(&self, path: &Path) -> Result<(), DiskError> {
         self.order(&Request::Mount { path: path.to_owned(), seed: self.seed, model: self.model })
@@ -118,7 +123,7 @@ impl NodeDisk {
     pub(crate) fn caught(&self) -> Result<Vec<OpenSync>, DiskError> {
         match self.disks.ask(&self.node, &Request::Caught)? {
             Answer::Caught(open) => Ok(open),
-            _ => Ok(Vec::new()),
+            other => Err(self.unexpected(&other)),
         }
     }
 
@@ -131,7 +136,7 @@ impl NodeDisk {
     pub(crate) fn lose_power(&self, tear: Option<u64>) -> Result<Loss, DiskError> {
         match self.disks.ask(&self.node, &Request::LosePower { tear })? {
             Answer::Lost(loss) => Ok(loss),
-            _ => Ok(Loss::default()),
+            other => Err(self.unexpected(&other)),
         }
     }
 
@@ -139,10 +144,7 @@ impl NodeDisk {
     pub(crate) fn leave_image(&self, seed: u64) -> Result<Image, DiskError> {
         match self.disks.ask(&self.node, &Request::LeaveImage { seed })? {
             Answer::Left(image) => Ok(image),
-            other => {
-                let reason = format!("an image was expected, not {other:?}");
-                Err(DiskError::Failed { node: self.node.clone(), reason })
-            }
+            other => Err(self.unexpected(&other)),
         }
     }
 
@@ -150,7 +152,7 @@ impl NodeDisk {
     pub(crate) fn counters(&self) -> Result<DiskCounters, DiskError> {
         match self.disks.ask(&self.node, &Request::Count)? {
             Answer::Counted(counters) => Ok(counters),
-            _ => Ok(DiskCounters::default()),
+            other => Err(self.unexpected(&other)),
         }
     }
 

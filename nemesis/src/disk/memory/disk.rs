@@ -264,6 +264,7 @@ impl State {
         let mut rng = tear.map(ChaCha8Rng::seed_from_u64);
         self.store.lose_power(rng.as_mut().map(|rng| (self.model.tear, rng)))
     }
+
     /// Loses the power and keeps the first state of this instant that no earlier power loss left.
     pub(super) fn leave_image(&mut self, seed: u64) -> Image {
         self.cut_off();
@@ -271,13 +272,13 @@ impl State {
         let choices = self.store.choices(&mut rng);
         let of = choices.len() as u64;
         let mut left = None;
-        for (choice, place) in choices.iter().zip(1..) {
+        for (choice, position) in choices.iter().zip(1..) {
             let (store, loss) = self.store.after(choice, self.model.tear, &mut rng);
             let hash = store.fingerprint();
             let is_new = self.images.insert(hash);
             if is_new || left.is_none() {
                 let kept = self.store.in_words(choice);
-                left = Some((store, Image { hash, kept, place: (place, of), is_new, loss }));
+                left = Some((store, Image { hash, kept, position: (position, of), is_new, loss }));
             }
             if is_new {
                 break;

@@ -54,20 +54,18 @@ pub(crate) struct Image {
     /// The unsynced changes that survived, in words.
     pub(crate) kept: String,
     /// The position of this state in the order in which they were tried, from 1, and the number of states.
-    pub(crate) place: (u64, u64),
+    pub(crate) position: (u64, u64),
     /// Whether the disk had no such state after an earlier power loss.
     pub(crate) is_new: bool,
     pub(crate) loss: Loss,
 }
 
 impl Image {
-    /// Describes the image and the losses.
-    pub(crate) fn in_words(&self) -> Vec<String> {
-        let Self { hash, kept, place: (place, of), is_new, loss } = self;
+    /// Describes the image, for example `crash image 00ab…, state 2 of 7: none of 3 unsynced changes survived`.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { hash, kept, position: (position, of), is_new, .. } = self;
         let (word, of) = (if *is_new { history::CRASH_IMAGE } else { "image as before" }, grouped(*of));
-        let mut lines = vec![format!("{word} {hash:016x}, state {place} of {of}: {kept}")];
-        lines.extend(loss.in_words());
-        lines
+        format!("{word} {hash:016x}, state {position} of {of}: {kept}")
     }
 }
 

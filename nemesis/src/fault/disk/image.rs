@@ -14,9 +14,8 @@ use super::super::stage::{Stage, State, Strike};
 use crate::claim::Claim;
 use crate::parameters::{Parameters, Target};
 use crate::plan::{Aim, Planning};
-use crate::process::Effect;
 use crate::refusal::Refusal;
-use crate::testbed::ENDED_BY_ITSELF;
+use crate::testbed::{ENDED_BY_ITSELF, LeftImage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -59,7 +58,8 @@ impl FaultKind for CrashImage {
         let (shared, targets, claim) = (Arc::clone(strike.stage), strike.nodes().to_vec(), strike.claim);
         let first = lose_power(&shared, &targets[0], claim, 0).await;
         let at = strike.now_ns();
-        let proof = Proof { evidence: first.lines, notes: first.notes, complete: true, ..Proof::default() };
+        let (evidence, notes) = (first.evidence, first.notes);
+        let proof = Proof { evidence, notes, complete: true, ..Proof::default() };
         state.background =
             Some(Background::begin(async move |over| again(&shared, &targets, claim, over).await));
         (at, proof)
@@ -73,7 +73,9 @@ impl FaultKind for CrashImage {
 /// The result of one power loss.
 #[derive(Default)]
 struct Left {
-    lines: Vec<String>,
+    evidence: Vec<String>,
+    /// The state of its disk, in words.
+    image: Option<String>,
     notes: Vec<String>,
 }
 
@@ -87,17 +89,17 @@ async fn lose_power(stage: &Stage, node: &str, claim: Claim, turn: u64) -> Left 
     let mut result = Left::default();
     result.notes.extend(disarmed.err().map(|error| error.to_string()));
     match left {
-        Ok(Effect { evidence, note }) => {
-            result.lines = evidence;
-            result.notes.extend(note);
+        Ok(LeftImage { effect, image }) => {
+            (result.evidence, result.image) = (effect.evidence, image);
+            result.notes.extend(effect.note);
         }
         Err(error) => result.notes.push(error.to_string()),
     }
     if let Ok(open) = caught
         && !open.is_empty()
-        && !result.lines.is_empty()
+        && !result.evidence.is_empty()
     {
-        result.lines.push(in_sync::in_words(node, &open));
+        result.evidence.push(in_sync::in_words(node, &open));
     }
     result
 }
@@ -126,8 +128,7 @@ async fn again(stage: &Stage, nodes: &[String], claim: Claim, mut over: Over) ->
         }
         let next = &nodes[usize::try_from(turn + 1).unwrap_or(0) % nodes.len()];
         let left = lose_power(stage, next, claim, turn + 1).await;
-        let images = left.lines.into_iter().filter(|line| line.contains("image"));
-        proof.evidence.extend(images.map(|line| format!("{next}: {line}")));
+        proof.evidence.extend(left.image.map(|image| format!("{next}: {image}")));
         proof.notes.extend(left.notes);
     }
     proof
