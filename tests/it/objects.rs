@@ -162,7 +162,7 @@ fn mix_that_proves_nothing_is_refused() {
         ("set-redis", "{ read = 1 }", "a set without adds proves nothing"),
         ("counter-http", "{ add = 1 }", "without reads proves nothing"),
         ("lock-http", "{ acquire = 1 }", "a lock without releases proves nothing"),
-        ("log-http", "{ send = 1 }", "from which nothing is polled proves nothing"),
+        ("log-http", "{ send = 1 }", "a kafka without polls proves nothing"),
     ] {
         let path = format!("workloads/objects/{spec}.toml");
         let done = output(Path::new(ROOT), &["run", &path, "--set", &format!("load.mix={mix}")]);

@@ -97,24 +97,24 @@ fn strangers(log: &Log<'_>, ledger: &mut Ledger<'_>) {
 /// Acknowledged messages behind the end of the log that a final poll found, which began when they were acknowledged.
 fn tails(log: &Log<'_>, ends: &[End], ledger: &mut Ledger<'_>) {
     let operations = ledger.operations;
-    let Some(end) = ends.iter().filter(|end| end.key == log.key).min_by_key(|end| end.last) else { return };
+    let known = ends.iter().filter(|end| end.key == log.key).filter_map(|end| Some((end.last?, end.index)));
+    let Some((last, poll)) = known.min() else { return };
     for (value, sent) in &log.sent {
         let Sent::Acknowledged { offset: Some(offset), index } = *sent else { continue };
-        let before = operations[index].completed.is_some_and(|done| done < operations[end.index].invoked);
+        let before = operations[index].completed.is_some_and(|done| done < operations[poll].invoked);
         // What was polled up to a later offset is counted there.
         let counted = !log.was_polled(value) && log.last_polled.is_some_and(|last| last.offset > offset);
-        if !before || offset <= end.last || counted {
+        if !before || offset <= last || counted {
             continue;
         }
         ledger.count("lost", 1);
         let text = format!(
-            "lost-write: operation {index} sent message {} to offset {offset} of key {}, and operation {}, a final poll, found the \
+            "lost-write: operation {index} sent message {} to offset {offset} of key {}, and operation {poll}, a final poll, found the \
              end of the log before it",
             words::shown(value),
-            log.key,
-            end.index
+            log.key
         );
-        ledger.breaks(Class::Lost, value, vec![index, end.index], text);
+        ledger.breaks(Class::Lost, value, vec![index, poll], text);
     }
 }
 

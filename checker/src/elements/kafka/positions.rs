@@ -8,7 +8,7 @@ use super::super::ledger::Ledger;
 use super::super::verdict::Class;
 use super::log::{Log, Part, moves_messages, parts, reads_from_beginning, text};
 use crate::words;
-use history::{Operation, Outcome, Phase};
+use history::{Outcome, Phase};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -18,8 +18,9 @@ type Positions = FxHashMap<String, (i64, usize)>;
 /// The end of a log, as the last final poll of a process found it.
 pub(super) struct End {
     pub(super) key: String,
-    /// The last offset that the process had polled; -1 for none of a process that reads from the beginning.
-    pub(super) last: i64,
+    /// The last offset before it: that of the process's last message, or -1 if the process read from the beginning and there is
+    /// none. Unknown if the process began elsewhere, for it may have begun behind messages that another consumer committed.
+    pub(super) last: Option<i64>,
     /// The poll that found no more.
     pub(super) index: usize,
 }
@@ -71,7 +72,9 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
                             let of = (process, key.clone());
                             if !messages.is_empty() {
                                 ends.remove(&of);
-                            } else if let Some(last) = end(operation, polled.get(&key)) {
+                            } else if operation.phase == Some(Phase::Final) {
+                                let beginning = reads_from_beginning(operation).then_some(-1);
+                                let last = polled.get(&key).map(|(last, _)| *last).or(beginning);
                                 ends.insert(of, End { key: key.clone(), last, index });
                             }
                             for (offset, value) in messages {
@@ -93,16 +96,7 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
             _ => {}
         }
     }
-    let mut ends: Vec<End> = ends.into_values().collect();
-    ends.sort_by_key(|end| (end.last, end.index));
-    ends
-}
-
-/// The last offset before the end that a poll without messages shows; none if it shows no end. A process that begins elsewhere
-/// than at the beginning may begin behind messages that another consumer committed.
-fn end(poll: &Operation, last: Option<&(i64, usize)>) -> Option<i64> {
-    let beginning = || reads_from_beginning(poll).then_some(-1);
-    last.map(|(last, _)| *last).or_else(beginning).filter(|_| poll.phase == Some(Phase::Final))
+    ends.into_values().collect()
 }
 
 /// How many messages of the log lie between these offsets; none if there is none.
