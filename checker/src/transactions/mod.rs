@@ -70,7 +70,8 @@ pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
             let excluded = findings.excluded;
             let mut verdict = Verdict::new(options.model, findings, analysis.size(), unsure);
             if options.weaker && verdict.answer == Answer::Invalid {
-                verdict.weaker = Some(levels::weaker_than(options.model, &analysis, excluded, &options.limits));
+                verdict.weaker =
+                    Some(levels::weaker_than(options.model, &analysis, excluded, &options.limits));
             }
             verdict
         }

@@ -174,7 +174,11 @@ fn invalid_verdict_names_what_still_holds() {
             let strongest = weaker.strongest_valid();
             named += usize::from(!strongest.is_empty());
             assert!(strongest.iter().all(|model| verdict.reason().contains(model.name())), "seed {seed}");
-            assert_eq!((&plain.anomalies, &plain.counts), (&verdict.anomalies, &verdict.counts), "seed {seed}");
+            assert_eq!(
+                (&plain.anomalies, &plain.counts),
+                (&verdict.anomalies, &verdict.counts),
+                "seed {seed}"
+            );
         }
     }
     assert!(named > 50, "{named}");
