@@ -1,6 +1,8 @@
 //! `bench doctor`: which faults this machine and this build can inject, and what the others need.
 
 use super::remedy::Machine;
+use super::doctor_hosts as hosts;
+use crate::cli::Doctor;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
@@ -11,8 +13,11 @@ use std::net::TcpListener;
 ///
 /// # Errors
 /// When not even a loopback port can be had, so that nothing at all could run.
-pub(crate) fn run() -> Result<Exit, Failure> {
+pub(crate) fn run(arguments: &Doctor) -> Result<Exit, Failure> {
     let screen = Screen::new(false);
+    if !arguments.hosts.is_empty() {
+        return hosts::run(arguments, &screen);
+    }
     screen.line(&format!("{STRONG}machine{STRONG:#}  {}", crate::run::machine::describe()));
     TcpListener::bind("127.0.0.1:0").map_err(|error| {
         Failure::bench("127.0.0.1", format!("no port can be opened on loopback: {error}"))

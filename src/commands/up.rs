@@ -54,6 +54,10 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
         let what = "the servers at these addresses run already, so there is nothing to keep; use bench run";
         return Err(experiment.complaint("cluster.addresses", what));
     }
+    if !experiment.spec.cluster.hosts.is_empty() {
+        let what = "nodes on hosts live as long as a run; use bench run, or remove `hosts`";
+        return Err(experiment.complaint("cluster.hosts", what));
+    }
     let needs_lab = lab::is_needed(&loaded)?;
     let (folder, seed) = if let Some(decided) = from_outside() {
         decided

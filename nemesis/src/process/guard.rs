@@ -357,6 +357,11 @@ pub(super) fn end_all(programs: &[Pid], with_them: bool) -> usize {
     }
 }
 
+/// Kills every descendant of this process.
+pub(crate) fn end_descendants() {
+    end_all(&[], true);
+}
+
 /// Whether every process of a node, daemons included, ends with the bench here.
 ///
 /// It is probed once, by a program that begins with [`lab_entry`](crate::lab_entry). The error is the reason.

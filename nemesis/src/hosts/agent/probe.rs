@@ -1,0 +1,64 @@
+//! What a host can do, and probes of links from it.
+
+use super::filter::{self, PROBES};
+use super::queue::Queue;
+use crate::hosts::message::{Abilities, Ability, Probed};
+use crate::network::probe_with;
+use crate::process::nodes_are_guarded;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::net::TcpSocket;
+
+/// Number of source ports that are tried for a probe.
+const TRIES: u16 = 100;
+
+/// Tries everything.
+pub(super) fn abilities(name: &str, folder: &Path) -> Abilities {
+    let system = rustix::system::uname();
+    let word = |word: &std::ffi::CStr| word.to_string_lossy().into_owned();
+    let first = u16::try_from(std::process::id() % 60_000).unwrap_or_default() + 1_000;
+    // The queue of a trial ends with the agent. It gets no packets.
+    let queue = Queue::open(first).map_err(|error| format!("packet queue: {error}"));
+    let trial = filter::try_tools(&format!("{name}-try"), queue.as_ref().map_or(0, |queue| queue.number));
+    let delay = match (trial.queue, queue) {
+        (Ok(tool), Ok(_)) => Ok(format!("{tool} and a packet queue")),
+        (Err(reason), _) | (Ok(_), Err(reason)) => Err(reason),
+    };
+    let free = rustix::fs::statvfs(folder);
+    Abilities {
+        kernel: format!("{} {} {}", word(system.sysname()), word(system.release()), word(system.machine())),
+        guards: Ability {
+            name: "guard".to_owned(),
+            outcome: nodes_are_guarded().map(|()| "child subreaper".to_owned()),
+        },
+        cut: Ability { name: "cut".to_owned(), outcome: trial.cut },
+        delay: Ability { name: "delay".to_owned(), outcome: delay },
+        free_bytes: free.map_or(0, |free| free.f_bavail * free.f_frsize),
+        clock_ns: u64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos()).unwrap_or_default(),
+        reached: session(),
+    }
+}
+
+/// The address of the bench and the port of `sshd`, as the session tells.
+pub(super) fn session() -> Option<(String, u16)> {
+    let connection = std::env::var("SSH_CONNECTION").ok()?;
+    let mut words = connection.split(' ');
+    let from = words.next()?.to_owned();
+    Some((from, words.nth(2)?.parse().ok()?))
+}
+
+/// Sends a request from a port of the probes.
+pub(super) async fn probe(address: SocketAddr, request: &[u8], patience: Duration) -> Probed {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    for _ in 0..TRIES {
+        let port = PROBES.0 + NEXT.fetch_add(1, Relaxed) % (PROBES.1 - PROBES.0);
+        let socket = TcpSocket::new_v4()
+            .and_then(|socket| socket.bind((Ipv4Addr::UNSPECIFIED, port).into()).map(|()| socket));
+        if let Ok(socket) = socket {
+            return probe_with(socket, address, request, patience).await.into();
+        }
+    }
+    Probed::Refused
+}
