@@ -82,8 +82,9 @@ impl HostConnection {
     /// When the host cannot be reached, or the agent cannot run there.
     pub async fn connect(to: HostAddress) -> Result<Arc<Self>, HostError> {
         let opening = tokio::task::spawn_blocking(move || {
-            let address = to.resolve()?;
+            // A host that cannot be reached is told in the words of ssh.
             let session = to.open()?;
+            let address = to.resolve()?;
             Ok::<_, HostError>((to, address, session))
         });
         let (to, address, session) =

@@ -66,7 +66,7 @@ done
 left() {
     for at in "$folder"/tmp/*; do [ -e "$at" ] && echo "folder $at"; done
     for machine in $m1 $m2 $m3; do
-        nsenter --net --target "$machine" nft list tables 2>/dev/null | sed 's/^/rules: /'
+        nsenter --net --target "$machine" nft list tables 2>/dev/null | grep bench- | sed 's/^/rules: /'
         nsenter --net --target "$machine" iptables -S 2>/dev/null | grep bench- | sed 's/^/rules: /'
     done
     for process in /proc/[0-9]*; do

@@ -31,6 +31,8 @@ const LONGEST: u32 = 65_536;
 /// Let packets pass when the queue is full.
 const FAIL_OPEN: u32 = 1;
 const TCP: u8 = 6;
+/// Number of queues that are tried.
+const TRIES: u16 = 16;
 
 /// The queue, and the packets that wait in it.
 #[derive(Debug, Clone)]
@@ -70,15 +72,13 @@ impl Queue {
             SocketFlags::CLOEXEC,
             Some(netlink::NETFILTER),
         )?;
-        let mut tries = (0..64).map(|step| first.wrapping_add(step).max(1));
-        let number = loop {
-            let number = tries.next().ok_or_else(|| io::Error::other("all queues are in use"))?;
-            match configure(&socket, number, |message| attribute(message, 1, &[1, 0, 0, 2])) {
-                Ok(()) => break number,
-                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
-                Err(error) => return Err(error),
-            }
-        };
+        let mut failed = io::Error::from(io::ErrorKind::PermissionDenied);
+        // The kernel forbids a queue that another socket has, as it forbids all queues to a user without rights.
+        let number = (0..TRIES).map(|step| first.wrapping_add(step).max(1)).find(|number| {
+            let bound = configure(&socket, *number, |message| attribute(message, 1, &[1, 0, 0, 2]));
+            bound.map_err(|error| failed = error).is_ok()
+        });
+        let number = number.ok_or(failed)?;
         let copy: Vec<u8> = HEADERS.to_be_bytes().into_iter().chain([2]).collect();
         configure(&socket, number, |message| attribute(message, 2, &copy))?;
         configure(&socket, number, |message| attribute(message, 3, &LONGEST.to_be_bytes()))?;
