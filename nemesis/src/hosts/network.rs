@@ -1,7 +1,7 @@
 //! The links between nodes on hosts: faults become conditions that the agents put into force.
 //!
-//! The host of the receiver cuts a directed link, the host of the sender delays it. Changes are sent at once and in
-//! order; [`settle`](HostNetwork::settle) waits until they are in force, and reads the counters.
+//! The host of the receiver cuts a directed link, the host of the sender delays it. [`settle`](HostNetwork::settle)
+//! sends all changes since the last time, waits until they are in force, and reads the counters.
 
 use super::connection::HostConnection;
 use super::error::HostError;
@@ -11,10 +11,15 @@ use crate::delay::Delay;
 use crate::network::{Faults, LinkCounters, LinkFault, LinkSummary, Probe};
 use crate::partition::Link;
 use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// The counters with the lost packets, which do not arrive at the host that counts all others.
+fn with_lost(counters: &LinkCounters) -> LinkCounters {
+    LinkCounters { chunks: counters.chunks + counters.lost, ..*counters }
+}
 
 /// A node on a host.
 #[derive(Debug, Clone)]
@@ -35,8 +40,10 @@ pub(crate) struct HostNetwork {
 struct State {
     faults: BTreeMap<Link, Faults>,
     counters: BTreeMap<Link, LinkCounters>,
-    /// Whether any fault was ever applied, so that the agents count.
-    used: bool,
+    /// The nodes whose links have changed.
+    changed: BTreeSet<String>,
+    /// Whether the agents count.
+    counts: bool,
 }
 
 impl HostNetwork {
@@ -63,10 +70,8 @@ impl HostNetwork {
     /// Has every agent count the packets between the nodes.
     pub(crate) fn watch(&self) {
         let mut state = self.lock();
-        state.used = true;
-        for node in &self.nodes {
-            self.post(&state, node);
-        }
+        state.counts = true;
+        state.changed = self.nodes.iter().map(|node| node.name.clone()).collect();
     }
 
     pub(crate) fn apply(&self, link: &Link, claim: Claim, fault: LinkFault) {
@@ -91,10 +96,8 @@ impl HostNetwork {
         let mut state = self.lock();
         let faults = state.faults.get_mut(link).unwrap_or_else(|| panic!("there is no link {link}"));
         let changed = change(faults);
-        state.used = true;
-        for end in [&link.from, &link.to] {
-            self.post(&state, self.node(end));
-        }
+        state.counts = true;
+        state.changed.extend([link.from.clone(), link.to.clone()]);
         changed
     }
 
@@ -121,24 +124,33 @@ impl HostNetwork {
         let back = Link::new(&*link.to, &*link.from);
         let state = self.lock();
         let claims = [link, &back].into_iter().filter_map(|link| state.faults.get(link));
-        let claims: std::collections::BTreeSet<Claim> = claims.flat_map(Faults::claims).collect();
+        let claims: BTreeSet<Claim> = claims.flat_map(Faults::claims).collect();
         claims.len()
     }
 
     pub(crate) fn counters(&self, link: &Link) -> LinkCounters {
-        self.lock().counters.get(link).copied().unwrap_or_default()
+        self.lock().counters.get(link).map(with_lost).unwrap_or_default()
     }
 
     pub(crate) fn summary(&self) -> Vec<LinkSummary> {
         let state = self.lock();
-        let summary = |(link, counters): (&Link, &LinkCounters)| LinkSummary { link: link.clone(), counters: *counters };
+        let summary = |(link, counters): (&Link, &LinkCounters)| LinkSummary {
+            link: link.clone(),
+            counters: with_lost(counters),
+        };
         state.counters.iter().map(summary).collect()
     }
 
     /// Waits until all changes are in force, and reads the counters.
     pub(crate) async fn settle(&self) -> Result<(), HostError> {
-        if !self.lock().used {
-            return Ok(());
+        {
+            let mut state = self.lock();
+            if !state.counts {
+                return Ok(());
+            }
+            for name in std::mem::take(&mut state.changed) {
+                self.post(&state, self.node(&name));
+            }
         }
         let asked = join_all(self.nodes.iter().map(|node| node.host.ask::<Vec<PeerCounters>>(Order::Count))).await;
         let mut first = None;

@@ -94,6 +94,8 @@ fn swizzle(strike: &Strike<'_>, pairs: Vec<[Link; 2]>, began: Instant, seed: u64
                 return proof;
             }
             cut(&stage, pair, claim);
+            // An error shows at the end of the fault.
+            let _ = stage.testbed.settle().await;
         }
         let order: Vec<String> =
             healed.iter().map(|pair| format!("{}–{}", pair[0].from, pair[0].to)).collect();
@@ -105,6 +107,7 @@ fn swizzle(strike: &Strike<'_>, pairs: Vec<[Link; 2]>, began: Instant, seed: u64
             for link in pair {
                 stage.testbed.release(link, claim);
             }
+            let _ = stage.testbed.settle().await;
         }
         proof.evidence.push(format!("healed one by one: {}", order.join(", ")));
         proof

@@ -9,7 +9,7 @@ mod watchdog;
 
 pub(crate) use watchdog::watch_over;
 
-use super::message::{Line, Order, Request, Shaped};
+use super::message::{Abilities, Line, Order, Request, Shaped};
 use super::{SILENCE, tool};
 use crate::process::{AgentProcess, Spawner};
 use filter::Filter;
@@ -57,11 +57,12 @@ impl Out {
     }
 }
 
-/// The links of this host, once the bench has set them.
+/// The links of this host, once the bench has asked for its abilities.
 #[derive(Debug, Default)]
 struct Links {
     filter: Option<Filter>,
-    queue: Option<Queue>,
+    /// The queue of packets; or the reason why none can be delayed.
+    queue: Option<Result<Queue, String>>,
     /// The error of the last change.
     failed: Option<String>,
 }
@@ -190,8 +191,8 @@ impl Agent {
         match order {
             Order::Beat | Order::Leave | Order::Links { .. } | Order::Count => value(&()),
             Order::Abilities => {
-                let (name, folder) = (self.name.clone(), self.folder.clone());
-                let tried = tokio::task::spawn_blocking(move || probe::abilities(&name, &folder));
+                let agent = Arc::clone(self);
+                let tried = tokio::task::spawn_blocking(move || agent.abilities());
                 value(&tried.await.map_err(|error| error.to_string())?)
             }
             Order::Free { addresses } => are_free(&addresses).and_then(|()| value(&())),
@@ -248,24 +249,29 @@ impl Agent {
     /// Puts the links into these conditions.
     fn shape(&self, peers: &[Shaped]) -> Result<(), String> {
         let mut links = lock(&self.links);
-        if links.filter.is_none() {
-            let trial = filter::try_tools(&self.name, 0);
-            let tool = trial.tool.ok_or_else(|| trial.cut.clone().err().unwrap_or_default())?;
-            if trial.queue.is_ok() {
-                let first = u16::try_from(std::process::id() % 60_000).unwrap_or_default() + 1_000;
-                links.queue = Some(Queue::open(first).map_err(|error| format!("packet queue: {error}"))?);
-            }
-            let number = links.queue.as_ref().map_or(0, |queue| queue.number);
-            links.filter = Some(Filter::new(tool, &self.name, probe::session().map(|(_, port)| port), number));
-        }
         let Links { filter, queue, .. } = &mut *links;
         match queue {
             // Before the first packet arrives.
-            Some(queue) => queue.shape(peers),
-            None if peers.iter().any(Shaped::is_queued) => return Err("packets cannot be delayed here".to_owned()),
-            None => {}
+            Some(Ok(queue)) => queue.shape(peers),
+            Some(Err(reason)) if peers.iter().any(Shaped::is_queued) => return Err(reason.clone()),
+            Some(Err(_)) | None => {}
         }
-        filter.as_mut().map_or(Ok(()), |filter| filter.replace(peers))
+        let filter = filter.as_mut().ok_or("no links can be cut here")?;
+        filter.replace(peers)
+    }
+
+    /// Tries everything, and keeps the tool and the queue that work.
+    fn abilities(&self) -> Abilities {
+        let mut links = lock(&self.links);
+        let first = u16::try_from(std::process::id() % 60_000).unwrap_or_default() + 1_000;
+        let queue = Queue::open(first).map_err(|error| format!("packet queue: {error}"));
+        let number = queue.as_ref().map_or(0, |queue| queue.number);
+        let trial = filter::try_tools(&self.name, number);
+        let ssh = probe::session().map(|(_, port)| port);
+        links.filter = trial.tool.map(|tool| Filter::new(tool, &self.name, ssh, number));
+        let abilities = probe::abilities(&self.folder, &trial, queue.as_ref().err());
+        links.queue = Some(trial.queue.and(queue));
+        abilities
     }
 
     fn count(&self) -> Result<Value, String> {
@@ -274,7 +280,7 @@ impl Agent {
             return Err(reason.clone());
         }
         let mut counts = links.filter.as_ref().map(Filter::count).unwrap_or_default();
-        if let Some(queue) = &links.queue {
+        if let Some(Ok(queue)) = &links.queue {
             queue.count(&mut counts);
         }
         value(&counts)

@@ -1,7 +1,6 @@
 //! What a host can do, and probes of links from it.
 
-use super::filter::{self, PROBES};
-use super::queue::Queue;
+use super::filter::{PROBES, Trial};
 use crate::hosts::message::{Abilities, Ability, Probed};
 use crate::network::probe_with;
 use crate::process::nodes_are_guarded;
@@ -14,17 +13,13 @@ use tokio::net::TcpSocket;
 /// Number of source ports that are tried for a probe.
 const TRIES: u16 = 100;
 
-/// Tries everything.
-pub(super) fn abilities(name: &str, folder: &Path) -> Abilities {
+/// What the host can do, after a trial of the packet filter and of the queue.
+pub(super) fn abilities(folder: &Path, trial: &Trial, no_queue: Option<&String>) -> Abilities {
     let system = rustix::system::uname();
     let word = |word: &std::ffi::CStr| word.to_string_lossy().into_owned();
-    let first = u16::try_from(std::process::id() % 60_000).unwrap_or_default() + 1_000;
-    // The queue of a trial ends with the agent. It gets no packets.
-    let queue = Queue::open(first).map_err(|error| format!("packet queue: {error}"));
-    let trial = filter::try_tools(&format!("{name}-try"), queue.as_ref().map_or(0, |queue| queue.number));
-    let delay = match (trial.queue, queue) {
-        (Ok(tool), Ok(_)) => Ok(format!("{tool} and a packet queue")),
-        (Err(reason), _) | (Ok(_), Err(reason)) => Err(reason),
+    let delay = match (&trial.queue, no_queue) {
+        (Ok(tool), None) => Ok(format!("{tool} and a packet queue")),
+        (Err(reason), _) | (Ok(_), Some(reason)) => Err(reason.clone()),
     };
     let free = rustix::fs::statvfs(folder);
     Abilities {
@@ -33,7 +28,7 @@ pub(super) fn abilities(name: &str, folder: &Path) -> Abilities {
             name: "guard".to_owned(),
             outcome: nodes_are_guarded().map(|()| "child subreaper".to_owned()),
         },
-        cut: Ability { name: "cut".to_owned(), outcome: trial.cut },
+        cut: Ability { name: "cut".to_owned(), outcome: trial.cut.clone() },
         delay: Ability { name: "delay".to_owned(), outcome: delay },
         free_bytes: free.map_or(0, |free| free.f_bavail * free.f_frsize),
         clock_ns: u64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos()).unwrap_or_default(),
