@@ -82,7 +82,7 @@ impl LastWords {
         // The last line may arrive a moment after the end of the output.
         std::thread::sleep(Duration::from_millis(50));
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.is_empty() { "ssh ended without a message".to_owned() } else { words.join(" / ") }
+        if words.is_empty() { "ssh ended without a message; the network between may be interrupted".to_owned() } else { words.join(" / ") }
     }
 }
 

@@ -17,10 +17,6 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
             false => complain("ssh", "it is for nodes on other machines; name these with hosts, or remove it"),
         };
     }
-    if !cluster.addresses.is_empty() {
-        let what = "the servers at `addresses` run already, and `hosts` are for nodes that the bench starts; remove one of the two";
-        return complain("hosts", what);
-    }
     if cluster.network != Network::Auto {
         let what = "nodes on hosts have the network of the hosts; remove it, or remove `hosts`";
         return complain("network", what);

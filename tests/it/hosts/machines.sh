@@ -70,8 +70,9 @@ left() {
         nsenter --net --target "$machine" iptables -S 2>/dev/null | grep bench- | sed 's/^/rules: /'
     done
     for process in /proc/[0-9]*; do
-        line=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
-        case $line in *"$folder/tmp/"*) echo "process: $line" ;; esac
+        case $(readlink "$process/exe") in
+            "$folder"/tmp/*) echo "process: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" ;;
+        esac
     done
     return 0
 }

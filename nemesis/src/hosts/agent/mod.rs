@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tails::Tails;
@@ -33,6 +34,8 @@ pub(crate) const WATCHDOG: &str = "host-watchdog";
 pub(super) const FOLDER: &str = "BENCH_HOST_FOLDER";
 /// Interval of checks for the silence of the bench and the end of the watchdog.
 const CHECK: Duration = Duration::from_millis(200);
+/// Time until an end that nobody requested is told.
+const UNREQUESTED: Duration = Duration::from_millis(300);
 
 /// Why the agent ends. The number is its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,8 @@ struct Agent {
     links: Mutex<Links>,
     /// The time of the last line of the bench.
     heard: Mutex<Instant>,
+    /// Whether the agent heals the host, so that ends of processes are its own doing.
+    leaving: AtomicBool,
 }
 
 /// The agent's work, until the bench has ended.
@@ -100,6 +105,7 @@ pub(crate) fn serve() -> u8 {
         tails,
         links: Mutex::default(),
         heard: Mutex::new(Instant::now()),
+        leaving: AtomicBool::new(false),
     });
     let (requests, inbox) = unbounded_channel();
     let reader = Arc::clone(&agent);
@@ -146,6 +152,7 @@ impl Agent {
     /// Ends this process. The watchdog heals everything; without one, the agent does.
     fn leave(&self, watchdog: Option<rustix::process::Pid>, why: Leaving) -> ! {
         if rustix::process::getppid() != watchdog {
+            self.leaving.store(true, SeqCst);
             let left = heal::heal(&self.folder);
             self.out.say(&Line::Over { reason: heal::in_words("the watchdog was killed", &left) });
         }
@@ -240,8 +247,14 @@ impl Agent {
         let started = process.started(number);
         tokio::spawn(async move {
             let ended = process.ended(number).await;
-            agent.tails.flush();
-            agent.out.say(&Line::Ended(ended));
+            if ended.unrequested.is_some() {
+                // A machine that shuts down ends the agent too, which is no end by the node itself.
+                tokio::time::sleep(UNREQUESTED).await;
+            }
+            if !agent.leaving.load(SeqCst) {
+                agent.tails.flush();
+                agent.out.say(&Line::Ended(ended));
+            }
         });
         value(&started)
     }

@@ -5,6 +5,7 @@ use crate::hosts::message::Line;
 use crate::reexec::again_as;
 use rustix::process::set_child_subreaper;
 use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +18,7 @@ pub(crate) fn watch_over() -> u8 {
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap_or_default());
     let started = set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(std::io::Error::from)
-        .and_then(|()| again_as(AGENT)?.spawn());
+        .and_then(|()| again_as(AGENT)?.arg0("bench-agent").spawn());
     let mut agent = match started {
         Ok(agent) => agent,
         Err(error) => {
