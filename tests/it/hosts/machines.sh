@@ -21,7 +21,7 @@ PermitRootLogin yes
 PasswordAuthentication no
 UsePAM no
 PidFile none
-SetEnv PATH=$PATH LD_LIBRARY_PATH=$LD_LIBRARY_PATH XTABLES_LIBDIR=$XTABLES_LIBDIR TMPDIR=$folder/tmp
+SetEnv "PATH=$PATH" "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "XTABLES_LIBDIR=$XTABLES_LIBDIR" "TMPDIR=$folder/tmp"
 END
 "$ip" link set lo up
 "$ip" link add machines type bridge
@@ -76,5 +76,32 @@ left() {
     done
     return 0
 }
+# Starts a run of spec.toml in the background, and waits until all its faults are in force.
+begin() {
+    "$BENCH" run spec.toml --seed 7 --out "$1" >said 2>&1 &
+    running=$!
+    until [ "$(grep -c '"event":"start"' "$1/main/history.jsonl" 2>/dev/null || true)" -ge "$2" ]; do
+        kill -0 "$running" 2>/dev/null || { cat said; echo "the run ended too early"; return 1; }
+        sleep 0.05
+    done
+}
+# Waits until nothing is left, at most ten seconds.
+healed() {
+    tries=0
+    while [ -n "$(left)" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || { left; echo "not healed"; return 1; }
+        sleep 0.1
+    done
+    echo healed
+}
+# The processes on the machine of this process that play a part of the agent.
+playing() {
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/net")" = "$(readlink "/proc/$1/ns/net")" ] || continue
+        if grep -qz "^BENCH_LAB=$2\$" "$process/environ" 2>/dev/null; then echo "${process#/proc/}"; fi
+    done
+}
 set +e
+cd "$folder" || exit 99
 . "$2"
