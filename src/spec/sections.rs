@@ -404,14 +404,9 @@ impl Cluster {
 
     /// How many nodes with every role, where there is no `roles`.
     pub(crate) fn node_count(&self) -> u32 {
-        let running = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
-        let hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        match (running, self.nodes) {
-            (0, Some(nodes)) => nodes,
-            (0, None) if hosts > 0 => hosts,
-            (0, None) => 3,
-            _ => running,
-        }
+        let listed = u32::try_from(self.addresses.len().max(self.hosts.len())).unwrap_or(u32::MAX);
+        let is_known = listed > 0 && (self.nodes.is_none() || !self.addresses.is_empty());
+        if is_known { listed } else { self.nodes.unwrap_or(3) }
     }
 
     /// The nodes in the order in which they are listed everywhere, spare ones last.

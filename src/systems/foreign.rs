@@ -199,7 +199,10 @@ pub(super) fn command(
         inherit: Some(INHERITED.map(Into::into).to_vec()),
         env: environment(&cluster.env, &words),
         output: output_path(folder, &node.name),
-        clock: testbed.folder_of(&node.name).is_none().then(|| ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
+        clock: testbed
+            .folder_of(&node.name)
+            .is_none()
+            .then(|| ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
         stop: cluster.stop_signal,
         user: user(cluster, &data)?,
         host: (testbed.mode() == Mode::Lab).then(|| node.name.clone()),

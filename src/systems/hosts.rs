@@ -8,7 +8,8 @@ use crate::spec::hosts::HostEntry;
 use crate::spec::sections::{Cluster, PlannedNode};
 use futures_util::future::join_all;
 use nemesis::{
-    Entry, Family, HostAddress, HostConnection, HostError, ProcessCommand, Testbed, TestbedConfig, TestbedError,
+    Entry, Family, HostAddress, HostConnection, HostError, ProcessCommand, Testbed, TestbedConfig,
+    TestbedError,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -54,8 +55,9 @@ async fn connect(cluster: &Cluster) -> Result<Vec<Arc<HostConnection>>, Failure>
     let mut seen = BTreeSet::new();
     if let Some(twice) = hosts.iter().find(|host| !seen.insert(host.address())) {
         let reason = format!("its address {} is that of another host", twice.address());
-        return Err(Failure::bench(format!("host {}", twice.name()), reason)
-            .help("each node needs a host of its own; or give the address in the cluster's network with `address`"));
+        return Err(Failure::bench(format!("host {}", twice.name()), reason).help(
+            "each node needs a host of its own; or give the address in the cluster's network with `address`",
+        ));
     }
     Ok(hosts)
 }
@@ -116,7 +118,9 @@ pub(super) async fn place(
     }
     let data = own.join("data");
     let data = std::path::absolute(&data).unwrap_or(data);
-    for log in logs::of(cluster, folder).into_iter().filter(|log| log.node == node.name && log.extra.is_some()) {
+    for log in
+        logs::of(cluster, folder).into_iter().filter(|log| log.node == node.name && log.extra.is_some())
+    {
         if let Ok(file) = log.path.strip_prefix(&data) {
             host.follow(&host.folder().join("data").join(file), &log.path);
         }

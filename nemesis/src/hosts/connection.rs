@@ -67,7 +67,10 @@ struct Ends {
 
 impl fmt::Debug for HostConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostConnection").field("to", &self.to).field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("HostConnection")
+            .field("to", &self.to)
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -179,10 +182,12 @@ impl HostConnection {
         let by_name = named.components().count() == 1;
         let there: Option<PathBuf> = self.ask(Order::Find { program: named.to_owned() }).await?;
         let (Some(own), false) = (own, by_name && there.is_some()) else {
-            return there.ok_or_else(|| self.refused(format!("there is no program {}, nor here", named.display())));
+            return there
+                .ok_or_else(|| self.refused(format!("there is no program {}, nor here", named.display())));
         };
         let file = own.file_name().unwrap_or_default().to_string_lossy();
-        let plain: String = file.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+        let plain: String =
+            file.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
         let to = self.folder.join(format!("program-{plain}"));
         let (session, own, target) = (self.to.clone(), own.to_owned(), to.clone());
         let copying = tokio::task::spawn_blocking(move || session.copy(&own, &target));
@@ -265,7 +270,10 @@ impl HostConnection {
     /// The error of an ended connection.
     fn lost(&self) -> HostError {
         let over = lock(&self.shared.over).clone();
-        HostError::Lost { host: self.name().to_owned(), reason: over.unwrap_or_else(|| self.words.in_words()) }
+        HostError::Lost {
+            host: self.name().to_owned(),
+            reason: over.unwrap_or_else(|| self.words.in_words()),
+        }
     }
 
     /// Waits until the connection is lost.

@@ -24,8 +24,8 @@ mod tool;
 pub(crate) use agent::{AGENT, WATCHDOG, serve, watch_over};
 pub use connection::HostConnection;
 pub use error::HostError;
-pub(crate) use message::{EndedProcess, Order, RawEnd, StartedProcess};
 pub use message::{Abilities, Ability};
+pub(crate) use message::{EndedProcess, Order, RawEnd, StartedProcess};
 pub(crate) use network::{HostNetwork, HostNode};
 pub use session::HostAddress;
 

@@ -105,7 +105,11 @@ impl HostNetwork {
     fn post(&self, state: &State, node: &HostNode) {
         let shaped = |peer: &HostNode| {
             let condition = |from: &HostNode, to: &HostNode| {
-                state.faults.get(&Link::new(&*from.name, &*to.name)).map(Faults::condition).unwrap_or_default()
+                state
+                    .faults
+                    .get(&Link::new(&*from.name, &*to.name))
+                    .map(Faults::condition)
+                    .unwrap_or_default()
             };
             let (arriving, leaving) = (condition(peer, node), condition(node, peer));
             let cut = match (arriving.stalled, arriving.refused) {
@@ -152,7 +156,8 @@ impl HostNetwork {
                 self.post(&state, self.node(&name));
             }
         }
-        let asked = join_all(self.nodes.iter().map(|node| node.host.ask::<Vec<PeerCounters>>(Order::Count))).await;
+        let asked =
+            join_all(self.nodes.iter().map(|node| node.host.ask::<Vec<PeerCounters>>(Order::Count))).await;
         let mut first = None;
         let mut state = self.lock();
         for (node, counted) in self.nodes.iter().zip(asked) {
@@ -166,7 +171,9 @@ impl HostNetwork {
 
     fn note(&self, state: &mut State, node: &HostNode, counts: &[PeerCounters]) {
         for count in counts {
-            let Some(peer) = self.nodes.iter().find(|peer| peer.host.address() == count.peer) else { continue };
+            let Some(peer) = self.nodes.iter().find(|peer| peer.host.address() == count.peer) else {
+                continue;
+            };
             if let Some(arriving) = state.counters.get_mut(&Link::new(&*peer.name, &*node.name)) {
                 arriving.chunks = count.packets;
                 arriving.bytes = count.bytes;

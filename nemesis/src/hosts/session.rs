@@ -82,7 +82,11 @@ impl LastWords {
         // The last line may arrive a moment after the end of the output.
         std::thread::sleep(Duration::from_millis(50));
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.is_empty() { "ssh ended without a message; the network between may be interrupted".to_owned() } else { words.join(" / ") }
+        if words.is_empty() {
+            "ssh ended without a message; the network between may be interrupted".to_owned()
+        } else {
+            words.join(" / ")
+        }
     }
 }
 
@@ -102,7 +106,9 @@ impl HostAddress {
 
     fn no_ssh(&self, error: &io::Error) -> HostError {
         let program = self.ssh.first().map_or("ssh", String::as_str);
-        self.unusable(format!("`{program}` cannot be started: {error}; install OpenSSH, or correct cluster.ssh"))
+        self.unusable(format!(
+            "`{program}` cannot be started: {error}; install OpenSSH, or correct cluster.ssh"
+        ))
     }
 
     /// The address for nodes and clients: the given one, or that of the destination in the configuration of `ssh`.
@@ -131,13 +137,16 @@ impl HostAddress {
             IpAddr::V6(_) => None,
         };
         found.into_iter().find_map(ipv4).ok_or_else(|| {
-            self.unusable(format!("{name} has no IPv4 address; give one: {{ ssh = …, address = \"10.0.0.1\" }}"))
+            self.unusable(format!(
+                "{name} has no IPv4 address; give one: {{ ssh = …, address = \"10.0.0.1\" }}"
+            ))
         })
     }
 
     /// Opens a session and starts the agent.
     pub(super) fn open(&self) -> Result<Session, HostError> {
-        let program = own_program().map_err(|error| self.unusable(format!("this program cannot be read: {error}")))?;
+        let program =
+            own_program().map_err(|error| self.unusable(format!("this program cannot be read: {error}")))?;
         let script = format!("exec sh -c '{}'", script(program.len()).replace('\'', "'\\''"));
         let mut child = self
             .command()?

@@ -3,8 +3,8 @@
 use super::ending::End;
 use super::excuse::Excuses;
 use super::exit::Exit;
-use super::far::FarProcess;
 use super::family::{self, Roots};
+use super::far::FarProcess;
 use super::guard::{Guarded, say_stop};
 use super::spawner::Spawned;
 use super::{listener, state};

@@ -4,6 +4,7 @@
 mod agent_process;
 mod child;
 mod command;
+mod effect;
 mod ending;
 mod error;
 mod excuse;
@@ -32,6 +33,7 @@ mod user;
 #[cfg(target_os = "linux")]
 pub(crate) use agent_process::AgentProcess;
 pub use command::{Beside, NodeFile, Prepare, ProcessCommand};
+pub use effect::Effect;
 pub use error::ProcessError;
 pub(crate) use excuse::Excuse;
 pub use exit::Exit;
@@ -47,7 +49,6 @@ pub(crate) use guard::{GUARD, end_descendants, serve as guard_a_node};
 pub use guarded_command::guarded_command;
 #[cfg(target_os = "linux")]
 pub(crate) use guarded_command::{PART as GUARD_COMMAND, serve as guard_a_command};
-pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub use remote::{ByCommand, RemoteCommands};
 pub(crate) use spawner::Spawner;

@@ -5,6 +5,7 @@
 
 use super::child::{Running, and_more};
 use super::command::{Prepare, ProcessCommand};
+use super::effect::Effect;
 use super::error::ProcessError;
 use super::excuse::{Excuse, Excuses};
 use super::exit::Exit;
@@ -28,25 +29,6 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Time for a process to end after the stop signal, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The evidence of an action, or the reason why there is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Effect {
-    /// The observations; empty if the action had no effect.
-    pub evidence: Vec<String>,
-    /// A remark for the reader.
-    pub note: Option<String>,
-}
-
-impl Effect {
-    pub(crate) fn seen(evidence: impl Into<String>) -> Self {
-        Self { evidence: vec![evidence.into()], note: None }
-    }
-
-    pub(crate) fn none(note: impl Into<String>) -> Self {
-        Self { evidence: Vec::new(), note: Some(note.into()) }
-    }
-}
 
 /// The process of one node.
 #[derive(Debug)]
@@ -240,7 +222,13 @@ impl NodeProcess {
         if let Some(host) = &self.host {
             let (far, started) = FarProcess::start(host, command).await.map_err(self.host_failed())?;
             let excuses = self.excuses.clone();
-            return Ok(Running::watch_far((far, &started), (&self.node, beside), incarnation, exits, excuses));
+            return Ok(Running::watch_far(
+                (far, &started),
+                (&self.node, beside),
+                incarnation,
+                exits,
+                excuses,
+            ));
         }
         let started = spawner.spawn(command, self.namespace.clone()).await;
         let started = started.and_then(|child| {

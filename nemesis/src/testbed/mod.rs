@@ -470,8 +470,7 @@ impl Testbed {
                 first_error = first_error.or(Some(error.into()));
             }
             if let Some(error) = process.clock().and_then(|clock| clock.release(None).err()) {
-                first_error =
-                    first_error.or(Some(TestbedError::Clock { node: name.clone(), source: error }));
+                first_error = first_error.or(Some(TestbedError::Clock { node: name.clone(), source: error }));
             }
             let (down, still) = process.claims();
             for claim in still {

@@ -29,7 +29,11 @@ pub(super) fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
 pub(super) type Made = (Wires, Vec<Vec<SocketAddr>>, Option<PortBlock>);
 
 /// The network of a lab, in the namespaces of this process.
-pub(super) async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Result<Made, TestbedError> {
+pub(super) async fn switched(
+    config: &TestbedConfig,
+    nodes: Vec<String>,
+    base: Delay,
+) -> Result<Made, TestbedError> {
     if !inside_lab() {
         return Err(TestbedError::Outside);
     }
@@ -60,7 +64,11 @@ pub(super) async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: D
 }
 
 /// Ports on loopback, with a proxy in each directed link if the mode requires it.
-pub(super) async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<Made, TestbedError> {
+pub(super) async fn on_loopback(
+    config: &TestbedConfig,
+    mode: Mode,
+    base: Delay,
+) -> Result<Made, TestbedError> {
     if !config.addresses.is_empty() {
         return Ok((Wires::Plain, config.addresses.iter().map(|address| vec![*address]).collect(), None));
     }

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::spec::Experiment;
+use crate::spec::hosts::HostEntry;
 use crate::spec::sections::Cluster;
 use nemesis::{Disk, Links, Network};
 
@@ -12,10 +13,10 @@ const DATA: &str = "{data}/";
 pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
     let complain = |key: &str, what: &str| Err(experiment.complaint(&format!("cluster.{key}"), what));
     if cluster.hosts.is_empty() {
-        return match cluster.ssh.is_empty() {
-            true => Ok(()),
-            false => complain("ssh", "it is for nodes on other machines; name these with hosts, or remove it"),
-        };
+        if !cluster.ssh.is_empty() {
+            return complain("ssh", "it is for nodes on other machines; name these with hosts, or remove it");
+        }
+        return Ok(());
     }
     if cluster.network != Network::Auto {
         let what = "nodes on hosts have the network of the hosts; remove it, or remove `hosts`";
@@ -35,10 +36,16 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
         return complain("tcp-rto-max", "it needs a lab; remove it, or remove `hosts`");
     }
     if cluster.user.is_some() {
-        return complain("user", "nodes on hosts run as the user of ssh; remove it, and name the user in `hosts`");
+        return complain(
+            "user",
+            "nodes on hosts run as the user of ssh; remove it, and name the user in `hosts`",
+        );
     }
     if !cluster.paxos.flaw.is_empty() {
-        return complain("paxos.flaw", "a node with flaws listens on loopback or in a lab only; remove `hosts`");
+        return complain(
+            "paxos.flaw",
+            "a node with flaws listens on loopback or in a lab only; remove `hosts`",
+        );
     }
     let (nodes, hosts) = (cluster.planned_nodes().len(), cluster.hosts.len());
     if nodes != hosts {
@@ -50,10 +57,10 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
         if host.ssh.is_empty() || host.ssh.starts_with('-') || host.ssh.contains(char::is_whitespace) {
             return complain(&key, "it is no destination for ssh, such as \"user@host\"");
         }
-        let same = |other: &&crate::spec::hosts::HostEntry| {
+        let same = |other: &HostEntry| {
             other.ssh == host.ssh || host.address.is_some() && other.address == host.address
         };
-        if cluster.hosts[..number - 1].iter().find(same).is_some() {
+        if cluster.hosts[..number - 1].iter().any(same) {
             return complain(&key, "it is in the list twice; each node needs a host of its own");
         }
     }

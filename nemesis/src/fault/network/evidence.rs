@@ -142,7 +142,9 @@ pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met 
             ": no traffic at all; a proxy sees only connections to the addresses in {members} and \
              {others}, and network = \"lab\" sees all traffic"
         }
-        (true, Mode::Lab | Mode::Host | Mode::Hosts | Mode::Messages) => ": the nodes never sent each other anything",
+        (true, Mode::Lab | Mode::Host | Mode::Hosts | Mode::Messages) => {
+            ": the nodes never sent each other anything"
+        }
         (false, _) => "",
     };
     Err(format!("no traffic of {pairs} met {effect}{why}"))

@@ -221,7 +221,7 @@ impl Filter {
             add("out", format!("-d {peer} -j NFQUEUE --queue-num {queue} --queue-bypass"));
         }
         if is_first {
-            let _ = write!(text, "-I INPUT 1 -j {name}-in\n-I OUTPUT 1 -j {name}-out\n");
+            let _ = writeln!(text, "-I INPUT 1 -j {name}-in\n-I OUTPUT 1 -j {name}-out");
         }
         text + "COMMIT\n"
     }
@@ -270,9 +270,9 @@ pub(super) fn remove(name: &str) -> Result<(), String> {
                 continue;
             }
             let steps = [vec!["-D", from, "-j", &chain], vec!["-F", &chain], vec!["-X", &chain]];
-            let failed = steps.iter().filter_map(|step| {
-                run("iptables", &[&["-w", "5"], step.as_slice()].concat(), "").err()
-            });
+            let failed = steps
+                .iter()
+                .filter_map(|step| run("iptables", &[&["-w", "5"], step.as_slice()].concat(), "").err());
             let failed: Vec<String> = failed.collect();
             if run("iptables", &["-w", "5", "-S", &chain], "").is_ok() {
                 left.extend(failed);

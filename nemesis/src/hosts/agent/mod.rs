@@ -159,7 +159,11 @@ impl Agent {
         std::process::exit(why as i32)
     }
 
-    async fn obey(self: Arc<Self>, mut inbox: UnboundedReceiver<Request>, watchdog: Option<rustix::process::Pid>) -> u8 {
+    async fn obey(
+        self: Arc<Self>,
+        mut inbox: UnboundedReceiver<Request>,
+        watchdog: Option<rustix::process::Pid>,
+    ) -> u8 {
         while let Some(Request { id, order }) = inbox.recv().await {
             if matches!(order, Order::Leave) {
                 self.tails.flush();
@@ -217,7 +221,9 @@ impl Agent {
                 self.tails.flush();
                 value(&())
             }
-            Order::Fill { command } => AgentProcess::fill(&command).map_err(text).and_then(|empty| value(&empty)),
+            Order::Fill { command } => {
+                AgentProcess::fill(&command).map_err(text).and_then(|empty| value(&empty))
+            }
             Order::Sync { data } => AgentProcess::sync(&data).map_err(text).and_then(|()| value(&())),
             Order::Start { command } => self.start(command).await,
             Order::Signal { process: number, signal } => {
@@ -225,7 +231,9 @@ impl Agent {
                 value(&process(number)?.signal(signal).await.map_err(text)?)
             }
             Order::Stopped { process: number, stopped } => value(&process(number)?.is_stopped(stopped).await),
-            Order::Objection { process: number, address } => value(&process(number)?.objection(address).await),
+            Order::Objection { process: number, address } => {
+                value(&process(number)?.objection(address).await)
+            }
             Order::StillListening { process: number, address } => {
                 value(&process(number)?.still_listening(address).await)
             }

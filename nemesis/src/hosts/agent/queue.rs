@@ -8,7 +8,9 @@ use super::filter::PROBES;
 use crate::hosts::message::{PeerCounters, Shaped};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;

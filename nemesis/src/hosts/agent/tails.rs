@@ -52,7 +52,7 @@ impl Tails {
     /// Sends all new bytes.
     pub(super) fn flush(&self) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        for tail in files.iter_mut() {
+        for tail in &mut *files {
             tail.send(&self.out);
         }
     }
