@@ -1,6 +1,7 @@
 //! Checks of a spec beyond its types; each error names the line of the value.
 
 mod addresses;
+mod hosts;
 mod life;
 mod members;
 
@@ -60,6 +61,7 @@ pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
 pub(crate) fn experiment(experiment: &Experiment, foreign: bool, simulated: bool) -> Result<(), Failure> {
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
+    hosts::check(experiment, cluster)?;
     let mode = if simulated { Mode::Lab } else { experiment.mode()? };
     links(experiment, cluster, mode)?;
     disks(experiment, cluster)?;

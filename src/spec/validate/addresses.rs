@@ -8,7 +8,9 @@ use nemesis::{Disk, Network};
 use workloads::{LoadSpec, Workload};
 
 /// Keys of `[cluster]` about nodes that the bench starts itself. From the file of a system they are taken no notice of.
-const OF_STARTED: [&str; 27] = [
+const OF_STARTED: [&str; 29] = [
+    "hosts",
+    "ssh",
     "program",
     "args",
     "more-args",
