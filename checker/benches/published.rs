@@ -68,7 +68,8 @@ fn decide(operations: &[Operation], model: Consistency) -> String {
         let start = Instant::now();
         let stop = || start.elapsed() > DEADLINE;
         let workload = checker::transactions::Workload::RwRegister;
-        let options = Options { model, limits: Limits { stop: &stop, ..Limits::DEFAULT }, workload };
+        let limits = Limits { stop: &stop, ..Limits::DEFAULT };
+        let options = Options { model, limits, ..Options::new(workload) };
         verdict = Some(check(operations, &options));
         times.push(start.elapsed());
     }

@@ -212,7 +212,7 @@ pub(crate) struct Cluster {
     /// ~/.ssh/config, or a table with the address for nodes and clients where that differs. Absent: this machine.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostEntry>,
-    /// With `hosts`: the ssh program and its options, for example ["ssh", "-F", "my-config"]. Absent: ssh.
+    /// With `hosts`: the ssh program and its options, for example `["ssh", "-F", "my-config"]`. Absent: ssh.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ssh: Vec<String>,
     /// Further programs of each node.

@@ -61,20 +61,7 @@ impl Cluster {
     pub(crate) async fn prepare(experiment: &Experiment, folder: &Path, seed: u64) -> Result<Self, Failure> {
         let cluster = &experiment.spec.cluster;
         let (asking, digest) = (asking(experiment)?, digest(experiment)?);
-        let config = TestbedConfig {
-            network: cluster.network,
-            topology: experiment.topology(),
-            disk: cluster.disk,
-            disk_model: cluster.disk_model,
-            links: cluster.links,
-            base_port: cluster.base_port.or_else(|| client_port(experiment)),
-            ports: foreign::further_ports(cluster).map(|(_, port)| port).collect(),
-            addresses: addresses(experiment)?,
-            tcp_rto_max: cluster.tcp_rto_max,
-            capture: cluster.pcap.then(|| folder.join("cluster.pcapng")),
-            seed,
-            probe: Some(probe(experiment, &asking)),
-        };
+        let config = configuration(experiment, folder, seed, &asking)?;
         let testbed = hosts::testbed(experiment, config).await?;
         let planned = cluster.planned_nodes();
         let addressed = |wanted: &dyn Fn(&PlannedNode) -> bool| -> Vec<(String, SocketAddr)> {
@@ -294,6 +281,30 @@ impl Cluster {
             .expect("the faults have dropped the testbed at the end of their run");
         testbed.stop().await.map_err(|error| testbed_failure(&error))
     }
+}
+
+/// The network, the disks and the clocks of the nodes.
+fn configuration(
+    experiment: &Experiment,
+    folder: &Path,
+    seed: u64,
+    asking: &Asking,
+) -> Result<TestbedConfig, Failure> {
+    let cluster = &experiment.spec.cluster;
+    Ok(TestbedConfig {
+        network: cluster.network,
+        topology: experiment.topology(),
+        disk: cluster.disk,
+        disk_model: cluster.disk_model,
+        links: cluster.links,
+        base_port: cluster.base_port.or_else(|| client_port(experiment)),
+        ports: foreign::further_ports(cluster).map(|(_, port)| port).collect(),
+        addresses: addresses(experiment)?,
+        tcp_rto_max: cluster.tcp_rto_max,
+        capture: cluster.pcap.then(|| folder.join("cluster.pcapng")),
+        seed,
+        probe: Some(probe(experiment, asking)),
+    })
 }
 
 /// The hub of programs for Maelstrom, where the clients are of that kind.

@@ -127,7 +127,7 @@ pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(String, String)> {
 /// A variable of the caller that a text needs and that is not set, with the text's key in `[cluster]`.
 pub(crate) fn unset_variable(cluster: &Cluster) -> Option<(String, String)> {
     worded(cluster).into_iter().find_map(|Worded { key, text, .. }| {
-        let is_value = key == "env" || key.ends_with(".env");
+        let is_value = key.rsplit('.').next() == Some("env");
         let unset = if is_value { words::unset_in_value } else { words::unset_variable };
         unset(text).map(|name| (key, name.to_owned()))
     })

@@ -144,8 +144,8 @@ pub(crate) fn unset_variable(text: &str) -> Option<&str> {
         Piece::Word(word) => variable(word),
         Piece::Text(_) => None,
     };
-    let mut names = pieces_of_file(text).into_iter().filter_map(named);
-    names.find(|name| env::var_os(name).is_none())
+    let mut variables = pieces_of_file(text).into_iter().filter_map(named);
+    variables.find(|name| env::var_os(name).is_none())
 }
 
 /// The complaint about a variable that is not set.

@@ -133,11 +133,8 @@ impl HostConnection {
         // The trial comes before the reading of the clock, and takes longer than the way back.
         let after = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
         let clock = Duration::from_nanos(connection.abilities.clock_ns);
-        connection.clock_ahead = match () {
-            () if clock > after => (clock - after).as_secs_f64(),
-            () if clock < before => -(before - clock).as_secs_f64(),
-            () => 0.0,
-        };
+        let (ahead, behind) = (clock.saturating_sub(after), before.saturating_sub(clock));
+        connection.clock_ahead = ahead.as_secs_f64() - behind.as_secs_f64();
         Ok(Arc::new(connection))
     }
 

@@ -29,9 +29,9 @@ impl AgentProcess {
     /// Starts it.
     pub(crate) async fn start(command: ProcessCommand, spawner: &Spawner) -> io::Result<Self> {
         let beside = command.beside.iter().map(|beside| beside.name.clone()).collect();
-        let spawned = spawner.spawn(command, None).await?;
+        let process = spawner.spawn(command, None).await?;
         let (sender, exits) = unbounded_channel();
-        let running = Running::watch(spawned, ("", beside), 0, sender, Excuses::default())?;
+        let running = Running::watch(process, ("", beside), 0, sender, Excuses::default())?;
         Ok(Self { running, exits: Mutex::new(exits) })
     }
 

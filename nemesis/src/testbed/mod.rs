@@ -220,13 +220,13 @@ impl Testbed {
         }
         let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
         wiring::room_for(mode, names.len())?;
-        let made = match mode {
+        let network = match mode {
             Mode::Lab => wiring::switched(&config, names.clone(), base).await?,
             Mode::Proxy | Mode::Host | Mode::Messages | Mode::Hosts => {
                 wiring::on_loopback(&config, mode, base).await?
             }
         };
-        Self::with(config, (mode, disk, began), made, &[])
+        Self::with(config, (mode, disk, began), network, &[])
     }
 
     /// The testbed on its network, on these machines if they are not the bench's own.

@@ -49,8 +49,8 @@ pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLin
     }
     let settled = testbed.settle().await.err().map(|error| error.to_string());
     let complete = settled.is_none();
-    let notes = noted.lines().into_iter().chain(settled).collect();
-    let mut proof = Proof { complete, evidence: proved.lines(), notes, ..Proof::default() };
+    let remarks = noted.lines().into_iter().chain(settled).collect();
+    let mut proof = Proof { complete, evidence: proved.lines(), notes: remarks, ..Proof::default() };
     proof.evidence.extend(carried(testbed, fault, before));
     proof
 }

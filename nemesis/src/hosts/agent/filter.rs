@@ -128,15 +128,12 @@ impl Filter {
         for line in listed.lines() {
             let Some((what, peer, packets, bytes)) = counted(line) else { continue };
             let Some(count) = counts.iter_mut().find(|one| one.peer == peer) else { continue };
-            match what {
-                "all" => {
-                    count.packets += packets;
-                    count.bytes += bytes;
-                }
-                _ => {
-                    count.dropped += packets;
-                    count.dropped_bytes += bytes;
-                }
+            if what == "all" {
+                count.packets += packets;
+                count.bytes += bytes;
+            } else {
+                count.dropped += packets;
+                count.dropped_bytes += bytes;
             }
         }
         counts

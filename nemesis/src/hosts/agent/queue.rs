@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -55,7 +55,7 @@ struct Shared {
 struct State {
     peers: BTreeMap<Ipv4Addr, Peer>,
     /// The packets that wait, by the time of their verdict.
-    waiting: BTreeMap<(Instant, u32), ()>,
+    waiting: BTreeSet<(Instant, u32)>,
 }
 
 #[derive(Debug)]
@@ -172,7 +172,7 @@ impl Shared {
             return;
         }
         peer.last_due = due;
-        state.waiting.insert((due, packet.id), ());
+        state.waiting.insert((due, packet.id));
         drop(state);
         self.changed.notify_one();
     }
@@ -182,7 +182,7 @@ impl Shared {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            let next = state.waiting.first_key_value().map(|(key, ())| *key);
+            let next = state.waiting.first().copied();
             match next {
                 Some(key) if key.0 <= now => {
                     state.waiting.remove(&key);

@@ -68,8 +68,8 @@ async fn wait(agent: &mut Child) -> Option<ExitStatus> {
         }
         let asked = async {
             tokio::select! {
-                _ = heard(&mut terminate) => {}
-                _ = heard(&mut interrupt) => {}
+                () = heard(&mut terminate) => {}
+                () = heard(&mut interrupt) => {}
             }
         };
         tokio::select! {
