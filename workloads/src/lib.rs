@@ -29,6 +29,7 @@ mod simulated;
 mod single_steps;
 mod spec;
 mod throughput;
+mod turns;
 mod workload;
 
 pub use adapter::{Adapter, CommandName, Dialogue, HelperCounts, Performed, Protocol, Reply, Speaker};
@@ -52,4 +53,5 @@ pub use session::{FinalReport, PhaseReport, Session, Target};
 pub use simulated::{Attempt, SimulatedLoad};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
 pub use throughput::{ThroughputMeter, ThroughputReport};
+pub use turns::Turns;
 pub use tokio_util::sync::CancellationToken;

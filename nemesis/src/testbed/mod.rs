@@ -10,6 +10,7 @@ mod members;
 mod remote;
 mod revival;
 mod swaps;
+mod taped;
 mod volumes;
 
 use crate::claim::Claim;
@@ -23,6 +24,7 @@ use crate::parameters::{Delay, Links};
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
 use crate::reexec::{entering_took, inside_lab};
+use crate::schedule::Tape;
 use crate::topology::Topology;
 pub(crate) use catch::Caught;
 pub(crate) use data::{ENDED_BY_ITSELF, LeftImage};
@@ -31,7 +33,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use volumes::Volumes;
@@ -181,6 +183,8 @@ pub struct Testbed {
     probe: Option<Vec<u8>>,
     nodes: BTreeMap<String, Node>,
     wires: Wires,
+    /// What counts and records the load, and in a replay holds back.
+    tape: Arc<Tape>,
     spawner: Spawner,
     /// The owner of the data on each node's disk.
     volumes: Mutex<Volumes>,
@@ -215,8 +219,9 @@ impl Testbed {
         }
         let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
         room_for(mode, names.len())?;
+        let tape = Tape::new(names.clone());
         let (wires, addresses, ports) = match mode {
-            Mode::Lab => switched(&config, names.clone(), base).await?,
+            Mode::Lab => switched(&config, names.clone(), base, &tape).await?,
             Mode::Proxy | Mode::Host | Mode::Messages => on_loopback(&config, mode, base).await?,
         };
         let disks = match disk {
@@ -246,6 +251,7 @@ impl Testbed {
             probe: config.probe,
             nodes,
             wires,
+            tape,
             volumes: Mutex::default(),
             swapping: tokio::sync::Mutex::default(),
             spawner: Spawner::start().map_err(TestbedError::Thread)?,
@@ -348,15 +354,6 @@ impl Testbed {
     /// Whether a node was ever started.
     pub async fn was_started(&self, node: &str) -> bool {
         self.node(node).process.lock().await.was_started()
-    }
-
-    /// The nodes that ended without a fault that holds them down.
-    ///
-    /// Nodes on which another task works right now are left out.
-    pub(crate) fn gone(&self) -> Vec<String> {
-        let ended =
-            |node: &Node| node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some());
-        self.nodes.iter().filter(|(_, node)| ended(node)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Kills a node with SIGKILL.
@@ -509,7 +506,12 @@ fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
 type Made = (Wires, Vec<Vec<SocketAddr>>, Option<PortBlock>);
 
 /// The network of a lab, in the namespaces of this process.
-async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Result<Made, TestbedError> {
+async fn switched(
+    config: &TestbedConfig,
+    nodes: Vec<String>,
+    base: Delay,
+    tape: &Arc<Tape>,
+) -> Result<Made, TestbedError> {
     if !inside_lab() {
         return Err(TestbedError::Outside);
     }
@@ -523,6 +525,7 @@ async fn switched(config: &TestbedConfig, nodes: Vec<String>, base: Delay) -> Re
         port: config.base_port,
         tcp_rto_max: config.tcp_rto_max,
         capture: config.capture.clone(),
+        tape: Arc::clone(tape),
     };
     let ports = config.ports.clone();
     let made = tokio::task::spawn_blocking(move || {
