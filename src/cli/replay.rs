@@ -22,7 +22,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub limit: u64,
     /// What follows the schedule besides the faults
-    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_values = ["operations"])]
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_values = ["operations", "messages"])]
     pub follow: Vec<Followed>,
     /// Write the results to this folder, which must be empty or absent
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

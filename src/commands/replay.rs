@@ -102,7 +102,6 @@ fn conclude(
     interrupted: bool,
 ) -> Result<Exit, Failure> {
     let of = source.folder.display().to_string();
-    #[expect(clippy::cast_precision_loss, reason = "a limit has few milliseconds")]
     let summary = tally.json(&of, source.class.as_str(), arguments.limit as f64);
     write_json(&folder.path.join("replay.json"), &summary)?;
     let share = tally.share(true);
@@ -156,7 +155,9 @@ fn exactly(arguments: &Arguments, source: &Source) -> Result<Exit, Failure> {
         (true, false) => format!("{DOUBT}violated again, but with another history{DOUBT:#}"),
         (false, _) => format!("{DOUBT}not violated again{DOUBT:#}"),
     };
-    screen.line(&format!("{words}; a simulated run is replayed once, because the same seed gives the same run"));
+    screen.line(&format!(
+        "{words}; a simulated run is replayed once, because the same seed gives the same run"
+    ));
     if !same {
         screen.line("  the spec or this bench is not the one that made the run");
     }

@@ -47,7 +47,8 @@ fn wrong(path: &Path, what: impl Into<String>) -> Failure {
     Failure::usage(path.display().to_string(), what)
 }
 
-const HELP: &str = "name the folder that a run wrote, for example results/latest, or that of a finding of a hunt";
+const HELP: &str =
+    "name the folder that a run wrote, for example results/latest, or that of a finding of a hunt";
 
 /// The folder of the run itself: `folder`, or the run of a finding.
 fn run_of(folder: &Path) -> PathBuf {
@@ -78,9 +79,10 @@ impl Source {
         let run = run_of(folder);
         let plan = Plan::read(&run).map_err(|error| wrong(&run, error.to_string()).help(HELP))?;
         let path = run.join("verdict.json");
-        let text = fs::read(&path)
-            .map_err(|error| wrong(&path, format!("cannot be read: {error}")).help(HELP))?;
-        let verdict: Value = serde_json::from_slice(&text).map_err(|error| wrong(&path, error.to_string()))?;
+        let text =
+            fs::read(&path).map_err(|error| wrong(&path, format!("cannot be read: {error}")).help(HELP))?;
+        let verdict: Value =
+            serde_json::from_slice(&text).map_err(|error| wrong(&path, error.to_string()))?;
         let mut variants = verdict["variants"].as_array().into_iter().flatten();
         let violated = variants.find(|variant| variant["answer"] == "invalid").ok_or_else(|| {
             wrong(&run, "no promise was broken in this run").help("name a run whose verdict is invalid")
@@ -139,7 +141,8 @@ impl Recorded {
         let path = folder.join("history.jsonl");
         let file = fs::File::open(&path)
             .map_err(|error| wrong(&path, format!("the history cannot be read: {error}")).help(HELP))?;
-        let history = history::read_jsonl(BufReader::new(file)).map_err(|error| wrong(&path, error.to_string()))?;
+        let history =
+            history::read_jsonl(BufReader::new(file)).map_err(|error| wrong(&path, error.to_string()))?;
         let subject = source.subject()?;
         let loaded = subject.check(subject.faults())?;
         let mut doubts = doubts(&schedule, &loaded);

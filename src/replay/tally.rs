@@ -103,7 +103,8 @@ impl Tally {
             lines.extend(report.missed.first().cloned());
             if let Some(diverged) = report.order.as_ref().and_then(|order| order.diverged.as_ref()) {
                 let at = diverged.at as f64 / 1e9;
-                lines.push(format!("at {at:.3} s {} was expected, {} came", diverged.expected, diverged.came));
+                lines
+                    .push(format!("at {at:.3} s {} was expected, {} came", diverged.expected, diverged.came));
             }
         }
         lines

@@ -53,5 +53,5 @@ pub use session::{FinalReport, PhaseReport, Session, Target};
 pub use simulated::{Attempt, SimulatedLoad};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
 pub use throughput::{ThroughputMeter, ThroughputReport};
-pub use turns::Turns;
 pub use tokio_util::sync::CancellationToken;
+pub use turns::Turns;

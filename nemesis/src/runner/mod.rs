@@ -116,9 +116,10 @@ fn due(plan: &[PlannedFault], tape: &Tape) -> BinaryHeap<Reverse<(u64, Due, usiz
     let both = |(index, fault): (usize, &PlannedFault)| {
         [(fault.start, Due::Start, index), (fault.end, Due::End, index)].map(Reverse)
     };
-    let timed = plan.iter().enumerate().filter(|(_, fault)| {
-        fault.trigger == Trigger::Time && !tape.decides(fault.fault, Moment::Start)
-    });
+    let timed = plan
+        .iter()
+        .enumerate()
+        .filter(|(_, fault)| fault.trigger == Trigger::Time && !tape.decides(fault.fault, Moment::Start));
     timed.flat_map(both).collect()
 }
 

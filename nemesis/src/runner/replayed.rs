@@ -7,9 +7,7 @@ use std::cmp::Reverse;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// The next fault whose point is reached; never resolves if this is no replay.
-pub(super) async fn next(
-    given: &mut Option<UnboundedReceiver<(u32, Moment)>>,
-) -> Option<(u32, Moment)> {
+pub(super) async fn next(given: &mut Option<UnboundedReceiver<(u32, Moment)>>) -> Option<(u32, Moment)> {
     match given {
         Some(given) => given.recv().await,
         None => std::future::pending().await,

@@ -3,11 +3,15 @@
 use super::cues::{Cue, Moment};
 use super::order::Entry;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The version of the format.
 const FORMAT: u32 = 1;
+/// Nanoseconds after the last completion from which on nodes exchange nothing for it any more.
+const IDLE: u64 = 3_000_000;
+/// One of so many messages makes their hash one of the background.
+const BACKGROUND: u64 = 10;
 
 /// The first line: what was run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +53,9 @@ pub(super) struct FaultLine {
     pub(super) completed: u64,
     /// Nanoseconds since the last of the invocations.
     pub(super) since: u64,
-    /// Messages on each link since then; links without one are left out.
+    /// Nanoseconds since the last of that invocation and all messages.
+    pub(super) gap: u64,
+    /// Messages on each link since the invocation; links without one are left out.
     pub(super) messages: BTreeMap<String, u64>,
     /// What it did, with the syncs that it held and the clocks that it shifted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +83,12 @@ pub(super) struct TurnLine {
     pub(super) at: u64,
     pub(super) client: u32,
     pub(super) turn: Turn,
+}
+
+impl MessageLine {
+    fn hash(&self) -> u64 {
+        u64::from_str_radix(&self.hash, 16).expect("it was checked when it was read")
+    }
 }
 
 /// Messages and turns that were not recorded, because there were too many.
@@ -148,15 +160,18 @@ impl Schedule {
         let header: Header = serde_json::from_str(first)
             .map_err(|error| wrong(1, format!("this is no first line of a schedule: {error}")))?;
         if header.schedule != FORMAT {
-            let what = format!("the format is version {}; this bench reads version {FORMAT}", header.schedule);
+            let what =
+                format!("the format is version {}; this bench reads version {FORMAT}", header.schedule);
             return Err(wrong(1, what));
         }
         let (mut faults, mut messages, mut turns) = (Vec::new(), Vec::new(), Vec::new());
         let mut unrecorded = 0;
         for (index, line) in lines {
             let known = |name: &str| header.nodes.iter().any(|node| node == name);
-            let is_link = |link: &str| link.split_once('>').is_some_and(|(from, to)| known(from) && known(to));
-            let stranger = |link: &str| wrong(index + 1, format!("`{link}` is no link between nodes of the first line"));
+            let is_link =
+                |link: &str| link.split_once('>').is_some_and(|(from, to)| known(from) && known(to));
+            let stranger =
+                |link: &str| wrong(index + 1, format!("`{link}` is no link between nodes of the first line"));
             match serde_json::from_str(line) {
                 Ok(Line::Fault(fault)) => {
                     if let Some(link) = fault.messages.keys().find(|link| !is_link(link)) {
@@ -235,24 +250,54 @@ impl Schedule {
         link: impl Fn(&str) -> Option<usize>,
     ) -> Vec<Entry> {
         let turn = |line: &TurnLine| (line.at, Entry { lane: lane(links, line.client, line.turn), hash: 0 });
-        let message = |line: &MessageLine| {
-            let hash = u64::from_str_radix(&line.hash, 16).ok()?;
-            Some((line.at, Entry { lane: link(&line.link)?, hash }))
-        };
+        let message =
+            |line: &MessageLine| Some((line.at, Entry { lane: link(&line.link)?, hash: line.hash() }));
         let turns = self.turns.iter().filter(|_| with_turns).map(turn);
-        let messages = self.messages.iter().filter(|_| with_messages).filter_map(message);
+        let background = self.background();
+        let messages =
+            self.messages.iter().filter(|line| with_messages && !background.contains(&line.hash()));
+        let messages = messages.filter_map(message);
         let mut entries: Vec<(u64, Entry)> = turns.chain(messages).collect();
         entries.sort_by_key(|(at, _)| *at);
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
+    /// The hashes of messages that nodes exchange whether or not clients do anything, such as heartbeats.
+    ///
+    /// They come at times of their own, so they are neither counted nor ordered. A hash is one of them if a share of
+    /// [`BACKGROUND`] of its messages came while no operation was open, and none had completed for [`IDLE`].
+    pub(super) fn background(&self) -> BTreeSet<u64> {
+        let mut seen: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        let (mut open, mut idle_from) = (0_u64, 0);
+        let mut turns = self.turns.iter().peekable();
+        for message in &self.messages {
+            while let Some(turn) = turns.next_if(|turn| turn.at <= message.at) {
+                open = if turn.turn == Turn::Invoked { open + 1 } else { open.saturating_sub(1) };
+                idle_from = turn.at + IDLE;
+            }
+            let (idle, all) = seen.entry(message.hash()).or_default();
+            *idle += u64::from(open == 0 && message.at >= idle_from);
+            *all += 1;
+        }
+        let background = seen.into_iter().filter(|(_, (idle, all))| idle * BACKGROUND >= *all);
+        background.map(|(hash, _)| hash).collect()
+    }
+
     /// The points of its faults; `link` numbers the links, of which there are `links`.
     pub(super) fn cues(&self, links: usize, link: impl Fn(&str) -> Option<usize>) -> Vec<Cue> {
+        let background = self.background();
+        let foreground: Vec<&MessageLine> =
+            self.messages.iter().filter(|line| !background.contains(&line.hash())).collect();
         let cue = |line: &FaultLine| {
             let mut messages = vec![0; links];
-            for (name, count) in &line.messages {
-                if let Some(link) = link(name) {
-                    messages[link] = *count;
+            let anchor = line.at - line.since;
+            let between = foreground.partition_point(|message| message.at <= anchor)
+                ..foreground.partition_point(|message| message.at <= line.at);
+            let mut last = anchor;
+            for message in &foreground[between] {
+                if let Some(link) = link(&message.link) {
+                    messages[link] += 1;
+                    last = message.at;
                 }
             }
             Cue {
@@ -261,6 +306,7 @@ impl Schedule {
                 at: line.at,
                 invoked: line.invoked,
                 since: line.since,
+                gap: line.at - last,
                 messages,
             }
         };
@@ -279,7 +325,8 @@ mod tests {
 
     fn schedule() -> Schedule {
         let nodes = vec!["n1".to_owned(), "n2".to_owned()];
-        let message = |at, link: &str| MessageLine { at, link: link.to_owned(), bytes: 7, hash: "9f".to_owned() };
+        let message =
+            |at, link: &str| MessageLine { at, link: link.to_owned(), bytes: 7, hash: "9f".to_owned() };
         let fault = FaultLine {
             fault: 1,
             moment: Moment::Start,
@@ -288,6 +335,7 @@ mod tests {
             invoked: 3,
             completed: 2,
             since: 4,
+            gap: 1,
             messages: [("n1>n2".to_owned(), 2)].into(),
             evidence: vec!["pid 7 ended by signal 9".to_owned()],
         };
@@ -307,7 +355,7 @@ mod tests {
         let second = text.lines().nth(3).unwrap();
         assert_eq!(
             second,
-            r#"{"fault":1,"moment":"start","label":"kill n1","at":20,"invoked":3,"completed":2,"since":4,"messages":{"n1>n2":2},"evidence":["pid 7 ended by signal 9"]}"#
+            r#"{"fault":1,"moment":"start","label":"kill n1","at":20,"invoked":3,"completed":2,"since":4,"gap":1,"messages":{"n1>n2":2},"evidence":["pid 7 ended by signal 9"]}"#
         );
     }
 
@@ -321,13 +369,30 @@ mod tests {
     }
 
     #[test]
+    fn heartbeats_are_background() {
+        let turn = |at, turn| TurnLine { at, client: 0, turn };
+        let message = |at, hash: &str| MessageLine { at, link: "n1>n2".into(), bytes: 7, hash: hash.into() };
+        let turns = vec![turn(10, Turn::Invoked), turn(20, Turn::Completed)];
+        let messages = vec![message(12, "a"), message(15, "b"), message(21, "a"), message(30 + IDLE, "b")];
+        let background = Schedule { turns, messages, ..schedule() }.background();
+        assert_eq!(background.into_iter().collect::<Vec<_>>(), [0xb]);
+    }
+
+    #[test]
     fn damaged_line_is_named_by_number() {
         let text = schedule().to_text();
-        let damaged = |from: &str, to: &str| Schedule::parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
-        assert_eq!(damaged("\"at\":30", "\"at\":x"), "line 5: this is no point of a fault, no message and no turn of a client");
+        let damaged =
+            |from: &str, to: &str| Schedule::parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
+        assert_eq!(
+            damaged("\"at\":30", "\"at\":x"),
+            "line 5: this is no point of a fault, no message and no turn of a client"
+        );
         assert_eq!(damaged("n2>n1", "n2>n9"), "line 5: `n2>n9` is no link between nodes of the first line");
         assert_eq!(damaged("\"9f\"", "\"zz\""), "line 3: `zz` is no hash");
-        assert_eq!(damaged("\"schedule\":1", "\"schedule\":7"), "line 1: the format is version 7; this bench reads version 1");
+        assert_eq!(
+            damaged("\"schedule\":1", "\"schedule\":7"),
+            "line 1: the format is version 7; this bench reads version 1"
+        );
         assert_eq!(Schedule::parse("").unwrap_err().to_string(), "line 1: the file is empty");
     }
 }

@@ -14,5 +14,5 @@ pub use cues::Moment;
 pub use line::{Header, Schedule, ScheduleError};
 pub(crate) use masked::hash;
 pub use report::{Diverged, Part, ReplayReport};
-pub use tape::{Following, Tape};
 pub(crate) use tape::Ticket;
+pub use tape::{Following, Tape};

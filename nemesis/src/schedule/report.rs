@@ -74,11 +74,7 @@ pub(super) fn part(order: &Order, words: impl Fn(Entry) -> String) -> Part {
 }
 
 /// The report of a replay.
-pub(super) fn of(
-    cues: &Cues,
-    order: Option<Part>,
-    link: impl Fn(usize) -> String,
-) -> ReplayReport {
+pub(super) fn of(cues: &Cues, order: Option<Part>, link: impl Fn(usize) -> String) -> ReplayReport {
     let missed = |missed: &Missed| {
         let moment = match missed.moment {
             super::Moment::Start => "start",

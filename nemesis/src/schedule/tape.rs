@@ -4,8 +4,8 @@ use super::cues::{Cues, Moment};
 use super::line::{FaultLine, Header, MessageLine, Schedule, Turn, TurnLine, lane};
 use super::order::{Arrival, Entry, Nanos, Order};
 use super::report::{self, ReplayReport};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -33,8 +33,19 @@ pub struct Following {
 #[derive(Debug)]
 pub struct Tape {
     nodes: Vec<String>,
+    base: Instant,
+    /// The start of the load, in nanoseconds since `base`.
+    begun: AtomicU64,
     /// Whether the load is running, so that events count.
     open: AtomicBool,
+    /// Whether this is a replay.
+    follows: AtomicBool,
+    /// Messages on each link since the load began. The switch counts without the lock of the clients.
+    counts: Vec<AtomicU64>,
+    /// When the last message passed.
+    last: AtomicU64,
+    recorded: Mutex<Vec<Message>>,
+    unrecorded: AtomicU64,
     state: Mutex<State>,
     /// Wakes the thread that watches for points.
     changed: Condvar,
@@ -55,16 +66,11 @@ impl std::fmt::Debug for Bell {
 
 #[derive(Debug)]
 struct State {
-    begun: Instant,
     invoked: u64,
     completed: u64,
-    /// Messages on each link since the load began.
-    counts: Vec<u64>,
     /// The last invocation, and the counts then.
     anchor: (Nanos, Vec<u64>),
-    messages: Vec<Message>,
     turns: Vec<TurnLine>,
-    unrecorded: u64,
     faults: Vec<FaultLine>,
     followed: Option<Follower>,
 }
@@ -76,6 +82,8 @@ struct Follower {
     order: Order,
     operations: bool,
     messages: bool,
+    /// The hashes of messages that are neither counted nor held.
+    background: BTreeSet<u64>,
     given: UnboundedSender<(u32, Moment)>,
     /// Taken by the runner of the faults.
     receiver: Option<UnboundedReceiver<(u32, Moment)>>,
@@ -106,19 +114,22 @@ impl Tape {
     pub(crate) fn new(nodes: Vec<String>) -> Arc<Self> {
         let links = nodes.len() * nodes.len();
         let state = State {
-            begun: Instant::now(),
             invoked: 0,
             completed: 0,
-            counts: vec![0; links],
             anchor: (0, vec![0; links]),
-            messages: Vec::new(),
             turns: Vec::new(),
-            unrecorded: 0,
             faults: Vec::new(),
             followed: None,
         };
         Arc::new(Self {
             nodes,
+            base: Instant::now(),
+            begun: AtomicU64::new(0),
+            follows: AtomicBool::new(false),
+            counts: std::iter::repeat_with(AtomicU64::default).take(links).collect(),
+            last: AtomicU64::new(0),
+            recorded: Mutex::default(),
+            unrecorded: AtomicU64::new(0),
             open: AtomicBool::new(false),
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -143,9 +154,11 @@ impl Tape {
             order: Order::new(entries, limit),
             operations: following.operations,
             messages: following.messages,
+            background: schedule.background(),
             given,
             receiver: Some(receiver),
         });
+        self.follows.store(true, Relaxed);
         let watched = Arc::downgrade(self);
         std::thread::Builder::new().name("points".to_owned()).spawn(move || watch(&watched)).map(drop)
     }
@@ -153,13 +166,14 @@ impl Tape {
     /// The load begins.
     pub fn begin(&self) {
         let state = &mut *self.lock();
-        state.begun = Instant::now();
-        (state.invoked, state.completed, state.anchor) = (0, 0, (0, vec![0; state.counts.len()]));
-        state.counts.fill(0);
-        state.messages.clear();
+        self.begun.store(nanos(self.base.elapsed()), Relaxed);
+        self.last.store(0, Relaxed);
+        self.counts.iter().for_each(|count| count.store(0, Relaxed));
+        (state.invoked, state.completed, state.anchor) = (0, 0, (0, self.counted()));
+        self.messages().clear();
         state.turns.clear();
         if let Some(followed) = &mut state.followed {
-            followed.cues.invoked(0, &state.counts, 0);
+            followed.cues.invoked(0, &state.anchor.1, 0);
         }
         self.open.store(true, Relaxed);
         self.changed.notify_all();
@@ -178,13 +192,15 @@ impl Tape {
             return;
         }
         let state = &mut *self.lock();
-        let now = state.now();
+        let now = self.now();
         state.invoked += 1;
-        state.note(TurnLine { at: now, client, turn: Turn::Invoked });
+        self.note(state, TurnLine { at: now, client, turn: Turn::Invoked });
         state.anchor.0 = now;
-        state.anchor.1.clone_from(&state.counts);
+        for (before, count) in state.anchor.1.iter_mut().zip(&self.counts) {
+            *before = count.load(Relaxed);
+        }
         if let Some(followed) = &mut state.followed {
-            followed.cues.invoked(state.invoked, &state.counts, now);
+            followed.cues.invoked(state.invoked, &state.anchor.1, now);
             self.changed.notify_all();
             self.turn.notify_waiters();
         }
@@ -197,8 +213,7 @@ impl Tape {
         }
         let state = &mut *self.lock();
         state.completed += 1;
-        let now = state.now();
-        state.note(TurnLine { at: now, client, turn: Turn::Completed });
+        self.note(state, TurnLine { at: self.now(), client, turn: Turn::Completed });
         if let Some(followed) = state.followed.as_mut().filter(|followed| followed.operations) {
             followed.order.happened(lane(self.links(), client, Turn::Completed), 0);
             self.turn.notify_waiters();
@@ -223,7 +238,7 @@ impl Tape {
             return None;
         }
         let state = &mut *self.lock();
-        let now = state.now();
+        let now = self.now();
         let followed = state.followed.as_mut()?;
         if followed.cues.holds_clients(now) {
             return Some(Duration::from_millis(5));
@@ -240,38 +255,55 @@ impl Tape {
     }
 
     /// Whether a message may pass a link now. In a run that is no replay each passes.
-    pub(crate) fn passes(&self, from: usize, to: usize, (bytes, hash): (usize, u64), ticket: &mut Option<Ticket>) -> bool {
+    pub(crate) fn passes(
+        &self,
+        from: usize,
+        to: usize,
+        (bytes, hash): (usize, u64),
+        ticket: &mut Option<Ticket>,
+    ) -> bool {
         if !self.open.load(Relaxed) {
             return true;
         }
         let link = from * self.nodes.len() + to;
-        let state = &mut *self.lock();
-        let now = state.now();
-        if let Some(followed) = &mut state.followed {
-            if followed.cues.holds_link(link, state.counts[link], now) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let now = self.now();
+        if self.follows.load(Relaxed) {
+            let state = &mut *self.lock();
+            let Some(followed) = &mut state.followed else { return true };
+            if followed.background.contains(&hash) {
+                return self.keep(Message { at: now, link, bytes, hash });
+            }
+            let held = followed.cues.holds_link(link, self.counts[link].load(Relaxed), now)
+                || followed.messages && !asks(&mut followed.order, link, hash, ticket, now);
+            if held {
                 return false;
             }
-            if followed.messages && !asks(&mut followed.order, link, hash, ticket, now) {
-                return false;
-            }
+            self.count(link, now);
             self.changed.notify_all();
             if followed.messages && followed.operations {
                 self.turn.notify_waiters();
             }
-        }
-        state.counts[link] += 1;
-        if state.messages.len() < EVENTS_MAX {
-            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            state.messages.push(Message { at: now, link, bytes, hash });
         } else {
-            state.unrecorded += 1;
+            self.count(link, now);
+        }
+        self.keep(Message { at: now, link, bytes, hash })
+    }
+
+    /// Records a message that passes; true.
+    fn keep(&self, message: Message) -> bool {
+        let mut messages = self.messages();
+        if messages.len() < EVENTS_MAX {
+            messages.push(message);
+        } else {
+            self.unrecorded.fetch_add(1, Relaxed);
         }
         true
     }
 
     /// The time until a held message must be asked for again.
     pub(crate) fn waits_for(&self, ticket: Option<Ticket>) -> Duration {
-        let now = self.lock().now();
+        let now = self.now();
         let until = ticket.map_or(now + 5_000_000, |ticket| ticket.until);
         Duration::from_nanos(until.saturating_sub(now))
     }
@@ -282,8 +314,9 @@ impl Tape {
             return;
         }
         let state = &mut *self.lock();
-        let now = state.now();
-        let since = state.counts.iter().zip(&state.anchor.1).map(|(count, before)| count - before);
+        let now = self.now();
+        let counted = self.counted();
+        let since = counted.iter().zip(&state.anchor.1).map(|(count, before)| count - before);
         let messages: BTreeMap<String, u64> = since
             .enumerate()
             .filter(|(_, count)| *count > 0)
@@ -297,6 +330,7 @@ impl Tape {
             invoked: state.invoked,
             completed: state.completed,
             since: now - state.anchor.0,
+            gap: now - state.anchor.0.max(self.last.load(Relaxed)).min(now),
             messages,
             evidence: Vec::new(),
         });
@@ -344,9 +378,9 @@ impl Tape {
         Schedule {
             header: Header::new(program, network, self.nodes.clone()),
             faults: state.faults.clone(),
-            messages: state.messages.iter().map(message).collect(),
+            messages: self.messages().iter().map(message).collect(),
             turns: state.turns.clone(),
-            unrecorded: state.unrecorded,
+            unrecorded: self.unrecorded.load(Relaxed),
         }
     }
 
@@ -370,9 +404,10 @@ impl Tape {
         if !self.open.load(Relaxed) {
             return TICK;
         }
-        let now = state.now();
+        let now = self.now();
+        let (counts, last) = (self.counted(), self.last.load(Relaxed));
         let Some(followed) = &mut state.followed else { return TICK };
-        if let Some(given) = followed.cues.due(&state.counts, now) {
+        if let Some(given) = followed.cues.due(&counts, last, now) {
             // The runner is gone when all faults are over.
             let _ = followed.given.send(given);
         }
@@ -380,7 +415,7 @@ impl Tape {
             self.turn.notify_waiters();
             self.ring();
         }
-        let wakes = followed.cues.wakes(now);
+        let wakes = followed.cues.wakes(&counts, last);
         wakes.map_or(TICK, |time| Duration::from_nanos(time.saturating_sub(now)).min(TICK))
     }
 
@@ -388,6 +423,32 @@ impl Tape {
         if let Some(Bell(ring)) = self.bell.get() {
             ring();
         }
+    }
+
+    fn note(&self, state: &mut State, turn: TurnLine) {
+        if state.turns.len() < EVENTS_MAX {
+            state.turns.push(turn);
+        } else {
+            self.unrecorded.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn count(&self, link: usize, now: Nanos) {
+        self.counts[link].fetch_add(1, Relaxed);
+        self.last.store(now, Relaxed);
+    }
+
+    fn counted(&self) -> Vec<u64> {
+        self.counts.iter().map(|count| count.load(Relaxed)).collect()
+    }
+
+    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nanoseconds since the load began.
+    fn now(&self) -> Nanos {
+        nanos(self.base.elapsed()).saturating_sub(self.begun.load(Relaxed))
     }
 
     fn links(&self) -> usize {
@@ -406,20 +467,6 @@ impl Tape {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn note(&mut self, turn: TurnLine) {
-        if self.turns.len() < EVENTS_MAX {
-            self.turns.push(turn);
-        } else {
-            self.unrecorded += 1;
-        }
-    }
-
-    fn now(&self) -> Nanos {
-        nanos(self.begun.elapsed())
     }
 }
 

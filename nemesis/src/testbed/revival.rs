@@ -73,8 +73,9 @@ impl Testbed {
     ///
     /// Nodes on which another task works right now are left out.
     pub(crate) fn gone(&self) -> Vec<String> {
-        let ended =
-            |node: &super::Node| node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some());
+        let ended = |node: &super::Node| {
+            node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some())
+        };
         self.nodes.iter().filter(|(_, node)| ended(node)).map(|(name, _)| name.clone()).collect()
     }
 

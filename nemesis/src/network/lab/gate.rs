@@ -55,8 +55,8 @@ impl Gate {
         };
         let queue = &mut self.queues[from * self.nodes + to];
         let mut ticket = None;
-        let passes = queue.is_empty()
-            && news.is_none_or(|news| self.tape.passes(from, to, news, &mut ticket));
+        let passes =
+            queue.is_empty() && news.is_none_or(|news| self.tape.passes(from, to, news, &mut ticket));
         if !passes {
             queue.push_back(Waiting { frame: frame.to_vec(), news, ticket });
             self.waiting += 1;

@@ -76,7 +76,8 @@ fn played(order: &mut Order, arriving: &[(Nanos, Entry)], step: Nanos) -> Vec<(N
         while again {
             again = false;
             for lane in held.values_mut() {
-                let front = lane.pop_front_if(|(_, position, until, _)| order.releases(*position, *until, now));
+                let front =
+                    lane.pop_front_if(|(_, position, until, _)| order.releases(*position, *until, now));
                 if let Some((at, _, _, entry)) = front {
                     passed.push((at, now, entry));
                     again = true;
