@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use nemesis::{Tape, Testbed};
 use std::fs;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use workloads::Turns;
@@ -89,10 +89,10 @@ pub(crate) fn program(cluster: &Cluster) -> String {
     describe(&found.unwrap_or(path))
 }
 
-fn describe(path: &PathBuf) -> String {
+fn describe(path: &Path) -> String {
     let name = path.display();
     let Ok(metadata) = fs::metadata(path) else { return name.to_string() };
     let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-    let modified = modified.map_or(String::new(), |time| format!(", {time:.0}"));
+    let modified = modified.map_or_else(String::new, |time| format!(", {time:.0}"));
     format!("{name}, {} bytes{modified}", metadata.len())
 }
