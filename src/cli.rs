@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod hunt;
 mod known;
 mod maelstrom;
@@ -7,6 +8,7 @@ mod replay;
 mod sim;
 mod up;
 
+pub(crate) use doctor::Doctor;
 pub(crate) use hunt::{Hunt, Shrink};
 pub(crate) use known::Known;
 pub(crate) use maelstrom::MaelstromCommand;
@@ -86,8 +88,8 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Say when a simulated run was decided: how often it breaks its promise if it is drawn anew from each moment on
     Cause(Cause),
-    /// Say which faults this machine can inject, and what the others need
-    Doctor,
+    /// Say which faults this machine or these hosts can inject, and what the others need
+    Doctor(Doctor),
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => commands::audit::run(&arguments),
         Command::Cause(arguments) => commands::sim::cause(&arguments),
         Command::List(arguments) => Ok(commands::list::run(&arguments)),
-        Command::Doctor => commands::doctor::run(),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { folder } => commands::man::run(folder.as_deref()),
         Command::Maelstrom { command } => match command {

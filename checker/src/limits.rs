@@ -65,6 +65,8 @@ impl Share {
     pub(crate) const WITNESS_OF_VALUE: Self = Self { looks: 2_000, configurations: 5_000 };
     /// The witness of any object.
     pub(crate) const WITNESS_OF_OBJECT: Self = Self { looks: 2_000, configurations: 300_000 };
+    /// Whether a weaker model still holds, where the one that was asked for does not.
+    pub(crate) const WEAKER_MODEL: Self = Self { looks: 5_000, configurations: 1_000_000 };
 }
 
 /// The checks of smaller histories that make a witness small, and the operations in all of them together.

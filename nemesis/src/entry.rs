@@ -13,6 +13,8 @@ const PARTS: &[Part] = &[
     (crate::process::GUARD_COMMAND, crate::process::guard_a_command),
     (crate::sweeper::PART, crate::sweeper::sweep),
     (crate::clock::PART, crate::clock::stand),
+    (crate::hosts::AGENT, crate::hosts::serve),
+    (crate::hosts::WATCHDOG, crate::hosts::watch_over),
 ];
 #[cfg(not(target_os = "linux"))]
 const PARTS: &[Part] = &[];

@@ -15,6 +15,7 @@ mod entry;
 mod fault;
 mod flaky;
 mod hang_up;
+mod hosts;
 mod network;
 mod parameters;
 mod partition;
@@ -52,6 +53,7 @@ pub use entry::lab_entry;
 pub use fault::{Entry, Family, Flag, Kind, OnNodes, vocabulary};
 pub use flaky::{Flaky, Share};
 pub use hang_up::hang_up_is_ignored;
+pub use hosts::{Abilities, Ability, HostAddress, HostConnection, HostError};
 pub use network::{
     Joined, LabNetworkError, LabProbe, LinkCounters, LinkFault, LinkSummary, Messages, Mode, Network,
     NetworkError, PortError, Probe, ProxyError, probe_lab,

@@ -15,6 +15,9 @@ use std::time::Duration;
 const ADDRESS: &str = "PRETEND_NODE_ADDRESS";
 /// The addresses of its peers, joined with commas.
 const PEERS: &str = "PRETEND_NODE_PEERS";
+/// Set for a node whose parent ends on purpose.
+#[cfg(target_os = "linux")]
+const DAEMON: &str = "PRETEND_NODE_DAEMON";
 /// Interval of its messages to each peer.
 const EVERY: Duration = Duration::from_millis(5);
 
@@ -24,7 +27,9 @@ const EVERY: Duration = Duration::from_millis(5);
 fn test_node() {
     let Ok(address) = std::env::var(ADDRESS) else { return };
     #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
+    if std::env::var_os(DAEMON).is_none() {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).unwrap();
+    }
     std::thread::spawn(|| {
         // The bench holds the other end during its lifetime.
         let _ = std::io::stdin().read(&mut [0]);
@@ -83,7 +88,9 @@ pub(crate) fn daemon(testbed: &Testbed, name: &str, folder: &Path) -> ProcessCom
     let node = node(testbed, name, folder, true);
     let args = node.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
     let script = format!("setsid -f {} {args}; exec sleep 1000", node.program.display());
-    ProcessCommand { env: node.env, ..shell(&script, folder) }
+    let mut env = node.env;
+    env.push((DAEMON.into(), "1".into()));
+    ProcessCommand { env, ..shell(&script, folder) }
 }
 
 /// A shell command.

@@ -173,7 +173,7 @@ fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) 
         Some(Wanted::Model(model)) => model,
         None => options.model,
     };
-    let verdict = transactions::check(operations, &Options { model, limits, ..options });
+    let verdict = transactions::check(operations, &Options { model, limits, weaker: true, ..options });
     let drawn = verdict.anomalies.first().filter(|_| bounds.explain);
     let explanation = drawn.map_or_else(Vec::new, |anomaly| picture(operations, &anomaly.operations, None));
     let (mut answer, mut reason) = (verdict.answer.into(), verdict.reason());

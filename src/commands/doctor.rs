@@ -1,18 +1,25 @@
 //! `bench doctor`: which faults this machine and this build can inject, and what the others need.
 
+use super::doctor_hosts as hosts;
 use super::remedy::Machine;
+use crate::cli::Doctor;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, GOOD, STRONG, Screen};
 use nemesis::{Clocks, Disk, Entry, Mode, Network};
 use std::net::TcpListener;
 
-/// Prints the table.
+/// Prints the table of this machine, or of the hosts.
 ///
 /// # Errors
 /// When not even a loopback port can be had, so that nothing at all could run.
-pub(crate) fn run() -> Result<Exit, Failure> {
+pub(crate) fn run(arguments: &Doctor) -> Result<Exit, Failure> {
     let screen = Screen::new(false);
+    if arguments.hosts.is_empty() { here(&screen) } else { hosts::run(arguments, &screen) }
+}
+
+/// Prints the table of this machine.
+fn here(screen: &Screen) -> Result<Exit, Failure> {
     screen.line(&format!("{STRONG}machine{STRONG:#}  {}", crate::run::machine::describe()));
     TcpListener::bind("127.0.0.1:0").map_err(|error| {
         Failure::bench("127.0.0.1", format!("no port can be opened on loopback: {error}"))
@@ -43,8 +50,8 @@ pub(crate) fn run() -> Result<Exit, Failure> {
             )),
         }
     }
-    guards(&screen);
-    clocks(&screen);
+    guards(screen);
+    clocks(screen);
     screen.line(&format!("{STRONG}faults{STRONG:#}"));
     let no_disk = Disk::Memory.choose(Mode::Lab).err().map(|error| error.to_string());
     let lacks_disk = |entry: &Entry| entry.memory_disk && no_disk.is_some();

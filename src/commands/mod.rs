@@ -10,6 +10,7 @@ pub(crate) mod completions;
 pub(crate) mod convert;
 mod detach;
 pub(crate) mod doctor;
+mod doctor_hosts;
 mod exec_model;
 pub(crate) mod export;
 mod file_cases;

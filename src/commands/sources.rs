@@ -125,6 +125,11 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
             return Err(Failure::usage(path.display().to_string(), "there is no such file or folder")
                 .help("give a history.jsonl, or the folder of a run such as results/latest"));
         }
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "toml") {
+            return Err(Failure::usage(path.display().to_string(), "a spec, which has no operations").help(
+                format!("`bench run {}` runs it; then check the folder of its results", path.display()),
+            ));
+        }
         let before = found.sources.len();
         if path.is_dir() {
             folder(path, DEPTH, &mut found)?;

@@ -50,10 +50,7 @@ pub(crate) fn run(arguments: &Up) -> Result<Exit, Failure> {
         return Err(Failure::usage(location, "the spec has variants, and only one cluster can be kept")
             .help("use a spec without variants, such as workloads/smoke.toml"));
     };
-    if !experiment.spec.cluster.addresses.is_empty() {
-        let what = "the servers at these addresses run already, so there is nothing to keep; use bench run";
-        return Err(experiment.complaint("cluster.addresses", what));
-    }
+    refuse_unkept(experiment)?;
     let needs_lab = lab::is_needed(&loaded)?;
     let (folder, seed) = if let Some(decided) = from_outside() {
         decided
@@ -347,4 +344,17 @@ impl Recorder for Forward {
     fn now_ns(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// Refuses clusters that end with a run, or that run already.
+fn refuse_unkept(experiment: &Experiment) -> Result<(), Failure> {
+    if !experiment.spec.cluster.addresses.is_empty() {
+        let what = "the servers at these addresses run already, so there is nothing to keep; use bench run";
+        return Err(experiment.complaint("cluster.addresses", what));
+    }
+    if !experiment.spec.cluster.hosts.is_empty() {
+        let what = "nodes on hosts live as long as a run; use bench run, or remove `hosts`";
+        return Err(experiment.complaint("cluster.hosts", what));
+    }
+    Ok(())
 }

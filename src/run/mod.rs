@@ -92,7 +92,8 @@ pub(crate) fn run(
     if !loaded.spec.about.is_empty() {
         screen.line(&format!("{FAINT}{}{FAINT:#}", loaded.spec.about));
     }
-    let networks: BTreeSet<_> = loaded.experiments.iter().map(|one| one.spec.cluster.network).collect();
+    let here = loaded.experiments.iter().filter(|one| one.spec.cluster.hosts.is_empty());
+    let networks: BTreeSet<_> = here.map(|one| one.spec.cluster.network).collect();
     for reason in networks.into_iter().filter_map(nemesis::Network::fallback) {
         screen.line(&format!("{DOUBT}no lab here, so network = \"proxy\"{DOUBT:#}: {reason}"));
     }

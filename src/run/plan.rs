@@ -253,6 +253,9 @@ impl Experiment {
     /// # Errors
     /// When this build does not support the requested mode.
     pub(crate) fn mode(&self) -> Result<nemesis::Mode, Failure> {
+        if !self.spec.cluster.hosts.is_empty() {
+            return Ok(nemesis::Mode::Hosts);
+        }
         let network = self.spec.cluster.network;
         network.choose().map_err(|error| self.complaint("cluster.network", &error.to_string()))
     }
@@ -268,6 +271,10 @@ impl Experiment {
 
     /// Whether its nodes' clocks can be shifted; only probed if a fault needs it.
     fn clocks(&self) -> nemesis::Clocks {
+        if !self.spec.cluster.hosts.is_empty() {
+            // The refusal by the network says more.
+            return nemesis::Clocks::Shiftable;
+        }
         let needed = self.spec.faults.iter().any(|fault| fault.kind.entry().family == Family::Clock);
         nemesis::Clocks::choose(!needed || self.spec.cluster.system.is_own())
     }

@@ -192,6 +192,7 @@ impl VariantRun<'_> {
         let path = self.folder.join("links.csv");
         let counted =
             links::write(&path, &cluster.testbed.links()).map_err(|error| Failure::io(&path, &error));
+        cluster.flush_logs().await;
         let followed = match logs {
             Some(logs) => logs.stop().await,
             None => Ok(()),

@@ -2,6 +2,7 @@
 
 mod document;
 pub(crate) mod explain;
+pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod known;
 pub(crate) mod life;

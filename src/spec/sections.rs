@@ -1,5 +1,6 @@
 //! The sections of a spec. `[load]`, `[[fault]]` and `[cluster.paxos]` are types of the crates that use them.
 
+use super::hosts::HostEntry;
 use super::known::Known;
 use super::life::{Commands, FurtherProgram, NodeText, Ready};
 use super::members::MembersSpec;
@@ -206,6 +207,14 @@ pub(crate) struct Cluster {
     /// The commands by which faults reach these servers.
     #[serde(skip_serializing_if = "is_default")]
     pub commands: Commands,
+    /// The machines of the nodes, one for each, in the order of the nodes: the bench copies itself to them over ssh, starts the
+    /// nodes there, injects faults and leaves nothing. Each is a destination for `ssh`, for example "user@host" or an alias of
+    /// ~/.ssh/config, or a table with the address for nodes and clients where that differs. Absent: this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostEntry>,
+    /// With `hosts`: the ssh program and its options, for example ["ssh", "-F", "my-config"]. Absent: ssh.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ssh: Vec<String>,
     /// Further programs of each node.
     #[serde(rename = "process", skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<FurtherProgram>,
@@ -395,8 +404,9 @@ impl Cluster {
 
     /// How many nodes with every role, where there is no `roles`.
     pub(crate) fn node_count(&self) -> u32 {
-        let running = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
-        if running > 0 { running } else { self.nodes.unwrap_or(3) }
+        let listed = u32::try_from(self.addresses.len().max(self.hosts.len())).unwrap_or(u32::MAX);
+        let is_known = listed > 0 && (self.nodes.is_none() || !self.addresses.is_empty());
+        if is_known { listed } else { self.nodes.unwrap_or(3) }
     }
 
     /// The nodes in the order in which they are listed everywhere, spare ones last.

@@ -1,6 +1,7 @@
 //! Checks of a spec beyond its types; each error names the line of the value.
 
 mod addresses;
+mod hosts;
 mod life;
 mod members;
 
@@ -60,6 +61,7 @@ pub(crate) fn names(merged: &Merged, spec: &Spec) -> Result<(), Failure> {
 pub(crate) fn experiment(experiment: &Experiment, foreign: bool, simulated: bool) -> Result<(), Failure> {
     let cluster = &experiment.spec.cluster;
     nodes(experiment, cluster)?;
+    hosts::check(experiment, cluster)?;
     let mode = if simulated { Mode::Lab } else { experiment.mode()? };
     links(experiment, cluster, mode)?;
     disks(experiment, cluster)?;
@@ -268,6 +270,9 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
         let ports = ports.concat();
         return complain(&key, format!("there is no {word}; it could be {WORDS}{ports}"));
     }
+    if let Some((key, name)) = foreign::unset_variable(cluster) {
+        return complain(&key, words::not_set(&name));
+    }
     ports(experiment, cluster)?;
     life::check(experiment, cluster)?;
     foreign::program(cluster).map(drop).or_else(|reason| {
@@ -311,6 +316,9 @@ fn client(experiment: &Experiment) -> Result<(), Failure> {
         if let Some(word) = words::unknown_in(text, |word| words::variable(word).is_some()) {
             let what = format!("there is no {{{word}}}; it could be {{env:NAME}}, a variable of the caller");
             return Err(experiment.complaint(&format!("client.env.{name}"), &what));
+        }
+        if let Some(variable) = words::unset_in_value(text) {
+            return Err(experiment.complaint(&format!("client.env.{name}"), &words::not_set(variable)));
         }
     }
     let Some(helper) = client.command.first() else { return Ok(()) };

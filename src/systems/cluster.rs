@@ -4,7 +4,7 @@ use super::foreign_members::ForeignMembers;
 use super::observe::{Asking, Leaders, Watched};
 use super::ready::Readiness;
 use super::setup::Setup;
-use super::{foreign, output, paxos, remote};
+use super::{foreign, hosts, output, paxos, remote};
 use crate::failure::Failure;
 use crate::maelstrom::bridge;
 use crate::maelstrom::hub::{Hub, HubOptions};
@@ -75,7 +75,7 @@ impl Cluster {
             seed,
             probe: Some(probe(experiment, &asking)),
         };
-        let testbed = Testbed::start(config).await.map_err(|error| testbed_failure(&error))?;
+        let testbed = hosts::testbed(experiment, config).await?;
         let planned = cluster.planned_nodes();
         let addressed = |wanted: &dyn Fn(&PlannedNode) -> bool| -> Vec<(String, SocketAddr)> {
             let wanted = planned.iter().filter(|node| wanted(node));
@@ -92,7 +92,7 @@ impl Cluster {
                 testbed.take_over(&node.name, commands).await;
                 continue;
             }
-            let command = if cluster.system.is_own() {
+            let mut command = if cluster.system.is_own() {
                 paxos::command(cluster, &testbed, node, folder, node_seed, &secret)?
             } else {
                 let command = foreign::command(cluster, &testbed, node, folder, None)?;
@@ -101,6 +101,7 @@ impl Cluster {
                     None => command,
                 }
             };
+            hosts::place(cluster, &testbed, node, &mut command, folder).await?;
             testbed.prepare(&node.name, command).await;
         }
         let member = |node: PlannedNode| Member {
@@ -223,12 +224,23 @@ impl Cluster {
         }
     }
 
-    /// Waits until a program sends an invalid message; returns the failure of the run.
+    /// Waits until a program sends an invalid message or a host is lost; returns the failure of the run.
     pub(crate) async fn complaint(&self) -> Failure {
-        match &self.hub {
-            Some(hub) => hub.complaint().await.failure(),
-            None => std::future::pending().await,
+        let message = async {
+            match &self.hub {
+                Some(hub) => hub.complaint().await.failure(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            failure = message => failure,
+            lost = self.testbed.until_host_lost() => hosts::failure(lost),
         }
+    }
+
+    /// Copies the logs of nodes on other machines until now.
+    pub(crate) async fn flush_logs(&self) {
+        hosts::flush(&self.testbed, self.nodes.iter().map(|(name, _)| name.as_str())).await;
     }
 
     /// The addresses for clients' operations.
@@ -309,7 +321,7 @@ pub(crate) fn testbed_failure(error: &TestbedError) -> Failure {
 /// The system's port for clients, if every node has all ports for itself.
 fn client_port(experiment: &Experiment) -> Option<u16> {
     let port = experiment.spec.cluster.ports.get(foreign::CLIENT).copied();
-    port.filter(|_| experiment.mode().is_ok_and(|mode| mode == Mode::Lab))
+    port.filter(|_| experiment.mode().is_ok_and(|mode| matches!(mode, Mode::Lab | Mode::Hosts)))
 }
 
 /// The addresses of servers that already run.

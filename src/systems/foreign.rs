@@ -28,7 +28,13 @@ pub(crate) fn program(cluster: &Cluster) -> Result<PathBuf, String> {
     if named.as_os_str().is_empty() {
         return Err("the program is empty; set it, for example program = \"./my-store\"".to_owned());
     }
-    find(named, "--set cluster.program=")
+    find(named, "--set cluster.program=").or_else(|reason| on_hosts(cluster, named).ok_or(reason))
+}
+
+/// A program that may be on the hosts of the nodes.
+fn on_hosts(cluster: &Cluster, named: &Path) -> Option<PathBuf> {
+    let there = named.is_absolute() || named.components().count() == 1;
+    (!cluster.hosts.is_empty() && there).then(|| named.to_owned())
 }
 
 /// Finds a program by its path, or by its name in PATH. `set` is the option for another path.
@@ -118,6 +124,15 @@ pub(crate) fn unknown_word(cluster: &Cluster) -> Option<(String, String)> {
     })
 }
 
+/// A variable of the caller that a text needs and that is not set, with the text's key in `[cluster]`.
+pub(crate) fn unset_variable(cluster: &Cluster) -> Option<(String, String)> {
+    worded(cluster).into_iter().find_map(|Worded { key, text, .. }| {
+        let is_value = key == "env" || key.ends_with(".env");
+        let unset = if is_value { words::unset_in_value } else { words::unset_variable };
+        unset(text).map(|name| (key, name.to_owned()))
+    })
+}
+
 /// The key of `[cluster]` whose text has the word for a host name, if any.
 pub(crate) fn key_with_host(cluster: &Cluster) -> Option<String> {
     worded(cluster).into_iter().find(|one| words::has(one.text, words::HOST)).map(|one| one.key)
@@ -155,7 +170,12 @@ pub(crate) fn words(
         None => !planned.spare,
     };
     let members = all.into_iter().zip(&planned).filter(is_member).map(|(member, _)| member).collect();
-    Words { own, data: data(folder, name).display().to_string(), members }
+    Words { own, data: data_of(testbed, folder, name).display().to_string(), members }
+}
+
+/// The data folder of a node, on its machine.
+fn data_of(testbed: &Testbed, folder: &Path, node: &str) -> PathBuf {
+    testbed.folder_of(node).map_or_else(|| data(folder, node), |there| there.join("data"))
 }
 
 fn data(folder: &Path, node: &str) -> PathBuf {
@@ -175,7 +195,7 @@ pub(super) fn command(
 ) -> Result<ProcessCommand, Failure> {
     let own = |reason| Failure::usage("cluster.program", reason);
     let program = program(cluster).map_err(own)?;
-    let data = data(folder, &node.name);
+    let (data, there) = (data(folder, &node.name), data_of(testbed, folder, &node.name));
     fs::create_dir_all(&data).map_err(|error| Failure::io(&data, &error))?;
     // Some programs refuse a data folder that other users may read.
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700))
@@ -188,14 +208,17 @@ pub(super) fn command(
         inherit: Some(INHERITED.map(Into::into).to_vec()),
         env: environment(&cluster.env, &words),
         output: output_path(folder, &node.name),
-        clock: Some(ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
+        clock: testbed
+            .folder_of(&node.name)
+            .is_none()
+            .then(|| ProcessClock::Foreign(folder.join("nodes").join(&node.name).join("clock"))),
         stop: cluster.stop_signal,
         user: user(cluster, &data)?,
         host: (testbed.mode() == Mode::Lab).then(|| node.name.clone()),
         files: files(cluster, &node.name, &words),
         prepare: Some(prepare).filter(|_| !cluster.prepare.is_empty()),
         beside: beside(cluster, &node.name, &words, folder)?,
-        data: Some(data),
+        data: Some(there),
     })
 }
 
@@ -236,7 +259,7 @@ fn files(cluster: &Cluster, node: &str, words: &Words) -> Vec<NodeFile> {
 fn beside(cluster: &Cluster, node: &str, words: &Words, folder: &Path) -> Result<Vec<Beside>, Failure> {
     let own = (1..).zip(&cluster.processes).filter(|(_, process)| life::is_of(&process.nodes, node));
     let beside = |(number, process): (usize, &FurtherProgram)| {
-        let program = further_program(number, process)
+        let program = further_program(cluster, number, process)
             .map_err(|reason| Failure::usage(format!("cluster.process.{number}.program"), reason))?;
         Ok(Beside {
             name: process.name.clone(),
@@ -258,8 +281,13 @@ pub(crate) fn log_name(process: &FurtherProgram) -> String {
 ///
 /// # Errors
 /// When there is none, with the remedy.
-pub(crate) fn further_program(number: usize, process: &FurtherProgram) -> Result<PathBuf, String> {
+pub(crate) fn further_program(
+    cluster: &Cluster,
+    number: usize,
+    process: &FurtherProgram,
+) -> Result<PathBuf, String> {
     find(&process.program, &format!("--set cluster.process.{number}.program="))
+        .or_else(|reason| on_hosts(cluster, &process.program).ok_or(reason))
 }
 
 /// A client whose program has its variables except empty ones.

@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod decisions;
 pub(crate) mod foreign;
 mod foreign_members;
+pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod last_slots;
 pub(crate) mod links;

@@ -1,6 +1,7 @@
 //! The bench's own store as the system under test: the command that starts one of its nodes.
 
 use super::cluster::output_path;
+use super::hosts::CONFIG;
 use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
 use nemesis::{Mode, ProcessClock, ProcessCommand, Testbed};
@@ -32,14 +33,17 @@ pub(super) fn command(
     });
     let others = spares.into_iter().filter(|spare| spare.name != node.name);
     let own = folder.join("nodes").join(&node.name);
-    let clock = own.join("clock");
+    // On another machine, the bench shifts no clock.
+    let there = testbed.folder_of(&node.name).map(Path::to_owned);
+    let clock = there.is_none().then(|| own.join("clock"));
+    let place = there.clone().unwrap_or_else(|| own.clone());
     let config = NodeConfig {
         name: node.name.clone(),
         listen: testbed.listen_address(&node.name),
         enclosed: testbed.mode() == Mode::Lab,
         secret: None,
-        data: own.join("data"),
-        clock: Some(clock.clone()),
+        data: place.join("data"),
+        clock: clock.clone(),
         seed,
         members: members.collect(),
         routes: others.map(|spare| (spare.name.clone(), address(&spare.name))).collect(),
@@ -49,20 +53,24 @@ pub(super) fn command(
         paxos: cluster.paxos.clone(),
     };
     fs::create_dir_all(&own).map_err(|error| Failure::io(&own, &error))?;
-    let path = own.join("config.json");
+    let path = own.join(CONFIG);
     let mut text =
         serde_json::to_string_pretty(&config).expect("a node's configuration can be written as JSON");
     text.push('\n');
     fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::bench("bench", format!("this program cannot find itself: {error}")))?;
+    let program = match there {
+        // Its agent is the same program.
+        Some(there) => there.join("bench"),
+        None => std::env::current_exe()
+            .map_err(|error| Failure::bench("bench", format!("this program cannot find itself: {error}")))?,
+    };
     Ok(ProcessCommand {
         program,
-        args: vec!["node".into(), "--config".into(), path.into()],
+        args: vec!["node".into(), "--config".into(), place.join(CONFIG).into()],
         env: vec![(node::SECRET.into(), secret.expose().into())],
         output: output_path(folder, &config.name),
         data: Some(config.data),
-        clock: Some(ProcessClock::Itself(clock)),
+        clock: clock.map(ProcessClock::Itself),
         ..ProcessCommand::default()
     })
 }

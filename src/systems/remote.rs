@@ -34,6 +34,12 @@ pub(crate) fn unknown_word(commands: &Commands) -> Option<(&'static str, String)
     commands.each().into_iter().find_map(|(key, text)| Some((key, unknown(text.as_deref()?)?)))
 }
 
+/// A variable of the caller that a command needs and that is not set, with the command's key.
+pub(crate) fn unset_variable(commands: &Commands) -> Option<(&'static str, String)> {
+    let unset = |text: &str| words::unset_variable(text).map(str::to_owned);
+    commands.each().into_iter().find_map(|(key, text)| Some((key, unset(text.as_deref()?)?)))
+}
+
 /// The commands for a server; `number` counts from 1.
 pub(crate) fn commands(
     cluster: &Cluster,

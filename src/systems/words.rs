@@ -137,6 +137,34 @@ pub(crate) fn variable_of_caller(word: &str) -> String {
     variable(word).and_then(|name| env::var(name).ok()).unwrap_or_default()
 }
 
+/// The name of a variable of the caller that a text refers to and that is not set, also of the text of a file.
+///
+pub(crate) fn unset_variable(text: &str) -> Option<&str> {
+    let named = |piece| match piece {
+        Piece::Word(word) => variable(word),
+        Piece::Text(_) => None,
+    };
+    let mut names = pieces_of_file(text).into_iter().filter_map(named);
+    names.find(|name| env::var_os(name).is_none())
+}
+
+/// The complaint about a variable that is not set.
+pub(crate) fn not_set(name: &str) -> String {
+    format!(
+        "the variable {name} is not set; set it as the head of the spec says, or write its value in place of {{env:{name}}}"
+    )
+}
+
+/// The same as [`unset_variable`] for the value of a variable of a program. Whoever writes `{env:NAME}` and nothing else passes a variable on, whether it
+/// is set or not.
+pub(crate) fn unset_in_value(text: &str) -> Option<&str> {
+    let passes_on = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'))
+        .is_some_and(|word| variable(word).is_some_and(|name| !name.contains(['{', '}'])));
+    if passes_on { None } else { unset_variable(text) }
+}
+
 /// A word of a text that no node can fill; `ports` are the words for ports.
 pub(crate) fn unknown<'a>(text: &'a str, ports: &BTreeMap<String, u16>) -> Option<&'a str> {
     unknown_of(pieces(text), ports)
@@ -277,6 +305,14 @@ mod tests {
         assert_eq!(unknown_in_file(r#"{"a": {nmae}}"#, &BTreeMap::new()), Some("nmae"));
         assert_eq!(unknown_in_file("http { server { listen {ip}; } }", &BTreeMap::new()), None);
         assert!(has("{others: {host}|,}", HOST) && has("{host}", HOST) && !has("host {ip}", HOST));
+    }
+
+    #[test]
+    fn unset_variable_is_named_unless_passed_on() {
+        assert_eq!(unset_variable("cd {env:NO_SUCH_VARIABLE}/lib"), Some("NO_SUCH_VARIABLE"));
+        assert_eq!(unset_variable("{env:PATH} {name}"), None);
+        assert_eq!(unset_in_value("{env:NO_SUCH_VARIABLE}"), None);
+        assert_eq!(unset_in_value("{env:NO_SUCH_VARIABLE}/{env:NO_OTHER}"), Some("NO_SUCH_VARIABLE"));
     }
 
     #[test]

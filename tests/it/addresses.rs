@@ -195,6 +195,7 @@ fn what_running_servers_cannot_have_is_refused() {
     refused("cluster.addresses=[\"127.0.0.1:1\", \"localhost:1\"]", "twice");
     refused("cluster.addresses=[]", "they are for servers that run already");
     refused("cluster.commands.kill=kill {pid}", "there is no {pid}");
+    refused("cluster.commands.kill=kill {env:NO_SUCH_PID}", "the variable NO_SUCH_PID is not set");
     refused("check.never=[\"panic\"]", "the logs of servers that already run are not read");
     refused("cluster.system=paxos", "the bench starts nodes of its own here");
     let up = output(folder.path(), &["up", "spec.toml"]);

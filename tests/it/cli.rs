@@ -115,6 +115,14 @@ fn missing_history_is_wrong_usage() {
 }
 
 #[test]
+fn a_spec_is_no_history() {
+    let folder = tempfile::tempdir().unwrap();
+    write_spec(folder.path(), "1s", "");
+    let text = refused(folder.path(), &["check", "short.toml"]);
+    assert!(text.contains("`bench run short.toml`"), "{text}");
+}
+
+#[test]
 fn a_folder_with_results_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     write_spec(folder.path(), "1s", "");

@@ -305,4 +305,6 @@ fn wrong_keys_of_a_start_are_refused() {
     refused(&side("").replace("/bin/sh", "/no/such"), "there is no program /no/such");
     refused(&(side("") + &side("")), "two programs of a node have this name");
     refused(&side("{nmae}"), "there is no {nmae}");
+    refused("prepare = \"cd {env:NO_SUCH_FOLDER}/lib\"", "the variable NO_SUCH_FOLDER is not set");
+    refused("env = { H = \"{env:NO_SUCH_FOLDER}/lib\" }", "the variable NO_SUCH_FOLDER is not set");
 }

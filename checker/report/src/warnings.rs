@@ -5,6 +5,7 @@
 use super::faults::FaultRecord;
 use super::obligations::{self, last_heal};
 use super::observed::{Observed, answered};
+use super::sentences::listed;
 use super::verdict::many;
 use history::{Operation, Outcome, Phase};
 use serde::Serialize;
@@ -120,7 +121,12 @@ fn lost_kinds(observed: &Observed) -> Vec<(&'static str, String)> {
 fn unasked(observed: &Observed) -> Option<(&'static str, String)> {
     let nodes = obligations::unasked_before(observed);
     let when = if observed.faults.is_empty() { "in the run" } else { "before the first fault" };
-    let text = || format!("no client asked {} anything {when}; raise load.clients", nodes.join(" and "));
+    let text = || {
+        format!(
+            "no operation is recorded at {} {when}; raise load.clients, unless clients are redirected from there",
+            listed(&nodes)
+        )
+    };
     (!nodes.is_empty()).then(|| ("unasked-nodes", text()))
 }
 
@@ -210,7 +216,7 @@ fn excused(observed: &Observed) -> Option<(&'static str, String)> {
     let text = || match nodes[..] {
         [node] => format!("{node} ended by itself, as a fault allows, and did not serve again"),
         _ => {
-            format!("{} ended by themselves, as a fault allows, and did not serve again", nodes.join(" and "))
+            format!("{} ended by themselves, as a fault allows, and did not serve again", listed(&nodes))
         }
     };
     (!nodes.is_empty()).then(|| ("excused-node", text()))

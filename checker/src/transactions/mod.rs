@@ -51,6 +51,7 @@ pub use consistency::{Consistency, UnknownConsistency};
 pub use levels::{Level, Levels, check_levels};
 pub use verdict::{ALLOWED, Anomaly, Dependency, Options, Verdict, Workload};
 
+use crate::Answer;
 use decide::Analysis;
 use findings::Findings;
 use history::Operation;
@@ -66,7 +67,13 @@ pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
     match Analysis::new(operations, options.workload, &mut findings, &options.limits) {
         Ok(analysis) => {
             let unsure = analysis.decide(options.model, &mut findings, &options.limits);
-            Verdict::new(options.model, findings, analysis.size(), unsure)
+            let excluded = findings.excluded;
+            let mut verdict = Verdict::new(options.model, findings, analysis.size(), unsure);
+            if options.weaker && verdict.answer == Answer::Invalid {
+                verdict.weaker =
+                    Some(levels::weaker_than(options.model, &analysis, excluded, &options.limits));
+            }
+            verdict
         }
         Err(reason) => Verdict::new(options.model, findings, (operations.len(), 0), Some(reason)),
     }

@@ -3,6 +3,7 @@
 use super::anomaly::{Means, Name, Order};
 use super::consistency::Consistency;
 use super::findings::Findings;
+use super::levels::Levels;
 use crate::Answer;
 use crate::certificate::transactions::{Mismatch, Moment, Respects, Rules, confirm};
 use crate::limits::Limits;
@@ -31,12 +32,14 @@ pub struct Options<'a> {
     pub model: Consistency,
     /// How long and how large the check may grow.
     pub limits: Limits<'a>,
+    /// Whether an invalid verdict says which weaker models hold.
+    pub weaker: bool,
 }
 
 impl Options<'static> {
-    /// Strict serializability, the usual limits.
+    /// Strict serializability, the usual limits, without weaker models.
     pub fn new(workload: Workload) -> Self {
-        Self { workload, model: Consistency::StrictSerializable, limits: Limits::DEFAULT }
+        Self { workload, model: Consistency::StrictSerializable, limits: Limits::DEFAULT, weaker: false }
     }
 }
 
@@ -97,6 +100,8 @@ pub struct Verdict {
     pub order: Vec<Moment>,
     /// Why not everything could be looked at; none if it was.
     pub unsure: Option<String>,
+    /// The models that this one implies, of an invalid verdict where [`Options::weaker`] asks for them.
+    pub weaker: Option<Levels>,
 }
 
 impl Verdict {
@@ -125,6 +130,7 @@ impl Verdict {
             order: std::mem::take(&mut findings.order),
             anomalies: relevant(model, findings.anomalies()),
             unsure,
+            weaker: None,
         }
     }
 
@@ -164,7 +170,9 @@ impl Verdict {
                 } else {
                     format!("; what is excluded begins at {}", weakest.join(" and "))
                 };
-                format!("the transactions are not {}: {}{also}{allowed}", self.model, found(true))
+                let holds = self.weaker.as_ref().and_then(Levels::that_hold);
+                let holds = holds.map_or_else(String::new, |models| format!("; they still satisfy {models}"));
+                format!("the transactions are not {}: {}{also}{holds}{allowed}", self.model, found(true))
             }
             (Answer::Unknown, unsure) => {
                 let why = unsure.as_deref().unwrap_or("nothing was decided");

@@ -35,10 +35,14 @@ impl Disk {
     /// It is probed once, by a program that begins with [`lab_entry`](crate::lab_entry).
     pub fn choose(self, mode: Mode) -> Result<DiskMode, DiskError> {
         match (self, mode) {
-            (Self::Real, _) | (Self::Auto, Mode::Proxy | Mode::Host | Mode::Messages) => Ok(DiskMode::Real),
-            (Self::Memory, Mode::Proxy | Mode::Host | Mode::Messages) => Err(DiskError::NoMemory(format!(
-                "it is mounted where only the lab sees it, so it needs network = \"lab\", not \"{mode}\""
-            ))),
+            (Self::Real, _) | (Self::Auto, Mode::Proxy | Mode::Host | Mode::Hosts | Mode::Messages) => {
+                Ok(DiskMode::Real)
+            }
+            (Self::Memory, Mode::Proxy | Mode::Host | Mode::Hosts | Mode::Messages) => {
+                Err(DiskError::NoMemory(format!(
+                    "it is mounted where only the lab sees it, so it needs network = \"lab\", not \"{mode}\""
+                )))
+            }
             (Self::Auto, Mode::Lab) => {
                 Ok(if disk_can_be_mounted().is_ok() { DiskMode::Memory } else { DiskMode::Real })
             }

@@ -79,12 +79,16 @@ pub struct Entry {
     pub examples: &'static [&'static str],
 }
 
-/// All networks.
+/// All networks of one machine.
 pub(crate) const ANY: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host, Mode::Messages];
+/// All networks, also of many machines.
+pub(crate) const EVERYWHERE: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Host, Mode::Hosts, Mode::Messages];
 /// The networks in which the bench controls the links.
-pub(crate) const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Messages];
+pub(crate) const LINKS: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Hosts, Mode::Messages];
+/// The same on one machine.
+pub(crate) const RATES: &[Mode] = &[Mode::Lab, Mode::Proxy, Mode::Messages];
 /// The networks in which the bench sees every frame or message.
-pub(crate) const FRAMES: &[Mode] = &[Mode::Lab, Mode::Messages];
+pub(crate) const FRAMES: &[Mode] = &[Mode::Lab, Mode::Hosts, Mode::Messages];
 /// The networks in which nodes have connections that the bench can close.
 pub(crate) const CONNECTIONS: &[Mode] = &[Mode::Lab, Mode::Proxy];
 
@@ -143,6 +147,17 @@ impl Entry {
             return Err(complaint.help(
                 "it needs disk = \"memory\" in [cluster] (`bench doctor` shows whether that works here)",
             ));
+        }
+        if mode == Mode::Hosts {
+            let why = match self.family {
+                Family::Disk => "the disks of the hosts are their own",
+                Family::Clock => "the clock of a host belongs to everything on it",
+                Family::Cluster => "the members on hosts do not change",
+                Family::Process => "the data of a node stay on its host",
+                Family::Network => "a host cuts and delays packets, and loses a share of them; nothing more",
+            };
+            let complaint = Complaint::new(format!("`{name}` cannot be injected into nodes on hosts: {why}"));
+            return Err(complaint.help("remove it, or remove `hosts` to run all nodes on this machine"));
         }
         let modes: Vec<_> = self.modes.iter().map(|mode| format!("network = \"{mode}\"")).collect();
         let complaint = Complaint::new(format!("`{name}` cannot be injected with network = \"{mode}\""));

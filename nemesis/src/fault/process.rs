@@ -1,7 +1,7 @@
 //! Faults of processes: kill, stop, pause, slow down, and loss of the data.
 
 use super::background::{Background, Over};
-use super::entry::{Entry, Family, OnNodes};
+use super::entry::{EVERYWHERE, Entry, Family, OnNodes};
 use super::fault_kind::FaultKind;
 use super::flag::{aimed, flag};
 use super::in_sync::strike_during;
@@ -55,6 +55,7 @@ impl FaultKind for Kill {
                 aimed,
             ),
         ],
+        modes: EVERYWHERE,
         ..Entry::new("kill", Family::Process)
     };
 
@@ -109,6 +110,7 @@ impl FaultKind for Pause {
             }),
             flag("pause", "TARGET", "n2", "Stop nodes (SIGSTOP), and let them go on later", aimed),
         ],
+        modes: EVERYWHERE,
         ..Entry::new("pause", Family::Process)
     };
 
@@ -173,6 +175,7 @@ impl FaultKind for Slow {
             aimed,
         )],
         examples: &["", "still = \"30%\"\nperiod = \"60ms\"\n"],
+        modes: EVERYWHERE,
         ..Entry::new("slow", Family::Process)
     };
 
@@ -250,6 +253,7 @@ impl FaultKind for Stop {
         nodes: OnNodes::Restarted,
         loses: 1,
         flags: &[flag("stop", "TARGET", "random", "End nodes with SIGTERM, and start them again", aimed)],
+        modes: EVERYWHERE,
         ..Entry::new("stop", Family::Process)
     };
 

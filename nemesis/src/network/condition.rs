@@ -22,62 +22,62 @@ pub enum LinkFault {
 
 /// The combined effect of all faults of a link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::network) struct Condition {
-    pub(in crate::network) stalled: bool,
-    pub(in crate::network) refused: bool,
-    pub(in crate::network) delay: Delay,
-    pub(in crate::network) rate: Option<u64>,
-    pub(in crate::network) flaky: Flaky,
+pub(crate) struct Condition {
+    pub(crate) stalled: bool,
+    pub(crate) refused: bool,
+    pub(crate) delay: Delay,
+    pub(crate) rate: Option<u64>,
+    pub(crate) flaky: Flaky,
     /// Whether a fault delays or slows it, beyond the link's own delay.
-    pub(in crate::network) slowed: bool,
+    pub(crate) slowed: bool,
     /// Rises with each reset of the open connections.
-    pub(in crate::network) resets: u64,
+    pub(crate) resets: u64,
 }
 
 /// The faults of a link, by claim.
 #[derive(Debug, Default)]
-pub(in crate::network) struct Faults {
+pub(crate) struct Faults {
     base: Delay,
     held: BTreeMap<Claim, LinkFault>,
     resets: u64,
 }
 
 impl Faults {
-    pub(in crate::network) fn new(base: Delay) -> Self {
+    pub(crate) fn new(base: Delay) -> Self {
         Self { base, held: BTreeMap::new(), resets: 0 }
     }
 
-    pub(in crate::network) fn apply(&mut self, claim: Claim, fault: LinkFault) {
+    pub(crate) fn apply(&mut self, claim: Claim, fault: LinkFault) {
         self.held.insert(claim, fault);
         if fault == LinkFault::Refuse {
             self.reset();
         }
     }
 
-    pub(in crate::network) fn release(&mut self, claim: Claim) -> bool {
+    pub(crate) fn release(&mut self, claim: Claim) -> bool {
         self.held.remove(&claim).is_some()
     }
 
-    pub(in crate::network) fn release_all(&mut self) -> bool {
+    pub(crate) fn release_all(&mut self) -> bool {
         let any = !self.held.is_empty();
         self.held.clear();
         any
     }
 
-    pub(in crate::network) fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+    pub(crate) fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
         self.held.keys().copied()
     }
 
-    pub(in crate::network) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.held.len()
     }
 
-    pub(in crate::network) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.resets += 1;
     }
 
     /// Combines the faults: any cut cuts, delays add up, and the lowest rate applies.
-    pub(in crate::network) fn condition(&self) -> Condition {
+    pub(crate) fn condition(&self) -> Condition {
         let mut condition = Condition { delay: self.base, resets: self.resets, ..Condition::default() };
         for fault in self.held.values() {
             match *fault {

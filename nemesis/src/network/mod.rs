@@ -16,6 +16,7 @@ mod proxy;
 mod wires;
 
 pub use choice::{Network, NetworkError};
+pub(crate) use condition::Faults;
 pub use condition::LinkFault;
 pub use counters::{LinkCounters, LinkSummary};
 #[cfg(all(test, target_os = "linux"))]
@@ -30,5 +31,5 @@ pub(crate) use open_files::{make_room, most_nodes, needed as needed_files, of_no
 pub(crate) use ports::PortBlock;
 pub use ports::PortError;
 pub use proxy::{Probe, ProxyError};
-pub(crate) use proxy::{Proxies, Way, probe};
+pub(crate) use proxy::{Proxies, Way, probe, probe_with};
 pub(crate) use wires::Wires;

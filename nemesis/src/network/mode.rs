@@ -13,6 +13,8 @@ pub enum Mode {
     Proxy,
     /// Nodes reach each other directly; there are no network faults.
     Host,
+    /// Every node is on a machine of its own, which cuts and delays its links.
+    Hosts,
     /// Nodes exchange messages through the bench, which knows each of them.
     Messages,
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Mode {
             Self::Lab => "lab",
             Self::Proxy => "proxy",
             Self::Host => "host",
+            Self::Hosts => "hosts",
             Self::Messages => "messages",
         })
     }

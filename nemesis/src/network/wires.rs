@@ -1,4 +1,4 @@
-//! The connections between the nodes of a testbed: loopback, proxies, a switch or a router of messages, behind one interface.
+//! The connections between the nodes of a testbed, of any mode, behind one interface.
 
 use super::condition::LinkFault;
 use super::counters::{LinkCounters, LinkSummary};
@@ -6,6 +6,7 @@ use super::lab::{LabNetwork, Namespace};
 use super::messages::Messages;
 use super::proxy::{Probe, Proxies};
 use crate::claim::Claim;
+use crate::hosts::{HostError, HostNetwork};
 use crate::partition::Link;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) enum Wires {
     Switch(LabNetwork),
     /// A router, to which nodes give their messages.
     Router(Messages),
+    /// The network of many machines.
+    Hosts(HostNetwork),
 }
 
 const PLAIN: &str = "with network = \"host\" the bench controls no link";
@@ -32,7 +35,7 @@ impl Wires {
     pub(crate) fn detour(&self, link: &Link, way: usize) -> Option<SocketAddr> {
         match self {
             Self::Proxies(proxies) => Some(proxies.address(link, way)),
-            Self::Plain | Self::Switch(_) | Self::Router(_) => None,
+            Self::Plain | Self::Switch(_) | Self::Router(_) | Self::Hosts(_) => None,
         }
     }
 
@@ -40,7 +43,7 @@ impl Wires {
     pub(crate) fn namespace(&self, node: &str) -> Option<Namespace> {
         match self {
             Self::Switch(network) => Some(network.namespace(node)),
-            Self::Plain | Self::Proxies(_) | Self::Router(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Router(_) | Self::Hosts(_) => None,
         }
     }
 
@@ -48,7 +51,7 @@ impl Wires {
     pub(crate) fn messages(&self) -> Option<&Messages> {
         match self {
             Self::Router(messages) => Some(messages),
-            Self::Plain | Self::Proxies(_) | Self::Switch(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Switch(_) | Self::Hosts(_) => None,
         }
     }
 
@@ -59,6 +62,7 @@ impl Wires {
             Self::Proxies(proxies) => proxies.apply(link, claim, fault),
             Self::Switch(network) => network.apply(link, claim, fault),
             Self::Router(messages) => messages.apply(link, claim, fault),
+            Self::Hosts(hosts) => hosts.apply(link, claim, fault),
         }
     }
 
@@ -69,6 +73,7 @@ impl Wires {
             Self::Proxies(proxies) => proxies.release(link, claim),
             Self::Switch(network) => network.release(link, claim),
             Self::Router(messages) => messages.release(link, claim),
+            Self::Hosts(hosts) => hosts.release(link, claim),
         }
     }
 
@@ -79,6 +84,7 @@ impl Wires {
             Self::Proxies(proxies) => proxies.release_all(),
             Self::Switch(network) => network.release_all(),
             Self::Router(messages) => messages.release_all(),
+            Self::Hosts(hosts) => hosts.release_all(),
         }
     }
 
@@ -89,6 +95,7 @@ impl Wires {
             Self::Proxies(proxies) => proxies.faults_on(link),
             Self::Switch(network) => network.faults_on(link),
             Self::Router(messages) => messages.faults_on(link),
+            Self::Hosts(hosts) => hosts.faults_on(link),
         }
     }
 
@@ -98,15 +105,15 @@ impl Wires {
             Self::Plain => panic!("{PLAIN}"),
             Self::Proxies(proxies) => proxies.reset(link).await,
             Self::Switch(network) => network.reset(link).await,
-            // Messages need no connections.
-            Self::Router(_) => 0,
+            // Messages need no connections, and the plan refuses this fault on many machines.
+            Self::Router(_) | Self::Hosts(_) => 0,
         }
     }
 
     /// A remark about the network for the user.
     pub(crate) fn remark(&self) -> Option<&'static str> {
         match self {
-            Self::Plain | Self::Proxies(_) | Self::Router(_) => None,
+            Self::Plain | Self::Proxies(_) | Self::Router(_) | Self::Hosts(_) => None,
             Self::Switch(network) => network.remark(),
         }
     }
@@ -118,6 +125,7 @@ impl Wires {
             Self::Proxies(proxies) => proxies.counters(link),
             Self::Switch(network) => network.counters(link),
             Self::Router(messages) => messages.counters(link),
+            Self::Hosts(hosts) => hosts.counters(link),
         }
     }
 
@@ -128,16 +136,26 @@ impl Wires {
             Self::Proxies(proxies) => proxies.summary(),
             Self::Switch(network) => network.summary(),
             Self::Router(messages) => messages.summary(),
+            Self::Hosts(hosts) => hosts.summary(),
         }
     }
 
-    /// Sends a request over a link as `link.from` would.
-    pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Probe {
+    /// Sends a request over a link as `link.from` would; none if that failed.
+    pub(crate) async fn probe(&self, link: &Link, request: &[u8], patience: Duration) -> Option<Probe> {
         match self {
             Self::Plain => panic!("{PLAIN}"),
-            Self::Proxies(proxies) => proxies.probe(link, request, patience).await,
-            Self::Switch(network) => network.probe(link, request, patience).await,
-            Self::Router(messages) => messages.probe(link, request.len(), patience).await,
+            Self::Proxies(proxies) => Some(proxies.probe(link, request, patience).await),
+            Self::Switch(network) => Some(network.probe(link, request, patience).await),
+            Self::Router(messages) => Some(messages.probe(link, request.len(), patience).await),
+            Self::Hosts(hosts) => hosts.probe(link, request, patience).await,
+        }
+    }
+
+    /// Waits until all changes are in force and all counters are read.
+    pub(crate) async fn settle(&self) -> Result<(), HostError> {
+        match self {
+            Self::Hosts(hosts) => hosts.settle().await,
+            Self::Plain | Self::Proxies(_) | Self::Switch(_) | Self::Router(_) => Ok(()),
         }
     }
 }

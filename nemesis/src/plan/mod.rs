@@ -20,6 +20,7 @@ pub use trigger::Trigger;
 
 use crate::disk::DiskMode;
 use crate::fault::Fault;
+use crate::flaky::{Flaky, Share};
 use crate::network::Mode;
 use crate::partition::CLIENTS;
 use crate::point::After;
@@ -202,6 +203,11 @@ fn read(spec: &FaultSpec, options: &PlanOptions) -> Result<Fault, Refusal> {
         let refusal = Refusal::new("during", "the bench can only hold the syncs of its own disk");
         return Err(refusal
             .help("it needs disk = \"memory\" in [cluster] (`bench doctor` shows whether that works here)"));
+    }
+    let flaky = Flaky { loss: Share::default(), ..spec.parameters.flaky() };
+    if options.mode == Mode::Hosts && !flaky.is_empty() {
+        let refusal = Refusal::new(flaky.first_named(), "a host loses packets, and changes none");
+        return Err(refusal.help("use loss, or remove `hosts` to run all nodes on this machine"));
     }
     Fault::read(spec.kind, &spec.parameters)
 }

@@ -4,9 +4,11 @@ use super::ending::End;
 use super::excuse::Excuses;
 use super::exit::Exit;
 use super::family::{self, Roots};
+use super::far::FarProcess;
 use super::guard::{Guarded, say_stop};
 use super::spawner::Spawned;
 use super::{listener, state};
+use crate::hosts::StartedProcess;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +39,8 @@ pub(super) struct Running {
     beside: Vec<String>,
     watched: Arc<Watched>,
     ended: watch::Receiver<Option<End>>,
+    /// Its process on another machine.
+    far: Option<FarProcess>,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +111,33 @@ impl Running {
             let _ = kill_process_group(rustix_pid(pid), Signal::KILL);
             return Err(error);
         }
-        Ok(Self { pid, roots, beside, watched, ended })
+        Ok(Self { pid, roots, beside, watched, ended, far: None })
+    }
+
+    /// Watches a process on another machine; `exits` receives an end that the bench did not request.
+    pub(super) fn watch_far(
+        (far, started): (FarProcess, &StartedProcess),
+        (node, beside): (&str, Vec<String>),
+        incarnation: u32,
+        exits: UnboundedSender<Exit>,
+        excuses: Excuses,
+    ) -> Self {
+        let pid = started.pid;
+        let roots = Roots { first: pid, beside: started.beside.clone(), guard: None };
+        let watched = Arc::new(Watched::default());
+        let (publish, ended) = watch::channel(None);
+        let (theirs, node) = (Arc::clone(&watched), node.to_owned());
+        far.on_end(move |end, unrequested| {
+            lock(&theirs.shared).end.clone_from(&end);
+            theirs.reaped.notify_all();
+            if let (Some(end), Some(how)) = (&end, unrequested) {
+                let (program, excuse) = (end.who.clone(), excuses.in_words());
+                // The receiver may be gone: the testbed is stopping.
+                let _ = exits.send(Exit { node, pid, incarnation, program, how, excuse });
+            }
+            publish.send_replace(end);
+        });
+        Self { pid, roots, beside, watched, ended, far: Some(far) }
     }
 
     /// Its helper programs with their process ids, as `, sentinel as pid 7`.
@@ -125,7 +155,24 @@ impl Running {
     /// Signals every process of the node; returns the number besides its programs.
     ///
     /// None if it has ended.
-    pub(super) fn signal(&self, signal: Signal) -> io::Result<Option<usize>> {
+    pub(super) async fn signal(&self, signal: Signal) -> io::Result<Option<usize>> {
+        match &self.far {
+            Some(_) if self.end().is_some() => Ok(None),
+            Some(far) => far.signal(signal).await,
+            None => self.signal_here(signal),
+        }
+    }
+
+    /// The same without waiting for another machine.
+    pub(super) fn signal_soon(&self, signal: Signal) -> io::Result<()> {
+        match &self.far {
+            Some(far) => far.signal_soon(signal),
+            None => drop(self.signal_here(signal)?),
+        }
+        Ok(())
+    }
+
+    fn signal_here(&self, signal: Signal) -> io::Result<Option<usize>> {
         let mut shared = lock(&self.watched.shared);
         if shared.end.is_some() {
             return Ok(None);
@@ -154,13 +201,19 @@ impl Running {
     }
 
     /// Why a signal to all its processes proves nothing: another process listens at its address.
-    pub(super) fn objection(&self, address: SocketAddr) -> Option<String> {
-        listener::objection(address, &self.roots)
+    pub(super) async fn objection(&self, address: SocketAddr) -> Option<String> {
+        match &self.far {
+            Some(far) => far.objection(address).await,
+            None => listener::objection(address, &self.roots),
+        }
     }
 
     /// The process that still listens at its address after its end, if there is one.
-    pub(super) fn still_listening(&self, address: SocketAddr) -> Option<String> {
-        listener::still_listening(address, &self.roots)
+    pub(super) async fn still_listening(&self, address: SocketAddr) -> Option<String> {
+        match &self.far {
+            Some(far) => far.still_listening(address).await,
+            None => listener::still_listening(address, &self.roots),
+        }
     }
 
     /// Waits until it has ended and was reaped.
@@ -169,8 +222,20 @@ impl Running {
         ended.ok().and_then(|end| end.clone())
     }
 
+    /// The same without exclusive access.
+    pub(super) async fn end_later(&self) -> Option<End> {
+        let mut ended = self.ended.clone();
+        let ended = ended.wait_for(Option::is_some).await;
+        ended.ok().and_then(|end| end.clone())
+    }
+
     /// The same without a runtime, up to this time; false if it has not ended.
+    ///
+    /// A process on another machine ends with its agent.
     pub(super) fn ended_within(&self, patience: Duration) -> bool {
+        if self.far.is_some() {
+            return true;
+        }
         let shared = lock(&self.watched.shared);
         let waited = self.watched.reaped.wait_timeout_while(shared, patience, |shared| shared.end.is_none());
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
@@ -180,6 +245,9 @@ impl Running {
     ///
     /// The error describes the actual state.
     pub(super) async fn is_stopped(&self, stopped: bool) -> Result<String, String> {
+        if let Some(far) = &self.far {
+            return far.is_stopped(stopped).await;
+        }
         let deadline = Instant::now() + SIGNAL_PATIENCE;
         loop {
             let first =

@@ -3,13 +3,14 @@
 use super::stop_signal::StopSignal;
 use super::user::User;
 use crate::clock::ProcessClock;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 /// The command that starts a node's process, also again after a kill.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessCommand {
     /// The program.
     pub program: PathBuf,
@@ -24,6 +25,7 @@ pub struct ProcessCommand {
     /// The folder of its data, which faults of the disk act on; none if it is unknown.
     pub data: Option<PathBuf>,
     /// The source of its shifted time; none if no fault may shift its clock.
+    #[serde(skip)]
     pub clock: Option<ProcessClock>,
     /// The signal that requests its end.
     pub stop: StopSignal,
@@ -40,7 +42,7 @@ pub struct ProcessCommand {
 }
 
 /// A file that the bench writes for a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeFile {
     /// The path below the data folder.
     pub path: PathBuf,
@@ -51,7 +53,7 @@ pub struct NodeFile {
 }
 
 /// A shell command that creates the data of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepare {
     /// The command.
     pub script: String,
@@ -60,7 +62,7 @@ pub struct Prepare {
 }
 
 /// A helper program of a node. It starts, pauses and ends with the node, as the same user and host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beside {
     /// Its name, for people.
     pub name: String,

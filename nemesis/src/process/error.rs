@@ -1,6 +1,7 @@
 //! Errors of starting or signalling a process.
 
 use crate::disk::DiskError;
+use crate::hosts::HostError;
 use std::io;
 use std::path::PathBuf;
 
@@ -64,6 +65,14 @@ pub enum ProcessError {
     /// Its disk is not available.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// Its host failed, or the connection to it.
+    #[error("{node}: {source}")]
+    Host {
+        /// The node.
+        node: String,
+        /// The error.
+        source: HostError,
+    },
     /// A command that should restore a server started by the user failed.
     #[error("{how}; correct it in [cluster.commands], and see to the server")]
     Command {

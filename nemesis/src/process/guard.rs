@@ -16,7 +16,7 @@ use super::command::ProcessCommand;
 use super::order::{Order, Program};
 use super::{family, host};
 use crate::network::open_files_of_nodes;
-use crate::reexec::{STAGE, again_as, may_start_again};
+use crate::reexec::{STAGE, again_as, inside_lab, may_start_again};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, getrlimit,
@@ -74,7 +74,9 @@ pub(super) fn start(command: &ProcessCommand, output: File) -> io::Result<Guarde
         .stderr(output)
         .process_group(0)
         .spawn()?;
-    let stage = std::env::var_os(STAGE).filter(|_| command.inherit.is_none()).unwrap_or_default();
+    // The part of an agent on a host is not that of its nodes.
+    let stage = std::env::var_os(STAGE).filter(|_| command.inherit.is_none() && inside_lab());
+    let stage = stage.unwrap_or_default();
     let order = Order::of(command, stage, open_files_of_nodes());
     let (stdin, stdout) = (child.stdin.as_mut(), child.stdout.take());
     let mut lines = BufReader::new(stdout.expect("its output is piped"));
@@ -355,6 +357,11 @@ pub(super) fn end_all(programs: &[Pid], with_them: bool) -> usize {
         killed = killed.max(family::signal_below(own, Signal::KILL));
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Kills every descendant of this process.
+pub(crate) fn end_descendants() {
+    end_all(&[], true);
 }
 
 /// Whether every process of a node, daemons included, ends with the bench here.

@@ -1,13 +1,17 @@
 //! Node processes: starts, signals and watches real processes of the operating system.
 
+#[cfg(target_os = "linux")]
+mod agent_process;
 mod child;
 mod command;
+mod effect;
 mod ending;
 mod error;
 mod excuse;
 mod exit;
 #[cfg_attr(not(target_os = "linux"), path = "no_family.rs")]
 mod family;
+mod far;
 mod folder;
 #[cfg_attr(not(target_os = "linux"), path = "no_guard.rs")]
 mod guard;
@@ -26,7 +30,10 @@ mod state;
 mod stop_signal;
 mod user;
 
+#[cfg(target_os = "linux")]
+pub(crate) use agent_process::AgentProcess;
 pub use command::{Beside, NodeFile, Prepare, ProcessCommand};
+pub use effect::Effect;
 pub use error::ProcessError;
 pub(crate) use excuse::Excuse;
 pub use exit::Exit;
@@ -37,12 +44,11 @@ pub(crate) use family::{Line, of as family_of};
 pub use guard::guarded_command;
 pub use guard::nodes_are_guarded;
 #[cfg(target_os = "linux")]
-pub(crate) use guard::{GUARD, serve as guard_a_node};
+pub(crate) use guard::{GUARD, end_descendants, serve as guard_a_node};
 #[cfg(target_os = "linux")]
 pub use guarded_command::guarded_command;
 #[cfg(target_os = "linux")]
 pub(crate) use guarded_command::{PART as GUARD_COMMAND, serve as guard_a_command};
-pub use node::Effect;
 pub(crate) use node::NodeProcess;
 pub use remote::{ByCommand, RemoteCommands};
 pub(crate) use spawner::Spawner;

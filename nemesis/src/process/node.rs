@@ -5,9 +5,11 @@
 
 use super::child::{Running, and_more};
 use super::command::{Prepare, ProcessCommand};
+use super::effect::Effect;
 use super::error::ProcessError;
 use super::excuse::{Excuse, Excuses};
 use super::exit::Exit;
+use super::far::FarProcess;
 use super::folder;
 use super::remote::{Purpose, RemoteCommands};
 use super::spawner::Spawner;
@@ -15,35 +17,18 @@ use super::stop_signal::StopSignal;
 use crate::claim::Claim;
 use crate::clock::NodeClock;
 use crate::disk::{DiskError, NodeDisk};
+use crate::hosts::{HostConnection, HostError, Order};
 use crate::network::Namespace;
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Time for a process to end after the stop signal, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The evidence of an action, or the reason why there is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Effect {
-    /// The observations; empty if the action had no effect.
-    pub evidence: Vec<String>,
-    /// A remark for the reader.
-    pub note: Option<String>,
-}
-
-impl Effect {
-    pub(crate) fn seen(evidence: impl Into<String>) -> Self {
-        Self { evidence: vec![evidence.into()], note: None }
-    }
-
-    pub(crate) fn none(note: impl Into<String>) -> Self {
-        Self { evidence: Vec::new(), note: Some(note.into()) }
-    }
-}
 
 /// The process of one node.
 #[derive(Debug)]
@@ -53,6 +38,8 @@ pub(crate) struct NodeProcess {
     address: SocketAddr,
     /// Its network namespace, if it has its own.
     namespace: Option<Namespace>,
+    /// Its machine, if it is not that of the bench.
+    host: Option<Arc<HostConnection>>,
     /// Its disk, if it is in memory.
     disk: Option<NodeDisk>,
     clock: Option<NodeClock>,
@@ -83,6 +70,7 @@ impl NodeProcess {
             node: node.to_owned(),
             address,
             namespace,
+            host: None,
             disk,
             clock: None,
             command: None,
@@ -96,6 +84,17 @@ impl NodeProcess {
             exits,
             excuses: Excuses::default(),
         }
+    }
+
+    /// The same on another machine.
+    pub(crate) fn on_host(mut self, host: Option<Arc<HostConnection>>) -> Self {
+        self.host = host;
+        self
+    }
+
+    fn host_failed(&self) -> impl FnOnce(HostError) -> ProcessError + use<> {
+        let node = self.node.clone();
+        |source| ProcessError::Host { node, source }
     }
 
     /// Its process, if it lives.
@@ -220,6 +219,17 @@ impl NodeProcess {
         let program = command.program.clone();
         let failed = |source| ProcessError::Spawn { node: self.node.clone(), program, source };
         let beside = command.beside.iter().map(|beside| beside.name.clone()).collect();
+        if let Some(host) = &self.host {
+            let (far, started) = FarProcess::start(host, command).await.map_err(self.host_failed())?;
+            let excuses = self.excuses.clone();
+            return Ok(Running::watch_far(
+                (far, &started),
+                (&self.node, beside),
+                incarnation,
+                exits,
+                excuses,
+            ));
+        }
         let started = spawner.spawn(command, self.namespace.clone()).await;
         let started = started.and_then(|child| {
             Running::watch(child, (&self.node, beside), incarnation, exits, self.excuses.clone())
@@ -230,6 +240,9 @@ impl NodeProcess {
     /// Writes the bench's own files into the data folder. Returns whether the folder has no other content.
     async fn fill(&self, command: &ProcessCommand) -> Result<bool, ProcessError> {
         let Some(data) = command.data.clone() else { return Ok(false) };
+        if let Some(host) = &self.host {
+            return host.ask(Order::Fill { command: command.clone() }).await.map_err(self.host_failed());
+        }
         if command.files.is_empty() && command.prepare.is_none() && command.user.is_none() {
             return Ok(false);
         }
@@ -267,7 +280,7 @@ impl NodeProcess {
             Ok(None) => Some("its end is unknown".to_owned()),
             Err(_) => {
                 // It fails only if the process has just ended.
-                let _ = running.signal(Signal::KILL);
+                let _ = running.signal_soon(Signal::KILL);
                 Some(format!("no end within {:?}", prepare.within))
             }
         };
@@ -276,6 +289,9 @@ impl NodeProcess {
             return Err(ProcessError::Prepare { node, how, output });
         }
         let Some(data) = command.data.clone() else { return Ok(()) };
+        if let Some(host) = &self.host {
+            return host.ask(Order::Sync { data }).await.map_err(self.host_failed());
+        }
         let failed = |source| ProcessError::Folder { node, path: data.clone(), source };
         let folder = data.clone();
         let synced = tokio::task::spawn_blocking(move || folder::sync(&folder));
@@ -354,7 +370,7 @@ impl NodeProcess {
             return Ok(Effect::seen(format!("{} had ended: {}", self.node, end.each(pid))));
         }
         let failed = |source| ProcessError::Signal { node: self.node.clone(), pid, source };
-        running.signal(Signal::KILL).map_err(failed)?;
+        running.signal(Signal::KILL).await.map_err(failed)?;
         answer_held(self.disk.as_ref());
         let ended = running.ended().await;
         let how = ended.map_or_else(|| format!("pid {pid} has ended"), |end| end.each(pid));
@@ -411,11 +427,11 @@ impl NodeProcess {
             });
         }
         let failed = |source| ProcessError::Signal { node: node.clone(), pid, source };
-        let objection = running.objection(self.address);
-        let others = running.signal(signal).map_err(failed)?.unwrap_or_default();
+        let objection = running.objection(self.address).await;
+        let others = running.signal(signal).await.map_err(failed)?.unwrap_or_default();
         if !self.still.is_empty() && signal != Signal::KILL {
             // A stopped process handles the signal only after SIGCONT.
-            running.signal(Signal::CONT).map_err(failed)?;
+            running.signal(Signal::CONT).await.map_err(failed)?;
         }
         if signal == Signal::KILL {
             answer_held(self.disk.as_ref());
@@ -424,12 +440,15 @@ impl NodeProcess {
         if signal != Signal::KILL && tokio::time::timeout(STOP_PATIENCE, running.ended()).await.is_err() {
             insisted =
                 Some(format!("{node} did not end within {STOP_PATIENCE:?} of {stop_signal}, and was killed"));
-            running.signal(Signal::KILL).map_err(failed)?;
+            running.signal(Signal::KILL).await.map_err(failed)?;
             answer_held(self.disk.as_ref());
         }
         let ended = running.ended().await;
         let unknown = || format!("{node}: pid {pid} has ended, with an unknown status");
-        let unhit = objection.or_else(|| running.still_listening(self.address));
+        let unhit = match objection {
+            Some(reason) => Some(reason),
+            None => running.still_listening(self.address).await,
+        };
         self.unhit = unhit.map(|reason| format!("{node}: {reason}"));
         Ok(self.unless_unhit(match ended {
             Some(end) => Effect { note: insisted, ..Effect::seen(and_more(end.each(pid), others)) },
@@ -498,9 +517,9 @@ impl NodeProcess {
         let Some(running) = self.alive() else {
             return Ok(Effect::none(format!("{} was down, so no process was paused", self.node)));
         };
-        self.signal(running, Signal::STOP)?;
+        self.signal(running, Signal::STOP).await?;
         Ok(match running.is_stopped(true).await {
-            Ok(seen) => match running.objection(self.address) {
+            Ok(seen) => match running.objection(self.address).await {
                 Some(reason) => Effect::none(format!("{}: {reason}", self.node)),
                 None => Effect::seen(seen),
             },
@@ -520,7 +539,7 @@ impl NodeProcess {
         let Some(running) = self.alive() else {
             return Ok(Effect::seen(format!("{} is down, so no process was resumed", self.node)));
         };
-        self.signal(running, Signal::CONT)?;
+        self.signal(running, Signal::CONT).await?;
         match running.is_stopped(false).await {
             Ok(seen) => Ok(Effect::seen(seen)),
             Err(_) if running.end().is_some() => {
@@ -530,8 +549,8 @@ impl NodeProcess {
         }
     }
 
-    fn signal(&self, running: &Running, signal: Signal) -> Result<(), ProcessError> {
-        let sent = running.signal(signal).map(drop);
+    async fn signal(&self, running: &Running, signal: Signal) -> Result<(), ProcessError> {
+        let sent = running.signal(signal).await.map(drop);
         sent.map_err(|source| ProcessError::Signal { node: self.node.clone(), pid: running.pid, source })
     }
 
@@ -539,7 +558,7 @@ impl NodeProcess {
     pub(crate) fn order_end(&self) {
         if let Some(running) = self.alive() {
             // It fails only if the process has just ended.
-            let _ = running.signal(Signal::KILL);
+            let _ = running.signal_soon(Signal::KILL);
             answer_held(self.disk.as_ref());
         }
     }

@@ -1,7 +1,7 @@
 //! A server that the user started: faults reach it through the commands of the spec.
 
+use super::effect::Effect;
 use super::error::ProcessError;
-use super::node::Effect;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;

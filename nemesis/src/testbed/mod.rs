@@ -6,24 +6,26 @@
 mod catch;
 mod clocks;
 mod data;
+mod hosts;
 mod members;
 mod remote;
 mod revival;
 mod swaps;
 mod taped;
 mod volumes;
+mod wiring;
 
 use crate::claim::Claim;
 use crate::disk::{Disk, DiskError, DiskMode, DiskModel, Disks, NodeDisk};
+use crate::hosts::{HostConnection, HostError};
 use crate::network::{
-    LabNetwork, LabNetworkError, LinkCounters, LinkFault, LinkSummary, Messages, Mode, NODES_MAX, Network,
-    NetworkError, Plan, PortBlock, PortError, Probe, Proxies, ProxyError, Way, Wires, make_room, most_nodes,
-    needed_files, probe,
+    LabNetworkError, LinkCounters, LinkFault, LinkSummary, Messages, Mode, Network, NetworkError, PortBlock,
+    PortError, Probe, ProxyError, Wires, probe,
 };
 use crate::parameters::{Delay, Links};
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
-use crate::reexec::{entering_took, inside_lab};
+use crate::reexec::entering_took;
 use crate::schedule::Tape;
 use crate::topology::Topology;
 pub(crate) use catch::Caught;
@@ -31,18 +33,16 @@ pub(crate) use data::{ENDED_BY_ITSELF, LeftImage};
 pub use revival::{Gone, Revival};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use volumes::Volumes;
+use wiring::Made;
 
 /// Longest wait for killed processes to end. One that waits for a disk cannot end sooner.
 const END_PATIENCE: Duration = Duration::from_secs(10);
-
-/// More ports would not fit below the ephemeral ports. With proxies, `n` nodes need `n` squared.
-const PORTS_MAX: u16 = 10_000;
 
 /// The configuration of a testbed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,9 @@ pub enum TestbedError {
         /// The operating system's error.
         source: io::Error,
     },
+    /// A host failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// A process could not be started or signalled.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -202,6 +205,8 @@ struct Node {
     further: Vec<SocketAddr>,
     /// Its disk, if it is in memory.
     disk: Option<NodeDisk>,
+    /// Its machine, if it is not the bench's own.
+    host: Option<Arc<HostConnection>>,
     process: tokio::sync::Mutex<NodeProcess>,
 }
 
@@ -218,12 +223,27 @@ impl Testbed {
             return Err(TestbedError::PlainLinks);
         }
         let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
-        room_for(mode, names.len())?;
+        wiring::room_for(mode, names.len())?;
         let tape = Tape::new(names.clone());
-        let (wires, addresses, ports) = match mode {
-            Mode::Lab => switched(&config, names.clone(), base, &tape).await?,
-            Mode::Proxy | Mode::Host | Mode::Messages => on_loopback(&config, mode, base).await?,
+        let made = match mode {
+            Mode::Lab => wiring::switched(&config, names.clone(), base, &tape).await?,
+            Mode::Proxy | Mode::Host | Mode::Messages | Mode::Hosts => {
+                wiring::on_loopback(&config, mode, base).await?
+            }
         };
+        Self::with(config, (mode, disk, began), made, tape, &[])
+    }
+
+    /// The testbed on its network, on these machines if they are not the bench's own.
+    fn with(
+        config: TestbedConfig,
+        (mode, disk, began): (Mode, DiskMode, Instant),
+        (wires, addresses, ports): Made,
+        tape: Arc<Tape>,
+        hosts: &[Arc<HostConnection>],
+    ) -> Result<Self, TestbedError> {
+        let base = Delay::from(config.links);
+        let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
         let disks = match disk {
             DiskMode::Memory => Some(Disks::start()?),
             DiskMode::Real => None,
@@ -232,13 +252,15 @@ impl Testbed {
         let own_disk = |name: &str| {
             disks.as_ref().map(|disks| NodeDisk::new(disks, name, config.seed, config.disk_model))
         };
+        let mut hosts = hosts.iter().cloned();
         let node = |(name, addresses): (String, Vec<SocketAddr>)| {
             let (listen, further) = addresses.split_first().expect("each node has an address for clients");
             let (listen, further) = (*listen, further.to_vec());
-            let disk = own_disk(&name);
+            let (disk, host) = (own_disk(&name), hosts.next());
             let process =
                 NodeProcess::new(&name, listen, wires.namespace(&name), disk.clone(), exit_sender.clone());
-            (name, Node { listen, further, disk, process: tokio::sync::Mutex::new(process) })
+            let process = tokio::sync::Mutex::new(process.on_host(host.clone()));
+            (name, Node { listen, further, disk, host, process })
         };
         let nodes = names.into_iter().zip(addresses).map(node).collect();
         Ok(Self {
@@ -426,7 +448,7 @@ impl Testbed {
 
     /// Sends the probe over a link, as its first node would; none if the testbed has no probe.
     pub async fn probe(&self, link: &Link, patience: Duration) -> Option<Probe> {
-        Some(self.wires.probe(link, self.probe.as_deref()?, patience).await)
+        self.wires.probe(link, self.probe.as_deref()?, patience).await
     }
 
     /// Sends the probe to a node directly, as a client would; none if the testbed has no probe.
@@ -438,7 +460,7 @@ impl Testbed {
     pub async fn heal_all(&self) -> Result<Vec<String>, TestbedError> {
         let mut healed: Vec<String> =
             self.wires.release_all().iter().map(|link| format!("{link} healed")).collect();
-        let mut first_error = None;
+        let mut first_error = self.settle().await.err();
         let swapped = self.end_swaps().await;
         for (name, node) in &self.nodes {
             let mut process = node.process.lock().await;
@@ -446,28 +468,24 @@ impl Testbed {
                 first_error = first_error.or(Some(error.into()));
             }
             if let Some(error) = process.clock().and_then(|clock| clock.release(None).err()) {
-                first_error = first_error.or(Some(ProcessError::Clock {
-                    node: name.clone(),
-                    path: PathBuf::new(),
-                    source: error,
-                }));
+                first_error = first_error.or(Some(TestbedError::Clock { node: name.clone(), source: error }));
             }
             let (down, still) = process.claims();
             for claim in still {
                 match process.resume(claim).await {
                     Ok(effect) => healed.extend(effect.evidence.iter().map(|seen| format!("{name}: {seen}"))),
-                    Err(error) => first_error = first_error.or(Some(error)),
+                    Err(error) => first_error = first_error.or(Some(error.into())),
                 }
             }
             for claim in down {
                 match process.restart(claim, &self.spawner).await {
                     Ok(effect) => healed.extend(effect.evidence.iter().map(|seen| format!("{name}: {seen}"))),
-                    Err(error) => first_error = first_error.or(Some(error)),
+                    Err(error) => first_error = first_error.or(Some(error.into())),
                 }
             }
         }
         healed.extend(swapped?);
-        first_error.map_or(Ok(healed), |error| Err(error.into()))
+        first_error.map_or(Ok(healed), Err)
     }
 
     /// Kills every process and checks that none is left, then saves disks in memory to the data folders.
@@ -486,100 +504,9 @@ impl Testbed {
         if !alive.is_empty() {
             return Err(TestbedError::StillAlive { nodes: alive });
         }
-        self.save_disks().await
+        self.save_disks().await?;
+        self.leave_hosts().await
     }
-}
-
-/// Raises the limit of open files for the nodes.
-fn room_for(mode: Mode, nodes: usize) -> Result<(), TestbedError> {
-    let needed = needed_files(mode, nodes as u64);
-    make_room(needed).map_err(|allowed| TestbedError::TooFewFiles {
-        nodes,
-        needed,
-        allowed,
-        most: most_nodes(mode, allowed),
-        mode,
-    })
-}
-
-/// The links, the addresses of each node (the one for clients first), and the reserved ports.
-type Made = (Wires, Vec<Vec<SocketAddr>>, Option<PortBlock>);
-
-/// The network of a lab, in the namespaces of this process.
-async fn switched(
-    config: &TestbedConfig,
-    nodes: Vec<String>,
-    base: Delay,
-    tape: &Arc<Tape>,
-) -> Result<Made, TestbedError> {
-    if !inside_lab() {
-        return Err(TestbedError::Outside);
-    }
-    if nodes.len() > NODES_MAX {
-        return Err(TestbedError::TooManyNodes { nodes: nodes.len(), most: NODES_MAX, mode: Mode::Lab });
-    }
-    let plan = Plan {
-        nodes,
-        base,
-        seed: config.seed,
-        port: config.base_port,
-        tcp_rto_max: config.tcp_rto_max,
-        capture: config.capture.clone(),
-        tape: Arc::clone(tape),
-    };
-    let ports = config.ports.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        let network = LabNetwork::start(&plan)?;
-        let all = |address: SocketAddr| {
-            let further = ports.iter().map(|port| SocketAddr::new(address.ip(), *port));
-            std::iter::once(address).chain(further).collect()
-        };
-        let addresses = plan.nodes.iter().map(|node| all(network.address(node))).collect();
-        Ok::<_, LabNetworkError>((network, addresses))
-    });
-    let (network, addresses) =
-        made.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    Ok((Wires::Switch(network), addresses, None))
-}
-
-/// Ports on loopback, with a proxy in each directed link if the mode requires it.
-async fn on_loopback(config: &TestbedConfig, mode: Mode, base: Delay) -> Result<Made, TestbedError> {
-    if !config.addresses.is_empty() {
-        return Ok((Wires::Plain, config.addresses.iter().map(|address| vec![*address]).collect(), None));
-    }
-    let count = config.topology.nodes.len();
-    let links = if mode == Mode::Proxy { count.saturating_mul(count - count.min(1)) } else { 0 };
-    let each = 1 + config.ports.len();
-    let ports = u16::try_from((count + links).saturating_mul(each)).ok().filter(|ports| *ports <= PORTS_MAX);
-    let ports = ports.ok_or_else(|| {
-        let most = usize::from(PORTS_MAX) / each;
-        let most = if mode == Mode::Proxy { most.isqrt() } else { most };
-        TestbedError::TooManyNodes { nodes: count, most, mode }
-    })?;
-    let block = match config.base_port {
-        Some(base_port) => PortBlock::at(base_port, ports)?,
-        None => PortBlock::find(ports)?,
-    };
-    let mut free = (0..ports).map(|index| block.port(index));
-    let mut next_port = || free.next().expect("as many ports are reserved as needed");
-    let mut address = |_| SocketAddr::from((Ipv4Addr::LOCALHOST, next_port()));
-    let addresses: Vec<Vec<SocketAddr>> = (0..count).map(|_| (0..each).map(&mut address).collect()).collect();
-    if mode == Mode::Host {
-        return Ok((Wires::Plain, addresses, Some(block)));
-    }
-    if mode == Mode::Messages {
-        let names: Vec<&str> = config.topology.names().collect();
-        let router = Messages::start(&names, base, config.seed);
-        return Ok((Wires::Router(router), addresses, Some(block)));
-    }
-    let mut proxies = Proxies::default();
-    for from in config.topology.names() {
-        for (to, upstreams) in config.topology.names().zip(&addresses).filter(|(to, _)| *to != from) {
-            let ways = upstreams.iter().map(|upstream| Way { port: next_port(), upstream: *upstream });
-            proxies.add(Link::new(from, to), &ways.collect::<Vec<_>>(), base, config.seed).await?;
-        }
-    }
-    Ok((Wires::Proxies(proxies), addresses, Some(block)))
 }
 
 impl Drop for Testbed {

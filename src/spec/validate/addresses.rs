@@ -3,12 +3,14 @@
 use crate::failure::Failure;
 use crate::spec::Experiment;
 use crate::spec::sections::Cluster;
-use crate::systems::remote;
+use crate::systems::{remote, words};
 use nemesis::{Disk, Network};
 use workloads::{LoadSpec, Workload};
 
 /// Keys of `[cluster]` about nodes that the bench starts itself. From the file of a system they are taken no notice of.
-const OF_STARTED: [&str; 27] = [
+const OF_STARTED: [&str; 29] = [
+    "hosts",
+    "ssh",
     "program",
     "args",
     "more-args",
@@ -64,6 +66,9 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
     if let Some((key, word)) = remote::unknown_word(&cluster.commands) {
         let what = format!("there is no {{{word}}}; it could be {}", remote::WORDS);
         return complain(&format!("cluster.commands.{key}"), &what);
+    }
+    if let Some((key, name)) = remote::unset_variable(&cluster.commands) {
+        return complain(&format!("cluster.commands.{key}"), &words::not_set(&name));
     }
     let check = &experiment.spec.check;
     for (key, patterns) in [("never", &check.never), ("sometimes", &check.sometimes)] {

@@ -24,6 +24,10 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
     }
     if let Some(key) = foreign::key_with_host(cluster) {
         let mode = experiment.mode()?;
+        if mode == Mode::Hosts {
+            let what = "there is no {host} of nodes on hosts; use {ip}";
+            return Err(experiment.complaint(&format!("cluster.{key}"), what));
+        }
         if mode != Mode::Lab {
             let what = format!(
                 "there is no {{host}} with network = \"{mode}\", where all nodes are on this machine; only a lab gives each a \
@@ -104,7 +108,7 @@ fn processes(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> 
             return complain("name", "two programs of a node have this name; give each one of its own");
         }
         named_nodes(experiment, cluster, &path("nodes"), &process.nodes)?;
-        foreign::further_program(number, process)
+        foreign::further_program(cluster, number, process)
             .map_err(|reason| experiment.complaint(&path("program"), &reason))?;
         if let Err(reason) = nemesis::nodes_are_guarded() {
             let what = format!("several programs of a node cannot be kept together here: {reason}");

@@ -156,6 +156,34 @@ fn all_levels_agree_with_each_by_itself() {
     }
 }
 
+#[test]
+fn invalid_verdict_names_what_still_holds() {
+    let mut named = 0;
+    for workload in [Workload::ListAppend, Workload::RwRegister] {
+        for seed in 0..400 {
+            let operations = small(workload, seed);
+            let levels = check_levels(&operations, workload, &Limits::DEFAULT);
+            let asked = |weaker| check(&operations, &Options { weaker, ..Options::new(workload) });
+            let (plain, verdict) = (asked(false), asked(true));
+            assert_eq!(verdict.weaker.is_some(), verdict.answer == Answer::Invalid, "seed {seed}");
+            let Some(weaker) = &verdict.weaker else { continue };
+            for level in &weaker.levels {
+                assert_eq!(level.answer, levels.answer(level.model), "seed {seed} {}", level.model);
+                assert!(level.model != verdict.model && verdict.model.implies(level.model));
+            }
+            let strongest = weaker.strongest_valid();
+            named += usize::from(!strongest.is_empty());
+            assert!(strongest.iter().all(|model| verdict.reason().contains(model.name())), "seed {seed}");
+            assert_eq!(
+                (&plain.anomalies, &plain.counts),
+                (&verdict.anomalies, &verdict.counts),
+                "seed {seed}"
+            );
+        }
+    }
+    assert!(named > 50, "{named}");
+}
+
 /// The same transactions in another order of the file, all of them concurrent.
 fn shuffled(operations: &[Operation], rng: &mut ChaCha8Rng) -> Vec<Operation> {
     let mut operations = operations.to_vec();

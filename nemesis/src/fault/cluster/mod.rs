@@ -12,7 +12,7 @@ pub(crate) use reconfigure::Reconfigure;
 
 use super::answering::answers_within;
 use super::background::{Background, Over};
-use super::entry::{Entry, Family, OnNodes};
+use super::entry::{EVERYWHERE, Entry, Family, OnNodes};
 use super::fault_kind::FaultKind;
 use super::flag::{flag, plain};
 use super::process::{PIDS, kill, restart};
@@ -38,6 +38,7 @@ impl FaultKind for RestartAll {
         nodes: OnNodes::Restarted,
         whole_cluster: true,
         flags: &[flag("restart-all", "", "", "kill -9 for all nodes at once, and start them again", plain)],
+        modes: EVERYWHERE,
         ..Entry::new("restart-all", Family::Cluster)
     };
 
@@ -80,6 +81,7 @@ impl FaultKind for RollingRestart {
             "SIGTERM to one node after another, each started again before the next",
             plain,
         )],
+        modes: EVERYWHERE,
         ..Entry::new("rolling-restart", Family::Cluster)
     };
 

@@ -47,8 +47,10 @@ pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLin
             },
         }
     }
-    let mut proof =
-        Proof { complete: true, evidence: proved.lines(), notes: noted.lines(), ..Proof::default() };
+    let settled = testbed.settle().await.err().map(|error| error.to_string());
+    let complete = settled.is_none();
+    let notes = noted.lines().into_iter().chain(settled).collect();
+    let mut proof = Proof { complete, evidence: proved.lines(), notes, ..Proof::default() };
     proof.evidence.extend(carried(testbed, fault, before));
     proof
 }
@@ -59,6 +61,9 @@ async fn of_flaky(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Proo
     let struck = || before.iter().any(|(link, before)| struck(testbed.counters(link) - *before));
     while Instant::now() < deadline && !struck() {
         tokio::time::sleep(Duration::from_millis(20)).await;
+        if testbed.settle().await.is_err() {
+            break;
+        }
     }
     let note = (!struck()).then(|| format!("no frame was affected within {BUSY:?}"));
     Proof {
@@ -137,7 +142,9 @@ pub(super) fn met(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> Met 
             ": no traffic at all; a proxy sees only connections to the addresses in {members} and \
              {others}, and network = \"lab\" sees all traffic"
         }
-        (true, Mode::Lab | Mode::Host | Mode::Messages) => ": the nodes never sent each other anything",
+        (true, Mode::Lab | Mode::Host | Mode::Hosts | Mode::Messages) => {
+            ": the nodes never sent each other anything"
+        }
         (false, _) => "",
     };
     Err(format!("no traffic of {pairs} met {effect}{why}"))
@@ -148,6 +155,7 @@ pub(super) fn carried(testbed: &Testbed, fault: LinkFault, before: &OnLinks) -> 
     let piece = match testbed.mode() {
         Mode::Lab => "frame",
         Mode::Messages => "message",
+        Mode::Hosts => "packet",
         Mode::Proxy | Mode::Host => "chunk",
     };
     let line = |(link, before): (&Link, &LinkCounters)| {

@@ -11,7 +11,7 @@ mod swizzle;
 pub(crate) use partition::Partition;
 pub(crate) use swizzle::Swizzle;
 
-use super::entry::{CONNECTIONS, Entry, FRAMES, Family, LINKS};
+use super::entry::{CONNECTIONS, Entry, FRAMES, Family, LINKS, RATES};
 use super::fault_kind::FaultKind;
 use super::flag::{flag, plain, read, target};
 use super::proof::{Met, Proof};
@@ -107,7 +107,7 @@ impl FaultKind for OneWay {
     }
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
-        Some(on_links::met(strike, self.how, state))
+        Some(on_links::met(strike, self.how, state).await)
     }
 }
 
@@ -192,7 +192,7 @@ impl FaultKind for FlakyLinks {
     }
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
-        Some(on_links::met(strike, LinkFault::Flaky(self.flaky), state))
+        Some(on_links::met(strike, LinkFault::Flaky(self.flaky), state).await)
     }
 }
 
@@ -266,7 +266,7 @@ impl FaultKind for DelayedLinks {
     }
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
-        Some(on_links::met(strike, LinkFault::Delay(self.delay), state))
+        Some(on_links::met(strike, LinkFault::Delay(self.delay), state).await)
     }
 }
 
@@ -285,7 +285,7 @@ impl FaultKind for LimitedLinks {
         about: "links carry fewer bytes a second",
         evidence: "how long a probe took; chunks or frames delayed",
         keys: &["target", "rate"],
-        modes: LINKS,
+        modes: RATES,
         flags: &[flag("rate", "BYTES", "64KiB", "Limit every link to this many bytes a second", |text| {
             Ok(Parameters { rate: Some(read(text)?), ..Parameters::default() })
         })],
@@ -329,7 +329,7 @@ impl FaultKind for LimitedLinks {
     }
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
-        Some(on_links::met(strike, LinkFault::Rate(self.rate.0), state))
+        Some(on_links::met(strike, LinkFault::Rate(self.rate.0), state).await)
     }
 }
 

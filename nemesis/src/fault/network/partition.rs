@@ -107,7 +107,7 @@ impl FaultKind for Partition {
     }
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
-        Some(on_links::met(strike, self.how, state))
+        Some(on_links::met(strike, self.how, state).await)
     }
 }
 

@@ -57,6 +57,8 @@ impl FaultKind for Swizzle {
         let pairs = pairs(&strike.hit.links, self.seed);
         let Some(pair) = pairs.first() else { return (strike.now_ns(), Proof::default()) };
         cut(strike.stage, pair, strike.claim);
+        // An error shows in the evidence.
+        let _ = strike.testbed().settle().await;
         let at = strike.now_ns();
         let in_pair = state.links.iter().filter(|(link, _)| pair.contains(link));
         let first: OnLinks = in_pair.map(|(link, counters)| (link.clone(), *counters)).collect();
@@ -70,7 +72,7 @@ impl FaultKind for Swizzle {
     }
 
     async fn met(&self, strike: &Strike<'_>, state: &State) -> Option<Met> {
-        Some(on_links::met(strike, LinkFault::Stall, state))
+        Some(on_links::met(strike, LinkFault::Stall, state).await)
     }
 }
 
@@ -92,6 +94,8 @@ fn swizzle(strike: &Strike<'_>, pairs: Vec<[Link; 2]>, began: Instant, seed: u64
                 return proof;
             }
             cut(&stage, pair, claim);
+            // An error shows at the end of the fault.
+            let _ = stage.testbed.settle().await;
         }
         let order: Vec<String> =
             healed.iter().map(|pair| format!("{}–{}", pair[0].from, pair[0].to)).collect();
@@ -103,6 +107,7 @@ fn swizzle(strike: &Strike<'_>, pairs: Vec<[Link; 2]>, began: Instant, seed: u64
             for link in pair {
                 stage.testbed.release(link, claim);
             }
+            let _ = stage.testbed.settle().await;
         }
         proof.evidence.push(format!("healed one by one: {}", order.join(", ")));
         proof
