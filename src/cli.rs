@@ -4,6 +4,7 @@ mod doctor;
 mod hunt;
 mod known;
 mod maelstrom;
+mod replay;
 mod sim;
 mod up;
 
@@ -11,6 +12,7 @@ pub(crate) use doctor::Doctor;
 pub(crate) use hunt::{Hunt, Shrink};
 pub(crate) use known::Known;
 pub(crate) use maelstrom::MaelstromCommand;
+pub(crate) use replay::{Followed, Replay};
 pub(crate) use sim::{Audit, Cause, Sim};
 pub(crate) use up::{Kept, Up};
 
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Known(Known),
     /// Run a spec again and again with faults drawn at random, and make what is found smaller
     Hunt(Hunt),
+    /// Repeat a violated run along its recorded schedule, and say how often it is violated again
+    Replay(Replay),
     /// Leave out of a violated run what the violation does not need
     Shrink(Shrink),
     /// Run a spec in virtual time with many seeds, each exactly repeatable

@@ -10,6 +10,7 @@ mod flags;
 mod hunt;
 mod maelstrom;
 mod recorder;
+mod replay;
 mod run;
 mod serve;
 mod sim;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Hunt(arguments) => commands::hunt::run(&arguments),
+        Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Shrink(arguments) => commands::hunt::shrink(&arguments),
         Command::Sim(arguments) => commands::sim::run(&arguments),
         Command::Audit(arguments) => commands::audit::run(&arguments),

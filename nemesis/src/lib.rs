@@ -26,6 +26,7 @@ mod process;
 mod reexec;
 mod refusal;
 mod runner;
+mod schedule;
 mod schema;
 mod scope;
 mod select;
@@ -69,6 +70,9 @@ pub use process::{
 };
 pub use reexec::{EnterError, enter_lab, enter_lab_with, inside_lab};
 pub use runner::{FaultRecord, run};
+pub use schedule::{
+    Diverged, Following, Header as ScheduleHeader, Moment, Part, ReplayReport, Schedule, ScheduleError, Tape,
+};
 pub use scope::{Ends, Hit, Scope};
 pub use spec::FaultSpec;
 pub use sweeper::Sweeper;

@@ -24,6 +24,7 @@ pub(crate) mod man;
 pub(crate) mod nemesis;
 pub(crate) mod node;
 mod remedy;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;

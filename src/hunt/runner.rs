@@ -2,10 +2,11 @@
 
 use super::Class;
 use crate::failure::Failure;
-use crate::run::point;
+use crate::run::replay;
 use crate::sim::Simulation;
 use crate::spec::{self, Document, Loaded, Wishes};
 use crate::terminal::Screen;
+use nemesis::Following;
 use report::{Answer, RunVerdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -60,6 +61,20 @@ impl Runner<'_> {
     /// # Errors
     /// When the spec cannot be run or its folder not be made.
     pub(crate) async fn run(&self, document: &Document, seed: u64, name: &str) -> Result<Attempt, Failure> {
+        self.follow(document, seed, name, None).await
+    }
+
+    /// The same, along a recorded schedule if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) async fn follow(
+        &self,
+        document: &Document,
+        seed: u64,
+        name: &str,
+        followed: Option<&Following>,
+    ) -> Result<Attempt, Failure> {
         let wishes = Wishes { simulated: self.simulated, ..Wishes::default() };
         let loaded = spec::load(document.clone(), &wishes)?;
         let folder = self.folder.join(name);
@@ -70,7 +85,8 @@ impl Runner<'_> {
         let outcome = if self.simulated {
             simulate(&loaded, seed, &folder)
         } else {
-            Box::pin(point(&loaded, seed, folder.clone(), self.screen, &self.interrupt)).await
+            let (path, interrupt) = (folder.clone(), &self.interrupt);
+            Box::pin(replay(&loaded, seed, path, self.screen, interrupt, followed)).await
         };
         Ok(Attempt { folder, outcome })
     }
@@ -116,7 +132,7 @@ impl Attempt {
     }
 
     /// The first check that is not valid, or why it failed.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match &self.outcome {
             Err(failure) => format!("{}: {}", failure.location, failure.what),
             Ok(verdict) => {
@@ -137,7 +153,7 @@ impl Attempt {
     }
 
     /// Whether it violated the same check as a class.
-    pub(super) fn is_like(&self, class: &Class) -> bool {
+    pub(crate) fn is_like(&self, class: &Class) -> bool {
         self.class().is_some_and(|own| own.is_like(class))
     }
 

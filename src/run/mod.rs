@@ -13,6 +13,7 @@ mod phases;
 pub(crate) mod plan;
 mod reserve;
 mod restarts;
+pub(crate) mod taped;
 pub(crate) mod times;
 mod variant;
 mod watch;
@@ -26,6 +27,7 @@ use crate::systems::foreign;
 use crate::terminal::{BAD, DOUBT, FAINT, STRONG, Screen, summary};
 use folder::{Latest, RunFolder};
 use jiff::Timestamp;
+use nemesis::Following;
 use report::{Answer, PictureOptions, RunVerdict};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -105,7 +107,7 @@ pub(crate) fn run(
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
     let (failure, interrupt) = runtime.block_on(async {
         let interrupt = interrupt::listen(screen)?;
-        let failure = variants(loaded, &decided, &folder, screen, style, &interrupt).await?;
+        let failure = variants(loaded, &decided, &folder, screen, style, &interrupt, None).await?;
         Ok::<_, Failure>((failure, interrupt))
     })?;
     screen.live("judging".to_owned());
@@ -150,11 +152,27 @@ pub(crate) async fn point(
     screen: &Screen,
     interrupt: &CancellationToken,
 ) -> Result<RunVerdict, Failure> {
+    Box::pin(replay(loaded, seed, path, screen, interrupt, None)).await
+}
+
+/// The same, and follows a recorded schedule if there is one.
+///
+/// # Errors
+/// As [`point`].
+pub(crate) async fn replay(
+    loaded: &Loaded,
+    seed: u64,
+    path: PathBuf,
+    screen: &Screen,
+    interrupt: &CancellationToken,
+    followed: Option<&Following>,
+) -> Result<RunVerdict, Failure> {
     let decided = plan::decide(loaded, seed, Timestamp::now(), 1)?;
     let folder = RunFolder::at(path)?;
     folder.write_intent(&loaded.text, &decided.plan)?;
     let failure =
-        variants(loaded, &decided, &folder, &screen.silent(), OutputStyle::Lines, interrupt).await?;
+        variants(loaded, &decided, &folder, &screen.silent(), OutputStyle::Lines, interrupt, followed)
+            .await?;
     if let Some(failure) = failure {
         return Err(failure);
     }
@@ -172,6 +190,7 @@ async fn variants(
     screen: &Screen,
     style: OutputStyle,
     interrupt: &CancellationToken,
+    followed: Option<&Following>,
 ) -> Result<Option<Failure>, Failure> {
     let rounds = loaded.experiments.iter().cycle().zip(&decided.plan.variants).zip(&decided.faults);
     for ((experiment, plan), faults) in rounds {
@@ -191,6 +210,7 @@ async fn variants(
             screen,
             halt: interrupt.child_token(),
             style,
+            followed,
         };
         if let Err(failure) = run.run().await {
             return Ok(Some(failure));

@@ -100,7 +100,7 @@ async fn once(
     let folder = RunFolder::at(parent.path.join(format!("run-{number}")))?;
     folder.write_intent(&loaded.text, &decided.plan)?;
     let silent = screen.silent();
-    let failure = variants(loaded, &decided, &folder, &silent, OutputStyle::Lines, interrupt).await?;
+    let failure = variants(loaded, &decided, &folder, &silent, OutputStyle::Lines, interrupt, None).await?;
     match failure {
         // An error of the first run usually recurs in all others.
         Some(failure) if number == 1 => return Err(failure),

@@ -5,6 +5,7 @@ use super::logs::LogFollower;
 use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
 use super::restarts::Restarts;
+use super::taped::{self, Noted, RecordedTurns};
 use super::watch::{Watch, Watching};
 use super::{OutputStyle, digests};
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::terminal::story::Story;
 use crate::terminal::{Screen, human};
 use history::{Event, FaultEvent, Header, NodeRestart, Phase, Recorder};
 use jiff::Timestamp;
-use nemesis::{Exit, Mode, PlannedFault};
+use nemesis::{Exit, Following, Mode, PlannedFault};
 use report::VariantPlan;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ pub(crate) struct VariantRun<'a> {
     pub(crate) halt: CancellationToken,
     /// How its progress is printed.
     pub(crate) style: OutputStyle,
+    /// The schedule that it follows, if it is a replay.
+    pub(crate) followed: Option<&'a Following>,
 }
 
 impl VariantRun<'_> {
@@ -185,6 +188,7 @@ impl VariantRun<'_> {
         let restarts = Restarts::new(&self.experiment.spec.cluster);
         let live = LiveVariant { run: self, cluster: &cluster, recorder, events, log, restarts };
         let outcome = live.load(begun, &last).await;
+        let taped = taped::write(&cluster.testbed, &self.experiment.spec.cluster, &self.folder);
         let path = self.folder.join("links.csv");
         let counted =
             links::write(&path, &cluster.testbed.links()).map_err(|error| Failure::io(&path, &error));
@@ -197,7 +201,7 @@ impl VariantRun<'_> {
         events.send(RunEventKind::Over);
         // Printing panics only because of a bug, which must not hide the outcome.
         let _ = printer.await;
-        outcome.and(counted).and(followed).and(stopped)
+        outcome.and(counted).and(taped).and(followed).and(stopped)
     }
 }
 
@@ -216,7 +220,12 @@ impl LiveVariant<'_> {
     async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
         let Self { run, cluster, recorder, log, .. } = *self;
         let load = run.experiment.spec.load.clone();
-        let shared = Arc::clone(recorder) as Arc<dyn Recorder>;
+        let tape = cluster.testbed.tape();
+        let shared = Arc::new(Noted {
+            recorder: Arc::clone(recorder) as Arc<dyn Recorder>,
+            tape: Arc::clone(tape),
+            clients: load.clients,
+        });
         let complaint = |within: &str, error: SpecError| {
             run.experiment.complaint(&(within.to_owned() + &error.field), &error.message)
         };
@@ -244,6 +253,11 @@ impl LiveVariant<'_> {
         let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
             .map_err(|error| complaint("load.", error))?
             .with_leader_source(Arc::new(LeaderOfCluster(cluster.leaders())));
+        if let Some(followed) = run.followed {
+            tape.follow(followed)
+                .map_err(|error| Failure::bench("replay", format!("no thread could be started: {error}")))?;
+            session = session.with_turns(Arc::new(RecordedTurns(Arc::clone(tape))));
+        }
         let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
         let daemon = OnceLock::new();
         tokio::select! {
@@ -377,8 +391,10 @@ impl LiveVariant<'_> {
         let mut healed = Ok(());
         self.phase(session, Phase::Warmup, load.warmup).await?;
         if !run.halt.is_cancelled() {
+            cluster.testbed.tape().begin();
             let (loaded, injected) =
                 tokio::join!(self.phase(session, Phase::Load, load.duration), self.inject());
+            cluster.testbed.tape().end();
             // Heals everything in any case: the fault that failed may be one of several.
             let left = cluster.testbed.heal_all().await.map_err(|error| testbed_failure(&error));
             loaded?;

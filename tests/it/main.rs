@@ -58,6 +58,8 @@ mod protocol;
 #[cfg(target_os = "linux")]
 mod queues;
 #[cfg(target_os = "linux")]
+mod replay;
+#[cfg(target_os = "linux")]
 mod restarts;
 #[cfg(target_os = "linux")]
 mod serve;

@@ -9,13 +9,14 @@ use crate::route::Router;
 use crate::serving;
 use crate::session::Target;
 use crate::spec::LoadSpec;
+use crate::turns::Turns;
 use history::{Event, Kind, Outcome, Phase, Process, Recorder};
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) adapter: Box<dyn Adapter>,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) progress: Arc<Progress>,
+    /// What decides when clients invoke operations; they are free if it is not set.
+    pub(crate) turns: OnceLock<Arc<dyn Turns>>,
     /// Unique to this session; the first part of every client id.
     pub(crate) name: String,
 }
@@ -205,6 +208,9 @@ impl Client {
         interrupt: Interrupt<'_>,
     ) -> Ending {
         let shared = Arc::clone(&self.shared);
+        if let Some(turns) = shared.turns.get().filter(|_| when.phase == Phase::Load) {
+            turns.admit(self.number).await;
+        }
         shared.progress.begin();
         self.written.extend(operation.written_keys().filter_map(LoadSpec::key_number));
         shared.recorder.record(self.invocation(operation, when));

@@ -29,6 +29,7 @@ mod simulated;
 mod single_steps;
 mod spec;
 mod throughput;
+mod turns;
 mod workload;
 
 pub use adapter::{Adapter, CommandName, Dialogue, HelperCounts, Performed, Protocol, Reply, Speaker};
@@ -53,3 +54,4 @@ pub use simulated::{Attempt, SimulatedLoad};
 pub use spec::{Arrivals, KeyDistribution, LoadSpec, SpecError, Workload};
 pub use throughput::{ThroughputMeter, ThroughputReport};
 pub use tokio_util::sync::CancellationToken;
+pub use turns::Turns;

@@ -12,12 +12,13 @@ use crate::route::{self, LeaderReport, LeaderSource, Route, Router, Targets};
 use crate::seed;
 use crate::serving::{self, ServeError};
 use crate::spec::{LoadSpec, SpecError, Workload};
+use crate::turns::Turns;
 use history::{Phase, Recorder};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::select;
 use tokio::sync::watch;
@@ -151,6 +152,7 @@ impl Session {
             adapter,
             recorder,
             progress: Arc::default(),
+            turns: OnceLock::new(),
             name: unique_name(),
         });
         let (leaders, reports) = watch::channel(LeaderReport::default());
@@ -168,6 +170,14 @@ impl Session {
     #[must_use]
     pub fn with_leader_source(mut self, source: Arc<dyn LeaderSource>) -> Self {
         self.leader_source = Some(source).filter(|_| self.spec.route == Route::Leader);
+        self
+    }
+
+    /// The same with something that decides when clients invoke the operations of the load.
+    #[must_use]
+    pub fn with_turns(self, turns: Arc<dyn Turns>) -> Self {
+        // A session has one.
+        let _ = self.shared.turns.set(turns);
         self
     }
 

@@ -65,6 +65,7 @@ pub(crate) struct Plan {
     pub(crate) port: Option<u16>,
     pub(crate) tcp_rto_max: Option<Duration>,
     pub(crate) capture: Option<std::path::PathBuf>,
+    pub(crate) tape: std::sync::Arc<crate::schedule::Tape>,
 }
 
 /// No network: the type has no values.
@@ -73,7 +74,7 @@ pub(crate) enum LabNetwork {}
 
 impl LabNetwork {
     pub(crate) fn start(plan: &Plan) -> Result<Self, LabNetworkError> {
-        let Plan { nodes: _, base: _, seed: _, port: _, tcp_rto_max: _, capture: _ } = plan;
+        let Plan { nodes: _, base: _, seed: _, port: _, tcp_rto_max: _, capture: _, tape: _ } = plan;
         Err(LabNetworkError)
     }
 

@@ -1,8 +1,9 @@
 //! Starts and ends one fault on the testbed.
 
-use super::record::{FaultRecord, Moment, record};
+use super::record::{FaultRecord, record};
 use crate::fault::{Proof, Stage, State, Strike};
 use crate::plan::PlannedFault;
+use crate::schedule::Moment;
 use crate::scope::Hit;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     let mut own = State::default();
     // It begins with the first node that feels it: the last kill comes later.
     let began = stage.recorder.now_ns();
+    let tape = stage.testbed.tape();
+    tape.acts(fault.fault, Moment::Start, &fault.label);
     let (in_force, proof) = fault.action.start(&strike(stage, fault, &hit), &mut own).await;
     let at = began.min(in_force);
     let started = FaultRecord {
@@ -56,6 +59,7 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
         notes: note.into_iter().chain(proof.notes).collect(),
     };
     record(stage, fault, &started, Moment::Start, at);
+    tape.add_evidence(fault.fault, Moment::Start, &started.label, &started.evidence);
     Started { record: started, in_force: Some(InForce { hit, state: own }) }
 }
 
@@ -67,6 +71,8 @@ pub(super) async fn end(
     mut ended: FaultRecord,
 ) -> FaultRecord {
     let InForce { hit, mut state } = in_force;
+    let tape = stage.testbed.tape();
+    tape.acts(fault.fault, Moment::End, &ended.label);
     let went_on = match state.background.take() {
         Some(background) => background.finish().await,
         None => Proof::complete(),
@@ -82,6 +88,7 @@ pub(super) async fn end(
     ended.ended = Some(at);
     ended.notes.extend(proof.notes);
     record(stage, fault, &ended, Moment::End, at);
+    tape.add_evidence(fault.fault, Moment::End, &ended.label, &ended.healing);
     ended
 }
 

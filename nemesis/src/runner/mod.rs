@@ -3,6 +3,7 @@
 mod act;
 mod points;
 mod record;
+mod replayed;
 
 pub use record::FaultRecord;
 
@@ -10,6 +11,7 @@ use crate::budget::{AtMost, Hurt};
 use crate::directory::Directory;
 use crate::fault::{Stage, settle};
 use crate::plan::{PlannedFault, Trigger};
+use crate::schedule::{Moment, Tape};
 use crate::testbed::Testbed;
 use history::Recorder;
 use std::any::Any;
@@ -72,6 +74,7 @@ pub async fn run(
     let (changes, others) = (Mutex::default(), Mutex::new((0, Instant::now())));
     let stage = Arc::new(Stage { testbed, directory, recorder, load_start_ns, changes, others });
     let mut runner = Runner::new(stage, plan, load_start, at_most);
+    let mut given = runner.stage.testbed.tape().take_given();
     let mut points = points::watch(Arc::clone(&runner.stage), plan);
     let over = plan.iter().map(|fault| fault.latest).max().unwrap_or(0);
     let mut cancel = pin!(cancel);
@@ -89,6 +92,7 @@ pub async fn run(
                 runner.follow();
                 runner.let_go();
             }
+            Some((fault, moment)) = replayed::next(&mut given) => runner.follow_schedule(fault, moment),
             Some(index) = points.reached(), if waiting => runner.trigger(index, runner.now()),
             () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
                 if let Some(Reverse((_, due, index))) = runner.due.pop() {
@@ -108,11 +112,14 @@ enum Due {
     Start,
 }
 
-fn due(plan: &[PlannedFault]) -> BinaryHeap<Reverse<(u64, Due, usize)>> {
+fn due(plan: &[PlannedFault], tape: &Tape) -> BinaryHeap<Reverse<(u64, Due, usize)>> {
     let both = |(index, fault): (usize, &PlannedFault)| {
         [(fault.start, Due::Start, index), (fault.end, Due::End, index)].map(Reverse)
     };
-    let timed = plan.iter().enumerate().filter(|(_, fault)| fault.trigger == Trigger::Time);
+    let timed = plan
+        .iter()
+        .enumerate()
+        .filter(|(_, fault)| fault.trigger == Trigger::Time && !tape.decides(fault.fault, Moment::Start));
     timed.flat_map(both).collect()
 }
 
@@ -143,10 +150,10 @@ impl Runner {
             hurt: Hurt::default(),
         });
         Self {
-            stage,
             faults: faults.collect(),
             tasks: JoinSet::new(),
-            due: due(plan),
+            due: due(plan, stage.testbed.tape()),
+            stage,
             load_start,
             at_most,
             behind: Vec::new(),
@@ -163,7 +170,9 @@ impl Runner {
     /// Whether a fault waits for a point or another fault.
     fn waits_for_the_run(&self) -> bool {
         self.faults.iter().any(|scheduled| match scheduled.state {
-            State::Waiting => scheduled.fault.trigger != Trigger::Time,
+            State::Waiting => {
+                scheduled.fault.trigger != Trigger::Time || self.is_decided(&scheduled.fault, Moment::Start)
+            }
             State::Held { .. } => true,
             State::Starting { .. } | State::InForce(..) | State::Ending | State::Over => false,
         })
@@ -191,6 +200,7 @@ impl Runner {
         for index in 0..self.faults.len() {
             if let Trigger::After { fault: other, by, .. } = self.faults[index].fault.trigger
                 && other == fault
+                && !self.is_decided(&self.faults[index].fault, Moment::Start)
             {
                 self.trigger(index, since_load + by);
             }
@@ -199,10 +209,14 @@ impl Runner {
 
     /// Records the faults that did not start before the load ended.
     fn give_up(&mut self) {
+        let tape = Arc::clone(self.stage.testbed.tape());
         for scheduled in &mut self.faults {
             let reason = match (&scheduled.state, scheduled.fault.trigger.in_words()) {
                 (State::Waiting, Some(waited)) => {
                     Some(format!("it should start {waited}, but the load ended before"))
+                }
+                (State::Waiting, None) if tape.decides(scheduled.fault.fault, Moment::Start) => {
+                    Some("its recorded point was not reached before the load ended".to_owned())
                 }
                 (State::Held { excess, .. }, _) => {
                     Some(format!("the budget delayed it until the load ended: {excess}"))

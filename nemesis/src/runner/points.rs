@@ -3,6 +3,7 @@
 use crate::fault::Stage;
 use crate::plan::{PlannedFault, Trigger};
 use crate::point::Point;
+use crate::schedule::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -35,6 +36,7 @@ pub(super) fn watch(stage: Arc<Stage>, plan: &[PlannedFault]) -> Points {
     let mut waiting: Vec<(usize, Point)> = plan
         .iter()
         .enumerate()
+        .filter(|(_, fault)| !stage.testbed.tape().decides(fault.fault, Moment::Start))
         .filter_map(|(index, fault)| match &fault.trigger {
             Trigger::When(point, _) => Some((index, point.clone())),
             Trigger::Time | Trigger::After { .. } => None,

@@ -2,6 +2,7 @@
 
 use crate::fault::{Kind, Met, Stage};
 use crate::plan::PlannedFault;
+use crate::schedule::Moment;
 use history::{FaultChange, FaultEvent};
 use serde::Serialize;
 
@@ -48,13 +49,6 @@ impl FaultRecord {
             }
         }
     }
-}
-
-/// The kind of event of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
-    Start,
-    End,
 }
 
 /// Writes the start or the end of a fault to the history.

@@ -4,6 +4,7 @@ use super::{Testbed, TestbedConfig, TestbedError};
 use crate::disk::DiskMode;
 use crate::hosts::{HostConnection, HostError, HostNetwork, HostNode};
 use crate::network::{Mode, Wires};
+use crate::schedule::Tape;
 use futures_util::future::{join_all, select_all};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -42,7 +43,8 @@ impl Testbed {
             network.watch();
         }
         let made = (Wires::Hosts(network), addresses, None);
-        let testbed = Self::with(config, (Mode::Hosts, DiskMode::Real, began), made, hosts)?;
+        let tape = Tape::new(config.topology.names().map(str::to_owned).collect());
+        let testbed = Self::with(config, (Mode::Hosts, DiskMode::Real, began), made, tape, hosts)?;
         testbed.settle().await?;
         Ok(testbed)
     }

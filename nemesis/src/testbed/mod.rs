@@ -11,6 +11,7 @@ mod members;
 mod remote;
 mod revival;
 mod swaps;
+mod taped;
 mod volumes;
 mod wiring;
 
@@ -25,6 +26,7 @@ use crate::parameters::{Delay, Links};
 use crate::partition::Link;
 use crate::process::{Effect, Exit, NodeProcess, ProcessCommand, ProcessError, Spawner};
 use crate::reexec::entering_took;
+use crate::schedule::Tape;
 use crate::topology::Topology;
 pub(crate) use catch::Caught;
 pub(crate) use data::{ENDED_BY_ITSELF, LeftImage};
@@ -184,6 +186,8 @@ pub struct Testbed {
     probe: Option<Vec<u8>>,
     nodes: BTreeMap<String, Node>,
     wires: Wires,
+    /// What counts and records the load, and in a replay holds back.
+    tape: Arc<Tape>,
     spawner: Spawner,
     /// The owner of the data on each node's disk.
     volumes: Mutex<Volumes>,
@@ -220,13 +224,14 @@ impl Testbed {
         }
         let names: Vec<String> = config.topology.names().map(str::to_owned).collect();
         wiring::room_for(mode, names.len())?;
+        let tape = Tape::new(names.clone());
         let network = match mode {
-            Mode::Lab => wiring::switched(&config, names.clone(), base).await?,
+            Mode::Lab => wiring::switched(&config, names.clone(), base, &tape).await?,
             Mode::Proxy | Mode::Host | Mode::Messages | Mode::Hosts => {
                 wiring::on_loopback(&config, mode, base).await?
             }
         };
-        Self::with(config, (mode, disk, began), network, &[])
+        Self::with(config, (mode, disk, began), network, tape, &[])
     }
 
     /// The testbed on its network, on these machines if they are not the bench's own.
@@ -234,6 +239,7 @@ impl Testbed {
         config: TestbedConfig,
         (mode, disk, began): (Mode, DiskMode, Instant),
         (wires, addresses, ports): Made,
+        tape: Arc<Tape>,
         hosts: &[Arc<HostConnection>],
     ) -> Result<Self, TestbedError> {
         let base = Delay::from(config.links);
@@ -267,6 +273,7 @@ impl Testbed {
             probe: config.probe,
             nodes,
             wires,
+            tape,
             volumes: Mutex::default(),
             swapping: tokio::sync::Mutex::default(),
             spawner: Spawner::start().map_err(TestbedError::Thread)?,
@@ -369,15 +376,6 @@ impl Testbed {
     /// Whether a node was ever started.
     pub async fn was_started(&self, node: &str) -> bool {
         self.node(node).process.lock().await.was_started()
-    }
-
-    /// The nodes that ended without a fault that holds them down.
-    ///
-    /// Nodes on which another task works right now are left out.
-    pub(crate) fn gone(&self) -> Vec<String> {
-        let ended =
-            |node: &Node| node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some());
-        self.nodes.iter().filter(|(_, node)| ended(node)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Kills a node with SIGKILL.

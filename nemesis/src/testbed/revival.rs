@@ -69,6 +69,16 @@ enum State {
 }
 
 impl Testbed {
+    /// The nodes that ended without a fault that holds them down.
+    ///
+    /// Nodes on which another task works right now are left out.
+    pub(crate) fn gone(&self) -> Vec<String> {
+        let ended = |node: &super::Node| {
+            node.process.try_lock().is_ok_and(|process| process.ended_by_itself().is_some())
+        };
+        self.nodes.iter().filter(|(_, node)| ended(node)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Restarts, once, each node that ended by itself because of a disk fault or a swapped disk.
     ///
     /// Called when everything is healed. Nodes with damaged data, and those that ended without a reason, stay

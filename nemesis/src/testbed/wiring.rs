@@ -8,7 +8,9 @@ use crate::network::{
 use crate::parameters::Delay;
 use crate::partition::Link;
 use crate::reexec::inside_lab;
+use crate::schedule::Tape;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// More ports would not fit below the ephemeral ports. With proxies, `n` nodes need `n` squared.
 const PORTS_MAX: u16 = 10_000;
@@ -33,6 +35,7 @@ pub(super) async fn switched(
     config: &TestbedConfig,
     nodes: Vec<String>,
     base: Delay,
+    tape: &Arc<Tape>,
 ) -> Result<Made, TestbedError> {
     if !inside_lab() {
         return Err(TestbedError::Outside);
@@ -47,6 +50,7 @@ pub(super) async fn switched(
         port: config.base_port,
         tcp_rto_max: config.tcp_rto_max,
         capture: config.capture.clone(),
+        tape: Arc::clone(tape),
     };
     let ports = config.ports.clone();
     let made = tokio::task::spawn_blocking(move || {

@@ -104,6 +104,32 @@ pub(super) fn segment(frame: &[u8]) -> Option<Segment> {
     })
 }
 
+/// The payload of a TCP segment, and what places it in its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Data<'a> {
+    pub(super) from_port: u16,
+    pub(super) to_port: u16,
+    pub(super) sequence: u32,
+    pub(super) payload: &'a [u8],
+    pub(super) begins: bool,
+    pub(super) ends: bool,
+}
+
+/// Reads the payload of the TCP segment in a frame, if there is one.
+pub(super) fn data(frame: &[u8]) -> Option<Data<'_>> {
+    let parts = parts(frame).filter(|parts| parts.protocol == TCP)?;
+    let tcp = parts.transport;
+    let flags = frame[tcp + 13];
+    Some(Data {
+        from_port: word(frame, tcp),
+        to_port: word(frame, tcp + 2),
+        sequence: double(frame, tcp + 4),
+        payload: &frame[parts.payload..parts.end],
+        begins: flags & SYN != 0,
+        ends: flags & (FIN | RST) != 0,
+    })
+}
+
 /// Whether a frame belongs to a probe of the bench: between the probe ports and the nodes' port.
 pub(super) fn is_probe(frame: &[u8], probes: &RangeInclusive<u16>, listen: u16) -> bool {
     segment(frame).is_some_and(|segment| {

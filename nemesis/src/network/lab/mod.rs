@@ -6,6 +6,7 @@
 mod capture;
 mod connections;
 mod frame;
+mod gate;
 mod namespace;
 mod netlink;
 mod probes;
@@ -24,7 +25,9 @@ use super::proxy::{Probe, probe_with};
 use crate::claim::Claim;
 use crate::delay::Delay;
 use crate::partition::{CLIENTS, Link};
+use crate::schedule::Tape;
 use capture::Capture;
+use gate::Gate;
 use netlink::{End, LOOPBACK, Netlink};
 use std::collections::BTreeSet;
 use std::io;
@@ -79,6 +82,8 @@ pub(crate) struct Plan {
     pub(crate) tcp_rto_max: Option<Duration>,
     /// The file that gets every frame.
     pub(crate) capture: Option<PathBuf>,
+    /// What sees every message between nodes.
+    pub(crate) tape: Arc<Tape>,
 }
 
 /// The running network. It ends when dropped.
@@ -119,11 +124,12 @@ impl LabNetwork {
         let capture = capture.transpose()?;
         let builder = std::thread::Builder::new().name("switch".to_owned());
         let port = plan.port.unwrap_or(PORT);
+        let gate = Gate::new(Arc::clone(&plan.tape), nodes);
         let work = move || {
             // The caller waits for this answer without a timeout.
             match build(&theirs, nodes, rto) {
                 Ok((mut switch, control, namespaces, interface)) => {
-                    (switch.capture, switch.listen) = (capture, port);
+                    (switch.capture, switch.listen, switch.gate) = (capture, port, Some(gate));
                     let _ = ready.send(Ok((control, namespaces)));
                     if let Err(error) = switch.run() {
                         eprintln!("the lab's switch failed: {error}");
@@ -136,6 +142,7 @@ impl LabNetwork {
         let thread = builder.spawn(work).map_err(failed("the thread of the switch"))?;
         let answer = answer.recv().expect("the thread answers before it does anything else");
         let (control, namespaces) = answer?;
+        plan.tape.set_bell(control.bell().map_err(failed("the bell of the switch"))?);
         let network = Self {
             names,
             namespaces,

@@ -138,6 +138,7 @@ pub(crate) fn inside() -> u8 {
         port: None,
         tcp_rto_max: None,
         capture: None,
+        tape: crate::schedule::Tape::new(vec!["n1".to_owned()]),
     };
     let network = LabNetwork::start(&plan).map_err(|error| error.to_string());
     say("network", &network.as_ref().map(drop).map_err(Clone::clone));

@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::connections::Connections;
 use super::frame;
+use super::gate::Gate;
 use super::{PORT, PROBES, sys};
 use crate::network::lane::{Fate, Lane, Nanos};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
@@ -77,6 +78,14 @@ impl Control {
         self.ring();
     }
 
+    /// What wakes the switch up, to be kept elsewhere.
+    pub(super) fn bell(&self) -> io::Result<impl Fn() + Send + Sync + use<>> {
+        let bell = self.bell.try_clone()?;
+        Ok(move || {
+            let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
+        })
+    }
+
     fn ring(&self) {
         // It fails only when the 64-bit counter overflows.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
@@ -116,6 +125,8 @@ pub(super) struct Switch {
     connections: Connections,
     /// The port at which every node listens.
     pub(super) listen: u16,
+    /// What may hold frames between nodes back; none lets all pass.
+    pub(super) gate: Option<Gate>,
     /// The capture of all frames.
     pub(super) capture: Option<Capture<BufWriter<File>>>,
 }
@@ -155,6 +166,7 @@ impl Switch {
             number: 0,
             connections: Connections::default(),
             listen: PORT,
+            gate: None,
             capture: None,
         };
         Ok((switch, control))
@@ -184,6 +196,7 @@ impl Switch {
                 }
             }
             self.send_due();
+            self.send_released();
             if ready == 0
                 && let Some(capture) = &mut self.capture
             {
@@ -193,10 +206,12 @@ impl Switch {
     }
 
     fn timeout(&self) -> Option<Timespec> {
-        let Some(Reverse(next)) = self.waiting.peek() else {
+        let due = self.waiting.peek();
+        let due = due.map(|Reverse(next)| Duration::from_nanos(next.due.saturating_sub(self.fabric.now())));
+        let held = self.gate.as_ref().and_then(Gate::patience);
+        let Some(wait) = due.into_iter().chain(held).min() else {
             return self.capture.as_ref().and_then(|_| Timespec::try_from(SETTLE).ok());
         };
-        let wait = Duration::from_nanos(next.due.saturating_sub(self.fabric.now()));
         // The kernel rejects longer waits, and an hour is practically unlimited.
         Timespec::try_from(wait.min(Duration::from_secs(3600))).ok()
     }
@@ -293,7 +308,7 @@ impl Switch {
         }
         for _ in 0..=u8::from(sent.twice) {
             if sent.due <= now && self.queued[from * self.ports.len() + to] == 0 {
-                self.send(from, to, frame);
+                self.deliver(from, to, frame);
             } else {
                 self.queued[from * self.ports.len() + to] += 1;
                 self.number += 1;
@@ -308,7 +323,27 @@ impl Switch {
         while self.waiting.peek().is_some_and(|Reverse(next)| next.due <= now) {
             let Some(Reverse(next)) = self.waiting.pop() else { return };
             self.queued[next.from * self.ports.len() + next.to] -= 1;
-            self.send(next.from, next.to, &next.frame);
+            self.deliver(next.from, next.to, &next.frame);
+        }
+    }
+
+    /// Sends a frame, unless it must wait for its turn.
+    fn deliver(&mut self, from: usize, to: usize, frame: &[u8]) {
+        let between_nodes = from < self.nodes && to < self.nodes;
+        if between_nodes
+            && let Some(gate) = &mut self.gate
+            && !frame::is_probe(frame, &PROBES, self.listen)
+            && !gate.passes(from, to, frame)
+        {
+            return;
+        }
+        self.send(from, to, frame);
+    }
+
+    /// Sends the frames whose turn has come.
+    fn send_released(&mut self) {
+        while let Some((from, to, frame)) = self.gate.as_mut().and_then(Gate::released) {
+            self.send(from, to, &frame);
         }
     }
 

@@ -50,8 +50,10 @@ pub(crate) fn disk_possible(test: &str) -> bool {
 }
 
 fn network(nodes: usize, base: Delay) -> LabNetwork {
-    let nodes = (1..=nodes).map(|node| format!("n{node}")).collect();
-    LabNetwork::start(&Plan { nodes, base, seed: 7, port: None, tcp_rto_max: None, capture: None }).unwrap()
+    let nodes: Vec<String> = (1..=nodes).map(|node| format!("n{node}")).collect();
+    let tape = Tape::new(nodes.clone());
+    LabNetwork::start(&Plan { nodes, base, seed: 7, port: None, tcp_rto_max: None, capture: None, tape })
+        .unwrap()
 }
 
 fn link() -> Link {

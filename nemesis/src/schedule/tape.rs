@@ -1,0 +1,495 @@
+//! The tape of a running load: counts, records, and in a replay holds back what comes too early.
+
+use super::cues::{Cues, Moment};
+use super::line::{FaultLine, Header, MessageLine, Schedule, Turn, TurnLine, lane};
+use super::order::{Arrival, Entry, Nanos, Order};
+use super::report::{self, ReplayReport};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// The most messages, and the most turns of clients, that are recorded: some 12 MB of text.
+const EVENTS_MAX: usize = 100_000;
+/// Longest sleep of the thread that watches for points; a bound for missed signals only.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a replay follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Following {
+    /// The recorded schedule.
+    pub schedule: Arc<Schedule>,
+    /// Whether clients invoke in the recorded order.
+    pub operations: bool,
+    /// Whether messages keep the recorded order.
+    pub messages: bool,
+    /// The longest that one event is held.
+    pub limit: Duration,
+}
+
+/// Counts, records and holds back; shared by the switch, the runner and the clients.
+#[derive(Debug)]
+pub struct Tape {
+    nodes: Vec<String>,
+    base: Instant,
+    /// The start of the load, in nanoseconds since `base`.
+    begun: AtomicU64,
+    /// Whether the load is running, so that events count.
+    open: AtomicBool,
+    /// Whether this is a replay.
+    follows: AtomicBool,
+    /// Messages on each link since the load began. The switch counts without the lock of the clients.
+    counts: Vec<AtomicU64>,
+    /// When the last message passed.
+    last: AtomicU64,
+    recorded: Mutex<Vec<Message>>,
+    unrecorded: AtomicU64,
+    state: Mutex<State>,
+    /// Wakes the thread that watches for points.
+    changed: Condvar,
+    /// Wakes clients that wait for their turn.
+    turn: Notify,
+    /// Wakes the switch, which may hold messages.
+    bell: OnceLock<Bell>,
+}
+
+/// Wakes the switch.
+struct Bell(Box<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Bell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bell")
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    invoked: u64,
+    completed: u64,
+    /// The last invocation, and the counts then.
+    anchor: (Nanos, Vec<u64>),
+    turns: Vec<TurnLine>,
+    faults: Vec<FaultLine>,
+    followed: Option<Follower>,
+}
+
+#[derive(Debug)]
+struct Follower {
+    cues: Cues,
+    /// Of operations and messages.
+    order: Order,
+    operations: bool,
+    messages: bool,
+    /// The hashes of messages that are neither counted nor held.
+    background: BTreeSet<u64>,
+    given: UnboundedSender<(u32, Moment)>,
+    /// Taken by the runner of the faults.
+    receiver: Option<UnboundedReceiver<(u32, Moment)>>,
+}
+
+/// A message in memory, a third of its line.
+#[derive(Debug, Clone, Copy)]
+struct Message {
+    at: Nanos,
+    link: usize,
+    bytes: u32,
+    hash: u64,
+}
+
+/// The place of a held event in the recorded order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ticket {
+    position: usize,
+    until: Nanos,
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Tape {
+    /// The tape of a cluster with these nodes.
+    pub(crate) fn new(nodes: Vec<String>) -> Arc<Self> {
+        let links = nodes.len() * nodes.len();
+        let state = State {
+            invoked: 0,
+            completed: 0,
+            anchor: (0, vec![0; links]),
+            turns: Vec::new(),
+            faults: Vec::new(),
+            followed: None,
+        };
+        Arc::new(Self {
+            nodes,
+            base: Instant::now(),
+            begun: AtomicU64::new(0),
+            follows: AtomicBool::new(false),
+            counts: std::iter::repeat_with(AtomicU64::default).take(links).collect(),
+            last: AtomicU64::new(0),
+            recorded: Mutex::default(),
+            unrecorded: AtomicU64::new(0),
+            open: AtomicBool::new(false),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            turn: Notify::new(),
+            bell: OnceLock::new(),
+        })
+    }
+
+    /// Follows a recorded schedule. Must be called before the load begins.
+    ///
+    /// # Errors
+    /// When the system gives no thread to watch for the points.
+    pub fn follow(self: &Arc<Self>, following: &Following) -> std::io::Result<()> {
+        let limit = nanos(following.limit);
+        let schedule = &following.schedule;
+        let link = |link: &str| self.link_named(link);
+        let cues = schedule.cues(self.links(), link);
+        let entries = schedule.order((following.operations, following.messages), self.links(), link);
+        let (given, receiver) = unbounded_channel();
+        self.lock().followed = Some(Follower {
+            cues: Cues::new(cues, limit),
+            order: Order::new(entries, limit),
+            operations: following.operations,
+            messages: following.messages,
+            background: schedule.background(),
+            given,
+            receiver: Some(receiver),
+        });
+        self.follows.store(true, Relaxed);
+        let watched = Arc::downgrade(self);
+        std::thread::Builder::new().name("points".to_owned()).spawn(move || watch(&watched)).map(drop)
+    }
+
+    /// The load begins.
+    pub fn begin(&self) {
+        let state = &mut *self.lock();
+        self.begun.store(nanos(self.base.elapsed()), Relaxed);
+        self.last.store(0, Relaxed);
+        self.counts.iter().for_each(|count| count.store(0, Relaxed));
+        (state.invoked, state.completed, state.anchor) = (0, 0, (0, self.counted()));
+        self.messages().clear();
+        state.turns.clear();
+        if let Some(followed) = &mut state.followed {
+            followed.cues.invoked(0, &state.anchor.1, 0);
+        }
+        self.open.store(true, Relaxed);
+        self.changed.notify_all();
+    }
+
+    /// The load has ended: nothing is counted or held any more.
+    pub fn end(&self) {
+        self.open.store(false, Relaxed);
+        self.turn.notify_waiters();
+        self.ring();
+    }
+
+    /// A client has invoked an operation.
+    pub fn invoked(&self, client: u32) {
+        if !self.open.load(Relaxed) {
+            return;
+        }
+        let state = &mut *self.lock();
+        let now = self.now();
+        state.invoked += 1;
+        self.note(state, TurnLine { at: now, client, turn: Turn::Invoked });
+        state.anchor.0 = now;
+        for (before, count) in state.anchor.1.iter_mut().zip(&self.counts) {
+            *before = count.load(Relaxed);
+        }
+        if let Some(followed) = &mut state.followed {
+            followed.cues.invoked(state.invoked, &state.anchor.1, now);
+            self.changed.notify_all();
+            self.turn.notify_waiters();
+        }
+    }
+
+    /// An operation of a client has completed.
+    pub fn completed(&self, client: u32) {
+        if !self.open.load(Relaxed) {
+            return;
+        }
+        let state = &mut *self.lock();
+        state.completed += 1;
+        self.note(state, TurnLine { at: self.now(), client, turn: Turn::Completed });
+        if let Some(followed) = state.followed.as_mut().filter(|followed| followed.operations) {
+            followed.order.happened(lane(self.links(), client, Turn::Completed), 0);
+            self.turn.notify_waiters();
+            self.ring();
+        }
+    }
+
+    /// Waits until it is this client's turn to invoke an operation.
+    pub async fn admit(&self, client: u32) {
+        let mut ticket = None;
+        loop {
+            let notified = self.turn.notified();
+            let Some(wait) = self.waits(client, &mut ticket) else { return };
+            // A signal that came before the wait is caught by the timeout.
+            let _ = tokio::time::timeout(wait, notified).await;
+        }
+    }
+
+    /// How long a client must wait; none if it is its turn.
+    fn waits(&self, client: u32, ticket: &mut Option<Ticket>) -> Option<Duration> {
+        if !self.open.load(Relaxed) {
+            return None;
+        }
+        let state = &mut *self.lock();
+        let now = self.now();
+        let followed = state.followed.as_mut()?;
+        if followed.cues.holds_clients(now) {
+            return Some(Duration::from_millis(5));
+        }
+        if !followed.operations {
+            return None;
+        }
+        if asks(&mut followed.order, lane(self.links(), client, Turn::Invoked), 0, ticket, now) {
+            self.turn.notify_waiters();
+            self.ring();
+            return None;
+        }
+        Some(Duration::from_nanos(ticket.map_or(0, |ticket| ticket.until.saturating_sub(now))))
+    }
+
+    /// Whether a message may pass a link now. In a run that is no replay each passes.
+    pub(crate) fn passes(
+        &self,
+        from: usize,
+        to: usize,
+        (bytes, hash): (usize, u64),
+        ticket: &mut Option<Ticket>,
+    ) -> bool {
+        if !self.open.load(Relaxed) {
+            return true;
+        }
+        let link = from * self.nodes.len() + to;
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let now = self.now();
+        if self.follows.load(Relaxed) {
+            let state = &mut *self.lock();
+            let Some(followed) = &mut state.followed else { return true };
+            if followed.background.contains(&hash) {
+                return self.keep(Message { at: now, link, bytes, hash });
+            }
+            let held = followed.cues.holds_link(link, self.counts[link].load(Relaxed), now)
+                || followed.messages && !asks(&mut followed.order, link, hash, ticket, now);
+            if held {
+                return false;
+            }
+            self.count(link, now);
+            self.changed.notify_all();
+            if followed.messages && followed.operations {
+                self.turn.notify_waiters();
+            }
+        } else {
+            self.count(link, now);
+        }
+        self.keep(Message { at: now, link, bytes, hash })
+    }
+
+    /// Records a message that passes; true.
+    fn keep(&self, message: Message) -> bool {
+        let mut messages = self.messages();
+        if messages.len() < EVENTS_MAX {
+            messages.push(message);
+        } else {
+            self.unrecorded.fetch_add(1, Relaxed);
+        }
+        true
+    }
+
+    /// The time until a held message must be asked for again.
+    pub(crate) fn waits_for(&self, ticket: Option<Ticket>) -> Duration {
+        let now = self.now();
+        let until = ticket.map_or(now + 5_000_000, |ticket| ticket.until);
+        Duration::from_nanos(until.saturating_sub(now))
+    }
+
+    /// A fault begins to act.
+    pub(crate) fn acts(&self, fault: u32, moment: Moment, label: &str) {
+        if !self.open.load(Relaxed) {
+            return;
+        }
+        let state = &mut *self.lock();
+        let now = self.now();
+        let counted = self.counted();
+        let since = counted.iter().zip(&state.anchor.1).map(|(count, before)| count - before);
+        let messages: BTreeMap<String, u64> = since
+            .enumerate()
+            .filter(|(_, count)| *count > 0)
+            .map(|(link, count)| (self.link_name(link), count))
+            .collect();
+        state.faults.push(FaultLine {
+            fault,
+            moment,
+            label: label.to_owned(),
+            at: now,
+            invoked: state.invoked,
+            completed: state.completed,
+            since: now - state.anchor.0,
+            gap: now - state.anchor.0.max(self.last.load(Relaxed)).min(now),
+            messages,
+            evidence: Vec::new(),
+        });
+        if let Some(followed) = &mut state.followed {
+            followed.cues.acts(fault, moment, now);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Adds what a fault did to its last point.
+    pub(crate) fn add_evidence(&self, fault: u32, moment: Moment, label: &str, evidence: &[String]) {
+        let state = &mut *self.lock();
+        let mut lines = state.faults.iter_mut().rev();
+        if let Some(line) = lines.find(|line| (line.fault, line.moment) == (fault, moment)) {
+            label.clone_into(&mut line.label);
+            line.evidence = evidence.to_vec();
+        }
+    }
+
+    /// Whether the point of a fault decides when it begins or ends.
+    pub(crate) fn decides(&self, fault: u32, moment: Moment) -> bool {
+        self.lock().followed.as_ref().is_some_and(|followed| followed.cues.has(fault, moment))
+    }
+
+    /// The faults whose points are reached, as they are; none if this is no replay.
+    pub(crate) fn take_given(&self) -> Option<UnboundedReceiver<(u32, Moment)>> {
+        self.lock().followed.as_mut()?.receiver.take()
+    }
+
+    /// Wakes the switch by this.
+    pub(crate) fn set_bell(&self, ring: impl Fn() + Send + Sync + 'static) {
+        // A testbed has one switch.
+        let _ = self.bell.set(Bell(Box::new(ring)));
+    }
+
+    /// What was recorded.
+    pub fn schedule(&self, program: String, network: String) -> Schedule {
+        let state = self.lock();
+        let message = |message: &Message| MessageLine {
+            at: message.at,
+            link: self.link_name(message.link),
+            bytes: message.bytes,
+            hash: format!("{:x}", message.hash),
+        };
+        Schedule {
+            header: Header::new(program, network, self.nodes.clone()),
+            faults: state.faults.clone(),
+            messages: self.messages().iter().map(message).collect(),
+            turns: state.turns.clone(),
+            unrecorded: self.unrecorded.load(Relaxed),
+        }
+    }
+
+    /// How well the schedule was followed; none if this is no replay.
+    pub fn report(&self) -> Option<ReplayReport> {
+        let state = self.lock();
+        let followed = state.followed.as_ref()?;
+        let links = self.links();
+        let words = |entry: Entry| match entry.lane.checked_sub(links) {
+            None => format!("a message {} ({:x})", self.link_name(entry.lane), entry.hash),
+            Some(lane) if lane % 2 == 0 => format!("an invocation of client {}", lane / 2),
+            Some(lane) => format!("a completion of client {}", lane / 2),
+        };
+        let order = report::part(&followed.order, words);
+        let order = (followed.operations || followed.messages).then_some(order);
+        Some(report::of(&followed.cues, order, |link| self.link_name(link)))
+    }
+
+    /// Gives faults whose points are reached; returns how long nothing is due.
+    fn look(&self, state: &mut State) -> Duration {
+        if !self.open.load(Relaxed) {
+            return TICK;
+        }
+        let now = self.now();
+        let (counts, last) = (self.counted(), self.last.load(Relaxed));
+        let Some(followed) = &mut state.followed else { return TICK };
+        if let Some(given) = followed.cues.due(&counts, last, now) {
+            // The runner is gone when all faults are over.
+            let _ = followed.given.send(given);
+        }
+        if followed.cues.proceed(now) {
+            self.turn.notify_waiters();
+            self.ring();
+        }
+        let wakes = followed.cues.wakes(&counts, last);
+        wakes.map_or(TICK, |time| Duration::from_nanos(time.saturating_sub(now)).min(TICK))
+    }
+
+    fn ring(&self) {
+        if let Some(Bell(ring)) = self.bell.get() {
+            ring();
+        }
+    }
+
+    fn note(&self, state: &mut State, turn: TurnLine) {
+        if state.turns.len() < EVENTS_MAX {
+            state.turns.push(turn);
+        } else {
+            self.unrecorded.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn count(&self, link: usize, now: Nanos) {
+        self.counts[link].fetch_add(1, Relaxed);
+        self.last.store(now, Relaxed);
+    }
+
+    fn counted(&self) -> Vec<u64> {
+        self.counts.iter().map(|count| count.load(Relaxed)).collect()
+    }
+
+    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nanoseconds since the load began.
+    fn now(&self) -> Nanos {
+        nanos(self.base.elapsed()).saturating_sub(self.begun.load(Relaxed))
+    }
+
+    fn links(&self) -> usize {
+        self.nodes.len() * self.nodes.len()
+    }
+
+    fn link_name(&self, link: usize) -> String {
+        format!("{}>{}", self.nodes[link / self.nodes.len()], self.nodes[link % self.nodes.len()])
+    }
+
+    fn link_named(&self, name: &str) -> Option<usize> {
+        let (from, to) = name.split_once('>')?;
+        let index = |name: &str| self.nodes.iter().position(|node| node == name);
+        Some(index(from)? * self.nodes.len() + index(to)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an event passes, given its ticket if it was held before.
+fn asks(order: &mut Order, lane: usize, hash: u64, ticket: &mut Option<Ticket>, now: Nanos) -> bool {
+    match *ticket {
+        Some(Ticket { position, until }) => order.releases(position, until, now),
+        None => match order.arrive(lane, hash, now) {
+            Arrival::Pass => true,
+            Arrival::Hold { position, until } => {
+                *ticket = Some(Ticket { position, until });
+                false
+            }
+        },
+    }
+}
+
+/// Watches for the points of faults while the tape exists.
+fn watch(watched: &Weak<Tape>) {
+    while let Some(tape) = watched.upgrade() {
+        let mut state = tape.lock();
+        let patience = tape.look(&mut state);
+        // It wakes up when something changes, or when something is due.
+        drop(tape.changed.wait_timeout(state, patience));
+    }
+}

@@ -1,0 +1,44 @@
+//! The options of `bench replay`.
+
+use clap::{Args, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+/// `bench replay`.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The folder of a run whose verdict is invalid, or of a finding of a hunt
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// How many replays are made
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
+    /// How many plain reruns are made for comparison; as many as replays if not given
+    #[arg(long, value_name = "N", conflicts_with = "no_plain")]
+    pub plain: Option<u32>,
+    /// Make no plain reruns
+    #[arg(long)]
+    pub no_plain: bool,
+    /// The longest that an event waits for its recorded predecessors, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub limit: u64,
+    /// What follows the schedule besides the faults
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_values = ["operations", "messages"])]
+    pub follow: Vec<Followed>,
+    /// Write the results to this folder, which must be empty or absent
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Print one machine-readable summary on standard output, everything else on standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What follows a schedule besides the faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Followed {
+    /// Nothing but the faults
+    Nothing,
+    /// The order of the operations of clients
+    Operations,
+    /// The order of messages between nodes, in a lab
+    Messages,
+}
