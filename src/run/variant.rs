@@ -1,11 +1,12 @@
 //! The life of a variant: start, warm-up, load with faults, heal, recovery, final reads, stop.
 
-use super::leader::LeaderOfCluster;
+mod clients;
+
 use super::logs::LogFollower;
 use super::phases::{Ending, EventSender, PhaseLog};
 use super::reserve::{Reserve, is_full};
 use super::restarts::Restarts;
-use super::taped::{self, Noted, RecordedTurns};
+use super::taped;
 use super::watch::{Watch, Watching};
 use super::{OutputStyle, digests};
 use crate::failure::Failure;
@@ -15,11 +16,12 @@ use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::output::tail;
 use crate::systems::samples::Sampler;
-use crate::systems::{decisions, foreign, links};
+use crate::systems::{decisions, links};
 use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events};
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
 use crate::terminal::{Screen, human};
+use clients::HELPERS;
 use history::{Event, FaultEvent, Header, NodeRestart, Phase, Recorder};
 use jiff::Timestamp;
 use nemesis::{Exit, Following, Mode, PlannedFault};
@@ -31,13 +33,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-use workloads::{
-    Adapter, ClientKind, FinalReport, HelperStart, MessageNetwork, OwnKeys, PROBE_KEY, PaxosHttp,
-    PhaseReport, Requesting, ServeError, Session, SpecError, Workload,
-};
+use workloads::{ClientKind, FinalReport, PROBE_KEY, PhaseReport, ServeError, Session, Workload};
 
-/// The folder of a variant for the output of helpers.
-const HELPERS: &str = "clients";
 /// Time after the faults for nodes that ended by themselves to be restarted.
 const RESTARTED_WITHIN: Duration = Duration::from_secs(10);
 /// Interval of checks for these restarts.
@@ -46,12 +43,6 @@ const RESTART_POLL: Duration = Duration::from_millis(20);
 const UNDRAINED_SHOWN: usize = 8;
 /// Lines of a node's output in the evidence of its unexpected end.
 const LAST_WORDS: usize = 3;
-
-/// The prefix of all keys at servers that keep data of earlier runs.
-fn own_prefix() -> String {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    format!("{:x}-", since.as_micros())
-}
 
 /// One variant, ready to run.
 pub(crate) struct VariantRun<'a> {
@@ -219,45 +210,7 @@ impl LiveVariant<'_> {
     /// Runs the load against a cluster that was started at `begun`, up to the final reads.
     async fn load(&self, begun: Instant, last: &LastSlots) -> Result<(), Failure> {
         let Self { run, cluster, recorder, log, .. } = *self;
-        let load = run.experiment.spec.load.clone();
-        let tape = cluster.testbed.tape();
-        let shared = Arc::new(Noted {
-            recorder: Arc::clone(recorder) as Arc<dyn Recorder>,
-            tape: Arc::clone(tape),
-            clients: load.clients,
-        });
-        let complaint = |within: &str, error: SpecError| {
-            run.experiment.complaint(&(within.to_owned() + &error.field), &error.message)
-        };
-        let adapter: Box<dyn Adapter> = match &run.experiment.spec.client {
-            Some(client) => {
-                let folder = run.folder.join(HELPERS);
-                if client.kind == ClientKind::Exec {
-                    std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
-                }
-                let network = cluster.hub.clone().map(|hub| hub as Arc<dyn MessageNetwork>);
-                let start = HelperStart { command: nemesis::guarded_command, folder };
-                foreign::client(client)
-                    .adapter(&load, start, network)
-                    .map_err(|error| complaint("", error))?
-            }
-            None => Box::new(Requesting::new(PaxosHttp::new(load.workload, load.keys))),
-        };
-        let adapter: Box<dyn Adapter> = if run.experiment.spec.cluster.addresses.is_empty() {
-            adapter
-        } else {
-            let prefix = own_prefix();
-            self.events.send(RunEventKind::Note(format!("the keys of this run begin with {prefix}")));
-            Box::new(OwnKeys::new(adapter, prefix))
-        };
-        let mut session = Session::with_adapter(load, run.header.seed, cluster.targets(), shared, adapter)
-            .map_err(|error| complaint("load.", error))?
-            .with_leader_source(Arc::new(LeaderOfCluster(cluster.leaders())));
-        if let Some(followed) = run.followed {
-            tape.follow(followed)
-                .map_err(|error| Failure::bench("replay", format!("no thread could be started: {error}")))?;
-            session = session.with_turns(Arc::new(RecordedTurns(Arc::clone(tape))));
-        }
+        let mut session = self.session()?;
         let mut exits = cluster.testbed.take_exits().expect("the exits of this cluster are taken once");
         let daemon = OnceLock::new();
         tokio::select! {

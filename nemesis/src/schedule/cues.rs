@@ -77,7 +77,7 @@ enum Stage {
 /// All points of a run in their order, and how far a replay is.
 #[derive(Debug)]
 pub(crate) struct Cues {
-    cues: Vec<Cue>,
+    all: Vec<Cue>,
     /// When the invocation before each cue was made, and the counts of the links then.
     anchors: Vec<Option<(Nanos, Vec<u64>)>>,
     next: usize,
@@ -89,19 +89,19 @@ pub(crate) struct Cues {
 }
 
 impl Cues {
-    pub(crate) fn new(cues: Vec<Cue>, limit: Nanos) -> Self {
-        let anchors = vec![None; cues.len()];
-        Self { cues, anchors, next: 0, stage: Stage::Waits, limit, lead: LEAD, missed: Vec::new() }
+    pub(crate) fn new(all: Vec<Cue>, limit: Nanos) -> Self {
+        let anchors = vec![None; all.len()];
+        Self { all, anchors, next: 0, stage: Stage::Waits, limit, lead: LEAD, missed: Vec::new() }
     }
 
     /// Whether it decides when this fault begins or ends.
     pub(crate) fn has(&self, fault: u32, moment: Moment) -> bool {
-        self.cues.iter().any(|cue| (cue.fault, cue.moment) == (fault, moment))
+        self.all.iter().any(|cue| (cue.fault, cue.moment) == (fault, moment))
     }
 
     /// This number of operations was invoked, with these counts of the links.
     pub(crate) fn invoked(&mut self, count: u64, counts: &[u64], now: Nanos) {
-        for (cue, anchor) in self.cues.iter().zip(&mut self.anchors).skip(self.next) {
+        for (cue, anchor) in self.all.iter().zip(&mut self.anchors).skip(self.next) {
             if cue.invoked == count {
                 *anchor = Some((now, counts.to_vec()));
             }
@@ -124,7 +124,7 @@ impl Cues {
         if self.stage != Stage::Waits {
             return None;
         }
-        let cue = self.cues.get(self.next)?;
+        let cue = self.all.get(self.next)?;
         let (fault, moment) = (cue.fault, cue.moment);
         let missed = |link| Missed { fault, moment, at: now, link };
         let missed = match &self.anchors[self.next] {
@@ -146,7 +146,7 @@ impl Cues {
     /// A fault has begun to act: links open a moment later.
     pub(crate) fn acts(&mut self, fault: u32, moment: Moment, now: Nanos) {
         if let Stage::Given { at, open } = &mut self.stage
-            && self.cues.get(self.next).is_some_and(|cue| (cue.fault, cue.moment) == (fault, moment))
+            && self.all.get(self.next).is_some_and(|cue| (cue.fault, cue.moment) == (fault, moment))
         {
             *open = (*open).min(now + ACTS);
             self.lead = self.lead.midpoint((now - *at).min(LEAD_MAX));
@@ -164,7 +164,7 @@ impl Cues {
 
     /// When it must be looked at again; none if only an event can change it.
     pub(crate) fn wakes(&self, counts: &[u64], last: Nanos) -> Option<Nanos> {
-        let cue = self.cues.get(self.next)?;
+        let cue = self.all.get(self.next)?;
         Some(match (self.stage, &self.anchors[self.next]) {
             (Stage::Given { open, .. }, _) => open,
             (Stage::Waits, None) => Self::given_up(cue),
@@ -196,7 +196,7 @@ impl Cues {
 
     /// The next cue once its invocation was made.
     fn armed(&self) -> Option<(&Cue, &(Nanos, Vec<u64>))> {
-        Some((self.cues.get(self.next)?, self.anchors.get(self.next)?.as_ref()?))
+        Some((self.all.get(self.next)?, self.anchors.get(self.next)?.as_ref()?))
     }
 
     fn is_closed(&self, now: Nanos) -> bool {

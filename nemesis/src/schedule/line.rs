@@ -374,7 +374,7 @@ mod tests {
         let message = |at, hash: &str| MessageLine { at, link: "n1>n2".into(), bytes: 7, hash: hash.into() };
         let turns = vec![turn(10, Turn::Invoked), turn(20, Turn::Completed)];
         let messages = vec![message(12, "a"), message(15, "b"), message(21, "a"), message(30 + IDLE, "b")];
-        let background = Schedule { turns, messages, ..schedule() }.background();
+        let background = Schedule { messages, turns, ..schedule() }.background();
         assert_eq!(background.into_iter().collect::<Vec<_>>(), [0xb]);
     }
 

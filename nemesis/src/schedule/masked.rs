@@ -18,7 +18,9 @@ pub(crate) fn hash(payload: &[u8]) -> u64 {
         if word.iter().any(u8::is_ascii_digit) {
             hash.add(b'#');
         } else {
-            word.iter().for_each(|byte| hash.add(*byte));
+            for byte in word {
+                hash.add(*byte);
+            }
         }
     }
     hash.0
