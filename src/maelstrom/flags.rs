@@ -63,6 +63,9 @@ pub(crate) struct Test {
     /// The most operations of a transaction; this bench draws one to four
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=4))]
     pub max_txn_length: Option<u32>,
+    /// Workloads txn-list-append and txn-rw-register: the most writes of a key
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_writes_per_key: Option<u32>,
     /// Workload broadcast: which nodes are neighbours; grid if not given
     #[arg(long, value_enum, value_name = "SHAPE")]
     pub topology: Option<Shape>,

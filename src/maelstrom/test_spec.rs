@@ -134,6 +134,10 @@ fn load(test: &Test, nodes: u32) -> Result<Table, Failure> {
     if let Some(keys) = test.key_count {
         load.insert("keys".to_owned(), Value::from(i64::from(keys)));
     }
+    let has_transactions = matches!(test.workload, Name::TxnListAppend | Name::TxnRwRegister);
+    if let Some(most) = test.max_writes_per_key.filter(|_| has_transactions) {
+        load.insert("max-writes-per-key".to_owned(), Value::from(i64::from(most)));
+    }
     Ok(load)
 }
 

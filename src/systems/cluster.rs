@@ -11,7 +11,7 @@ use crate::maelstrom::hub::{Hub, HubOptions};
 use crate::spec::Experiment;
 use crate::spec::sections::{PlannedNode, Start, System};
 use futures_util::future::try_join_all;
-use nemesis::{Exit, Mode, Testbed, TestbedConfig, TestbedError};
+use nemesis::{Exit, Mode, ProcessError, Testbed, TestbedConfig, TestbedError};
 use node::config::{Member, Role, Secret};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -252,8 +252,7 @@ impl Cluster {
 
     /// The same, for messages.
     fn excerpt(&self, node: &str, program: Option<&str>) -> Option<String> {
-        let words = self.last_words(node, program).into_iter().map(|line| format!("   | {line}\n"));
-        Some(words.collect::<String>()).filter(|lines| !lines.is_empty())
+        output::excerpt(&self.output(node, program))
     }
 
     /// The failure of a node that ended before the cluster served.
@@ -323,10 +322,14 @@ async fn hub(experiment: &Experiment, testbed: &Testbed, seed: u64) -> Result<Op
 /// The failure of a testbed, with the remedy of its error if it has one.
 pub(crate) fn testbed_failure(error: &TestbedError) -> Failure {
     let text = error.to_string();
-    match text.split_once("; ") {
+    let mut failure = match text.split_once("; ") {
         Some((reason, help)) => Failure::bench("cluster", reason).help(help),
         None => Failure::bench("cluster", text),
+    };
+    if let TestbedError::Process(ProcessError::Prepare { output, .. }) = error {
+        failure.excerpt = output::excerpt(output);
     }
+    failure
 }
 
 /// The system's port for clients, if every node has all ports for itself.

@@ -26,6 +26,12 @@ pub(crate) fn tail(path: &Path) -> Vec<String> {
     lines[lines.len().saturating_sub(LINES)..].iter().map(|&line| line.to_owned()).collect()
 }
 
+/// The last lines for a message, marked; none if there is no output.
+pub(crate) fn excerpt(path: &Path) -> Option<String> {
+    let lines = tail(path).into_iter().map(|line| format!("   | {line}\n"));
+    Some(lines.collect::<String>()).filter(|lines| !lines.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::tail;

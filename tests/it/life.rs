@@ -124,11 +124,9 @@ fn files_are_there_before_each_start() {
 fn failing_preparation_is_told() {
     let run = Run::of(&spec("host", "", "prepare = \"echo no space for it; exit 3\"", ""));
     assert_eq!(run.code, Some(4), "{}", run.said);
-    assert!(
-        run.said.contains("did not succeed (exit code 3)") && run.said.contains("output.log"),
-        "{}",
-        run.said
-    );
+    for part in ["did not succeed (exit code 3)", "   | no space for it", "output.log"] {
+        assert!(run.said.contains(part), "{}", run.said);
+    }
 }
 
 /// A further program that says who it is, and ends as the shell that follows has it.

@@ -59,7 +59,7 @@ fn sound_node_is_valid_in_every_workload() {
             "-w g-counter --node-count 3 -- --counter",
             "-w pn-counter --node-count 3 -- --counter",
             "-w lin-kv --node-count 2 --concurrency 2n",
-            "-w txn-list-append --node-count 2",
+            "-w txn-list-append --node-count 2 --max-writes-per-key 16",
             "-w txn-rw-register --node-count 2 --consistency-models read-committed",
             "-w kafka --node-count 2 --key-count 2",
         ],
@@ -248,7 +248,7 @@ fn unknown_options_are_refused_in_one_line() {
         assert_eq!(done.status.code(), Some(2), "{}", said(&done));
         assert!(said(&done).contains(says), "{}", said(&done));
     };
-    refused(&["--max-writes-per-key", "9"], "--max-writes-per-key");
+    refused(&["--key-dist", "uniform"], "--key-dist");
     refused(&["--nemesis", "flood"], "flood");
     refused(&["-w", "lin-tso"], "lin-tso");
     refused(&["--consistency-models", "serializable"], "has no transactions");

@@ -1,4 +1,5 @@
-//! Draws the next operation of a client: a function of seed, client and index only.
+//! Draws the next operation of a client: a function of seed, client and index only, but for keys that are replaced after a
+//! number of writes of all clients.
 
 use crate::operation::{Function, Operation};
 use crate::spec::{KeyDistribution, LoadSpec, SpecError, Workload};
@@ -8,6 +9,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What the operations of a load are drawn from; all clients share it.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub struct Choices {
     values: Option<u32>,
     /// Micro-operations of a transaction, at most.
     steps: usize,
+    /// The most writes of a key, before a new one takes its place.
+    most: Option<u32>,
+    /// How many writes all clients have drawn for each key and for those that took its place.
+    writes: Vec<AtomicU64>,
 }
 
 /// Micro-operations of a transaction, at most.
@@ -70,6 +76,10 @@ impl Choices {
             keys,
             values: (!spec.unique_values).then_some(spec.values.unwrap_or(5)),
             steps: spec.txn_length.map_or(STEPS, |length| length as usize),
+            most: spec.max_writes_per_key,
+            writes: (0..spec.max_writes_per_key.map_or(0, |_| spec.keys))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
         })
     }
 }
@@ -132,9 +142,22 @@ impl Generator {
             | Function::Release => 0,
         };
         for step in &mut steps[..count] {
-            *step = Some((self.key(function), self.rng.random_bool(0.5)));
+            let (first, writes) = (self.key(function), self.rng.random_bool(0.5));
+            *step = Some((self.successor(first, writes), writes));
         }
         steps
+    }
+
+    /// The key that stands for `first` now; a write counts for it.
+    ///
+    /// All clients count together, or those that are faster would go on to keys of their own, where nothing conflicts.
+    fn successor(&self, first: u32, writes: bool) -> u32 {
+        let Choices { most, writes: counts, keys, .. } = &*self.choices;
+        let Some(most) = most else { return first };
+        let count = &counts[first as usize];
+        let count = if writes { count.fetch_add(1, Relaxed) } else { count.load(Relaxed) };
+        let generation = u32::try_from(count / u64::from(*most)).unwrap_or(u32::MAX);
+        first.saturating_add(generation.saturating_mul(keys.count()))
     }
 
     /// The key of the next operation. Half of all `cas` go to the key this client used last, where it may
@@ -296,6 +319,36 @@ mod tests {
                     prop_assert!(numbers.insert(draft.number), "{} twice", draft.number);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn keys_are_replaced_after_most_writes() {
+        for workload in [Workload::ListAppend, Workload::RwRegister] {
+            let spec = LoadSpec {
+                workload,
+                clients: 3,
+                keys: 2,
+                max_writes_per_key: Some(7),
+                ..LoadSpec::default()
+            };
+            let choices = Arc::new(Choices::new(&spec).unwrap());
+            let client = |client| Generator::new(Arc::clone(&choices), client, u64::from(client));
+            let mut clients: Vec<_> = (0..3).map(client).collect();
+            let (mut writes, mut last) = (BTreeMap::new(), [0; 2]);
+            for _ in 0..100 {
+                for draft in clients.iter_mut().map(|client| client.next().unwrap()) {
+                    for (key, is_write) in draft.steps.into_iter().flatten() {
+                        // Every client reads and writes the newest key of its place.
+                        let newest = &mut last[key as usize % 2];
+                        assert!(key >= *newest, "{key} after {newest}");
+                        *newest = key;
+                        *writes.entry(key).or_insert(0) += u32::from(is_write);
+                    }
+                }
+            }
+            assert!(writes.len() > 20 && writes.values().all(|count| *count <= 7), "{writes:?}");
+            assert!(writes.values().filter(|count| **count == 7).count() + 4 >= writes.len(), "{writes:?}");
         }
     }
 

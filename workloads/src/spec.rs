@@ -92,6 +92,11 @@ pub struct LoadSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = STEPS))]
     pub txn_length: Option<u32>,
+    /// Workloads list-append and rw-register: the most writes of one key. A new key then takes its place for all clients, so that
+    /// lists stay short, and a long run does not record ever longer ones. Absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_writes_per_key: Option<u32>,
     /// Whether every operation is recorded and checked. If false, operations are only counted and timed, by clients that
     /// use little processor time: for measurements of speed with `bench sweep`.
     pub record: bool,
@@ -122,6 +127,7 @@ impl Default for LoadSpec {
             unique_values: true,
             values: None,
             txn_length: None,
+            max_writes_per_key: None,
             record: true,
             value_bytes: None,
         }
@@ -212,6 +218,12 @@ impl LoadSpec {
             "txn-length",
             || format!("a transaction has 1 to {STEPS} steps"),
         )?;
+        require(self.max_writes_per_key.is_none() || has_steps, "max-writes-per-key", || {
+            format!("{} has no transactions of steps; remove it", self.workload)
+        })?;
+        require(self.max_writes_per_key != Some(0), "max-writes-per-key", || {
+            "a key is written once at least; use 1 or more, or remove it".to_owned()
+        })?;
         self.validate_record()?;
         self.validate_mix()
     }
@@ -440,6 +452,8 @@ mod tests {
             ("workload = \"kafka\"\nmix = { send = 1 }", "mix"),
             ("workload = \"lock\"\nmix = { acquire = 1 }", "mix"),
             ("txn-length = 1", "txn-length"),
+            ("max-writes-per-key = 100", "max-writes-per-key"),
+            ("workload = \"list-append\"\nmax-writes-per-key = 0", "max-writes-per-key"),
             ("workload = \"list-append\"\ntxn-length = 5", "txn-length"),
             ("workload = \"echo\"\nrecord = false", "record"),
         ] {

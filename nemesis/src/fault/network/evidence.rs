@@ -3,6 +3,7 @@
 //! The bench probes a cut link, and no answer may come. The evidence counts only if the node at the other end
 //! runs and is not paused: otherwise its silence proves nothing.
 
+use crate::delay::Delay;
 use crate::fault::proof::{Met, Proof};
 use crate::fault::stage::OnLinks;
 use crate::network::{LinkCounters, LinkFault, Mode, Probe};
@@ -31,7 +32,7 @@ pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLin
     let base = testbed.base_delay().longest() * 4;
     let patience = match fault {
         LinkFault::Stall | LinkFault::Refuse => SILENCE + base,
-        LinkFault::Delay(delay) => base + (delay.longest() * 5).min(SLOWNESS),
+        LinkFault::Delay(delay) => base + patience_for(delay),
         LinkFault::Rate(_) | LinkFault::Flaky(_) => base + SLOWNESS,
     };
     let cut = matches!(fault, LinkFault::Stall | LinkFault::Refuse);
@@ -53,6 +54,12 @@ pub(super) async fn of_links(testbed: &Testbed, fault: LinkFault, before: &OnLin
     let mut proof = Proof { complete, evidence: proved.lines(), notes: remarks, ..Proof::default() };
     proof.evidence.extend(carried(testbed, fault, before));
     proof
+}
+
+/// Time for an answer over a delayed link. The answer to a long delay is not awaited: its absence proves it.
+fn patience_for(delay: Delay) -> Duration {
+    let round_trip = delay.longest() * 2;
+    if round_trip < SLOWNESS { round_trip + SLOWNESS } else { SLOWNESS }
 }
 
 /// Waits until a flaky link affects a frame of the system, or time is up.
@@ -90,8 +97,11 @@ fn judge(fault: LinkFault, probe: Probe) -> Result<String, String> {
         (LinkFault::Rate(rate), Probe::Answered { after, bytes }) => {
             after.as_secs_f64() >= bytes as f64 / rate as f64
         }
-        (LinkFault::Stall | LinkFault::Delay(_) | LinkFault::Rate(_), Probe::Silent(_))
-        | (LinkFault::Refuse, Probe::Refused) => true,
+        // Before this time there can be no answer; after it, the node may be one that answers no probe.
+        (LinkFault::Delay(delay), Probe::Silent(patience)) => patience < delay.shortest() * 2,
+        (LinkFault::Stall | LinkFault::Rate(_), Probe::Silent(_)) | (LinkFault::Refuse, Probe::Refused) => {
+            true
+        }
         // A probe may pass a flaky link or not; only the link's counters prove the fault.
         (LinkFault::Flaky(_), Probe::Answered { .. } | Probe::Silent(_) | Probe::Refused)
         | (LinkFault::Stall | LinkFault::Refuse, Probe::Answered { .. })
@@ -298,4 +308,19 @@ async fn ask(testbed: &Testbed, link: &Link, patience: Duration, cut: bool) -> A
 
 fn ms(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_proves_only_long_delays() {
+        let silent = |delay: u64| {
+            let delay = Delay { mean: Duration::from_millis(delay), ..Delay::default() };
+            judge(LinkFault::Delay(delay), Probe::Silent(patience_for(delay)))
+        };
+        assert_eq!(silent(20), Err("no proof: a probe got no answer in 440.0 ms".to_owned()));
+        assert!(silent(199).is_err() && silent(201).is_ok());
+    }
 }
