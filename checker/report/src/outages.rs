@@ -135,7 +135,11 @@ fn outage_of(
         last_ok_before_ns,
         first_ok_after_ns,
         outage_ns: gap.map(|gap| gap.length),
-        recovered_ns: first_ok_after_ns.and_then(|from| recovered(oks, from, window.end, baseline)),
+        recovered_ns: first_ok_after_ns.and_then(|after| {
+            let from =
+                if degraded(oks, last_ok_before_ns, baseline) { after } else { held(oks, fault, window) };
+            recovered(oks, from, window.end, baseline)
+        }),
         backlog_drained_ns: first_ok_after_ns.and_then(|from| drained(observed, from, window)),
     }
 }
@@ -177,8 +181,28 @@ fn longest_gap(oks: &[u64], window: Window) -> Option<Gap> {
     longest
 }
 
+/// Completions that the clients must get in the span for the service to be back.
+fn wanted(baseline: f64) -> f64 {
+    baseline * SHARE * SPAN_NS as f64
+}
+
+/// Whether the time without `ok` that begins here took so much of the service that it had to recover. Even a sound service has
+/// a longest time between two answers.
+fn degraded(oks: &[u64], before: Option<u64>, baseline: Option<f64>) -> bool {
+    let (Some(before), Some(baseline)) = (before, baseline) else { return true };
+    let count = |time: u64| oks.partition_point(|ok| *ok < time);
+    ((count(before + SPAN_NS) - count(before)) as f64) < wanted(baseline)
+}
+
+/// The `ok` from which recovery is judged without an outage: the last one before the heal.
+fn held(oks: &[u64], fault: &FaultRecord, window: Window) -> u64 {
+    let heal = fault.end_ns.unwrap_or(window.start);
+    let until = oks.partition_point(|time| *time <= heal);
+    until.checked_sub(1).map_or(window.start, |last| oks[last])
+}
+
 fn recovered(oks: &[u64], from: u64, end: u64, baseline: Option<f64>) -> Option<u64> {
-    let wanted = baseline.unwrap_or(0.0) * SHARE * SPAN_NS as f64;
+    let wanted = wanted(baseline.unwrap_or(0.0));
     let first = oks.partition_point(|time| *time < from);
     let mut reach = first;
     for (index, start) in oks.iter().enumerate().skip(first) {

@@ -133,6 +133,27 @@ fn an_outage_is_the_longest_time_without_ok_that_touches_the_fault() {
 }
 
 #[test]
+fn service_that_went_on_needs_no_recovery() {
+    // Every 10 ms an ok; the longest gap, of 30 ms, comes a second after the heal.
+    let ok = |time: u64| (Phase::Load, time, time, Some(time), Kind::Ok);
+    let even: Vec<u64> = (0..350).map(|tick| tick * 10).collect();
+    let times =
+        |without: std::ops::Range<u64>| even.iter().copied().filter(move |time| !without.contains(time));
+    let nemesis = vec![note(1500, "start", &["gone"]), note(1800, "end", &["back"])];
+    let recovered = |operations: Vec<Op>| {
+        let observed = observed(&operations, nemesis.clone(), Some(load(&[(Phase::Load, 0, 3500)])));
+        let outages = outages::outages(&observed);
+        (outages[0].outage_ns, Summary::new(&observed, &outages).time_to_recover_s)
+    };
+    let (outage, time) = recovered(times(2810..2830).map(ok).collect());
+    assert_eq!((outage, time), (Some(30 * MS), Some(0.0)));
+    // Every second answer is missing until 300 ms after the heal, without a longer gap.
+    let half = |time: &u64| !(1500..2100).contains(time) || time.is_multiple_of(20);
+    let (_, time) = recovered(times(2810..2840).filter(half).map(ok).collect());
+    assert!((0.05..=0.2).contains(&time.unwrap()), "{time:?}");
+}
+
+#[test]
 fn one_outage_is_counted_for_one_fault() {
     // No ok from 1,000 to 1,500. The second fault is in force for most of that; all three touch it.
     let ok = |time: u64| (Phase::Load, time, time, Some(time), Kind::Ok);
