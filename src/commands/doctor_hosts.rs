@@ -52,7 +52,7 @@ async fn ask(host: &str, ssh: &[String]) -> Result<Vec<String>, HostError> {
             Err(why) => format!("  {BAD}no{BAD:#}   {:10}  {about}  {FAINT}{why}{FAINT:#}", ability.name),
         });
     }
-    let listens = connection.are_free(vec![(address, 0).into()]).await;
+    let listens = connection.reserve(vec![(address, 0).into()]).await;
     lines.push(match listens {
         Ok(()) => format!("  {GOOD}yes{GOOD:#}  address     nodes can listen at {address}"),
         Err(error) => format!("  {BAD}no{BAD:#}   address     {FAINT}{error}{FAINT:#}"),

@@ -157,6 +157,38 @@ fn killed_bench_is_healed_by_watchdog() {
 }
 
 #[test]
+fn host_serves_one_bench() {
+    let script = "begin out 4 || exit 1
+        \"$BENCH\" run spec.toml --seed 8 --out second
+        echo \"code $?\"
+        kill -INT \"$running\"
+        wait \"$running\"
+        healed";
+    let spec = format!("{}{TOGETHER}", SPEC.replace("\"8s\"", "\"60s\""));
+    let Some((_folder, said)) = beside_machines("host_serves_one_bench", &spec, script) else { return };
+    assert!(said.contains("another bench uses this host") && said.contains("code 4\n"), "{said}");
+    assert!(said.contains("healed\n"), "{said}");
+}
+
+#[test]
+fn removed_data_are_no_evidence() {
+    let script = "begin out 1 || exit 1
+        rm -r \"$folder\"/tmp/bench-*/data*
+        wait \"$running\"
+        echo \"code $?\"
+        cat said
+        healed";
+    let fault = "[[fault]]\nkind = \"kill\"\ntarget = \"all\"\nat = \"500ms\"\nfor = \"3s\"\n";
+    let Some((_folder, said)) =
+        beside_machines("removed_data_are_no_evidence", &format!("{SPEC}{fault}"), script)
+    else {
+        return;
+    };
+    assert!(said.contains("code 4\n") && said.contains(" are gone; somebody removed them"), "{said}");
+    assert!(said.contains("healed\n"), "{said}");
+}
+
+#[test]
 fn lost_host_fails_the_run() {
     let script = "for part in session host-agent host-watchdog cable; do
             begin \"$part\" 4 || exit 1

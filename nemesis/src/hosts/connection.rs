@@ -85,10 +85,11 @@ impl HostConnection {
     /// When the host cannot be reached, or the agent cannot run there.
     pub async fn connect(to: HostAddress) -> Result<Arc<Self>, HostError> {
         let opening = tokio::task::spawn_blocking(move || {
+            // It may take long, and the agent of an open session ends when the bench is silent.
+            let address = to.resolve();
             // A host that cannot be reached is told in the words of ssh.
             let session = to.open()?;
-            let address = to.resolve()?;
-            Ok::<_, HostError>((to, address, session))
+            Ok::<_, HostError>((to, address?, session))
         });
         let (to, address, session) =
             opening.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
@@ -163,12 +164,20 @@ impl HostConnection {
         self.clock_ahead
     }
 
-    /// Whether programs of the cluster can listen at these addresses.
+    /// Reserves the host, whose programs are to listen at these addresses.
     ///
     /// # Errors
-    /// When one is in use, or is no address of the host.
-    pub async fn are_free(&self, addresses: Vec<SocketAddr>) -> Result<(), HostError> {
-        self.ask(Order::Free { addresses }).await
+    /// When another bench uses the host, or an address is in use or not the host's.
+    pub async fn reserve(&self, addresses: Vec<SocketAddr>) -> Result<(), HostError> {
+        self.ask(Order::Reserve { addresses }).await
+    }
+
+    /// Whether packets to these hosts leave from the host's address.
+    ///
+    /// # Errors
+    /// When they leave from another address, or there is no route.
+    pub async fn reaches(&self, peers: Vec<Ipv4Addr>) -> Result<(), HostError> {
+        self.ask(Order::Routes { own: self.address, peers }).await
     }
 
     /// A program on the host: one with the name there, or a copy of the bench's own.

@@ -39,8 +39,10 @@ pub(crate) enum Order {
     Beat,
     /// What the host can do. Answer: [`Abilities`].
     Abilities,
-    /// Whether these addresses are free. Answer: nothing, or the reason.
-    Free { addresses: Vec<SocketAddr> },
+    /// Reserves the host for this bench and these addresses. Answer: nothing, or the reason.
+    Reserve { addresses: Vec<SocketAddr> },
+    /// Whether packets to the peers leave from this address. Answer: nothing, or the reason.
+    Routes { own: Ipv4Addr, peers: Vec<Ipv4Addr> },
     /// Finds a program by its path or in PATH. Answer: its path, or none.
     Find { program: PathBuf },
     /// Writes a file.

@@ -147,7 +147,7 @@ impl HostAddress {
     pub(super) fn open(&self) -> Result<Session, HostError> {
         let program =
             own_program().map_err(|error| self.unusable(format!("this program cannot be read: {error}")))?;
-        let script = format!("exec sh -c '{}'", script(program.len()).replace('\'', "'\\''"));
+        let script = in_shell(&script(program.len()));
         let mut child = self
             .command()?
             .args(["--", &self.destination, &script])
@@ -220,7 +220,7 @@ impl HostAddress {
     /// Copies a program into a folder of the host.
     pub(super) fn copy(&self, from: &Path, to: &Path) -> Result<(), HostError> {
         let file = File::open(from).map_err(|error| self.unusable(format!("{}: {error}", from.display())))?;
-        let script = format!("cat > {0} && chmod 700 {0}", to.display());
+        let script = in_shell("cat > \"$0\" && chmod 700 \"$0\"") + " " + &quoted(&to.to_string_lossy());
         let done = self
             .command()?
             .args(["--", &self.destination, &script])
@@ -234,6 +234,16 @@ impl HostAddress {
         let said = String::from_utf8_lossy(&done.stderr).trim().replace('\n', " / ");
         Err(self.unusable(format!("{} could not be copied: {said}", from.display())))
     }
+}
+
+/// A script for the login shell, which may be none of Bourne's.
+fn in_shell(script: &str) -> String {
+    format!("exec sh -c {}", quoted(script))
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The last words with a remedy, where there is one.
@@ -273,7 +283,8 @@ fn script(size: usize) -> String {
         "d=$(mktemp -d \"${TMPDIR:-/tmp}/bench-XXXXXX\") || exit 9",
         "trap 'rm -rf \"$d\"' EXIT",
         "trap 'exit 9' HUP INT TERM",
-        "echo \"bench-host $(uname -s) $(uname -m) $d\"",
+        // A profile may have left a line without an end.
+        "echo; echo \"bench-host $(uname -s) $(uname -m) $d\"",
         "read -r go || exit 9",
         &format!("head -c {size} > \"$d/bench\""),
         &format!("[ \"$(wc -c < \"$d/bench\")\" -eq {size} ] || exit 9"),

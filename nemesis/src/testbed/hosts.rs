@@ -6,7 +6,7 @@ use crate::hosts::{HostConnection, HostError, HostNetwork, HostNode};
 use crate::network::{Mode, Wires};
 use crate::schedule::Tape;
 use futures_util::future::{join_all, select_all};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,8 +30,13 @@ impl Testbed {
             ports.iter().map(|port| (host.address(), *port).into()).collect()
         };
         let addresses: Vec<Vec<SocketAddr>> = hosts.iter().map(of).collect();
-        let free = hosts.iter().zip(&addresses).map(|(host, addresses)| host.are_free(addresses.clone()));
-        join_all(free).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        let reserved = hosts.iter().zip(&addresses).map(|(host, addresses)| host.reserve(addresses.clone()));
+        join_all(reserved).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        let all: Vec<Ipv4Addr> = hosts.iter().map(|host| host.address()).collect();
+        join_all(hosts.iter().map(|host| host.reaches(all.clone())))
+            .await
+            .into_iter()
+            .collect::<Result<Vec<()>, _>>()?;
         let node = |((name, host), addresses): ((&str, &Arc<HostConnection>), &Vec<SocketAddr>)| HostNode {
             name: name.to_owned(),
             address: addresses[0],

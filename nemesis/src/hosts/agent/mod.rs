@@ -1,9 +1,11 @@
 //! The agent on a host: reads orders of the bench from standard input, and writes lines to standard output.
 
+mod data;
 mod filter;
 mod heal;
 mod probe;
 mod queue;
+mod reservation;
 mod tails;
 mod watchdog;
 
@@ -12,8 +14,10 @@ pub(crate) use watchdog::watch_over;
 use super::message::{Abilities, Line, Order, Request, Shaped};
 use super::{SILENCE, tool};
 use crate::process::{AgentProcess, Spawner};
+use data::DataFolders;
 use filter::Filter;
 use queue::Queue;
+use reservation::Reservation;
 use rustix::process::{Signal, set_child_subreaper};
 use serde_json::{Value, to_value};
 use std::collections::BTreeMap;
@@ -34,6 +38,8 @@ pub(crate) const WATCHDOG: &str = "host-watchdog";
 pub(super) const FOLDER: &str = "BENCH_HOST_FOLDER";
 /// Interval of checks for the silence of the bench and the end of the watchdog.
 const CHECK: Duration = Duration::from_millis(200);
+/// Longest wait for the agent of a bench that has just ended.
+const FORMER_BENCH: Duration = Duration::from_secs(6);
 /// Time until an end that nobody requested is told.
 const UNREQUESTED: Duration = Duration::from_millis(300);
 
@@ -80,6 +86,9 @@ struct Agent {
     processes: Mutex<BTreeMap<u64, Arc<AgentProcess>>>,
     tails: Arc<Tails>,
     links: Mutex<Links>,
+    /// Held until this process ends.
+    reservation: Mutex<Option<Reservation>>,
+    data: Mutex<DataFolders>,
     /// The time of the last line of the bench.
     heard: Mutex<Instant>,
     /// Whether the agent heals the host, so that ends of processes are its own doing.
@@ -104,6 +113,8 @@ pub(crate) fn serve() -> u8 {
         processes: Mutex::default(),
         tails,
         links: Mutex::default(),
+        reservation: Mutex::default(),
+        data: Mutex::default(),
         heard: Mutex::new(Instant::now()),
         leaving: AtomicBool::new(false),
     });
@@ -206,7 +217,12 @@ impl Agent {
                 let tried = tokio::task::spawn_blocking(move || agent.abilities());
                 value(&tried.await.map_err(|error| error.to_string())?)
             }
-            Order::Free { addresses } => are_free(&addresses).and_then(|()| value(&())),
+            Order::Reserve { addresses } => self.reserve(&addresses).await.and_then(|()| value(&())),
+            Order::Routes { own, peers } => {
+                let others = peers.iter().filter(|peer| **peer != own);
+                let mut left = others.map(|peer| reservation::leaves_from(own, *peer));
+                left.try_for_each(|reached| reached).and_then(|()| value(&()))
+            }
             Order::Find { program } => value(&found(&program)),
             Order::Write { path, text } => {
                 let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -222,6 +238,8 @@ impl Agent {
                 value(&())
             }
             Order::Fill { command } => {
+                // Filling would make a folder again that somebody removed.
+                command.data.iter().try_for_each(|data| lock(&self.data).check(data))?;
                 AgentProcess::fill(&command).map_err(text).and_then(|empty| value(&empty))
             }
             Order::Sync { data } => AgentProcess::sync(&data).map_err(text).and_then(|()| value(&())),
@@ -243,7 +261,25 @@ impl Agent {
         }
     }
 
+    /// Reserves this host for its bench, whose nodes are then the only ones that its faults hit and its clients reach.
+    async fn reserve(&self, addresses: &[SocketAddr]) -> Result<(), String> {
+        let deadline = Instant::now() + FORMER_BENCH;
+        let reservation = loop {
+            match reservation::take() {
+                Ok(reservation) => break reservation,
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(CHECK).await,
+                Err(reason) => return Err(reason),
+            }
+        };
+        *lock(&self.reservation) = Some(reservation);
+        are_free(addresses)
+    }
+
     async fn start(self: &Arc<Self>, command: crate::process::ProcessCommand) -> Result<Value, String> {
+        let data = command.data.clone();
+        if let Some(data) = &data {
+            lock(&self.data).check(data)?;
+        }
         let process = Arc::new(AgentProcess::start(command, &self.spawner).await.map_err(text)?);
         let number = {
             let mut processes = lock(&self.processes);
@@ -251,6 +287,9 @@ impl Agent {
             processes.insert(number, Arc::clone(&process));
             number
         };
+        if let Some(data) = data {
+            lock(&self.data).note(data);
+        }
         let agent = Arc::clone(self);
         let started = process.started(number);
         tokio::spawn(async move {
