@@ -14,9 +14,8 @@ use crate::recorder::FileRecorder;
 use crate::spec::Experiment;
 use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
-use crate::systems::output::tail;
 use crate::systems::samples::Sampler;
-use crate::systems::{decisions, links};
+use crate::systems::{decisions, links, output};
 use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events};
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
@@ -327,13 +326,12 @@ impl LiveVariant<'_> {
         let folder = self.run.folder.join(HELPERS);
         // The last helper sends the probes.
         let last = folder.join(format!("helper-{}.log", self.run.experiment.spec.load.clients + 1));
-        let words = tail(&last).into_iter().map(|line| format!("   | {line}\n"));
         let mut failure = Failure::bench("client.command", error.to_string()).help(format!(
             "before the load, the helper must answer ok to a write and a read of the key {PROBE_KEY}; helpers' output on \
              standard error is in {}",
             folder.display()
         ));
-        failure.excerpt = Some(words.collect()).filter(|lines: &String| !lines.is_empty());
+        failure.excerpt = output::excerpt(&last);
         failure
     }
 

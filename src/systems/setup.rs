@@ -1,9 +1,10 @@
 //! Repeats a command of a spec until it succeeds: one that sets the cluster up, or a readiness check.
 
+use super::output;
 use crate::failure::Failure;
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs::OpenOptions;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
@@ -11,8 +12,6 @@ use tokio::time::{sleep, timeout};
 
 /// Pause before the command runs again.
 const RETRY: Duration = Duration::from_millis(200);
-/// Number of shown lines of its output.
-const SHOWN: usize = 4;
 
 /// A command, ready to run.
 #[derive(Debug)]
@@ -71,16 +70,7 @@ impl Setup {
             "correct the command, or give it more time with cluster.start-within; its output is in {}",
             self.log.display()
         ));
-        failure.excerpt = last_lines(&self.log);
+        failure.excerpt = output::excerpt(&self.log);
         failure
     }
-}
-
-/// The last lines of the output.
-fn last_lines(log: &Path) -> Option<String> {
-    let text = String::from_utf8_lossy(&fs::read(log).ok()?).into_owned();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = &lines[lines.len().saturating_sub(SHOWN)..];
-    let shown: Vec<String> = last.iter().map(|line| format!("   | {line}\n")).collect();
-    (!shown.is_empty()).then(|| shown.concat())
 }

@@ -184,7 +184,7 @@ fn removed_data_are_no_evidence() {
     else {
         return;
     };
-    assert!(said.contains("code 4\n") && said.contains(" are gone; somebody removed them"), "{said}");
+    assert!(said.contains("code 4\n") && said.contains(" were removed during the run"), "{said}");
     assert!(said.contains("healed\n"), "{said}");
 }
 

@@ -1,4 +1,4 @@
-//! The order in which clients invoke operations, where somebody else decides it.
+//! The order in which clients invoke operations, for a caller that decides it.
 
 use std::fmt;
 use std::future::Future;

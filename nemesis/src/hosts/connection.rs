@@ -60,7 +60,7 @@ struct Shared {
 #[derive(Default)]
 struct Ends {
     awaited: BTreeMap<u64, OnEnd>,
-    /// Ends that were told before anybody asked.
+    /// Ends that the agent reported before [`HostConnection::on_end`] was called.
     early: BTreeMap<u64, EndedProcess>,
     is_lost: bool,
 }

@@ -79,7 +79,7 @@ pub(crate) enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shaped {
     pub(crate) peer: Ipv4Addr,
-    /// What becomes of packets that arrive from the peer.
+    /// The treatment of packets from the peer; none lets them pass.
     pub(crate) cut: Option<Cut>,
     /// The delay of packets to the peer.
     pub(crate) delay: Delay,
@@ -99,7 +99,7 @@ impl Shaped {
     }
 }
 
-/// What becomes of packets.
+/// The treatment of packets on a cut link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Cut {
@@ -158,7 +158,7 @@ pub(crate) struct EndedProcess {
     pub(crate) process: u64,
     /// The end of its programs; none if it is unknown.
     pub(crate) end: Option<RawEnd>,
-    /// How it ended, if nobody requested that.
+    /// How it ended, if the bench did not request that.
     pub(crate) unrequested: Option<String>,
 }
 

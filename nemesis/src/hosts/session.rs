@@ -121,10 +121,10 @@ impl HostAddress {
         }
         let asked = self.command()?.args(["-G", "--", &self.destination]).output();
         let asked = asked.map_err(|error| self.no_ssh(&error))?;
-        let told = String::from_utf8_lossy(&asked.stdout);
-        let Some(name) = told.lines().find_map(|line| line.strip_prefix("hostname ")) else {
+        let settings = String::from_utf8_lossy(&asked.stdout);
+        let Some(name) = settings.lines().find_map(|line| line.strip_prefix("hostname ")) else {
             let said = String::from_utf8_lossy(&asked.stderr).trim().to_owned();
-            return Err(self.unusable(format!("`ssh -G` does not tell its address: {said}")));
+            return Err(self.unusable(format!("`ssh -G` prints no hostname: {said}")));
         };
         let found = (name.trim(), 22).to_socket_addrs().map_err(|error| {
             self.unusable(format!(
@@ -180,10 +180,10 @@ impl HostAddress {
         words: &LastWords,
     ) -> Result<(ChildStdin, PathBuf), HostError> {
         let ended = |_: io::Error| self.unusable(words.in_words());
-        let told = self.marked(lines, words)?;
-        let parts: Vec<&str> = told.splitn(3, ' ').collect();
+        let greeting = self.marked(lines, words)?;
+        let parts: Vec<&str> = greeting.splitn(3, ' ').collect();
         let [system, machine, folder] = parts[..] else {
-            return Err(self.unusable(format!("its shell answered: {told}")));
+            return Err(self.unusable(format!("its shell answered: {greeting}")));
         };
         let own = rustix::system::uname();
         let (own_system, own_machine) = (own.sysname().to_string_lossy(), own.machine().to_string_lossy());

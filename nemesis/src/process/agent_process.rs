@@ -43,7 +43,7 @@ impl AgentProcess {
     /// Waits for its end.
     pub(crate) async fn ended(&self, process: u64) -> EndedProcess {
         let end = self.running.end_later().await;
-        // An unrequested end is told before it is published.
+        // An unrequested end is sent before it is published.
         let exit = self.exits.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
         EndedProcess { process, end: end.as_ref().map(raw), unrequested: exit.ok().map(|exit| exit.how) }
     }

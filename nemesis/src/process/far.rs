@@ -35,7 +35,7 @@ impl FarProcess {
         Ok((Self { host: Arc::clone(host), process: started.process }, started))
     }
 
-    /// Calls `tell` with its end, and with how it ended if nobody requested that.
+    /// Calls `tell` with its end, and with how it ended if the bench did not request that.
     pub(super) fn on_end(&self, tell: impl FnOnce(Option<End>, Option<String>) + Send + 'static) {
         self.host.on_end(self.process, move |ended| match ended {
             Some(ended) => {

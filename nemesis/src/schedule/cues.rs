@@ -3,8 +3,8 @@
 //! *Problem*: a fault that strikes at the same time strikes another state of the system, for milliseconds decide what is on
 //! its way and what is on a disk.
 //!
-//! *Idea*: a fault is placed by what clients and nodes had done: behind so many invocations, and so many messages on each
-//! link since the last of them. Counts since an invocation stay small, so that heartbeats and the like cannot add up. Once
+//! *Idea*: the point of a fault is a number of invocations, and a number of messages on each link since the last of
+//! them. Counts since an invocation stay small, so that heartbeats and the like cannot add up. Once
 //! that invocation is made, each link is closed when its count is reached, and clients wait. The fault strikes when every
 //! count is reached and as much time is over since the last of these events as was recorded, less the time that the bench itself
 //! takes to strike.
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// How long a fault waits for its invocation beyond its time, besides half of that time.
 const GRACE: Nanos = 1_000_000_000;
-/// How long links stay closed for a fault that takes hold.
+/// How long links stay closed after a fault is due, at most.
 const FREEZE: Nanos = 20_000_000;
 /// How long the bench takes from a point to the strike, before it has measured it.
 const LEAD: Nanos = 200_000;

@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 
 /// The version of the format.
 const FORMAT: u32 = 1;
+/// More clients than any load has; a damaged number must not reserve memory for them.
+const CLIENTS_MAX: u32 = 1_000_000;
 /// Nanoseconds after the last completion from which on nodes exchange nothing for it any more.
 const IDLE: u64 = 3_000_000;
-/// One of so many messages makes their hash one of the background.
+/// A hash belongs to the background if at least one in this many of its messages came while clients were idle.
 const BACKGROUND: u64 = 10;
 
 /// The first line: what was run.
@@ -177,6 +179,9 @@ impl Schedule {
                     if let Some(link) = fault.messages.keys().find(|link| !is_link(link)) {
                         return Err(stranger(link));
                     }
+                    if fault.since > fault.at {
+                        return Err(wrong(index + 1, "`since` is longer than `at`".to_owned()));
+                    }
                     faults.push(fault);
                 }
                 Ok(Line::Message(message)) => {
@@ -187,6 +192,9 @@ impl Schedule {
                         return Err(wrong(index + 1, format!("`{}` is no hash", message.hash)));
                     }
                     messages.push(message);
+                }
+                Ok(Line::Turn(turn)) if turn.client >= CLIENTS_MAX => {
+                    return Err(wrong(index + 1, format!("there is no client {}", turn.client)));
                 }
                 Ok(Line::Turn(turn)) => turns.push(turn),
                 Ok(Line::Cut(cut)) => unrecorded = cut.unrecorded,
@@ -389,6 +397,8 @@ mod tests {
         );
         assert_eq!(damaged("n2>n1", "n2>n9"), "line 5: `n2>n9` is no link between nodes of the first line");
         assert_eq!(damaged("\"9f\"", "\"zz\""), "line 3: `zz` is no hash");
+        assert_eq!(damaged("\"since\":4", "\"since\":21"), "line 4: `since` is longer than `at`");
+        assert_eq!(damaged("\"client\":1", "\"client\":1000000"), "line 2: there is no client 1000000");
         assert_eq!(
             damaged("\"schedule\":1", "\"schedule\":7"),
             "line 1: the format is version 7; this bench reads version 1"

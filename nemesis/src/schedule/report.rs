@@ -56,7 +56,7 @@ impl Part {
     }
 }
 
-/// What became of an order.
+/// How well an order was followed, in words.
 pub(super) fn part(order: &Order, words: impl Fn(Entry) -> String) -> Part {
     let followed = order.followed();
     Part {

@@ -98,7 +98,7 @@ struct Message {
     hash: u64,
 }
 
-/// The place of a held event in the recorded order.
+/// The position of a held event in the recorded order, and the end of its wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ticket {
     position: usize,
@@ -272,7 +272,8 @@ impl Tape {
             let state = &mut *self.lock();
             let Some(followed) = &mut state.followed else { return true };
             if followed.background.contains(&hash) {
-                return self.keep(Message { at: now, link, bytes, hash });
+                self.keep(Message { at: now, link, bytes, hash });
+                return true;
             }
             let held = followed.cues.holds_link(link, self.counts[link].load(Relaxed), now)
                 || followed.messages && !asks(&mut followed.order, link, hash, ticket, now);
@@ -287,18 +288,18 @@ impl Tape {
         } else {
             self.count(link, now);
         }
-        self.keep(Message { at: now, link, bytes, hash })
+        self.keep(Message { at: now, link, bytes, hash });
+        true
     }
 
-    /// Records a message that passes; true.
-    fn keep(&self, message: Message) -> bool {
+    /// Records a message that passes.
+    fn keep(&self, message: Message) {
         let mut messages = self.messages();
         if messages.len() < EVENTS_MAX {
             messages.push(message);
         } else {
             self.unrecorded.fetch_add(1, Relaxed);
         }
-        true
     }
 
     /// The time until a held message must be asked for again.

@@ -13,14 +13,10 @@ impl DataFolders {
     /// Whether a folder is the one of the last start; the reason if not.
     pub(super) fn check(&self, folder: &Path) -> Result<(), String> {
         match (self.0.get(folder), identity(folder)) {
-            (Some(noted), Some(found)) if *noted != found => Err(format!(
-                "the data in {} are not those of the last start; somebody replaced them",
-                folder.display()
-            )),
-            (Some(_), None) => Err(format!(
-                "the data in {} are gone; somebody removed them during the run",
-                folder.display()
-            )),
+            (Some(noted), Some(found)) if *noted != found => {
+                Err(format!("the data in {} were replaced during the run", folder.display()))
+            }
+            (Some(_), None) => Err(format!("the data in {} were removed during the run", folder.display())),
             (_, _) => Ok(()),
         }
     }
@@ -53,7 +49,7 @@ mod tests {
         // The other folder exists first, so that it cannot have the inode of the first.
         fs::create_dir(parent.path().join("other")).unwrap();
         fs::remove_dir(&folder).unwrap();
-        assert!(folders.check(&folder).unwrap_err().contains("are gone"));
+        assert!(folders.check(&folder).unwrap_err().contains("removed"));
         fs::rename(parent.path().join("other"), &folder).unwrap();
         assert!(folders.check(&folder).unwrap_err().contains("replaced"));
     }

@@ -12,8 +12,8 @@ use std::net::Ipv4Addr;
 
 /// The source ports of probes.
 pub(super) const PROBES: (u16, u16) = (61_000, 65_535);
-/// A peer for a trial, from the block for documentation.
-const NOBODY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// The peer of a trial, from the block for documentation (RFC 5737).
+const UNUSED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// The port of `sshd` if the session does not tell.
 const SSH: u16 = 22;
 
@@ -61,17 +61,17 @@ pub(super) struct Trial {
     pub(super) queue: Result<String, String>,
 }
 
-/// Tries the tools with rules about an address that nobody has.
+/// Tries the tools with rules about an unused address.
 pub(super) fn try_tools(name: &str, queue: u16) -> Trial {
     let mut reasons = Vec::new();
     let mut cutter = None;
     for tool in Tool::ALL {
         let mut filter = Filter::new(tool, name, None, queue);
-        let cut = Shaped { cut: Some(Cut::Reject), ..Shaped::sound(NOBODY) };
+        let cut = Shaped { cut: Some(Cut::Reject), ..Shaped::sound(UNUSED) };
         let delay = crate::delay::Delay { mean: std::time::Duration::from_secs(1), ..Default::default() };
         let can_cut = filter.replace(&[cut]);
-        let can_queue = filter.replace(&[Shaped { delay, ..Shaped::sound(NOBODY) }]);
-        // What is left is removed at the end, and reported then.
+        let can_queue = filter.replace(&[Shaped { delay, ..Shaped::sound(UNUSED) }]);
+        // The agent removes the rest at its end, and reports what it could not remove.
         let _ = remove(name);
         match (can_cut, can_queue) {
             (Ok(()), Ok(())) => {

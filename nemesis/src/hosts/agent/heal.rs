@@ -25,7 +25,7 @@ pub(super) fn heal(folder: &Path) -> Vec<String> {
     rules.into_iter().chain(removed).collect()
 }
 
-/// The reason of an end, with what is left.
+/// The reason of an end, with what could not be undone.
 pub(super) fn in_words(why: &str, left: &[String]) -> String {
     if left.is_empty() { why.to_owned() } else { format!("{why}; left behind: {}", left.join("; ")) }
 }

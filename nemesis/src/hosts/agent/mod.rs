@@ -40,7 +40,7 @@ pub(super) const FOLDER: &str = "BENCH_HOST_FOLDER";
 const CHECK: Duration = Duration::from_millis(200);
 /// Longest wait for the agent of a bench that has just ended.
 const FORMER_BENCH: Duration = Duration::from_secs(6);
-/// Time until an end that nobody requested is told.
+/// Delay before an unrequested end is reported.
 const UNREQUESTED: Duration = Duration::from_millis(300);
 
 /// Why the agent ends. The number is its exit code.
@@ -238,7 +238,7 @@ impl Agent {
                 value(&())
             }
             Order::Fill { command } => {
-                // Filling would make a folder again that somebody removed.
+                // Filling would create a removed folder again.
                 command.data.iter().try_for_each(|data| lock(&self.data).check(data))?;
                 AgentProcess::fill(&command).map_err(text).and_then(|empty| value(&empty))
             }

@@ -2,7 +2,7 @@
 //!
 //! The kernel holds each packet and tells the agent its number, its addresses and its ports. The agent gives the
 //! verdict when its time has come. If the agent ends, the kernel passes the packets by itself, so this effect heals
-//! without anybody's help. Packets to one peer stay in their order.
+//! by itself. Packets to one peer stay in their order.
 
 use super::filter::PROBES;
 use crate::hosts::message::{PeerCounters, Shaped};
@@ -66,7 +66,7 @@ struct Peer {
 }
 
 impl Queue {
-    /// Opens a queue with a number that nobody uses, and starts to serve it.
+    /// Opens a queue with an unused number, and starts to serve it.
     pub(super) fn open(first: u16) -> io::Result<Self> {
         let socket = socket_with(
             AddressFamily::NETLINK,

@@ -43,7 +43,7 @@ pub(crate) fn watch_over() -> u8 {
     let left = heal::heal(&folder);
     let line = Line::Over { reason: heal::in_words(why, &left) };
     let (sender, said) = std::sync::mpsc::channel();
-    // The thread may hang in a pipe that nobody reads; it ends with this process.
+    // The thread may block on a pipe without a reader; it ends with this process.
     let saying = std::thread::Builder::new().spawn(move || {
         Out::default().say(&line);
         let _ = sender.send(());

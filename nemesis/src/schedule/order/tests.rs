@@ -44,7 +44,7 @@ fn limit_ends_the_wait_and_is_reported() {
 }
 
 #[test]
-fn lost_and_new_events_hold_nobody() {
+fn lost_and_new_events_hold_no_event() {
     let mut order = order();
     assert_eq!(order.arrive(0, 9, 0), Arrival::Pass, "it was not recorded");
     assert_eq!(order.arrive(0, 2, 1), Arrival::Hold { position: 2, until: 101 }, "a1 does not come");
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_waits_longer_than_the_limit(
+    fn no_event_waits_longer_than_the_limit(
         recorded in prop::collection::vec((0_usize..4, 0_u64..6), 1..80),
         came in prop::collection::vec((0_usize..5, 0_u64..7, 0_u64..300), 1..80),
     ) {
