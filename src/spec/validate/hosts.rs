@@ -49,7 +49,9 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
     }
     let (nodes, hosts) = (cluster.planned_nodes().len(), cluster.hosts.len());
     if nodes != hosts {
-        let what = format!("there are {hosts} hosts for {nodes} nodes; each node needs a host of its own");
+        let hosts =
+            if hosts == 1 { "there is 1 host".to_owned() } else { format!("there are {hosts} hosts") };
+        let what = format!("{hosts} for {nodes} nodes; each node needs a host of its own");
         return complain("hosts", &what);
     }
     for (number, host) in (1..).zip(&cluster.hosts) {
