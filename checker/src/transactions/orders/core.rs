@@ -6,6 +6,7 @@ use super::super::findings::Findings;
 use super::super::observed::{Observed, Seen};
 use super::cases;
 use super::encode::Problem;
+use super::prune::{Pruned, prune};
 use super::search::{Outcome, Search};
 use super::start;
 use crate::limits::Limits;
@@ -80,8 +81,9 @@ fn shrink(
     txns
 }
 
-/// Those of some transactions that contradict each other, if any do.
-fn contradiction(
+/// Those of some transactions that contradict each other, if any do: all of them where that follows only from what all
+/// together allow.
+pub(super) fn contradiction(
     observed: &Observed<'_, '_>,
     means: Means,
     order: Order,
@@ -91,7 +93,22 @@ fn contradiction(
     let among: FxHashSet<u32> = txns.iter().copied().collect();
     let reads: Vec<Seen> = observed.reads.iter().filter(|read| among.contains(&read.txn)).copied().collect();
     let observed = &Observed { reads: &reads, ..*observed };
-    let problem = Problem::new(observed, means, order, &|txn| among.contains(&txn));
+    let problem = || Problem::new(observed, means, order, &|txn| among.contains(&txn));
+    match impossible(problem(), observed, limits) {
+        None if !observed.choices.is_empty() => {}
+        core => return core,
+    }
+    let mut pruned = problem();
+    let impossible = match prune(&mut pruned, observed, order, limits) {
+        Pruned::Impossible => true,
+        Pruned::Unfit => false,
+        Pruned::Done => impossible(pruned, observed, limits).is_some(),
+    };
+    impossible.then(|| txns.to_vec())
+}
+
+/// The transactions of a problem that contradict each other, as far as some conflicts show it.
+fn impossible(problem: Problem, observed: &Observed<'_, '_>, limits: &Limits<'_>) -> Option<Vec<u32>> {
     let order = match start::order(&problem, observed) {
         Ok(order) => order,
         Err(cycle) => return Some(problem.txns_of(&cycle)),

@@ -11,6 +11,7 @@ use super::super::anomaly::{Means, Order};
 use super::super::observed::Observed;
 use super::super::parse::{Access, Fate, NONE, small};
 use super::super::time;
+use super::prune::Known;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Who read one version of a key, by the nodes of their reads.
@@ -34,7 +35,7 @@ pub(super) struct Entry {
 }
 
 /// A read of one of several versions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Open {
     pub(super) reader: u32,
     pub(super) key: u32,
@@ -336,6 +337,38 @@ impl Problem {
                 });
             }
         }
+    }
+
+    /// Takes over what is known by now: the reads that are still open, those that no longer are, and new edges.
+    pub(super) fn settle(&mut self, open: Vec<Open>, known: &[Known], mut edges: Vec<(u32, u32)>) {
+        self.open = open;
+        self.edges.append(&mut edges);
+        for Known { reader, key, index } in known.iter().copied() {
+            let entry = &mut self.entries[reader as usize];
+            entry.reads.push((key, index));
+            let writes_key = entry.writes.iter().any(|(other, _)| *other == key);
+            if writes_key && self.commit == 0 {
+                self.version(key, index).updaters.push(reader);
+                continue;
+            }
+            let gate = self.version(key, index).gate;
+            let gate = match gate {
+                NONE => reader,
+                gate if self.entry(gate).is_none() => {
+                    self.edges.push((reader, gate));
+                    gate
+                }
+                other => {
+                    let gate = self.helper();
+                    self.edges.extend([(other, gate), (reader, gate)]);
+                    gate
+                }
+            };
+            self.version(key, index).gate = gate;
+        }
+        self.follow_updates();
+        self.edges.sort_unstable();
+        self.edges.dedup();
     }
 
     /// What lists show of the order of the writers of a key.

@@ -1,7 +1,8 @@
 //! Decides the models that promise an order: is there one that explains every read?
 //!
 //! Where values are unique, reads show who wrote what they saw. Open is the order of the writes. [`start`] makes a first
-//! one, [`search`] repairs it or proves that there is none, and [`core`] makes such a proof small.
+//! one, [`search`] repairs it or proves that there is none, and [`core`] makes such a proof small. Where values were
+//! written more than once, it is also open who wrote what a read saw; [`prune`] leaves few of the candidates.
 
 mod cases;
 mod core;
@@ -10,6 +11,7 @@ mod guide;
 mod heap;
 mod origins;
 mod progress;
+mod prune;
 mod restarts;
 mod search;
 mod solver;
@@ -23,6 +25,7 @@ use super::observed::Observed;
 use crate::certificate::transactions::Moment;
 use crate::limits::Limits;
 use encode::Problem;
+use prune::{Pruned, prune};
 use search::{Outcome, Search};
 
 /// Conflicts of the first attempt; each further one may take twice as many.
@@ -43,6 +46,21 @@ pub(super) enum Proof {
 struct Attempt {
     model: Consistency,
     search: Search,
+    /// Whether what it goes by was concluded from all transactions, so that those it names prove nothing alone.
+    pruned: bool,
+}
+
+impl Attempt {
+    /// The transactions that contradict each other, of those that the search names.
+    fn core(&self, observed: &Observed<'_, '_>, core: &[u32], limits: &Limits<'_>) -> Vec<u32> {
+        let txns = self.search.problem.txns_of(core);
+        if !self.pruned {
+            return txns;
+        }
+        let (means, order) = (self.model.means().expect("it was searched for"), self.model.order());
+        core::contradiction(observed, means, order, &txns, limits)
+            .unwrap_or_else(|| self.search.problem.txns.clone())
+    }
 }
 
 /// Adds what is wrong; says why it remains open, if it does.
@@ -56,7 +74,7 @@ pub(super) fn prove(
     if model.means().is_some_and(|means| observed.choices.is_empty() || means.may_choose()) {
         models.insert(0, model);
     }
-    sessions_first(model, &mut models);
+    orders_first(model, &mut models, !observed.choices.is_empty());
     models.retain(|model| observed.choices.is_empty() || model.means().is_some_and(Means::may_choose));
     match decide(observed, model, models, limits) {
         Proof::Order(order) => {
@@ -76,15 +94,23 @@ pub(super) fn prove(
 
 /// Puts models with the order of sessions in front of one of the data alone. Sessions say much of the order, and nearly
 /// every store respects them: with them an order is found in seconds where the data alone leave it open for minutes.
-fn sessions_first(model: Consistency, models: &mut Vec<Consistency>) {
-    if model.order() != Order::Data {
-        return;
+/// Where it is also open who wrote what a read saw, real time says still more, and comes before both.
+fn orders_first(model: Consistency, models: &mut Vec<Consistency>, choices: bool) {
+    if model.order() == Order::Data {
+        put_first(model, models, Order::Process);
     }
-    let with_sessions = |means: Option<Means>| {
-        let found = models.iter().find(|other| other.order() == Order::Process && other.means() == means);
+    if choices && model.order() != Order::RealTime {
+        put_first(model, models, Order::RealTime);
+    }
+}
+
+/// Puts the models in front that respect an order and promise as much as serializability or the model asked for.
+fn put_first(model: Consistency, models: &mut Vec<Consistency>, order: Order) {
+    let respecting = |means: Option<Means>| {
+        let found = models.iter().find(|other| other.order() == order && other.means() == means);
         found.copied().filter(|_| means.is_some())
     };
-    let first = [with_sessions(Consistency::Serializable.means()), with_sessions(model.means())];
+    let first = [respecting(Consistency::Serializable.means()), respecting(model.means())];
     let mut first: Vec<Consistency> = first.into_iter().flatten().collect();
     first.dedup();
     models.retain(|other| !first.contains(other));
@@ -107,8 +133,8 @@ fn decide(
         // Every attempt there is goes on, and a new one begins, until all have begun.
         if !waiting.is_empty() {
             let next = waiting.remove(0);
-            match begin(observed, next) {
-                Ok(search) => attempts.push(Attempt { model: next, search }),
+            match begin(observed, next, limits) {
+                Ok(attempt) => attempts.push(attempt),
                 Err(txns) if next == model => return Proof::Impossible(txns),
                 Err(_) => {}
             }
@@ -120,7 +146,7 @@ fn decide(
                     return Proof::Order(moments(observed, &attempt.search.problem, &order));
                 }
                 Outcome::Impossible(core) if attempt.model == model => {
-                    return Proof::Impossible(attempt.search.problem.txns_of(&core));
+                    return Proof::Impossible(attempt.core(observed, &core, limits));
                 }
                 Outcome::Open => index += 1,
                 Outcome::Impossible(_) | Outcome::GaveUp => drop(attempts.remove(index)),
@@ -138,14 +164,21 @@ fn decide(
     }
 }
 
-/// A search for a model among all transactions; if the known edges have a cycle, the transactions on it.
-fn begin(observed: &Observed<'_, '_>, model: Consistency) -> Result<Search, Vec<u32>> {
+/// A search for a model among all transactions; those that contradict each other if that is known at once.
+fn begin(observed: &Observed<'_, '_>, model: Consistency, limits: &Limits<'_>) -> Result<Attempt, Vec<u32>> {
     let means = model.means().expect("only models that promise an order are searched for");
-    let problem = Problem::new(observed, means, model.order(), &|_| true);
-    match start::order(&problem, observed) {
-        Ok(order) => Ok(Search::new(problem, &order)),
-        Err(cycle) => Err(problem.txns_of(&cycle)),
+    let mut problem = Problem::new(observed, means, model.order(), &|_| true);
+    let mut order = start::order(&problem, observed).map_err(|cycle| problem.txns_of(&cycle))?;
+    let mut pruned = false;
+    if !problem.open.is_empty() {
+        pruned = match prune(&mut problem, observed, model.order(), limits) {
+            Pruned::Done => true,
+            Pruned::Unfit => false,
+            Pruned::Impossible => return Err(problem.txns),
+        };
+        order = start::order(&problem, observed).map_err(|_| problem.txns.clone())?;
     }
+    Ok(Attempt { model, search: Search::new(problem, &order), pruned })
 }
 
 /// When each transaction read and wrote, in an order of nodes.

@@ -6,6 +6,9 @@
 //!
 //! Logs of sessions have no common clock. Sessions of a benchmark advance at about the same rate, so how far a session
 //! has come stands for the time.
+//!
+//! A read of a value that several have written waits until any of them has just written it. Who would replace such a
+//! value waits for its readers only where nobody is left to write it again.
 
 use super::super::observed::Observed;
 use super::super::parse::{Access, Fate, NONE, Txn, small};
@@ -70,8 +73,87 @@ struct Unread {
     entries: u32,
 }
 
+impl Unread {
+    fn add(&mut self, entry: u32) {
+        self.count += 1;
+        self.entries ^= entry;
+    }
+
+    fn remove(&mut self, entry: u32) {
+        self.count -= 1;
+        self.entries ^= entry;
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { count: self.count + other.count, entries: self.entries ^ other.entries }
+    }
+}
+
+/// A value that several have written: who has yet to read it, how many have yet to write it, and who waits for that.
+#[derive(Debug, Default)]
+struct Repeated {
+    readers: Unread,
+    writers: u32,
+    waiting: Vec<u32>,
+}
+
+/// The values that were written more than once, as far as they were read.
+#[derive(Debug)]
+struct Values {
+    values: Vec<Repeated>,
+    /// By key and index of a writer: its value, or [`NONE`].
+    written: Vec<Vec<u32>>,
+    /// By entry: the keys it read such a value of, and the values.
+    read: Vec<Vec<(u32, u32)>>,
+}
+
+impl Values {
+    fn new(problem: &Problem) -> Self {
+        let mut this = Self {
+            values: Vec::new(),
+            written: problem.writers.iter().map(|writers| vec![NONE; writers.len()]).collect(),
+            read: vec![Vec::new(); problem.entries.len()],
+        };
+        for open in &problem.open {
+            let written = &mut this.written[open.key as usize];
+            let known =
+                open.candidates.iter().map(|index| written[*index as usize]).find(|value| *value != NONE);
+            let value = known.unwrap_or_else(|| {
+                this.values.push(Repeated::default());
+                small(this.values.len() - 1)
+            });
+            let about = &mut this.values[value as usize];
+            for index in &open.candidates {
+                if std::mem::replace(&mut written[*index as usize], value) == NONE {
+                    about.writers += 1;
+                }
+            }
+            about.readers.add(open.reader);
+            this.read[open.reader as usize].push((open.key, value));
+        }
+        this
+    }
+
+    /// The value that a writer, or nobody yet, gave a key; [`NONE`] for all that are written once.
+    fn of(&self, key: u32, index: u32) -> u32 {
+        if index == NONE { NONE } else { self.written[key as usize][index as usize] }
+    }
+
+    /// Who must read the present value of a key before it is replaced.
+    fn unread(&self, key: u32, index: u32) -> Unread {
+        match self.of(key, index) {
+            NONE => Unread::default(),
+            value => {
+                let about = &self.values[value as usize];
+                if about.writers == 0 { about.readers } else { Unread::default() }
+            }
+        }
+    }
+}
+
 struct Start<'p> {
     problem: &'p Problem,
+    values: Values,
     due: Vec<usize>,
     /// By node: the known edges out of it, and how many lead into it from nodes without a position.
     starts: Vec<u32>,
@@ -107,12 +189,11 @@ impl<'p> Start<'p> {
             problem.writers.iter().map(|writers| vec![Unread::default(); writers.len() + 1]).collect();
         for (number, entry) in (0..).zip(&problem.entries) {
             for (key, index) in &entry.reads {
-                let unread = &mut unread[*key as usize][index.wrapping_add(1) as usize];
-                unread.count += 1;
-                unread.entries ^= number;
+                unread[*key as usize][index.wrapping_add(1) as usize].add(number);
             }
         }
         Self {
+            values: Values::new(problem),
             due,
             starts,
             // The edges are sorted.
@@ -197,6 +278,10 @@ impl<'p> Start<'p> {
             }
             return may;
         }
+        if let Some(value) = self.awaits(entry) {
+            self.values.values[value as usize].waiting.push(node);
+            return false;
+        }
         let problem = self.problem;
         let writes = &problem.entries[entry as usize].writes;
         if writes.is_empty() {
@@ -217,14 +302,24 @@ impl<'p> Start<'p> {
         may
     }
 
+    /// A value that an entry read and that is not there.
+    fn awaits(&self, entry: u32) -> Option<u32> {
+        let read = self.values.read[entry as usize].iter();
+        let mut missing =
+            read.filter(|(key, value)| self.values.of(*key, self.current[*key as usize]) != *value);
+        missing.next().map(|(_, value)| *value)
+    }
+
     /// Whether all have read what it replaces; it may itself be about to.
     fn may_write(&mut self, entry: u32, reads_too: bool) -> bool {
         let problem = self.problem;
         let this = &problem.entries[entry as usize];
         for (key, _) in &this.writes {
             let current = self.current[*key as usize];
-            let own = reads_too && this.reads.contains(&(*key, current));
-            if self.unread[*key as usize][current.wrapping_add(1) as usize].count > u32::from(own) {
+            let value = self.values.of(*key, current);
+            let repeated = value != NONE && self.values.read[entry as usize].contains(&(*key, value));
+            let own = reads_too && (repeated || this.reads.contains(&(*key, current)));
+            if self.unread_of(*key).count > u32::from(own) {
                 let node = if reads_too { entry } else { entry + self.problem.commit };
                 self.block(*key, node, entry);
                 return false;
@@ -276,10 +371,12 @@ impl<'p> Start<'p> {
         let this = &problem.entries[entry as usize];
         if node == entry {
             for (key, index) in &this.reads {
-                let unread = &mut self.unread[*key as usize][index.wrapping_add(1) as usize];
-                unread.count -= 1;
-                unread.entries ^= entry;
+                self.unread[*key as usize][index.wrapping_add(1) as usize].remove(entry);
                 self.wake(*key);
+            }
+            for (key, value) in std::mem::take(&mut self.values.read[entry as usize]) {
+                self.values.values[value as usize].readers.remove(entry);
+                self.wake(key);
             }
             if problem.means.apart() {
                 for (key, _) in &this.writes {
@@ -291,14 +388,32 @@ impl<'p> Start<'p> {
             for (key, index) in &this.writes {
                 self.current[*key as usize] = *index;
                 self.held[*key as usize] = NONE;
+                self.wake_readers(*key, *index);
                 self.wake(*key);
             }
         }
     }
 
-    /// Who have yet to read what a key holds now.
+    /// Lets those go on, before all others, who wait for the value that was just written.
+    fn wake_readers(&mut self, key: u32, index: u32) {
+        let value = self.values.of(key, index);
+        if value == NONE {
+            return;
+        }
+        let about = &mut self.values.values[value as usize];
+        about.writers -= 1;
+        for node in std::mem::take(&mut about.waiting) {
+            if !self.placed[node as usize] {
+                self.ready.push(Reverse((0, node)));
+            }
+        }
+    }
+
+    /// Who must read what a key holds now before it is replaced.
     fn unread_of(&self, key: u32) -> Unread {
-        self.unread[key as usize][self.current[key as usize].wrapping_add(1) as usize]
+        let current = self.current[key as usize];
+        let unread = self.unread[key as usize][current.wrapping_add(1) as usize];
+        unread.with(self.values.unread(key, current))
     }
 
     /// Makes the first that waits for the key ready, or the only one that has yet to read it, which may replace it.

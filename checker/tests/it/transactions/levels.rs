@@ -73,7 +73,7 @@ fn compare(workload: Workload, seeds: std::ops::Range<u64>) -> [u64; 2] {
 }
 
 /// The transactions that no order explains are invalid without all others, and without reads of these.
-fn contradicts_itself(operations: &[Operation], workload: Workload, verdict: &Verdict) {
+pub(super) fn contradicts_itself(operations: &[Operation], workload: Workload, verdict: &Verdict) {
     // Without a read, a list no longer shows an order.
     let of_registers = workload == Workload::RwRegister;
     for anomaly in

@@ -1,5 +1,6 @@
 //! Brute force: is there an order of the transactions, one after the other, that explains every read?
 
+use super::levels::contradicts_itself;
 use crate::support::database::{Mode, Shape, run};
 use crate::support::share::{print_counts, share};
 use checker::Answer;
@@ -240,6 +241,7 @@ fn compare_as(
             counts[usize::from(!explained)] += 1;
             let wanted = if explained { Answer::Valid } else { Answer::Invalid };
             assert_eq!(verdict.answer, wanted, "seed {seed} {model}\n{}", shown(&operations, &verdict));
+            contradicts_itself(&operations, workload, &verdict);
         }
     }
     let enough = (seeds.end - seeds.start) / 40;
@@ -266,6 +268,58 @@ fn repeated_values_are_judged_as_brute_force_judges_them() {
     let [valid, invalid] = compare_as(Workload::RwRegister, 0..QUICK, &with_few_values);
     // Open are only those without a transaction that is known to have happened.
     assert!(valid + invalid > QUICK * MODELS.len() as u64 * 9 / 10, "{valid} {invalid}");
+}
+
+/// Whether the check finds orders of larger histories with few values, where each read has dozens of candidates.
+#[test]
+fn sound_stores_with_few_values_are_valid() {
+    for seed in 0..6 {
+        for (mode, first) in [(Mode::Serial, 0), (Mode::SnapshotIsolation, 3)] {
+            let shape = Shape {
+                workload: Workload::RwRegister,
+                mode,
+                transactions: 400,
+                clients: 6,
+                keys: 8,
+                writes_per_key: 100,
+                most_steps: 4,
+                fail: 5,
+                info: 0,
+            };
+            let operations = with_few_values(run(&shape, seed));
+            for model in &MODELS[first..] {
+                let verdict = check(&operations, &Options { model: *model, ..Options::new(shape.workload) });
+                assert_eq!(verdict.answer, Answer::Valid, "seed {seed} {model}: {}", verdict.reason());
+            }
+        }
+    }
+}
+
+/// Without times, only the order of each session says what came before.
+#[test]
+fn few_values_need_no_times() {
+    for seed in 0..3 {
+        let shape = Shape {
+            workload: Workload::RwRegister,
+            mode: Mode::Serial,
+            transactions: 300,
+            clients: 6,
+            keys: 8,
+            writes_per_key: 100,
+            most_steps: 4,
+            fail: 0,
+            info: 0,
+        };
+        let mut operations = with_few_values(run(&shape, seed));
+        let count = operations.len();
+        for (index, operation) in operations.iter_mut().enumerate() {
+            (operation.invoked, operation.completed) = (index, Some(count + index));
+        }
+        for model in [Consistency::StrongSessionSerializable, Consistency::StrongSessionSnapshotIsolation] {
+            let verdict = check(&operations, &Options { model, ..Options::new(shape.workload) });
+            assert_eq!(verdict.answer, Answer::Valid, "seed {seed} {model}: {}", verdict.reason());
+        }
+    }
 }
 
 #[test]
