@@ -76,7 +76,10 @@ impl Gate {
     /// Drops what waits from nodes that have fallen, and all that comes on their connections.
     fn lose(&mut self) {
         let fallen = self.tape.take_fallen();
-        for node in (0..self.nodes).filter(|node| fallen >> node & 1 == 1) {
+        if fallen == 0 {
+            return;
+        }
+        for node in (0..self.nodes.min(64)).filter(|node| (fallen >> node) & 1 == 1) {
             self.lost.extend(self.next.keys().filter(|(from, ..)| *from == node));
             for queue in &mut self.queues[node * self.nodes..][..self.nodes] {
                 self.waiting -= queue.len();
