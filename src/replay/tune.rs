@@ -133,7 +133,7 @@ mod tests {
         assert_eq!((tuning.chosen(), tuning.made()), (Holding::Point, SURE));
         let tuning = tuned(100, |holding, _| holding == Holding::Sent(1));
         assert_eq!((tuning.chosen(), tuning.made()), (Holding::Sent(1), SURE + 2));
-        assert_eq!(tuning.line(), "holds sent=1, chosen from 7 replays: violated in 5 of 5 of its own");
+        assert_eq!(tuning.line(), "holds sent=1, chosen from 10 replays: violated in 8 of 8 of its own");
     }
 
     #[test]

@@ -194,7 +194,7 @@ mod tests {
             operations: false,
             messages: false,
             holding: Holding::Sent(0),
-            limit: Duration::from_millis(1),
+            limit: Duration::from_secs(60),
         };
         tape.follow(&following).unwrap();
         let mut given = tape.take_given().unwrap();
@@ -209,9 +209,15 @@ mod tests {
         assert!(!gate.passes(0, 1, &segment(out, 8, PUSH, b"decided")), "n1 may send nothing");
         assert!(gate.passes(1, 0, &segment(back, 10, PUSH, b"accepted")), "n2 is free");
         assert!(gate.released().is_none());
+        let client = std::thread::spawn({
+            let tape = Arc::clone(&tape);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            move || runtime.block_on(tape.receive(0))
+        });
         assert_eq!(given.blocking_recv(), Some(Given::Strike(1, Moment::Start)));
         tape.acts(1, Moment::Start, "kill n1", &["n1".to_owned()]);
         tape.acted(1, Moment::Start, &["n1".to_owned()]);
+        client.join().unwrap();
         assert!(gate.released().is_none(), "it was lost with n1");
         assert!(!gate.passes(0, 1, &segment(out, 8, PUSH, b"decided")), "so is what the kernel sends again");
         assert!(!gate.passes(0, 1, &segment(out, 15, FIN, b"")));
