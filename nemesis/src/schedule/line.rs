@@ -418,6 +418,19 @@ mod tests {
     }
 
     #[test]
+    fn held_request_keeps_no_invocation_waiting() {
+        let turn = |at, client, turn| TurnLine { at, client, turn };
+        let turns = vec![turn(5, 1, Turn::Invoked), turn(8, 1, Turn::Completed), turn(12, 2, Turn::Invoked)];
+        let schedule = Schedule { turns, ..schedule() };
+        let lanes = |holding| {
+            let order = schedule.order((true, false, holding), 2, |_| None);
+            order.iter().map(|one| one.lane).collect::<Vec<_>>()
+        };
+        assert_eq!(lanes(Holding::Point), [4, 5, 6]);
+        assert_eq!(lanes(Holding::Answers), [4, 6, 5], "the completion comes with the fault at 20");
+    }
+
+    #[test]
     fn heartbeats_are_background() {
         let turn = |at, turn| TurnLine { at, client: 0, turn };
         let message = |at, hash: &str| MessageLine { at, link: "n1>n2".into(), bytes: 7, hash: hash.into() };

@@ -55,7 +55,7 @@ impl Tape {
 
     /// Waits until the request of a client, whose operation was invoked, may leave.
     pub async fn depart(&self, client: u32) {
-        self.wait_while(|cues, op, now| cues.holds_request(op, now), client).await;
+        self.wait_while(Cues::holds_request, client).await;
     }
 
     /// A client has its answer: waits until it may see it.
