@@ -35,6 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if lab::is_needed(&recorded.loaded)? {
         return lab::enter();
     }
+    let in_lab = recorded.loaded.experiments.iter().any(|one| one.mode().is_ok_and(|mode| mode == Mode::Lab));
+    let mut tuning = Tuning::new(holdings(arguments, &recorded, in_lab)?);
     let screen = Screen::new(arguments.json);
     let out = arguments.out.as_deref();
     let folder = RunFolder::create(out, "replay", Timestamp::now(), recorded.seed, Latest::Left)?;
@@ -43,9 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         recorded.class.as_str(),
         folder.shown().display()
     ));
-    let in_lab = recorded.loaded.experiments.iter().any(|one| one.mode().is_ok_and(|mode| mode == Mode::Lab));
     let mut following = following(arguments, &recorded, in_lab);
-    let mut tuning = Tuning::new(holdings(arguments, &recorded, in_lab)?);
     screen.line(&format!("{FAINT}{}{FAINT:#}", what_follows(&recorded, &following, in_lab)));
     for doubt in &recorded.doubts {
         screen.line(&format!("{DOUBT}warning{DOUBT:#}: {doubt}"));
